@@ -1,0 +1,1 @@
+"""From token ids to windows; NumPy alone, knowing neither text nor model."""

@@ -1,0 +1,81 @@
+"""A trained model as it lies in memory, before it is written and after it is read."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nextword.architecture import Architecture
+from nextword.errors import BundleError
+from nextword.text.tokenizer import Tokenizer
+
+Weights = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """All that is needed to use a model, checked to fit together.
+
+    Args:
+        name: Letters, digits, dots, dashes and underscores, at most 64 of them; it may serve as a file name.
+        architecture: What the model is.
+        tokenizer: How text becomes its ids.
+        weights: Names and shapes are those of `architecture.weight_shapes()`; float32, all finite.
+        card: The model card, in Markdown; `nextword.bundle.model_card` makes one.
+
+    Raises:
+        BundleError: The parts do not fit together, or a weight is not finite.
+    """
+
+    name: str
+    architecture: Architecture
+    tokenizer: Tokenizer
+    weights: Weights
+    card: str
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        size = self.tokenizer.vocabulary_size
+        if size != self.architecture.vocabulary_size:
+            raise BundleError(
+                f"the tokenizer must have the {self.architecture.vocabulary_size} tokens of the architecture, but has "
+                f"{size}; take the tokenizer that the model was trained with"
+            )
+        _check_weights(self.weights, self.architecture)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that could not be that of a file.
+
+    Raises:
+        BundleError: The name is refused.
+    """
+    if not _NAME.fullmatch(name):
+        raise BundleError(
+            f"`name` must be 1 to 64 letters, digits, dots, dashes or underscores, but is {name[:80]!a}; choose another"
+        )
+
+
+def _check_weights(weights: Weights, architecture: Architecture) -> None:
+    shapes = architecture.weight_shapes()
+    for name in sorted(weights.keys() ^ shapes.keys()):
+        fault = "is missing" if name in shapes else "is one too many"
+        raise BundleError(f"the weights must be those of the architecture, but `{name[:80]}` {fault}")
+    for name, shape in shapes.items():
+        weight = weights[name]
+        if weight.shape != shape:
+            raise BundleError(f"weight `{name}` must have the shape {shape}, but has {weight.shape}")
+        if weight.dtype != np.float32:
+            raise BundleError(f"weight `{name}` must be float32, but is {weight.dtype}; convert it")
+        if not _is_finite(weight):
+            raise BundleError(f"weight `{name}` must be finite, but holds NaN or infinity; train again more gently")
+
+
+def _is_finite(array: np.ndarray[Any, np.dtype[np.float32]]) -> bool:
+    """Return whether all elements are finite, without an array of truth values as long as `array`."""
+    with np.errstate(invalid="ignore"):
+        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))

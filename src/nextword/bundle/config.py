@@ -1,0 +1,83 @@
+"""`config.json`: a closed schema, so that what it says is all known and checked before anything is built from it."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from nextword import strict_json
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import check_name
+from nextword.bundle.files import CONFIG, MAX_CONFIG_BYTES
+from nextword.errors import BundleError, SettingError
+from nextword.settings import Settings, setting
+
+_FORMAT = 1
+_MAX_DEPTH = 8
+_NAMES = frozenset(["format", "name", "architecture", "tokenizer"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig(Settings):
+    """What a bundle says of its tokenizer besides the vocabulary."""
+
+    group: ClassVar[str] = "tokenizer"
+
+    kind: Literal["pretokenized", "word", "character"] = setting(help="How text is cut into tokens.")
+    line_ends: Literal["line", "paragraph"] = setting(help="What `<eos>` stands for.")
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """What `config.json` says.
+
+    Raises:
+        BundleError: `name` is refused.
+    """
+
+    name: str
+    architecture: Architecture
+    tokenizer: TokenizerConfig
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+
+
+def encode_config(config: BundleConfig) -> bytes:
+    """Return the content of `config.json`."""
+    table = {
+        "format": _FORMAT,
+        "name": config.name,
+        "architecture": config.architecture.to_table(),
+        "tokenizer": config.tokenizer.to_table(),
+    }
+    return (json.dumps(table, indent=2, allow_nan=False) + "\n").encode("utf-8")
+
+
+def decode_config(data: bytes) -> BundleConfig:
+    """Return what a `config.json` of unknown origin says.
+
+    Raises:
+        BundleError: It is not JSON of one meaning, of another format, or a value in it is unknown or out of range.
+    """
+    try:
+        table = strict_json.parse(data, max_bytes=MAX_CONFIG_BYTES, max_depth=_MAX_DEPTH)
+        _check_table(table)
+        return BundleConfig(
+            table["name"],
+            Architecture.from_table(table["architecture"]),
+            TokenizerConfig.from_table(table["tokenizer"]),
+        )
+    except ValueError as error:
+        raise BundleError(f"`{CONFIG}` {error}") from error
+    except SettingError as error:
+        raise BundleError(f"`{CONFIG}` is refused: {error}") from error
+
+
+def _check_table(table: Any) -> None:
+    if not isinstance(table, dict) or table.keys() != _NAMES:
+        raise ValueError(f"must hold {', '.join(sorted(_NAMES))}, and nothing else")
+    if type(table["format"]) is not int or table["format"] != _FORMAT:
+        raise ValueError(f"must be of format {_FORMAT}, but is of {table['format']!a:.40}; use a newer nextword")
+    for name, kind in {"name": str, "architecture": dict, "tokenizer": dict}.items():
+        if not isinstance(table[name], kind):
+            raise ValueError(f"must give `{name}` as a {kind.__name__}, but gives {table[name]!a:.40}")

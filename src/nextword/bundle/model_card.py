@@ -1,0 +1,164 @@
+"""The model card: what a model is, what it was made from and how, how good it is, and how it is used."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nextword.architecture import Architecture
+from nextword.bundle.files import num_weight_bytes
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitMetrics:
+    """What was measured on one split.
+
+    Attributes:
+        split: `train`, `valid` or `test`.
+        perplexity: Of a token.
+        bits_per_word: Cross-entropy in bits, over the words of the text.
+        accuracy: Part of the tokens that the first guess had right, 0 to 1.
+        num_tokens: How many tokens were predicted.
+        protocol: One sentence: what was counted, and how the state was carried.
+    """
+
+    split: str
+    perplexity: float
+    bits_per_word: float
+    accuracy: float
+    num_tokens: int
+    protocol: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """What a model card tells.
+
+    Attributes:
+        name: The name of the bundle.
+        architecture: What the model is.
+        corpus: The name of the text that it was trained on.
+        corpus_sha256: SHA-256 of the training split, in hexadecimal.
+        tokenizer_kind: How text was cut into tokens.
+        command: The command that made it, as it would be typed.
+        seed: The seed of that run.
+        date: The day of it, as `2018-03-04`.
+        versions: Of the software, by name.
+        metrics: What was measured, a row for each split.
+    """
+
+    name: str
+    architecture: Architecture
+    corpus: str
+    corpus_sha256: str
+    tokenizer_kind: str
+    command: str
+    seed: int
+    date: str
+    versions: Mapping[str, str]
+    metrics: Sequence[SplitMetrics]
+
+
+def model_card(facts: ModelFacts) -> str:
+    """Return the model card in Markdown; text in `facts` comes out as text, whatever marks it holds."""
+    sections = [
+        f"# {_plain(facts.name)}",
+        "An LSTM language model: it gives each word of its vocabulary a probability of being the next one.",
+        _table(["what", "value"], _model_rows(facts)),
+        "## Origin",
+        _table(["what", "value"], _origin_rows(facts)),
+        "It was made by this command:",
+        _fenced(facts.command, "sh"),
+        "## Figures",
+        _figures(facts.metrics),
+        "## Use",
+        "On the command line, in the directory that holds this one:",
+        _fenced(_command_line(facts.name), "sh"),
+        "From Python:",
+        _fenced(_python(facts.name), "python"),
+        "The files are verified by `MANIFEST.json` when the model is read, and nothing in them is ever run.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _model_rows(facts: ModelFacts) -> list[list[str]]:
+    architecture = facts.architecture
+    rates = (architecture.input_dropout_rate, architecture.hidden_dropout_rate, architecture.output_dropout_rate)
+    return [
+        ["vocabulary", f"{architecture.vocabulary_size:,} tokens, {facts.tokenizer_kind}"],
+        ["embedding", f"{architecture.embedding_size:,}{', shared with the output' if architecture.tied else ''}"],
+        ["LSTM layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
+        ["dropout (input, between layers, output)", ", ".join(f"{rate:g}" for rate in rates)],
+        ["parameters", f"{architecture.num_parameters:,} ({num_weight_bytes(architecture) / 1e6:.1f} MB)"],
+    ]
+
+
+def _origin_rows(facts: ModelFacts) -> list[list[str]]:
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))
+    return [
+        ["trained on", facts.corpus],
+        ["SHA-256 of the training split", facts.corpus_sha256],
+        ["date", facts.date],
+        ["seed", str(facts.seed)],
+        ["software", versions],
+    ]
+
+
+def _figures(metrics: Sequence[SplitMetrics]) -> str:
+    if not metrics:
+        return "None were measured."
+    names = ["split", "perplexity", "bits per word", "accuracy", "tokens", "protocol"]
+    return _table(
+        names,
+        [
+            [
+                row.split,
+                f"{row.perplexity:,.2f}",
+                f"{row.bits_per_word:.3f}",
+                f"{row.accuracy:.2%}",
+                f"{row.num_tokens:,}",
+                row.protocol,
+            ]
+            for row in metrics
+        ],
+    )
+
+
+def _command_line(name: str) -> str:
+    return "\n".join(
+        [
+            f'nextword suggest {name} "the text so far" -k 5',
+            f'nextword generate {name} --prompt "Once upon a time" --words 50',
+            f"nextword evaluate {name} TEXT --split test",
+        ]
+    )
+
+
+def _python(name: str) -> str:
+    return "\n".join(
+        [
+            "from pathlib import Path",
+            "",
+            "from nextword.bundle.read import read_bundle",
+            "",
+            f'bundle = read_bundle(Path("{name}"))',
+            'ids = bundle.tokenizer.encode_prompt("the text so far")',
+        ]
+    )
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [names, ["---"] * len(names), *([_plain(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _fenced(text: str, language: str) -> str:
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _plain(text: str) -> str:
+    """Return `text` on one line, its marks escaped."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))

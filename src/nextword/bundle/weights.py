@@ -1,0 +1,86 @@
+"""`weights.safetensors`: written by the library, read by a rule of our own that is stricter than the format.
+
+The file is `<header length, 8 bytes little-endian> <header, JSON> <data>`; the header names each weight with its type,
+its shape and where in the data it lies. All three are known from the architecture beforehand but the last, and for
+that there is only one rule: the weights lie end to end and fill the data. So nothing in the file decides how much
+memory is taken, and no byte of it is without a meaning.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from nextword import strict_json
+from nextword.architecture import Architecture, Shape
+from nextword.bundle.bundle import Weights
+from nextword.bundle.files import MAX_WEIGHTS_HEADER_BYTES, WEIGHTS, num_weight_bytes
+from nextword.errors import BundleError
+
+
+def encode_weights(weights: Weights) -> bytes:
+    """Return the content of `weights.safetensors`."""
+    # The library reads the memory of an array as it lies, whatever its strides are.
+    return safetensors.numpy.save({name: np.asarray(weight, order="C") for name, weight in weights.items()})
+
+
+def decode_weights(data: bytes, architecture: Architecture) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    """Return the weights that lie in `data`, as read-only views of it.
+
+    Raises:
+        BundleError: The content is not exactly the weights of the architecture.
+    """
+    try:
+        header_length = _header_length(data, num_weight_bytes(architecture))
+        header = strict_json.parse(data[8 : 8 + header_length], max_bytes=MAX_WEIGHTS_HEADER_BYTES, max_depth=3)
+        starts = _starts(header, architecture.weight_shapes())
+    except ValueError as error:
+        raise BundleError(f"`{WEIGHTS}` {error}") from error
+    return {
+        name: np.frombuffer(data, "<f4", math.prod(shape), 8 + header_length + starts[name]).reshape(shape)
+        for name, shape in architecture.weight_shapes().items()
+    }
+
+
+def _header_length(data: bytes, num_bytes: int) -> int:
+    header_length = int.from_bytes(data[:8], "little")
+    if 8 + header_length + num_bytes != len(data):
+        raise ValueError(
+            f"must be 8 bytes, a header and {num_bytes} bytes of weights long, but is {len(data)} with a header of "
+            f"{header_length}"
+        )
+    return header_length
+
+
+def _starts(header: Any, shapes: Mapping[str, Shape]) -> dict[str, int]:
+    """Return where in the data each weight begins, after checking that they fill it end to end."""
+    if not isinstance(header, dict):
+        raise ValueError("must have a header with a table of weights, but has not")
+    for name in sorted(header.keys() ^ shapes.keys()):
+        raise ValueError(f"must hold the weights of the architecture, but {name[:80]!a} is missing or one too many")
+    spans = {name: _span(name, header[name], shape) for name, shape in shapes.items()}
+    end = 0
+    for name, (start, stop) in sorted(spans.items(), key=lambda item: item[1]):
+        if start != end or stop - start != 4 * math.prod(shapes[name]):
+            raise ValueError(f"must hold the weights end to end, but `{name}` lies at {start} to {stop}")
+        end = stop
+    return {name: start for name, (start, _) in spans.items()}
+
+
+def _span(name: str, entry: Any, shape: Shape) -> tuple[int, int]:
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"must give `{name}` a `dtype`, a `shape` and `data_offsets`, and nothing else")
+    if entry["dtype"] != "F32":
+        raise ValueError(f"must hold `{name}` as F32, but holds it as {entry['dtype']!a:.40}")
+    if not _is_integers(entry["shape"]) or tuple(entry["shape"]) != shape:
+        raise ValueError(f"must hold `{name}` in the shape {shape}, but holds it in {entry['shape']!a:.40}")
+    offsets = entry["data_offsets"]
+    if not _is_integers(offsets) or len(offsets) != 2:
+        raise ValueError(f"must give `{name}` two `data_offsets`, but gives {offsets!a:.40}")
+    return offsets[0], offsets[1]
+
+
+def _is_integers(value: Any) -> bool:
+    return isinstance(value, list) and all(type(element) is int for element in value)

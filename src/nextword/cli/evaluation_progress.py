@@ -1,0 +1,16 @@
+"""A bar on the terminal while a split is evaluated."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import Progress
+
+
+@contextmanager
+def evaluation_progress(split: str, num_tokens: int) -> Iterator[Callable[[int, int], None]]:
+    """Show how far an evaluation has come, on standard error and on a terminal alone."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"evaluating {split}", total=num_tokens)
+        yield lambda done, _total: bar.update(task, completed=done)

@@ -1,0 +1,73 @@
+"""The command `nextword`, and what becomes of errors and signals."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from nextword import __version__
+from nextword.errors import NextwordError
+from nextword.settings import unknown_name
+from nextword.training.interruption import TrainingInterrupted
+
+_COMMANDS = {
+    "train": "Train a language model on a text.",
+    "evaluate": "Measure perplexity and accuracy.",
+    "compare": "Show predicted against actual words.",
+    "suggest": "Suggest the next word.",
+    "generate": "Write text.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's file when the command is called, and not before."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            raise click.UsageError(unknown_name("command", name, _COMMANDS), context)
+        command: click.Command = getattr(import_module(f"nextword.cli.{name}"), name)
+        return command
+
+    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="nextword")
+def nextword() -> None:
+    """LSTM language models of your own: trained on your text, on your machine, and put to work."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 2 a mistake of the user's, 3 training diverged, 128 + n stopped by signal n."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        nextword.main(args=given, prog_name="nextword", standalone_mode=False, obj=given)
+    except click.exceptions.Exit as request:
+        sys.exit(request.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except NextwordError as error:
+        click.echo(f"nextword: {error}", err=True)
+        sys.exit(error.exit_code)
+    except TrainingInterrupted as stop:
+        sys.exit(128 + stop.signal_number)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("nextword: interrupted", err=True)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:
+        # The reader has gone (`nextword generate ... | head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+if __name__ == "__main__":
+    main()

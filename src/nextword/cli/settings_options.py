@@ -1,0 +1,107 @@
+"""Flags made from the declarations of settings, and the tables that they give back."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from nextword.settings import Settings
+
+Tables = dict[str, dict[str, Any]]
+
+
+class SettingsCommand(click.Command):
+    """A command whose help lists the flags of each group of settings under a heading of their own."""
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the plain options first, then each group."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(context):
+            record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
+            if record is not None:
+                group = parameter.group if isinstance(parameter, SettingOption) else "Options"
+                sections.setdefault(group, []).append(record)
+        for group, records in sections.items():
+            with formatter.section(
+                group if group == "Options" else f"Settings of [{group}], as the preset has them unless given"
+            ):
+                formatter.write_dl(records)
+
+
+class SettingOption(click.Option):
+    """A flag that stands for one field of a group of settings."""
+
+    def __init__(self, *args: Any, group: str, field: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+        self.field = field
+
+
+class _Numbers(click.ParamType[Any]):
+    """Numbers with commas between them, such as `650,650`."""
+
+    name = "N,N,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} must be whole numbers with commas between them, such as 650,650", param, ctx)
+
+
+def settings_options(
+    kinds: Sequence[type[Settings]], *, without: Sequence[str] = ()
+) -> Callable[[click.Command], click.Command]:
+    """Return a decorator that gives a command one flag for each field of `kinds`, none of them with a default."""
+
+    def decorate(command: click.Command) -> click.Command:
+        for kind in kinds:
+            hints = typing.get_type_hints(kind)
+            for field in dataclasses.fields(kind):
+                if field.name not in without:
+                    command.params.append(_option(kind, field, hints[field.name]))
+        return command
+
+    return decorate
+
+
+def given_tables(context: click.Context) -> Tables:
+    """Return the settings that were given as flags, as tables by group."""
+    tables: Tables = {}
+    for parameter in context.command.params:
+        if isinstance(parameter, SettingOption) and context.params.get(_key(parameter.field)) is not None:
+            tables.setdefault(parameter.group, {})[parameter.field] = context.params[_key(parameter.field)]
+    return tables
+
+
+def _key(field: str) -> str:
+    return f"setting_{field}"
+
+
+def _option(kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> SettingOption:
+    flag = f"--{field.name.replace('_', '-')}"
+    if isinstance(hint, types.UnionType):
+        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+    declared = f"{flag}/--no-{flag[2:]}" if hint is bool else flag
+    return SettingOption(
+        [declared, _key(field.name)],
+        group=kind.group,
+        field=field.name,
+        type=_parameter_type(hint),
+        default=None,
+        help=field.metadata["help"],
+    )
+
+
+def _parameter_type(hint: Any) -> Any:
+    if typing.get_origin(hint) is typing.Literal:
+        return click.Choice(typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        return _Numbers()
+    parameter_types: Mapping[Any, Any] = {bool: click.BOOL, int: click.INT, float: click.FLOAT}
+    return parameter_types.get(hint, click.STRING)

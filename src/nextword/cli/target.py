@@ -1,0 +1,75 @@
+"""What a command is pointed at: a run or a bundle, and a text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from nextword.errors import BundleError, SettingError
+from nextword.experiment.run_directory import RunDirectory
+from nextword.manifest import MANIFEST_NAME
+from nextword.text.corpus import Corpus
+from nextword.text.options import TextOptions
+from nextword.text.source import SplitName
+from nextword.text.token_store import TokenStore
+
+if TYPE_CHECKING:
+    from nextword.engine.trained_model import TrainedModel
+
+SplitOrAll = SplitName | Literal["all"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model on disk, and the text that belongs to it.
+
+    Attributes:
+        bundle: The directory of the bundle.
+        text: The text that the model was trained on, where the run says so.
+        options: How that text was read.
+    """
+
+    bundle: Path
+    text: str | None = None
+    options: TextOptions = TextOptions()
+
+    @classmethod
+    def of(cls, path: Path) -> "Target":
+        """Return what lies at `path`: the directory of a run, or a bundle.
+
+        Raises:
+            BundleError: There is nothing, or a run without a model.
+        """
+        if not path.is_dir():
+            raise BundleError(f"`{path}` must be the directory of a run or a model, but there is no such directory")
+        directory = RunDirectory(path)
+        if not directory.is_run:
+            if not (path / MANIFEST_NAME).is_file():
+                raise BundleError(f"`{path}` must be the directory of a run or a model, but holds neither")
+            return cls(path)
+        if not directory.model.is_dir():
+            raise BundleError(
+                f"the run in `{path}` must have finished, but has no model yet; "
+                f"go on with `nextword train --resume {path}`"
+            )
+        config = directory.read_config()
+        return cls(directory.model, config.origin.get("text_path"), config.text)
+
+    def open(self) -> "TrainedModel":
+        """Start the model."""
+        from nextword.engine.trained_model import open_model
+
+        return open_model(self.bundle)
+
+    def load_split(
+        self, text: str | None, split: SplitOrAll, model: "TrainedModel", data_dir: Path | None
+    ) -> TokenStore:
+        """Return a split of `text`, or of the text that the model was trained on.
+
+        Raises:
+            SettingError: No text was given, and none is known.
+        """
+        source = text or self.text
+        if source is None:
+            raise SettingError(f"TEXT must be given: `{self.bundle}` is a bundle, and does not hold its text")
+        options = self.options if text is None else TextOptions()
+        return Corpus.load_split(source, split, model.tokenizer, options, data_dir=data_dir)

@@ -1,0 +1,109 @@
+"""`nextword train`: from a text to a model."""
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nextword.architecture import Architecture
+from nextword.batching.options import BatchOptions
+from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.errors import MissingExtraError, SettingError, TrainingDivergedError
+from nextword.models.presets import preset_names
+from nextword.text.options import TextOptions
+from nextword.training.interruption import TrainingInterrupted
+from nextword.training.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from nextword.bundle.bundle import Bundle
+    from nextword.experiment.experiment import Surroundings
+
+_KINDS = (TextOptions, BatchOptions, Architecture, TrainingOptions)
+
+
+@settings_options(_KINDS, without=["vocabulary_size"])
+@click.command(cls=SettingsCommand)
+@click.argument("text", required=False)
+@click.option(
+    "--preset", default="quick", show_default=True, help=f"Where settings begin: {', '.join(preset_names())}."
+)
+@click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings laid over the preset.")
+@click.option("--run", type=click.Path(path_type=Path), help="Directory of the run; runs/TEXT-PRESET where not given.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this directory.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@click.pass_context
+def train(
+    context: click.Context,
+    /,
+    text: str | None,
+    preset: str,
+    config: Path | None,
+    run: Path | None,
+    resume: Path | None,
+    data_dir: Path | None,
+    **_settings: Any,
+) -> None:
+    """Train a language model on TEXT.
+
+    TEXT is a file, a folder with train, valid and test files, or a sample: austen, ptb, wikitext-2. Every setting of
+    the preset can be overridden by a flag, or by a file given to --config.
+    """
+    if resume is not None:
+        _refuse_other_arguments(context)
+        _watched(resume, lambda around: _experiment().resume_run(resume, around), data_dir)
+        return
+    if text is None:
+        raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
+    from nextword.experiment.run_config import RunConfig, read_tables
+
+    tables = [read_tables(config)] if config else []
+    origin = {"command": shlex.join(["nextword", *context.obj])}
+    settings = RunConfig.of(preset, *tables, given_tables(context), origin=origin)
+    directory = run or Path("runs") / f"{Path(text).stem or 'text'}-{preset}"
+    _watched(directory, lambda around: _experiment().start_run(settings, text, directory, around), data_dir)
+
+
+def _experiment() -> Any:
+    try:
+        from nextword.experiment import experiment
+    except ImportError as error:
+        raise MissingExtraError(
+            f"training needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
+        ) from error
+    return experiment
+
+
+def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_dir: Path | None) -> None:
+    """Run a training with a progress bar, and say what to do next however it ends."""
+    from rich.console import Console
+
+    from nextword.cli.progress_bar import ProgressBar
+
+    console = Console(highlight=False, soft_wrap=True)
+    experiment = _experiment()
+    try:
+        with ProgressBar(console) as bar:
+            around = experiment.Surroundings(
+                observer=bar, say=lambda text: console.print(text, markup=False), data_dir=data_dir
+            )
+            bundle = work(around)
+    except TrainingInterrupted as stop:
+        click.echo(f"{stop}; go on with: nextword train --resume {directory}", err=True)
+        raise
+    except TrainingDivergedError as error:
+        raise TrainingDivergedError(f"{error} (run: {directory})") from error
+    console.print(bundle.card[bundle.card.index("## Figures") :].split("## Use")[0].strip(), markup=False)
+    console.print(f"\nmodel:  {directory / 'model'}\ncurves: {directory / 'curves.png'}", markup=False)
+
+
+def _refuse_other_arguments(context: click.Context) -> None:
+    allowed = {"resume", "data_dir"}
+    for name in context.params:
+        source = context.get_parameter_source(name)
+        if name not in allowed and source is click.core.ParameterSource.COMMANDLINE:
+            given = name.removeprefix("setting_").replace("_", "-")
+            raise SettingError(
+                f"`--resume` must stand alone, but `{given}` was given too; a run keeps the settings it began with"
+            )

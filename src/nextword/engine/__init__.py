@@ -1,0 +1,1 @@
+"""From ids to log-probabilities, whatever runs the model underneath."""

@@ -1,0 +1,72 @@
+"""What every engine offers: all that evaluation, scoring, suggestion, generation and serving know of a model."""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+
+State = Any
+"""What an engine carries from one call to the next; only the engine looks inside."""
+
+
+class TokenScores(NamedTuple):
+    """How well given tokens were predicted, each from all before it.
+
+    Attributes:
+        log_probs: Natural logarithm of each token's probability `(B, T)`, float32.
+        ranks: Place of each token among all, 1 the most probable `(B, T)`, int32; equals stand in order of id.
+    """
+
+    log_probs: NDArray[np.float32]
+    ranks: NDArray[np.int32]
+
+
+class Engine(Protocol):
+    """A language model at work, over a batch of texts that it reads side by side.
+
+    State is an argument and a result: the same state given twice gives the same answer twice.
+    """
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of tokens `V`."""
+
+    @property
+    def end_id(self) -> int:
+        """The id of `<eos>`, which stands before the first token of every text."""
+
+    def start(self, batch_size: int) -> State:
+        """Return the state in which a text begins, before anything is read."""
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        """Read one token of each text, `(B,)`.
+
+        Returns:
+            The log-probabilities of the token that follows `(B, V)`, and the state.
+        """
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        """Read `inputs` `(B, T)`, scoring after each the target `(B, T)` that follows it.
+
+        Returns:
+            The scores of the targets, and the state after the last input.
+        """
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score whole texts `(B, T)`, of which `lengths` `(B,)` tokens count, from the beginning.
+
+        Returns:
+            The scores of the ids, the first predicted from `<eos>`; what lies beyond a length has log-probability 0
+            and rank 0.
+        """
+
+
+def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+    """Do what `Engine.score` promises by way of `Engine.score_window`."""
+    first = np.full((ids.shape[0], 1), engine.end_id, np.int32)
+    inputs = np.concatenate((first, ids[:, :-1]), axis=1)
+    scores, _ = engine.score_window(inputs, ids, engine.start(ids.shape[0]))
+    counted = np.arange(ids.shape[1]) < lengths[:, None]
+    return TokenScores(np.where(counted, scores.log_probs, np.float32(0)), np.where(counted, scores.ranks, 0))

@@ -1,0 +1,77 @@
+"""An engine over the Keras model that was trained."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import State, TokenScores, score_from_start
+from nextword.models.language_model import LanguageModel
+
+
+class KerasEngine:
+    """Runs a `LanguageModel` in float32, compiled where the backend compiles.
+
+    Args:
+        model: The model; its weights are read at every call, so that an engine follows a model in training.
+        end_id: The id of `<eos>`.
+    """
+
+    def __init__(self, model: LanguageModel, *, end_id: int) -> None:
+        self.model = model
+        self.end_id = end_id
+        self._step = self._compiled(self._step_of)
+        self._score = self._compiled(self._score_of)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of tokens `V`."""
+        return self.model.architecture.vocabulary_size
+
+    def start(self, batch_size: int) -> State:
+        """Return the state in which a text begins."""
+        return self.model.initial_state(batch_size)
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        """Read one token of each text; see `Engine.step`."""
+        log_probs, state = self._step(np.asarray(ids, np.int32)[:, None], state)
+        return np.asarray(log_probs), state
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        """Score a window; see `Engine.score_window`."""
+        log_probs, ranks, state = self._score(np.asarray(inputs, np.int32), np.asarray(targets, np.int32), state)
+        return TokenScores(np.asarray(log_probs), np.asarray(ranks)), state
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score whole texts; see `Engine.score`."""
+        return score_from_start(self, ids, lengths)
+
+    def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:
+        logits, state = self.model(tokens, state)
+        return ops.log_softmax(logits[:, 0]), state
+
+    def _score_of(self, inputs: Any, targets: Any, state: State) -> tuple[Any, Any, State]:
+        hidden, state = self.model.hidden_states(inputs, state)
+        losses = self.model.token_losses(hidden, targets, ops.ones(ops.shape(targets)))
+        shape = ops.shape(targets)
+        log_probs = -ops.reshape(losses.negative_log_likelihood, shape)
+        return log_probs, ops.reshape(losses.rank, shape), state
+
+    def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` compiled by JAX with the weights as arguments, or as it is on other backends."""
+        if keras.backend.backend() != "jax":
+            return function
+        import jax
+
+        variables = self.model.variables
+
+        def stateless(values: list[Any], *arguments: Any) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function(*arguments)
+
+        compiled = jax.jit(stateless)
+        return lambda *arguments: compiled([variable.value for variable in variables], *arguments)

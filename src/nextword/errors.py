@@ -1,0 +1,45 @@
+"""Every error that nextword raises on purpose.
+
+A message says the rule, the value and the repair. The command line turns each of these into one line on standard
+error and the exit code of its class; anything else that escapes is a defect of ours and shows its traceback.
+"""
+
+
+class NextwordError(Exception):
+    """The base of all errors that a user can cause and repair."""
+
+    exit_code = 2
+
+
+class SettingError(NextwordError):
+    """A value is out of its range, of the wrong type, or not known under that name."""
+
+
+class TextError(NextwordError):
+    """A text cannot be found, read or used as a corpus."""
+
+
+class StorageError(NextwordError):
+    """A directory that nextword wrote is damaged, incomplete, in use, or could not be written."""
+
+
+class CheckpointError(StorageError):
+    """A training run cannot be resumed from what lies in its directory."""
+
+
+class BundleError(StorageError):
+    """A directory is not a model bundle, or not a sound one."""
+
+
+class MissingExtraError(NextwordError):
+    """A part of nextword needs packages that are not installed."""
+
+
+class EvaluationError(NextwordError):
+    """A figure was asked for that the data cannot give, such as a perplexity over no tokens."""
+
+
+class TrainingDivergedError(NextwordError):
+    """The training loss is no longer a finite number."""
+
+    exit_code = 3

@@ -1,0 +1,185 @@
+r"""How well a model predicts a text, in one number and some others.
+
+With the tokens $w_1 \dots w_N$ of a split, `<eos>` included, and $w_0$ an `<eos>`,
+
+$$\text{perplexity} = \exp\Bigl(-\frac{1}{N} \sum_{i=1}^{N} \ln p(w_i \mid w_0 \dots w_{i-1})\Bigr).$$
+
+Every token is predicted exactly once, so that $N$ is the number of tokens: 82,430 on the test split of the Penn
+Treebank. Perplexities of models with different tokens cannot be compared; those per word of white space, and the bits
+per character, can, as long as no token is `<unk>`.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import Engine
+from nextword.evaluation.reading import BURN_IN, scored_tokens
+from nextword.evaluation.token_groups import FREQUENCY_RANKS, PLACES, GroupTally, TokenGroup, finite
+
+Progress = Callable[[int, int], None]
+"""Told how many tokens have been predicted, and how many there are."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well the tokens of a split were predicted.
+
+    Attributes:
+        num_tokens: How many there are.
+        log_prob: Natural logarithm of the probability of the whole split.
+        num_correct: How many were the most probable token.
+        num_in_top_five: How many were among the five most probable.
+        by_frequency: The same by rank in the training vocabulary.
+        by_place: The same by place in the sentence.
+        protocol: How it was measured, in one sentence.
+        num_words: Words of the split between white space, and one for each line end; `None` where not known.
+        num_characters: Characters of the split; `None` where not known.
+        num_unknown: Tokens of the split that are `<unk>`; `None` where not known.
+    """
+
+    num_tokens: int
+    log_prob: float
+    num_correct: int
+    num_in_top_five: int
+    by_frequency: tuple[TokenGroup, ...]
+    by_place: tuple[TokenGroup, ...]
+    protocol: str
+    num_words: int | None = None
+    num_characters: int | None = None
+    num_unknown: int | None = None
+
+    def with_counts(self, *, num_words: int, num_characters: int, num_unknown: int) -> Self:
+        """Return the evaluation with what its split was counted to hold, so that figures per word can be given."""
+        return dataclasses.replace(self, num_words=num_words, num_characters=num_characters, num_unknown=num_unknown)
+
+    @property
+    def perplexity(self) -> float:
+        """The inverse of the geometric mean probability of a token; infinite where a token had none."""
+        return _exp(-self.log_prob / self.num_tokens)
+
+    @property
+    def bits_per_token(self) -> float:
+        """The mean surprisal of a token: the logarithm of the perplexity to the base 2."""
+        return (0.0 - self.log_prob) / math.log(2) / self.num_tokens
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction of tokens that were the most probable."""
+        return self.num_correct / self.num_tokens
+
+    @property
+    def top_five_accuracy(self) -> float:
+        """The fraction of tokens that were among the five most probable."""
+        return self.num_in_top_five / self.num_tokens
+
+    @property
+    def perplexity_per_word(self) -> float | None:
+        """The perplexity as if words between white space had been predicted; `None` where they were not counted."""
+        return None if self.num_words is None else _exp(-self.log_prob / self.num_words)
+
+    @property
+    def bits_per_character(self) -> float | None:
+        """The surprisal of the split by its characters; `None` where they were not counted."""
+        return None if self.num_characters is None else -self.log_prob / math.log(2) / self.num_characters
+
+    def to_table(self) -> dict[str, Any]:
+        """Return all figures for JSON; one that is infinite, or not known, is `None`."""
+        return {
+            "perplexity": finite(self.perplexity),
+            "bits_per_token": finite(self.bits_per_token),
+            "accuracy": self.accuracy,
+            "top_five_accuracy": self.top_five_accuracy,
+            "perplexity_per_word": finite(self.perplexity_per_word),
+            "bits_per_character": finite(self.bits_per_character),
+            "log_prob": finite(self.log_prob),
+            "num_tokens": self.num_tokens,
+            "num_unknown": self.num_unknown,
+            "num_words": self.num_words,
+            "num_characters": self.num_characters,
+            "by_frequency": [group.to_table() for group in self.by_frequency],
+            "by_place": [group.to_table() for group in self.by_place],
+            "protocol": self.protocol,
+        }
+
+    def describe(self) -> list[str]:
+        """Return the figures as aligned lines for a person; those that are not known are left out."""
+        figures = {
+            "perplexity": f"{self.perplexity:,.2f}",
+            "bits per token": f"{self.bits_per_token:,.3f}",
+            "accuracy": f"{self.accuracy:.2%}",
+            "top-5 accuracy": f"{self.top_five_accuracy:.2%}",
+            "tokens": f"{self.num_tokens:,}",
+        }
+        if self.num_unknown is not None:
+            figures["unknown tokens"] = f"{self.num_unknown:,} ({self.num_unknown / self.num_tokens:.2%})"
+        if self.perplexity_per_word is not None:
+            figures["perplexity per word"] = f"{self.perplexity_per_word:,.2f}"
+        if self.bits_per_character is not None:
+            figures["bits per character"] = f"{self.bits_per_character:,.3f}"
+        width = max(map(len, figures))
+        return [*(f"{name:<{width}}  {figure}" for name, figure in figures.items()), f"({self.protocol})"]
+
+
+def evaluate(
+    engine: Engine,
+    ids: TokenIds,
+    *,
+    batch_size: int = 1,
+    num_steps: int = 512,
+    on_progress: Progress | None = None,
+) -> Evaluation:
+    """Predict every token of a split once, and return how well it went.
+
+    Args:
+        engine: The model at work.
+        ids: The tokens `(N,)`.
+        batch_size: Rows that are read side by side. With 1 the split is one stream, exactly. With more, each row but
+            the first begins with the state of an empty text, 256 tokens before its own.
+        num_steps: Tokens of a row that are read at once; it changes nothing but speed and memory.
+        on_progress: Called after each window.
+
+    Raises:
+        EvaluationError: There are no tokens, or some that the model does not know, or the model is not sound.
+        SettingError: A number leaves its range, or there are fewer tokens than rows.
+    """
+    by_frequency, by_place = GroupTally(FREQUENCY_RANKS), GroupTally(PLACES)
+    num_tokens = num_correct = num_in_top_five = 0
+    log_prob = 0.0
+    for scored in scored_tokens(engine, ids, batch_size=batch_size, num_steps=num_steps):
+        by_frequency.add(scored.ids + 1, scored)
+        by_place.add(scored.places, scored)
+        num_tokens += len(scored.ids)
+        num_correct += int(np.count_nonzero(scored.ranks == 1))
+        num_in_top_five += int(np.count_nonzero(scored.ranks <= 5))
+        log_prob += float(scored.log_probs.sum())
+        if on_progress is not None:
+            on_progress(num_tokens, len(ids))
+    return Evaluation(
+        num_tokens=num_tokens,
+        log_prob=log_prob,
+        num_correct=num_correct,
+        num_in_top_five=num_in_top_five,
+        by_frequency=by_frequency.groups(),
+        by_place=by_place.groups(),
+        protocol=_protocol(batch_size),
+    )
+
+
+def _protocol(batch_size: int) -> str:
+    every = "every token predicted once, <eos> included, the first from <eos>"
+    if batch_size == 1:
+        return f"{every}; state carried from the first token to the last"
+    return f"{every}; {batch_size} rows side by side, each but the first begun up to {BURN_IN} tokens before its own"
+
+
+def _exp(value: float) -> float:
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf

@@ -1,0 +1,1 @@
+"""A training run from text to bundle, in a directory of its own."""

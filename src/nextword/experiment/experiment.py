@@ -1,0 +1,164 @@
+"""A training run from beginning to end: text, model, training, log, curves, figures, bundle."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from nextword.batching.windows import make_windows
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.write import write_bundle
+from nextword.errors import CheckpointError, MissingExtraError
+from nextword.experiment.curves import draw_curves
+from nextword.experiment.make_bundle import make_bundle
+from nextword.experiment.run_config import RunConfig
+from nextword.experiment.run_directory import RunDirectory
+from nextword.experiment.training_log import write_log
+from nextword.models.language_model import LanguageModel
+from nextword.ops.precision import resolve_compute_dtype
+from nextword.sealed_directory import write_file
+from nextword.text.corpus import Corpus
+from nextword.training.checkpoint_store import CheckpointStore, RunLock
+from nextword.training.observer import SilentObserver, TrainingObserver
+from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.trainer import Trainer
+from nextword.training.validation import validation_streams
+
+
+def _say_nothing(_message: str) -> None:
+    """Take the place of a `say` that was not given."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Who watches a run, who is told, and where its text is looked for.
+
+    Attributes:
+        observer: Watches the training.
+        say: Is told, in sentences, what is being done and what was met.
+        callbacks: Keras callbacks of the user's own.
+        data_dir: A folder of samples.
+        cache_dir: Where derived files are kept.
+    """
+
+    observer: TrainingObserver = field(default_factory=SilentObserver)
+    say: Callable[[str], None] = _say_nothing
+    callbacks: Sequence[Any] = ()
+    data_dir: Path | None = None
+    cache_dir: Path | None = None
+
+
+def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundings = Surroundings()) -> Bundle:
+    """Train a model on a text in a new run directory, and leave its bundle in `root/model`.
+
+    Raises:
+        CheckpointError: A run began in `root` already, or another process is at work there.
+        TrainingInterrupted: A signal asked to stop; `resume_run` goes on.
+        NextwordError: Text or settings are refused, or training diverged.
+    """
+    directory = RunDirectory(root)
+    directory.require_free()
+    corpus = _load(text, config, around)
+    with RunLock(root):
+        directory.require_free()
+        config = config.resolved(
+            text=corpus.options,
+            vocabulary_size=corpus.tokenizer.vocabulary_size,
+            compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
+            text_path=_absolute(text),
+            text_sha256=corpus.sha256,
+        )
+        write_file(directory.config_file, config.to_toml().encode())
+        return _train(config, corpus, directory, around)
+
+
+def resume_run(root: Path, around: Surroundings = Surroundings()) -> Bundle:
+    """Go on with a run after its last safe round; a run that is over is only given its bundle again.
+
+    Raises:
+        CheckpointError: There is no run in `root`, its text has changed, or another process is at work there.
+        TrainingInterrupted: A signal asked to stop again.
+        NextwordError: The text is gone, or training diverged.
+    """
+    directory = RunDirectory(root)
+    config = directory.read_config()
+    with RunLock(root):
+        corpus = _load(config.origin["text_path"], config, around)
+        if corpus.sha256 != config.origin["text_sha256"]:
+            raise CheckpointError(
+                f"a run must be resumed on the text that it began with, but `{config.origin['text_path']}` has "
+                "changed since; put it back, or train in a new directory"
+            )
+        return _train(config, corpus, directory, around)
+
+
+def _load(text: str | Path, config: RunConfig, around: Surroundings) -> Corpus:
+    corpus = Corpus.load(text, config.text, data_dir=around.data_dir, cache_dir=around.cache_dir)
+    for sentence in corpus.report.describe():
+        around.say(sentence)
+    return corpus
+
+
+def _train(config: RunConfig, corpus: Corpus, directory: RunDirectory, around: Surroundings) -> Bundle:
+    architecture = config.architecture
+    model = LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
+    around.say(
+        f"{architecture.num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
+        f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
+    )
+    progress = fit_model(model, corpus, config, directory, around)
+    _draw(progress, directory, around, title=f"{config.origin.get('preset', 'model')} on {corpus.name}")
+    around.say("evaluating the best weights on valid and test")
+    bundle = make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{config.origin.get('preset', 'model')}")
+    write_bundle(directory.model, bundle, replace=True)
+    return bundle
+
+
+def fit_model(
+    model: LanguageModel, corpus: Corpus, config: RunConfig, directory: RunDirectory, around: Surroundings
+) -> TrainingProgress:
+    """Train `model` in place over the checkpoints of a run directory, and keep its log."""
+    end_id = corpus.tokenizer.vocabulary.end_id
+    trainer = Trainer(
+        model,
+        train=make_windows(corpus.train.ids, config.batching, end_id=end_id),
+        valid=validation_streams(corpus.valid.ids, end_id=end_id),
+        options=config.training,
+        store=CheckpointStore(directory.checkpoints, warn=around.say),
+        observer=_Logging(around.observer, directory.root),
+        callbacks=around.callbacks,
+    )
+    with trainer.interruption.listening():
+        progress = trainer.run()
+    write_log(directory.root, progress)
+    for warning in trainer.warnings:
+        around.say(warning)
+    return progress
+
+
+def _draw(progress: TrainingProgress, directory: RunDirectory, around: Surroundings, *, title: str) -> None:
+    try:
+        draw_curves(progress.records, directory.root, title=title)
+    except MissingExtraError as error:
+        around.say(f"no curves were drawn: {error}")
+
+
+def _absolute(text: str | Path) -> str:
+    """Return a path that holds wherever the run is resumed from; the name of a sample stays a name."""
+    return str(Path(text).resolve()) if Path(text).exists() else str(text)
+
+
+class _Logging:
+    """An observer that keeps the log and passes everything on."""
+
+    def __init__(self, observer: TrainingObserver, root: Path) -> None:
+        self._root = root
+        self.on_start = observer.on_start
+        self.on_step = observer.on_step
+        self.on_validation = observer.on_validation
+        self._on_round = observer.on_round
+
+    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+        """Write the log anew, then pass the round on."""
+        write_log(self._root, progress)
+        self._on_round(record, progress)

@@ -1,0 +1,121 @@
+"""All settings of a training run: a preset, overridden by a file, overridden by flags."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import tomli_w
+
+from nextword.architecture import Architecture
+from nextword.batching.options import BatchOptions
+from nextword.errors import SettingError
+from nextword.models.presets import read_preset
+from nextword.settings import Settings, unknown_name
+from nextword.text.options import TextOptions
+from nextword.training.options import TrainingOptions
+
+Tables = Mapping[str, Mapping[str, Any]]
+
+_GROUPS: dict[str, type[Settings]] = {"text": TextOptions, "batching": BatchOptions, "training": TrainingOptions}
+_SMALLEST_VOCABULARY = 2
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """The settings of a run, every one of them checked.
+
+    Attributes:
+        text: How the text is read.
+        batching: How windows are cut.
+        training: How the model is trained.
+        model: The fields of `Architecture`; the vocabulary's size joins them when the text was read.
+        origin: Where the run came from: text, preset, command, and the text's SHA-256. For the record.
+    """
+
+    text: TextOptions
+    batching: BatchOptions
+    training: TrainingOptions
+    model: Mapping[str, Any]
+    origin: Mapping[str, str]
+
+    @classmethod
+    def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
+        """Return the settings of a preset with tables laid over it, the last one on top.
+
+        Raises:
+            SettingError: The preset, a table or a setting is unknown, or a value is refused.
+
+        Example:
+            >>> RunConfig.of("tutorial", {"training": {"epochs": 2}}).training.epochs
+            2.0
+        """
+        tables = {name: table for name, table in read_preset(preset).items() if isinstance(table, dict)}
+        for override in overrides:
+            for group, values in override.items():
+                tables[group] = {**tables.get(group, {}), **values}
+        return cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
+
+    @classmethod
+    def from_tables(cls, tables: Tables) -> Self:
+        """Return the settings that the tables of a TOML file hold.
+
+        Raises:
+            SettingError: A table or a setting is unknown or missing, or a value is refused.
+        """
+        known = (*_GROUPS, "model", "origin")
+        for name, table in tables.items():
+            if name not in known:
+                raise SettingError(unknown_name("table of settings", name, known))
+            if not isinstance(table, Mapping):
+                raise SettingError(f"`{name}` must be a table, but is {table!r}; write [{name}] above its settings")
+        groups: dict[str, Any] = {name: kind.from_table(tables.get(name, {})) for name, kind in _GROUPS.items()}
+        model = dict(tables.get("model", {}))
+        Architecture.from_table({"vocabulary_size": _SMALLEST_VOCABULARY, **model})
+        return cls(**groups, model=model, origin=dict(tables.get("origin", {})))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read the settings from a TOML file.
+
+        Raises:
+            SettingError: The file cannot be read, is not TOML, or holds what it may not.
+        """
+        return cls.from_tables(read_tables(path))
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML."""
+        tables = {name: getattr(self, name).to_table() for name in _GROUPS}
+        return tomli_w.dumps({"origin": self.origin, **tables, "model": self.model})
+
+    def resolved(self, *, text: TextOptions, vocabulary_size: int, compute_dtype: str, **origin: str) -> Self:
+        """Return the settings with what only text and machine could tell written in."""
+        return replace(
+            self,
+            text=text,
+            model={**self.model, "vocabulary_size": vocabulary_size},
+            training=self.training.replace(compute_dtype=compute_dtype),
+            origin={**self.origin, **origin},
+        )
+
+    @property
+    def architecture(self) -> Architecture:
+        """The model described; the settings must be resolved."""
+        return Architecture.from_table(self.model)
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Read the tables of a TOML file of settings.
+
+    Raises:
+        SettingError: The file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(
+            f"the settings in {path} cannot be read: {error.strerror}; give the path of a TOML file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"the settings in {path} must be TOML, but are not: {error}") from error

@@ -1,0 +1,1 @@
+"""Keras layers of which the language model is made: one public class a file."""

@@ -1,0 +1,79 @@
+"""`MANIFEST.json`, the seal of a directory: the name, the size and the SHA-256 sum of each of its files."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nextword import strict_json
+
+MANIFEST_NAME = "MANIFEST.json"
+MAX_FILES = 100
+MAX_BYTES = 2**16
+
+_FORMAT = 1
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Seal:
+    """What a manifest says of one file: its size in bytes and its SHA-256 sum in hexadecimal."""
+
+    size: int
+    sha256: str
+
+
+Manifest = Mapping[str, Seal]
+
+
+def seal_of(data: bytes) -> Seal:
+    """Return the seal of a file with this content."""
+    return Seal(len(data), hashlib.sha256(data).hexdigest())
+
+
+def check_names(names: Mapping[str, object]) -> None:
+    """Refuse names that are not plain, or too many.
+
+    Raises:
+        ValueError: A name is refused; the message is a clause such as "must hold at most 100 files, ...".
+    """
+    if len(names) > MAX_FILES:
+        raise ValueError(f"must hold at most {MAX_FILES} files, but would hold {len(names)}")
+    for name in names:
+        if not _FILE_NAME.fullmatch(name) or name == MANIFEST_NAME:
+            raise ValueError(f"must hold files with plain names, but {name[:100]!a} is not one")
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the content of `MANIFEST.json`."""
+    table = {"format": _FORMAT, "files": {name: asdict(seal) for name, seal in manifest.items()}}
+    return (json.dumps(table, indent=2) + "\n").encode("utf-8")
+
+
+def decode(data: bytes) -> Manifest:
+    """Return the manifest that `data`, the content of a `MANIFEST.json` of unknown origin, holds.
+
+    Raises:
+        ValueError: It is not a manifest; the message is a clause such as "must hold `format` and `files`".
+    """
+    table = strict_json.parse(data, max_bytes=MAX_BYTES)
+    if not isinstance(table, dict) or table.keys() != {"format", "files"} or not isinstance(table["files"], dict):
+        raise ValueError("must hold `format` and `files`, and nothing else")
+    if type(table["format"]) is not int or table["format"] != _FORMAT:
+        raise ValueError(f"must be of format {_FORMAT}, but is of {table['format']!a:.40}")
+    check_names(table["files"])
+    manifest = {name: _decode_seal(name, seal) for name, seal in table["files"].items()}
+    if encode(manifest) != data:
+        raise ValueError("must be written as nextword writes it, to the byte, but is not")
+    return manifest
+
+
+def _decode_seal(name: str, seal: Any) -> Seal:
+    if isinstance(seal, dict) and seal.keys() == {"size", "sha256"}:
+        size, sha256 = seal["size"], seal["sha256"]
+        if type(size) is int and size >= 0 and isinstance(sha256, str) and _SHA256.fullmatch(sha256):
+            return Seal(size, sha256)
+    raise ValueError(f"must give `{name}` a `size` and a `sha256`, and nothing else")

@@ -1,0 +1,1 @@
+"""The language model as a Keras model, and its presets."""

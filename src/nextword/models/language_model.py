@@ -1,0 +1,172 @@
+"""The language model: token ids and state in, logits and state out.
+
+Shapes, throughout the project: `B` batch, `T` time, `V` vocabulary, `E` embedding, `H` hidden units, `N = B * T`
+tokens of a window laid in a row. Token ids are int32 `(B, T)`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nextword.architecture import Architecture
+from nextword.errors import SettingError
+from nextword.layers.initialization import Initialization
+from nextword.layers.output_projection import OutputProjection
+from nextword.models.presets import read_preset
+from nextword.models.recurrent_stack import RecurrentStack, State
+from nextword.ops.cross_entropy import TokenLosses
+from nextword.ops.precision import ComputeDtype, resolve_compute_dtype
+
+
+@keras.saving.register_keras_serializable("nextword")
+class LanguageModel(keras.Model):
+    """An LSTM language model over a closed vocabulary.
+
+        token ids -> embedding -> LSTM, LSTM, ... -> projection -> logits of the next token
+        (B, T)       (B, T, E)    (B, T, H)                        (B, T, V)
+
+    Nothing is hidden: the recurrent state goes in and comes out. Training over carried state is the business of
+    `nextword.training.stream_model.StreamModel`, which wraps this model and shares its weights.
+
+    Args:
+        architecture: What the model is made of.
+        seed: Seed of the weights and of the dropout masks.
+        compute_dtype: Precision of matrix products in training, `float32` or `bfloat16`; prediction is float32.
+
+    Call arguments:
+        tokens: Token ids `(B, T)`, int32.
+        state: State before the first token; that of the beginning of a text where left out.
+        training: Whether dropout acts.
+
+    Returns:
+        The logits `(B, T, V)` of the token after each, and the state after the last.
+
+    Example:
+        >>> model = LanguageModel(Architecture(vocabulary_size=50, embedding_size=8, hidden_sizes=(16, 8)))
+        >>> logits, state = model(np.zeros((2, 5), np.int32))
+        >>> logits.shape, len(state), state[0].hidden.shape
+        ((2, 5, 50), 2, (2, 16))
+    """
+
+    def __init__(
+        self, architecture: Architecture, *, seed: int = 0, compute_dtype: str = "float32", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.architecture = architecture
+        self.seed = seed
+        self.product_dtype = compute_dtype
+        initialization = Initialization(kind=architecture.initializer, scale=architecture.initializer_scale, seed=seed)
+        self.embedding = keras.layers.Embedding(
+            architecture.vocabulary_size,
+            architecture.embedding_size,
+            embeddings_initializer=initialization.embedding("embedding"),
+            name="embedding",
+        )
+        self.stack = RecurrentStack(
+            architecture, initialization=initialization, compute_dtype=compute_dtype, name="stack"
+        )
+        self.projection = OutputProjection(
+            architecture.vocabulary_size,
+            tied=architecture.tied,
+            initialization=initialization,
+            compute_dtype=compute_dtype,
+            name="projection",
+        )
+        self.build()
+
+    @classmethod
+    def from_preset(
+        cls, name: str, *, vocabulary_size: int, seed: int = 0, compute_dtype: ComputeDtype = "auto", **overrides: Any
+    ) -> "LanguageModel":
+        """Return an untrained model of a preset's architecture.
+
+        `overrides` are fields of `Architecture`; `auto` picks the precision that this processor is faster in.
+
+        Raises:
+            SettingError: The preset or a field is not known.
+        """
+        table = {**read_preset(name)["model"], **overrides, "vocabulary_size": vocabulary_size}
+        return cls(Architecture.from_table(table), seed=seed, compute_dtype=resolve_compute_dtype(compute_dtype))
+
+    def build(self, _input_shape: Any = None) -> None:
+        """Create all weights; their shapes depend on the architecture alone."""
+        self.embedding.build()
+        self.stack.build((None, None, self.architecture.embedding_size))
+        self.projection.build((None, None, self.architecture.hidden_sizes[-1]))
+        self.built = True
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state from which a text begins."""
+        return self.stack.initial_state(batch_size)
+
+    def call(self, tokens: Any, state: State | None = None, training: bool = False) -> tuple[Any, State]:
+        """Return the logits of the token after each, and the state after the last."""
+        hidden, state = self.hidden_states(tokens, state, training=training)
+        return self.projection(hidden, self.tied_embeddings), state
+
+    def hidden_states(self, tokens: Any, state: State | None = None, training: bool = False) -> tuple[Any, State]:
+        """Return what the projection reads, `(B, T, H)`, and the state after the last token."""
+        if state is None:
+            state = self.initial_state(ops.shape(tokens)[0])
+        hidden, state = self.stack(self.embedding(tokens), state, training=training)
+        return hidden, state
+
+    def token_losses(self, hidden: Any, targets: Any, weights: Any, training: bool = False) -> TokenLosses:
+        """Return how well `targets` `(B, T)` with `weights` `(B, T)` follow from `hidden` `(B, T, H)`.
+
+        This is the one way from hidden states to log-probabilities of given tokens: training loss, perplexity and
+        scores all take it. The losses and ranks come in a row, `(B * T,)`.
+        """
+        return self.projection.losses_of(
+            ops.reshape(hidden, (-1, self.architecture.hidden_sizes[-1])),
+            ops.reshape(targets, (-1,)),
+            ops.reshape(weights, (-1,)),
+            embeddings=self.tied_embeddings,
+            training=training,
+        )
+
+    @property
+    def tied_embeddings(self) -> Any:
+        """The embedding matrix where the projection shares it, else `None`."""
+        return self.embedding.embeddings if self.architecture.tied else None
+
+    def named_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Return the weights by the names of `Architecture.weight_shapes`."""
+        return {name: np.asarray(variable.value, np.float32) for name, variable in self._named_variables().items()}
+
+    def set_named_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """Set all weights, given by the names of `Architecture.weight_shapes`.
+
+        Raises:
+            SettingError: A name is missing or unknown.
+        """
+        variables = self._named_variables()
+        if weights.keys() != variables.keys():
+            raise SettingError(
+                f"the weights must be named {sorted(variables)}, but are {sorted(weights)}; "
+                "is this the architecture they were trained with?"
+            )
+        for name, variable in variables.items():
+            variable.assign(weights[name])
+
+    def _named_variables(self) -> dict[str, Any]:
+        layers = [self.embedding, *self.stack.lstms, self.projection]
+        return {f"{layer.name}/{variable.name}": variable for layer in layers for variable in layer.weights}
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "architecture": self.architecture.to_table(),
+            "seed": self.seed,
+            "compute_dtype": self.product_dtype,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], _custom_objects: Any = None) -> "LanguageModel":
+        """Rebuild the model, untrained, from `get_config`."""
+        return cls(**{**config, "architecture": Architecture.from_table(config["architecture"])})

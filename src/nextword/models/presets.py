@@ -1,0 +1,31 @@
+"""Presets: reviewed settings of model, batching and training, each a TOML file in `presets/`."""
+
+import tomllib
+from importlib import resources
+from typing import Any
+
+from nextword.errors import SettingError
+from nextword.settings import unknown_name
+
+_FOLDER = resources.files("nextword.models").joinpath("presets")
+
+
+def preset_names() -> list[str]:
+    """Return the names of all presets.
+
+    Example:
+        >>> "tutorial" in preset_names()
+        True
+    """
+    return sorted(file.name.removesuffix(".toml") for file in _FOLDER.iterdir() if file.name.endswith(".toml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """Return the tables of a preset.
+
+    Raises:
+        SettingError: There is no preset of that name.
+    """
+    if name not in preset_names():
+        raise SettingError(unknown_name("preset", name, preset_names()))
+    return tomllib.loads(_FOLDER.joinpath(f"{name}.toml").read_text(encoding="utf-8"))

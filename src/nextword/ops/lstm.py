@@ -1,0 +1,71 @@
+"""The LSTM recurrence: the reference on every Keras backend, and the choice of the fast path."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+
+class LSTMState(NamedTuple):
+    """What an LSTM layer carries from one step to the next.
+
+    Attributes:
+        hidden: The output of the last step `(B, H)`.
+        cell: The memory of the layer `(B, H)`.
+    """
+
+    hidden: Any
+    cell: Any
+
+
+def lstm(
+    inputs: Any, state: LSTMState, *, kernel: Any, recurrent_kernel: Any, bias: Any, compute_dtype: str = "float32"
+) -> tuple[Any, LSTMState]:
+    r"""Run an LSTM over a sequence.
+
+    With the input $x_t$, the hidden state $h_t$, the cell $c_t$, and the gates side by side in the order $i, f, g, o$
+    in the kernel $W$, the recurrent kernel $U$ and the bias $b$:
+
+    $$i, f, o = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + h_{t-1} U + b)$$
+    $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)$$
+
+    Args:
+        inputs: The sequence `(B, T, I)`.
+        state: Hidden and cell before the first step; the gradient flows into both.
+        kernel: $W$, `(I, 4H)`.
+        recurrent_kernel: $U$, `(H, 4H)`.
+        bias: $b$, `(4H,)`.
+        compute_dtype: Precision of the matrix products on the fast path; all else is float32.
+
+    Returns:
+        The hidden states `(B, T, H)`, and the state after the last step.
+
+    Source:
+        Hochreiter and Schmidhuber (1997); with the forget gate of Gers, Schmidhuber and Cummins (2000).
+    """
+    if keras.backend.backend() == "jax":
+        from nextword.ops.lstm_jax import lstm_recurrence
+
+        by_time = ops.transpose(inputs, (1, 0, 2))
+        hiddens, hidden, cell = lstm_recurrence(
+            by_time, *state, *map(ops.convert_to_tensor, (kernel, recurrent_kernel, bias)), compute_dtype
+        )
+        return ops.transpose(hiddens, (1, 0, 2)), LSTMState(hidden, cell)
+    return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias)
+
+
+def lstm_reference(
+    inputs: Any, state: LSTMState, *, kernel: Any, recurrent_kernel: Any, bias: Any
+) -> tuple[Any, LSTMState]:
+    """Run the recurrence of `lstm` as its equations are written, one step at a time."""
+
+    def step(state: tuple[Any, Any], x_t: Any) -> tuple[tuple[Any, Any], Any]:
+        hidden, cell = state
+        i, f, g, o = ops.split(x_t @ kernel + hidden @ recurrent_kernel + bias, 4, axis=-1)
+        i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
+        cell = f * cell + i * g
+        hidden = o * ops.tanh(cell)
+        return (hidden, cell), hidden
+
+    last, hiddens = ops.scan(step, tuple(state), ops.transpose(inputs, (1, 0, 2)))
+    return ops.transpose(hiddens, (1, 0, 2)), LSTMState(*last)

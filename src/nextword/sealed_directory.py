@@ -1,0 +1,299 @@
+"""Directories that are whole or absent: how nextword writes everything that it must not lose.
+
+A sealed directory holds a few regular files and `MANIFEST.json`, which names each of them with its size and its
+SHA-256 sum. It is filled under a temporary name beside its place, and gets its name when every byte is on the disk:
+
+    step                                                        what a reader of `model` finds
+    .tmp-model-91f0c2a1b3d4/weights, ... written, fsynced       the old directory, if there was one
+    .tmp-model-91f0c2a1b3d4/MANIFEST.json the same, last        the old directory
+    .tmp-model-91f0c2a1b3d4 fsynced                             the old directory
+    model -> .aside-model                                       the old directory, in .aside-model
+    .tmp-model-91f0c2a1b3d4 -> model                            the new directory
+    parent fsynced, .aside-model removed                        the new directory
+
+So a reader, or the next run after a crash or a power failure, finds the old directory or the new one, never a mixture:
+readers hold the directory itself open, not its name, and check the very bytes that they return. Two writers of one
+place must exclude each other by a lock of their own. POSIX only.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from nextword.durable import disk_errors, make_directory, sync_directory, write_new_file
+from nextword.errors import StorageError
+from nextword.manifest import MANIFEST_NAME, MAX_BYTES, MAX_FILES, Manifest, check_names, decode, encode, seal_of
+
+_TEMPORARY_NAME = re.compile(r"\.tmp-.+-[0-9a-f]{12}")
+_ASIDE = ".aside-"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A sealed directory held open for reading; `opened` makes it."""
+
+    path: Path
+    manifest: Manifest
+    _descriptor: int
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file, checked against the manifest.
+
+        Raises:
+            StorageError: The manifest does not name the file, or the file is not what the manifest says.
+        """
+        if name not in self.manifest:
+            raise _damaged(self.path, f"`{name}` is missing")
+        seal = self.manifest[name]
+        data = _read_regular_file(self.path, self._descriptor, name, seal.size)
+        if len(data) != seal.size:
+            raise _damaged(self.path, f"`{name}` must be {seal.size} bytes long, but is {len(data)}")
+        if seal_of(data) != seal:
+            raise _damaged(self.path, f"`{name}` does not have the SHA-256 sum that `{MANIFEST_NAME}` gives")
+        return data
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Sealed]:
+    """Open a sealed directory: its list of files is checked at once, each file when it is read.
+
+    `path` itself may be a link, such as `models/current`; a link inside is refused.
+
+    Raises:
+        StorageError: There is no such directory, its manifest is not sound, or a file is missing or one too many.
+    """
+    descriptor = _open_directory(path)
+    try:
+        manifest = _read_manifest(path, descriptor)
+        _check_entries(path, descriptor, manifest)
+        yield Sealed(path, manifest, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read(path: Path) -> dict[str, bytes]:
+    """Return the checked content of every file of a sealed directory.
+
+    Raises:
+        StorageError: The directory is not sound; the message names the file and what is wrong.
+    """
+    with opened(path) as sealed:
+        return {name: sealed.read(name) for name in sealed.manifest}
+
+
+def verify(path: Path) -> Manifest:
+    """Return the manifest of a sealed directory after checking every file, one at a time.
+
+    Raises:
+        StorageError: The directory is not sound; the message names the file and what is wrong.
+    """
+    with opened(path) as sealed:
+        for name in sealed.manifest:
+            sealed.read(name)
+        return sealed.manifest
+
+
+def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> None:
+    """Write a sealed directory; on any error, what was at `path` before is still there and whole.
+
+    Raises:
+        StorageError: `path` exists and `replace` is false, or holds what nextword did not write, or the disk refused.
+    """
+    path = _absolute(path)
+    try:
+        check_names(files)
+    except ValueError as error:
+        raise StorageError(f"`{path}` {error}") from error
+    with disk_errors(path, "written"):
+        make_directory(path.parent)
+        _recover(path)
+        _check_place(path, files, replace)
+        temporary = _temporary(path)
+        try:
+            _fill(temporary, files)
+            _move_in(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a single file, or replace it in one step, once every byte is on the disk.
+
+    Raises:
+        StorageError: The disk refused; the former file is whole.
+    """
+    path = _absolute(path)
+    temporary = _temporary(path)
+    with disk_errors(path, "written"):
+        try:
+            write_new_file(temporary, data)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a sealed directory; it loses its name first, so that no reader finds it in part.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    path = _absolute(path)
+    temporary = _temporary(path)
+    with disk_errors(path, "removed"):
+        path.rename(temporary)
+    shutil.rmtree(temporary, ignore_errors=True)
+
+
+def names(parent: Path) -> list[str]:
+    """Return the sorted names that readers find in `parent`: all but the leftovers of interrupted writes.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    with disk_errors(parent, "read"):
+        found = {entry.name.removeprefix(_ASIDE) for entry in parent.iterdir()}
+    return sorted(name for name in found if not _TEMPORARY_NAME.fullmatch(name))
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Remove what interrupted writes left in `parent`, and put back what they had set aside; for its only writer.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    with disk_errors(parent, "cleared"):
+        for entry in sorted(parent.iterdir()):
+            if entry.name.startswith(_ASIDE):
+                _recover(parent / entry.name.removeprefix(_ASIDE))
+            elif _TEMPORARY_NAME.fullmatch(entry.name):
+                if entry.is_symlink() or not entry.is_dir():
+                    entry.unlink()
+                else:
+                    shutil.rmtree(entry)
+
+
+def _fill(temporary: Path, files: Mapping[str, bytes]) -> None:
+    temporary.mkdir()
+    for name, data in files.items():
+        write_new_file(temporary / name, data)
+    write_new_file(temporary / MANIFEST_NAME, encode({name: seal_of(data) for name, data in files.items()}))
+    sync_directory(temporary)
+
+
+def _move_in(new: Path, path: Path) -> None:
+    """Give `new` the name `path`, or undo every step; what to undo is read from the disk, not from a flag."""
+    aside = _aside(path)
+    try:
+        if path.exists(follow_symlinks=False):
+            path.rename(aside)
+        new.rename(path)
+        sync_directory(path.parent)
+    except BaseException:
+        if not new.exists():
+            path.rename(new)
+        if aside.exists():
+            aside.rename(path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _recover(path: Path) -> None:
+    """Undo a replacement that was cut off between its two renames, or finish one that was cut off after them."""
+    aside = _aside(path)
+    if aside.exists() and not path.exists(follow_symlinks=False):
+        aside.rename(path)
+    elif aside.exists():
+        shutil.rmtree(aside)
+
+
+def _check_place(path: Path, files: Mapping[str, bytes], replace: bool) -> None:
+    """Refuse to replace anything whose loss would be a loss: what nextword did not write there itself."""
+    if not path.exists(follow_symlinks=False):
+        return
+    if not replace:
+        raise StorageError(f"`{path}` exists already; choose another name, or ask for it to be replaced")
+    if path.is_symlink() or not path.is_dir():
+        raise StorageError(f"`{path}` must be a directory to be replaced, but is a file or a link; move it away")
+    descriptor = _open_directory(path)
+    try:
+        ours = {MANIFEST_NAME, *files, *_read_manifest(path, descriptor)}
+    except StorageError:  # what is damaged may be replaced
+        ours = {MANIFEST_NAME, *files}
+    finally:
+        os.close(descriptor)
+    if foreign := {entry.name for entry in path.iterdir()} - ours:
+        raise StorageError(f"`{path}` holds {min(foreign)!a}, which would be lost if it were replaced; move it away")
+
+
+def _open_directory(path: Path) -> int:
+    for place in (path, _aside(path), path):  # a writer may finish between the first attempt and the second
+        try:
+            return os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
+            raise StorageError(f"`{path}` must be a directory that can be read, but is not: {error}") from error
+    raise StorageError(f"`{path}` must be a directory that nextword wrote, but does not exist; check the name")
+
+
+def _read_manifest(path: Path, descriptor: int) -> Manifest:
+    try:
+        return decode(_read_regular_file(path, descriptor, MANIFEST_NAME, MAX_BYTES))
+    except ValueError as error:
+        raise _damaged(path, f"`{MANIFEST_NAME}` {error}") from error
+
+
+def _check_entries(path: Path, descriptor: int, manifest: Manifest) -> None:
+    with os.scandir(descriptor) as entries:
+        found = {entry.name for entry in islice(entries, MAX_FILES + 2)}
+    if extra := found - manifest.keys() - {MANIFEST_NAME}:
+        raise _damaged(path, f"`{MANIFEST_NAME}` does not name the file {min(extra)!a}")
+    if missing := manifest.keys() - found:
+        raise _damaged(path, f"`{min(missing)}` is missing")
+
+
+def _read_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) -> bytes:
+    """Return the content of a file in an open directory, refusing all but a regular file of at most `max_bytes`."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        if not stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+            raise _damaged(path, f"`{name}` must be a regular file, but is a link or something else")
+        with os.fdopen(os.open(name, flags, dir_fd=descriptor), "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > max_bytes:
+                raise _damaged(path, f"`{name}` must be at most {max_bytes} bytes long, but is {size}")
+            return stream.read(max_bytes)
+    except FileNotFoundError as error:
+        raise _damaged(path, f"`{name}` is missing") from error
+    except OSError as error:
+        raise StorageError(f"`{path}/{name}` must be a file that can be read ({error.strerror})") from error
+
+
+def _damaged(path: Path, what: str) -> StorageError:
+    return StorageError(f"`{path}` is damaged: {what}; write it anew or restore it from a copy")
+
+
+def _absolute(path: Path) -> Path:
+    path = path.absolute()
+    if path.name in ("", ".."):
+        raise StorageError(f"`{path}` must end in a name of its own, but does not; give it one")
+    return path
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".tmp-{path.name}-{secrets.token_hex(6)}")
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(_ASIDE + path.name)

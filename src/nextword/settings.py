@@ -1,0 +1,127 @@
+"""Settings declared once: a frozen dataclass whose fields carry their range and their meaning.
+
+From one declaration follow the check (`__post_init__`), the TOML and JSON form (`from_table`, `to_table`), and the
+command-line flag (`cli/options.py`), so that the three can never disagree.
+"""
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any, ClassVar, Self
+
+from nextword.errors import SettingError
+
+
+def setting(
+    default: Any = dataclasses.MISSING,
+    *,
+    help: str,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """Return a dataclass field with its range and its one-line description.
+
+    For a tuple the range holds for each element.
+    """
+    metadata = {"help": help, "at_least": at_least, "at_most": at_most, "below": below}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The base of every group of settings: checked when made, immutable after.
+
+    Subclasses are frozen keyword-only dataclasses whose fields are `bool`, `int`, `float`, `str`, a `Literal` of
+    strings, a tuple of numbers, or one of these or `None`.
+
+    Raises:
+        SettingError: A value has the wrong type or leaves its range.
+    """
+
+    group: ClassVar[str] = "settings"
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _checked(field.name, getattr(self, field.name), hints[field.name], field.metadata)
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build the settings from a parsed TOML or JSON table, refusing names that are not fields.
+
+        Raises:
+            SettingError: A name is unknown or missing, or a value is refused.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        for name in table:
+            if name not in fields:
+                raise SettingError(unknown_name(f"setting of [{cls.group}]", name, fields))
+        for name, field in fields.items():
+            if name not in table and field.default is dataclasses.MISSING:
+                raise SettingError(f"`{name}` of [{cls.group}] must be given, but is missing; add `{name} = ...`")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in table.items()})
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the settings as a table for TOML or JSON, leaving out those that are `None`."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value is not None
+        }
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some values changed and checked again."""
+        return dataclasses.replace(self, **changes)
+
+
+def unknown_name(kind: str, name: str, known: typing.Iterable[str]) -> str:
+    """Return the message for a name that is not known, with the nearest one that is."""
+    known = sorted(known)
+    near = get_close_matches(name, known, n=1)
+    repair = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
+    return f"`{name}` is not a {kind}; {repair}"
+
+
+def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
+    """Return `value` in the type that `hint` asks for, or raise with the rule that it breaks."""
+    if isinstance(hint, types.UnionType):
+        if value is None:
+            return None
+        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+    origin = typing.get_origin(hint)
+    if origin is typing.Literal:
+        if value not in typing.get_args(hint):
+            raise SettingError(f"`{name}` must be one of {', '.join(typing.get_args(hint))}, but is {value!r}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, tuple) or not value:
+            raise SettingError(f"`{name}` must be a list with at least one element, but is {value!r}")
+        return tuple(_checked(name, element, typing.get_args(hint)[0], limits) for element in value)
+    return _checked_scalar(name, value, hint, limits)
+
+
+def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise SettingError(f"`{name}` must be of type {kind.__name__}, but is {value!r}")
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        _check_range(name, value, limits)
+    return value
+
+
+def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
+    if not math.isfinite(value):
+        raise SettingError(f"`{name}` must be a finite number, but is {value}")
+    if limits.get("at_least") is not None and value < limits["at_least"]:
+        raise SettingError(f"`{name}` must be at least {limits['at_least']}, but is {value}")
+    if limits.get("at_most") is not None and value > limits["at_most"]:
+        raise SettingError(f"`{name}` must be at most {limits['at_most']}, but is {value}")
+    if limits.get("below") is not None and value >= limits["below"]:
+        raise SettingError(f"`{name}` must be below {limits['below']}, but is {value}")

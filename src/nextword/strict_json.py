@@ -1,0 +1,74 @@
+"""JSON from a stranger: small, shallow, and with one meaning only."""
+
+import json
+import re
+from typing import Any
+
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+_MAX_DIGITS = 18  # every such number fits into 64 bits
+
+
+def parse(data: bytes, *, max_bytes: int = 2**16, max_depth: int = 8) -> Any:
+    """Return the value of a JSON text, refusing what Python's parser lets through or dies of.
+
+    Refused are texts that are too long or too deep (before they are parsed), encodings other than UTF-8, names given
+    twice, integers of more than 18 digits, `NaN` and `Infinity`, numbers that overflow, and unpaired surrogates.
+
+    Raises:
+        ValueError: The text is refused; the message is a clause such as "must not name `size` twice", for the caller
+            to put the name of the file before.
+
+    Example:
+        >>> parse(b'{"sizes": [1, 2.5]}')
+        {'sizes': [1, 2.5]}
+    """
+    if len(data) > max_bytes:
+        raise ValueError(f"must be at most {max_bytes} bytes long, but is {len(data)}")
+    try:
+        text = data.decode("utf-8")
+        _check_depth(text, max_depth)
+        value = json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"must be UTF-8, but byte {error.start} is not") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"must be JSON, but is not at line {error.lineno}, column {error.colno}") from error
+    _check_meaning(value)
+    return value
+
+
+def _check_depth(text: str, max_depth: int) -> None:
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
+        if depth > max_depth:
+            raise ValueError(f"must be nested at most {max_depth} deep, but is deeper")
+
+
+def _check_meaning(value: object) -> None:
+    """Refuse what cannot be written back as UTF-8 JSON: numbers that overflowed, and unpaired surrogates."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError("must not hold an unpaired surrogate") from error
+    except ValueError as error:
+        raise ValueError("must hold numbers below 1.8e308 only") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in table:
+            raise ValueError(f"must not name {name[:40]!a} twice")
+        table[name] = value
+    return table
+
+
+def _integer(text: str) -> int:
+    num_digits = len(text.removeprefix("-"))
+    if num_digits > _MAX_DIGITS:
+        raise ValueError(f"must hold integers of at most {_MAX_DIGITS} digits, but has one of {num_digits}")
+    return int(text)
+
+
+def _constant(name: str) -> float:
+    raise ValueError(f"must hold finite numbers only, but holds {name}")

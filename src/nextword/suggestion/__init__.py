@@ -1,0 +1,1 @@
+"""What may come next: the most probable words after a text."""

@@ -1,0 +1,1 @@
+"""Strings to ids: tokenizers, vocabularies, corpora and the memory-mapped id store."""

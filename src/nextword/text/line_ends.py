@@ -1,0 +1,77 @@
+r"""Where `<eos>` stands: lines gathered into segments, each of which ends with one `<eos>`.
+
+```
+line        the file's lines      |a  b|c  d|  |e|        a b <eos> c d <eos> <eos> e <eos>
+paragraph   the same              |a  b|c  d|  |e|        a b c d <eos> e <eos>
+```
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+from nextword.text.options import LineEnds
+
+MINIMUM_BLANK_FRACTION = 0.02
+
+MARKS: dict[LineEnds, str] = {"line": "\n", "paragraph": "\n\n"}
+"""What ends a segment in running text."""
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Cut a text at `\n`, `\r\n` and lone `\r`, and nowhere else; the last line is the one still open.
+
+    Example:
+        >>> split_lines("one\r\ntwo\u2028still two\n")
+        ['one', 'two\u2028still two', '']
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def segments(lines: Iterable[str], line_ends: LineEnds) -> Iterator[str]:
+    """Yield what one `<eos>` ends: each line, or each run of lines between blank ones, joined by spaces.
+
+    Example:
+        >>> list(segments(["It is", "a truth", "", "", "My dear"], "paragraph"))
+        ['It is a truth', 'My dear']
+    """
+    return iter(lines) if line_ends == "line" else _paragraphs(lines)
+
+
+def ends_open(lines: Sequence[str], line_ends: LineEnds) -> bool:
+    """Return whether the last segment of `split_lines(text)` still waits for its end."""
+    return line_ends == "line" or any(line.strip() for line in lines[-2:])
+
+
+def choose_line_ends(lines: Iterable[str]) -> LineEnds:
+    """Choose "paragraph" for hard-wrapped prose, "line" for all other text.
+
+    Prose is hard-wrapped if at least 2 % of its lines are blank and more than half of the runs between blank lines
+    hold several lines.
+    """
+    num_blank = num_lines = num_runs = num_long_runs = 0
+    for is_blank, run in groupby(lines, key=_is_blank):
+        length = sum(1 for _ in run)
+        num_lines += length
+        if is_blank:
+            num_blank += length
+        else:
+            num_runs += 1
+            num_long_runs += length > 1
+    wrapped = num_blank >= MINIMUM_BLANK_FRACTION * num_lines and num_long_runs > num_runs / 2
+    return "paragraph" if wrapped else "line"
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[str]:
+    held: list[str] = []
+    for line in lines:
+        if not _is_blank(line):
+            held.append(line)
+        elif held:
+            yield " ".join(held)
+            held = []
+    if held:
+        yield " ".join(held)
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip()

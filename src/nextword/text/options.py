@@ -1,0 +1,96 @@
+"""The settings that turn a text into a corpus, and what their open values come to."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from nextword.errors import SettingError
+from nextword.settings import Settings, setting
+
+TokenizerKind = Literal["pretokenized", "word", "character"]
+LineEnds = Literal["line", "paragraph"]
+OnBadBytes = Literal["strict", "replace"]
+
+_DEFAULT_LIMITS: dict[TokenizerKind, tuple[int, int | None]] = {
+    "pretokenized": (1, None),
+    "word": (2, 50_000),
+    "character": (1, None),
+}
+"""The minimum count and the maximum vocabulary of each tokenizer where the user names none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions(Settings):
+    """How a text is read, cut into tokens and split.
+
+    Raises:
+        SettingError: A value leaves its range.
+
+    Example:
+        >>> TextOptions().resolved(pretokenized=True).kind
+        'pretokenized'
+        >>> TextOptions().resolved(pretokenized=False).maximum_vocabulary
+        50000
+    """
+
+    group: ClassVar[str] = "text"
+
+    tokenizer: Literal["auto", "pretokenized", "word", "character"] = setting(
+        "auto", help="How text is cut; auto: pretokenized for PTB and WikiText, word for all other text."
+    )
+    line_ends: Literal["auto", "line", "paragraph"] = setting(
+        "auto", help="What `<eos>` stands for: each line end or each blank line; auto looks at the training text."
+    )
+    maximum_vocabulary: int | None = setting(
+        None, help="Most tokens that a vocabulary keeps; for word 50,000 unless set.", at_least=3, at_most=2**22
+    )
+    minimum_count: int | None = setting(
+        None, help="Fewest occurrences that keep a token in the vocabulary; for word 2 unless set.", at_least=1
+    )
+    valid_fraction: float = setting(
+        0.05, help="Part of a lone file that is kept for validation.", at_least=0.001, at_most=0.4
+    )
+    test_fraction: float = setting(
+        0.05, help="Part of a lone file that is kept for the test.", at_least=0.001, at_most=0.4
+    )
+    on_bad_bytes: Literal["strict", "replace"] = setting(
+        "strict", help="Refuse bytes that are not UTF-8 and NULs, or put U+FFFD for them and count them."
+    )
+
+    def resolved(self, *, pretokenized: bool) -> Self:
+        """Return the options with every open value set, but `line_ends = "auto"` of the word tokenizer.
+
+        Args:
+            pretokenized: Whether the source is known to hold tokens between spaces, as PTB and WikiText do.
+
+        Raises:
+            SettingError: `line_ends = "paragraph"` meets a tokenizer that works line by line.
+        """
+        automatic: TokenizerKind = "pretokenized" if pretokenized else "word"
+        kind = automatic if self.tokenizer == "auto" else self.tokenizer
+        minimum_count, maximum_vocabulary = _DEFAULT_LIMITS[kind]
+        return self.replace(
+            tokenizer=kind,
+            line_ends=self.line_ends if kind == "word" else _always_line(kind, self.line_ends),
+            minimum_count=minimum_count if self.minimum_count is None else self.minimum_count,
+            maximum_vocabulary=maximum_vocabulary if self.maximum_vocabulary is None else self.maximum_vocabulary,
+        )
+
+    @property
+    def kind(self) -> TokenizerKind:
+        """The tokenizer of resolved options."""
+        if self.tokenizer == "auto":
+            raise SettingError('`tokenizer` must be resolved before it is used, but is "auto"; call `resolved`')
+        return self.tokenizer
+
+
+DEFAULT_OPTIONS = TextOptions()
+"""Every value open or at its default."""
+
+
+def _always_line(kind: TokenizerKind, line_ends: str) -> LineEnds:
+    if line_ends == "paragraph":
+        raise SettingError(
+            f'`line_ends` must be "line" for the {kind} tokenizer, but is "paragraph"; paragraphs go with '
+            '`tokenizer = "word"`'
+        )
+    return "line"

@@ -1,0 +1,120 @@
+r"""Segments cut into pieces, each of which is one token if the vocabulary holds it.
+
+The cuts are made by pre-tokenizers of the `tokenizers` library, which `tokenizer.json` records whole, so that the same
+file cuts the same way wherever it is read. What happens before them is here and nowhere else: `tidy` collapses white
+space, so that the space U+0020 is the only one that the word tokenizer meets.
+
+```
+pretokenized   He said , " no . "         |He|said|,|"|no|.|"|
+word           He said, "I don't--no."    |He|said|, |"|I|don't|-|-|no|.|"|
+character      He said                    |H|e| |s|a|i|d|
+```
+
+A word is a run of letters, marks, digits and underscores, with apostrophes inside (`don't`, `o’clock`). Every other
+character but the space is a piece of its own that carries the spaces beside it. So one space alone is not in any
+piece, that between two words; decoding puts it back.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from tokenizers import Regex
+from tokenizers.pre_tokenizers import PreTokenizer, Sequence, Split
+
+from nextword.text.line_ends import MARKS, ends_open, segments, split_lines
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.vocabulary import END
+
+SLICE = 2**16
+"""About how many characters the library is given at once."""
+
+_WORD = r"\p{L}\p{M}\p{N}_"
+_APOSTROPHE = r"'\x{2019}"
+_PUNCTUATION = rf" ?(?:[^{_WORD}{_APOSTROPHE} ]|(?<![{_WORD}])[{_APOSTROPHE}]|[{_APOSTROPHE}](?![{_WORD}])) ?"
+_BETWEEN_WORDS = rf"(?<=[{_WORD}]) (?=[{_WORD}])"
+
+_IRREGULAR_ASCII_SPACES = re.compile(r"[\t\x0b\x0c ]{2,}|[\t\x0b\x0c]")
+_IRREGULAR_SPACES = re.compile(r"\s{2,}|[^\S ]")
+
+_SAFE_CUTS: dict[TokenizerKind, re.Pattern[str]] = {
+    "pretokenized": re.compile(" "),
+    "word": re.compile("(?<=[A-Za-z0-9]) (?=[A-Za-z0-9])"),
+    "character": re.compile(""),
+}
+"""Where a tidy segment may be cut, the match taken out, without changing its pieces."""
+
+
+def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
+    """Return the library's part that cuts a tidy segment into pieces."""
+    match kind:
+        case "pretokenized":
+            return Split(" ", "removed")
+        case "word":
+            return Sequence([Split(Regex(_PUNCTUATION), "isolated"), Split(Regex(_BETWEEN_WORDS), "removed")])
+        case "character":
+            return Split(Regex(r"[\s\S]"), "isolated")
+
+
+def tidy(segment: str, kind: TokenizerKind) -> str:
+    r"""Return a segment without the white space that its tokenizer does not keep.
+
+    - pretokenized: runs of white space, as `bytes.split` sees it (space, tab, `\x0b`, `\x0c`), become one space, and
+      the ends are stripped. A no-break space is part of its token.
+    - word: runs of white space, as `str.isspace` sees it, become one space, and the ends are stripped.
+    - character: nothing is changed.
+    """
+    match kind:
+        case "pretokenized":
+            return _IRREGULAR_ASCII_SPACES.sub(" ", segment).strip(" ")
+        case "word":
+            return _IRREGULAR_SPACES.sub(" ", segment).strip(" ")
+        case "character":
+            return segment
+
+
+def normalize(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> str:
+    r"""Return a text as decoding gives it back.
+
+    It is the whole of what encoding loses: `decode(encode(text)) == normalize(text, kind, line_ends)` for every text
+    whose pieces are all in the vocabulary. The rule:
+
+    - `\r\n` and lone `\r` become `\n`. No other character ends a line.
+    - With `line_ends = "paragraph"`, lines are joined by a space until a blank line, runs of blank lines become one,
+      and those before the first word are dropped.
+    - Within a line or paragraph, white space is made regular as `tidy` says.
+
+    There is no Unicode normalization and no lower-casing.
+
+    Example:
+        >>> normalize("It  is\ta truth \r\n")
+        'It is a truth\n'
+    """
+    lines = split_lines(text)
+    tidied = [tidy(segment, kind) for segment in segments(lines, line_ends)]
+    if not ends_open(lines, line_ends):
+        tidied.append("")
+    return MARKS[line_ends].join(tidied)
+
+
+def slices(segment: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str]:
+    """Cut a tidy segment into slices of about `size` characters whose pieces are those of the whole.
+
+    The library needs some hundred bytes for each token that it is given at once, and a line may be as long as a file.
+    """
+    start = 0
+    while len(segment) - start > size and (cut := _SAFE_CUTS[kind].search(segment, start + size)):
+        yield segment[start : cut.start()]
+        start = cut.end()
+    yield segment[start:]
+
+
+def count_pieces(whole: Iterable[str], kind: TokenizerKind) -> Counter[str]:
+    """Return how often each piece occurs in segments, and `<eos>` once for each segment."""
+    cut = pre_tokenizer(kind).pre_tokenize_str
+    counts: Counter[str] = Counter()
+    for segment in whole:
+        counts[END] += 1
+        for part in slices(tidy(segment, kind), kind):
+            counts.update([piece for piece, _ in cut(part)])
+    return counts

@@ -1,0 +1,108 @@
+"""What was met in a text while it was read: counted, so that nothing is changed or left out in silence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(kw_only=True)
+class ReadCounts:
+    """The counts of one range of a file, which depend on the text alone and not on a tokenizer.
+
+    Attributes:
+        num_bytes: Bytes of the range.
+        num_lines: Lines, the last one also where no line end follows it.
+        num_words: Runs of characters between white space, and one for each line end.
+        num_characters: Characters, a line end being one, a byte order mark none.
+        longest_line: Characters of the longest line.
+        num_written_unknown: Tokens of pretokenized text that are `<unk>` as written.
+        num_invalid: Sequences of bytes that are not UTF-8, each replaced by U+FFFD.
+        first_invalid: Offset of the first of them in the file.
+        num_nul: NULs, each replaced by U+FFFD.
+        first_nul: Offset of the first of them in the file.
+        num_crlf: Line ends that are a carriage return with a line feed.
+        num_lone_cr: Line ends that are a carriage return alone.
+        has_byte_order_mark: Whether a byte order mark at the file's start was left out.
+        lacks_last_line_end: Whether a line end was added to the last line.
+    """
+
+    num_bytes: int = 0
+    num_lines: int = 0
+    num_words: int = 0
+    num_characters: int = 0
+    longest_line: int = 0
+    num_written_unknown: int = 0
+    num_invalid: int = 0
+    first_invalid: int | None = None
+    num_nul: int = 0
+    first_nul: int | None = None
+    num_crlf: int = 0
+    num_lone_cr: int = 0
+    has_byte_order_mark: bool = False
+    lacks_last_line_end: bool = False
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """The counts of one split.
+
+    Attributes:
+        read: The counts of its text.
+        num_tokens: Ids, those of `<eos>` included.
+        num_unknown: Ids that are `<unk>`.
+    """
+
+    read: ReadCounts
+    num_tokens: int
+    num_unknown: int
+
+    @property
+    def num_out_of_vocabulary(self) -> int:
+        """Number of tokens that became `<unk>` because the vocabulary lacks them."""
+        return self.num_unknown - self.read.num_written_unknown
+
+    def describe(self) -> list[str]:
+        """Return the counts as sentences for a person; what did not occur is not mentioned."""
+        read = self.read
+        unknown = f"{_count(self.num_out_of_vocabulary, 'token')} out of vocabulary, read as <unk>"
+        if read.num_written_unknown:
+            unknown += f", and {read.num_written_unknown:,} <unk> as written"
+        size = f"{_count(self.num_tokens, 'token')} from {_count(read.num_lines, 'line')}, {read.num_bytes:,} bytes"
+        longest = f"the longest line has {_count(read.longest_line, 'character')}"
+        return [f"{size}; {longest}", unknown, *_irregularities(read)]
+
+
+@dataclass(frozen=True)
+class TextReport:
+    """The counts of a corpus.
+
+    Attributes:
+        how_split: How the text was split, in one sentence.
+        how_cut: How it was cut into tokens, in one sentence.
+        splits: The report of each split by its name.
+    """
+
+    how_split: str
+    how_cut: str
+    splits: Mapping[str, SplitReport]
+
+    def describe(self) -> list[str]:
+        """Return the report as sentences for a person."""
+        sentences = [f"{name}: {line}" for name, report in self.splits.items() for line in report.describe()]
+        return [self.how_split, self.how_cut, *sentences]
+
+
+def _irregularities(read: ReadCounts) -> list[str]:
+    sentences = {
+        "a byte order mark at the file's start left out": read.has_byte_order_mark,
+        f"{_count(read.num_invalid, 'invalid byte sequence')} replaced by U+FFFD, the first at byte "
+        f"{read.first_invalid}": read.num_invalid,
+        f"{_count(read.num_nul, 'NUL')} replaced by U+FFFD, the first at byte {read.first_nul}": read.num_nul,
+        f"{_count(read.num_crlf, 'line end')} of two characters (CRLF) read as one": read.num_crlf,
+        f"{_count(read.num_lone_cr, 'lone carriage return')} read as a line end": read.num_lone_cr,
+        "the last line lacks its line end; one was added": read.lacks_last_line_end,
+    }
+    return [sentence for sentence, occurred in sentences.items() if occurred]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,0 +1,163 @@
+"""TEXT as a person names it, resolved to the bytes of its splits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, get_args
+
+from nextword.errors import TextError
+from nextword.settings import unknown_name
+from nextword.text.lone_file import split_lone_file
+from nextword.text.options import TextOptions
+from nextword.text.reader import TextRange
+from nextword.text.samples import SAMPLES, sample_path
+
+SplitName = Literal["train", "valid", "test"]
+SPLITS: tuple[SplitName, ...] = get_args(SplitName)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The file names of a kind of folder.
+
+    Attributes:
+        names: The names that each split's file may have, first choice first.
+        pretokenized: Whether such files hold tokens between spaces.
+    """
+
+    names: Mapping[SplitName, Sequence[str]]
+    pretokenized: bool
+
+
+LAYOUTS = (
+    Layout({split: (f"ptb.{split}.txt",) for split in SPLITS}, pretokenized=True),
+    Layout({split: (f"wiki.{split}.tokens",) for split in SPLITS}, pretokenized=True),
+    Layout(
+        {"train": ("train.txt",), "valid": ("valid.txt", "validation.txt", "dev.txt"), "test": ("test.txt",)},
+        pretokenized=False,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Where the splits of a text lie.
+
+    Attributes:
+        name: The sample's name, or the last part of the path.
+        parts: The bytes of each split.
+        pretokenized: Whether the text is known by its names to hold tokens between spaces (PTB, WikiText).
+        how_split: One sentence for a person.
+    """
+
+    name: str
+    parts: Mapping[SplitName, TextRange]
+    pretokenized: bool
+    how_split: str
+
+
+def resolve_source(
+    text: str | Path,
+    options: TextOptions,
+    *,
+    needed: Sequence[SplitName] = SPLITS,
+    data_dir: Path | None = None,
+    cache_dir: Path | None = None,
+) -> TextSource:
+    """Find the splits of a text.
+
+    Args:
+        text: A file, a folder with a file for each split, or the name of a sample. A name alone is that of a sample
+            if there is one so called; a file or folder of that name is written `./NAME`, or given as a `Path`.
+        options: How to split a lone file.
+        needed: The splits that a folder must have.
+        data_dir: A folder with samples in it; else the variable `NEXTWORD_DATA` is asked.
+        cache_dir: Where downloaded samples are kept.
+
+    Raises:
+        TextError: There is no such text, or a split is missing or empty.
+    """
+    path = _located(text, data_dir, cache_dir)
+    name = str(text) if text in SAMPLES else path.resolve().name
+    if path.is_dir():
+        source = _of_folder(path, name, needed)
+    elif path.is_file():
+        source = _of_lone_file(path, name, options)
+    else:
+        raise TextError(_not_found(str(text), path))
+    for split, part in source.parts.items():
+        if not part.num_bytes:
+            raise TextError(f"`{part.path}` must hold text for the {split} split, but is empty")
+    return source
+
+
+def resolve_whole_file(text: str | Path, *, data_dir: Path | None = None, cache_dir: Path | None = None) -> TextRange:
+    """Find all of a file that is not to be split.
+
+    Raises:
+        TextError: There is no such file, or it is a folder, or it is empty.
+    """
+    path = _located(text, data_dir, cache_dir)
+    if path.is_dir():
+        raise TextError(f'`{text}` must be one file to be read whole, but is a folder; name a split, such as "test"')
+    if not path.is_file():
+        raise TextError(_not_found(str(text), path))
+    part = TextRange.whole(path)
+    if not part.num_bytes:
+        raise TextError(f"`{path}` must hold text, but is empty")
+    return part
+
+
+def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) -> Path:
+    return sample_path(str(text), data_dir=data_dir, cache_dir=cache_dir) if text in SAMPLES else Path(text)
+
+
+def _of_folder(folder: Path, name: str, needed: Sequence[SplitName]) -> TextSource:
+    for layout in LAYOUTS:
+        found = {split: _first_file(folder, layout.names[split]) for split in SPLITS}
+        paths = {split: path for split, path in found.items() if path is not None}
+        if all(split in paths for split in needed):
+            listed = ", ".join(f"{split} `{paths[split].name}`" for split in needed)
+            return TextSource(
+                name=name,
+                parts={split: TextRange.whole(paths[split]) for split in needed},
+                pretokenized=layout.pretokenized,
+                how_split=f"split as the files of `{folder.name}` are: {listed}",
+            )
+    raise TextError(
+        f"`{folder}` must hold a file for each of {', '.join(needed)}, but does not; looked for "
+        f"{'; or '.join(_listing(layout, needed) for layout in LAYOUTS)}"
+    )
+
+
+def _of_lone_file(path: Path, name: str, options: TextOptions) -> TextSource:
+    ranges, how_split = split_lone_file(path, options.valid_fraction, options.test_fraction)
+    return TextSource(
+        name=name,
+        parts={split: ranges[split] for split in SPLITS},
+        pretokenized=any(
+            path.name in names for layout in LAYOUTS if layout.pretokenized for names in layout.names.values()
+        ),
+        how_split=how_split,
+    )
+
+
+def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _listing(layout: Layout, needed: Sequence[SplitName]) -> str:
+    return ", ".join("|".join(layout.names[split]) for split in needed)
+
+
+def _not_found(text: str, path: Path) -> str:
+    try:
+        neighbors = [str(path.with_name(neighbor.name)) for neighbor in path.parent.iterdir()]
+    except (OSError, ValueError):
+        neighbors = []
+    near = get_close_matches(text, [*SAMPLES, *neighbors], n=1)
+    return (
+        f"{unknown_name('sample, file or folder', text, near or SAMPLES)} (a file or folder that is named like a "
+        "sample is written ./NAME)"
+    )

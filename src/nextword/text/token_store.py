@@ -1,0 +1,109 @@
+"""The ids of one split on disk, mapped into memory and never read whole."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+
+from nextword.errors import TextError
+from nextword.text.cache import cache_key, cached_folder
+from nextword.text.line_ends import segments
+from nextword.text.options import OnBadBytes
+from nextword.text.reader import LineReader, TextRange
+from nextword.text.report import ReadCounts, SplitReport
+from nextword.text.tokenizer import Tokenizer
+
+_FORMAT = 1
+"""To be raised whenever the same text and tokenizer give other ids or other counts."""
+
+_IDS = "ids.int32"
+_REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """The ids of one split, and what was counted while they were made.
+
+    Attributes:
+        folder: Where they lie: the ids as little-endian int32, and the counts as JSON.
+        sha256: SHA-256 of the split's text, in hexadecimal.
+        report: The counts.
+    """
+
+    folder: Path
+    sha256: str
+    report: SplitReport
+
+    @classmethod
+    def of(cls, part: TextRange, tokenizer: Tokenizer, *, cache: Path, on_bad_bytes: OnBadBytes = "strict") -> Self:
+        """Return the store of a text, written if the cache has none that is sound.
+
+        It is kept under a name that depends on the text's bytes and their place in the file, on the tokenizer with its
+        vocabulary, and on the library's version. Its files are verified by SHA-256 each time.
+
+        Args:
+            part: The text.
+            tokenizer: What makes ids of it.
+            cache: The folder to keep stores in.
+            on_bad_bytes: Whether bytes that are not UTF-8 are refused or replaced.
+
+        Raises:
+            TextError: The text cannot be read, is refused, or has no words.
+            StorageError: The cache cannot be written.
+        """
+        key = cache_key(_FORMAT, tokenizers.__version__, tokenizer.fingerprint, on_bad_bytes, part.start, part.sha256)
+        folder = cached_folder(
+            cache / f"tokens-{key}", lambda empty: _write(empty, part, tokenizer, on_bad_bytes=on_bad_bytes)
+        )
+        table = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
+        return cls(folder, part.sha256, SplitReport(**table | {"read": ReadCounts(**table["read"])}))
+
+    @cached_property
+    def ids(self) -> NDArray[np.int32]:
+        """The ids, `(T,)`, mapped read-only from the disk."""
+        return np.memmap(self.folder / _IDS, dtype="<i4", mode="r")
+
+    @property
+    def num_tokens(self) -> int:
+        """Number of ids, those of `<eos>` included."""
+        return self.report.num_tokens
+
+    @property
+    def num_unknown(self) -> int:
+        """Number of ids that are `<unk>`."""
+        return self.report.num_unknown
+
+    @property
+    def num_words(self) -> int:
+        """Number of words between white space, and one for each line end; it does not depend on the tokenizer."""
+        return self.report.read.num_words
+
+    @property
+    def num_characters(self) -> int:
+        """Number of characters, one for each line end included; it does not depend on the tokenizer."""
+        return self.report.read.num_characters
+
+
+def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, *, on_bad_bytes: OnBadBytes) -> None:
+    reader = LineReader(part, on_bad_bytes=on_bad_bytes, pretokenized=tokenizer.kind == "pretokenized")
+    num_tokens = num_unknown = 0
+    with (folder / _IDS).open("wb") as file:
+        for ids in _encoded(reader, tokenizer):
+            file.write(ids.astype("<i4").tobytes())
+            num_tokens += ids.size
+            num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
+    if reader.counts.num_words == reader.counts.num_lines:
+        raise TextError(f"`{part.path}` must hold words, but bytes {part.start} to {part.stop} are white space")
+    report = SplitReport(reader.counts, num_tokens, num_unknown)
+    (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")
+
+
+def _encoded(reader: LineReader, tokenizer: Tokenizer) -> Iterator[NDArray[np.int32]]:
+    return tokenizer.encode_segments(segments(reader, tokenizer.line_ends))

@@ -1,0 +1,207 @@
+"""Text to ids and back."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+from typing import Self
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers.models import WordLevel
+
+from nextword.errors import TextError
+from nextword.text import tokenizer_json
+from nextword.text.line_ends import MARKS, ends_open, segments, split_lines
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.pieces import pre_tokenizer, slices, tidy
+from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
+
+_BATCH = 2**18
+"""About how many characters are encoded at once."""
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    r"""One way to cut text and one vocabulary, around a `tokenizers.Tokenizer`.
+
+    Decoding inverts encoding up to white space: `decode(encode(text)) == normalize(text, kind, line_ends)` where every
+    piece is in the vocabulary. `pieces` says how each kind cuts, `line_ends` where `<eos>` stands.
+
+    Args:
+        kind: How a line or paragraph is cut into pieces.
+        line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs go with the kind "word" alone.
+        vocabulary: The tokens; a piece that is not among them becomes `<unk>`.
+
+    Example:
+        >>> tokens = ("<eos>", "It", "is", "so", ", ", "he", "said", ".", "<unk>")
+        >>> tokenizer = Tokenizer("word", "line", Vocabulary(tokens))
+        >>> tokenizer.encode("It is  so, he said.\nIt")
+        [1, 2, 3, 4, 5, 6, 7, 0, 1]
+        >>> tokenizer.decode([1, 2, 3, 4, 5, 6, 7, 0, 1])
+        'It is so, he said.\nIt'
+    """
+
+    kind: TokenizerKind
+    line_ends: LineEnds
+    vocabulary: Vocabulary
+
+    def __post_init__(self) -> None:
+        if self.line_ends == "paragraph" and self.kind != "word":
+            raise TextError(f'`line_ends` must be "line" for the {self.kind} tokenizer, but is "paragraph"')
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of tokens that ids are drawn from."""
+        return len(self.vocabulary)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of all that decides how text is encoded."""
+        return hashlib.sha256("\0".join([self.kind, self.line_ends, self.to_json()]).encode("utf-8")).hexdigest()
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text, with `<eos>` for each line or paragraph end in it and none after its last line.
+
+        Raises:
+            TextError: The text holds half of a surrogate pair, or is pretokenized and holds `<eos>` as a token.
+        """
+        _check_unicode(text)
+        lines = split_lines(text)
+        if self.kind == "pretokenized" and any(END in tidy(line, self.kind).split(" ") for line in lines):
+            raise TextError(f"`{END}` is reserved for line ends, but stands in the text; write a line end instead")
+        ids = list(chain.from_iterable(ids.tolist() for ids in self.encode_segments(segments(lines, self.line_ends))))
+        return ids[:-1] if ends_open(lines, self.line_ends) else ids
+
+    def encode_prompt(self, text: str) -> list[int]:
+        r"""Return the ids of a text that is to be continued.
+
+        They are those of `encode`, but for punctuation at the end of running text, whose token depends on whether a
+        space follows: one does if the text ends with white space, and otherwise if that token is the more frequent
+        (if the vocabulary holds it, in either case). So `"said,"` goes on to the next word as `"said, "` does, while
+        `"It is a "` is the same as `"It is a"`.
+        """
+        ids = self.encode(text)
+        if self.kind == "word" and ids and ids[-1] != self.vocabulary.end_id and not self._is_word(ids[-1]):
+            spaced = self.vocabulary.id_of(self.vocabulary.token_of(ids[-1]) + " ")
+            if spaced != self.vocabulary.unknown_id and (text[-1].isspace() or spaced < ids[-1]):
+                ids[-1] = spaced
+        return ids
+
+    def encode_segments(self, whole: Iterable[str]) -> Iterator[NDArray[np.int32]]:
+        """Yield the ids of lines or paragraphs, each ended by `<eos>`, in arrays of bounded size `(T,)`.
+
+        Their boundaries need not be those of the segments.
+        """
+        for batch in _batches(self._marked_slices(whole)):
+            encodings = self._engine.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
+            ids: list[int] = []
+            for encoding, (_, is_last) in zip(encodings, batch, strict=True):
+                ids += encoding.ids
+                if is_last:
+                    ids.append(self.vocabulary.end_id)
+            yield np.array(ids, dtype=np.int32)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of ids; that of a longer list begins with that of a shorter one.
+
+        Raises:
+            TextError: An id is outside the vocabulary.
+        """
+        parts: list[str] = []
+        previous = self.vocabulary.end_id
+        for token_id in map(int, ids):
+            if token_id == self.vocabulary.end_id:
+                parts.append(MARKS[self.line_ends])
+            else:
+                token = self.vocabulary.token_of(token_id)
+                parts.append(f" {token}" if self._has_space_between(previous, token_id) else token)
+            previous = token_id
+        return "".join(parts)
+
+    def display(self, token_id: int) -> str:
+        r"""Return a token as shown to a person: no spaces around it, nothing that a terminal would obey.
+
+        A token of white space alone is shown as `␣`, an unprintable character as its escape.
+        """
+        shown = self.vocabulary.token_of(token_id).strip(" ") or "␣"
+        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+
+    def to_json(self) -> str:
+        """Return the tokenizer as the `tokenizers` library writes it."""
+        return self._engine.to_str()
+
+    @classmethod
+    def from_json(cls, text: str, *, kind: TokenizerKind, line_ends: LineEnds) -> Self:
+        """Build the tokenizer anew from the vocabulary in a `tokenizer.json` that may come from anybody.
+
+        Raises:
+            TextError: The file is not what this kind of tokenizer with this vocabulary is written as.
+        """
+        parsed = tokenizer_json.parse(text)
+        tokenizer = cls(kind, line_ends, tokenizer_json.vocabulary_of(parsed))
+        if tokenizer_json.parse(tokenizer.to_json()) != parsed:
+            raise TextError(
+                f"tokenizer.json must be that of a {kind} tokenizer as tokenizers {tokenizers.__version__} writes it, "
+                "but differs from it; it was written for another kind or by another version"
+            )
+        return tokenizer
+
+    @cached_property
+    def _engine(self) -> tokenizers.Tokenizer:
+        ids = {token: token_id for token_id, token in enumerate(self.vocabulary.tokens)}
+        engine = tokenizers.Tokenizer(WordLevel(ids, unk_token=UNKNOWN))
+        engine.pre_tokenizer = pre_tokenizer(self.kind)
+        return engine
+
+    @cached_property
+    def _words(self) -> dict[int, bool]:
+        return {self.vocabulary.unknown_id: True, self.vocabulary.end_id: False}
+
+    def _is_word(self, token_id: int) -> bool:
+        """Whether the space between this token and itself is implied, by the rule that cuts text."""
+        if token_id not in self._words:
+            token = self.vocabulary.token_of(token_id)
+            pieces = pre_tokenizer(self.kind).pre_tokenize_str(f"{token} {token}")
+            self._words[token_id] = [piece for piece, _ in pieces] == [token, token]
+        return self._words[token_id]
+
+    def _has_space_between(self, before: int, after: int) -> bool:
+        match self.kind:
+            case "pretokenized":
+                return before != self.vocabulary.end_id
+            case "word":
+                return self._is_word(before) and self._is_word(after)
+            case "character":
+                return False
+
+    def _marked_slices(self, whole: Iterable[str]) -> Iterator[tuple[str, bool]]:
+        """Yield the slices of segments, each with whether it is its segment's last."""
+        for segment in whole:
+            *earlier, last = slices(tidy(segment, self.kind), self.kind)
+            yield from ((part, False) for part in earlier)
+            yield last, True
+
+
+def _batches(marked: Iterable[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:
+    batch: list[tuple[str, bool]] = []
+    num_characters = 0
+    for part, is_last in marked:
+        batch.append((part, is_last))
+        num_characters += len(part) + 1
+        if num_characters >= _BATCH:
+            yield batch
+            batch, num_characters = [], 0
+    if batch:
+        yield batch
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise TextError(
+            f"text must be valid Unicode, but holds half of a surrogate pair at character {error.start}; pass UTF-8"
+        ) from error

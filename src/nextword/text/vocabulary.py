@@ -1,0 +1,121 @@
+"""Tokens and their ids."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from nextword.errors import TextError
+
+UNKNOWN = "<unk>"
+"""The token that stands for every token outside the vocabulary."""
+
+END = "<eos>"
+"""The token that stands for a line end, or for a paragraph's."""
+
+MAXIMUM_SIZE = 2**22
+
+
+@dataclass(frozen=True, repr=False)
+class Vocabulary:
+    """An immutable list of distinct tokens; a token's id is its place.
+
+    Raises:
+        TextError: A token is empty, repeated, not valid Unicode or holds a line end or a NUL; `<unk>` or `<eos>` is
+            missing; or there are more than 2**22 tokens.
+
+    Example:
+        >>> vocabulary = Vocabulary.from_counts({"the": 3, "cat": 1, "<eos>": 2}, minimum_count=2)
+        >>> vocabulary.tokens
+        ('the', '<eos>', '<unk>')
+        >>> vocabulary.id_of("cat") == vocabulary.unknown_id
+        True
+    """
+
+    tokens: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.tokens) > MAXIMUM_SIZE:
+            raise TextError(
+                f"a vocabulary must have at most {MAXIMUM_SIZE:,} tokens, but has {len(self.tokens):,}; set "
+                "`maximum_vocabulary` or `minimum_count`"
+            )
+        for token in self.tokens:
+            if not _is_token(token):
+                raise TextError(f"a token must be one or more characters without line end or NUL, but is {token!r}")
+        if len(self._ids) < len(self.tokens):
+            raise TextError("the tokens of a vocabulary must be distinct, but some are repeated")
+        for special in (UNKNOWN, END):
+            if special not in self._ids:
+                raise TextError(f"a vocabulary must hold `{special}`, but lacks it")
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], *, minimum_count: int = 1, maximum_size: int | None = None) -> Self:
+        """Build a vocabulary sorted by (-count, token), `<unk>` and `<eos>` among the others by their own counts.
+
+        The two specials are kept whatever their counts. A token that is cut off counts as `<unk>`.
+
+        Args:
+            counts: How often each token occurs in the training split.
+            minimum_count: Fewest occurrences that keep a token.
+            maximum_size: Most tokens to keep, the two specials included.
+        """
+        specials = {UNKNOWN: counts.get(UNKNOWN, 0), END: counts.get(END, 0)}
+        ordinary = {token: count for token, count in counts.items() if token not in specials}
+        kept = [token for token in _by_count(ordinary) if ordinary[token] >= minimum_count]
+        if maximum_size is not None:
+            kept = kept[: max(0, maximum_size - len(specials))]
+        final = specials | {token: ordinary[token] for token in kept}
+        final[UNKNOWN] += sum(ordinary.values()) - sum(ordinary[token] for token in kept)
+        return cls(tuple(_by_count(final)))
+
+    @property
+    def unknown_id(self) -> int:
+        """The id of `<unk>`."""
+        return self._ids[UNKNOWN]
+
+    @property
+    def end_id(self) -> int:
+        """The id of `<eos>`."""
+        return self._ids[END]
+
+    def id_of(self, token: str) -> int:
+        """Return the id of a token, which is that of `<unk>` for a token outside the vocabulary."""
+        return self._ids.get(token, self._ids[UNKNOWN])
+
+    def token_of(self, token_id: int) -> str:
+        """Return the token with this id.
+
+        Raises:
+            TextError: There is none.
+        """
+        if not 0 <= token_id < len(self.tokens):
+            raise TextError(f"a token id must be between 0 and {len(self.tokens) - 1}, but is {token_id}")
+        return self.tokens[token_id]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
+    def __repr__(self) -> str:
+        return f"<Vocabulary of {len(self.tokens):,} tokens>"
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {token: token_id for token_id, token in enumerate(self.tokens)}
+
+
+def _by_count(counts: Mapping[str, int]) -> list[str]:
+    return sorted(counts, key=lambda token: (-counts[token], token))
+
+
+def _is_token(token: str) -> bool:
+    if not token or any(character in token for character in "\n\r\0"):
+        return False
+    try:
+        token.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

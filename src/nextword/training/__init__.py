@@ -1,0 +1,1 @@
+"""The training wing: windows to weights."""

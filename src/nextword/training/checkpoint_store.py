@@ -1,0 +1,254 @@
+"""Checkpoints that survive a crash, a full disk and a flipped bit, and the lock that keeps a run to one process."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import safetensors.numpy
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError
+
+from nextword import durable, sealed_directory
+from nextword.errors import CheckpointError, SettingError, StorageError
+
+type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
+type Arrays = Mapping[str, np.ndarray[Any, Any]]
+
+_ARRAYS = "arrays.safetensors"
+_STATE = "state.json"
+_FORMAT = 1
+_STEP_NAME = re.compile(r"step-([0-9]{10})")
+_INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+_DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
+_LOCK = ".lock"
+_LOCK_OWNER = ".lock-owner"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run needs to go on from a step: arrays by name, and what is not an array.
+
+    `best_step` is the step that was the best so far when this was saved, `None` before there was one.
+    """
+
+    step: int
+    arrays: Arrays
+    state: Mapping[str, Any]
+    best_step: int | None
+
+
+class CheckpointStore:
+    """The checkpoints of one run, each a sealed directory `step-0000001234` in a directory of their own.
+
+    Kept are the `keep` newest that are sound, and the best that each of these names, so that the loss of the newest
+    loses the best neither. The order is that of the steps; no clock is read. A checkpoint that is damaged is passed
+    over for the one before it, and said in `damaged`; what is no checkpoint is left alone, and named in `ignored`.
+    Both are passed to `warn` as well, each once.
+
+    Reading takes no lock and changes nothing. Who saves must hold a `RunLock`.
+
+    Raises:
+        SettingError: `keep` is less than 2: while one is replaced, there must be another.
+
+    Example:
+        >>> import tempfile
+        >>> store = CheckpointStore(Path(tempfile.mkdtemp()))
+        >>> store.save(10, {"lstm_0/bias": np.zeros(4, np.float32)}, {"epoch": 1}, best=True).name
+        'step-0000000010'
+        >>> store.newest().state, store.best().step
+        ({'epoch': 1}, 10)
+    """
+
+    def __init__(self, root: Path, keep: int = 2, warn: Callable[[str], object] | None = None) -> None:
+        if keep < 2:
+            raise SettingError(f"`keep` must be at least 2, but is {keep}")
+        self.root = root
+        self.keep = keep
+        self.damaged: list[str] = []
+        self.ignored: list[str] = []
+        self._warn = warn or _say_nothing
+        self._best_steps: dict[int, int | None] = {}  # of the checkpoints known to be sound
+
+    def save(self, step: int, arrays: Arrays, state: Mapping[str, JSON], *, best: bool = False) -> Path:
+        """Write a checkpoint, and only when it is on the disk remove those that need not be kept.
+
+        Raises:
+            CheckpointError: `step` lies before the newest, or an array or a value cannot be stored exactly.
+            StorageError: The disk refused; all former checkpoints are whole.
+        """
+        path = self._path(step)
+        with durable.disk_errors(self.root, "created"):
+            durable.make_directory(self.root)
+        sealed_directory.remove_leftovers(self.root)
+        newest = next(self._sound_steps(), None)
+        if newest is not None and step < newest:
+            raise CheckpointError(f"`step` must be at least {newest}, the newest in `{self.root}`, but is {step}")
+        best_step = None if newest is None else self._best_steps[newest]
+        if best:
+            best_step = step
+        files = {_ARRAYS: _encode_arrays(arrays), _STATE: _encode_state(step, best_step, state)}
+        sealed_directory.write(path, files, replace=True)
+        self._best_steps[step] = best_step
+        self._prune()
+        return path
+
+    def newest(self) -> Checkpoint | None:
+        """Return the sound checkpoint of the highest step, or `None` where there is none."""
+        for step in self._steps():
+            if (checkpoint := self._load(step)) is not None:
+                return checkpoint
+        return None
+
+    def best(self) -> Checkpoint | None:
+        """Return the checkpoint that the newest names as the best, or `None` where there is none or it is damaged."""
+        newest = next(self._sound_steps(), None)
+        best_step = None if newest is None else self._best_steps[newest]
+        return None if best_step is None else self._load(best_step)
+
+    def _path(self, step: int) -> Path:
+        if not 0 <= step < 10**10:
+            raise CheckpointError(f"`step` must be at least 0 and have at most 10 digits, but is {step}")
+        return self.root / f"step-{step:010d}"
+
+    def _steps(self) -> list[int]:
+        """Return the steps that have a directory, sound or not, highest first."""
+        names = sealed_directory.names(self.root) if self.root.is_dir() else []
+        matches = {name: _STEP_NAME.fullmatch(name) for name in names if name not in (_LOCK, _LOCK_OWNER)}
+        for name in [name for name, match in matches.items() if match is None]:
+            self._say(self.ignored, name, f"`{self.root / name}` is not a checkpoint, and is left alone")
+        return sorted((int(match[1]) for match in matches.values() if match is not None), reverse=True)
+
+    def _sound_steps(self) -> Iterator[int]:
+        """Yield the steps whose checkpoint is sound, highest first; each is read once in the life of the store."""
+        for step in self._steps():
+            if step in self._best_steps or self._load(step) is not None:
+                yield step
+
+    def _load(self, step: int) -> Checkpoint | None:
+        """Return a checkpoint, or `None` where it is damaged, which is said."""
+        path = self._path(step)
+        try:
+            checkpoint = _read(path, step)
+        except StorageError as error:
+            self._best_steps.pop(step, None)
+            self._say(self.damaged, str(error), f"{error}; it is passed over")
+            return None
+        self._best_steps[step] = checkpoint.best_step
+        return checkpoint
+
+    def _prune(self) -> None:
+        newest = list(islice(self._sound_steps(), self.keep))
+        kept = {*newest, *(self._best_steps[step] for step in newest)}
+        for step in self._steps():
+            if step < newest[-1] and step not in kept:
+                self._remove(step)
+
+    def _remove(self, step: int) -> None:
+        self._best_steps.pop(step, None)
+        try:
+            sealed_directory.remove(self._path(step))
+        except StorageError as error:  # the new checkpoint is safe: no reason to stop the training
+            self._warn(str(error))
+
+    def _say(self, seen: list[str], entry: str, message: str) -> None:
+        if entry not in seen:
+            seen.append(entry)
+            self._warn(message)
+
+
+def _say_nothing(message: str) -> None:
+    """Take the place of a `warn` that was not given: all is in the lists of the store."""
+
+
+class RunLock:
+    """A lock on the directory of a run, held by one process at a time and let go when that process ends, however.
+
+    Raises:
+        CheckpointError: On entering: another process holds the lock, which the message names, or it cannot be taken.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> with RunLock(root), RunLock(root):  # doctest: +ELLIPSIS
+        ...     pass
+        Traceback (most recent call last):
+        nextword.errors.CheckpointError: `...` is in use by process ...; wait until it ends, or choose another directory
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
+
+    def __enter__(self) -> Self:
+        with durable.disk_errors(self.root, "locked"):
+            durable.make_directory(self.root)
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise CheckpointError(
+                    f"`{self.root}` is in use by {self._owner()}; wait until it ends, or choose another directory"
+                ) from error
+        try:
+            sealed_directory.write_file(self.root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+    def _owner(self) -> str:
+        try:
+            return f"process {int((self.root / _LOCK_OWNER).read_bytes()[:20])}"
+        except (OSError, ValueError):
+            return "another process"
+
+
+def _encode_arrays(arrays: Arrays) -> bytes:
+    for name, array in arrays.items():
+        if array.dtype.name not in _DTYPES:
+            known = ", ".join(_DTYPES)
+            raise CheckpointError(f"`{name}` must be of a type among {known}, but is {array.dtype.name}; convert it")
+        if name == "__metadata__":
+            raise CheckpointError(f"an array must not be named `{name}`; rename it")
+    # The library reads the memory of an array as it lies, whatever its strides are.
+    return safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+
+
+def _encode_state(step: int, best_step: int | None, state: Mapping[str, JSON]) -> bytes:
+    for name, value in state.items():
+        if not _survives({name: value}):
+            raise CheckpointError(
+                f"`{name}` must be the same when read back from JSON, but is {value!r:.80}; convert it"
+            )
+    table = {"format": _FORMAT, "step": step, "best_step": best_step, "state": dict(state)}
+    return (json.dumps(table, indent=2, allow_nan=False) + "\n").encode("utf-8")
+
+
+def _survives(value: JSON) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _read(path: Path, step: int) -> Checkpoint:
+    """Return the checkpoint in `path`, raising `StorageError` unless it is sound and of this step."""
+    if path.is_symlink():
+        raise CheckpointError(f"`{path}` must be a directory, but is a link")
+    files = sealed_directory.read(path)
+    try:
+        table = json.loads(files[_STATE])
+        if (found := (table["format"], table["step"])) != (_FORMAT, step):
+            raise CheckpointError(f"`{path}` must be of format and step {(_FORMAT, step)}, but is of {found}")
+        arrays = safetensors.numpy.load(files[_ARRAYS])
+        return Checkpoint(step, arrays, table["state"], table["best_step"])
+    except (KeyError, TypeError, ValueError, RecursionError, SafetensorError) as error:
+        raise CheckpointError(f"`{path}` must be a checkpoint of nextword, but is not ({error!r:.200})") from error

@@ -1,0 +1,53 @@
+"""Ctrl-C and SIGTERM: stop between two steps, and say so."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+
+class TrainingInterrupted(BaseException):
+    """A signal asked training to stop. A `BaseException`, so that no handler of errors swallows it.
+
+    Attributes:
+        signal_number: Which signal.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+
+class Interruption:
+    """Remembers that a signal came; the trainer asks between steps.
+
+    The step in flight is finished, since JAX has given its buffers away and an exception inside it would leave none.
+    A second signal acts at once, as if nobody listened.
+    """
+
+    def __init__(self) -> None:
+        self.signal_number: int | None = None
+
+    def raise_if_asked(self) -> None:
+        """Raise `TrainingInterrupted` where a signal came."""
+        if self.signal_number is not None:
+            raise TrainingInterrupted(self.signal_number)
+
+    @contextmanager
+    def listening(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
+        """Listen for `signals` within the block."""
+        former: dict[int, Any] = {}
+
+        def remember(signal_number: int, _frame: FrameType | None) -> None:
+            self.signal_number = signal_number
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+        for number in signals:
+            former[number] = signal.signal(number, remember)
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)

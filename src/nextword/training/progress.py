@@ -1,0 +1,102 @@
+"""What a training has done so far: the record of each round, and the counters that decide what comes next."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from nextword.training.options import TrainingOptions
+
+
+@dataclass(frozen=True)
+class RoundRecord:
+    """One line of the training log.
+
+    Attributes:
+        round: Number of the round, counted from 1.
+        step: Steps taken by its end.
+        epoch: Times that the text was gone over by its end.
+        learning_rate: That of its last step.
+        train_perplexity: Over the round, with dropout, while the weights were changing.
+        train_accuracy: The same for the part of targets that were the first guess.
+        valid_perplexity: Of the validation split at the round's end, without dropout.
+        valid_accuracy: The same for accuracy.
+        words_per_second: Training alone, without validation.
+        seconds: Time in training and validation since the beginning, interruptions left out.
+    """
+
+    round: int
+    step: int
+    epoch: float
+    learning_rate: float
+    train_perplexity: float
+    train_accuracy: float
+    valid_perplexity: float
+    valid_accuracy: float
+    words_per_second: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """The counters that a checkpoint keeps beside the weights.
+
+    Attributes:
+        records: One for each round.
+        best_round: The round with the lowest validation perplexity, 0 before the first.
+        rate_factor: What the plateau schedule multiplies the learning rate by.
+        rounds_on_plateau: Rounds since the last improvement or the last cut of the rate.
+        finished: Whether training is over, by its length or by patience.
+    """
+
+    records: tuple[RoundRecord, ...] = ()
+    best_round: int = 0
+    rate_factor: float = 1.0
+    rounds_on_plateau: int = 0
+    finished: bool = False
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds done."""
+        return len(self.records)
+
+    @property
+    def seconds(self) -> float:
+        """Time in training and validation so far."""
+        return self.records[-1].seconds if self.records else 0.0
+
+    @property
+    def best_perplexity(self) -> float:
+        """The lowest validation perplexity so far."""
+        return self.records[self.best_round - 1].valid_perplexity if self.best_round else math.inf
+
+    @property
+    def latest_is_best(self) -> bool:
+        """Whether the last round has the lowest validation perplexity."""
+        return self.rounds > 0 and self.best_round == self.rounds
+
+    def after_round(self, record: RoundRecord, options: TrainingOptions, num_rounds: int) -> "TrainingProgress":
+        """Return the progress with one more round, and with what follows from it."""
+        improved = record.valid_perplexity < self.best_perplexity
+        best_round = record.round if improved else self.best_round
+        on_plateau = 0 if improved else self.rounds_on_plateau + 1
+        cut = options.schedule == "plateau" and on_plateau >= options.plateau_rounds
+        out_of_patience = options.patience is not None and record.round - best_round >= options.patience
+        return replace(
+            self,
+            records=(*self.records, record),
+            best_round=best_round,
+            rate_factor=self.rate_factor * (options.decay_factor if cut else 1.0),
+            rounds_on_plateau=0 if cut else on_plateau,
+            finished=record.round >= num_rounds or out_of_patience,
+        )
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the progress as a JSON table."""
+        return {**asdict(self), "records": [asdict(record) for record in self.records]}
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> "TrainingProgress":
+        """Return the progress that `to_table` wrote."""
+        records = tuple(RoundRecord(**record) for record in table["records"])
+        return cls(**{**table, "records": records})

@@ -1,0 +1,127 @@
+"""Everything that happens between rounds, and the little that happens between steps."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, override
+
+import keras
+
+from nextword.errors import TrainingDivergedError
+from nextword.training.dataset import RoundDataset
+from nextword.training.interruption import Interruption
+from nextword.training.observer import TrainingObserver
+from nextword.training.options import TrainingOptions
+from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.round_plan import RoundPlan
+
+_SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class RoundCallback(keras.callbacks.Callback):
+    """Keeps the rounds: moves the data on, records, decides, saves; and between steps looks for trouble.
+
+    Args:
+        dataset: The training windows, whose round is moved on.
+        plan: The rounds.
+        options: What decides on learning rate and early stopping.
+        progress: What was done before.
+        save: Writes a checkpoint of the model and the given progress.
+        observer: Who watches.
+        interruption: Asked between steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: RoundDataset,
+        plan: RoundPlan,
+        options: TrainingOptions,
+        progress: TrainingProgress,
+        save: Callable[[TrainingProgress], None],
+        observer: TrainingObserver,
+        interruption: Interruption,
+    ) -> None:
+        super().__init__()
+        self.progress = progress
+        self._dataset = dataset
+        self._plan = plan
+        self._options = options
+        self._save = save
+        self._observer = observer
+        self._interruption = interruption
+        self._words_per_step = dataset.words_per_window
+        self._round_began = self._training_ended = self._looked_at = time.monotonic()
+        self._looked_step = 0
+
+    @override
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Begin round `epoch`, as Keras calls it."""
+        self._interruption.raise_if_asked()
+        self._dataset.round = epoch
+        self._round_began = self._looked_at = time.monotonic()
+        self._looked_step = 0
+
+    @override
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Look at the loss about twice a second; reading it more often would make the processor wait for us."""
+        self._interruption.raise_if_asked()
+        now = time.monotonic()
+        if now - self._looked_at < _SECONDS_BETWEEN_LOOKS:
+            return
+        perplexity = float((logs or {})["perplexity"])
+        step = self.progress.rounds * self._plan.round_steps + batch + 1
+        self._refuse_unless_finite("training", perplexity, step)
+        words = (batch + 1 - self._looked_step) * self._words_per_step
+        self._observer.on_step(step, perplexity, words / (time.monotonic() - self._looked_at))
+        self._looked_at, self._looked_step = time.monotonic(), batch + 1
+
+    @override
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Note that training gives way to validation."""
+        self._training_ended = time.monotonic()
+        self._observer.on_validation()
+
+    @override
+    def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Let a signal interrupt validation too."""
+        self._interruption.raise_if_asked()
+
+    @override
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """End a round: record it, decide, and make it safe."""
+        record = self._record(epoch + 1, logs or {})
+        self._refuse_unless_finite("training", record.train_perplexity, record.step)
+        self._refuse_unless_finite("validation", record.valid_perplexity, record.step)
+        self.progress = self.progress.after_round(record, self._options, self._plan.num_rounds)
+        if self._options.schedule == "plateau":
+            self.model.optimizer.learning_rate = self._options.learning_rate * self.progress.rate_factor
+        self._save(self.progress)
+        self._observer.on_round(record, self.progress)
+        if self.progress.finished:
+            self.model.stop_training = True
+
+    def _record(self, round_number: int, logs: Mapping[str, Any]) -> RoundRecord:
+        step = round_number * self._plan.round_steps
+        words = self._plan.round_steps * self._words_per_step
+        return RoundRecord(
+            round=round_number,
+            step=step,
+            epoch=step / self._plan.steps_per_epoch,
+            learning_rate=float(self.model.optimizer.learning_rate),
+            train_perplexity=float(logs["perplexity"]),
+            train_accuracy=float(logs["accuracy"]),
+            valid_perplexity=float(logs["val_perplexity"]),
+            valid_accuracy=float(logs["val_accuracy"]),
+            words_per_second=words / (self._training_ended - self._round_began),
+            seconds=self.progress.seconds + time.monotonic() - self._round_began,
+        )
+
+    def _refuse_unless_finite(self, split: str, perplexity: float, step: int) -> None:
+        if not math.isfinite(perplexity):
+            safe = self.progress.rounds * self._plan.round_steps
+            kept = f"the checkpoint of step {safe} is kept" if safe else "there was no checkpoint yet"
+            raise TrainingDivergedError(
+                f"the {split} perplexity must be a finite number, but is {perplexity} at step {step}; {kept}; "
+                "train anew with a lower `learning_rate` or a smaller `clip_norm`"
+            )

@@ -1,0 +1,78 @@
+"""A language model in training: the same weights, with the state carried from window to window."""
+
+from typing import Any, Literal, override
+
+import keras
+from keras import ops
+
+from nextword.layers.carried_state import CarriedState
+from nextword.models.language_model import LanguageModel
+
+
+class StreamModel(keras.Model):
+    """Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
+
+    The batches are those of `nextword.training.dataset`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
+    `(B, T)` and weights `(B, T)`. The prediction is the hidden states, and the loss goes from there to the targets
+    without the logits of a whole window ever existing.
+
+    Pass `shuffle=False` to `fit`: Keras shuffles batches unless told otherwise, and would tear the streams apart.
+
+    Args:
+        model: The language model to train; it is not copied.
+        batch_size: Rows of a training window.
+        valid_batch_size: Rows of a validation window, which has a carried state of its own.
+        loss: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        batch_size: int,
+        valid_batch_size: int | None = None,
+        loss: Literal["mean", "sum_over_time"] = "mean",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.reduction = loss
+        hidden_sizes = model.architecture.hidden_sizes
+        self.train_state = CarriedState(hidden_sizes, batch_size, name="train_state")
+        self.valid_state = CarriedState(hidden_sizes, valid_batch_size or batch_size, name="valid_state")
+        self.perplexity = Perplexity(name="perplexity")
+        self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
+        """Return the hidden states `(B, T, H)` of a window, and carry its last state along."""
+        carried = self.train_state if training else self.valid_state
+        hidden, state = self.model.hidden_states(inputs["tokens"], carried(inputs["reset"]), training=training)
+        carried.assign(state)
+        return hidden
+
+    @override
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a window, and keep account of perplexity and accuracy."""
+        losses = self.model.token_losses(y_pred, y, sample_weight, training=training)
+        weights = ops.reshape(sample_weight, (-1,))
+        self.perplexity.update_state(losses.negative_log_likelihood, weights)
+        self.accuracy.update_state(ops.cast(losses.rank == 1, "float32"), weights)
+        if self.reduction == "sum_over_time":
+            return losses.total / ops.shape(y)[0]
+        return losses.total / ops.maximum(ops.sum(weights), 1.0)
+
+
+class Perplexity(keras.metrics.Mean):
+    """The exponential of the mean negative log-likelihood, every counted token weighing the same."""
+
+    def result(self) -> Any:
+        """Return the perplexity so far."""
+        return ops.exp(super().result())

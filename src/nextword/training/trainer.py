@@ -1,0 +1,142 @@
+"""Training from the first round, or the last safe one, to the end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from nextword.batching.window import Windows
+from nextword.errors import CheckpointError
+from nextword.models.language_model import LanguageModel
+from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
+from nextword.training.dataset import RoundDataset
+from nextword.training.interruption import Interruption
+from nextword.training.observer import SilentObserver, TrainingObserver
+from nextword.training.options import TrainingOptions
+from nextword.training.progress import TrainingProgress
+from nextword.training.round_callback import RoundCallback
+from nextword.training.round_plan import RoundPlan
+from nextword.training.schedule import make_optimizer
+from nextword.training.stream_model import StreamModel
+from nextword.training.training_state import capture, fingerprint, restore
+
+
+class Trainer:
+    """Trains a language model in rounds, each made safe in a checkpoint store before the next begins.
+
+    Run it again over the same store and it goes on after the last safe round, to the very bits that an uninterrupted
+    training on the same machine ends with.
+
+    Args:
+        model: The model to train, in place.
+        train: Training windows.
+        valid: Validation windows; they are gone over once a round.
+        options: Length, optimizer and decisions.
+        store: Where the checkpoints are; what it holds already is gone on with.
+        observer: Who watches.
+        callbacks: Keras callbacks of the user's own. An epoch, to them, is a round; what they remember themselves is
+            not kept over an interruption.
+
+    Raises:
+        CheckpointError: The store holds the checkpoints of another model.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        train: Windows,
+        valid: Windows,
+        options: TrainingOptions,
+        store: CheckpointStore,
+        observer: TrainingObserver | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> None:
+        self.model = model
+        self.plan = RoundPlan.of(options, train.steps_per_epoch)
+        self.interruption = Interruption()
+        self.warnings: list[str] = []
+        self._train = RoundDataset(train, self.plan.round_steps)
+        self._valid = RoundDataset(valid, valid.steps_per_epoch)
+        self._options = options
+        self._store = store
+        self._observer = observer or SilentObserver()
+        self._callbacks = callbacks
+        self._stream = StreamModel(
+            model, batch_size=train.batch_size, valid_batch_size=valid.batch_size, loss=options.loss
+        )
+        optimizer = make_optimizer(
+            options, steps_per_epoch=self.plan.steps_per_epoch, total_steps=self.plan.total_steps
+        )
+        self._stream.compile(optimizer=optimizer)
+        optimizer.build(self._stream.trainable_variables)
+        self.progress = self._resume()
+
+    def run(self) -> TrainingProgress:
+        """Train to the end, and leave the best weights in the model.
+
+        Raises:
+            TrainingInterrupted: A signal asked to stop; what was done since the last round is to be done again.
+            TrainingDivergedError: The loss is no longer a finite number; the last checkpoint is kept.
+        """
+        self._observer.on_start(self.plan, self.progress)
+        if not self.progress.finished:
+            self._fit()
+        self._take_best_weights()
+        return self.progress
+
+    def _fit(self) -> None:
+        rounds = RoundCallback(
+            dataset=self._train,
+            plan=self.plan,
+            options=self._options,
+            progress=self.progress,
+            save=self._save,
+            observer=self._observer,
+            interruption=self.interruption,
+        )
+        try:
+            self._stream.fit(
+                self._train,
+                validation_data=self._valid,
+                initial_epoch=self.progress.rounds,
+                epochs=self.plan.num_rounds,
+                callbacks=[*self._callbacks, rounds],
+                shuffle=False,
+                verbose=0,
+            )
+        finally:
+            self.progress = rounds.progress
+
+    def _save(self, progress: TrainingProgress) -> None:
+        state = {"progress": progress.to_table(), "fingerprint": fingerprint()}
+        step = progress.rounds * self.plan.round_steps
+        self._store.save(step, capture(self._stream), state, best=progress.latest_is_best)
+
+    def _resume(self) -> TrainingProgress:
+        checkpoint = self._store.newest()
+        if checkpoint is None:
+            return TrainingProgress()
+        progress = TrainingProgress.from_table(checkpoint.state["progress"])
+        if progress.rounds * self.plan.round_steps != checkpoint.step:
+            raise CheckpointError(
+                f"the checkpoint of step {checkpoint.step} must lie at the end of a round of {self.plan.round_steps} "
+                "steps, but does not; resume with the settings that the run began with"
+            )
+        restore(self._stream, checkpoint.arrays)
+        self._warn_of_other_machine(checkpoint)
+        return progress
+
+    def _warn_of_other_machine(self, checkpoint: Checkpoint) -> None:
+        then, now = checkpoint.state["fingerprint"], fingerprint()
+        changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
+        if changes:
+            self.warnings.append(
+                f"resumed with {', '.join(changes)}: the result will be as good, but not the same to the bit"
+            )
+
+    def _take_best_weights(self) -> None:
+        if self.progress.rounds and not self.progress.latest_is_best:
+            best = self._store.best()
+            if best is None:
+                self.warnings.append("the best checkpoint is damaged; the model keeps the newest weights")
+            else:
+                restore(self._stream, best.arrays)

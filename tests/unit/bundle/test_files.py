@@ -1,0 +1,50 @@
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.bundle import files
+from nextword.errors import BundleError
+
+ARCHITECTURE = Architecture(vocabulary_size=10, embedding_size=2, hidden_sizes=(2,))
+NUM_BYTES = 4 * ARCHITECTURE.num_parameters
+SIZES = {"config.json": 300, "tokenizer.json": 300, "weights.safetensors": NUM_BYTES + 500, "README.md": 10}
+
+
+def test_the_weights_take_four_bytes_each() -> None:
+    assert files.num_weight_bytes(ARCHITECTURE) == NUM_BYTES
+
+
+def test_the_files_of_a_bundle_are_taken_with_and_without_onnx() -> None:
+    files.check_names(SIZES)
+    files.check_names({**SIZES, "model.onnx": 1})
+    files.check_sizes(SIZES, ARCHITECTURE)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_a_missing_file_is_refused(name: str) -> None:
+    with pytest.raises(BundleError, match=f"must hold `{name}`, but does not"):
+        files.check_names({other: 0 for other in SIZES if other != name})
+
+
+def test_another_file_is_refused() -> None:
+    with pytest.raises(BundleError, match=r"must not hold `custom.py`, but does"):
+        files.check_names({**SIZES, "custom.py": 0})
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("README.md", 2**20),
+        ("tokenizer.json", 2**16 + 10 * 1024),
+        ("weights.safetensors", 8 + 2**16 + NUM_BYTES),
+    ],
+)
+def test_a_file_longer_than_the_architecture_can_need_is_refused(name: str, limit: int) -> None:
+    files.check_sizes({**SIZES, name: limit}, ARCHITECTURE)
+    with pytest.raises(BundleError, match=f"`{name}` must be at most {limit} bytes long, but is {limit + 1}"):
+        files.check_sizes({**SIZES, name: limit + 1}, ARCHITECTURE)
+
+
+def test_weights_too_short_for_the_architecture_are_refused() -> None:
+    files.check_sizes({**SIZES, "weights.safetensors": 8 + NUM_BYTES}, ARCHITECTURE)
+    with pytest.raises(BundleError, match=f"must hold the {NUM_BYTES} bytes"):
+        files.check_sizes({**SIZES, "weights.safetensors": 7 + NUM_BYTES}, ARCHITECTURE)

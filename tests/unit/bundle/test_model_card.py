@@ -1,0 +1,92 @@
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.architecture import Architecture
+from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card
+
+FACTS = ModelFacts(
+    name="tutorial",
+    architecture=Architecture(
+        vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500), output_dropout_rate=0.5
+    ),
+    corpus="ptb",
+    corpus_sha256="ab" * 32,
+    tokenizer_kind="pretokenized",
+    command="nextword train ptb --preset tutorial --run runs/tutorial",
+    seed=7,
+    date="2018-02-03",
+    versions={"nextword": "0.1.0", "keras": "3.15.1"},
+    metrics=[
+        SplitMetrics(
+            split="test",
+            perplexity=1123.456,
+            bits_per_word=10.1337,
+            accuracy=0.25678,
+            num_tokens=82_430,
+            protocol="Every token once, state carried from the first.",
+        )
+    ],
+)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "# tutorial\n",
+        "| vocabulary | 10,000 tokens, pretokenized |",
+        "| LSTM layers | 500, 500 |",
+        "| dropout (input, between layers, output) | 0, 0, 0.5 |",
+        "| parameters | 14,014,000 (56.1 MB) |",
+        "| trained on | ptb |",
+        f"| SHA-256 of the training split | {'ab' * 32} |",
+        "| date | 2018-02-03 |",
+        "| seed | 7 |",
+        "| software | keras 3.15.1, nextword 0.1.0 |",
+        "```sh\nnextword train ptb --preset tutorial --run runs/tutorial\n```",
+        "| test | 1,123.46 | 10.134 | 25.68% | 82,430 | Every token once, state carried from the first. |",
+        'nextword suggest tutorial "the text so far" -k 5',
+        'bundle = read_bundle(Path("tutorial"))',
+    ],
+)
+def test_the_card_tells(said: str) -> None:
+    assert said in model_card(FACTS)
+
+
+def test_a_shared_embedding_is_told() -> None:
+    architecture = FACTS.architecture.replace(tied=True)
+    assert "| embedding | 500, shared with the output |" in model_card(replace(FACTS, architecture=architecture))
+
+
+def test_a_card_without_figures_says_so() -> None:
+    assert "## Figures\n\nNone were measured.\n" in model_card(replace(FACTS, metrics=[]))
+
+
+def without_fences(card: str) -> str:
+    return re.sub(r"^(`{3,})\w*\n.*?\n\1$", "", card, flags=re.DOTALL | re.MULTILINE)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_text_comes_out_as_text_whatever_marks_it_holds(text: str) -> None:
+    card = model_card(replace(FACTS, corpus=text, date=text, versions={text: text}))
+    usual = model_card(FACTS)
+    assert len(card.splitlines()) >= len(usual.splitlines())
+    tables = [line for line in without_fences(card).split("\n") if line.startswith("|")]
+    usual_tables = [line for line in without_fences(usual).split("\n") if line.startswith("|")]
+    for line, usual_line in zip(tables, usual_tables, strict=True):
+        assert len(re.findall(r"(?<!\\)\|", line.replace("\\\\", ""))) == usual_line.count("|")
+    assert not re.search(r"(?<!\\)[<>\[\]]", without_fences(card).replace("\\\\", ""))
+
+
+@pytest.mark.parametrize("command", ["nextword train '```' x", "a\n````\nb", "`"])
+def test_the_command_cannot_leave_its_fence(command: str) -> None:
+    card = model_card(replace(FACTS, command=command))
+    start = card.index("It was made by this command:\n\n") + len("It was made by this command:\n\n")
+    fence = card[start:].split("sh\n", 1)[0]
+    assert set(fence) == {"`"}
+    assert fence not in command
+    assert card[start:].startswith(f"{fence}sh\n{command}\n{fence}\n")

@@ -1,0 +1,53 @@
+from collections.abc import Callable
+
+import pytest
+
+from nextword import __version__
+
+Run = Callable[..., int]
+
+
+def test_the_version_is_told(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nextword("--version") == 0
+    assert __version__ in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "suggest", "generate"])
+def test_every_command_explains_itself(command: str, nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nextword(command, "--help") == 0
+    assert "Usage: nextword " + command in capsys.readouterr().out
+    assert nextword("--help") == 0
+    assert command in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["trian"], "`trian` is not a command; did you mean `train`?"),
+        (["train", "austen", "--epoch", "3"], "Did you mean '--epochs'?"),
+        (["train", "austen", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
+        (["train", "austen", "--num-steps", "0"], "`num_steps` must be at least 1, but is 0"),
+        (["train", "austen", "--num-steps", "many"], "'many' is not a valid integer"),
+        (["train", "austen", "--hidden-sizes", "1,x"], "must be whole numbers with commas between them"),
+        (["train", "austn"], "did you mean `austen`?"),
+        (["train"], "TEXT must be given"),
+        (["train", "--resume", "no-such-run"], "but has no config.toml"),
+        (["train", "--resume", "no-such-run", "--seed", "3"], "`--resume` must stand alone, but `seed` was given too"),
+        (["evaluate", "no-such-model"], "there is no such directory"),
+        (["suggest", "."], "but holds neither"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_exit_code_two(
+    arguments: list[str],
+    message: str,
+    nextword: Run,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+    assert nextword(*arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+    assert captured.out == ""

@@ -1,0 +1,59 @@
+"""A model without a network: a Markov chain, whose every figure can be written down."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import Engine, State, TokenScores, score_from_start
+
+Probabilities = NDArray[np.float64]
+
+
+class MarkovEngine:
+    """Predicts a token from the one before it, by a table `(V, V)` of probabilities; its state counts the tokens."""
+
+    def __init__(self, table: Probabilities, end_id: int = 0) -> None:
+        with np.errstate(divide="ignore"):
+            self._log_probs = np.log(table).astype(np.float32)
+        self.end_id = end_id
+
+    @property
+    def vocabulary_size(self) -> int:
+        return len(self._log_probs)
+
+    def start(self, batch_size: int) -> State:
+        return np.zeros(batch_size, np.int64)
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        return self._log_probs[ids], state + 1
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        rows = self._log_probs[inputs]
+        actual = np.take_along_axis(rows, targets[:, :, None], axis=2)
+        before = np.arange(self.vocabulary_size) < targets[:, :, None]
+        ahead = (rows > actual) | ((rows == actual) & before)
+        return TokenScores(actual[:, :, 0], 1 + ahead.sum(axis=2, dtype=np.int32)), state + inputs.shape[1]
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        return score_from_start(self, ids, lengths)
+
+
+@pytest.fixture
+def markov_engine() -> Callable[[Probabilities], Engine]:
+    return MarkovEngine
+
+
+@pytest.fixture
+def lstm_engine() -> Any:
+    """A tiny LSTM that depends strongly on what it read just now, and not for long; 12 tokens, 0 the `<eos>`."""
+    from nextword.architecture import Architecture
+    from nextword.engine.keras_engine import KerasEngine
+    from nextword.models.language_model import LanguageModel
+
+    sizes: dict[str, Any] = {"vocabulary_size": 12, "embedding_size": 6, "hidden_sizes": (8, 6)}
+    model = LanguageModel(Architecture(**sizes, initializer="uniform", initializer_scale=0.8, forget_bias=0.0), seed=3)
+    return KerasEngine(model, end_id=0)

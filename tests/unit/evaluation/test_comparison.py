@@ -1,0 +1,131 @@
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.cells import cell_len
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import Engine, State, TokenScores, score_from_start
+from nextword.errors import EvaluationError, SettingError
+from nextword.evaluation.comparison import compare, render_comparison
+from nextword.evaluation.perplexity import evaluate
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+MakeEngine = Callable[[NDArray[np.float64]], Engine]
+
+
+class FirstTokenEngine:
+    """Expects the first token of the text, 0 being `<eos>`, again and again."""
+
+    vocabulary_size = 10
+    end_id = 0
+
+    def start(self, batch_size: int) -> State:
+        return np.zeros(batch_size, np.int64)
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        state = np.where(state == 0, ids, state)
+        log_probs = np.where(np.arange(10) == state[:, None], np.log(0.91), np.log(0.01))
+        return log_probs.astype(np.float32), state
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        log_probs = []
+        for read, target in zip(inputs.T, targets.T, strict=True):
+            expected, state = self.step(read, state)
+            log_probs.append(expected[np.arange(len(target)), target])
+        return TokenScores(np.stack(log_probs, axis=1), np.ones(inputs.shape, np.int32)), state
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        return score_from_start(self, ids, lengths)
+
+
+def tutorial_places(num_skipped: int, num_words: int, num_steps: int) -> list[int]:
+    """Return which words the tutorial's batch generator, with a batch and a skip of 1, has as last targets."""
+    places = []
+    for window in range(num_skipped + num_words):
+        targets = range(window + 1, window + num_steps + 1)
+        if window >= num_skipped:
+            places.append(targets[-1])
+    return places
+
+
+def test_the_words_are_the_tutorials(markov_engine: MakeEngine) -> None:
+    ids = np.arange(100, dtype=np.int32)
+    tokens = compare(markov_engine(np.full((100, 100), 0.01)), ids)
+    assert [token.actual_id for token in tokens] == tutorial_places(40, 10, 30) == list(range(70, 80))
+    assert [token.position for token in tokens] == list(range(70, 80))
+
+
+def test_the_words_before_are_read_from_the_first_on() -> None:
+    ids = np.array([7] + [3] * 1_300, np.int32)
+    for start in (1, 30, 511, 512, 513, 1_024, 1_290):
+        (token,) = compare(FirstTokenEngine(), ids, skip=start, num_steps=0, num_words=1)
+        assert (token.predicted_id, token.actual_id, token.position) == (7, 3, start)
+
+
+def test_nothing_after_a_word_is_read(markov_engine: MakeEngine) -> None:
+    ids = np.array([1, 2, 0, 1], np.int32)
+    full = compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, num_steps=0, num_words=4)
+    assert compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, num_steps=0, num_words=2) == full[:2]
+    assert [token.predicted_id for token in full] == [0, 1, 2, 0]
+
+
+def test_the_log_probabilities_and_ranks_are_those_of_the_perplexity(lstm_engine: Engine) -> None:
+    ids = np.random.default_rng(2).integers(0, 12, 60, dtype=np.int32)
+    tokens = compare(lstm_engine, ids, skip=0, num_steps=0, num_words=60)
+    evaluation = evaluate(lstm_engine, ids)
+    assert sum(token.log_prob for token in tokens) == pytest.approx(evaluation.log_prob, rel=1e-5)
+    assert sum(token.rank == 1 for token in tokens) == evaluation.num_correct
+    assert sum(token.rank <= 5 for token in tokens) == evaluation.num_in_top_five
+    for token in tokens:
+        assert (token.rank <= 5) == (token.actual_id in [guess.token_id for guess in token.top])
+
+
+def test_equals_stand_in_order_of_id(markov_engine: MakeEngine) -> None:
+    row = [0.1, 0.2, 0.1, 0.2, 0.2, 0.1, 0.1]
+    (token,) = compare(markov_engine(np.array([row] * 7)), np.array([2], np.int32), skip=0, num_steps=0, num_words=1)
+    assert [guess.token_id for guess in token.top] == [1, 3, 4, 0, 2]
+    assert token.rank == 5
+    assert token.top[0].probability == pytest.approx(0.2)
+    assert token.surprisal_bits == pytest.approx(math.log2(10))
+
+
+def test_no_more_is_expected_than_there_are_tokens(markov_engine: MakeEngine) -> None:
+    ids = np.array([2], np.int32)
+    (token,) = compare(markov_engine(np.full((3, 3), 1 / 3)), ids, skip=0, num_steps=0, num_words=1, num_top=9)
+    assert [guess.token_id for guess in token.top] == [0, 1, 2]
+
+
+def test_a_split_that_ends_too_early_is_refused(markov_engine: MakeEngine) -> None:
+    engine = markov_engine(np.full((3, 3), 1 / 3))
+    assert len(compare(engine, np.zeros(80, np.int32))) == 10
+    with pytest.raises(EvaluationError, match="up to token 79 needs 80 tokens, but the split has 79"):
+        compare(engine, np.zeros(79, np.int32))
+
+
+@pytest.mark.parametrize("setting", ["skip", "num_words", "num_top", "num_steps"])
+def test_numbers_out_of_range_are_refused(markov_engine: MakeEngine, setting: str) -> None:
+    with pytest.raises(SettingError, match=f"`{setting}` must be at least"):
+        compare(markov_engine(np.full((3, 3), 1 / 3)), np.zeros(200, np.int32), **{setting: -1})
+
+
+def test_the_columns_are_aligned_whatever_the_words(markov_engine: MakeEngine) -> None:
+    words = ("<eos>", "<unk>", "猫がいる", "e\N{COMBINING ACUTE ACCENT}te\N{COMBINING ACUTE ACCENT}", "a\x1b[31mb")
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(words))
+    table = np.roll(np.eye(5) * 0.9 + 0.02, 1, axis=1)
+    ids = np.array([2, 3, 4, 0, 1], np.int32)
+    tokens = compare(markov_engine(table), ids, skip=0, num_steps=0, num_words=5)
+    lines = render_comparison(tokens, tokenizer)
+    assert lines[0].split() == ["position", "actual", "predicted", "rank", "surprisal"]
+    assert lines[1].split() == ["0", "猫がいる", "<unk>", "3", "5.64"]
+    assert len({cell_len(line) for line in lines}) == 1
+    assert lines[3].split()[1] == r"a\x1b[31mb"
+    assert "\x1b" not in "".join(lines)
+
+
+def test_a_certain_word_has_no_surprisal(markov_engine: MakeEngine) -> None:
+    (token,) = compare(markov_engine(np.eye(2)), np.array([0], np.int32), skip=0, num_steps=0, num_words=1)
+    assert str(token.surprisal_bits) == "0.0"

@@ -1,0 +1,151 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import State, TokenScores
+from nextword.errors import SettingError
+from nextword.generation.generator import generate, generate_text, text_pieces
+from nextword.generation.sampling import SamplingOptions
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+GREEDY = SamplingOptions(temperature=0)
+
+
+class CountingEngine:
+    """Expects the number of the tokens read so far, up to 19; every token has some probability."""
+
+    vocabulary_size = 20
+    end_id = 9
+
+    def __init__(self, sharpness: float = 3.0) -> None:
+        self.sharpness = sharpness
+        self.read: list[int] = []
+
+    def start(self, batch_size: int) -> State:
+        return np.zeros(batch_size, np.int64)
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        self.read += ids.tolist()
+        logits = self.sharpness * (np.arange(20) == np.minimum(state, 19)[:, None])
+        return (logits - np.log(np.exp(logits).sum())).astype(np.float32), state + 1
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        raise NotImplementedError
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        raise NotImplementedError
+
+
+def running_text(line_ends: LineEnds = "line") -> Tokenizer:
+    words = ("<eos>", "<unk>", "He", "said", ", ", ",", ' "', '"', "no", ".", ". ", "don't", "-", "'", " (", ") ", "1")
+    return Tokenizer("word", line_ends, Vocabulary((*words, "x", "y", "z")))
+
+
+def test_the_most_probable_tokens_follow_the_prompt() -> None:
+    engine = CountingEngine()
+    assert list(generate(engine, [5, 5, 5], num_tokens=4, options=GREEDY)) == [3, 4, 5, 6]
+    assert engine.read == [9, 5, 5, 5, 3, 4, 5]  # <eos> first, and nothing after the last token
+
+
+def test_an_empty_prompt_begins_a_text() -> None:
+    assert list(generate(CountingEngine(), [], num_tokens=3, options=GREEDY)) == [0, 1, 2]
+
+
+def test_the_end_stops_only_when_asked() -> None:
+    assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY, stop_at_end=True)) == [7, 8]
+    assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY)) == [7, 8, 9, 10, 11]
+
+
+def test_each_token_comes_as_soon_as_it_is_drawn() -> None:
+    engine = CountingEngine()
+    ids = generate(engine, [], num_tokens=1_000_000, options=GREEDY)
+    assert [next(ids), next(ids)] == [0, 1]
+    assert engine.read == [9, 0]
+
+
+def drawn(seed: int | None, num_tokens: int = 30) -> list[int]:
+    return list(generate(CountingEngine(), [], num_tokens=num_tokens, options=SamplingOptions(seed=seed)))
+
+
+def test_the_same_seed_gives_the_same_tokens() -> None:
+    assert drawn(4) == drawn(4)
+    assert drawn(4) != drawn(5)
+    assert drawn(4)[:10] == drawn(4, num_tokens=10)
+
+
+def test_without_a_seed_each_text_is_another() -> None:
+    assert drawn(None) != drawn(None)
+
+
+def test_a_forbidden_token_is_never_drawn() -> None:
+    flat = CountingEngine(sharpness=0)
+    ids = list(generate(flat, [], num_tokens=300, options=SamplingOptions(seed=0), forbidden=[3, 4]))
+    assert set(ids) == set(range(20)) - {3, 4}
+
+
+def test_unknown_words_are_not_written_unless_allowed() -> None:
+    def text(options: SamplingOptions) -> str:
+        return "".join(generate_text(CountingEngine(0), running_text(), "He", num_tokens=300, options=options))
+
+    assert "<unk>" not in text(SamplingOptions(seed=1))
+    assert "<unk>" in text(SamplingOptions(seed=1, allow_unknown=True))
+
+
+def test_text_goes_on_from_the_prompt() -> None:
+    pieces = generate_text(CountingEngine(), running_text(), "He said", num_tokens=6, options=GREEDY)
+    assert list(pieces) == [" He", " said", ", ", ",", ' "', '"']
+
+
+def pieces_of(ids: list[int], prompt: list[int]) -> list[str]:
+    return list(text_pieces(running_text(), prompt, ids))
+
+
+def test_the_space_between_two_words_comes_before_the_second() -> None:
+    assert pieces_of([3, 4, 8, 9, 0, 2], prompt=[2]) == [" said", ", ", "no", ".", "\n", "He"]
+    assert pieces_of([2], prompt=[]) == ["He"]
+
+
+def tokenizers() -> Iterator[Tokenizer]:
+    kinds: list[tuple[TokenizerKind, tuple[str, ...]]] = [
+        ("pretokenized", ("<eos>", "<unk>", "the", ",", "'s", "e\N{COMBINING ACUTE ACCENT}")),
+        ("character", ("<eos>", "<unk>", "a", " ", "\N{COMBINING ACUTE ACCENT}", "猫", ".")),
+    ]
+    for kind, words in kinds:
+        yield Tokenizer(kind, "line", Vocabulary(words))
+    yield running_text("line")
+    yield running_text("paragraph")
+
+
+@given(st.data(), st.sampled_from(list(tokenizers())))
+def test_prompt_and_pieces_together_are_the_text(data: st.DataObject, tokenizer: Tokenizer) -> None:
+    some_ids = st.lists(st.integers(0, tokenizer.vocabulary_size - 1), max_size=12)
+    prompt, ids = data.draw(some_ids), data.draw(some_ids)
+    pieces = list(text_pieces(tokenizer, prompt, ids))
+    assert len(pieces) == len(ids)
+    assert tokenizer.decode(prompt) + "".join(pieces) == tokenizer.decode(prompt + ids)
+
+
+def test_no_tokens_at_all_are_refused_at_once() -> None:
+    with pytest.raises(SettingError, match="`num_tokens` must be at least 1, but is 0"):
+        generate(CountingEngine(), [], num_tokens=0)
+
+
+def test_a_real_model_writes_what_it_scores_highest() -> None:
+    from nextword.architecture import Architecture
+    from nextword.engine.keras_engine import KerasEngine
+    from nextword.models.language_model import LanguageModel
+
+    sizes = Architecture(
+        vocabulary_size=15, embedding_size=6, hidden_sizes=(8,), initializer="uniform", initializer_scale=1.0
+    )
+    engine = KerasEngine(LanguageModel(sizes, seed=1), end_id=0)
+    ids = [3, 4, *generate(engine, [3, 4], num_tokens=8, options=GREEDY)]
+    scores = engine.score(np.array([ids], np.int32), np.array([10], np.int32))
+    assert scores.ranks[0, 2:].tolist() == [1] * 8

@@ -1,0 +1,63 @@
+import math
+from pathlib import Path
+
+import keras
+import pytest
+
+import nextword
+from nextword.errors import SettingError
+
+TEXT = "\n".join(["the cat drinks milk .", "a dog eats bones ."] * 200) + "\n"
+SIZES = {"embedding_size": 12, "hidden_sizes": [16, 12]}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> nextword.Corpus:
+    path = tmp_path_factory.mktemp("text") / "story.txt"
+    path.write_text(TEXT, encoding="utf-8")
+    return nextword.Corpus.load(path)
+
+
+@pytest.fixture(scope="module")
+def untrained(corpus: nextword.Corpus) -> nextword.LanguageModel:
+    size = corpus.tokenizer.vocabulary_size
+    return nextword.LanguageModel.from_preset("quick", vocabulary_size=size, compute_dtype="float32", **SIZES)
+
+
+def test_a_model_is_trained_used_saved_and_loaded(
+    corpus: nextword.Corpus, untrained: nextword.LanguageModel, tmp_path: Path
+) -> None:
+    rounds: list[int] = []
+    counter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rounds.append(epoch))
+    settings = {"epochs": 8, "batch_size": 4, "num_steps": 10, "learning_rate": 0.02}
+    trained = nextword.fit(untrained, corpus, callbacks=[counter], **settings)
+    assert rounds == list(range(8))
+    assert 1 < nextword.perplexity(trained, corpus.test) < 2
+    assert nextword.suggest(trained, "the cat drinks milk .\na dog eats", k=1)[0].text == "bones"
+    assert nextword.generate(trained, "the cat", words=2, temperature=0) == "the cat drinks milk"
+    nextword.save(trained, tmp_path / "model")
+    again = nextword.load(tmp_path / "model")
+    assert nextword.perplexity(again, corpus.test) == nextword.perplexity(trained, corpus.test)
+
+
+def test_a_string_has_a_perplexity(corpus: nextword.Corpus, untrained: nextword.LanguageModel) -> None:
+    trained = nextword.fit(untrained, corpus, epochs=0.1, batch_size=4, num_steps=10)
+    assert math.isfinite(nextword.perplexity(trained, "the cat eats .\n"))
+
+
+def test_settings_are_checked(corpus: nextword.Corpus, untrained: nextword.LanguageModel) -> None:
+    with pytest.raises(SettingError, match="did you mean `epochs`"):
+        nextword.fit(untrained, corpus, epoch=1)
+
+
+def test_a_model_of_another_vocabulary_is_refused(corpus: nextword.Corpus) -> None:
+    model = nextword.LanguageModel.from_preset("quick", vocabulary_size=50, compute_dtype="float32", **SIZES)
+    with pytest.raises(SettingError, match="the model must have the vocabulary of the corpus"):
+        nextword.fit(model, corpus)
+
+
+def test_all_names_are_there() -> None:
+    assert all(getattr(nextword, name) is not None for name in nextword.__all__)
+    assert set(nextword.__all__) <= set(dir(nextword))
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        _ = nextword.fitt  # type: ignore[attr-defined]

@@ -1,0 +1,93 @@
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.architecture import Architecture
+from nextword.errors import SettingError
+
+
+def architecture(**changes: Any) -> Architecture:
+    return Architecture(**{"vocabulary_size": 10, "embedding_size": 4, "hidden_sizes": (5, 6), **changes})
+
+
+def test_the_tutorial_has_its_14_014_000_parameters() -> None:
+    tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
+    assert tutorial.num_parameters == 14_014_000
+    assert tutorial.num_layers == 2
+
+
+def test_the_weights_have_the_names_and_shapes_of_the_contract() -> None:
+    assert list(architecture().weight_shapes().items()) == [
+        ("embedding/embeddings", (10, 4)),
+        ("lstm_0/kernel", (4, 20)),
+        ("lstm_0/recurrent_kernel", (5, 20)),
+        ("lstm_0/bias", (20,)),
+        ("lstm_1/kernel", (5, 24)),
+        ("lstm_1/recurrent_kernel", (6, 24)),
+        ("lstm_1/bias", (24,)),
+        ("projection/kernel", (6, 10)),
+        ("projection/bias", (10,)),
+    ]
+
+
+def test_a_tied_model_has_no_projection_kernel_of_its_own() -> None:
+    free, tied = architecture(hidden_sizes=(5, 4)), architecture(hidden_sizes=(5, 4), tied=True)
+    assert free.weight_shapes().keys() - tied.weight_shapes().keys() == {"projection/kernel"}
+    assert free.num_parameters - tied.num_parameters == 4 * 10
+
+
+sizes = st.integers(1, 2**14)
+
+
+@settings(deadline=None)
+@given(st.integers(2, 2**22), sizes, st.lists(sizes, min_size=1, max_size=16).map(tuple))
+def test_the_parameters_are_counted_as_the_formula_counts_them(
+    vocabulary_size: int, embedding_size: int, hidden_sizes: tuple[int, ...]
+) -> None:
+    model = Architecture(vocabulary_size=vocabulary_size, embedding_size=embedding_size, hidden_sizes=hidden_sizes)
+    input_sizes = (embedding_size, *hidden_sizes[:-1])
+    layers = sum(4 * h * (e + h + 1) for e, h in zip(input_sizes, hidden_sizes, strict=True))
+    expected = vocabulary_size * embedding_size + layers + (hidden_sizes[-1] + 1) * vocabulary_size
+    assert model.num_parameters == expected
+    assert all(math.prod(shape) > 0 for shape in model.weight_shapes().values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"vocabulary_size": 1}, "`vocabulary_size` must be at least 2, but is 1"),
+        ({"vocabulary_size": 2**22 + 1}, "`vocabulary_size` must be at most 4194304"),
+        ({"embedding_size": 0}, "`embedding_size` must be at least 1, but is 0"),
+        ({"embedding_size": 2**14 + 1}, "`embedding_size` must be at most 16384"),
+        ({"hidden_sizes": (5, 0)}, "`hidden_sizes` must be at least 1, but is 0"),
+        ({"hidden_sizes": (2**14 + 1,)}, "`hidden_sizes` must be at most 16384"),
+        ({"hidden_sizes": ()}, "`hidden_sizes` must be a list with at least one element"),
+        ({"hidden_sizes": (1,) * 17}, "`hidden_sizes` must have at most 16 layers, but has 17"),
+        ({"tied": True}, "`tied` needs a last layer as wide as the embedding, but it is 6 wide and the embedding 4"),
+        ({"input_dropout_rate": 1.0}, "`input_dropout_rate` must be below 1.0"),
+        ({"hidden_dropout_rate": -0.1}, "`hidden_dropout_rate` must be at least 0.0"),
+        ({"output_dropout_rate": 1.5}, "`output_dropout_rate` must be below 1.0"),
+        ({"forget_bias": 11}, "`forget_bias` must be at most 10.0"),
+        ({"initializer": "zeros"}, "`initializer` must be one of glorot, uniform"),
+        ({"initializer_scale": -1.0}, "`initializer_scale` must be at least 0.0"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError) as error:
+        architecture(**changes)
+    assert said in str(error.value)
+
+
+def test_the_largest_architecture_is_described_at_no_cost() -> None:
+    largest = Architecture(vocabulary_size=2**22, embedding_size=2**14, hidden_sizes=(2**14,) * 16)
+    assert largest.num_parameters > 10**11
+    assert len(largest.weight_shapes()) == 3 * 16 + 3
+
+
+def test_a_table_is_read_as_it_was_written() -> None:
+    model = architecture(hidden_sizes=(5, 4), tied=True, forget_bias=0.5, initializer="uniform")
+    assert Architecture.from_table(model.to_table()) == model
+    assert model.to_table()["hidden_sizes"] == [5, 4]

@@ -1,0 +1,173 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.errors import NextwordError, SettingError, TextError
+from nextword.text.corpus import Corpus
+from nextword.text.options import TextOptions
+from nextword.text.source import SPLITS
+from nextword.text.tokenizer import Tokenizer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    texts = {"train": "the cat sat\nthe cat ran\n", "valid": "the cat\n", "test": "the dog sat\n"}
+    for split, text in texts.items():
+        (tmp_path / f"{split}.txt").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def sample(name: str, cache: Path) -> Corpus:
+    folder = os.environ.get("NEXTWORD_DATA")
+    if not folder or not (Path(folder) / name).is_dir():
+        pytest.skip(f"{name} is absent: NEXTWORD_DATA names no folder that holds it")
+    return Corpus.load(name, cache_dir=cache)
+
+
+def test_the_vocabulary_is_that_of_the_training_split_alone(folder: Path, cache: Path) -> None:
+    corpus = Corpus.load(folder, TextOptions(minimum_count=1), cache_dir=cache)
+    assert corpus.tokenizer.vocabulary.tokens == ("<eos>", "cat", "the", "ran", "sat", "<unk>")
+    assert corpus.train.ids.tolist() == [2, 1, 4, 0, 2, 1, 3, 0]
+    assert corpus.valid.ids.tolist() == [2, 1, 0]
+    assert corpus.test.ids.tolist() == [2, 5, 4, 0]
+    assert corpus.test.report.num_out_of_vocabulary == 1
+
+
+def test_the_options_are_resolved_and_give_the_same_corpus_again(folder: Path, cache: Path) -> None:
+    corpus = Corpus.load(folder, cache_dir=cache)
+    expected = TextOptions(tokenizer="word", line_ends="line", maximum_vocabulary=50_000, minimum_count=2)
+    assert corpus.options == expected
+    assert Corpus.load(folder, corpus.options, cache_dir=cache).tokenizer == corpus.tokenizer
+
+
+def test_splits_are_reached_by_name(folder: Path, cache: Path) -> None:
+    corpus = Corpus.load(folder, cache_dir=cache)
+    assert [corpus.split(name) for name in SPLITS] == [corpus.train, corpus.valid, corpus.test]
+    unknown: Any = "tset"
+    with pytest.raises(SettingError, match="`tset` is not a split; did you mean `test`"):
+        corpus.split(unknown)
+
+
+def test_a_text_is_read_with_the_tokenizer_of_a_model(folder: Path, cache: Path, tmp_path: Path) -> None:
+    model = Corpus.load(folder, TextOptions(minimum_count=1), cache_dir=cache).tokenizer
+    other = tmp_path / "other.txt"
+    other.write_text("a bird sat\n" * 50, encoding="utf-8")
+    corpus = Corpus.load(other, tokenizer=model, cache_dir=cache)
+    assert corpus.tokenizer is model
+    assert corpus.options.kind == "word"
+    assert corpus.train.ids[:4].tolist() == [5, 5, 4, 0]
+    assert corpus.train.num_unknown == corpus.train.num_tokens // 2
+
+
+def test_the_report_tells_how(folder: Path, cache: Path) -> None:
+    described = Corpus.load(folder, cache_dir=cache).report.describe()
+    assert described[0].startswith("split as the files of")
+    assert "<eos> standing for the end of a line (chosen by the look of the training text)" in described[1]
+    assert "test: 2 tokens out of vocabulary, read as <unk>" in described
+    given = Corpus.load(folder, TextOptions(line_ends="line"), cache_dir=cache)
+    assert "chosen" not in given.report.how_cut
+
+
+def test_the_hash_is_that_of_all_splits(folder: Path, cache: Path) -> None:
+    first = Corpus.load(folder, cache_dir=cache)
+    assert Corpus.load(folder, TextOptions(tokenizer="character"), cache_dir=cache).sha256 == first.sha256
+    (folder / "test.txt").write_text("other\n", encoding="utf-8")
+    second = Corpus.load(folder, cache_dir=cache)
+    assert second.sha256 != first.sha256
+    assert second.train.sha256 == first.train.sha256
+
+
+def test_one_split_is_that_of_the_corpus(cache: Path, tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text("".join(f"line {number}\n" for number in range(100)), encoding="utf-8")
+    options = TextOptions(valid_fraction=0.2, test_fraction=0.3)
+    corpus = Corpus.load(path, options, cache_dir=cache)
+    for split in SPLITS:
+        assert Corpus.load_split(path, split, corpus.tokenizer, options, cache_dir=cache) == corpus.split(split)
+
+
+def test_one_split_needs_no_other(folder: Path, cache: Path) -> None:
+    tokenizer = Corpus.load(folder, cache_dir=cache).tokenizer
+    (folder / "train.txt").unlink()
+    assert Corpus.load_split(folder, "test", tokenizer, cache_dir=cache).num_tokens == 4
+
+
+def test_a_file_is_read_whole_where_asked(folder: Path, cache: Path) -> None:
+    tokenizer = Corpus.load(folder, cache_dir=cache).tokenizer
+    store = Corpus.load_split(folder / "test.txt", "all", tokenizer, cache_dir=cache)
+    assert store == Corpus.load_split(folder, "test", tokenizer, cache_dir=cache)
+
+
+def test_a_split_of_another_name_is_refused(folder: Path, cache: Path) -> None:
+    tokenizer = Corpus.load(folder, cache_dir=cache).tokenizer
+    unknown: Any = "tests"
+    with pytest.raises(SettingError, match="did you mean `test`"):
+        Corpus.load_split(folder, unknown, tokenizer, cache_dir=cache)
+
+
+BAD_CONTENT = [b"", b"\n", b"\n" * 500, b" ", b"x", b"\0", b"\xff" * 500, b"\xff\xfea\0b\0", b"\xef\xbb\xbf", b"\r\r\r"]
+
+
+@pytest.mark.parametrize("content", BAD_CONTENT)
+@pytest.mark.parametrize("tokenizer", ["auto", "pretokenized", "word", "character"])
+def test_a_text_that_is_none_is_refused_with_its_name(
+    tmp_path: Path, cache: Path, content: bytes, tokenizer: str
+) -> None:
+    path = tmp_path / "none.txt"
+    path.write_bytes(content)
+    with pytest.raises(TextError, match=r"none\.txt"):
+        Corpus.load(path, TextOptions().replace(tokenizer=tokenizer), cache_dir=cache)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\xff", b"a\0"])
+def test_a_bad_split_is_refused_with_its_name(folder: Path, cache: Path, split: str, content: bytes) -> None:
+    (folder / f"{split}.txt").write_bytes(content)
+    with pytest.raises(NextwordError, match=rf"{split}\.txt"):
+        Corpus.load(folder, cache_dir=cache)
+
+
+def test_the_sample_is_prose_that_survives_the_tokenizer(shared_cache: Path) -> None:
+    corpus = Corpus.load("austen", cache_dir=shared_cache)
+    assert (corpus.options.kind, corpus.options.line_ends) == ("word", "paragraph")
+    assert 5_000 < corpus.tokenizer.vocabulary_size < 50_000
+    assert corpus.tokenizer.decode(corpus.train.ids[96:115]) == (
+        "of his life, had a constant companion and housekeeper in his sister. But her death, which"
+    )
+    assert "train 90.0%, valid 5.0%, test 5.0%; cut after a blank line" in corpus.how_split
+
+
+def test_ptb_is_read_as_the_tutorial_reads_it(shared_cache: Path) -> None:
+    corpus = sample("ptb", shared_cache)
+    assert corpus.options.kind == "pretokenized"
+    assert corpus.tokenizer.vocabulary_size == 10_000
+    assert corpus.train.ids[:5].tolist() == [9970, 9971, 9972, 9974, 9975]
+    words = corpus.tokenizer.decode(corpus.train.ids[100:110])
+    assert words == "workers exposed to it more than N years ago researchers"
+    assert [corpus.split(name).num_tokens for name in SPLITS] == [929_589, 73_760, 82_430]
+    assert [corpus.split(name).num_words for name in SPLITS] == [929_589, 73_760, 82_430]
+    assert [corpus.split(name).report.num_out_of_vocabulary for name in SPLITS] == [0, 0, 0]
+
+
+def test_ptb_survives_json(shared_cache: Path) -> None:
+    tokenizer = sample("ptb", shared_cache).tokenizer
+    assert Tokenizer.from_json(tokenizer.to_json(), kind="pretokenized", line_ends="line") == tokenizer
+
+
+def test_wikitext_2_has_its_published_counts(shared_cache: Path) -> None:
+    corpus = sample("wikitext-2", shared_cache)
+    assert corpus.tokenizer.vocabulary_size == 33_278
+    assert [corpus.split(name).num_tokens for name in SPLITS] == [2_088_628, 217_646, 245_569]
+    assert [corpus.split(name).report.num_out_of_vocabulary for name in SPLITS] == [0, 0, 0]

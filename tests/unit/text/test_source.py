@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pytest
+
+from nextword.errors import TextError
+from nextword.text.options import DEFAULT_OPTIONS, TextOptions
+from nextword.text.reader import TextRange
+from nextword.text.source import SPLITS, TextSource, resolve_source, resolve_whole_file
+
+
+def folder_with(folder: Path, *names: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (folder / name).write_text(f"text of {name}\n", encoding="utf-8")
+    return folder
+
+
+def files_of(source: TextSource) -> list[str]:
+    return [source.parts[split].path.name for split in SPLITS]
+
+
+@pytest.mark.parametrize(
+    ("names", "pretokenized"),
+    [
+        (("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt"), True),
+        (("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens"), True),
+        (("train.txt", "valid.txt", "test.txt"), False),
+        (("train.txt", "validation.txt", "test.txt"), False),
+        (("train.txt", "dev.txt", "test.txt"), False),
+    ],
+)
+def test_the_files_of_a_folder_are_recognized(tmp_path: Path, names: tuple[str, ...], pretokenized: bool) -> None:
+    source = resolve_source(folder_with(tmp_path / "books", *names, "other.txt"), DEFAULT_OPTIONS)
+    assert files_of(source) == list(names)
+    assert source.name == "books"
+    assert source.pretokenized is pretokenized
+    assert all(name in source.how_split for name in names)
+
+
+def test_a_folder_without_the_files_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(TextError) as caught:
+        resolve_source(folder_with(tmp_path / "books", "train.txt", "test.txt"), DEFAULT_OPTIONS)
+    for looked_for in ("books", "ptb.train.txt", "wiki.valid.tokens", "valid.txt|validation.txt|dev.txt"):
+        assert looked_for in str(caught.value)
+
+
+def test_one_split_needs_one_file(tmp_path: Path) -> None:
+    source = resolve_source(folder_with(tmp_path, "test.txt"), DEFAULT_OPTIONS, needed=("test",))
+    assert list(source.parts) == ["test"]
+
+
+def test_an_empty_split_is_named(tmp_path: Path) -> None:
+    folder_with(tmp_path, "train.txt", "valid.txt", "test.txt")
+    (tmp_path / "valid.txt").write_bytes(b"")
+    with pytest.raises(TextError, match=r"valid\.txt` must hold text for the valid split, but is empty"):
+        resolve_source(tmp_path, DEFAULT_OPTIONS)
+
+
+def test_a_lone_file_is_split_by_the_fractions(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_bytes(b"line\n" * 100)
+    options = TextOptions(valid_fraction=0.1, test_fraction=0.2)
+    source = resolve_source(str(path), options)
+    assert [source.parts[split] for split in SPLITS] == [
+        TextRange(path, 0, 355),
+        TextRange(path, 355, 405),
+        TextRange(path, 405, 500),
+    ]
+    assert (source.name, source.pretokenized) == ("book.txt", False)
+    assert "book.txt" in source.how_split
+
+
+def test_a_lone_file_of_a_known_corpus_is_recognized(tmp_path: Path) -> None:
+    path = tmp_path / "ptb.train.txt"
+    path.write_bytes(b"line\n" * 100)
+    assert resolve_source(path, DEFAULT_OPTIONS).pretokenized
+
+
+def test_a_sample_is_called_by_its_name(tmp_path: Path) -> None:
+    folder_with(tmp_path / "ptb", "ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")
+    source = resolve_source("ptb", DEFAULT_OPTIONS, data_dir=tmp_path)
+    assert source.name == "ptb"
+    assert source.parts["train"].path == tmp_path / "ptb" / "ptb.train.txt"
+
+
+def test_a_path_that_is_named_like_a_sample_is_reached_as_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_with(tmp_path / "austen", "train.txt", "valid.txt", "test.txt")
+    monkeypatch.chdir(tmp_path)
+    for text in ("./austen", Path("austen")):
+        assert files_of(resolve_source(text, DEFAULT_OPTIONS)) == ["train.txt", "valid.txt", "test.txt"]
+    assert files_of(resolve_source("austen", DEFAULT_OPTIONS)) == ["austen.txt"] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("austin", "`austin` is not a sample, file or folder; did you mean `austen`?"),
+        ("bok.txt", "did you mean `book.txt`?"),
+        ("x", "known: austen, ptb, wikitext-2"),
+        ("nowhere/at/all", "known: austen, ptb, wikitext-2"),
+    ],
+)
+def test_a_misspelt_text_is_answered_with_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    folder_with(tmp_path, "book.txt")
+    monkeypatch.chdir(tmp_path)
+    for resolve in (lambda: resolve_source(text, DEFAULT_OPTIONS), lambda: resolve_whole_file(text)):
+        with pytest.raises(TextError) as caught:
+            resolve()
+        assert message in str(caught.value)
+        assert "./NAME" in str(caught.value)
+
+
+def test_a_whole_file_is_not_split(tmp_path: Path) -> None:
+    path = tmp_path / "short.txt"
+    path.write_bytes(b"one line\n")
+    assert resolve_whole_file(path) == TextRange(path, 0, 9)
+
+
+def test_a_folder_or_an_empty_file_is_no_whole_file(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match="must be one file to be read whole, but is a folder"):
+        resolve_whole_file(tmp_path)
+    (tmp_path / "empty.txt").write_bytes(b"")
+    with pytest.raises(TextError, match=r"empty\.txt` must hold text, but is empty"):
+        resolve_whole_file(tmp_path / "empty.txt")

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nextword.errors import TextError
+from nextword.text import token_store as token_store_module
+from nextword.text.reader import TextRange
+from nextword.text.token_store import TokenStore
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
+
+PRETOKENIZED = Tokenizer("pretokenized", "line", Vocabulary(("a", "b", END, UNKNOWN)))
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> TextRange:
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"a b c\n\n<unk> a\n")
+    return TextRange.whole(path)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def test_ids_and_counts_are_those_of_the_text(part: TextRange, cache: Path) -> None:
+    store = TokenStore.of(part, PRETOKENIZED, cache=cache)
+    assert store.ids.tolist() == [0, 1, 3, 2, 2, 3, 0, 2]
+    assert (store.num_tokens, store.num_unknown, store.report.num_out_of_vocabulary) == (8, 2, 1)
+    assert (store.num_words, store.num_characters) == (8, 15)
+    assert store.sha256 == part.sha256
+
+
+def test_ids_are_mapped_and_cannot_be_written(part: TextRange, cache: Path) -> None:
+    ids = TokenStore.of(part, PRETOKENIZED, cache=cache).ids
+    assert isinstance(ids, np.memmap)
+    assert ids.dtype == np.int32
+    assert not ids.flags.writeable
+
+
+def test_words_and_characters_do_not_depend_on_the_tokenizer(part: TextRange, cache: Path) -> None:
+    character = Tokenizer("character", "line", Vocabulary.from_counts({"a": 2, "b": 1}))
+    paragraph = Tokenizer("word", "paragraph", PRETOKENIZED.vocabulary)
+    stores = [TokenStore.of(part, tokenizer, cache=cache) for tokenizer in (PRETOKENIZED, character, paragraph)]
+    assert len({store.num_tokens for store in stores}) == 3
+    assert {(store.num_words, store.num_characters) for store in stores} == {(8, 15)}
+
+
+def test_the_cache_is_used_and_gives_the_same(part: TextRange, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = TokenStore.of(part, PRETOKENIZED, cache=cache)
+    monkeypatch.setattr(token_store_module, "_write", None)
+    again = TokenStore.of(TextRange.whole(part.path), PRETOKENIZED, cache=cache)
+    assert again == first
+    assert again.ids.tolist() == first.ids.tolist()
+
+
+def test_the_same_text_under_another_name_shares_the_store(part: TextRange, cache: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.txt"
+    copy.write_bytes(part.path.read_bytes())
+    folder = TokenStore.of(part, PRETOKENIZED, cache=cache).folder
+    assert TokenStore.of(TextRange.whole(copy), PRETOKENIZED, cache=cache).folder == folder
+
+
+def test_another_text_vocabulary_tokenizer_or_treatment_has_another_store(part: TextRange, cache: Path) -> None:
+    stores = [
+        TokenStore.of(part, PRETOKENIZED, cache=cache),
+        TokenStore.of(TextRange(part.path, 0, 6), PRETOKENIZED, cache=cache),
+        TokenStore.of(part, Tokenizer("pretokenized", "line", Vocabulary((UNKNOWN, "a", END))), cache=cache),
+        TokenStore.of(part, Tokenizer("word", "line", PRETOKENIZED.vocabulary), cache=cache),
+        TokenStore.of(part, Tokenizer("word", "paragraph", PRETOKENIZED.vocabulary), cache=cache),
+        TokenStore.of(part, PRETOKENIZED, cache=cache, on_bad_bytes="replace"),
+    ]
+    assert len({store.folder for store in stores}) == len(stores)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 32, b"\x00" * 8])
+def test_a_damaged_store_is_written_again(part: TextRange, cache: Path, content: bytes) -> None:
+    store = TokenStore.of(part, PRETOKENIZED, cache=cache)
+    expected = store.ids.tolist()
+    (store.folder / "ids.int32").write_bytes(content)
+    assert TokenStore.of(part, PRETOKENIZED, cache=cache).ids.tolist() == expected
+
+
+@pytest.mark.parametrize("content", [b"\n", b" \t\n\n", "\u3000\n".encode(), b"\xef\xbb\xbf\n"])
+def test_white_space_is_no_text(tmp_path: Path, cache: Path, content: bytes) -> None:
+    path = tmp_path / "blank.txt"
+    path.write_bytes(content)
+    with pytest.raises(TextError, match=r"blank\.txt` must hold words"):
+        TokenStore.of(TextRange.whole(path), PRETOKENIZED, cache=cache)
+
+
+def test_replaced_bytes_are_reported_from_the_cache_too(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"a \xff\n")
+    for _ in range(2):
+        store = TokenStore.of(TextRange.whole(path), PRETOKENIZED, cache=cache, on_bad_bytes="replace")
+        assert (store.report.read.num_invalid, store.report.read.first_invalid) == (1, 2)
+        assert store.num_unknown == 1
+
+
+def test_a_text_that_was_refused_leaves_no_store(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"a\n" * 10 + b"\xff\n")
+    with pytest.raises(TextError, match="line 11, byte 20"):
+        TokenStore.of(TextRange.whole(path), PRETOKENIZED, cache=cache)
+    assert not any(path.is_dir() for path in cache.iterdir())

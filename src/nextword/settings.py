@@ -14,6 +14,9 @@ from typing import Any, ClassVar, Self
 
 from nextword.errors import SettingError
 
+# Whole numbers below this are floats without loss.
+_EXACT = 2**53
+
 
 def setting(
     default: Any = dataclasses.MISSING,
@@ -107,7 +110,7 @@ def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any
 
 
 def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _EXACT:
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingError(f"`{name}` must be of type {kind.__name__}, but is {value!r}")
@@ -117,7 +120,7 @@ def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]
 
 
 def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise SettingError(f"`{name}` must be a finite number, but is {value}")
     if limits.get("at_least") is not None and value < limits["at_least"]:
         raise SettingError(f"`{name}` must be at least {limits['at_least']}, but is {value}")

@@ -98,7 +98,9 @@ def test_the_layer_is_the_tutorials_cell(draw: Draw, shape: tuple[int, int, int,
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(GATES, 2)))
-@pytest.mark.parametrize("swapped", [("kernel",), ("recurrent_kernel",), ("bias",), WEIGHTS], ids=["W", "U", "b", "all"])
+@pytest.mark.parametrize(
+    "swapped", [("kernel",), ("recurrent_kernel",), ("bias",), WEIGHTS], ids=["W", "U", "b", "all"]
+)
 def test_two_gates_exchanged_would_be_noticed(draw: Draw, one: str, other: str, swapped: tuple[str, ...]) -> None:
     arrays = drawn(draw, (3, 7, 5, 9))
     exchanged = {one: other, other: one}

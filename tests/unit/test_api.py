@@ -8,7 +8,7 @@ import nextword
 from nextword.errors import SettingError
 
 TEXT = "\n".join(["the cat drinks milk .", "a dog eats bones ."] * 200) + "\n"
-SIZES = {"embedding_size": 12, "hidden_sizes": [16, 12]}
+SIZES = {"embedding_size": 12, "hidden_sizes": [16, 12], "input_dropout_rate": 0.0, "output_dropout_rate": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +29,11 @@ def test_a_model_is_trained_used_saved_and_loaded(
 ) -> None:
     rounds: list[int] = []
     counter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rounds.append(epoch))
-    settings = {"epochs": 8, "batch_size": 4, "num_steps": 10, "learning_rate": 0.02}
+    settings = {"epochs": 10, "schedule": "constant", "batch_size": 4, "num_steps": 10, "learning_rate": 0.02}
     trained = nextword.fit(untrained, corpus, callbacks=[counter], **settings)
-    assert rounds == list(range(8))
+    assert rounds == list(range(10))
     assert 1 < nextword.perplexity(trained, corpus.test) < 2
-    assert nextword.suggest(trained, "the cat drinks milk .\na dog eats", k=1)[0].text == "bones"
+    assert nextword.suggest(trained, "a dog eats", k=1)[0].text == "bones"
     assert nextword.generate(trained, "the cat", words=2, temperature=0) == "the cat drinks milk"
     nextword.save(trained, tmp_path / "model")
     again = nextword.load(tmp_path / "model")

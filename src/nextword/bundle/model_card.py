@@ -9,6 +9,17 @@ from nextword.bundle.files import num_weight_bytes
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
 
+_COMMANDS = """\
+nextword suggest MODEL "the text so far" -k 5
+nextword generate MODEL --prompt "Once upon a time" --words 50
+nextword evaluate MODEL TEXT --split test"""
+
+_PYTHON = """\
+import nextword
+
+model = nextword.load("MODEL")
+nextword.suggest(model, "the text so far", k=5)"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SplitMetrics:
@@ -73,10 +84,10 @@ def model_card(facts: ModelFacts) -> str:
         "## Figures",
         _figures(facts.metrics),
         "## Use",
-        "On the command line, in the directory that holds this one:",
-        _fenced(_command_line(facts.name), "sh"),
+        "On the command line, where `MODEL` is the path of this directory:",
+        _fenced(_COMMANDS, "sh"),
         "From Python:",
-        _fenced(_python(facts.name), "python"),
+        _fenced(_PYTHON, "python"),
         "The files are verified by `MANIFEST.json` when the model is read, and nothing in them is ever run.",
     ]
     return "\n\n".join(sections) + "\n"
@@ -122,29 +133,6 @@ def _figures(metrics: Sequence[SplitMetrics]) -> str:
             ]
             for row in metrics
         ],
-    )
-
-
-def _command_line(name: str) -> str:
-    return "\n".join(
-        [
-            f'nextword suggest {name} "the text so far" -k 5',
-            f'nextword generate {name} --prompt "Once upon a time" --words 50',
-            f"nextword evaluate {name} TEXT --split test",
-        ]
-    )
-
-
-def _python(name: str) -> str:
-    return "\n".join(
-        [
-            "from pathlib import Path",
-            "",
-            "from nextword.bundle.read import read_bundle",
-            "",
-            f'bundle = read_bundle(Path("{name}"))',
-            'ids = bundle.tokenizer.encode_prompt("the text so far")',
-        ]
     )
 
 

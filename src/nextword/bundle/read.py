@@ -3,7 +3,6 @@
 from pathlib import Path
 from textwrap import shorten
 
-from nextword import sealed_directory
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.config import decode_config
 from nextword.bundle.files import (
@@ -18,7 +17,8 @@ from nextword.bundle.files import (
 )
 from nextword.bundle.weights import decode_weights
 from nextword.errors import BundleError, SettingError, StorageError, TextError
-from nextword.sealed_directory import Sealed
+from nextword.storage import sealed_directory
+from nextword.storage.sealed_directory import Sealed
 from nextword.text.tokenizer import Tokenizer
 
 DEFAULT_MAX_BYTES = 2**31

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from nextword import sealed_directory
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.config import BundleConfig, TokenizerConfig, encode_config
 from nextword.bundle.files import CARD, CONFIG, TOKENIZER, WEIGHTS, check_sizes
 from nextword.bundle.weights import encode_weights
+from nextword.storage import sealed_directory
 
 
 def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:

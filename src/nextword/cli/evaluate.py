@@ -37,7 +37,9 @@ def evaluate(
     with evaluation_progress(split, store.num_tokens) as on_progress:
         evaluation = evaluate_engine(model.engine, store.ids, batch_size=batch_size, on_progress=on_progress)
     evaluation = evaluation.with_counts(
-        num_words=store.num_words, num_characters=store.num_characters, num_unknown=store.num_unknown
+        num_words=store.num_words,
+        num_characters=store.num_characters,
+        num_out_of_vocabulary=store.report.num_out_of_vocabulary,
     )
     if as_json:
         table = {"model": model.name, "text": text or target.text, "split": split, **evaluation.to_table()}

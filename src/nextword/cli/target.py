@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nextword.errors import BundleError, SettingError
 from nextword.experiment.run_directory import RunDirectory
-from nextword.manifest import MANIFEST_NAME
+from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.corpus import Corpus
 from nextword.text.options import TextOptions
 from nextword.text.source import SplitName

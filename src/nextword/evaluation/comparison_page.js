@@ -68,7 +68,7 @@
     addFigure("in the top five", share(figures.top_five_accuracy));
     addFigure("bits per token", decimal(figures.bits_per_token, 2));
     addFigure("tokens", count(figures.num_tokens));
-    if (figures.num_unknown !== null) addFigure("unknown tokens", count(figures.num_unknown));
+    if (figures.num_out_of_vocabulary !== null) addFigure("out of vocabulary", count(figures.num_out_of_vocabulary));
     byId("protocol").textContent = `How it was measured: ${figures.protocol}.`;
     document.querySelectorAll(".unit").forEach((unit) => (unit.textContent = data.unit));
     byId("text-note").textContent =

@@ -40,7 +40,7 @@ class Evaluation:
         protocol: How it was measured, in one sentence.
         num_words: Words of the split between white space, and one for each line end; `None` where not known.
         num_characters: Characters of the split; `None` where not known.
-        num_unknown: Tokens of the split that are `<unk>`; `None` where not known.
+        num_out_of_vocabulary: Tokens that the vocabulary lacks, read as `<unk>`; `None` where not known.
     """
 
     num_tokens: int
@@ -52,11 +52,13 @@ class Evaluation:
     protocol: str
     num_words: int | None = None
     num_characters: int | None = None
-    num_unknown: int | None = None
+    num_out_of_vocabulary: int | None = None
 
-    def with_counts(self, *, num_words: int, num_characters: int, num_unknown: int) -> Self:
+    def with_counts(self, *, num_words: int, num_characters: int, num_out_of_vocabulary: int) -> Self:
         """Return the evaluation with what its split was counted to hold, so that figures per word can be given."""
-        return dataclasses.replace(self, num_words=num_words, num_characters=num_characters, num_unknown=num_unknown)
+        return dataclasses.replace(
+            self, num_words=num_words, num_characters=num_characters, num_out_of_vocabulary=num_out_of_vocabulary
+        )
 
     @property
     def perplexity(self) -> float:
@@ -84,6 +86,11 @@ class Evaluation:
         return None if self.num_words is None else _exp(-self.log_prob / self.num_words)
 
     @property
+    def bits_per_word(self) -> float | None:
+        """The surprisal of the split by its words; `None` where they were not counted."""
+        return None if self.num_words is None else (0.0 - self.log_prob) / math.log(2) / self.num_words
+
+    @property
     def bits_per_character(self) -> float | None:
         """The surprisal of the split by its characters; `None` where they were not counted."""
         return None if self.num_characters is None else -self.log_prob / math.log(2) / self.num_characters
@@ -96,10 +103,11 @@ class Evaluation:
             "accuracy": self.accuracy,
             "top_five_accuracy": self.top_five_accuracy,
             "perplexity_per_word": finite(self.perplexity_per_word),
+            "bits_per_word": finite(self.bits_per_word),
             "bits_per_character": finite(self.bits_per_character),
             "log_prob": finite(self.log_prob),
             "num_tokens": self.num_tokens,
-            "num_unknown": self.num_unknown,
+            "num_out_of_vocabulary": self.num_out_of_vocabulary,
             "num_words": self.num_words,
             "num_characters": self.num_characters,
             "by_frequency": [group.to_table() for group in self.by_frequency],
@@ -116,10 +124,13 @@ class Evaluation:
             "top-5 accuracy": f"{self.top_five_accuracy:.2%}",
             "tokens": f"{self.num_tokens:,}",
         }
-        if self.num_unknown is not None:
-            figures["unknown tokens"] = f"{self.num_unknown:,} ({self.num_unknown / self.num_tokens:.2%})"
+        if self.num_out_of_vocabulary is not None:
+            part = self.num_out_of_vocabulary / self.num_tokens
+            figures["out of vocabulary"] = f"{self.num_out_of_vocabulary:,} ({part:.2%})"
         if self.perplexity_per_word is not None:
             figures["perplexity per word"] = f"{self.perplexity_per_word:,.2f}"
+        if self.bits_per_word is not None:
+            figures["bits per word"] = f"{self.bits_per_word:,.3f}"
         if self.bits_per_character is not None:
             figures["bits per character"] = f"{self.bits_per_character:,.3f}"
         width = max(map(len, figures))

@@ -16,7 +16,7 @@ from nextword.experiment.run_directory import RunDirectory
 from nextword.experiment.training_log import write_log
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
-from nextword.sealed_directory import write_file
+from nextword.storage.sealed_directory import remove_leftovers, write_file
 from nextword.text.corpus import Corpus
 from nextword.training.checkpoint_store import CheckpointStore, RunLock
 from nextword.training.observer import SilentObserver, TrainingObserver
@@ -60,6 +60,7 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
     directory.require_free()
     corpus = _load(text, config, around)
     with RunLock(root):
+        remove_leftovers(root)
         directory.require_free()
         config = config.resolved(
             text=corpus.options,
@@ -83,6 +84,7 @@ def resume_run(root: Path, around: Surroundings = Surroundings()) -> Bundle:
     directory = RunDirectory(root)
     config = directory.read_config()
     with RunLock(root):
+        remove_leftovers(root)
         corpus = _load(config.origin["text_path"], config, around)
         if corpus.sha256 != config.origin["text_sha256"]:
             raise CheckpointError(

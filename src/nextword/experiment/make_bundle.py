@@ -36,11 +36,16 @@ def make_bundle(model: LanguageModel, corpus: Corpus, config: RunConfig, *, name
 def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMetrics:
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
     store = corpus.split(split)
-    result = evaluate(engine, store.ids, batch_size=_CARD_BATCH_SIZE)
+    batch_size = min(_CARD_BATCH_SIZE, store.num_tokens)
+    result = evaluate(engine, store.ids, batch_size=batch_size).with_counts(
+        num_words=store.num_words,
+        num_characters=store.num_characters,
+        num_out_of_vocabulary=store.report.num_out_of_vocabulary,
+    )
     return SplitMetrics(
         split=split,
         perplexity=result.perplexity,
-        bits_per_word=result.bits_per_token,
+        bits_per_word=result.bits_per_word or 0.0,
         accuracy=result.accuracy,
         num_tokens=result.num_tokens,
         protocol=result.protocol,

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from nextword import sealed_directory
+from nextword.storage import sealed_directory
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from nextword.errors import TextError
-from nextword.text.reader import TextRange
+from nextword.text.reader import TextRange, unreadable
 
 _LINE_END = rb"(?:\r\n|\r|\n)"
 _PLACES = {
@@ -40,7 +40,7 @@ def split_lone_file(path: Path, valid_fraction: float, test_fraction: float) -> 
             train_stop, place = _cut(content, int(whole.stop * (1 - valid_fraction - test_fraction)), smaller_part)
             valid_stop, _ = _cut(content, max(int(whole.stop * (1 - test_fraction)), train_stop), smaller_part)
     except OSError as error:
-        raise TextError(f"`{path}` must be a file that can be read, but: {error.strerror or error}") from error
+        raise unreadable(path, error) from error
     if not train_stop < valid_stop < whole.stop:
         raise TextError(
             f"`{path}` must be long enough to be cut in three, but has {whole.num_bytes:,} bytes; give more text, or a "

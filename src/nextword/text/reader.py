@@ -20,6 +20,11 @@ _WRITTEN_END = re.compile(rb"<eos>(?<![^\t\n\x0b\x0c\r ]<eos>)(?![^\t\n\x0b\x0c\
 _WRITTEN_UNKNOWN = re.compile(rb"<unk>(?<![^\t\n\x0b\x0c\r ]<unk>)(?![^\t\n\x0b\x0c\r ])")
 
 
+def unreadable(path: Path, error: OSError) -> TextError:
+    """Return the error for a file that the system does not let us read."""
+    return TextError(f"`{path}` must be a file that can be read, but: {error.strerror or error}")
+
+
 @dataclass(frozen=True)
 class TextRange:
     """The bytes of a file from `start` up to, but not including, `stop`."""
@@ -38,7 +43,7 @@ class TextRange:
         try:
             return cls(path, 0, path.stat().st_size)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
 
     @property
     def num_bytes(self) -> int:
@@ -67,7 +72,7 @@ class TextRange:
                     yield block
                     remaining -= len(block)
         except OSError as error:
-            raise _unreadable(self.path, error) from error
+            raise unreadable(self.path, error) from error
 
 
 class LineReader:
@@ -187,7 +192,3 @@ def _num_line_ends(part: TextRange) -> int:
         num += block.count(b"\n") + block.count(b"\r") - (last + block).count(b"\r\n")
         last = block[-1:]
     return num
-
-
-def _unreadable(path: Path, error: OSError) -> TextError:
-    return TextError(f"`{path}` must be a file that can be read, but: {error.strerror or error}")

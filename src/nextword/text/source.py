@@ -10,7 +10,7 @@ from nextword.errors import TextError
 from nextword.settings import unknown_name
 from nextword.text.lone_file import split_lone_file
 from nextword.text.options import TextOptions
-from nextword.text.reader import TextRange
+from nextword.text.reader import TextRange, unreadable
 from nextword.text.samples import SAMPLES, sample_path
 
 SplitName = Literal["train", "valid", "test"]
@@ -80,12 +80,7 @@ def resolve_source(
     """
     path = _located(text, data_dir, cache_dir)
     name = str(text) if text in SAMPLES else path.resolve().name
-    if path.is_dir():
-        source = _of_folder(path, name, needed)
-    elif path.is_file():
-        source = _of_lone_file(path, name, options)
-    else:
-        raise TextError(_not_found(str(text), path))
+    source = _of_folder(path, name, needed) if path.is_dir() else _of_lone_file(path, name, options)
     for split, part in source.parts.items():
         if not part.num_bytes:
             raise TextError(f"`{part.path}` must hold text for the {split} split, but is empty")
@@ -101,8 +96,6 @@ def resolve_whole_file(text: str | Path, *, data_dir: Path | None = None, cache_
     path = _located(text, data_dir, cache_dir)
     if path.is_dir():
         raise TextError(f'`{text}` must be one file to be read whole, but is a folder; name a split, such as "test"')
-    if not path.is_file():
-        raise TextError(_not_found(str(text), path))
     part = TextRange.whole(path)
     if not part.num_bytes:
         raise TextError(f"`{path}` must hold text, but is empty")
@@ -110,7 +103,17 @@ def resolve_whole_file(text: str | Path, *, data_dir: Path | None = None, cache_
 
 
 def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) -> Path:
-    return sample_path(str(text), data_dir=data_dir, cache_dir=cache_dir) if text in SAMPLES else Path(text)
+    """Return the file or folder that a text is."""
+    if text in SAMPLES:
+        return sample_path(str(text), data_dir=data_dir, cache_dir=cache_dir)
+    path = Path(text)
+    try:
+        exists = path.is_dir() or path.is_file()
+    except OSError as error:  # before Python 3.13, where a folder on the way is closed to us or a name is too long
+        raise unreadable(path, error) from error
+    if not exists:
+        raise TextError(_not_found(str(text), path))
+    return path
 
 
 def _of_folder(folder: Path, name: str, needed: Sequence[SplitName]) -> TextSource:

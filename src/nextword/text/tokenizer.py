@@ -1,6 +1,7 @@
 """Text to ids and back."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -142,7 +143,7 @@ class Tokenizer:
         """
         parsed = tokenizer_json.parse(text)
         tokenizer = cls(kind, line_ends, tokenizer_json.vocabulary_of(parsed))
-        if tokenizer_json.parse(tokenizer.to_json()) != parsed:
+        if json.loads(tokenizer.to_json()) != parsed:
             raise TextError(
                 f"tokenizer.json must be that of a {kind} tokenizer as tokenizers {tokenizers.__version__} writes it, "
                 "but differs from it; it was written for another kind or by another version"

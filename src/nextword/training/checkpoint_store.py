@@ -14,8 +14,8 @@ import safetensors.numpy
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
-from nextword import durable, sealed_directory
 from nextword.errors import CheckpointError, SettingError, StorageError
+from nextword.storage import durable, sealed_directory
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 type Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -88,7 +88,9 @@ class CheckpointStore:
         sealed_directory.remove_leftovers(self.root)
         newest = next(self._sound_steps(), None)
         if newest is not None and step < newest:
-            raise CheckpointError(f"`step` must be at least {newest}, the newest in `{self.root}`, but is {step}")
+            raise CheckpointError(
+                f"`step` must be at least {newest}, the newest in `{self.root}`, but is {step}; resume from the newest"
+            )
         best_step = None if newest is None else self._best_steps[newest]
         if best:
             best_step = step
@@ -248,7 +250,9 @@ def _read(path: Path, step: int) -> Checkpoint:
         table = json.loads(files[_STATE])
         if (found := (table["format"], table["step"])) != (_FORMAT, step):
             raise CheckpointError(f"`{path}` must be of format and step {(_FORMAT, step)}, but is of {found}")
-        arrays = safetensors.numpy.load(files[_ARRAYS])
-        return Checkpoint(step, arrays, table["state"], table["best_step"])
+        state, best_step = table["state"], table["best_step"]
+        if not isinstance(state, dict) or not isinstance(best_step, int | None):
+            raise TypeError("`state` must be a table, and `best_step` a step or null")
+        return Checkpoint(step, safetensors.numpy.load(files[_ARRAYS]), state, best_step)
     except (KeyError, TypeError, ValueError, RecursionError, SafetensorError) as error:
         raise CheckpointError(f"`{path}` must be a checkpoint of nextword, but is not ({error!r:.200})") from error

@@ -16,7 +16,7 @@ class RoundRecord:
         round: Number of the round, counted from 1.
         step: Steps taken by its end.
         epoch: Times that the text was gone over by its end.
-        learning_rate: That of its last step.
+        learning_rate: At its end, which is that of the step to come.
         train_perplexity: Over the round, with dropout, while the weights were changing.
         train_accuracy: The same for the part of targets that were the first guess.
         valid_perplexity: Of the validation split at the round's end, without dropout.

@@ -48,8 +48,8 @@ FACTS = ModelFacts(
         "| software | keras 3.15.1, nextword 0.1.0 |",
         "```sh\nnextword train ptb --preset tutorial --run runs/tutorial\n```",
         "| test | 1,123.46 | 10.134 | 25.68% | 82,430 | Every token once, state carried from the first. |",
-        'nextword suggest tutorial "the text so far" -k 5',
-        'bundle = read_bundle(Path("tutorial"))',
+        'nextword suggest MODEL "the text so far" -k 5',
+        'model = nextword.load("MODEL")',
     ],
 )
 def test_the_card_tells(said: str) -> None:

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword import sealed_directory
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.read import read_bundle
 from nextword.bundle.write import write_bundle
 from nextword.errors import BundleError, StorageError
+from nextword.storage import sealed_directory
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 

@@ -143,12 +143,12 @@ def test_figures_per_word_and_character_count_what_the_split_held() -> None:
     evaluation = evaluation_of(-600.0, num_tokens=300)
     assert evaluation.perplexity_per_word is None
     assert evaluation.bits_per_character is None
-    counted = evaluation.with_counts(num_words=100, num_characters=1_200, num_unknown=3)
+    counted = evaluation.with_counts(num_words=100, num_characters=1_200, num_out_of_vocabulary=3)
     assert counted.perplexity == pytest.approx(math.exp(2))
     assert counted.perplexity_per_word == pytest.approx(math.exp(6))
     assert counted.bits_per_character == pytest.approx(0.5 / math.log(2))
-    assert "unknown tokens       3 (1.00%)" in counted.describe()
-    assert counted.to_table()["num_unknown"] == 3
+    assert "out of vocabulary    3 (1.00%)" in counted.describe()
+    assert counted.to_table()["num_out_of_vocabulary"] == 3
 
 
 def test_the_protocol_says_how_many_rows_were_read(markov_engine: MakeEngine) -> None:

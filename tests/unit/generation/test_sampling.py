@@ -129,6 +129,8 @@ def test_an_impossible_token_is_never_drawn() -> None:
         log_probs = np.log(np.array([0.0, 0.3, 0.0, 0.7, 0.0]))
     assert sample(log_probs, Extreme(0.0)) == 1
     assert sample(log_probs, Extreme(np.nextafter(1.0, 0.0))) == 3
+    for size in (9, 22, 56):  # whose probabilities, added up in floats, stay below one
+        assert sample(np.log(np.full(size, 1 / size)), Extreme(np.nextafter(1.0, 0.0))) == size - 1
 
 
 def test_forbidding_everything_is_refused() -> None:

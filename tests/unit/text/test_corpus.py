@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,6 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
-
-
-def sample(name: str, cache: Path) -> Corpus:
-    folder = os.environ.get("NEXTWORD_DATA")
-    if not folder or not (Path(folder) / name).is_dir():
-        pytest.skip(f"{name} is absent: NEXTWORD_DATA names no folder that holds it")
-    return Corpus.load(name, cache_dir=cache)
 
 
 def test_the_vocabulary_is_that_of_the_training_split_alone(folder: Path, cache: Path) -> None:
@@ -149,8 +141,8 @@ def test_the_sample_is_prose_that_survives_the_tokenizer(shared_cache: Path) -> 
     assert "train 90.0%, valid 5.0%, test 5.0%; cut after a blank line" in corpus.how_split
 
 
-def test_ptb_is_read_as_the_tutorial_reads_it(shared_cache: Path) -> None:
-    corpus = sample("ptb", shared_cache)
+def test_ptb_is_read_as_the_tutorial_reads_it(data_dir: Path, shared_cache: Path) -> None:
+    corpus = Corpus.load("ptb", data_dir=data_dir, cache_dir=shared_cache)
     assert corpus.options.kind == "pretokenized"
     assert corpus.tokenizer.vocabulary_size == 10_000
     assert corpus.train.ids[:5].tolist() == [9970, 9971, 9972, 9974, 9975]
@@ -161,13 +153,15 @@ def test_ptb_is_read_as_the_tutorial_reads_it(shared_cache: Path) -> None:
     assert [corpus.split(name).report.num_out_of_vocabulary for name in SPLITS] == [0, 0, 0]
 
 
-def test_ptb_survives_json(shared_cache: Path) -> None:
-    tokenizer = sample("ptb", shared_cache).tokenizer
+def test_ptb_survives_json(data_dir: Path, shared_cache: Path) -> None:
+    tokenizer = Corpus.load("ptb", data_dir=data_dir, cache_dir=shared_cache).tokenizer
     assert Tokenizer.from_json(tokenizer.to_json(), kind="pretokenized", line_ends="line") == tokenizer
 
 
-def test_wikitext_2_has_its_published_counts(shared_cache: Path) -> None:
-    corpus = sample("wikitext-2", shared_cache)
+def test_wikitext_2_has_its_published_counts(data_dir: Path, shared_cache: Path) -> None:
+    if not (data_dir / "wikitext-2").is_dir():
+        pytest.skip("needs WikiText-2: set NEXTWORD_DATA to a folder with wikitext-2/wiki.train.tokens")
+    corpus = Corpus.load("wikitext-2", data_dir=data_dir, cache_dir=shared_cache)
     assert corpus.tokenizer.vocabulary_size == 33_278
     assert [corpus.split(name).num_tokens for name in SPLITS] == [2_088_628, 217_646, 245_569]
     assert [corpus.split(name).report.num_out_of_vocabulary for name in SPLITS] == [0, 0, 0]

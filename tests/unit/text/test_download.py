@@ -58,8 +58,11 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_files_are_downloaded_once(files: FakeNetwork, tmp_path: Path) -> None:
+def test_files_are_downloaded_once_and_then_only_looked_at(
+    files: FakeNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = fetch("files", tmp_path / "new", files)
+    monkeypatch.setattr(download, "TemporaryDirectory", None)
     assert fetch("files", tmp_path / "new", files) == folder
     assert {name: (folder / name).read_bytes() for name in names(folder)} == FILES
     assert len(files.asked) == 2

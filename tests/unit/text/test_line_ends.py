@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.text.line_ends import choose_line_ends, ends_open, segments, split_lines
@@ -63,6 +63,7 @@ def test_other_text_is_read_by_line(lines: list[str]) -> None:
     assert choose_line_ends(lines) == "line"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["", " ", "a", "b c"])))
 def test_paragraphs_keep_every_word(lines: list[str]) -> None:
     assert " ".join(segments(lines, "paragraph")).split() == " ".join(lines).split()

@@ -47,6 +47,12 @@ def test_a_line_end_of_two_characters_is_not_cut_apart(path: Path) -> None:
             assert part.startswith(b"a")
 
 
+def test_a_line_end_is_not_cut_apart_where_the_search_for_a_blank_line_stops(path: Path) -> None:
+    for length in range(780, 880):
+        path.write_bytes(b"a" * length + b"\r\n\r\n" + b"line\r\n" * ((1000 - length) // 6))
+        assert all(part.endswith(b"\r\n") for part in parts(path))
+
+
 def test_a_blank_line_may_end_with_two_characters_or_hold_spaces(path: Path) -> None:
     path.write_bytes(b"one two\r\n \t\r\n" * 100)
     assert all(part.endswith(b"two\r\n \t\r\n") for part in parts(path))
@@ -67,7 +73,7 @@ def test_the_sentence_says_how(path: Path) -> None:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     lines=st.lists(st.sampled_from(["a", "b c", "", "é", "\r"]), min_size=60),
     end=st.sampled_from(["\n", "\r\n", "\r"]),

@@ -1,7 +1,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.text.options import TokenizerKind
@@ -39,22 +39,26 @@ def test_pretokenized_text_is_cut_at_spaces_alone() -> None:
     assert pieces("<unk> n't $ a\xa0b", "pretokenized") == ["<unk>", "n't", "$", "a\xa0b"]
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_each_character_is_a_piece(text: str) -> None:
     assert pieces(text, "character") == list(text)
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_pretokenized_pieces_are_those_of_splitting_at_ascii_white_space(text: str) -> None:
     expected = [part.decode("utf-8") for part in text.encode("utf-8").split()]
     assert pieces(tidy(text.replace("\n", " ").replace("\r", " "), "pretokenized"), "pretokenized") == expected
 
 
+@settings(deadline=None)
 @given(TEXT)
 def test_tidy_running_text_has_the_words_of_split_and_single_spaces(text: str) -> None:
     assert tidy(text, "word") == " ".join(text.split())
 
 
+@settings(deadline=None)
 @given(TEXT, st.sampled_from(KINDS), st.integers(1, 8))
 def test_slices_have_the_pieces_of_the_whole(text: str, kind: TokenizerKind, size: int) -> None:
     segment = tidy(text, kind)
@@ -84,12 +88,14 @@ def test_characters_are_kept_but_for_the_form_of_line_ends() -> None:
     assert normalize(" a \t\u2028\r\nb", "character") == " a \t\u2028\nb"
 
 
+@settings(deadline=None)
 @given(TEXT | st.text("a \n\r"), st.sampled_from(KINDS))
 def test_normalization_is_idempotent(text: str, kind: TokenizerKind) -> None:
     once = normalize(text, kind)
     assert normalize(once, kind) == once
 
 
+@settings(deadline=None)
 @given(st.text("a, \n\r\t"))
 def test_normalization_by_paragraph_is_idempotent(text: str) -> None:
     once = normalize(text, "word", "paragraph")

@@ -11,7 +11,7 @@ from nextword.text.options import OnBadBytes
 from nextword.text.reader import LineReader, TextRange
 from nextword.text.report import ReadCounts
 
-SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+SHARED_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
 def read(

@@ -1,5 +1,4 @@
 import hashlib
-import os
 from pathlib import Path
 
 import pytest
@@ -38,12 +37,9 @@ def test_a_sample_that_is_not_there_is_downloaded_into_the_cache(
     assert sample_path("ptb", cache_dir=tmp_path) == tmp_path / "samples" / "ptb"
 
 
-def test_the_sums_of_downloads_are_those_of_the_corpora() -> None:
-    folder = os.environ.get("NEXTWORD_DATA")
-    if not folder:
-        pytest.skip("NEXTWORD_DATA names no folder with PTB and WikiText-2")
+def test_the_sums_of_downloads_are_those_of_the_corpora(data_dir: Path) -> None:
     for name in SAMPLES[1:]:
-        if not (Path(folder) / name).is_dir():
-            pytest.skip(f"{name} is absent from the folder in NEXTWORD_DATA")
+        if not (data_dir / name).is_dir():
+            pytest.skip(f"needs {name}: set NEXTWORD_DATA to a folder that holds it")
         for file, expected in download.DOWNLOADS[name].sums.items():
-            assert hashlib.sha256((Path(folder) / name / file).read_bytes()).hexdigest() == expected
+            assert hashlib.sha256((data_dir / name / file).read_bytes()).hexdigest() == expected

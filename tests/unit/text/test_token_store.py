@@ -100,6 +100,14 @@ def test_replaced_bytes_are_reported_from_the_cache_too(tmp_path: Path, cache: P
         assert store.num_unknown == 1
 
 
+def test_equal_bytes_at_another_place_are_reported_at_that_place(tmp_path: Path, cache: Path) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_bytes(b"\xff a\n\xff a\n")
+    for start in (0, 4):
+        part = TextRange(path, start, start + 4)
+        assert TokenStore.of(part, PRETOKENIZED, cache=cache, on_bad_bytes="replace").report.read.first_invalid == start
+
+
 def test_a_text_that_was_refused_leaves_no_store(tmp_path: Path, cache: Path) -> None:
     path = tmp_path / "bad.txt"
     path.write_bytes(b"a\n" * 10 + b"\xff\n")

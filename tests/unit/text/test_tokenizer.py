@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.errors import TextError
@@ -21,7 +21,8 @@ WAYS: list[tuple[TokenizerKind, LineEnds]] = [
     ("character", "line"),
 ]
 NO_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
-TEXT = st.text(NO_NUL) | st.text("aZ0_é\u0301 '\u2019\",.-\t\n\r\xa0\u2028\u3000漢")
+ANY_TEXT = st.text(NO_NUL) | st.text("aZ0_é\u0301 '\u2019\",.-\t\n\r\xa0\u2028\u3000漢")
+TEXT = ANY_TEXT.filter(lambda text: END not in text and UNKNOWN not in text)
 
 
 def tokenizer_of(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> Tokenizer:
@@ -35,6 +36,7 @@ def tokens(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
 
 
 @pytest.mark.parametrize(("kind", "line_ends"), WAYS)
+@settings(deadline=None)
 @given(text=TEXT)
 def test_decoding_gives_back_the_normalized_text(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
     tokenizer = tokenizer_of(text, kind, line_ends)
@@ -44,6 +46,7 @@ def test_decoding_gives_back_the_normalized_text(kind: TokenizerKind, line_ends:
 
 
 @pytest.mark.parametrize(("kind", "line_ends"), WAYS)
+@settings(deadline=None)
 @given(text=TEXT)
 def test_a_longer_list_decodes_to_a_longer_text(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
     tokenizer = tokenizer_of(text, kind, line_ends)
@@ -53,6 +56,7 @@ def test_a_longer_list_decodes_to_a_longer_text(kind: TokenizerKind, line_ends: 
 
 
 @pytest.mark.parametrize(("kind", "line_ends"), WAYS)
+@settings(deadline=None)
 @given(texts=st.lists(st.text("ab, .\t"), max_size=5))
 def test_text_that_ends_with_its_end_is_encoded_as_its_segments(
     kind: TokenizerKind, line_ends: LineEnds, texts: list[str]

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.errors import TextError
@@ -31,6 +31,7 @@ def test_the_specials_are_kept_however_rare() -> None:
     assert set(Vocabulary.from_counts({"a": 9}, minimum_count=5, maximum_size=3).tokens) == {"a", UNKNOWN, END}
 
 
+@settings(deadline=None)
 @given(COUNTS, st.integers(1, 9), st.none() | st.integers(3, 9))
 def test_ids_and_tokens_are_inverse(counts: dict[str, int], minimum: int, maximum: int | None) -> None:
     vocabulary = Vocabulary.from_counts(counts, minimum_count=minimum, maximum_size=maximum)

@@ -148,9 +148,7 @@ def floor_without_memory(windows: Windows) -> float:
     for window in all_windows(windows):
         for row, step in zip(*np.nonzero(window.weights), strict=True):
             targets[tuple(window.inputs[row, : step + 1])][int(window.targets[row, step])] += 1
-    losses = [
-        -count * np.log(count / counts.total()) for counts in targets.values() for count in counts.values()
-    ]
+    losses = [-count * np.log(count / counts.total()) for counts in targets.values() for count in counts.values()]
     return float(np.exp(sum(losses) / sum(counts.total() for counts in targets.values())))
 
 

@@ -27,9 +27,18 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from nextword.durable import disk_errors, make_directory, sync_directory, write_new_file
 from nextword.errors import StorageError
-from nextword.manifest import MANIFEST_NAME, MAX_BYTES, MAX_FILES, Manifest, check_names, decode, encode, seal_of
+from nextword.storage.durable import disk_errors, make_directory, sync_directory, write_new_file
+from nextword.storage.manifest import (
+    MANIFEST_NAME,
+    MAX_BYTES,
+    MAX_FILES,
+    Manifest,
+    check_names,
+    decode,
+    encode,
+    seal_of,
+)
 
 _TEMPORARY_NAME = re.compile(r"\.tmp-.+-[0-9a-f]{12}")
 _ASIDE = ".aside-"

@@ -1,16 +1,12 @@
-import errno
 import os
 import shutil
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from nextword import durable, sealed_directory
 from nextword.errors import StorageError
+from nextword.storage import sealed_directory
 
 FILES = {"a.txt": b"alpha", "b.bin": bytes(range(256)), "empty": b""}
 NEWER = {"a.txt": b"newer", "c": b"gamma"}
@@ -119,118 +115,6 @@ def test_what_is_no_directory_is_not_replaced(path: Path, kind: str) -> None:
     assert sealed_directory.read(path) == FILES
 
 
-def truncate(path: Path) -> None:
-    (path / "b.bin").write_bytes(FILES["b.bin"][:-1])
-
-
-def grow(path: Path) -> None:
-    (path / "empty").write_bytes(b"x")
-
-
-def flip(path: Path) -> None:
-    (path / "a.txt").write_bytes(b"alphb")
-
-
-def miss(path: Path) -> None:
-    (path / "a.txt").unlink()
-
-
-def add(path: Path) -> None:
-    (path / "extra").write_bytes(b"")
-
-
-def add_many(path: Path) -> None:
-    for index in range(200):
-        (path / f"{index:03d}").write_bytes(b"")
-
-
-def link(path: Path) -> None:
-    shutil.move(path / "a.txt", path.with_name("a.txt"))
-    (path / "a.txt").symlink_to(path.with_name("a.txt"))
-
-
-def link_manifest(path: Path) -> None:
-    shutil.move(path / "MANIFEST.json", path.with_name("m"))
-    (path / "MANIFEST.json").symlink_to(path.with_name("m"))
-
-
-def loop(path: Path) -> None:
-    (path / "a.txt").unlink()
-    (path / "a.txt").symlink_to("a.txt")
-
-
-def nest(path: Path) -> None:
-    (path / "a.txt").unlink()
-    (path / "a.txt").mkdir()
-
-
-def pipe(path: Path) -> None:
-    (path / "a.txt").unlink()
-    os.mkfifo(path / "a.txt")
-
-
-def unseal(path: Path) -> None:
-    (path / "MANIFEST.json").unlink()
-
-
-def garble(path: Path) -> None:
-    (path / "MANIFEST.json").write_bytes(b"{")
-
-
-def inflate(path: Path) -> None:
-    (path / "MANIFEST.json").write_bytes(b" " * 70_000)
-
-
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        (truncate, "`b.bin` must be 256 bytes long, but is 255"),
-        (grow, "`empty` must be at most 0 bytes long, but is 1"),
-        (flip, "`a.txt` does not have the SHA-256 sum"),
-        (miss, "`a.txt` is missing"),
-        (add, "does not name the file 'extra'"),
-        (add_many, "does not name the file"),
-        (link, "`a.txt` must be a regular file"),
-        (link_manifest, "`MANIFEST.json` must be a regular file"),
-        (loop, "`a.txt` must be a regular file"),
-        (nest, "`a.txt` must be a regular file"),
-        (pipe, "`a.txt` must be a regular file"),
-        (unseal, "`MANIFEST.json` is missing"),
-        (garble, "`MANIFEST.json` must be JSON"),
-        (inflate, "`MANIFEST.json` must be at most 65536 bytes"),
-    ],
-)
-def test_damage_is_named(path: Path, damage: Callable[[Path], None], said: str) -> None:
-    damage(path)
-    for look in (sealed_directory.verify, sealed_directory.read):
-        with pytest.raises(StorageError, match="sealed` is damaged: ") as error:
-            look(path)
-        assert said in str(error.value)
-
-
-def test_a_link_put_there_between_the_look_and_the_opening_is_refused(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    link(path)
-    monkeypatch.setattr(stat, "S_ISREG", lambda mode: True)
-    with pytest.raises(StorageError, match=r"a\.txt` must be a file that can be read"):
-        sealed_directory.read(path)
-
-
-@settings(deadline=None)
-@given(position=st.integers(0, 10_000), bit=st.integers(0, 7), name=st.sampled_from(["a.txt", "b.bin"]))
-def test_no_flipped_bit_goes_unseen(
-    tmp_path_factory: pytest.TempPathFactory, position: int, bit: int, name: str
-) -> None:
-    path = tmp_path_factory.mktemp("flip") / "sealed"
-    sealed_directory.write(path, FILES)
-    data = bytearray(FILES[name])
-    data[position % len(data)] ^= 1 << bit
-    (path / name).write_bytes(data)
-    with pytest.raises(StorageError, match="SHA-256"):
-        sealed_directory.verify(path)
-
-
 @pytest.mark.parametrize("kind", ["absent", "file"])
 def test_what_is_no_sealed_directory_is_refused(tmp_path: Path, kind: str) -> None:
     if kind == "file":
@@ -297,87 +181,3 @@ def test_a_single_file_is_written_and_replaced(tmp_path: Path) -> None:
         sealed_directory.write_file(tmp_path / "file", data)
         assert (tmp_path / "file").read_bytes() == data
     assert names(tmp_path) == {"file"}
-
-
-class Interruption:
-    """Raises `error` at the call number `at` of the operations that change a disk."""
-
-    operations = ("open", "write", "fsync", "mkdir", "rename", "replace")
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: BaseException) -> None:
-        self.num_calls = 0
-        for name in self.operations:
-            monkeypatch.setattr(os, name, self._counted(getattr(os, name), at, error))
-
-    def _counted(self, real: Callable[..., object], at: int, error: BaseException) -> Callable[..., object]:
-        def call(*arguments: object, **options: object) -> object:
-            self.num_calls += 1
-            if self.num_calls == at:
-                raise error
-            return real(*arguments, **options)
-
-        return call
-
-
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt(), MemoryError()], ids=repr)
-@pytest.mark.parametrize("present", [False, True])
-def test_at_whatever_call_it_is_cut_off_nothing_changes(tmp_path: Path, error: BaseException, present: bool) -> None:
-    for at in range(1, 100):
-        path = tmp_path / str(at) / "sealed"
-        path.parent.mkdir()
-        if present:
-            sealed_directory.write(path, FILES)
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            interruption = Interruption(monkeypatch, at, error)
-            try:
-                sealed_directory.write(path, NEWER, replace=True)
-            except (StorageError, KeyboardInterrupt, MemoryError):
-                assert interruption.num_calls >= at
-            else:
-                break
-        if present and not isinstance(error, OSError) and sealed_directory.read(path) == NEWER:
-            assert names(path.parent) == {"sealed", ".aside-sealed"}  # interrupted when all was done but the clearing
-            sealed_directory.remove_leftovers(path.parent)
-        else:
-            assert names(path.parent) == ({"sealed"} if present else set())
-            assert not present or sealed_directory.read(path) == FILES
-    assert at > 12
-    assert sealed_directory.read(tmp_path / str(at) / "sealed") == NEWER
-
-
-@pytest.mark.parametrize("error", [OSError(errno.EIO, "broken"), KeyboardInterrupt()], ids=repr)
-def test_at_whatever_call_it_is_cut_off_the_single_file_is_whole(tmp_path: Path, error: BaseException) -> None:
-    file = tmp_path / "file"
-    for at in range(1, 100):
-        file.write_bytes(b"old")
-        with pytest.MonkeyPatch.context() as monkeypatch:
-            Interruption(monkeypatch, at, error)
-            try:
-                sealed_directory.write_file(file, b"new")
-            except (StorageError, KeyboardInterrupt):
-                assert file.read_bytes() in (b"old", b"new")
-            else:
-                break
-        assert names(tmp_path) == {"file"}
-    assert at > 5
-    assert file.read_bytes() == b"new"
-
-
-def test_the_manifest_is_the_last_file_and_all_is_synced_before_the_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps: list[str] = []
-    real_write, real_sync = durable.write_new_file, durable.sync_directory
-
-    def write_new_file(path: Path, data: bytes) -> None:
-        steps.append(path.name)
-        real_write(path, data)
-
-    def sync_directory(path: Path) -> None:
-        steps.append("parent synced" if (tmp_path / "sealed").exists() else "files synced")
-        real_sync(path)
-
-    monkeypatch.setattr(sealed_directory, "write_new_file", write_new_file)
-    monkeypatch.setattr(sealed_directory, "sync_directory", sync_directory)
-    sealed_directory.write(tmp_path / "sealed", FILES)
-    assert steps == ["a.txt", "b.bin", "empty", "MANIFEST.json", "files synced", "parent synced"]

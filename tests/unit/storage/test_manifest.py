@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword import manifest
+from nextword.storage import manifest
 
 SUM = "0" * 64
 

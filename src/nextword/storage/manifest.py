@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nextword import strict_json
+from nextword.storage import strict_json
 
 MANIFEST_NAME = "MANIFEST.json"
 MAX_FILES = 100

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nextword import durable
 from nextword.errors import StorageError
+from nextword.storage import durable
 
 
 def test_a_write_that_the_system_cuts_short_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""How anything gets on the disk and back: whole, checked, and without running what it reads."""

@@ -1,0 +1,106 @@
+import dataclasses
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from nextword.architecture import Architecture
+from nextword.batching.options import BatchOptions
+from nextword.cli.settings_options import SettingsCommand, Tables, given_tables, settings_options
+from nextword.cli.train import train
+from nextword.settings import Settings
+from nextword.text.options import TextOptions
+from nextword.training.options import TrainingOptions
+
+KINDS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, Architecture, TrainingOptions)
+FIELDS = [
+    (kind, field)
+    for kind in KINDS
+    for field in dataclasses.fields(kind)
+    if (kind, field.name) != (Architecture, "vocabulary_size")
+]
+GIVEN: dict[str, tuple[list[str], Any]] = {
+    "hidden_sizes": (["650,650"], (650, 650)),
+    "tied": ([], True),
+    "maximum_vocabulary": (["100"], 100),
+}
+"""Values that are given to a flag and what they come to; for all others, the default or 1."""
+
+
+def flag_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def tables_of(*arguments: str) -> Tables:
+    """What a command with all settings is given by these arguments."""
+    found: list[Tables] = []
+
+    @settings_options(KINDS, without=["vocabulary_size"])
+    @click.command(cls=SettingsCommand)
+    @click.pass_context
+    def command(context: click.Context, /, **_settings: Any) -> None:
+        found.append(given_tables(context))
+
+    command.main(list(arguments), standalone_mode=False)
+    return found[0]
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS, ids=[f"{kind.group}.{field.name}" for kind, field in FIELDS])
+def test_every_setting_has_a_flag_whose_value_goes_into_its_table(
+    kind: type[Settings], field: dataclasses.Field[Any]
+) -> None:
+    default = 1 if field.default in (None, dataclasses.MISSING) else field.default
+    arguments, expected = GIVEN.get(field.name, ([str(default)], default))
+    tables = tables_of(flag_of(field.name), *arguments)
+    assert tables == {kind.group: {field.name: expected}}
+    required = {"vocabulary_size": 2, "embedding_size": 650, "hidden_sizes": (650,)} if kind is Architecture else {}
+    settings = kind.from_table({**required, **tables[kind.group]})
+    assert getattr(settings, field.name) == expected
+
+
+def test_the_command_that_trains_has_all_these_flags_and_describes_each() -> None:
+    text = CliRunner().invoke(train, ["--help"], terminal_width=200).output
+    for kind, field in FIELDS:
+        assert f"{flag_of(field.name)} " in text or f"{flag_of(field.name)}\n" in text, field.name
+        assert field.metadata["help"][:40] in text, field.name
+        assert f"[{kind.group}]" in text
+    assert "--vocabulary-size" not in text
+
+
+def test_only_what_is_given_comes_into_the_tables() -> None:
+    assert tables_of() == {}
+    assert tables_of("--epochs", "2", "--seed", "0", "--batch-size", "8") == {
+        "training": {"epochs": 2.0, "seed": 0},
+        "batching": {"batch_size": 8},
+    }
+
+
+@pytest.mark.parametrize(("flag", "expected"), [("--tied", True), ("--no-tied", False)])
+def test_a_switch_may_be_set_either_way(flag: str, expected: bool) -> None:
+    assert tables_of(flag) == {"model": {"tied": expected}}
+
+
+@pytest.mark.parametrize(("value", "expected"), [("650", (650,)), ("650,650", (650, 650)), ("8, 4,2", (8, 4, 2))])
+def test_sizes_are_numbers_with_commas_between_them(value: str, expected: tuple[int, ...]) -> None:
+    assert tables_of("--hidden-sizes", value) == {"model": {"hidden_sizes": expected}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hidden-sizes", "650;650"], "must be whole numbers with commas between them, such as 650,650"),
+        (["--hidden-sizes", ""], "must be whole numbers"),
+        (["--hidden-sizes", "6.5"], "must be whole numbers"),
+        (["--batch-size", "many"], "'many' is not a valid integer"),
+        (["--epochs", "many"], "'many' is not a valid float"),
+        (["--schedule", "cosine"], "'cosine' is not one of 'constant', 'linear', 'step', 'plateau'"),
+        (["--bach-size", "3"], "--batch-size"),
+        (["--batch-size"], "requires an argument"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_a_mistake_of_usage(arguments: list[str], message: str) -> None:
+    with pytest.raises(click.UsageError) as error:
+        tables_of(*arguments)
+    assert error.value.exit_code == 2
+    assert message in error.value.format_message()

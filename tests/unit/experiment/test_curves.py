@@ -1,0 +1,79 @@
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.errors import MissingExtraError
+from nextword.experiment.curves import draw_curves
+from nextword.training.progress import RoundRecord
+
+WHITE = np.ones(4)
+
+
+def make_records(*valid_perplexities: float) -> list[RoundRecord]:
+    return [
+        RoundRecord(
+            round=number,
+            step=10 * number,
+            epoch=0.5 * number,
+            learning_rate=0.1,
+            train_perplexity=1.2 * perplexity,
+            train_accuracy=0.3 - 1 / (10 * number),
+            valid_perplexity=perplexity,
+            valid_accuracy=0.25 - 1 / (10 * number),
+            words_per_second=1000.0,
+            seconds=float(number),
+        )
+        for number, perplexity in enumerate(valid_perplexities, start=1)
+    ]
+
+
+RECORDS = make_records(300.0, 150.0, 110.0, 130.0)
+
+
+def colors_of(path: Path) -> Any:
+    """The different colors of a picture, and how many of its points are not white."""
+    image = pytest.importorskip("matplotlib.image").imread(path)
+    points = image.reshape(-1, image.shape[-1])
+    return np.unique((points * 255).astype(int), axis=0), int((points != WHITE[: image.shape[-1]]).any(axis=1).sum())
+
+
+def test_the_picture_is_there_in_both_forms_and_not_blank(tmp_path: Path) -> None:
+    png, svg = draw_curves(RECORDS, tmp_path, title="a run")
+    assert (png, svg) == (tmp_path / "curves.png", tmp_path / "curves.svg")
+    colors, drawn = colors_of(png)
+    for wanted in ((0x8A, 0x8F, 0x98), (0x1F, 0x5F, 0xBF), (0xC2, 0x41, 0x0C)):
+        assert (colors[:, :3] == wanted).all(axis=1).any(), wanted
+    assert drawn > 5_000
+    assert ElementTree.parse(svg).getroot().tag.endswith("svg")  # noqa: S314  # our own file
+    assert svg.read_text(encoding="utf-8").count("<path") > 20
+
+
+def test_the_picture_follows_the_records(tmp_path: Path) -> None:
+    drawn = []
+    for records in (RECORDS, make_records(300.0, 150.0, 110.0, 90.0)):
+        png, _ = draw_curves(records, tmp_path, title="a run")
+        drawn.append(png.read_bytes())
+    assert drawn[0] != drawn[1]
+
+
+@pytest.mark.xfail(reason="without `svg.hashsalt` the ids in the file are drawn at random")
+def test_the_same_run_draws_the_same_picture(tmp_path: Path) -> None:
+    drawn = [[path.read_bytes() for path in draw_curves(RECORDS, tmp_path, title="a run")] for _ in range(2)]
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize("perplexities", [(100.0,), (3.0, 2.0), (1.0, 1.0), (1e5, 1e6, 2e4)])
+def test_few_rounds_and_unusual_perplexities_can_be_drawn(tmp_path: Path, perplexities: tuple[float, ...]) -> None:
+    png, _ = draw_curves(make_records(*perplexities), tmp_path, title="a run")
+    assert len(colors_of(png)[0]) > 5
+
+
+def test_without_matplotlib_the_repair_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match="curves need matplotlib; install it"):
+        draw_curves(RECORDS, tmp_path, title="a run")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,51 @@
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.layers.output_projection import OutputProjection
+
+
+def numbers(*shape: int) -> Any:
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+def projection(*, tied: bool = False, compute_dtype: str = "float32") -> OutputProjection:
+    layer = OutputProjection(7, tied=tied, compute_dtype=compute_dtype, name="projection")
+    layer.build((None, None, 5))
+    layer.bias.assign(numbers(7))
+    return layer
+
+
+def test_the_logits_are_the_linear_map() -> None:
+    layer, hidden = projection(), numbers(2, 3, 5)
+    np.testing.assert_allclose(layer(hidden), hidden @ np.asarray(layer.kernel.value) + numbers(7), atol=1e-6)
+
+
+def test_a_tied_layer_has_a_bias_alone_and_takes_the_embedding_transposed() -> None:
+    layer, hidden, embeddings = projection(tied=True), numbers(2, 3, 5), numbers(7, 5)
+    assert [weight.shape for weight in layer.weights] == [(7,)]
+    np.testing.assert_allclose(layer(hidden, embeddings), hidden @ embeddings.T + numbers(7), atol=1e-6)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_losses_are_those_of_the_logits(tied: bool) -> None:
+    layer, hidden = projection(tied=tied), numbers(6, 5)
+    embeddings = numbers(7, 5) if tied else None
+    targets, weights = np.array([0, 6, 3, 3, 1, 2], np.int32), np.array([1, 1, 0.5, 0, 1, 1], np.float32)
+    losses = layer.losses_of(hidden, targets, weights, embeddings=embeddings)
+    logits = np.asarray(layer(hidden, embeddings), np.float64)
+    expected = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(6), targets]
+    np.testing.assert_allclose(losses.negative_log_likelihood, expected, atol=1e-5)
+    np.testing.assert_allclose(losses.total, (expected * weights).sum(), atol=1e-5)
+
+
+def test_the_lower_precision_is_for_training_alone() -> None:
+    exact, coarse, hidden = projection(), projection(compute_dtype="bfloat16"), numbers(4, 5)
+    arguments = (hidden, np.arange(4, dtype=np.int32), np.ones(4, np.float32))
+    expected = np.asarray(exact.losses_of(*arguments).negative_log_likelihood)
+    np.testing.assert_array_equal(coarse(hidden), exact(hidden))
+    np.testing.assert_array_equal(coarse.losses_of(*arguments).negative_log_likelihood, expected)
+    training = coarse.losses_of(*arguments, training=True).negative_log_likelihood
+    assert not np.array_equal(training, expected)
+    np.testing.assert_allclose(training, expected, atol=0.1)

@@ -1,0 +1,156 @@
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.errors import SettingError
+from nextword.models.language_model import LanguageModel
+
+BOTH = pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
+
+
+def architecture(*, tied: bool = False, **changes: Any) -> Architecture:
+    sizes = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}
+    return Architecture(**{**sizes, "tied": tied, **changes})
+
+
+def trained(*, tied: bool = False, seed: int = 0, **changes: Any) -> LanguageModel:
+    """Return a model with weights so large that its predictions are far from uniform, and no bias at zero."""
+    model = LanguageModel(architecture(tied=tied, **changes), seed=seed)
+    random = np.random.default_rng(1)
+    shapes = model.architecture.weight_shapes()
+    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    return model
+
+
+def tokens(batch_size: int = 2, num_steps: int = 8) -> Any:
+    return np.random.default_rng(2).integers(11, size=(batch_size, num_steps), dtype=np.int32)
+
+
+def assert_near(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
+    keras.tree.assert_same_structure(ours, theirs)
+    for one, other in zip(keras.tree.flatten(ours), keras.tree.flatten(theirs), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
+@BOTH
+def test_the_parameters_are_those_that_keras_counts_and_the_architecture_describes(tied: bool) -> None:
+    model = LanguageModel(architecture(tied=tied, input_dropout_rate=0.5))
+    assert model.architecture.num_parameters == model.count_params()
+    assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
+    assert len(model.trainable_weights) == len(model.architecture.weight_shapes())
+
+
+@BOTH
+def test_eight_tokens_at_once_are_five_and_three(tied: bool) -> None:
+    model = trained(tied=tied)
+    logits, state = model(tokens())
+    first, between = model(tokens()[:, :5])
+    second, after = model(tokens()[:, 5:], between)
+    assert_near(np.concatenate((first, second), axis=1), logits)
+    assert_near(after, state)
+    forgotten, _ = model(tokens()[:, 5:])
+    assert not np.allclose(forgotten, logits[:, 5:], atol=1e-2)
+
+
+def test_a_text_begins_in_the_initial_state() -> None:
+    model = trained()
+    assert_near(model(tokens()), model(tokens(), model.initial_state(2)), tolerance=0)
+
+
+@BOTH
+def test_the_losses_are_the_log_softmax_of_the_logits_at_the_targets(tied: bool) -> None:
+    model, targets = trained(tied=tied), np.roll(tokens(), -1, axis=1)
+    weights = np.random.default_rng(3).integers(2, size=(2, 8)).astype(np.float32)
+    logits = np.asarray(model(tokens())[0], np.float64)
+    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
+    hidden, _ = model.hidden_states(tokens())
+    losses = model.token_losses(hidden, targets, weights)
+    assert_near(losses.negative_log_likelihood, -of_targets.ravel())
+    assert_near(losses.total, -(of_targets * weights).sum(), tolerance=1e-4)
+    np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets[..., None]).sum(axis=-1).ravel())
+
+
+@BOTH
+def test_the_tied_kernel_is_the_embedding(tied: bool) -> None:
+    model = trained(tied=tied)
+    before = model(tokens())[0]
+    embeddings = np.asarray(model.embedding.embeddings.value).copy()
+    unseen = int(np.setdiff1d(np.arange(11), tokens())[0])
+    embeddings[unseen] += 1
+    model.embedding.embeddings.assign(embeddings)
+    changed = np.abs(np.asarray(model(tokens())[0]) - before).max(axis=(0, 1)) > 1e-6
+    assert changed.tolist() == [tied and token == unseen for token in range(11)]
+
+
+def test_dropout_is_off_at_prediction() -> None:
+    rates = {"input_dropout_rate": 0.5, "hidden_dropout_rate": 0.5, "output_dropout_rate": 0.5}
+    expected, model = trained()(tokens()), trained(**rates)
+    assert_near(model(tokens()), expected, tolerance=0)
+    assert_near(model(tokens(), training=False), expected, tolerance=0)
+    assert not np.allclose(model(tokens(), training=True)[0], expected[0], atol=1e-2)
+
+
+def test_the_lower_precision_is_for_training_alone() -> None:
+    exact, coarse = (LanguageModel(architecture(), compute_dtype=dtype) for dtype in ("float32", "bfloat16"))
+    assert_near(coarse(tokens()), exact(tokens()), tolerance=0)
+    assert not np.array_equal(coarse(tokens(), training=True)[0], exact(tokens(), training=True)[0])
+
+
+@BOTH
+def test_named_weights_make_the_same_model_elsewhere(tied: bool) -> None:
+    model, other = trained(tied=tied), LanguageModel(architecture(tied=tied), seed=9)
+    assert not np.allclose(other(tokens())[0], model(tokens())[0], atol=1e-2)
+    other.set_named_weights(model.named_weights())
+    assert_near(other(tokens()), model(tokens()), tolerance=0)
+    assert_near(other.named_weights(), model.named_weights(), tolerance=0)
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown"])
+def test_weights_of_other_names_are_refused_and_change_nothing(change: str) -> None:
+    model = trained()
+    weights = {name: array + 1 for name, array in model.named_weights().items()}
+    if change == "missing":
+        del weights["lstm_1/bias"]
+    else:
+        weights["lstm_2/bias"] = weights["lstm_1/bias"]
+    before = model.named_weights()
+    with pytest.raises(SettingError, match="the weights must be named .*is this the architecture"):
+        model.set_named_weights(weights)
+    assert_near(model.named_weights(), before, tolerance=0)
+
+
+@BOTH
+def test_a_keras_file_gives_the_same_logits_again(tied: bool, tmp_path: Path) -> None:
+    model = trained(tied=tied, seed=4, hidden_dropout_rate=0.25)
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    assert isinstance(again, LanguageModel)
+    assert (again.architecture, again.seed) == (model.architecture, 4)
+    assert_near(again(tokens()), model(tokens()), tolerance=0)
+
+
+def test_a_preset_is_overridden_field_by_field() -> None:
+    model = LanguageModel.from_preset("small", vocabulary_size=9, seed=2, embedding_size=3, hidden_sizes=(4,))
+    assert model.architecture == Architecture(
+        vocabulary_size=9,
+        embedding_size=3,
+        hidden_sizes=(4,),
+        forget_bias=0.0,
+        initializer="uniform",
+        initializer_scale=0.1,
+    )
+    assert model.seed == 2
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "said"),
+    [("smal", {}, "did you mean `small`"), ("small", {"hiden_sizes": (4,)}, "did you mean `hidden_sizes`")],
+)
+def test_an_unknown_name_is_refused_with_the_nearest(preset: str, overrides: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        LanguageModel.from_preset(preset, vocabulary_size=9, **overrides)

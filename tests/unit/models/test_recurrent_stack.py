@@ -1,0 +1,80 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.models.recurrent_stack import RecurrentStack
+from nextword.ops.lstm import LSTMState
+
+RATES = ("input_dropout_rate", "hidden_dropout_rate", "output_dropout_rate")
+
+
+def stack(**changes: Any) -> RecurrentStack:
+    sizes = {"vocabulary_size": 7, "embedding_size": 5, "hidden_sizes": (4, 6)}
+    return RecurrentStack(Architecture(**{**sizes, **changes}), name="stack")
+
+
+def inputs(batch_size: int = 2) -> Any:
+    return np.random.default_rng(0).normal(size=(batch_size, 3, 5)).astype(np.float32)
+
+
+def assert_same(ours: Any, theirs: Any) -> None:
+    keras.tree.map_structure(np.testing.assert_array_equal, ours, theirs)
+
+
+def test_each_layer_reads_the_one_below() -> None:
+    layers = stack()
+    state = layers.initial_state(2)
+    hidden, after = layers(inputs(), state)
+    below, first = layers.lstms[0](inputs(), state[0])
+    above, second = layers.lstms[1](below, state[1])
+    np.testing.assert_allclose(hidden, above, atol=1e-6)
+    keras.tree.map_structure(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), after, (first, second))
+    assert all(isinstance(layer_state, LSTMState) for layer_state in after)
+
+
+def test_a_text_begins_with_a_state_of_zeros_for_each_layer() -> None:
+    state = stack().initial_state(3)
+    assert [part.shape for layer_state in state for part in layer_state] == [(3, 4), (3, 4), (3, 6), (3, 6)]
+    assert not any(np.any(part) for layer_state in state for part in layer_state)
+
+
+def test_a_state_for_another_number_of_layers_is_refused() -> None:
+    layers = stack()
+    with pytest.raises(ValueError, match="zip"):
+        layers(inputs(), layers.initial_state(2)[:1])
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_each_dropout_acts_in_training_and_never_in_prediction(rate: str) -> None:
+    without, layers = stack(), stack(**{rate: 0.5})
+    state = layers.initial_state(2)
+    expected = without(inputs(), state)
+    assert_same(layers(inputs(), state), expected)
+    assert_same(layers(inputs(), state, training=False), expected)
+    assert_same(without(inputs(), state, training=True), expected)
+    assert not np.array_equal(layers(inputs(), state, training=True)[0], expected[0])
+
+
+def test_dropout_stands_before_between_and_after_the_layers() -> None:
+    layers = stack(hidden_sizes=(4, 6, 3), input_dropout_rate=0.1, hidden_dropout_rate=0.2, output_dropout_rate=0.3)
+    assert [dropout.rate for dropout in layers.dropouts] == [0.1, 0.2, 0.2, 0.3]
+
+
+def test_dropout_after_the_last_layer_leaves_the_state_whole() -> None:
+    layers = stack(output_dropout_rate=0.9)
+    state = layers.initial_state(2)
+    hidden, after = layers(inputs(), state, training=True)
+    assert (np.asarray(hidden) == 0).any()
+    assert_same(after, layers(inputs(), state)[1])
+
+
+def test_masks_are_new_at_every_call_and_repeat_with_the_seed() -> None:
+    first, second = (
+        [np.asarray(layers(inputs(), layers.initial_state(2), training=True)[0]) for _ in range(2)]
+        for layers in (stack(output_dropout_rate=0.5), stack(output_dropout_rate=0.5))
+    )
+    assert not np.array_equal(*first)
+    assert_same(first, second)

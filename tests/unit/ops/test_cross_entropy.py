@@ -1,0 +1,91 @@
+"""What loss, rank and gradient mean, asked of the fast path and of the reference alike."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nextword.ops import cross_entropy_jax
+from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
+
+Losses = Callable[..., TokenLosses]
+
+both_paths = pytest.mark.parametrize(
+    "losses_of", [linear_cross_entropy, linear_cross_entropy_reference], ids=["fast", "reference"]
+)
+
+
+def losses_of_logits(losses_of: Losses, logits: Any, targets: list[int], weights: list[float]) -> TokenLosses:
+    """Return the losses of logits given as they are, by way of an identity as the kernel."""
+    logits = jnp.asarray(logits, jnp.float32)
+    identity, zeros = np.eye(logits.shape[1], dtype=np.float32), np.zeros(logits.shape[1], np.float32)
+    ids, counts = np.asarray(targets, np.int32), np.asarray(weights, np.float32)
+    return losses_of(logits, ids, counts, kernel=identity, bias=zeros)
+
+
+@both_paths
+@pytest.mark.parametrize("vocabulary_size", [2, 7, 1000])
+def test_a_uniform_model_loses_the_logarithm_of_the_vocabulary(losses_of: Losses, vocabulary_size: int) -> None:
+    logits = np.full((3, vocabulary_size), 2.5)
+    losses = losses_of_logits(losses_of, logits, [0, 1, vocabulary_size - 1], [1, 1, 1])
+    np.testing.assert_allclose(losses.negative_log_likelihood, np.log(vocabulary_size), rtol=1e-6)
+    np.testing.assert_allclose(losses.total, 3 * np.log(vocabulary_size), rtol=1e-6)
+
+
+@both_paths
+def test_the_total_is_weighted_and_the_losses_are_not(losses_of: Losses) -> None:
+    logits = np.log([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7], [0.6, 0.3, 0.1]])
+    losses = losses_of_logits(losses_of, logits, [1, 2, 0], [2.0, 0.5, 0.0])
+    np.testing.assert_allclose(losses.negative_log_likelihood, -np.log([0.25, 0.7, 0.6]), rtol=1e-6)
+    np.testing.assert_allclose(losses.total, -2 * np.log(0.25) - 0.5 * np.log(0.7), rtol=1e-6)
+
+
+@both_paths
+def test_equal_logits_rank_in_the_order_of_their_ids(losses_of: Losses) -> None:
+    logits = np.random.default_rng(0).integers(-1, 2, size=(40, 7))  # three values for seven tokens: ties everywhere
+    order = np.argsort(-logits, axis=-1, kind="stable")
+    for target in range(7):
+        losses = losses_of_logits(losses_of, logits, [target] * 40, [1.0] * 40)
+        ranks = np.asarray(losses.rank)
+        assert ranks.dtype == np.int32
+        np.testing.assert_array_equal(ranks, 1 + np.argmax(order == target, axis=-1))
+        np.testing.assert_array_equal(ranks == 1, np.argmax(logits, axis=-1) == target)
+
+
+@both_paths
+def test_logits_far_beyond_the_range_of_exp_are_no_trouble(losses_of: Losses) -> None:
+    losses = losses_of_logits(losses_of, [[3e4, 0.0, -3e4]] * 3, [0, 1, 2], [1, 1, 1])
+    assert np.asarray(losses.negative_log_likelihood).tolist() == [0.0, 3e4, 6e4]
+    assert np.asarray(losses.rank).tolist() == [1, 2, 3]
+
+
+@both_paths
+def test_no_gradient_flows_from_the_losses_of_the_tokens(losses_of: Losses) -> None:
+    def sum_of_losses(logits: Any) -> Any:
+        return losses_of_logits(losses_of, logits, [0, 0], [1, 1]).negative_log_likelihood.sum()
+
+    assert not np.any(jax.jit(jax.grad(sum_of_losses))(np.ones((2, 3), np.float32)))
+
+
+def test_jax_takes_the_fast_path_in_the_precision_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def spy(*arguments: Any) -> tuple[float, float, int]:
+        asked.append(arguments[-2:])
+        return 1.0, 2.0, 3
+
+    monkeypatch.setattr(cross_entropy_jax, "linear_cross_entropy", spy)
+    hidden, ids, ones = np.ones((2, 3), np.float32), np.zeros(2, np.int32), np.ones(2, np.float32)
+    found = linear_cross_entropy(hidden, ids, ones, kernel=hidden, bias=ones, tied=True, compute_dtype="bfloat16")
+    assert found == TokenLosses(total=1.0, negative_log_likelihood=2.0, rank=3)
+    assert asked == [(True, "bfloat16")]
+
+
+def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: "another")
+    monkeypatch.delattr(cross_entropy_jax, "linear_cross_entropy")
+    losses = losses_of_logits(linear_cross_entropy, [[0.0, 0.0]], [1], [1.0])
+    np.testing.assert_allclose(losses.total, np.log(2), rtol=1e-6)

@@ -1,0 +1,126 @@
+"""The fast recurrence against the reference: the same values, and the same gradient of everything."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nextword.ops.lstm import LSTMState, lstm, lstm_reference
+
+Arrays = dict[str, NDArray[np.float32]]
+Recurrence = Callable[..., tuple[Any, LSTMState]]
+Shape = tuple[int, int, int, int]  # B, T, I, H
+
+
+def drawn(shape: Shape, seed: int = 0) -> tuple[Arrays, tuple[NDArray[np.float32], ...]]:
+    """Return everything that the recurrence reads, and a cotangent for everything that it returns."""
+    batch_size, num_steps, input_size, hidden_size = shape
+    random = np.random.default_rng(seed)
+
+    def normal(*shape: int, scale: float = 1.0) -> NDArray[np.float32]:
+        return random.normal(scale=scale, size=shape).astype(np.float32)
+
+    arrays = {
+        "inputs": normal(batch_size, num_steps, input_size),
+        "hidden": normal(batch_size, hidden_size, scale=0.5),
+        "cell": normal(batch_size, hidden_size),
+        "kernel": normal(input_size, 4 * hidden_size, scale=input_size**-0.5),
+        "recurrent_kernel": normal(hidden_size, 4 * hidden_size, scale=hidden_size**-0.5),
+        "bias": normal(4 * hidden_size),
+    }
+    state = (batch_size, hidden_size)
+    return arrays, (normal(batch_size, num_steps, hidden_size), normal(*state), normal(*state))
+
+
+def values_and_gradients(
+    recurrence: Recurrence, arrays: Arrays, cotangents: tuple[Any, ...], **options: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return hidden states, last hidden and last cell, and the gradient of each array, compiled."""
+
+    def run(arrays: Arrays) -> tuple[Any, ...]:
+        weights = {name: arrays[name] for name in ("kernel", "recurrent_kernel", "bias")}
+        hiddens, state = recurrence(arrays["inputs"], LSTMState(arrays["hidden"], arrays["cell"]), **weights, **options)
+        return (hiddens, *state)
+
+    @jax.jit
+    def both(arrays: Arrays, cotangents: tuple[Any, ...]) -> Any:
+        values, pull_back = jax.vjp(run, arrays)
+        return values, pull_back(cotangents)[0]
+
+    values, gradients = both(arrays, cotangents)
+    return values, gradients
+
+
+def assert_alike(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
+    """Compare two arrays to a tolerance relative to the largest number of the second."""
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    assert ours.shape == theirs.shape, what
+    assert ours.dtype == np.float32, what
+    np.testing.assert_allclose(
+        ours, theirs, rtol=0, atol=tolerance * max(1.0, float(np.abs(theirs).max())), err_msg=what
+    )
+
+
+def assert_the_paths_agree(shape: Shape, seed: int, compute_dtype: str, tolerance: float) -> None:
+    arrays, cotangents = drawn(shape, seed)
+    fast, fast_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype=compute_dtype)
+    reference, reference_gradients = values_and_gradients(lstm_reference, arrays, cotangents)
+    for ours, theirs, what in zip(fast, reference, ("hiddens", "hidden", "cell"), strict=True):
+        assert_alike(ours, theirs, tolerance, what)
+    assert fast_gradients.keys() == arrays.keys()
+    for name, gradient in fast_gradients.items():
+        assert_alike(gradient, reference_gradients[name], tolerance, f"gradient of {name}")
+
+
+sizes = st.integers(1, 6)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.tuples(sizes, sizes, sizes, sizes), st.integers(0, 2**32 - 1))
+def test_values_and_all_gradients_are_those_of_the_reference(shape: Shape, seed: int) -> None:
+    assert_the_paths_agree(shape, seed, "float32", tolerance=1e-5)
+
+
+def test_weight_gradients_summed_over_several_chunks_are_those_of_the_reference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nextword.ops.products.CHUNK_ROWS", 4)
+    assert_the_paths_agree((3, 5, 2, 4), 0, "float32", tolerance=1e-5)
+
+
+# Shapes for which XLA has to find another way than its ordinary bfloat16 product.
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 4, 1, 5), (3, 1, 7, 1), (1, 2, 3, 1), (5, 3, 33, 17)], ids=str)
+def test_bfloat16_runs_in_every_shape_and_stays_near_the_reference(shape: Shape) -> None:
+    assert_the_paths_agree(shape, 1, "bfloat16", tolerance=4e-2)
+
+
+def test_bfloat16_is_really_less_precise() -> None:
+    arrays, cotangents = drawn((4, 3, 16, 16))
+    exact, exact_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype="float32")
+    coarse, coarse_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype="bfloat16")
+    assert float(np.abs(exact[0] - coarse[0]).max()) > 1e-4
+    for name, gradient in coarse_gradients.items():
+        assert float(np.abs(gradient - exact_gradients[name]).max()) > 1e-4, name
+
+
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["hiddens", "hidden", "cell"])
+def test_a_gradient_comes_through_each_result_alone(which: int) -> None:
+    arrays, drawn_cotangents = drawn((2, 3, 4, 5))
+    cotangents = tuple(array * (index == which) for index, array in enumerate(drawn_cotangents))
+    _, fast = values_and_gradients(lstm, arrays, cotangents)
+    _, reference = values_and_gradients(lstm_reference, arrays, cotangents)
+    for name, gradient in fast.items():
+        assert np.abs(np.asarray(gradient)).max() > 0, name
+        assert_alike(gradient, reference[name], 1e-5, f"gradient of {name}")
+
+
+def test_saturated_gates_give_finite_gradients() -> None:
+    arrays, cotangents = drawn((2, 3, 4, 5))
+    arrays["bias"] *= 1000
+    values, gradients = values_and_gradients(lstm, arrays, cotangents)
+    assert all(np.isfinite(array).all() for array in (*values, *gradients.values()))

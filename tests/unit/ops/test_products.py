@@ -1,0 +1,52 @@
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.ops import products
+from nextword.ops.products import in_chunks, matmul, weight_gradient
+
+
+@settings(max_examples=12, deadline=None)
+@given(num_rows=st.integers(1, 40), limit=st.integers(1, 12))
+def test_chunks_hold_every_row_once_and_then_zeros(num_rows: int, limit: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "CHUNK_ROWS", limit)
+        matrix, row = in_chunks(np.arange(1, 2 * num_rows + 1).reshape(num_rows, 2), np.arange(1, num_rows + 1))
+    matrix, row = np.asarray(matrix), np.asarray(row)
+    num_chunks, chunk_rows = row.shape
+    assert matrix.shape == (num_chunks, chunk_rows, 2)
+    assert chunk_rows <= limit
+    assert num_chunks * chunk_rows - num_rows < num_chunks  # no chunk is padded by more than one row
+    assert row.ravel().tolist() == [*range(1, num_rows + 1), *[0] * (num_chunks * chunk_rows - num_rows)]
+    assert matrix.ravel()[: 2 * num_rows].tolist() == list(range(1, 2 * num_rows + 1))
+    assert not matrix.ravel()[2 * num_rows :].any()
+
+
+@pytest.mark.parametrize("num_rows", [1, 448, 449, 1000])
+def test_a_chunk_has_some_hundred_rows_at_most(num_rows: int) -> None:
+    (chunks,) = in_chunks(jnp.zeros((num_rows, 1)))
+    assert chunks.shape[:2] == {1: (1, 1), 448: (1, 448), 449: (2, 225), 1000: (3, 334)}[num_rows]
+
+
+@pytest.mark.parametrize(("num_rows", "limit"), [(1, 4), (3, 4), (4, 4), (8, 4), (9, 4), (11, 4)])
+@pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 5e-2)])
+def test_the_gradient_of_a_weight_is_the_transposed_product(
+    monkeypatch: pytest.MonkeyPatch, num_rows: int, limit: int, compute_dtype: str, tolerance: float
+) -> None:
+    monkeypatch.setattr(products, "CHUNK_ROWS", limit)
+    random = np.random.default_rng(num_rows)
+    inputs, gradients = random.normal(size=(num_rows, 3)), random.normal(size=(num_rows, 5))
+    found = weight_gradient(jnp.array(inputs), jnp.array(gradients), compute_dtype)
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, inputs.T @ gradients, atol=tolerance)
+
+
+@pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
+def test_a_product_of_bfloat16_is_summed_in_float32(compute_dtype: str) -> None:
+    ones: Any = jnp.ones((1, 1001))
+    assert matmul(ones, ones.T, compute_dtype).tolist() == [[1001.0]]  # bfloat16 has no 1001
+    assert matmul(ones, ones.T, compute_dtype).dtype == jnp.float32

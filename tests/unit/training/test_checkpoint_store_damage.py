@@ -1,0 +1,187 @@
+"""What is damaged is found and passed over; what does not belong there is let be."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.storage import sealed_directory
+from nextword.training.checkpoint_store import CheckpointStore
+
+Array = np.ndarray[Any, Any]
+NO_ARRAYS = (2).to_bytes(8, "little") + b"{}"
+
+
+def arrays_at(step: int) -> dict[str, Array]:
+    return {"lstm_0/kernel": np.full((2, 3), step, np.float32), "seed_generator/state": np.array([step, 7], np.uint32)}
+
+
+def save(store: CheckpointStore, step: int, best: bool = False) -> Path:
+    return store.save(step, arrays_at(step), {"epoch": step, "best_loss": None}, best=best)
+
+
+def filled_store(root: Path) -> CheckpointStore:
+    """Steps 1 (the best), 2 and 3, so that the next step removes 2."""
+    store = CheckpointStore(root)
+    save(store, 1, best=True)
+    save(store, 2)
+    save(store, 3)
+    return store
+
+
+def step_names(root: Path) -> set[str]:
+    return {entry.name for entry in root.iterdir()}
+
+
+def named(*steps: int) -> set[str]:
+    return {f"step-{step:010d}" for step in steps}
+
+
+def assert_whole(root: Path, steps: set[int]) -> None:
+    for step in steps:
+        sealed_directory.verify(root / f"step-{step:010d}")
+    store = CheckpointStore(root)
+    for step in steps:
+        checkpoint = store._load(step)
+        assert checkpoint is not None
+        assert checkpoint.state == {"epoch": step, "best_loss": None}
+        for name, array in arrays_at(step).items():
+            np.testing.assert_array_equal(checkpoint.arrays[name], array, strict=True)
+    assert store.damaged == []
+
+
+def assert_falls_back(root: Path, name: str) -> None:
+    said: list[str] = []
+    store = CheckpointStore(root, warn=said.append)
+    newest, best = store.newest(), store.best()
+    assert newest is not None
+    assert best is not None
+    assert (newest.step, best.step) == (2, 1)
+    assert len(store.damaged) == 1
+    assert "step-0000000003` is damaged" in store.damaged[0] or name == "MANIFEST.json"
+    assert f"`{name}`" in store.damaged[0] or name == "MANIFEST.json"
+    assert said == [f"{store.damaged[0]}; it is passed over"]
+
+
+@pytest.mark.parametrize("name", ["arrays.safetensors", "state.json", "MANIFEST.json"])
+def test_a_damaged_file_is_found_and_the_one_before_is_taken(tmp_path: Path, name: str) -> None:
+    filled_store(tmp_path)
+    file = tmp_path / f"step-{3:010d}" / name
+    whole = file.read_bytes()
+    for length in (0, 1, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:length])
+        assert_falls_back(tmp_path, name)
+    file.write_bytes(whole + b"\0")
+    assert_falls_back(tmp_path, name)
+    file.unlink()
+    assert_falls_back(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["arrays.safetensors", "state.json", "MANIFEST.json"])
+def test_a_flipped_bit_is_found_and_the_one_before_is_taken(tmp_path: Path, name: str) -> None:
+    filled_store(tmp_path)
+    file = tmp_path / f"step-{3:010d}" / name
+    whole = file.read_bytes()
+    bits = random.Random(1)
+    for _ in range(64):
+        data = bytearray(whole)
+        data[bits.randrange(len(data))] ^= 1 << bits.randrange(8)
+        file.write_bytes(data)
+        assert_falls_back(tmp_path, name)
+
+
+def test_when_all_are_damaged_there_is_none_and_each_is_named(tmp_path: Path) -> None:
+    filled_store(tmp_path)
+    for name in step_names(tmp_path):
+        (tmp_path / name / "state.json").write_bytes(b"")
+    store = CheckpointStore(tmp_path)
+    assert store.newest() is None
+    assert store.best() is None
+    assert len(store.damaged) == 3
+
+
+def test_a_damaged_best_is_named(tmp_path: Path) -> None:
+    filled_store(tmp_path)
+    (tmp_path / f"step-{1:010d}" / "state.json").write_bytes(b"")
+    store = CheckpointStore(tmp_path)
+    assert store.best() is None
+    assert "step-0000000001` is damaged" in store.damaged[0]
+
+
+def test_damaged_ones_do_not_count_among_those_kept(tmp_path: Path) -> None:
+    filled_store(tmp_path)
+    (tmp_path / f"step-{3:010d}" / "state.json").write_bytes(b"")
+    save(CheckpointStore(tmp_path), 4)
+    assert step_names(tmp_path) == named(1, 2, 3, 4)
+    assert_whole(tmp_path, {1, 2, 4})
+
+
+def test_a_damaged_newest_is_replaced_when_the_run_comes_by_again(tmp_path: Path) -> None:
+    filled_store(tmp_path)
+    (tmp_path / f"step-{3:010d}" / "MANIFEST.json").unlink()
+    save(CheckpointStore(tmp_path), 3)
+    assert_whole(tmp_path, {1, 2, 3})
+
+
+def test_a_sealed_directory_that_is_no_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    filled_store(tmp_path)
+    strangers: list[dict[str, bytes]] = [
+        {},
+        {"state.json": b"{}", "arrays.safetensors": b""},
+        {"state.json": b"[]", "arrays.safetensors": b""},
+        {"state.json": b'{"format": 2, "step": 9, "best_step": null, "state": {}}', "arrays.safetensors": b""},
+        {"state.json": b'{"format": 1, "step": 8, "best_step": null, "state": {}}', "arrays.safetensors": b""},
+        {"state.json": b'{"format": 1, "step": 9, "best_step": null, "state": {}}', "arrays.safetensors": b"\xff" * 9},
+        {"state.json": b'{"format": 1, "step": 9, "best_step": "1", "state": {}}', "arrays.safetensors": NO_ARRAYS},
+        {"state.json": b'{"format": 1, "step": 9, "best_step": null, "state": []}', "arrays.safetensors": NO_ARRAYS},
+    ]
+    for files in strangers:
+        sealed_directory.write(tmp_path / f"step-{9:010d}", files, replace=True)
+        store = CheckpointStore(tmp_path)
+        newest = store.newest()
+        assert newest is not None
+        assert newest.step == 3
+        assert "step-0000000009` must be" in store.damaged[0]
+
+
+def test_stray_entries_are_ignored_and_named(tmp_path: Path) -> None:
+    filled_store(tmp_path)
+    strays = ["step-abc", "step-5", "step-00000000055", "STEP-0000000009", ".DS_Store", "notes.txt", "step-0000000009 "]
+    for name in strays:
+        (tmp_path / name).mkdir() if "step" in name else (tmp_path / name).write_bytes(b"")
+    said: list[str] = []
+    store = CheckpointStore(tmp_path, warn=said.append)
+    save(store, 4)
+    newest = store.newest()
+    assert newest is not None
+    assert newest.step == 4
+    assert sorted(store.ignored) == sorted(strays)
+    assert len(said) == len(strays)
+    assert step_names(tmp_path) == named(1, 3, 4) | set(strays)
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "loop"])
+def test_a_file_or_a_link_with_the_name_of_a_checkpoint_is_refused(tmp_path: Path, kind: str) -> None:
+    filled_store(tmp_path)
+    stray = tmp_path / f"step-{9:010d}"
+    if kind == "file":
+        stray.write_bytes(b"")
+    else:
+        stray.symlink_to(stray.name if kind == "loop" else f"step-{3:010d}")
+    store = CheckpointStore(tmp_path)
+    newest = store.newest()
+    assert newest is not None
+    assert newest.step == 3
+    assert "step-0000000009` must be a directory" in store.damaged[0]
+
+
+def test_a_checkpoint_set_aside_is_read_without_touching_it(tmp_path: Path) -> None:
+    filled_store(tmp_path)
+    (tmp_path / f"step-{3:010d}").rename(tmp_path / f".aside-step-{3:010d}")
+    before = step_names(tmp_path)
+    newest = CheckpointStore(tmp_path).newest()
+    assert newest is not None
+    assert newest.step == 3
+    assert step_names(tmp_path) == before

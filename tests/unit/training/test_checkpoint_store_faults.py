@@ -1,0 +1,235 @@
+"""The store is run into every fault at every call that it makes; a fault that does not fire fails the test."""
+
+import errno
+import os
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.errors import StorageError
+from nextword.storage import durable, manifest, sealed_directory
+from nextword.training import checkpoint_store
+from nextword.training.checkpoint_store import CheckpointStore
+
+Array = np.ndarray[Any, Any]
+OPERATIONS = ("open", "write", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir")
+
+
+def arrays_at(step: int) -> dict[str, Array]:
+    return {"lstm_0/kernel": np.full((2, 3), step, np.float32), "seed_generator/state": np.array([step, 7], np.uint32)}
+
+
+def save(store: CheckpointStore, step: int, best: bool = False) -> Path:
+    return store.save(step, arrays_at(step), {"epoch": step, "best_loss": None}, best=best)
+
+
+def filled_store(root: Path) -> CheckpointStore:
+    """Steps 1 (the best), 2 and 3, so that the next step removes 2."""
+    store = CheckpointStore(root)
+    save(store, 1, best=True)
+    save(store, 2)
+    save(store, 3)
+    return store
+
+
+def step_names(root: Path) -> set[str]:
+    return {entry.name for entry in root.iterdir()}
+
+
+def named(*steps: int) -> set[str]:
+    return {f"step-{step:010d}" for step in steps}
+
+
+def assert_whole(root: Path, steps: set[int]) -> None:
+    for step in steps:
+        sealed_directory.verify(root / f"step-{step:010d}")
+    store = CheckpointStore(root)
+    for step in steps:
+        checkpoint = store._load(step)
+        assert checkpoint is not None
+        assert checkpoint.state == {"epoch": step, "best_loss": None}
+        for name, array in arrays_at(step).items():
+            np.testing.assert_array_equal(checkpoint.arrays[name], array, strict=True)
+    assert store.damaged == []
+
+
+@dataclass
+class Disk:
+    """How often the operating system was called, and whether the fault fired."""
+
+    num_calls: int = 0
+    fired: bool = False
+
+
+@contextmanager
+def faulty_disk(fails: Callable[[int], bool], fail: Callable[[], None]) -> Iterator[Disk]:
+    """Call `fail` in place of the calls whose number `fails` names; a write fails half done."""
+    disk = Disk()
+
+    def faulty(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            disk.num_calls += 1
+            if fails(disk.num_calls):
+                disk.fired = True
+                if name == "write":
+                    real(arguments[0], bytes(arguments[1])[: len(arguments[1]) // 2])
+                fail()
+            return real(*arguments, **options)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for name in OPERATIONS:
+            monkeypatch.setattr(os, name, faulty(name, getattr(os, name)))
+        yield disk
+
+
+def raising(number: int) -> Callable[[], None]:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+Act = Callable[[CheckpointStore], object]
+
+
+def save_next(store: CheckpointStore) -> object:
+    return save(store, 4, best=True)
+
+
+def save_newest_again(store: CheckpointStore) -> object:
+    return save(store, 3)
+
+
+def resume_and_save_next(store: CheckpointStore) -> object:
+    return save(CheckpointStore(store.root), 4, best=True)
+
+
+ACTS = [save_next, save_newest_again, resume_and_save_next]
+
+
+def save_in_place(store: CheckpointStore) -> object:
+    """A mutant that opens the files under their final name, as Keras does."""
+    path = store.root / f"step-{3:010d}"
+    state = checkpoint_store._encode_state(3, 1, {"epoch": 3, "best_loss": None})
+    files = {"arrays.safetensors": checkpoint_store._encode_arrays(arrays_at(3)), "state.json": state}
+    files["MANIFEST.json"] = manifest.encode({name: manifest.seal_of(data) for name, data in files.items()})
+    with durable.disk_errors(path, "written"):
+        for name, data in files.items():
+            descriptor = os.open(path / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+            os.write(descriptor, data)
+            os.close(descriptor)
+    return path
+
+
+def check_after(root: Path, act: Act, acknowledged: bool) -> None:
+    """Nothing that was acknowledged is lost, what was not is there whole or not at all, and the store goes on."""
+    store = CheckpointStore(root)
+    newest, best = store.newest(), store.best()
+    assert newest is not None
+    assert best is not None
+    assert (newest.step, best.step) in [(3, 1), (4, 4)]
+    if acknowledged and act is not save_newest_again:
+        assert newest.step == 4
+    assert_whole(root, {1, 2, 3} if newest.step == 3 else {1, 3, 4})
+    save(store, 5)
+    assert_whole(root, {newest.step, best.step, 5})
+    assert store.damaged == store.ignored == []
+    assert all(name.startswith("step-") for name in step_names(root))
+
+
+def survive_error(root: Path, act: Act, number: int, at: int, lasting: bool) -> bool:
+    """Let call `at` fail, and all after it where the fault is `lasting`; return whether there was such a call."""
+    store = filled_store(root)
+    refusal = None
+    with faulty_disk(lambda call: call >= at if lasting else call == at, raising(number)) as disk:
+        try:
+            act(store)
+        except StorageError as error:
+            refusal = str(error)
+    if refusal is not None:
+        assert disk.fired
+        assert os.strerror(number) in refusal
+        assert lasting or step_names(root) == named(1, 2, 3)
+    check_after(root, act, acknowledged=refusal is None)
+    return disk.fired
+
+
+def survive_kill(root: Path, act: Act, at: int) -> bool:
+    """Let the process die at call `at`; return whether there was such a call."""
+    store = filled_store(root)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python and JAX warn of threads, which the child neither has nor starts
+        child = os.fork()
+    if child == 0:
+        try:
+            with faulty_disk(lambda call: call == at, kill):
+                act(store)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+    assert killed or os.waitstatus_to_exitcode(status) == 0
+    check_after(root, act, acknowledged=not killed)
+    return killed
+
+
+def survive_all(survive: Callable[[Path, int], bool], root: Path) -> int:
+    """Move the fault through all calls until it no longer fires; return how many times it did."""
+    at = 1
+    while survive(root / str(at), at):
+        at += 1
+        assert at < 1000
+    return at - 1
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=errno.errorcode.__getitem__)
+@pytest.mark.parametrize("act", ACTS)
+def test_no_error_of_the_disk_loses_a_checkpoint(tmp_path: Path, act: Act, number: int, lasting: bool) -> None:
+    num_faults = survive_all(lambda root, at: survive_error(root, act, number, at, lasting), tmp_path)
+    assert num_faults >= 20
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_no_kill_loses_a_checkpoint(tmp_path: Path, act: Act) -> None:
+    assert survive_all(lambda root, at: survive_kill(root, act, at), tmp_path) >= 20
+
+
+def test_a_writer_in_place_is_caught_by_the_errors(tmp_path: Path) -> None:
+    with pytest.raises((AssertionError, StorageError)):
+        survive_all(lambda root, at: survive_error(root, save_in_place, errno.ENOSPC, at, False), tmp_path)
+
+
+def test_a_writer_in_place_is_caught_by_the_kills(tmp_path: Path) -> None:
+    with pytest.raises((AssertionError, StorageError)):
+        survive_all(lambda root, at: survive_kill(root, save_in_place, at), tmp_path)
+
+
+def test_a_fault_in_the_removal_of_an_old_one_is_said_and_does_not_stop_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    filled_store(tmp_path)
+    store = CheckpointStore(tmp_path, warn=said.append)
+
+    def refuse(path: Path) -> None:
+        raise StorageError(f"`{path.name}` could not be removed")
+
+    monkeypatch.setattr(sealed_directory, "remove", refuse)
+    save(store, 4)
+    assert said == ["`step-0000000002` could not be removed"]
+    assert_whole(tmp_path, {1, 2, 3, 4})

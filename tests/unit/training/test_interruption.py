@@ -1,0 +1,87 @@
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from nextword.training.interruption import Interruption, TrainingInterrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@pytest.fixture(autouse=True)
+def handlers_as_before() -> Iterator[None]:
+    former = {number: signal.getsignal(number) for number in SIGNALS}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
+
+
+class CaughtError(Exception):
+    """What the handler that stood there before does."""
+
+
+def raise_caught(signal_number: int, _frame: object) -> None:
+    raise CaughtError(signal_number)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_is_remembered_and_nothing_else_happens(number: int) -> None:
+    interruption = Interruption()
+    with interruption.listening():
+        interruption.raise_if_asked()
+        signal.raise_signal(number)
+        assert interruption.signal_number == number
+        with pytest.raises(TrainingInterrupted) as stop:
+            interruption.raise_if_asked()
+    assert stop.value.signal_number == number
+    assert str(stop.value) == f"interrupted by {signal.Signals(number).name}"
+
+
+@pytest.mark.parametrize("first", SIGNALS)
+@pytest.mark.parametrize("second", SIGNALS)
+def test_the_second_signal_acts_as_if_nobody_listened(first: int, second: int) -> None:
+    for number in SIGNALS:
+        signal.signal(number, raise_caught)
+    interruption = Interruption()
+    with interruption.listening():
+        signal.raise_signal(first)
+        with pytest.raises(CaughtError):
+            signal.raise_signal(second)
+    assert interruption.signal_number == first
+
+
+def test_a_second_ctrl_c_is_a_keyboard_interrupt() -> None:
+    with Interruption().listening():
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("signaled", [False, True])
+def test_the_former_handlers_stand_again_after_the_block(signaled: bool) -> None:
+    for number in SIGNALS:
+        signal.signal(number, raise_caught)
+    with pytest.raises(ValueError, match="an error"), Interruption().listening():
+        assert raise_caught not in [signal.getsignal(number) for number in SIGNALS]
+        if signaled:
+            signal.raise_signal(signal.SIGTERM)
+        raise ValueError("an error")
+    assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
+
+
+def test_the_first_signal_brings_the_former_handlers_back_at_once() -> None:
+    for number in SIGNALS:
+        signal.signal(number, raise_caught)
+    with Interruption().listening():
+        signal.raise_signal(signal.SIGTERM)
+        assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
+
+
+def test_only_the_signals_asked_for_are_listened_to() -> None:
+    signal.signal(signal.SIGTERM, raise_caught)
+    with Interruption().listening((signal.SIGINT,)), pytest.raises(CaughtError):
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_no_handler_of_errors_swallows_an_interruption() -> None:
+    assert not issubclass(TrainingInterrupted, Exception)

@@ -1,0 +1,101 @@
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.training.options import TrainingOptions
+from nextword.training.progress import RoundRecord, TrainingProgress
+
+perplexities = st.lists(st.floats(1.0, 100.0) | st.just(math.nan) | st.just(math.inf), min_size=1, max_size=12)
+
+
+def record(number: int, valid_perplexity: float) -> RoundRecord:
+    return RoundRecord(
+        round=number,
+        step=10 * number,
+        epoch=0.5 * number,
+        learning_rate=0.1,
+        train_perplexity=9.0,
+        train_accuracy=0.3,
+        valid_perplexity=valid_perplexity,
+        valid_accuracy=0.2,
+        words_per_second=1e5,
+        seconds=1.5 * number,
+    )
+
+
+def history(valid_perplexities: list[float], num_rounds: int = 100, **options: Any) -> list[TrainingProgress]:
+    """The progress after each round."""
+    steps = [TrainingProgress()]
+    for number, perplexity in enumerate(valid_perplexities, start=1):
+        steps.append(steps[-1].after_round(record(number, perplexity), TrainingOptions(**options), num_rounds))
+    return steps[1:]
+
+
+def test_nothing_is_done_at_the_beginning() -> None:
+    progress = TrainingProgress()
+    assert (progress.rounds, progress.seconds, progress.best_perplexity) == (0, 0.0, math.inf)
+    assert not progress.latest_is_best
+    assert not progress.finished
+
+
+def test_the_best_round_is_the_first_with_the_lowest_perplexity() -> None:
+    steps = history([9.0, 7.0, 8.0, 7.0, 6.0])
+    assert [progress.best_round for progress in steps] == [1, 2, 2, 2, 5]
+    assert [progress.best_perplexity for progress in steps] == [9.0, 7.0, 7.0, 7.0, 6.0]
+    assert [progress.latest_is_best for progress in steps] == [True, True, False, False, True]
+    assert steps[-1].seconds == 7.5
+
+
+@given(perplexities)
+def test_the_best_round_has_the_lowest_perplexity_and_is_never_one_that_is_no_number(values: list[float]) -> None:
+    progress = history(values)[-1]
+    finite = [value for value in values if math.isfinite(value)]
+    if finite:
+        assert progress.best_perplexity == min(finite)
+        assert progress.best_round == values.index(min(finite)) + 1
+    else:
+        assert progress.best_round == 0
+        assert not progress.latest_is_best
+
+
+@pytest.mark.parametrize("hopeless", [math.nan, math.inf])
+def test_a_round_without_a_finite_perplexity_counts_as_no_improvement(hopeless: float) -> None:
+    steps = history([hopeless, 7.0, hopeless], schedule="plateau", decay_factor=0.5)
+    assert [progress.rate_factor for progress in steps] == [0.5, 0.5, 0.25]
+    assert [progress.best_round for progress in steps] == [0, 2, 2]
+
+
+def test_plateau_multiplies_the_rate_after_so_many_rounds_without_improvement() -> None:
+    values = [9.0, 9.0, 9.0, 8.0, 8.5, 8.5, 8.5, 8.5]
+    steps = history(values, schedule="plateau", plateau_rounds=2, decay_factor=0.5)
+    assert [progress.rate_factor for progress in steps] == [1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
+    assert [progress.rounds_on_plateau for progress in steps] == [0, 1, 0, 0, 1, 0, 1, 0]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "step"])
+def test_no_other_schedule_has_a_plateau(schedule: str) -> None:
+    assert history([9.0] * 5, schedule=schedule)[-1].rate_factor == 1.0
+
+
+def test_patience_ends_training_after_so_many_rounds_without_a_better_one() -> None:
+    steps = history([9.0, 8.0, 8.5, 7.0, 7.5, 7.5, 7.5], patience=3)
+    assert [progress.finished for progress in steps] == [False] * 6 + [True]
+
+
+def test_patience_counts_on_when_plateau_cuts_the_rate() -> None:
+    steps = history([9.0, 9.5, 9.5, 9.5], patience=3, schedule="plateau", plateau_rounds=1)
+    assert [progress.finished for progress in steps] == [False, False, False, True]
+
+
+def test_without_patience_only_the_last_round_ends_training() -> None:
+    assert [progress.finished for progress in history([9.0] * 4, num_rounds=4)] == [False, False, False, True]
+
+
+@given(perplexities.map(lambda values: [value for value in values if math.isfinite(value)]))
+def test_progress_survives_json(values: list[float]) -> None:
+    progress = history(values, schedule="plateau", patience=2)[-1] if values else TrainingProgress()
+    assert TrainingProgress.from_table(json.loads(json.dumps(progress.to_table()))) == progress

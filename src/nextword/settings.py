@@ -120,7 +120,7 @@ def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]
 
 
 def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
+    if not abs(value) < math.inf:  # `math.isfinite` cannot take whole numbers that are larger than any float
         raise SettingError(f"`{name}` must be a finite number, but is {value}")
     if limits.get("at_least") is not None and value < limits["at_least"]:
         raise SettingError(f"`{name}` must be at least {limits['at_least']}, but is {value}")

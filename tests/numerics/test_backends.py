@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import pytest
 
 from nextword.architecture import Architecture
 from nextword.engine.keras_engine import KerasEngine
@@ -46,30 +45,35 @@ import keras
 
 {inspect.getsource(results_of)}
 
-found = results_of(Architecture.from_table(json.loads(sys.argv[1])), dict(np.load(sys.argv[2])))
-np.savez(sys.argv[3], backend=keras.backend.backend(), **found)
+for table, given, found in json.loads(sys.argv[1]):
+    results = results_of(Architecture.from_table(table), dict(np.load(given)))
+    np.savez(found, backend=keras.backend.backend(), **results)
 """
 
 
-@pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
-def test_numpy_and_jax_agree(tied: bool, tmp_path: Path) -> None:
-    table = {**TABLE, "tied": tied}
-    architecture = Architecture.from_table(table)
+def drawn(architecture: Architecture) -> dict[str, Any]:
+    """Return weights and texts."""
     random = np.random.default_rng(4)
-    given: dict[str, Any] = {
-        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
-    }
-    given |= {name: random.integers(11, size=(3, 7), dtype=np.int32) for name in ("tokens", "targets")}
-    given |= {"weights": np.ones((3, 7), np.float32), "lengths": np.array([7, 3, 5], np.int32)}
-    np.savez(tmp_path / "given.npz", **given)
-    subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(table), tmp_path / "given.npz", tmp_path / "found.npz"],
-        env={**os.environ, "KERAS_BACKEND": "numpy"},
-        check=True,
-    )
-    there = dict(np.load(tmp_path / "found.npz"))
+    shapes = architecture.weight_shapes().items()
+    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
+    texts = {name: random.integers(11, size=(3, 7), dtype=np.int32) for name in ("tokens", "targets")}
+    return {**weights, **texts, "weights": np.ones((3, 7), np.float32), "lengths": np.array([7, 3, 5], np.int32)}
+
+
+def test_numpy_and_jax_agree(tmp_path: Path) -> None:
+    tables = {tied: {**TABLE, "tied": tied} for tied in (False, True)}
+    jobs = [(table, f"{tmp_path}/given-{tied}.npz", f"{tmp_path}/found-{tied}.npz") for tied, table in tables.items()]
+    for table, given, _ in jobs:
+        np.savez(given, **drawn(Architecture.from_table(table)))
+    environment = {**os.environ, "KERAS_BACKEND": "numpy"}
+    subprocess.run([sys.executable, "-c", SCRIPT, json.dumps(jobs)], env=environment, check=True)
+    for table, _, found in jobs:
+        assert_same_results(Architecture.from_table(table), dict(np.load(found)))
+
+
+def assert_same_results(architecture: Architecture, there: dict[str, Any]) -> None:
     assert (keras.backend.backend(), str(there.pop("backend"))) == ("jax", "numpy")
-    here = results_of(architecture, given)
+    here = results_of(architecture, drawn(architecture))
     assert here.keys() == there.keys()
     for name, array in here.items():
         scale = max(1.0, float(np.abs(array).max()))  # the total sums 21 losses

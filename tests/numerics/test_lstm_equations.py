@@ -66,11 +66,10 @@ def compiled_layer(input_size: int, hidden_size: int) -> Callable[..., tuple[Any
     layer = LSTM(hidden_size)
     layer.build((None, None, input_size))
 
-    @jax.jit
     def run(weights: list[Any], inputs: Any, state: LSTMState) -> Any:
         return layer.stateless_call(weights, [], inputs, state)[0]
 
-    compiled: Callable[..., tuple[Any, LSTMState]] = run
+    compiled: Callable[..., tuple[Any, LSTMState]] = jax.jit(run)
     return compiled
 
 
@@ -153,7 +152,7 @@ def gradients(arrays: Arrays, cotangents: tuple[NDArray[Any], ...]) -> Arrays:
 
     def product(arrays: Arrays) -> Any:
         state = LSTMState(arrays["hidden"], arrays["cell"])
-        weights = {name: arrays[name] for name in WEIGHTS}
+        weights: dict[str, Any] = {name: arrays[name] for name in WEIGHTS}
         hiddens, state = lstm(arrays["inputs"], state, **weights)
         return sum((a * b).sum() for a, b in zip((hiddens, *state), cotangents, strict=True))
 

@@ -1,5 +1,6 @@
 import math
 from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
@@ -8,7 +9,12 @@ import nextword
 from nextword.errors import SettingError
 
 TEXT = "\n".join(["the cat drinks milk .", "a dog eats bones ."] * 200) + "\n"
-SIZES = {"embedding_size": 12, "hidden_sizes": [16, 12], "input_dropout_rate": 0.0, "output_dropout_rate": 0.0}
+SIZES: dict[str, Any] = {
+    "embedding_size": 12,
+    "hidden_sizes": [16, 12],
+    "input_dropout_rate": 0.0,
+    "output_dropout_rate": 0.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +34,14 @@ def test_a_model_is_trained_used_saved_and_loaded(
     corpus: nextword.Corpus, untrained: nextword.LanguageModel, tmp_path: Path
 ) -> None:
     rounds: list[int] = []
-    counter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: rounds.append(epoch))
-    settings = {"epochs": 10, "schedule": "constant", "batch_size": 4, "num_steps": 10, "learning_rate": 0.02}
+    counter = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _logs: rounds.append(epoch))
+    settings: dict[str, Any] = {
+        "epochs": 10,
+        "schedule": "constant",
+        "batch_size": 4,
+        "num_steps": 10,
+        "learning_rate": 0.02,
+    }
     trained = nextword.fit(untrained, corpus, callbacks=[counter], **settings)
     assert rounds == list(range(10))
     assert 1 < nextword.perplexity(trained, corpus.test) < 2
@@ -60,4 +72,4 @@ def test_all_names_are_there() -> None:
     assert all(getattr(nextword, name) is not None for name in nextword.__all__)
     assert set(nextword.__all__) <= set(dir(nextword))
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
-        _ = nextword.fitt  # type: ignore[attr-defined]
+        _ = nextword.fitt

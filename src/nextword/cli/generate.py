@@ -30,5 +30,10 @@ def generate(
     )
     click.echo(prompt, nl=False)
     for piece in pieces:
-        click.echo(piece, nl=False)
+        click.echo(_printable(piece), nl=False)
     click.echo()
+
+
+def _printable(text: str) -> str:
+    """Return `text` without anything that a terminal would obey: a vocabulary may come from a stranger."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)

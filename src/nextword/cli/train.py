@@ -32,6 +32,7 @@ _KINDS = (TextOptions, BatchOptions, Architecture, TrainingOptions)
 @click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings laid over the preset.")
 @click.option("--run", type=click.Path(path_type=Path), help="Directory of the run; runs/TEXT-PRESET where not given.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this directory.")
+@click.option("--finish", type=click.Path(path_type=Path), help="End this run here: its best weights become the model.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
 @click.pass_context
 def train(
@@ -42,6 +43,7 @@ def train(
     config: Path | None,
     run: Path | None,
     resume: Path | None,
+    finish: Path | None,
     data_dir: Path | None,
     **_settings: Any,
 ) -> None:
@@ -50,9 +52,11 @@ def train(
     TEXT is a file, a folder with train, valid and test files, or a sample: austen, ptb, wikitext-2. Every setting of
     the preset can be overridden by a flag, or by a file given to --config.
     """
-    if resume is not None:
-        _refuse_other_arguments(context)
-        _watched(resume, lambda around: _experiment().resume_run(resume, around), data_dir)
+    former = resume or finish
+    if former is not None:
+        _refuse_other_arguments(context, "resume" if resume else "finish")
+        ending = resume is None
+        _watched(former, lambda around: _experiment().resume_run(former, around, finish=ending), data_dir)
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
@@ -98,12 +102,12 @@ def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_d
     console.print(f"\nmodel:  {directory / 'model'}\ncurves: {directory / 'curves.png'}", markup=False)
 
 
-def _refuse_other_arguments(context: click.Context) -> None:
-    allowed = {"resume", "data_dir"}
+def _refuse_other_arguments(context: click.Context, alone: str) -> None:
+    allowed = {alone, "data_dir"}
     for name in context.params:
         source = context.get_parameter_source(name)
         if name not in allowed and source is click.core.ParameterSource.COMMANDLINE:
             given = name.removeprefix("setting_").replace("_", "-")
             raise SettingError(
-                f"`--resume` must stand alone, but `{given}` was given too; a run keeps the settings it began with"
+                f"`--{alone}` must stand alone, but `{given}` was given too; a run keeps the settings it began with"
             )

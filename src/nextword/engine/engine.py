@@ -1,5 +1,6 @@
 """What every engine offers: all that evaluation, scoring, suggestion, generation and serving know of a model."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -61,6 +62,18 @@ class Engine(Protocol):
             The scores of the ids, the first predicted from `<eos>`; what lies beyond a length has log-probability 0
             and rank 0.
         """
+
+
+def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], State]:
+    """Read a text from its beginning.
+
+    Returns:
+        The log-probabilities of the token that follows `(1, V)`, and the state.
+    """
+    log_probs, state = engine.step(np.array([engine.end_id], np.int32), engine.start(1))
+    for token_id in ids:
+        log_probs, state = engine.step(np.array([token_id], np.int32), state)
+    return log_probs, state
 
 
 def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:

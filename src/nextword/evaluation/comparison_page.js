@@ -202,27 +202,22 @@
     spans[index].focus();
   }
 
-  // The nearest word, going from `index` by `step`, that begins a row further on and reaches this far to the right.
+  const middleOf = (box) => (box.left + box.right) / 2;
+
+  // The word of the next row, going from `index` by `step`, that stands nearest above or below.
   function vertically(index, step) {
-    const from = spans[index].getBoundingClientRect();
-    const middle = (from.left + from.right) / 2;
+    const from = spans[index].getClientRects()[0];
     let row = null;
-    let best = index;
+    let best = { index, distance: Infinity };
     for (let next = index + step; next >= 0 && next < spans.length; next += step) {
       const box = spans[next].getClientRects()[0];
       if (Math.abs(box.top - from.top) < from.height / 2) continue;
-      if (row === null) row = box.top;
+      row ??= box.top;
       if (Math.abs(box.top - row) > from.height / 2) break;
-      const isNearer = Math.abs((box.left + box.right) / 2 - middle) < distance(best, index, middle);
-      if (isNearer) best = next;
+      const distance = Math.abs(middleOf(box) - middleOf(from));
+      if (distance < best.distance) best = { index: next, distance };
     }
-    return best;
-  }
-
-  function distance(best, index, middle) {
-    if (best === index) return Infinity;
-    const box = spans[best].getClientRects()[0];
-    return Math.abs((box.left + box.right) / 2 - middle);
+    return best.index;
   }
 
   const MOVES = {

@@ -73,8 +73,10 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
         return _train(config, corpus, directory, around)
 
 
-def resume_run(root: Path, around: Surroundings = Surroundings()) -> Bundle:
+def resume_run(root: Path, around: Surroundings = Surroundings(), *, finish: bool = False) -> Bundle:
     """Go on with a run after its last safe round; a run that is over is only given its bundle again.
+
+    With `finish` nothing more is trained: the best weights so far become the bundle. The run can still be resumed.
 
     Raises:
         CheckpointError: There is no run in `root`, its text has changed, or another process is at work there.
@@ -91,7 +93,7 @@ def resume_run(root: Path, around: Surroundings = Surroundings()) -> Bundle:
                 f"a run must be resumed on the text that it began with, but `{config.origin['text_path']}` has "
                 "changed since; put it back, or train in a new directory"
             )
-        return _train(config, corpus, directory, around)
+        return _train(config, corpus, directory, around, finish=finish)
 
 
 def _load(text: str | Path, config: RunConfig, around: Surroundings) -> Corpus:
@@ -101,14 +103,16 @@ def _load(text: str | Path, config: RunConfig, around: Surroundings) -> Corpus:
     return corpus
 
 
-def _train(config: RunConfig, corpus: Corpus, directory: RunDirectory, around: Surroundings) -> Bundle:
+def _train(
+    config: RunConfig, corpus: Corpus, directory: RunDirectory, around: Surroundings, *, finish: bool = False
+) -> Bundle:
     architecture = config.architecture
     model = LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
     around.say(
         f"{architecture.num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
         f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
     )
-    progress = fit_model(model, corpus, config, directory, around)
+    progress = fit_model(model, corpus, config, directory, around, finish=finish)
     _draw(progress, directory, around, title=f"{config.origin.get('preset', 'model')} on {corpus.name}")
     around.say("evaluating the best weights on valid and test")
     bundle = make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{config.origin.get('preset', 'model')}")
@@ -117,9 +121,18 @@ def _train(config: RunConfig, corpus: Corpus, directory: RunDirectory, around: S
 
 
 def fit_model(
-    model: LanguageModel, corpus: Corpus, config: RunConfig, directory: RunDirectory, around: Surroundings
+    model: LanguageModel,
+    corpus: Corpus,
+    config: RunConfig,
+    directory: RunDirectory,
+    around: Surroundings,
+    *,
+    finish: bool = False,
 ) -> TrainingProgress:
-    """Train `model` in place over the checkpoints of a run directory, and keep its log."""
+    """Train `model` in place over the checkpoints of a run directory, and keep its log.
+
+    With `finish` it is not trained, but given the best weights that the checkpoints hold.
+    """
     end_id = corpus.tokenizer.vocabulary.end_id
     trainer = Trainer(
         model,
@@ -131,7 +144,7 @@ def fit_model(
         callbacks=around.callbacks,
     )
     with trainer.interruption.listening():
-        progress = trainer.run()
+        progress = trainer.finish() if finish else trainer.run()
     write_log(directory.root, progress)
     for warning in trainer.warnings:
         around.say(warning)

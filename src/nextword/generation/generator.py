@@ -5,7 +5,7 @@ from itertools import islice, takewhile
 
 import numpy as np
 
-from nextword.engine.engine import Engine
+from nextword.engine.engine import Engine, read_text
 from nextword.errors import SettingError
 from nextword.generation.sampling import SamplingOptions, filtered, sample
 from nextword.text.tokenizer import Tokenizer
@@ -82,10 +82,7 @@ def _drawn(
     engine: Engine, prompt_ids: Sequence[int], options: SamplingOptions, forbidden: Collection[int]
 ) -> Iterator[int]:
     random = np.random.default_rng(options.seed)
-    state = engine.start(1)
-    log_probs, state = engine.step(np.array([engine.end_id], np.int32), state)
-    for token_id in prompt_ids:
-        log_probs, state = engine.step(np.array([token_id], np.int32), state)
+    log_probs, state = read_text(engine, prompt_ids)
     while True:
         token_id = sample(filtered(log_probs[0], options, forbidden), random)
         yield token_id

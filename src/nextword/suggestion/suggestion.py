@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.engine.engine import Engine
+from nextword.engine.engine import Engine, read_text
 from nextword.errors import SettingError
 from nextword.text.tokenizer import Tokenizer
 
@@ -44,10 +44,7 @@ def suggest(engine: Engine, tokenizer: Tokenizer, text: str, k: int = 5) -> list
     if k < 1:
         raise SettingError(f"`k` must be at least 1, but is {k}")
     said = text if tokenizer.kind == "character" else text.rstrip(" \t")
-    state = engine.start(1)
-    log_probs, state = engine.step(np.array([engine.end_id], np.int32), state)
-    for token_id in tokenizer.encode_prompt(said):
-        log_probs, state = engine.step(np.array([token_id], np.int32), state)
+    log_probs, _ = read_text(engine, tokenizer.encode_prompt(said))
     return _most_probable(np.exp(log_probs[0].astype(np.float64)), tokenizer, k)
 
 

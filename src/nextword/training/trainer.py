@@ -80,6 +80,16 @@ class Trainer:
         self._observer.on_start(self.plan, self.progress)
         if not self.progress.finished:
             self._fit()
+        return self.finish()
+
+    def finish(self) -> TrainingProgress:
+        """Leave the best weights so far in the model, without training any further.
+
+        Raises:
+            CheckpointError: No round was finished yet.
+        """
+        if not self.progress.rounds:
+            raise CheckpointError("a training must have finished a round before it can be ended; train on")
         self._take_best_weights()
         return self.progress
 
@@ -134,7 +144,7 @@ class Trainer:
             )
 
     def _take_best_weights(self) -> None:
-        if self.progress.rounds and not self.progress.latest_is_best:
+        if not self.progress.latest_is_best:
             best = self._store.best()
             if best is None:
                 self.warnings.append("the best checkpoint is damaged; the model keeps the newest weights")

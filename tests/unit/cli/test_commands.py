@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,3 +93,15 @@ def test_an_unfinished_run_says_how_to_go_on(nextword: Run, capsys: Captured, tm
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
     assert nextword("evaluate", tmp_path) == 2
     assert f"nextword train --resume {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_run_can_be_ended_early(small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    sizes = ["--hidden-sizes", "8", "--embedding-size", "8", "--compute-dtype", "float32", "--batch-size", "8"]
+    assert nextword("train", small_text, "--run", run, "--epochs", "2", *sizes) == 0
+    model = (run / "model" / "weights.safetensors").read_bytes()
+    shutil.rmtree(run / "model")
+    assert nextword("evaluate", run) == 2
+    assert "has no model yet" in capsys.readouterr().err
+    assert nextword("train", "--finish", run) == 0
+    assert (run / "model" / "weights.safetensors").read_bytes() == model

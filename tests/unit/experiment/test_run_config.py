@@ -11,7 +11,7 @@ from nextword.models.presets import preset_names, read_preset
 
 
 def test_a_flag_lies_over_a_file_and_a_file_over_the_preset() -> None:
-    from_file = {"training": {"epochs": 7, "seed": 3}, "model": {"tied": False}}
+    from_file: dict[str, dict[str, Any]] = {"training": {"epochs": 7, "seed": 3}, "model": {"tied": False}}
     from_flags = {"training": {"seed": 4}, "batching": {"batch_size": 8}}
     config = RunConfig.of("quick", from_file, from_flags)
     preset = read_preset("quick")

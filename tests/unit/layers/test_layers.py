@@ -139,7 +139,6 @@ def test_a_small_step_down_the_gradient_lowers_the_loss(case: Case) -> None:
     layer(*case.arguments)
     before = [variable.value for variable in layer.trainable_variables]
 
-    @jax.jit
     def loss(values: list[Any]) -> Any:
         others = [variable.value for variable in layer.non_trainable_variables]
         outputs, _ = layer.stateless_call(values, others, *case.arguments)

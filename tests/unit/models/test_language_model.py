@@ -88,7 +88,7 @@ def test_the_tied_kernel_is_the_embedding(tied: bool) -> None:
 
 
 def test_dropout_is_off_at_prediction() -> None:
-    rates = {"input_dropout_rate": 0.5, "hidden_dropout_rate": 0.5, "output_dropout_rate": 0.5}
+    rates: dict[str, Any] = {"input_dropout_rate": 0.5, "hidden_dropout_rate": 0.5, "output_dropout_rate": 0.5}
     expected, model = trained()(tokens()), trained(**rates)
     assert_near(model(tokens()), expected, tolerance=0)
     assert_near(model(tokens(), training=False), expected, tolerance=0)
@@ -119,7 +119,7 @@ def test_weights_of_other_names_are_refused_and_change_nothing(change: str) -> N
     else:
         weights["lstm_2/bias"] = weights["lstm_1/bias"]
     before = model.named_weights()
-    with pytest.raises(SettingError, match="the weights must be named .*is this the architecture"):
+    with pytest.raises(SettingError, match=r"the weights must be named .*is this the architecture"):
         model.set_named_weights(weights)
     assert_near(model.named_weights(), before, tolerance=0)
 

@@ -76,5 +76,5 @@ def test_masks_are_new_at_every_call_and_repeat_with_the_seed() -> None:
         [np.asarray(layers(inputs(), layers.initial_state(2), training=True)[0]) for _ in range(2)]
         for layers in (stack(output_dropout_rate=0.5), stack(output_dropout_rate=0.5))
     )
-    assert not np.array_equal(*first)
+    assert not np.array_equal(first[0], first[1])
     assert_same(first, second)

@@ -1,6 +1,7 @@
 """The chunked loss against the reference, which holds all logits: the same values and gradients, in less memory."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -40,25 +41,32 @@ def drawn(case: Case, seed: int = 0) -> tuple[dict[str, NDArray[np.float32]], ND
     return arrays, targets, weights
 
 
-def losses_and_gradients(losses_of: Losses, case: Case, seed: int = 0, **options: str) -> tuple[TokenLosses, Any]:
-    """Return the losses, and the gradient of the scaled total in each array, compiled."""
-    arrays, targets, weights = drawn(case, seed)
+def losses_and_gradients(
+    losses_of: Losses, case: Case, seed: int = 0, compute_dtype: str | None = None
+) -> tuple[TokenLosses, Any]:
+    """Return the losses, and the gradient of the scaled total in each array."""
+    gradients, losses = compiled(losses_of, case.tied, compute_dtype, products.CHUNK_ROWS)(*drawn(case, seed))
+    return losses, gradients
+
+
+@cache
+def compiled(losses_of: Losses, tied: bool, compute_dtype: str | None, _chunk_rows: int) -> Callable[..., Any]:
+    options = {"compute_dtype": compute_dtype} if compute_dtype else {}
 
     def total(arrays: dict[str, Any], targets: Any, weights: Any) -> tuple[Any, TokenLosses]:
-        others = {"kernel": arrays["kernel"], "bias": arrays["bias"], "tied": case.tied, **options}
-        losses = losses_of(arrays["hidden"], targets, weights, **others)
+        kernel, bias = arrays["kernel"], arrays["bias"]
+        losses = losses_of(arrays["hidden"], targets, weights, kernel=kernel, bias=bias, tied=tied, **options)
         return INCOMING * losses.total, losses
 
-    gradients, losses = jax.jit(jax.grad(total, has_aux=True))(arrays, targets, weights)
-    return losses, gradients
+    function: Callable[..., Any] = jax.jit(jax.grad(total, has_aux=True))
+    return function
 
 
 def assert_the_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance: float) -> None:
     fast, fast_gradients = losses_and_gradients(linear_cross_entropy, case, seed, compute_dtype=compute_dtype)
     reference, reference_gradients = losses_and_gradients(linear_cross_entropy_reference, case, seed)
-    near = {"rtol": tolerance, "atol": tolerance}
-    np.testing.assert_allclose(fast.total, reference.total, **near)
-    np.testing.assert_allclose(fast.negative_log_likelihood, reference.negative_log_likelihood, **near)
+    for ours, theirs in zip(fast[:2], reference[:2], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
     if compute_dtype == "float32":
         np.testing.assert_array_equal(fast.rank, reference.rank)
     for name, gradient in fast_gradients.items():
@@ -71,7 +79,7 @@ def assert_the_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance:
 sizes = st.integers(1, 9)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.builds(Case, sizes, sizes, st.integers(2, 9), st.integers(1, 5), st.booleans()), st.integers(0, 2**32 - 1))
 @example(Case(num_rows=3, chunk_rows=4), 0).via("fewer rows than a chunk")
 @example(Case(num_rows=4, chunk_rows=4, tied=True), 0).via("one chunk exactly")
@@ -88,14 +96,18 @@ def test_a_thousand_rows_in_chunks_of_the_real_size_agree_too(tied: bool) -> Non
     assert_the_paths_agree(Case(num_rows=1001, tied=tied), 5, "float32", tolerance=2e-5)
 
 
-@pytest.mark.parametrize("tied", [True, False])
+# Shapes for which XLA has to find another way than its ordinary bfloat16 product.
 @pytest.mark.parametrize("sizes", [(1, 1, 2), (1, 5, 3), (7, 1, 5), (5, 33, 17)], ids=str)
-def test_bfloat16_runs_in_every_shape_and_stays_near_the_reference(sizes: tuple[int, int, int], tied: bool) -> None:
-    assert_the_paths_agree(Case(*sizes, tied=tied), 1, "bfloat16", tolerance=6e-2)
+def test_bfloat16_runs_in_every_shape_and_stays_near_the_reference(sizes: tuple[int, int, int]) -> None:
+    assert_the_paths_agree(Case(*sizes), 1, "bfloat16", tolerance=6e-2)
+
+
+def test_bfloat16_runs_with_tied_weights_too() -> None:
+    assert_the_paths_agree(Case(5, 33, 17, tied=True), 1, "bfloat16", tolerance=6e-2)
 
 
 def test_bfloat16_is_really_less_precise() -> None:
-    case = Case(hidden_size=32)
+    case = Case(5, 33, 17)
     exact, exact_gradients = losses_and_gradients(linear_cross_entropy, case, compute_dtype="float32")
     coarse, coarse_gradients = losses_and_gradients(linear_cross_entropy, case, compute_dtype="bfloat16")
     assert float(np.abs(exact.negative_log_likelihood - coarse.negative_log_likelihood).max()) > 1e-4

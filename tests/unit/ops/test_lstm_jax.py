@@ -1,6 +1,7 @@
 """The fast recurrence against the reference: the same values, and the same gradient of everything."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from nextword.ops import products
 from nextword.ops.lstm import LSTMState, lstm, lstm_reference
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -38,22 +40,28 @@ def drawn(shape: Shape, seed: int = 0) -> tuple[Arrays, tuple[NDArray[np.float32
 
 
 def values_and_gradients(
-    recurrence: Recurrence, arrays: Arrays, cotangents: tuple[Any, ...], **options: str
+    recurrence: Recurrence, arrays: Arrays, cotangents: tuple[Any, ...], compute_dtype: str | None = None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return hidden states, last hidden and last cell, and the gradient of each array, compiled."""
+    """Return hidden states, last hidden and last cell, and the gradient of each array."""
+    values, gradients = compiled(recurrence, compute_dtype, products.CHUNK_ROWS)(arrays, cotangents)
+    return values, gradients
+
+
+@cache
+def compiled(recurrence: Recurrence, compute_dtype: str | None, _chunk_rows: int) -> Callable[..., Any]:
+    options = {"compute_dtype": compute_dtype} if compute_dtype else {}
 
     def run(arrays: Arrays) -> tuple[Any, ...]:
         weights = {name: arrays[name] for name in ("kernel", "recurrent_kernel", "bias")}
         hiddens, state = recurrence(arrays["inputs"], LSTMState(arrays["hidden"], arrays["cell"]), **weights, **options)
         return (hiddens, *state)
 
-    @jax.jit
     def both(arrays: Arrays, cotangents: tuple[Any, ...]) -> Any:
         values, pull_back = jax.vjp(run, arrays)
         return values, pull_back(cotangents)[0]
 
-    values, gradients = both(arrays, cotangents)
-    return values, gradients
+    function: Callable[..., Any] = jax.jit(both)
+    return function
 
 
 def assert_alike(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
@@ -80,7 +88,7 @@ def assert_the_paths_agree(shape: Shape, seed: int, compute_dtype: str, toleranc
 sizes = st.integers(1, 6)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.tuples(sizes, sizes, sizes, sizes), st.integers(0, 2**32 - 1))
 def test_values_and_all_gradients_are_those_of_the_reference(shape: Shape, seed: int) -> None:
     assert_the_paths_agree(shape, seed, "float32", tolerance=1e-5)
@@ -89,8 +97,8 @@ def test_values_and_all_gradients_are_those_of_the_reference(shape: Shape, seed:
 def test_weight_gradients_summed_over_several_chunks_are_those_of_the_reference(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("nextword.ops.products.CHUNK_ROWS", 4)
-    assert_the_paths_agree((3, 5, 2, 4), 0, "float32", tolerance=1e-5)
+    monkeypatch.setattr(products, "CHUNK_ROWS", 4)
+    assert_the_paths_agree((3, 5, 7, 4), 0, "float32", tolerance=1e-5)
 
 
 # Shapes for which XLA has to find another way than its ordinary bfloat16 product.
@@ -100,7 +108,7 @@ def test_bfloat16_runs_in_every_shape_and_stays_near_the_reference(shape: Shape)
 
 
 def test_bfloat16_is_really_less_precise() -> None:
-    arrays, cotangents = drawn((4, 3, 16, 16))
+    arrays, cotangents = drawn((5, 3, 33, 17))
     exact, exact_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype="float32")
     coarse, coarse_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype="bfloat16")
     assert float(np.abs(exact[0] - coarse[0]).max()) > 1e-4

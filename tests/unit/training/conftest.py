@@ -1,12 +1,39 @@
-from collections.abc import Iterator
+"""A model and texts on which a whole training takes a fraction of a second, once it is compiled."""
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 
-import nextword  # noqa: F401  # names the backend before a test file imports Keras
+from nextword.architecture import Architecture
+from nextword.batching.streams import Streams
+from nextword.models.language_model import LanguageModel
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.observer import SilentObserver
+from nextword.training.options import TrainingOptions
+from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.trainer import Trainer
+from nextword.training.validation import validation_streams
+
+MakeTrainer = Callable[..., Trainer]
+
+ARCHITECTURE = Architecture(
+    vocabulary_size=12,
+    embedding_size=8,
+    hidden_sizes=(8,),
+    tied=True,
+    input_dropout_rate=0.2,
+    output_dropout_rate=0.2,
+    initializer_scale=0.5,
+)
+TRAIN = np.tile(np.random.default_rng(0).permutation(12), 25).astype(np.int32)  # 15 steps an epoch
+UNLIKE = np.random.default_rng(1).integers(0, 12, 120).astype(np.int32)  # gets worse while TRAIN gets better
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what JAX compiles: these tests build the same few models many times over."""
     import jax
     from jax.experimental.compilation_cache import compilation_cache
@@ -23,3 +50,60 @@ def compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         compilation_cache.reset_cache()
         if settings is kept:
             yield
+
+
+class CutOffError(Exception):
+    """What stands for a crash."""
+
+
+class _CutOffAfterEachRound(SilentObserver):
+    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+        raise CutOffError(record.round)
+
+
+@pytest.fixture(scope="session")
+def options() -> TrainingOptions:
+    """Five rounds of six steps, which end nowhere near the end of an epoch."""
+    return TrainingOptions(epochs=2.0, round_steps=6, schedule="linear", learning_rate=0.02, clip_norm=1.0)
+
+
+@pytest.fixture(scope="session")
+def make_trainer() -> MakeTrainer:
+    """Makes a trainer over the checkpoints in a folder; with `unlike`, validation gets worse from round to round."""
+
+    def make(root: Path, options: TrainingOptions, *, unlike: bool = False, **arguments: Any) -> Trainer:
+        given: dict[str, Any] = {
+            "train": Streams(TRAIN, batch_size=4, num_steps=5, first_input=0),
+            "valid": validation_streams(UNLIKE if unlike else TRAIN[:120], end_id=0),
+            **arguments,
+        }
+        model = LanguageModel(ARCHITECTURE.replace(**given.pop("architecture", {})), seed=1)
+        return Trainer(model, options=options, store=CheckpointStore(root), **given)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(make_trainer: MakeTrainer) -> MakeTrainer:
+    """Makes a trainer and trains to the end from where the folder stands."""
+
+    def train(root: Path, options: TrainingOptions, **arguments: Any) -> Trainer:
+        trainer = make_trainer(root, options, **arguments)
+        assert trainer.run().finished
+        return trainer
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def cut_off_after_rounds(make_trainer: MakeTrainer) -> Callable[..., None]:
+    """Trains a round, crashes, goes on, crashes, and so on."""
+
+    def train(root: Path, num_rounds: int, options: TrainingOptions, **arguments: Any) -> None:
+        for done in range(num_rounds):
+            trainer = make_trainer(root, options, observer=_CutOffAfterEachRound(), **arguments)
+            assert trainer.progress.rounds == done
+            with pytest.raises(CutOffError):
+                trainer.run()
+
+    return train

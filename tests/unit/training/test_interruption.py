@@ -61,11 +61,16 @@ def test_a_second_ctrl_c_is_a_keyboard_interrupt() -> None:
 def test_the_former_handlers_stand_again_after_the_block(signaled: bool) -> None:
     for number in SIGNALS:
         signal.signal(number, raise_caught)
-    with pytest.raises(ValueError, match="an error"), Interruption().listening():
-        assert raise_caught not in [signal.getsignal(number) for number in SIGNALS]
-        if signaled:
-            signal.raise_signal(signal.SIGTERM)
-        raise ValueError("an error")
+
+    def fail() -> None:
+        with Interruption().listening():
+            assert raise_caught not in [signal.getsignal(number) for number in SIGNALS]
+            if signaled:
+                signal.raise_signal(signal.SIGTERM)
+            raise ValueError("an error")
+
+    with pytest.raises(ValueError, match="an error"):
+        fail()
     assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import keras
 import pytest
 from hypothesis import given, settings
@@ -77,7 +79,7 @@ def rate_after(optimizer: keras.optimizers.Optimizer, steps: int) -> float:
 
 
 def test_the_optimizer_follows_the_schedule_asked_for() -> None:
-    def made(**options: object) -> keras.optimizers.Optimizer:
+    def made(**options: Any) -> keras.optimizers.Optimizer:
         table = {"learning_rate": 0.8, **options}
         return make_optimizer(TrainingOptions.from_table(table), steps_per_epoch=10, total_steps=100)
 
@@ -90,8 +92,8 @@ def test_the_optimizer_follows_the_schedule_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adam", keras.optimizers.Adam), ("sgd", keras.optimizers.SGD)])
-def test_the_optimizer_is_the_one_asked_for_and_clips_over_all_weights(name: str, kind: type) -> None:
+def test_the_optimizer_is_the_one_asked_for_and_clips_over_all_weights(name: str, kind: Any) -> None:
     options = TrainingOptions.from_table({"optimizer": name, "clip_norm": 0.25})
-    optimizer = make_optimizer(options, steps_per_epoch=10, total_steps=100)
+    optimizer: Any = make_optimizer(options, steps_per_epoch=10, total_steps=100)
     assert type(optimizer) is kind
     assert (optimizer.global_clipnorm, optimizer.clipnorm, optimizer.clipvalue) == (0.25, None, None)

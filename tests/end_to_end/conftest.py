@@ -1,0 +1,117 @@
+"""Whole trainings through the command line, each in a process of its own."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SETTINGS = (
+    *("--embedding-size", "16", "--hidden-sizes", "16,16", "--compute-dtype", "float32"),
+    *("--batch-size", "8", "--num-steps", "10", "--epochs", "15", "--round-steps", "60"),
+)
+TIMEOUT = 90
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Starts `nextword` in a folder of its own, with caches of its own.
+
+    What JAX has compiled is kept between the processes: most of the life of so small a training would else be spent
+    compiling it.
+    """
+
+    folder: Path
+    text: Path
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start a command."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "nextword.cli.main", *map(str, arguments)],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "NEXTWORD_CACHE": str(self.folder / "cache"),
+                "JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"),
+                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+                "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str | Path) -> tuple[int, str]:
+        """Run a command to its end; return its exit code and its standard error."""
+        process = self.start(*arguments)
+        _, errors = process.communicate(timeout=TIMEOUT)
+        return process.returncode, errors
+
+    def start_training(self, run: Path) -> subprocess.Popen[str]:
+        """Begin a run, or go on with it where it has begun."""
+        if (run / "config.toml").exists():
+            return self.start("train", "--resume", run)
+        return self.start("train", self.text, "--run", run, *SETTINGS)
+
+    def train(self, run: Path) -> None:
+        """Train to the end."""
+        process = self.start_training(run)
+        _, errors = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0, errors
+
+    def weights_of(self, run: Path) -> str:
+        """Return the SHA-256 sum of the weights of a finished run."""
+        return hashlib.sha256((run / "model" / "weights.safetensors").read_bytes()).hexdigest()
+
+    def rounds_of(self, run: Path) -> int:
+        """Return the number of rounds in the log of a run, each line of which must be whole and in its place."""
+        log = run / "log.jsonl"
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        assert [json.loads(line)["round"] for line in lines] == list(range(1, len(lines) + 1))
+        return len(lines)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an uninterrupted run comes to.
+
+    Attributes:
+        weights: SHA-256 of its bundle's weights.
+        num_rounds: Lines of its log.
+        seconds: How long a run takes, from the start of the process to its end.
+        run: Its directory.
+    """
+
+    weights: str
+    num_rounds: int
+    seconds: float
+    run: Path
+
+
+@pytest.fixture(scope="session")
+def command_line(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    folder = tmp_path_factory.mktemp("end_to_end")
+    chosen = random.Random(0)
+    text = folder / "story.txt"
+    words = [first + second for first in ("ba", "do", "ki", "lu", "me") for second in ("n", "r", "s", "t", "p", "f")]
+    text.write_text("".join(" ".join(chosen.choices(words, k=12)) + " .\n" for _ in range(400)), encoding="utf-8")
+    return CommandLine(folder, text)
+
+
+@pytest.fixture(scope="session")
+def reference(command_line: CommandLine) -> Reference:
+    """Two uninterrupted runs: one that compiles everything, and one that is timed."""
+    runs = [command_line.folder / "reference", command_line.folder / "timed"]
+    command_line.train(runs[0])
+    began = time.monotonic()
+    command_line.train(runs[1])
+    seconds = time.monotonic() - began
+    weights = command_line.weights_of(runs[0])
+    assert command_line.weights_of(runs[1]) == weights
+    return Reference(weights, command_line.rounds_of(runs[0]), seconds, runs[0])

@@ -1,0 +1,98 @@
+"""Killed at any moment and gone on with, a run ends with the bits of one that was left alone."""
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+NUM_KILLS = 20
+
+
+class CommandLine(Protocol):
+    folder: Path
+
+    def start_training(self, run: Path) -> subprocess.Popen[str]: ...
+
+    def train(self, run: Path) -> None: ...
+
+    def weights_of(self, run: Path) -> str: ...
+
+    def rounds_of(self, run: Path) -> int: ...
+
+
+class Reference(Protocol):
+    weights: str
+    num_rounds: int
+    seconds: float
+
+
+def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Kill a process after some seconds, or return false where it came to its end before."""
+    try:
+        _, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return True
+    assert process.returncode == 0, errors
+    return False
+
+
+@pytest.mark.timeout(900)
+def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
+    command_line: CommandLine, reference: Reference
+) -> None:
+    chosen = random.Random(0)
+    # One moment in each twentieth of the life of a whole run, in any order.
+    moments = [reference.seconds * (part + chosen.random()) / NUM_KILLS for part in range(NUM_KILLS)]
+    chosen.shuffle(moments)
+    run, num_in_training = command_line.folder / "killed-20", 0
+    while moments:
+        before = command_line.rounds_of(run)
+        if killed_after(command_line.start_training(run), moments[-1]):
+            moments.pop()
+            num_in_training += before < command_line.rounds_of(run) < reference.num_rounds
+        if command_line.rounds_of(run) == reference.num_rounds or not moments:
+            command_line.train(run)
+            assert command_line.rounds_of(run) == reference.num_rounds
+            assert command_line.weights_of(run) == reference.weights
+            run = command_line.folder / f"killed-{len(moments)}"
+    assert num_in_training >= 2, "the test shows nothing unless some kills fall between two rounds"
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
+    command_line: CommandLine, reference: Reference, number: signal.Signals, exit_code: int
+) -> None:
+    run = command_line.folder / number.name
+    process = command_line.start_training(run)
+    wait_until(lambda: command_line.rounds_of(run) >= 2)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == exit_code
+    assert errors == f"interrupted by {number.name}; go on with: nextword train --resume {run}\n"
+    assert 2 <= command_line.rounds_of(run) < reference.num_rounds
+    assert not (run / "model").exists()
+    command_line.train(run)
+    assert command_line.weights_of(run) == reference.weights
+
+
+def test_ctrl_c_before_training_shows_no_traceback(command_line: CommandLine) -> None:
+    process = command_line.start_training(command_line.folder / "early")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        time.sleep(0.01)

@@ -1,0 +1,89 @@
+"""What a user gets wrong is told in a line, with exit code 2 and without a traceback, and no file is lost."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from nextword.training.checkpoint_store import RunLock
+
+
+class CommandLine(Protocol):
+    folder: Path
+    text: Path
+
+    def run(self, *arguments: str | Path) -> tuple[int, str]: ...
+
+
+class Reference(Protocol):
+    run: Path
+
+
+def assert_is_a_mistake(told: tuple[int, str], message: str) -> None:
+    """One line from nextword, or the lines of usage and one."""
+    exit_code, errors = told
+    assert exit_code == 2, errors
+    assert "Traceback" not in errors
+    *usage, last = errors.splitlines()
+    assert message in last
+    assert (last.startswith("nextword: ") and not usage) or (
+        last.startswith("Error: ") and usage[0].startswith("Usage: ")
+    )
+
+
+def contents(run: Path) -> dict[Path, bytes]:
+    """All files but the lock, which whoever looks whether a run is free takes for a moment."""
+    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and not path.name.startswith(".lock")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{text}", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
+        (["{text}", "--epoch", "3"], "No such option '--epoch'"),
+        (["no-such-file.txt"], "`no-such-file.txt` is not a sample, file or folder"),
+        (["{text}", "--config", "no-such.toml"], "no-such.toml cannot be read: No such file or directory"),
+        (["empty.txt"], "`empty.txt` must hold text, but is empty"),
+        (["--resume", "no-such-run"], "`no-such-run` must be the directory of a training run"),
+        (["--resume", "{run}", "--epochs", "3"], "`--resume` must stand alone, but `epochs` was given too"),
+        (["{text}", "--run", "{run}"], "must not hold a training run yet, but does; go on with it by `nextword train"),
+    ],
+)
+def test_a_mistake_is_told_and_changes_nothing(
+    command_line: CommandLine, reference: Reference, arguments: list[str], message: str
+) -> None:
+    (command_line.folder / "empty.txt").touch()
+    before = contents(reference.run)
+    places = {"text": command_line.text, "run": reference.run}
+    told = command_line.run("train", *(argument.format_map(places) for argument in arguments))
+    assert_is_a_mistake(told, message)
+    assert contents(reference.run) == before
+    assert not (command_line.folder / "runs").exists()
+
+
+def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, reference: Reference) -> None:
+    with RunLock(reference.run):
+        before = contents(reference.run)
+        assert_is_a_mistake(command_line.run("train", "--resume", reference.run), "is in use by process")
+        assert contents(reference.run) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.write_bytes(text.read_bytes()[:-9]), "has changed since; put it back"),
+        (lambda text: text.unlink(), "is not a sample, file or folder"),
+    ],
+    ids=["changed", "gone"],
+)
+def test_a_run_is_gone_on_with_on_its_own_text_alone(
+    command_line: CommandLine, reference: Reference, change: Callable[[Path], object], message: str
+) -> None:
+    original, before = command_line.text.read_bytes(), contents(reference.run)
+    try:
+        change(command_line.text)
+        assert_is_a_mistake(command_line.run("train", "--resume", reference.run), message)
+    finally:
+        command_line.text.write_bytes(original)
+    assert contents(reference.run) == before

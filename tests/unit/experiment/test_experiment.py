@@ -1,0 +1,191 @@
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import pytest
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.read import read_bundle
+from nextword.errors import CheckpointError, SettingError, TextError
+from nextword.evaluation.perplexity import evaluate
+from nextword.experiment.experiment import Surroundings, resume_run, start_run
+from nextword.experiment.run_config import RunConfig
+from nextword.storage import sealed_directory
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.observer import SilentObserver
+from nextword.training.progress import RoundRecord, TrainingProgress
+
+CONFIG = RunConfig.of(
+    "quick",
+    {
+        "model": {"embedding_size": 8, "hidden_sizes": [8]},
+        "batching": {"batch_size": 4, "num_steps": 8},
+        "training": {"epochs": 1.5, "round_steps": 20, "learning_rate": 0.02, "compute_dtype": "float32"},
+        "text": {"minimum_count": 1},
+    },
+    origin={"command": "nextword train ..."},
+)
+
+
+class Rounds(SilentObserver):
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+        self.seen.append(record.round)
+
+
+class Epochs(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.seen.append(epoch + 1)
+
+
+class Run:
+    """A finished run, and what was said and seen in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.text = folder / "story.txt"
+        self.text.write_text(story(), encoding="utf-8")
+        self.root = folder / "run"
+        self.rounds, self.epochs = Rounds(), Epochs()
+        self.said: list[str] = []
+        around = Surroundings(observer=self.rounds, say=self.said.append, callbacks=[self.epochs])
+        self.bundle: Bundle = start_run(CONFIG, self.text, self.root, around)
+
+
+def story() -> str:
+    chosen = random.Random(0)
+    return "".join(
+        " ".join(chosen.choices(["a", "big", "cat", "saw", "the", "small", "dog"], k=6)) + "\n" for _ in range(300)
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return Run(tmp_path_factory.mktemp("experiment"))
+
+
+def test_a_run_leaves_all_that_its_directory_promises(run: Run) -> None:
+    names = {path.name for path in run.root.iterdir() if not path.name.startswith(".")}
+    assert names == {"config.toml", "checkpoints", "log.jsonl", "log.csv", "curves.png", "curves.svg", "model"}
+    assert CheckpointStore(run.root / "checkpoints").newest() is not None
+
+
+def test_the_bundle_on_disk_is_the_one_returned_and_its_card_names_the_figures(run: Run) -> None:
+    stored = read_bundle(run.root / "model")
+    assert (stored.name, stored.architecture, stored.card) == (
+        run.bundle.name,
+        run.bundle.architecture,
+        run.bundle.card,
+    )
+    assert stored.name == "story-quick"
+    for name, weight in stored.weights.items():
+        assert (weight == run.bundle.weights[name]).all()
+    for promised in (
+        "| valid |",
+        "| test |",
+        "nextword train ...",
+        RunConfig.read(run.root / "config.toml").origin["text_sha256"],
+    ):
+        assert promised in stored.card
+
+
+def test_the_log_agrees_with_the_checkpoint(run: Run) -> None:
+    checkpoint = CheckpointStore(run.root / "checkpoints").newest()
+    assert checkpoint is not None
+    lines = (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == checkpoint.state["progress"]["records"]
+
+
+def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Run) -> None:
+    lines = (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert run.rounds.seen == run.epochs.seen == list(range(1, len(lines) + 1))
+    assert len(lines) >= 3
+    assert any("vocabulary of" in sentence for sentence in run.said)
+    assert any("parameters; matrix products in float32; 4 x 8 tokens a step" in sentence for sentence in run.said)
+
+
+def test_the_settings_of_the_run_are_written_resolved(run: Run) -> None:
+    config = RunConfig.read(run.root / "config.toml")
+    assert config.origin["text_path"] == str(run.text.resolve())
+    assert config.model["vocabulary_size"] == len(run.bundle.tokenizer.vocabulary)
+    assert config.training == CONFIG.training
+    assert config.text.tokenizer == "word"
+
+
+@pytest.fixture
+def copied(run: Run, tmp_path: Path) -> Path:
+    shutil.copytree(run.root, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def test_a_finished_run_is_only_given_its_bundle_and_its_log_again(run: Run, copied: Path) -> None:
+    log = (copied / "log.jsonl").read_bytes()
+    (copied / "log.jsonl").write_bytes(log[: len(log) // 2])
+    shutil.rmtree(copied / "model")
+    rounds = Rounds()
+    resume_run(copied, Surroundings(observer=rounds))
+    assert rounds.seen == []
+    assert (copied / "log.jsonl").read_bytes() == log
+    before, after = (sealed_directory.verify(root / "model") for root in (run.root, copied))
+    assert before.keys() == after.keys()
+    assert {name for name in after if after[name] != before[name]} <= {"README.md"}  # which names the day
+
+
+def test_a_run_is_not_begun_where_one_is(run: Run) -> None:
+    before = sealed_directory.verify(run.root / "model")
+    with pytest.raises(CheckpointError, match="must not hold a training run yet, but does"):
+        start_run(CONFIG, run.text, run.root)
+    assert sealed_directory.verify(run.root / "model") == before
+
+
+def test_a_text_that_has_changed_or_gone_is_not_trained_on(run: Run, tmp_path: Path) -> None:
+    original = run.text.read_bytes()
+    try:
+        run.text.write_bytes(original + b"a cat saw the dog\n")
+        with pytest.raises(CheckpointError, match=r"story\.txt` has changed since; put it back"):
+            resume_run(run.root)
+        run.text.unlink()
+        with pytest.raises(TextError, match=r"story\.txt"):
+            resume_run(run.root)
+    finally:
+        run.text.write_bytes(original)
+
+
+@pytest.mark.xfail(reason="the settings are written before the windows are cut, and are in the way of the next attempt")
+def test_settings_that_do_not_fit_the_text_leave_no_run_behind(run: Run, tmp_path: Path) -> None:
+    too_many = RunConfig.of("quick", {"batching": {"batch_size": 60_000}, "model": dict(CONFIG.model)})
+    for _ in range(2):
+        with pytest.raises(SettingError, match="a batch of 60000 streams needs at least 60000 tokens"):
+            start_run(too_many, run.text, tmp_path / "run")
+
+
+@pytest.mark.xfail(reason="a KeyError", raises=KeyError)
+def test_a_run_whose_settings_have_lost_their_origin_is_refused(copied: Path) -> None:
+    config = RunConfig.read(copied / "config.toml")
+    (copied / "config.toml").write_text(
+        RunConfig(config.text, config.batching, config.training, config.model, {}).to_toml(), encoding="utf-8"
+    )
+    with pytest.raises((CheckpointError, SettingError), match="text_path"):
+        resume_run(copied)
+
+
+def test_the_figures_of_the_card_are_those_of_an_evaluation(run: Run) -> None:
+    from nextword.engine.trained_model import open_model
+    from nextword.text.corpus import Corpus
+
+    corpus = Corpus.load(run.text, CONFIG.text)
+    model = open_model(run.root / "model")
+    for split in ("valid", "test"):
+        store = corpus.test if split == "test" else corpus.valid
+        result = evaluate(model.engine, store.ids, batch_size=1)
+        (line,) = [line for line in run.bundle.card.splitlines() if line.startswith(f"| {split} |")]
+        assert float(line.split("|")[2]) == pytest.approx(result.perplexity, rel=0.01)
+        assert f"| {len(store.ids):,} |" in line

@@ -1,0 +1,239 @@
+"""A training that is cut off anywhere and gone on with ends with the bits of one that was not."""
+
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nextword.errors import CheckpointError
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.interruption import TrainingInterrupted
+from nextword.training.options import TrainingOptions
+from nextword.training.progress import TrainingProgress
+from nextword.training.trainer import Trainer
+from nextword.training.training_state import fingerprint
+
+MakeTrainer = Callable[..., Trainer]
+CutOff = Callable[..., None]
+
+NUM_ROUNDS = 5
+
+
+class CrashError(Exception):
+    """What stands for a crash inside a round."""
+
+
+class At(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+    """Does something at one moment of a training."""
+
+    def __init__(self, moment: str, round_number: int, batch: int, act: Callable[[], None]) -> None:
+        super().__init__()
+        self._round = 0
+        self._when = (moment, round_number, batch)
+        self._act = act
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._round = epoch + 1
+        self._maybe("begin", 0)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._maybe("train", batch)
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        self._maybe("valid", batch)
+
+    def _maybe(self, moment: str, batch: int) -> None:
+        if (moment, self._round, batch) == self._when:
+            self._act()
+
+
+def crash() -> None:
+    raise CrashError
+
+
+@pytest.fixture(scope="module")
+def at_once(finished: MakeTrainer, options: TrainingOptions, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A training that nothing has cut off."""
+    return finished(tmp_path_factory.mktemp("at_once"), options)
+
+
+def without_clock(progress: TrainingProgress) -> TrainingProgress:
+    return replace(
+        progress, records=tuple(replace(record, words_per_second=0.0, seconds=0.0) for record in progress.records)
+    )
+
+
+def assert_ended_alike(ours: Trainer, expected: Trainer) -> None:
+    """The same model, the same log, and the same last checkpoint, to the bit."""
+    assert without_clock(ours.progress) == without_clock(expected.progress)
+    weights = expected.model.named_weights()
+    for name, weight in ours.model.named_weights().items():
+        np.testing.assert_array_equal(weight, weights[name], err_msg=name)
+    checkpoint, expected_checkpoint = ours._store.newest(), expected._store.newest()
+    assert checkpoint is not None
+    assert expected_checkpoint is not None
+    assert (checkpoint.step, checkpoint.best_step) == (expected_checkpoint.step, expected_checkpoint.best_step)
+    assert checkpoint.arrays.keys() == expected_checkpoint.arrays.keys()
+    for name, array in checkpoint.arrays.items():
+        np.testing.assert_array_equal(array, expected_checkpoint.arrays[name], strict=True, err_msg=name)
+
+
+def flip_a_byte(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 0x10
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"schedule": "linear", "optimizer": "adam"},
+        {"schedule": "step", "optimizer": "sgd", "learning_rate": 0.5, "constant_epochs": 1},
+        {"schedule": "plateau", "optimizer": "adam"},
+        {"schedule": "plateau", "optimizer": "sgd", "learning_rate": 0.5},
+    ],
+    ids=lambda changes: f"{changes['schedule']}-{changes['optimizer']}",
+)
+def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was_not(
+    changes: dict[str, Any],
+    options: TrainingOptions,
+    finished: MakeTrainer,
+    cut_off_after_rounds: CutOff,
+    tmp_path: Path,
+) -> None:
+    options = options.replace(**changes)
+    uninterrupted = finished(tmp_path / "at once", options, unlike=True)
+    assert uninterrupted.progress.rounds == NUM_ROUNDS
+    cut_off_after_rounds(tmp_path / "cut off", NUM_ROUNDS, options, unlike=True)
+    assert_ended_alike(finished(tmp_path / "cut off", options, unlike=True), uninterrupted)
+    if options.schedule == "plateau":
+        assert uninterrupted.progress.records[-1].learning_rate < options.learning_rate
+
+
+def test_a_round_that_was_cut_off_inside_is_done_again_to_the_same_bits(
+    make_trainer: MakeTrainer, finished: MakeTrainer, options: TrainingOptions, at_once: Trainer, tmp_path: Path
+) -> None:
+    for moment, round_number, batch in (("train", 1, 2), ("begin", 2, 0), ("train", 3, 5), ("valid", 4, 0)):
+        interrupted = make_trainer(tmp_path, options, callbacks=[At(moment, round_number, batch, crash)])
+        with pytest.raises(CrashError):
+            interrupted.run()
+        assert interrupted.progress.rounds == round_number - 1
+    assert_ended_alike(finished(tmp_path, options), at_once)
+
+
+@pytest.mark.parametrize(("moment", "number"), [("train", signal.SIGINT), ("valid", signal.SIGTERM)])
+def test_a_signal_stops_between_two_steps_and_the_training_can_be_gone_on_with(
+    moment: str,
+    number: int,
+    make_trainer: MakeTrainer,
+    finished: MakeTrainer,
+    options: TrainingOptions,
+    at_once: Trainer,
+    tmp_path: Path,
+) -> None:
+    stopped = make_trainer(tmp_path, options, callbacks=[At(moment, 2, 0, lambda: signal.raise_signal(number))])
+    with stopped.interruption.listening(), pytest.raises(TrainingInterrupted) as stop:
+        stopped.run()
+    assert stop.value.signal_number == number
+    assert stopped.progress.rounds == 1
+    assert_ended_alike(finished(tmp_path, options), at_once)
+
+
+def test_a_damaged_checkpoint_costs_one_round_and_no_bit(
+    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: Trainer, tmp_path: Path
+) -> None:
+    cut_off_after_rounds(tmp_path, 3, options)
+    flip_a_byte(max(tmp_path.glob("step-*")) / "arrays.safetensors")
+    resumed = make_trainer(tmp_path, options)
+    assert resumed.progress.rounds == 2
+    assert len(resumed._store.damaged) == 1
+    resumed.run()
+    assert_ended_alike(resumed, at_once)
+
+
+def test_with_all_checkpoints_damaged_training_begins_anew(
+    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: Trainer, tmp_path: Path
+) -> None:
+    cut_off_after_rounds(tmp_path, 2, options)
+    for checkpoint in tmp_path.glob("step-*"):
+        flip_a_byte(checkpoint / "arrays.safetensors")
+    resumed = make_trainer(tmp_path, options)
+    assert resumed.progress.rounds == 0
+    resumed.run()
+    assert_ended_alike(resumed, at_once)
+
+
+def test_a_damaged_best_checkpoint_leaves_the_newest_weights_and_is_said(
+    finished: MakeTrainer, options: TrainingOptions, tmp_path: Path
+) -> None:
+    best_round = finished(tmp_path, options, unlike=True).progress.best_round
+    assert best_round < NUM_ROUNDS
+    flip_a_byte(tmp_path / f"step-{6 * best_round:010d}" / "arrays.safetensors")
+    again = finished(tmp_path, options, unlike=True)
+    assert again.warnings == ["the best checkpoint is damaged; the model keeps the newest weights"]
+    newest = CheckpointStore(tmp_path).newest()
+    assert newest is not None
+    np.testing.assert_array_equal(
+        again.model.named_weights()["embedding/embeddings"], newest.arrays["model/000/embeddings"]
+    )
+
+
+def test_a_finished_training_does_nothing_more(finished: MakeTrainer, options: TrainingOptions, tmp_path: Path) -> None:
+    first = finished(tmp_path, options)
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    again = finished(tmp_path, options, callbacks=[At("begin", 1, 0, crash)])
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == written
+    assert again.progress == first.progress
+    assert_ended_alike(again, first)
+
+
+def test_the_dropout_of_the_rounds_differs(
+    cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
+) -> None:
+    cut_off_after_rounds(tmp_path, 2, options)
+    seeds = []
+    for path in tmp_path.glob("step-*"):
+        checkpoint = CheckpointStore(tmp_path)._load(int(path.name[5:]))
+        assert checkpoint is not None
+        seeds.append([array for name, array in checkpoint.arrays.items() if "seed_generator_state" in name])
+    assert len(seeds[0]) == len(seeds[1]) == 2
+    for first, second in zip(*seeds, strict=True):
+        assert not np.array_equal(first, second)
+
+
+def test_resuming_on_another_machine_warns_and_names_what_differs(
+    make_trainer: MakeTrainer,
+    cut_off_after_rounds: CutOff,
+    options: TrainingOptions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cut_off_after_rounds(tmp_path, 1, options)
+    assert make_trainer(tmp_path, options).warnings == []
+    elsewhere = {**fingerprint(), "jaxlib": "9.9.9"}
+    monkeypatch.setattr("nextword.training.trainer.fingerprint", lambda: elsewhere)
+    (warning,) = make_trainer(tmp_path, options).warnings
+    assert "-> 9.9.9" in warning
+    assert "not the same to the bit" in warning
+    assert "numpy" not in warning
+
+
+def test_a_checkpoint_of_another_model_is_refused(
+    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
+) -> None:
+    cut_off_after_rounds(tmp_path, 1, options)
+    with pytest.raises(CheckpointError, match="the checkpoint must fit the model"):
+        make_trainer(tmp_path, options, architecture={"vocabulary_size": 13})
+
+
+def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(
+    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
+) -> None:
+    cut_off_after_rounds(tmp_path, 1, options)
+    with pytest.raises(CheckpointError, match="must lie at the end of a round of 7 steps"):
+        make_trainer(tmp_path, options.replace(round_steps=7))

@@ -2,6 +2,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test may fail because the machine is busy.
+settings.register_profile("nextword", deadline=None)
+settings.load_profile("nextword")
 
 # Some tests import Keras before nextword, which would have set this.
 os.environ.setdefault("KERAS_BACKEND", "jax")

@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import nextword
-
 Draw = Callable[..., NDArray[np.float32]]
 
 
 @pytest.fixture
 def draw() -> Draw:
     """Numbers of either sign that are never near zero, where a product or a gate could hide a mistake."""
-    assert nextword.__version__  # importing nextword is what makes Keras run on JAX
     random = np.random.default_rng(7)
 
     def numbers(*shape: int, scale: float = 1.0) -> NDArray[np.float32]:

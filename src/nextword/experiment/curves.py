@@ -17,6 +17,7 @@ def draw_curves(records: Sequence[RoundRecord], directory: Path, *, title: str) 
         MissingExtraError: matplotlib is not installed.
     """
     try:
+        from matplotlib import rc_context
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -28,10 +29,10 @@ def draw_curves(records: Sequence[RoundRecord], directory: Path, *, title: str) 
     _draw_accuracy(accuracy, records)
     figure.suptitle(title, fontsize=11)
     paths = [directory / "curves.png", directory / "curves.svg"]
-    for path in paths:
-        # No date in the file: the same run draws the same picture.
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        figure.savefig(path, dpi=150, metadata=metadata)
+    # Neither dates nor random names in the files: the same run draws the same picture.
+    with rc_context({"svg.hashsalt": "nextword"}):
+        for path in paths:
+            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
     return paths
 
 
@@ -43,7 +44,7 @@ def _draw_perplexity(axes: Any, records: Sequence[RoundRecord]) -> None:
     best = min(range(len(valid)), key=valid.__getitem__)
     axes.plot(epochs[best], valid[best], "o", color=_BEST_COLOR, label=f"best {valid[best]:.1f}")
     axes.set_yscale("log")
-    ticks = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
+    ticks = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
     axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
     axes.minorticks_off()
     low, high = min(valid + [record.train_perplexity for record in records]), max(valid[0], records[0].train_perplexity)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.write import write_bundle
@@ -69,6 +70,8 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
             text_path=_absolute(text),
             text_sha256=corpus.sha256,
         )
+        # Whatever could be refused is refused before anything is written.
+        _windows(corpus, config)
         write_file(directory.config_file, config.to_toml().encode())
         return _train(config, corpus, directory, around)
 
@@ -85,12 +88,13 @@ def resume_run(root: Path, around: Surroundings = Surroundings(), *, finish: boo
     """
     directory = RunDirectory(root)
     config = directory.read_config()
+    text_path, text_sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
     with RunLock(root):
         remove_leftovers(root)
-        corpus = _load(config.origin["text_path"], config, around)
-        if corpus.sha256 != config.origin["text_sha256"]:
+        corpus = _load(text_path, config, around)
+        if corpus.sha256 != text_sha256:
             raise CheckpointError(
-                f"a run must be resumed on the text that it began with, but `{config.origin['text_path']}` has "
+                f"a run must be resumed on the text that it began with, but `{text_path}` has "
                 "changed since; put it back, or train in a new directory"
             )
         return _train(config, corpus, directory, around, finish=finish)
@@ -133,22 +137,41 @@ def fit_model(
 
     With `finish` it is not trained, but given the best weights that the checkpoints hold.
     """
-    end_id = corpus.tokenizer.vocabulary.end_id
+    train, valid = _windows(corpus, config)
     trainer = Trainer(
         model,
-        train=make_windows(corpus.train.ids, config.batching, end_id=end_id),
-        valid=validation_streams(corpus.valid.ids, end_id=end_id),
+        train=train,
+        valid=valid,
         options=config.training,
         store=CheckpointStore(directory.checkpoints, warn=around.say),
         observer=_Logging(around.observer, directory.root),
         callbacks=around.callbacks,
     )
+    about_resuming = list(trainer.warnings)
+    for warning in about_resuming:
+        around.say(warning)
     with trainer.interruption.listening():
         progress = trainer.finish() if finish else trainer.run()
-    write_log(directory.root, progress)
-    for warning in trainer.warnings:
+    for warning in trainer.warnings[len(about_resuming) :]:
         around.say(warning)
+    write_log(directory.root, progress)
     return progress
+
+
+def _windows(corpus: Corpus, config: RunConfig) -> tuple[Windows, Windows]:
+    """Return the windows to train on and those to validate on."""
+    end_id = corpus.tokenizer.vocabulary.end_id
+    train = make_windows(corpus.train.ids, config.batching, end_id=end_id)
+    return train, validation_streams(corpus.valid.ids, end_id=end_id)
+
+
+def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:
+    if name not in config.origin:
+        raise CheckpointError(
+            f"`{directory.config_file}` must say where its text came from, but has no `{name}` in [origin]; "
+            "was it written by hand?"
+        )
+    return config.origin[name]
 
 
 def _draw(progress: TrainingProgress, directory: RunDirectory, around: Surroundings, *, title: str) -> None:

@@ -53,6 +53,7 @@ class RunConfig:
         """
         tables = {name: table for name, table in read_preset(preset).items() if isinstance(table, dict)}
         for override in overrides:
+            _require_tables(override)
             for group, values in override.items():
                 tables[group] = {**tables.get(group, {}), **values}
         return cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
@@ -64,12 +65,7 @@ class RunConfig:
         Raises:
             SettingError: A table or a setting is unknown or missing, or a value is refused.
         """
-        known = (*_GROUPS, "model", "origin")
-        for name, table in tables.items():
-            if name not in known:
-                raise SettingError(unknown_name("table of settings", name, known))
-            if not isinstance(table, Mapping):
-                raise SettingError(f"`{name}` must be a table, but is {table!r}; write [{name}] above its settings")
+        _require_tables(tables)
         groups: dict[str, Any] = {name: kind.from_table(tables.get(name, {})) for name, kind in _GROUPS.items()}
         model = dict(tables.get("model", {}))
         Architecture.from_table({"vocabulary_size": _SMALLEST_VOCABULARY, **model})
@@ -103,6 +99,15 @@ class RunConfig:
     def architecture(self) -> Architecture:
         """The model described; the settings must be resolved."""
         return Architecture.from_table(self.model)
+
+
+def _require_tables(tables: Mapping[str, Any]) -> None:
+    known = (*_GROUPS, "model", "origin")
+    for name, table in tables.items():
+        if name not in known:
+            raise SettingError(unknown_name("table of settings", name, known))
+        if not isinstance(table, Mapping):
+            raise SettingError(f"`{name}` must be a table, but is {table!r}; write [{name}] above its settings")
 
 
 def read_tables(path: Path) -> dict[str, Any]:

@@ -60,7 +60,6 @@ def test_the_picture_follows_the_records(tmp_path: Path) -> None:
     assert drawn[0] != drawn[1]
 
 
-@pytest.mark.xfail(reason="without `svg.hashsalt` the ids in the file are drawn at random")
 def test_the_same_run_draws_the_same_picture(tmp_path: Path) -> None:
     drawn = [[path.read_bytes() for path in draw_curves(RECORDS, tmp_path, title="a run")] for _ in range(2)]
     assert drawn[0] == drawn[1]

@@ -159,7 +159,6 @@ def test_a_text_that_has_changed_or_gone_is_not_trained_on(run: Run, tmp_path: P
         run.text.write_bytes(original)
 
 
-@pytest.mark.xfail(reason="the settings are written before the windows are cut, and are in the way of the next attempt")
 def test_settings_that_do_not_fit_the_text_leave_no_run_behind(run: Run, tmp_path: Path) -> None:
     too_many = RunConfig.of("quick", {"batching": {"batch_size": 60_000}, "model": dict(CONFIG.model)})
     for _ in range(2):
@@ -167,7 +166,6 @@ def test_settings_that_do_not_fit_the_text_leave_no_run_behind(run: Run, tmp_pat
             start_run(too_many, run.text, tmp_path / "run")
 
 
-@pytest.mark.xfail(reason="a KeyError", raises=KeyError)
 def test_a_run_whose_settings_have_lost_their_origin_is_refused(copied: Path) -> None:
     config = RunConfig.read(copied / "config.toml")
     (copied / "config.toml").write_text(

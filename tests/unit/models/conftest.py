@@ -1,9 +1,6 @@
-import importlib
 from collections.abc import Iterator
 
 import pytest
-
-importlib.import_module("nextword")  # before any test imports Keras: it chooses the backend
 
 
 @pytest.fixture(autouse=True, scope="package")

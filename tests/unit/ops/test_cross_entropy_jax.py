@@ -79,7 +79,7 @@ def assert_the_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance:
 sizes = st.integers(1, 9)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.builds(Case, sizes, sizes, st.integers(2, 9), st.integers(1, 5), st.booleans()), st.integers(0, 2**32 - 1))
 @example(Case(num_rows=3, chunk_rows=4), 0).via("fewer rows than a chunk")
 @example(Case(num_rows=4, chunk_rows=4, tied=True), 0).via("one chunk exactly")

@@ -10,7 +10,7 @@ from nextword.ops import products
 from nextword.ops.products import in_chunks, matmul, weight_gradient
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(num_rows=st.integers(1, 40), limit=st.integers(1, 12))
 def test_chunks_hold_every_row_once_and_then_zeros(num_rows: int, limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -35,10 +35,10 @@ def test_linear_is_positive_in_every_step_never_above_the_peak_and_has_one_top(
     total_steps: int, data: st.DataObject
 ) -> None:
     warmup_steps = data.draw(st.integers(0, total_steps - 1))
-    curve = LinearToZero(1.0, warmup_steps, total_steps)(keras.ops.arange(total_steps + 3))
+    curve = LinearToZero(1.0, warmup_steps, total_steps)(keras.ops.arange(303))
     values = [float(value) for value in keras.ops.convert_to_numpy(curve)]
     assert all(0.0 < value <= 1.0 for value in values[:total_steps])
-    assert values[total_steps:] == [0.0, 0.0, 0.0]
+    assert set(values[total_steps:]) == {0.0}
     top = values.index(max(values))
     assert values[: top + 1] == sorted(values[: top + 1])
     assert values[top:] == sorted(values[top:], reverse=True)

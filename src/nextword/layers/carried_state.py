@@ -45,9 +45,9 @@ class CarriedState(keras.layers.Layer):
 
     def call(self, reset: Any) -> tuple[LSTMState, ...]:
         """Return the carried state, at zero in the rows to reset."""
-        keep = ops.cast(ops.logical_not(reset), "float32")[:, None]
+        begins = ops.cast(reset, "bool")[:, None]
         return tuple(
-            LSTMState(hidden.value * keep, cell.value * keep)
+            LSTMState(ops.where(begins, 0.0, hidden.value), ops.where(begins, 0.0, cell.value))
             for hidden, cell in zip(self._hiddens, self._cells, strict=True)
         )
 

@@ -58,7 +58,7 @@ class LSTM(keras.layers.Layer):
         self.initialization = initialization or Initialization()
         self.product_dtype = compute_dtype
 
-    def build(self, input_shape: tuple[int | None, ...], _state_shape: Any = None) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)` and bias `(4H,)`."""
         width = 4 * self.hidden_size
         self.kernel = self.add_weight(

@@ -46,7 +46,7 @@ class OutputProjection(keras.layers.Layer):
         self.product_dtype = compute_dtype
         self.kernel: Any = None
 
-    def build(self, hidden_shape: tuple[int | None, ...], _embeddings_shape: Any = None) -> None:
+    def build(self, hidden_shape: tuple[int | None, ...]) -> None:
         """Create the bias `(V,)`, and the kernel `(H, V)` unless tied."""
         if not self.tied:
             self.kernel = self.add_weight(

@@ -142,7 +142,7 @@ class LanguageModel(keras.Model):
         """Set all weights, given by the names of `Architecture.weight_shapes`.
 
         Raises:
-            SettingError: A name is missing or unknown.
+            SettingError: A name is missing or unknown, or a shape is another.
         """
         variables = self._named_variables()
         if weights.keys() != variables.keys():
@@ -150,6 +150,9 @@ class LanguageModel(keras.Model):
                 f"the weights must be named {sorted(variables)}, but are {sorted(weights)}; "
                 "is this the architecture they were trained with?"
             )
+        for name, shape in self.architecture.weight_shapes().items():
+            if weights[name].shape != shape:
+                raise SettingError(f"weight `{name}` must have the shape {shape}, but has {weights[name].shape}")
         for name, variable in variables.items():
             variable.assign(weights[name])
 

@@ -61,7 +61,7 @@ class RecurrentStack(keras.layers.Layer):
             for index, rate in enumerate(rates)
         ]
 
-    def build(self, input_shape: tuple[int | None, ...], _state_shape: Any = None) -> None:
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build each LSTM for the width of the one before."""
         width = input_shape[-1]
         for layer in self.lstms:

@@ -16,7 +16,7 @@ from nextword.ops.products import matmul, weight_gradient
 _Arrays = tuple[jax.Array, ...]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(6,))
+@partial(jax.jit, static_argnums=6)  # outside any jit, the scan would be compiled anew at every call
 def lstm_recurrence(
     inputs: jax.Array,
     hidden: jax.Array,
@@ -31,6 +31,20 @@ def lstm_recurrence(
     Returns:
         The hidden states `(T, B, H)`, and the last hidden and cell `(B, H)`.
     """
+    outputs: _Arrays = _recurrence(inputs, hidden, cell, kernel, recurrent_kernel, bias, compute_dtype)
+    return outputs
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(6,))
+def _recurrence(
+    inputs: jax.Array,
+    hidden: jax.Array,
+    cell: jax.Array,
+    kernel: jax.Array,
+    recurrent_kernel: jax.Array,
+    bias: jax.Array,
+    compute_dtype: str,
+) -> _Arrays:
     return _forward(inputs, hidden, cell, kernel, recurrent_kernel, bias, compute_dtype)[0]
 
 
@@ -98,4 +112,4 @@ def _flat(steps: jax.Array) -> jax.Array:
     return steps.reshape(-1, steps.shape[-1])
 
 
-lstm_recurrence.defvjp(_forward, _backward)
+_recurrence.defvjp(_forward, _backward)

@@ -51,17 +51,20 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
     # One moment in each twentieth of the life of a whole run, in any order.
     moments = [reference.seconds * (part + chosen.random()) / NUM_KILLS for part in range(NUM_KILLS)]
     chosen.shuffle(moments)
-    run, num_in_training = command_line.folder / "killed-20", 0
+    run, num_runs, num_in_training = command_line.folder / "killed-0", 0, 0
     while moments:
         before = command_line.rounds_of(run)
         if killed_after(command_line.start_training(run), moments[-1]):
             moments.pop()
             num_in_training += before < command_line.rounds_of(run) < reference.num_rounds
+        else:
+            moments[-1] *= 0.8  # this run was quicker than the moment; the next is killed sooner
         if command_line.rounds_of(run) == reference.num_rounds or not moments:
             command_line.train(run)
             assert command_line.rounds_of(run) == reference.num_rounds
             assert command_line.weights_of(run) == reference.weights
-            run = command_line.folder / f"killed-{len(moments)}"
+            num_runs += 1
+            run = command_line.folder / f"killed-{num_runs}"
     assert num_in_training >= 2, "the test shows nothing unless some kills fall between two rounds"
 
 

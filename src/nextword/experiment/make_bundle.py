@@ -13,7 +13,8 @@ from nextword.text.corpus import Corpus
 from nextword.text.source import SplitName
 from nextword.training.training_state import fingerprint
 
-_CARD_BATCH_SIZE = 32
+_LARGEST_BATCH = 32
+_TOKENS_PER_ROW = 1024  # four times what a row reads before its own: short splits are read as one stream
 
 
 def make_bundle(model: LanguageModel, corpus: Corpus, config: RunConfig, *, name: str) -> Bundle:
@@ -36,7 +37,7 @@ def make_bundle(model: LanguageModel, corpus: Corpus, config: RunConfig, *, name
 def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMetrics:
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
     store = corpus.split(split)
-    batch_size = min(_CARD_BATCH_SIZE, store.num_tokens)
+    batch_size = max(1, min(_LARGEST_BATCH, store.num_tokens // _TOKENS_PER_ROW))
     result = evaluate(engine, store.ids, batch_size=batch_size).with_counts(
         num_words=store.num_words,
         num_characters=store.num_characters,

@@ -77,7 +77,7 @@ def test_generate_is_reproducible_and_goes_on_from_the_prompt(
 ) -> None:
     texts = []
     for seed in ("1", "1", "2"):
-        assert nextword("generate", trained_run, "--prompt", "the dog", "--words", "30", "--seed", seed) == 0
+        assert nextword("generate", trained_run, "--prompt", "the dog", "--temperature", "3", "--seed", seed) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0].startswith("the dog ")
     assert texts[0] == texts[1] != texts[2]

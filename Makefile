@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: help setup demo test check lint types imports docs format constraints clean
+.PHONY: help setup demo test check lint types imports docs format peers constraints clean
 
 help:  ## What there is to make.
 	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -32,8 +32,8 @@ test: setup  ## All tests.
 check: lint types imports docs  ## Everything CI checks besides the tests.
 
 lint: setup  ## Style and format.
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 
 types: setup  ## Strict types.
 	$(BIN)/mypy
@@ -45,8 +45,11 @@ docs: setup  ## The documentation, into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: setup  ## Put the code in shape.
-	$(BIN)/ruff format src tests
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
+
+peers:  ## PyTorch, in an environment of its own, for the benchmarks.
+	sh benchmarks/environments.sh
 
 constraints: setup  ## Pin what is installed now.
 	@sh scripts/constraints.sh $(BIN)/python > constraints.new && mv constraints.new constraints.txt

@@ -33,9 +33,11 @@ from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
 from nextword.generation.generator import generate_text
 from nextword.generation.sampling import SamplingOptions
+from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.suggestion.suggestion import Suggestion
 from nextword.suggestion.suggestion import suggest as suggest_words
+from nextword.text.cache import cache_root
 from nextword.text.corpus import Corpus
 from nextword.text.token_store import TokenStore
 from nextword.training.checkpoint_store import RunLock
@@ -66,6 +68,7 @@ def fit(
         TrainingInterrupted: Ctrl-C; with `run`, the same call goes on.
         TrainingDivergedError: The loss is no longer a finite number.
     """
+    use_compilation_cache(cache_root())
     config = _config(model, corpus, preset, settings)
     around = Surroundings(callbacks=callbacks)
     with tempfile.TemporaryDirectory(prefix="nextword-") as scratch:

@@ -28,9 +28,9 @@ def setting(
 ) -> Any:
     """Return a dataclass field with its range and its one-line description.
 
-    For a tuple the range holds for each element.
+    For a tuple the range holds for each element, and it may be empty where its default is.
     """
-    metadata = {"help": help, "at_least": at_least, "at_most": at_most, "below": below}
+    metadata = {"help": help, "at_least": at_least, "at_most": at_most, "below": below, "may_be_empty": default == ()}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -103,8 +103,9 @@ def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any
             raise SettingError(f"`{name}` must be one of {', '.join(typing.get_args(hint))}, but is {value!r}")
         return value
     if origin is tuple:
-        if not isinstance(value, tuple) or not value:
-            raise SettingError(f"`{name}` must be a list with at least one element, but is {value!r}")
+        if not isinstance(value, tuple) or not (value or limits.get("may_be_empty")):
+            least = "" if limits.get("may_be_empty") else " with at least one element"
+            raise SettingError(f"`{name}` must be a list{least}, but is {value!r}")
         return tuple(_checked(name, element, typing.get_args(hint)[0], limits) for element in value)
     return _checked_scalar(name, value, hint, limits)
 

@@ -24,7 +24,7 @@ def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, A
     model.set_named_weights({name: given[name] for name in architecture.weight_shapes()})
     logits, state = model(given["tokens"])
     hidden, _ = model.hidden_states(given["tokens"])
-    losses = model.token_losses(hidden, given["targets"], given["weights"])
+    losses = model.token_losses(hidden, given["targets"], given["weights"], ranks=True)
     scores = KerasEngine(model, end_id=0).score(given["tokens"], given["lengths"])
     log_probs, _ = KerasEngine(model, end_id=0).step(given["tokens"][:, 0], state)
     states = {

@@ -19,6 +19,8 @@ _COMMANDS = {
     "compare": "Show predicted against actual words.",
     "suggest": "Suggest the next word.",
     "generate": "Write text.",
+    "benchmark": "Measure how fast training is here.",
+    "doctor": "Look at this machine and say what to repair.",
 }
 
 

@@ -39,12 +39,12 @@ class KerasEngine:
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text; see `Engine.step`."""
         log_probs, state = self._step(np.asarray(ids, np.int32)[:, None], state)
-        return np.asarray(log_probs), state
+        return ops.convert_to_numpy(log_probs), state
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         """Score a window; see `Engine.score_window`."""
         log_probs, ranks, state = self._score(np.asarray(inputs, np.int32), np.asarray(targets, np.int32), state)
-        return TokenScores(np.asarray(log_probs), np.asarray(ranks)), state
+        return TokenScores(*map(ops.convert_to_numpy, (log_probs, ranks))), state
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         """Score whole texts; see `Engine.score`."""
@@ -56,13 +56,18 @@ class KerasEngine:
 
     def _score_of(self, inputs: Any, targets: Any, state: State) -> tuple[Any, Any, State]:
         hidden, state = self.model.hidden_states(inputs, state)
-        losses = self.model.token_losses(hidden, targets, ops.ones(ops.shape(targets)))
+        losses = self.model.token_losses(hidden, targets, ops.ones(ops.shape(targets)), ranks=True)
         shape = ops.shape(targets)
         log_probs = -ops.reshape(losses.negative_log_likelihood, shape)
         return log_probs, ops.reshape(losses.rank, shape), state
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function` compiled by JAX with the weights as arguments, or as it is on other backends."""
+        """Return `function` compiled by JAX with the weights as arguments, on PyTorch without gradients, else as it is."""
+        if keras.backend.backend() == "torch":
+            import torch
+
+            without_gradients: Callable[..., Any] = torch.no_grad()(function)
+            return without_gradients
         if keras.backend.backend() != "jax":
             return function
         import jax

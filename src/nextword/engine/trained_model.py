@@ -7,6 +7,8 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.read import read_bundle
 from nextword.engine.engine import Engine
 from nextword.errors import MissingExtraError
+from nextword.machine.compilation_cache import use_compilation_cache
+from nextword.text.cache import cache_root
 from nextword.text.tokenizer import Tokenizer
 
 
@@ -46,6 +48,7 @@ def start_engine(bundle: Bundle) -> TrainedModel:
         raise MissingExtraError(
             f"running a model needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
         ) from error
+    use_compilation_cache(cache_root())
     model = LanguageModel(bundle.architecture)
     model.set_named_weights(bundle.weights)
     return TrainedModel(bundle, KerasEngine(model, end_id=bundle.tokenizer.vocabulary.end_id))

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.bundle.bundle import Bundle
@@ -15,15 +18,19 @@ from nextword.experiment.make_bundle import make_bundle
 from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
 from nextword.experiment.training_log import write_log
+from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.sealed_directory import remove_leftovers, write_file
+from nextword.text.cache import cache_root
 from nextword.text.corpus import Corpus
 from nextword.training.checkpoint_store import CheckpointStore, RunLock
 from nextword.training.observer import SilentObserver, TrainingObserver
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.trainer import Trainer
 from nextword.training.validation import validation_streams
+
+_COUNTED_AT_ONCE = 2**20
 
 
 def _say_nothing(_message: str) -> None:
@@ -57,6 +64,7 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
         TrainingInterrupted: A signal asked to stop; `resume_run` goes on.
         NextwordError: Text or settings are refused, or training diverged.
     """
+    use_compilation_cache(cache_root(around.cache_dir))
     directory = RunDirectory(root)
     directory.require_free()
     corpus = _load(text, config, around)
@@ -86,6 +94,7 @@ def resume_run(root: Path, around: Surroundings = Surroundings(), *, finish: boo
         TrainingInterrupted: A signal asked to stop again.
         NextwordError: The text is gone, or training diverged.
     """
+    use_compilation_cache(cache_root(around.cache_dir))
     directory = RunDirectory(root)
     config = directory.read_config()
     text_path, text_sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
@@ -144,6 +153,7 @@ def fit_model(
         valid=valid,
         options=config.training,
         store=CheckpointStore(directory.checkpoints, warn=around.say),
+        token_counts=_token_counts(corpus) if config.training.sampled_softmax else None,
         observer=_Logging(around.observer, directory.root),
         callbacks=around.callbacks,
     )
@@ -163,6 +173,15 @@ def _windows(corpus: Corpus, config: RunConfig) -> tuple[Windows, Windows]:
     end_id = corpus.tokenizer.vocabulary.end_id
     train = make_windows(corpus.train.ids, config.batching, end_id=end_id)
     return train, validation_streams(corpus.valid.ids, end_id=end_id)
+
+
+def _token_counts(corpus: Corpus) -> NDArray[np.int64]:
+    """Return how often each token occurs in the training text, in pieces, since the text may exceed the memory."""
+    ids, size = corpus.train.ids, corpus.tokenizer.vocabulary_size
+    counts = np.zeros(size, np.int64)
+    for begin in range(0, len(ids), _COUNTED_AT_ONCE):
+        counts += np.bincount(ids[begin : begin + _COUNTED_AT_ONCE], minlength=size)
+    return counts
 
 
 def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:

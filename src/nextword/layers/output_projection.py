@@ -7,6 +7,7 @@ from keras import ops
 
 from nextword.layers.initialization import Initialization
 from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy
+from nextword.ops.sampled_softmax import Candidates, sampled_cross_entropy
 
 
 @keras.saving.register_keras_serializable("nextword")
@@ -62,9 +63,33 @@ class OutputProjection(keras.layers.Layer):
         return ops.matmul(hidden, kernel) + self.bias
 
     def losses_of(
-        self, hidden: Any, targets: Any, weights: Any, *, embeddings: Any = None, training: bool = False
+        self,
+        hidden: Any,
+        targets: Any,
+        weights: Any,
+        *,
+        embeddings: Any = None,
+        training: bool = False,
+        ranks: bool = False,
+        candidates: Candidates | None = None,
+        **loss: float,
     ) -> TokenLosses:
-        """Return the loss of `targets` `(N,)` with `weights` `(N,)` from `hidden` `(N, H)`."""
+        """Return the loss of `targets` `(N,)` with `weights` `(N,)` from `hidden` `(N, H)`.
+
+        With `candidates`, the softmax runs over them alone. `loss` are `label_smoothing` and `z_loss` of
+        `nextword.ops.cross_entropy.linear_cross_entropy`.
+        """
+        if candidates is not None:
+            return sampled_cross_entropy(
+                hidden,
+                candidates,
+                weights,
+                kernel=embeddings if self.tied else self.kernel,
+                bias=self.bias,
+                tied=self.tied,
+                compute_dtype=self.product_dtype,
+                **loss,
+            )
         return linear_cross_entropy(
             hidden,
             targets,
@@ -73,6 +98,8 @@ class OutputProjection(keras.layers.Layer):
             bias=self.bias,
             tied=self.tied,
             compute_dtype=self.product_dtype if training else "float32",
+            ranks=ranks,
+            **loss,
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -115,11 +115,21 @@ class LanguageModel(keras.Model):
         hidden, state = self.stack(self.embedding(tokens), state, training=training)
         return hidden, state
 
-    def token_losses(self, hidden: Any, targets: Any, weights: Any, training: bool = False) -> TokenLosses:
+    def token_losses(
+        self,
+        hidden: Any,
+        targets: Any,
+        weights: Any,
+        *,
+        training: bool = False,
+        **options: Any,
+    ) -> TokenLosses:
         """Return how well `targets` `(B, T)` with `weights` `(B, T)` follow from `hidden` `(B, T, H)`.
 
         This is the one way from hidden states to log-probabilities of given tokens: training loss, perplexity and
-        scores all take it. The losses and ranks come in a row, `(B * T,)`.
+        scores all take it. Losses, hits and ranks come in a row, `(B * T,)`. The `options` are those of the
+        projection's `losses_of`: `ranks` are to be asked for, and training may have `label_smoothing`, `z_loss` and
+        `candidates`.
         """
         return self.projection.losses_of(
             ops.reshape(hidden, (-1, self.architecture.hidden_sizes[-1])),
@@ -127,6 +137,7 @@ class LanguageModel(keras.Model):
             ops.reshape(weights, (-1,)),
             embeddings=self.tied_embeddings,
             training=training,
+            **options,
         )
 
     @property
@@ -136,7 +147,7 @@ class LanguageModel(keras.Model):
 
     def named_weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the weights by the names of `Architecture.weight_shapes`."""
-        return {name: np.asarray(variable.value, np.float32) for name, variable in self._named_variables().items()}
+        return {name: ops.convert_to_numpy(variable) for name, variable in self._named_variables().items()}
 
     def set_named_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Set all weights, given by the names of `Architecture.weight_shapes`.

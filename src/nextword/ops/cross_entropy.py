@@ -10,14 +10,17 @@ class TokenLosses(NamedTuple):
     """How well each target was predicted.
 
     Attributes:
-        total: Weighted sum of the negative log-likelihoods, a scalar in nats; the gradient flows through this alone.
+        total: Weighted sum of the losses, a scalar in nats; the gradient flows through this alone.
         negative_log_likelihood: One for each target `(N,)`, in nats.
+        hit: Whether no other token was more probable than the target `(N,)`, boolean.
         rank: Place of the target among all tokens, 1 the most probable `(N,)`, int32; equals stand in order of id.
+            `None` where not asked for.
     """
 
     total: Any
     negative_log_likelihood: Any
-    rank: Any
+    hit: Any
+    rank: Any = None
 
 
 def linear_cross_entropy(
@@ -26,44 +29,93 @@ def linear_cross_entropy(
     weights: Any,
     *,
     kernel: Any,
-    bias: Any,
+    bias: Any = None,
     tied: bool = False,
     compute_dtype: str = "float32",
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    ranks: bool = False,
 ) -> TokenLosses:
     r"""Return the loss of predicting `targets` by a softmax over a linear projection.
 
-    With the row $h_n$ of `hidden`, its target $y_n$ and its weight $w_n$:
+    With the row $h_n$ of `hidden`, its target $y_n$, its weight $w_n$, the label smoothing $\epsilon$ and the factor
+    $\zeta$ of the z-loss:
 
-    $$z_n = h_n W + b, \quad \ell_n = \log \sum_v \exp z_{nv} - z_{n y_n}, \quad \text{total} = \sum_n w_n \ell_n$$
+    $$z_n = h_n W + b, \quad Z_n = \log \sum_v \exp z_{nv}, \quad \ell_n = Z_n - z_{n y_n}$$
+    $$\text{total} = \sum_n w_n \Big( (1 - \epsilon) \ell_n + \frac{\epsilon}{V} \sum_v (Z_n - z_{nv})
+    + \zeta Z_n^2 \Big)$$
 
-    On the fast path neither the logits nor their gradient are ever held for more than some hundred rows.
+    On the fast path neither the logits nor their gradient are ever held for more than a chunk.
 
     Args:
         hidden: `(N, H)`.
         targets: `(N,)`, int32.
         weights: `(N,)`; no gradient flows into them.
         kernel: $W$, `(H, V)`; the embedding matrix `(V, H)` where `tied`.
-        bias: $b$, `(V,)`.
+        bias: $b$, `(V,)`; none where left out.
         tied: Whether `kernel` is stored transposed, as an embedding is.
         compute_dtype: Precision of the matrix products on the fast path; all else is float32.
-    """
-    if keras.backend.backend() == "jax":
-        from nextword.ops.cross_entropy_jax import linear_cross_entropy as fast
+        label_smoothing: $\epsilon$, the share of the target's probability that is spread over all tokens.
+        z_loss: $\zeta$, which keeps the partition sums near one.
+        ranks: Whether the targets' ranks are asked for; no gradient is to be taken then.
 
-        tensors = map(ops.convert_to_tensor, (hidden, kernel, bias, targets, weights))
-        return TokenLosses(*fast(*tensors, tied, compute_dtype))
-    return linear_cross_entropy_reference(hidden, targets, weights, kernel=kernel, bias=bias, tied=tied)
+    Source:
+        Label smoothing: Szegedy et al. (2016), section 7. z-loss: Chowdhery et al. (2022), section 5.
+    """
+    if keras.backend.backend() != "jax":
+        return linear_cross_entropy_reference(
+            hidden,
+            targets,
+            weights,
+            kernel=kernel,
+            bias=bias,
+            tied=tied,
+            label_smoothing=label_smoothing,
+            z_loss=z_loss,
+            ranks=ranks,
+        )
+    from nextword.ops import cross_entropy_jax as fast
+
+    hidden, kernel, targets, weights = map(ops.convert_to_tensor, (hidden, kernel, targets, weights))
+    bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)
+    options = fast.LossOptions(tied, compute_dtype, 1.0 - label_smoothing, z_loss)
+    compute = fast.token_ranks if ranks else fast.linear_cross_entropy
+    total, *of_tokens = compute(hidden, kernel, bias, targets, weights, options)
+    if label_smoothing:
+        # The mean over the vocabulary of h W + b needs no logits: it is h times the mean column, plus the mean bias.
+        mean_logits = hidden @ ops.mean(kernel, axis=0 if tied else 1) + ops.mean(bias)
+        total -= label_smoothing * ops.sum(mean_logits * weights)
+    return TokenLosses(total, *of_tokens)
 
 
 def linear_cross_entropy_reference(
-    hidden: Any, targets: Any, weights: Any, *, kernel: Any, bias: Any, tied: bool = False
+    hidden: Any,
+    targets: Any,
+    weights: Any,
+    *,
+    kernel: Any,
+    bias: Any = None,
+    tied: bool = False,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    ranks: bool = False,
 ) -> TokenLosses:
     """Return the loss of `linear_cross_entropy` with all logits at once."""
-    logits = hidden @ (ops.transpose(kernel) if tied else kernel) + bias
+    logits = hidden @ (ops.transpose(kernel) if tied else kernel)
+    if bias is not None:
+        logits = logits + bias
+    partitions = ops.logsumexp(logits, axis=-1)
     targets = ops.cast(targets, "int32")[:, None]
     target_logits = ops.take_along_axis(logits, targets, axis=-1)
-    losses = (ops.logsumexp(logits, axis=-1, keepdims=True) - target_logits)[:, 0]
+    losses = partitions - target_logits[:, 0]
+    smooth_losses = partitions - ops.mean(logits, axis=-1)
+    total = (1.0 - label_smoothing) * losses + label_smoothing * smooth_losses + z_loss * partitions**2
+    hits = target_logits[:, 0] >= ops.max(logits, axis=-1)
+    places = _ranks(logits, target_logits, targets) if ranks else None
+    return TokenLosses(ops.sum(total * weights), ops.stop_gradient(losses), hits, places)
+
+
+def _ranks(logits: Any, target_logits: Any, targets: Any) -> Any:
     tokens = ops.arange(ops.shape(logits)[-1], dtype="int32")
     ahead = ops.logical_or(logits > target_logits, ops.logical_and(logits == target_logits, tokens < targets))
-    rank = 1 + ops.sum(ops.cast(ahead, "int32"), axis=-1)
-    return TokenLosses(ops.sum(losses * weights), ops.stop_gradient(losses), rank)
+    return 1 + ops.sum(ops.cast(ahead, "int32"), axis=-1)

@@ -1,39 +1,85 @@
 """Projection, softmax, loss and all three gradients in JAX, chunk by chunk in one pass.
 
 While a chunk's logits are at hand, its gradients are computed with them, so that nothing of size `(N, V)` outlives
-a chunk and no product is done twice. This works because the only gradient asked for is that of the weighted total,
-whose weights are known beforehand: the backward pass has only to scale by the incoming scalar.
+a chunk. This works because the only gradient asked for is that of the weighted total, whose weights are known
+beforehand: the backward pass has only to scale by the incoming scalar. Four things make it fast:
+
+- The exponentials go into the products as they are, `exp(z - max z)`; the softmax's denominator and the weight of the
+  row scale the much narrower other side of the product, and the targets' part of the gradient is added afterwards.
+- The bias is part of the product: further columns of the hidden states are one, and further rows of the kernel hold
+  the bias, in bfloat16 as a sum of three parts that together have float32's precision. Its gradient comes for free.
+- A chunk's logits stay in the processor's last cache.
+- The vocabulary is cut instead of the rows where the kernel is so large that adding up a second one would not do;
+  the logits are then computed twice.
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nextword.ops.products import in_chunks, matmul
+from nextword.ops.cross_entropy_by_vocabulary import gradients_by_vocabulary
+from nextword.ops.products import CHUNK_ROWS, in_chunks, matmul
 
 _Arrays = tuple[jax.Array, ...]
 
+_CHUNK_LOGITS = 12 * 2**20
+"""Logits of a chunk: 48 MiB in float32, of which a last cache holds the better part."""
 
-@partial(jax.custom_vjp, nondiff_argnums=(5, 6))
+_LARGE_KERNEL = 2**26
+"""Weights of a kernel from which the vocabulary is cut: 256 MiB in float32."""
+
+_BIAS_ROWS = 8
+"""Rows that hold the bias; three are needed, and a multiple of eight keeps the product fast."""
+
+
+class LossOptions(NamedTuple):
+    """What is fixed when the loss is compiled; see `nextword.ops.cross_entropy.linear_cross_entropy`."""
+
+    tied: bool = False
+    compute_dtype: str = "float32"
+    target_share: float = 1.0
+    z_loss: float = 0.0
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(5,))
 def linear_cross_entropy(
     hidden: jax.Array,
     kernel: jax.Array,
     bias: jax.Array,
     targets: jax.Array,
     weights: jax.Array,
-    tied: bool,
-    compute_dtype: str,
+    options: LossOptions,
 ) -> _Arrays:
-    """Return total, losses and ranks as `nextword.ops.cross_entropy.linear_cross_entropy` defines them."""
-    project = (kernel.T if tied else kernel).astype(compute_dtype)  # (H, V)
+    """Return total, losses and hits as `nextword.ops.cross_entropy.linear_cross_entropy` defines them."""
+    return token_ranks(hidden, kernel, bias, targets, weights, options)[:3]
 
-    def score(_: None, chunk: _Arrays) -> tuple[None, _Arrays]:
+
+def token_ranks(
+    hidden: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    options: LossOptions,
+) -> _Arrays:
+    """Return total, losses, hits and ranks; for reading, not for gradients."""
+    project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (H, V)
+    tokens = jnp.arange(bias.shape[0], dtype=targets.dtype)
+
+    def score(chunk: _Arrays) -> _Arrays:
         hidden, targets = chunk
-        return None, _score(hidden, targets, project, bias, compute_dtype)[:2]
+        logits = matmul(hidden, project, options.compute_dtype) + bias
+        target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
+        ahead = (logits > target_logits) | ((logits == target_logits) & (tokens < targets[:, None]))
+        hits = (target_logits >= logits.max(axis=-1, keepdims=True))[:, 0]
+        partitions = jax.nn.logsumexp(logits, axis=-1)
+        return partitions - target_logits[:, 0], partitions, hits, 1 + ahead.sum(axis=-1, dtype=jnp.int32)
 
-    _, (losses, ranks) = jax.lax.scan(score, None, in_chunks(hidden, targets))
-    return _collect(losses, ranks, weights)
+    chunks = in_chunks(hidden, targets, limit=_chunk_rows(bias.shape[0], CHUNK_ROWS))
+    losses, partitions, hits, ranks = (rows.reshape(-1)[: hidden.shape[0]] for rows in jax.lax.map(score, chunks))
+    return _total(losses, partitions, weights, options), losses, hits, ranks
 
 
 def _forward(
@@ -42,55 +88,84 @@ def _forward(
     bias: jax.Array,
     targets: jax.Array,
     weights: jax.Array,
-    tied: bool,
-    compute_dtype: str,
+    options: LossOptions,
 ) -> tuple[_Arrays, _Arrays]:
-    project = (kernel.T if tied else kernel).astype(compute_dtype)  # (H, V)
-    project_back = (kernel if tied else kernel.T).astype(compute_dtype)  # (V, H)
-    tokens = jnp.arange(bias.shape[0], dtype=targets.dtype)
-
-    def score(totals: _Arrays, chunk: _Arrays) -> tuple[_Arrays, _Arrays]:
-        hidden, hidden_transposed, targets, weights = chunk
-        losses, ranks, exponentials, sums = _score(hidden, targets, project, bias, compute_dtype)
-        d_logits = exponentials * (weights / sums)[:, None]
-        d_logits -= jnp.where(tokens == targets[:, None], weights[:, None], 0.0)
-        d_logits = d_logits.astype(compute_dtype)
-        d_kernel = totals[0] + matmul(hidden_transposed, d_logits, compute_dtype)  # (H, V), however it is stored
-        d_bias = totals[1] + d_logits.astype(jnp.float32).sum(axis=0)
-        return (d_kernel, d_bias), (losses, ranks, matmul(d_logits, project_back, compute_dtype))
-
-    hidden_chunks, *others = in_chunks(hidden.astype(compute_dtype), targets, weights)
-    chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
-    totals = (jnp.zeros(project.shape, jnp.float32), jnp.zeros(bias.shape, jnp.float32))
-    (d_kernel, d_bias), (losses, ranks, d_hidden) = jax.lax.scan(score, totals, chunks)
-    d_hidden = d_hidden.reshape(-1, hidden.shape[1])[: hidden.shape[0]]
-    return _collect(losses, ranks, weights), (d_hidden, d_kernel, d_bias)
+    by_token = kernel if options.tied else kernel.T  # (V, H)
+    compute = gradients_by_vocabulary if kernel.size > _LARGE_KERNEL else _gradients_by_rows
+    losses, hits, partitions, d_hidden, d_by_token, d_bias = compute(
+        hidden, by_token, bias, targets, weights, options.z_loss, options.compute_dtype
+    )
+    target_weights = options.target_share * weights
+    d_hidden -= by_token[targets] * target_weights[:, None]
+    d_by_token = d_by_token.at[targets].add(-hidden * target_weights[:, None])
+    d_bias = d_bias.at[targets].add(-target_weights)
+    d_kernel = d_by_token if options.tied else d_by_token.T
+    return (_total(losses, partitions, weights, options), losses, hits), (d_hidden, d_kernel, d_bias)
 
 
-def _backward(tied: bool, _compute_dtype: str, residuals: _Arrays, gradients: _Arrays) -> tuple[jax.Array | None, ...]:
+def _backward(_options: LossOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[jax.Array | None, ...]:
     d_hidden, d_kernel, d_bias = residuals
     scale = gradients[0]
-    return d_hidden * scale, (d_kernel.T if tied else d_kernel) * scale, d_bias * scale, None, None
+    return d_hidden * scale, d_kernel * scale, d_bias * scale, None, None
 
 
-def _score(
-    hidden: jax.Array, targets: jax.Array, project: jax.Array, bias: jax.Array, compute_dtype: str
-) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
-    """Return losses, ranks, and the exponentials of a softmax with their sums, for one chunk."""
-    logits = matmul(hidden, project, compute_dtype) + bias
-    largest = logits.max(axis=-1, keepdims=True)
-    exponentials = jnp.exp(logits - largest)
-    sums = exponentials.sum(axis=-1)
-    target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
-    tokens = jnp.arange(logits.shape[-1], dtype=targets.dtype)
-    ahead = (logits > target_logits) | ((logits == target_logits) & (tokens < targets[:, None]))
-    losses = jnp.log(sums) + (largest - target_logits)[:, 0]
-    return losses, 1 + ahead.sum(axis=-1, dtype=jnp.int32), exponentials, sums
+def _total(losses: jax.Array, partitions: jax.Array, weights: jax.Array, options: LossOptions) -> jax.Array:
+    """Return the weighted sum of $z - share * z_y + z_loss * z^2$ with the partition $z$ and the target's logit."""
+    own_loss = losses if options.target_share == 1.0 else partitions - options.target_share * (partitions - losses)
+    if options.z_loss:
+        own_loss += options.z_loss * partitions**2
+    return (own_loss * weights).sum()
 
 
-def _collect(losses: jax.Array, ranks: jax.Array, weights: jax.Array) -> _Arrays:
-    losses = losses.reshape(-1)[: weights.shape[0]]
-    return (losses * weights).sum(), losses, ranks.reshape(-1)[: weights.shape[0]]
+def _gradients_by_rows(
+    hidden: jax.Array,
+    by_token: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    z_loss: float,
+    compute_dtype: str,
+) -> _Arrays:
+    """Return losses, hits, log partitions, and the gradients of the partitions in hidden, kernel `(V, H)` and bias."""
+    num_rows, hidden_size = hidden.shape
+    project = jnp.concatenate((by_token.astype(compute_dtype).T, _bias_rows(bias, compute_dtype)))  # (H + 8, V)
+    project_back = by_token.astype(compute_dtype)
+
+    def score(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
+        hidden, hidden_transposed, targets, weights = chunk
+        logits = matmul(hidden, project, compute_dtype)
+        largest = logits.max(axis=-1, keepdims=True)
+        exponentials = jnp.exp(logits - largest)
+        sums = exponentials.sum(axis=-1)
+        target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
+        partitions = jnp.log(sums) + largest[:, 0]
+        scales = weights * (1.0 + 2.0 * z_loss * partitions) / sums
+        exponentials = exponentials.astype(compute_dtype)
+        d_project += matmul(hidden_transposed * scales, exponentials, compute_dtype)
+        d_hidden = matmul(exponentials, project_back, compute_dtype) * scales[:, None]
+        return d_project, (partitions - target_logits[:, 0], (target_logits >= largest)[:, 0], partitions, d_hidden)
+
+    limit = _chunk_rows(bias.shape[0], 3 * CHUNK_ROWS)
+    ones = jnp.ones((num_rows, _BIAS_ROWS), compute_dtype)
+    with_ones = jnp.concatenate((hidden.astype(compute_dtype), ones), axis=1)
+    hidden_chunks, *others = in_chunks(with_ones, targets, weights, limit=limit)
+    chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
+    d_project, by_row = jax.lax.scan(score, jnp.zeros(project.shape, jnp.float32), chunks)
+    losses, hits, partitions, d_hidden = (rows.reshape(-1, *rows.shape[2:])[:num_rows] for rows in by_row)
+    return losses, hits, partitions, d_hidden, d_project[:hidden_size].T, d_project[hidden_size]
+
+
+def _bias_rows(bias: jax.Array, compute_dtype: str) -> jax.Array:
+    """Return rows of `compute_dtype` that add up to the bias `(_BIAS_ROWS, V)`."""
+    parts, rest = [], bias
+    for _ in range(3):
+        parts.append(rest.astype(compute_dtype))
+        rest = rest - parts[-1].astype(bias.dtype)
+    return jnp.pad(jnp.stack(parts), ((0, _BIAS_ROWS - 3), (0, 0)))
+
+
+def _chunk_rows(vocabulary_size: int, most: int) -> int:
+    return max(64, min(most, _CHUNK_LOGITS // vocabulary_size))
 
 
 linear_cross_entropy.defvjp(_forward, _backward)

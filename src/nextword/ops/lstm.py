@@ -1,5 +1,6 @@
 """The LSTM recurrence: the reference on every Keras backend, and the choice of the fast path."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -35,7 +36,8 @@ def lstm(
         kernel: $W$, `(I, 4H)`.
         recurrent_kernel: $U$, `(H, 4H)`.
         bias: $b$, `(4H,)`.
-        compute_dtype: Precision of the matrix products on the fast path; all else is float32.
+        compute_dtype: Precision of the matrix products on JAX, where all else is float32, and of the whole recurrence
+            on PyTorch; what comes out is float32. Other backends run in float32.
 
     Returns:
         The hidden states `(B, T, H)`, and the state after the last step.
@@ -43,15 +45,42 @@ def lstm(
     Source:
         Hochreiter and Schmidhuber (1997); with the forget gate of Gers, Schmidhuber and Cummins (2000).
     """
-    if keras.backend.backend() == "jax":
-        from nextword.ops.lstm_jax import lstm_recurrence
+    recurrence = _fast_path(inputs.shape, recurrent_kernel.shape[0], compute_dtype)
+    if recurrence is None:
+        return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias)
+    by_time = ops.transpose(inputs, (1, 0, 2))
+    tensors = map(ops.convert_to_tensor, (*state, kernel, recurrent_kernel, bias))
+    hiddens, hidden, cell = recurrence(by_time, *tensors, compute_dtype)
+    return ops.transpose(hiddens, (1, 0, 2)), LSTMState(hidden, cell)
 
-        by_time = ops.transpose(inputs, (1, 0, 2))
-        hiddens, hidden, cell = lstm_recurrence(
-            by_time, *state, *map(ops.convert_to_tensor, (kernel, recurrent_kernel, bias)), compute_dtype
-        )
-        return ops.transpose(hiddens, (1, 0, 2)), LSTMState(hidden, cell)
-    return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias)
+
+def lstm_path() -> str:
+    """Say what runs the recurrence on this backend and this machine."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return "PyTorch's own LSTM"
+    if backend != "jax":
+        return "the reference, step by step"
+    from nextword.ops.lstm_choice import describe_choices
+
+    return describe_choices()
+
+
+def _fast_path(shape: tuple[int, ...], hidden_size: int, compute_dtype: str) -> Callable[..., Any] | None:
+    """Return what runs `inputs` of this shape faster than the reference does, if anything."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        from nextword.ops.choice_record import Shape
+        from nextword.ops.lstm_choice import choose_recurrence
+
+        batch_size, num_steps, input_size = shape
+        return choose_recurrence(Shape(batch_size, num_steps, input_size, hidden_size, compute_dtype))
+    # PyTorch's own packs the weights anew at every call, which a single step does not repay.
+    if backend == "torch" and shape[1] > 1:
+        from nextword.ops.lstm_torch import lstm_recurrence
+
+        return lstm_recurrence
+    return None
 
 
 def lstm_reference(

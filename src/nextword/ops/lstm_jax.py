@@ -11,7 +11,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from nextword.ops.products import matmul, weight_gradient
+from nextword.ops.products import matmul, transposed_matmul, weight_gradient
 
 _Arrays = tuple[jax.Array, ...]
 
@@ -57,13 +57,12 @@ def _forward(
     bias: jax.Array,
     compute_dtype: str,
 ) -> tuple[_Arrays, _Arrays]:
-    projected = matmul(_flat(inputs), kernel, compute_dtype) + bias
-    projected = projected.reshape(*inputs.shape[:2], -1)  # (T, B, 4H)
+    projected = matmul(_flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:2], -1)  # (T, B, 4H)
     recurrent = recurrent_kernel.astype(compute_dtype)
 
     def step(state: _Arrays, projected_t: jax.Array) -> tuple[_Arrays, _Arrays]:
         hidden, cell = state
-        i, f, g, o = jnp.split(projected_t + matmul(hidden, recurrent, compute_dtype), 4, axis=-1)
+        i, f, g, o = jnp.split(projected_t + matmul(hidden, recurrent, compute_dtype) + bias, 4, axis=-1)
         i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
         cell = f * cell + i * g
         hidden = o * jnp.tanh(cell)
@@ -96,7 +95,7 @@ def _backward(compute_dtype: str, residuals: _Arrays, gradients: _Arrays) -> _Ar
     (d_hidden, d_cell), d_gates = jax.lax.scan(step, (d_hidden, d_cell), steps, reverse=True)
     previous_hiddens = jnp.concatenate((hidden[None], hiddens[:-1]))
     d_gates = _flat(d_gates)  # (T * B, 4H)
-    d_inputs = matmul(d_gates, kernel.T, compute_dtype).reshape(inputs.shape)
+    d_inputs = transposed_matmul(d_gates, kernel, compute_dtype).reshape(inputs.shape)
     d_kernel = weight_gradient(_flat(inputs), d_gates, compute_dtype)
     d_recurrent = weight_gradient(_flat(previous_hiddens), d_gates, compute_dtype)
     d_bias = d_gates.astype(jnp.float32).sum(axis=0)

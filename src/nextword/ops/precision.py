@@ -1,36 +1,39 @@
 """The precision of matrix products: asked for by name, or the faster one on this processor."""
 
-import time
+import math
 from functools import cache
 from typing import Literal
+
+from nextword.ops.timing import shortest_seconds
 
 ComputeDtype = Literal["auto", "float32", "bfloat16"]
 
 # Below this gain the loss of precision is not worth taking; processors without bfloat16 units come out below 1.
-_WORTHWHILE_SPEEDUP = 1.3
+WORTHWHILE_SPEEDUP = 1.3
 
 
 def resolve_compute_dtype(asked: ComputeDtype) -> Literal["float32", "bfloat16"]:
     """Return `asked`, or for `auto` the precision in which this processor multiplies matrices faster."""
     if asked != "auto":
         return asked
-    return "bfloat16" if bfloat16_speedup() >= _WORTHWHILE_SPEEDUP else "float32"
+    return "bfloat16" if bfloat16_speedup() >= WORTHWHILE_SPEEDUP else "float32"
 
 
 @cache
 def bfloat16_speedup() -> float:
-    """Measure how many times faster a bfloat16 product with float32 accumulation is than a float32 one.
+    """Measure how many times faster this processor is in bfloat16 than in float32, at what is done in it.
 
-    A tenth of a second, once a process. Backends other than JAX have no bfloat16 path and give 1.
+    On JAX that is a matrix product; on PyTorch its own LSTM, forward and back, since there the loss is float32 always.
+    Some tenths of a second, once a process. Other backends have no bfloat16 path and give 1.
     """
     import keras
 
-    if keras.backend.backend() != "jax":
-        return 1.0
-    return _product_seconds("float32") / _product_seconds("bfloat16")
+    measures = {"jax": _jax_product_seconds, "torch": _torch_lstm_seconds}
+    seconds = measures.get(keras.backend.backend())
+    return seconds("float32") / seconds("bfloat16") if seconds else 1.0
 
 
-def _product_seconds(compute_dtype: str, repeats: int = 7) -> float:
+def _jax_product_seconds(compute_dtype: str) -> float:
     import jax
     import jax.numpy as jnp
 
@@ -38,10 +41,28 @@ def _product_seconds(compute_dtype: str, repeats: int = 7) -> float:
 
     left, right = jnp.ones((448, 512)), jnp.ones((512, 2048))
     product = jax.jit(lambda: matmul(left, right, compute_dtype))
-    product().block_until_ready()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        product().block_until_ready()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    return shortest_seconds(lambda: product().block_until_ready())
+
+
+def _torch_lstm_seconds(compute_dtype: str) -> float:
+    import torch
+    from keras import ops
+
+    from nextword.ops.lstm_torch import lstm_recurrence
+
+    inputs, state = ops.ones((32, 32, 256)), ops.ones((32, 256))
+    kernel, bias = ops.ones((256, 1024)), ops.ones((1024,)).requires_grad_()
+
+    def run() -> float:
+        hiddens, _, _ = lstm_recurrence(inputs, state, state, kernel, kernel, bias, compute_dtype)
+        (gradient,) = torch.autograd.grad(hiddens.sum(), (bias,))
+        return float(gradient[0])  # read, so that a GPU has finished
+
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would wait for each other wherever the machine is busy
+    try:
+        return shortest_seconds(run)
+    except RuntimeError:  # so PyTorch says that a device has no LSTM in this precision
+        return math.inf
+    finally:
+        torch.set_num_threads(num_threads)

@@ -1,4 +1,9 @@
-"""Matrix products in a chosen precision, laid out for the processor."""
+"""Matrix products in a chosen precision, laid out for the processor.
+
+XLA's CPU runs a bfloat16 product at the processor's peak where both operands lie as they are read, and at less than
+half of it where one is asked for transposed, since it folds the transposition into the product. Inside a scan over
+chunks it cannot, and transposes once instead: hence the chunks.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -12,22 +17,29 @@ def matmul(left: jax.Array, right: jax.Array, compute_dtype: str) -> jax.Array:
     return jnp.matmul(left.astype(compute_dtype), right.astype(compute_dtype), preferred_element_type=jnp.float32)
 
 
-def in_chunks(*rows: jax.Array) -> tuple[jax.Array, ...]:
-    """Cut arrays of `(N, ...)` into `(num_chunks, chunk_rows, ...)` of about `CHUNK_ROWS` rows, padded with zeros."""
+def in_chunks(*rows: jax.Array, limit: int | None = None) -> tuple[jax.Array, ...]:
+    """Cut arrays of `(N, ...)` into `(num_chunks, chunk_rows, ...)` of at most `limit` rows, padded with zeros.
+
+    `limit` is `CHUNK_ROWS` where left out; the chunks are as even as can be.
+    """
     num_rows = rows[0].shape[0]
-    num_chunks = -(-num_rows // CHUNK_ROWS)
+    num_chunks = -(-num_rows // (limit or CHUNK_ROWS))
     chunk_rows = -(-num_rows // num_chunks)
     padding = num_chunks * chunk_rows - num_rows
     padded = (jnp.pad(array, ((0, padding),) + ((0, 0),) * (array.ndim - 1)) for array in rows)
     return tuple(array.reshape(num_chunks, chunk_rows, *array.shape[1:]) for array in padded)
 
 
-def weight_gradient(inputs: jax.Array, gradients: jax.Array, compute_dtype: str) -> jax.Array:
-    """Return `inputs^T @ gradients`, the gradient of a weight, for `(N, I)` and `(N, O)` as `(I, O)`.
+def transposed_matmul(rows: jax.Array, kernel: jax.Array, compute_dtype: str) -> jax.Array:
+    """Return `rows @ kernel^T`, the gradient of a product's input, for `(N, O)` and `(I, O)` as `(N, I)`."""
+    (chunks,) = in_chunks(rows.astype(compute_dtype))
+    transposed = kernel.T.astype(compute_dtype)
+    products = jax.lax.map(lambda chunk: matmul(chunk, transposed, compute_dtype), chunks)
+    return products.reshape(-1, kernel.shape[0])[: rows.shape[0]]
 
-    XLA's CPU runs a bfloat16 product that contracts the first axis of its left operand more than twice slower than
-    one of contiguous operands. The rows are therefore taken in chunks, each handed over transposed.
-    """
+
+def weight_gradient(inputs: jax.Array, gradients: jax.Array, compute_dtype: str) -> jax.Array:
+    """Return `inputs^T @ gradients`, the gradient of a weight, for `(N, I)` and `(N, O)` as `(I, O)`."""
     inputs, gradients = in_chunks(inputs.astype(compute_dtype), gradients.astype(compute_dtype))
 
     def accumulate(total: jax.Array, chunk: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nextword.errors import SettingError
 from nextword.ops.precision import ComputeDtype
 from nextword.settings import Settings, setting
 
@@ -27,6 +28,18 @@ class TrainingOptions(Settings):
     loss: Literal["mean", "sum_over_time"] = setting(
         "mean", help="Average the loss over all tokens of a window, or sum it over time and average over rows."
     )
+    label_smoothing: float = setting(
+        0.0, help="Part of the target's probability that the loss spreads over all tokens.", at_least=0.0, below=1.0
+    )
+    z_loss: float = setting(
+        0.0, help="Factor of the squared logarithm of the softmax's denominator in the loss.", at_least=0.0
+    )
+    sampled_softmax: int | None = setting(
+        None,
+        help="Train with a softmax over so many candidates and the targets instead of the vocabulary; validation "
+        "still uses all of it.",
+        at_least=2,
+    )
     clip_norm: float | None = setting(
         None, help="Scale the gradient down to this norm over all weights.", at_least=1e-6
     )
@@ -46,3 +59,11 @@ class TrainingOptions(Settings):
         "auto", help="Precision of matrix products: the faster on this processor, or one by name."
     )
     seed: int = setting(0, help="Seed of weights and dropout.", at_least=0, at_most=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sampled_softmax and self.label_smoothing:
+            raise SettingError(
+                f"`label_smoothing` spreads over the whole vocabulary, but is {self.label_smoothing:g} beside "
+                f"`sampled_softmax` = {self.sampled_softmax}; leave out one of the two"
+            )

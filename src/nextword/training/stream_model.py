@@ -5,6 +5,7 @@ from typing import Any, Literal, override
 import keras
 from keras import ops
 
+from nextword.layers.candidate_sampler import CandidateSampler
 from nextword.layers.carried_state import CarriedState
 from nextword.models.language_model import LanguageModel
 
@@ -23,6 +24,9 @@ class StreamModel(keras.Model):
         batch_size: Rows of a training window.
         valid_batch_size: Rows of a validation window, which has a carried state of its own.
         loss: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
+        label_smoothing: Of the training loss; see `nextword.ops.cross_entropy.linear_cross_entropy`.
+        z_loss: Of the training loss.
+        sampler: Draws the tokens that the softmax of a training step runs over; all where left out.
     """
 
     def __init__(
@@ -32,11 +36,16 @@ class StreamModel(keras.Model):
         batch_size: int,
         valid_batch_size: int | None = None,
         loss: Literal["mean", "sum_over_time"] = "mean",
+        label_smoothing: float = 0.0,
+        z_loss: float = 0.0,
+        sampler: CandidateSampler | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
         self.reduction = loss
+        self.loss_terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
+        self.sampler = sampler
         hidden_sizes = model.architecture.hidden_sizes
         self.train_state = CarriedState(hidden_sizes, batch_size, name="train_state")
         self.valid_state = CarriedState(hidden_sizes, valid_batch_size or batch_size, name="valid_state")
@@ -61,13 +70,20 @@ class StreamModel(keras.Model):
         training: bool = True,
     ) -> Any:
         """Return the loss of a window, and keep account of perplexity and accuracy."""
-        losses = self.model.token_losses(y_pred, y, sample_weight, training=training)
+        options = self._training_loss(y) if training else {}
+        losses = self.model.token_losses(y_pred, y, sample_weight, training=training, **options)
         weights = ops.reshape(sample_weight, (-1,))
         self.perplexity.update_state(losses.negative_log_likelihood, weights)
-        self.accuracy.update_state(ops.cast(losses.rank == 1, "float32"), weights)
+        self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
         if self.reduction == "sum_over_time":
             return losses.total / ops.shape(y)[0]
         return losses.total / ops.maximum(ops.sum(weights), 1.0)
+
+    def _training_loss(self, targets: Any) -> dict[str, Any]:
+        terms = {name: factor for name, factor in self.loss_terms.items() if factor}
+        if self.sampler is None:
+            return terms
+        return {**terms, "candidates": self.sampler(ops.reshape(targets, (-1,)))}
 
 
 class Perplexity(keras.metrics.Mean):

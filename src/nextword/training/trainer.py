@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nextword.batching.window import Windows
 from nextword.errors import CheckpointError
+from nextword.layers.candidate_sampler import CandidateSampler
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
 from nextword.training.dataset import RoundDataset
@@ -31,12 +35,14 @@ class Trainer:
         valid: Validation windows; they are gone over once a round.
         options: Length, optimizer and decisions.
         store: Where the checkpoints are; what it holds already is gone on with.
+        token_counts: How often each token occurs in the training text; asked for by `sampled_softmax` alone.
         observer: Who watches.
         callbacks: Keras callbacks of the user's own. An epoch, to them, is a round; what they remember themselves is
             not kept over an interruption.
 
     Raises:
         CheckpointError: The store holds the checkpoints of another model.
+        SettingError: `sampled_softmax` is not below the vocabulary.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class Trainer:
         valid: Windows,
         options: TrainingOptions,
         store: CheckpointStore,
+        token_counts: NDArray[np.integer[Any]] | None = None,
         observer: TrainingObserver | None = None,
         callbacks: Sequence[Any] = (),
     ) -> None:
@@ -61,7 +68,13 @@ class Trainer:
         self._observer = observer or SilentObserver()
         self._callbacks = callbacks
         self._stream = StreamModel(
-            model, batch_size=train.batch_size, valid_batch_size=valid.batch_size, loss=options.loss
+            model,
+            batch_size=train.batch_size,
+            valid_batch_size=valid.batch_size,
+            loss=options.loss,
+            label_smoothing=options.label_smoothing,
+            z_loss=options.z_loss,
+            sampler=_sampler(options, model.architecture.vocabulary_size, token_counts),
         )
         optimizer = make_optimizer(
             options, steps_per_epoch=self.plan.steps_per_epoch, total_steps=self.plan.total_steps
@@ -150,3 +163,12 @@ class Trainer:
                 self.warnings.append("the best checkpoint is damaged; the model keeps the newest weights")
             else:
                 restore(self._stream, best.arrays)
+
+
+def _sampler(
+    options: TrainingOptions, vocabulary_size: int, token_counts: NDArray[np.integer[Any]] | None
+) -> CandidateSampler | None:
+    if options.sampled_softmax is None:
+        return None
+    counts = np.ones(vocabulary_size, np.int64) if token_counts is None else token_counts
+    return CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")

@@ -8,16 +8,19 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from nextword.errors import CheckpointError
 from nextword.training.stream_model import StreamModel
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
+_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # every other backend is one package of its own name
+
 
 def capture(stream: StreamModel) -> Arrays:
     """Return weights, carried state, seed generators and optimizer of a compiled model."""
-    return {name: np.asarray(variable.value) for name, variable in _named_variables(stream).items()}
+    return {name: ops.convert_to_numpy(variable) for name, variable in _named_variables(stream).items()}
 
 
 def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -42,9 +45,10 @@ def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> 
 
 def fingerprint() -> dict[str, str]:
     """Return what the bits of a training depend on besides its settings."""
+    backend = keras.backend.backend()
     return {
-        **{package: version(package) for package in ("keras", "jax", "jaxlib", "numpy")},
-        "backend": keras.backend.backend(),
+        **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
+        "backend": backend,
         "machine": platform.machine(),
         "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
     }

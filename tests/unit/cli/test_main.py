@@ -12,7 +12,7 @@ def test_the_version_is_told(nextword: Run, capsys: pytest.CaptureFixture[str]) 
     assert __version__ in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "suggest", "generate"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "suggest", "generate", "benchmark"])
 def test_every_command_explains_itself(command: str, nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert nextword(command, "--help") == 0
     assert "Usage: nextword " + command in capsys.readouterr().out

@@ -1,7 +1,7 @@
-"""What loss, rank and gradient mean, asked of the fast path and of the reference alike."""
+"""What loss, hit, rank and gradient mean, asked of the fast path and of the reference alike."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -19,18 +19,20 @@ both_paths = pytest.mark.parametrize(
 )
 
 
-def losses_of_logits(losses_of: Losses, logits: Any, targets: list[int], weights: list[float]) -> TokenLosses:
+def losses_of_logits(
+    losses_of: Losses, logits: Any, targets: list[int], weights: list[float], ranks: bool = False
+) -> TokenLosses:
     """Return the losses of logits given as they are, by way of an identity as the kernel."""
     logits = jnp.asarray(logits, jnp.float32)
     identity, zeros = np.eye(logits.shape[1], dtype=np.float32), np.zeros(logits.shape[1], np.float32)
     ids, counts = np.asarray(targets, np.int32), np.asarray(weights, np.float32)
-    losses: TokenLosses = compiled(losses_of)(logits, ids, counts, kernel=identity, bias=zeros)
+    losses: TokenLosses = compiled(losses_of, ranks)(logits, ids, counts, kernel=identity, bias=zeros)
     return losses
 
 
 @cache
-def compiled(losses_of: Losses) -> Callable[..., Any]:
-    function: Callable[..., Any] = jax.jit(losses_of)
+def compiled(losses_of: Losses, ranks: bool) -> Callable[..., Any]:
+    function: Callable[..., Any] = jax.jit(partial(losses_of, ranks=ranks))
     return function
 
 
@@ -56,7 +58,7 @@ def test_equal_logits_rank_in_the_order_of_their_ids(losses_of: Losses) -> None:
     logits = np.random.default_rng(0).integers(-1, 2, size=(40, 7))  # three values for seven tokens: ties everywhere
     order = np.argsort(-logits, axis=-1, kind="stable")
     for target in range(7):
-        losses = losses_of_logits(losses_of, logits, [target] * 40, [1.0] * 40)
+        losses = losses_of_logits(losses_of, logits, [target] * 40, [1.0] * 40, ranks=True)
         ranks = np.asarray(losses.rank)
         assert ranks.dtype == np.int32
         np.testing.assert_array_equal(ranks, 1 + np.argmax(order == target, axis=-1))
@@ -64,8 +66,17 @@ def test_equal_logits_rank_in_the_order_of_their_ids(losses_of: Losses) -> None:
 
 
 @both_paths
+def test_a_target_that_no_token_exceeds_is_a_hit(losses_of: Losses) -> None:
+    logits = np.random.default_rng(0).integers(-1, 2, size=(40, 7))
+    for target in range(7):
+        losses = losses_of_logits(losses_of, logits, [target] * 40, [1.0] * 40)
+        assert losses.rank is None
+        np.testing.assert_array_equal(losses.hit, logits[:, target] == logits.max(axis=-1))
+
+
+@both_paths
 def test_logits_far_beyond_the_range_of_exp_are_no_trouble(losses_of: Losses) -> None:
-    losses = losses_of_logits(losses_of, [[3e4, 0.0, -3e4]] * 3, [0, 1, 2], [1, 1, 1])
+    losses = losses_of_logits(losses_of, [[3e4, 0.0, -3e4]] * 3, [0, 1, 2], [1, 1, 1], ranks=True)
     assert np.asarray(losses.negative_log_likelihood).tolist() == [0.0, 3e4, 6e4]
     assert np.asarray(losses.rank).tolist() == [1, 2, 3]
 
@@ -81,15 +92,15 @@ def test_no_gradient_flows_from_the_losses_of_the_tokens(losses_of: Losses) -> N
 def test_jax_takes_the_fast_path_in_the_precision_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def spy(*arguments: Any) -> tuple[float, float, int]:
-        asked.append(arguments[-2:])
-        return 1.0, 2.0, 3
+    def spy(*arguments: Any) -> tuple[float, float, bool]:
+        asked.append(arguments[-1])
+        return 1.0, 2.0, True
 
     monkeypatch.setattr(cross_entropy_jax, "linear_cross_entropy", spy)
     hidden, ids, ones = np.ones((2, 3), np.float32), np.zeros(2, np.int32), np.ones(2, np.float32)
     found = linear_cross_entropy(hidden, ids, ones, kernel=hidden, bias=ones, tied=True, compute_dtype="bfloat16")
-    assert found == TokenLosses(total=1.0, negative_log_likelihood=2.0, rank=3)
-    assert asked == [(True, "bfloat16")]
+    assert found == TokenLosses(total=1.0, negative_log_likelihood=2.0, hit=True)
+    assert asked == [cross_entropy_jax.LossOptions(tied=True, compute_dtype="bfloat16")]
 
 
 def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,3 +109,35 @@ def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> N
     hidden, ids, ones = np.ones((2, 3), np.float32), np.zeros(2, np.int32), np.ones(2, np.float32)
     losses = linear_cross_entropy(hidden, ids, ones, kernel=np.ones((3, 2), np.float32), bias=ones)
     np.testing.assert_allclose(losses.total, 2 * np.log(2), rtol=1e-6)
+
+
+def float64_total(logits: Any, targets: list[int], weights: list[float], smoothing: float, z_loss: float) -> float:
+    """Return the loss as its definition says, from a target distribution that is written out."""
+    logits = np.asarray(logits, np.float64)
+    partitions = np.log(np.exp(logits).sum(axis=-1))
+    wanted = np.full(logits.shape, smoothing / logits.shape[1])
+    wanted[np.arange(len(targets)), targets] += 1 - smoothing
+    losses = (wanted * (partitions[:, None] - logits)).sum(axis=-1) + z_loss * partitions**2
+    return float((losses * np.asarray(weights)).sum())
+
+
+@both_paths
+@pytest.mark.parametrize(("smoothing", "z_loss"), [(0.0, 0.0), (0.1, 0.0), (0.0, 0.01), (0.3, 0.2)])
+def test_smoothing_and_z_loss_are_added_as_defined(losses_of: Losses, smoothing: float, z_loss: float) -> None:
+    random = np.random.default_rng(1)
+    logits, targets, weights = random.normal(size=(6, 5)), [0, 1, 2, 3, 4, 0], [1.0, 2.0, 0.0, 0.5, 1.0, 1.0]
+    asked = partial(losses_of, label_smoothing=smoothing, z_loss=z_loss)
+    losses = losses_of_logits(asked, logits, targets, weights)
+    np.testing.assert_allclose(losses.total, float64_total(logits, targets, weights, smoothing, z_loss), rtol=1e-5)
+    plain = losses_of_logits(losses_of, logits, targets, weights)
+    np.testing.assert_allclose(losses.negative_log_likelihood, plain.negative_log_likelihood, rtol=1e-6)
+
+
+@both_paths
+def test_the_bias_may_be_left_out(losses_of: Losses) -> None:
+    random = np.random.default_rng(2)
+    hidden, kernel = random.normal(size=(4, 3)).astype(np.float32), random.normal(size=(3, 5)).astype(np.float32)
+    targets, weights = np.arange(4, dtype=np.int32), np.ones(4, np.float32)
+    without = losses_of(hidden, targets, weights, kernel=kernel)
+    zero = losses_of(hidden, targets, weights, kernel=kernel, bias=np.zeros(5, np.float32))
+    np.testing.assert_array_equal(without.negative_log_likelihood, zero.negative_log_likelihood)

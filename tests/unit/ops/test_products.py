@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.ops import products
-from nextword.ops.products import in_chunks, matmul, weight_gradient
+from nextword.ops.products import in_chunks, matmul, transposed_matmul, weight_gradient
 
 
 @settings(max_examples=12)
 @given(num_rows=st.integers(1, 40), limit=st.integers(1, 12))
 def test_chunks_hold_every_row_once_and_then_zeros(num_rows: int, limit: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "CHUNK_ROWS", limit)
-        matrix, row = in_chunks(np.arange(1, 2 * num_rows + 1).reshape(num_rows, 2), np.arange(1, num_rows + 1))
+    matrix, row = in_chunks(
+        np.arange(1, 2 * num_rows + 1).reshape(num_rows, 2), np.arange(1, num_rows + 1), limit=limit
+    )
     matrix, row = np.asarray(matrix), np.asarray(row)
     num_chunks, chunk_rows = row.shape
     assert matrix.shape == (num_chunks, chunk_rows, 2)
@@ -34,7 +34,7 @@ def test_a_chunk_has_some_hundred_rows_at_most(num_rows: int) -> None:
 
 @pytest.mark.parametrize(("num_rows", "limit"), [(1, 4), (3, 4), (4, 4), (8, 4), (9, 4), (11, 4)])
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 5e-2)])
-def test_the_gradient_of_a_weight_is_the_transposed_product(
+def test_gradients_of_a_product_are_products_with_a_transposed_side(
     monkeypatch: pytest.MonkeyPatch, num_rows: int, limit: int, compute_dtype: str, tolerance: float
 ) -> None:
     monkeypatch.setattr(products, "CHUNK_ROWS", limit)
@@ -43,6 +43,10 @@ def test_the_gradient_of_a_weight_is_the_transposed_product(
     found = weight_gradient(jnp.array(inputs), jnp.array(gradients), compute_dtype)
     assert found.dtype == jnp.float32
     np.testing.assert_allclose(found, inputs.T @ gradients, atol=tolerance)
+    kernel = random.normal(size=(3, 5))
+    found = transposed_matmul(jnp.array(gradients), jnp.array(kernel), compute_dtype)
+    assert found.dtype == jnp.float32
+    np.testing.assert_allclose(found, gradients @ kernel.T, atol=tolerance)
 
 
 @pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])

@@ -1,0 +1,100 @@
+"""The peers that nextword is measured beside."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+from nextword.benchmark.interpreters import own_interpreter, pytorch_interpreter
+from nextword.benchmark.peer import Peer
+from nextword.benchmark.workload import Workload
+from nextword.errors import SettingError
+from nextword.ops.precision import ComputeDtype
+from nextword.settings import unknown_name
+
+OURS, OURS_AT_TUTORIAL, PRODUCT_PEAK = "nextword", "nextword-tutorial", "product-peak"
+
+# The ratios that a report always names, by the peer that nextword's speed is divided by.
+RATIOS = ("pytorch-bfloat16", "pytorch-float32", "keras-jax", "tutorial")
+
+# What `nextword benchmark` measures unless asked for more.
+BY_DEFAULT = (OURS, "keras-jax", "pytorch-float32", "pytorch-bfloat16", PRODUCT_PEAK)
+
+# glibc gives freed memory of this size back and faults it in anew in every step, unless told to keep it.
+_KEPT_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
+
+_PROGRAMS = Path(__file__).parent / "peers"
+
+
+def catalogue(workload: Workload, *, pytorch: str | None = None) -> dict[str, Peer]:
+    """Return all peers by name.
+
+    Args:
+        workload: What all train but the tutorial's program and `nextword-tutorial`, which train the tutorial's.
+        pytorch: A Python with PyTorch; looked for where not given.
+    """
+    tutorial = Workload.of("tutorial", compute_dtype=workload.compute_dtype)
+    torch = partial(pytorch_interpreter, pytorch)
+    peers = [
+        ours(workload),
+        _peer("keras-jax", "keras_jax", workload, compared_with=OURS),
+        _pytorch("pytorch-float32", workload, "float32", torch),
+        _pytorch("pytorch-bfloat16", workload, "bfloat16", torch),
+        _pytorch("pytorch-bfloat16-kept-memory", workload, "bfloat16", torch, _KEPT_MEMORY),
+        _peer(OURS_AT_TUTORIAL, "ours", tutorial),
+        _peer("tutorial", "tutorial", tutorial, compared_with=OURS_AT_TUTORIAL),
+        product_peak(workload),
+    ]
+    return {peer.name: peer for peer in peers}
+
+
+def ours(workload: Workload) -> Peer:
+    """Return nextword as a peer."""
+    return _peer(OURS, "ours", workload)
+
+
+def product_peak(workload: Workload) -> Peer:
+    """Return the peer that does nothing but matrix products."""
+    return _peer(PRODUCT_PEAK, "products", workload)
+
+
+def chosen(peers: dict[str, Peer], names: str | None, by_default: Iterable[str] = BY_DEFAULT) -> list[Peer]:
+    """Return the peers that were asked for by their names with commas between them, or `all`.
+
+    Raises:
+        SettingError: A name is not that of a peer.
+    """
+    if names == "all":
+        return list(peers.values())
+    wanted = list(by_default) if names is None else [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in peers:
+            raise SettingError(unknown_name("peer", name, [*peers, "all"]))
+    return [peer for name, peer in peers.items() if name in wanted]
+
+
+def _peer(name: str, program: str, workload: Workload, *, compared_with: str | None = None) -> Peer:
+    return Peer(
+        name,
+        _PROGRAMS / f"{program}.py",
+        workload,
+        own_interpreter,
+        environment={"KERAS_BACKEND": "jax"},
+        compared_with=compared_with,
+    )
+
+
+def _pytorch(
+    name: str,
+    workload: Workload,
+    dtype: ComputeDtype,
+    interpreter: Callable[[], Sequence[str]],
+    environment: dict[str, str] | None = None,
+) -> Peer:
+    return Peer(
+        name,
+        _PROGRAMS / "pytorch.py",
+        workload.in_precision(dtype),
+        interpreter,
+        environment=environment or {},
+        compared_with=OURS,
+    )

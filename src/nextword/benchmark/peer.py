@@ -1,0 +1,62 @@
+"""A program whose training is timed, and what it says of itself."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from nextword.benchmark.workload import Workload
+from nextword.errors import NextwordError
+
+
+class PeerError(NextwordError):
+    """A peer cannot be measured; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A program that trains, in a process of its own.
+
+    Attributes:
+        name: What it is called in table and JSON.
+        program: A Python file that speaks the protocol of `peers/peer_protocol.py`.
+        workload: What it trains.
+        interpreter: Finds the Python that runs it, or raises `PeerError`.
+        environment: Environment variables beside the inherited ones.
+        compared_with: Name of the peer whose speed is divided by this one's.
+    """
+
+    name: str
+    program: Path
+    workload: Workload
+    interpreter: Callable[[], Sequence[str]]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    compared_with: str | None = None
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a peer says of itself when it is ready.
+
+    Attributes:
+        parameters: Number of trainable scalars, 0 where nothing is trained.
+        threads: Number of threads that it may compute with.
+        dtype: Precision of its matrix products.
+        device: What it computes on, such as `cpu`.
+        versions: Versions of Python and of the packages that decide on speed.
+    """
+
+    parameters: int
+    threads: int
+    dtype: str
+    device: str
+    versions: dict[str, str]
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> Self:
+        """Return the description that a peer sent.
+
+        Raises:
+            TypeError: A name is missing or unknown.
+        """
+        return cls(**table)

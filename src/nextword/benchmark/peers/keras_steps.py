@@ -1,0 +1,53 @@
+"""What the peers on Keras have in common: how a step of `fit` is timed, and what decides on its speed."""
+
+import math
+import platform
+import time
+from typing import Any
+
+import jax
+import jaxlib
+import keras
+
+from peer_protocol import num_threads
+
+
+class StepTimer(keras.callbacks.Callback):
+    """Times the steps of an epoch, from the end of one to the end of the next: making the batch counts.
+
+    A callback with `on_train_batch_end` also makes Keras wait for the loss of each step.
+
+    Attributes:
+        seconds: Wall seconds of each step.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float] = []
+        self._last = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # the names are Keras's
+        """Take the time."""
+        self._last = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
+        """Keep the time since the step before."""
+        now = time.perf_counter()
+        self.seconds.append(now - self._last)
+        self._last = now
+
+
+def describe(model: Any, dtype: str) -> dict[str, Any]:
+    """Return the description of a peer that trains a Keras model on JAX."""
+    return {
+        "parameters": sum(math.prod(variable.shape) for variable in model.trainable_variables),
+        "threads": num_threads(),
+        "dtype": dtype,
+        "device": jax.default_backend(),
+        "versions": {
+            "python": platform.python_version(),
+            "keras": keras.__version__,
+            "jax": jax.__version__,
+            "jaxlib": jaxlib.__version__,
+        },
+    }

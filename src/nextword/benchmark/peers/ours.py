@@ -1,0 +1,48 @@
+"""nextword, by the path that everybody's training takes: `LanguageModel`, `StreamModel`, windows, Keras's `fit`."""
+
+from itertools import count
+from typing import Any
+
+import keras
+import numpy as np
+
+import nextword
+from keras_steps import StepTimer, describe
+from nextword.batching.options import BatchOptions
+from nextword.batching.windows import make_windows
+from nextword.ops.precision import resolve_compute_dtype
+from nextword.training.dataset import RoundDataset
+from nextword.training.stream_model import StreamModel
+from peer_protocol import Run, serve
+
+_WINDOWS_OF_TEXT = 100
+
+
+def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
+    """Build and compile the model, and cut a text of random words into windows."""
+    architecture = nextword.Architecture.from_table(settings["model"])
+    options = BatchOptions.from_table(settings["batching"])
+    dtype = resolve_compute_dtype(settings["compute_dtype"])
+    model = nextword.LanguageModel(architecture, compute_dtype=dtype)
+    stream = StreamModel(model, batch_size=options.batch_size)
+    stream.compile(optimizer=keras.optimizers.Adam())
+
+    num_tokens = _WINDOWS_OF_TEXT * options.batch_size * options.num_steps + 1
+    ids = np.random.default_rng(0).integers(architecture.vocabulary_size, size=num_tokens, dtype=np.int32)
+    windows = make_windows(ids, options, end_id=0)
+    rounds = count()
+
+    def run(steps: int) -> dict[str, list[float]]:
+        timer = StepTimer()
+        dataset = RoundDataset(windows, steps)
+        dataset.round = next(rounds)
+        stream.fit(dataset, shuffle=False, verbose=0, callbacks=[timer])
+        return {"step": timer.seconds}
+
+    description = describe(stream, dtype)
+    description["versions"]["nextword"] = nextword.__version__
+    return description, run
+
+
+if __name__ == "__main__":
+    serve(prepare)

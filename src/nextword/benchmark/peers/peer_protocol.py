@@ -1,0 +1,74 @@
+"""The protocol that every peer speaks: JSON objects, one a line, asked on standard input, answered on standard output.
+
+    harness                                  peer
+    starts PROGRAM '{"model": ..., "batching": ..., "compute_dtype": ...}'
+                                             builds its model, compiles, trains for three steps
+                                             {"ready": {"parameters": 1, "threads": 2, "dtype": "float32", ...}}
+    {"steps": 2}
+                                             {"seconds": {"step": [0.1, 0.1]}, "peak_memory_bytes": 1}
+    end of input
+                                             ends at once
+
+The peers are programs and no modules of the package: they may run in another Python than nextword's, from 3.10 on, and
+in that case import nothing but this file beside them. Each can be tried by hand:
+
+    echo '{"steps": 2}' | KERAS_BACKEND=jax python keras_jax.py '{"model": ...}'
+"""
+
+import json
+import os
+import queue
+import resource
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Runs so many steps, and returns the wall seconds of each, by what was repeated.
+Run = Callable[[int], dict[str, list[float]]]
+
+_WARM_UP_STEPS = 3
+
+
+def serve(prepare: Callable[[dict[str, Any]], tuple[dict[str, Any], Run]]) -> None:
+    """Speak the protocol until the input ends.
+
+    Args:
+        prepare: Makes, from the settings, the description of the peer and what runs its steps.
+    """
+    # What libraries print must not stand between the answers.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+
+    description, run = prepare(json.loads(sys.argv[1]))
+    run(_WARM_UP_STEPS)
+    print(json.dumps({"ready": description}), file=answers, flush=True)
+    while True:
+        seconds = run(json.loads(requests.get())["steps"])
+        answer = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process has held."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # `ru_maxrss` would count the memory of the program that started this one.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in bytes on macOS
+
+
+def num_threads() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _read(requests: "queue.SimpleQueue[bytes]") -> None:
+    """Hand over the requests, and end the process in the midst of its work when the harness has gone."""
+    for line in sys.stdin.buffer:
+        requests.put(line)
+    os._exit(0)

@@ -1,0 +1,166 @@
+"""`nextword benchmark`: how fast is training on this machine?"""
+
+import json
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nextword.architecture import Architecture
+from nextword.batching.options import BatchOptions
+from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.errors import SettingError
+from nextword.models.presets import preset_names
+from nextword.ops.precision import ComputeDtype
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from nextword.benchmark.report import Report
+    from nextword.benchmark.scaling import ScalingReport
+    from nextword.benchmark.workload import Workload
+
+_COLUMNS_OF_A_FILE = 160
+
+
+@dataclass(frozen=True)
+class _Effort:
+    """How long to measure, and for how long to wait."""
+
+    repeats: int
+    steps: int
+    timeout: float
+
+
+@settings_options((BatchOptions, Architecture))
+@click.command(cls=SettingsCommand)
+@click.option("--preset", help=f"Model and windows of a preset: {', '.join(preset_names())}; 2 x 512 where not given.")
+@click.option(
+    "--compute-dtype",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    help="Precision of nextword's matrix products.",
+)
+@click.option(
+    "--only", "--peers", "only", metavar="NAMES", help="Peers to measure, with commas between them, or `all`."
+)
+@click.option("--scaling", is_flag=True, help="Measure nextword alone, along batch, steps, width, vocabulary, layers.")
+@click.option("--repeats", type=click.IntRange(1), default=6, show_default=True, help="Turns of each peer.")
+@click.option("--steps", type=click.IntRange(1), default=4, show_default=True, help="Training steps in a turn.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=300.0, show_default=True, help="Seconds to wait for a peer."
+)
+@click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
+)
+@click.option("--plot", "plot_path", type=click.Path(path_type=Path, dir_okay=False), help="Draw to an .svg or .png.")
+@click.pass_context
+def benchmark(
+    context: click.Context,
+    /,
+    preset: str | None,
+    compute_dtype: ComputeDtype,
+    only: str | None,
+    scaling: bool,
+    repeats: int,
+    steps: int,
+    timeout: float,
+    pytorch: str | None,
+    json_path: Path | None,
+    plot_path: Path | None,
+    **_settings: Any,
+) -> None:
+    """Measure how fast nextword trains on this machine.
+
+    Beside it run the same model of stock Keras layers, the same in PyTorch, and plain matrix products, each in a
+    process of its own and in turn. Nothing is left behind but the files that are asked for.
+    """
+    from rich.console import Console
+
+    from nextword.benchmark.peer import PeerError
+    from nextword.benchmark.workload import Workload
+
+    workload = Workload.of(preset, given_tables(context), compute_dtype=compute_dtype)
+    _check_files(json_path, plot_path)
+    effort = _Effort(repeats, steps, timeout)
+    report = _scaling_report(workload, effort, only) if scaling else _report(workload, effort, only, pytorch)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _COLUMNS_OF_A_FILE
+    console.print(_rendered(report))
+    if not report.measured:
+        raise PeerError("nothing could be measured; the reasons stand above")
+    _write_files(report, json_path, plot_path, {"command": shlex.join(["nextword", *context.obj]), **vars(effort)})
+
+
+def _report(workload: "Workload", effort: _Effort, only: str | None, pytorch: str | None) -> "Report":
+    from nextword.benchmark.catalogue import catalogue, chosen
+    from nextword.benchmark.provenance import Provenance
+    from nextword.benchmark.report import Report
+    from nextword.benchmark.rotation import rotate
+
+    peers = chosen(catalogue(workload, pytorch=pytorch), only)
+    provenance = Provenance.now()
+    rotation = rotate(peers, repeats=effort.repeats, steps=effort.steps, timeout=effort.timeout, say=_say)
+    return Report.of(rotation, provenance)
+
+
+def _scaling_report(workload: "Workload", effort: _Effort, only: str | None) -> "ScalingReport":
+    from nextword.benchmark.catalogue import ours, product_peak
+    from nextword.benchmark.scaling import measure_scaling
+    from nextword.benchmark.scaling_points import points_around
+
+    if only is not None:
+        raise SettingError("`--scaling` must stand without `--only`, since it measures nextword alone; leave one out")
+    return measure_scaling(
+        points_around(workload),
+        peer_of=ours,
+        product_peak=product_peak(workload),
+        steps=effort.steps,
+        timeout=effort.timeout,
+        say=_say,
+    )
+
+
+def _say(text: str) -> None:
+    # Plain lines: a live display would take its share of the processor from what is being measured.
+    click.echo(text, err=True)
+
+
+def _check_files(json_path: Path | None, plot_path: Path | None) -> None:
+    """Refuse what could not be written, before minutes are spent on it."""
+    from nextword.benchmark.plots import require_plots
+
+    for path in (json_path, plot_path):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise SettingError(f"`{path}` must lie in a folder that exists, but does not; make {path.parent} first")
+    if plot_path is not None:
+        require_plots(plot_path)
+
+
+def _rendered(report: "Report | ScalingReport") -> "RenderableType":
+    from nextword.benchmark.render import render_report, render_scaling
+    from nextword.benchmark.report import Report
+
+    return render_report(report) if isinstance(report, Report) else render_scaling(report)
+
+
+def _write_files(
+    report: "Report | ScalingReport", json_path: Path | None, plot_path: Path | None, made_by: dict[str, Any]
+) -> None:
+    from nextword.benchmark.plots import draw_report, draw_scaling
+    from nextword.benchmark.report import Report
+    from nextword.storage.sealed_directory import write_file
+
+    if json_path is not None:
+        table = {**report.to_table(), **made_by}
+        write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
+    if plot_path is None:
+        return
+    if isinstance(report, Report):
+        draw_report(report, plot_path)
+    else:
+        draw_scaling(report, plot_path)

@@ -1,0 +1,75 @@
+"""What can be told of machine and framework without measuring anything."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nextword.architecture import Architecture
+from nextword.benchmark.workload import VOCABULARY_SIZE
+from nextword.diagnosis.framework import Framework, read_framework, read_versions, speed_environment
+from nextword.diagnosis.training_memory import training_memory_bytes
+from nextword.experiment.run_config import RunConfig
+from nextword.machine.capacity import Capacity, read_capacity
+from nextword.machine.compilation_cache import use_compilation_cache
+from nextword.machine.graphics import read_nvidia_gpus
+from nextword.machine.memory import keep_freed_memory
+from nextword.machine.processor import Processor, read_processor
+from nextword.text.cache import cache_root
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What training finds here.
+
+    Attributes:
+        system: Operating system and its release.
+        python: Version of Python.
+        processor: The processor.
+        capacity: Cores and memory.
+        gpus: NVIDIA GPUs that the system knows, whether or not JAX uses them.
+        framework: Keras and its backend.
+        versions: Version of each package, `None` for one that is not installed.
+        environment: Environment variables that bear on speed.
+        training_memory_bytes: What training the preset takes, about.
+        setups: What nextword has set up for training, by part; empty where the framework cannot be used.
+    """
+
+    system: str
+    python: str
+    processor: Processor
+    capacity: Capacity
+    gpus: tuple[str, ...]
+    framework: Framework
+    versions: Mapping[str, str | None]
+    environment: Mapping[str, str]
+    training_memory_bytes: int
+    setups: Mapping[str, str] = field(default_factory=dict)
+
+
+def gather_facts(config: RunConfig) -> Facts:
+    """Look at the machine and at the framework, with the training of `config` in mind."""
+    architecture = Architecture.from_table({"vocabulary_size": VOCABULARY_SIZE, **config.model})
+    # Before the framework takes memory, and sets variables, of its own.
+    capacity, environment = read_capacity(), speed_environment()
+    framework = read_framework()
+    return Facts(
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        processor=read_processor(),
+        capacity=capacity,
+        gpus=read_nvidia_gpus(),
+        framework=framework,
+        versions=read_versions(),
+        environment=environment,
+        training_memory_bytes=training_memory_bytes(architecture, config.batching),
+        setups=_set_up() if framework.usable else {},
+    )
+
+
+def _set_up() -> dict[str, str]:
+    """Set up what training sets up, and tell what came of it."""
+    compiled = use_compilation_cache(cache_root())
+    return {
+        "freed memory": "kept for the next step" if keep_freed_memory() else "given back after every step",
+        "compiled code": f"kept in {compiled}" if compiled else "not kept for the next process",
+    }

@@ -1,0 +1,88 @@
+"""What is found out about speed by trying it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from nextword.experiment.run_config import RunConfig
+
+if TYPE_CHECKING:
+    from nextword.diagnosis.training_speed import TrainingSpeed
+
+# Compiling takes about as long again.
+_TRAINING_SECONDS = 5.0
+_PRODUCT_SECONDS = 1.0  # for each precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """Speeds measured here and now; whatever else is at work at the same time lowers them.
+
+    Attributes:
+        compute_dtype: Precision of the matrix products in training.
+        reason: Why it is this one.
+        product_peaks: Floating-point operations a second of the fastest product, by precision; empty without JAX.
+        training: What training comes to; `None` where the backend cannot train.
+    """
+
+    compute_dtype: Literal["float32", "bfloat16"]
+    reason: str
+    product_peaks: Mapping[str, float]
+    training: "TrainingSpeed | None"
+
+    @property
+    def share_of_peak(self) -> float | None:
+        """Useful operations of training over those of the fastest product in the same precision."""
+        peak = self.product_peaks.get(self.compute_dtype)
+        return self.training.flops_per_second / peak if self.training and peak else None
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the measurements as a table for JSON."""
+        training = self.training and {
+            **asdict(self.training),
+            "minutes_per_ptb_epoch": self.training.minutes_per_ptb_epoch,
+            "share_of_peak": self.share_of_peak,
+        }
+        return {
+            "compute_dtype": self.compute_dtype,
+            "reason": self.reason,
+            "product_peaks_flops_per_second": dict(self.product_peaks),
+            "training": training,
+        }
+
+
+def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Measurements:
+    """Measure precision, products and some seconds of training; Keras must be installed.
+
+    Args:
+        config: What is trained.
+        backend: The backend that Keras uses.
+        say: Is told what is being measured.
+    """
+    from nextword.diagnosis.training_speed import measure_training
+
+    say("precision")
+    compute_dtype, reason = choose_compute_dtype(config)
+    peaks = {}
+    if backend == "jax":
+        from nextword.diagnosis.product_peak import measure_product_peak
+
+        say("products")
+        peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}
+    say("training")
+    try:
+        training = measure_training(config, compute_dtype, seconds=_TRAINING_SECONDS)
+    except NotImplementedError:  # Keras's numpy backend
+        training = None
+    return Measurements(compute_dtype=compute_dtype, reason=reason, product_peaks=peaks, training=training)
+
+
+def choose_compute_dtype(config: RunConfig) -> tuple[Literal["float32", "bfloat16"], str]:
+    """Return the precision in which `config` is trained here, and why."""
+    from nextword.ops.precision import WORTHWHILE_SPEEDUP, bfloat16_speedup, resolve_compute_dtype
+
+    asked = config.training.compute_dtype
+    if asked != "auto":
+        return resolve_compute_dtype(asked), "the preset asks for it"
+    speedup = f"bfloat16 is {bfloat16_speedup():.2f} times as fast as float32 here"
+    return resolve_compute_dtype(asked), f"{speedup}, at least {WORTHWHILE_SPEEDUP:g} is asked"

@@ -1,0 +1,80 @@
+import builtins
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword import __version__
+from nextword.diagnosis import framework
+from nextword.diagnosis.framework import Framework, is_older, read_framework, read_versions
+from nextword.diagnosis.framework import speed_environment as environment_of
+
+
+def test_the_framework_that_the_tests_run_on_is_found() -> None:
+    found = read_framework()
+    assert found.backend == "jax"
+    assert len(found.devices) == len(jax.devices())
+    assert found.usable
+
+
+@pytest.mark.parametrize("package", ["keras", "jax", "jaxlib"])
+def test_what_is_not_installed_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = builtins.__import__
+
+    def without(name: str, *arguments: Any, **named: Any) -> Any:
+        if name == "keras":  # where the import of its backend fails, too
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        return original(name, *arguments, **named)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    assert read_framework() == Framework(backend="jax", missing=package)
+    assert not read_framework().usable
+
+
+def test_a_backend_that_is_not_known_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backend() -> str:
+        raise ValueError("Unable to import backend : bogus\nand more")
+
+    monkeypatch.setenv("KERAS_BACKEND", "bogus")
+    monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(backend=SimpleNamespace(backend=backend)))
+    assert read_framework() == Framework(backend="bogus", failure="ValueError: Unable to import backend : bogus")
+
+
+def test_devices_that_cannot_be_reached_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def devices() -> list[Any]:
+        raise AssertionError
+
+    monkeypatch.setattr(jax, "devices", devices)
+    assert read_framework() == Framework(backend="jax", failure="AssertionError")
+
+
+def test_devices_are_told_with_their_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = SimpleNamespace(platform="gpu", device_kind="NVIDIA L4")
+    monkeypatch.setattr(jax, "devices", lambda: [gpu, SimpleNamespace(platform="cpu", device_kind="cpu")])
+    assert read_framework().devices == ("gpu: NVIDIA L4", "cpu")
+
+
+def test_versions_are_told_and_so_is_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framework, "_PACKAGES", ("numpy", "no-such-package"))
+    monkeypatch.setattr(framework, "_BACKEND_PACKAGES", {"torch": "no-such-backend"})
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    versions = read_versions()
+    assert versions.keys() == {"nextword", "numpy", "no-such-package", "no-such-backend"}
+    assert versions["nextword"] == __version__
+    assert versions["numpy"] is not None
+    assert versions["no-such-package"] is versions["no-such-backend"] is None
+
+
+@given(st.tuples(st.integers(0, 40), st.integers(0, 40)), st.integers(0, 9))
+def test_versions_are_compared_as_numbers(numbers: tuple[int, int], patch: int) -> None:
+    version = f"{numbers[0]}.{numbers[1]}.{patch}.dev1"
+    assert is_older(version, than=(0, 12)) == (numbers < (0, 12))
+
+
+def test_only_variables_that_bear_on_speed_are_told() -> None:
+    given = {"XLA_FLAGS": "x", "NPROC": "2", "HOME": "/home/me", "JAX_PLATFORMS": "", "SECRET_JAX_": "no"}
+    assert environment_of(given) == {"JAX_PLATFORMS": "", "NPROC": "2", "XLA_FLAGS": "x"}

@@ -1,0 +1,68 @@
+"""What one process compiles, the next one finds."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import nextword
+from nextword.machine.compilation_cache import use_compilation_cache
+print(use_compilation_cache(Path(sys.argv[1])))
+import jax
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+hits = []
+jax.monitoring.register_event_listener(lambda name, **_: hits.append(name) if name.endswith("cache_hits") else None)
+print(jax.jit(lambda x: x * 3 + 1)(2.0))
+print(len(hits))
+"""
+
+
+def run(root: Path, **variables: str) -> list[str]:
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(root)],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout.split()
+
+
+def test_the_second_process_compiles_nothing_anew(tmp_path: Path) -> None:
+    folder, value, hits = run(tmp_path)
+    assert Path(folder).is_relative_to(tmp_path)
+    assert (value, hits) == ("7.0", "0")
+    assert any(Path(folder).iterdir())
+    again, value, hits = run(tmp_path)
+    assert (again, value) == (folder, "7.0")
+    assert int(hits) > 0
+
+
+def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
+    folder, *_ = run(tmp_path / "ours", JAX_COMPILATION_CACHE_DIR=str(tmp_path / "theirs"))
+    assert folder == str(tmp_path / "theirs")
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    folder, value, _ = run(tmp_path / "file")
+    assert (folder, value) == ("None", "7.0")
+
+
+@pytest.mark.parametrize("backend", ["numpy"])
+def test_other_backends_have_none(tmp_path: Path, backend: str) -> None:
+    script = SCRIPT.partition("import jax")[0]
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.split() == ["None"]

@@ -1,0 +1,54 @@
+"""Label smoothing, z-loss and the sampled softmax are of training alone, and the last is resumed like all else."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.errors import SettingError
+from nextword.training.options import TrainingOptions
+from nextword.training.trainer import Trainer
+
+MakeTrainer = Callable[..., Trainer]
+
+
+def weights(trainer: Trainer) -> dict[str, Any]:
+    return trainer.model.named_weights()
+
+
+@pytest.mark.parametrize("change", [{"label_smoothing": 0.2}, {"z_loss": 0.1}, {"sampled_softmax": 4}], ids=str)
+def test_it_changes_training_and_leaves_validation_whole(
+    tmp_path: Path, options: TrainingOptions, finished: MakeTrainer, change: dict[str, Any]
+) -> None:
+    still = replace(options, learning_rate=0.0, epochs=0.5)
+    plain = finished(tmp_path / "plain", still).progress.records[-1]
+    changed = finished(tmp_path / "changed", replace(still, **change)).progress.records[-1]
+    assert changed.valid_perplexity == pytest.approx(plain.valid_perplexity, rel=1e-6)
+    moved = finished(tmp_path / "moved", replace(options, **change))
+    assert moved.progress.records[-1].valid_perplexity < 0.9 * plain.valid_perplexity
+
+
+def test_a_sampled_softmax_is_resumed_to_the_same_bits(
+    tmp_path: Path, options: TrainingOptions, finished: MakeTrainer, cut_off_after_rounds: Callable[..., None]
+) -> None:
+    sampled = replace(options, sampled_softmax=4)
+    at_once = finished(tmp_path / "at_once", sampled)
+    cut_off_after_rounds(tmp_path / "cut", 3, sampled)
+    resumed = finished(tmp_path / "cut", sampled)
+    for name, weight in weights(at_once).items():
+        np.testing.assert_array_equal(weights(resumed)[name], weight, err_msg=name)
+
+
+def test_label_smoothing_needs_the_whole_vocabulary() -> None:
+    with pytest.raises(SettingError, match="leave out one of the two"):
+        TrainingOptions(label_smoothing=0.1, sampled_softmax=100)
+
+
+def test_more_samples_than_tokens_are_refused(
+    tmp_path: Path, options: TrainingOptions, make_trainer: MakeTrainer
+) -> None:
+    with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary"):
+        make_trainer(tmp_path, replace(options, sampled_softmax=10_000))

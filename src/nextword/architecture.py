@@ -107,7 +107,8 @@ class Architecture(Settings):
     def tail_widths(self) -> tuple[int, ...]:
         """Width to which each cluster of rarer words projects the hidden state `H`.
 
-        Each is narrower than the one before by `adaptive_factor`, the first than `H`; but none than 8, where `H` is not.
+        Each is narrower than the one before by `adaptive_factor`, the first than `H`; none is narrower than 8, or than
+        `H` where that is less.
         """
         width: float = self.hidden_sizes[-1]
         narrowest, widths = min(_NARROWEST_TAIL, self.hidden_sizes[-1]), []

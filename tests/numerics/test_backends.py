@@ -1,15 +1,17 @@
-"""The same model on another backend of Keras, where only the reference paths exist."""
+"""The same model on the other backends of Keras: on NumPy by the references, on PyTorch by its own recurrence."""
 
 import inspect
 import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pytest
 
 from nextword.architecture import Architecture
 from nextword.engine.keras_engine import KerasEngine
@@ -31,7 +33,7 @@ def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, A
         f"state {index} {name}": part for index, layer in enumerate(state) for name, part in layer._asdict().items()
     }
     found = {"logits": logits, "step": log_probs, **states, **losses._asdict(), **scores._asdict()}
-    return {name: np.asarray(array) for name, array in found.items()}
+    return {name: keras.ops.convert_to_numpy(array) for name, array in found.items()}
 
 
 SCRIPT = f"""
@@ -60,19 +62,22 @@ def drawn(architecture: Architecture) -> dict[str, Any]:
     return {**weights, **texts, "weights": np.ones((3, 7), np.float32), "lengths": np.array([7, 3, 5], np.int32)}
 
 
-def test_numpy_and_jax_agree(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_another_backend_and_jax_agree(tmp_path: Path, backend: str) -> None:
+    if find_spec(backend) is None:
+        pytest.skip(f"needs {backend}, which the project's own environment does not hold")
     tables = {tied: {**TABLE, "tied": tied} for tied in (False, True)}
     jobs = [(table, f"{tmp_path}/given-{tied}.npz", f"{tmp_path}/found-{tied}.npz") for tied, table in tables.items()]
     for table, given, _ in jobs:
         np.savez(given, **drawn(Architecture.from_table(table)))
-    environment = {**os.environ, "KERAS_BACKEND": "numpy"}
+    environment = {**os.environ, "KERAS_BACKEND": backend}
     subprocess.run([sys.executable, "-c", SCRIPT, json.dumps(jobs)], env=environment, check=True)
     for table, _, found in jobs:
-        assert_same_results(Architecture.from_table(table), dict(np.load(found)))
+        assert_same_results(Architecture.from_table(table), dict(np.load(found)), backend)
 
 
-def assert_same_results(architecture: Architecture, there: dict[str, Any]) -> None:
-    assert (keras.backend.backend(), str(there.pop("backend"))) == ("jax", "numpy")
+def assert_same_results(architecture: Architecture, there: dict[str, Any], backend: str) -> None:
+    assert (keras.backend.backend(), str(there.pop("backend"))) == ("jax", backend)
     here = results_of(architecture, drawn(architecture))
     assert here.keys() == there.keys()
     for name, array in here.items():

@@ -1,5 +1,9 @@
-"""The LSTM layer against the tutorial's equations, written out in float64 NumPy, and against Keras's own layer."""
+"""The LSTM layer against the tutorial's equations, written out in float64 NumPy, and against Keras's own layer.
 
+PyTorch's path needs no Keras and is held to the same equations wherever PyTorch is installed.
+"""
+
+import importlib
 import itertools
 from collections.abc import Callable
 from functools import cache
@@ -136,15 +140,38 @@ def test_a_sequence_read_in_two_parts_is_the_sequence_read_at_once(draw: Draw, c
     assert largest_difference(parts, by_our_layer(arrays)) <= 1e-6
 
 
-def test_the_gradient_is_the_slope_of_the_equations(draw: Draw) -> None:
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_pytorchs_path_is_the_tutorials_cell(draw: Draw, shape: tuple[int, int, int, int]) -> None:
+    arrays = drawn(draw, shape)
+    assert largest_difference(by_pytorch(arrays)[0], by_the_equations(arrays)) <= 2e-6
+
+
+@pytest.mark.parametrize("path", ["jax", "torch"])
+def test_the_gradient_is_the_slope_of_the_equations(draw: Draw, path: str) -> None:
     arrays = drawn(draw, (2, 3, 2, 2))
     cotangents = (draw(2, 3, 2), draw(2, 2), draw(2, 2))
-    ours = gradients(arrays, cotangents)
+    ours = by_pytorch(arrays, cotangents)[1] if path == "torch" else gradients(arrays, cotangents)
     for name, array in arrays.items():
         slopes = np.zeros(array.shape)
         for index in np.ndindex(array.shape):
             slopes[index] = slope_by_the_equations(arrays, cotangents, name, index)
         np.testing.assert_allclose(ours[name], slopes, rtol=1e-5, atol=2e-6, err_msg=name)
+
+
+def by_pytorch(
+    arrays: Arrays, cotangents: tuple[NDArray[Any], ...] | None = None
+) -> tuple[tuple[NDArray[Any], ...], Arrays]:
+    """Return what PyTorch's path computes, and the gradient as `gradients` does."""
+    torch = pytest.importorskip("torch", reason="needs torch, which the project's own environment does not hold")
+    recurrence = importlib.import_module("nextword.ops.lstm_torch").lstm_recurrence
+    tensors = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
+    by_time = tensors["inputs"].transpose(0, 1)
+    hiddens, *last = recurrence(by_time, *(tensors[name] for name in ("hidden", "cell", *WEIGHTS)), "float32")
+    results = (hiddens.transpose(0, 1), *last)
+    if cotangents:
+        sum((a * torch.tensor(b)).sum() for a, b in zip(results, cotangents, strict=True)).backward()
+    found = {name: tensor.grad.numpy() for name, tensor in tensors.items() if tensor.grad is not None}
+    return tuple(result.detach().numpy() for result in results), found
 
 
 def gradients(arrays: Arrays, cotangents: tuple[NDArray[Any], ...]) -> Arrays:

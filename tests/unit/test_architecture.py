@@ -39,6 +39,33 @@ def test_a_tied_model_has_no_projection_kernel_of_its_own() -> None:
     assert free.num_parameters - tied.num_parameters == 4 * 10
 
 
+def test_an_adaptive_softmax_has_a_head_and_ever_narrower_tails() -> None:
+    model = architecture(hidden_sizes=(5, 64), adaptive_cutoffs=(2, 5, 9), adaptive_factor=3.0)
+    assert (model.tail_sizes, model.tail_widths) == ((3, 4, 1), (21, 8, 8))
+    projection = {name: shape for name, shape in model.weight_shapes().items() if name.startswith("projection/")}
+    assert list(projection.items()) == [
+        ("projection/head_kernel", (64, 5)),
+        ("projection/head_bias", (5,)),
+        ("projection/tail_0_projection", (64, 21)),
+        ("projection/tail_0_kernel", (21, 3)),
+        ("projection/tail_0_bias", (3,)),
+        ("projection/tail_1_projection", (64, 8)),
+        ("projection/tail_1_kernel", (8, 4)),
+        ("projection/tail_1_bias", (4,)),
+        ("projection/tail_2_projection", (64, 8)),
+        ("projection/tail_2_kernel", (8, 1)),
+        ("projection/tail_2_bias", (1,)),
+    ]
+    full = architecture(hidden_sizes=(5, 64))
+    assert (full.tail_sizes, full.tail_widths) == ((), ())
+    assert model.num_parameters - full.num_parameters == sum(map(math.prod, projection.values())) - 65 * 10
+
+
+def test_no_tail_is_wider_than_what_it_projects() -> None:
+    assert architecture(hidden_sizes=(6,), adaptive_cutoffs=(2, 5), adaptive_factor=1.0).tail_widths == (6, 6)
+    assert architecture(hidden_sizes=(6,), adaptive_cutoffs=(2, 5), adaptive_factor=4.0).tail_widths == (6, 6)
+
+
 sizes = st.integers(1, 2**14)
 
 
@@ -67,6 +94,13 @@ def test_the_parameters_are_counted_as_the_formula_counts_them(
         ({"hidden_sizes": ()}, "`hidden_sizes` must be a list with at least one element"),
         ({"hidden_sizes": (1,) * 17}, "`hidden_sizes` must have at most 16 layers, but has 17"),
         ({"tied": True}, "`tied` needs a last layer as wide as the embedding, but it is 6 wide and the embedding 4"),
+        ({"adaptive_cutoffs": (0, 3)}, "`adaptive_cutoffs` must be at least 1, but is 0"),
+        ({"adaptive_cutoffs": (3, 3)}, "`adaptive_cutoffs` must rise from each id to the next, but are [3, 3]"),
+        ({"adaptive_cutoffs": (4, 10)}, "in the vocabulary, 10, but the last is 10; leave it out or lower it"),
+        ({"adaptive_cutoffs": tuple(range(1, 18)), "vocabulary_size": 99}, "must be at most 16 ids, but are 17"),
+        ({"adaptive_cutoffs": (4,), "tied": True, "hidden_sizes": (4,)}, "`adaptive_cutoffs` need `tied = false`"),
+        ({"adaptive_factor": 0.5}, "`adaptive_factor` must be at least 1.0"),
+        ({"adaptive_factor": 2000}, "`adaptive_factor` must be at most 1024.0"),
         ({"input_dropout_rate": 1.0}, "`input_dropout_rate` must be below 1.0"),
         ({"hidden_dropout_rate": -0.1}, "`hidden_dropout_rate` must be at least 0.0"),
         ({"output_dropout_rate": 1.5}, "`output_dropout_rate` must be below 1.0"),
@@ -91,3 +125,6 @@ def test_a_table_is_read_as_it_was_written() -> None:
     model = architecture(hidden_sizes=(5, 4), tied=True, forget_bias=0.5, initializer="uniform")
     assert Architecture.from_table(model.to_table()) == model
     assert model.to_table()["hidden_sizes"] == [5, 4]
+    adaptive = architecture(adaptive_cutoffs=(2, 7), adaptive_factor=2.0)
+    assert Architecture.from_table(adaptive.to_table()) == adaptive
+    assert model.to_table()["adaptive_cutoffs"] == []

@@ -23,6 +23,7 @@ class Oven(Settings):
     minutes: int | None = setting(None, help="How long.", at_least=1)
     levels: tuple[int, ...] = setting((1,), help="Which are used.", at_least=1, at_most=5)
     weights: tuple[float, ...] = setting((1.0,), help="Of what is in it.", at_least=0.0)
+    alarms: tuple[int, ...] = setting((), help="When it rings.", at_least=1)
 
 
 ovens = st.builds(
@@ -35,6 +36,7 @@ ovens = st.builds(
     minutes=st.none() | st.integers(1, 10**9),
     levels=st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple),
     weights=st.lists(st.floats(0, 100), min_size=1, max_size=4).map(tuple),
+    alarms=st.lists(st.integers(1, 9), max_size=2).map(tuple),
 )
 
 
@@ -100,6 +102,8 @@ def test_the_limits_themselves_are_in_the_range(degrees: int) -> None:
         ({"levels": (1, True)}, "`levels` must be of type int, but is True"),
         ({"levels": (1, (2,))}, "`levels` must be of type int, but is (2,)"),
         ({"weights": (1.0, float("nan"))}, "`weights` must be a finite number, but is nan"),
+        ({"alarms": 3}, "`alarms` must be a list, but is 3"),
+        ({"alarms": (3, 0)}, "`alarms` must be at least 1, but is 0"),
     ],
 )
 def test_a_value_is_refused_with_the_rule_and_itself(changes: dict[str, Any], said: str) -> None:

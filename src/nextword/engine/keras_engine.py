@@ -62,7 +62,7 @@ class KerasEngine:
         return log_probs, ops.reshape(losses.rank, shape), state
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return `function` compiled by JAX with the weights as arguments, on PyTorch without gradients, else as it is."""
+        """Return `function` compiled by JAX with the weights as arguments; on PyTorch, without gradients."""
         if keras.backend.backend() == "torch":
             import torch
 

@@ -14,12 +14,12 @@ from nextword.errors import SettingError
 from nextword.models.presets import read_preset
 from nextword.settings import Settings, unknown_name
 from nextword.text.options import TextOptions
+from nextword.text.vocabulary import MAXIMUM_SIZE
 from nextword.training.options import TrainingOptions
 
 Tables = Mapping[str, Mapping[str, Any]]
 
 _GROUPS: dict[str, type[Settings]] = {"text": TextOptions, "batching": BatchOptions, "training": TrainingOptions}
-_SMALLEST_VOCABULARY = 2
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,13 @@ class RunConfig:
         _require_tables(tables)
         groups: dict[str, Any] = {name: kind.from_table(tables.get(name, {})) for name, kind in _GROUPS.items()}
         model = dict(tables.get("model", {}))
-        Architecture.from_table({"vocabulary_size": _SMALLEST_VOCABULARY, **model})
+        # Until the text is read its vocabulary may be of any size; nothing is refused that could be right.
+        architecture = Architecture.from_table({"vocabulary_size": MAXIMUM_SIZE, **model})
+        if architecture.adaptive_cutoffs and groups["training"].sampled_softmax:
+            raise SettingError(
+                f"`sampled_softmax` needs a full softmax, but is {groups['training'].sampled_softmax} beside "
+                f"`adaptive_cutoffs` = {list(architecture.adaptive_cutoffs)}; leave out one of the two"
+            )
         return cls(**groups, model=model, origin=dict(tables.get("origin", {})))
 
     @classmethod
@@ -86,11 +92,17 @@ class RunConfig:
         return tomli_w.dumps({"origin": self.origin, **tables, "model": self.model})
 
     def resolved(self, *, text: TextOptions, vocabulary_size: int, compute_dtype: str, **origin: str) -> Self:
-        """Return the settings with what only text and machine could tell written in."""
+        """Return the settings with what only text and machine could tell written in.
+
+        Raises:
+            SettingError: The model does not go with the size of the vocabulary.
+        """
+        model = {**self.model, "vocabulary_size": vocabulary_size}
+        Architecture.from_table(model)
         return replace(
             self,
             text=text,
-            model={**self.model, "vocabulary_size": vocabulary_size},
+            model=model,
             training=self.training.replace(compute_dtype=compute_dtype),
             origin={**self.origin, **origin},
         )

@@ -8,6 +8,7 @@ from keras import ops
 
 from nextword.layers.initialization import Initialization
 from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy
+from nextword.ops.tail_cross_entropy import tail_cross_entropy
 
 _CHUNK_LOG_PROBS = 12 * 2**20
 """Log-probabilities that are held at once where ranks are asked for: 48 MiB in float32."""
@@ -101,6 +102,7 @@ class AdaptiveProjection(keras.layers.Layer):
         Only the head and the target's own tail are computed. In training a hit is therefore a target that is the most
         probable of its tail, and its tail of the head, or the most probable of the head where it stands there; outside
         of training all log-probabilities are computed as well, and hits and ranks are those of the whole vocabulary.
+        Where a gradient is taken, the losses of rows without weight may lack the part of their tail.
 
         `loss` are `label_smoothing` and `z_loss` of `nextword.ops.cross_entropy.linear_cross_entropy`; head and tails
         are smoothed and kept near one each for itself.
@@ -135,7 +137,7 @@ class AdaptiveProjection(keras.layers.Layer):
         return cls(**{**config, "initialization": Initialization.from_table(config["initialization"])})
 
     def _sorted_losses(
-        self, hidden: Any, targets: Any, weights: Any, clusters: Any, *, dtype: str, loss: dict[str, float]
+        self, hidden: Any, targets: Any, weights: Any, clusters: Any, *, dtype: str, loss: dict[str, Any]
     ) -> tuple[Any, Any, Any]:
         """Return total, losses and hits of rows that are sorted by the cluster of their targets."""
         classes = ops.where(clusters > 0, self.cutoffs[0] + clusters - 1, targets)
@@ -145,7 +147,7 @@ class AdaptiveProjection(keras.layers.Layer):
         for cluster, (start, tail) in enumerate(zip(self.cutoffs, self.tails, strict=True), start=1):
             projection, kernel, bias = tail
             inside = clusters == cluster
-            found = linear_cross_entropy(
+            found = tail_cross_entropy(
                 ops.matmul(hidden, projection),
                 ops.clip(targets - start, 0, kernel.shape[1] - 1),
                 ops.where(inside, weights, 0.0),

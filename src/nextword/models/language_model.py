@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
+from nextword.layers.adaptive_projection import AdaptiveProjection
 from nextword.layers.initialization import Initialization
 from nextword.layers.output_projection import OutputProjection
 from nextword.models.presets import read_preset
@@ -69,12 +70,8 @@ class LanguageModel(keras.Model):
         self.stack = RecurrentStack(
             architecture, initialization=initialization, compute_dtype=compute_dtype, name="stack"
         )
-        self.projection = OutputProjection(
-            architecture.vocabulary_size,
-            tied=architecture.tied,
-            initialization=initialization,
-            compute_dtype=compute_dtype,
-            name="projection",
+        self.projection = _projection_of(
+            architecture, initialization=initialization, compute_dtype=compute_dtype, name="projection"
         )
         self.build()
 
@@ -147,7 +144,7 @@ class LanguageModel(keras.Model):
 
     def named_weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the weights by the names of `Architecture.weight_shapes`."""
-        return {name: ops.convert_to_numpy(variable) for name, variable in self._named_variables().items()}
+        return {name: ops.convert_to_numpy(variable.value) for name, variable in self._named_variables().items()}
 
     def set_named_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Set all weights, given by the names of `Architecture.weight_shapes`.
@@ -184,3 +181,14 @@ class LanguageModel(keras.Model):
     def from_config(cls, config: dict[str, Any], _custom_objects: Any = None) -> "LanguageModel":
         """Rebuild the model, untrained, from `get_config`."""
         return cls(**{**config, "architecture": Architecture.from_table(config["architecture"])})
+
+
+def _projection_of(architecture: Architecture, **options: Any) -> OutputProjection | AdaptiveProjection:
+    if not architecture.adaptive_cutoffs:
+        return OutputProjection(architecture.vocabulary_size, tied=architecture.tied, **options)
+    return AdaptiveProjection(
+        architecture.vocabulary_size,
+        cutoffs=architecture.adaptive_cutoffs,
+        tail_widths=architecture.tail_widths,
+        **options,
+    )

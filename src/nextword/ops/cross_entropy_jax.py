@@ -13,6 +13,7 @@ beforehand: the backward pass has only to scale by the incoming scalar. Four thi
   the logits are then computed twice.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -35,12 +36,16 @@ _BIAS_ROWS = 8
 
 
 class LossOptions(NamedTuple):
-    """What is fixed when the loss is compiled; see `nextword.ops.cross_entropy.linear_cross_entropy`."""
+    """What is fixed when the loss is compiled; see `nextword.ops.cross_entropy.linear_cross_entropy`.
+
+    With `skip_empty_chunks` the rows of a chunk cost nothing where none of them has weight, and their losses are zero.
+    """
 
     tied: bool = False
     compute_dtype: str = "float32"
     target_share: float = 1.0
     z_loss: float = 0.0
+    skip_empty_chunks: bool = False
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
@@ -91,7 +96,8 @@ def _forward(
     options: LossOptions,
 ) -> tuple[_Arrays, _Arrays]:
     by_token = kernel if options.tied else kernel.T  # (V, H)
-    compute = gradients_by_vocabulary if kernel.size > _LARGE_KERNEL else _gradients_by_rows
+    by_rows = partial(_gradients_by_rows, skip_empty_chunks=options.skip_empty_chunks)
+    compute = gradients_by_vocabulary if kernel.size > _LARGE_KERNEL else by_rows
     losses, hits, partitions, d_hidden, d_by_token, d_bias = compute(
         hidden, by_token, bias, targets, weights, options.z_loss, options.compute_dtype
     )
@@ -125,6 +131,8 @@ def _gradients_by_rows(
     weights: jax.Array,
     z_loss: float,
     compute_dtype: str,
+    *,
+    skip_empty_chunks: bool = False,
 ) -> _Arrays:
     """Return losses, hits, log partitions, and the gradients of the partitions in hidden, kernel `(V, H)` and bias."""
     num_rows, hidden_size = hidden.shape
@@ -150,9 +158,22 @@ def _gradients_by_rows(
     with_ones = jnp.concatenate((hidden.astype(compute_dtype), ones), axis=1)
     hidden_chunks, *others = in_chunks(with_ones, targets, weights, limit=limit)
     chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
-    d_project, by_row = jax.lax.scan(score, jnp.zeros(project.shape, jnp.float32), chunks)
+    visit = _skipping_empty(score) if skip_empty_chunks else score
+    d_project, by_row = jax.lax.scan(visit, jnp.zeros(project.shape, jnp.float32), chunks)
     losses, hits, partitions, d_hidden = (rows.reshape(-1, *rows.shape[2:])[:num_rows] for rows in by_row)
     return losses, hits, partitions, d_hidden, d_project[:hidden_size].T, d_project[hidden_size]
+
+
+def _skipping_empty(
+    score: Callable[[jax.Array, _Arrays], tuple[jax.Array, _Arrays]],
+) -> Callable[[jax.Array, _Arrays], tuple[jax.Array, _Arrays]]:
+    """Return `score` as it is where a row of the chunk has weight, and zeros at no cost where none has."""
+
+    def skip(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
+        _, shapes = jax.eval_shape(score, d_project, chunk)
+        return d_project, tuple(jnp.zeros(rows.shape, rows.dtype) for rows in shapes)
+
+    return lambda d_project, chunk: jax.lax.cond(jnp.any(chunk[-1] != 0), score, skip, d_project, chunk)
 
 
 def _bias_rows(bias: jax.Array, compute_dtype: str) -> jax.Array:

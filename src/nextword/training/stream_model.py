@@ -5,9 +5,9 @@ from typing import Any, Literal, override
 import keras
 from keras import ops
 
-from nextword.layers.candidate_sampler import CandidateSampler
 from nextword.layers.carried_state import CarriedState
 from nextword.models.language_model import LanguageModel
+from nextword.training.candidate_sampler import CandidateSampler
 
 
 class StreamModel(keras.Model):

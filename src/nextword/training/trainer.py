@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import Windows
-from nextword.errors import CheckpointError
-from nextword.layers.candidate_sampler import CandidateSampler
+from nextword.errors import CheckpointError, SettingError
 from nextword.models.language_model import LanguageModel
+from nextword.training.candidate_sampler import CandidateSampler
 from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
 from nextword.training.dataset import RoundDataset
 from nextword.training.interruption import Interruption
@@ -42,7 +42,7 @@ class Trainer:
 
     Raises:
         CheckpointError: The store holds the checkpoints of another model.
-        SettingError: `sampled_softmax` is not below the vocabulary.
+        SettingError: `sampled_softmax` is not below the vocabulary, or the softmax is adaptive.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Trainer:
             loss=options.loss,
             label_smoothing=options.label_smoothing,
             z_loss=options.z_loss,
-            sampler=_sampler(options, model.architecture.vocabulary_size, token_counts),
+            sampler=_sampler(options, model, token_counts),
         )
         optimizer = make_optimizer(
             options, steps_per_epoch=self.plan.steps_per_epoch, total_steps=self.plan.total_steps
@@ -166,9 +166,14 @@ class Trainer:
 
 
 def _sampler(
-    options: TrainingOptions, vocabulary_size: int, token_counts: NDArray[np.integer[Any]] | None
+    options: TrainingOptions, model: LanguageModel, token_counts: NDArray[np.integer[Any]] | None
 ) -> CandidateSampler | None:
     if options.sampled_softmax is None:
         return None
-    counts = np.ones(vocabulary_size, np.int64) if token_counts is None else token_counts
+    if model.architecture.adaptive_cutoffs:
+        raise SettingError(
+            f"`sampled_softmax` needs the full softmax, but `adaptive_cutoffs` are "
+            f"{model.architecture.adaptive_cutoffs}; leave out one of the two"
+        )
+    counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
     return CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")

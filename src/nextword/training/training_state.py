@@ -20,7 +20,7 @@ _BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # every other backend is one pac
 
 def capture(stream: StreamModel) -> Arrays:
     """Return weights, carried state, seed generators and optimizer of a compiled model."""
-    return {name: ops.convert_to_numpy(variable) for name, variable in _named_variables(stream).items()}
+    return {name: ops.convert_to_numpy(variable.value) for name, variable in _named_variables(stream).items()}
 
 
 def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:

@@ -23,6 +23,8 @@ FIELDS = [
 GIVEN: dict[str, tuple[list[str], Any]] = {
     "hidden_sizes": (["650,650"], (650, 650)),
     "tied": ([], True),
+    "adaptive_cutoffs": (["20,100"], (20, 100)),
+    "sampled_softmax": (["100"], 100),
     "maximum_vocabulary": (["100"], 100),
 }
 """Values that are given to a flag and what they come to; for all others, the default or 1."""
@@ -54,7 +56,7 @@ def test_every_setting_has_a_flag_whose_value_goes_into_its_table(
     arguments, expected = GIVEN.get(field.name, ([str(default)], default))
     tables = tables_of(flag_of(field.name), *arguments)
     assert tables == {kind.group: {field.name: expected}}
-    required = {"vocabulary_size": 2, "embedding_size": 650, "hidden_sizes": (650,)} if kind is Architecture else {}
+    required = {"vocabulary_size": 101, "embedding_size": 650, "hidden_sizes": (650,)} if kind is Architecture else {}
     settings = kind.from_table({**required, **tables[kind.group]})
     assert getattr(settings, field.name) == expected
 

@@ -56,9 +56,9 @@ def test_the_probabilities_of_a_step_sum_to_one(engine: KerasEngine) -> None:
     np.testing.assert_allclose(np.exp(log_probs.astype(np.float64)).sum(axis=-1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
-def test_a_window_is_scored_as_it_is_stepped_through(tied: bool) -> None:
-    engine = engine_of(tied=tied)
+@pytest.mark.parametrize("changes", [{}, {"tied": True}, {"adaptive_cutoffs": (2, 7)}], ids=str)
+def test_a_window_is_scored_as_it_is_stepped_through(changes: dict[str, Any]) -> None:
+    engine = engine_of(**changes)
     inputs, targets = ids_of(), ids_of(seed=3)
     log_probs = step_through(engine, inputs)
     scores, _ = engine.score_window(inputs, targets, engine.start(3))

@@ -70,6 +70,18 @@ def test_resolved_settings_hold_what_only_text_and_machine_could_tell_and_surviv
     assert "vocabulary_size" not in config.model
 
 
+def test_cutoffs_are_held_against_the_vocabulary_as_soon_as_it_is_known() -> None:
+    config = RunConfig.of("quick", {"model": {"tied": False, "adaptive_cutoffs": [20, 100]}})
+
+    def resolved(vocabulary_size: int) -> RunConfig:
+        text = config.text.resolved(pretokenized=False)
+        return config.resolved(text=text, vocabulary_size=vocabulary_size, compute_dtype="float32")
+
+    assert resolved(101).architecture.tail_sizes == (80, 1)
+    with pytest.raises(SettingError, match="in the vocabulary, 100, but the last is 100"):
+        resolved(100)
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
@@ -78,6 +90,11 @@ def test_resolved_settings_hold_what_only_text_and_machine_could_tell_and_surviv
         ({"model": {"hidden_size": [3]}}, r"`hidden_size` is not a setting of \[model\]; did you mean `hidden_sizes`"),
         ({"training": {"epochs": 0}}, "`epochs` must be at least 0.001, but is 0.0"),
         ({"model": {"hidden_sizes": [8]}}, "`tied` needs a last layer as wide as the embedding"),
+        ({"model": {"adaptive_cutoffs": [20]}}, "`adaptive_cutoffs` need `tied = false`"),
+        (
+            {"model": {"adaptive_cutoffs": [20], "tied": False}, "training": {"sampled_softmax": 50}},
+            r"`sampled_softmax` needs a full softmax, but is 50 beside `adaptive_cutoffs` = \[20\]; leave out one",
+        ),
         ({"batching": {"windows": "stream"}}, "`windows` must be one of streams, successive, but is 'stream'"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 import nextword.layers
 import nextword.models
 from nextword.architecture import Architecture
+from nextword.layers.adaptive_projection import AdaptiveProjection
 from nextword.layers.carried_state import CarriedState
 from nextword.layers.initialization import Initialization
 from nextword.layers.lstm import LSTM
@@ -57,6 +58,12 @@ CASES = {
     ),
     "OutputProjection, tied": Case(
         lambda **options: OutputProjection(7, tied=True, **options), (numbers(2, 3, 5), numbers(7, 5))
+    ),
+    "AdaptiveProjection": Case(
+        lambda **options: AdaptiveProjection(
+            7, cutoffs=(2, 4), tail_widths=(3, 2), initialization=OTHER_THAN_DEFAULT, **options
+        ),
+        (numbers(2, 3, 5),),
     ),
     "CarriedState": Case(
         lambda **options: CarriedState((4, 3), 2, **options), (np.array([True, False]),), multiplies=False

@@ -69,7 +69,7 @@ def test_the_losses_are_the_log_softmax_of_the_logits_at_the_targets(tied: bool)
     log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
     hidden, _ = model.hidden_states(tokens())
-    losses = model.token_losses(hidden, targets, weights)
+    losses = model.token_losses(hidden, targets, weights, ranks=True)
     assert_near(losses.negative_log_likelihood, -of_targets.ravel())
     assert_near(losses.total, -(of_targets * weights).sum(), tolerance=1e-4)
     np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets[..., None]).sum(axis=-1).ravel())
@@ -154,3 +154,23 @@ def test_a_preset_is_overridden_field_by_field() -> None:
 def test_an_unknown_name_is_refused_with_the_nearest(preset: str, overrides: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError, match=said):
         LanguageModel.from_preset(preset, vocabulary_size=9, **overrides)
+
+
+def test_an_adaptive_softmax_is_one_more_architecture(tmp_path: Path) -> None:
+    model = trained(adaptive_cutoffs=(3, 7), adaptive_factor=2.0)
+    assert model.architecture.num_parameters == model.count_params()
+    assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
+    log_probs = np.asarray(model(tokens())[0], np.float64)
+    np.testing.assert_allclose(np.exp(log_probs).sum(axis=-1), 1, atol=1e-5)
+    model.save(tmp_path / "model.keras")
+    assert_near(keras.saving.load_model(tmp_path / "model.keras")(tokens()), model(tokens()), tolerance=0)
+
+
+def test_the_losses_of_an_adaptive_softmax_are_its_log_probabilities_at_the_targets() -> None:
+    model, targets = trained(adaptive_cutoffs=(3, 7)), np.roll(tokens(), -1, axis=1)
+    hidden, _ = model.hidden_states(tokens())
+    log_probs = np.asarray(model(tokens())[0])
+    of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)
+    losses = model.token_losses(hidden, targets, np.ones((2, 8), np.float32), ranks=True)
+    assert_near(losses.negative_log_likelihood, -of_targets.ravel())
+    np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets).sum(axis=-1).ravel())

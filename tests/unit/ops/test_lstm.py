@@ -1,3 +1,5 @@
+import sys
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -5,7 +7,7 @@ import numpy as np
 import pytest
 
 from nextword.ops import lstm_jax
-from nextword.ops.lstm import LSTMState, lstm, lstm_reference
+from nextword.ops.lstm import LSTMState, lstm, lstm_path, lstm_reference
 
 
 def arguments() -> tuple[Any, LSTMState, dict[str, Any]]:
@@ -36,6 +38,41 @@ def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> N
     inputs, state, weights = arguments()
     hiddens, _ = lstm(inputs, state, **weights)
     np.testing.assert_array_equal(hiddens, lstm_reference(inputs, state, **weights)[0])
+
+
+def test_torch_takes_pytorchs_own_but_for_a_single_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def spy(*arguments: Any) -> Any:
+        asked.append((arguments[0].shape, arguments[-1]))
+        return lstm_jax.lstm_recurrence(*arguments)
+
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setitem(sys.modules, "nextword.ops.lstm_torch", SimpleNamespace(lstm_recurrence=spy))
+    inputs, state, weights = arguments()
+    for num_steps in (5, 1):
+        steps = inputs[:, :num_steps]
+        hiddens, after = lstm(steps, state, **weights, compute_dtype="bfloat16")
+        expected, expected_after = lstm_reference(steps, state, **weights)
+        np.testing.assert_allclose(hiddens, expected, atol=4e-2)
+        np.testing.assert_allclose(after.cell, expected_after.cell, atol=4e-2)
+    assert asked == [((5, 2, 3), "bfloat16")]  # time-major
+
+
+def test_pytorch_is_not_imported_on_another_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nextword.ops.lstm_torch", None)  # to import it would fail
+    inputs, state, weights = arguments()
+    for backend in ("jax", "another"):
+        monkeypatch.setattr("keras.backend.backend", lambda backend=backend: backend)
+        lstm(inputs, state, **weights)
+
+
+@pytest.mark.parametrize(
+    ("backend", "said"), [("jax", "scan"), ("torch", "PyTorch"), ("numpy", "reference"), ("tensorflow", "reference")]
+)
+def test_the_path_is_told_in_words(monkeypatch: pytest.MonkeyPatch, backend: str, said: str) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    assert said in lstm_path()
 
 
 @pytest.mark.parametrize("recurrence", [lstm, lstm_reference])

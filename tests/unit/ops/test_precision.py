@@ -1,4 +1,8 @@
 import math
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -32,3 +36,37 @@ def test_the_speedup_is_measured_once_a_process() -> None:
 def test_a_backend_without_the_fast_path_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "another")
     assert bfloat16_speedup.__wrapped__() == 1.0
+
+
+def test_pytorch_is_measured_at_its_own_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setattr(precision, "_torch_lstm_seconds", {"float32": 3.0, "bfloat16": 2.0}.__getitem__)
+    assert bfloat16_speedup.__wrapped__() == 1.5
+
+
+ON_PYTORCH = """
+import torch
+from nextword.ops import lstm_torch
+from nextword.ops.precision import bfloat16_speedup, resolve_compute_dtype
+
+num_threads = torch.get_num_threads()
+assert 0 < bfloat16_speedup() < float("inf")
+assert torch.get_num_threads() == num_threads
+
+def refuse(*arguments):
+    if arguments[-1] == "bfloat16":
+        raise RuntimeError("not implemented for 'BFloat16'")
+    return recurrence(*arguments)
+
+recurrence, lstm_torch.lstm_recurrence = lstm_torch.lstm_recurrence, refuse
+bfloat16_speedup.cache_clear()
+assert bfloat16_speedup() == 0
+assert resolve_compute_dtype("auto") == "float32"
+assert torch.get_num_threads() == num_threads
+"""
+
+
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch, which the project's own environment does not hold")
+def test_a_device_without_bfloat16_stays_with_float32() -> None:
+    environment = {**os.environ, "KERAS_BACKEND": "torch"}
+    subprocess.run([sys.executable, "-c", ON_PYTORCH], env=environment, check=True)

@@ -128,3 +128,12 @@ def test_the_fingerprint_names_all_that_the_bits_depend_on() -> None:
     assert {"keras", "jax", "jaxlib", "numpy", "backend", "machine", "processors"} <= found.keys()
     assert found["backend"] == keras.backend.backend()
     assert found == fingerprint()
+
+
+def test_another_backend_is_named_in_the_place_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setattr("nextword.training.training_state.version", lambda package: f"version of {package}")
+    found = fingerprint()
+    assert found["torch"] == "version of torch"
+    assert found["backend"] == "torch"
+    assert "jax" not in found

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.layers.candidate_sampler import CandidateSampler
 from nextword.ops.cross_entropy import linear_cross_entropy
 from nextword.ops.sampled_softmax import Candidates, sampled_cross_entropy
+from nextword.training.candidate_sampler import CandidateSampler
 
 VOCABULARY_SIZE = 30
 COUNTS = np.random.default_rng(0).permutation(2 ** np.arange(VOCABULARY_SIZE) % 1009)

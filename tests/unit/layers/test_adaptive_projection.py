@@ -1,0 +1,248 @@
+"""The adaptive softmax against its formula in float64 NumPy, which builds all log-probabilities."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nextword.layers import adaptive_projection
+from nextword.layers.adaptive_projection import AdaptiveProjection
+from nextword.ops import cross_entropy_jax
+from nextword.ops.cross_entropy import TokenLosses
+
+Floats = NDArray[np.float64]
+Weights = dict[str, Floats]
+
+V, H, CUTOFFS, WIDTHS = 9, 4, (3, 5, 8), (3, 2, 1)
+TARGETS = np.array([0, 8, 3, 7, 2, 4, 5, 1, 3, 6, 0], np.int32)
+WEIGHTS = np.array([1, 0.5, 2, 0, 1, 1, 1, 0, 0.5, 1, 1], np.float32)
+
+
+def numbers(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng((seed, *shape)).normal(size=shape).astype(np.float32)
+
+
+def layer_of(
+    *, vocabulary_size: int = V, cutoffs: tuple[int, ...] = CUTOFFS, widths: tuple[int, ...] = WIDTHS, **options: Any
+) -> AdaptiveProjection:
+    """Return a layer with weights so large that its predictions are far from uniform, and no bias at zero."""
+    layer = AdaptiveProjection(vocabulary_size, cutoffs=cutoffs, tail_widths=widths, name="projection", **options)
+    layer.build((None, None, H))
+    for seed, weight in enumerate(layer.weights):
+        weight.assign(numbers(*weight.shape, seed=seed))
+    return layer
+
+
+def exact_weights(layer: AdaptiveProjection) -> Weights:
+    return {weight.name: np.asarray(weight.value, np.float64) for weight in layer.weights}
+
+
+def log_softmax(logits: Floats) -> Floats:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def logits_by_the_formula(weights: Weights, hidden: Floats) -> list[Floats]:
+    """Return the logits of the head and of each tail."""
+    logits = [hidden @ weights["head_kernel"] + weights["head_bias"]]
+    for index in range(len(weights) // 3):
+        narrow = hidden @ weights[f"tail_{index}_projection"]
+        logits.append(narrow @ weights[f"tail_{index}_kernel"] + weights[f"tail_{index}_bias"])
+    return logits
+
+
+def log_probs_by_the_formula(weights: Weights, hidden: Floats) -> Floats:
+    head, *tails = map(log_softmax, logits_by_the_formula(weights, hidden))
+    first = head.shape[-1] - len(tails)
+    return np.concatenate(
+        [head[..., :first], *(head[..., first + index, None] + tail for index, tail in enumerate(tails))], axis=-1
+    )
+
+
+def gradients_of(
+    layer: AdaptiveProjection, hidden: Any, targets: Any = TARGETS, weights: Any = WEIGHTS, **options: Any
+) -> tuple[TokenLosses, dict[str, Any]]:
+    """Return the losses in training, and the gradient of their total in each weight and in the hidden states."""
+
+    def total(arrays: dict[str, Any]) -> tuple[Any, TokenLosses]:
+        mapping = [(weight, arrays[weight.name]) for weight in layer.weights]
+        with keras.StatelessScope(state_mapping=mapping):
+            losses = layer.losses_of(arrays["hidden"], targets, weights, training=True, **options)
+        return losses.total, losses
+
+    arrays = {"hidden": hidden, **{weight.name: weight.value for weight in layer.weights}}
+    (_, losses), gradients = jax.jit(jax.value_and_grad(total, has_aux=True))(arrays)
+    return losses, gradients
+
+
+@st.composite
+def clusters(draw: st.DrawFn) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    vocabulary_size = draw(st.integers(2, 12))
+    cutoffs = draw(st.sets(st.integers(1, vocabulary_size - 1), min_size=1, max_size=4))
+    widths = draw(st.lists(st.integers(1, H), min_size=len(cutoffs), max_size=len(cutoffs)))
+    return vocabulary_size, tuple(sorted(cutoffs)), tuple(widths)
+
+
+@settings(max_examples=8)
+@given(clusters())
+def test_wherever_it_is_cut_the_probabilities_sum_to_one(case: tuple[int, tuple[int, ...], tuple[int, ...]]) -> None:
+    vocabulary_size, cutoffs, widths = case
+    layer, hidden = layer_of(vocabulary_size=vocabulary_size, cutoffs=cutoffs, widths=widths), numbers(2, 3, H)
+    log_probs = np.asarray(layer(hidden), np.float64)
+    assert log_probs.shape == (2, 3, vocabulary_size)
+    np.testing.assert_allclose(np.exp(log_probs).sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_allclose(log_probs, log_probs_by_the_formula(exact_weights(layer), hidden), atol=1e-5)
+    targets = np.arange(6, dtype=np.int32) % vocabulary_size
+    losses = layer.losses_of(hidden.reshape(6, H), targets, np.ones(6, np.float32))
+    expected = -log_probs.reshape(6, -1)[np.arange(6), targets]
+    np.testing.assert_allclose(losses.negative_log_likelihood, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("chunk_rows", [2, 448])
+def test_total_and_gradients_are_value_and_slopes_of_the_formula(
+    chunk_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cross_entropy_jax, "_chunk_rows", lambda _size, _most: chunk_rows)
+    layer, hidden = layer_of(), numbers(len(TARGETS), H)
+    losses, gradients = gradients_of(layer, hidden)
+
+    def total(arrays: Weights) -> float:
+        log_probs = log_probs_by_the_formula({k: v for k, v in arrays.items() if k != "hidden"}, arrays["hidden"])
+        return float(-(WEIGHTS * log_probs[np.arange(len(TARGETS)), TARGETS]).sum())
+
+    exact = {**exact_weights(layer), "hidden": hidden.astype(np.float64)}
+    np.testing.assert_allclose(losses.total, total(exact), rtol=1e-5)
+    assert gradients.keys() == exact.keys()
+    for name in exact:
+        np.testing.assert_allclose(gradients[name], slopes(total, exact, name), atol=3e-5, err_msg=name)
+
+
+def slopes(function: Callable[[Weights], float], at: Weights, name: str, step: float = 1e-5) -> Floats:
+    """Return the derivatives in each number of one array, by central differences."""
+    found = np.zeros(at[name].shape)
+    for index in np.ndindex(found.shape):
+        ends = []
+        for sign in (1, -1):
+            moved = {**at, name: at[name].copy()}
+            moved[name][index] += sign * step
+            ends.append(function(moved))
+        found[index] = (ends[0] - ends[1]) / (2 * step)
+    return found
+
+
+def test_head_and_tails_are_smoothed_each_for_itself() -> None:
+    layer, hidden, smoothing, z_loss = layer_of(), numbers(len(TARGETS), H), 0.1, 0.01
+    expected = 0.0
+    head, *tails = logits_by_the_formula(exact_weights(layer), hidden)
+    for row, (target, weight) in enumerate(zip(TARGETS, WEIGHTS, strict=True)):
+        cluster = int(np.searchsorted(CUTOFFS, target, side="right"))
+        steps = [(head[row], CUTOFFS[0] + cluster - 1 if cluster else target)]
+        if cluster:
+            steps.append((tails[cluster - 1][row], target - CUTOFFS[cluster - 1]))
+        for logits, place in steps:
+            log_probs = log_softmax(logits)
+            partition = logits[0] - log_probs[0]
+            loss = (1 - smoothing) * log_probs[place] + smoothing * log_probs.mean()
+            expected += float(weight) * (z_loss * partition**2 - loss)
+    losses, _ = gradients_of(layer, hidden, label_smoothing=smoothing, z_loss=z_loss)
+    np.testing.assert_allclose(losses.total, expected, rtol=1e-5)
+
+
+def test_a_cluster_may_have_all_targets_or_none() -> None:
+    layer, hidden, ones = layer_of(), numbers(3, H), np.ones(3, np.float32)
+    log_probs = log_probs_by_the_formula(exact_weights(layer), hidden)
+    for target in (0, 4, 8):
+        losses, gradients = gradients_of(layer, hidden, np.full(3, target, np.int32), ones)
+        np.testing.assert_allclose(losses.negative_log_likelihood, -log_probs[:, target], atol=1e-5)
+        for index, (start, end) in enumerate(zip(CUTOFFS, (*CUTOFFS[1:], V), strict=True)):
+            assert bool(np.any(gradients[f"tail_{index}_projection"])) == (start <= target < end and end - start > 1)
+
+
+def test_ranks_and_hits_outside_of_training_are_those_of_the_whole_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
+    layer, hidden, ones = layer_of(), numbers(len(TARGETS), H), np.ones(len(TARGETS), np.float32)
+    log_probs = np.asarray(layer(hidden))
+    own = log_probs[np.arange(len(TARGETS)), TARGETS][:, None]
+    for held in (adaptive_projection._CHUNK_LOG_PROBS, 4 * V, 1):
+        monkeypatch.setattr(adaptive_projection, "_CHUNK_LOG_PROBS", held)
+        losses = layer.losses_of(hidden, TARGETS, ones, ranks=True)
+        np.testing.assert_array_equal(losses.rank, 1 + (log_probs > own).sum(axis=-1))
+        np.testing.assert_array_equal(losses.hit, losses.rank == 1)
+    best = log_probs.argmax(axis=-1).astype(np.int32)
+    without = layer.losses_of(hidden, best, ones)
+    assert np.all(without.hit)
+    assert without.rank is None
+
+
+def test_equals_are_ranked_by_their_ids() -> None:
+    layer = layer_of(cutoffs=(4,), widths=(2,), vocabulary_size=5)
+    for weight in layer.weights:
+        weight.assign(np.zeros(weight.shape))
+    losses = layer.losses_of(numbers(5, H), np.arange(5, dtype=np.int32), np.ones(5, np.float32), ranks=True)
+    assert (losses.rank.tolist(), losses.hit.tolist()) == ([1, 2, 3, 4, 5], [True] * 5)
+
+
+def test_a_hit_in_training_is_the_most_probable_step_by_step() -> None:
+    layer = layer_of(cutoffs=(2,), widths=(2,), vocabulary_size=5)
+    for weight in layer.weights:
+        weight.assign(np.zeros(weight.shape))
+    layer.weights[1].assign([1.0, 0.0, 1.1])  # the tail is the most probable class, but no token in it is
+    layer.weights[4].assign([0.0, 0.1, 0.0])
+    hidden, targets, ones = numbers(5, H), np.arange(5, dtype=np.int32), np.ones(5, np.float32)
+    training = layer.losses_of(hidden, targets, ones, training=True)
+    assert training.hit.tolist() == [False, False, False, True, False]
+    assert layer.losses_of(hidden, targets, ones).hit.tolist() == [True, False, False, False, False]
+
+
+def test_the_lower_precision_is_for_training_alone_and_stays_near() -> None:
+    exact, coarse, hidden = layer_of(), layer_of(compute_dtype="bfloat16"), numbers(len(TARGETS), H)
+    np.testing.assert_array_equal(coarse(hidden), exact(hidden))
+    arguments = (hidden, TARGETS, WEIGHTS)
+    expected = exact.losses_of(*arguments).negative_log_likelihood
+    np.testing.assert_array_equal(coarse.losses_of(*arguments).negative_log_likelihood, expected)
+    losses, gradients = gradients_of(coarse, hidden)
+    assert not np.array_equal(losses.negative_log_likelihood, expected)
+    np.testing.assert_allclose(losses.negative_log_likelihood, expected, atol=0.1)
+    for name, gradient in gradients_of(exact, hidden)[1].items():
+        assert gradients[name].dtype == np.float32
+        np.testing.assert_allclose(gradients[name], gradient, atol=0.1, err_msg=name)
+
+
+def test_padding_weighs_nothing() -> None:
+    layer, hidden = layer_of(), numbers(len(TARGETS), H)
+    padding = WEIGHTS == 0
+    losses, gradients = gradients_of(layer, hidden)
+    elsewhere = np.where(padding[:, None], np.float32(5), hidden)
+    others, same = gradients_of(layer, elsewhere, np.where(padding, 8, TARGETS).astype(np.int32))
+    np.testing.assert_allclose(others.total, losses.total, rtol=1e-6)
+    assert not gradients["hidden"][padding].any()
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(same[name], gradient, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["gradient", "ranks"])
+def test_memory_does_not_grow_with_rows_times_vocabulary(training: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adaptive_projection, "_CHUNK_LOG_PROBS", 2**20)
+    vocabulary_size = 4096
+    layer = layer_of(vocabulary_size=vocabulary_size, cutoffs=(64, 512), widths=(2, 2))
+
+    def temporary_bytes(num_rows: int) -> int:
+        def total(hidden: Any, targets: Any, weights: Any) -> Any:
+            return layer.losses_of(hidden, targets, weights, training=training, ranks=not training)[
+                0 if training else 3
+            ]
+
+        dtypes = {"hidden": ((num_rows, H), np.float32), "targets": ((num_rows,), np.int32)}
+        arguments = [jax.ShapeDtypeStruct(*kind) for kind in (*dtypes.values(), ((num_rows,), np.float32))]
+        analysis = jax.jit(jax.grad(total) if training else total).lower(*arguments).compile().memory_analysis()
+        if analysis is None:
+            pytest.skip("this JAX cannot tell how much memory a compiled function needs")
+        return int(analysis.temp_size_in_bytes)
+
+    few, many = 2048, 8192
+    assert temporary_bytes(many) - temporary_bytes(few) < (many - few) * vocabulary_size * 4 / 10

@@ -14,7 +14,10 @@ CHUNK_ROWS = 448
 
 def matmul(left: jax.Array, right: jax.Array, compute_dtype: str) -> jax.Array:
     """Return `left @ right` in float32, multiplied in `compute_dtype`."""
-    return jnp.matmul(left.astype(compute_dtype), right.astype(compute_dtype), preferred_element_type=jnp.float32)
+    # A GPU would otherwise multiply float32 in TF32, which has no more digits than float16.
+    precision = jax.lax.Precision.HIGHEST if compute_dtype == "float32" else None
+    left, right = left.astype(compute_dtype), right.astype(compute_dtype)
+    return jnp.matmul(left, right, precision=precision, preferred_element_type=jnp.float32)
 
 
 def in_chunks(*rows: jax.Array, limit: int | None = None) -> tuple[jax.Array, ...]:

@@ -3,7 +3,7 @@
 Three things make it fast. The products with the inputs of all time steps are one product outside the scan. The
 gradient of the recurrent kernel is not accumulated step by step in the backward scan but computed after it from the
 gate gradients of all steps. And the products run in `compute_dtype` with float32 accumulation, while gates, cell and
-weights stay float32.
+weights stay float32; only what the backward scan needs of the gates is kept in `compute_dtype`, as their gradients are.
 """
 
 from functools import partial
@@ -66,7 +66,7 @@ def _forward(
         i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
         cell = f * cell + i * g
         hidden = o * jnp.tanh(cell)
-        return (hidden, cell), (hidden, cell, i, f, g, o)
+        return (hidden, cell), (hidden, cell, *(gate.astype(compute_dtype) for gate in (i, f, g, o)))
 
     last, (hiddens, cells, *gates) = jax.lax.scan(step, (hidden, cell), projected)
     return (hiddens, *last), (inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *gates)
@@ -79,7 +79,8 @@ def _backward(compute_dtype: str, residuals: _Arrays, gradients: _Arrays) -> _Ar
     recurrent_transposed = recurrent_kernel.T.astype(compute_dtype)
 
     def step(d_state: _Arrays, at_t: _Arrays) -> tuple[_Arrays, jax.Array]:
-        d_hidden_t, cell_t, previous_cell, i, f, g, o = at_t
+        d_hidden_t, cell_t, previous_cell, *gates = at_t
+        i, f, g, o = (gate.astype(jnp.float32) for gate in gates)
         squashed = jnp.tanh(cell_t)
         d_hidden = d_state[0] + d_hidden_t
         d_cell = d_state[1] + d_hidden * o * (1.0 - squashed * squashed)

@@ -38,6 +38,12 @@ def test_a_backend_without_the_fast_path_gains_nothing(monkeypatch: pytest.Monke
     assert bfloat16_speedup.__wrapped__() == 1.0
 
 
+def test_a_moment_in_which_something_else_had_the_processor_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"float32": iter([5.0, 2.0, 9.0, 2.0]), "bfloat16": iter([7.0, 7.0, 1.0, 3.0])}
+    monkeypatch.setattr(precision, "_jax_product_seconds", lambda dtype: next(seconds[dtype]))
+    assert bfloat16_speedup.__wrapped__() == 2.0
+
+
 def test_pytorch_is_measured_at_its_own_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     monkeypatch.setattr(precision, "_torch_lstm_seconds", {"float32": 3.0, "bfloat16": 2.0}.__getitem__)

@@ -13,6 +13,7 @@ Shape = tuple[int, ...]
 _MOST_LAYERS = 16
 _MOST_CUTOFFS = 16
 _NARROWEST_TAIL = 8
+_NUM_GATES = {"lstm": 4, "mogrifier_lstm": 4, "gru": 3, "rnn": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +24,10 @@ class Architecture(Settings):
     dropout rates, which belong to the layers.
 
     Raises:
-        SettingError: A value leaves its range, `tied` meets a last layer that is not as wide as the embedding, or
-            `adaptive_cutoffs` meet `tied` or do not rise from id to id of the vocabulary.
+        SettingError: A value leaves its range, an option meets a `cell` that has it not, `skip_connections` meet layers
+            of several widths, `tied` meets a last layer that is not as wide as the embedding and no
+            mixture or narrowing, `latent_dropout_rate` meets neither, `narrowed_output` meets a mixture, or
+            `adaptive_cutoffs` meet one of the three or do not rise from id to id of the vocabulary.
 
     Example:
         >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
@@ -36,7 +39,9 @@ class Architecture(Settings):
 
     vocabulary_size: int = setting(help="Number of tokens in the vocabulary.", at_least=2, at_most=2**22)
     embedding_size: int = setting(help="Width of the token embedding.", at_least=1, at_most=2**14)
-    hidden_sizes: tuple[int, ...] = setting(help="Width of each LSTM layer, first to last.", at_least=1, at_most=2**14)
+    hidden_sizes: tuple[int, ...] = setting(
+        help="Width of each recurrent layer, first to last.", at_least=1, at_most=2**14
+    )
     tied: bool = setting(False, help="Share the embedding matrix with the output projection.")
     adaptive_cutoffs: tuple[int, ...] = setting(
         (),
@@ -49,9 +54,38 @@ class Architecture(Settings):
         at_least=1.0,
         at_most=1024.0,
     )
+    cell: Literal["lstm", "mogrifier_lstm", "gru", "rnn"] = setting(
+        "lstm", help="Kind of recurrent layer; gru and rnn are there to be compared with."
+    )
+    cap_input_gate: bool = setting(False, help="Cap an LSTM's input gate at 1 - f, so that its cell stays in [-1, 1].")
+    layer_normalization: bool = setting(False, help="Normalize the gates and the cell of an LSTM over its units.")
+    skip_connections: bool = setting(False, help="Add the outputs of all layers up instead of taking the last.")
+    mogrifier_rounds: int = setting(
+        5, help="Times that input and hidden state of a Mogrifier modulate each other.", at_least=0, at_most=16
+    )
+    mogrifier_rank: int | None = setting(
+        None, help="Rank of a Mogrifier's modulating matrices; full where not given.", at_least=1, at_most=2**14
+    )
+    mixture_size: int = setting(1, help="Softmaxes that are mixed; 1 is a plain softmax.", at_least=1, at_most=64)
+    narrowed_output: bool = setting(
+        False, help="Project the last layer linearly to the width of the embedding, so that tied fits any width."
+    )
+    embedding_dropout_rate: float = setting(
+        0.0, help="Dropout of whole words from the input, wherever they stand.", at_least=0.0, below=1.0
+    )
     input_dropout_rate: float = setting(0.0, help="Dropout on the embedded input.", at_least=0.0, below=1.0)
-    hidden_dropout_rate: float = setting(0.0, help="Dropout between LSTM layers.", at_least=0.0, below=1.0)
-    output_dropout_rate: float = setting(0.0, help="Dropout after the last LSTM layer.", at_least=0.0, below=1.0)
+    hidden_dropout_rate: float = setting(0.0, help="Dropout between recurrent layers.", at_least=0.0, below=1.0)
+    output_dropout_rate: float = setting(0.0, help="Dropout after the last recurrent layer.", at_least=0.0, below=1.0)
+    latent_dropout_rate: float = setting(
+        0.0, help="Dropout on what a narrowed output or the softmaxes of a mixture read.", at_least=0.0, below=1.0
+    )
+    state_dropout_rate: float = setting(
+        0.0, help="Dropout on the hidden state that a layer reads back, one mask a window.", at_least=0.0, below=1.0
+    )
+    weight_drop_rate: float = setting(0.0, help="Dropout of recurrent weights (DropConnect).", at_least=0.0, below=1.0)
+    locked_dropout: bool = setting(
+        False, help="Draw one input, hidden and output dropout mask for all steps of a window (variational dropout)."
+    )
     forget_bias: float = setting(1.0, help="Initial bias of the forget gate.", at_least=-10.0, at_most=10.0)
     initializer: Literal["glorot", "uniform"] = setting(
         "glorot",
@@ -67,13 +101,51 @@ class Architecture(Settings):
             raise SettingError(
                 f"`hidden_sizes` must have at most {_MOST_LAYERS} layers, but has {len(self.hidden_sizes)}"
             )
+        self._check_cell()
+        self._check_output()
+        if self.adaptive_cutoffs:
+            self._check_cutoffs()
+
+    def _check_cell(self) -> None:
+        cells_of = {
+            "cap_input_gate": ("lstm", "mogrifier_lstm"),
+            "layer_normalization": ("lstm",),
+            "mogrifier_rank": ("mogrifier_lstm",),
+        }
+        for name, cells in cells_of.items():
+            if getattr(self, name) and self.cell not in cells:
+                raise SettingError(
+                    f"`{name}` needs the cell {' or '.join(cells)}, but `cell` is {self.cell}; change it or leave "
+                    f"`{name}` out"
+                )
+        if self.skip_connections and len(set(self.hidden_sizes)) > 1:
+            raise SettingError(
+                f"`skip_connections` add up the outputs of all layers and need `hidden_sizes` all alike, but they are "
+                f"{list(self.hidden_sizes)}; make them equal or set `skip_connections = false`"
+            )
+
+    def _check_output(self) -> None:
+        is_mixture = self.mixture_size > 1
+        if is_mixture and self.narrowed_output:
+            raise SettingError(
+                f"`narrowed_output` is for a single softmax, but `mixture_size` is {self.mixture_size}, and a mixture "
+                "has projections of its own; leave out one of the two"
+            )
+        if self.adaptive_cutoffs and (is_mixture or self.narrowed_output):
+            which = f"`mixture_size` is {self.mixture_size}" if is_mixture else "`narrowed_output` is true"
+            raise SettingError(f"`adaptive_cutoffs` need a plain output, but {which}; leave out one of the two")
+        if is_mixture or self.narrowed_output:
+            return
+        if self.latent_dropout_rate:
+            raise SettingError(
+                "`latent_dropout_rate` needs a mixture or a narrowed output, whose latent vectors it drops out, but is "
+                f"{self.latent_dropout_rate:g} beside `mixture_size` = 1; raise that or leave the rate out"
+            )
         if self.tied and self.hidden_sizes[-1] != self.embedding_size:
             raise SettingError(
                 f"`tied` needs a last layer as wide as the embedding, but it is {self.hidden_sizes[-1]} wide and the "
-                f"embedding {self.embedding_size}; set both alike or `tied = false`"
+                f"embedding {self.embedding_size}; set both alike, `narrowed_output = true` or `tied = false`"
             )
-        if self.adaptive_cutoffs:
-            self._check_cutoffs()
 
     def _check_cutoffs(self) -> None:
         cutoffs = self.adaptive_cutoffs
@@ -94,7 +166,7 @@ class Architecture(Settings):
 
     @property
     def num_layers(self) -> int:
-        """Number of LSTM layers."""
+        """Number of recurrent layers."""
         return len(self.hidden_sizes)
 
     @property
@@ -126,23 +198,65 @@ class Architecture(Settings):
     def weight_shapes(self) -> dict[str, Shape]:
         """Return the name and the shape of every weight, in the order in which a bundle stores them.
 
-        The gates of a layer lie side by side in the order input, forget, candidate, output.
+        The gates of an LSTM layer lie side by side in the order input, forget, candidate, output; those of a GRU in the
+        order update, reset, candidate.
         """
         shapes: dict[str, Shape] = {"embedding/embeddings": (self.vocabulary_size, self.embedding_size)}
         input_size = self.embedding_size
         for index, hidden_size in enumerate(self.hidden_sizes):
-            shapes[f"lstm_{index}/kernel"] = (input_size, 4 * hidden_size)
-            shapes[f"lstm_{index}/recurrent_kernel"] = (hidden_size, 4 * hidden_size)
-            shapes[f"lstm_{index}/bias"] = (4 * hidden_size,)
+            layer = self._layer_shapes(input_size, hidden_size)
+            shapes |= {f"{self.cell}_{index}/{name}": shape for name, shape in layer.items()}
             input_size = hidden_size
         return {**shapes, **self._projection_shapes()}
 
+    def _layer_shapes(self, input_size: int, hidden_size: int) -> dict[str, Shape]:
+        width = _NUM_GATES[self.cell] * hidden_size
+        shapes: dict[str, Shape] = {
+            "kernel": (input_size, width),
+            "recurrent_kernel": (hidden_size, width),
+            "bias": (width,),
+        }
+        if self.layer_normalization:
+            shapes |= {"input_gain": (width,), "recurrent_gain": (width,)}
+            shapes |= {"cell_gain": (hidden_size,), "cell_bias": (hidden_size,)}
+        if self.cell == "mogrifier_lstm":
+            shapes |= self._modulation_shapes(input_size, hidden_size)
+        return shapes
+
+    def _modulation_shapes(self, input_size: int, hidden_size: int) -> dict[str, Shape]:
+        shapes: dict[str, Shape] = {}
+        source, target, rank = hidden_size, input_size, self.mogrifier_rank
+        for index in range(1, self.mogrifier_rounds + 1):
+            name = f"modulation_{index}"
+            if rank is None:
+                shapes[f"{name}_kernel"] = (source, target)
+            else:
+                shapes |= {f"{name}_left": (source, rank), f"{name}_right": (rank, target)}
+            shapes[f"{name}_bias"] = (target,)
+            source, target = target, source
+        return shapes
+
     def _projection_shapes(self) -> dict[str, Shape]:
-        hidden_size, num_tails = self.hidden_sizes[-1], len(self.adaptive_cutoffs)
-        if not num_tails:
-            kernel: dict[str, Shape] = {} if self.tied else {"projection/kernel": (hidden_size, self.vocabulary_size)}
-            return {**kernel, "projection/bias": (self.vocabulary_size,)}
-        num_classes = self.adaptive_cutoffs[0] + num_tails
+        hidden_size, latent_width = self.hidden_sizes[-1], self.mixture_size * self.embedding_size
+        if self.mixture_size > 1:
+            return {
+                "projection/prior_kernel": (hidden_size, self.mixture_size),
+                "projection/latent_kernel": (hidden_size, latent_width),
+                "projection/latent_bias": (latent_width,),
+                **self._softmax_shapes(self.embedding_size),
+            }
+        if self.narrowed_output:
+            kernel = {"projection/narrowing_kernel": (hidden_size, self.embedding_size)}
+            return {**kernel, **self._softmax_shapes(self.embedding_size)}
+        return self._adaptive_shapes() if self.adaptive_cutoffs else self._softmax_shapes(hidden_size)
+
+    def _softmax_shapes(self, width: int) -> dict[str, Shape]:
+        kernel: dict[str, Shape] = {} if self.tied else {"projection/kernel": (width, self.vocabulary_size)}
+        return {**kernel, "projection/bias": (self.vocabulary_size,)}
+
+    def _adaptive_shapes(self) -> dict[str, Shape]:
+        hidden_size = self.hidden_sizes[-1]
+        num_classes = self.adaptive_cutoffs[0] + len(self.adaptive_cutoffs)
         shapes: dict[str, Shape] = {
             "projection/head_kernel": (hidden_size, num_classes),
             "projection/head_bias": (num_classes,),

@@ -53,15 +53,15 @@ class CommandLine:
         _, errors = process.communicate(timeout=TIMEOUT)
         return process.returncode, errors
 
-    def start_training(self, run: Path) -> subprocess.Popen[str]:
-        """Begin a run, or go on with it where it has begun."""
+    def start_training(self, run: Path, *settings: str) -> subprocess.Popen[str]:
+        """Begin a run, with these settings too, or go on with it where it has begun."""
         if (run / "config.toml").exists():
             return self.start("train", "--resume", run)
-        return self.start("train", self.text, "--run", run, *SETTINGS)
+        return self.start("train", self.text, "--run", run, *SETTINGS, *settings)
 
-    def train(self, run: Path) -> None:
+    def train(self, run: Path, *settings: str) -> None:
         """Train to the end."""
-        process = self.start_training(run)
+        process = self.start_training(run, *settings)
         _, errors = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0, errors
 

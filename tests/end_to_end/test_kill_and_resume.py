@@ -16,9 +16,9 @@ NUM_KILLS = 20
 class CommandLine(Protocol):
     folder: Path
 
-    def start_training(self, run: Path) -> subprocess.Popen[str]: ...
+    def start_training(self, run: Path, *settings: str) -> subprocess.Popen[str]: ...
 
-    def train(self, run: Path) -> None: ...
+    def train(self, run: Path, *settings: str) -> None: ...
 
     def weights_of(self, run: Path) -> str: ...
 
@@ -83,6 +83,27 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
     assert not (run / "model").exists()
     command_line.train(run)
     assert command_line.weights_of(run) == reference.weights
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("--optimizer", "muon", "--schedule", "one_cycle", "--averaging", "two_tailed"),
+        ("--optimizer", "sgd", "--learning-rate", "1", "--averaging", "triggered", "--averaging-patience", "0"),
+    ],
+    ids=["muon-two_tailed", "sgd-triggered"],
+)
+def test_averages_survive_being_killed(command_line: CommandLine, settings: tuple[str, ...]) -> None:
+    left_alone, run = (command_line.folder / f"{name}-{settings[1]}" for name in ("left-alone", "killed"))
+    command_line.train(left_alone, *settings)
+    for num_rounds in (2, 5):
+        process = command_line.start_training(run, *settings)
+        wait_until(lambda num_rounds=num_rounds: command_line.rounds_of(run) >= num_rounds)  # type: ignore[misc]
+        process.kill()
+        process.communicate()
+    assert command_line.rounds_of(run) < command_line.rounds_of(left_alone)
+    command_line.train(run)
+    assert command_line.weights_of(run) == command_line.weights_of(left_alone)
 
 
 def test_ctrl_c_before_training_shows_no_traceback(command_line: CommandLine) -> None:

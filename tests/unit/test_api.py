@@ -57,6 +57,21 @@ def test_a_string_has_a_perplexity(corpus: nextword.Corpus, untrained: nextword.
     assert math.isfinite(nextword.perplexity(trained, "the cat eats .\n"))
 
 
+def test_methods_can_be_put_around_a_model(corpus: nextword.Corpus, untrained: nextword.LanguageModel) -> None:
+    trained = nextword.fit(untrained, corpus, epochs=0.1, batch_size=4, num_steps=10)
+    static = nextword.perplexity(trained, corpus.test)
+    assert nextword.perplexity(trained, corpus.test, method="temperature", temperature=1.0) == pytest.approx(static)
+    counted = nextword.perplexity(trained, corpus.test, method="ngram", train=corpus.train, ngram_weight=1.0)
+    assert 1 < counted < 2
+    assert counted != static
+    mixed = nextword.perplexity(trained, corpus.test, method="ngram", train=corpus.train, valid=corpus.valid)
+    assert mixed <= 1.001 * min(static, counted)
+    with pytest.raises(SettingError, match="`train` must be given for this method"):
+        nextword.perplexity(trained, corpus.test, method="ngram")
+    with pytest.raises(SettingError, match="`temperature` must go with `temperature`"):
+        nextword.perplexity(trained, corpus.test, temperature=0.5)
+
+
 def test_settings_are_checked(corpus: nextword.Corpus, untrained: nextword.LanguageModel) -> None:
     with pytest.raises(SettingError, match="did you mean `epochs`"):
         nextword.fit(untrained, corpus, epoch=1)

@@ -33,6 +33,58 @@ def test_the_weights_have_the_names_and_shapes_of_the_contract() -> None:
     ]
 
 
+def layer_shapes(model: Architecture, index: int) -> list[tuple[str, tuple[int, ...]]]:
+    prefix = f"{model.cell}_{index}/"
+    shapes = model.weight_shapes().items()
+    return [(name.removeprefix(prefix), shape) for name, shape in shapes if name.startswith(prefix)]
+
+
+@pytest.mark.parametrize(("cell", "num_gates"), [("gru", 3), ("rnn", 1)])
+def test_a_layer_for_comparison_has_fewer_gates(cell: str, num_gates: int) -> None:
+    model = architecture(cell=cell)
+    assert layer_shapes(model, 0) == [
+        ("kernel", (4, num_gates * 5)),
+        ("recurrent_kernel", (5, num_gates * 5)),
+        ("bias", (num_gates * 5,)),
+    ]
+    # embedding, two layers, projection
+    assert model.num_parameters == 40 + num_gates * (5 * (4 + 5 + 1) + 6 * (5 + 6 + 1)) + 70
+
+
+def test_layer_normalization_has_gains_and_the_bias_of_the_cell() -> None:
+    model = architecture(layer_normalization=True)
+    assert layer_shapes(model, 1)[3:] == [
+        ("input_gain", (24,)),
+        ("recurrent_gain", (24,)),
+        ("cell_gain", (6,)),
+        ("cell_bias", (6,)),
+    ]
+    assert model.num_parameters == architecture().num_parameters + 10 * (5 + 6)
+
+
+def test_a_mogrifier_has_matrices_for_every_round() -> None:
+    full = architecture(cell="mogrifier_lstm", mogrifier_rounds=3)
+    assert layer_shapes(full, 0)[3:] == [
+        ("modulation_1_kernel", (5, 4)),
+        ("modulation_1_bias", (4,)),
+        ("modulation_2_kernel", (4, 5)),
+        ("modulation_2_bias", (5,)),
+        ("modulation_3_kernel", (5, 4)),
+        ("modulation_3_bias", (4,)),
+    ]
+    assert full.num_parameters == architecture().num_parameters + (3 * 20 + 13) + (3 * 30 + 16)
+    factored = architecture(cell="mogrifier_lstm", mogrifier_rounds=2, mogrifier_rank=3)
+    assert layer_shapes(factored, 0)[3:] == [
+        ("modulation_1_left", (5, 3)),
+        ("modulation_1_right", (3, 4)),
+        ("modulation_1_bias", (4,)),
+        ("modulation_2_left", (4, 3)),
+        ("modulation_2_right", (3, 5)),
+        ("modulation_2_bias", (5,)),
+    ]
+    assert factored.num_parameters == architecture().num_parameters + 2 * 3 * (9 + 11) + 9 + 11
+
+
 def test_a_tied_model_has_no_projection_kernel_of_its_own() -> None:
     free, tied = architecture(hidden_sizes=(5, 4)), architecture(hidden_sizes=(5, 4), tied=True)
     assert free.weight_shapes().keys() - tied.weight_shapes().keys() == {"projection/kernel"}
@@ -64,6 +116,31 @@ def test_an_adaptive_softmax_has_a_head_and_ever_narrower_tails() -> None:
 def test_no_tail_is_wider_than_what_it_projects() -> None:
     assert architecture(hidden_sizes=(6,), adaptive_cutoffs=(2, 5), adaptive_factor=1.0).tail_widths == (6, 6)
     assert architecture(hidden_sizes=(6,), adaptive_cutoffs=(2, 5), adaptive_factor=4.0).tail_widths == (6, 6)
+
+
+def test_a_mixture_has_a_prior_and_latent_vectors_as_wide_as_the_embedding() -> None:
+    shapes = {
+        "projection/prior_kernel": (6, 3),
+        "projection/latent_kernel": (6, 3 * 4),
+        "projection/latent_bias": (3 * 4,),
+        "projection/kernel": (4, 10),
+        "projection/bias": (10,),
+    }
+    assert projection_of(architecture(mixture_size=3)) == list(shapes.items())
+    del shapes["projection/kernel"]
+    assert projection_of(architecture(mixture_size=3, tied=True)) == list(shapes.items())
+    assert projection_of(architecture(mixture_size=1)) == projection_of(architecture())
+
+
+def test_a_narrowed_output_goes_through_the_width_of_the_embedding() -> None:
+    narrowing = ("projection/narrowing_kernel", (6, 4))
+    own, bias = ("projection/kernel", (4, 10)), ("projection/bias", (10,))
+    assert projection_of(architecture(narrowed_output=True)) == [narrowing, own, bias]
+    assert projection_of(architecture(narrowed_output=True, tied=True)) == [narrowing, bias]
+
+
+def projection_of(model: Architecture) -> list[tuple[str, tuple[int, ...]]]:
+    return [(name, shape) for name, shape in model.weight_shapes().items() if name.startswith("projection/")]
 
 
 sizes = st.integers(1, 2**14)
@@ -99,8 +176,20 @@ def test_the_parameters_are_counted_as_the_formula_counts_them(
         ({"adaptive_cutoffs": (4, 10)}, "in the vocabulary, 10, but the last is 10; leave it out or lower it"),
         ({"adaptive_cutoffs": tuple(range(1, 18)), "vocabulary_size": 99}, "must be at most 16 ids, but are 17"),
         ({"adaptive_cutoffs": (4,), "tied": True, "hidden_sizes": (4,)}, "`adaptive_cutoffs` need `tied = false`"),
+        ({"adaptive_cutoffs": (4,), "mixture_size": 2}, "need a plain output, but `mixture_size` is 2; leave out one"),
+        ({"adaptive_cutoffs": (4,), "narrowed_output": True}, "need a plain output, but `narrowed_output` is true"),
+        ({"mixture_size": 0}, "`mixture_size` must be at least 1, but is 0"),
+        ({"mixture_size": 65}, "`mixture_size` must be at most 64"),
+        ({"mixture_size": 2, "narrowed_output": True}, "is for a single softmax, but `mixture_size` is 2"),
+        ({"latent_dropout_rate": 0.3}, "`latent_dropout_rate` needs a mixture or a narrowed output"),
         ({"adaptive_factor": 0.5}, "`adaptive_factor` must be at least 1.0"),
         ({"adaptive_factor": 2000}, "`adaptive_factor` must be at most 1024.0"),
+        ({"cell": "gru", "cap_input_gate": True}, "`cap_input_gate` needs the cell lstm or mogrifier_lstm, but"),
+        ({"cell": "rnn", "layer_normalization": True}, "`layer_normalization` needs the cell lstm, but `cell` is rnn"),
+        ({"cell": "mogrifier_lstm", "layer_normalization": True}, "needs the cell lstm, but `cell` is mogrifier_lstm"),
+        ({"mogrifier_rank": 4}, "`mogrifier_rank` needs the cell mogrifier_lstm, but `cell` is lstm; change it"),
+        ({"skip_connections": True}, "need `hidden_sizes` all alike, but they are [5, 6]; make them equal or set"),
+        ({"cell": "qrnn"}, "`cell` must be one of lstm, mogrifier_lstm, gru, rnn"),
         ({"input_dropout_rate": 1.0}, "`input_dropout_rate` must be below 1.0"),
         ({"hidden_dropout_rate": -0.1}, "`hidden_dropout_rate` must be at least 0.0"),
         ({"output_dropout_rate": 1.5}, "`output_dropout_rate` must be below 1.0"),

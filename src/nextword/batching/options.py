@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 
 
@@ -20,3 +21,23 @@ class BatchOptions(Settings):
     skip_step: int | None = setting(
         None, help="Tokens between the starts of successive windows; num_steps where not given.", at_least=1
     )
+    variable_num_steps: bool = setting(
+        False, help="Draw the length of each window of streams around num_steps, or seldom half of it."
+    )
+    shuffle: Literal["none", "partial"] = setting(
+        "none", help="Begin each row of the streams at another place in every epoch (partial shuffle)."
+    )
+    reset_rate: float = setting(
+        0.0, help="Chance that the state of a row is cleared before a window.", at_least=0.0, at_most=1.0
+    )
+    shuffle_seed: int = setting(0, help="Seed of window lengths, shuffle and resets.", at_least=0, at_most=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        varied = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
+        for name, off in varied.items():
+            if self.windows != "streams" and getattr(self, name) != off:
+                raise SettingError(
+                    f"`{name}` is for streams, but is {getattr(self, name)!r} beside `windows` = {self.windows!r}; "
+                    "leave it out or train on streams"
+                )

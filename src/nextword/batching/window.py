@@ -38,7 +38,7 @@ class Windows(Protocol):
 
     @property
     def num_steps(self) -> int:
-        """Number of time steps in every window."""
+        """Number of time steps in every window, or about so many where they vary."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -46,6 +46,9 @@ class Windows(Protocol):
 
     def window(self, step: int) -> Window:
         """Return the window of training step `step`, counted from 0."""
+
+    def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
+        """Return the lengths of the first windows over `num_steps`; `None` where all are 1."""
 
 
 def require_tokens(num_tokens: int, at_least: int, what: str) -> None:

@@ -3,6 +3,7 @@
 from nextword.batching.options import BatchOptions
 from nextword.batching.streams import Streams
 from nextword.batching.successive import SuccessiveWindows
+from nextword.batching.varied_streams import VariedStreams, is_varied
 from nextword.batching.window import TokenIds, Windows
 
 
@@ -14,6 +15,8 @@ def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Window
     Raises:
         SettingError: The text has too few tokens for a window.
     """
+    if options.windows == "streams" and is_varied(options):
+        return VariedStreams(ids, options, first_input=end_id)
     if options.windows == "streams":
         return Streams(ids, batch_size=options.batch_size, num_steps=options.num_steps, first_input=end_id)
     return SuccessiveWindows(

@@ -20,7 +20,7 @@ RATIOS = ("pytorch-bfloat16", "pytorch-float32", "keras-jax", "tutorial")
 BY_DEFAULT = (OURS, "keras-jax", "pytorch-float32", "pytorch-bfloat16", PRODUCT_PEAK)
 
 # glibc gives freed memory of this size back and faults it in anew in every step, unless told to keep it.
-_KEPT_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
+KEPT_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
 
 _PROGRAMS = Path(__file__).parent / "peers"
 
@@ -39,7 +39,7 @@ def catalogue(workload: Workload, *, pytorch: str | None = None) -> dict[str, Pe
         _peer("keras-jax", "keras_jax", workload, compared_with=OURS),
         _pytorch("pytorch-float32", workload, "float32", torch),
         _pytorch("pytorch-bfloat16", workload, "bfloat16", torch),
-        _pytorch("pytorch-bfloat16-kept-memory", workload, "bfloat16", torch, _KEPT_MEMORY),
+        _pytorch("pytorch-bfloat16-kept-memory", workload, "bfloat16", torch, KEPT_MEMORY),
         _peer(OURS_AT_TUTORIAL, "ours", tutorial),
         _peer("tutorial", "tutorial", tutorial, compared_with=OURS_AT_TUTORIAL),
         product_peak(workload),

@@ -1,18 +1,39 @@
-"""`nextword evaluate`: how good is the model?"""
+"""`nextword evaluate`: how good is the model, as it is or with what can be done after training?"""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
-from nextword.cli.evaluation_progress import evaluation_progress
-from nextword.cli.target import SplitOrAll, Target
+from nextword.cli.evaluation_columns import Column, columns_of, readings_of, require_comparable
+from nextword.cli.evaluation_progress import evaluation_progress, waiting
+from nextword.cli.evaluation_report import EvaluatedColumn, compared, describe, to_json
+from nextword.cli.settings_options import SettingsCommand, Tables, given_tables, settings_options
+from nextword.cli.target import SplitOrAll
+from nextword.evaluation.perplexity import evaluate as evaluate_engine
+from nextword.methods.catalogue import KINDS, METHODS, STATIC, require_used
+from nextword.methods.chain import Outcome, apply_methods
 
 
-@click.command()
-@click.argument("run_or_model", type=click.Path(path_type=Path))
-@click.argument("text", required=False)
+@settings_options(KINDS)
+@click.command(cls=SettingsCommand)
+@click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL... [TEXT]")
 @click.option("--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", show_default=True)
+@click.option(
+    "--method",
+    "chains",
+    multiple=True,
+    default=[STATIC],
+    metavar="NAME[,NAME...]",
+    show_default=True,
+    help=f"What is done after training: {', '.join((STATIC, *METHODS))}. Names with commas between them go around one "
+    "another, the first around the model; given again, a column of its own.",
+)
+@click.option("--tune", is_flag=True, help="Find the settings that are not given on the valid split first.")
+@click.option("--significance", is_flag=True, help="Say whether each further column differs from the first by chance.")
+@click.option("--ensemble", is_flag=True, help="Take all models as one, by the mean of their probabilities.")
 @click.option(
     "--batch-size",
     default=1,
@@ -21,28 +42,62 @@ from nextword.cli.target import SplitOrAll, Target
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@click.pass_context
 def evaluate(
-    run_or_model: Path, text: str | None, split: SplitOrAll, batch_size: int, as_json: bool, data_dir: Path | None
+    context: click.Context,
+    /,
+    arguments: tuple[str, ...],
+    split: SplitOrAll,
+    chains: tuple[str, ...],
+    tune: bool,
+    ensemble: bool,
+    significance: bool,
+    batch_size: int,
+    as_json: bool,
+    data_dir: Path | None,
+    **_settings: Any,
 ) -> None:
-    """Measure perplexity and accuracy of RUN_OR_MODEL on a split of TEXT.
+    """Measure perplexity and accuracy of models on a split of TEXT.
 
-    TEXT is by default the text that the run was trained on. Every token of the split counts, <eos> included, and each
-    is predicted once from all that stands before it.
+    TEXT is by default the text that the runs were trained on. Every token of the split counts, <eos> included, and each
+    is predicted once from all that stands before it. Several models, and several --method, stand in columns side by
+    side. The stored weights are never changed.
     """
-    from nextword.evaluation.perplexity import evaluate as evaluate_engine
+    columns = columns_of(
+        readings_of(arguments, split, data_dir), [chain.split(",") for chain in chains], as_ensemble=ensemble
+    )
+    if significance:
+        require_comparable(columns, batch_size)
+    tables = given_tables(context)
+    require_used(tables, [method for column in columns for method in column.methods], ensemble=ensemble)
+    outcomes = [_prepared(column, tables, tune=tune) for column in columns]  # before the split asked for is looked at
+    found = [_evaluated(column, outcome, batch_size) for column, outcome in zip(columns, outcomes, strict=True)]
+    comparisons = compared(found) if significance else []
+    click.echo(to_json(found, comparisons) if as_json else "\n".join(describe(found, comparisons)))
 
-    target = Target.of(run_or_model)
-    model = target.open()
-    store = target.load_split(text, split, model, data_dir)
-    with evaluation_progress(split, store.num_tokens) as on_progress:
-        evaluation = evaluate_engine(model.engine, store.ids, batch_size=batch_size, on_progress=on_progress)
+
+def _prepared(column: Column, tables: Tables, *, tune: bool) -> Outcome:
+    with waiting(f"{'tuning' if tune else 'preparing'} {column.label}"):
+        return apply_methods(column.models, column.methods, tables, column.reading.splits, tune=tune)
+
+
+def _evaluated(column: Column, outcome: Outcome, batch_size: int) -> EvaluatedColumn:
+    reading = column.reading
+    store = reading.store(reading.split)
+    log_probs: list[NDArray[np.float64]] = []
+    with evaluation_progress(f"{reading.split}, {column.label}", store.num_tokens) as on_progress:
+        evaluation = evaluate_engine(
+            outcome.engine,
+            store.ids,
+            batch_size=batch_size,
+            on_progress=on_progress,
+            on_scored=lambda scored: log_probs.append(scored.log_probs),
+        )
     evaluation = evaluation.with_counts(
         num_words=store.num_words,
         num_characters=store.num_characters,
         num_out_of_vocabulary=store.report.num_out_of_vocabulary,
     )
-    if as_json:
-        table = {"model": model.name, "text": text or target.text, "split": split, **evaluation.to_table()}
-        click.echo(json.dumps(table, allow_nan=False))
-    else:
-        click.echo("\n".join(evaluation.describe()))
+    if outcome.settings:
+        evaluation = evaluation.with_method(column.method, outcome.description)
+    return EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))

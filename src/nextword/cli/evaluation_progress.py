@@ -14,3 +14,14 @@ def evaluation_progress(split: str, num_tokens: int) -> Iterator[Callable[[int, 
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"evaluating {split}", total=num_tokens)
         yield lambda done, _total: bar.update(task, completed=done)
+
+
+@contextmanager
+def waiting(doing: str) -> Iterator[None]:
+    """Show what is being done for as long as it takes, on standard error and on a terminal alone."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(doing):
+        yield

@@ -15,6 +15,7 @@ from nextword.training.interruption import TrainingInterrupted
 
 _COMMANDS = {
     "train": "Train a language model on a text.",
+    "tune": "Search for the settings that suit a text.",
     "evaluate": "Measure perplexity and accuracy.",
     "compare": "Show predicted against actual words.",
     "suggest": "Suggest the next word.",

@@ -21,7 +21,7 @@ class ProgressBar:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._plan = RoundPlan(1, 1, 1)
+        self._plan = RoundPlan(1, 1, 1, 1)
         self._valid = ""
         self._bar = Progress(
             TextColumn("{task.fields[doing]}"),
@@ -48,7 +48,7 @@ class ProgressBar:
     def on_start(self, plan: RoundPlan, progress: TrainingProgress) -> None:
         """Set the bar to where training begins."""
         self._plan = plan
-        done = progress.rounds * plan.round_steps
+        done = progress.steps
         if done:
             self._console.print(f"going on after round {progress.rounds} of {plan.num_rounds}, step {done:,}")
         self._bar.update(self._task, doing="compiling", total=plan.total_steps, completed=done)
@@ -69,8 +69,10 @@ class ProgressBar:
 
     def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
         """Leave a line for the round."""
+        if progress.planned_steps:
+            self._plan = self._plan.with_total(progress.planned_steps[-1])
         self._valid = f", valid {record.valid_perplexity:,.1f}"
-        self._bar.update(self._task, completed=record.step)
+        self._bar.update(self._task, completed=record.step, total=self._plan.total_steps)
         best = "  best so far" if progress.latest_is_best else ""
         self._console.print(
             f"round {record.round:>3}/{self._plan.num_rounds}  epoch {record.epoch:6.2f}  "

@@ -45,13 +45,19 @@ class _Numbers(click.ParamType[Any]):
 
     name = "N,N,..."
 
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self.kind = kind
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(int(part) for part in value.split(","))
+            return tuple(self.kind(part) for part in value.split(","))
         except ValueError:
-            self.fail(f"{value!r} must be whole numbers with commas between them, such as 650,650", param, ctx)
+            like = (
+                "whole numbers with commas between them, such as 650,650" if self.kind is int else "numbers with commas"
+            )
+            self.fail(f"{value!r} must be {like}", param, ctx)
 
 
 def settings_options(
@@ -102,6 +108,6 @@ def _parameter_type(hint: Any) -> Any:
     if typing.get_origin(hint) is typing.Literal:
         return click.Choice(typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
-        return _Numbers()
+        return _Numbers(typing.get_args(hint)[0])
     parameter_types: Mapping[Any, Any] = {bool: click.BOOL, int: click.INT, float: click.FLOAT}
     return parameter_types.get(hint, click.STRING)

@@ -1,5 +1,6 @@
 """What a command is pointed at: a run or a bundle, and a text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -54,6 +55,11 @@ class Target:
         config = directory.read_config()
         return cls(directory.model, config.origin.get("text_path"), config.text)
 
+    @staticmethod
+    def is_at(path: Path) -> bool:
+        """Return whether the directory of a run or a bundle lies at `path`, sound or not."""
+        return path.is_dir() and (RunDirectory(path).is_run or (path / MANIFEST_NAME).is_file())
+
     def open(self) -> "TrainedModel":
         """Start the model."""
         from nextword.engine.trained_model import open_model
@@ -73,3 +79,17 @@ class Target:
             raise SettingError(f"TEXT must be given: `{self.bundle}` is a bundle, and does not hold its text")
         options = self.options if text is None else TextOptions()
         return Corpus.load_split(source, split, model.tokenizer, options, data_dir=data_dir)
+
+
+def targets_of(arguments: Sequence[str]) -> tuple[list[Target], str | None]:
+    """Return the runs and models that a command line begins with, and the text that may end it.
+
+    The first argument is a model; the last of several is one where it lies in a directory, and else the text.
+
+    Raises:
+        BundleError: A path holds no model.
+    """
+    paths, text = list(arguments), None
+    if len(paths) > 1 and not Target.is_at(Path(paths[-1])):
+        text = paths.pop()
+    return [Target.of(Path(path)) for path in paths], text

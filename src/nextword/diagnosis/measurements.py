@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nextword.experiment.run_config import RunConfig
 
 if TYPE_CHECKING:
-    from nextword.diagnosis.training_speed import TrainingSpeed
+    from nextword.experiment.training_speed import TrainingSpeed
 
 # Compiling takes about as long again.
 _TRAINING_SECONDS = 5.0
@@ -59,7 +59,7 @@ def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Meas
         backend: The backend that Keras uses.
         say: Is told what is being measured.
     """
-    from nextword.diagnosis.training_speed import measure_training
+    from nextword.experiment.training_speed import measure_training
 
     say("precision")
     compute_dtype, reason = choose_compute_dtype(config)

@@ -24,6 +24,19 @@ class TokenScores(NamedTuple):
     ranks: NDArray[np.int32]
 
 
+class WindowPrediction(NamedTuple):
+    """What is expected after each token of a window.
+
+    Attributes:
+        log_probs: Natural logarithm of the probability of each token that may follow `(B, T, V)`, float32.
+        hidden: What the last layer made of the text so far `(B, T, H)`, float32, for caches; `None` where an engine
+            has no hidden states.
+    """
+
+    log_probs: NDArray[np.float32]
+    hidden: NDArray[np.float32] | None
+
+
 class Engine(Protocol):
     """A language model at work, over a batch of texts that it reads side by side.
 
@@ -53,6 +66,15 @@ class Engine(Protocol):
 
         Returns:
             The scores of the targets, and the state after the last input.
+        """
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Read `inputs` `(B, T)`, giving after each the whole distribution of what follows.
+
+        The result has `B * T * V` numbers; `nextword.engine.distribution_engine` cuts long windows into pieces.
+
+        Returns:
+            The predictions, and the state after the last input.
         """
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:

@@ -9,7 +9,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import State, TokenScores, score_from_start
+from nextword.engine.engine import State, TokenScores, WindowPrediction, score_from_start
 from nextword.models.language_model import LanguageModel
 
 
@@ -26,6 +26,7 @@ class KerasEngine:
         self.end_id = end_id
         self._step = self._compiled(self._step_of)
         self._score = self._compiled(self._score_of)
+        self._predict = self._compiled(self._predict_of)
 
     @property
     def vocabulary_size(self) -> int:
@@ -46,6 +47,11 @@ class KerasEngine:
         log_probs, ranks, state = self._score(np.asarray(inputs, np.int32), np.asarray(targets, np.int32), state)
         return TokenScores(*map(ops.convert_to_numpy, (log_probs, ranks))), state
 
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Give whole distributions; see `Engine.predict_window`."""
+        log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
+        return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
+
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         """Score whole texts; see `Engine.score`."""
         return score_from_start(self, ids, lengths)
@@ -60,6 +66,10 @@ class KerasEngine:
         shape = ops.shape(targets)
         log_probs = -ops.reshape(losses.negative_log_likelihood, shape)
         return log_probs, ops.reshape(losses.rank, shape), state
+
+    def _predict_of(self, inputs: Any, state: State) -> tuple[Any, Any, State]:
+        hidden, state = self.model.hidden_states(inputs, state)
+        return ops.log_softmax(self.model.projection(hidden, self.model.tied_embeddings)), hidden, state
 
     def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return `function` compiled by JAX with the weights as arguments; on PyTorch, without gradients."""

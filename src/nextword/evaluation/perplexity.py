@@ -19,7 +19,7 @@ import numpy as np
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
-from nextword.evaluation.reading import BURN_IN, scored_tokens
+from nextword.evaluation.reading import BURN_IN, ScoredTokens, scored_tokens
 from nextword.evaluation.token_groups import FREQUENCY_RANKS, PLACES, GroupTally, TokenGroup, finite
 
 Progress = Callable[[int, int], None]
@@ -41,6 +41,7 @@ class Evaluation:
         num_words: Words of the split between white space, and one for each line end; `None` where not known.
         num_characters: Characters of the split; `None` where not known.
         num_out_of_vocabulary: Tokens that the vocabulary lacks, read as `<unk>`; `None` where not known.
+        method: What changed the predictions after training; "static" for the model as it was trained.
     """
 
     num_tokens: int
@@ -53,6 +54,11 @@ class Evaluation:
     num_words: int | None = None
     num_characters: int | None = None
     num_out_of_vocabulary: int | None = None
+    method: str = "static"
+
+    def with_method(self, method: str, description: str) -> Self:
+        """Return the evaluation marked as that of a method, its protocol ending with what was done."""
+        return dataclasses.replace(self, method=method, protocol=f"{self.protocol}; {description}")
 
     def with_counts(self, *, num_words: int, num_characters: int, num_out_of_vocabulary: int) -> Self:
         """Return the evaluation with what its split was counted to hold, so that figures per word can be given."""
@@ -112,11 +118,12 @@ class Evaluation:
             "num_characters": self.num_characters,
             "by_frequency": [group.to_table() for group in self.by_frequency],
             "by_place": [group.to_table() for group in self.by_place],
+            "method": self.method,
             "protocol": self.protocol,
         }
 
-    def describe(self) -> list[str]:
-        """Return the figures as aligned lines for a person; those that are not known are left out."""
+    def figures(self) -> dict[str, str]:
+        """Return the figures by name, written for a person; those that are not known are left out."""
         figures = {
             "perplexity": f"{self.perplexity:,.2f}",
             "bits per token": f"{self.bits_per_token:,.3f}",
@@ -133,6 +140,11 @@ class Evaluation:
             figures["bits per word"] = f"{self.bits_per_word:,.3f}"
         if self.bits_per_character is not None:
             figures["bits per character"] = f"{self.bits_per_character:,.3f}"
+        return figures
+
+    def describe(self) -> list[str]:
+        """Return the figures as aligned lines for a person, and the protocol."""
+        figures = self.figures()
         width = max(map(len, figures))
         return [*(f"{name:<{width}}  {figure}" for name, figure in figures.items()), f"({self.protocol})"]
 
@@ -144,6 +156,7 @@ def evaluate(
     batch_size: int = 1,
     num_steps: int = 512,
     on_progress: Progress | None = None,
+    on_scored: Callable[[ScoredTokens], None] | None = None,
 ) -> Evaluation:
     """Predict every token of a split once, and return how well it went.
 
@@ -154,6 +167,7 @@ def evaluate(
             the first begins with the state of an empty text, 256 tokens before its own.
         num_steps: Tokens of a row that are read at once; it changes nothing but speed and memory.
         on_progress: Called after each window.
+        on_scored: Given the scored tokens of each window, for figures of one's own.
 
     Raises:
         EvaluationError: There are no tokens, or some that the model does not know, or the model is not sound.
@@ -169,6 +183,8 @@ def evaluate(
         num_correct += int(np.count_nonzero(scored.ranks == 1))
         num_in_top_five += int(np.count_nonzero(scored.ranks <= 5))
         log_prob += float(scored.log_probs.sum())
+        if on_scored is not None:
+            on_scored(scored)
         if on_progress is not None:
             on_progress(num_tokens, len(ids))
     return Evaluation(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from nextword.batching.streams import Streams
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine
+from nextword.engine.distribution_engine import even_pieces
+from nextword.engine.engine import Engine, WindowPrediction
 from nextword.errors import EvaluationError, SettingError
 
 BURN_IN = 256
@@ -39,6 +40,20 @@ class ScoredTokens(NamedTuple):
     log_probs: NDArray[np.float64]
     ranks: NDArray[np.int32]
     places: NDArray[np.int64]
+
+
+class PredictedWindow(NamedTuple):
+    """Part of a text that is read as one stream, and what was expected.
+
+    Attributes:
+        inputs: What was read `(1, T)`.
+        targets: What followed each `(1, T)`.
+        prediction: The distributions `(1, T, V)`, and the hidden states.
+    """
+
+    inputs: TokenIds
+    targets: TokenIds
+    prediction: WindowPrediction
 
 
 def scored_tokens(engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: int) -> Iterator[ScoredTokens]:
@@ -84,6 +99,33 @@ def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[n
         log_probs, state = engine.step(inputs[current : current + 1], state)
         if current >= start:
             yield log_probs[0]
+
+
+def predicted_windows(engine: Engine, ids: TokenIds, *, numbers_per_step: int = 0) -> Iterator[PredictedWindow]:
+    """Yield the windows of a text, read as one stream from its first token to its last, with whole distributions.
+
+    Args:
+        engine: The model at work.
+        ids: The tokens of the text `(N,)`.
+        numbers_per_step: What the caller needs to keep for each token besides the distribution.
+
+    Raises:
+        EvaluationError: There are no tokens, or some are not the engine's.
+    """
+    require_known(engine, ids)
+    inputs = np.concatenate(([engine.end_id], ids[:-1])).astype(np.int32)
+    state = engine.start(1)
+    num_steps = even_pieces(_CONTEXT_STEPS, engine.vocabulary_size + numbers_per_step)[0].stop
+    for first in range(0, len(ids), num_steps):
+        part = slice(first, first + num_steps)
+        prediction, state = engine.predict_window(inputs[None, part], state)
+        yield PredictedWindow(inputs[None, part], np.asarray(ids[None, part]), prediction)
+
+
+def token_log_probs(engine: Engine, ids: TokenIds) -> NDArray[np.float64]:
+    """Return the log-probability of each token of a text `(N,)`, read as one stream."""
+    scored = scored_tokens(engine, ids, batch_size=1, num_steps=_CONTEXT_STEPS)
+    return np.concatenate([window.log_probs for window in scored])
 
 
 def require_known(engine: Engine, ids: TokenIds) -> None:

@@ -1,7 +1,8 @@
 """A training run from beginning to end: text, model, training, log, curves, figures, bundle."""
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from nextword.batching.windows import make_windows
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.write import write_bundle
 from nextword.errors import CheckpointError, MissingExtraError
+from nextword.experiment.budget import Budget, fix_plan
 from nextword.experiment.curves import draw_curves
 from nextword.experiment.make_bundle import make_bundle
 from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
 from nextword.experiment.training_log import write_log
+from nextword.experiment.training_text import TrainingText
 from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
@@ -64,6 +67,7 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
         TrainingInterrupted: A signal asked to stop; `resume_run` goes on.
         NextwordError: Text or settings are refused, or training diverged.
     """
+    began = time.monotonic()
     use_compilation_cache(cache_root(around.cache_dir))
     directory = RunDirectory(root)
     directory.require_free()
@@ -80,6 +84,8 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
         )
         # Whatever could be refused is refused before anything is written.
         _windows(corpus, config)
+        if config.training.minutes is not None and not config.training.planned_steps:
+            config = fix_plan(config, corpus, Budget(60.0 * config.training.minutes, began), around.say)
         write_file(directory.config_file, config.to_toml().encode())
         return _train(config, corpus, directory, around)
 
@@ -101,7 +107,7 @@ def resume_run(root: Path, around: Surroundings = Surroundings(), *, finish: boo
     with RunLock(root):
         remove_leftovers(root)
         corpus = _load(text_path, config, around)
-        if corpus.sha256 != text_sha256:
+        if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
                 f"a run must be resumed on the text that it began with, but `{text_path}` has "
                 "changed since; put it back, or train in a new directory"
@@ -126,6 +132,9 @@ def _train(
         f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
     )
     progress = fit_model(model, corpus, config, directory, around, finish=finish)
+    if progress.planned_steps:
+        config = replace(config, training=config.training.replace(planned_steps=progress.planned_steps))
+        write_file(directory.config_file, config.to_toml().encode())
     _draw(progress, directory, around, title=f"{config.origin.get('preset', 'model')} on {corpus.name}")
     around.say("evaluating the best weights on valid and test")
     bundle = make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{config.origin.get('preset', 'model')}")
@@ -135,7 +144,7 @@ def _train(
 
 def fit_model(
     model: LanguageModel,
-    corpus: Corpus,
+    corpus: TrainingText,
     config: RunConfig,
     directory: RunDirectory,
     around: Surroundings,
@@ -168,14 +177,14 @@ def fit_model(
     return progress
 
 
-def _windows(corpus: Corpus, config: RunConfig) -> tuple[Windows, Windows]:
+def _windows(corpus: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
     """Return the windows to train on and those to validate on."""
     end_id = corpus.tokenizer.vocabulary.end_id
     train = make_windows(corpus.train.ids, config.batching, end_id=end_id)
     return train, validation_streams(corpus.valid.ids, end_id=end_id)
 
 
-def _token_counts(corpus: Corpus) -> NDArray[np.int64]:
+def _token_counts(corpus: TrainingText) -> NDArray[np.int64]:
     """Return how often each token occurs in the training text, in pieces, since the text may exceed the memory."""
     ids, size = corpus.train.ids, corpus.tokenizer.vocabulary_size
     counts = np.zeros(size, np.int64)

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,6 +32,7 @@ class RunConfig:
         training: How the model is trained.
         model: The fields of `Architecture`; the vocabulary's size joins them when the text was read.
         origin: Where the run came from: text, preset, command, and the text's SHA-256. For the record.
+        given: The tables that were laid over the preset; nothing that is chosen later stands over them.
     """
 
     text: TextOptions
@@ -39,10 +40,13 @@ class RunConfig:
     training: TrainingOptions
     model: Mapping[str, Any]
     origin: Mapping[str, str]
+    given: Tables = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
         """Return the settings of a preset with tables laid over it, the last one on top.
+
+        Where these give `epochs`, the `minutes` of the preset are forgotten.
 
         Raises:
             SettingError: The preset, a table or a setting is unknown, or a value is refused.
@@ -54,9 +58,11 @@ class RunConfig:
         tables = {name: table for name, table in read_preset(preset).items() if isinstance(table, dict)}
         for override in overrides:
             _require_tables(override)
-            for group, values in override.items():
-                tables[group] = {**tables.get(group, {}), **values}
-        return cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
+        given = merge_tables(*overrides)
+        if "epochs" in given.get("training", {}):
+            tables["training"].pop("minutes", None)
+        config = cls.from_tables({**merge_tables(tables, given), "origin": {"preset": preset, **(origin or {})}})
+        return replace(config, given=given)
 
     @classmethod
     def from_tables(cls, tables: Tables) -> Self:
@@ -70,11 +76,7 @@ class RunConfig:
         model = dict(tables.get("model", {}))
         # Until the text is read its vocabulary may be of any size; nothing is refused that could be right.
         architecture = Architecture.from_table({"vocabulary_size": MAXIMUM_SIZE, **model})
-        if architecture.adaptive_cutoffs and groups["training"].sampled_softmax:
-            raise SettingError(
-                f"`sampled_softmax` needs a full softmax, but is {groups['training'].sampled_softmax} beside "
-                f"`adaptive_cutoffs` = {list(architecture.adaptive_cutoffs)}; leave out one of the two"
-            )
+        groups["training"].check_softmax(architecture)
         return cls(**groups, model=model, origin=dict(tables.get("origin", {})))
 
     @classmethod
@@ -86,10 +88,22 @@ class RunConfig:
         """
         return cls.from_tables(read_tables(path))
 
+    def to_tables(self) -> dict[str, dict[str, Any]]:
+        """Return the settings as tables."""
+        groups = {name: getattr(self, name).to_table() for name in _GROUPS}
+        return {"origin": dict(self.origin), **groups, "model": dict(self.model)}
+
     def to_toml(self) -> str:
         """Return the settings as TOML."""
-        tables = {name: getattr(self, name).to_table() for name in _GROUPS}
-        return tomli_w.dumps({"origin": self.origin, **tables, "model": self.model})
+        return tomli_w.dumps(self.to_tables())
+
+    def laid_under(self, *tables: Tables) -> Self:
+        """Return the settings with tables laid over them, but under those that were given.
+
+        Raises:
+            SettingError: A value is refused.
+        """
+        return replace(self.from_tables(merge_tables(self.to_tables(), *tables, self.given)), given=self.given)
 
     def resolved(self, *, text: TextOptions, vocabulary_size: int, compute_dtype: str, **origin: str) -> Self:
         """Return the settings with what only text and machine could tell written in.
@@ -111,6 +125,15 @@ class RunConfig:
     def architecture(self) -> Architecture:
         """The model described; the settings must be resolved."""
         return Architecture.from_table(self.model)
+
+
+def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
+    """Return tables laid over each other, the last one on top."""
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        for group, values in layer.items():
+            merged[group] = {**merged.get(group, {}), **values}
+    return merged
 
 
 def _require_tables(tables: Mapping[str, Any]) -> None:

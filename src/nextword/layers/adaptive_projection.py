@@ -95,6 +95,7 @@ class AdaptiveProjection(keras.layers.Layer):
         embeddings: Any = None,
         training: bool = False,
         ranks: bool = False,
+        num_steps: int = 1,
         **loss: float,
     ) -> TokenLosses:
         """Return the loss of `targets` `(N,)` with `weights` `(N,)` from `hidden` `(N, H)`.
@@ -105,9 +106,10 @@ class AdaptiveProjection(keras.layers.Layer):
         Where a gradient is taken, the losses of rows without weight may lack the part of their tail.
 
         `loss` are `label_smoothing` and `z_loss` of `nextword.ops.cross_entropy.linear_cross_entropy`; head and tails
-        are smoothed and kept near one each for itself.
+        are smoothed and kept near one each for itself. The rows are windows of `num_steps` steps laid end to end, which
+        makes no difference here.
         """
-        del embeddings
+        del embeddings, num_steps
         targets = ops.cast(targets, "int32")
         clusters = ops.searchsorted(ops.array(self.cutoffs, "int32"), targets, side="right")  # 0 is the head
         order = ops.argsort(clusters)

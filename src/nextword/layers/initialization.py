@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import keras
+from keras import ops
 
 from nextword.settings import Settings, setting
 
@@ -36,6 +37,23 @@ class Initialization(Settings):
         """Return the initializer of a recurrent kernel."""
         seed = self._seed(f"{name}/recurrent_kernel")
         return keras.initializers.Orthogonal(seed=seed) if self.kind == "glorot" else self._uniform(seed)
+
+    def factor(self, name: str, *, num_inputs: int, rank: int) -> Any:
+        r"""Return the initializer of either factor of a matrix of low rank, whatever the kind.
+
+        Truncated normal, so that the elements of the product have a variance of about $1 / I$ for `num_inputs` $I$ (as
+        in google-deepmind/lamb).
+        """
+        return keras.initializers.TruncatedNormal(stddev=(num_inputs * rank) ** -0.25, seed=self._seed(name))
+
+    def lstm_bias(self, forget_bias: float) -> Any:
+        """Return the initializer of an LSTM's bias `(4H,)`: zero, the forget gate's aside."""
+
+        def bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
+            zeros = ops.zeros((shape[0] // 4,), dtype)
+            return ops.concatenate((zeros, ops.full_like(zeros, forget_bias), zeros, zeros))
+
+        return bias
 
     def embedding(self, name: str) -> Any:
         """Return the initializer of an embedding: uniform in either case."""

@@ -72,13 +72,16 @@ class OutputProjection(keras.layers.Layer):
         training: bool = False,
         ranks: bool = False,
         candidates: Candidates | None = None,
+        num_steps: int = 1,
         **loss: float,
     ) -> TokenLosses:
         """Return the loss of `targets` `(N,)` with `weights` `(N,)` from `hidden` `(N, H)`.
 
-        With `candidates`, the softmax runs over them alone. `loss` are `label_smoothing` and `z_loss` of
+        With `candidates`, the softmax runs over them alone. The rows are windows of `num_steps` steps laid end to end,
+        which makes no difference here. `loss` are `label_smoothing` and `z_loss` of
         `nextword.ops.cross_entropy.linear_cross_entropy`.
         """
+        del num_steps
         if candidates is not None:
             return sampled_cross_entropy(
                 hidden,

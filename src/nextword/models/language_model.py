@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
 from nextword.layers.adaptive_projection import AdaptiveProjection
+from nextword.layers.embedding_dropout import EmbeddingDropout
 from nextword.layers.initialization import Initialization
+from nextword.layers.mixture_projection import MixtureProjection
+from nextword.layers.narrowed_projection import NarrowedProjection
 from nextword.layers.output_projection import OutputProjection
 from nextword.models.presets import read_preset
-from nextword.models.recurrent_stack import RecurrentStack, State
+from nextword.models.recurrent_stack import RecurrentStack, StackOutputs, State
 from nextword.ops.cross_entropy import TokenLosses
 from nextword.ops.precision import ComputeDtype, resolve_compute_dtype
 
@@ -67,6 +70,12 @@ class LanguageModel(keras.Model):
             embeddings_initializer=initialization.embedding("embedding"),
             name="embedding",
         )
+        self.embedding_dropout = EmbeddingDropout(
+            architecture.vocabulary_size,
+            architecture.embedding_dropout_rate,
+            seed=initialization.dropout_seed("embedding"),
+            name="embedding_dropout",
+        )
         self.stack = RecurrentStack(
             architecture, initialization=initialization, compute_dtype=compute_dtype, name="stack"
         )
@@ -107,10 +116,17 @@ class LanguageModel(keras.Model):
 
     def hidden_states(self, tokens: Any, state: State | None = None, training: bool = False) -> tuple[Any, State]:
         """Return what the projection reads, `(B, T, H)`, and the state after the last token."""
+        outputs, state = self.stack_outputs(tokens, state, training=training)
+        return outputs.hidden, state
+
+    def stack_outputs(
+        self, tokens: Any, state: State | None = None, training: bool = False
+    ) -> tuple[StackOutputs, State]:
+        """Return what comes out of the last layer, with and without dropout, and the state after the last token."""
         if state is None:
             state = self.initial_state(ops.shape(tokens)[0])
-        hidden, state = self.stack(self.embedding(tokens), state, training=training)
-        return hidden, state
+        embedded = self.embedding_dropout(self.embedding(tokens), tokens, training=training)
+        return self.stack.outputs(embedded, state, training=training)
 
     def token_losses(
         self,
@@ -134,6 +150,7 @@ class LanguageModel(keras.Model):
             ops.reshape(weights, (-1,)),
             embeddings=self.tied_embeddings,
             training=training,
+            num_steps=ops.shape(targets)[1],
             **options,
         )
 
@@ -165,7 +182,7 @@ class LanguageModel(keras.Model):
             variable.assign(weights[name])
 
     def _named_variables(self) -> dict[str, Any]:
-        layers = [self.embedding, *self.stack.lstms, self.projection]
+        layers = [self.embedding, *self.stack.recurrent_layers, self.projection]
         return {f"{layer.name}/{variable.name}": variable for layer in layers for variable in layer.weights}
 
     def get_config(self) -> dict[str, Any]:
@@ -183,12 +200,21 @@ class LanguageModel(keras.Model):
         return cls(**{**config, "architecture": Architecture.from_table(config["architecture"])})
 
 
-def _projection_of(architecture: Architecture, **options: Any) -> OutputProjection | AdaptiveProjection:
-    if not architecture.adaptive_cutoffs:
-        return OutputProjection(architecture.vocabulary_size, tied=architecture.tied, **options)
-    return AdaptiveProjection(
-        architecture.vocabulary_size,
-        cutoffs=architecture.adaptive_cutoffs,
-        tail_widths=architecture.tail_widths,
-        **options,
-    )
+def _projection_of(
+    architecture: Architecture, **options: Any
+) -> OutputProjection | AdaptiveProjection | MixtureProjection:
+    vocabulary_size, options = architecture.vocabulary_size, {"tied": architecture.tied, **options}
+    if architecture.adaptive_cutoffs:
+        del options["tied"]
+        cutoffs, tail_widths = architecture.adaptive_cutoffs, architecture.tail_widths
+        return AdaptiveProjection(vocabulary_size, cutoffs=cutoffs, tail_widths=tail_widths, **options)
+    latent: dict[str, Any] = {
+        "latent_size": architecture.embedding_size,
+        "latent_dropout_rate": architecture.latent_dropout_rate,
+        "locked_dropout": architecture.locked_dropout,
+    }
+    if architecture.mixture_size > 1:
+        return MixtureProjection(vocabulary_size, mixture_size=architecture.mixture_size, **latent, **options)
+    if architecture.narrowed_output:
+        return NarrowedProjection(vocabulary_size, **latent, **options)
+    return OutputProjection(vocabulary_size, **options)

@@ -1,25 +1,42 @@
-"""LSTM layers on top of each other, with dropout around them."""
+"""Recurrent layers on top of each other, with dropout around them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
 from nextword.architecture import Architecture
 from nextword.layers.initialization import Initialization
-from nextword.layers.lstm import LSTM
+from nextword.layers.recurrent_layer import make_recurrent_layer
 from nextword.ops.lstm import LSTMState
 
 State = tuple[LSTMState, ...]
+
+
+class StackOutputs(NamedTuple):
+    """What comes out of the last layer, or the sum of what comes out of all.
+
+    Attributes:
+        hidden: After dropout, which is what the projection reads `(B, T, H)`.
+        raw: Before dropout `(B, T, H)`.
+    """
+
+    hidden: Any
+    raw: Any
 
 
 @keras.saving.register_keras_serializable("nextword")
 class RecurrentStack(keras.layers.Layer):
     """The recurrent part of a language model: dropout, LSTM, dropout, LSTM, ..., dropout.
 
-    Dropout stands on the connections between layers and never on the recurrent ones (Zaremba et al. 2014).
+    Dropout stands on the connections between layers and never on the recurrent ones (Zaremba et al. 2014); those have
+    `weight_drop_rate` and `state_dropout_rate`. A dropout that is locked draws one mask for all steps of a window (Gal
+    and Ghahramani 2016).
+
+    With skip connections, what comes out is the sum of the outputs of all layers, and the last dropout acts on the sum;
+    each layer reads the one below as ever (Melis, Dyer and Blunsom 2018).
 
     Args:
-        architecture: Sizes and dropout rates.
+        architecture: The kind of layer, sizes, connections and dropout rates.
         initialization: How the weights begin, and the seed of the dropout masks.
         compute_dtype: Precision of the matrix products in training.
 
@@ -29,7 +46,7 @@ class RecurrentStack(keras.layers.Layer):
         training: Whether dropout acts.
 
     Returns:
-        The hidden states of the last layer `(B, T, H)`, and the state after the last step.
+        The hidden states of the last layer, or their sum, `(B, T, H)`, and the state after the last step.
     """
 
     def __init__(
@@ -44,43 +61,43 @@ class RecurrentStack(keras.layers.Layer):
         self.architecture = architecture
         self.initialization = initialization or Initialization()
         self.product_dtype = compute_dtype
-        self.lstms = [
-            LSTM(
-                hidden_size,
-                forget_bias=architecture.forget_bias,
-                initialization=self.initialization,
-                compute_dtype=compute_dtype,
-                name=f"lstm_{index}",
-            )
-            for index, hidden_size in enumerate(architecture.hidden_sizes)
+        self.recurrent_layers = [
+            make_recurrent_layer(architecture, index, initialization=self.initialization, compute_dtype=compute_dtype)
+            for index in range(architecture.num_layers)
         ]
         between = [architecture.hidden_dropout_rate] * (architecture.num_layers - 1)
         rates = [architecture.input_dropout_rate, *between, architecture.output_dropout_rate]
+        noise_shape = (None, 1, None) if architecture.locked_dropout else None
         self.dropouts = [
-            keras.layers.Dropout(rate, seed=self.initialization.dropout_seed(f"dropout_{index}"))
+            keras.layers.Dropout(rate, noise_shape, seed=self.initialization.dropout_seed(f"dropout_{index}"))
             for index, rate in enumerate(rates)
         ]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build each LSTM for the width of the one before."""
+        """Build each layer for the width of the one before."""
         width = input_shape[-1]
-        for layer in self.lstms:
+        for layer in self.recurrent_layers:
             layer.build((*input_shape[:-1], width))
             width = layer.hidden_size
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state of zeros from which a text begins."""
-        return tuple(layer.initial_state(batch_size) for layer in self.lstms)
+        return tuple(layer.initial_state(batch_size) for layer in self.recurrent_layers)
 
     def call(self, inputs: Any, state: State, training: bool = False) -> tuple[Any, State]:
         """Run all layers over a window."""
-        hidden = self.dropouts[0](inputs, training=training)
-        next_state = []
-        for layer, dropout, layer_state in zip(self.lstms, self.dropouts[1:], state, strict=True):
-            hidden, after = layer(hidden, layer_state, training=training)
-            hidden = dropout(hidden, training=training)
+        outputs, state = self.outputs(inputs, state, training=training)
+        return outputs.hidden, state
+
+    def outputs(self, inputs: Any, state: State, training: bool = False) -> tuple[StackOutputs, State]:
+        """Run all layers over a window, and return the last one's output before its dropout too."""
+        hidden, hiddens, next_state = inputs, [], []
+        for layer, dropout, layer_state in zip(self.recurrent_layers, self.dropouts[:-1], state, strict=True):
+            hidden, after = layer(dropout(hidden, training=training), layer_state, training=training)
+            hiddens.append(hidden)
             next_state.append(after)
-        return hidden, tuple(next_state)
+        raw = sum(hiddens) if self.architecture.skip_connections else hidden
+        return StackOutputs(self.dropouts[-1](raw, training=training), raw), tuple(next_state)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from nextword.ops.cross_entropy_by_vocabulary import gradients_by_vocabulary
-from nextword.ops.products import CHUNK_ROWS, in_chunks, matmul
+from nextword.ops.products import BIAS_ROWS, CHUNK_ROWS, bias_rows, in_chunks, matmul
 
 _Arrays = tuple[jax.Array, ...]
 
@@ -30,9 +30,6 @@ _CHUNK_LOGITS = 12 * 2**20
 
 _LARGE_KERNEL = 2**26
 """Weights of a kernel from which the vocabulary is cut: 256 MiB in float32."""
-
-_BIAS_ROWS = 8
-"""Rows that hold the bias; three are needed, and a multiple of eight keeps the product fast."""
 
 
 class LossOptions(NamedTuple):
@@ -136,7 +133,7 @@ def _gradients_by_rows(
 ) -> _Arrays:
     """Return losses, hits, log partitions, and the gradients of the partitions in hidden, kernel `(V, H)` and bias."""
     num_rows, hidden_size = hidden.shape
-    project = jnp.concatenate((by_token.astype(compute_dtype).T, _bias_rows(bias, compute_dtype)))  # (H + 8, V)
+    project = jnp.concatenate((by_token.astype(compute_dtype).T, bias_rows(bias, compute_dtype)))  # (H + 8, V)
     project_back = by_token.astype(compute_dtype)
 
     def score(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
@@ -154,7 +151,7 @@ def _gradients_by_rows(
         return d_project, (partitions - target_logits[:, 0], (target_logits >= largest)[:, 0], partitions, d_hidden)
 
     limit = _chunk_rows(bias.shape[0], 3 * CHUNK_ROWS)
-    ones = jnp.ones((num_rows, _BIAS_ROWS), compute_dtype)
+    ones = jnp.ones((num_rows, BIAS_ROWS), compute_dtype)
     with_ones = jnp.concatenate((hidden.astype(compute_dtype), ones), axis=1)
     hidden_chunks, *others = in_chunks(with_ones, targets, weights, limit=limit)
     chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
@@ -174,15 +171,6 @@ def _skipping_empty(
         return d_project, tuple(jnp.zeros(rows.shape, rows.dtype) for rows in shapes)
 
     return lambda d_project, chunk: jax.lax.cond(jnp.any(chunk[-1] != 0), score, skip, d_project, chunk)
-
-
-def _bias_rows(bias: jax.Array, compute_dtype: str) -> jax.Array:
-    """Return rows of `compute_dtype` that add up to the bias `(_BIAS_ROWS, V)`."""
-    parts, rest = [], bias
-    for _ in range(3):
-        parts.append(rest.astype(compute_dtype))
-        rest = rest - parts[-1].astype(bias.dtype)
-    return jnp.pad(jnp.stack(parts), ((0, _BIAS_ROWS - 3), (0, 0)))
 
 
 def _chunk_rows(vocabulary_size: int, most: int) -> int:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from nextword.ops.recurrence import sigmoid
+
 
 class LSTMState(NamedTuple):
     """What an LSTM layer carries from one step to the next.
@@ -20,7 +22,15 @@ class LSTMState(NamedTuple):
 
 
 def lstm(
-    inputs: Any, state: LSTMState, *, kernel: Any, recurrent_kernel: Any, bias: Any, compute_dtype: str = "float32"
+    inputs: Any,
+    state: LSTMState,
+    *,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    cap_input_gate: bool = False,
+    state_mask: Any = None,
+    compute_dtype: str = "float32",
 ) -> tuple[Any, LSTMState]:
     r"""Run an LSTM over a sequence.
 
@@ -30,12 +40,17 @@ def lstm(
     $$i, f, o = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + h_{t-1} U + b)$$
     $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)$$
 
+    With `cap_input_gate`, $\min(i, 1 - f)$ stands for $i$: a cell that begins in $[-1, 1]$ stays there. With a
+    `state_mask` $m$, $h_{t-1} \odot m$ is what $U$ reads.
+
     Args:
         inputs: The sequence `(B, T, I)`.
         state: Hidden and cell before the first step; the gradient flows into both.
         kernel: $W$, `(I, 4H)`.
         recurrent_kernel: $U$, `(H, 4H)`.
         bias: $b$, `(4H,)`.
+        cap_input_gate: Whether the input gate is capped.
+        state_mask: $m$, `(B, H)`, the same at every step; no gradient flows into it.
         compute_dtype: Precision of the matrix products on JAX, where all else is float32, and of the whole recurrence
             on PyTorch; what comes out is float32. Other backends run in float32.
 
@@ -43,14 +58,18 @@ def lstm(
         The hidden states `(B, T, H)`, and the state after the last step.
 
     Source:
-        Hochreiter and Schmidhuber (1997); with the forget gate of Gers, Schmidhuber and Cummins (2000).
+        Hochreiter and Schmidhuber (1997); with the forget gate of Gers, Schmidhuber and Cummins (2000). Capped input
+        gate and state mask: Melis, Dyer and Blunsom (2018), section 4.
     """
-    recurrence = _fast_path(inputs.shape, recurrent_kernel.shape[0], compute_dtype)
+    options = {"cap_input_gate": True} if cap_input_gate else {}
+    if state_mask is not None:
+        options["state_mask"] = ops.convert_to_tensor(state_mask)
+    recurrence = _fast_path(inputs.shape, recurrent_kernel.shape[0], compute_dtype, plain=not options)
     if recurrence is None:
-        return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias)
+        return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, **options)
     by_time = ops.transpose(inputs, (1, 0, 2))
     tensors = map(ops.convert_to_tensor, (*state, kernel, recurrent_kernel, bias))
-    hiddens, hidden, cell = recurrence(by_time, *tensors, compute_dtype)
+    hiddens, hidden, cell = recurrence(by_time, *tensors, compute_dtype, **options)
     return ops.transpose(hiddens, (1, 0, 2)), LSTMState(hidden, cell)
 
 
@@ -66,17 +85,26 @@ def lstm_path() -> str:
     return describe_choices()
 
 
-def _fast_path(shape: tuple[int, ...], hidden_size: int, compute_dtype: str) -> Callable[..., Any] | None:
-    """Return what runs `inputs` of this shape faster than the reference does, if anything."""
+def _fast_path(
+    shape: tuple[int, ...], hidden_size: int, compute_dtype: str, *, plain: bool
+) -> Callable[..., Any] | None:
+    """Return what runs `inputs` of this shape faster than the reference does, if anything.
+
+    An LSTM that is not `plain` has options that PyTorch's own and cuDNN's lack.
+    """
     backend = keras.backend.backend()
     if backend == "jax":
+        from nextword.ops import lstm_jax
         from nextword.ops.choice_record import Shape
         from nextword.ops.lstm_choice import choose_recurrence
 
+        if not plain:
+            scan: Callable[..., Any] = lstm_jax.lstm_recurrence
+            return scan
         batch_size, num_steps, input_size = shape
         return choose_recurrence(Shape(batch_size, num_steps, input_size, hidden_size, compute_dtype))
     # PyTorch's own packs the weights anew at every call, which a single step does not repay.
-    if backend == "torch" and shape[1] > 1:
+    if backend == "torch" and plain and shape[1] > 1:
         from nextword.ops.lstm_torch import lstm_recurrence
 
         return lstm_recurrence
@@ -84,17 +112,40 @@ def _fast_path(shape: tuple[int, ...], hidden_size: int, compute_dtype: str) -> 
 
 
 def lstm_reference(
-    inputs: Any, state: LSTMState, *, kernel: Any, recurrent_kernel: Any, bias: Any
+    inputs: Any,
+    state: LSTMState,
+    *,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    cap_input_gate: bool = False,
+    state_mask: Any = None,
 ) -> tuple[Any, LSTMState]:
     """Run the recurrence of `lstm` as its equations are written, one step at a time."""
 
     def step(state: tuple[Any, Any], x_t: Any) -> tuple[tuple[Any, Any], Any]:
         hidden, cell = state
-        i, f, g, o = ops.split(x_t @ kernel + hidden @ recurrent_kernel + bias, 4, axis=-1)
-        i, f, g, o = ops.sigmoid(i), ops.sigmoid(f), ops.tanh(g), ops.sigmoid(o)
-        cell = f * cell + i * g
-        hidden = o * ops.tanh(cell)
+        read_back = hidden if state_mask is None else hidden * state_mask
+        gates = x_t @ kernel + read_back @ recurrent_kernel + bias
+        hidden, cell = update_cell(gates, cell, cap_input_gate=cap_input_gate, sigmoid=ops.sigmoid)
         return (hidden, cell), hidden
 
     last, hiddens = ops.scan(step, tuple(state), ops.transpose(inputs, (1, 0, 2)))
     return ops.transpose(hiddens, (1, 0, 2)), LSTMState(*last)
+
+
+def update_cell(
+    gates: Any,
+    cell: Any,
+    *,
+    cap_input_gate: bool,
+    squash: Callable[[Any], Any] = ops.tanh,
+    sigmoid: Callable[[Any], Any] = sigmoid,
+) -> tuple[Any, Any]:
+    """Return the next hidden state and cell `(B, H)` from the gates before their functions `(B, 4H)` and the cell."""
+    i, f, g, o = ops.split(gates, 4, axis=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), ops.tanh(g), sigmoid(o)
+    if cap_input_gate:
+        i = ops.minimum(i, 1.0 - f)
+    cell = f * cell + i * g
+    return o * squash(cell), cell

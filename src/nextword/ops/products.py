@@ -11,6 +11,9 @@ import jax.numpy as jnp
 # Products of some hundred rows run at the peak of XLA's CPU kernels; of some thousand, at two thirds of it.
 CHUNK_ROWS = 448
 
+BIAS_ROWS = 8
+"""Rows of a kernel that hold its bias; three are needed, and a multiple of eight keeps the product fast."""
+
 
 def matmul(left: jax.Array, right: jax.Array, compute_dtype: str) -> jax.Array:
     """Return `left @ right` in float32, multiplied in `compute_dtype`."""
@@ -50,3 +53,15 @@ def weight_gradient(inputs: jax.Array, gradients: jax.Array, compute_dtype: str)
 
     total = jnp.zeros((inputs.shape[-1], gradients.shape[-1]), jnp.float32)
     return jax.lax.scan(accumulate, total, (inputs.transpose(0, 2, 1), gradients))[0]
+
+
+def bias_rows(bias: jax.Array, compute_dtype: str) -> jax.Array:
+    """Return rows of `compute_dtype` that add up to the bias `(V,)`, `(BIAS_ROWS, V)`.
+
+    Below a kernel, and with as many columns of ones beside its inputs, they make the bias part of the product.
+    """
+    parts, rest = [], bias
+    for _ in range(3):
+        parts.append(rest.astype(compute_dtype))
+        rest = rest - parts[-1].astype(bias.dtype)
+    return jnp.pad(jnp.stack(parts), ((0, BIAS_ROWS - 3), (0, 0)))

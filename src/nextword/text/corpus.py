@@ -125,8 +125,12 @@ class Corpus:
     @property
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, of the three splits' own."""
-        joined = " ".join(store.sha256 for store in (self.train, self.valid, self.test))
-        return hashlib.sha256(joined.encode("ascii")).hexdigest()
+        return joined_sha256(self.train, self.valid, self.test)
+
+    @property
+    def sha256_without_test(self) -> str:
+        """SHA-256, in hexadecimal, of training and validation split, by which a sweep knows its text."""
+        return joined_sha256(self.train, self.valid)
 
     def split(self, name: SplitName) -> TokenStore:
         """Return the split of this name.
@@ -136,6 +140,11 @@ class Corpus:
         """
         _check_split(name)
         return {"train": self.train, "valid": self.valid, "test": self.test}[name]
+
+
+def joined_sha256(*stores: TokenStore) -> str:
+    """Return the SHA-256, in hexadecimal, of those of some splits."""
+    return hashlib.sha256(" ".join(store.sha256 for store in stores).encode("ascii")).hexdigest()
 
 
 def _check_split(name: str) -> None:

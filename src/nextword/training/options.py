@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nextword.architecture import Architecture
 from nextword.errors import SettingError
 from nextword.ops.precision import ComputeDtype
 from nextword.settings import Settings, setting
@@ -18,15 +19,49 @@ class TrainingOptions(Settings):
     group: ClassVar[str] = "training"
 
     epochs: float = setting(10.0, help="Times to go over the text; rounded up to whole rounds.", at_least=0.001)
+    minutes: float | None = setting(
+        None,
+        help="Train for so many minutes instead of `epochs`, from the command to the finished model.",
+        at_least=0.05,
+    )
+    training_seconds: float | None = setting(
+        None, help="What was left of `minutes` when training began; written down by the run.", at_least=0.0
+    )
+    passes_at_end: float = setting(
+        0.0, help="Validations that the evaluation at the end is worth; written down by the run.", at_least=0.0
+    )
+    planned_steps: tuple[int, ...] = setting(
+        (),
+        help="Steps in all as planned before each round of a training of `minutes`; written down by the run, and "
+        "followed instead of the clock where a later one is given them.",
+        at_least=1,
+    )
     round_steps: int | None = setting(
         None,
         help="Steps in a round; an epoch, or an even part of it of at most 2,000 steps, where not given.",
         at_least=1,
     )
-    optimizer: Literal["adam", "sgd"] = setting("adam", help="Optimizer.")
+    optimizer: Literal["adam", "muon", "sgd"] = setting(
+        "adam", help="Optimizer; muon is for the kernels of the recurrent layers, with Adam for all else."
+    )
+    beta_1: float = setting(0.9, help="Adam's decay of the mean gradient.", at_least=0.0, below=1.0)
+    beta_2: float = setting(0.999, help="Adam's decay of the mean squared gradient.", at_least=0.0, below=1.0)
+    weight_decay: float = setting(
+        0.0,
+        help="Adam: half of this times the squared weights joins the loss; sgd and muon: this times the learning "
+        "rate times each weight is taken off it in every step.",
+        at_least=0.0,
+    )
+    muon_rate_ratio: float = setting(1.0, help="Muon's learning rate over that of its Adam.", at_least=0.0)
     learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0)
     loss: Literal["mean", "sum_over_time"] = setting(
         "mean", help="Average the loss over all tokens of a window, or sum it over time and average over rows."
+    )
+    activation_regularization: float = setting(
+        0.0, help="Factor of the mean square of the last layer's output, after dropout, in the loss.", at_least=0.0
+    )
+    temporal_activation_regularization: float = setting(
+        0.0, help="Factor of the mean squared change of the last layer's output from step to step.", at_least=0.0
     )
     label_smoothing: float = setting(
         0.0, help="Part of the target's probability that the loss spreads over all tokens.", at_least=0.0, below=1.0
@@ -43,15 +78,26 @@ class TrainingOptions(Settings):
     clip_norm: float | None = setting(
         None, help="Scale the gradient down to this norm over all weights.", at_least=1e-6
     )
-    schedule: Literal["constant", "linear", "step", "plateau"] = setting(
+    schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"] = setting(
         "constant",
-        help="Learning rate: constant; warmed up and then linear to zero; multiplied by decay_factor each epoch after "
-        "constant_epochs; or multiplied by it where validation stops improving.",
+        help="Learning rate: constant; warmed up and then linear to zero; one cycle of rate and momentum; multiplied "
+        "by decay_factor each epoch after constant_epochs; or multiplied by it where validation stops improving.",
     )
-    warmup_fraction: float = setting(0.05, help="Part of all steps that `linear` warms up.", at_least=0.0, below=1.0)
+    warmup_fraction: float = setting(
+        0.05, help="Part of all steps that `linear` and `one_cycle` warm up.", at_least=0.0, below=1.0
+    )
     constant_epochs: int = setting(4, help="Epochs at full learning rate under `step`.", at_least=0)
     decay_factor: float = setting(0.5, help="Factor of `step` and `plateau`.", at_least=0.0, at_most=1.0)
     plateau_rounds: int = setting(1, help="Rounds without improvement that `plateau` bears.", at_least=1)
+    averaging: Literal["none", "exponential", "triggered", "two_tailed"] = setting(
+        "none",
+        help="Validate and keep an average of the weights: exponential; from where validation stops improving "
+        "(NT-ASGD); or the better of two running tails.",
+    )
+    averaging_decay: float = setting(0.999, help="What `exponential` keeps each step.", at_least=0.0, below=1.0)
+    averaging_patience: int = setting(
+        5, help="Rounds that `triggered` looks back beyond before it begins to average.", at_least=0
+    )
     patience: int | None = setting(
         None, help="Stop after so many rounds without a better validation perplexity.", at_least=1
     )
@@ -67,3 +113,22 @@ class TrainingOptions(Settings):
                 f"`label_smoothing` spreads over the whole vocabulary, but is {self.label_smoothing:g} beside "
                 f"`sampled_softmax` = {self.sampled_softmax}; leave out one of the two"
             )
+
+    def check_softmax(self, architecture: Architecture) -> None:
+        """Refuse what a model's softmax cannot be trained with.
+
+        Raises:
+            SettingError: `sampled_softmax` meets an adaptive softmax or a mixture, or `label_smoothing` or `z_loss` a
+                mixture.
+        """
+        if architecture.adaptive_cutoffs and self.sampled_softmax:
+            raise SettingError(
+                f"`sampled_softmax` needs a full softmax, but is {self.sampled_softmax} beside `adaptive_cutoffs` = "
+                f"{list(architecture.adaptive_cutoffs)}; leave out one of the two"
+            )
+        for name in ("sampled_softmax", "label_smoothing", "z_loss"):
+            if architecture.mixture_size > 1 and getattr(self, name):
+                raise SettingError(
+                    f"`{name}` needs a single softmax, but is {getattr(self, name):g} beside `mixture_size` = "
+                    f"{architecture.mixture_size}; leave it out or set `mixture_size` to 1"
+                )

@@ -23,6 +23,10 @@ class RoundRecord:
         valid_accuracy: The same for accuracy.
         words_per_second: Training alone, without validation.
         seconds: Time in training and validation since the beginning, interruptions left out.
+        step_seconds: Time of a step, that of the first of the round left out.
+        validation_seconds: Time of the validation.
+        averaged_steps: Steps over which the weights were averaged that `valid_perplexity` is of; 0 where it is of the
+            weights themselves.
     """
 
     round: int
@@ -35,6 +39,9 @@ class RoundRecord:
     valid_accuracy: float
     words_per_second: float
     seconds: float
+    step_seconds: float = 0.0
+    validation_seconds: float = 0.0
+    averaged_steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ class TrainingProgress:
         best_round: The round with the lowest validation perplexity, 0 before the first.
         rate_factor: What the plateau schedule multiplies the learning rate by.
         rounds_on_plateau: Rounds since the last improvement or the last cut of the rate.
+        planned_steps: Steps in all as planned before each round, the one to come included, of a training that ends by
+            the clock.
+        averaging_since: The round at whose end `triggered` averaging began, 0 before.
         finished: Whether training is over, by its length or by patience.
     """
 
@@ -53,6 +63,8 @@ class TrainingProgress:
     best_round: int = 0
     rate_factor: float = 1.0
     rounds_on_plateau: int = 0
+    planned_steps: tuple[int, ...] = ()
+    averaging_since: int = 0
     finished: bool = False
 
     @property
@@ -75,7 +87,12 @@ class TrainingProgress:
         """Whether the last round has the lowest validation perplexity."""
         return self.rounds > 0 and self.best_round == self.rounds
 
-    def after_round(self, record: RoundRecord, options: TrainingOptions, num_rounds: int) -> "TrainingProgress":
+    @property
+    def steps(self) -> int:
+        """Number of steps done."""
+        return self.records[-1].step if self.records else 0
+
+    def after_round(self, record: RoundRecord, options: TrainingOptions, total_steps: int) -> "TrainingProgress":
         """Return the progress with one more round, and with what follows from it."""
         improved = record.valid_perplexity < self.best_perplexity
         best_round = record.round if improved else self.best_round
@@ -88,15 +105,29 @@ class TrainingProgress:
             best_round=best_round,
             rate_factor=self.rate_factor * (options.decay_factor if cut else 1.0),
             rounds_on_plateau=0 if cut else on_plateau,
-            finished=record.round >= num_rounds or out_of_patience,
+            averaging_since=record.round if self._triggers_averaging(record, options) else self.averaging_since,
+            finished=record.step >= total_steps or out_of_patience,
         )
+
+    def _triggers_averaging(self, record: RoundRecord, options: TrainingOptions) -> bool:
+        """Say whether a round is worse than the best of those that lie `averaging_patience` rounds and more back.
+
+        NT-ASGD's condition (Merity, Keskar and Socher 2018, algorithm 1): the rounds in between do not count, so that
+        chance does not set it off.
+        """
+        if options.averaging != "triggered" or self.averaging_since:
+            return False
+        long_ago = self.records[: max(0, self.rounds - options.averaging_patience)]
+        return any(record.valid_perplexity > earlier.valid_perplexity for earlier in long_ago)
 
     def to_table(self) -> dict[str, Any]:
         """Return the progress as a JSON table."""
-        return {**asdict(self), "records": [asdict(record) for record in self.records]}
+        records = [asdict(record) for record in self.records]
+        return {**asdict(self), "records": records, "planned_steps": list(self.planned_steps)}
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> "TrainingProgress":
         """Return the progress that `to_table` wrote."""
         records = tuple(RoundRecord(**record) for record in table["records"])
-        return cls(**{**table, "records": records})
+        planned_steps = tuple(table["planned_steps"])
+        return cls(**{**table, "records": records, "planned_steps": planned_steps})

@@ -1,15 +1,26 @@
 """The learning rate as a function of the step."""
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+from keras.optimizers import schedules
+from numpy.typing import ArrayLike
 
 from nextword.training.options import TrainingOptions
 
+Rate = float | Callable[[Any], Any]
+"""A number, or a schedule of Keras's: the number as a function of the step."""
+
+# One cycle as fastai has it: the peak is 25 times the first rate, which is 10,000 times the last.
+_CYCLE_RISE, _CYCLE_FALL, _CYCLE_MOMENTUM_DROP = 25.0, 1e4, 0.1
+
 
 @keras.saving.register_keras_serializable("nextword")
-class LinearToZero(keras.optimizers.schedules.LearningRateSchedule):
+class LinearToZero(schedules.LearningRateSchedule):
     """Rise linearly to the peak over the warm-up, then fall linearly to zero at the last step.
 
     Args:
@@ -37,7 +48,7 @@ class LinearToZero(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("nextword")
-class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
+class StepDecay(schedules.LearningRateSchedule):
     """Stay constant for some epochs, then multiply by a factor at the beginning of each (Zaremba et al. 2014).
 
     Args:
@@ -69,13 +80,108 @@ class StepDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
-def make_optimizer(options: TrainingOptions, *, steps_per_epoch: int, total_steps: int) -> keras.optimizers.Optimizer:
-    """Return the optimizer with its schedule; under `plateau` the trainer sets the rate between rounds."""
-    rate: Any = options.learning_rate
+@keras.saving.register_keras_serializable("nextword")
+class OneCycle(schedules.LearningRateSchedule):
+    r"""Go from a start to a middle and on to an end, each on half a wave of the cosine.
+
+    $$v(t) = v_1 + \tfrac{1}{2} (v_0 - v_1) (1 + \cos \pi p)$$
+
+    with $p$ the part of the phase that is over, $v_0$ and $v_1$ its two ends. One cycle takes the learning rate up and
+    down, and the momentum down and up (Smith 2018, "A disciplined approach to neural network hyper-parameters"; with
+    cosines, as fastai has it).
+
+    Args:
+        start: The value of the first step.
+        middle: The value at the end of the warm-up.
+        end: The value after the last step.
+        warmup_steps: Steps from start to middle.
+        total_steps: Steps of the whole training.
+    """
+
+    def __init__(self, start: float, middle: float, end: float, *, warmup_steps: int, total_steps: int) -> None:
+        super().__init__()
+        self.start = start
+        self.middle = middle
+        self.end = end
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+
+    def __call__(self, step: Any) -> Any:
+        """Return the value of `step`, counted from 0."""
+        step = ops.cast(step, "float32")
+        rising = step < self.warmup_steps
+        up = step / max(1, self.warmup_steps)
+        down = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
+        begin, end = ops.where(rising, self.start, self.middle), ops.where(rising, self.middle, self.end)
+        over = ops.clip(ops.where(rising, up, down), 0.0, 1.0)
+        return end + 0.5 * (begin - end) * (1.0 + ops.cos(math.pi * over))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "start": self.start,
+            "middle": self.middle,
+            "end": self.end,
+            "warmup_steps": self.warmup_steps,
+            "total_steps": self.total_steps,
+        }
+
+
+@keras.saving.register_keras_serializable("nextword")
+class RescaledByLength(schedules.LearningRateSchedule):
+    """Multiply a learning rate by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
+
+    The mean loss of a short window has as long a gradient as that of a long one, so that without this its few tokens
+    would each weigh more.
+
+    Args:
+        schedule: The learning rate, or its schedule.
+        relative_lengths: Length of each step's window over the usual one `(total_steps,)`; the last one goes on.
+    """
+
+    def __init__(self, schedule: Rate, relative_lengths: ArrayLike) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.relative_lengths = np.asarray(relative_lengths, np.float32)
+
+    def __call__(self, step: Any) -> Any:
+        """Return the learning rate of `step`, counted from 0."""
+        rate = self.schedule if isinstance(self.schedule, float) else self.schedule(step)
+        last = len(self.relative_lengths) - 1
+        return rate * ops.take(ops.convert_to_tensor(self.relative_lengths), ops.minimum(step, last))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        schedule = self.schedule if isinstance(self.schedule, float) else schedules.serialize(self.schedule)
+        return {"schedule": schedule, "relative_lengths": self.relative_lengths.tolist()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "RescaledByLength":
+        """Rebuild the schedule from `get_config`."""
+        schedule = config["schedule"]
+        return cls(
+            schedule if isinstance(schedule, float) else schedules.deserialize(schedule), config["relative_lengths"]
+        )
+
+
+def make_schedule(options: TrainingOptions, *, steps_per_epoch: int, total_steps: int) -> Rate:
+    """Return the learning rate of a training, or its schedule; under `plateau` the trainer sets it between rounds."""
+    rate = options.learning_rate
+    warmup_steps = round(options.warmup_fraction * total_steps)
     if options.schedule == "linear":
-        rate = LinearToZero(rate, round(options.warmup_fraction * total_steps), total_steps)
-    elif options.schedule == "step":
-        rate = StepDecay(rate, options.decay_factor, options.constant_epochs, steps_per_epoch)
-    if options.optimizer == "adam":
-        return keras.optimizers.Adam(rate, global_clipnorm=options.clip_norm)
-    return keras.optimizers.SGD(rate, global_clipnorm=options.clip_norm)
+        return LinearToZero(rate, warmup_steps, total_steps)
+    if options.schedule == "one_cycle":
+        start, end = rate / _CYCLE_RISE, rate / (_CYCLE_RISE * _CYCLE_FALL)
+        return OneCycle(start, rate, end, warmup_steps=warmup_steps, total_steps=total_steps)
+    if options.schedule == "step":
+        return StepDecay(rate, options.decay_factor, options.constant_epochs, steps_per_epoch)
+    return rate
+
+
+def make_momentum(options: TrainingOptions, *, total_steps: int) -> Rate:
+    """Return Adam's `beta_1`, or its schedule: under `one_cycle` it is lower where the learning rate is high."""
+    if options.schedule != "one_cycle":
+        return options.beta_1
+    lowest = max(0.0, options.beta_1 - _CYCLE_MOMENTUM_DROP)
+    warmup_steps = round(options.warmup_fraction * total_steps)
+    return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps=warmup_steps, total_steps=total_steps)

@@ -7,15 +7,16 @@ from keras import ops
 
 from nextword.layers.carried_state import CarriedState
 from nextword.models.language_model import LanguageModel
+from nextword.models.recurrent_stack import StackOutputs
 from nextword.training.candidate_sampler import CandidateSampler
 
 
 class StreamModel(keras.Model):
-    """Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
+    r"""Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
 
     The batches are those of `nextword.training.dataset`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
-    `(B, T)` and weights `(B, T)`. The prediction is the hidden states, and the loss goes from there to the targets
-    without the logits of a whole window ever existing.
+    `(B, T)` and weights `(B, T)`. The prediction is the last layer's output, and the loss goes from there to the
+    targets without the logits of a whole window ever existing.
 
     Pass `shuffle=False` to `fit`: Keras shuffles batches unless told otherwise, and would tear the streams apart.
 
@@ -26,6 +27,10 @@ class StreamModel(keras.Model):
         loss: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
         label_smoothing: Of the training loss; see `nextword.ops.cross_entropy.linear_cross_entropy`.
         z_loss: Of the training loss.
+        activation_regularization: Factor of $\frac{1}{BTH} \sum h_t^2$ in the training loss, with the last layer's
+            output $h_t$ after dropout.
+        temporal_activation_regularization: Factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$, with the output
+            before dropout (both: Merity, McCann and Socher 2017; the second after Krueger and Memisevic 2016).
         sampler: Draws the tokens that the softmax of a training step runs over; all where left out.
     """
 
@@ -38,6 +43,8 @@ class StreamModel(keras.Model):
         loss: Literal["mean", "sum_over_time"] = "mean",
         label_smoothing: float = 0.0,
         z_loss: float = 0.0,
+        activation_regularization: float = 0.0,
+        temporal_activation_regularization: float = 0.0,
         sampler: CandidateSampler | None = None,
         **kwargs: Any,
     ) -> None:
@@ -45,6 +52,8 @@ class StreamModel(keras.Model):
         self.model = model
         self.reduction = loss
         self.loss_terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
+        self.activation_regularization = activation_regularization
+        self.temporal_activation_regularization = temporal_activation_regularization
         self.sampler = sampler
         hidden_sizes = model.architecture.hidden_sizes
         self.train_state = CarriedState(hidden_sizes, batch_size, name="train_state")
@@ -53,12 +62,12 @@ class StreamModel(keras.Model):
         self.accuracy = keras.metrics.Mean(name="accuracy")
         self.built = True
 
-    def call(self, inputs: dict[str, Any], training: bool = False) -> Any:
-        """Return the hidden states `(B, T, H)` of a window, and carry its last state along."""
+    def call(self, inputs: dict[str, Any], training: bool = False) -> StackOutputs:
+        """Return the hidden states of a window, and carry its last state along."""
         carried = self.train_state if training else self.valid_state
-        hidden, state = self.model.hidden_states(inputs["tokens"], carried(inputs["reset"]), training=training)
+        outputs, state = self.model.stack_outputs(inputs["tokens"], carried(inputs["reset"]), training=training)
         carried.assign(state)
-        return hidden
+        return outputs
 
     @override
     def compute_loss(
@@ -70,14 +79,47 @@ class StreamModel(keras.Model):
         training: bool = True,
     ) -> Any:
         """Return the loss of a window, and keep account of perplexity and accuracy."""
+        outputs = StackOutputs(*y_pred)
         options = self._training_loss(y) if training else {}
-        losses = self.model.token_losses(y_pred, y, sample_weight, training=training, **options)
+        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **options)
         weights = ops.reshape(sample_weight, (-1,))
         self.perplexity.update_state(losses.negative_log_likelihood, weights)
         self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
         if self.reduction == "sum_over_time":
-            return losses.total / ops.shape(y)[0]
-        return losses.total / ops.maximum(ops.sum(weights), 1.0)
+            loss = losses.total / ops.shape(y)[0]
+        else:
+            loss = losses.total / ops.maximum(ops.sum(weights), 1.0)
+        return loss + self._penalty(outputs) if training else loss
+
+    @override
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate the weights, or in their place the averages that the optimizer keeps, of which the best counts.
+
+        A result with names then holds `averaged_steps` too, the number of steps that this average goes over.
+        """
+        averages = getattr(self.optimizer, "averages", None)
+        if averages is None:
+            return super().evaluate(*args, **kwargs)
+
+        def evaluate() -> tuple[float, Any]:
+            try:
+                result = super(StreamModel, self).evaluate(*args, **kwargs)
+                return float(self.perplexity.result()), result
+            finally:
+                if keras.backend.backend() == "jax":
+                    self.jax_state_sync()  # where an exception passes: else Keras would put these weights back later
+
+        averaged_steps, result = averages.validate(evaluate, int(self.optimizer.iterations))
+        return {**result, "averaged_steps": averaged_steps} if isinstance(result, dict) else result
+
+    def _penalty(self, outputs: StackOutputs) -> Any:
+        penalty = 0.0
+        if self.activation_regularization:
+            penalty += self.activation_regularization * ops.mean(ops.square(outputs.hidden))
+        if self.temporal_activation_regularization and outputs.raw.shape[1] > 1:
+            change = outputs.raw[:, 1:] - outputs.raw[:, :-1]
+            penalty += self.temporal_activation_regularization * ops.mean(ops.square(change))
+        return penalty
 
     def _training_loss(self, targets: Any) -> dict[str, Any]:
         terms = {name: factor for name, factor in self.loss_terms.items() if factor}

@@ -7,20 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import Windows
-from nextword.errors import CheckpointError, SettingError
+from nextword.errors import CheckpointError
 from nextword.models.language_model import LanguageModel
 from nextword.training.candidate_sampler import CandidateSampler
 from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
 from nextword.training.dataset import RoundDataset
 from nextword.training.interruption import Interruption
 from nextword.training.observer import SilentObserver, TrainingObserver
+from nextword.training.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingProgress
 from nextword.training.round_callback import RoundCallback
 from nextword.training.round_plan import RoundPlan
-from nextword.training.schedule import make_optimizer
 from nextword.training.stream_model import StreamModel
+from nextword.training.time_plan import TimePlan
 from nextword.training.training_state import capture, fingerprint, restore
+
+_ANY_NUMBER_OF_ROUNDS = 10**6
+
+# By so much may a plan by the clock still grow before the windows' lengths are forgotten.
+_LENGTHS_AHEAD = 4
 
 
 class Trainer:
@@ -42,7 +48,8 @@ class Trainer:
 
     Raises:
         CheckpointError: The store holds the checkpoints of another model.
-        SettingError: `sampled_softmax` is not below the vocabulary, or the softmax is adaptive.
+        SettingError: `sampled_softmax` is not below the vocabulary, or does not go with the model's softmax, or
+            `label_smoothing` or `z_loss` does not.
     """
 
     def __init__(
@@ -57,10 +64,12 @@ class Trainer:
         observer: TrainingObserver | None = None,
         callbacks: Sequence[Any] = (),
     ) -> None:
+        options.check_softmax(model.architecture)
         self.model = model
         self.plan = RoundPlan.of(options, train.steps_per_epoch)
         self.interruption = Interruption()
         self.warnings: list[str] = []
+        self._time_plan = TimePlan.of(options)
         self._train = RoundDataset(train, self.plan.round_steps)
         self._valid = RoundDataset(valid, valid.steps_per_epoch)
         self._options = options
@@ -74,10 +83,17 @@ class Trainer:
             loss=options.loss,
             label_smoothing=options.label_smoothing,
             z_loss=options.z_loss,
+            activation_regularization=options.activation_regularization,
+            temporal_activation_regularization=options.temporal_activation_regularization,
             sampler=_sampler(options, model, token_counts),
         )
         optimizer = make_optimizer(
-            options, steps_per_epoch=self.plan.steps_per_epoch, total_steps=self.plan.total_steps
+            options,
+            steps_per_epoch=self.plan.steps_per_epoch,
+            total_steps=self.plan.total_steps,
+            relative_lengths=train.relative_lengths(self.plan.total_steps * (_LENGTHS_AHEAD if self._time_plan else 1)),
+            compute_dtype=model.product_dtype,
+            paced=self._time_plan is not None,
         )
         self._stream.compile(optimizer=optimizer)
         optimizer.build(self._stream.trainable_variables)
@@ -110,6 +126,7 @@ class Trainer:
         rounds = RoundCallback(
             dataset=self._train,
             plan=self.plan,
+            time_plan=self._time_plan,
             options=self._options,
             progress=self.progress,
             save=self._save,
@@ -121,7 +138,7 @@ class Trainer:
                 self._train,
                 validation_data=self._valid,
                 initial_epoch=self.progress.rounds,
-                epochs=self.plan.num_rounds,
+                epochs=self.plan.num_rounds if self._time_plan is None else _ANY_NUMBER_OF_ROUNDS,
                 callbacks=[*self._callbacks, rounds],
                 shuffle=False,
                 verbose=0,
@@ -131,15 +148,14 @@ class Trainer:
 
     def _save(self, progress: TrainingProgress) -> None:
         state = {"progress": progress.to_table(), "fingerprint": fingerprint()}
-        step = progress.rounds * self.plan.round_steps
-        self._store.save(step, capture(self._stream), state, best=progress.latest_is_best)
+        self._store.save(progress.steps, capture(self._stream), state, best=progress.latest_is_best)
 
     def _resume(self) -> TrainingProgress:
         checkpoint = self._store.newest()
         if checkpoint is None:
-            return TrainingProgress()
+            return TrainingProgress(planned_steps=self._options.planned_steps[:1])
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
-        if progress.rounds * self.plan.round_steps != checkpoint.step:
+        if progress.rounds != -(-checkpoint.step // self.plan.round_steps):
             raise CheckpointError(
                 f"the checkpoint of step {checkpoint.step} must lie at the end of a round of {self.plan.round_steps} "
                 "steps, but does not; resume with the settings that the run began with"
@@ -163,6 +179,8 @@ class Trainer:
                 self.warnings.append("the best checkpoint is damaged; the model keeps the newest weights")
             else:
                 restore(self._stream, best.arrays)
+        if self._stream.optimizer.averages is not None:
+            self._stream.optimizer.averages.kept.take()
 
 
 def _sampler(
@@ -170,10 +188,5 @@ def _sampler(
 ) -> CandidateSampler | None:
     if options.sampled_softmax is None:
         return None
-    if model.architecture.adaptive_cutoffs:
-        raise SettingError(
-            f"`sampled_softmax` needs the full softmax, but `adaptive_cutoffs` are "
-            f"{model.architecture.adaptive_cutoffs}; leave out one of the two"
-        )
     counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
     return CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.architecture import Architecture
-from nextword.benchmark.workload import Workload, useful_flops_per_word
+from nextword.benchmark.workload import Workload
 from nextword.errors import SettingError
+from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.presets import preset_names
 
 

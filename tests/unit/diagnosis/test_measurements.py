@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from nextword.diagnosis import training_speed
 from nextword.diagnosis.measurements import Measurements, choose_compute_dtype, measure
-from nextword.diagnosis.training_speed import TrainingSpeed
+from nextword.experiment import training_speed
 from nextword.experiment.run_config import RunConfig
+from nextword.experiment.training_speed import TrainingSpeed
 from nextword.ops import precision
 
 TRAINING = TrainingSpeed(

@@ -56,7 +56,18 @@ def test_the_probabilities_of_a_step_sum_to_one(engine: KerasEngine) -> None:
     np.testing.assert_allclose(np.exp(log_probs.astype(np.float64)).sum(axis=-1), 1, atol=1e-6)
 
 
-@pytest.mark.parametrize("changes", [{}, {"tied": True}, {"adaptive_cutoffs": (2, 7)}], ids=str)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tied": True},
+        {"adaptive_cutoffs": (2, 7)},
+        {"mixture_size": 3},
+        {"mixture_size": 3, "tied": True, "hidden_sizes": (6, 8)},
+        {"narrowed_output": True, "tied": True, "hidden_sizes": (6, 8)},
+    ],
+    ids=str,
+)
 def test_a_window_is_scored_as_it_is_stepped_through(changes: dict[str, Any]) -> None:
     engine = engine_of(**changes)
     inputs, targets = ids_of(), ids_of(seed=3)
@@ -66,6 +77,19 @@ def test_a_window_is_scored_as_it_is_stepped_through(changes: dict[str, Any]) ->
     np.testing.assert_allclose(scores.log_probs, of_targets[..., 0], atol=1e-5)
     np.testing.assert_array_equal(scores.ranks, 1 + (log_probs > of_targets).sum(axis=-1))
     assert (scores.log_probs.dtype.name, scores.ranks.dtype.name) == ("float32", "int32")
+
+
+@pytest.mark.parametrize("changes", [{}, {"tied": True}, {"adaptive_cutoffs": (2, 7)}], ids=str)
+def test_whole_distributions_are_those_of_the_steps(changes: dict[str, Any]) -> None:
+    engine, inputs = engine_of(**changes), ids_of()
+    prediction, state = engine.predict_window(inputs, engine.start(3))
+    np.testing.assert_allclose(prediction.log_probs, step_through(engine, inputs), atol=1e-5)
+    assert (prediction.log_probs.dtype.name, prediction.log_probs.shape) == ("float32", (3, 7, VOCABULARY_SIZE))
+    expected, _ = engine.model.hidden_states(inputs, engine.start(3))
+    assert prediction.hidden is not None
+    np.testing.assert_allclose(prediction.hidden, np.asarray(expected), atol=1e-5)
+    following, _ = engine.step(inputs[:, 0], state)
+    np.testing.assert_allclose(following, step_through(engine, np.hstack((inputs, inputs[:, :1])))[:, -1], atol=1e-5)
 
 
 def test_it_predicts_as_the_model_does_in_float32(engine: KerasEngine) -> None:

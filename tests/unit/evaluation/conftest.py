@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, State, TokenScores, score_from_start
+from nextword.engine.engine import Engine, State, TokenScores, WindowPrediction, score_from_start
 
 Probabilities = NDArray[np.float64]
 
@@ -37,6 +37,9 @@ class MarkovEngine:
         before = np.arange(self.vocabulary_size) < targets[:, :, None]
         ahead = (rows > actual) | ((rows == actual) & before)
         return TokenScores(actual[:, :, 0], 1 + ahead.sum(axis=2, dtype=np.int32)), state + inputs.shape[1]
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        return WindowPrediction(self._log_probs[inputs], None), state + inputs.shape[1]
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         return score_from_start(self, ids, lengths)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, State, TokenScores, score_from_start
+from nextword.engine.engine import Engine, State, TokenScores, WindowPrediction, score_from_start
 from nextword.errors import EvaluationError, SettingError
 from nextword.evaluation.comparison import compare, render_comparison
 from nextword.evaluation.perplexity import evaluate
@@ -37,6 +37,9 @@ class FirstTokenEngine:
             expected, state = self.step(read, state)
             log_probs.append(expected[np.arange(len(target)), target])
         return TokenScores(np.stack(log_probs, axis=1), np.ones(inputs.shape, np.int32)), state
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        raise NotImplementedError
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         return score_from_start(self, ids, lengths)

@@ -187,3 +187,11 @@ def test_sizes_out_of_range_are_refused(
 ) -> None:
     with pytest.raises(SettingError, match=message):
         evaluate(markov_engine(uniform_table(12)), random_ids(8), batch_size=batch_size, num_steps=num_steps)
+
+
+def test_a_method_is_named_with_what_was_done() -> None:
+    static = evaluation_of(-5.0)
+    assert static.to_table()["method"] == "static"
+    cached = static.with_method("cache", "cache (cache_size 5)")
+    assert (cached.method, cached.protocol) == ("cache", "by hand; cache (cache_size 5)")
+    assert cached.perplexity == static.perplexity

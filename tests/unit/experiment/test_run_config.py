@@ -95,6 +95,14 @@ def test_cutoffs_are_held_against_the_vocabulary_as_soon_as_it_is_known() -> Non
             {"model": {"adaptive_cutoffs": [20], "tied": False}, "training": {"sampled_softmax": 50}},
             r"`sampled_softmax` needs a full softmax, but is 50 beside `adaptive_cutoffs` = \[20\]; leave out one",
         ),
+        (
+            {"model": {"mixture_size": 2}, "training": {"sampled_softmax": 50}},
+            "`sampled_softmax` needs a single softmax, but is 50 beside `mixture_size` = 2; leave it out or set",
+        ),
+        (
+            {"model": {"mixture_size": 2}, "training": {"z_loss": 0.1}},
+            "`z_loss` needs a single softmax, but is 0.1 beside `mixture_size` = 2",
+        ),
         ({"batching": {"windows": "stream"}}, "`windows` must be one of streams, successive, but is 'stream'"),
     ],
 )

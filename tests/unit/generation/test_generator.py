@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import State, TokenScores
+from nextword.engine.engine import State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
 from nextword.generation.generator import generate, generate_text, text_pieces
 from nextword.generation.sampling import SamplingOptions
@@ -37,6 +37,9 @@ class CountingEngine:
         return (logits - np.log(np.exp(logits).sum())).astype(np.float32), state + 1
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        raise NotImplementedError
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         raise NotImplementedError
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:

@@ -174,3 +174,34 @@ def test_the_losses_of_an_adaptive_softmax_are_its_log_probabilities_at_the_targ
     losses = model.token_losses(hidden, targets, np.ones((2, 8), np.float32), ranks=True)
     assert_near(losses.negative_log_likelihood, -of_targets.ravel())
     np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets).sum(axis=-1).ravel())
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
+@pytest.mark.parametrize("output", [{"mixture_size": 3}, {"narrowed_output": True}], ids=str)
+def test_an_output_by_way_of_latent_vectors_is_one_more_architecture(
+    output: dict[str, Any], tied: bool, tmp_path: Path
+) -> None:
+    """The last layer is wider than the embedding, which tied weights allow here."""
+    model = trained(tied=tied, hidden_sizes=(5, 8), latent_dropout_rate=0.5, locked_dropout=True, **output)
+    assert model.architecture.num_parameters == model.count_params()
+    assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
+    logits, targets = np.asarray(model(tokens())[0], np.float64), np.roll(tokens(), -1, axis=1)
+    log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    of_targets = np.take_along_axis(log_probs, targets[..., None], axis=-1)
+    hidden, ones = model.hidden_states(tokens())[0], np.ones((2, 8), np.float32)
+    losses = model.token_losses(hidden, targets, ones, ranks=True)
+    assert_near(losses.negative_log_likelihood, -of_targets.ravel())
+    np.testing.assert_array_equal(losses.rank, 1 + (log_probs > of_targets).sum(axis=-1).ravel())
+    assert abs(model.token_losses(hidden, targets, ones, training=True).total - losses.total) > 1e-2
+    assert np.abs(np.asarray(model(tokens(), training=True)[0]) - logits).max() > 1e-2
+    model.save(tmp_path / "model.keras")
+    assert_near(keras.saving.load_model(tmp_path / "model.keras")(tokens()), model(tokens()), tolerance=0)
+
+
+def test_the_rows_of_a_batch_have_masks_of_their_own_and_its_steps_share_them() -> None:
+    model = trained(mixture_size=3, latent_dropout_rate=0.5, locked_dropout=True)
+    hidden, targets = np.ones((2, 4, 6), np.float32), np.zeros((2, 4), np.int32)
+    losses = model.token_losses(hidden, targets, np.ones((2, 4), np.float32), training=True)
+    first, second = np.asarray(losses.negative_log_likelihood).reshape(2, 4).round(4)
+    assert (len(set(first.tolist())), len(set(second.tolist()))) == (1, 1)
+    assert first[0] != second[0]

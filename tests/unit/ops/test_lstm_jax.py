@@ -1,7 +1,7 @@
 """The fast recurrence against the reference: the same values, and the same gradient of everything."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -132,3 +132,30 @@ def test_saturated_gates_give_finite_gradients() -> None:
     arrays["bias"] *= 1000
     values, gradients = values_and_gradients(lstm, arrays, cotangents)
     assert all(np.isfinite(array).all() for array in (*values, *gradients.values()))
+
+
+@pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 4e-2)])
+@pytest.mark.parametrize("cap_input_gate", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_options_have_the_values_and_gradients_of_the_reference(
+    compute_dtype: str, tolerance: float, cap_input_gate: bool, masked: bool
+) -> None:
+    mask = np.random.default_rng(4).choice((0.0, 2.0), size=(3, 4)).astype(np.float32) if masked else None
+    options: dict[str, Any] = {"cap_input_gate": cap_input_gate, "state_mask": mask}
+    arrays, cotangents = drawn((3, 5, 7, 4), seed=1)
+    fast = values_and_gradients(partial(lstm, **options), arrays, cotangents, compute_dtype=compute_dtype)
+    reference = values_and_gradients(partial(lstm_reference, **options), arrays, cotangents)
+    plain = values_and_gradients(lstm_reference, arrays, cotangents)
+    for ours, theirs in zip(jax.tree.leaves(fast), jax.tree.leaves(reference), strict=True):
+        assert_alike(ours, theirs, tolerance, str(options))
+    assert np.allclose(reference[0][0], plain[0][0], atol=1e-2) == (not cap_input_gate and not masked)
+
+
+def test_no_gradient_flows_into_the_state_mask() -> None:
+    arrays, _ = drawn((2, 3, 4, 5))
+    weights: dict[str, Any] = {name: arrays[name] for name in ("kernel", "recurrent_kernel", "bias")}
+
+    def total(mask: Any) -> Any:
+        return lstm(arrays["inputs"], LSTMState(arrays["hidden"], arrays["cell"]), **weights, state_mask=mask)[0].sum()
+
+    assert not np.any(jax.grad(total)(np.full((2, 5), 2.0, np.float32)))

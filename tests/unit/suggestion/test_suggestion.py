@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import State, TokenScores
+from nextword.engine.engine import State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
 from nextword.suggestion.suggestion import Suggestion, suggest
 from nextword.text.tokenizer import Tokenizer
@@ -35,6 +35,9 @@ class FixedEngine:
         return self._log_probs[None], state
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        raise NotImplementedError
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         raise NotImplementedError
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:

@@ -31,7 +31,7 @@ def history(valid_perplexities: list[float], num_rounds: int = 100, **options: A
     """The progress after each round."""
     steps = [TrainingProgress()]
     for number, perplexity in enumerate(valid_perplexities, start=1):
-        steps.append(steps[-1].after_round(record(number, perplexity), TrainingOptions(**options), num_rounds))
+        steps.append(steps[-1].after_round(record(number, perplexity), TrainingOptions(**options), 10 * num_rounds))
     return steps[1:]
 
 
@@ -99,3 +99,39 @@ def test_without_patience_only_the_last_round_ends_training() -> None:
 def test_progress_survives_json(values: list[float]) -> None:
     progress = history(values, schedule="plateau", patience=2)[-1] if values else TrainingProgress()
     assert TrainingProgress.from_table(json.loads(json.dumps(progress.to_table()))) == progress
+
+
+# When averaging begins.
+
+
+def published_trigger(values: list[float], patience: int) -> int:
+    """The number of the round after which AWD-LSTM's training program goes over to averaging, 0 where it does not."""
+    before: list[float] = []
+    for number, value in enumerate(values, start=1):
+        if len(before) > patience and value > min(before[:-patience] if patience else before):
+            return number
+        before.append(value)
+    return 0
+
+
+def averaging_since(values: list[float], patience: int) -> int:
+    return history(values, averaging="triggered", averaging_patience=patience)[-1].averaging_since
+
+
+@given(st.lists(st.floats(1.0, 3.0), min_size=1, max_size=15), st.integers(0, 6))
+def test_averaging_begins_when_the_published_program_begins_it(values: list[float], patience: int) -> None:
+    assert averaging_since(values, patience) == published_trigger(values, patience)
+
+
+def test_a_round_worse_than_the_latest_ones_alone_does_not_set_off_averaging() -> None:
+    values = [9.0, 8.0, 7.0, 7.5, 7.2, 7.9, 7.1]
+    assert averaging_since(values, 5) == 0
+    assert averaging_since([*values, 7.4], 5) == 0  # better than the 8.0 of five rounds before
+    assert averaging_since([*values, 8.5], 5) == 8
+
+
+def test_averaging_begins_once_and_only_where_it_is_asked_for() -> None:
+    values = [7.0, 8.0, 9.0, 10.0]
+    since = [progress.averaging_since for progress in history(values, averaging="triggered", averaging_patience=1)]
+    assert since == [0, 0, 3, 3]
+    assert history(values, averaging="exponential", averaging_patience=1)[-1].averaging_since == 0

@@ -1,16 +1,26 @@
+import math
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.training.options import TrainingOptions
-from nextword.training.schedule import LinearToZero, StepDecay, make_optimizer
+from nextword.training.schedule import (
+    LinearToZero,
+    OneCycle,
+    Rate,
+    RescaledByLength,
+    StepDecay,
+    make_momentum,
+    make_schedule,
+)
 
 
-def rates(schedule: keras.optimizers.schedules.LearningRateSchedule, *steps: int) -> list[float]:
-    return [float(schedule(step)) for step in steps]
+def rates(schedule: Rate, *steps: int) -> list[float]:
+    return [schedule if isinstance(schedule, float) else float(schedule(step)) for step in steps]
 
 
 def test_linear_rises_from_the_first_step_to_the_peak_at_the_end_of_the_warm_up() -> None:
@@ -67,33 +77,76 @@ def test_step_without_constant_epochs_is_multiplied_in_the_first() -> None:
     assert rates(StepDecay(1.0, factor=0.5, constant_epochs=0, steps_per_epoch=2), 0, 2) == [0.5, 0.25]
 
 
-@pytest.mark.parametrize("schedule", [LinearToZero(0.3, 2, 9), StepDecay(0.3, 0.7, 1, 3)])
+def test_one_cycle_goes_up_and_down_on_half_waves() -> None:
+    schedule = OneCycle(0.1, 0.9, 0.0, warmup_steps=4, total_steps=12)
+    half = 0.5 - math.sqrt(0.5) / 2  # of the way after a quarter of the time
+    assert rates(schedule, 0, 1, 2, 4) == pytest.approx([0.1, 0.1 + 0.8 * half, 0.5, 0.9])
+    assert rates(schedule, 6, 8, 12) == pytest.approx([0.9 - 0.9 * half, 0.45, 0.0], abs=1e-7)
+
+
+def test_one_cycle_without_a_warm_up_begins_in_the_middle_and_stays_at_its_end() -> None:
+    schedule = OneCycle(0.1, 0.9, 0.2, warmup_steps=0, total_steps=4)
+    assert rates(schedule, 0, 2, 4, 5, 1000) == pytest.approx([0.9, 0.55, 0.2, 0.2, 0.2])
+
+
+@settings(deadline=None)
+@given(st.integers(1, 300), st.data())
+def test_one_cycle_never_leaves_its_ends_and_turns_once(total_steps: int, data: st.DataObject) -> None:
+    warmup_steps = data.draw(st.integers(0, total_steps - 1))
+    curve = OneCycle(0.2, 1.0, 0.0, warmup_steps=warmup_steps, total_steps=total_steps)(keras.ops.arange(303))
+    values = np.asarray(keras.ops.convert_to_numpy(curve), np.float64)
+    assert values.min() >= -1e-6
+    assert values.max() <= 1.0 + 1e-6
+    assert np.all(np.diff(values[: warmup_steps + 1]) >= -1e-6)
+    assert np.all(np.diff(values[warmup_steps:]) <= 1e-6)
+
+
+def test_a_rate_is_rescaled_by_the_length_of_each_window() -> None:
+    lengths = [1.0, 0.5, 1.1]
+    assert rates(RescaledByLength(30.0, lengths), 0, 1, 2) == pytest.approx([30.0, 15.0, 33.0])
+    linear = LinearToZero(0.8, 0, 4)
+    assert rates(RescaledByLength(linear, lengths), 0, 1, 2) == pytest.approx([0.8, 0.3, 0.44])
+
+
+def test_the_step_after_the_last_has_the_last_length() -> None:
+    assert rates(RescaledByLength(1.0, [1.0, 0.5]), 2, 99) == [0.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        LinearToZero(0.3, 2, 9),
+        StepDecay(0.3, 0.7, 1, 3),
+        OneCycle(0.1, 0.3, 0.0, warmup_steps=2, total_steps=9),
+        RescaledByLength(0.3, [1.0, 0.5]),
+        RescaledByLength(LinearToZero(0.3, 2, 9), [1.0, 0.5, 1.25]),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
 def test_a_schedule_is_rebuilt_from_its_config(schedule: keras.optimizers.schedules.LearningRateSchedule) -> None:
     rebuilt = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
     assert rates(rebuilt, *range(10)) == rates(schedule, *range(10))
 
 
-def rate_after(optimizer: keras.optimizers.Optimizer, steps: int) -> float:
-    optimizer.iterations.assign(steps)
-    return float(optimizer.learning_rate)
+def made(**options: Any) -> Rate:
+    table = {"learning_rate": 0.8, **options}
+    return make_schedule(TrainingOptions.from_table(table), steps_per_epoch=10, total_steps=100)
 
 
-def test_the_optimizer_follows_the_schedule_asked_for() -> None:
-    def made(**options: Any) -> keras.optimizers.Optimizer:
-        table = {"learning_rate": 0.8, **options}
-        return make_optimizer(TrainingOptions.from_table(table), steps_per_epoch=10, total_steps=100)
-
-    linear = made(schedule="linear", warmup_fraction=0.2)
-    assert [rate_after(linear, step) for step in (0, 19, 60, 100)] == pytest.approx([0.04, 0.8, 0.4, 0.0])
+def test_the_schedule_is_the_one_asked_for() -> None:
+    assert rates(made(schedule="linear", warmup_fraction=0.2), 0, 19, 60, 100) == pytest.approx([0.04, 0.8, 0.4, 0.0])
     step = made(schedule="step", constant_epochs=2, decay_factor=0.25)
-    assert [rate_after(step, steps) for steps in (0, 19, 20, 30)] == pytest.approx([0.8, 0.8, 0.2, 0.05])
-    for schedule in ("constant", "plateau"):
-        assert [rate_after(made(schedule=schedule), steps) for steps in (0, 99)] == pytest.approx([0.8, 0.8])
+    assert rates(step, 0, 19, 20, 30) == pytest.approx([0.8, 0.8, 0.2, 0.05])
+    assert [made(schedule=schedule) for schedule in ("constant", "plateau")] == [0.8, 0.8]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("adam", keras.optimizers.Adam), ("sgd", keras.optimizers.SGD)])
-def test_the_optimizer_is_the_one_asked_for_and_clips_over_all_weights(name: str, kind: Any) -> None:
-    options = TrainingOptions.from_table({"optimizer": name, "clip_norm": 0.25})
-    optimizer: Any = make_optimizer(options, steps_per_epoch=10, total_steps=100)
-    assert type(optimizer) is kind
-    assert (optimizer.global_clipnorm, optimizer.clipnorm, optimizer.clipvalue) == (0.25, None, None)
+def test_one_cycle_has_the_ratios_of_fastai() -> None:
+    cycle = made(schedule="one_cycle", warmup_fraction=0.3)
+    assert rates(cycle, 0, 30, 100) == pytest.approx([0.8 / 25, 0.8, 0.8 / 25e4], rel=1e-4, abs=1e-9)
+
+
+def test_one_cycle_lowers_the_momentum_where_the_rate_is_high() -> None:
+    options = TrainingOptions(schedule="one_cycle", warmup_fraction=0.3, beta_1=0.8)
+    assert rates(make_momentum(options, total_steps=100), 0, 30, 100) == pytest.approx([0.8, 0.7, 0.8])
+    assert rates(make_momentum(options.replace(beta_1=0.05), total_steps=100), 30) == [0.0]
+    assert make_momentum(options.replace(schedule="linear"), total_steps=100) == 0.8

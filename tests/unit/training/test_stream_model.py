@@ -31,6 +31,9 @@ class RandomWindows:
         weights = (random.random((self.batch_size, self.num_steps)) < 0.7).astype(np.float32)
         return Window(tokens[:, :-1], tokens[:, 1:], weights, random.random(self.batch_size) < 0.3)
 
+    def relative_lengths(self, num_windows: int) -> None:
+        """All windows are of the same length."""
+
 
 def all_windows(windows: Windows) -> list[Window]:
     return [windows.window(step) for step in range(windows.steps_per_epoch)]

@@ -237,7 +237,8 @@ def test_observers_are_told_of_start_steps_and_rounds(
     cut_off_after_rounds(tmp_path, 1, options)
     watcher = Watcher()
     finished(tmp_path, options, observer=watcher)
-    assert watcher.starts == [(RoundPlan(steps_per_epoch=15, round_steps=ROUND_STEPS, num_rounds=NUM_ROUNDS), 1)]
+    total_steps = NUM_ROUNDS * ROUND_STEPS
+    assert watcher.starts == [(RoundPlan(15, ROUND_STEPS, NUM_ROUNDS, total_steps), 1)]
     assert watcher.rounds == [2, 3, 4, 5]
     assert watcher.steps == list(range(ROUND_STEPS + 1, NUM_ROUNDS * ROUND_STEPS + 1))
 

@@ -22,6 +22,7 @@ MakeTrainer = Callable[..., Trainer]
 CutOff = Callable[..., None]
 
 NUM_ROUNDS = 5
+TRIGGERED = {"averaging": "triggered", "averaging_patience": 0}
 
 
 class CrashError(Exception):
@@ -63,9 +64,8 @@ def at_once(finished: MakeTrainer, options: TrainingOptions, tmp_path_factory: p
 
 
 def without_clock(progress: TrainingProgress) -> TrainingProgress:
-    return replace(
-        progress, records=tuple(replace(record, words_per_second=0.0, seconds=0.0) for record in progress.records)
-    )
+    stopped = {"words_per_second": 0.0, "seconds": 0.0, "step_seconds": 0.0, "validation_seconds": 0.0}
+    return replace(progress, records=tuple(replace(record, **stopped) for record in progress.records))
 
 
 def assert_ended_alike(ours: Trainer, expected: Trainer) -> None:
@@ -96,8 +96,12 @@ def flip_a_byte(path: Path) -> None:
         {"schedule": "step", "optimizer": "sgd", "learning_rate": 0.5, "constant_epochs": 1},
         {"schedule": "plateau", "optimizer": "adam"},
         {"schedule": "plateau", "optimizer": "sgd", "learning_rate": 0.5},
+        {"schedule": "one_cycle", "optimizer": "adam", "averaging": "exponential", "weight_decay": 1e-3},
+        {"schedule": "constant", "optimizer": "sgd", "learning_rate": 0.5, **TRIGGERED, "weight_decay": 1e-3},
+        {"schedule": "constant", "optimizer": "adam", "averaging": "two_tailed"},
+        {"schedule": "linear", "optimizer": "muon", "averaging": "two_tailed", "compute_dtype": "float32"},
     ],
-    ids=lambda changes: f"{changes['schedule']}-{changes['optimizer']}",
+    ids=lambda changes: f"{changes['schedule']}-{changes['optimizer']}-{changes.get('averaging', 'none')}",
 )
 def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was_not(
     changes: dict[str, Any],
@@ -113,6 +117,8 @@ def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was
     assert_ended_alike(finished(tmp_path / "cut off", options, unlike=True), uninterrupted)
     if options.schedule == "plateau":
         assert uninterrupted.progress.records[-1].learning_rate < options.learning_rate
+    if options.averaging == "triggered":
+        assert 0 < uninterrupted.progress.averaging_since < NUM_ROUNDS - 1
 
 
 def test_a_round_that_was_cut_off_inside_is_done_again_to_the_same_bits(

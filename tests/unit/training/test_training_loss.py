@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nextword.architecture import Architecture
 from nextword.errors import SettingError
 from nextword.training.options import TrainingOptions
 from nextword.training.trainer import Trainer
@@ -45,6 +46,15 @@ def test_a_sampled_softmax_is_resumed_to_the_same_bits(
 def test_label_smoothing_needs_the_whole_vocabulary() -> None:
     with pytest.raises(SettingError, match="leave out one of the two"):
         TrainingOptions(label_smoothing=0.1, sampled_softmax=100)
+
+
+@pytest.mark.parametrize("option", [{"sampled_softmax": 4}, {"label_smoothing": 0.2}, {"z_loss": 0.1}], ids=str)
+def test_a_mixture_has_no_softmax_to_sample_or_to_smooth(option: dict[str, Any]) -> None:
+    model = Architecture(vocabulary_size=9, embedding_size=3, hidden_sizes=(4,), mixture_size=2)
+    (name,) = option
+    with pytest.raises(SettingError, match=f"`{name}` needs a single softmax, but is .* beside `mixture_size` = 2"):
+        TrainingOptions(**option).check_softmax(model)
+    TrainingOptions(**option).check_softmax(model.replace(mixture_size=1))
 
 
 def test_more_samples_than_tokens_are_refused(

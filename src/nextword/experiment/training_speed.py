@@ -11,16 +11,17 @@ import numpy as np
 from nextword.architecture import Architecture
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
-from nextword.benchmark.workload import VOCABULARY_SIZE, useful_flops_per_word
 from nextword.experiment.run_config import RunConfig
+from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.language_model import LanguageModel
 from nextword.training.dataset import RoundDataset
-from nextword.training.schedule import make_optimizer
+from nextword.training.optimizer import make_optimizer
 from nextword.training.stream_model import StreamModel
 
 # Tokens of the Penn Treebank's training split, by which the length of an epoch is told.
 PTB_TOKENS = 929_589
 
+_VOCABULARY_SIZE = 10_000
 _WINDOWS_OF_TEXT = 50
 _MOST_STEPS = 2000
 
@@ -52,11 +53,11 @@ class TrainingSpeed:
 def measure_training(
     config: RunConfig, compute_dtype: Literal["float32", "bfloat16"], *, seconds: float
 ) -> TrainingSpeed:
-    """Train the model of `config` for about so many seconds, on random words of a vocabulary of 10,000.
+    """Train the model of `config` for about so many seconds, on random words of its vocabulary, of 10,000 without one.
 
     Compiling comes before, and takes some seconds more.
     """
-    architecture = Architecture.from_table({"vocabulary_size": VOCABULARY_SIZE, **config.model})
+    architecture = Architecture.from_table({"vocabulary_size": _VOCABULARY_SIZE, **config.model})
     batching = config.batching
     num_tokens = _WINDOWS_OF_TEXT * batching.batch_size * batching.num_steps + 1
     ids = np.random.default_rng(0).integers(architecture.vocabulary_size, size=num_tokens, dtype=np.int32)

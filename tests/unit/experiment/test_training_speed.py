@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from nextword.architecture import Architecture
-from nextword.benchmark.workload import VOCABULARY_SIZE, useful_flops_per_word
-from nextword.diagnosis import training_speed
-from nextword.diagnosis.training_speed import TrainingSpeed, measure_training
+from nextword.experiment import training_speed
 from nextword.experiment.run_config import RunConfig
+from nextword.experiment.training_speed import TrainingSpeed, measure_training
+from nextword.models.arithmetic import useful_flops_per_word
 from nextword.training.stream_model import StreamModel
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -26,7 +26,7 @@ def small(windows: str) -> RunConfig:
 def test_the_figures_are_of_one_measurement(windows: str, compute_dtype: Any) -> None:
     config = small(windows)
     speed = measure_training(config, compute_dtype, seconds=0.02)
-    architecture = Architecture.from_table({"vocabulary_size": VOCABULARY_SIZE, **config.model})
+    architecture = Architecture.from_table({"vocabulary_size": 10_000, **config.model})
     assert speed.compute_dtype == compute_dtype
     assert speed.words_per_second * speed.seconds == pytest.approx(speed.num_steps * 3 * 5)
     assert speed.flops_per_second == speed.words_per_second * useful_flops_per_word(architecture)

@@ -1,0 +1,140 @@
+"""How far back a gradient reaches in a simple recurrent network, a GRU and an LSTM: measured, and drawn.
+
+python benchmarks/vanishing_gradient.py --plot docs/images/vanishing-gradient.svg --json vanishing-gradient.json
+
+One layer over the novels that come with nextword. A text is read for 101 steps, and the loss of the last prediction
+alone is differentiated with respect to the hidden state (and an LSTM's cell) at every step before it. The same is done
+after a short training. See docs/vanishing-gradient.md.
+"""
+
+import argparse
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import nextword
+from nextword.architecture import Architecture
+from nextword.batching.streams import Streams
+from nextword.batching.window import Window
+from nextword.models.language_model import LanguageModel
+from nextword.text.options import TextOptions
+from nextword.training.dataset import as_batch
+from nextword.training.stream_model import StreamModel
+
+LAGS, ROWS = 100, 64
+WIDTH, BATCH_SIZE, NUM_STEPS, TRAINING_STEPS = 128, 32, 50, 20
+COLORS = {"rnn": "#c2410c", "gru": "#8a8f98", "lstm": "#1f5fbf"}
+LABELS = {"rnn": "simple recurrent network", "gru": "GRU", "lstm": "LSTM, forget bias 1"}
+PANELS = ("uniform", "orthogonal", "trained")
+TITLES = {
+    "uniform": "at initialization, uniform",
+    "orthogonal": "at initialization, orthogonal",
+    "trained": f"after {TRAINING_STEPS} steps of training",
+}
+
+
+def measure() -> dict[str, Any]:
+    """Return the mean norm of the gradient at each lag `(LAGS + 1,)`, by panel and curve."""
+    corpus = nextword.Corpus.load("austen", TextOptions(maximum_vocabulary=5000))
+    end_id, vocabulary_size = corpus.tokenizer.vocabulary.end_id, corpus.tokenizer.vocabulary_size
+    probe = Streams(corpus.valid.ids, batch_size=ROWS, num_steps=LAGS + 1, first_input=end_id).window(0)
+    train = Streams(corpus.train.ids, batch_size=BATCH_SIZE, num_steps=NUM_STEPS, first_input=end_id)
+    curves: dict[str, Any] = {panel: {} for panel in PANELS}
+    for cell in LABELS:
+        options: dict[str, Any] = {"cell": cell, "vocabulary_size": vocabulary_size, "embedding_size": WIDTH}
+        narrow = {"initializer": "uniform", "initializer_scale": 0.08}
+        for panel, initializer in (("uniform", narrow), ("orthogonal", {"initializer_scale": 0.5})):
+            model = LanguageModel(Architecture(**options, hidden_sizes=(WIDTH,), tied=True, **initializer))
+            curves[panel] |= gradient_norms(model, probe)
+        train_shortly(model, train)
+        curves["trained"] |= gradient_norms(model, probe)
+    return curves
+
+
+def train_shortly(model: LanguageModel, windows: Streams) -> None:
+    """Train a model for `TRAINING_STEPS` windows."""
+    import keras
+
+    stream = StreamModel(model, batch_size=BATCH_SIZE)
+    stream.compile(optimizer=keras.optimizers.Adam(2e-3, global_clipnorm=1.0))
+    for step in range(TRAINING_STEPS):
+        stream.train_on_batch(*as_batch(windows.window(step)))
+
+
+def gradient_norms(model: LanguageModel, window: Window) -> dict[str, list[float]]:
+    """Return the norms of the gradient of the last loss, a mean over rows, for lags 0, 1, ..., `LAGS`."""
+    import jax
+    import jax.numpy as jnp
+
+    layer, cell = model.stack.recurrent_layers[0], model.architecture.cell
+
+    def last_losses(nudges: Any) -> Any:
+        """Return the sum of the losses at the last step, with `nudges` added to the state after each step."""
+
+        def step(state: Any, at_t: Any) -> Any:
+            tokens, nudge = at_t
+            _, state = layer(model.embedding(tokens)[:, None], state)
+            state = type(state)(state.hidden + nudge[0], state.cell + nudge[1])
+            return state, state.hidden
+
+        state, _ = jax.lax.scan(step, model.initial_state(ROWS)[0], (window.inputs.T, nudges))
+        targets = window.targets[:, -1:]
+        return model.token_losses(state.hidden[:, None], targets, jnp.ones(targets.shape)).total
+
+    nudges = jnp.zeros((LAGS + 1, 2, ROWS, WIDTH))
+    norms = np.asarray(jnp.linalg.norm(jax.jit(jax.grad(last_losses))(nudges), axis=-1).mean(axis=-1))[::-1]
+    found = {cell: norms[:, 0].tolist()}
+    return found | ({"lstm cell": norms[:, 1].tolist()} if cell == "lstm" else {})
+
+
+def draw(curves: dict[str, Any], path: Path) -> None:
+    """Draw the panels side by side, every curve as a share of its hidden state's gradient at lag 0."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(figure.subplots(1, len(PANELS), sharey=True), PANELS, strict=True):
+        for cell, label in LABELS.items():
+            first = curves[panel][cell][0]
+            axes.semilogy(np.asarray(curves[panel][cell]) / first, color=COLORS[cell], label=label)
+            if cell == "lstm":
+                axes.semilogy(
+                    np.asarray(curves[panel]["lstm cell"]) / first, color=COLORS[cell], ls="--", label="its cell"
+                )
+        axes.set(title=TITLES[panel], xlabel="steps back", ylim=(1e-9, 30), xlim=(0, LAGS))
+        axes.title.set_fontsize("medium")
+        axes.grid(color="#e5e7eb")
+    figure.axes[0].set_ylabel("gradient, as a share of the last step's")
+    figure.axes[0].legend(fontsize="small", frameon=False)
+    picture = io.BytesIO()
+    with rc_context({"svg.hashsalt": "nextword", "svg.fonttype": "none"}):
+        figure.savefig(
+            picture, format=path.suffix[1:], dpi=120, metadata={"Date": None} if path.suffix == ".svg" else {}
+        )
+    path.write_bytes(picture.getvalue())
+
+
+def main() -> None:
+    """Measure, and write what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--plot", type=Path, help="picture to draw (.svg or .png)")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    arguments = parser.parse_args()
+    curves = measure()
+    for panel, found in curves.items():
+        for name, norms in found.items():
+            shares = ", ".join(f"{lag}: {norms[lag] / found[name.split()[0]][0]:.1e}" for lag in (1, 10, 30, 100))
+            print(f"{panel:10} {name:9} {shares}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(curves))
+    if arguments.plot:
+        draw(curves, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

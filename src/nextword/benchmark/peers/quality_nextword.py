@@ -1,0 +1,49 @@
+"""nextword, by the command that everybody uses: `nextword train TEXT --minutes N`."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from nextword.engine.trained_model import open_model
+from nextword.evaluation.perplexity import evaluate
+from nextword.experiment.run_config import read_tables
+from nextword.experiment.run_directory import RunDirectory
+from nextword.training.training_state import fingerprint
+from quality_protocol import Ids, Outcome, Say, Task, compete
+
+
+def train(task: Task, say: Say) -> Outcome:
+    """Train by the command line; the seconds are those of the whole command, its own evaluation included."""
+    arguments = task.recipe.get("arguments", ["--minutes", f"{task.minutes:g}"])
+    scratch = tempfile.TemporaryDirectory(prefix="nextword-quality-")
+    run = RunDirectory(Path(scratch.name) / "run")
+    command = [sys.executable, "-m", "nextword.cli.main", "train", task.text, *arguments]
+    clock = task.start_clock()
+    subprocess.run([*command, "--seed", str(task.seed), "--run", str(run.root)], check=True)
+    seconds = clock.seconds
+    records = [json.loads(line) for line in (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    num_tokens = len(task.split("train"))
+    for record in records:
+        tokens = round(record["epoch"] * num_tokens)
+        say({"seconds": record["seconds"], "tokens": tokens, "valid_perplexity": record["valid_perplexity"]})
+    model, config, settings = open_model(run.model), run.read_config(), read_tables(run.config_file)
+    scratch.cleanup()
+
+    def evaluate_ids(ids: Ids) -> dict[str, float]:
+        return {"stream": -evaluate(model.engine, ids.astype("int32")).log_prob}
+
+    return Outcome(
+        parameters=config.architecture.num_parameters,
+        tokens=round(records[-1]["epoch"] * num_tokens),
+        seconds=seconds,
+        evaluate=evaluate_ids,
+        dtype=config.training.compute_dtype,
+        versions=fingerprint(),
+        recipe={name: table for name, table in settings.items() if name != "origin"},
+    )
+
+
+if __name__ == "__main__":
+    compete(train)

@@ -1,0 +1,210 @@
+"""What the programs share that are given the same minutes to reach the lowest perplexity.
+
+    harness                                  peer
+    starts PROGRAM '{"ids": "FOLDER", "vocabulary_size": 10000, "end_id": 24, "minutes": 30, "seed": 0}'
+                                             trains until the time is over, and validates as its recipe has it
+                                             {"round": {"seconds": 60.2, "tokens": 9000, "valid_perplexity": 250.1}}
+                                             ...
+                                             evaluates on valid and test, which is not part of the time
+                                             {"result": {"parameters": 1, "tokens": 9000, "seconds": 1800.1, ...}}
+
+The folder holds `train.npy`, `valid.npy` and `test.npy`. Every token of a split is predicted exactly once, `<eos>`
+included, the first of them from an `<eos>`. Like the peers of the training benchmark, these are programs that may run
+in another Python than nextword's, from 3.10 on, and can be tried by hand:
+
+    python quality_transformer.py '{"ids": ...}'
+"""
+
+import json
+import os
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from peer_protocol import num_threads, peak_memory_bytes
+
+Ids = NDArray[np.int64]
+
+# The sum over both splits' tokens of -ln p, by the method of evaluation.
+Evaluate = Callable[[Ids], dict[str, float]]
+
+
+@dataclass
+class Task:
+    """What a program is asked for.
+
+    Attributes:
+        ids: Folder of the encoded splits.
+        vocabulary_size: Number of tokens.
+        end_id: Id of `<eos>`.
+        minutes: How long to train.
+        seed: Seed of weights, order and dropout.
+        clock: `wall`, or `processor` for seconds of the processor over the number of threads: fair where other work
+            runs beside.
+        recipe: Settings that differ from the program's own.
+        text: What the ids were made of, for a program that reads text.
+    """
+
+    ids: str
+    vocabulary_size: int
+    end_id: int
+    minutes: float
+    seed: int = 0
+    clock: str = "wall"
+    recipe: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+
+    def split(self, name: str) -> Ids:
+        """Return the ids of a split `(N,)`."""
+        ids: Ids = np.load(Path(self.ids) / f"{name}.npy").astype(np.int64)
+        return ids
+
+    def start_clock(self) -> "Clock":
+        """Return a clock that starts now."""
+        return Clock(60 * self.minutes, self.clock)
+
+
+class Clock:
+    """The time that training may take.
+
+    Args:
+        budget: Seconds in all.
+        kind: As `Task.clock`.
+    """
+
+    def __init__(self, budget: float, kind: str = "wall") -> None:
+        self.budget = budget
+        threads = num_threads()
+        self._read = time.perf_counter if kind == "wall" else lambda: time.process_time() / threads
+        self._start = self._read()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start."""
+        return self._read() - self._start
+
+    @property
+    def part(self) -> float:
+        """The part of the time that has gone, 0 to 1."""
+        return min(1.0, self.seconds / self.budget)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time has gone."""
+        return self.seconds >= self.budget
+
+
+@dataclass
+class Outcome:
+    """What a program has come to.
+
+    Attributes:
+        parameters: Number of trainable scalars.
+        tokens: Number of tokens that were trained on, counted as often as they were met.
+        seconds: How long that took, validation in between included.
+        evaluate: Returns, for the ids of a split, the sum of -ln p by the method of evaluation.
+        dtype: Precision of the matrix products in training.
+        versions: Of the packages that matter.
+        recipe: The settings, in numbers.
+    """
+
+    parameters: int
+    tokens: int
+    seconds: float
+    evaluate: Evaluate
+    dtype: str
+    versions: dict[str, str]
+    recipe: dict[str, Any]
+
+
+Say = Callable[[dict[str, Any]], None]
+
+
+def compete(train: Callable[[Task, Say], Outcome]) -> None:
+    """Speak the protocol: train, evaluate, tell.
+
+    Args:
+        train: Is given the task, and what to tell of each round.
+    """
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print must not stand between the answers
+    _end_with_harness()
+
+    def say(kind: str, table: dict[str, Any]) -> None:
+        print(json.dumps({kind: table}), file=answers, flush=True)
+
+    task = Task(**json.loads(sys.argv[1]))
+    outcome = train(task, lambda table: say("round", table))
+    start = time.perf_counter()
+    perplexities = exact_perplexities(task, outcome.evaluate)
+    say(
+        "result",
+        {
+            "parameters": outcome.parameters,
+            "tokens": outcome.tokens,
+            "epochs": outcome.tokens / len(task.split("train")),
+            "seconds": outcome.seconds,
+            "perplexities": perplexities,
+            "evaluation_seconds": time.perf_counter() - start,
+            "dtype": outcome.dtype,
+            "threads": num_threads(),
+            "versions": outcome.versions,
+            "recipe": outcome.recipe,
+            "peak_memory_bytes": peak_memory_bytes(),
+        },
+    )
+
+
+def exact_perplexities(task: Task, evaluate: Evaluate) -> dict[str, dict[str, float]]:
+    """Return `exp(-sum of ln p / N)` of valid and test by method, with `N` the number of tokens of the split."""
+    perplexities: dict[str, dict[str, float]] = {}
+    for name in ("valid", "test"):
+        ids = task.split(name)
+        for method, total in evaluate(ids).items():
+            perplexities.setdefault(method, {})[name] = float(np.exp(total / len(ids)))
+    return perplexities
+
+
+def shifted(ids: Ids, end_id: int) -> Ids:
+    """Return the token before each token `(N,)`, an `<eos>` before the first."""
+    return np.concatenate([[end_id], ids[:-1]])
+
+
+class Slide(NamedTuple):
+    """A window of targets from `start` on, of which those from `counted` on are counted."""
+
+    start: int
+    stop: int
+    counted: int
+
+
+def slides(num_tokens: int, context: int, stride: int) -> Iterator[Slide]:
+    """Yield windows of at most `context` tokens that count each token exactly once.
+
+    The first window counts all of its tokens, each further one begins `stride` tokens later and counts those that the
+    windows before did not. So every token has `context - stride` tokens before it, or all that there are.
+    """
+    counted = 0
+    while counted < num_tokens:
+        stop = min(num_tokens, counted + stride if counted else context)
+        yield Slide(max(0, stop - context), stop, counted)
+        counted = stop
+
+
+def _end_with_harness() -> None:
+    """End this process when the harness, at the other end of the pipe, has gone."""
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+        threading.Thread(target=_wait_for_end, daemon=True).start()
+
+
+def _wait_for_end() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)

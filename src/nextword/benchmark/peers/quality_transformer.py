@@ -1,0 +1,242 @@
+"""A small decoder-only transformer of nanoGPT's kind, in PyTorch: what many would reach for today.
+
+Pre-norm blocks of causal attention and a GELU layer of four times the width, learned positions, embedding shared with
+the output, no biases, weights from a normal distribution of 0.02 with the residual projections scaled down by the root
+of twice the depth (Radford et al. 2019); AdamW with decay on matrices alone, clipped gradients, warm-up and a cosine
+or a line down to the end of the time; bfloat16 by autocast. Each epoch cuts the text at another place into windows, in
+an order of its own. Written from the published settings. `Recipe` begins at nanoGPT's own for a processor (4 blocks, 4
+heads, windows of 64), twice as wide, with dropout for a text that is gone over some ten times and a line to zero.
+"""
+
+import copy
+import math
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from quality_protocol import Ids, Outcome, Say, Slide, Task, compete, shifted, slides
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Size and schedule.
+
+    Attributes:
+        width: Of the embedding and of every block.
+        num_layers: Number of blocks.
+        num_heads: Attention heads of a block.
+        context: Tokens that a window holds.
+        batch_size: Windows in a step.
+        dropout_rate: On the embedding, on attention weights and on what each block adds.
+        learning_rate: At its highest.
+        schedule: `cosine` or `linear`.
+        final_part: Part of the learning rate that is left at the end.
+        warmup_part: Part of the time that the learning rate rises.
+        weight_decay: Of matrices.
+        beta_2: Adam's decay of the mean squared gradient.
+        clip_norm: Largest norm of the gradient.
+        validations: How often to validate on the way.
+        compiled: Whether to run the model through `torch.compile`.
+    """
+
+    width: int = 256
+    num_layers: int = 4
+    num_heads: int = 4
+    context: int = 64
+    batch_size: int = 16
+    dropout_rate: float = 0.2
+    learning_rate: float = 2e-3
+    schedule: str = "linear"
+    final_part: float = 0.0
+    warmup_part: float = 0.05
+    weight_decay: float = 0.1
+    beta_2: float = 0.99
+    clip_norm: float = 1.0
+    validations: int = 5
+    compiled: bool = False
+
+
+class Block(nn.Module):
+    """Attention and a feed-forward layer, each added to what comes in."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        super().__init__()
+        width = recipe.width
+        self.num_heads, self.dropout_rate = recipe.num_heads, recipe.dropout_rate
+        self.attention_norm = nn.LayerNorm(width, bias=False)
+        self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
+        self.attention_out = nn.Linear(width, width, bias=False)
+        self.feed_forward_norm = nn.LayerNorm(width, bias=False)
+        self.feed_forward_in = nn.Linear(width, 4 * width, bias=False)
+        self.feed_forward_out = nn.Linear(4 * width, width, bias=False)
+        self.dropout = nn.Dropout(recipe.dropout_rate)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the hidden states `(B, T, D)`."""
+        hidden = hidden + self.dropout(self.attention_out(self._attend(self.attention_norm(hidden))))
+        inner = functional.gelu(self.feed_forward_in(self.feed_forward_norm(hidden)))
+        return hidden + self.dropout(self.feed_forward_out(inner))
+
+    def _attend(self, hidden: Tensor) -> Tensor:
+        heads = self.queries_keys_values(hidden).unflatten(-1, (3, self.num_heads, -1))
+        query, key, value = heads.permute(2, 0, 3, 1, 4)  # each (B, heads, T, D / heads)
+        rate = self.dropout_rate if self.training else 0.0
+        attended = functional.scaled_dot_product_attention(query, key, value, dropout_p=rate, is_causal=True)
+        return attended.transpose(1, 2).flatten(2)
+
+
+class Transformer(nn.Module):
+    """Tokens to logits."""
+
+    def __init__(self, vocabulary_size: int, recipe: Recipe) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary_size, recipe.width)
+        self.positions = nn.Parameter(torch.empty(recipe.context, recipe.width))
+        self.dropout = nn.Dropout(recipe.dropout_rate)
+        self.blocks = nn.ModuleList(Block(recipe) for _ in range(recipe.num_layers))
+        self.norm = nn.LayerNorm(recipe.width, bias=False)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 2:
+                residual = name.endswith("_out.weight")
+                nn.init.normal_(parameter, std=0.02 / (math.sqrt(2 * recipe.num_layers) if residual else 1))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the logits `(B, T, V)`."""
+        return self.logits(self.hidden(tokens))
+
+    def hidden(self, tokens: Tensor) -> Tensor:
+        """Return the last hidden states `(B, T, D)`."""
+        hidden = self.dropout(self.embedding(tokens) + self.positions[: tokens.shape[1]])
+        for block in self.blocks:
+            hidden = block(hidden)
+        return self.norm(hidden)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits of hidden states."""
+        return functional.linear(hidden, self.embedding.weight)
+
+
+def epochs(ids: Ids, recipe: Recipe, seed: int) -> Iterator[Tensor]:
+    """Yield batches `(B, T + 1)` for ever; an epoch cuts the text anew into windows, and takes them in random order."""
+    random = np.random.default_rng(seed)
+    context = min(recipe.context, len(ids) // 2)
+    while True:
+        starts = np.arange(random.integers(context), len(ids) - context, context)
+        random.shuffle(starts)
+        rows = min(recipe.batch_size, len(starts))
+        for first in range(0, len(starts) - rows + 1, rows):
+            chosen = starts[first : first + rows]
+            yield torch.from_numpy(ids[chosen[:, None] + np.arange(context + 1)])
+
+
+def learning_rate(recipe: Recipe, part: float) -> float:
+    """Return the learning rate when a part of the time has gone."""
+    if part < recipe.warmup_part:
+        return recipe.learning_rate * (part / recipe.warmup_part)
+    gone = (part - recipe.warmup_part) / (1 - recipe.warmup_part)
+    falling = 0.5 * (1 + math.cos(math.pi * gone)) if recipe.schedule == "cosine" else 1 - gone
+    return recipe.learning_rate * (recipe.final_part + (1 - recipe.final_part) * falling)
+
+
+def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return AdamW that decays matrices and nothing else."""
+    matrices = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
+    others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, recipe.beta_2), fused=True)
+
+
+def total_loss(model: Transformer, ids: Ids, end_id: int, stride: int) -> float:
+    """Return the sum of -ln p over a split, each token predicted from at least `context - stride` tokens before it."""
+    model.eval()
+    inputs, total = torch.from_numpy(shifted(ids, end_id)), 0.0
+    targets, context = torch.from_numpy(ids), len(model.positions)
+    for batch in batched(slides(len(ids), context, stride), 64):
+        counted = torch.cat([targets[window.counted : window.stop] for window in batch])
+        with torch.no_grad():
+            hidden = model.hidden(torch.stack([inputs[window.start : window.stop] for window in batch]))
+            kept = [row[window.counted - window.start :] for row, window in zip(hidden, batch, strict=True)]
+            logits = model.logits(torch.cat(kept))
+        total += functional.cross_entropy(logits, counted, reduction="sum").item()
+    model.train()
+    return total
+
+
+def batched(windows: Iterator[Slide], size: int) -> Iterator[list[Slide]]:
+    """Yield the windows in lists of at most `size`."""
+    while batch := list(islice(windows, size)):
+        yield batch
+
+
+class Training:
+    """The model, its optimizer, and the best weights so far."""
+
+    def __init__(self, task: Task, recipe: Recipe, say: Say) -> None:
+        self.task, self.recipe, self.clock, self._say = task, recipe, task.start_clock(), say
+        torch.manual_seed(task.seed)
+        self.model = Transformer(task.vocabulary_size, recipe)
+        self._forward = torch.compile(self.model) if recipe.compiled else self.model
+        self._optimizer = make_optimizer(self.model, recipe)
+        self._valid = task.split("valid")
+        self._best = (math.inf, copy.deepcopy(self.model.state_dict()))
+        self.tokens = 0
+
+    def run(self) -> None:
+        """Train until the time is over, and take the best weights."""
+        validations = 1
+        for batch in epochs(self.task.split("train"), self.recipe, self.task.seed):
+            self._step(batch)
+            if self.clock.part >= validations / self.recipe.validations:
+                self._validate()
+                validations += 1
+            if self.clock.over:
+                break
+        self.model.load_state_dict(self._best[1])
+
+    def _step(self, batch: Tensor) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(self.recipe, self.clock.part)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self._forward(batch[:, :-1])
+            loss = functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+        self._optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
+        self._optimizer.step()
+        self.tokens += batch[:, 1:].numel()
+
+    def _validate(self) -> None:
+        total = total_loss(self.model, self._valid, self.task.end_id, stride=self.recipe.context)
+        perplexity = math.exp(total / len(self._valid))
+        self._say({"seconds": self.clock.seconds, "tokens": self.tokens, "valid_perplexity": perplexity})
+        if perplexity < self._best[0]:
+            self._best = (perplexity, copy.deepcopy(self.model.state_dict()))
+
+
+def train(task: Task, say: Say) -> Outcome:
+    """Train until the time is over; the best weights of all validations count."""
+    recipe = Recipe(**task.recipe)
+    training = Training(task, recipe, say)
+    training.run()
+    seconds, stride = training.clock.seconds, max(1, recipe.context // 8)
+    return Outcome(
+        parameters=sum(parameter.numel() for parameter in training.model.parameters()),
+        tokens=training.tokens,
+        seconds=seconds,
+        evaluate=lambda ids: {
+            f"windows of {recipe.context}, {stride} at a time": total_loss(training.model, ids, task.end_id, stride)
+        },
+        dtype="bfloat16",
+        versions={"python": platform.python_version(), "torch": torch.__version__},
+        recipe=asdict(recipe),
+    )
+
+
+if __name__ == "__main__":
+    compete(train)

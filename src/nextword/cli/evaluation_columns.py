@@ -1,0 +1,153 @@
+"""What stands side by side in an evaluation: a model or an ensemble, with methods around it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nextword.batching.window import TokenIds
+from nextword.cli.target import SplitOrAll, Target, targets_of
+from nextword.errors import MissingExtraError, SettingError
+from nextword.methods.catalogue import STATIC, methods_of
+from nextword.methods.method import Method, Splits
+from nextword.text.source import SplitName
+from nextword.text.token_store import TokenStore
+
+if TYPE_CHECKING:
+    from nextword.engine.trained_model import TrainedModel
+
+_ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A model, and the text that it is to read.
+
+    Attributes:
+        path: Where the model lies, as it was given.
+        target: The same, found.
+        text: The text that was named; that of the run where none was.
+        split: The split that is to be evaluated.
+        data_dir: A folder of sample corpora.
+    """
+
+    path: str
+    target: Target
+    text: str | None
+    split: SplitOrAll
+    data_dir: Path | None
+
+    @cached_property
+    def model(self) -> "TrainedModel":
+        """The model, started when it is first asked for."""
+        return self.target.open()
+
+    def store(self, split: SplitOrAll) -> TokenStore:
+        """Return a split of the text."""
+        return self.target.load_split(self.text, split, self.model, self.data_dir)
+
+    @property
+    def splits(self) -> Splits:
+        """What methods may read besides the split that is to be evaluated."""
+        return Splits(train=lambda: self._other("train"), valid=lambda: self._other("valid"))
+
+    def _other(self, split: SplitName) -> TokenIds:
+        if self.split == "all":
+            raise SettingError(
+                f"`--split` must name one split for a method that reads the {split} split as well, but is `all`; give "
+                "test, or a method that reads no other text, with its settings"
+            )
+        if self.split == split == "train":
+            raise SettingError(
+                "`--split` must not be `train` for a method that is fitted to the train split; give valid or test"
+            )
+        return self.store(split).ids
+
+
+@dataclass(frozen=True)
+class Column:
+    """One way to predict a text.
+
+    Attributes:
+        label: What stands above it.
+        method: The names of its methods, with commas between them.
+        readings: The model, or the members of the ensemble.
+        methods: What goes around, the first of them the innermost.
+    """
+
+    label: str
+    method: str
+    readings: tuple[Reading, ...]
+    methods: tuple[Method[Any], ...]
+
+    @property
+    def reading(self) -> Reading:
+        """Of the model, or of the first member, the others reading alike."""
+        return self.readings[0]
+
+    @property
+    def models(self) -> "list[TrainedModel]":
+        """The model, or the members of the ensemble."""
+        return [reading.model for reading in self.readings]
+
+
+def readings_of(arguments: Sequence[str], split: SplitOrAll, data_dir: Path | None) -> list[Reading]:
+    """Return the models that a command line names, each with the text that ends it, or the text of the runs.
+
+    Raises:
+        BundleError: A path holds no model.
+        SettingError: No text was given, and the runs have several.
+    """
+    targets, text = targets_of(arguments)
+    known = {target.text for target in targets}
+    if text is None and len(known) > 1:
+        raise SettingError(
+            f"TEXT must be given where the models do not come from one text, but they come from "
+            f"{' and '.join(sorted(map(str, known)))}"
+        )
+    return [Reading(path, target, text, split, data_dir) for path, target in zip(arguments, targets, strict=False)]
+
+
+def columns_of(readings: Sequence[Reading], chains: Sequence[Sequence[str]], *, as_ensemble: bool) -> list[Column]:
+    """Return a column for each model, or for the ensemble of all, and each chain of methods.
+
+    Raises:
+        SettingError: Methods do not go together, or an ensemble has one member.
+    """
+    if as_ensemble and len(readings) < 2:
+        raise SettingError("`--ensemble` needs at least two models, but was given one; name more")
+    of_methods = [(names, tuple(methods_of(names))) for names in chains]
+    groups = [tuple(readings)] if as_ensemble else [(reading,) for reading in readings]
+    columns = []
+    for members in groups:
+        for names, methods in of_methods:
+            method = _joined(names, as_ensemble=as_ensemble)
+            path = members[0].path
+            label = method if len(groups) == 1 else path if len(chains) == 1 else f"{path} {method}"
+            columns.append(Column(label, method, members, methods))
+    return columns
+
+
+def require_comparable(columns: Sequence[Column], batch_size: int) -> None:
+    """Raise where columns cannot be compared line by line.
+
+    Raises:
+        MissingExtraError: SciPy is missing.
+        SettingError: There is only one column, or they are not read as one stream.
+    """
+    if len(columns) < 2:
+        raise SettingError(
+            "`--significance` needs two columns to compare, but there is one; name another model, or another `--method`"
+        )
+    if find_spec("scipy") is None:
+        raise MissingExtraError("comparing models needs SciPy, which is missing; install `nextword[significance]`")
+    if batch_size != 1:
+        raise SettingError(f"`--batch-size` must be 1 for `--significance`, but is {batch_size}; leave it out")
+
+
+def _joined(names: Collection[str], *, as_ensemble: bool) -> str:
+    if not as_ensemble:
+        return ",".join(names)
+    return ",".join([_ENSEMBLE, *(name for name in names if name != STATIC)])

@@ -1,0 +1,87 @@
+"""What an engine can do once it can give whole distributions: the base of the engines around an engine."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import State, TokenScores, WindowPrediction, score_from_start
+
+_MOST_NUMBERS = 20_000_000
+"""Probabilities that are held at once: 80 MB in float32."""
+
+
+class DistributionEngine(ABC):
+    """An engine that is made of `start` and `predict_window` alone.
+
+    Args:
+        vocabulary_size: `V`.
+        end_id: The id of `<eos>`.
+    """
+
+    def __init__(self, *, vocabulary_size: int, end_id: int) -> None:
+        self.vocabulary_size = vocabulary_size
+        self.end_id = end_id
+
+    @abstractmethod
+    def start(self, batch_size: int) -> State:
+        """Return the state in which a text begins; see `Engine.start`."""
+
+    @abstractmethod
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Give whole distributions; see `Engine.predict_window`."""
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        """Read one token of each text; see `Engine.step`."""
+        prediction, state = self.predict_window(np.asarray(ids, np.int32)[:, None], state)
+        return prediction.log_probs[:, 0], state
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        """Score a window, a piece at a time; see `Engine.score_window`."""
+        pieces = []
+        for piece in self.pieces(*inputs.shape):
+            prediction, state = self.predict_window(inputs[:, piece], state)
+            pieces.append(token_scores(prediction.log_probs, targets[:, piece]))
+        log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*pieces, strict=True))
+        return TokenScores(log_probs, ranks), state
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score whole texts; see `Engine.score`."""
+        return score_from_start(self, ids, lengths)
+
+    def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
+        """Return the pieces, nearly alike, in which a window is read so that its distributions fit in memory."""
+        return even_pieces(num_steps, batch_size * self.vocabulary_size)
+
+
+def even_pieces(num_steps: int, numbers_per_step: int) -> list[slice]:
+    """Return the slices of `num_steps` steps, as few and as even as can be, of at most about 20 M numbers each.
+
+    Example:
+        >>> even_pieces(512, 1_000_000)[:2]
+        [slice(0, 20, None), slice(20, 40, None)]
+        >>> even_pieces(512, 100_000)
+        [slice(0, 171, None), slice(171, 342, None), slice(342, 512, None)]
+    """
+    most = max(1, _MOST_NUMBERS // numbers_per_step)
+    length = -(-num_steps // -(-num_steps // most))
+    return [slice(first, min(first + length, num_steps)) for first in range(0, num_steps, length)]
+
+
+def token_scores(log_probs: NDArray[np.float32], targets: TokenIds) -> TokenScores:
+    """Return how well `targets` `(B, T)` were predicted by `log_probs` `(B, T, V)`."""
+    tokens = np.arange(log_probs.shape[-1], dtype=np.int32)
+    actual = np.take_along_axis(log_probs, targets[..., None], axis=-1)
+    ahead = np.count_nonzero(log_probs > actual, axis=-1)
+    ahead += np.count_nonzero((log_probs == actual) & (tokens < targets[..., None]), axis=-1)
+    return TokenScores(actual[..., 0], (1 + ahead).astype(np.int32))
+
+
+def interpolate(log_probs: NDArray[np.float32], others: NDArray[np.float32], weight: float) -> NDArray[np.float32]:
+    """Return the logarithms of `(1 - weight) * p + weight * q`, given those of `p` and `q` alike in shape."""
+    if weight in (0.0, 1.0):
+        return others if weight else log_probs
+    mixed: NDArray[np.float32] = log_probs + np.float32(np.log1p(-weight))
+    np.logaddexp(mixed, others + np.float32(np.log(weight)), out=mixed)
+    return mixed

@@ -1,0 +1,26 @@
+"""How dynamic evaluation is set; apart from the engine, so that it is known without a training framework."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from nextword.settings import Settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class DynamicOptions(Settings):
+    """How far a model moves while it reads.
+
+    Learning rate and decay are per segment: where segments are shorter, both are to be as much smaller.
+
+    Raises:
+        SettingError: A value leaves its range.
+    """
+
+    group: ClassVar[str] = "dynamic"
+
+    segment_length: int = setting(
+        20, help="Tokens between two steps of the weights; 5 is better and slower.", at_least=1, at_most=4096
+    )
+    learning_rate: float = setting(2e-4, help="How far the weights move along the gradient.", at_least=0.0)
+    decay: float = setting(0.008, help="How far they move back to the trained weights.", at_least=0.0)
+    epsilon: float = setting(2e-5, help="What keeps weights still whose gradient hardly ever moved.", at_least=1e-12)

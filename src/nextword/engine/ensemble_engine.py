@@ -1,0 +1,79 @@
+"""Several engines that speak as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from nextword.batching.window import TokenIds
+from nextword.engine.distribution_engine import DistributionEngine
+from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.errors import SettingError
+from nextword.settings import Settings, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleOptions(Settings):
+    """How much each member of an ensemble counts."""
+
+    group: ClassVar[str] = "ensemble"
+
+    ensemble_weights: tuple[float, ...] = setting(
+        (), help="Weight of each model, in the order given; all alike where not given.", at_least=0.0
+    )
+
+
+class EnsembleEngine(DistributionEngine):
+    """The weighted mean of the probabilities that several engines give.
+
+    Its hidden states are those of all members side by side, unless one has none.
+
+    Args:
+        engines: The members; they read the same ids.
+        options: The weights, which are scaled to sum to one.
+
+    Raises:
+        SettingError: There are no members, they differ in vocabulary, or the weights do not fit.
+    """
+
+    def __init__(self, engines: Sequence[Engine], options: EnsembleOptions = EnsembleOptions()) -> None:
+        if not engines:
+            raise SettingError("an ensemble must have at least one model, but has none")
+        kinds = {(engine.vocabulary_size, engine.end_id) for engine in engines}
+        if len(kinds) > 1:
+            raise SettingError(f"the models of an ensemble must have one vocabulary, but have {_listed(kinds)}")
+        super().__init__(vocabulary_size=engines[0].vocabulary_size, end_id=engines[0].end_id)
+        self._engines = tuple(engines)
+        self._weights = _scaled(options.ensemble_weights, len(engines))
+
+    def start(self, batch_size: int) -> State:
+        """Return the states of all members."""
+        return tuple(engine.start(batch_size) for engine in self._engines)
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Give whole distributions; see `Engine.predict_window`."""
+        mean = np.full((*inputs.shape, self.vocabulary_size), -np.inf, np.float32)
+        hidden, states = [], []
+        for engine, weight, own in zip(self._engines, self._weights, state, strict=True):
+            prediction, after = engine.predict_window(inputs, own)
+            if weight:
+                np.logaddexp(mean, prediction.log_probs + np.float32(np.log(weight)), out=mean)
+            hidden.append(prediction.hidden)
+            states.append(after)
+        known = [each for each in hidden if each is not None]
+        joined = np.concatenate(known, axis=-1) if len(known) == len(hidden) else None
+        return WindowPrediction(mean, joined), tuple(states)
+
+
+def _scaled(weights: tuple[float, ...], count: int) -> tuple[float, ...]:
+    given = weights or (1.0,) * count
+    if len(given) != count:
+        raise SettingError(f"`ensemble_weights` must be {count}, one for each model, but are {len(given)}")
+    if not sum(given) > 0:
+        raise SettingError(f"`ensemble_weights` must not all be zero, but are {list(given)}")
+    return tuple(weight / sum(given) for weight in given)
+
+
+def _listed(kinds: set[tuple[int, int]]) -> str:
+    return " and ".join(f"{size} tokens with <eos> {end_id}" for size, end_id in sorted(kinds))

@@ -1,0 +1,157 @@
+"""The best model for the time that a person has: what is trained, and for how many steps, fixed beforehand."""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from nextword.batching.window import Windows
+from nextword.batching.windows import make_windows
+from nextword.errors import SettingError
+from nextword.experiment.run_config import RunConfig, Tables
+from nextword.experiment.training_speed import measure_training
+from nextword.models.arithmetic import useful_flops_per_word
+from nextword.models.presets import read_preset
+from nextword.text.corpus import Corpus
+
+FAMILY = "auto"
+"""The preset whose size and regularisation follow from the time."""
+
+_MEASURED_SECONDS = 2.0
+_VALIDATION_COST = 0.5
+_VALIDATION_SHARE = 0.03
+_FEWEST_ROUNDS = 4
+_MOST_ROUNDS = 40
+_FINAL_PASS_COST = 1.3
+_LEAST_PART_LEFT = 0.5
+_SCHEDULES_TO_AN_END = ("linear", "one_cycle")
+
+Precision = Literal["float32", "bfloat16"]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The time that a run may take, from its command to its bundle.
+
+    Attributes:
+        seconds: All of it.
+        began: When it began, by `time.monotonic`.
+    """
+
+    seconds: float
+    began: float
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left of it."""
+        return self.seconds - (time.monotonic() - self.began)
+
+
+def fix_plan(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
+    """Return resolved settings with all that a training of given time needs written in.
+
+    A machine's words a second are measured on the middle size of the family, from which the size follows, and then on
+    the model itself, from which the number of steps follows.
+
+    Args:
+        config: Resolved settings.
+        corpus: The text.
+        budget: The time.
+        say: Is told what was found and what was decided.
+
+    Raises:
+        SettingError: Measuring alone takes half of the time.
+    """
+    if config.origin.get("preset") == FAMILY:
+        config = _choose_size(config, corpus, budget, say)
+    speed = measure_training(config, _precision(config), seconds=_MEASURED_SECONDS)
+    if budget.left < _LEAST_PART_LEFT * budget.seconds:
+        raise SettingError(
+            f"`minutes` must be long enough to measure this machine first, which took "
+            f"{budget.seconds - budget.left:.0f} seconds, but is {budget.seconds / 60:g}; give more time, "
+            "or `epochs` and a preset"
+        )
+    windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
+    plan = _plan(config, corpus, windows, budget, speed.words_per_second)
+    say(
+        f"{speed.words_per_second:,.0f} words/s here: {plan['planned_steps'][0]:,} steps, "
+        f"{plan['planned_steps'][0] / windows.steps_per_epoch:.1f} epochs, in {budget.seconds / 60:g} minutes"
+    )
+    return replace(config, training=config.training.replace(**plan))
+
+
+def _plan(
+    config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float
+) -> dict[str, Any]:
+    step_seconds = windows.batch_size * windows.num_steps / words_per_second
+    validation = _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
+    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
+    seconds = budget.left
+    training = max(step_seconds, seconds - passes_at_end * validation)
+    rounds = min(_MOST_ROUNDS, max(_FEWEST_ROUNDS, math.floor(_VALIDATION_SHARE * training / validation)))
+    steps = max(1, math.floor((training - rounds * validation) / step_seconds))
+    round_steps = config.training.round_steps or max(1, math.ceil(steps / rounds))
+    needs_another = config.training.schedule not in _SCHEDULES_TO_AN_END
+    return {
+        "training_seconds": seconds,
+        "passes_at_end": passes_at_end,
+        "round_steps": round_steps,
+        "planned_steps": (steps,),
+        "schedule": "linear" if needs_another else config.training.schedule,
+    }
+
+
+def _choose_size(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
+    """Return the settings with the family's size and regularisation for the words that the time buys."""
+    family = read_preset(FAMILY)
+    sizes = [Size(**size) for size in family["sizes"]]
+    middle = config.laid_under(sizes[len(sizes) // 2].settings)
+    flops_per_second = measure_training(middle, _precision(config), seconds=_MEASURED_SECONDS).flops_per_second
+    words = [flops_per_second * budget.left / size.flops_per_word(config) for size in sizes]
+    chosen = max(index for index, size in enumerate(sizes) if words[index] >= size.at_least_words)
+    epochs = words[chosen] / len(corpus.train.ids)
+    config = config.laid_under(sizes[chosen].settings, {"model": _between(family["regularization"], epochs)})
+    say(
+        f"time for about {words[chosen] / 1e6:.1f} million words, which is the text {epochs:.1f} times: "
+        f"embedding {config.model['embedding_size']}, layers {list(config.model['hidden_sizes'])}"
+    )
+    return config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """A size of the family.
+
+    Attributes:
+        at_least_words: Words that must be seen in training for the size to be worth its cost.
+        settings: Tables of settings.
+    """
+
+    at_least_words: float
+    settings: Tables
+
+    def flops_per_word(self, config: RunConfig) -> int:
+        """Return the arithmetic that training on a word takes, with the vocabulary of `config`."""
+        return useful_flops_per_word(config.laid_under(self.settings).architecture)
+
+
+def _between(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, float]:
+    """Return the row for a number of epochs, linear in its logarithm between two rows and flat beyond the last."""
+    if epochs <= rows[0]["epochs"]:
+        return _rates(rows[0])
+    for low, high in itertools.pairwise(rows):
+        if epochs <= high["epochs"]:
+            part = math.log(epochs / low["epochs"]) / math.log(high["epochs"] / low["epochs"])
+            return {name: round(low[name] + part * (high[name] - low[name]), 3) for name in _rates(low)}
+    return _rates(rows[-1])
+
+
+def _rates(row: Mapping[str, float]) -> dict[str, float]:
+    return {name: rate for name, rate in row.items() if name != "epochs"}
+
+
+def _precision(config: RunConfig) -> Precision:
+    return "bfloat16" if config.training.compute_dtype == "bfloat16" else "float32"

@@ -1,0 +1,102 @@
+"""What all recurrent layers have in common."""
+
+from typing import Any, Self
+
+import keras
+from keras import ops
+
+from nextword.layers.initialization import Initialization
+from nextword.layers.weight_drop import WeightDrop
+from nextword.ops.lstm import LSTMState
+
+
+class Recurrence(keras.layers.Layer):
+    """A recurrent layer whose state is an argument and a result; its subclasses say what a step computes.
+
+    A state is the `LSTMState` of two `(B, H)` for every kind of layer, so that whatever carries, resets or stores
+    states need not know which it has.
+
+    Args:
+        hidden_size: Width `H` of the hidden state and the cell.
+        state_dropout_rate: Part of the hidden state that a step does not see of the one before; in training, with one
+            mask for all steps of a window (Gal and Ghahramani 2016; Melis, Dyer and Blunsom 2018). What is handed on
+            and put out is whole.
+        weight_drop_rate: Part of the recurrent kernel that is dropped in training, anew in every window.
+        initialization: How the kernels begin, and the seed of the masks.
+        compute_dtype: Precision of the matrix products in training, `float32` or `bfloat16`; prediction is float32.
+    """
+
+    num_gates: int
+    """Vectors of `H` side by side in the columns of the kernels."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        *,
+        state_dropout_rate: float = 0.0,
+        weight_drop_rate: float = 0.0,
+        initialization: Initialization | None = None,
+        compute_dtype: str = "float32",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.hidden_size = hidden_size
+        self.state_dropout_rate = state_dropout_rate
+        self.initialization = initialization or Initialization()
+        self.product_dtype = compute_dtype
+        if state_dropout_rate:
+            self.state_seed = keras.random.SeedGenerator(self.initialization.dropout_seed(f"{self.name}/state"))
+        self.weight_drop = WeightDrop(
+            weight_drop_rate, seed=self.initialization.dropout_seed(f"{self.name}/weights"), name="weight_drop"
+        )
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create kernel, recurrent kernel and bias, with the gates side by side."""
+        width = self.num_gates * self.hidden_size
+        self.kernel = self.add_weight(
+            shape=(input_shape[-1], width), initializer=self.initialization.kernel(self.name), name="kernel"
+        )
+        self.recurrent_kernel = self.add_weight(
+            shape=(self.hidden_size, width),
+            initializer=self.initialization.recurrent(self.name),
+            name="recurrent_kernel",
+        )
+        self.bias = self.add_weight(shape=(width,), initializer=self._bias_initializer(), name="bias")
+
+    def _bias_initializer(self) -> Any:
+        return "zeros"
+
+    def initial_state(self, batch_size: int) -> LSTMState:
+        """Return the state of zeros from which a text begins."""
+        zeros = ops.zeros((batch_size, self.hidden_size))
+        return LSTMState(zeros, zeros)
+
+    def step_weights(self, hidden: Any, training: bool) -> dict[str, Any]:
+        """Return what the recurrence of every kind of layer reads besides inputs and state."""
+        return {
+            "kernel": self.kernel,
+            "recurrent_kernel": self.weight_drop(self.recurrent_kernel, training=training),
+            "bias": self.bias,
+            "state_mask": self._state_mask(hidden) if training and self.state_dropout_rate else None,
+            "compute_dtype": self.product_dtype if training else "float32",
+        }
+
+    def _state_mask(self, hidden: Any) -> Any:
+        """Return `(B, H)` of zeros and $1 / (1 - p)$."""
+        return keras.random.dropout(ops.ones_like(hidden), self.state_dropout_rate, seed=self.state_seed)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "hidden_size": self.hidden_size,
+            "state_dropout_rate": self.state_dropout_rate,
+            "weight_drop_rate": self.weight_drop.rate,
+            "initialization": self.initialization.to_table(),
+            "compute_dtype": self.product_dtype,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuild the layer from `get_config`."""
+        return cls(**{**config, "initialization": Initialization.from_table(config["initialization"])})

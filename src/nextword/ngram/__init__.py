@@ -1,0 +1,1 @@
+"""Counts of short sequences of tokens, and the Kneser-Ney model made of them."""

@@ -1,0 +1,63 @@
+"""The gated recurrent unit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras import ops
+
+from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
+
+
+def gru(
+    inputs: Any,
+    hidden: Any,
+    *,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    state_mask: Any = None,
+    compute_dtype: str = "float32",
+) -> tuple[Any, Any]:
+    r"""Run a gated recurrent unit over a sequence.
+
+    With the input $x_t$, the hidden state $h_t$, and the gates side by side in the order $z$ (update), $r$ (reset), $g$
+    (candidate) in the kernel $W$, the recurrent kernel $U$ and the bias $b$:
+
+    $$z, r = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + (r \odot h_{t-1}) U + b)$$
+    $$h_t = z \odot h_{t-1} + (1 - z) \odot g$$
+
+    Args:
+        inputs: The sequence `(B, T, I)`.
+        hidden: Hidden state before the first step `(B, H)`.
+        kernel: $W$, `(I, 3H)`.
+        recurrent_kernel: $U$, `(H, 3H)`.
+        bias: $b$, `(3H,)`.
+        state_mask: What $h_{t-1}$ is multiplied by where $U$ reads it, `(B, H)`, the same at every step.
+        compute_dtype: Precision of the matrix products on JAX.
+
+    Returns:
+        The hidden states `(B, T, H)`, and the last of them `(B, H)`.
+
+    Source:
+        Cho et al. (2014), equations 5 to 8; Keras has it as `GRU(reset_after=False)`.
+    """
+    projected = project(inputs, kernel, compute_dtype=compute_dtype)
+    hidden_size = recurrent_kernel.shape[0]
+    kernels = {"gates": recurrent_kernel[:, : 2 * hidden_size], "candidate": recurrent_kernel[:, 2 * hidden_size :]}
+    others = {"bias": bias} | ({} if state_mask is None else {"state_mask": state_mask})
+    hiddens, (hidden,) = run_recurrence(
+        gru_step, projected, (hidden,), kernels=kernels, others=others, compute_dtype=compute_dtype
+    )
+    return hiddens, hidden
+
+
+def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
+    """Compute one step of `gru`, with $x_t W$ given."""
+    (hidden,) = state
+    read_back = masked(hidden, others)
+    z_input, r_input, g_input = ops.split(projected + others["bias"], 3, axis=-1)
+    z_hidden, r_hidden = ops.split(multiply(read_back, "gates"), 2, axis=-1)
+    z, r = sigmoid(z_input + z_hidden), sigmoid(r_input + r_hidden)
+    g = ops.tanh(g_input + multiply(r * read_back, "candidate"))
+    hidden = z * hidden + (1.0 - z) * g
+    return (hidden,), hidden

@@ -1,0 +1,84 @@
+"""The loss of a mixture of softmaxes: the reference on every Keras backend, and the choice of the fast path."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nextword.ops.cross_entropy import TokenLosses
+
+
+def mixture_cross_entropy(
+    latents: Any,
+    log_priors: Any,
+    targets: Any,
+    weights: Any,
+    *,
+    kernel: Any,
+    bias: Any,
+    tied: bool = False,
+    compute_dtype: str = "float32",
+    ranks: bool = False,
+) -> TokenLosses:
+    r"""Return the loss of predicting `targets` by a mixture of softmaxes that share their projection.
+
+    With the latent vectors $z_{nk}$ of row $n$, the shares $\pi_{nk}$ of its softmaxes, its target $y_n$ and its weight
+    $w_n$:
+
+    $$p_n(v) = \sum_k \pi_{nk} \, \mathrm{softmax}(z_{nk} W + b)_v, \quad \text{total} = -\sum_n w_n \log p_n(y_n)$$
+
+    On the fast path neither the logits `(N, K, V)` nor their gradient are ever held for more than a chunk of rows.
+
+    Args:
+        latents: $z$, `(N, K, E)`.
+        log_priors: $\log \pi$, `(N, K)`.
+        targets: `(N,)`, int32.
+        weights: `(N,)`; no gradient flows into them.
+        kernel: $W$, `(E, V)`; the embedding matrix `(V, E)` where `tied`.
+        bias: $b$, `(V,)`.
+        tied: Whether `kernel` is stored transposed, as an embedding is.
+        compute_dtype: Precision of the matrix products on the fast path; all else is float32.
+        ranks: Whether the targets' ranks are asked for; no gradient is to be taken then.
+
+    Source:
+        Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck", section 2.4.
+    """
+    if keras.backend.backend() != "jax":
+        return mixture_cross_entropy_reference(
+            latents, log_priors, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks
+        )
+    from nextword.ops import mixture_cross_entropy_jax as fast
+
+    latents, log_priors, targets, weights = map(ops.convert_to_tensor, (latents, log_priors, targets, weights))
+    kernel, bias, options = *map(ops.convert_to_tensor, (kernel, bias)), fast.MixtureOptions(tied, compute_dtype)
+    compute = fast.mixture_ranks if ranks else fast.mixture_cross_entropy
+    return TokenLosses(*compute(latents, log_priors, kernel, bias, targets, weights, options))
+
+
+def mixture_cross_entropy_reference(
+    latents: Any,
+    log_priors: Any,
+    targets: Any,
+    weights: Any,
+    *,
+    kernel: Any,
+    bias: Any,
+    tied: bool = False,
+    ranks: bool = False,
+) -> TokenLosses:
+    """Return the loss of `mixture_cross_entropy` with all logits at once."""
+    log_probs = mixture_log_probs(latents, log_priors, kernel=kernel, bias=bias, tied=tied)
+    targets = ops.cast(targets, "int32")[:, None]
+    own = ops.take_along_axis(log_probs, targets, axis=-1)
+    losses = -own[:, 0]
+    hits = own[:, 0] >= ops.max(log_probs, axis=-1)
+    tokens = ops.arange(ops.shape(log_probs)[-1], dtype="int32")
+    ahead = ops.logical_or(log_probs > own, ops.logical_and(log_probs == own, tokens < targets))
+    places = 1 + ops.sum(ops.cast(ahead, "int32"), axis=-1) if ranks else None
+    return TokenLosses(ops.sum(losses * weights), ops.stop_gradient(losses), hits, places)
+
+
+def mixture_log_probs(latents: Any, log_priors: Any, *, kernel: Any, bias: Any, tied: bool = False) -> Any:
+    r"""Return $\log p$ `(..., V)` for `latents` `(..., K, E)` and `log_priors` `(..., K)`, all logits held at once."""
+    logits = ops.matmul(latents, ops.transpose(kernel) if tied else kernel) + bias
+    return ops.logsumexp(log_priors[..., None] + ops.log_softmax(logits), axis=-2)

@@ -1,0 +1,155 @@
+r"""The loss of a mixture of softmaxes and all its gradients in JAX, chunk by chunk in one pass.
+
+The loss $-\log \sum_k \pi_k p_k(y)$ has the gradient of the losses of its softmaxes, each weighted by its share
+$r_k = \pi_k p_k(y) / p(y)$ in the target's probability. The shares are known as soon as the logits of a row's softmaxes
+are; so a row's softmaxes go into one chunk, and the gradients are computed while the logits are at hand, with the
+arrangements of `nextword.ops.cross_entropy_jax`: exponentials that go into the products as they are, and the bias as
+part of the product.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from nextword.ops.products import BIAS_ROWS, CHUNK_ROWS, bias_rows, in_chunks, matmul
+
+_Arrays = tuple[jax.Array, ...]
+
+_CHUNK_LOGITS = 12 * 2**20
+"""Logits of a chunk: 48 MiB in float32, of which a last cache holds the better part."""
+
+
+class MixtureOptions(NamedTuple):
+    """What is fixed when the loss is compiled; see `nextword.ops.mixture_cross_entropy.mixture_cross_entropy`."""
+
+    tied: bool = False
+    compute_dtype: str = "float32"
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(6,))
+def mixture_cross_entropy(
+    latents: jax.Array,
+    log_priors: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    options: MixtureOptions,
+) -> _Arrays:
+    """Return total, losses and hits as `nextword.ops.mixture_cross_entropy.mixture_cross_entropy` defines them."""
+    return mixture_ranks(latents, log_priors, kernel, bias, targets, weights, options)[:3]
+
+
+def mixture_ranks(
+    latents: jax.Array,
+    log_priors: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    options: MixtureOptions,
+) -> _Arrays:
+    """Return total, losses, hits and ranks; for reading, not for gradients."""
+    project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (E, V)
+    tokens = jnp.arange(bias.shape[0], dtype=targets.dtype)
+
+    def score(chunk: _Arrays) -> _Arrays:
+        latents, log_priors, targets = chunk
+        logits = matmul(latents.reshape(-1, latents.shape[-1]), project, options.compute_dtype) + bias
+        log_probs = jax.nn.log_softmax(logits).reshape(*log_priors.shape, -1)  # (rows, K, V)
+        log_probs = jax.nn.logsumexp(log_priors[..., None] + log_probs, axis=1)
+        own = jnp.take_along_axis(log_probs, targets[:, None], axis=-1)
+        ahead = (log_probs > own) | ((log_probs == own) & (tokens < targets[:, None]))
+        hits = (own >= log_probs.max(axis=-1, keepdims=True))[:, 0]
+        return -own[:, 0], hits, 1 + ahead.sum(axis=-1, dtype=jnp.int32)
+
+    chunks = in_chunks(latents, log_priors, targets, limit=_chunk_rows(bias.shape[0], latents.shape[1]))
+    losses, hits, ranks = (rows.reshape(-1)[: targets.shape[0]] for rows in jax.lax.map(score, chunks))
+    return (losses * weights).sum(), losses, hits, ranks
+
+
+def _forward(
+    latents: jax.Array,
+    log_priors: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    options: MixtureOptions,
+) -> tuple[_Arrays, _Arrays]:
+    by_token = kernel if options.tied else kernel.T  # (V, E)
+    losses, hits, shares, d_latents, d_project = _gradients(
+        latents, log_priors, by_token, bias, targets, weights, options.compute_dtype
+    )
+    d_by_token, d_bias = d_project[:-BIAS_ROWS].T, d_project[-BIAS_ROWS]
+    d_latents -= by_token[targets][:, None] * shares[..., None]
+    d_by_token = d_by_token.at[targets].add(-(latents * shares[..., None]).sum(axis=1))
+    d_bias = d_bias.at[targets].add(-weights)
+    d_kernel = d_by_token if options.tied else d_by_token.T
+    return ((losses * weights).sum(), losses, hits), (d_latents, -shares, d_kernel, d_bias)
+
+
+def _backward(_options: MixtureOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[jax.Array | None, ...]:
+    return *(gradient * gradients[0] for gradient in residuals), None, None
+
+
+def _gradients(
+    latents: jax.Array,
+    log_priors: jax.Array,
+    by_token: jax.Array,
+    bias: jax.Array,
+    targets: jax.Array,
+    weights: jax.Array,
+    compute_dtype: str,
+) -> _Arrays:
+    """Return losses, hits, weighted shares $w r$, and the gradients of the log partitions in latents and projection.
+
+    The projection is the kernel `(E, V)` with the rows of the bias below it.
+    """
+    num_rows, mixture_size, latent_size = latents.shape
+    project = jnp.concatenate((by_token.astype(compute_dtype).T, bias_rows(bias, compute_dtype)))  # (E + 8, V)
+    project_back = by_token.astype(compute_dtype)
+
+    def score(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
+        inputs, inputs_transposed, log_priors, targets, weights = chunk
+        logits = matmul(inputs, project, compute_dtype)  # (rows * K, V)
+        largest = logits.max(axis=-1, keepdims=True)
+        exponentials = jnp.exp(logits - largest)
+        sums = exponentials.sum(axis=-1).reshape(log_priors.shape)
+        found = jnp.take_along_axis(logits, jnp.repeat(targets, mixture_size)[:, None], axis=-1) - largest
+        joint = log_priors + found.reshape(log_priors.shape) - jnp.log(sums)  # log pi_k p_k(y)
+        log_probs = jax.nn.logsumexp(joint, axis=-1)
+        shares = jnp.exp(joint - log_probs[:, None]) * weights[:, None]
+        hits = _hits(exponentials.reshape(*log_priors.shape, -1), jnp.exp(log_priors) / sums, targets)
+        scales = (shares / sums).reshape(-1)
+        exponentials = exponentials.astype(compute_dtype)
+        d_project += matmul(inputs_transposed * scales, exponentials, compute_dtype)
+        d_latents = matmul(exponentials, project_back, compute_dtype) * scales[:, None]
+        return d_project, (-log_probs, hits, shares, d_latents)
+
+    ones = jnp.ones((num_rows, mixture_size, BIAS_ROWS), compute_dtype)
+    with_ones = jnp.concatenate((latents.astype(compute_dtype), ones), axis=-1)
+    limit = _chunk_rows(bias.shape[0], mixture_size)
+    inputs, *others = in_chunks(with_ones, log_priors, targets, weights, limit=limit)
+    inputs = inputs.reshape(inputs.shape[0], -1, inputs.shape[-1])  # (chunks, rows * K, E + 8)
+    chunks = (inputs, inputs.transpose(0, 2, 1), *others)
+    d_project, by_row = jax.lax.scan(score, jnp.zeros(project.shape, jnp.float32), chunks)
+    losses, hits, shares, d_latents = by_row
+    d_latents = d_latents.reshape(-1, mixture_size, latent_size)[:num_rows]
+    losses, hits = losses.reshape(-1)[:num_rows], hits.reshape(-1)[:num_rows]
+    return losses, hits, shares.reshape(-1, mixture_size)[:num_rows], d_latents, d_project
+
+
+def _hits(exponentials: jax.Array, factors: jax.Array, targets: jax.Array) -> jax.Array:
+    """Return whether no token is more probable than the target, for `(rows, K, V)` and `(rows, K)`."""
+    probs = jnp.einsum("ckv,ck->cv", exponentials, factors)
+    return (jnp.take_along_axis(probs, targets[:, None], axis=-1) >= probs.max(axis=-1, keepdims=True))[:, 0]
+
+
+def _chunk_rows(vocabulary_size: int, mixture_size: int) -> int:
+    return max(1, min(3 * CHUNK_ROWS, _CHUNK_LOGITS // vocabulary_size) // mixture_size)
+
+
+mixture_cross_entropy.defvjp(_forward, _backward)

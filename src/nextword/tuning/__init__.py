@@ -1,0 +1,1 @@
+"""Sweeps over settings: many short runs on one text, compared by their validation perplexity."""

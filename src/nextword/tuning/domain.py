@@ -1,0 +1,127 @@
+"""The values that a searched setting may take: all between two bounds, or those of a list."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna import Trial
+
+from nextword.errors import SettingError
+from nextword.settings import unknown_name
+
+Label = str | int | float
+"""What Optuna keeps of a value: a number, or the JSON text of a choice."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """All numbers from `low` to `high`, whole ones alone where both are whole; uniform in their logarithm with `log`.
+
+    Raises:
+        SettingError: The bounds are not in order, or a logarithm is asked of what is not above 0.
+    """
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise SettingError(
+                f"`low` must be below `high`, but they are {self.low} and {self.high}; "
+                "a setting that is not searched is given to `nextword tune` as a flag"
+            )
+        if self.log and self.low <= 0:
+            raise SettingError(f"`low` must be above 0 with `log = true`, but is {self.low}; raise it or drop `log`")
+
+    @property
+    def corners(self) -> tuple[int | float, ...]:
+        """The values that are refused if any is."""
+        return (self.low, self.high)
+
+    def suggest(self, trial: Trial, name: str) -> int | float:
+        """Return the value that a trial of Optuna has under this name, or is given now."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+    def value(self, label: Label) -> Label:
+        """Return the value that Optuna keeps under a label."""
+        return label
+
+    def label(self, value: Any) -> Label | None:
+        """Return `value` as Optuna keeps it, or `None` where it lies outside."""
+        inside = isinstance(value, int | float) and self.low <= value <= self.high
+        return value if inside else None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The values of a list, none nearer to another than the rest.
+
+    Raises:
+        SettingError: There are fewer than two, or two alike.
+    """
+
+    values: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        labels = [json.dumps(value) for value in self.values]
+        if len(set(labels)) < max(2, len(labels)):
+            raise SettingError(
+                f"`choices` must hold at least two values, all different, but is {list(self.values)}; "
+                "a setting that is not searched is given to `nextword tune` as a flag"
+            )
+
+    @property
+    def corners(self) -> Sequence[Any]:
+        """The values that are refused if any is."""
+        return self.values
+
+    def suggest(self, trial: Trial, name: str) -> Any:
+        """Return the value that a trial of Optuna has under this name, or is given now."""
+        return self.value(trial.suggest_categorical(name, [json.dumps(value) for value in self.values]))
+
+    def value(self, label: Label) -> Any:
+        """Return the value that Optuna keeps under a label."""
+        return json.loads(str(label))
+
+    def label(self, value: Any) -> Label | None:
+        """Return `value` as Optuna keeps it, or `None` where it is not among the choices."""
+        return json.dumps(value) if value in self.values else None
+
+
+Domain = Range | Choices
+
+
+def read_domain(table: Any) -> Domain:
+    """Return the domain that a table of TOML declares.
+
+    Raises:
+        SettingError: It declares none.
+
+    Example:
+        >>> read_domain({"low": 0.001, "high": 0.01, "log": True})
+        Range(low=0.001, high=0.01, log=True)
+    """
+    if not isinstance(table, Mapping) or not ({"low", "high"} <= table.keys() or "choices" in table):
+        raise SettingError(f"must be a table such as {{low = 1, high = 9}} or {{choices = [1, 3]}}, but is {table!r}")
+    allowed = ("choices",) if "choices" in table else ("low", "high", "log")
+    for name in table:
+        if name not in allowed:
+            raise SettingError(unknown_name(f"part of a table with `{allowed[0]}`", name, allowed))
+    if "choices" in table:
+        if not isinstance(table["choices"], list):
+            raise SettingError(f"`choices` must be a list, but is {table['choices']!r}")
+        return Choices(tuple(table["choices"]))
+    return _range(table)
+
+
+def _range(table: Mapping[str, Any]) -> Range:
+    for bound in ("low", "high"):
+        if isinstance(table[bound], bool) or not isinstance(table[bound], int | float):
+            raise SettingError(f"`{bound}` must be a number, but is {table[bound]!r}; others go into `choices`")
+    if not isinstance(table.get("log", False), bool):
+        raise SettingError(f"`log` must be true or false, but is {table['log']!r}")
+    return Range(**table)

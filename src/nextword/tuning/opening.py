@@ -1,0 +1,59 @@
+"""A study is begun, joined, or gone on with."""
+
+from dataclasses import replace
+
+from nextword.errors import CheckpointError
+from nextword.experiment.experiment import Surroundings
+from nextword.storage.sealed_directory import write_file
+from nextword.tuning.study import Study
+from nextword.tuning.study_directory import StudyDirectory
+from nextword.tuning.study_settings import StudySettings, read_study
+from nextword.tuning.study_text import StudyText
+
+
+def open_study(
+    directory: StudyDirectory, wanted: StudySettings | None, around: Surroundings, *, trials: int | None = None
+) -> tuple[Study, StudyText]:
+    """Return the study in a directory and its text; where there is none yet, `wanted` becomes it.
+
+    Args:
+        directory: Where the study lies or shall lie.
+        wanted: What it shall be; a study that has begun needs none, and refuses another than itself.
+        around: Where the text is looked for.
+        trials: How many trials there shall be in all, in place of the number that the study began with.
+
+    Raises:
+        CheckpointError: There is no study to go on with, or its text has changed.
+        SettingError: Settings or search space are refused, or are not those of the study.
+        TextError: The text cannot be found, read or used.
+        StorageError: The study's file is damaged, or cannot be written.
+    """
+    has_begun = directory.study_file.exists()
+    if wanted is None and not has_begun:
+        raise CheckpointError(
+            f"`{directory.root}` must be the directory of a study, but has no {directory.study_file.name}; "
+            "begin one with `nextword tune TEXT --study DIR`"
+        )
+    settings = wanted if wanted is not None and not has_begun else read_study(directory.study_file)[0]
+    text = StudyText.load(settings.text, settings.base.text, data_dir=around.data_dir, cache_dir=around.cache_dir)
+    if not has_begun:
+        _begin(directory, settings, text)
+    settings, text_sha256 = read_study(directory.study_file)
+    if wanted is not None:
+        settings.require_same(wanted)
+    if text.sha256 != text_sha256:
+        raise CheckpointError(
+            f"a study must go on with the text that it began with, but `{settings.text}` has changed since; put it "
+            "back, or name another directory"
+        )
+    if trials is not None:
+        settings = replace(settings, options=settings.options.replace(trials=trials))
+    return Study(directory, settings), text
+
+
+def _begin(directory: StudyDirectory, settings: StudySettings, text: StudyText) -> None:
+    """Write the study down, unless another process was faster."""
+    _ = settings.space  # refused before anything is written
+    with directory.lock():
+        if not directory.study_file.exists():
+            write_file(directory.study_file, settings.to_toml(text_sha256=text.sha256).encode())

@@ -1,0 +1,161 @@
+"""What a study has found: the best trials as a table, as JSON, and as settings to train with."""
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tomli_w
+from optuna.trial import FrozenTrial, TrialState
+from rich.table import Table
+
+from nextword.storage.sealed_directory import write_file
+from nextword.tuning.study import Study
+
+_MOST_SHOWN = 10
+_STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+
+
+@dataclass(frozen=True)
+class TrialRow:
+    """One trial of a report.
+
+    Attributes:
+        number: Its number.
+        state: "complete", "pruned", "failed" or "running".
+        perplexity: The best validation perplexity that it reported, `None` before the first.
+        rounds: Rounds that it reported.
+        minutes: From its first beginning to its end, pauses included; `None` while it runs.
+        values: The value of each dimension.
+        why: What ended it, where it did not come to its end.
+    """
+
+    number: int
+    state: str
+    perplexity: float | None
+    rounds: int
+    minutes: float | None
+    values: Mapping[str, Any]
+    why: str
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """What a study has found.
+
+    Attributes:
+        rows: The trials, best first: those that came to their end by perplexity, then the others.
+        importances: The part of each dimension in what makes a trial good.
+        train_command: The command that trains the best settings; empty where no trial came to its end.
+    """
+
+    rows: Sequence[TrialRow]
+    importances: Mapping[str, float]
+    train_command: str
+
+    @classmethod
+    def of(cls, study: Study) -> "StudyReport":
+        """Return the report of a study as it stands."""
+        rows = sorted((_row(study, trial) for trial in study.trials), key=_order)
+        return cls(rows, study.importances(), train_command(study) if study.best_trial() else "")
+
+    def table(self) -> Table:
+        """Return the best ten trials as a table for a terminal."""
+        table = Table(box=None, pad_edge=False)
+        for heading in ("trial", "valid perplexity", "rounds", "minutes"):
+            table.add_column(heading, justify="right")
+        names = list(self.rows[0].values) if self.rows else []
+        for name in names:
+            table.add_column(name.split(".", 1)[1], justify="right")
+        table.add_column("")
+        for row in self.rows[:_MOST_SHOWN]:
+            perplexity = "" if row.perplexity is None else f"{row.perplexity:,.2f}"
+            minutes = "" if row.minutes is None else f"{row.minutes:.1f}"
+            shown = [format_value(row.values[name]) if name in row.values else "" for name in names]
+            state = "" if row.state == "complete" else row.state
+            table.add_row(str(row.number), perplexity, str(row.rounds), minutes, *shown, state)
+        return table
+
+    def sentences(self) -> list[str]:
+        """Return what the table does not show, in sentences."""
+        counts = Counter(row.state for row in self.rows)
+        told = [f"{len(self.rows)} trials: " + ", ".join(f"{number} {state}" for state, number in counts.items())]
+        if self.importances:
+            parts = ", ".join(f"{name.split('.', 1)[1]} {part:.0%}" for name, part in self.importances.items())
+            told.append(f"what mattered, among the complete trials: {parts}")
+        if self.train_command:
+            told.append(f"train the best with: {self.train_command}")
+        return told
+
+    def to_json(self) -> str:
+        """Return the whole report as JSON."""
+        table = {
+            "best": vars(self.rows[0]) if self.train_command else None,
+            "trials": [vars(row) for row in self.rows],
+            "importances": dict(self.importances),
+            "train_command": self.train_command,
+        }
+        return json.dumps(table, indent=2)
+
+
+def write_best(study: Study) -> None:
+    """Write `best.toml`, which `nextword train --config` trains again to the bits of the best trial's weights."""
+    best = study.best_trial()
+    if best is None:
+        return
+    tables = study.directory.trial(best.number).read_config().to_tables()
+    # The text of the new run decides the one, and the new run is an origin of its own.
+    tables["model"].pop("vocabulary_size")
+    tables.pop("origin")
+    heading = f"# Trial {best.number}: validation perplexity {best.value:.2f}\n# {train_command(study)}\n\n"
+    write_file(study.directory.best_file, (heading + tomli_w.dumps(tables)).encode())
+
+
+def train_command(study: Study) -> str:
+    """Return the command that trains the best settings."""
+    settings = study.settings
+    preset = settings.base.origin.get("preset", "quick")
+    parts = ["nextword", "train", settings.text, "--preset", preset, "--config", str(study.directory.best_file)]
+    return shlex.join(parts)
+
+
+def describe(values: Mapping[str, Any]) -> str:
+    """Return the values of a trial for a person, each under the last part of its name."""
+    return ", ".join(f"{name.split('.', 1)[1]} {format_value(value)}" for name, value in values.items())
+
+
+def format_value(value: Any) -> str:
+    """Return a value for a person.
+
+    Example:
+        >>> format_value({"model": {"embedding_size": 160, "hidden_sizes": [320, 160]}})
+        '160 / 320,160'
+    """
+    if isinstance(value, Mapping):
+        return " / ".join(format_value(each) for each in value.values())
+    if isinstance(value, list):
+        return ",".join(format_value(each) for each in value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _row(study: Study, trial: FrozenTrial) -> TrialRow:
+    return TrialRow(
+        number=trial.number,
+        state=_STATES[trial.state],
+        perplexity=min(trial.intermediate_values.values(), default=None),
+        rounds=len(trial.intermediate_values),
+        minutes=None if trial.duration is None else trial.duration.total_seconds() / 60,
+        values=study.values(trial.number),
+        why=trial.user_attrs.get("why", ""),
+    )
+
+
+def _order(row: TrialRow) -> tuple[bool, bool, float, int]:
+    return (row.state != "complete", row.perplexity is None, row.perplexity or 0.0, row.number)

@@ -1,0 +1,127 @@
+"""What a study is: the text, the settings that its trials begin with, and what is varied around them."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import tomli_w
+
+from nextword.errors import SettingError, StorageError
+from nextword.experiment.run_config import RunConfig
+from nextword.settings import Settings, setting
+from nextword.tuning.search_space import SearchSpace
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepOptions(Settings):
+    """How a study chooses, compares and ends its trials."""
+
+    group: ClassVar[str] = "study"
+
+    trials: int = setting(20, help="Trials in all, by however many processes.", at_least=1, at_most=100_000)
+    pruner: Literal["median", "hyperband", "none"] = setting(
+        "median", help="What ends a trial early: the median of the finished ones, Hyperband, or nothing."
+    )
+    rounds: int = setting(
+        8, help="Times that a trial is validated, evenly over its training; each may end it.", at_least=1, at_most=1000
+    )
+    minutes_per_trial: float | None = setting(
+        None,
+        help="Minutes of training that the epochs of each trial are made to fill, by its own speed here.",
+        at_least=0.01,
+        at_most=100_000.0,
+    )
+    sampler_seed: int = setting(0, help="Seed of the suggestions.", at_least=0, at_most=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """All that the trials of a study have in common; it is fixed when the study begins.
+
+    Attributes:
+        options: How trials are chosen, compared and ended.
+        text: The text's path, or the name of a sample.
+        base: The settings of a trial before anything is varied.
+        search: The tables of the search space.
+    """
+
+    options: SweepOptions
+    text: str
+    base: RunConfig
+    search: Mapping[str, Any]
+
+    @property
+    def space(self) -> SearchSpace:
+        """What is varied.
+
+        Raises:
+            SettingError: A name is unknown or a value is refused.
+        """
+        space = SearchSpace.read(self.search, self.base)
+        if self.options.minutes_per_trial is not None and any(
+            "training.epochs" in each.targets for each in space.dimensions
+        ):
+            raise SettingError(
+                f"`minutes_per_trial` decides the epochs, but is {self.options.minutes_per_trial:g} while the search "
+                "space varies `training.epochs`; leave out one of the two"
+            )
+        return space
+
+    def to_toml(self, *, text_sha256: str) -> str:
+        """Return the study as TOML."""
+        study = {"format": _FORMAT, "text": self.text, "text_sha256": text_sha256, **self.options.to_table()}
+        return tomli_w.dumps({"study": study, "base": self.base.to_tables(), "search": self.search})
+
+    def require_same(self, other: "StudySettings") -> None:
+        """Raise where another study is asked for than this, which lies on the disk; the number of trials is free.
+
+        Raises:
+            SettingError: What differs first.
+        """
+        mine, theirs = _compared(self), _compared(other)
+        for name in sorted({*mine, *theirs}):
+            if mine.get(name) != theirs.get(name):
+                raise SettingError(
+                    f"a study keeps what it began with, but `{name}` was {mine.get(name)!r} and is now "
+                    f"{theirs.get(name)!r}; go on with `nextword tune --study DIR` alone, or name another directory"
+                )
+
+
+def read_study(path: Path) -> tuple[StudySettings, str]:
+    """Return a study from its file, and the SHA-256 of the text that it began with.
+
+    Raises:
+        StorageError: The file is damaged, or of a nextword to come.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        study = dict(tables["study"])
+        if (found := study.pop("format")) != _FORMAT:
+            raise StorageError(
+                f"`{path}` must be of format {_FORMAT}, but is of {found}; use the nextword that wrote it"
+            )
+        text, text_sha256 = study.pop("text"), study.pop("text_sha256")
+        options = SweepOptions.from_table(study)
+        return StudySettings(options, text, RunConfig.from_tables(tables["base"]), tables["search"]), text_sha256
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingError) as error:
+        raise StorageError(f"`{path}` must hold a study, but does not ({error}); name another directory") from error
+
+
+def _compared(settings: StudySettings) -> dict[str, Any]:
+    """Return by its dotted name all that two processes must agree on to work on one study."""
+    table = tomllib.loads(settings.to_toml(text_sha256=""))
+    del table["study"]["trials"]
+    table["base"]["origin"].pop("command", None)
+    return dict(_flattened("", table))
+
+
+def _flattened(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(f"{prefix}{name}.", value)
+        else:
+            yield prefix + name, value

@@ -1,0 +1,80 @@
+"""One process at work on a study: a trial after another until there are enough."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from nextword.machine.compilation_cache import use_compilation_cache
+from nextword.text.cache import cache_root
+from nextword.training.interruption import Interruption, TrainingInterrupted
+from nextword.training.observer import TrainingObserver
+from nextword.tuning.claim import Claim, Outcome
+from nextword.tuning.heartbeat import BEAT_SECONDS
+from nextword.tuning.report import describe, write_best
+from nextword.tuning.study import Study
+from nextword.tuning.trial_run import TrialRun
+
+Watching = Callable[[], AbstractContextManager[TrainingObserver]]
+"""Gives a new observer for each trial, and ends it."""
+
+
+class Sweep:
+    """Works on a study until all its trials have begun, and those that nobody is at work on have ended.
+
+    Args:
+        study: The study.
+        run: How its trials are trained.
+        watching: Gives the observer of each trial.
+        keep_checkpoints: Whether the checkpoints of a trial stay when it has ended.
+    """
+
+    def __init__(self, study: Study, run: TrialRun, watching: Watching, *, keep_checkpoints: bool = False) -> None:
+        self._study = study
+        self._run = run
+        self._say = run.around.say
+        self._watching = watching
+        self._keep_checkpoints = keep_checkpoints
+        self._interruption = Interruption()
+
+    def work(self) -> None:
+        """Work on trials until there is none left to take.
+
+        Raises:
+            TrainingInterrupted: A signal asked to stop; whoever works on the study next takes up the trial.
+        """
+        use_compilation_cache(cache_root(self._run.around.cache_dir))
+        while True:
+            claim = self._whole(self._study.claim)
+            if claim is not None:
+                with claim:
+                    self._work_on(claim)
+            elif self._study.is_undecided:
+                time.sleep(BEAT_SECONDS)
+            else:
+                return
+
+    def _work_on(self, claim: Claim) -> None:
+        self._say(f"trial {claim.number}: {describe(self._study.values(claim.number))}")
+        try:
+            with self._watching() as observer:
+                run = replace(self._run, around=replace(self._run.around, observer=observer))
+                outcome = run.train(claim.config, self._study.directory.trial(claim.number).root, claim.report)
+        except TrainingInterrupted:
+            claim.note("starts", 0)
+            raise
+        self._whole(lambda: self._end(claim, outcome))
+
+    def _end(self, claim: Claim, outcome: Outcome) -> None:
+        is_best = self._study.end(claim, outcome, keep_checkpoints=self._keep_checkpoints)
+        if is_best:
+            write_best(self._study)
+        result = f"valid perplexity {outcome.perplexity:,.2f}" if outcome.perplexity else outcome.why
+        self._say(f"trial {claim.number}: {result}{', the best so far' if is_best else ''}")
+
+    def _whole[Result](self, work: Callable[[], Result]) -> Result:
+        """Do what Ctrl-C must not cut in two, and heed it after."""
+        with self._interruption.listening():
+            result = work()
+        self._interruption.raise_if_asked()
+        return result

@@ -1,0 +1,135 @@
+"""One trial: a training like any other, without evaluation and without a model at its end."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, override
+
+import keras
+
+from nextword.batching.windows import make_windows
+from nextword.errors import SettingError, TrainingDivergedError
+from nextword.experiment.experiment import Surroundings, fit_model
+from nextword.experiment.run_config import RunConfig
+from nextword.experiment.run_directory import RunDirectory
+from nextword.models.language_model import LanguageModel
+from nextword.ops.precision import resolve_compute_dtype
+from nextword.storage.sealed_directory import remove_leftovers, write_file
+from nextword.training.progress import TrainingProgress
+from nextword.tuning.claim import Outcome
+from nextword.tuning.pace import epochs_in, measured_speed
+from nextword.tuning.study_settings import SweepOptions
+from nextword.tuning.study_text import StudyText
+
+Report = Callable[[int, float], bool]
+"""Takes the number of a round and its validation perplexity; tells whether the trial shall end."""
+
+
+class PruningCallback(keras.callbacks.Callback):
+    """Reports the validation perplexity after each round, and ends the training where it is told to.
+
+    It comes before the checkpoint of the round: a round that is safe was reported.
+
+    Args:
+        report: Who is told, and tells.
+        num_rounds: Rounds of the training; the last ends it in any case.
+
+    Attributes:
+        ended_after: The round after which the training was ended, `None` where it was not.
+    """
+
+    def __init__(self, report: Report, num_rounds: int) -> None:
+        super().__init__()
+        self.ended_after: int | None = None
+        self._report = report
+        self._num_rounds = num_rounds
+
+    @override
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Report round `epoch`, as Keras calls it."""
+        perplexity = float((logs or {})["val_perplexity"])
+        if math.isfinite(perplexity) and self._report(epoch + 1, perplexity) and epoch + 1 < self._num_rounds:
+            self.ended_after = epoch + 1
+            self.model.stop_training = True
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """How the trials of a study are trained.
+
+    Attributes:
+        text: The text.
+        options: How many rounds there are.
+        around: Who watches and is told.
+        speed: Returns the words a second of a trial; asked where its time is given.
+    """
+
+    text: StudyText
+    options: SweepOptions
+    around: Surroundings
+    speed: Callable[[RunConfig], float] = measured_speed
+
+    def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
+        """Train in `root`, from the last safe round if one is there, and return how it ended.
+
+        Raises:
+            TrainingInterrupted: A signal asked to stop; called again it goes on.
+            NextwordError: The text or the disk is at fault, and not the settings.
+        """
+        keras.utils.clear_session()
+        pruning = PruningCallback(report, self.options.rounds)
+        try:
+            config = self._written(config, RunDirectory(root))
+            progress = self._fit(config, RunDirectory(root), pruning)
+        except TrainingDivergedError as error:
+            return Outcome("pruned", why=f"diverged: {error}")
+        except SettingError as error:
+            return Outcome("failed", why=str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+            return Outcome("failed", why=f"out of memory: {str(error).splitlines()[0]:.200}")
+        if pruning.ended_after is not None:
+            why = f"ended after round {pruning.ended_after} of {self.options.rounds} by the pruner"
+            return Outcome("pruned", why=f"{why}, at {progress.records[-1].valid_perplexity:,.2f}")
+        return Outcome("complete", progress.best_perplexity)
+
+    def _written(self, config: RunConfig, directory: RunDirectory) -> RunConfig:
+        """Return the settings that the trial began with, written down before it begins."""
+        remove_leftovers(directory.root)
+        if directory.is_run:
+            return directory.read_config()
+        config = config.resolved(
+            text=self.text.options,
+            vocabulary_size=self.text.tokenizer.vocabulary_size,
+            compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
+            text_sha256=self.text.sha256,
+        )
+        config = self._paced(config)
+        write_file(directory.config_file, config.to_toml().encode())
+        return config
+
+    def _paced(self, config: RunConfig) -> RunConfig:
+        """Return the settings with the epochs that fill the minutes, and rounds that divide them evenly."""
+        options, training = self.options, config.training
+        windows = make_windows(self.text.train.ids, config.batching, end_id=self.text.tokenizer.vocabulary.end_id)
+        if options.minutes_per_trial is not None:
+            validated = options.rounds * self.text.valid.num_tokens
+            epochs = epochs_in(options.minutes_per_trial, self.speed(config), windows, validated)
+            training = training.replace(epochs=epochs)
+        # Rounds are parts of a trial, however large its batch: the pruner compares trials at the same part.
+        round_steps = max(1, round(training.epochs * windows.steps_per_epoch / options.rounds))
+        # Epochs are rounded up to steps, which half a step less leaves as they are and a rounding error would not.
+        epochs = (options.rounds * round_steps - 0.5) / windows.steps_per_epoch
+        return replace(config, training=training.replace(round_steps=round_steps, epochs=epochs))
+
+    def _fit(self, config: RunConfig, directory: RunDirectory, pruning: PruningCallback) -> TrainingProgress:
+        architecture = config.architecture
+        model = LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
+        around = replace(self.around, callbacks=(*self.around.callbacks, pruning))
+        return fit_model(model, self.text, config, directory, around)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

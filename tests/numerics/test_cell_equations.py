@@ -1,0 +1,277 @@
+"""Every recurrent cell and its options against their equations, written out in float64 NumPy, with all gradients."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nextword.ops.gru import gru
+from nextword.ops.lstm import LSTMState, lstm
+from nextword.ops.mogrifier_lstm import mogrifier_lstm
+from nextword.ops.normalized_lstm import normalized_lstm
+from nextword.ops.rnn import rnn
+
+Draw = Callable[..., NDArray[np.float32]]
+Arrays = dict[str, NDArray[Any]]
+Results = tuple[Any, ...]
+
+B, T, I, H, K = 3, 4, 2, 5, 2  # noqa: E741
+NUM_ROUNDS = 3
+STATE = ("hidden", "cell")
+
+
+def sigmoid(x: Any) -> Any:
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def normalize(a: Any) -> Any:
+    return (a - a.mean(axis=-1, keepdims=True)) / np.sqrt(a.var(axis=-1, keepdims=True) + 1e-5)
+
+
+def lstm_step(a: Any, s: Any, *, cap: bool, before_tanh: Callable[[Any], Any] = lambda s: s) -> tuple[Any, Any]:
+    i, f, g, o = np.split(a, 4, axis=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    if cap:
+        i = np.minimum(i, 1 - f)
+    s = f * s + i * g
+    return o * np.tanh(before_tanh(s)), s
+
+
+def lstm_equations(p: Arrays, x: Any, h: Any, s: Any, *, cap: bool) -> tuple[Any, Any]:
+    return lstm_step(x @ p["kernel"] + (h * p["state_mask"]) @ p["recurrent_kernel"] + p["bias"], s, cap=cap)
+
+
+def normalized_equations(p: Arrays, x: Any, h: Any, s: Any, *, cap: bool) -> tuple[Any, Any]:
+    from_input = p["input_gain"] * normalize(x @ p["kernel"])
+    from_hidden = p["recurrent_gain"] * normalize((h * p["state_mask"]) @ p["recurrent_kernel"])
+    return lstm_step(
+        from_input + from_hidden + p["bias"],
+        s,
+        cap=cap,
+        before_tanh=lambda s: p["cell_gain"] * normalize(s) + p["cell_bias"],
+    )
+
+
+def mogrifier_equations(p: Arrays, x: Any, h: Any, s: Any, *, factored: bool) -> tuple[Any, Any]:
+    h = h * p["state_mask"]
+    for r in range(1, NUM_ROUNDS + 1):
+        name = f"modulation_{r}"
+        matrix = p[f"{name}_left"] @ p[f"{name}_right"] if factored else p[f"{name}_kernel"]
+        if r % 2 == 1:
+            x = 2 * sigmoid(h @ matrix + p[f"{name}_bias"]) * x
+        else:
+            h = 2 * sigmoid(x @ matrix + p[f"{name}_bias"]) * h
+    return lstm_step(x @ p["kernel"] + h @ p["recurrent_kernel"] + p["bias"], s, cap=True)
+
+
+def gru_equations(p: Arrays, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
+    w_z, w_r, w_g = np.split(p["kernel"], 3, axis=-1)
+    u_z, u_r, u_g = np.split(p["recurrent_kernel"], 3, axis=-1)
+    b_z, b_r, b_g = np.split(p["bias"], 3)
+    seen = h * p["state_mask"]
+    z = sigmoid(x @ w_z + seen @ u_z + b_z)
+    r = sigmoid(x @ w_r + seen @ u_r + b_r)
+    g = np.tanh(x @ w_g + (r * seen) @ u_g + b_g)
+    return z * h + (1 - z) * g, s
+
+
+def rnn_equations(p: Arrays, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
+    return np.tanh(x @ p["kernel"] + (h * p["state_mask"]) @ p["recurrent_kernel"] + p["bias"]), s
+
+
+class Cell(NamedTuple):
+    """A recurrence of ours, and the same by its equations."""
+
+    operation: Callable[..., Any]
+    equations: Callable[..., tuple[Any, Any]]
+    num_gates: int
+    options: dict[str, Any]
+    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})  # of weights that only this cell has
+    group: str = ""  # the keyword that these are handed in by
+
+
+def modulations(*, factored: bool) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for r in range(1, NUM_ROUNDS + 1):
+        source, target = (H, I) if r % 2 else (I, H)
+        name = f"modulation_{r}"
+        shapes |= {f"{name}_left": (source, K), f"{name}_right": (K, target)} if factored else {}
+        shapes |= {} if factored else {f"{name}_kernel": (source, target)}
+        shapes[f"{name}_bias"] = (target,)
+    return shapes
+
+
+GAINS = {"input_gain": (4 * H,), "recurrent_gain": (4 * H,), "cell_gain": (H,), "cell_bias": (H,)}
+CELLS = {
+    "lstm": Cell(lstm, lambda *a: lstm_equations(*a, cap=False), 4, {}),
+    "capped": Cell(lstm, lambda *a: lstm_equations(*a, cap=True), 4, {"cap_input_gate": True}),
+    "normalized": Cell(normalized_lstm, lambda *a: normalized_equations(*a, cap=False), 4, {}, GAINS, "gains"),
+    "normalized and capped": Cell(
+        normalized_lstm, lambda *a: normalized_equations(*a, cap=True), 4, {"cap_input_gate": True}, GAINS, "gains"
+    ),
+    "mogrifier": Cell(
+        mogrifier_lstm,
+        lambda *a: mogrifier_equations(*a, factored=False),
+        4,
+        {"cap_input_gate": True},
+        modulations(factored=False),
+        "modulations",
+    ),
+    "mogrifier of low rank": Cell(
+        mogrifier_lstm,
+        lambda *a: mogrifier_equations(*a, factored=True),
+        4,
+        {"cap_input_gate": True},
+        modulations(factored=True),
+        "modulations",
+    ),
+    "gru": Cell(gru, gru_equations, 3, {}),
+    "rnn": Cell(rnn, rnn_equations, 1, {}),
+}
+every_cell = pytest.mark.parametrize("name", CELLS)
+
+
+def drawn(draw: Draw, name: str) -> Arrays:
+    """Return everything that a cell reads; half of the hidden state is masked in each row."""
+    cell = CELLS[name]
+    width = cell.num_gates * H
+    mask = np.zeros((B, H), np.float32)
+    mask[:, ::2] = 1.6
+    return {
+        "inputs": draw(B, T, I),
+        "hidden": draw(B, H, scale=0.9),
+        "cell": draw(B, H, scale=1.5),
+        "kernel": draw(I, width),
+        "recurrent_kernel": draw(H, width, scale=H**-0.5),
+        "bias": draw(width, scale=0.5),
+        "state_mask": mask,
+        **{name: draw(*shape) for name, shape in cell.shapes.items()},
+    }
+
+
+def by_the_equations(name: str, arrays: Arrays) -> Results:
+    exact = {key: array.astype(np.float64) for key, array in arrays.items()}
+    h, s, hiddens = exact["hidden"], exact["cell"], []
+    for t in range(exact["inputs"].shape[1]):
+        h, s = CELLS[name].equations(exact, exact["inputs"][:, t], h, s)
+        hiddens.append(h)
+    return np.stack(hiddens, axis=1), h, s
+
+
+def by_our_operation(name: str, arrays: Arrays) -> Results:
+    cell = CELLS[name]
+    weights: dict[str, Any] = {key: arrays[key] for key in ("kernel", "recurrent_kernel", "bias", "state_mask")}
+    if cell.group:
+        weights[cell.group] = {key: arrays[key] for key in cell.shapes}
+    if name in {"gru", "rnn"}:  # these have no cell, and none comes out
+        hiddens, hidden = cell.operation(arrays["inputs"], arrays["hidden"], **weights)
+        return hiddens, hidden, arrays["cell"]
+    hiddens, state = cell.operation(
+        arrays["inputs"], LSTMState(arrays["hidden"], arrays["cell"]), **weights, **cell.options
+    )
+    return (hiddens, *state)
+
+
+@cache
+def compiled(name: str) -> Callable[[Arrays, Results], tuple[Results, Arrays]]:
+    """Return our results, and the gradient of their scalar product with cotangents."""
+
+    def run(arrays: Arrays, cotangents: Results) -> tuple[Results, Arrays]:
+        results, pull_back = jax.vjp(lambda arrays: by_our_operation(name, arrays), arrays)
+        return results, pull_back(cotangents)[0]
+
+    function: Callable[[Arrays, Results], tuple[Results, Arrays]] = jax.jit(run)
+    return function
+
+
+@every_cell
+def test_the_cell_is_its_equations(draw: Draw, name: str) -> None:
+    arrays = drawn(draw, name)
+    cotangents = (draw(B, T, H), draw(B, H), draw(B, H))
+    ours, gradients = compiled(name)(arrays, cotangents)
+    for array, exact in zip(ours, by_the_equations(name, arrays), strict=True):
+        np.testing.assert_allclose(array, exact, atol=4e-6)
+    assert not np.any(gradients.pop("state_mask"))
+    for key, gradient in gradients.items():
+        slope = slope_along(gradient, arrays, cotangents, name, key)
+        assert slope == pytest.approx(float(np.linalg.norm(gradient)), rel=2e-4), key
+
+
+def slope_along(gradient: Any, arrays: Arrays, cotangents: Results, name: str, key: str, step: float = 1e-5) -> float:
+    """Return the derivative of the equations along a gradient of length 1, by central differences in float64.
+
+    It is the gradient's length, and less than that if the gradient points anywhere else or is not as long.
+    """
+    direction = np.asarray(gradient, np.float64) / np.linalg.norm(gradient)
+    ends = []
+    for sign in (1, -1):
+        moved = {**arrays, key: arrays[key].astype(np.float64) + sign * step * direction}
+        pairs = zip(by_the_equations(name, moved), cotangents, strict=True)
+        ends.append(sum(float((a * b).sum()) for a, b in pairs))
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+@every_cell
+def test_the_gradient_of_a_weight_is_right_in_every_element(draw: Draw, name: str) -> None:
+    arrays = drawn(draw, name)
+    cotangents = (draw(B, T, H), draw(B, H), draw(B, H))
+    _, gradients = compiled(name)(arrays, cotangents)
+    for key in ("recurrent_kernel", "hidden", *CELLS[name].shapes):
+        flat, slopes = np.ravel(gradients[key]), []
+        for index in range(flat.size):
+            one = np.zeros(flat.size)
+            one[index] = 1.0
+            slopes.append(slope_along(one.reshape(arrays[key].shape), arrays, cotangents, name, key))
+        np.testing.assert_allclose(flat, slopes, atol=2e-5 * np.abs(slopes).max(), err_msg=key)
+
+
+@every_cell
+def test_a_sequence_read_in_two_parts_is_the_sequence_read_at_once(draw: Draw, name: str) -> None:
+    arrays = drawn(draw, name)
+    whole, *last = by_our_operation(name, arrays)
+    first, *state = by_our_operation(name, {**arrays, "inputs": arrays["inputs"][:, :1]})
+    rest = {**arrays, "inputs": arrays["inputs"][:, 1:], **dict(zip(STATE, state, strict=True))}
+    second, *after = by_our_operation(name, rest)
+    np.testing.assert_allclose(np.concatenate((first, second), axis=1), whole, atol=1e-6)
+    for ours, theirs in zip(after, last, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "stock"),
+    [
+        ("gru", lambda: keras.layers.GRU(H, return_sequences=True, reset_after=False)),
+        ("rnn", lambda: keras.layers.SimpleRNN(H, return_sequences=True)),
+    ],
+)
+def test_a_cell_for_comparison_is_that_of_keras(draw: Draw, name: str, stock: Callable[[], Any]) -> None:
+    arrays = drawn(draw, name) | {"state_mask": np.ones((B, H), np.float32)}
+    layer = stock()
+    layer.build(arrays["inputs"].shape)
+    layer.set_weights([arrays[key] for key in ("kernel", "recurrent_kernel", "bias")])
+    theirs = layer(arrays["inputs"], initial_state=[arrays["hidden"]])
+    np.testing.assert_allclose(by_our_operation(name, arrays)[0], theirs, atol=2e-6)
+
+
+def test_a_capped_cell_stays_between_minus_one_and_one(draw: Draw) -> None:
+    arrays = drawn(draw, "capped")
+    open_gates = np.repeat(np.array([3.0, 3.0, 2.0, 0.0], np.float32), H)  # i, f and g near 1 at every step
+    arrays |= {"inputs": 0.1 * draw(B, 40, I), "cell": np.clip(arrays["cell"], -1, 1), "bias": open_gates}
+    arrays["recurrent_kernel"] *= 0.1
+    free, bounded = (np.abs(by_our_operation(name, arrays)[2]).max() for name in ("lstm", "capped"))
+    assert bounded <= 1 + 1e-6
+    assert free > 5
+
+
+def test_a_mogrifier_of_no_rounds_is_an_lstm(draw: Draw) -> None:
+    arrays = drawn(draw, "capped")
+    weights: dict[str, Any] = {key: arrays[key] for key in ("kernel", "recurrent_kernel", "bias", "state_mask")}
+    state = LSTMState(arrays["hidden"], arrays["cell"])
+    hiddens, _ = mogrifier_lstm(arrays["inputs"], state, **weights, modulations={}, cap_input_gate=True)
+    np.testing.assert_allclose(hiddens, by_our_operation("capped", arrays)[0], atol=1e-6)

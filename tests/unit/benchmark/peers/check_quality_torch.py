@@ -1,0 +1,82 @@
+"""What is checked of the programs on PyTorch, in PyTorch's own Python, which has no pytest.
+
+python check_quality_torch.py FOLDER_OF_PROGRAMS
+"""
+
+import sys
+from dataclasses import replace
+
+sys.path.insert(0, sys.argv[1])
+
+import numpy as np
+import torch
+
+import quality_transformer as transformer
+import quality_word_language_model as word_language_model
+
+IDS = np.random.default_rng(0).integers(30, size=53)
+RECIPE = transformer.Recipe(width=8, num_layers=2, num_heads=2, context=8)
+
+
+def check_windows_predict_each_token_from_what_stands_before_it() -> None:
+    torch.manual_seed(0)
+    model = transformer.Transformer(30, RECIPE).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    inputs = np.concatenate([[4], IDS[:-1]])
+    for stride in (1, 3, 8):
+        expected = 0.0
+        for index, token in enumerate(IDS):
+            first = 0 if index < 8 else 8 + (index - 8) // stride * stride + stride - 8
+            first = min(first, max(0, len(IDS) - 8))
+            with torch.no_grad():
+                logits = model(torch.from_numpy(inputs[None, first : index + 1]))
+            expected -= torch.log_softmax(logits[0, -1], -1)[token].item()
+        actual = transformer.total_loss(model, IDS, 4, stride)
+        assert abs(actual - expected) < 1e-3, (stride, actual, expected)
+        model.eval()
+
+
+def check_the_rate_rises_and_falls() -> None:
+    for schedule, middle in (("linear", 0.55), ("cosine", 0.55)):
+        recipe = replace(RECIPE, schedule=schedule, learning_rate=1.0, final_part=0.1, warmup_part=0.2)
+        rates = [transformer.learning_rate(recipe, part) for part in (0.0, 0.1, 0.2, 0.6, 1.0)]
+        assert np.allclose(rates, [0, 0.5, 1, middle, 0.1]), rates
+
+
+def check_an_epoch_meets_every_token_of_its_cut_once() -> None:
+    batches = transformer.epochs(np.arange(1000), RECIPE, 0)
+    targets = np.concatenate([next(batches)[:, 1:].numpy().ravel() for _ in range(3)])
+    assert len(set(targets)) == len(targets) == 3 * RECIPE.batch_size * RECIPE.context
+    short = next(transformer.epochs(np.arange(20), RECIPE, 0))
+    assert (short[:, 1:] - short[:, :-1] == 1).all()
+
+
+def check_matrices_alone_decay() -> None:
+    model = transformer.Transformer(30, RECIPE)
+    decaying, others = transformer.make_optimizer(model, RECIPE).param_groups
+    assert all(parameter.dim() == 2 for parameter in decaying["params"])
+    assert others["weight_decay"] == 0
+    assert len(decaying["params"]) + len(others["params"]) == len(list(model.parameters()))
+
+
+def check_carried_state_makes_the_window_length_no_matter() -> None:
+    torch.manual_seed(0)
+    recipe = word_language_model.Recipe(embedding_size=8, hidden_size=8)
+    model = word_language_model.WordLanguageModel(30, recipe)
+    inputs, targets = torch.from_numpy(IDS[:-1, None]), torch.from_numpy(IDS[1:, None])
+    losses = [word_language_model.total_loss(model, inputs, targets, steps) for steps in (1, 7, 100)]
+    assert np.allclose(losses, losses[0], rtol=1e-5), losses
+
+
+def check_rows_are_parallel_streams() -> None:
+    rows = word_language_model.in_rows(np.arange(11), 3)
+    assert rows.tolist() == [[0, 3, 6], [1, 4, 7], [2, 5, 8]]
+
+
+if __name__ == "__main__":
+    for name, check in list(globals().items()):
+        if name.startswith("check_"):
+            check()
+            print(name)

@@ -1,0 +1,176 @@
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.cli.target import Target
+from nextword.methods import cache
+from nextword.methods.chain import apply_methods
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+CACHE = ("--method", "cache", "--cache-size", "30", "--cache-theta", "0.2", "--cache-weight", "0.05")
+
+
+@pytest.fixture
+def table_of(nextword: Run, capsys: Captured) -> Callable[..., dict[str, Any]]:
+    """Evaluates and returns the JSON object."""
+
+    def run(*arguments: str | Path) -> dict[str, Any]:
+        assert nextword("evaluate", *arguments, "--json") == 0, capsys.readouterr().err
+        table: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return table
+
+    return run
+
+
+def test_static_is_what_it_was(trained_run: Path, table_of: Callable[..., dict[str, Any]]) -> None:
+    table = table_of(trained_run)
+    assert (table["method"], table["settings"], table["tuned"]) == ("static", {}, [])
+    assert "tuned" not in table["protocol"]
+
+
+def test_the_settings_that_are_given_are_used_and_named(
+    trained_run: Path, table_of: Callable[..., dict[str, Any]]
+) -> None:
+    table = table_of(trained_run, *CACHE)
+    assert table["settings"] == {"cache": {"cache_size": 30, "cache_theta": 0.2, "cache_weight": 0.05}}
+    assert table["protocol"].endswith("; cache (cache_size 30, cache_theta 0.2, cache_weight 0.05)")
+    assert table["perplexity"] != table_of(trained_run)["perplexity"]
+
+
+def test_methods_stand_side_by_side_and_around_one_another(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("evaluate", trained_run, "--method", "static", "--method", "cache,temperature") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["static", "cache,temperature"]
+    assert len(lines[1].split()) == 3
+    assert lines[-2].startswith("(static: every token")
+    assert lines[-1].startswith("(cache,temperature: every token")
+    assert ", then temperature (temperature 1.0))" in lines[-1]
+
+
+def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_again(
+    trained_run: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    load_split = Target.load_split
+
+    def watched_load(target: Target, text: Any, split: Any, *rest: Any) -> Any:
+        events.append(split)
+        return load_split(target, text, split, *rest)
+
+    def watched_apply(*arguments: Any, **options: Any) -> Any:
+        outcome = apply_methods(*arguments, **options)
+        events.append("tuned")
+        return outcome
+
+    monkeypatch.setattr(Target, "load_split", watched_load)
+    monkeypatch.setattr("nextword.cli.evaluate.apply_methods", watched_apply)
+    monkeypatch.setattr(cache, "_SIZES", (5, 20))
+    arguments = ("evaluate", trained_run, "--method", "cache", "--method", "ngram", "--tune")
+    assert nextword(*arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    first_test = events.index("test")
+    assert events[:first_test].count("tuned") == 2
+    assert set(events[:first_test]) == {"train", "valid", "tuned"}
+    assert events[first_test:] == ["test", "test"]  # once for each column
+
+    again = [line.split(": ")[1].split() for line in lines if line.startswith("the same without --tune")]
+    assert len(again) == 2
+    perplexities = next(line.split()[1:] for line in lines if line.startswith("perplexity"))
+    for flags, perplexity in zip(again, perplexities, strict=True):
+        assert nextword("evaluate", trained_run, *flags) == 0
+        assert f"perplexity           {perplexity}" in capsys.readouterr().out
+
+
+def test_tuned_values_do_not_depend_on_the_test_split(
+    trained_run: Path, table_of: Callable[..., dict[str, Any]], small_text: Path, tmp_path: Path
+) -> None:
+    lines = small_text.read_text(encoding="utf-8").splitlines(keepends=True)
+    found = []
+    for name, test in (("first", lines[:50]), ("second", ["tree tree tree\n"] * 50)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for split, content in (("train", lines[:500]), ("valid", lines[500:]), ("test", test)):
+            (folder / f"{split}.txt").write_text("".join(content), encoding="utf-8")
+        found.append(table_of(trained_run / "model", folder, "--method", "temperature,ngram", "--tune"))
+    assert found[0]["settings"] == found[1]["settings"]
+    assert found[0]["tuned"] == ["temperature", "ngram_order", "ngram_weight"]
+    assert found[0]["perplexity"] != found[1]["perplexity"]
+
+
+def test_an_ensemble_of_twins_is_the_model_itself(trained_run: Path, table_of: Callable[..., dict[str, Any]]) -> None:
+    table = table_of(trained_run, trained_run, "--ensemble", "--ensemble-weights", "1,3")
+    assert table["method"] == "ensemble"
+    assert table["settings"] == {"ensemble": {"ensemble_weights": [1.0, 3.0]}}
+    assert table["perplexity"] == pytest.approx(table_of(trained_run)["perplexity"], rel=1e-4)
+
+
+def test_columns_are_compared_with_the_first(trained_run: Path, table_of: Callable[..., dict[str, Any]]) -> None:
+    table = table_of(trained_run, "--method", "static", *CACHE, "--significance")
+    first, second = (evaluation["perplexity"] for evaluation in table["evaluations"])
+    (comparison,) = table["significance"]
+    assert (comparison["first"], comparison["second"]) == ("static", "cache")
+    assert comparison["perplexity_ratio"] == pytest.approx(second / first, rel=1e-5)
+    assert 0 < comparison["p_value"] <= 1
+
+
+def test_models_stand_side_by_side(trained_run: Path, small_text: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("evaluate", trained_run, trained_run / "model", small_text, "--significance") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == [str(trained_run), str(trained_run / "model")]
+    assert f"{trained_run / 'model'} against {trained_run}" in lines
+    assert "p-value     1" in lines
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [("dynamic", ("--learning-rate", "1e-4")), ("mc_dropout", ("--num-samples", "2"))],
+)
+def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
+    trained_run: Path, table_of: Callable[..., dict[str, Any]], method: str, settings: tuple[str, str]
+) -> None:
+    weights = trained_run / "model" / "weights.safetensors"
+    before = hashlib.sha256(weights.read_bytes()).digest()
+    table = table_of(trained_run, "--method", method, *settings)
+    static = table_of(trained_run)
+    assert table["perplexity"] != static["perplexity"]
+    assert table["perplexity"] == pytest.approx(static["perplexity"], rel=0.5)
+    assert hashlib.sha256(weights.read_bytes()).digest() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "chache"], "did you mean `cache`"),
+        (["--method", "cache,dynamic"], "`dynamic` must be the first"),
+        (["--cache-size", "9"], "`cache_size` must go with `cache`"),
+        (["--ensemble-weights", "1,1"], "`ensemble_weights` must go with `ensemble`"),
+        (["--ensemble"], "`--ensemble` needs at least two models"),
+        (["--significance"], "`--significance` needs two columns"),
+        (["--method", "static", *CACHE, "--significance", "--batch-size", "2"], "`--batch-size` must be 1"),
+        (["--method", "ngram", "--split", "all"], "`--split` must name one split"),
+        (["--method", "ngram", "--split", "train"], "`--split` must not be `train`"),
+        (["--method", "cache", "--cache-weight", "1"], "`cache_weight` must be below 1"),
+    ],
+)
+def test_mistakes_are_said_in_one_line(
+    trained_run: Path, nextword: Run, capsys: Captured, arguments: list[str], message: str
+) -> None:
+    assert nextword("evaluate", trained_run, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert len(error.splitlines()) == 1
+
+
+def test_no_model_and_no_text_are_said(trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    assert nextword("evaluate") == 2
+    assert "RUN_OR_MODEL" in capsys.readouterr().err
+    assert nextword("evaluate", tmp_path / "none") == 2
+    assert "no such directory" in capsys.readouterr().err
+    assert nextword("evaluate", trained_run, trained_run / "model") == 2
+    assert "TEXT must be given where the models do not come from one text" in capsys.readouterr().err

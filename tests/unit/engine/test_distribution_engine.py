@@ -1,0 +1,153 @@
+"""What holds for every engine around an engine."""
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine import distribution_engine
+from nextword.engine.cache_engine import CacheEngine, CacheOptions
+from nextword.engine.distribution_engine import even_pieces, interpolate, token_scores
+from nextword.engine.engine import Engine
+from nextword.engine.ensemble_engine import EnsembleEngine, EnsembleOptions
+from nextword.engine.ngram_engine import NgramEngine
+from nextword.engine.temperature_engine import TemperatureEngine, TemperatureOptions
+from nextword.ngram.kneser_ney import KneserNeyModel
+
+MakeEngine = Callable[..., Engine]
+
+KINDS = ["toy", "temperature", "ensemble", "cache", "ngram", "all"]
+CACHE = CacheOptions(cache_size=4, cache_theta=0.7, cache_weight=0.4)
+
+
+def engine_of(kind: str, toy_engine: MakeEngine, ngram_model: KneserNeyModel) -> Engine:
+    toy = toy_engine(1)
+    match kind:
+        case "temperature":
+            return TemperatureEngine(toy, TemperatureOptions(temperature=0.6))
+        case "ensemble":
+            return EnsembleEngine([toy, toy_engine(2, hidden_size=3)], EnsembleOptions(ensemble_weights=(3.0, 1.0)))
+        case "cache":
+            return CacheEngine(toy, CACHE)
+        case "ngram":
+            return NgramEngine(toy, ngram_model, weight=0.3)
+        case "all":
+            members = [NgramEngine(toy, ngram_model, weight=0.3), toy_engine(2)]
+            return TemperatureEngine(CacheEngine(EnsembleEngine(members), CACHE), TemperatureOptions(temperature=1.3))
+        case _:
+            return toy
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest, toy_engine: MakeEngine, ngram_model: KneserNeyModel) -> Engine:
+    return engine_of(request.param, toy_engine, ngram_model)
+
+
+def ids_of(batch_size: int = 3, num_steps: int = 9, seed: int = 2) -> TokenIds:
+    return np.random.default_rng(seed).integers(11, size=(batch_size, num_steps), dtype=np.int32)
+
+
+def probabilities_of(engine: Engine, inputs: TokenIds) -> NDArray[np.float64]:
+    prediction, _ = engine.predict_window(inputs, engine.start(len(inputs)))
+    return np.exp(prediction.log_probs.astype(np.float64))
+
+
+def test_probabilities_sum_to_one(engine: Engine) -> None:
+    probabilities = probabilities_of(engine, ids_of(num_steps=30))
+    assert probabilities.shape == (3, 30, 11)
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_a_window_is_what_its_steps_are(engine: Engine) -> None:
+    inputs, state = ids_of(), engine.start(3)
+    whole, _ = engine.predict_window(inputs, state)
+    for position, column in enumerate(inputs.T):
+        log_probs, state = engine.step(column, state)
+        assert log_probs.dtype == np.float32
+        np.testing.assert_allclose(log_probs, whole.log_probs[:, position], atol=1e-5)
+
+
+@given(cuts=st.sets(st.integers(1, 8)))
+@pytest.mark.parametrize("kind", KINDS)
+def test_windows_in_a_chain_are_one_window(
+    kind: str, toy_engine: MakeEngine, ngram_model: KneserNeyModel, cuts: set[int]
+) -> None:
+    engine = engine_of(kind, toy_engine, ngram_model)
+    inputs, targets, state = ids_of(), ids_of(seed=3), engine.start(3)
+    whole, _ = engine.score_window(inputs, targets, state)
+    parts = []
+    bounds = [0, *sorted(cuts), 9]
+    for first, last in itertools.pairwise(bounds):
+        scores, state = engine.score_window(inputs[:, first:last], targets[:, first:last], state)
+        parts.append(scores.log_probs)
+    np.testing.assert_allclose(np.hstack(parts), whole.log_probs, atol=1e-5)
+
+
+def test_a_state_given_twice_gives_the_same_answer_twice(engine: Engine) -> None:
+    inputs, targets = ids_of(), ids_of(seed=3)
+    _, state = engine.predict_window(inputs, engine.start(3))
+    first, after = engine.score_window(inputs, targets, state)
+    engine.step(targets[:, 0], after)
+    engine.step(targets[:, 1], state)
+    second, _ = engine.score_window(inputs, targets, state)
+    np.testing.assert_array_equal(first.log_probs, second.log_probs)
+    np.testing.assert_array_equal(first.ranks, second.ranks)
+
+
+def test_what_stands_beside_a_text_changes_nothing(engine: Engine) -> None:
+    inputs = ids_of(num_steps=12)
+    together = probabilities_of(engine, inputs)
+    np.testing.assert_allclose(together[1:2], probabilities_of(engine, inputs[1:2]), atol=1e-5)
+
+
+def test_no_token_sees_itself_or_what_comes_later(engine: Engine) -> None:
+    inputs = ids_of()
+    changed = inputs.copy()
+    changed[:, 5:] = (changed[:, 5:] + 1) % 11
+    np.testing.assert_allclose(
+        probabilities_of(engine, inputs)[:, :5], probabilities_of(engine, changed)[:, :5], atol=1e-6
+    )
+    assert not np.allclose(probabilities_of(engine, inputs)[:, 5:], probabilities_of(engine, changed)[:, 5:], atol=1e-2)
+
+
+def test_scores_are_those_of_the_distributions_however_a_window_is_cut(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, targets, state = ids_of(), ids_of(seed=3), engine.start(3)
+    prediction, _ = engine.predict_window(inputs, state)
+    expected = token_scores(prediction.log_probs, targets)
+    monkeypatch.setattr(distribution_engine, "_MOST_NUMBERS", 2 * 3 * 11)
+    scores, _ = engine.score_window(inputs, targets, state)
+    np.testing.assert_allclose(scores.log_probs, expected.log_probs, atol=1e-5)
+    np.testing.assert_array_equal(scores.ranks, expected.ranks)
+    of_text = engine.score(targets, np.array([9, 4, 0], np.int32))
+    assert (of_text.ranks[1, 4:] == 0).all()
+    assert of_text.log_probs[0, 0] == pytest.approx(
+        np.log(probabilities_of(engine, np.array([[3]]))[0, 0, targets[0, 0]])
+    )
+
+
+def test_equal_probabilities_are_ranked_by_id() -> None:
+    log_probs = np.log(np.array([[[0.2, 0.4, 0.2, 0.2]]], np.float32)).repeat(4, axis=1)
+    scores = token_scores(log_probs, np.array([[0, 1, 2, 3]], np.int32))
+    assert scores.ranks.tolist() == [[2, 1, 3, 4]]
+    assert scores.ranks.dtype == np.int32
+
+
+@given(num_steps=st.integers(1, 3_000), numbers=st.integers(1, 50_000_000))
+def test_pieces_cover_a_window_and_are_small(num_steps: int, numbers: int) -> None:
+    pieces = even_pieces(num_steps, numbers)
+    assert [position for piece in pieces for position in range(piece.start, piece.stop)] == list(range(num_steps))
+    assert all((piece.stop - piece.start) * numbers <= 20_000_000 or piece.stop - piece.start == 1 for piece in pieces)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
+def test_interpolation_is_that_of_probabilities(weight: float) -> None:
+    first, second = np.array([[0.5, 0.25, 0.25]], np.float32), np.array([[0.1, 0.8, 0.1]], np.float32)
+    mixed = np.exp(interpolate(np.log(first), np.log(second), weight))
+    np.testing.assert_allclose(mixed, (1 - weight) * first + weight * second, rtol=1e-6)

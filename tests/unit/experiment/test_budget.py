@@ -1,0 +1,161 @@
+"""What is chosen for a given time, with a machine whose speed is made up."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.errors import SettingError
+from nextword.experiment import budget as budget_module
+from nextword.experiment.budget import Budget, fix_plan
+from nextword.experiment.run_config import RunConfig
+from nextword.experiment.training_speed import TrainingSpeed
+from nextword.models.arithmetic import useful_flops_per_word
+from nextword.models.presets import read_preset
+from nextword.text.corpus import Corpus
+from nextword.training.round_plan import RoundPlan
+
+VOCABULARY_SIZE = 10_000
+
+
+class Machine:
+    """Makes so many floating-point operations a second, and a measurement takes no time."""
+
+    def __init__(self, flops_per_second: float) -> None:
+        self.flops_per_second = flops_per_second
+        self.measured: list[tuple[int, ...]] = []
+
+    def measure(self, config: RunConfig, compute_dtype: Any, *, seconds: float) -> TrainingSpeed:
+        architecture = config.architecture
+        self.measured.append(architecture.hidden_sizes)
+        words_per_second = self.flops_per_second / useful_flops_per_word(architecture)
+        return TrainingSpeed(
+            compute_dtype=compute_dtype,
+            num_steps=1,
+            seconds=seconds,
+            words_per_second=words_per_second,
+            flops_per_second=self.flops_per_second,
+        )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("budget")
+    text = folder / "story.txt"
+    text.write_text("the cat sat on the mat and looked at the dog .\n" * 9000, encoding="utf-8")
+    return Corpus.load(text, cache_dir=folder / "cache")
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine(2.7e11)
+    monkeypatch.setattr(budget_module, "measure_training", machine.measure)
+    return machine
+
+
+FixedPlan = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def fixed(machine: Machine, corpus: Corpus) -> FixedPlan:
+    def fix(minutes: float, *given: dict[str, Any], preset: str = "auto", said: list[str] | None = None) -> RunConfig:
+        config = RunConfig.of(preset, *given, {"training": {"minutes": minutes}}).resolved(
+            text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
+        )
+        say = (lambda _text: None) if said is None else said.append
+        return fix_plan(config, corpus, Budget(60.0 * minutes, time.monotonic()), say)
+
+    return fix
+
+
+def test_more_time_never_means_a_smaller_model_or_fewer_words(fixed: FixedPlan) -> None:
+    plans = [fixed(minutes) for minutes in (1, 3, 10, 30, 60, 120, 480)]
+    parameters = [plan.architecture.num_parameters for plan in plans]
+    words = [plan.training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps for plan in plans]
+    assert parameters == sorted(parameters)
+    assert parameters[0] < parameters[-1]
+    assert words[0] < words[1] < words[-1]
+
+
+def test_the_words_planned_take_the_time_that_is_there(fixed: FixedPlan, machine: Machine) -> None:
+    plan = fixed(10)
+    words = plan.training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps
+    seconds = words * useful_flops_per_word(plan.architecture) / machine.flops_per_second
+    assert 0.85 * 600 < seconds < 600
+    assert plan.training.training_seconds == pytest.approx(600, abs=5)
+
+
+def test_a_slow_machine_gets_the_model_of_less_time(fixed: FixedPlan, machine: Machine) -> None:
+    fast = fixed(30)
+    machine.flops_per_second /= 10
+    assert fixed(30).architecture.num_parameters < fast.architecture.num_parameters
+
+
+def test_the_model_is_measured_before_its_steps_are_counted(fixed: FixedPlan, machine: Machine) -> None:
+    plan = fixed(2)
+    assert machine.measured[-1] == plan.architecture.hidden_sizes
+
+
+def test_dropout_grows_with_the_number_of_times_that_the_text_is_seen(fixed: FixedPlan) -> None:
+    rates = [fixed(minutes).model["output_dropout_rate"] for minutes in (0.06, 0.3, 1, 10)]
+    assert rates == sorted(rates)
+    assert rates[0] < rates[-1] < 1.0
+
+
+def test_what_is_given_stands_over_what_is_chosen(fixed: FixedPlan) -> None:
+    given = {"model": {"hidden_sizes": [96, 64], "embedding_size": 64, "input_dropout_rate": 0.123}}
+    plan = fixed(30, given)
+    assert (plan.model["hidden_sizes"], plan.model["input_dropout_rate"]) == ([96, 64], 0.123)
+    assert plan.model["output_dropout_rate"] > 0
+
+
+def test_another_preset_keeps_its_model_and_ends_with_a_rate_of_zero(fixed: FixedPlan) -> None:
+    plan = fixed(10, preset="medium")
+    assert plan.architecture.hidden_sizes == (650, 650)
+    assert plan.training.schedule == "linear"
+    assert plan.training.learning_rate == 1.0
+
+
+def test_validation_takes_little_of_the_time(fixed: FixedPlan) -> None:
+    for minutes in (2, 10, 120):
+        plan = fixed(minutes).training
+        rounds = -(-plan.planned_steps[0] // (plan.round_steps or 1))
+        assert 4 <= rounds <= 40
+
+
+def test_what_was_fixed_is_all_that_a_trainer_needs_and_survives_toml(fixed: FixedPlan, tmp_path: Path) -> None:
+    plan = fixed(3)
+    path = tmp_path / "config.toml"
+    path.write_text(plan.to_toml(), encoding="utf-8")
+    read = RunConfig.read(path)
+    assert read == plan
+    assert RoundPlan.of(read.training, steps_per_epoch=100).total_steps == plan.training.planned_steps[0]
+
+
+def test_what_was_decided_is_said(fixed: FixedPlan) -> None:
+    said: list[str] = []
+    fixed(10, said=said)
+    assert any("million words" in text for text in said)
+    assert any("words/s here" in text for text in said)
+
+
+def test_a_time_that_measuring_eats_up_is_refused(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, machine: Machine
+) -> None:
+    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(
+        text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
+    )
+    with pytest.raises(SettingError, match="`minutes` must be long enough"):
+        fix_plan(config, corpus, Budget(60.0, time.monotonic() - 31.0), lambda _text: None)
+
+
+def test_the_family_is_ordered_and_its_rates_do_not_fall() -> None:
+    family = read_preset("auto")
+    least = [size["at_least_words"] for size in family["sizes"]]
+    assert least[0] == 0
+    assert least == sorted(least)
+    for name in family["regularization"][0]:
+        values = [row[name] for row in family["regularization"]]
+        assert values == sorted(values), name

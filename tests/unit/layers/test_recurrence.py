@@ -1,0 +1,107 @@
+"""What all recurrent layers share: weights, state, and the two dropouts of the way from a hidden state to the next."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.layers.gru import GRU
+from nextword.layers.lstm import LSTM
+from nextword.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.layers.recurrence import Recurrence
+from nextword.layers.rnn import RNN
+from nextword.ops.lstm import LSTMState
+
+WIDTH = 4
+LAYERS: dict[str, Any] = {
+    "lstm": lambda **options: LSTM(WIDTH, **options),
+    "normalized": lambda **options: LSTM(WIDTH, layer_normalization=True, **options),
+    "mogrifier": lambda **options: MogrifierLSTM(WIDTH, num_rounds=2, **options),
+    "gru": lambda **options: GRU(WIDTH, **options),
+    "rnn": lambda **options: RNN(WIDTH, **options),
+}
+every_layer = pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS.keys())
+
+
+def numbers(*shape: int) -> Any:
+    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+
+
+def state_of(batch_size: int, width: int = WIDTH) -> LSTMState:
+    return LSTMState(numbers(batch_size, width), 2 * numbers(batch_size, width))
+
+
+@every_layer
+def test_a_text_begins_with_a_state_of_zeros_of_the_same_shape_for_every_layer(make: Any) -> None:
+    state = make().initial_state(3)
+    assert isinstance(state, LSTMState)
+    assert [np.asarray(part).tolist() for part in state] == [[[0.0] * WIDTH] * 3] * 2
+
+
+@pytest.mark.parametrize("make", [LAYERS["gru"], LAYERS["rnn"]], ids=["gru", "rnn"])
+def test_a_layer_without_a_cell_hands_it_on_untouched(make: Any) -> None:
+    state = state_of(2)
+    outputs, after = make()(numbers(2, 5, 3), state)
+    np.testing.assert_array_equal(after.cell, state.cell)
+    np.testing.assert_array_equal(after.hidden, outputs[:, -1])
+
+
+@every_layer
+@pytest.mark.parametrize("rate", ["state_dropout_rate", "weight_drop_rate"])
+def test_dropouts_act_in_training_alone_and_anew_in_every_window(make: Any, rate: str) -> None:
+    plain, layer = make(name="layer"), make(name="layer", **{rate: 0.5})
+    inputs, state = numbers(2, 5, 3), state_of(2)
+    expected = plain(inputs, state)[0]
+    np.testing.assert_array_equal(layer(inputs, state)[0], expected)
+    np.testing.assert_array_equal(plain(inputs, state, training=True)[0], expected)
+    one, other = (np.asarray(layer(inputs, state, training=True)[0]) for _ in range(2))
+    assert not np.allclose(one, expected, atol=1e-4)
+    assert not np.allclose(one, other, atol=1e-4)
+    again = make(name="layer", **{rate: 0.5})
+    np.testing.assert_array_equal(again(inputs, state, training=True)[0], one)
+
+
+def copying_rnn(rate: float, width: int) -> RNN:
+    """A layer in which each unit reads nothing but itself, and hardly changes while it does."""
+    layer = RNN(width, state_dropout_rate=rate)
+    layer.build((None, None, 1))
+    layer.kernel.assign(np.zeros((1, width)))
+    layer.recurrent_kernel.assign(np.eye(width))
+    return layer
+
+
+def test_the_same_units_are_unseen_at_every_step_of_a_window() -> None:
+    layer, width = copying_rnn(0.3, width=200), 200
+    hidden = np.full((3, width), 1e-3, np.float32)
+    outputs, _ = layer(np.zeros((3, 4, 1), np.float32), LSTMState(hidden, hidden), training=True)
+    factors = np.asarray(outputs) / np.asarray([1e-3 / 0.7 ** (t + 1) for t in range(4)])[None, :, None]
+    np.testing.assert_allclose(factors, np.broadcast_to(np.round(factors[:, :1]), factors.shape), atol=1e-3)
+    assert set(np.round(factors[:, 0]).ravel().tolist()) == {0.0, 1.0}
+    assert np.mean(factors[:, 0] < 0.5) == pytest.approx(0.3, abs=0.1)
+    assert not np.array_equal(factors[0, 0] < 0.5, factors[1, 0] < 0.5)  # each row has a mask of its own
+
+
+def test_the_state_that_is_handed_on_is_whole() -> None:
+    layer = LSTM(WIDTH, state_dropout_rate=0.5)
+    outputs, after = layer(numbers(2, 5, 3), state_of(2), training=True)
+    np.testing.assert_array_equal(outputs[:, -1], after.hidden)
+    assert np.all(np.asarray(after.hidden))
+
+
+def test_what_a_step_sees_is_in_the_mean_the_state_itself() -> None:
+    layer, hidden = copying_rnn(0.3, width=50), np.full((40, 50), 1e-3, np.float32)
+    one_step = [
+        np.asarray(layer(np.zeros((40, 1, 1), np.float32), LSTMState(hidden, hidden), training=True)[0])
+        for _ in range(20)
+    ]
+    assert np.mean(one_step) == pytest.approx(1e-3, rel=0.02)  # 40,000 draws
+
+
+def test_a_dropout_that_never_acts_has_no_seed_to_store() -> None:
+    assert make_variables(LSTM(WIDTH)) == 0
+    assert make_variables(LSTM(WIDTH, state_dropout_rate=0.5)) == 1
+
+
+def make_variables(layer: Recurrence) -> int:
+    layer.build((None, None, 3))
+    return len(layer.non_trainable_variables)

@@ -1,0 +1,109 @@
+"""Every kind of recurrent layer in all that a language model does: training, storage, evaluation, generation."""
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.read import read_bundle
+from nextword.bundle.write import write_bundle
+from nextword.engine.keras_engine import KerasEngine
+from nextword.evaluation.perplexity import evaluate
+from nextword.generation.generator import generate
+from nextword.generation.sampling import SamplingOptions
+from nextword.models.language_model import LanguageModel
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+from nextword.training.stream_model import StreamModel
+
+CELLS: dict[str, dict[str, Any]] = {
+    "lstm": {},
+    "capped": {"cap_input_gate": True},
+    "normalized": {"layer_normalization": True, "cap_input_gate": True},
+    "mogrifier": {"cell": "mogrifier_lstm", "mogrifier_rounds": 3},
+    "low rank": {"cell": "mogrifier_lstm", "mogrifier_rounds": 2, "mogrifier_rank": 2, "cap_input_gate": True},
+    "gru": {"cell": "gru"},
+    "rnn": {"cell": "rnn"},
+    "skipping": {"skip_connections": True, "hidden_sizes": (5, 5, 5)},
+}
+every_cell = pytest.mark.parametrize("options", CELLS.values(), ids=CELLS.keys())
+WORDS = ("<unk>", "<eos>", "a", "b", "c", "d")
+
+
+def architecture(options: dict[str, Any], **changes: Any) -> Architecture:
+    return Architecture(**{"vocabulary_size": 6, "embedding_size": 4, "hidden_sizes": (5, 3), **options, **changes})
+
+
+def drawn(options: dict[str, Any]) -> LanguageModel:
+    """Return a model whose predictions are far from uniform."""
+    model, random = LanguageModel(architecture(options)), np.random.default_rng(1)
+    shapes = model.architecture.weight_shapes()
+    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    return model
+
+
+@every_cell
+def test_the_weights_are_those_that_the_architecture_describes(options: dict[str, Any]) -> None:
+    model = LanguageModel(architecture(options))
+    shapes = {name: array.shape for name, array in model.named_weights().items()}
+    assert list(shapes.items()) == list(model.architecture.weight_shapes().items())
+    assert model.count_params() == model.architecture.num_parameters
+
+
+@every_cell
+def test_a_bundle_holds_the_model(tmp_path: Path, options: dict[str, Any]) -> None:
+    model = drawn(options)
+    tokenizer = Tokenizer("word", "line", Vocabulary(WORDS))
+    write_bundle(tmp_path / "m", Bundle("m", model.architecture, tokenizer, model.named_weights(), "# m\n"))
+    bundle = read_bundle(tmp_path / "m")
+    assert bundle.architecture == model.architecture
+    again = LanguageModel(bundle.architecture)
+    again.set_named_weights(bundle.weights)
+    tokens = np.array([[2, 3, 4, 1]], np.int32)
+    np.testing.assert_array_equal(again(tokens)[0], model(tokens)[0])
+
+
+@every_cell
+def test_evaluation_and_generation_agree_on_what_follows(options: dict[str, Any]) -> None:
+    engine = KerasEngine(drawn(options), end_id=1)
+    ids = np.random.default_rng(2).integers(6, size=12, dtype=np.int32)
+    state, total = engine.start(1), 0.0
+    for before, token in zip((1, *ids[:-1].tolist()), ids.tolist(), strict=True):
+        log_probs, state = engine.step(np.array([before], np.int32), state)
+        total -= float(log_probs[0, token])
+    assert np.log(evaluate(engine, ids, batch_size=1, num_steps=5).perplexity) == pytest.approx(total / 12, abs=1e-5)
+    greedy = list(generate(engine, ids.tolist(), num_tokens=1, options=SamplingOptions(temperature=0)))
+    log_probs, _ = engine.step(ids[-1:], state)
+    allowed = log_probs[0].copy()
+    allowed[0] = -np.inf  # `<unk>` is never generated
+    assert greedy[0] in (int(np.argmax(log_probs[0])), int(np.argmax(allowed)))
+
+
+@every_cell
+def test_training_carries_the_state_and_lowers_the_loss(options: dict[str, Any]) -> None:
+    model = LanguageModel(architecture(options, state_dropout_rate=0.1, weight_drop_rate=0.1, initializer_scale=1.0))
+    stream = StreamModel(model, batch_size=2)
+    stream.compile(optimizer=keras.optimizers.Adam(0.06))
+    tokens = np.tile(np.arange(2, 6, dtype=np.int32), (2, 2))  # a b c d a b c d
+    batch = {"tokens": tokens, "reset": np.zeros(2, bool)}, np.roll(tokens, -1, axis=1), np.ones((2, 8), np.float32)
+    losses = []
+    for _ in range(40):
+        losses.append(float(stream.train_on_batch(*batch, return_dict=True)["loss"]))
+        stream.reset_metrics()
+    assert losses[-1] < 0.75 * losses[0]
+    hiddens = [weight for weight in stream.train_state.weights if "hidden" in weight.name]
+    assert all(np.any(weight.value) for weight in hiddens)
+
+
+def test_skip_connections_add_up_the_outputs_of_all_layers() -> None:
+    stack = LanguageModel(architecture(CELLS["skipping"])).stack
+    inputs = np.random.default_rng(3).normal(size=(2, 4, 4)).astype(np.float32)
+    state, below, total = stack.initial_state(2), inputs, np.zeros((2, 4, 5))
+    for layer, layer_state in zip(stack.recurrent_layers, state, strict=True):
+        below, _ = layer(below, layer_state)
+        total = total + np.asarray(below)
+    np.testing.assert_allclose(stack(inputs, state)[0], total, atol=1e-6)

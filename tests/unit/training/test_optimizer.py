@@ -1,0 +1,142 @@
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nextword.errors import SettingError
+from nextword.training.optimizer import Adam, make_optimizer
+from nextword.training.options import TrainingOptions
+from nextword.training.schedule import OneCycle
+
+Arrays = list[NDArray[np.float64]]
+
+SHAPES = ((3, 4), (4,))
+
+
+def made(**options: Any) -> Any:
+    table = {"learning_rate": 0.8, **options}
+    return make_optimizer(TrainingOptions.from_table(table), steps_per_epoch=10, total_steps=100)
+
+
+def rate_after(optimizer: Any, steps: int) -> float:
+    optimizer.iterations.assign(steps)
+    return float(optimizer.learning_rate)
+
+
+def begin() -> Arrays:
+    random = np.random.default_rng(0)
+    return [random.normal(size=shape) for shape in SHAPES]
+
+
+def gradients(num_steps: int) -> list[Arrays]:
+    random = np.random.default_rng(1)
+    return [[random.normal(size=shape) for shape in SHAPES] for _ in range(num_steps)]
+
+
+def clipped(arrays: Arrays, norm: float) -> Arrays:
+    length = np.sqrt(sum(np.square(array).sum() for array in arrays))
+    return [array * min(1.0, norm / length) for array in arrays]
+
+
+def after(optimizer: Any, steps: Sequence[Arrays]) -> list[NDArray[np.float32]]:
+    """The weights after some updates."""
+    weights = [keras.Variable(array.astype(np.float32)) for array in begin()]
+    optimizer.build(weights)
+    for step in steps:
+        optimizer.apply([keras.ops.convert_to_tensor(array.astype(np.float32)) for array in step])
+    return [keras.ops.convert_to_numpy(weight) for weight in weights]
+
+
+def assert_close(ours: Sequence[NDArray[Any]], expected: Sequence[NDArray[Any]], atol: float = 1e-5) -> None:
+    for array, other in zip(ours, expected, strict=True):
+        np.testing.assert_allclose(array, other, atol=atol)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("adam", keras.optimizers.Adam), ("sgd", keras.optimizers.SGD), ("muon", keras.optimizers.Muon)],
+)
+def test_the_optimizer_is_the_one_asked_for_and_clips_over_all_weights(name: str, kind: Any) -> None:
+    optimizer = made(optimizer=name, clip_norm=0.25)
+    assert isinstance(optimizer, kind)
+    assert (optimizer.global_clipnorm, optimizer.clipnorm, optimizer.clipvalue) == (0.25, None, None)
+
+
+def test_the_optimizer_follows_its_schedule() -> None:
+    linear = made(schedule="linear", warmup_fraction=0.2)
+    assert [rate_after(linear, step) for step in (0, 19, 60, 100)] == pytest.approx([0.04, 0.8, 0.4, 0.0])
+    plateau = made(schedule="plateau")
+    plateau.learning_rate = 0.1
+    assert rate_after(plateau, 99) == pytest.approx(0.1)
+
+
+def test_the_rate_follows_the_lengths_of_the_windows() -> None:
+    def rescaled(schedule: str) -> Any:
+        options = TrainingOptions.from_table({"schedule": schedule, "learning_rate": 30.0})
+        lengths = np.array([1.0, 0.5], np.float32)
+        return make_optimizer(options, steps_per_epoch=10, total_steps=2, relative_lengths=lengths)
+
+    assert [rate_after(rescaled("constant"), step) for step in (0, 1)] == pytest.approx([30.0, 15.0])
+    with pytest.raises(SettingError, match=r"`schedule` must be one that is known beforehand .* but is 'plateau'"):
+        rescaled("plateau")
+
+
+def test_the_default_is_the_adam_of_keras_to_the_bit() -> None:
+    ours, theirs = made(learning_rate=0.01, clip_norm=1.0), keras.optimizers.Adam(0.01, global_clipnorm=1.0)
+    steps = gradients(5)
+    for weight, expected in zip(after(ours, steps), after(theirs, steps), strict=True):
+        np.testing.assert_array_equal(weight, expected)
+    assert len(ours.variables) == len(theirs.variables)
+
+
+def test_both_decays_of_adam_reach_it() -> None:
+    ours, theirs = made(learning_rate=0.01, beta_1=0.0, beta_2=0.9), keras.optimizers.Adam(0.01, 0.0, 0.9)
+    assert_close(after(ours, gradients(5)), after(theirs, gradients(5)), atol=0.0)
+
+
+def test_adams_weight_decay_is_in_the_loss_and_is_clipped_with_it() -> None:
+    decay, norm, rate, beta_1, beta_2 = 0.5, 1.0, 0.01, 0.9, 0.999
+    weights = begin()
+    means, squares = ([np.zeros(shape) for shape in SHAPES] for _ in range(2))
+    for step, arrays in enumerate(gradients(6), start=1):
+        total = clipped([g + decay * w for g, w in zip(arrays, weights, strict=True)], norm)
+        means = [beta_1 * m + (1 - beta_1) * g for m, g in zip(means, total, strict=True)]
+        squares = [beta_2 * s + (1 - beta_2) * g**2 for s, g in zip(squares, total, strict=True)]
+        scale = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+        weights = [w - scale * m / (np.sqrt(s) + 1e-7) for w, m, s in zip(weights, means, squares, strict=True)]
+    ours = after(made(learning_rate=rate, clip_norm=norm, weight_decay=decay), gradients(6))
+    assert_close(ours, weights)
+
+
+def test_the_weight_decay_of_sgd_is_that_of_awd_lstm_added_after_clipping() -> None:
+    decay, norm, rate = 0.1, 0.25, 0.8
+    weights = begin()
+    for arrays in gradients(6):
+        steps = clipped(arrays, norm)
+        weights = [w - rate * (g + decay * w) for w, g in zip(weights, steps, strict=True)]
+    assert_close(after(made(optimizer="sgd", clip_norm=norm, weight_decay=decay), gradients(6)), weights)
+
+
+def test_beta_1_may_follow_a_schedule() -> None:
+    cycle = OneCycle(0.8, 0.6, 0.8, warmup_steps=2, total_steps=6)
+    rate, beta_2 = 0.01, 0.999
+    weights = begin()
+    means, squares = ([np.zeros(shape) for shape in SHAPES] for _ in range(2))
+    for step, arrays in enumerate(gradients(6), start=1):
+        beta_1 = float(cycle(step - 1))
+        means = [beta_1 * m + (1 - beta_1) * g for m, g in zip(means, arrays, strict=True)]
+        squares = [beta_2 * s + (1 - beta_2) * g**2 for s, g in zip(squares, arrays, strict=True)]
+        scale = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+        weights = [w - scale * m / (np.sqrt(s) + 1e-7) for w, m, s in zip(weights, means, squares, strict=True)]
+    assert_close(after(Adam(rate, beta_1=cycle), gradients(6)), weights)
+
+
+def test_one_cycle_moves_rate_and_momentum() -> None:
+    optimizer = made(schedule="one_cycle", warmup_fraction=0.3)
+    assert rate_after(optimizer, 30) == pytest.approx(0.8)
+    assert float(optimizer.beta_1) == pytest.approx(0.8)
+    assert rate_after(optimizer, 0) == pytest.approx(0.032)
+    assert float(optimizer.beta_1) == pytest.approx(0.9)

@@ -1,0 +1,140 @@
+"""Trainings that validate and keep averages of the weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.dataset import RoundDataset
+from nextword.training.options import TrainingOptions
+from nextword.training.trainer import Trainer
+from nextword.training.training_state import _named_variables
+
+MakeTrainer = Callable[..., Trainer]
+
+NUM_ROUNDS, ROUND_STEPS = 5, 6
+
+
+@pytest.fixture(scope="module")
+def averaging(options: TrainingOptions) -> Callable[..., TrainingOptions]:
+    """Settings of five rounds at one learning rate, which averages a training's steps to and fro."""
+    return lambda kind, **changes: options.replace(schedule="constant", averaging=kind, **changes)
+
+
+def best_arrays(root: Path, trainer: Trainer, variables: list[Any]) -> list[NDArray[np.float32]]:
+    """What the best checkpoint holds of some variables."""
+    best = CheckpointStore(root).best()
+    assert best is not None
+    names = {id(variable): name for name, variable in _named_variables(trainer._stream).items()}
+    return [best.arrays[names[id(variable)]] for variable in variables]
+
+
+class Stop(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+    """Raises in the validation of the second round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._validations = 0
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._validations += 1
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._validations == 2 and batch == 1:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", ["exponential", "two_tailed"])
+def test_the_model_ends_with_the_average_of_the_best_round(
+    kind: str,
+    finished: MakeTrainer,
+    averaging: Callable[..., TrainingOptions],
+    tmp_path: Path,
+) -> None:
+    trainer = finished(tmp_path, averaging(kind), unlike=True)
+    assert trainer.progress.best_round < NUM_ROUNDS
+    stream = trainer._stream
+    averages = best_arrays(tmp_path, trainer, stream.optimizer.averages.kept.averages)
+    unaveraged = best_arrays(tmp_path, trainer, stream.trainable_variables)
+    for weight, average, other in zip(stream.trainable_variables, averages, unaveraged, strict=True):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), average)
+        assert not np.array_equal(average, other)
+
+
+def test_the_log_has_the_perplexity_of_the_average(
+    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+) -> None:
+    trainer = finished(tmp_path, averaging("exponential", averaging_decay=0.9))
+    record = trainer.progress.records[-1]
+    assert trainer.progress.latest_is_best
+    assert [record.averaged_steps for record in trainer.progress.records] == [6, 12, 18, 24, 30]
+    # The average is the model's weights now; without an optimizer that averages these are evaluated as they are.
+    trainer._stream.compile(optimizer=keras.optimizers.SGD(0.0))
+    figures = trainer._stream.evaluate(trainer._valid, verbose=0, return_dict=True)
+    assert figures["perplexity"] == pytest.approx(record.valid_perplexity, rel=1e-6)
+    assert figures["accuracy"] == pytest.approx(record.valid_accuracy, rel=1e-6)
+
+
+def test_averages_leave_the_training_itself_alone(
+    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+) -> None:
+    logs = []
+    for kind in ("none", "exponential", "triggered", "two_tailed"):
+        records = finished(tmp_path / kind, averaging(kind)).progress.records
+        logs.append([(record.train_perplexity, record.train_accuracy) for record in records])
+    assert all(log == logs[0] for log in logs)
+
+
+def test_averaging_is_triggered_where_validation_gets_worse_and_lowers_it(
+    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+) -> None:
+    plain = finished(tmp_path / "none", averaging("none"), unlike=True).progress
+    triggered = finished(tmp_path / "triggered", averaging("triggered", averaging_patience=0), unlike=True).progress
+    since = triggered.averaging_since
+    assert 0 < since < NUM_ROUNDS
+    for ours, theirs in zip(triggered.records[:since], plain.records[:since], strict=True):
+        assert (ours.valid_perplexity, ours.averaged_steps) == (theirs.valid_perplexity, 0)
+    later = [record.averaged_steps for record in triggered.records[since:]]
+    assert later == [1 + ROUND_STEPS * (i + 1) for i in range(NUM_ROUNDS - since)]
+    assert triggered.records[since].valid_perplexity < plain.records[since].valid_perplexity
+
+
+def test_two_tails_are_validated_and_the_better_one_counts(
+    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+) -> None:
+    trainer = finished(tmp_path, averaging("two_tailed"), unlike=True)
+    lengths = [record.averaged_steps for record in trainer.progress.records]
+    assert lengths[0] == ROUND_STEPS
+    assert all(length % ROUND_STEPS == 0 and 0 < length <= ROUND_STEPS * NUM_ROUNDS for length in lengths)
+    best = CheckpointStore(tmp_path).best()
+    assert best is not None
+    assert trainer._stream.optimizer.averages.kept.length_at(best.step) == lengths[trainer.progress.best_round - 1]
+
+
+def test_a_validation_that_is_broken_off_leaves_the_weights_themselves(
+    make_trainer: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+) -> None:
+    plain = make_trainer(tmp_path / "none", averaging("none"), callbacks=[Stop()])
+    broken_off = make_trainer(tmp_path / "two_tailed", averaging("two_tailed"), callbacks=[Stop()])
+    for trainer in (plain, broken_off):
+        with pytest.raises(KeyboardInterrupt):
+            trainer.run()
+    expected = plain.model.named_weights()
+    for name, weight in broken_off.model.named_weights().items():
+        np.testing.assert_array_equal(weight, expected[name], err_msg=name)
+
+
+def test_evaluating_between_trainings_changes_nothing(
+    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+) -> None:
+    trainer = finished(tmp_path, averaging("two_tailed"))
+    before = {name: array.copy() for name, array in trainer.model.named_weights().items()}
+    figures = trainer._stream.evaluate(RoundDataset(trainer._valid._windows, 2), verbose=0)
+    assert isinstance(figures, list)
+    for name, weight in trainer.model.named_weights().items():
+        np.testing.assert_array_equal(weight, before[name], err_msg=name)

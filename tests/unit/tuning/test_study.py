@@ -1,0 +1,223 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from nextword.errors import SettingError
+from nextword.experiment.run_config import RunConfig
+from nextword.tuning.claim import Claim, Outcome
+from nextword.tuning.study import Study
+from nextword.tuning.study_directory import StudyDirectory
+from nextword.tuning.study_settings import StudySettings, SweepOptions
+
+CURVES = {"good": [20.0, 15.0, 12.0, 10.0], "bad": [40.0, 39.0, 38.0, 37.0]}
+
+
+def claimed(study: Study) -> Claim:
+    claim = study.claim()
+    assert claim is not None
+    return claim
+
+
+def played(study: Study, curve: list[float]) -> int:
+    """Play a trial that reports the values of a curve, and return the rounds that it was given."""
+    with claimed(study) as claim:
+        for index, perplexity in enumerate(curve):
+            if claim.report(index + 1, perplexity):
+                study.end(claim, Outcome("pruned", why="pruned"))
+                return index + 1
+        study.end(claim, Outcome("complete", min(curve)))
+        return len(curve)
+
+
+def study_of(directory: Path, settings: StudySettings, **options: object) -> Study:
+    changed = settings.options.replace(**options)
+    return Study(StudyDirectory(directory), replace(settings, options=changed))
+
+
+def test_the_first_trial_is_the_preset_s_own_and_the_rest_differ(study: Study, base: RunConfig) -> None:
+    rates = []
+    for _ in range(3):
+        with claimed(study) as claim:
+            rates.append(claim.config.training.learning_rate)
+            study.end(claim, Outcome("complete", 1.0))
+    assert rates[0] == base.training.learning_rate
+    assert len(set(rates)) == 3
+    assert study.claim() is None
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+
+
+def test_two_processes_never_have_the_same_trial_nor_too_many(study: Study) -> None:
+    """Each Study has locks and storage of its own, as those of two processes have."""
+    other = Study(study.directory, study.settings)
+    claims = [claimed(study), claimed(other), claimed(study)]
+    assert [claim.number for claim in claims] == [0, 1, 2]
+    assert len({claim.config.training.learning_rate for claim in claims}) == 3
+    assert study.claim() is None
+    assert other.claim() is None
+
+
+def test_suggestions_follow_from_the_seed_and_the_number(tmp_path: Path, settings: StudySettings) -> None:
+    def rates(name: str, seed: int) -> list[float]:
+        study = study_of(tmp_path / name, settings, sampler_seed=seed)
+        claims = [claimed(study) for _ in range(3)]  # a claim that is let go is given again
+        return [claim.config.training.learning_rate for claim in claims]
+
+    assert rates("a", 0) == rates("b", 0) != rates("c", 1)
+
+
+@pytest.mark.parametrize(("pruner", "rounds"), [("median", 2), ("none", 4)])
+def test_a_trial_worse_than_the_median_is_ended_after_a_quarter(
+    tmp_path: Path, settings: StudySettings, pruner: str, rounds: int
+) -> None:
+    study = study_of(tmp_path / "study", settings, trials=8, pruner=pruner, rounds=8)
+    for _ in range(5):
+        assert played(study, CURVES["good"]) == 4
+    assert played(study, CURVES["bad"]) == rounds
+    assert played(study, CURVES["good"]) == 4
+    assert study.trials[5].state == (TrialState.PRUNED if pruner == "median" else TrialState.COMPLETE)
+
+
+def test_hyperband_ends_most_of_the_bad_and_keeps_the_best(tmp_path: Path, settings: StudySettings) -> None:
+    study = study_of(tmp_path / "study", settings, trials=20, pruner="hyperband", rounds=4)
+    given = [played(study, [value + index for value in CURVES["good"]]) for index in range(20)]
+    assert given[0] == 4
+    assert sum(rounds < 4 for rounds in given) >= 10
+    best = study.best_trial()
+    assert best is not None
+    assert best.number == 0
+
+
+def test_a_trial_whose_process_is_gone_is_taken_up_with_what_it_had(study: Study) -> None:
+    gone = claimed(study)
+    gone.report(1, 30.0)
+    gone._lock.__exit__()  # as the system does when a process ends
+    other = Study(study.directory, study.settings)
+    with claimed(other) as claim:
+        assert claim.number == gone.number
+        assert claim.config == gone.config
+        claim.report(1, 30.0)  # done again, and not reported twice
+        claim.report(2, 20.0)
+        other.end(claim, Outcome("complete", 20.0))
+    assert study.trials[0].intermediate_values == {1: 30.0, 2: 20.0}
+
+
+def test_a_trial_at_work_is_left_alone(study: Study) -> None:
+    with claimed(study):
+        assert claimed(Study(study.directory, study.settings)).number == 1
+
+
+def test_a_process_that_is_killed_lets_its_trial_go(study: Study, settings: StudySettings) -> None:
+    script = (
+        "import os, sys, pathlib, tomllib\n"
+        "from nextword.tuning.opening import read_study\n"
+        "from nextword.tuning.study import Study\n"
+        "from nextword.tuning.study_directory import StudyDirectory\n"
+        "directory = StudyDirectory(pathlib.Path(sys.argv[1]))\n"
+        "Study(directory, read_study(directory.study_file)[0]).claim().__enter__()\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    study.directory.study_file.write_text(settings.to_toml(text_sha256=""), encoding="utf-8")
+    died = subprocess.run([sys.executable, "-c", script, str(study.directory.root)], check=False)
+    assert died.returncode == -9
+    assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
+    assert claimed(study).number == 0
+
+
+def test_a_trial_of_another_machine_is_taken_up_when_it_has_been_silent(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as there:
+        there.setattr("platform.node", lambda: "elsewhere")
+        gone = claimed(study)
+    gone._lock.__exit__()
+    now = [0.0]
+    other = Study(study.directory, study.settings)
+    monkeypatch.setattr(other._watch, "_clock", lambda: now[0])
+    held = [claimed(other) for _ in range(2)]
+    assert [claim.number for claim in held] == [1, 2]
+    assert other.claim() is None
+    assert other.is_undecided
+    now[0] = 121.0
+    held.append(claimed(other))
+    assert held[-1].number == gone.number
+    assert other.claim() is None
+    assert not other.is_undecided
+
+
+def test_a_trial_that_ends_its_process_again_and_again_is_given_up(study: Study) -> None:
+    for _ in range(3):
+        claim = claimed(study)
+        assert claim.number == 0
+        claim._lock.__exit__()
+    assert claimed(study).number == 1
+    assert study.trials[0].state == TrialState.FAIL
+    assert "begun 3 times" in study.trials[0].user_attrs["why"]
+
+
+def test_a_trial_that_gets_on_is_not_given_up(study: Study) -> None:
+    for round_number in range(1, 6):
+        claim = claimed(study)
+        assert claim.number == 0
+        claim.report(round_number, 10.0)
+        claim._lock.__exit__()
+
+
+def test_settings_that_do_not_go_together_are_one_failed_trial(tmp_path: Path, base: RunConfig) -> None:
+    search = {
+        "training": {
+            "label_smoothing": {"choices": [0.0, 0.1]},
+            "sampled_softmax": {"choices": [4, 5, 6]},
+        }
+    }
+    settings = StudySettings(SweepOptions(trials=12), "story.txt", base, search)
+    study = Study(StudyDirectory(tmp_path), settings)
+    numbers = []
+    while claim := study.claim():
+        numbers.append(claim.number)
+        study.end(claim, Outcome("complete", 5.0))
+    failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
+    assert len(numbers) + len(failed) == 12
+    assert failed
+    assert all("`label_smoothing` spreads over" in trial.user_attrs["why"] for trial in failed)
+
+
+def test_checkpoints_go_unless_they_are_wanted(study: Study) -> None:
+    for keep in (False, True):
+        with claimed(study) as claim:
+            checkpoints = study.directory.trial(claim.number).checkpoints
+            checkpoints.mkdir()
+            study.end(claim, Outcome("complete", 5.0), keep_checkpoints=keep)
+        assert checkpoints.exists() is keep
+        assert not study.directory.alive_file(claim.number).exists()
+
+
+def test_the_best_is_the_first_with_the_lowest_perplexity(study: Study) -> None:
+    assert study.best_trial() is None
+    bests = []
+    for perplexity in (5.0, 4.0, 4.0):
+        with claimed(study) as claim:
+            bests.append(study.end(claim, Outcome("complete", perplexity)))
+    assert bests == [True, True, False]
+
+
+def test_importances_come_with_ten_trials(tmp_path: Path, settings: StudySettings) -> None:
+    search = {**settings.search, "batching": {"batch_size": {"choices": [2, 4]}}}
+    options = settings.options.replace(trials=12)
+    study = Study(StudyDirectory(tmp_path), replace(settings, search=search, options=options))
+    for _ in range(12):
+        assert study.importances() == {} or len(study.trials) > 9
+        with claimed(study) as claim:
+            study.end(claim, Outcome("complete", claim.config.training.learning_rate))
+    importances = study.importances()
+    assert sum(importances.values()) == pytest.approx(1.0)
+    assert importances["training.learning_rate"] > importances["batching.batch_size"]
+
+
+def test_a_space_that_is_refused_makes_no_study(tmp_path: Path, settings: StudySettings) -> None:
+    with pytest.raises(SettingError):
+        Study(StudyDirectory(tmp_path / "none"), replace(settings, search={}))
+    assert not (tmp_path / "none").exists()

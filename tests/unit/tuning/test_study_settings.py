@@ -1,0 +1,66 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.errors import SettingError, StorageError
+from nextword.experiment.run_config import RunConfig
+from nextword.models.presets import preset_names
+from nextword.tuning.default_space import default_space
+from nextword.tuning.study_settings import StudySettings, SweepOptions, read_study
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_a_study_comes_back_from_its_file(preset: str, tmp_path: Path) -> None:
+    base = RunConfig.of(preset, origin={"command": "nextword tune"})
+    options = SweepOptions(pruner="hyperband", minutes_per_trial=2.5, sampler_seed=3)
+    settings = StudySettings(options, "austen", base, default_space(base))
+    path = tmp_path / "study.toml"
+    path.write_text(settings.to_toml(text_sha256="ab"), encoding="utf-8")
+    assert read_study(path) == (settings, "ab")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"text": "ptb"}, "`study.text` was 'story.txt' and is now 'ptb'"),
+        ({"options": SweepOptions(trials=3, rounds=5)}, "`study.rounds` was 4 and is now 5"),
+        ({"search": {}}, "`search.training.learning_rate.high` was 0.1 and is now None"),
+        ({"base": RunConfig.of("quick")}, "`base.batching.batch_size` was 4 and is now 32"),
+    ],
+)
+def test_another_study_is_refused_with_what_differs(
+    settings: StudySettings, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingError, match="a study keeps what it began with") as refused:
+        settings.require_same(replace(settings, **change))
+    assert message in str(refused.value)
+
+
+def test_the_number_of_trials_and_the_command_are_free(settings: StudySettings) -> None:
+    base = replace(settings.base, origin={**settings.base.origin, "command": "another"})
+    settings.require_same(replace(settings, options=settings.options.replace(trials=99), base=base))
+
+
+def test_epochs_are_decided_once(settings: StudySettings) -> None:
+    search = {"training": {"epochs": {"low": 1, "high": 3}}}
+    assert replace(settings, search=search).space.dimensions[0].name == "training.epochs"
+    options = settings.options.replace(minutes_per_trial=2)
+    with pytest.raises(SettingError, match="`minutes_per_trial` decides the epochs, but is 2 while"):
+        _ = replace(settings, search=search, options=options).space
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "must hold a study"),
+        ("[study", "must hold a study"),
+        ("[study]\nformat = 2\n", "must be of format 1, but is of 2"),
+        ("study = 3", "must hold a study"),
+    ],
+)
+def test_a_damaged_file_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "study.toml").write_text(content, encoding="utf-8")
+    with pytest.raises(StorageError, match=message):
+        read_study(tmp_path / "study.toml")

@@ -1,0 +1,119 @@
+import signal
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from optuna.trial import TrialState
+
+from nextword.experiment.experiment import Surroundings
+from nextword.experiment.run_config import RunConfig, read_tables
+from nextword.storage.sealed_directory import write_file
+from nextword.training.interruption import TrainingInterrupted
+from nextword.training.observer import SilentObserver
+from nextword.tuning.claim import Outcome
+from nextword.tuning.study import Study
+from nextword.tuning.sweep import Sweep
+from nextword.tuning.trial_run import Report, TrialRun
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    """Trains nothing: a trial's perplexity follows from its learning rate."""
+
+    around: Surroundings
+    before: Callable[[], object] = lambda: None
+    seen: list[float] = field(default_factory=list)
+
+    def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
+        self.before()
+        rate = config.training.learning_rate
+        self.seen.append(rate)
+        write_file(
+            root / "config.toml", replace(config, model={**config.model, "vocabulary_size": 9}).to_toml().encode()
+        )
+        return Outcome("pruned", why="too slow") if report(1, 100 * rate) else Outcome("complete", 100 * rate)
+
+
+@dataclass
+class Said:
+    lines: list[str] = field(default_factory=list)
+
+
+def sweep_of(study: Study, said: Said, before: Callable[[], object] = lambda: None, **options: Any) -> Sweep:
+    run = FakeRun(Surroundings(say=said.lines.append), before)
+    return Sweep(study, cast("TrialRun", run), lambda: nullcontext(SilentObserver()), **options)
+
+
+def test_all_trials_are_worked_on_and_the_best_is_written_down(study: Study) -> None:
+    said = Said()
+    sweep_of(study, said).work()
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+    best = study.best_trial()
+    assert best is not None
+    config = RunConfig.of("quick", read_tables(study.directory.best_file))
+    assert 100 * config.training.learning_rate == best.value
+    assert said.lines[0] == "trial 0: learning_rate 0.02"
+    assert said.lines[1] == "trial 0: valid perplexity 2.00, the best so far"
+    assert len(said.lines) == 6
+
+
+def test_a_signal_between_trials_waits_for_the_study_and_is_heeded(study: Study) -> None:
+    end = study.end
+
+    def interrupted(*arguments: Any, **named: Any) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return end(*arguments, **named)
+
+    study.end = interrupted  # type: ignore[method-assign]
+    with pytest.raises(TrainingInterrupted):
+        sweep_of(study, Said()).work()
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+    assert study.directory.best_file.exists()
+
+
+def test_a_trial_that_was_interrupted_is_next_and_never_given_up(study: Study) -> None:
+    def interrupt() -> None:
+        raise TrainingInterrupted(signal.SIGINT)
+
+    for _ in range(5):
+        with pytest.raises(TrainingInterrupted):
+            sweep_of(study, Said(), interrupt).work()
+        assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
+    said = Said()
+    sweep_of(study, said).work()
+    assert said.lines[0] == "trial 0: learning_rate 0.02"
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+
+
+def test_a_defect_of_ours_leaves_the_trial_to_be_taken_up(study: Study) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sweep_of(study, Said(), fail).work()
+    sweep_of(study, Said()).work()
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+
+
+def test_a_trial_of_another_machine_is_waited_for(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as there:
+        there.setattr("platform.node", lambda: "elsewhere")
+        gone = study.claim()
+    assert gone is not None
+    gone._lock.__exit__()
+    now = [0.0]
+    study = Study(study.directory, study.settings)
+    monkeypatch.setattr(study._watch, "_clock", lambda: now[0])
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr("nextword.tuning.sweep.time.sleep", wait)
+    sweep_of(study, Said()).work()
+    assert sum(waits) == 120.0
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3

@@ -1,0 +1,162 @@
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.batching.windows import make_windows
+from nextword.errors import SettingError, StorageError, TrainingDivergedError
+from nextword.experiment.experiment import Surroundings
+from nextword.experiment.run_config import RunConfig
+from nextword.training.round_plan import RoundPlan
+from nextword.tuning import trial_run
+from nextword.tuning.claim import Outcome
+from nextword.tuning.study_settings import SweepOptions
+from nextword.tuning.study_text import StudyText
+from nextword.tuning.trial_run import PruningCallback, TrialRun
+
+
+class Reports:
+    def __init__(self, end_after: int | None = None) -> None:
+        self.seen: dict[int, float] = {}
+        self.end_after = end_after
+
+    def __call__(self, round_number: int, perplexity: float) -> bool:
+        self.seen[round_number] = perplexity
+        return round_number == self.end_after
+
+
+@dataclass(frozen=True)
+class Speed:
+    words_per_second: float
+
+    def __call__(self, _config: RunConfig) -> float:
+        return self.words_per_second
+
+
+class Model:
+    stop_training = False
+
+
+@pytest.fixture(scope="module")
+def run(folder_without_test: Path, base: RunConfig) -> TrialRun:
+    text = StudyText.load(folder_without_test, base.text)
+    return TrialRun(text, SweepOptions(rounds=4), Surroundings())
+
+
+def rounds_of(root: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (root / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_trial_is_ended_where_it_is_told_to_and_can_be_gone_on_with(
+    run: TrialRun, base: RunConfig, tmp_path: Path
+) -> None:
+    early = Reports(end_after=2)
+    outcome = run.train(base, tmp_path, early)
+    assert outcome.kind == "pruned"
+    assert outcome.why == f"ended after round 2 of 4 by the pruner, at {early.seen[2]:,.2f}"
+    assert [record["round"] for record in rounds_of(tmp_path)] == [1, 2]
+
+    late = Reports()
+    outcome = run.train(base, tmp_path, late)
+    assert list(late.seen) == [3, 4]
+    reported = {**early.seen, **late.seen}
+    assert outcome == Outcome("complete", min(reported.values()))
+    assert [record["valid_perplexity"] for record in rounds_of(tmp_path)] == list(reported.values())
+    assert reported[4] < reported[1]
+    assert not (tmp_path / "model").exists()
+
+    config = RunConfig.read(tmp_path / "config.toml")
+    assert config.origin["text_sha256"] == run.text.sha256
+    assert config.model["vocabulary_size"] == run.text.tokenizer.vocabulary_size
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (TrainingDivergedError("the loss is nan"), Outcome("pruned", why="diverged: the loss is nan")),
+        (SettingError("does not fit"), Outcome("failed", why="does not fit")),
+        (MemoryError("too wide"), Outcome("failed", why="out of memory: too wide")),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: 9 GB\nat"),
+            Outcome("failed", why="out of memory: RESOURCE_EXHAUSTED: 9 GB"),
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_settings_bring_about_is_an_outcome(
+    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: Outcome
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(trial_run, "fit_model", fail)
+    assert run.train(base, tmp_path, Reports()) == outcome
+
+
+@pytest.mark.parametrize("error", [StorageError("the disk is full"), RuntimeError("a defect of ours")])
+def test_what_they_do_not_bring_about_is_raised(
+    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(trial_run, "fit_model", fail)
+    with pytest.raises(type(error), match=str(error)):
+        run.train(base, tmp_path, Reports())
+
+
+@given(st.integers(1, 40), st.integers(1, 16), st.floats(0.05, 20))
+def test_rounds_are_as_many_and_the_same_parts_whatever_the_batch(
+    run: TrialRun, base: RunConfig, rounds: int, batch_size: int, epochs: float
+) -> None:
+    config = replace(
+        base, batching=base.batching.replace(batch_size=batch_size), training=base.training.replace(epochs=epochs)
+    )
+    options = run.options.replace(rounds=rounds)
+    training = replace(run, options=options)._paced(config).training
+    windows = make_windows(run.text.train.ids, config.batching, end_id=run.text.tokenizer.vocabulary.end_id)
+    plan = RoundPlan.of(training, windows.steps_per_epoch)
+    assert plan.num_rounds == rounds
+    wanted = epochs * windows.steps_per_epoch
+    assert plan.total_steps == rounds or abs(plan.total_steps - wanted) <= rounds / 2
+
+
+def test_minutes_become_epochs_once(
+    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[float] = []
+
+    def remember(_model: object, _text: object, config: RunConfig, *_others: object) -> None:
+        seen.append(config.training.epochs)
+        raise SettingError("enough")
+
+    monkeypatch.setattr(trial_run, "fit_model", remember)
+    for speed in (1000.0, 2000.0):  # the second time the epochs are written down already
+        options = run.options.replace(minutes_per_trial=2.0)
+        replace(run, options=options, speed=Speed(speed)).train(base, tmp_path, Reports())
+    words = 2.0 * 60 * 1000.0 - 4 * run.text.valid.num_tokens / 2
+    assert seen == [pytest.approx(words / run.text.train.num_tokens, rel=0.02)] * 2
+
+
+def test_a_perplexity_that_is_no_number_is_not_reported() -> None:
+    reports = Reports(end_after=1)
+    callback = PruningCallback(reports, 2)
+    callback.set_model(Model())
+    callback.on_epoch_end(0, {"val_perplexity": float("nan")})
+    assert reports.seen == {}
+    assert not callback.model.stop_training
+    callback.on_epoch_end(0, {"val_perplexity": 3.0})
+    assert callback.model.stop_training
+    assert callback.ended_after == 1
+
+
+def test_the_last_round_ends_a_trial_as_complete() -> None:
+    callback = PruningCallback(Reports(end_after=2), 2)
+    callback.set_model(Model())
+    callback.on_epoch_end(1, {"val_perplexity": 3.0})
+    assert callback.ended_after is None
+    assert not callback.model.stop_training

@@ -25,7 +25,7 @@ from nextword.training.dataset import as_batch
 from nextword.training.stream_model import StreamModel
 
 LAGS, ROWS = 100, 64
-WIDTH, BATCH_SIZE, NUM_STEPS, TRAINING_STEPS = 128, 32, 50, 20
+WIDTH, BATCH_SIZE, NUM_STEPS, TRAINING_STEPS = 128, 32, 50, 600
 COLORS = {"rnn": "#c2410c", "gru": "#8a8f98", "lstm": "#1f5fbf"}
 LABELS = {"rnn": "simple recurrent network", "gru": "GRU", "lstm": "LSTM, forget bias 1"}
 PANELS = ("uniform", "orthogonal", "trained")
@@ -45,10 +45,11 @@ def measure() -> dict[str, Any]:
     curves: dict[str, Any] = {panel: {} for panel in PANELS}
     for cell in LABELS:
         options: dict[str, Any] = {"cell": cell, "vocabulary_size": vocabulary_size, "embedding_size": WIDTH}
-        narrow = {"initializer": "uniform", "initializer_scale": 0.08}
-        for panel, initializer in (("uniform", narrow), ("orthogonal", {"initializer_scale": 0.5})):
-            model = LanguageModel(Architecture(**options, hidden_sizes=(WIDTH,), tied=True, **initializer))
-            curves[panel] |= gradient_norms(model, probe)
+        options |= {"hidden_sizes": (WIDTH,), "tied": True}
+        narrow = LanguageModel(Architecture(**options, initializer="uniform", initializer_scale=0.08))
+        model = LanguageModel(Architecture(**options, initializer_scale=0.5))
+        curves["uniform"] |= gradient_norms(narrow, probe)
+        curves["orthogonal"] |= gradient_norms(model, probe)
         train_shortly(model, train)
         curves["trained"] |= gradient_norms(model, probe)
     return curves
@@ -102,12 +103,12 @@ def draw(curves: dict[str, Any], path: Path) -> None:
         for cell, label in LABELS.items():
             first = curves[panel][cell][0]
             axes.semilogy(np.asarray(curves[panel][cell]) / first, color=COLORS[cell], label=label)
-            if cell == "lstm":
-                axes.semilogy(
-                    np.asarray(curves[panel]["lstm cell"]) / first, color=COLORS[cell], ls="--", label="its cell"
-                )
+            if cell == "lstm":  # the last step's cell is read by no later one
+                shares = np.asarray(curves[panel]["lstm cell"][1:]) / first
+                axes.semilogy(range(1, LAGS + 1), shares, color=COLORS[cell], ls="--", label="its cell")
         axes.set(title=TITLES[panel], xlabel="steps back", ylim=(1e-9, 30), xlim=(0, LAGS))
         axes.title.set_fontsize("medium")
+        axes.minorticks_off()
         axes.grid(color="#e5e7eb")
     figure.axes[0].set_ylabel("gradient, as a share of the last step's")
     figure.axes[0].legend(fontsize="small", frameon=False)

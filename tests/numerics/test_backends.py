@@ -18,6 +18,14 @@ from nextword.engine.keras_engine import KerasEngine
 from nextword.models.language_model import LanguageModel
 
 TABLE = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": [5, 6], "output_dropout_rate": 0.5}
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"tied": True},
+    {"cap_input_gate": True, "layer_normalization": True},
+    {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "mogrifier_rank": 2, "cap_input_gate": True},
+    {"cell": "gru", "hidden_sizes": [6, 6], "skip_connections": True},
+    {"cell": "rnn"},
+]
 
 
 def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, Any]:
@@ -66,8 +74,8 @@ def drawn(architecture: Architecture) -> dict[str, Any]:
 def test_another_backend_and_jax_agree(tmp_path: Path, backend: str) -> None:
     if find_spec(backend) is None:
         pytest.skip(f"needs {backend}, which the project's own environment does not hold")
-    tables = {tied: {**TABLE, "tied": tied} for tied in (False, True)}
-    jobs = [(table, f"{tmp_path}/given-{tied}.npz", f"{tmp_path}/found-{tied}.npz") for tied, table in tables.items()]
+    tables = [{**TABLE, **changes} for changes in CHANGES]
+    jobs = [(table, f"{tmp_path}/given-{i}.npz", f"{tmp_path}/found-{i}.npz") for i, table in enumerate(tables)]
     for table, given, _ in jobs:
         np.savez(given, **drawn(Architecture.from_table(table)))
     environment = {**os.environ, "KERAS_BACKEND": backend}

@@ -129,7 +129,9 @@ def _with_time(base: "RunConfig", options: "SweepOptions", epochs: float | None)
             "leave out one of the two"
         )
     minutes = options.minutes_per_trial or base.training.minutes
-    base = dataclasses.replace(base, training=base.training.replace(minutes=None))
+    # What a run of given minutes wrote down, where --config names its settings, would stand over the epochs.
+    training = base.training.replace(minutes=None, training_seconds=None, passes_at_end=0.0, planned_steps=())
+    base = dataclasses.replace(base, training=training)
     return base, options.replace(minutes_per_trial=minutes)
 
 

@@ -120,33 +120,34 @@ class DropoutEngine(DistributionEngine):
         log_probs = total if arithmetic else total / self.options.num_samples
         return (ops.log_softmax(log_probs), ops.mean(hidden, axis=0)), after
 
-    def _keys(self, sample: Any, block: Any) -> list[Any]:
-        """Return the state of each seed generator in a block of a sample."""
+    def _keys(self, sample: Any, block: Any) -> Any:
+        """Return the states of all seed generators `(G, 2)` in a block of a sample."""
         import jax
 
-        def key(index: int, *places: Any) -> Any:
-            key = jax.random.key(self.options.seed, impl="threefry2x32")  # the one that Keras's generators hold
-            for place in (index, sample, *places):
-                key = jax.random.fold_in(key, place)
-            return jax.random.key_data(key)
+        num_moving, count = len(self._moving), len(self._moving) + len(self._kept)
+        seed = jax.random.key(self.options.seed, impl="threefry2x32")  # as Keras's generators hold it
 
-        moving = [key(index, block) for index in range(len(self._moving))]
-        return moving + [key(index) for index in range(len(moving), len(moving) + len(self._kept))]
+        def key(index: Any) -> Any:
+            place = ops.where(index < num_moving, block + 1, 0)
+            of_sample = jax.random.fold_in(jax.random.fold_in(seed, index), sample)
+            return jax.random.key_data(jax.random.fold_in(of_sample, place))
 
-    def _hidden(self, weights: Weights, keys: list[Any], inputs: Any, state: State) -> tuple[Any, State]:
+        return jax.vmap(key)(np.arange(count))
+
+    def _hidden(self, weights: Weights, keys: Any, inputs: Any, state: State) -> tuple[Any, State]:
         """Return the hidden states `(T, H)` of one row under the masks of `keys`, and its state after them."""
         with self._scope(weights, keys):
             one_row = keras.tree.map_structure(lambda array: array[None], state)
             hidden, after = self.model.hidden_states(inputs[None], one_row, training=True)
         return hidden[0], keras.tree.map_structure(lambda array: array[0], after)
 
-    def _log_probs(self, weights: Weights, keys: list[Any], hidden: Any) -> Any:
+    def _log_probs(self, weights: Weights, keys: Any, hidden: Any) -> Any:
         """Return the log-probabilities `(T, V)` that follow from the hidden states of one row."""
         with self._scope(weights, keys):
             logits = self.model.projection(hidden[None], self.model.tied_embeddings, training=True)
         return ops.log_softmax(logits[0])
 
-    def _scope(self, weights: Weights, keys: list[Any]) -> Any:
+    def _scope(self, weights: Weights, keys: Any) -> Any:
         variables = [*self.model.trainable_variables, *self._moving, *self._kept]
         return keras.StatelessScope(state_mapping=list(zip(variables, (*weights, *keys), strict=True)))
 

@@ -148,4 +148,5 @@ def update_cell(
     if cap_input_gate:
         i = ops.minimum(i, 1.0 - f)
     cell = f * cell + i * g
-    return o * squash(cell), cell
+    hidden = o * squash(cell)
+    return hidden, cell

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import keras
@@ -117,13 +117,14 @@ class WeightAverages:
         """Evaluate each average in the place of the weights, the short one first.
 
         `evaluate` returns a perplexity and whatever else; that of the lowest perplexity comes back with the number of
-        steps that its average goes over. Averages over the same steps are evaluated once.
+        steps that its average goes over. Averages over the same steps are evaluated once, and where one has not begun,
+        the weights themselves.
         """
         found: dict[int, tuple[float, Any]] = {}
         for tail in self._tails:
             length = tail.length_at(step)
             if length not in found:
-                with tail.in_place():
+                with tail.in_place() if length else nullcontext():
                     found[length] = evaluate()
         best = min(found, key=lambda length: found[length][0])
         return best, found[best][1]

@@ -129,5 +129,5 @@ class TrainingProgress:
     def from_table(cls, table: Mapping[str, Any]) -> "TrainingProgress":
         """Return the progress that `to_table` wrote."""
         records = tuple(RoundRecord(**record) for record in table["records"])
-        planned_steps = tuple(table["planned_steps"])
+        planned_steps = tuple(table.get("planned_steps", ()))
         return cls(**{**table, "records": records, "planned_steps": planned_steps})

@@ -98,7 +98,7 @@ class StreamModel(keras.Model):
         A result with names then holds `averaged_steps` too, the number of steps that this average goes over.
         """
         averages = getattr(self.optimizer, "averages", None)
-        if averages is None:
+        if averages is None or not self.optimizer.built:
             return super().evaluate(*args, **kwargs)
 
         def evaluate() -> tuple[float, Any]:

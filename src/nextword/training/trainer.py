@@ -155,7 +155,9 @@ class Trainer:
         if checkpoint is None:
             return TrainingProgress(planned_steps=self._options.planned_steps[:1])
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
-        if progress.rounds != -(-checkpoint.step // self.plan.round_steps):
+        missing = progress.rounds * self.plan.round_steps - checkpoint.step
+        last_is_shorter = self._time_plan is not None and progress.finished
+        if missing != 0 and not (last_is_shorter and 0 < missing < self.plan.round_steps):
             raise CheckpointError(
                 f"the checkpoint of step {checkpoint.step} must lie at the end of a round of {self.plan.round_steps} "
                 "steps, but does not; resume with the settings that the run began with"

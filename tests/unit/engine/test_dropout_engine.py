@@ -25,8 +25,8 @@ KINDS: list[dict[str, Any]] = [
 
 
 def engine_of(**changes: Any) -> KerasEngine:
-    sizes: dict[str, Any] = {"vocabulary_size": VOCABULARY_SIZE, "embedding_size": 6, "hidden_sizes": (5, 6)}
-    rates = {"input_dropout_rate": 0.2, "hidden_dropout_rate": 0.3, "output_dropout_rate": 0.4}
+    sizes: dict[str, Any] = {"vocabulary_size": VOCABULARY_SIZE, "embedding_size": 6, "hidden_sizes": (6,)}
+    rates = {"input_dropout_rate": 0.2, "output_dropout_rate": 0.4}
     model = LanguageModel(Architecture(**{**sizes, **rates, "tied": True, "initializer_scale": 1.0, **changes}), seed=1)
     return KerasEngine(model, end_id=0)
 
@@ -35,6 +35,12 @@ def engine_of(**changes: Any) -> KerasEngine:
 def engine() -> KerasEngine:
     """An engine that no test changes."""
     return engine_of()
+
+
+@pytest.fixture(scope="module")
+def subject(engine: KerasEngine) -> DropoutEngine:
+    """Compiled once for all tests."""
+    return dropout(engine)
 
 
 def ids_of(batch_size: int = 1, num_steps: int = 40, seed: int = 3) -> TokenIds:
@@ -54,7 +60,7 @@ def one_sample(subject: DropoutEngine, sample: int, ids: TokenIds) -> NDArray[np
     """Return what a plain loop over blocks predicts `(T, V)` for one text under the masks of a sample."""
     variables, parts, state = [*subject._moving, *subject._kept], [], subject.model.initial_state(1)
 
-    def read(keys: list[Any], part: TokenIds, state: Any) -> Any:
+    def read(keys: Any, part: TokenIds, state: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, keys, strict=True))):
             return subject.model(part, state, training=True)
 
@@ -69,22 +75,24 @@ def one_sample(subject: DropoutEngine, sample: int, ids: TokenIds) -> NDArray[np
 
 @pytest.mark.parametrize("changes", KINDS, ids=str)
 def test_it_is_the_mean_over_passes_with_dropout(changes: dict[str, Any]) -> None:
-    engine, ids = engine_of(**changes), ids_of()
-    subject = dropout(engine)
+    subject, ids = dropout(engine_of(**changes)), ids_of()
     samples = np.array([one_sample(subject, sample, ids) for sample in range(3)], np.float64)
     assert samples.std(axis=0).max() > 0.05
     found, _ = subject.predict_window(ids, subject.start(1))
     np.testing.assert_allclose(found.log_probs[0], np.log(np.exp(samples).mean(axis=0)), atol=1e-4)
-    geometric = dropout(engine, mean="geometric")
-    found, _ = geometric.predict_window(ids, geometric.start(1))
-    unscaled = samples.mean(axis=0)
+
+
+def test_the_mean_may_be_that_of_logarithms(engine: KerasEngine) -> None:
+    subject, ids = dropout(engine, mean="geometric"), ids_of()
+    found, _ = subject.predict_window(ids, subject.start(1))
+    unscaled = np.mean([one_sample(subject, sample, ids) for sample in range(3)], axis=0, dtype=np.float64)
     expected = unscaled - np.log(np.exp(unscaled).sum(axis=-1, keepdims=True))
     np.testing.assert_allclose(found.log_probs[0], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("cuts", [[1], [31], [32], [33], [5, 11, 36]], ids=str)
-def test_how_a_text_is_cut_into_windows_changes_nothing(engine: KerasEngine, cuts: list[int]) -> None:
-    subject, ids = dropout(engine), ids_of()
+def test_how_a_text_is_cut_into_windows_changes_nothing(subject: DropoutEngine, cuts: list[int]) -> None:
+    ids = ids_of()
     whole, _ = subject.predict_window(ids, subject.start(1))
     state, parts = subject.start(1), []
     for part in np.split(ids, cuts, axis=1):
@@ -94,25 +102,23 @@ def test_how_a_text_is_cut_into_windows_changes_nothing(engine: KerasEngine, cut
     np.testing.assert_array_equal(np.concatenate([hidden_of(part) for part in parts], axis=1), hidden_of(whole))
 
 
-def test_a_text_scores_the_same_alone_as_beside_others(engine: KerasEngine) -> None:
-    subject, ids = dropout(engine), ids_of(3)
+def test_a_text_scores_the_same_alone_as_beside_others(subject: DropoutEngine) -> None:
+    ids = ids_of(3)
     together = subject.score(ids, np.full(3, 40, np.int32))
     alone = subject.score(ids[1:2], np.full(1, 40, np.int32))
     np.testing.assert_allclose(alone.log_probs[0], together.log_probs[1], atol=1e-5)
 
 
-def test_a_state_given_twice_gives_the_same_answer_twice(engine: KerasEngine) -> None:
-    subject, ids = dropout(engine), ids_of()
+def test_a_state_given_twice_gives_the_same_answer_twice(subject: DropoutEngine) -> None:
+    ids = ids_of()
     _, state = subject.predict_window(ids, subject.start(1))
     np.testing.assert_array_equal(subject.step(ids[:, 0], state)[0], subject.step(ids[:, 0], state)[0])
 
 
-def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine) -> None:
+def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine, subject: DropoutEngine) -> None:
     before = [np.array(variable.value) for variable in engine.model.variables]
-    found = []
-    for seed in (4, 4, 5):
-        subject = dropout(engine, seed=seed)
-        found.append(subject.score(ids_of(), np.full(1, 40, np.int32)).log_probs)
+    engines = subject, dropout(engine, seed=subject.options.seed), dropout(engine, seed=5)
+    found = [each.score(ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2], atol=1e-2)
     for variable, array in zip(engine.model.variables, before, strict=True):
@@ -122,9 +128,7 @@ def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine) -> N
 @pytest.mark.parametrize("locked", [False, True])
 def test_masks_are_drawn_anew_along_a_text_unless_locked(locked: bool) -> None:
     engine = engine_of(
-        hidden_sizes=(6,),
         input_dropout_rate=0.0,
-        hidden_dropout_rate=0.0,
         output_dropout_rate=0.5,
         locked_dropout=locked,
     )
@@ -140,7 +144,7 @@ def test_masks_are_drawn_anew_along_a_text_unless_locked(locked: bool) -> None:
 
 
 def test_a_model_without_dropout_is_refused() -> None:
-    none = {"input_dropout_rate": 0.0, "hidden_dropout_rate": 0.0, "output_dropout_rate": 0.0}
+    none = {"input_dropout_rate": 0.0, "output_dropout_rate": 0.0}
     with pytest.raises(SettingError, match="needs a model trained with dropout, but all its rates are zero: "):
         DropoutEngine(engine_of(**none))
 

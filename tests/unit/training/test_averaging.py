@@ -176,6 +176,18 @@ def test_each_average_is_evaluated_in_the_place_of_the_weights() -> None:
     assert_close(walk.place(), walk.places[-1])
 
 
+@pytest.mark.parametrize(
+    ("kind", "num_steps"), [("exponential", 0), ("two_tailed", 0), ("triggered", 0), ("triggered", 3)]
+)
+def test_before_an_average_begins_the_weights_themselves_are_evaluated(kind: Any, num_steps: int) -> None:
+    walk = Walk(averages := WeightAverages(kind, 0.9))
+    walk.go(num_steps)
+    seen = []
+    assert averages.validate(lambda: (1.0, seen.extend(walk.place())), num_steps) == (0, None)  # type: ignore[func-returns-value]
+    for array, expected in zip(seen, walk.places[-1], strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
 class EvaluationError(Exception):
     """What stands for trouble in an evaluation."""
 

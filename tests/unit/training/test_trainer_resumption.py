@@ -64,7 +64,7 @@ def at_once(finished: MakeTrainer, options: TrainingOptions, tmp_path_factory: p
 
 
 def without_clock(progress: TrainingProgress) -> TrainingProgress:
-    stopped = {"words_per_second": 0.0, "seconds": 0.0, "step_seconds": 0.0, "validation_seconds": 0.0}
+    stopped: dict[str, Any] = {"words_per_second": 0.0, "seconds": 0.0, "step_seconds": 0.0, "validation_seconds": 0.0}
     return replace(progress, records=tuple(replace(record, **stopped) for record in progress.records))
 
 

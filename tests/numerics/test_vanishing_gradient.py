@@ -1,0 +1,67 @@
+"""What the page on the vanishing gradient shows is the product of derivatives that it explains."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.batching.window import Window
+from nextword.models.language_model import LanguageModel
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "vanishing_gradient.py"
+LAGS, ROWS, WIDTH, VOCABULARY_SIZE = 5, 2, 3, 7
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The program, at a size for tests."""
+    if not SCRIPT.is_file():
+        pytest.skip(f"needs {SCRIPT.name}, which a package without the repository lacks")
+    spec = importlib.util.spec_from_file_location("vanishing_gradient", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, value in {"LAGS": LAGS, "ROWS": ROWS, "WIDTH": WIDTH}.items():
+        monkeypatch.setattr(module, name, value)
+    return module
+
+
+def drawn(cell: Any) -> tuple[LanguageModel, Window]:
+    random = np.random.default_rng(3)
+    sizes: dict[str, Any] = {"vocabulary_size": VOCABULARY_SIZE, "embedding_size": WIDTH, "hidden_sizes": (WIDTH,)}
+    model = LanguageModel(Architecture(cell=cell, tied=True, **sizes))
+    shapes = model.architecture.weight_shapes()
+    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    inputs, targets = random.integers(VOCABULARY_SIZE, size=(2, ROWS, LAGS + 1)).astype(np.int32)
+    return model, Window(inputs, targets, np.ones(inputs.shape, np.float32), np.zeros(ROWS, bool))
+
+
+def test_the_norms_are_those_of_the_product_of_derivatives(script: Any) -> None:
+    model, window = drawn("rnn")
+    exact = {name: array.astype(np.float64) for name, array in model.named_weights().items()}
+    embeddings, kernel = exact["embedding/embeddings"], exact["rnn_0/kernel"]
+    recurrent, bias = exact["rnn_0/recurrent_kernel"], exact["rnn_0/bias"]
+    expected = np.zeros((ROWS, LAGS + 1))
+    for row in range(ROWS):
+        hidden, slopes = np.zeros(WIDTH), []
+        for token in window.inputs[row]:
+            hidden = np.tanh(embeddings[token] @ kernel + hidden @ recurrent + bias)
+            slopes.append(1 - hidden**2)
+        logits = embeddings @ hidden + exact["projection/bias"]
+        probabilities = np.exp(logits) / np.exp(logits).sum()
+        gradient = (probabilities - np.eye(VOCABULARY_SIZE)[window.targets[row, -1]]) @ embeddings
+        for lag in range(LAGS + 1):
+            expected[row, lag] = np.linalg.norm(gradient)
+            gradient = recurrent @ (slopes[-1 - lag] * gradient)
+    np.testing.assert_allclose(script.gradient_norms(model, window)["rnn"], expected.mean(axis=0), rtol=1e-4)
+
+
+def test_an_lstm_has_a_curve_for_its_cell_which_the_last_step_does_not_reach(script: Any) -> None:
+    found = script.gradient_norms(*drawn("lstm"))
+    assert found.keys() == {"lstm", "lstm cell"}
+    assert found["lstm cell"][0] == 0
+    assert min(found["lstm cell"][1:]) > 0

@@ -1,0 +1,100 @@
+import json
+import tomllib
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.experiment.run_config import RunConfig
+from nextword.training.interruption import TrainingInterrupted
+from nextword.tuning.sweep import Sweep
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def begun(small_text: Path, nextword: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Begins a study in which nobody works, and returns what it was made to be."""
+    monkeypatch.setattr(Sweep, "work", lambda _sweep: None)
+
+    def begin(*arguments: str | Path) -> Any:
+        assert nextword("tune", small_text, "--study", tmp_path / "study", *arguments) == 0
+        return tomllib.loads((tmp_path / "study" / "study.toml").read_text(encoding="utf-8"))
+
+    return begin
+
+
+@pytest.mark.parametrize(("missing", "extra"), [("optuna", "tune"), ("keras", "train")])
+def test_what_is_not_installed_is_named_with_its_extra(
+    missing: str, extra: str, small_text: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nextword.cli.tune.find_spec", lambda module: None if module == missing else find_spec(module))
+    assert nextword("tune", small_text, "--study", "nowhere") == 2
+    assert capsys.readouterr().err == (
+        f"nextword: tuning needs `{missing}`, which is missing; install `nextword[{extra}]`\n"
+    )
+
+
+def test_flags_a_file_and_the_preset_are_the_base(begun: Callable[..., Any], small_text: Path, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[training]\nlearning_rate = 0.5\nclip_norm = 2.0\n", encoding="utf-8")
+    study = begun("--config", config, "--learning-rate", "0.25", "--epochs", "3", "--pruner", "hyperband")
+    assert study["study"]["text"] == study["base"]["origin"]["text_path"] == str(small_text.resolve())
+    assert study["study"]["pruner"] == "hyperband"
+    training = study["base"]["training"]
+    assert (training["learning_rate"], training["clip_norm"], training["epochs"]) == (0.25, 2.0, 3.0)
+    assert study["search"]["training"]["learning_rate"] == {"low": 0.0625, "high": 1.0, "log": True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "minutes"),
+    [(["--preset", "auto"], 10.0), (["--preset", "auto", "--minutes-per-trial", "2"], 2.0), (["--epochs", "3"], None)],
+)
+def test_minutes_are_those_of_a_trial_and_never_of_its_run(
+    begun: Callable[..., Any], arguments: list[str], minutes: float | None
+) -> None:
+    study = begun(*arguments)
+    assert study["study"].get("minutes_per_trial") == minutes
+    assert "minutes" not in study["base"]["training"]
+
+
+def test_the_settings_of_a_run_of_given_minutes_may_be_the_base(begun: Callable[..., Any], tmp_path: Path) -> None:
+    ran = RunConfig.of("quick").training.replace(
+        minutes=3.0, training_seconds=170.0, passes_at_end=2.0, planned_steps=(900, 910), round_steps=90
+    )
+    path = tmp_path / "config.toml"
+    table = {name: value for name, value in ran.to_table().items() if name != "epochs"}
+    path.write_text("[training]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items()))
+    study = begun("--config", path)
+    assert study["study"]["minutes_per_trial"] == 3.0
+    assert study["base"]["training"]["planned_steps"] == []
+    assert "training_seconds" not in study["base"]["training"]
+
+
+def test_a_study_that_has_begun_is_told_of_again(
+    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, small_text: Path
+) -> None:
+    begun("--epochs", "3")
+    capsys.readouterr()
+    assert nextword("tune", "--study", tmp_path / "study", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["trials"] == []
+    assert nextword("tune", small_text, "--study", tmp_path / "study", "--epochs", "4") == 2
+    assert "`base.training.epochs` was 3.0 and is now 4.0" in capsys.readouterr().err
+
+
+def test_an_interruption_says_how_to_go_on(
+    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun("--epochs", "3")
+
+    def interrupt(_sweep: Sweep) -> None:
+        raise TrainingInterrupted(15)
+
+    monkeypatch.setattr(Sweep, "work", interrupt)
+    capsys.readouterr()
+    assert nextword("tune", "--study", tmp_path / "study") == 143
+    told = f"interrupted by SIGTERM; go on with: nextword tune --study {tmp_path / 'study'}\n"
+    assert capsys.readouterr().err == told

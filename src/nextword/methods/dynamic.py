@@ -15,6 +15,9 @@ from nextword.methods.method import Applied, Method, Splits
 from nextword.settings import Settings
 
 _FACTORS = (2.0, math.sqrt(2))
+_STATISTICS_TOKENS = 200_000
+"""Tokens of the train split from which it is learned how much each gradient moves; all of it would say little more."""
+
 _MOST_TOKENS = 20_000
 """Tokens of the validation split, from its first, that each setting is tried on: a reading is dear."""
 
@@ -36,7 +39,11 @@ class Dynamic(Method[DynamicOptions]):
         from nextword.engine.gradient_statistics import gradient_statistics
 
         statistics = gradient_statistics(
-            inner.model, splits.train(), end_id=inner.end_id, num_steps=options.segment_length
+            inner.model,
+            splits.train(),
+            end_id=inner.end_id,
+            num_steps=options.segment_length,
+            max_tokens=_STATISTICS_TOKENS,
         )
         if to_tune:
             ids = splits.valid()[:_MOST_TOKENS]

@@ -34,9 +34,9 @@ def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
     bundle = read_bundle(run / "model")
     assert (bundle.architecture.mixture_size, bundle.architecture.latent_dropout_rate) == (2, 0.1)
     assert {name: array.shape for name, array in bundle.weights.items()} == bundle.architecture.weight_shapes()
-    write_bundle(command_line.folder / "again", bundle)
+    write_bundle(command_line.folder / "mixture again", bundle)
 
-    engine = nextword.load(command_line.folder / "again").engine
+    engine = nextword.load(command_line.folder / "mixture again").engine
     ids = np.random.default_rng(0).integers(bundle.architecture.vocabulary_size, size=(2, 9), dtype=np.int32)
     scores = engine.score(ids, np.full(2, 9, np.int32))
     state, before = engine.start(2), np.full(2, engine.end_id, np.int32)

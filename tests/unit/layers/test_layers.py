@@ -215,7 +215,7 @@ def test_a_small_step_down_the_gradient_lowers_the_loss(case: Case) -> None:
         return sum(((leaf - 0.7) ** 2).sum() for leaf in jax.tree.leaves(outputs))
 
     gradients = jax.grad(loss)(before)
-    assert bool(gradients) == (not isinstance(layer, CarriedState))
+    assert bool(gradients) == (not isinstance(layer, CarriedState | WeightDrop | EmbeddingDropout))
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
     after = [value - 1e-3 * gradient for value, gradient in zip(before, gradients, strict=True)]
     if gradients:

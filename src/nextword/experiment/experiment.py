@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.write import write_bundle
 from nextword.errors import CheckpointError, MissingExtraError
+from nextword.experiment.begin_model import begin_model, token_counts
 from nextword.experiment.budget import Budget, fix_plan
 from nextword.experiment.curves import draw_curves
 from nextword.experiment.make_bundle import make_bundle
@@ -32,8 +30,6 @@ from nextword.training.observer import SilentObserver, TrainingObserver
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.trainer import Trainer
 from nextword.training.validation import validation_streams
-
-_COUNTED_AT_ONCE = 2**20
 
 
 def _say_nothing(_message: str) -> None:
@@ -155,14 +151,16 @@ def fit_model(
 
     With `finish` it is not trained, but given the best weights that the checkpoints hold.
     """
+    store = CheckpointStore(directory.checkpoints, warn=around.say)
+    options = begin_model(model, corpus, config.training, store)
     train, valid = _windows(corpus, config)
     trainer = Trainer(
         model,
         train=train,
         valid=valid,
-        options=config.training,
-        store=CheckpointStore(directory.checkpoints, warn=around.say),
-        token_counts=_token_counts(corpus) if config.training.sampled_softmax else None,
+        options=options,
+        store=store,
+        token_counts=token_counts(corpus) if options.sampled_softmax else None,
         observer=_Logging(around.observer, directory.root),
         callbacks=around.callbacks,
     )
@@ -182,15 +180,6 @@ def _windows(corpus: TrainingText, config: RunConfig) -> tuple[Windows, Windows]
     end_id = corpus.tokenizer.vocabulary.end_id
     train = make_windows(corpus.train.ids, config.batching, end_id=end_id)
     return train, validation_streams(corpus.valid.ids, end_id=end_id)
-
-
-def _token_counts(corpus: TrainingText) -> NDArray[np.int64]:
-    """Return how often each token occurs in the training text, in pieces, since the text may exceed the memory."""
-    ids, size = corpus.train.ids, corpus.tokenizer.vocabulary_size
-    counts = np.zeros(size, np.int64)
-    for begin in range(0, len(ids), _COUNTED_AT_ONCE):
-        counts += np.bincount(ids[begin : begin + _COUNTED_AT_ONCE], minlength=size)
-    return counts
 
 
 def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:

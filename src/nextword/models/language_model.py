@@ -159,6 +159,12 @@ class LanguageModel(keras.Model):
         """The embedding matrix where the projection shares it, else `None`."""
         return self.embedding.embeddings if self.architecture.tied else None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether the embedding is still as it was drawn, so that nothing was learned yet."""
+        drawn = self.embedding.embeddings_initializer(self.embedding.embeddings.shape, dtype="float32")
+        return bool(ops.all(ops.equal(drawn, self.embedding.embeddings)))
+
     def named_weights(self) -> dict[str, NDArray[np.float32]]:
         """Return the weights by the names of `Architecture.weight_shapes`."""
         return {name: ops.convert_to_numpy(variable.value) for name, variable in self._named_variables().items()}

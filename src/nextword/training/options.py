@@ -41,6 +41,11 @@ class TrainingOptions(Settings):
         help="Steps in a round; an epoch, or an even part of it of at most 2,000 steps, where not given.",
         at_least=1,
     )
+    start: Literal["random", "informed"] = setting(
+        "random",
+        help="Weights before the first step: drawn at random, or with embedding and output bias from the counts of the "
+        "training text.",
+    )
     optimizer: Literal["adam", "muon", "sgd"] = setting(
         "adam", help="Optimizer; muon is for the kernels of the recurrent layers, with Adam for all else."
     )

@@ -4,6 +4,8 @@ A message says the rule, the value and the repair. The command line turns each o
 error and the exit code of its class; anything else that escapes is a defect of ours and shows its traceback.
 """
 
+import signal
+
 
 class NextwordError(Exception):
     """The base of all errors that a user can cause and repair."""
@@ -35,6 +37,10 @@ class MissingExtraError(NextwordError):
     """A part of nextword needs packages that are not installed."""
 
 
+class ExportError(NextwordError):
+    """A model came out of its export other than it went in, or worse than was allowed."""
+
+
 class EvaluationError(NextwordError):
     """A figure was asked for that the data cannot give, such as a perplexity over no tokens."""
 
@@ -43,3 +49,15 @@ class TrainingDivergedError(NextwordError):
     """The training loss is no longer a finite number."""
 
     exit_code = 3
+
+
+class TrainingInterrupted(BaseException):
+    """A signal asked training to stop. A `BaseException`, so that no handler of errors swallows it.
+
+    Attributes:
+        signal_number: Which signal.
+    """
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number

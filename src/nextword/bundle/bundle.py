@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nextword.architecture import Architecture
+from nextword.bundle.deferred_weights import DeferredWeights
 from nextword.errors import BundleError
 from nextword.text.tokenizer import Tokenizer
 
@@ -24,8 +25,10 @@ class Bundle:
         name: Letters, digits, dots, dashes and underscores, at most 64 of them; it may serve as a file name.
         architecture: What the model is.
         tokenizer: How text becomes its ids.
-        weights: Names and shapes are those of `architecture.weight_shapes()`; float32, all finite.
+        weights: Names and shapes are those of `architecture.weight_shapes()`; float32, all finite. Those that are read
+            later are checked then.
         card: The model card, in Markdown; `nextword.bundle.model_card` makes one.
+        onnx: The content of `model.onnx`, where the model was exported; whoever runs it looks it through first.
 
     Raises:
         BundleError: The parts do not fit together, or a weight is not finite.
@@ -36,6 +39,7 @@ class Bundle:
     tokenizer: Tokenizer
     weights: Weights
     card: str
+    onnx: bytes | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -45,7 +49,8 @@ class Bundle:
                 f"the tokenizer must have the {self.architecture.vocabulary_size} tokens of the architecture, but has "
                 f"{size}; take the tokenizer that the model was trained with"
             )
-        _check_weights(self.weights, self.architecture)
+        if not isinstance(self.weights, DeferredWeights):
+            check_weights(self.weights, self.architecture)
 
 
 def check_name(name: str) -> None:
@@ -60,7 +65,12 @@ def check_name(name: str) -> None:
         )
 
 
-def _check_weights(weights: Weights, architecture: Architecture) -> None:
+def check_weights(weights: Weights, architecture: Architecture) -> None:
+    """Refuse weights that are not those of an architecture, or not finite.
+
+    Raises:
+        BundleError: They are refused.
+    """
     shapes = architecture.weight_shapes()
     for name in sorted(weights.keys() ^ shapes.keys()):
         fault = "is missing" if name in shapes else "is one too many"

@@ -26,6 +26,11 @@ def num_weight_bytes(architecture: Architecture) -> int:
     return 4 * sum(math.prod(shape) for shape in architecture.weight_shapes().values())
 
 
+def max_onnx_bytes(architecture: Architecture) -> int:
+    """Return the most bytes that `model.onnx` may take: its weights, those of a tied embedding twice, and the graph."""
+    return 2**20 + 2 * num_weight_bytes(architecture)
+
+
 def check_names(names: Mapping[str, object]) -> None:
     """Refuse a directory that lacks a file of a bundle, or holds another.
 
@@ -62,3 +67,5 @@ def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
         raise BundleError(
             f"`{WEIGHTS}` must hold the {num_bytes} bytes of the architecture's weights, but is {sizes[WEIGHTS]} long"
         )
+    if ONNX in sizes:
+        check_size(ONNX, sizes[ONNX], max_onnx_bytes(architecture))

@@ -1,14 +1,19 @@
 """A bundle from the disk, which may come from anybody, to memory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
 
-from nextword.bundle.bundle import Bundle
-from nextword.bundle.config import decode_config
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle, Weights, check_weights
+from nextword.bundle.config import BundleConfig, decode_config
+from nextword.bundle.deferred_weights import DeferredWeights
 from nextword.bundle.files import (
     CARD,
     CONFIG,
     MAX_CONFIG_BYTES,
+    ONNX,
     TOKENIZER,
     WEIGHTS,
     check_names,
@@ -24,22 +29,43 @@ from nextword.text.tokenizer import Tokenizer
 DEFAULT_MAX_BYTES = 2**31
 
 
-def read_bundle(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Bundle:
+def read_bundle(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES, defer_weights: bool = False) -> Bundle:
     """Read a bundle and check all of it; nothing in it is run, imported or followed.
 
     The names, the shapes and the sizes of everything are computed from the checked `config.json` before anything
-    large is read. `model.onnx`, where there is one, is left for the engine that runs it.
+    large is read. `model.onnx`, where there is one, is checked by size and sum; the engine that runs it looks inside.
 
     Args:
         path: The directory.
         max_bytes: The most that all its files together may take, and so about the most memory that is taken.
+        defer_weights: Where there is a `model.onnx`, check the sum of the weights only, and read them when they are
+            first asked for; the directory must then still be there, and its weights be the same.
 
     Raises:
         BundleError: The directory is not a bundle, is damaged, or breaks a rule, which the message names.
     """
+    with _opened(path) as sealed:
+        config = _read_config(sealed, max_bytes)
+        tokenizer = Tokenizer.from_json(
+            _text(sealed, TOKENIZER), kind=config.tokenizer.kind, line_ends=config.tokenizer.line_ends
+        )
+        has_onnx = ONNX in sealed.manifest
+        return Bundle(
+            name=config.name,
+            architecture=config.architecture,
+            tokenizer=tokenizer,
+            weights=(_deferred if has_onnx and defer_weights else _decoded)(sealed, config.architecture),
+            card=_text(sealed, CARD),
+            onnx=sealed.read(ONNX) if has_onnx else None,
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Sealed]:
+    """Open a bundle, and tell of whatever is wrong with it as a `BundleError` that begins with its path."""
     try:
         with sealed_directory.opened(path) as sealed:
-            return _read(sealed, max_bytes)
+            yield sealed
     except (BundleError, SettingError, TextError) as error:
         reason = shorten(str(error), 1000, placeholder=" ...")  # it may quote what the file holds
         raise BundleError(f"`{path}` must be a sound bundle, but is not: {reason}") from error
@@ -47,7 +73,7 @@ def read_bundle(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES) -> Bundle:
         raise BundleError(str(error)) from error
 
 
-def _read(sealed: Sealed, max_bytes: int) -> Bundle:
+def _read_config(sealed: Sealed, max_bytes: int) -> BundleConfig:
     sizes = {name: seal.size for name, seal in sealed.manifest.items()}
     check_names(sizes)
     if sum(sizes.values()) > max_bytes:
@@ -55,16 +81,26 @@ def _read(sealed: Sealed, max_bytes: int) -> Bundle:
     check_size(CONFIG, sizes[CONFIG], MAX_CONFIG_BYTES)
     config = decode_config(sealed.read(CONFIG))
     check_sizes(sizes, config.architecture)
-    tokenizer = Tokenizer.from_json(
-        _text(sealed, TOKENIZER), kind=config.tokenizer.kind, line_ends=config.tokenizer.line_ends
-    )
-    return Bundle(
-        name=config.name,
-        architecture=config.architecture,
-        tokenizer=tokenizer,
-        weights=decode_weights(sealed.read(WEIGHTS), config.architecture),
-        card=_text(sealed, CARD),
-    )
+    return config
+
+
+def _decoded(sealed: Sealed, architecture: Architecture) -> Weights:
+    return decode_weights(sealed.read(WEIGHTS), architecture)
+
+
+def _deferred(sealed: Sealed, architecture: Architecture) -> Weights:
+    sealed.check(WEIGHTS)
+    path, seal = sealed.path.absolute(), sealed.manifest[WEIGHTS]
+
+    def read() -> Weights:
+        with _opened(path) as again:
+            if again.manifest.get(WEIGHTS) != seal:
+                raise BundleError(f"`{WEIGHTS}` must be what it was, but was written anew; open the model again")
+            weights = _decoded(again, architecture)
+            check_weights(weights, architecture)
+            return weights
+
+    return DeferredWeights(architecture.weight_shapes(), read)
 
 
 def _text(sealed: Sealed, name: str) -> str:

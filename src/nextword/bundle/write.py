@@ -4,7 +4,7 @@ from pathlib import Path
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.config import BundleConfig, TokenizerConfig, encode_config
-from nextword.bundle.files import CARD, CONFIG, TOKENIZER, WEIGHTS, check_sizes
+from nextword.bundle.files import CARD, CONFIG, ONNX, TOKENIZER, WEIGHTS, check_sizes
 from nextword.bundle.weights import encode_weights
 from nextword.storage import sealed_directory
 
@@ -23,5 +23,7 @@ def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
         WEIGHTS: encode_weights(bundle.weights),
         CARD: bundle.card.encode("utf-8"),
     }
+    if bundle.onnx is not None:
+        files[ONNX] = bundle.onnx
     check_sizes({name: len(data) for name, data in files.items()}, bundle.architecture)
     sealed_directory.write(path, files, replace=replace)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nextword.cli.evaluation_progress import evaluation_progress
-from nextword.cli.target import SplitOrAll, Target
+from nextword.cli.target import SplitOrAll, Target, engine_option
 from nextword.text.token_store import TokenStore
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _TUTORIAL_STEPS = 30
 )
 @click.option("--html-words", default=1000, show_default=True, help="Number of words on the page.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@engine_option
 def compare(
     run_or_model: Path,
     text: str | None,

@@ -11,7 +11,7 @@ from nextword.cli.evaluation_columns import Column, columns_of, readings_of, req
 from nextword.cli.evaluation_progress import evaluation_progress, waiting
 from nextword.cli.evaluation_report import EvaluatedColumn, compared, describe, to_json
 from nextword.cli.settings_options import SettingsCommand, Tables, given_tables, settings_options
-from nextword.cli.target import SplitOrAll
+from nextword.cli.target import SplitOrAll, engine_option
 from nextword.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.methods.catalogue import KINDS, METHODS, STATIC, require_used
 from nextword.methods.chain import Outcome, apply_methods
@@ -42,6 +42,7 @@ from nextword.methods.chain import Outcome, apply_methods
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@engine_option
 @click.pass_context
 def evaluate(
     context: click.Context,

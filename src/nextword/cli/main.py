@@ -9,17 +9,22 @@ from importlib import import_module
 import click
 
 from nextword import __version__
-from nextword.errors import NextwordError
+from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.settings import unknown_name
-from nextword.training.interruption import TrainingInterrupted
 
 _COMMANDS = {
     "train": "Train a language model on a text.",
     "tune": "Search for the settings that suit a text.",
     "evaluate": "Measure perplexity and accuracy.",
     "compare": "Show predicted against actual words.",
-    "suggest": "Suggest the next word.",
+    "suggest": "Suggest the next word, or the end of the one being typed.",
     "generate": "Write text.",
+    "score": "Give each line its log-probability.",
+    "rescore": "Reorder the hypotheses of a recognizer.",
+    "rank": "Order the candidates for a gap in a text.",
+    "surprise": "Find the lines that a model did not expect.",
+    "vectors": "Turn lines and words into vectors.",
+    "export": "Make a model run without a training framework.",
     "benchmark": "Measure how fast training is here.",
     "doctor": "Look at this machine and say what to repair.",
 }

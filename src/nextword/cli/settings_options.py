@@ -14,7 +14,10 @@ Tables = dict[str, dict[str, Any]]
 
 
 class SettingsCommand(click.Command):
-    """A command whose help lists the flags of each group of settings under a heading of their own."""
+    """A command whose help lists the flags of each group of settings under a heading of their own.
+
+    A command that begins with a preset says so in each heading.
+    """
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the plain options first, then each group."""
@@ -24,10 +27,10 @@ class SettingsCommand(click.Command):
             if record is not None:
                 group = parameter.group if isinstance(parameter, SettingOption) else "Options"
                 sections.setdefault(group, []).append(record)
+        has_presets = any(parameter.name == "preset" for parameter in self.get_params(context))
         for group, records in sections.items():
-            with formatter.section(
-                group if group == "Options" else f"Settings of [{group}], as the preset has them unless given"
-            ):
+            settings = f"Settings of [{group}]{', as the preset has them unless given' if has_presets else ''}"
+            with formatter.section(group if group == "Options" else settings):
                 formatter.write_dl(records)
 
 

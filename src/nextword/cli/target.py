@@ -1,22 +1,45 @@
 """What a command is pointed at: a run or a bundle, and a text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
 
 from nextword.errors import BundleError, SettingError
 from nextword.experiment.run_directory import RunDirectory
 from nextword.storage.manifest import MANIFEST_NAME
-from nextword.text.corpus import Corpus
 from nextword.text.options import TextOptions
-from nextword.text.source import SplitName
-from nextword.text.token_store import TokenStore
 
 if TYPE_CHECKING:
-    from nextword.engine.trained_model import TrainedModel
+    from nextword.bundle.bundle import Bundle
+    from nextword.engine.trained_model import EngineName, TrainedModel
+    from nextword.text.token_store import TokenStore
 
-SplitOrAll = SplitName | Literal["all"]
+SplitOrAll = Literal["train", "valid", "test", "all"]
+
+_ENGINE = "nextword.engine"
+
+
+def engine_option[Function: Callable[..., Any]](function: Function) -> Function:
+    """Give a command the option `--engine`, which `Target.open` obeys."""
+    return click.option(
+        "--engine",
+        type=click.Choice(["auto", "onnx", "keras"]),
+        default="auto",
+        show_default=True,
+        expose_value=False,
+        callback=lambda context, _parameter, value: context.meta.update({_ENGINE: value}),
+        help="What runs the model; auto: model.onnx and onnxruntime where both are there, else Keras.",
+    )(function)
+
+
+def chosen_engine() -> "EngineName":
+    """Return what `--engine` says in the command that runs, `auto` where it has no such option."""
+    context = click.get_current_context(silent=True)
+    name: EngineName = context.meta.get(_ENGINE, "auto") if context else "auto"
+    return name
 
 
 @dataclass(frozen=True)
@@ -61,19 +84,21 @@ class Target:
         return path.is_dir() and (RunDirectory(path).is_run or (path / MANIFEST_NAME).is_file())
 
     def open(self) -> "TrainedModel":
-        """Start the model."""
+        """Start the model, by the engine that `--engine` names."""
         from nextword.engine.trained_model import open_model
 
-        return open_model(self.bundle)
+        return open_model(self.bundle, chosen_engine())
 
     def load_split(
-        self, text: str | None, split: SplitOrAll, model: "TrainedModel", data_dir: Path | None
-    ) -> TokenStore:
+        self, text: str | None, split: SplitOrAll, model: "TrainedModel | Bundle", data_dir: Path | None
+    ) -> "TokenStore":
         """Return a split of `text`, or of the text that the model was trained on.
 
         Raises:
             SettingError: No text was given, and none is known.
         """
+        from nextword.text.corpus import Corpus
+
         source = text or self.text
         if source is None:
             raise SettingError(f"TEXT must be given: `{self.bundle}` is a bundle, and does not hold its text")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine, even_pieces
-from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.engine import Engine, Rows, State, WindowPrediction
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 
@@ -121,6 +121,12 @@ class CacheEngine(DistributionEngine):
     def start(self, batch_size: int) -> State:
         """Return the engine's own state and an empty memory."""
         return self._engine.start(batch_size), empty_memory(batch_size, self._options.cache_size)
+
+    def select(self, state: Any, rows: Rows) -> State:
+        """Return some rows of a state; see `Engine.select`."""
+        inner, memory = state
+        kept = memory._replace(hidden=memory.hidden[rows], followers=memory.followers[rows])
+        return self._engine.select(inner, rows), kept
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""

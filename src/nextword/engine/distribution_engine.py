@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.row_selection import select_rows
 
 _MOST_NUMBERS = 20_000_000
 """Probabilities that are held at once: 80 MB in float32."""
@@ -32,6 +33,10 @@ class DistributionEngine(ABC):
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""
 
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state of nested tuples of arrays `(B, ...)`; see `Engine.select`."""
+        return select_rows(state, rows)
+
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text; see `Engine.step`."""
         prediction, state = self.predict_window(np.asarray(ids, np.int32)[:, None], state)
@@ -55,8 +60,8 @@ class DistributionEngine(ABC):
         return even_pieces(num_steps, batch_size * self.vocabulary_size)
 
 
-def even_pieces(num_steps: int, numbers_per_step: int) -> list[slice]:
-    """Return the slices of `num_steps` steps, as few and as even as can be, of at most about 20 M numbers each.
+def even_pieces(num_steps: int, numbers_per_step: int, most_numbers: int = _MOST_NUMBERS) -> list[slice]:
+    """Return the slices of `num_steps` steps, as few and as even as can be, of at most about `most_numbers` each.
 
     Example:
         >>> even_pieces(512, 1_000_000)[:2]
@@ -64,18 +69,22 @@ def even_pieces(num_steps: int, numbers_per_step: int) -> list[slice]:
         >>> even_pieces(512, 100_000)
         [slice(0, 171, None), slice(171, 342, None), slice(342, 512, None)]
     """
-    most = max(1, _MOST_NUMBERS // numbers_per_step)
+    most = max(1, most_numbers // numbers_per_step)
     length = -(-num_steps // -(-num_steps // most))
     return [slice(first, min(first + length, num_steps)) for first in range(0, num_steps, length)]
 
 
 def token_scores(log_probs: NDArray[np.float32], targets: TokenIds) -> TokenScores:
     """Return how well `targets` `(B, T)` were predicted by `log_probs` `(B, T, V)`."""
-    tokens = np.arange(log_probs.shape[-1], dtype=np.int32)
-    actual = np.take_along_axis(log_probs, targets[..., None], axis=-1)
-    ahead = np.count_nonzero(log_probs > actual, axis=-1)
-    ahead += np.count_nonzero((log_probs == actual) & (tokens < targets[..., None]), axis=-1)
-    return TokenScores(actual[..., 0], (1 + ahead).astype(np.int32))
+    actual = np.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
+    rows = log_probs.reshape(-1, log_probs.shape[-1])
+    ranks = map(_rank, rows, targets.ravel().tolist(), actual.ravel())
+    return TokenScores(actual, np.fromiter(ranks, np.int32, actual.size).reshape(actual.shape))
+
+
+def _rank(row: NDArray[np.float32], target: int, own: np.float32) -> int:
+    """Return the place of a token in a row of log-probabilities `(V,)`, of which each number is looked at once."""
+    return int(1 + np.count_nonzero(row[:target] >= own) + np.count_nonzero(row[target + 1 :] > own))
 
 
 def interpolate(log_probs: NDArray[np.float32], others: NDArray[np.float32], weight: float) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dropout_options import DropoutOptions
-from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.engine.functional_model import Weights, require_jax, weights_of
 from nextword.engine.keras_engine import KerasEngine
 from nextword.errors import SettingError
@@ -85,6 +85,11 @@ class DropoutEngine(DistributionEngine):
             self.model.initial_state(batch_size),
         )
         return DropoutState(state, np.zeros((batch_size, 0), np.int32), 0)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state, which share their masks as before; see `Engine.select`."""
+        before = keras.tree.map_structure(lambda array: ops.take(array, rows, axis=1), state.before)
+        return state._replace(before=before, inputs=state.inputs[rows])
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Give whole distributions, a block at a time; see `Engine.predict_window`."""

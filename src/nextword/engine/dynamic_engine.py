@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dynamic_options import DynamicOptions
-from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.engine.functional_model import Weights, in_place_of, require_jax, weights_of
 from nextword.engine.gradient_statistics import GradientStatistics
 from nextword.engine.keras_engine import KerasEngine
@@ -88,6 +88,10 @@ class DynamicEngine(DistributionEngine):
         """Return the state in which a text begins: every row has the trained weights."""
         recurrent = self.model.initial_state(1)
         return (DynamicState(weights_of(self.model), recurrent, recurrent, _NO_IDS),) * batch_size
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state, each with its own weights; see `Engine.select`."""
+        return tuple(state[row] for row in rows)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Give whole distributions, and learn from the segments that end before the last input."""

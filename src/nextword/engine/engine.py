@@ -11,6 +11,9 @@ from nextword.batching.window import TokenIds
 State = Any
 """What an engine carries from one call to the next; only the engine looks inside."""
 
+Rows = NDArray[np.intp]
+"""Places of texts in a batch, in any order."""
+
 
 class TokenScores(NamedTuple):
     """How well given tokens were predicted, each from all before it.
@@ -59,6 +62,13 @@ class Engine(Protocol):
 
         Returns:
             The log-probabilities of the token that follows `(B, V)`, and the state.
+        """
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return the state `(R, ...)` whose text `i` is the text `rows[i]` of `state`.
+
+        A row may be taken several times, which branches its text, or not at all, which drops it. What follows from
+        the new state is what would have followed from the old one in those rows; `state` itself stays as it is.
         """
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:

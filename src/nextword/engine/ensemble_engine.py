@@ -8,7 +8,7 @@ import numpy as np
 
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.engine import Engine, Rows, State, WindowPrediction
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 
@@ -50,6 +50,10 @@ class EnsembleEngine(DistributionEngine):
     def start(self, batch_size: int) -> State:
         """Return the states of all members."""
         return tuple(engine.start(batch_size) for engine in self._engines)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of the states of all members; see `Engine.select`."""
+        return tuple(engine.select(own, rows) for engine, own in zip(self._engines, state, strict=True))
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""

@@ -9,7 +9,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.models.language_model import LanguageModel
 
 
@@ -20,6 +20,9 @@ class KerasEngine:
         model: The model; its weights are read at every call, so that an engine follows a model in training.
         end_id: The id of `<eos>`.
     """
+
+    compiles_each_shape = True
+    """Whether a new shape of window costs a compilation; who has a choice asks for few."""
 
     def __init__(self, model: LanguageModel, *, end_id: int) -> None:
         self.model = model
@@ -36,6 +39,10 @@ class KerasEngine:
     def start(self, batch_size: int) -> State:
         """Return the state in which a text begins."""
         return self.model.initial_state(batch_size)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state; see `Engine.select`."""
+        return keras.tree.map_structure(lambda array: ops.take(array, rows, axis=0), state)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text; see `Engine.step`."""

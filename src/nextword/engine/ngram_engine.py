@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine, interpolate
-from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.engine import Engine, Rows, State, WindowPrediction
 from nextword.errors import SettingError
 from nextword.ngram.kneser_ney import KneserNeyModel
 from nextword.settings import Settings, setting
@@ -64,6 +64,10 @@ class NgramEngine(DistributionEngine):
         return NgramState(
             self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
         )
+
+    def select(self, state: Any, rows: Rows) -> State:
+        """Return some rows of a state; see `Engine.select`."""
+        return NgramState(self._engine.select(state.inner, rows), state.latest[rows])
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""

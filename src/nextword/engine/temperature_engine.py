@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.engine import Engine, Rows, State, WindowPrediction
 from nextword.settings import Settings, setting
 
 
@@ -39,6 +39,10 @@ class TemperatureEngine(DistributionEngine):
     def start(self, batch_size: int) -> State:
         """Return the engine's own state."""
         return self._engine.start(batch_size)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of the engine's own state; see `Engine.select`."""
+        return self._engine.select(state, rows)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""

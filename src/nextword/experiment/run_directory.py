@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nextword.errors import CheckpointError
-from nextword.experiment.run_config import RunConfig
+
+if TYPE_CHECKING:
+    from nextword.experiment.run_config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class RunDirectory:
         """Whether a run began here."""
         return self.config_file.is_file()
 
-    def read_config(self) -> RunConfig:
+    def read_config(self) -> "RunConfig":
         """Return the settings that the run began with.
 
         Raises:
@@ -55,6 +58,8 @@ class RunDirectory:
                 f"`{self.root}` must be the directory of a training run, but has no {self.config_file.name}; "
                 "begin one with `nextword train TEXT --run DIR`"
             )
+        from nextword.experiment.run_config import RunConfig  # which a bundle alone does not need
+
         return RunConfig.read(self.config_file)
 
     def require_free(self) -> None:

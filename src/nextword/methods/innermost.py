@@ -24,7 +24,7 @@ def require_keras_engine(engine: Engine, method: str) -> "KerasEngine":
         ) from error
     if not isinstance(engine, KerasEngine):
         raise SettingError(
-            f"`{method}` must go around the Keras model itself, but was given a {type(engine).__name__}; "
-            "name it first, and one such method alone"
+            f"`{method}` must go around the Keras model itself, but was given the engine {type(engine).__name__}; "
+            "name it first, and one such method alone; an exported model is run by Keras with `--engine keras`"
         )
     return engine

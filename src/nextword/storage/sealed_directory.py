@@ -16,11 +16,11 @@ readers hold the directory itself open, not its name, and check the very bytes t
 place must exclude each other by a lock of their own. POSIX only.
 """
 
+import hashlib
 import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,11 +34,13 @@ from nextword.storage.manifest import (
     MAX_BYTES,
     MAX_FILES,
     Manifest,
+    Seal,
     check_names,
     decode,
     encode,
     seal_of,
 )
+from nextword.storage.regular_file import damaged, opened_regular_file
 
 _TEMPORARY_NAME = re.compile(r"\.tmp-.+-[0-9a-f]{12}")
 _ASIDE = ".aside-"
@@ -58,15 +60,33 @@ class Sealed:
         Raises:
             StorageError: The manifest does not name the file, or the file is not what the manifest says.
         """
-        if name not in self.manifest:
-            raise _damaged(self.path, f"`{name}` is missing")
-        seal = self.manifest[name]
-        data = _read_regular_file(self.path, self._descriptor, name, seal.size)
-        if len(data) != seal.size:
-            raise _damaged(self.path, f"`{name}` must be {seal.size} bytes long, but is {len(data)}")
-        if seal_of(data) != seal:
-            raise _damaged(self.path, f"`{name}` does not have the SHA-256 sum that `{MANIFEST_NAME}` gives")
+        seal = self._seal(name)
+        with opened_regular_file(self.path, self._descriptor, name, seal.size) as stream:
+            data = stream.read(seal.size)
+        self._require(name, seal_of(data))
         return data
+
+    def check(self, name: str) -> None:
+        """Check a file against the manifest as `read` does, in little memory, and return nothing of it.
+
+        Raises:
+            StorageError: The manifest does not name the file, or the file is not what the manifest says.
+        """
+        with opened_regular_file(self.path, self._descriptor, name, self._seal(name).size) as stream:
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+            self._require(name, Seal(stream.tell(), sha256))
+
+    def _seal(self, name: str) -> Seal:
+        if name not in self.manifest:
+            raise damaged(self.path, f"`{name}` is missing")
+        return self.manifest[name]
+
+    def _require(self, name: str, found: Seal) -> None:
+        seal = self.manifest[name]
+        if found.size != seal.size:
+            raise damaged(self.path, f"`{name}` must be {seal.size} bytes long, but is {found.size}")
+        if found != seal:
+            raise damaged(self.path, f"`{name}` does not have the SHA-256 sum that `{MANIFEST_NAME}` gives")
 
 
 @contextmanager
@@ -105,7 +125,7 @@ def verify(path: Path) -> Manifest:
     """
     with opened(path) as sealed:
         for name in sealed.manifest:
-            sealed.read(name)
+            sealed.check(name)
         return sealed.manifest
 
 
@@ -260,37 +280,21 @@ def _read_manifest(path: Path, descriptor: int) -> Manifest:
     try:
         return decode(_read_regular_file(path, descriptor, MANIFEST_NAME, MAX_BYTES))
     except ValueError as error:
-        raise _damaged(path, f"`{MANIFEST_NAME}` {error}") from error
+        raise damaged(path, f"`{MANIFEST_NAME}` {error}") from error
 
 
 def _check_entries(path: Path, descriptor: int, manifest: Manifest) -> None:
     with os.scandir(descriptor) as entries:
         found = {entry.name for entry in islice(entries, MAX_FILES + 2)}
     if extra := found - manifest.keys() - {MANIFEST_NAME}:
-        raise _damaged(path, f"`{MANIFEST_NAME}` does not name the file {min(extra)!a}")
+        raise damaged(path, f"`{MANIFEST_NAME}` does not name the file {min(extra)!a}")
     if missing := manifest.keys() - found:
-        raise _damaged(path, f"`{min(missing)}` is missing")
+        raise damaged(path, f"`{min(missing)}` is missing")
 
 
 def _read_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) -> bytes:
-    """Return the content of a file in an open directory, refusing all but a regular file of at most `max_bytes`."""
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        if not stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
-            raise _damaged(path, f"`{name}` must be a regular file, but is a link or something else")
-        with os.fdopen(os.open(name, flags, dir_fd=descriptor), "rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if size > max_bytes:
-                raise _damaged(path, f"`{name}` must be at most {max_bytes} bytes long, but is {size}")
-            return stream.read(max_bytes)
-    except FileNotFoundError as error:
-        raise _damaged(path, f"`{name}` is missing") from error
-    except OSError as error:
-        raise StorageError(f"`{path}/{name}` must be a file that can be read ({error.strerror})") from error
-
-
-def _damaged(path: Path, what: str) -> StorageError:
-    return StorageError(f"`{path}` is damaged: {what}; write it anew or restore it from a copy")
+    with opened_regular_file(path, descriptor, name, max_bytes) as stream:
+        return stream.read(max_bytes)
 
 
 def _absolute(path: Path) -> Path:

@@ -40,9 +40,9 @@ class Vocabulary:
                 f"a vocabulary must have at most {MAXIMUM_SIZE:,} tokens, but has {len(self.tokens):,}; set "
                 "`maximum_vocabulary` or `minimum_count`"
             )
-        for token in self.tokens:
-            if not _is_token(token):
-                raise TextError(f"a token must be one or more characters without line end or NUL, but is {token!r}")
+        if not (all(self.tokens) and _is_token("".join(self.tokens))):  # all at once, which is many times faster
+            refused = next(token for token in self.tokens if not _is_token(token))
+            raise TextError(f"a token must be one or more characters without line end or NUL, but is {refused!r}")
         if len(self._ids) < len(self.tokens):
             raise TextError("the tokens of a vocabulary must be distinct, but some are repeated")
         for special in (UNKNOWN, END):

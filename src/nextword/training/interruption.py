@@ -6,17 +6,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from nextword.errors import TrainingInterrupted
 
-class TrainingInterrupted(BaseException):
-    """A signal asked training to stop. A `BaseException`, so that no handler of errors swallows it.
-
-    Attributes:
-        signal_number: Which signal.
-    """
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"interrupted by {signal.Signals(signal_number).name}")
-        self.signal_number = signal_number
+__all__ = ["Interruption", "TrainingInterrupted"]
 
 
 class Interruption:

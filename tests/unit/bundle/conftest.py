@@ -104,7 +104,7 @@ def refusal(tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Ca
         (tmp_path / "decoys" / name).write_bytes(b"decoy")
     monkeypatch.chdir(tmp_path / "decoys")
 
-    def refusal_of(path: Path, **options: int) -> str:
+    def refusal_of(path: Path, **options: Any) -> str:
         tracemalloc.start()
         try:
             with watch.during(), pytest.raises(BundleError) as error:

@@ -48,3 +48,10 @@ def test_weights_too_short_for_the_architecture_are_refused() -> None:
     files.check_sizes({**SIZES, "weights.safetensors": 8 + NUM_BYTES}, ARCHITECTURE)
     with pytest.raises(BundleError, match=f"must hold the {NUM_BYTES} bytes"):
         files.check_sizes({**SIZES, "weights.safetensors": 7 + NUM_BYTES}, ARCHITECTURE)
+
+
+def test_onnx_may_be_as_long_as_its_architecture_needs_and_no_longer() -> None:
+    most = 2**20 + 2 * NUM_BYTES
+    files.check_sizes({**SIZES, "model.onnx": most}, ARCHITECTURE)
+    with pytest.raises(BundleError, match=rf"`model\.onnx` must be at most {most} bytes long, but is {most + 1}"):
+        files.check_sizes({**SIZES, "model.onnx": most + 1}, ARCHITECTURE)

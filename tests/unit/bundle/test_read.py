@@ -188,9 +188,29 @@ def test_the_watch_sees_what_it_is_there_for(path: Path, watch: Any) -> None:
     assert watch.outside(path) == watch.events
 
 
-def test_onnx_beside_the_weights_is_let_be(path: Path, files: Files) -> None:
+def test_onnx_beside_the_weights_is_read_for_the_engine_to_look_through(path: Path, files: Files) -> None:
     sealed_directory.write(path, {**files, "model.onnx": b"anything"}, replace=True)
-    assert read_bundle(path).name == "tiny-1.0"
+    assert read_bundle(path).onnx == b"anything"
+
+
+def test_onnx_that_its_manifest_does_not_name_is_refused(path: Path, refusal: Refusal) -> None:
+    (path / "model.onnx").write_bytes(b"anything")
+    assert "does not name the file 'model.onnx'" in refusal(path)
+
+
+def test_onnx_that_is_a_link_is_refused(path: Path, files: Files) -> None:
+    sealed_directory.write(path, {**files, "model.onnx": b"anything"}, replace=True)
+    (path / "model.onnx").rename(path.with_name("m"))
+    (path / "model.onnx").symlink_to(path.with_name("m"))
+    with pytest.raises(BundleError, match="regular file"):
+        read_bundle(path, defer_weights=True)
+
+
+def test_onnx_that_promises_a_gigabyte_is_refused(path: Path, files: Files, refusal: Refusal) -> None:
+    sealed_directory.write(path, {**files, "model.onnx": b"anything"}, replace=True)
+    os.truncate(path / "model.onnx", 2**30)
+    seal_by_hand(path, **{"model.onnx": manifest.Seal(2**30, "0" * 64)})
+    assert "`model.onnx` must be at most" in refusal(path)
 
 
 def test_a_link_to_a_bundle_is_followed(path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start
 
 Probabilities = NDArray[np.float64]
 
@@ -30,6 +30,9 @@ class MarkovEngine:
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         return self._log_probs[ids], state + 1
+
+    def select(self, state: State, rows: Rows) -> State:
+        return state[rows]
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         rows = self._log_probs[inputs]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.errors import EvaluationError, SettingError
 from nextword.evaluation.comparison import compare, render_comparison
 from nextword.evaluation.perplexity import evaluate
@@ -30,6 +30,9 @@ class FirstTokenEngine:
         state = np.where(state == 0, ids, state)
         log_probs = np.where(np.arange(10) == state[:, None], np.log(0.91), np.log(0.01))
         return log_probs.astype(np.float32), state
+
+    def select(self, state: State, rows: Rows) -> State:
+        return state[rows]
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         log_probs = []

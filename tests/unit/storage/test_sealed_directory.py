@@ -128,6 +128,21 @@ def test_a_file_that_the_manifest_does_not_name_is_not_read(path: Path) -> None:
         sealed.read("other")
 
 
+def test_a_file_is_checked_without_being_read_as_it_is_when_read(path: Path) -> None:
+    with sealed_directory.opened(path) as sealed:
+        sealed.check("b.bin")
+        with pytest.raises(StorageError, match="`other` is missing"):
+            sealed.check("other")
+        for content in (FILES["b.bin"][:-1] + b"x", FILES["b.bin"][:-1], FILES["b.bin"] + b"x"):
+            (path / "b.bin").write_bytes(content)
+            said = []
+            for look in (sealed.check, sealed.read):
+                with pytest.raises(StorageError, match=r"is damaged: `b\.bin`") as error:
+                    look("b.bin")
+                said.append(str(error.value))
+            assert said[0] == said[1]
+
+
 def test_the_directory_itself_may_be_reached_by_a_link(path: Path) -> None:
     path.with_name("current").symlink_to("sealed")
     assert sealed_directory.read(path.with_name("current")) == FILES

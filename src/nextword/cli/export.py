@@ -1,0 +1,66 @@
+"""`nextword export`: a model that runs without a training framework."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nextword.bundle.bundle import Bundle
+from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.target import SplitOrAll, Target
+from nextword.errors import MissingExtraError
+from nextword.export.export_options import ExportOptions
+
+
+@settings_options([ExportOptions])
+@click.command(cls=SettingsCommand)
+@click.argument("run_or_model", type=click.Path(path_type=Path))
+@click.argument("text", required=False)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "valid", "test", "all"]),
+    default="valid",
+    show_default=True,
+    help="The split of TEXT on which int8 is measured.",
+)
+@click.option("--keras", "keras_path", type=click.Path(path_type=Path), help="Write a .keras file there as well.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@click.pass_context
+def export(
+    context: click.Context,
+    /,
+    run_or_model: Path,
+    text: str | None,
+    split: SplitOrAll,
+    keras_path: Path | None,
+    data_dir: Path | None,
+    **_settings: Any,
+) -> None:
+    """Add model.onnx to a model, so that it runs by onnxruntime alone.
+
+    It is compared with the model before it is kept. With --int8, the perplexity of a split of TEXT, by default of the
+    text that the run was trained on, is measured before and after, and both stand in the model card.
+    """
+    options = ExportOptions.from_table(given_tables(context).get(ExportOptions.group, {}))
+    target = Target.of(run_or_model)
+    try:
+        from nextword.export.export import NamedText, export_bundle
+    except ImportError as error:
+        raise MissingExtraError(
+            f"exporting needs Keras, JAX, onnx and onnxruntime, but `{error.name}` is missing; install "
+            "`nextword[export]`"
+        ) from error
+
+    def tried(bundle: Bundle) -> NamedText:
+        store = target.load_split(text, split, bundle, data_dir)
+        return NamedText(f"{Path(text or target.text or '').name}, {split}", store.ids)
+
+    report = export_bundle(
+        target.bundle,
+        options,
+        text=tried if options.int8 or text is not None else None,
+        keras_path=keras_path,
+        say=lambda what: click.echo(f"{what} ...", err=True),
+    )
+    click.echo("\n".join(report.sentences()))
+    click.echo(f"\nmodel: {target.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))

@@ -1,0 +1,148 @@
+"""An engine over `model.onnx`, which needs onnxruntime and nothing of the training wing."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.architecture import Architecture
+from nextword.batching.window import TokenIds
+from nextword.bundle.onnx_file import check_onnx_file
+from nextword.bundle.onnx_signature import (
+    HIDDEN,
+    LOG_PROBS,
+    OLDEST_ONNXRUNTIME,
+    TOKENS,
+    next_name,
+    state_widths,
+)
+from nextword.engine.distribution_engine import even_pieces, token_scores
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.row_selection import select_rows
+from nextword.errors import BundleError, MissingExtraError, SettingError
+
+_PIECE = 2_000_000
+"""Log-probabilities of a piece of a window: 8 MB, which are still in the cache when they are looked at."""
+
+
+class OnnxEngine:
+    """Runs a `model.onnx` of ours by onnxruntime, on the processor.
+
+    A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx_signature.state_widths`.
+
+    In int8 a layer's inputs are rounded to 256 steps between the least and the greatest number of all that it reads at
+    once: what stands beside a text moves its log-probabilities, by less than the rounding itself does.
+
+    Args:
+        data: The content of the file.
+        architecture: What the model is.
+        end_id: The id of `<eos>`.
+        num_threads: Threads that share the work of one call; as many as this process has processors where left out.
+
+    Raises:
+        BundleError: The file is not such a model, reaches for another file, or is refused by onnxruntime.
+        MissingExtraError: onnxruntime is missing or too old.
+        SettingError: `num_threads` is below 1.
+    """
+
+    def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:
+        check_onnx_file(data, architecture)
+        self.vocabulary_size = architecture.vocabulary_size
+        self.end_id = end_id
+        self._widths = state_widths(architecture)
+        self._session = _session_of(data, num_threads)
+        self._check_signature()
+        self._inputs = (TOKENS, *self._widths)
+        self._next_state = [next_name(name) for name in self._widths]
+        self._results = [LOG_PROBS, *self._next_state]
+
+    def start(self, batch_size: int) -> State:
+        """Return the state in which a text begins."""
+        return tuple(np.zeros((1, batch_size, width), np.float32) for width in self._widths.values())
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        """Read one token of each text; see `Engine.step`."""
+        log_probs, *after = self._run(self._results, np.asarray(ids)[:, None], state)
+        return log_probs[:, 0], tuple(after)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state; see `Engine.select`."""
+        return select_rows(state, rows, axis=1)
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        """Score a window, a piece at a time; see `Engine.score_window`."""
+        scored = []
+        for piece in even_pieces(inputs.shape[1], inputs.shape[0] * self.vocabulary_size, _PIECE):
+            log_probs, *state = self._run(self._results, inputs[:, piece], state)
+            scored.append(token_scores(log_probs, targets[:, piece]))
+        log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*scored, strict=True))
+        return TokenScores(log_probs, ranks), tuple(state)
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Give whole distributions; see `Engine.predict_window`."""
+        log_probs, hidden, *after = self._run([LOG_PROBS, HIDDEN, *self._next_state], inputs, state)
+        return WindowPrediction(log_probs, hidden), tuple(after)
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score whole texts; see `Engine.score`."""
+        return score_from_start(self, ids, lengths)
+
+    def _run(self, names: list[str], tokens: TokenIds, state: State) -> list[Any]:
+        arrays = (tokens.astype(np.int32, copy=False), *state)
+        results: list[Any] = self._session.run(names, dict(zip(self._inputs, arrays, strict=True)))
+        return results
+
+    def _check_signature(self) -> None:
+        given = {node.name: (node.type, node.shape[-1]) for node in self._session.get_inputs()}
+        results = {node.name: (node.type, node.shape[-1]) for node in self._session.get_outputs()}
+        states = {name: ("tensor(float)", width) for name, width in self._widths.items()}
+        expected = {LOG_PROBS: ("tensor(float)", self.vocabulary_size)}
+        expected |= {next_name(name): kind for name, kind in states.items()}
+        given.pop(TOKENS, None)
+        results.pop(HIDDEN, None)
+        if given != states or results != expected:
+            raise BundleError(
+                f"`model.onnx` must take and give what the architecture has, but takes {sorted(given)} and gives "
+                f"{sorted(results)}; export the model again"
+            )
+
+
+def _session_of(data: bytes, num_threads: int | None) -> Any:
+    if num_threads is not None and num_threads < 1:
+        raise SettingError(f"`num_threads` must be at least 1, but is {num_threads}")
+    onnxruntime = _import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads or _num_processors()
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 3  # errors
+    # Threads that spin while they wait gain nothing here, and take the processor from whoever has work.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no class
+        raise BundleError(
+            f"`model.onnx` must be a model that onnxruntime {onnxruntime.__version__} runs, but: {str(error)[:300]}; "
+            "export the model again"
+        ) from error
+
+
+def _import_onnxruntime() -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingExtraError(
+            "running `model.onnx` needs onnxruntime, which is missing; install `nextword[run]`"
+        ) from error
+    version = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2])
+    if version < OLDEST_ONNXRUNTIME:
+        oldest = ".".join(map(str, OLDEST_ONNXRUNTIME))
+        raise MissingExtraError(
+            f"running `model.onnx` needs onnxruntime {oldest} or newer, but {onnxruntime.__version__} is installed; "
+            f'install "onnxruntime>={oldest}"'
+        )
+    return onnxruntime
+
+
+def _num_processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

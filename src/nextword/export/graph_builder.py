@@ -1,0 +1,63 @@
+"""A graph in the making: nodes and constants, each result under a name of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+
+class GraphBuilder:
+    """Collects the nodes and the constants of an ONNX graph.
+
+    The body of a loop is a builder of its own, made by `body`: it reads what the outer graph has computed, and its
+    constants are those of the outer graph.
+
+    Attributes:
+        nodes: In the order in which they compute.
+        constants: By name.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self._numbers: dict[str, int] = {}
+
+    def body(self) -> "GraphBuilder":
+        """Return a builder for a graph inside of this one."""
+        inner = GraphBuilder()
+        inner.constants, inner._numbers = self.constants, self._numbers
+        return inner
+
+    def add(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node with one result, and return its name."""
+        return self.add_all(operator, inputs, 1, **attributes)[0]
+
+    def add_all(self, operator: str, inputs: Sequence[str], num_results: int, **attributes: Any) -> list[str]:
+        """Add a node, and return the names of its results."""
+        results = [self.new_name(operator.lower()) for _ in range(num_results)]
+        self.nodes.append(helper.make_node(operator, inputs, results, name=results[0], **attributes))
+        return results
+
+    def rename(self, result: str, name: str) -> None:
+        """Give a result the name that the outside knows it by."""
+        for node in self.nodes:
+            for names in (node.input, node.output):
+                names[:] = [name if each == result else each for each in names]
+
+    def constant(self, name: str, array: NDArray[Any]) -> str:
+        """Add a constant, unless there is one of this name already, and return the name."""
+        if name not in self.constants:
+            self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
+        return name
+
+    def integers(self, *values: int) -> str:
+        """Return the name of a constant of whole numbers, such as axes or a shape."""
+        return self.constant(f"integers_{'_'.join(map(str, values))}", np.array(values, np.int64))
+
+    def new_name(self, kind: str) -> str:
+        """Return a name that nothing has yet."""
+        self._numbers[kind] = self._numbers.get(kind, -1) + 1
+        return f"{kind}_{self._numbers[kind]}"

@@ -1,0 +1,116 @@
+"""Recurrent layers as graphs: an operator of ONNX where it has the cell, else a loop over a step of plain operators."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from nextword.architecture import Architecture
+from nextword.export.graph_builder import GraphBuilder
+from nextword.export.step_graph import EPSILON, capped_step, mogrifier_step, normalized_step
+
+Floats = NDArray[np.float32]
+Weights = Mapping[str, Floats]
+
+LSTM_GATES = (0, 3, 1, 2)
+"""Where ONNX's gates i, o, f, c stand among ours: input, forget, candidate, output."""
+
+_GATES = {"LSTM": LSTM_GATES, "GRU": (0, 1, 2), "RNN": (0,)}
+
+
+def add_layer(
+    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
+) -> tuple[str, list[str]]:
+    """Add a recurrent layer.
+
+    Args:
+        builder: The graph.
+        architecture: Says which cell, with which options.
+        weights: Those of the layer, by their names without the layer's.
+        inputs: The sequence `(T, B, I)`, time first.
+        state: Hidden state, and cell where there is one, `(1, B, H)`.
+
+    Returns:
+        The hidden states `(T, B, H)`, and the state after the last step.
+    """
+    if architecture.cell in ("gru", "rnn") or _is_plain_lstm(architecture):
+        return _add_operator(builder, architecture.cell.upper(), weights, inputs, state)
+    return _add_loop(builder, architecture, weights, inputs, state)
+
+
+def _is_plain_lstm(architecture: Architecture) -> bool:
+    return architecture.cell == "lstm" and not architecture.cap_input_gate and not architecture.layer_normalization
+
+
+def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
+    """Return gates that lie side by side in the last axis in the order of ONNX, which has them in the first."""
+    gates = np.split(weight, len(order), axis=-1)
+    return np.concatenate([gates[place] for place in order], axis=-1).T
+
+
+def _add_operator(
+    builder: GraphBuilder, operator: str, weights: Weights, inputs: str, state: Sequence[str]
+) -> tuple[str, list[str]]:
+    order, name = _GATES[operator], builder.new_name(f"{operator.lower()}_weights")
+    hidden_size = weights["recurrent_kernel"].shape[0]
+    bias = gates_for_onnx(weights["bias"], order)
+    constants = {
+        "kernel": gates_for_onnx(weights["kernel"], order)[None],
+        "recurrent_kernel": gates_for_onnx(weights["recurrent_kernel"], order)[None],
+        "bias": np.concatenate((bias, np.zeros_like(bias)))[None],  # ONNX has a second one, of the recurrence
+    }
+    names = [builder.constant(f"{name}_{kind}", array) for kind, array in constants.items()]
+    hiddens, *after = builder.add_all(
+        operator, [inputs, *names, "", *state], 1 + len(state), hidden_size=hidden_size
+    )  # (T, 1, B, H), the 1 being the direction
+    return builder.add("Squeeze", hiddens, builder.integers(1)), after
+
+
+def _add_loop(
+    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
+) -> tuple[str, list[str]]:
+    if architecture.cell == "mogrifier_lstm":
+        weights = _with_one_kernel(weights)
+    name = builder.new_name("layer")
+    constants = {kind: builder.constant(f"{name}_{kind}", array) for kind, array in weights.items()}
+    if architecture.cell == "mogrifier_lstm":
+        step = mogrifier_step(architecture, constants)
+    elif architecture.layer_normalization:
+        step = normalized_step(constants, cap_input_gate=architecture.cap_input_gate)
+        product = builder.add("MatMul", inputs, constants["kernel"])
+        inputs = builder.add("LayerNormalization", product, constants["input_gain"], constants["bias"], epsilon=EPSILON)
+    else:
+        step = capped_step(constants)
+        inputs = builder.add("Add", builder.add("MatMul", inputs, constants["kernel"]), constants["bias"])
+    first = builder.integers(0)
+    before = [builder.add("Squeeze", part, first) for part in state]
+    hiddens, after = _add_scan(builder, step, inputs, before)
+    return hiddens, [builder.add("Unsqueeze", part, first) for part in after]
+
+
+def _add_scan(
+    builder: GraphBuilder,
+    step: Callable[[GraphBuilder, str, str, str], tuple[str, str]],
+    inputs: str,
+    state: Sequence[str],
+) -> tuple[str, list[str]]:
+    """Add a loop over time: hidden state and cell are handed from step to step, and the hidden states put out."""
+    body = builder.body()
+    hidden, cell, x_t = (body.new_name(f"step_{kind}") for kind in ("hidden", "cell", "input"))
+    next_hidden, next_cell = step(body, hidden, cell, x_t)
+    output = body.add("Identity", next_hidden)
+    graph = helper.make_graph(
+        body.nodes,
+        body.new_name("step"),
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (hidden, cell, x_t)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (next_hidden, next_cell, output)],
+    )
+    last_hidden, last_cell, hiddens = builder.add_all("Scan", [*state, inputs], 3, body=graph, num_scan_inputs=1)
+    return hiddens, [last_hidden, last_cell]
+
+
+def _with_one_kernel(weights: Weights) -> dict[str, Floats]:
+    """Return the weights with the two kernels in one `(I + H, 4H)`, so that a step has one product for both."""
+    others = {name: weight for name, weight in weights.items() if name not in ("kernel", "recurrent_kernel")}
+    return {"joined_kernel": np.concatenate((weights["kernel"], weights["recurrent_kernel"])), **others}

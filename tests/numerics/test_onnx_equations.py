@@ -1,0 +1,171 @@
+"""Exported graphs against their equations, written out in float64 NumPy one token at a time."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nextword.architecture import Architecture
+from nextword.batching.window import TokenIds
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.export import recurrence_graph, step_graph
+from nextword.export.language_model_graph import language_model_graph
+
+Weights = Mapping[str, NDArray[np.float32]]
+Array = NDArray[np.float64]
+
+SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}
+
+CASES: list[dict[str, Any]] = [
+    {},
+    {"tied": True},
+    {"skip_connections": True, "hidden_sizes": (6, 6, 6)},
+    {"cap_input_gate": True},
+    {"layer_normalization": True},
+    {"layer_normalization": True, "cap_input_gate": True},
+    {"cell": "mogrifier_lstm"},
+    {"cell": "mogrifier_lstm", "mogrifier_rank": 2, "mogrifier_rounds": 4, "cap_input_gate": True},
+    {"cell": "mogrifier_lstm", "mogrifier_rounds": 0},
+    {"cell": "gru"},
+    {"cell": "rnn", "hidden_sizes": (7,)},
+    {"adaptive_cutoffs": (2, 7)},
+    {"adaptive_cutoffs": (10,), "adaptive_factor": 1.0},
+    {"narrowed_output": True, "hidden_sizes": (6, 8)},
+    {"narrowed_output": True, "tied": True, "hidden_sizes": (6, 8)},
+    {"mixture_size": 3},
+    {"mixture_size": 3, "tied": True, "hidden_sizes": (6, 8)},
+]
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+def log_softmax(x: Any) -> Any:
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+
+
+def normalize(a: Any) -> Any:
+    return (a - a.mean(axis=-1, keepdims=True)) / np.sqrt(a.var(axis=-1, keepdims=True) + 1e-5)
+
+
+def modulate(a: Architecture, w: Weights, x: Any, h: Any) -> tuple[Any, Any]:
+    for r in range(1, a.mogrifier_rounds + 1):
+        name = f"modulation_{r}"
+        q = w[f"{name}_kernel"] if a.mogrifier_rank is None else w[f"{name}_left"] @ w[f"{name}_right"]
+        if r % 2:
+            x = 2 * sigmoid(h @ q + w[f"{name}_bias"]) * x
+        else:
+            h = 2 * sigmoid(x @ q + w[f"{name}_bias"]) * h
+    return x, h
+
+
+def lstm_step(a: Architecture, w: Weights, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
+    if a.cell == "mogrifier_lstm":
+        x, h = modulate(a, w, x, h)
+    from_input, from_hidden = x @ w["kernel"], h @ w["recurrent_kernel"]
+    if a.layer_normalization:
+        from_input = w["input_gain"] * normalize(from_input)
+        from_hidden = w["recurrent_gain"] * normalize(from_hidden)
+    i, f, g, o = np.split(from_input + from_hidden + w["bias"], 4, axis=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    if a.cap_input_gate:
+        i = np.minimum(i, 1 - f)
+    s = f * s + i * g
+    seen = w["cell_gain"] * normalize(s) + w["cell_bias"] if a.layer_normalization else s
+    return o * np.tanh(seen), s
+
+
+def gru_step(w: Weights, x: Any, h: Any) -> Any:
+    w_z, w_r, w_g = np.split(w["kernel"], 3, axis=-1)
+    u_z, u_r, u_g = np.split(w["recurrent_kernel"], 3, axis=-1)
+    b_z, b_r, b_g = np.split(w["bias"], 3)
+    z, r = sigmoid(x @ w_z + h @ u_z + b_z), sigmoid(x @ w_r + h @ u_r + b_r)
+    return z * h + (1 - z) * np.tanh(x @ w_g + (r * h) @ u_g + b_g)
+
+
+def step(a: Architecture, w: Weights, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
+    if a.cell == "gru":
+        return gru_step(w, x, h), s
+    if a.cell == "rnn":
+        return np.tanh(x @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"]), s
+    return lstm_step(a, w, x, h, s)
+
+
+def projected(a: Architecture, w: Weights, embeddings: Array, h: Any) -> Any:
+    kernel = embeddings.T if a.tied else w.get("kernel")
+    if a.adaptive_cutoffs:
+        head = log_softmax(h @ w["head_kernel"] + w["head_bias"])
+        parts = [head[..., : a.adaptive_cutoffs[0]]]
+        for t in range(len(a.adaptive_cutoffs)):
+            tail = h @ w[f"tail_{t}_projection"] @ w[f"tail_{t}_kernel"] + w[f"tail_{t}_bias"]
+            parts.append(head[..., [a.adaptive_cutoffs[0] + t]] + log_softmax(tail))
+        return np.concatenate(parts, axis=-1)
+    assert kernel is not None
+    if a.mixture_size > 1:
+        shares = np.exp(log_softmax(h @ w["prior_kernel"]))
+        latents = np.split(np.tanh(h @ w["latent_kernel"] + w["latent_bias"]), a.mixture_size, axis=-1)
+        softmaxes = [np.exp(log_softmax(z @ kernel + w["bias"])) for z in latents]
+        return np.log(sum(shares[..., [k]] * each for k, each in enumerate(softmaxes)))
+    return log_softmax((h @ w["narrowing_kernel"] if a.narrowed_output else h) @ kernel + w["bias"])
+
+
+def equations(a: Architecture, weights: Weights, ids: TokenIds) -> tuple[Array, Array]:
+    """Return log-probabilities `(B, T, V)` and hidden states `(B, T, H)`."""
+    by_layer: dict[str, dict[str, Any]] = {}
+    for name, weight in weights.items():
+        layer, _, own = name.partition("/")
+        by_layer.setdefault(layer, {})[own] = weight.astype(np.float64)
+    embeddings = by_layer["embedding"]["embeddings"]
+    state = [(np.zeros((len(ids), size)), np.zeros((len(ids), size))) for size in a.hidden_sizes]
+    outputs = []
+    for column in ids.T:
+        x, of_layers = embeddings[column], []
+        for index, (h, s) in enumerate(state):
+            state[index] = step(a, by_layer[f"{a.cell}_{index}"], x, h, s)
+            x = state[index][0]
+            of_layers.append(x)
+        outputs.append(sum(of_layers) if a.skip_connections else x)
+    hidden = np.stack(outputs, axis=1)
+    return projected(a, by_layer["projection"], embeddings, hidden), hidden
+
+
+def differences(changes: dict[str, Any]) -> tuple[float, float]:
+    """Return how far the exported graph is from the equations, in log-probabilities and hidden states."""
+    architecture, random = Architecture(**{**SIZES, **changes}), np.random.default_rng(1)
+    weights = {
+        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
+    }
+    ids = random.integers(11, size=(3, 5), dtype=np.int32)
+    data = language_model_graph(architecture, weights).SerializeToString()
+    engine = OnnxEngine(data, architecture=architecture, end_id=3, num_threads=1)
+    found, _ = engine.predict_window(ids, engine.start(3))
+    log_probs, hidden = equations(architecture, weights, ids)
+    assert found.hidden is not None
+    return float(np.abs(found.log_probs - log_probs).max()), float(np.abs(found.hidden - hidden).max())
+
+
+@pytest.mark.parametrize("changes", CASES, ids=str)
+def test_an_exported_graph_computes_the_equations(changes: dict[str, Any]) -> None:
+    assert max(differences(changes)) < 2e-5
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 3, 2, 1), (1, 3, 0, 2), (3, 0, 1, 2)])
+def test_gates_in_another_order_are_seen(order: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recurrence_graph._GATES, "LSTM", order)
+    assert min(differences({})) > 1e-2
+
+
+def test_the_gates_of_a_gru_in_another_order_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recurrence_graph._GATES, "GRU", (1, 0, 2))
+    assert min(differences({"cell": "gru"})) > 1e-2
+
+
+def test_a_cell_that_is_not_capped_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    update = step_graph._add_update
+    monkeypatch.setattr(
+        step_graph, "_add_update", lambda *given, **options: update(*given, **{**options, "cap_input_gate": False})
+    )
+    assert min(differences({"cap_input_gate": True})) > 1e-2

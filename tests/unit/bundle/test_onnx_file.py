@@ -1,0 +1,190 @@
+"""A `model.onnx` is let through as it was exported, and refused where it reaches out or computes by other means."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+
+from nextword.architecture import Architecture
+from nextword.bundle.onnx_file import check_onnx_file
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.errors import BundleError
+from nextword.export.language_model_graph import language_model_graph
+from nextword.export.quantization import quantized
+
+SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 4, "hidden_sizes": (5, 4)}
+ARCHITECTURE = Architecture(**SIZES)
+
+Change = Callable[[onnx.ModelProto], None]
+
+
+def model_of(architecture: Architecture) -> onnx.ModelProto:
+    random, shapes = np.random.default_rng(1), architecture.weight_shapes()
+    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    return language_model_graph(architecture, weights)
+
+
+MODEL = model_of(ARCHITECTURE)
+DATA = MODEL.SerializeToString()
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(BundleError) as error:
+        check_onnx_file(data, ARCHITECTURE)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 300
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tied": True},
+        {"cell": "mogrifier_lstm"},
+        {"cap_input_gate": True, "layer_normalization": True, "adaptive_cutoffs": (3, 7)},
+        {"mixture_size": 2, "skip_connections": True, "hidden_sizes": (4, 4), "cell": "gru"},
+        {"cell": "rnn", "narrowed_output": True},
+    ],
+    ids=str,
+)
+def test_whatever_is_exported_is_let_through(changes: dict[str, Any]) -> None:
+    architecture = Architecture(**{**SIZES, **changes})
+    model = model_of(architecture)
+    check_onnx_file(model.SerializeToString(), architecture)
+    check_onnx_file(quantized(model).SerializeToString(), architecture)
+
+
+def name_another_file(model: onnx.ModelProto) -> None:
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../../secret")
+
+
+def name_another_file_quietly(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
+
+
+def say_that_data_lie_elsewhere(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].data_location = TensorProto.EXTERNAL
+
+
+def hide_a_file_in_a_sparse_tensor(model: onnx.ModelProto) -> None:
+    model.graph.sparse_initializer.add().values.external_data.add(key="location", value="x")
+
+
+def hide_a_file_in_an_attribute(model: onnx.ModelProto) -> None:
+    value = numpy_helper.from_array(np.zeros(1, np.float32))
+    value.external_data.add(key="location", value="x")
+    model.graph.node[0].attribute.append(helper.make_attribute("value", value))
+
+
+def add_function(model: onnx.ModelProto) -> None:
+    model.functions.add(name="f", domain="d")
+
+
+def add_training(model: onnx.ModelProto) -> None:
+    model.training_info.add()
+
+
+def use_other_operators(model: onnx.ModelProto) -> None:
+    model.opset_import.append(helper.make_opsetid("evil.domain", 1))
+
+
+def use_an_operator_of_another_domain(model: onnx.ModelProto) -> None:
+    model.graph.node[0].domain = "evil.domain"
+
+
+def use_an_operator_that_is_not_ours(model: onnx.ModelProto) -> None:
+    model.graph.node[0].op_type = "ConstantOfShape"
+
+
+def nest_loops(model: onnx.ModelProto) -> None:
+    inner = helper.make_graph([], "inner", [], [])
+    node = helper.make_node("Scan", [], [], body=inner, num_scan_inputs=1)
+    outer = helper.make_graph([node], "outer", [], [])
+    model.graph.node.append(helper.make_node("Scan", [], [], body=outer, num_scan_inputs=1))
+
+
+def hide_an_operator_in_a_loop(model: onnx.ModelProto) -> None:
+    body = helper.make_graph([helper.make_node("ConstantOfShape", ["x"], ["y"])], "body", [], [])
+    model.graph.node.append(helper.make_node("Scan", [], [], body=body, num_scan_inputs=1))
+
+
+def promise_much(model: onnx.ModelProto) -> None:
+    model.graph.initializer[0].dims[:] = [2**40, 4]
+
+
+def add_many_nodes(model: onnx.ModelProto) -> None:
+    model.graph.node.extend([helper.make_node("Add", ["x", "x"], ["x"])] * 2001)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (name_another_file, "no field 1[34] in a tensor"),
+        (name_another_file_quietly, "no field 13 in a tensor"),
+        (say_that_data_lie_elsewhere, "no field 14 in a tensor"),
+        (hide_a_file_in_a_sparse_tensor, "no field 15 in a graph"),
+        (hide_a_file_in_an_attribute, "no field 5 in an attribute"),
+        (add_function, "no field 25 in a model"),
+        (add_training, "no field 20 in a model"),
+        (use_other_operators, "operators of ONNX and onnxruntime alone"),
+        (use_an_operator_of_another_domain, "operators of ONNX and onnxruntime alone"),
+        (use_an_operator_that_is_not_ours, "has b'ConstantOfShape'"),
+        (hide_an_operator_in_a_loop, "has b'ConstantOfShape'"),
+        (nest_loops, "no loop inside a loop"),
+        (promise_much, r"has a tensor of \[1099511627776, 4\]"),
+        (add_many_nodes, "at most 2000 nodes"),
+    ],
+)
+def test_a_hostile_file_is_refused(change: Change, said: str) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(MODEL)
+    change(model)
+    with pytest.raises(BundleError, match=said):
+        check_onnx_file(model.SerializeToString(), ARCHITECTURE)
+    with pytest.raises(BundleError, match=said):
+        OnnxEngine(model.SerializeToString(), architecture=ARCHITECTURE, end_id=1)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"anything", b"\x00", b"\x08" + b"\xff" * 11, b"\x3a\xff\x01", b"\x3b", b"\x38\x01"]
+)
+def test_what_is_no_model_is_refused(data: bytes) -> None:
+    assert "`model.onnx` must" in refusal(data)
+
+
+def test_a_file_that_is_longer_than_its_architecture_can_need_is_refused() -> None:
+    most = 2**20 + 8 * ARCHITECTURE.num_parameters
+    assert f"must be at most {most} bytes long, but is {most + 1}" in refusal(bytes(most + 1))
+
+
+@given(st.data())
+def test_changed_bytes_anywhere_are_refused_or_let_through_but_never_more(data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(DATA)))
+    changed = DATA[:start] + data.draw(st.binary(max_size=8)) + DATA[start + data.draw(st.integers(0, 8)) :]
+    with suppress(BundleError):
+        check_onnx_file(changed, ARCHITECTURE)
+
+
+def test_a_model_of_another_architecture_is_refused() -> None:
+    wider = Architecture(**{**SIZES, "hidden_sizes": (5, 5)})
+    with pytest.raises(BundleError, match="must take and give what the architecture has"):
+        OnnxEngine(DATA, architecture=wider, end_id=1)
+
+
+def test_what_onnxruntime_does_not_run_is_refused_in_a_line(tmp_path: Path) -> None:
+    model = onnx.ModelProto()
+    model.CopyFrom(MODEL)
+    model.graph.node[0].input[0] = "nothing"
+    with pytest.raises(BundleError, match=r"must be a model that onnxruntime .* runs, but: .*; export the model again"):
+        OnnxEngine(model.SerializeToString(), architecture=ARCHITECTURE, end_id=1)

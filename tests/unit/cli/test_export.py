@@ -1,0 +1,78 @@
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from nextword.bundle.read import read_bundle
+from nextword.cli import target as module
+from nextword.engine.keras_engine import KerasEngine
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.storage import sealed_directory
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def run(trained_run: Path, tmp_path: Path) -> Path:
+    """A finished run that may be changed."""
+    return copytree(trained_run, tmp_path / "run")
+
+
+def test_a_run_is_exported_and_suggests_as_before(run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    suggest = ("suggest", run, "the cat sat on the", "-k", "3", "--json")
+    assert nextword(*suggest) == 0
+    before = capsys.readouterr().out
+    assert nextword("export", run, "--keras", tmp_path / "story.keras") == 0
+    said = capsys.readouterr()
+    assert "model.onnx holds the model in float32" in said.out
+    assert said.out.endswith(f"model: {run / 'model'}\nKeras: {tmp_path / 'story.keras'}\n")
+    assert said.err == "comparing with the Keras engine ...\n"
+    assert "## Export" in (run / "model" / "README.md").read_text(encoding="utf-8")
+    assert nextword(*suggest) == 0
+    after = capsys.readouterr().out
+    assert [line for line in after if line.isalpha()] == [line for line in before if line.isalpha()]
+
+
+def test_int8_is_measured_on_the_text_of_the_run(run: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("export", run, "--int8", "--max-loss-percent", "50") == 0
+    assert "In int8 the perplexity of story.txt, valid is" in capsys.readouterr().out
+    assert "In int8 the perplexity of story" in read_bundle(run / "model").card
+
+
+def test_int8_that_costs_too_much_is_refused_in_a_line(run: Path, nextword: Run, capsys: Captured) -> None:
+    before = sealed_directory.read(run / "model")
+    assert nextword("export", run, "--int8", "--max-loss-percent", "-1") == 2
+    assert "`max_loss_percent` must be at least 0.0, but is -1.0" in capsys.readouterr().err
+    assert sealed_directory.read(run / "model") == before
+
+
+def test_a_bundle_needs_a_text_to_measure_int8_on(run: Path, nextword: Run, capsys: Captured, small_text: Path) -> None:
+    assert nextword("export", run / "model", "--int8") == 2
+    assert "TEXT must be given" in capsys.readouterr().err
+    options = ("--split", "all", "--max-loss-percent", "50")
+    assert nextword("export", run / "model", small_text, "--int8", *options) == 0
+    assert "perplexity of story.txt, all is" in capsys.readouterr().out
+
+
+def test_a_command_takes_the_engine_that_it_is_told(
+    run: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    start = module.Target.open
+
+    def remembered(self: module.Target) -> object:
+        model = start(self)
+        opened.append(type(model.engine))
+        return model
+
+    monkeypatch.setattr(module.Target, "open", remembered)
+    assert nextword("suggest", run, "the cat", "--engine", "onnx") == 2
+    assert "make one by `nextword export`" in capsys.readouterr().err
+    assert nextword("export", run) == 0
+    for name in ("auto", "onnx", "keras"):
+        assert nextword("suggest", run, "the cat", "--engine", name) == 0
+    assert nextword("suggest", run, "the cat") == 0
+    assert opened == [OnnxEngine, OnnxEngine, KerasEngine, OnnxEngine]
+    assert nextword("suggest", run, "the cat", "--engine", "torch") == 2

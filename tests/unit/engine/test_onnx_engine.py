@@ -1,0 +1,65 @@
+"""What is the onnxruntime engine's own; what it shares with others stands in `test_engine_contract.py`."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.engine import onnx_engine
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.export.language_model_graph import language_model_graph
+from nextword.export.quantization import quantized
+
+SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}
+
+
+def engine_of(*, int8: bool = False, num_threads: int | None = 1, **changes: Any) -> OnnxEngine:
+    architecture, random = Architecture(**{**SIZES, **changes}), np.random.default_rng(1)
+    shapes = architecture.weight_shapes()
+    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    model = language_model_graph(architecture, weights)
+    data = (quantized(model) if int8 else model).SerializeToString()
+    return OnnxEngine(data, architecture=architecture, end_id=3, num_threads=num_threads)
+
+
+def ids_of(seed: int = 2) -> Any:
+    return np.random.default_rng(seed).integers(11, size=(3, 9), dtype=np.int32)
+
+
+def test_pieces_of_a_window_are_scored_like_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = engine_of()
+    whole, state = engine.score_window(ids_of(), ids_of(3), engine.start(3))
+    monkeypatch.setattr(onnx_engine, "_PIECE", 70)  # two steps of three rows of eleven log-probabilities
+    pieces, after = engine.score_window(ids_of(), ids_of(3), engine.start(3))
+    np.testing.assert_allclose(pieces.log_probs, whole.log_probs, atol=1e-6)
+    np.testing.assert_array_equal(pieces.ranks, whole.ranks)
+    for one, other in zip(after, state, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_threads", [1, 2, None])
+def test_the_number_of_threads_changes_nothing(num_threads: int | None) -> None:
+    engine, single = engine_of(num_threads=num_threads), engine_of()
+    found, _ = engine.predict_window(ids_of(), engine.start(3))
+    expected, _ = single.predict_window(ids_of(), single.start(3))
+    np.testing.assert_allclose(found.log_probs, expected.log_probs, atol=1e-6)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "mogrifier_lstm"])
+def test_a_state_is_what_its_cell_carries(cell: str) -> None:
+    engine = engine_of(cell=cell)
+    parts = 2 if "lstm" in cell else 1
+    assert [part.shape for part in engine.start(4)] == [(1, 4, 5)] * parts + [(1, 4, 6)] * parts
+
+
+def test_in_int8_the_probabilities_of_a_step_sum_to_one_and_states_chain() -> None:
+    engine = engine_of(int8=True)
+    log_probs, state = np.zeros(0, np.float32), engine.start(3)
+    for column in ids_of().T:
+        log_probs, state = engine.step(column, state)
+        np.testing.assert_allclose(np.exp(log_probs.astype(np.float64)).sum(axis=-1), 1, atol=1e-5)
+    prediction, after = engine.predict_window(ids_of(), engine.start(3))
+    # Roundings of a step and of a window differ, but not by much.
+    np.testing.assert_allclose(log_probs, prediction.log_probs[:, -1], atol=0.5)
+    assert [part.shape for part in after] == [part.shape for part in state]

@@ -1,0 +1,138 @@
+"""Which engine runs a model, and what is said where none can."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.deferred_weights import DeferredWeights
+from nextword.bundle.write import write_bundle
+from nextword.engine import trained_model
+from nextword.engine.keras_engine import KerasEngine
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.engine.trained_model import open_model, start_engine
+from nextword.errors import BundleError, MissingExtraError, SettingError
+from nextword.export.language_model_graph import language_model_graph
+from nextword.storage import sealed_directory
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+
+@pytest.fixture(scope="module")
+def plain() -> Bundle:
+    """A model that was not exported."""
+    sizes: dict[str, Any] = {"vocabulary_size": 4, "embedding_size": 3, "hidden_sizes": (3,)}
+    architecture, random = Architecture(**sizes), np.random.default_rng(1)
+    shapes = architecture.weight_shapes()
+    weights: Mapping[str, Any] = {name: random.normal(size=s).astype(np.float32) for name, s in shapes.items()}
+    tokenizer = Tokenizer("word", "line", Vocabulary(("<unk>", "<eos>", "It", "is")))
+    return Bundle("tiny", architecture, tokenizer, weights, "# tiny\n")
+
+
+@pytest.fixture(scope="module")
+def exported(plain: Bundle) -> Bundle:
+    return replace(plain, onnx=language_model_graph(plain.architecture, plain.weights).SerializeToString())
+
+
+@pytest.fixture
+def no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trained_model, "_is_installed", lambda package: package != "onnxruntime")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+
+@pytest.fixture
+def no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nextword.engine.keras_engine", None)
+
+
+def test_an_exported_model_is_run_by_onnxruntime(exported: Bundle) -> None:
+    model = start_engine(exported)
+    assert isinstance(model.engine, OnnxEngine)
+    assert (model.name, model.engine.end_id) == ("tiny", 1)
+
+
+def test_a_model_that_was_not_exported_is_run_by_keras(plain: Bundle) -> None:
+    assert isinstance(start_engine(plain).engine, KerasEngine)
+
+
+def test_an_exported_model_is_run_by_keras_where_it_is_asked_for(exported: Bundle) -> None:
+    assert isinstance(start_engine(exported, "keras").engine, KerasEngine)
+
+
+def test_an_exported_model_is_run_by_keras_where_onnxruntime_is_missing(exported: Bundle, no_onnxruntime: None) -> None:
+    assert isinstance(start_engine(exported).engine, KerasEngine)
+
+
+def test_both_give_the_same_log_probabilities(exported: Bundle) -> None:
+    text, lengths = np.array([[0, 3, 2, 2, 1]], np.int32), np.array([5], np.int32)
+    onnx, keras = (start_engine(exported, name).engine.score(text, lengths) for name in ("onnx", "keras"))
+    np.testing.assert_allclose(onnx.log_probs, keras.log_probs, atol=1e-5)
+
+
+def test_weights_that_nothing_needs_are_not_read(exported: Bundle, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "tiny", exported)
+    assert isinstance(open_model(tmp_path / "tiny").bundle.weights, DeferredWeights)
+    assert not isinstance(open_model(tmp_path / "tiny", "keras").bundle.weights, DeferredWeights)
+
+
+def test_a_bundle_that_was_moved_and_cannot_be_written_to_works_unchanged(exported: Bundle, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "tiny", exported)
+    moved = tmp_path / "elsewhere" / "under another name"
+    moved.parent.mkdir()
+    (tmp_path / "tiny").rename(moved)
+    files = sealed_directory.read(moved)
+    for path in (*moved.iterdir(), moved):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        log_probs, _ = open_model(moved).engine.step(np.array([1], np.int32), open_model(moved).engine.start(1))
+        expected, _ = start_engine(exported).engine.step(
+            np.array([1], np.int32), start_engine(exported).engine.start(1)
+        )
+        np.testing.assert_array_equal(log_probs, expected)
+        assert sealed_directory.read(moved) == files
+    finally:
+        moved.chmod(0o755)
+
+
+def test_onnxruntime_is_not_asked_to_run_what_is_not_there(plain: Bundle) -> None:
+    with pytest.raises(BundleError, match=r"must hold `model\.onnx` to be run by onnxruntime, but does not; make"):
+        start_engine(plain, "onnx")
+
+
+def test_it_is_said_what_to_install_for_an_exported_model(
+    exported: Bundle, no_onnxruntime: None, no_keras: None
+) -> None:
+    with pytest.raises(MissingExtraError, match=r"install `nextword\[run\]`, which is small, or `nextword\[train\]`"):
+        start_engine(exported)
+    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install `nextword\[run\]`"):
+        start_engine(exported, "onnx")
+
+
+def test_it_is_said_what_to_install_for_a_model_that_was_not_exported(plain: Bundle, no_keras: None) -> None:
+    with pytest.raises(MissingExtraError, match=r"install `nextword\[train\]`, or `nextword\[run\]` and a copy"):
+        start_engine(plain)
+
+
+def test_an_onnxruntime_that_is_too_old_is_named(exported: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.__version__", "1.22.1")
+    with pytest.raises(
+        MissingExtraError, match=r"needs onnxruntime 1\.23 or newer, but 1\.22\.1 is installed; install"
+    ):
+        start_engine(exported)
+
+
+@pytest.mark.parametrize("num_threads", [0, -1])
+def test_no_threads_are_refused(exported: Bundle, num_threads: int) -> None:
+    with pytest.raises(SettingError, match=f"`num_threads` must be at least 1, but is {num_threads}"):
+        start_engine(exported, num_threads=num_threads)
+
+
+def test_an_engine_of_another_name_is_refused(exported: Bundle) -> None:
+    with pytest.raises(SettingError, match="`onxn` is not a engine; did you mean `onnx`"):
+        start_engine(exported, "onxn")  # type: ignore[arg-type]

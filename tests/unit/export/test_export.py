@@ -1,0 +1,110 @@
+"""Whole exports of a tiny model."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.read import read_bundle
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.errors import ExportError, SettingError
+from nextword.evaluation.perplexity import evaluate
+from nextword.export import export as module
+from nextword.export.export import NamedText, export_bundle
+from nextword.export.export_options import ExportOptions
+from nextword.export.language_model_graph import language_model_graph
+from nextword.generation.generator import generate
+from nextword.generation.sampling import SamplingOptions
+from nextword.storage import sealed_directory
+
+Ids = NDArray[np.int32]
+
+FLOAT, INT8 = ExportOptions(), ExportOptions(int8=True, max_loss_percent=1000)
+
+
+def engine_of(bundle: Bundle) -> OnnxEngine:
+    assert bundle.onnx is not None
+    return OnnxEngine(bundle.onnx, architecture=bundle.architecture, end_id=bundle.tokenizer.vocabulary.end_id)
+
+
+def test_a_bundle_gets_onnx_and_keeps_all_else(path: Path, bundle: Bundle) -> None:
+    before = sealed_directory.read(path)
+    report = export_bundle(path, FLOAT)
+    after = sealed_directory.read(path)
+    assert report.num_bytes == len(after["model.onnx"])
+    assert after.keys() == before.keys() | {"model.onnx"}
+    assert {name for name in before if after[name] != before[name]} == {"README.md"}
+    assert report.agreement.largest_difference < 1e-5
+    assert read_bundle(path).card.startswith(bundle.card)
+    assert [path.name for path in path.parent.iterdir()] == ["tiny"]
+
+
+def test_int8_is_measured_and_its_cost_stands_in_the_card(path: Path, text_ids: Ids) -> None:
+    export_bundle(path, FLOAT)
+    in_float32 = engine_of(read_bundle(path))
+    said: list[str] = []
+    report = export_bundle(path, INT8, text=lambda _bundle: NamedText("story, valid", text_ids), say=said.append)
+    exported, cost = read_bundle(path), report.int8_cost
+    assert cost is not None
+    assert cost.perplexity == pytest.approx(evaluate(in_float32, text_ids).perplexity)
+    assert cost.int8_perplexity == pytest.approx(evaluate(engine_of(exported), text_ids).perplexity)
+    assert cost.perplexity != cost.int8_perplexity
+    assert cost.sentence() in exported.card
+    assert exported.card.count("## Export") == 1
+    assert len(said) == 2
+
+
+def test_int8_that_costs_too_much_is_refused_and_nothing_is_changed(
+    path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_bundle(path, FLOAT)
+    before, engine = sealed_directory.read(path), engine_of(read_bundle(path))
+    own_text = np.fromiter(generate(engine, [], num_tokens=200, options=SamplingOptions(seed=1)), np.int32)
+    nothing_learned = {name: np.zeros_like(weight) for name, weight in bundle.weights.items()}
+    graph = language_model_graph(bundle.architecture, nothing_learned)
+    monkeypatch.setattr(module, "quantized", lambda _graph: graph)
+    said = r"by at most 1 %, but raises it by .* %, from .* to 10\.00 on story; export in float32, or allow more by"
+    with pytest.raises(ExportError, match=said):
+        export_bundle(path, ExportOptions(int8=True), text=lambda _bundle: NamedText("story", own_text))
+    assert sealed_directory.read(path) == before
+    export_bundle(path, INT8, text=lambda _bundle: NamedText("story", own_text))
+    assert read_bundle(path).onnx == graph.SerializeToString()
+
+
+def test_int8_without_a_text_is_refused(path: Path) -> None:
+    with pytest.raises(SettingError, match="int8 needs a text on which its cost is measured"):
+        export_bundle(path, INT8)
+
+
+def test_a_graph_that_computes_something_else_is_not_kept(
+    path: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sealed_directory.read(path)
+
+    def spoiled(architecture: object, weights: object) -> onnx.ModelProto:
+        return language_model_graph(
+            bundle.architecture, {**bundle.weights, "lstm_0/bias": bundle.weights["lstm_0/bias"] * 1.01}
+        )
+
+    monkeypatch.setattr(module, "language_model_graph", spoiled)
+    with pytest.raises(ExportError, match="must give the log-probabilities of the model"):
+        export_bundle(path, FLOAT)
+    assert sealed_directory.read(path) == before
+
+
+def test_a_model_too_large_for_one_file_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_BYTES", 1000)
+    with pytest.raises(SettingError, match="to be one ONNX file"):
+        export_bundle(path, FLOAT)
+
+
+def test_a_keras_file_is_written_too_unless_it_cannot_be(path: Path, tmp_path: Path) -> None:
+    export_bundle(path, FLOAT, keras_path=tmp_path / "m.keras")
+    assert (tmp_path / "m.keras").stat().st_size > 0
+    before = sealed_directory.read(path)
+    with pytest.raises(SettingError, match="exists already"):
+        export_bundle(path, FLOAT, keras_path=tmp_path / "m.keras")
+    assert sealed_directory.read(path) == before

@@ -15,6 +15,7 @@ character but the space is a piece of its own that carries the spaces beside it.
 piece, that between two words; decoding puts it back.
 """
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,7 @@ _SAFE_CUTS: dict[TokenizerKind, re.Pattern[str]] = {
 """Where a tidy segment may be cut, the match taken out, without changing its pieces."""
 
 
+@functools.cache  # it compiles regular expressions, which takes milliseconds
 def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
     """Return the library's part that cuts a tidy segment into pieces."""
     match kind:

@@ -1,0 +1,77 @@
+"""`nextword rank`: what fits into the gap?"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.target import Target, engine_option
+from nextword.errors import SettingError
+from nextword.scoring.display import printable
+from nextword.scoring.options import ScoringOptions
+from nextword.text.input_lines import InputLines
+
+
+@settings_options([ScoringOptions], without=["carry", "read_ahead"])
+@click.command(cls=SettingsCommand)
+@click.argument("run_or_model", type=click.Path(path_type=Path))
+@click.argument("text")
+@click.argument("candidates", nargs=-1)
+@click.option("--candidates", "file", metavar="FILE", help="Read candidates from a file, one a line; - for stdin.")
+@click.option("--gap", default="___", show_default=True, help="What stands for the gap in TEXT.")
+@click.option("-k", "count", type=click.IntRange(1), help="Show so many.  [default: all that are named, or 10]")
+@click.option(
+    "--proposals",
+    type=click.IntRange(1),
+    default=200,
+    show_default=True,
+    help="Words that the model proposes where no candidates are given.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@engine_option
+@click.pass_context
+def rank(
+    context: click.Context,
+    /,
+    run_or_model: Path,
+    text: str,
+    candidates: tuple[str, ...],
+    file: str | None,
+    gap: str,
+    count: int | None,
+    proposals: int,
+    as_json: bool,
+    **_settings: Any,
+) -> None:
+    """Order CANDIDATES by how probable TEXT is with each of them in its gap.
+
+    TEXT is one line with ___ where a word is missing, and all of it counts. Without candidates the model takes the
+    words that it expects most after what stands before the gap. Printed are each one's probability among them, the
+    natural logarithm of the text's, and the candidate.
+    """
+    from nextword.scoring.ranking import proposals as proposed
+    from nextword.scoring.ranking import rank as rank_candidates
+
+    options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
+    named = _named(candidates, file)
+    model = Target.of(run_or_model).open()
+    if named is None:
+        count = count or 10
+        named = proposed(model.engine, model.tokenizer, text, gap=gap, count=proposals)
+    ranked = rank_candidates(model.engine, model.tokenizer, text, named, gap=gap, options=options)[:count]
+    if as_json:
+        click.echo(json.dumps({"text": text, "candidates": [found.to_table() for found in ranked]}, allow_nan=False))
+        return
+    for found in ranked:
+        click.echo(f"{found.probability:8.3%}  {found.log_prob:10.3f}  {printable(found.candidate)}")
+
+
+def _named(candidates: tuple[str, ...], file: str | None) -> list[str] | None:
+    """Return the candidates that were given, or `None` where the model has to find some."""
+    if file is None:
+        return list(candidates) or None
+    if candidates:
+        raise SettingError("candidates must be given as arguments or by `--candidates`, but are given twice")
+    return list(InputLines([file]))

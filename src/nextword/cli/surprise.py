@@ -1,0 +1,97 @@
+"""`nextword surprise`: which lines did the model not expect?"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nextword.cli.bad_bytes_option import bad_bytes_option
+from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.target import Target, engine_option
+from nextword.scoring.display import printable
+from nextword.scoring.options import ScoringOptions
+from nextword.text.input_lines import InputLines
+from nextword.text.options import OnBadBytes
+
+if TYPE_CHECKING:
+    from nextword.scoring.surprise import Measure, SurprisingLine
+
+_DEFAULT_COUNT = 10
+_MOST_SHOWN = 200
+
+
+@settings_options([ScoringOptions])
+@click.command(cls=SettingsCommand)
+@click.argument("run_or_model", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("-k", "count", type=click.IntRange(1), help="Show the so many most surprising lines.  [default: 10]")
+@click.option(
+    "--by",
+    "measure",
+    type=click.Choice(["mean", "max", "sum"]),
+    default="mean",
+    show_default=True,
+    help="What counts of a line: the mean surprisal of its tokens, the highest, or the sum.",
+)
+@click.option(
+    "--threshold",
+    type=float,
+    help="Bits from which on a line is shown; without -k such lines are shown as they come, in their order.",
+)
+@click.option("--words", "num_words", default=5, show_default=True, help="Tokens to name of each line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@bad_bytes_option
+@engine_option
+@click.pass_context
+def surprise(
+    context: click.Context,
+    /,
+    run_or_model: Path,
+    files: tuple[str, ...],
+    count: int | None,
+    measure: "Measure",
+    threshold: float | None,
+    num_words: int,
+    as_json: bool,
+    on_bad_bytes: OnBadBytes,
+    **_settings: Any,
+) -> None:
+    """Find the lines of FILEs that the model expected least, with the words that cause it.
+
+    Without FILE, or where it is -, lines come from standard input; either may be packed with gzip. A line is measured
+    by the surprisal of its tokens in bits: a token of probability 1/2 has one bit, of 1/1024 ten. A * marks words that
+    the vocabulary lacks.
+    """
+    from nextword.scoring.surprise import most_surprising_lines, surprising_lines
+
+    options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
+    model = Target.of(run_or_model).open()
+    lines = InputLines(files, on_bad_bytes=on_bad_bytes)
+    given: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": options}
+    found: Iterable[SurprisingLine]
+    if threshold is not None and count is None:
+        found = surprising_lines(model.engine, model.tokenizer, lines, threshold=threshold, **given)
+    else:
+        most = count or _DEFAULT_COUNT
+        given["threshold"] = threshold or 0.0
+        found = most_surprising_lines(model.engine, model.tokenizer, lines, most, **given)
+    for line in found:
+        click.echo(_json(line, lines) if as_json else _shown(line, lines))
+
+
+def _json(line: "SurprisingLine", lines: InputLines) -> str:
+    place = lines.place_of(line.number)
+    return json.dumps({"file": place.source, **line.to_table(), "number": place.line}, allow_nan=False)
+
+
+def _shown(line: "SurprisingLine", lines: InputLines) -> str:
+    place = lines.place_of(line.number)
+    named = f"{line.bits:8.2f} bits  {printable(place.source)}:{place.line}  {printable(_cut(line.text))}".rstrip()
+    words = (f"{_cut(token.token)}{'' if token.is_known else '*'} {token.bits:.1f}" for token in line.tokens)
+    return f"{named}\n{'':15}{'  '.join(words)}".rstrip()
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"

@@ -1,0 +1,100 @@
+"""`nextword vectors`: lines and words as vectors."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nextword.cli.bad_bytes_option import bad_bytes_option
+from nextword.cli.target import Target, engine_option
+from nextword.errors import SettingError
+from nextword.text.input_lines import InputLines
+from nextword.text.options import OnBadBytes
+
+if TYPE_CHECKING:
+    from nextword.vectors.sentence_vectors import Pooling
+
+
+@click.command()
+@click.argument("run_or_model", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write, .npy or .npz.")
+@click.option(
+    "--pooling",
+    type=click.Choice(["mean", "last"]),
+    default="mean",
+    show_default=True,
+    help="Of a line's hidden states take the mean, or the last.",
+)
+@click.option("--words", is_flag=True, help="Write the embedding of each word in the vocabulary, in place of lines.")
+@click.option("--nearest", metavar="WORD", help="Show the words nearest to this one, in place of lines.")
+@click.option("-k", "count", default=10, show_default=True, help="Number of nearest words.")
+@click.option("--json", "as_json", is_flag=True, help="Print nearest words as one JSON object.")
+@bad_bytes_option
+@engine_option
+def vectors(
+    run_or_model: Path,
+    files: tuple[str, ...],
+    output: Path | None,
+    pooling: "Pooling",
+    words: bool,
+    nearest: str | None,
+    count: int,
+    as_json: bool,
+    on_bad_bytes: OnBadBytes,
+) -> None:
+    """Turn lines of FILEs into vectors, or show which words are near one another.
+
+    Lines come from standard input without FILE, or where it is -; either may be packed with gzip. Their vectors are
+    written to a NumPy file `(N, H)`, float32, in their order. With --words the file is an archive of `words` `(V,)` and
+    `vectors` `(V, E)`.
+    """
+    _check(files, output, words=words, nearest=nearest)
+    if nearest is not None:
+        _show_nearest(run_or_model, nearest, count, as_json=as_json)
+    elif output is not None and words:
+        _save_words(run_or_model, output)
+    elif output is not None:
+        _save_lines(run_or_model, InputLines(files, on_bad_bytes=on_bad_bytes), output, pooling)
+
+
+def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest: str | None) -> None:
+    suffix = ".npz" if words else ".npy"
+    if nearest is not None and (words or files or output):
+        raise SettingError("`--nearest` must stand without FILE, `--words` and `--output`; leave them out")
+    if words and files:
+        raise SettingError("`--words` must stand without FILE, since it takes the vocabulary; leave one of them out")
+    if nearest is None and (output is None or output.suffix != suffix):
+        given = "is not given" if output is None else f"is {str(output)!a}"
+        raise SettingError(f"`--output` must name a file that ends in {suffix}, but {given}")
+
+
+def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -> None:
+    from nextword.bundle.read import read_bundle
+    from nextword.vectors.word_vectors import WordVectors
+
+    near = WordVectors.of(read_bundle(Target.of(run_or_model).bundle)).nearest(word, count)
+    if as_json:
+        click.echo(json.dumps({"word": word, "nearest": [vars(other) for other in near]}))
+        return
+    for other in near:
+        click.echo(f"{other.cosine:7.3f}  {other.word}")
+
+
+def _save_words(run_or_model: Path, output: Path) -> None:
+    from nextword.bundle.read import read_bundle
+    from nextword.vectors.word_vectors import WordVectors
+
+    words = WordVectors.of(read_bundle(Target.of(run_or_model).bundle))
+    words.save(output)
+    click.echo(f"{output}: {' x '.join(map(str, words.vectors.shape))}, the vectors of all words", err=True)
+
+
+def _save_lines(run_or_model: Path, lines: InputLines, output: Path, pooling: "Pooling") -> None:
+    from nextword.vectors.sentence_vectors import sentence_vectors
+    from nextword.vectors.vector_file import write_vectors
+
+    model = Target.of(run_or_model).open()
+    shape = write_vectors(output, sentence_vectors(model.engine, model.tokenizer, lines, pooling=pooling))
+    click.echo(f"{output}: {shape[0]} x {shape[1]}, the vectors of all lines", err=True)

@@ -1,0 +1,73 @@
+"""The log-probabilities of many sentences at once, each a text of its own."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nextword.batching.sentences import SentenceBatches
+from nextword.batching.window import TokenIds
+from nextword.engine.distribution_engine import even_pieces
+from nextword.engine.engine import Engine, TokenScores
+from nextword.errors import EvaluationError
+
+_MOST_TOKENS = 8192
+"""Tokens that are scored at once where the vocabulary is small."""
+
+
+def sentence_batches(engine: Engine) -> SentenceBatches:
+    """Return how sentences are gathered so that an engine is busy, and its distributions fit in memory.
+
+    An engine that compiles a program for each shape says so by an attribute `compiles_each_shape`.
+    """
+    most_tokens = even_pieces(_MOST_TOKENS, engine.vocabulary_size)[0].stop
+    return SentenceBatches(most_tokens, few_shapes=getattr(engine, "compiles_each_shape", False))
+
+
+def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_input: int) -> list[TokenScores]:
+    """Return how well each token of each sentence was predicted from those before it, in the order given.
+
+    Sentences of like length are read side by side; long ones a piece at a time, with the state carried.
+
+    Args:
+        engine: The model at work.
+        sentences: Their ids `(N,)` each; a sentence may be empty.
+        first_input: What the first token of each is predicted from: `<eos>` where a text begins.
+
+    Raises:
+        EvaluationError: A log-probability is not a number.
+    """
+    nothing = TokenScores(np.zeros(0, np.float32), np.zeros(0, np.int32))
+    found = [nothing] * len(sentences)
+    batches = sentence_batches(engine)
+    for batch in batches.batches([len(sentence) for sentence in sentences]):
+        rows = [sentences[index] for index in batch]
+        for index, scores in zip(batch, _score_batch(engine, rows, batches, first_input), strict=True):
+            found[index] = scores
+    return found
+
+
+def require_numbers(scores: TokenScores) -> TokenScores:
+    """Return scores, or raise where one is not a number.
+
+    Raises:
+        EvaluationError: There is one.
+    """
+    if np.isnan(scores.log_probs).any():
+        raise EvaluationError("a log-probability must be a number, but is NaN; the model is not sound")
+    return scores
+
+
+def _score_batch(
+    engine: Engine, sentences: Sequence[TokenIds], batches: SentenceBatches, first_input: int
+) -> list[TokenScores]:
+    padded = batches.padded(sentences, first_input)
+    state = engine.start(len(padded.inputs))
+    pieces = []
+    for piece in batches.pieces(*padded.inputs.shape):
+        scores, state = engine.score_window(padded.inputs[:, piece], padded.targets[:, piece], state)
+        pieces.append(scores)
+    log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*pieces, strict=True))
+    return [
+        require_numbers(TokenScores(log_probs[row, : len(sentence)], ranks[row, : len(sentence)]))
+        for row, sentence in enumerate(sentences)
+    ]

@@ -1,0 +1,162 @@
+r"""Lines that a model did not expect, and the words that it did not expect in them.
+
+The surprisal of a token is $-\log_2 p(w_i \mid w_0 \dots w_{i-1})$, in bits; a line's is the mean over its tokens, or
+the highest, or the sum.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from nextword.engine.engine import Engine
+from nextword.errors import SettingError
+from nextword.evaluation.token_groups import finite
+from nextword.scoring.display import shown_tokens
+from nextword.scoring.line_score import LineScore
+from nextword.scoring.line_scoring import score_lines
+from nextword.scoring.options import DEFAULT_OPTIONS, ScoringOptions
+from nextword.text.tokenizer import Tokenizer
+
+Measure = Literal["mean", "max", "sum"]
+"""How the surprisals of its tokens become that of a line."""
+
+_NUM_WORDS = 5
+
+
+@dataclass(frozen=True)
+class SurprisingToken:
+    """A token that was not expected.
+
+    Attributes:
+        token: As it is written, without anything that a terminal would obey.
+        bits: Its surprisal.
+        position: Its place in the line, from 1.
+        is_known: Whether the vocabulary holds it.
+    """
+
+    token: str
+    bits: float
+    position: int
+    is_known: bool
+
+
+@dataclass(frozen=True)
+class SurprisingLine:
+    """A line that was not expected.
+
+    Attributes:
+        number: Its place among all lines, from 1.
+        text: The line.
+        bits: Its surprisal, by the measure that was asked for.
+        num_tokens: How many tokens it has.
+        tokens: The most surprising of them, the most surprising first.
+    """
+
+    number: int
+    text: str
+    bits: float
+    num_tokens: int
+    tokens: tuple[SurprisingToken, ...]
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the figures for JSON; one that is infinite is `None`."""
+        tokens = [vars(token) | {"bits": finite(token.bits)} for token in self.tokens]
+        return vars(self) | {"bits": finite(self.bits), "tokens": tokens}
+
+
+def surprising_lines(
+    engine: Engine,
+    tokenizer: Tokenizer,
+    lines: Iterable[str],
+    *,
+    measure: Measure = "mean",
+    threshold: float = 0.0,
+    num_words: int = _NUM_WORDS,
+    options: ScoringOptions = DEFAULT_OPTIONS,
+) -> Iterator[SurprisingLine]:
+    """Yield the lines whose surprisal is at least `threshold` bits, as they come; those without tokens never are.
+
+    Args:
+        engine: The model at work.
+        tokenizer: The model's.
+        lines: The lines, read once.
+        measure: What the surprisal of a line is: the mean over its tokens, the highest, or the sum.
+        threshold: Bits from which on a line is given.
+        num_words: How many of the most surprising tokens are named.
+        options: How lines are scored.
+
+    Raises:
+        SettingError: `num_words` is below 0.
+        TextError: (while iterating) A line is refused.
+    """
+    _require_at_least("num_words", num_words, 0)
+    scores = score_lines(engine, tokenizer, lines, options)
+    return (
+        _described(score, bits, tokenizer, num_words) for score, bits in _measured(scores, measure) if bits >= threshold
+    )
+
+
+def most_surprising_lines(
+    engine: Engine,
+    tokenizer: Tokenizer,
+    lines: Iterable[str],
+    k: int = 10,
+    *,
+    measure: Measure = "mean",
+    threshold: float = 0.0,
+    num_words: int = _NUM_WORDS,
+    options: ScoringOptions = DEFAULT_OPTIONS,
+) -> list[SurprisingLine]:
+    """Return the `k` most surprising lines, the most surprising first; no more than these are held.
+
+    The arguments are those of `surprising_lines`. Of lines alike in surprisal the earlier comes first.
+
+    Raises:
+        SettingError: `k` is below 1, or `num_words` below 0.
+        TextError: A line is refused.
+    """
+    _require_at_least("k", k, 1)
+    _require_at_least("num_words", num_words, 0)
+    best: list[tuple[float, int, SurprisingLine]] = []  # a heap, the least surprising first; of equals the latest
+    for score, bits in _measured(score_lines(engine, tokenizer, lines, options), measure):
+        if bits < threshold or (len(best) == k and (bits, -score.number) < best[0][:2]):
+            continue
+        entry = (bits, -score.number, _described(score, bits, tokenizer, num_words))
+        if len(best) < k:
+            heapq.heappush(best, entry)
+        else:
+            heapq.heapreplace(best, entry)
+    return [line for _, _, line in sorted(best, reverse=True)]
+
+
+def _measured(scores: Iterable[LineScore], measure: Measure) -> Iterator[tuple[LineScore, float]]:
+    return ((score, _bits(score, measure)) for score in scores if score.num_tokens)
+
+
+def _bits(score: LineScore, measure: Measure) -> float:
+    match measure:
+        case "mean":
+            return float(score.bits.mean())
+        case "max":
+            return float(score.bits.max())
+        case "sum":
+            return float(score.bits.sum())
+
+
+def _described(score: LineScore, bits: float, tokenizer: Tokenizer, num_words: int) -> SurprisingLine:
+    shown = shown_tokens(tokenizer, score)
+    by_token = score.bits
+    order = np.argsort(-by_token, kind="stable")[:num_words].tolist()
+    tokens = tuple(
+        SurprisingToken(shown[index], float(by_token[index]), index + 1, not score.out_of_vocabulary[index])
+        for index in order
+    )
+    return SurprisingLine(score.number, score.text, bits, score.num_tokens, tokens)
+
+
+def _require_at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise SettingError(f"`{name}` must be at least {least}, but is {value}")

@@ -1,0 +1,126 @@
+"""Lines that are texts of their own, read ahead in windows of bounded size and made ids."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.errors import NextwordError, TextError
+from nextword.text.pieces import pre_tokenizer, slices, tidy
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import END, UNKNOWN
+
+_MOST_CHARACTERS = 2**20
+"""Characters of a window, but for its last line."""
+
+
+class EncodedLine(NamedTuple):
+    """A line and its ids.
+
+    Attributes:
+        number: Its place among all lines, from 1.
+        text: The line.
+        ids: Its tokens and the `<eos>` at its end `(N,)`, int32.
+        out_of_vocabulary: Which of them the vocabulary lacks `(N,)`; an `<unk>` that is written in the text is not.
+    """
+
+    number: int
+    text: str
+    ids: NDArray[np.int32]
+    out_of_vocabulary: NDArray[np.bool_]
+
+
+def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: int) -> Iterator[list[EncodedLine]]:
+    r"""Yield all lines in their order, at most `most_lines` at a time; no more are read than are yielded next.
+
+    Each line is encoded by itself and ended by `<eos>`, for models of paragraphs too, to which a line is a paragraph. A
+    line end `\n` or `\r\n` at the end of a line is taken off, so that an open file will do for `lines`.
+
+    Args:
+        tokenizer: The model's.
+        lines: The lines, read once.
+        most_lines: Most lines of a window; it also ends where it has a million characters.
+
+    Raises:
+        TextError: A line holds a line end, half of a surrogate pair, or, pretokenized, `<eos>` as a token; the lines
+            before it have been yielded.
+    """
+    if isinstance(lines, str):
+        raise TextError("`lines` must be several lines, but is one string; put it into a list")
+    number = 1
+    for window in _windows(_checked(tokenizer, lines), most_lines):
+        yield _encoded(tokenizer, window, number)
+        number += len(window)
+
+
+def surface(tokenizer: Tokenizer, line: str) -> list[str]:
+    """Return the pieces of a line as they are written, one for each token of it, `<eos>` not among them.
+
+    Example:
+        >>> from nextword.text.vocabulary import Vocabulary
+        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ")))
+        >>> surface(tokenizer, "He said, no")
+        ['He', 'said', ', ', 'no']
+    """
+    cut = pre_tokenizer(tokenizer.kind).pre_tokenize_str
+    parts = slices(tidy(line, tokenizer.kind), tokenizer.kind)
+    return [piece for part in parts for piece, _ in cut(part)]
+
+
+def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
+    """Yield lines in windows; what goes wrong is raised once the lines before it have been yielded."""
+    failure: NextwordError | None = None
+    while failure is None:
+        window: list[str] = []
+        num_characters = 0
+        try:
+            for line in lines:
+                window.append(line)
+                num_characters += len(line) + 1
+                if len(window) >= most_lines or num_characters >= _MOST_CHARACTERS:
+                    break
+        except NextwordError as error:
+            failure = error
+        if window:
+            yield window
+        elif failure is None:
+            return
+    raise failure
+
+
+def _checked(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[str]:
+    for number, given in enumerate(lines, start=1):
+        line = given.removesuffix("\n").removesuffix("\r")
+        _check(line, number, tokenizer)
+        yield line
+
+
+def _check(line: str, number: int, tokenizer: Tokenizer) -> None:
+    if "\n" in line or "\r" in line:
+        raise TextError(f"a line must hold no line end, but line {number} does; give each line by itself")
+    if not line.isascii():
+        try:
+            line.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise TextError(
+                f"a line must be valid Unicode, but line {number} holds half of a surrogate pair at character "
+                f"{error.start}; pass UTF-8"
+            ) from error
+    if tokenizer.kind == "pretokenized" and END in line and END in surface(tokenizer, line):
+        raise TextError(f"`{END}` is reserved for line ends, but stands in line {number}; take it out of the text")
+
+
+def _encoded(tokenizer: Tokenizer, window: list[str], number: int) -> list[EncodedLine]:
+    ids = np.concatenate(list(tokenizer.encode_segments(window)))
+    stops = np.flatnonzero(ids == tokenizer.vocabulary.end_id) + 1
+    unknown = ids == tokenizer.vocabulary.unknown_id
+    encoded: list[EncodedLine] = []
+    first = 0
+    for line, stop in zip(window, stops.tolist(), strict=True):
+        missing = unknown[first:stop]
+        if tokenizer.kind == "pretokenized" and UNKNOWN in line:
+            missing = missing & np.array([piece != UNKNOWN for piece in (*surface(tokenizer, line), END)])
+        encoded.append(EncodedLine(number + len(encoded), line, ids[first:stop], missing))
+        first = stop
+    return encoded

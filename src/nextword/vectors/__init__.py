@@ -1,0 +1,1 @@
+"""Text and words as vectors."""

@@ -1,0 +1,73 @@
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+Bundle = Callable[..., Path]
+
+TEXT = "the ___ sat ."
+
+
+def ranked(output: str) -> list[str]:
+    return [line.split(maxsplit=2)[2] for line in output.splitlines()]
+
+
+def test_candidates_are_ordered(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+    model = small_bundle()
+    assert nextword("rank", model, TEXT, "cat", "mat", "dog", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["text"] == TEXT
+    log_probs = [found["log_prob"] for found in table["candidates"]]
+    assert log_probs == sorted(log_probs, reverse=True)
+    assert sum(found["probability"] for found in table["candidates"]) == pytest.approx(1)
+    assert nextword("rank", model, TEXT, "cat", "mat", "dog") == 0
+    assert ranked(capsys.readouterr().out) == [found["candidate"] for found in table["candidates"]]
+
+
+def test_candidates_come_from_a_file_or_standard_input(
+    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_bundle()
+    file = tmp_path / "candidates.txt"
+    file.write_text("cat\nmat\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
+    for given in (file, "-"):
+        assert nextword("rank", model, TEXT, "--candidates", given) == 0
+        assert sorted(ranked(capsys.readouterr().out)) == ["cat", "mat"]
+    assert nextword("rank", model, TEXT, "cat", "--candidates", file) == 2
+    assert "but are given twice" in capsys.readouterr().err
+
+
+def test_the_model_finds_candidates_itself(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+    model = small_bundle("word")
+    assert nextword("rank", model, "the ? sat.", "--gap", "?", "-k", "3") == 0
+    found = ranked(capsys.readouterr().out)
+    assert len(set(found)) == 3
+    assert not {"<unk>", "<eos>"} & set(found)
+
+
+def test_no_end_is_counted_if_none_is_wanted(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+    model = small_bundle()
+    num_tokens = []
+    for options in ([], ["--no-eos"]):
+        assert nextword("rank", model, TEXT, "cat", "--json", *options) == 0
+        num_tokens.append(json.loads(capsys.readouterr().out)["candidates"][0]["num_tokens"])
+    assert num_tokens == [5, 4]
+
+
+def test_a_terminal_obeys_no_candidate(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+    assert nextword("rank", small_bundle(), TEXT, "\x1b[2J") == 0
+    assert capsys.readouterr().out.endswith("\\x1b[2J\n")
+
+
+def test_mistakes_exit_with_two(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+    model = small_bundle("character")
+    assert nextword("rank", model, "a b", "c") == 2
+    assert "the text must have one gap, but has 0" in capsys.readouterr().err
+    assert nextword("rank", model, "a ___") == 2
+    assert "candidates must be named for a model of characters" in capsys.readouterr().err

@@ -1,0 +1,62 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+Bundle = Callable[..., Path]
+
+
+def test_lines_become_vectors(small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured) -> None:
+    lines, output = tmp_path / "lines.txt", tmp_path / "vectors.npy"
+    lines.write_text("the cat\n\nthe cat\nsat on the mat\n", encoding="utf-8")
+    model = small_bundle()
+    found = {}
+    for pooling in ("mean", "last"):
+        assert nextword("vectors", model, lines, "--output", output, "--pooling", pooling) == 0
+        assert f"{output}: 4 x 4, the vectors of all lines" in capsys.readouterr().err
+        found[pooling] = np.load(output, allow_pickle=False)
+        np.testing.assert_allclose(found[pooling][0], found[pooling][2], atol=1e-6)
+    assert not np.allclose(found["mean"][0], found["last"][0])
+    np.testing.assert_allclose(found["mean"][1], found["last"][1])
+
+
+def test_words_and_their_vectors_are_saved(
+    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured
+) -> None:
+    output = tmp_path / "words.npz"
+    assert nextword("vectors", small_bundle("word"), "--words", "--output", output) == 0
+    assert "21 x 4, the vectors of all words" in capsys.readouterr().err
+    with np.load(output, allow_pickle=False) as saved:
+        assert saved["words"][2] == "cat"
+        assert saved["vectors"].shape == (21, 4)
+
+
+def test_the_nearest_words_are_shown(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+    model = small_bundle()
+    assert nextword("vectors", model, "--nearest", "cat", "-k", "3", "--json") == 0
+    near = json.loads(capsys.readouterr().out)["nearest"]
+    assert len(near) == 3
+    assert nextword("vectors", model, "--nearest", "cat", "-k", "3") == 0
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == [other["word"] for other in near]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "`--output` must name a file that ends in .npy, but is not given"),
+        (["--output", "v.npz"], "must name a file that ends in .npy, but is 'v.npz'"),
+        (["--words", "--output", "v.npy"], "must name a file that ends in .npz"),
+        (["lines.txt", "--words", "--output", "v.npz"], "`--words` must stand without FILE"),
+        (["--nearest", "cat", "--words"], "`--nearest` must stand without FILE"),
+        (["--nearest", "dog"], "a word must be in the vocabulary, but 'dog' is not"),
+    ],
+)
+def test_mistakes_exit_with_two(
+    small_bundle: Bundle, nextword: Run, capsys: Captured, arguments: list[str], message: str
+) -> None:
+    assert nextword("vectors", small_bundle(), *arguments) == 2
+    assert message in capsys.readouterr().err

@@ -1,0 +1,135 @@
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.engine.trained_model import TrainedModel
+from nextword.errors import TextError
+from nextword.evaluation.perplexity import evaluate
+from nextword.scoring import sentence_scores
+from nextword.scoring.line_scoring import score_lines
+from nextword.scoring.options import ScoringOptions
+from nextword.text.options import LineEnds, TokenizerKind
+
+Model = Callable[..., TrainedModel]
+StepByStep = Callable[..., list[float]]
+
+KINDS: list[tuple[TokenizerKind, LineEnds]] = [
+    ("pretokenized", "line"),
+    ("word", "line"),
+    ("word", "paragraph"),
+    ("character", "line"),
+]
+
+words = st.sampled_from(["the", "cat", "dog", "sat,", "'", '"on', "don't", "é", "."])
+lines_of_text = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@settings(max_examples=30)
+@given(lines=lines_of_text, bos=st.booleans(), eos=st.booleans(), read_ahead=st.integers(1, 6))
+def test_lines_are_scored_as_by_steps(
+    small_model: Model,
+    step_by_step: StepByStep,
+    kind: TokenizerKind,
+    line_ends: LineEnds,
+    lines: list[str],
+    bos: bool,
+    eos: bool,
+    read_ahead: int,
+) -> None:
+    model = small_model(kind, line_ends=line_ends)
+    by_line = small_model(kind).tokenizer
+    options = ScoringOptions(bos=bos, eos=eos, read_ahead=read_ahead)
+    scores = list(score_lines(model.engine, model.tokenizer, lines, options))
+    assert [(score.number, score.text) for score in scores] == list(enumerate(lines, start=1))
+    vocabulary = model.tokenizer.vocabulary
+    for score in scores:
+        ids = [*by_line.encode(score.text), *([vocabulary.end_id] if eos else [])]
+        assert score.ids.tolist() == ids
+        expected = step_by_step(model.engine, ids, vocabulary.end_id if bos else vocabulary.unknown_id)
+        np.testing.assert_allclose(score.log_probs, expected, atol=1e-5)
+        assert score.log_prob == pytest.approx(sum(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@settings(max_examples=30)
+@given(lines=lines_of_text, read_ahead=st.integers(1, 6))
+def test_carried_lines_are_what_is_evaluated(
+    small_model: Model, kind: TokenizerKind, line_ends: LineEnds, lines: list[str], read_ahead: int
+) -> None:
+    model = small_model(kind, line_ends=line_ends)
+    ids = np.array(small_model(kind).tokenizer.encode("\n".join([*lines, ""])), np.int32)
+    expected = evaluate(model.engine, ids)
+    options = ScoringOptions(carry=True, read_ahead=read_ahead)
+    scores = list(score_lines(model.engine, model.tokenizer, lines, options))
+    assert sum(score.num_tokens for score in scores) == expected.num_tokens
+    assert sum(score.log_prob for score in scores) / len(ids) == pytest.approx(expected.log_prob / len(ids), abs=1e-5)
+
+
+@settings(max_examples=30)
+@given(line=lines_of_text.map(" ".join))
+def test_one_line_is_scored_as_it_is_evaluated(small_model: Model, line: str) -> None:
+    model = small_model("word")
+    (score,) = score_lines(model.engine, model.tokenizer, [line])
+    ids = np.array(model.tokenizer.encode(f"{line}\n"), np.int32)
+    assert score.perplexity == pytest.approx(evaluate(model.engine, ids).perplexity, rel=1e-5)
+
+
+def test_carried_lines_count_their_ends_only_if_asked(small_model: Model) -> None:
+    model = small_model()
+    lines = ["the cat", "", "sat on"]
+    with_ends = list(score_lines(model.engine, model.tokenizer, lines, ScoringOptions(carry=True)))
+    without = list(score_lines(model.engine, model.tokenizer, lines, ScoringOptions(carry=True, eos=False)))
+    assert [score.num_tokens for score in without] == [2, 0, 2]
+    for whole, part in zip(with_ends, without, strict=True):
+        assert whole.log_probs[:-1].tolist() == part.log_probs.tolist()
+
+
+@pytest.mark.parametrize("read_ahead", [1, 7, 64])
+@pytest.mark.parametrize("carry", [False, True])
+def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model, read_ahead: int, carry: bool) -> None:
+    model = small_model()
+    num_read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal num_read
+        while True:
+            num_read += 1
+            yield "the cat sat on the mat ." if num_read % 3 else "the cat"
+
+    scores = score_lines(model.engine, model.tokenizer, endless(), ScoringOptions(read_ahead=read_ahead, carry=carry))
+    for _ in range(200):
+        score = next(scores)
+        assert 0 <= num_read - score.number < read_ahead
+
+
+def test_a_line_longer_than_a_batch_is_scored_in_pieces(
+    small_model: Model, step_by_step: StepByStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_scores, "_MOST_TOKENS", 100)
+    model = small_model("character")
+    line = "ab c." * 400
+    (score,) = score_lines(model.engine, model.tokenizer, [line])
+    assert max(batch_size * num_steps for batch_size, num_steps in vars(model.engine)["shapes"]) <= 100
+    end_id = model.tokenizer.vocabulary.end_id
+    expected = step_by_step(model.engine, [*model.tokenizer.encode(line), end_id], end_id)
+    np.testing.assert_allclose(score.log_probs, expected, atol=1e-5)
+
+
+def test_words_out_of_vocabulary_are_counted_and_written_unknowns_are_not(small_model: Model) -> None:
+    model = small_model()
+    (score,) = score_lines(model.engine, model.tokenizer, ["the dog <unk> cow"])
+    assert score.num_out_of_vocabulary == 2
+    assert score.out_of_vocabulary.tolist() == [False, True, False, True, False]
+    assert score.ids.tolist() == [0, 1, 1, 1, 3]
+
+
+def test_what_is_refused_comes_after_the_lines_before_it(small_model: Model) -> None:
+    model = small_model()
+    scores = score_lines(model.engine, model.tokenizer, ["the", "cat <eos>", "sat"])
+    assert next(scores).text == "the"
+    with pytest.raises(TextError, match="line 2"):
+        next(scores)

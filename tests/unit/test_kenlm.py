@@ -1,0 +1,190 @@
+import os
+import pickle
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword import kenlm
+from nextword.bundle.write import write_bundle
+from nextword.engine.trained_model import TrainedModel
+from nextword.errors import BundleError, TextError
+from nextword.scoring.line_scoring import score_lines
+from nextword.text.options import TokenizerKind
+
+Model = Callable[..., TrainedModel]
+
+KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
+
+words_of_text = st.lists(st.sampled_from(["the", "cat,", "dog", '"on', "don't", "</s>", "é."]), max_size=7)
+sentences = words_of_text.map(" ".join)
+
+
+@pytest.fixture(params=KINDS)
+def model(request: pytest.FixtureRequest, small_model: Model) -> kenlm.Model:
+    return kenlm.Model(small_model(request.param))
+
+
+@pytest.fixture
+def words_model(small_model: Model) -> kenlm.Model:
+    """A model of pretokenized text."""
+    return kenlm.Model(small_model())
+
+
+@settings(max_examples=25)
+@given(words=words_of_text, bos=st.booleans(), eos=st.booleans())
+def test_full_scores_sum_to_the_score(small_model: Model, words: list[str], bos: bool, eos: bool) -> None:
+    sentence = " ".join(words)
+    for kind in KINDS:
+        model = kenlm.Model(small_model(kind))
+        full = list(model.full_scores(sentence, bos=bos, eos=eos))
+        assert len(full) == len(words) + eos
+        assert sum(log10_prob for log10_prob, _, _ in full) == pytest.approx(model.score(sentence, bos, eos), abs=1e-4)
+
+
+@settings(max_examples=25)
+@given(words=words_of_text, bos=st.booleans())
+def test_chained_states_come_to_the_whole(small_model: Model, words: list[str], bos: bool) -> None:
+    """As KenLM's documentation shows it, with two states that change places."""
+    for kind in KINDS:
+        model = kenlm.Model(small_model(kind))
+        state, out_state = kenlm.State(), kenlm.State()
+        if bos:
+            model.BeginSentenceWrite(state)
+        else:
+            model.NullContextWrite(state)
+        total = 0.0
+        for word in (*words, "</s>"):
+            total += model.BaseScore(state, word, out_state)
+            state, out_state = out_state, state
+        assert total == pytest.approx(model.score(" ".join(words), bos=bos), abs=1e-4)
+
+
+@settings(max_examples=25)
+@given(sentence=sentences.filter(lambda sentence: "</s>" not in sentence))
+def test_a_score_is_that_of_the_line_to_the_base_ten(small_model: Model, sentence: str) -> None:
+    for kind in KINDS:
+        trained = small_model(kind)
+        (line,) = score_lines(trained.engine, trained.tokenizer, [sentence])
+        assert kenlm.Model(trained).score(sentence) == pytest.approx(line.log_prob / np.log(10), abs=1e-5)
+
+
+def test_the_examples_of_the_documentation(model: kenlm.Model) -> None:
+    sentence, fragment = "the cat sat .", "the cat"
+    assert model.score(sentence) == model.score(sentence, bos=True, eos=True)
+    assert model.score(f"{fragment} </s>", bos=False, eos=False) == pytest.approx(model.score(fragment, bos=False))
+    assert model.score(fragment, bos=False, eos=False) > model.score(fragment, bos=False, eos=True)
+    assert model.score(sentence.encode()) == model.score(sentence)
+    for bad in ("<s> the cat", "cat <s>"):
+        with pytest.raises(TextError, match="`<s>` must not stand in a text"):
+            model.score(bad, bos=False)
+
+
+def test_ngram_length_is_the_words_that_a_score_depends_on(words_model: kenlm.Model) -> None:
+    """So that KenLM's example shows, for each word, all that stands before it."""
+    sentence = "the dog sat on the mat ."
+    words = ["<s>", *sentence.split(), "</s>"]
+    for index, (_, length, is_oov) in enumerate(words_model.full_scores(sentence)):
+        assert words[index + 2 - length : index + 2] == words[: index + 2]
+        assert is_oov == (words[index + 1] == "dog")
+    assert [length for _, length, _ in words_model.full_scores("the cat", bos=False)] == [1, 2, 3]
+
+
+def test_words_in_the_model(words_model: kenlm.Model, small_model: Model) -> None:
+    assert "cat" in words_model
+    assert b"cat" in words_model
+    assert "dog" not in words_model
+    assert "<unk>" not in words_model
+    assert "<s>" in words_model
+    assert "</s>" in words_model
+    of_text = kenlm.Model(small_model("word"))
+    assert '"cat' in of_text
+    assert "cat," in of_text
+    assert "cat,dog" not in of_text
+
+
+def test_perplexity_is_by_words_and_the_end(model: kenlm.Model) -> None:
+    assert model.perplexity("the cat sat") == pytest.approx(10 ** (-model.score("the cat sat") / 4))
+
+
+def test_states_compare_by_what_was_read(words_model: kenlm.Model) -> None:
+    def state_after(*words: str) -> kenlm.State:
+        state = kenlm.State()
+        words_model.BeginSentenceWrite(state)
+        for word in words:
+            words_model.BaseScore(state, word, state)
+        return state
+
+    states = [state_after(*words) for words in [(), ("the",), ("the", "cat"), ("cat", "the"), ("the", "cat")]]
+    assert states[2] == states[4]
+    assert hash(states[2]) == hash(states[4])
+    assert len(set(states)) == 4
+    ordered = random.Random(1).sample(states, 5)
+    assert [state.key for state in sorted(ordered)] == sorted(state.key for state in states)
+    null = kenlm.State()
+    words_model.NullContextWrite(null)
+    assert null == kenlm.State() != states[0]
+    assert states[0] != "a state"
+
+
+def test_a_state_stays_as_it_is_when_read_from(words_model: kenlm.Model) -> None:
+    state, first, second = kenlm.State(), kenlm.State(), kenlm.State()
+    words_model.BeginSentenceWrite(state)
+    alone = words_model.BaseScore(state, "cat", first)
+    words_model.BaseScore(state, "sat", second)
+    assert words_model.BaseScore(state, "cat", second) == alone
+    assert first == second
+    assert words_model.BaseScore(state, "cat", state) == alone  # the same state as argument and result
+    assert state == first
+
+
+def test_a_full_score_names_its_parts(words_model: kenlm.Model) -> None:
+    state = kenlm.State()
+    words_model.BeginSentenceWrite(state)
+    full = words_model.BaseFullScore(state, "dog", kenlm.State())
+    assert full == kenlm.FullScoreReturn(words_model.BaseScore(state, "dog", kenlm.State()), 2, True)
+
+
+def test_a_model_is_read_from_a_bundle_or_a_run(
+    small_model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = small_model()
+    monkeypatch.setattr(kenlm, "open_model", lambda path: trained if (path / "MANIFEST.json").is_file() else None)
+    bundle = tmp_path / "run" / "model"
+    bundle.parent.mkdir()
+    write_bundle(bundle, trained.bundle)
+    (tmp_path / "run" / "config.toml").write_text("", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    models = [
+        kenlm.LanguageModel(path, kenlm.Config()) for path in (str(bundle), os.fsencode(bundle), "run", "run/model")
+    ]
+    assert {model.score("the cat") for model in models} == {kenlm.Model(trained).score("the cat")}
+    places = [os.fsdecode(model.path) for model in models]
+    assert places == [str(bundle), str(bundle), str(bundle.parent), str(bundle)]
+    assert repr(models[0]) == "<Model from model>"
+    assert models[0].order == sys.maxsize
+    again = pickle.loads(pickle.dumps(models[2]))  # noqa: S301
+    assert type(again) is kenlm.LanguageModel
+    assert again.path == models[2].path
+
+
+def test_a_model_that_is_not_there_is_an_error_as_kenlm_raises_it(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Cannot read model") as caught:
+        kenlm.Model(str(tmp_path / "nothing.arpa"))
+    assert isinstance(caught.value, BundleError)
+
+
+def test_a_training_framework_is_not_imported() -> None:
+    program = "import sys; from nextword import kenlm; assert not {'keras', 'jax', 'onnxruntime'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_what_is_no_text_is_a_type_error_as_kenlm_raises_it(words_model: kenlm.Model) -> None:
+    with pytest.raises(TypeError, match="Cannot convert"):
+        words_model.score(7)  # type: ignore[arg-type]

@@ -32,8 +32,8 @@ test: setup  ## All tests.
 check: lint types imports docs  ## Everything CI checks besides the tests.
 
 lint: setup  ## Style and format.
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/ruff check src tests benchmarks examples
 
 types: setup  ## Strict types.
 	$(BIN)/mypy
@@ -45,8 +45,8 @@ docs: setup  ## The documentation, into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: setup  ## Put the code in shape.
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks examples
+	$(BIN)/ruff check --fix src tests benchmarks examples
 
 peers:  ## PyTorch, in an environment of its own, for the benchmarks.
 	sh benchmarks/environments.sh

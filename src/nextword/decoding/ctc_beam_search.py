@@ -1,0 +1,180 @@
+r"""Prefix beam search over the output of a CTC network, with a language model at the ends of words.
+
+A network gives for each of $T$ frames the log-probabilities of $C$ labels, one of which is the blank. An alignment is
+one label a frame; runs of a label count once, blanks not at all, and what is left is a text, in which one space is as
+good as several. With $\mathcal{A}(y)$ the alignments of a text $y$, $w_1 \dots w_n$ its words and $x$ the sound, its
+score is
+
+$$\text{score}(y) = \ln \sum_{a \in \mathcal{A}(y)} \prod_t p_t(a_t \mid x) + \alpha \ln p(w_1 \dots w_n) + \beta n.$$
+
+A word that the model does not know is read as `<unk>`, which stands for all of them and is more probable than any one;
+so each of its characters adds a constant to its log-probability, as if it were spelled out by chance. The search
+charges these as soon as no known word begins like the one that is heard: else it would pay to put off a word's end.
+
+Of each text the search keeps two sums, of the alignments that end in a blank and of those that do not: only after a
+blank does a label that comes again count twice. A beam that holds all texts finds the best one exactly.
+
+Source:
+    Graves et al. (2006), "Connectionist temporal classification"; Hannun et al. (2014), "First-pass large vocabulary
+    continuous speech recognition using bi-directional recurrent DNNs".
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.decoding.ctc_options import DEFAULT_OPTIONS, CtcOptions
+from nextword.decoding.text_tree import TextNode, TextTree
+from nextword.decoding.word_model import WordModel
+from nextword.errors import SettingError
+
+BLANK = ""
+"""The label that says nothing."""
+
+Floats = NDArray[np.float64]
+
+_LOOKED_AT = 4
+"""So many times as many texts as are kept are asked what the word will cost that they end in."""
+
+
+class CtcHypothesis(NamedTuple):
+    """A text that may have been said.
+
+    Attributes:
+        text: Its words, a space between them.
+        score: What it was chosen by.
+        acoustic_log_prob: Natural logarithm of the probability of all its alignments that were followed.
+    """
+
+    text: str
+    score: float
+    acoustic_log_prob: float
+
+
+class _Beam(NamedTuple):
+    """The texts that are kept, `K` of them.
+
+    Attributes:
+        nodes: The texts.
+        blank: Natural logarithm of the probability of each text's alignments that end in a blank `(K,)`.
+        labelled: The same of those that end in its last label `(K,)`.
+    """
+
+    nodes: list[TextNode]
+    blank: Floats
+    labelled: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Natural logarithm of the probability of all alignments of each text `(K,)`."""
+        return np.logaddexp(self.blank, self.labelled)
+
+
+def ctc_beam_search(
+    log_probs: NDArray[np.floating],
+    alphabet: Sequence[str],
+    model: WordModel | None = None,
+    options: CtcOptions = DEFAULT_OPTIONS,
+) -> list[CtcHypothesis]:
+    """Return the texts that may have been said, the best first.
+
+    Args:
+        log_probs: Natural logarithm of each label's probability in each frame `(T, C)`.
+        alphabet: The labels: characters, one of them a space, and the blank, `""`.
+        model: What knows the language; without it, the sound alone decides.
+        options: Weights and width.
+
+    Raises:
+        SettingError: The alphabet has no blank, or does not have a label for each column.
+    """
+    if list(alphabet).count(BLANK) != 1 or len(set(alphabet)) < len(alphabet):
+        raise SettingError(f'`alphabet` must have labels that differ and one blank, "", but is {list(alphabet)}')
+    if log_probs.ndim != 2 or log_probs.shape[1] != len(alphabet):
+        raise SettingError(
+            f"`log_probs` must have the shape (T, {len(alphabet)}), a column for each label, but has {log_probs.shape}"
+        )
+    tree = TextTree(alphabet, model, options)
+    beam = _Beam([tree.root], np.zeros(1), np.full(1, -np.inf))
+    for frame in log_probs.astype(np.float64):
+        beam = _advanced(beam, frame, tree, options)
+    return _hypotheses(beam, tree)
+
+
+def _advanced(beam: _Beam, frame: Floats, tree: TextTree, options: CtcOptions) -> _Beam:
+    """Return the best texts after one more frame `(C,)`."""
+    total, last = beam.total, np.array([node.label for node in beam.nodes])
+    blank = total + frame[tree.blank]
+    labelled = np.where(last >= 0, beam.labelled + frame[last], -np.inf)
+    longer = _longer(beam, total, last, frame, tree, options)
+    places = {node: place for place, node in enumerate(beam.nodes)}
+    for place, node in enumerate(beam.nodes):
+        if node.label == tree.space:  # a space more leaves it as it is
+            labelled[place] = np.logaddexp(labelled[place], longer[place, tree.space])
+            longer[place, tree.space] = -np.inf
+        parent = places.get(node.parent) if node.parent is not None else None
+        if parent is not None:  # the text that it goes on from is kept too, and may become this one
+            labelled[place] = np.logaddexp(labelled[place], longer[parent, node.label])
+            longer[parent, node.label] = -np.inf
+    return _best(beam, blank, labelled, longer, tree, options)
+
+
+def _longer(
+    beam: _Beam, total: Floats, last: NDArray[np.int64], frame: Floats, tree: TextTree, options: CtcOptions
+) -> Floats:
+    """Return the log-probability of each text with each label more `(K, C)`."""
+    longer = total[:, None] + frame
+    rows = np.flatnonzero(last >= 0)
+    longer[rows, last[rows]] = (beam.blank + frame[last])[rows]
+    longer[:, tree.blank] = -np.inf
+    longer[:, frame < options.minimum_log_prob] = -np.inf
+    return longer
+
+
+def _best(beam: _Beam, blank: Floats, labelled: Floats, longer: Floats, tree: TextTree, options: CtcOptions) -> _Beam:
+    num_kept, num_labels = longer.shape
+    num_looked_at = _LOOKED_AT * options.beam_size
+    language = np.array([node.score + node.expected for node in beam.nodes])
+    scores = longer + language[:, None]
+    stays = np.logaddexp(blank, labelled) + language
+    if tree.space >= 0:
+        _score_words(beam, scores, stays, longer, tree, num_looked_at)
+    candidates = np.concatenate((stays, scores.ravel()))
+    order = np.argsort(-candidates, kind="stable")[:num_looked_at]
+    order = order[candidates[order] > -np.inf]
+    grown = [divmod(int(place) - num_kept, num_labels) for place in order]
+    nodes = [
+        beam.nodes[place] if place < num_kept else tree.child(beam.nodes[parent], label)
+        for place, (parent, label) in zip(order, grown, strict=True)
+    ]
+    blanks = np.concatenate((blank, np.full(longer.size, -np.inf)))[order]
+    sums = np.concatenate((labelled, longer.ravel()))[order]
+    totals = np.logaddexp(blanks, sums) + [node.score + node.expected for node in nodes]
+    best = np.argsort(-totals, kind="stable")[: options.beam_size]
+    return _Beam([nodes[place] for place in best], blanks[best], sums[best])
+
+
+def _score_words(
+    beam: _Beam, scores: Floats, stays: Floats, longer: Floats, tree: TextTree, num_looked_at: int
+) -> None:
+    """Put the scores of texts whose word ends into `scores` `(K, C)`, of those that could be among the best."""
+    reached = longer[:, tree.space]
+    bounds = reached + [node.score + tree.most_for_a_word for node in beam.nodes]
+    scores[:, tree.space] = -np.inf
+    others = np.concatenate((stays, scores.ravel()))
+    least = np.partition(others, -num_looked_at)[-num_looked_at] if len(others) > num_looked_at else -np.inf
+    for place in np.flatnonzero((bounds > -np.inf) & (bounds >= least)):
+        scores[place, tree.space] = reached[place] + tree.child(beam.nodes[place], tree.space).score
+
+
+def _hypotheses(beam: _Beam, tree: TextTree) -> list[CtcHypothesis]:
+    """Return the texts of a beam, those that differ in a space at the end taken together, the best first."""
+    acoustic: dict[str, float] = {}
+    language: dict[str, float] = {}
+    for node, total in zip(beam.nodes, beam.total.tolist(), strict=True):
+        text = node.text()
+        acoustic[text] = float(np.logaddexp(acoustic.get(text, -np.inf), total))
+        language[text] = tree.final_score(node)
+    found = [CtcHypothesis(text, acoustic[text] + language[text], acoustic[text]) for text in acoustic]
+    return sorted(found, key=lambda hypothesis: -hypothesis.score)

@@ -1,0 +1,120 @@
+"""A language model for pyctcdecode: what its `BeamSearchDecoderCTC` asks of an `AbstractLanguageModel`."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import log
+from typing import ClassVar
+
+from nextword.decoding.known_words import KnownWords
+from nextword.decoding.word_model import WordModel
+from nextword.engine.engine import Engine
+from nextword.errors import SettingError
+from nextword.scoring.word_context import WordContext
+from nextword.settings import Settings, setting, unknown_name
+from nextword.text.tokenizer import Tokenizer
+
+_LN_10 = log(10)
+_EXPECTED_LENGTH = 6
+"""Characters of a word, beyond which the penalty of an unknown one grows (pyctcdecode's `AVG_TOKEN_LEN`)."""
+
+_NO_ORDER = 2**31 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class FusionOptions(Settings):
+    """How much the model counts while pyctcdecode decodes; its own names and defaults."""
+
+    group: ClassVar[str] = "fusion"
+
+    alpha: float = setting(0.5, help="Weight of the model's log-probability.")
+    beta: float = setting(1.5, help="What each word adds.")
+    unk_score_offset: float = setting(-10.0, help="What an unknown word adds to its log10-probability.")
+    score_boundary: bool = setting(True, help="Whether a line begins and ends where the sound does.")
+
+
+class PyctcdecodeModel:
+    r"""Stands where pyctcdecode's own `LanguageModel`, an n-gram model of KenLM, stands.
+
+    The score of a word $w$ after $h$ is, as there, and in natural logarithms,
+
+    $$\alpha \, \bigl(\ln p(w \mid h) + \ln 10 \cdot o \, [w \text{ unknown}] + \ln p(\text{end} \mid h w) \,
+    [w \text{ last}]\bigr) + \beta,$$
+
+    with $o$ the `unk_score_offset`, which pyctcdecode states to the base 10.
+
+    Args:
+        engine: The model at work.
+        tokenizer: The model's.
+        options: The weights.
+        unigrams: The words that may be said, as in pyctcdecode; any that the model knows unless given.
+
+    Example:
+        decoder = BeamSearchDecoderCTC(Alphabet.build_alphabet(labels), PyctcdecodeModel(engine, tokenizer))
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        options: FusionOptions | None = None,
+        *,
+        unigrams: Collection[str] | None = None,
+    ) -> None:
+        self._model = WordModel(engine, tokenizer)
+        self._take(options or FusionOptions())
+        self._unigrams = None if unigrams is None else frozenset(unigrams)
+        self._known = KnownWords(tokenizer, self._unigrams)
+
+    @property
+    def order(self) -> int:
+        """How many words decide about the next: all of them, so that `prune_history` never merges two beginnings."""
+        return _NO_ORDER
+
+    def get_start_state(self) -> WordContext:
+        """Return the context in which an utterance begins."""
+        return self._model.start(bos=self.score_boundary)
+
+    def score(self, prev_state: WordContext, word: str, is_last_word: bool = False) -> tuple[float, WordContext]:
+        """Return the weighted score of a word, and the context after it, without the end.
+
+        An empty word, for which pyctcdecode asks where an utterance ends in a space, is none, and adds no `beta`.
+        """
+        total, after, beta = 0.0, prev_state, 0.0
+        if word:
+            total, is_known, after = self._model.score(prev_state, word)
+            beta = self.beta
+            if not is_known or (self._unigrams is not None and word not in self._unigrams):
+                total += self.unk_score_offset * _LN_10
+        if is_last_word and self.score_boundary:
+            total += self._model.score_end(after)
+        return self.alpha * total + beta, after
+
+    def score_partial_token(self, partial_token: str) -> float:
+        """Return what is added as long as a word is not finished: 0 where a word that is known begins so."""
+        if self._known.begins_word(partial_token):
+            return 0.0
+        return self.unk_score_offset * max(1.0, len(partial_token) / _EXPECTED_LENGTH)
+
+    def reset_params(self, **params: float | bool) -> None:
+        """Change some of the weights, as `BeamSearchDecoderCTC.reset_params` asks.
+
+        Raises:
+            SettingError: A name is not one of the options, or a value is refused.
+        """
+        options = FusionOptions(
+            alpha=self.alpha,
+            beta=self.beta,
+            unk_score_offset=self.unk_score_offset,
+            score_boundary=self.score_boundary,
+        )
+        for name in params:
+            if name not in options.to_table():
+                raise SettingError(unknown_name("weight of the decoder", name, options.to_table()))
+        self._take(options.replace(**params))
+
+    def _take(self, options: FusionOptions) -> None:
+        # Plain attributes, since older versions of pyctcdecode set them one by one.
+        self.alpha = options.alpha
+        self.beta = options.beta
+        self.unk_score_offset = options.unk_score_offset
+        self.score_boundary = options.score_boundary

@@ -1,0 +1,134 @@
+"""A language model for torchaudio's `ctc_decoder`: what its `CTCDecoderLM` promises."""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol
+
+from nextword.decoding.word_model import WordModel
+from nextword.engine.engine import Engine
+from nextword.errors import MissingExtraError, SettingError
+from nextword.scoring.word_context import WordContext
+from nextword.text.tokenizer import Tokenizer
+
+_END = -1
+"""The child of a state in which the utterance has ended."""
+
+
+class DecoderState(Protocol):
+    """What torchaudio's `CTCDecoderLMState` offers: two are the same if they are one object."""
+
+    def child(self, usr_index: int, /) -> Any:
+        """Return the state after a word; always the same object."""
+
+
+class _Reached(NamedTuple):
+    context: WordContext
+    log_prob: float
+
+
+class TorchaudioScorer:
+    """Does what a `CTCDecoderLM` does, without being one: the decoder takes none but those.
+
+    The decoder knows a state by its object, so the same word after the same state must lead to the same state: its
+    child. Natural logarithms, unweighted; the decoder has weights of its own.
+
+    Args:
+        engine: The model at work.
+        tokenizer: The model's.
+        words: The word of each of the decoder's indices, as in the file that it takes as `lm_dict`.
+        new_state: Makes a state; torchaudio's `CTCDecoderLMState`.
+    """
+
+    def __init__(
+        self, engine: Engine, tokenizer: Tokenizer, words: Sequence[str], *, new_state: Callable[[], DecoderState]
+    ) -> None:
+        self._model = WordModel(engine, tokenizer)
+        self._words = list(words)
+        self._new_state = new_state
+        self._reached: dict[Any, _Reached] = {}
+
+    def start(self, start_with_nothing: bool) -> DecoderState:
+        """Return the state in which an utterance begins, and forget all others.
+
+        Args:
+            start_with_nothing: Whether nothing is known of what was said before; else a line begins.
+        """
+        state = self._new_state()
+        self._reached = {state: _Reached(self._model.start(bos=not start_with_nothing), 0.0)}
+        return state
+
+    def score(self, state: DecoderState, token_index: int) -> tuple[DecoderState, float]:
+        """Return the state after a word, and the natural logarithm of the word's probability.
+
+        Raises:
+            SettingError: The state is not one of this utterance, or there is no such word.
+        """
+        if not 0 <= token_index < len(self._words):
+            raise SettingError(
+                f"the decoder's index of a word must be between 0 and {len(self._words) - 1}, but is {token_index}; "
+                "give the decoder the words as `lm_dict`, in this order"
+            )
+        child = state.child(token_index)
+        if child not in self._reached:
+            scored = self._model.score(self._context_of(state), self._words[token_index])
+            self._reached[child] = _Reached(scored.after, scored.log_prob)
+        return child, self._reached[child].log_prob
+
+    def finish(self, state: DecoderState) -> tuple[DecoderState, float]:
+        """Return the state after the end, and the natural logarithm of the probability that the line ends here.
+
+        Raises:
+            SettingError: The state is not one of this utterance.
+        """
+        context = self._context_of(state)
+        child = state.child(_END)
+        if child not in self._reached:
+            self._reached[child] = _Reached(context, self._model.score_end(context))
+        return child, self._reached[child].log_prob
+
+    def _context_of(self, state: DecoderState) -> WordContext:
+        if state not in self._reached:
+            raise SettingError(
+                "a state must come from this model since it last began, but does not; call `start` first"
+            )
+        return self._reached[state].context
+
+
+def torchaudio_model(engine: Engine, tokenizer: Tokenizer, words: Sequence[str]) -> Any:
+    """Return a `CTCDecoderLM` for `torchaudio.models.decoder.ctc_decoder(lm=..., lm_dict=...)`.
+
+    Args:
+        engine: The model at work.
+        tokenizer: The model's.
+        words: The word of each of the decoder's indices: the lines of the file that it is given as `lm_dict`, `<unk>`
+            among them.
+
+    Raises:
+        MissingExtraError: torchaudio, or its decoder, is not installed.
+    """
+    try:
+        decoder: Any = import_module("torchaudio.models.decoder")
+        new_state = decoder.CTCDecoderLMState
+    except ImportError as error:
+        raise MissingExtraError(
+            f"a model for torchaudio's decoder needs torchaudio, but `{error.name}` is missing; install torchaudio and "
+            "flashlight-text beside nextword"
+        ) from error
+
+    class NextwordLM(decoder.CTCDecoderLM):
+        """A model of nextword in torchaudio's decoder."""
+
+        def __init__(self) -> None:
+            decoder.CTCDecoderLM.__init__(self)
+            self.scorer = TorchaudioScorer(engine, tokenizer, words, new_state=new_state)
+
+        def start(self, start_with_nothing: bool) -> DecoderState:
+            return self.scorer.start(start_with_nothing)
+
+        def score(self, state: DecoderState, usr_token_idx: int) -> tuple[DecoderState, float]:
+            return self.scorer.score(state, usr_token_idx)
+
+        def finish(self, state: DecoderState) -> tuple[DecoderState, float]:
+            return self.scorer.finish(state)
+
+    return NextwordLM()

@@ -1,0 +1,80 @@
+"""A model asked word by word, as decoders ask: each beginning of a text is read once, whoever shares it."""
+
+from functools import lru_cache
+
+from nextword.decoding.known_words import KnownWords
+from nextword.engine.engine import Engine
+from nextword.errors import SettingError
+from nextword.scoring.word_context import WordContext, WordScore
+from nextword.scoring.word_tokens import WordTokenizer
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import UNKNOWN
+
+
+class WordModel:
+    r"""Scores words one after another, whatever tokens they are cut into.
+
+    The log-probabilities of the words of a line and of its end sum to that of the line:
+
+    $$\ln p(w_1 \dots w_n) = \sum_i \ln p(w_i \mid w_1 \dots w_{i-1}) + \ln p(\text{end} \mid w_1 \dots w_n).$$
+
+    Args:
+        engine: The model at work.
+        tokenizer: The model's.
+        history: How many words, each after what came before it, are remembered; each may hold a distribution `(V,)`.
+
+    Raises:
+        SettingError: `history` is below 1.
+    """
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, *, history: int = 1024) -> None:
+        if history < 1:
+            raise SettingError(f"`history` must be at least 1, but is {history}")
+        words = WordTokenizer(tokenizer)
+        self._starts = {bos: WordContext.start(engine, words, bos=bos) for bos in (True, False)}
+        self._unknown = _unknown_word(tokenizer)
+        self._known = KnownWords(tokenizer)
+        self._scored = lru_cache(maxsize=history)(_score)
+
+    def start(self, *, bos: bool = True) -> WordContext:
+        """Return the context in which a line begins, or, without `bos`, one of which nothing is known."""
+        return self._starts[bos]
+
+    def score(self, context: WordContext, word: str) -> WordScore:
+        """Return how probable it is that `word` comes next, and the context after it."""
+        return self._scored(_Keyed(context), self._unknown if word == UNKNOWN else word)
+
+    def begins_word(self, partial: str) -> bool:
+        """Return whether a word that the model knows may begin so."""
+        return self._known.begins_word(partial)
+
+    def score_end(self, context: WordContext) -> float:
+        """Return the natural logarithm of the probability that the line ends here."""
+        return context.score_end().log_prob
+
+
+class _Keyed:
+    """A context that equals whichever has read the same words."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: WordContext) -> None:
+        self.context = context
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Keyed) and self.context.key == other.context.key
+
+    def __hash__(self) -> int:
+        return hash(self.context.key)
+
+
+def _score(keyed: _Keyed, word: str) -> WordScore:
+    return keyed.context.score(word)
+
+
+def _unknown_word(tokenizer: Tokenizer) -> str:
+    """Return a word that is read as one `<unk>`; running text would have that name cut at its brackets."""
+    word = UNKNOWN if tokenizer.kind != "word" else "unk"
+    while tokenizer.kind == "word" and word in tokenizer.vocabulary:
+        word += "k"
+    return word

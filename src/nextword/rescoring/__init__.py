@@ -1,0 +1,1 @@
+"""The hypotheses of a recognizer, reordered."""

@@ -1,0 +1,135 @@
+"""What rescoring came to, to a person or a program."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nextword.evaluation.significance import Comparison, LineScores, compare_lines
+from nextword.rescoring.tally import AFTER, BEFORE, HELD_OUT, ErrorRates, Tally
+from nextword.rescoring.weights import RescoringWeights
+
+
+@dataclass(frozen=True)
+class RescoringReport:
+    """Error rates before and after, and whether they differ by more than chance.
+
+    Attributes:
+        nbest: The file that was rescored.
+        weights: With what.
+        tuned_on: The file that the weights were tuned on; empty where they were given.
+        is_tuned_on_itself: Whether that is the file that was rescored.
+        rates: Error rates, by who chooses.
+        comparison: Errors of the rescored against those of the first pass; `None` where there is one utterance, or
+            where the weights were tuned on these utterances and none were held out.
+        num_utterances: Lists.
+        num_hypotheses: Hypotheses in all lists.
+        num_unused: References without a list.
+    """
+
+    nbest: str
+    weights: RescoringWeights
+    tuned_on: str
+    is_tuned_on_itself: bool
+    rates: Mapping[str, ErrorRates]
+    comparison: Comparison | None
+    num_utterances: int
+    num_hypotheses: int
+    num_unused: int
+
+    def describe(self) -> list[str]:
+        """Return the figures as aligned lines for a person."""
+        counted = f"{self.num_utterances:,} utterances, {self.num_hypotheses:,} hypotheses"
+        words = next(iter(self.rates.values())).num_words
+        width = max(map(len, self.rates))
+        lines = [f"{self.nbest}: {counted}, {words:,} words in the references"]
+        lines.append(f"{'':<{width}}      WER      CER   word errors")
+        for who, rates in self.rates.items():
+            lines.append(f"{who:<{width}}  {rates.wer:7.2%}  {rates.cer:7.2%}  {rates.word_errors:12,}")
+        lines += self._difference()
+        values = ", ".join(f"{name} {_shown(value)}" for name, value in self.weights.to_table().items())
+        lines.append(f"weights: {values}")
+        if self.num_unused:
+            lines.append(f"(references without hypotheses, not counted: {self.num_unused:,})")
+        return [*lines, f"({self._origin()})"]
+
+    def to_table(self) -> dict[str, Any]:
+        """Return all figures for JSON."""
+        return {
+            "nbest": self.nbest,
+            "weights": self.weights.to_table(),
+            "tuned_on": self.tuned_on or None,
+            "is_tuned_on_itself": self.is_tuned_on_itself,
+            "rates": {who: {"wer": rates.wer, "cer": rates.cer, **vars(rates)} for who, rates in self.rates.items()},
+            "difference": self._difference_table(),
+            "num_utterances": self.num_utterances,
+            "num_hypotheses": self.num_hypotheses,
+            "num_unused_references": self.num_unused,
+        }
+
+    def _difference(self) -> list[str]:
+        found = self.comparison
+        if found is None:
+            return []
+        between = f"{-100 * found.high:+.2f} to {-100 * found.low:+.2f}"
+        difference = f"{compared_with(self.rates)} against {BEFORE}: {-100 * found.difference:+.2f} points of WER"
+        return [
+            f"{difference}, {100 * found.confidence:.4g} % interval {between}, p-value {found.p_value:.2g}",
+            f"(paired bootstrap and permutation over {found.num_units:,} utterances, {found.resamples:,} draws)",
+        ]
+
+    def _difference_table(self) -> dict[str, Any] | None:
+        found = self.comparison
+        if found is None:
+            return None
+        return {
+            "compared": [BEFORE, compared_with(self.rates)],
+            "wer": 0.0 - found.difference,
+            "interval": [0.0 - found.high, 0.0 - found.low],
+            "confidence": found.confidence,
+            "p_value": found.p_value,
+            "resamples": found.resamples,
+        }
+
+    def _origin(self) -> str:
+        if self.is_tuned_on_itself:
+            held_out = f"; `{HELD_OUT}` was chosen by weights tuned on the others" if HELD_OUT in self.rates else ""
+            return f"weights tuned on these very utterances: `{AFTER}` flatters and is no test{held_out}"
+        if self.tuned_on:
+            return f"weights tuned on `{self.tuned_on}`, other utterances than these"
+        return "weights as they were given"
+
+
+def compare_errors(tally: Tally) -> Comparison | None:
+    """Return the errors of the rescored compared with those of the first pass; above 0 the rescored has fewer.
+
+    Where the weights were tuned on these utterances, the rescored are those of weights tuned on others.
+
+    An utterance is to errors what a line is to log-probabilities, and its number of words what that of tokens is: the
+    difference is that of the word error rates. One without words in its reference goes with the one before it.
+
+    Raises:
+        MissingExtraError: SciPy is not installed.
+    """
+    words = np.array(tally.words, np.int64)
+    begins = np.flatnonzero(words)
+    if len(begins) < 2:
+        return None
+    begins[0] = 0
+    before, after = (
+        LineScores(
+            np.add.reduceat(-tally.word_errors_of(who).astype(np.float64), begins), np.add.reduceat(words, begins)
+        )
+        for who in (BEFORE, compared_with(tally.errors))
+    )
+    return compare_lines(before, after)
+
+
+def compared_with(chosen_by: Iterable[str]) -> str:
+    """Return which figures may be compared with the first pass: those that are not of weights tuned on themselves."""
+    return HELD_OUT if HELD_OUT in chosen_by else AFTER
+
+
+def _shown(value: Any) -> str:
+    return ",".join(f"{number:g}" for number in value) if isinstance(value, list) else f"{value:g}"

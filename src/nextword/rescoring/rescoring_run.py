@@ -1,0 +1,134 @@
+"""One pass over a file of n-best lists: weights known or found, lines out, errors counted."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nextword.rescoring.hypothesis_scores import ScoredList
+from nextword.rescoring.nbest_reader import NbestReader
+from nextword.rescoring.nbest_writer import best_line, header_of, lines_of
+from nextword.rescoring.references import References
+from nextword.rescoring.report import RescoringReport, compare_errors
+from nextword.rescoring.tally import AFTER, BEFORE, HELD_OUT, ORACLE, Tally
+from nextword.rescoring.tuned_lists import TunedLists, first_pass_agrees, reference_errors, tune_on_lists
+from nextword.rescoring.weights import RescoringWeights
+from nextword.rescoring.weights_file import WeightsFile
+
+_FINGERPRINT, _NBEST, _MODEL = "fingerprint", "nbest", "model"
+
+
+class RescoringRun:
+    """Rescores the lists of a file; asked for one thing after the other, in the order of the methods here.
+
+    Args:
+        reader: The lists.
+        references: What was said, where it is known.
+        model_name: Name of the model, for the record.
+
+    Attributes:
+        weights: How much each score counts.
+        notes: What the user should know, as clauses.
+    """
+
+    def __init__(self, reader: NbestReader, references: References | None, *, model_name: str) -> None:
+        self.weights = RescoringWeights()
+        self.notes: list[str] = []
+        self._reader = reader
+        self._references = references
+        self._model_name = model_name
+        self._tally = Tally()
+        self._origin: Mapping[str, Any] = {}
+        self._tuned: TunedLists | None = None
+
+    def take_weights(self, path: Path | None, given: Mapping[str, Any]) -> None:
+        """Take the weights of a file, and over them those that are given.
+
+        Raises:
+            SettingError: The file is refused, or is for other scores, or a weight is refused.
+        """
+        names = self._reader.format.score_names
+        if path is not None:
+            saved = WeightsFile.read(path)
+            self.weights, self._origin = saved.for_scores(names), saved.tuned
+            if self._origin.get(_MODEL, self._model_name) != self._model_name:
+                self.notes.append(
+                    f"the weights were tuned with the model `{self._origin[_MODEL]}`, but this is "
+                    f"`{self._model_name}`; tune them anew if it is another"
+                )
+        merged = {**self.weights.to_table(), **given}
+        self.weights = RescoringWeights.from_table(merged).for_scores(names)
+
+    def tune(self, scored: Iterable[ScoredList], given: Mapping[str, Any]) -> list[ScoredList]:
+        """Find the weights that are not given, and return the lists, all of them held.
+
+        Raises:
+            MissingExtraError: jiwer is not installed.
+            SettingError: Nothing is left to be found.
+            TextError: A list breaks a rule, or has no reference.
+        """
+        lists = list(scored)
+        if self.weights.first_pass_weights and "first_pass_weights" not in given and not first_pass_agrees(lists):
+            self.notes.append(
+                f"most lists begin with a hypothesis that has not the highest `{self._reader.format.score_names[0]}`; "
+                "if these are costs, the lower the better, give `--first-pass-weights -1`"
+            )
+        self._tuned = tune_on_lists(lists, self._references or References(), self.weights, given=given)
+        self.weights = self._tuned.weights
+        self._origin = {_NBEST: self._reader.name, _FINGERPRINT: self._reader.fingerprint, _MODEL: self._model_name}
+        return lists
+
+    def lines(self, scored: Iterable[ScoredList], *, best_alone: bool) -> Iterator[str]:
+        """Yield the lines of the output, and count the errors of each list as it goes by.
+
+        Raises:
+            TextError: A list breaks a rule, or has no reference.
+        """
+        written_as = self._reader.format
+        if not best_alone:
+            yield from header_of(written_as)
+        for number, each in enumerate(scored):
+            self._count(number, each)
+            if best_alone:
+                yield best_line(each, self.weights, written_as)
+            else:
+                yield from lines_of(each, self.weights, written_as)
+
+    def weights_file(self) -> WeightsFile:
+        """Return the weights with what they were tuned on, as they are to be saved."""
+        rates = self._tally.rates()
+        figures = {f"wer_{who.replace(' ', '_')}": round(rates[who].wer, 6) for who in rates}
+        counts = {"num_utterances": self._tally.num_utterances, "num_hypotheses": self._tally.num_hypotheses}
+        return WeightsFile(self.weights, self._reader.format.score_names, {**self._origin, **counts, **figures})
+
+    def report(self) -> RescoringReport:
+        """Return the error rates.
+
+        Raises:
+            EvaluationError: The references have no words.
+            MissingExtraError: SciPy is not installed.
+        """
+        rates = self._tally.rates()
+        is_tuned_on_itself = self._origin.get(_FINGERPRINT) == self._reader.fingerprint
+        # What the weights were tuned on cannot say whether they help; only what was held out of it can.
+        is_comparable = HELD_OUT in rates or not is_tuned_on_itself
+        return RescoringReport(
+            nbest=self._reader.name,
+            weights=self.weights,
+            tuned_on=str(self._origin.get(_NBEST, "")),
+            is_tuned_on_itself=is_tuned_on_itself,
+            rates={who: rates[who] for who in (BEFORE, AFTER, HELD_OUT, ORACLE) if who in rates},
+            comparison=compare_errors(self._tally) if is_comparable else None,
+            num_utterances=self._tally.num_utterances,
+            num_hypotheses=self._tally.num_hypotheses,
+            num_unused=self._references.num_unused if self._references else 0,
+        )
+
+    def _count(self, number: int, scored: ScoredList) -> None:
+        if self._references is None:
+            return
+        reference = self._references.of(scored.nbest)
+        chosen = {AFTER: self.weights.ranking(scored.features())[0][0]}
+        if self._tuned is not None and self._tuned.held_out is not None:
+            chosen[HELD_OUT] = self._tuned.held_out[number]
+        counts = self._tuned.counts[number] if self._tuned else reference_errors(scored, reference)
+        self._tally.add(scored, reference, counts, chosen)

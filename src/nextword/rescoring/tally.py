@@ -1,0 +1,99 @@
+"""Errors of the hypotheses that are chosen, utterance by utterance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nextword.errors import EvaluationError
+from nextword.rescoring.features import Integers
+from nextword.rescoring.hypothesis_scores import ScoredList
+from nextword.rescoring.word_errors import EditCounts, character_errors
+
+BEFORE, AFTER, HELD_OUT, ORACLE = "first pass", "rescored", "held out", "oracle"
+"""Who chooses: the recognizer, the weighted sum, one tuned on other utterances, and who knows what was said."""
+
+
+@dataclass(frozen=True)
+class ErrorRates:
+    """Errors over all utterances.
+
+    Attributes:
+        word_errors: Substitutions, deletions and insertions of words.
+        num_words: Words of the references.
+        character_errors: The same of characters.
+        num_characters: Characters of the references.
+    """
+
+    word_errors: int
+    num_words: int
+    character_errors: int
+    num_characters: int
+
+    @property
+    def wer(self) -> float:
+        """Word error rate: errors per word of the references, above 1 where there is much too much."""
+        return self.word_errors / self.num_words
+
+    @property
+    def cer(self) -> float:
+        """Character error rate."""
+        return self.character_errors / self.num_characters
+
+
+@dataclass
+class Tally:
+    """Counts errors while lists go by, keeping a few numbers of each utterance.
+
+    Attributes:
+        num_hypotheses: Hypotheses so far.
+        words: Words of each reference so far.
+        characters: Characters of each reference so far.
+        errors: By who chooses, the word errors and the character errors of each utterance so far.
+    """
+
+    num_hypotheses: int = 0
+    words: list[int] = field(default_factory=list)
+    characters: list[int] = field(default_factory=list)
+    errors: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    @property
+    def num_utterances(self) -> int:
+        """Utterances so far."""
+        return len(self.words)
+
+    def add(self, scored: ScoredList, reference: str, counts: EditCounts, chosen: Mapping[str, int]) -> None:
+        """Count an utterance.
+
+        Args:
+            scored: Its hypotheses.
+            reference: What was said.
+            counts: The word errors of all hypotheses.
+            chosen: The place of the hypothesis, by who chooses; recognizer and oracle need not be told.
+        """
+        places = {BEFORE: 0, **chosen, ORACLE: int(np.argmin(counts.errors))}
+        texts = [scored.nbest.hypotheses[place].text for place in places.values()]
+        characters = character_errors(reference, texts)
+        self.num_hypotheses += len(scored.nbest.hypotheses)
+        self.words.append(counts.length)
+        self.characters.append(characters.length)
+        for (name, place), of_characters in zip(places.items(), characters.errors.tolist(), strict=True):
+            self.errors.setdefault(name, []).append((int(counts.errors[place]), of_characters))
+
+    def word_errors_of(self, who: str) -> Integers:
+        """Return the word errors of each utterance `(U,)`, by who chooses."""
+        return np.array([words for words, _ in self.errors[who]], np.int64)
+
+    def rates(self) -> dict[str, ErrorRates]:
+        """Return the rates, by who chooses.
+
+        Raises:
+            EvaluationError: The references have no words.
+        """
+        if not sum(self.words):
+            raise EvaluationError("a word error rate needs references with words in them, but all are empty")
+        totals = {who: np.sum(pairs, axis=0).tolist() for who, pairs in self.errors.items()}
+        return {
+            who: ErrorRates(words, sum(self.words), characters, sum(self.characters))
+            for who, (words, characters) in totals.items()
+        }

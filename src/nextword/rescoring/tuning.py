@@ -1,0 +1,159 @@
+r"""Weights that leave the fewest word errors on lists whose references are known.
+
+The errors are a step function of the weights, constant almost everywhere, and do not change when all weights grow
+alike. So one weight is held fast, the first of the first pass, and the others are found without a gradient: all points
+of a coarse grid, then from the best of them exact searches along lines (`nextword.rescoring.line_search`), along each
+weight in turn and along directions drawn by a seed, until none leaves fewer. At the end each weight is moved to the
+middle of the stretch on which nothing changes. Weights are measured by what their features can decide, the spread
+within a list, so that scores on another scale come to the same choice.
+
+Source:
+    Och (2003), "Minimum error rate training in statistical machine translation"; Powell (1964), "An efficient method
+    for finding the minimum of a function of several variables without calculating derivatives".
+"""
+
+from collections.abc import Collection
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.errors import SettingError
+from nextword.rescoring.features import Features, Floats, Integers
+from nextword.rescoring.line_search import search_line
+from nextword.rescoring.weights import RescoringWeights
+
+FOLDS = 5
+"""Parts of the utterances, each of which is rescored by weights tuned on the others."""
+
+_MODEL, _FIRST_PASS = 0, 2
+_GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
+_MOST_POINTS = 256
+_NUM_STARTS = 4
+_FARTHEST = 100.0
+"""How far weights may go, as multiples of the weight that is held fast, each by the spread of its feature."""
+
+
+class Tuning(NamedTuple):
+    """What was found.
+
+    Attributes:
+        weights: The weights that leave the fewest word errors.
+        held_out: The hypothesis of each utterance `(U,)` that is chosen by weights tuned on other utterances; `None`
+            where there are fewer than two.
+    """
+
+    weights: RescoringWeights
+    held_out: Integers | None
+
+
+def tune(features: Features, weights: RescoringWeights, *, given: Collection[str] = (), seed: int = 0) -> Tuning:
+    """Return the weights that leave the fewest word errors, and what such weights come to on other utterances.
+
+    Args:
+        features: The lists, with the errors of each hypothesis.
+        weights: Those that are `given` keep their values here.
+        given: Names of the settings that are not to be found.
+        seed: Seed of the directions that are searched.
+
+    Raises:
+        SettingError: Nothing is left to be found.
+    """
+    free = _free(weights, given)
+    found = _fewest_errors(features, weights.vector, free, seed)
+    return Tuning(RescoringWeights.of_vector(found), _held_out(features, weights.vector, free, seed))
+
+
+def _free(weights: RescoringWeights, given: Collection[str]) -> NDArray[np.bool_]:
+    """Return which weights are to be found `(F,)`: those not given, less one where none is."""
+    num_first_pass = len(weights.first_pass_weights)
+    fields = ("model_weight", "length_weight", *["first_pass_weights"] * num_first_pass)
+    free = np.array([field not in given for field in fields])
+    anchor = _FIRST_PASS if num_first_pass else _MODEL
+    if free[anchor] and (free | (weights.vector == 0)).all():
+        free[anchor] = False
+    if not free.any():
+        raise SettingError("tuning needs a weight that is not given, but all are; leave one out, or `--tune`")
+    return free
+
+
+def _fewest_errors(features: Features, start: Floats, free: NDArray[np.bool_], seed: int) -> Floats:
+    spread = features.spread()
+    scales = np.where(spread > 0, spread, 1.0)
+    scaled = features._replace(values=features.values / scales)
+    start = start * scales
+    fixed = np.abs(start[~free]).max(initial=0.0)
+    unit = float(fixed) if fixed else 1.0
+    random = np.random.default_rng(seed)
+    points = _grid(start, np.flatnonzero(free & (spread > 0)), unit, random)
+    starts = sorted(points, key=lambda point: (scaled.num_errors(point), float(np.abs(point).sum())))[:_NUM_STARTS]
+    axes = np.eye(len(start))[free & (spread > 0)]
+    found = [_descended(scaled, point, axes, _FARTHEST * unit, random) for point in starts]
+    best = min(found, key=scaled.num_errors)
+    return _rounded(features, best / scales)
+
+
+def _grid(start: Floats, places: Integers, unit: float, random: np.random.Generator) -> list[Floats]:
+    """Return the weights to begin from: a grid over those at `places`, of which a lot is drawn where it is large."""
+    values = [[unit * size for size in _GRID] for _ in places]
+    for axis, place in zip(values, places, strict=True):
+        if place not in (_MODEL, _FIRST_PASS):
+            axis += [-size for size in axis[1:]]
+    steps = list(product(*values))
+    if len(steps) > _MOST_POINTS:
+        steps = [steps[index] for index in random.choice(len(steps), _MOST_POINTS, replace=False)]
+    points = np.repeat(start[None], len(steps), axis=0)
+    points[:, places] = np.array(steps).reshape(len(steps), len(places))
+    return list(points)
+
+
+def _descended(
+    features: Features, weights: Floats, axes: Floats, farthest: float, random: np.random.Generator
+) -> Floats:
+    fewest, improved = features.num_errors(weights), True
+    while improved:
+        improved = False
+        drawn = random.normal(size=(len(axes), len(axes))) @ axes if len(axes) > 1 else axes[:0]
+        for direction in (*axes, *drawn):
+            moved = _moved(features, weights, direction, farthest)
+            if features.num_errors(moved) < fewest:
+                weights, fewest, improved = moved, features.num_errors(moved), True
+    for direction in axes:
+        moved = _moved(features, weights, direction, farthest)
+        if features.num_errors(moved) <= fewest:
+            weights, fewest = moved, features.num_errors(moved)
+    return weights
+
+
+def _moved(features: Features, weights: Floats, direction: Floats, farthest: float) -> Floats:
+    """Return the best weights on a line, within the box; the model's is never below 0."""
+    lowest, highest = np.full(len(weights), -farthest), np.full(len(weights), farthest)
+    lowest[_MODEL] = 0.0
+    along = direction != 0
+    ends = np.stack((lowest - weights, highest - weights))[:, along] / direction[along]
+    low, high = float(ends.min(axis=0).max()), float(ends.max(axis=0).min())
+    if low >= high:
+        return weights
+    return weights + search_line(features, weights, direction, low=low, high=high).step * direction
+
+
+def _rounded(features: Features, weights: Floats) -> Floats:
+    """Return the weights with as few digits as leave the errors as they are, so that they can be typed."""
+    for digits in range(3, 12):
+        rounded = np.array([float(f"{weight:.{digits}g}") for weight in weights])
+        if features.num_errors(rounded) == features.num_errors(weights):
+            return rounded
+    return weights
+
+
+def _held_out(features: Features, start: Floats, free: NDArray[np.bool_], seed: int) -> Integers | None:
+    """Return what is chosen in each fold by weights tuned on the others."""
+    if features.num_utterances < 2:
+        return None
+    fold_of = np.arange(features.num_utterances) % FOLDS
+    chosen = np.zeros(features.num_utterances, np.int64)
+    for fold in np.unique(fold_of):
+        others = features.of_utterances(fold_of != fold)
+        chosen[fold_of == fold] = features.chosen(_fewest_errors(others, start, free, seed))[fold_of == fold]
+    return chosen

@@ -1,0 +1,50 @@
+"""N-best lists through a process of its own: standard input, standard output, and the report beside them."""
+
+import random
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+NUM_WORDS = 12
+"""Words of a line of the story, the full stop not among them."""
+
+
+class CommandLine(Protocol):
+    folder: Path
+    text: Path
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
+
+
+class Reference(Protocol):
+    run: Path
+
+
+def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: CommandLine, reference: Reference) -> None:
+    chosen = random.Random(1)
+    lines = command_line.text.read_text(encoding="utf-8").splitlines()
+    words = sorted({word for line in lines for word in line.split()})
+    tables = {}
+    for name, said in (("dev", lines[:20]), ("test", lines[20:40])):
+        rows = ["utterance\ttext\tacoustic\treference"]
+        for utterance, line in enumerate(said):
+            heard = line.split()
+            heard[chosen.randrange(NUM_WORDS)] = f"{chosen.choice(words)}x"  # no such word is in the story
+            rows += [f"{utterance}\t{' '.join(heard)}\t-1\t{line}", f"{utterance}\t{line}\t-1.5\t{line}"]
+        tables[name] = command_line.folder / f"{name}.tsv"
+        tables[name].write_text("\n".join(rows) + "\n", encoding="utf-8")
+    weights = command_line.folder / "weights.toml"
+    tuning = command_line.start("rescore", reference.run, tables["dev"], "--tune", "--save-weights", weights)
+    told, errors = tuning.communicate(timeout=90)
+    assert tuning.returncode == 0, errors
+    assert "weights tuned on these very utterances" in told
+
+    rescoring = command_line.start("rescore", reference.run, tables["test"], "--weights", weights)
+    told, errors = rescoring.communicate(timeout=90)
+    assert rescoring.returncode == 0, errors
+    out = [row.split("\t") for row in told.splitlines()]
+    assert len(out) == 41
+    assert [row[1] for row in out if row[-1] == "1"] == lines[20:40]
+    assert f"weights tuned on `{tables['dev']}`, other utterances than these" in errors
+    assert ["rescored", "0.00%", "0.00%", "0"] in [line.split() for line in errors.splitlines()]
+    assert "Traceback" not in errors

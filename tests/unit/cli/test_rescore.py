@@ -1,0 +1,131 @@
+import gzip
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+SAID = ("the cat sat on the mat .", "the dog ate the bone .", "a bird sang in the tree .", "it was a good day .")
+HEARD = ("the cats at on the mat .", "the dog ate a bone .", "a bird sang in the tree .", "it was a good dog .")
+
+
+@pytest.fixture
+def nbest(tmp_path: Path) -> Path:
+    """Lists whose first hypotheses are the more probable by sound."""
+    path = tmp_path / "dev.tsv"
+    rows = ["utterance\ttext\tacoustic"]
+    for utterance, (said, heard) in enumerate(zip(SAID, HEARD, strict=True)):
+        rows += [f"u{utterance}\t{heard}\t-4.0", f"u{utterance}\t{said}\t-4.5", f"u{utterance}\t{said} the\t-5"]
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def references(tmp_path: Path) -> Path:
+    path = tmp_path / "dev.refs"
+    path.write_text("".join(f"u{place}\t{said}\n" for place, said in enumerate(SAID)), encoding="utf-8")
+    return path
+
+
+def test_weights_are_tuned_saved_and_used_again(
+    trained_run: Path, nbest: Path, references: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    weights, output = tmp_path / "weights.toml", tmp_path / "out.tsv"
+    tune = ("--tune", "--references", references, "--save-weights", weights)
+    assert nextword("rescore", trained_run, nbest, *tune) == 0
+    told = capsys.readouterr().out
+    assert f"{nbest}: 4 utterances, 12 hypotheses, 26 words in the references" in told
+    assert "flatters and is no test" in told
+    assert "utterance\t" not in told
+    tables = tomllib.loads(weights.read_text(encoding="utf-8"))
+    assert tables["rescoring"]["model_weight"] > 0
+    assert tables["tuned"]["wer_rescored"] == 0
+
+    arguments = ("rescore", trained_run, nbest, "--weights", weights, "--output", output)
+    assert nextword(*arguments, "--references", references, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["is_tuned_on_itself"] is True
+    assert report["rates"]["rescored"]["wer"] == 0 < report["rates"]["first pass"]["wer"]
+    lines = [line.split("\t") for line in output.read_text(encoding="utf-8").splitlines()]
+    assert lines[0] == ["utterance", "text", "acoustic", "log_prob", "total", "rank"]
+    assert [line[1] for line in lines if line[5] == "1"] == list(SAID)
+    assert len(lines) == 13
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_the_lists_come_out_where_nothing_is_known_of_references(
+    trained_run: Path, nbest: Path, nextword: Run, capsys: Captured
+) -> None:
+    assert nextword("rescore", trained_run, nbest, "--model-weight", "1", "--best") == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines() == [f"u{place}\t{said}" for place, said in enumerate(SAID)]
+    assert captured.err == ""
+
+
+def test_without_the_model_the_first_pass_stays(
+    trained_run: Path, nbest: Path, nextword: Run, capsys: Captured
+) -> None:
+    assert nextword("rescore", trained_run, nbest, "--model-weight", "0", "--best") == 0
+    assert [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()] == list(HEARD)
+
+
+def test_json_lines_from_standard_input_hold_their_references(
+    trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    path = tmp_path / "lists.gz"
+    rows = [
+        {"utterance": str(place), "text": text, "s": score, "reference": said}
+        for place, (said, heard) in enumerate(zip(SAID, HEARD, strict=True))
+        for text, score in ((heard, -1.0), (said, -1.5))
+    ]
+    path.write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode()))
+    assert nextword("rescore", trained_run, path, "--model-weight", "1") == 0
+    captured = capsys.readouterr()
+    first = json.loads(captured.out.splitlines()[0])
+    assert (first["text"], first["rank"], first["reference"]) == (SAID[0], 1, SAID[0])
+    assert "rescored against first pass: -" in captured.err  # the lists have standard output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{nbest}"], "weights must be known, for they differ from recognizer to recognizer"),
+        (["{nbest}", "--tune"], "`--tune` needs what was said, but there is no `reference`"),
+        (["{nbest}", "--tune", "--weights", "w"], "`--weights` must not go with `--tune`"),
+        (["{nbest}", "--model-weight", "1", "--save-weights", "w"], "`--save-weights` must go with `--tune`"),
+        (["{nbest}", "--model-weight", "1", "--output", "{nbest}"], "must not be written, for it is read"),
+        (["{nbest}", "--model-weight", "nan"], "`model_weight` must be a finite number"),
+        (["{nbest}", "--first-pass-weights", "1,2"], "must be one for each score (acoustic), but are 2; give 1"),
+        (["{nbest}", "--weights", "no-such.toml"], "`no-such.toml` must be a file that can be read"),
+        (["{nbest}", "--model-weight", "1", "--scores", "pitch"], "there must be a column `pitch`"),
+        (["no-such.tsv", "--model-weight", "1"], "no-such.tsv"),
+        (["{nbest}", "--model-weight", "1", "--references", "{nbest}"], "line 1: there must be an utterance and what"),
+    ],
+)
+def test_mistakes_are_said_in_one_line(
+    trained_run: Path, nbest: Path, nextword: Run, capsys: Captured, arguments: list[str], message: str
+) -> None:
+    before = nbest.read_bytes()
+    assert nextword("rescore", trained_run, *(argument.format(nbest=nbest) for argument in arguments)) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert captured.out == ""
+    assert nbest.read_bytes() == before
+
+
+def test_a_mistake_amid_the_lists_leaves_the_former_output(
+    trained_run: Path, nbest: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.tsv"
+    output.write_text("the former", encoding="utf-8")
+    with nbest.open("a", encoding="utf-8") as file:
+        file.write("u9\tthe cat\tloud\n")
+    assert nextword("rescore", trained_run, nbest, "--model-weight", "1", "--output", output) == 2
+    assert "line 14: `acoustic` must be a finite number, but is 'loud'" in capsys.readouterr().err
+    assert output.read_text(encoding="utf-8") == "the former"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dev.tsv", "out.tsv"]

@@ -1,0 +1,89 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.decoding.word_model import WordModel
+from nextword.errors import SettingError
+from nextword.text.tokenizer import Tokenizer
+
+Engines = Callable[[Tokenizer], Any]
+Tokenizers = Callable[[str], Tokenizer]
+
+LINES = {
+    "pretokenized": ["a", "ab ba unheard a", "b <unk> b", ""],
+    "word": ["a, b", "ab - a, b,", "a-b unheard, a", "- a", ""],
+    "character": ["a, b", "ab ba", "ab ba x", ""],
+}
+
+
+def chained(model: WordModel, line: str) -> float:
+    context, total = model.start(), 0.0
+    for word in line.split():
+        log_prob, _, context = model.score(context, word)
+        total += log_prob
+    return total + model.score_end(context)
+
+
+def test_the_words_of_a_line_and_its_end_sum_to_the_line(
+    tokenizer: Tokenizer, toy_engine: Engines, line_log_prob: Callable[[Tokenizer, str], float]
+) -> None:
+    model = WordModel(toy_engine(tokenizer), tokenizer)
+    for line in LINES[tokenizer.kind]:
+        assert chained(model, line) == pytest.approx(line_log_prob(tokenizer, line), abs=1e-5)
+
+
+@given(st.lists(st.sampled_from(["a", "b", "ab,", "-", "a-b", "x"]), max_size=5))
+def test_words_of_running_text_sum_to_the_line_whatever_their_marks(
+    toy_engine: Engines,
+    tokenizer_of: Tokenizers,
+    line_log_prob: Callable[[Tokenizer, str], float],
+    words: list[str],
+) -> None:
+    tokenizer = tokenizer_of("word")
+    model = WordModel(toy_engine(tokenizer), tokenizer)
+    line = " ".join(words)
+    assert chained(model, line) == pytest.approx(line_log_prob(tokenizer, line), abs=1e-5)
+
+
+def test_a_beginning_that_is_shared_is_read_once(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+    engine = toy_engine(tokenizer_of("pretokenized"))
+    model = WordModel(engine, tokenizer_of("pretokenized"))
+    for last in ("a", "b", "ab", "ba", "unheard"):
+        context = model.start()
+        for word in ("a", "ab", last):
+            _, _, context = model.score(context, word)
+    assert engine.num_steps == 3  # <eos>, a, ab
+
+
+def test_what_is_forgotten_is_read_again(
+    toy_engine: Engines, tokenizer_of: Tokenizers, line_log_prob: Callable[[Tokenizer, str], float]
+) -> None:
+    tokenizer = tokenizer_of("pretokenized")
+    model = WordModel(toy_engine(tokenizer), tokenizer, history=1)
+    for line in ("a b ab", "a b ba", "a b ab"):
+        assert chained(model, line) == pytest.approx(line_log_prob(tokenizer, line), abs=1e-5)
+
+
+def test_an_unknown_word_has_a_name_that_running_text_would_cut(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+    for kind in ("word", "pretokenized"):
+        tokenizer = tokenizer_of(kind)
+        model = WordModel(toy_engine(tokenizer), tokenizer)
+        named, unheard = (model.score(model.start(), word) for word in ("<unk>", "unheard"))
+        assert named.log_prob == unheard.log_prob
+        assert not named.is_known
+        assert model.score_end(named.after) == model.score_end(unheard.after)
+
+
+def test_without_a_beginning_a_line_is_a_fragment(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+    tokenizer = tokenizer_of("pretokenized")
+    model = WordModel(toy_engine(tokenizer), tokenizer)
+    assert model.score(model.start(bos=False), "a").log_prob != model.score(model.start(), "a").log_prob
+
+
+def test_a_history_of_nothing_is_refused(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+    tokenizer = tokenizer_of("pretokenized")
+    with pytest.raises(SettingError, match="`history` must be at least 1, but is 0"):
+        WordModel(toy_engine(tokenizer), tokenizer, history=0)

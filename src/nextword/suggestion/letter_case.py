@@ -1,0 +1,60 @@
+"""Capital letters, where a person expects them."""
+
+from collections.abc import Iterable
+
+from nextword.text.vocabulary import END
+
+_ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
+_QUOTES = frozenset("\"'\u2018\u2019\u201c\u201d\u00ab\u00bb()[]{}")
+_MOST_CAPITALIZED = 0.01
+
+
+def is_lower_cased(words: Iterable[str]) -> bool:
+    """Return whether a vocabulary knows no capitals: at most 1 % of its words with letters have one.
+
+    Example:
+        >>> is_lower_cased(["the", "london"]), is_lower_cased(["the", "London"])
+        (True, False)
+    """
+    lettered = [word for word in words if word.lower() != word.upper()]
+    return sum(word != word.lower() for word in lettered) <= _MOST_CAPITALIZED * len(lettered)
+
+
+def capitalized(word: str) -> str:
+    """Return a word with its first letter a capital, and the others as they are."""
+    return word[:1].upper() + word[1:]
+
+
+def in_case_of(typed: str, word: str) -> str:
+    """Return a word in the case that its typed beginning asks for: none, a first capital, or capitals throughout.
+
+    Example:
+        >>> [in_case_of(typed, "the") for typed in ("t", "T", "Th", "TH")]
+        ['the', 'The', 'The', 'THE']
+        >>> in_case_of("mcd", "McDonald")
+        'McDonald'
+    """
+    if typed.isupper() and sum(letter.isupper() for letter in typed) > 1:
+        return word.upper()
+    return capitalized(word) if typed[:1].isupper() else word
+
+
+def begins_sentence(backwards: Iterable[str]) -> bool:
+    """Return whether a sentence begins after some pieces: at the start, after a line end, or after `.`, `!` or `?`.
+
+    Quotes, brackets and spaces in between do not count.
+
+    Args:
+        backwards: The pieces, the last one first.
+
+    Example:
+        >>> begins_sentence([]), begins_sentence(['" ', ".", "no"]), begins_sentence([", ", "no"])
+        (True, True, False)
+    """
+    for piece in backwards:
+        mark = piece.strip(" ")
+        if mark == END or (mark and all(character in _ENDS | _QUOTES for character in mark) and _ENDS & set(mark)):
+            return True
+        if not _QUOTES.issuperset(mark):
+            return False
+    return True

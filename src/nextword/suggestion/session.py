@@ -1,0 +1,201 @@
+"""Suggestions while a text is typed, as a keyboard needs them."""
+
+from collections.abc import Iterable
+
+from nextword.engine.engine import Engine
+from nextword.errors import TextError
+from nextword.suggestion.accepting import accepted
+from nextword.suggestion.letter_case import begins_sentence, capitalized, in_case_of
+from nextword.suggestion.lexicon import lexicon_of
+from nextword.suggestion.reader import TextReader
+from nextword.suggestion.session_options import SessionOptions
+from nextword.suggestion.spelling import Beam, Speller, spell
+from nextword.suggestion.suggestion import Suggestion, check_number
+from nextword.suggestion.user_words import UserWords
+from nextword.suggestion.word_cache import WordUse
+from nextword.suggestion.word_candidates import Candidates, WordCandidates
+from nextword.text.tokenizer import Tokenizer
+
+DEFAULT_OPTIONS = SessionOptions()
+
+
+class SuggestionSession:
+    r"""A text being typed, and what may come next after every key.
+
+    After a space, and at the beginning, that is the next word; while a word is typed, words that begin so. What is
+    suggested follows from the text and the user words alone, never from the way the text was typed; a token is read by
+    the engine once, when suggestions are first asked for after it, and going back reads nothing.
+
+    Probabilities: of a next word, that it comes next; of a completion, that it is the word being typed, given that one
+    of the words that begin so is. Neither `<unk>` nor `<eos>` nor anything that is not printable is suggested.
+
+    Args:
+        engine: The model at work.
+        tokenizer: The model's.
+        user_words: Words of the person's own from before; the session does not change them.
+        options: How suggestions are made.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        *,
+        user_words: UserWords | None = None,
+        options: SessionOptions = DEFAULT_OPTIONS,
+    ) -> None:
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._options = options
+        self._lexicon = lexicon_of(tokenizer.vocabulary)
+        self._speller = Speller.of(tokenizer.vocabulary) if tokenizer.kind == "character" else None
+        self._words = UserWords() if user_words is None else user_words.copy()
+        self._uses: list[WordUse] = []
+        self._reader = self._new_reader()
+        self._candidates: tuple[object, WordCandidates] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return self._reader.typed.text
+
+    @property
+    def prefix(self) -> str:
+        """The word being typed, as far as it is; empty where the next one is expected."""
+        return self._reader.typed.prefix
+
+    @property
+    def user_words(self) -> UserWords:
+        """The person's own words: those from before, and those of the text, to be saved."""
+        return self._reader.learned()
+
+    def type(self, typed: str) -> None:
+        """Add to the end of the text.
+
+        Raises:
+            TextError: The tokenizer refuses the text; it stays as it was.
+        """
+        self._reader.insert(typed)
+
+    def backspace(self, num_characters: int = 1) -> None:
+        """Take characters from the end of the text.
+
+        Raises:
+            SettingError: The text has fewer.
+        """
+        self._reader.remove(num_characters)
+
+    def replace(self, text: str) -> None:
+        """Make the text another one, by taking back what differs at its end and typing the rest.
+
+        Raises:
+            TextError: The tokenizer refuses the text; it stays as it was.
+        """
+        same = _num_same(self.text, text)
+        taken_back = self.text[same:]
+        self.backspace(len(taken_back))
+        try:
+            self.type(text[same:])
+        except TextError:
+            self.type(taken_back)
+            raise
+
+    def accept(self, suggestion: Suggestion | str) -> None:
+        """Put a suggestion in place of the word being typed, with a space after it, or those that a mark asks for."""
+        word = suggestion if isinstance(suggestion, str) else suggestion.text
+        reading = self._reader.read()
+        self.replace(accepted(self._reader.typed, self._tokenizer, word, reading.log_probs))
+
+    def suggestions(self, k: int = 5) -> list[Suggestion]:
+        """Return the `k` most probable words, the most probable first; fewer where there are no more.
+
+        Raises:
+            SettingError: `k` is below 1.
+        """
+        check_number(k)
+        candidates = self._spelled(k) if self._speller else self._of_vocabulary(k)
+        return [Suggestion(word, probability) for word, probability in candidates]
+
+    def learn(self, word: str) -> None:
+        """Add a word to the person's own.
+
+        Raises:
+            SettingError: It is not a word.
+        """
+        words = self._words.copy()
+        words.learn(word)
+        self._begin_anew(words, self.text)
+
+    def forget(self, word: str) -> None:
+        """Never suggest a word outside the vocabulary again, though it may stand in the text."""
+        words = self._words.copy()
+        words.forget(word)
+        self._begin_anew(words, self.text)
+
+    def finish(self) -> None:
+        """Keep the words of the text, and as long as the session lasts their contexts too, and begin a new text."""
+        self._uses = [*self._uses, *self._reader.uses()][-self._options.user_word_memory :]
+        self._begin_anew(self.user_words, "")
+
+    def _begin_anew(self, words: UserWords, text: str) -> None:
+        self._words = words
+        self._reader = self._new_reader()
+        self._reader.insert(text)
+        self._candidates = None
+
+    def _new_reader(self) -> TextReader:
+        return TextReader(
+            self._engine,
+            self._tokenizer,
+            lower_case=self._lexicon.is_lower_cased,
+            words=self._words,
+            uses=self._uses,
+            options=self._options,
+        )
+
+    def _of_vocabulary(self, k: int) -> Candidates:
+        candidates = self._word_candidates()
+        if self.prefix:
+            return candidates.completions(self.prefix, k)
+        return candidates.sentence_beginnings(k) if self._wants_capital() else candidates.next_words(k)
+
+    def _word_candidates(self) -> WordCandidates:
+        """Return what may follow the words typed to their end, the same as long as these are the same."""
+        reading = self._reader.read()
+        mark = (self._reader.here, self._reader.cache.version)
+        if self._candidates is None or self._candidates[0] != mark:
+            self._candidates = mark, WordCandidates(reading, self._lexicon, self._reader.cache, self._options)
+        return self._candidates[1]
+
+    def _spelled(self, k: int) -> Candidates:
+        """Return words spelled out of characters, those typed being read already."""
+        reading, prefix = self._reader.read(), self.prefix
+        speller = self._speller or Speller.of(self._tokenizer.vocabulary)
+        beam = Beam(self._options.beam_width, self._options.beam_length)
+        words = spell(self._engine, (reading.log_probs, reading.state), speller, (prefix, ""), k, beam)
+        if not self._options.restore_case:
+            return words
+        if prefix:
+            return _added_up((in_case_of(prefix, word), probability) for word, probability in words)
+        return _added_up((capitalized(word), value) for word, value in words) if self._wants_capital() else words
+
+    def _wants_capital(self) -> bool:
+        if not (self._options.restore_case and self._lexicon.is_lower_cased):
+            return False
+        return begins_sentence(piece.text for piece in self._reader.typed.backwards())
+
+
+def _added_up(candidates: Iterable[tuple[str, float]]) -> Candidates:
+    """Return candidates with those that have become the same taken together."""
+    totals: dict[str, float] = {}
+    for word, probability in candidates:
+        totals[word] = totals.get(word, 0.0) + probability
+    return sorted(totals.items(), key=lambda item: -item[1])
+
+
+def _num_same(first: str, second: str) -> int:
+    """Return how many characters two texts begin with alike."""
+    if second.startswith(first):
+        return len(first)
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))

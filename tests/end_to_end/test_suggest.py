@@ -1,0 +1,48 @@
+"""A keyboard at the other end of a pipe."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+COMMAND = [sys.executable, "-m", "nextword.cli.main", "suggest"]
+
+
+class FinishedRun(Protocol):
+    """What the reference training leaves."""
+
+    @property
+    def run(self) -> Path:
+        """Its directory."""
+
+
+def test_each_line_is_answered_before_the_next_is_typed(reference: FinishedRun, tmp_path: Path) -> None:
+    words = tmp_path / "words.json"
+    keyboard = subprocess.Popen(
+        [*COMMAND, str(reference.run), "--interactive", "--json", "--words", str(words)],
+        env={**os.environ, "NEXTWORD_CACHE": str(tmp_path / "cache")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert keyboard.stdin is not None
+    assert keyboard.stdout is not None
+
+    def answer(line: str) -> Any:
+        assert keyboard.stdin is not None
+        assert keyboard.stdout is not None
+        keyboard.stdin.write(f"{line}\n")
+        keyboard.stdin.flush()
+        return json.loads(keyboard.stdout.readline())
+
+    with keyboard:
+        first = answer("ban do")
+        assert first["text"] == "ban do"
+        assert {suggestion["text"] for suggestion in first["suggestions"]} <= {"don", "dor", "dos", "dot", "dop", "dof"}
+        assert len(answer("ban dor ")["suggestions"]) == 5
+        assert answer("ban Quux ban qu")["suggestions"] == [{"text": "Quux", "probability": 1.0}]
+        keyboard.stdin.close()
+    assert keyboard.returncode == 0
+    assert json.loads(words.read_text(encoding="utf-8"))["words"] == [{"word": "Quux", "count": 1}]

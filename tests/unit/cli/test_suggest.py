@@ -1,0 +1,116 @@
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Puts bytes on standard input."""
+
+    def put(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+
+    return put
+
+
+def texts(line: str) -> list[str]:
+    return [suggestion["text"] for suggestion in json.loads(line)["suggestions"]]
+
+
+def test_a_space_at_the_end_makes_no_difference_to_the_next_word(
+    trained_run: Path, nextword: Run, capsys: Captured
+) -> None:
+    answers = []
+    for text in ("the cat sat on the", "the cat sat on the "):
+        assert nextword("suggest", trained_run, text, "-k", "2") == 0
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1]
+    assert answers[0].splitlines()[0].split()[-1] == "mat"
+
+
+def test_a_word_is_completed_where_that_is_asked_for(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("suggest", trained_run, "The cat sat on the M", "--complete") == 0
+    assert capsys.readouterr().out == "100.00%  Mat\n"
+    assert nextword("suggest", trained_run, "the cat sat on the ", "--complete", "-k", "1", "--json") == 0
+    assert texts(capsys.readouterr().out) == ["mat"]
+    assert nextword("suggest", trained_run, "the cat sat on the M", "--complete", "--no-restore-case", "--json") == 0
+    assert texts(capsys.readouterr().out) == ["mat"]
+
+
+def test_the_first_word_of_a_text_has_a_capital(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("suggest", trained_run, "--json") == 0
+    assert all(text == text.capitalize() for text in texts(capsys.readouterr().out))
+
+
+def test_lines_are_answered_one_by_one(
+    trained_run: Path, nextword: Run, capsys: Captured, typed: Callable[[bytes], None]
+) -> None:
+    typed(b"the c\nthe cat s\r\nthe cat \nx\n\nthe cat sat on the")
+    assert nextword("suggest", trained_run, "--interactive", "-k", "2", "--json") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == [
+        *("the c", "the cat s", "the cat ", "x", "", "the cat sat on the"),
+    ]
+    assert [texts(line)[:1] for line in lines] == [["cat"], ["sat"], ["sat"], [], texts(lines[4])[:1], ["the"]]
+    assert len(texts(lines[4])) == 2
+    typed(b"the cat s\nx\n")
+    assert nextword("suggest", trained_run, "--interactive") == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("sat ")
+    assert first.split("  ")[0].endswith("%")
+    assert second == ""
+
+
+def test_words_of_ones_own_are_kept(
+    trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path, typed: Callable[[bytes], None]
+) -> None:
+    words = tmp_path / "words.json"
+    typed("the cat Zoë sat\n\nthe Zoë \nthe Tolu".encode())
+    assert nextword("suggest", trained_run, "--interactive", "--words", words) == 0
+    table = json.loads(words.read_text(encoding="utf-8"))
+    # `Zoë` stands in the text that was finished; that of the third line is taken back by the fourth.
+    assert table["words"] == [{"word": "Zoë", "count": 1}]
+    capsys.readouterr()
+    assert nextword("suggest", trained_run, "a z", "--complete", "--words", words, "--json") == 0
+    assert texts(capsys.readouterr().out) == ["Zoë"]
+
+
+def test_what_was_learned_is_kept_when_input_is_refused(
+    trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path, typed: Callable[[bytes], None]
+) -> None:
+    words = tmp_path / "words.json"
+    typed(b"the Tolu ")
+    assert nextword("suggest", trained_run, "--interactive", "--words", words) == 0
+    typed(b"the Ada \n\xff\n")
+    assert nextword("suggest", trained_run, "--interactive", "--words", words) == 2
+    assert "UTF-8" in capsys.readouterr().err
+    assert json.loads(words.read_text(encoding="utf-8"))["words"] == [{"word": "Tolu", "count": 1}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["the", "--complete", "--interactive"], "`--complete` must be left out with `--interactive`"),
+        (["the", "--interactive"], "TEXT must be left out with `--interactive`, but is 'the'"),
+        (["the", "--words", "words.json"], "`--words` must go with `--complete` or `--interactive`"),
+        (["the", "--beam-width", "3"], "`--beam-width` must go with `--complete` or `--interactive`"),
+        (["the", "--complete", "--beam-width", "0"], "`beam_width` must be at least 1, but is 0"),
+        (["the", "--complete", "--words", "none.json"], "`none.json` cannot be read"),
+        (["the", "-k", "0"], "`k` must be at least 1, but is 0"),
+        (["the", "--complete", "-k", "0"], "`k` must be at least 1, but is 0"),
+    ],
+)
+def test_mistakes_are_named(
+    arguments: list[str], message: str, trained_run: Path, nextword: Run, capsys: Captured
+) -> None:
+    assert nextword("suggest", trained_run, *arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""

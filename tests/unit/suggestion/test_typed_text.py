@@ -1,0 +1,143 @@
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nextword.errors import SettingError, TextError
+from nextword.suggestion.typed_text import TypedText
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+KINDS: list[tuple[TokenizerKind, LineEnds]] = [
+    ("word", "line"),
+    ("word", "paragraph"),
+    ("pretokenized", "line"),
+    ("character", "line"),
+]
+MARKS = [f"{before}{mark}{after}" for mark in "\",.'\u2019-" for before in ("", " ") for after in ("", " ")]
+# `,` is more frequent than `, `, `. ` than `.`; ` " ` is known and ` "` is not.
+WORDS = [
+    "a",
+    "b",
+    "don't",
+    "é",
+    "c",
+    ".,",
+    "<",
+    *sorted(set(MARKS) - {', "', ' "', " ' "}, key=lambda m: (m == ".", m)),
+]
+VOCABULARY = Vocabulary(("<unk>", "<eos>", *WORDS))
+AWKWARD = ["don't", "<unk>", *"abéc\u03017_\u4e2d\u1e9e", *"\",.'\u2019- \t\n\r\x0b\u00a0\u2028<>"]
+texts = st.lists(st.sampled_from(AWKWARD), max_size=14).map("".join) | st.text(max_size=8)
+
+
+def tokenizer_of(kind: TokenizerKind, line_ends: LineEnds) -> Tokenizer:
+    return Tokenizer(kind, line_ends, VOCABULARY)
+
+
+def ids_of(typed: TypedText) -> list[int]:
+    return [piece.token_id for piece in typed.pieces]
+
+
+def prompt_ids_of(typed: TypedText) -> list[int]:
+    return [piece.token_id for piece in typed.prompt_pieces()]
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@given(keys=st.lists(texts, max_size=6))
+@example(keys=["a\r", "\nb"])
+@example(keys=["a\n", "\n", '"b'])
+@example(keys=["a ' ", "b"])
+def test_the_pieces_are_those_that_the_tokenizer_cuts(
+    kind: TokenizerKind, line_ends: LineEnds, keys: list[str]
+) -> None:
+    tokenizer = tokenizer_of(kind, line_ends)
+    typed = TypedText(tokenizer)
+    for key in keys:
+        typed.insert(key)
+        assert prompt_ids_of(typed) == tokenizer.encode_prompt(typed.text)
+        if not typed.prefix or kind == "character":
+            assert ids_of(typed) == tokenizer.encode_prompt(typed.text)
+        else:
+            # A plain word in place of the one being typed shows what stands before it.
+            before = typed.text[: len(typed.text) - len(typed.prefix)]
+            assert [*ids_of(typed), VOCABULARY.id_of("c")] == tokenizer.encode(before + "c")
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@given(edits=st.lists(texts | st.integers(1, 20), max_size=8))
+def test_typing_and_taking_back_are_like_typing_the_rest_at_once(
+    kind: TokenizerKind, line_ends: LineEnds, edits: list[str | int]
+) -> None:
+    typed = TypedText(tokenizer_of(kind, line_ends))
+    for edit in edits:
+        before = typed.pieces
+        kept = typed.insert(edit) if isinstance(edit, str) else typed.remove(min(edit, len(typed.text)))
+        fresh = TypedText(tokenizer_of(kind, line_ends))
+        fresh.insert(typed.text)
+        assert (typed.pieces, typed.prefix) == (fresh.pieces, fresh.prefix)
+        assert typed.pieces[:kept] == before[:kept]
+        assert typed.pieces_from(kept) == typed.pieces[kept:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "prefix"),
+    [
+        ("word", "He don'", "don'"),
+        ("word", "He said 'th", "th"),
+        ("word", 'He said, "', ""),
+        ("word", "He ", ""),
+        ("word", "well-kn", "kn"),
+        ("pretokenized", 'He said , "', '"'),
+        ("pretokenized", "well-kn", "well-kn"),
+        ("pretokenized", "said\u00a0so", "said\u00a0so"),
+        ("pretokenized", "so\t", ""),
+        ("character", "He don'", "don'"),
+    ],
+)
+def test_the_word_being_typed(kind: TokenizerKind, text: str, prefix: str) -> None:
+    typed = TypedText(tokenizer_of(kind, "line"))
+    typed.insert(text)
+    assert typed.prefix == prefix
+
+
+def test_only_the_end_is_cut_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = TypedText(tokenizer_of("word", "line"))
+    typed.insert("a, b " * 500)
+    cut: list[str] = []
+    pieces_of = typed._pieces_of
+
+    def watched(part: str) -> list[str]:
+        cut.append(part)
+        return pieces_of(part)
+
+    monkeypatch.setattr(typed, "_pieces_of", watched)
+    for key in "a--b, don't":
+        typed.insert(key)
+    typed.remove(11)
+    assert max(map(len, cut)) < 20
+
+
+def test_capitals_are_read_in_lower_case_where_the_vocabulary_has_none() -> None:
+    typed = TypedText(tokenizer_of("word", "line"), lower_case=True)
+    typed.insert("A DON'T X b ")
+    assert ids_of(typed) == [VOCABULARY.id_of(word) for word in ("a", "don't", "<unk>", "b")]
+    assert [piece.text for piece in typed.pieces] == ["A", "DON'T", "X", "b"]
+
+
+@pytest.mark.parametrize("bad", ["a <eos> b", "\ud800"])
+def test_what_is_refused_changes_nothing(bad: str) -> None:
+    typed = TypedText(tokenizer_of("pretokenized", "line"))
+    typed.insert("a b c")
+    before = typed.pieces
+    with pytest.raises(TextError):
+        typed.insert(bad)
+    assert (typed.text, typed.pieces, typed.prefix) == ("a b c", before, "c")
+
+
+@pytest.mark.parametrize("num_characters", [-1, 4])
+def test_more_than_there_is_cannot_be_taken_back(num_characters: int) -> None:
+    typed = TypedText(tokenizer_of("word", "line"))
+    typed.insert("a b")
+    with pytest.raises(SettingError, match="between 0 and 3, the length of the text, but is"):
+        typed.remove(num_characters)

@@ -1,37 +1,104 @@
 """`nextword generate`: text that goes on from a prompt."""
 
+import json
+from collections.abc import Iterable, Iterator
+from itertools import batched
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
-from nextword.cli.target import Target
+from nextword.cli.target import Target, engine_option
+from nextword.errors import TextError
+from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
+from nextword.generation.search_options import SearchOptions
+
+if TYPE_CHECKING:
+    from nextword.engine.trained_model import TrainedModel
+    from nextword.generation.generated_text import GeneratedText
 
 
-@settings_options([SamplingOptions])
+@settings_options([SamplingOptions, SearchOptions])
 @click.command(cls=SettingsCommand)
 @click.argument("run_or_model", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", help="What the text goes on from; the beginning of a text where not given.")
+@click.option("--prompts", type=click.File("rb"), help="A file with a prompt a line, - for standard input.")
 @click.option("--words", "num_tokens", default=100, show_default=True, help="Number of tokens to write.")
 @click.option("--stop-at-end", is_flag=True, help="Stop at the end of the line or paragraph.")
+@click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times.")
+@click.option("--forbid", multiple=True, metavar="WORD", help="Never write this word or phrase, in any case.")
+@click.option("--require", multiple=True, metavar="WORD", help="Write this word or phrase; searched for with a beam.")
+@click.option(
+    "--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Prompts written side by side."
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON, a line for each prompt, with the log-probability.")
+@engine_option
 @click.pass_context
 def generate(
-    context: click.Context, /, run_or_model: Path, prompt: str, num_tokens: int, stop_at_end: bool, **_settings: Any
+    context: click.Context, /, run_or_model: Path, prompt: str, prompts: IO[bytes] | None, **options: Any
 ) -> None:
     """Write text, word by word as it comes."""
-    from nextword.generation.generator import generate_text
-
-    options = SamplingOptions.from_table(given_tables(context).get(SamplingOptions.group, {}))
+    request = _request(context, options)
+    if prompt and prompts is not None:
+        raise click.UsageError("prompts must come from --prompt or from --prompts, but both are given; leave one out")
+    given = [prompt] if prompts is None else _lines(prompts)
     model = Target.of(run_or_model).open()
-    pieces = generate_text(
-        model.engine, model.tokenizer, prompt, num_tokens=num_tokens, options=options, stop_at_end=stop_at_end
+    if prompts is None and not options["as_json"] and not request.is_compared:
+        _stream(model, prompt, request)
+        return
+    for text in _texts(model, given, request, options["batch_size"]):
+        _warn(text)
+        click.echo(json.dumps(text.to_table()) if options["as_json"] else _printable(text.prompt + text.text))
+
+
+def _request(context: click.Context, options: dict[str, Any]) -> Request:
+    tables = given_tables(context)
+    names = ("num_tokens", "stop_at_end", "stop", "forbid", "require")
+    return Request(
+        sampling=SamplingOptions.from_table(tables.get(SamplingOptions.group, {})),
+        search=SearchOptions.from_table(tables.get(SearchOptions.group, {})),
+        **{name: options[name] for name in names},
     )
+
+
+def _stream(model: "TrainedModel", prompt: str, request: Request) -> None:
+    from nextword.generation.generator import stream_text
+
+    pieces = stream_text(model.engine, model.tokenizer, prompt, request)
     click.echo(prompt, nl=False)
     for piece in pieces:
         click.echo(_printable(piece), nl=False)
     click.echo()
+
+
+def _texts(
+    model: "TrainedModel", prompts: Iterable[str], request: Request, batch_size: int
+) -> Iterator["GeneratedText"]:
+    from nextword.generation.batch import generate_texts
+
+    for some in batched(prompts, batch_size):
+        yield from generate_texts(model.engine, model.tokenizer, some, request)
+
+
+def _warn(text: "GeneratedText") -> None:
+    if text.missing:
+        words = ", ".join(map(repr, text.missing))
+        click.echo(
+            f"nextword: the text after {text.prompt!r} must hold {words}, but none was found that does; write more "
+            "words, widen the beam, or forbid and stop less",
+            err=True,
+        )
+
+
+def _lines(file: IO[bytes]) -> Iterator[str]:
+    r"""Yield the lines of a file, their ends `\n` or `\r\n` left out."""
+    for number, line in enumerate(file, start=1):
+        try:
+            yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            raise TextError(f"prompts must be UTF-8, but line {number} of {file.name} is not; convert it") from error
 
 
 def _printable(text: str) -> str:

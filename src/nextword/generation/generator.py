@@ -1,16 +1,20 @@
 """Text that goes on from a prompt, token by token."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice, takewhile
+from collections.abc import Collection, Iterator, Sequence
+from itertools import takewhile
 
-import numpy as np
-
-from nextword.engine.engine import Engine, read_text
+from nextword.engine.engine import Engine
 from nextword.errors import SettingError
-from nextword.generation.sampling import SamplingOptions, filtered, sample
+from nextword.generation.end_rule import EndRule
+from nextword.generation.forbidden_words import ForbiddenWords
+from nextword.generation.lockstep import lockstep
+from nextword.generation.pieces import text_pieces
+from nextword.generation.request import DEFAULT_SAMPLING, Request
+from nextword.generation.sampled_text import SampledText, random_of
+from nextword.generation.sampling import SamplingOptions
+from nextword.generation.stop_strings import until_stop
+from nextword.generation.whole_characters import may_join, whole_characters
 from nextword.text.tokenizer import Tokenizer
-
-DEFAULT_OPTIONS = SamplingOptions()
 
 
 def generate(
@@ -18,7 +22,7 @@ def generate(
     prompt_ids: Sequence[int],
     *,
     num_tokens: int,
-    options: SamplingOptions = DEFAULT_OPTIONS,
+    options: SamplingOptions = DEFAULT_SAMPLING,
     forbidden: Collection[int] = (),
     stop_at_end: bool = False,
 ) -> Iterator[int]:
@@ -39,8 +43,9 @@ def generate(
     """
     if num_tokens < 1:
         raise SettingError(f"`num_tokens` must be at least 1, but is {num_tokens}")
-    drawn = islice(_drawn(engine, prompt_ids, options, forbidden), num_tokens)
-    return takewhile(lambda token_id: token_id != engine.end_id, drawn) if stop_at_end else drawn
+    rule = EndRule(num_tokens, engine.end_id if stop_at_end else None)
+    text = SampledText(prompt_ids, options, rule, ForbiddenWords(forbidden), random_of(options))
+    return _as_drawn(engine, prompt_ids, text, rule)
 
 
 def generate_text(
@@ -49,7 +54,7 @@ def generate_text(
     prompt: str,
     *,
     num_tokens: int,
-    options: SamplingOptions = DEFAULT_OPTIONS,
+    options: SamplingOptions = DEFAULT_SAMPLING,
     stop_at_end: bool = False,
 ) -> Iterator[str]:
     """Yield the text that follows a prompt, piece by piece; `<unk>` is not in it unless the options allow it.
@@ -58,32 +63,36 @@ def generate_text(
         SettingError: `num_tokens` is below 1.
         TextError: The prompt is refused by the tokenizer.
     """
-    prompt_ids = tokenizer.encode_prompt(prompt)
-    forbidden = () if options.allow_unknown else (tokenizer.vocabulary.unknown_id,)
-    ids = generate(
-        engine, prompt_ids, num_tokens=num_tokens, options=options, forbidden=forbidden, stop_at_end=stop_at_end
-    )
-    return text_pieces(tokenizer, prompt_ids, ids)
+    request = Request(num_tokens=num_tokens, sampling=options, stop_at_end=stop_at_end)
+    return stream_text(engine, tokenizer, prompt, request)
 
 
-def text_pieces(tokenizer: Tokenizer, prompt_ids: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
-    """Yield the text of each token as it comes, a space between two words before the second of them.
+def stream_text(engine: Engine, tokenizer: Tokenizer, prompt: str, request: Request) -> Iterator[str]:
+    """Yield the text that was asked for as it is drawn, by whole characters, never a part of a stop string.
 
-    Joined to the text of the prompt, `tokenizer.decode(prompt_ids)`, the pieces are the text of all tokens together.
+    Raises:
+        SettingError: The text can only be known when it is complete: the best of several, or of a beam.
+        TextError: The prompt is refused by the tokenizer.
     """
-    before = list(prompt_ids[-1:])
-    for token_id in ids:
-        # How a token is joined on depends on the one before it and on no other.
-        yield tokenizer.decode([*before, token_id])[len(tokenizer.decode(before)) :]
-        before = [token_id]
+    if request.is_compared:
+        raise SettingError("the best of several texts is known when all are complete; call `generate_texts` for it")
+    prompt_ids = tokenizer.encode_prompt(prompt)
+    rule = EndRule(request.num_tokens, engine.end_id if request.stop_at_end else None)
+    forbidden = forbidden_words(tokenizer, request)
+    text = SampledText(prompt_ids, request.draws, rule, forbidden, random_of(request.draws))
+    pieces = text_pieces(tokenizer, prompt_ids, _as_drawn(engine, prompt_ids, text, rule))
+    shown = until_stop(pieces, request.stop) if request.stop else pieces
+    return whole_characters(shown) if may_join(tokenizer.vocabulary) else shown
 
 
-def _drawn(
-    engine: Engine, prompt_ids: Sequence[int], options: SamplingOptions, forbidden: Collection[int]
-) -> Iterator[int]:
-    random = np.random.default_rng(options.seed)
-    log_probs, state = read_text(engine, prompt_ids)
-    while True:
-        token_id = sample(filtered(log_probs[0], options, forbidden), random)
-        yield token_id
-        log_probs, state = engine.step(np.array([token_id], np.int32), state)
+def forbidden_words(tokenizer: Tokenizer, request: Request) -> ForbiddenWords:
+    """Return what a request forbids, `<unk>` too unless it is allowed."""
+    unknown = () if request.sampling.allow_unknown else (tokenizer.vocabulary.unknown_id,)
+    return ForbiddenWords.of(tokenizer, request.forbid, ids=unknown)
+
+
+def _as_drawn(engine: Engine, prompt_ids: Sequence[int], text: SampledText, rule: EndRule) -> Iterator[int]:
+    """Yield the tokens of a text as they are drawn, without an `<eos>` that ends it."""
+    steps = lockstep(engine, [prompt_ids], [text])
+    drawn = (text.ids[-1] for _ in steps if text.ids)
+    return takewhile(lambda token_id: token_id != rule.end_id, drawn)

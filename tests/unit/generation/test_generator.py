@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import State, TokenScores, WindowPrediction
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
-from nextword.generation.generator import generate, generate_text, text_pieces
+from nextword.generation.generator import generate, generate_text, stream_text
+from nextword.generation.pieces import text_pieces
+from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
+from nextword.generation.search_options import SearchOptions
+from nextword.generation.stop_strings import stop_place
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
@@ -35,6 +39,9 @@ class CountingEngine:
         self.read += ids.tolist()
         logits = self.sharpness * (np.arange(20) == np.minimum(state, 19)[:, None])
         return (logits - np.log(np.exp(logits).sum())).astype(np.float32), state + 1
+
+    def select(self, state: State, rows: Rows) -> State:
+        return state[rows]
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         raise NotImplementedError
@@ -152,3 +159,49 @@ def test_a_real_model_writes_what_it_scores_highest() -> None:
     ids = [3, 4, *generate(engine, [3, 4], num_tokens=8, options=GREEDY)]
     scores = engine.score(np.array([ids], np.int32), np.array([10], np.int32))
     assert scores.ranks[0, 2:].tolist() == [1] * 8
+
+
+def character_text(*more: str) -> Tokenizer:
+    return Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", "b", *more)))
+
+
+@given(st.integers(0, 1000), st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3))
+def test_no_part_of_a_stop_string_is_ever_shown(seed: int, stops: list[str]) -> None:
+    def pieces(stop: tuple[str, ...]) -> list[str]:
+        request = Request(num_tokens=25, sampling=SamplingOptions(seed=seed), stop=stop)
+        return list(stream_text(CountingEngine(0), character_text(*"cdefghijklmnopqr"), "", request))
+
+    whole = "".join(pieces(()))
+    assert "".join(pieces(tuple(stops))) == whole[: stop_place(whole, stops)]
+
+
+def test_streaming_asks_for_nothing_after_a_stop_string() -> None:
+    engine = CountingEngine()
+    request = Request(num_tokens=1000, sampling=GREEDY, stop=("said",))
+    assert list(stream_text(engine, running_text(), "He", request)) == ["\n", "He", " "]
+    assert engine.read == [9, 2, 0, 2]  # and "said" is not
+
+
+def test_an_accent_is_not_shown_without_its_letter() -> None:
+    tokenizer = character_text("\N{COMBINING ACUTE ACCENT}", *"cdefghijklmnopq")
+    request = Request(num_tokens=60, sampling=SamplingOptions(seed=1))
+    pieces = list(stream_text(CountingEngine(0), tokenizer, "", request))
+    assert "\N{COMBINING ACUTE ACCENT}" in "".join(pieces)
+    assert not any(piece.startswith("\N{COMBINING ACUTE ACCENT}") for piece in pieces[1:])
+
+
+def test_forbidden_words_are_not_streamed() -> None:
+    request = Request(num_tokens=300, sampling=SamplingOptions(seed=1), forbid=("HE", "said"))
+    text = "".join(stream_text(CountingEngine(0), running_text(), "no", request))
+    assert "said" not in text
+    assert "He" not in text
+
+
+def test_the_best_of_several_cannot_be_streamed() -> None:
+    with pytest.raises(SettingError, match="call `generate_texts` for it"):
+        stream_text(CountingEngine(), running_text(), "", Request(search=SearchOptions(beam_size=2)))
+
+
+def test_greedy_streams_the_most_probable() -> None:
+    request = Request(num_tokens=3, search=SearchOptions(method="greedy"), sampling=SamplingOptions(temperature=5.0))
+    assert list(stream_text(CountingEngine(), running_text(), "He said", request)) == [" He", " said", ", "]

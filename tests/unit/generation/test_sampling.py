@@ -6,84 +6,16 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.generation.sampling import (
-    SamplingOptions,
-    filtered,
-    keep_top_k,
-    keep_top_p,
-    sample,
-    with_temperature,
-    without,
-)
+from nextword.generation.sampling import SamplingOptions, filtered, sample
 
 LogProbs = NDArray[np.float64]
 
 weights = arrays.arrays(np.float64, st.integers(2, 20), elements=st.integers(1, 50).map(float))
 distributions = weights.map(lambda drawn: np.log(drawn / drawn.sum()))
 
-CHI_SQUARE_AT_ONE_PER_MILLE = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47}
-
-
-def chi_square(draws: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
-    expected = probabilities * len(draws)
-    return float((((np.bincount(draws, minlength=len(expected)) - expected) ** 2) / expected).sum())
-
 
 def kept(log_probs: LogProbs) -> list[int]:
     return np.flatnonzero(log_probs > -np.inf).tolist()
-
-
-@given(distributions, st.floats(0.05, 20), st.integers(1, 25), st.floats(0.01, 1))
-def test_what_is_left_is_a_distribution_in_the_same_proportions(
-    log_probs: LogProbs, temperature: float, top_k: int, top_p: float
-) -> None:
-    for left in (keep_top_k(log_probs, top_k), keep_top_p(log_probs, top_p), without(log_probs, [0])):
-        assert np.exp(left).sum() == pytest.approx(1)
-        shifts = (left - log_probs)[kept(left)]
-        np.testing.assert_allclose(shifts, shifts[0], atol=1e-12)
-    assert np.exp(with_temperature(log_probs, temperature)).sum() == pytest.approx(1)
-
-
-@given(distributions, st.integers(1, 25))
-def test_top_k_keeps_the_k_most_probable_the_first_of_equals(log_probs: LogProbs, top_k: int) -> None:
-    order = sorted(range(len(log_probs)), key=lambda token_id: (-log_probs[token_id], token_id))
-    assert kept(keep_top_k(log_probs, top_k)) == sorted(order[:top_k])
-
-
-@given(weights, st.integers(1, 99))
-def test_top_p_keeps_the_fewest_that_reach_p(drawn: NDArray[np.float64], percent: int) -> None:
-    # Counted in whole numbers, 100 * weight against percent * total, so that no rounding decides.
-    order = sorted(range(len(drawn)), key=lambda token_id: (-drawn[token_id], token_id))
-    needed = percent * drawn.sum()
-    reached = 100 * np.cumsum(drawn[order])
-    if (reached == needed).any():
-        return  # a tie, which the rounding of logarithms may decide either way
-    expected = order[: 1 + int(np.flatnonzero(reached > needed)[0])]
-    assert kept(keep_top_p(np.log(drawn / drawn.sum()), percent / 100)) == sorted(expected)
-
-
-@given(distributions)
-def test_the_widest_settings_change_nothing(log_probs: LogProbs) -> None:
-    for left in (
-        keep_top_k(log_probs, len(log_probs)),
-        keep_top_p(log_probs, 1.0),
-        with_temperature(log_probs, 1.0),
-        without(log_probs, []),
-        filtered(log_probs, SamplingOptions()),
-    ):
-        np.testing.assert_allclose(left, log_probs, atol=1e-12)
-
-
-@given(distributions, st.floats(0.1, 10))
-def test_temperature_raises_probabilities_to_its_inverse(log_probs: LogProbs, temperature: float) -> None:
-    expected = np.exp(log_probs) ** (1 / temperature)
-    np.testing.assert_allclose(np.exp(with_temperature(log_probs, temperature)), expected / expected.sum(), rtol=1e-9)
-
-
-@given(distributions, st.sampled_from([1e-3, 1e-30, 1e-310, 0.0]))
-def test_a_temperature_towards_zero_takes_the_most_probable(log_probs: LogProbs, temperature: float) -> None:
-    most = (log_probs == log_probs.max()).astype(float)
-    np.testing.assert_allclose(np.exp(with_temperature(log_probs, temperature)), most / most.sum(), atol=1e-8)
 
 
 @given(distributions, st.integers(0, 2**32))
@@ -100,20 +32,31 @@ def test_top_p_is_measured_after_temperature_and_top_k() -> None:
     assert kept(filtered(log_probs, SamplingOptions(top_k=2), forbidden=[0])) == [1, 2]
 
 
-def test_draws_have_the_distribution() -> None:
-    probabilities = np.array([0.4, 0.05, 0.3, 0.2, 0.05])
-    random = np.random.default_rng(0)
-    draws = np.array([sample(np.log(probabilities), random) for _ in range(20_000)])
-    assert chi_square(draws, probabilities) < CHI_SQUARE_AT_ONE_PER_MILLE[4]
-    assert chi_square(draws, np.array([0.4, 0.06, 0.29, 0.2, 0.05])) > CHI_SQUARE_AT_ONE_PER_MILLE[4]
+def test_min_p_and_typical_are_measured_after_the_others() -> None:
+    log_probs = np.log([0.4, 0.3, 0.2, 0.1])
+    assert kept(filtered(log_probs, SamplingOptions(min_p=0.6))) == [0, 1]
+    assert kept(filtered(log_probs, SamplingOptions(min_p=0.6, temperature=2))) == [0, 1, 2]  # sqrt(0.2 / 0.4) > 0.6
+    # Of 4/7 and 3/7 the entropy is 0.68, and 3/7 the farther from it; of all four tokens 0.3 is the most typical.
+    assert kept(filtered(log_probs, SamplingOptions(top_k=2, typical_p=0.3))) == [0]
+    assert kept(filtered(log_probs, SamplingOptions(typical_p=0.3))) == [1]
 
 
-def test_draws_of_a_filtered_distribution_have_it_too() -> None:
-    options = SamplingOptions(temperature=0.5, top_k=3)
-    log_probs = np.log([0.1, 0.2, 0.3, 0.4])
-    random = np.random.default_rng(3)
-    draws = np.array([sample(filtered(log_probs, options), random) for _ in range(20_000)]) - 1
-    assert chi_square(draws, np.array([4, 9, 16]) / 29) < CHI_SQUARE_AT_ONE_PER_MILLE[2]
+def test_only_what_was_read_of_late_is_penalized() -> None:
+    log_probs = np.log([0.5, 0.3, 0.2])
+    options = SamplingOptions(repetition_penalty=2.0, repetition_window=2)
+    expected = np.array([0.5, 0.09, 0.04])
+    np.testing.assert_allclose(np.exp(filtered(log_probs, options, read=[0, 1, 2])), expected / expected.sum())
+    np.testing.assert_allclose(np.exp(filtered(log_probs, options)), np.exp(log_probs))
+
+
+def test_the_penalty_may_change_what_is_most_probable() -> None:
+    options = SamplingOptions(repetition_penalty=3.0, temperature=0)
+    assert kept(filtered(np.log([0.6, 0.4]), options, read=[0])) == [1]
+
+
+def test_the_widest_options_change_nothing() -> None:
+    log_probs = np.log([0.5, 0.3, 0.2])
+    np.testing.assert_allclose(filtered(log_probs, SamplingOptions(), read=[0, 1, 2]), log_probs, atol=1e-12)
 
 
 def test_an_impossible_token_is_never_drawn() -> None:
@@ -145,7 +88,10 @@ def test_a_log_probability_that_is_no_number_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("temperature", -0.1), ("temperature", float("nan")), ("top_k", 0), ("top_p", 0.0), ("top_p", 1.1), ("seed", -1)],
+    [
+        *[("temperature", -0.1), ("temperature", float("nan")), ("top_k", 0), ("top_p", 0.0), ("top_p", 1.1)],
+        *[("min_p", 1.1), ("typical_p", 0.0), ("repetition_penalty", 0.9), ("repetition_window", 0), ("seed", -1)],
+    ],
 )
 def test_options_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(SettingError, match=f"`{name}` must be"):

@@ -1,0 +1,95 @@
+"""Texts for many prompts at once, each of them what it would be alone."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from nextword.engine.engine import Engine
+from nextword.errors import SettingError
+from nextword.generation.beam_group import Task
+from nextword.generation.beam_search import BeamSearch
+from nextword.generation.end_rule import EndRule
+from nextword.generation.generated_text import GeneratedText
+from nextword.generation.generator import forbidden_words
+from nextword.generation.hypothesis import Hypothesis
+from nextword.generation.lockstep import lockstep
+from nextword.generation.pieces import text_pieces
+from nextword.generation.request import Request
+from nextword.generation.required_words import RequiredWords
+from nextword.generation.sampled_text import SampledText, random_of
+from nextword.generation.stop_strings import stop_place
+from nextword.text.tokenizer import Tokenizer
+
+Writers = list[SampledText] | list[BeamSearch]
+
+
+def generate_texts(
+    engine: Engine, tokenizer: Tokenizer, prompts: Sequence[str], request: Request
+) -> list[GeneratedText]:
+    """Return a text for each prompt, in their order, all written side by side in one batch.
+
+    A text depends on its prompt and on the request, its seed among it, and not on the other prompts: with a seed, the
+    same prompt twice gives the same text twice. (The arithmetic of an engine may depend on the size of the batch in
+    its last bits; then another token may be taken where two are as good as equal.)
+
+    Raises:
+        SettingError: A required word cannot be spelled, or does not fit into the text or the beam; or all is forbidden.
+        TextError: A prompt is refused by the tokenizer.
+    """
+    desk = _Desk(engine, tokenizer, request)
+    prompt_ids = [tokenizer.encode_prompt(prompt) for prompt in prompts]
+    writers = [desk.writers(ids) for ids in prompt_ids]
+    works = [(ids, writer) for ids, own in zip(prompt_ids, writers, strict=True) for writer in own]
+    for _ in lockstep(engine, [ids for ids, _ in works], [writer for _, writer in works]):
+        pass
+    return [desk.text(*parts) for parts in zip(prompts, prompt_ids, writers, strict=True)]
+
+
+class _Desk:
+    """Makes writers for prompts, and texts of what they found."""
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, request: Request) -> None:
+        self._tokenizer = tokenizer
+        self._request = request
+        end_id = engine.end_id if request.stop_at_end else None
+        self._rule = EndRule(request.num_tokens, end_id, request.stop, tokenizer)
+        self._forbidden = forbidden_words(tokenizer, request)
+        self._required = RequiredWords.of(tokenizer, request.require)
+        if self._required.num_tokens > request.num_tokens:
+            raise SettingError(
+                f"`num_tokens` must be at least {self._required.num_tokens}, as many as the required words have, but "
+                f"is {request.num_tokens}"
+            )
+        self._end_id = engine.end_id
+
+    def writers(self, prompt_ids: Sequence[int]) -> Writers:
+        request, draws = self._request, self._request.draws
+        if not request.uses_beam:
+            return [
+                SampledText(prompt_ids, draws, self._rule, self._forbidden, random_of(draws, number))
+                for number in range(request.search.best_of)
+            ]
+        size = request.search.group_size(self._required.num_tokens)
+        read, exponent = (self._end_id, *prompt_ids), request.search.length_exponent
+        task = Task(read, self._rule, self._forbidden, self._required, size, exponent)
+        return [BeamSearch(task, num_groups=request.search.beam_groups, diversity=request.search.diversity)]
+
+    def text(self, prompt: str, prompt_ids: Sequence[int], writers: Writers) -> GeneratedText:
+        exponent = self._request.search.length_exponent
+        found = sorted((text for writer in writers for text in writer.found()), key=lambda text: -text.score(exponent))
+        if not found:
+            raise SettingError(f"a text must be possible after {prompt!r}, but all are forbidden; forbid fewer words")
+        best, *others = (self._generated(prompt, prompt_ids, text) for text in found)
+        return replace(best, others=tuple(others))
+
+    def _generated(self, prompt: str, prompt_ids: Sequence[int], found: Hypothesis) -> GeneratedText:
+        shown = found.ids[:-1] if found.ending == "end" else found.ids
+        text = "".join(text_pieces(self._tokenizer, prompt_ids, shown))
+        return GeneratedText(
+            prompt=prompt,
+            text=text[: stop_place(text, self._request.stop)],
+            ids=found.ids,
+            log_prob=found.log_prob,
+            score=found.score(self._request.search.length_exponent),
+            ending=found.ending or "length",
+            missing=self._required.missing(found.met),
+        )

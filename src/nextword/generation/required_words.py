@@ -1,0 +1,118 @@
+"""What must be written."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Self
+
+from nextword.errors import SettingError
+from nextword.generation.phrase import Phrase
+from nextword.generation.speller import Speller
+from nextword.text.tokenizer import Tokenizer
+
+
+class Progress(NamedTuple):
+    """How far a text has come with what it must hold.
+
+    Attributes:
+        met: The phrases that it holds, by number.
+        num_tokens: The tokens of those, and of the best-begun one beside them that it ends with the beginning of.
+    """
+
+    met: frozenset[int]
+    num_tokens: int
+
+
+class RequiredWords:
+    """Phrases that a text must hold, for a search that keeps texts of every degree of progress.
+
+    Args:
+        words: Their names.
+        phrases: Their tokens.
+    """
+
+    def __init__(self, words: Sequence[str] = (), phrases: Sequence[Phrase] = ()) -> None:
+        self._words = tuple(words)
+        self._phrases = tuple(phrases)
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, words: Sequence[str]) -> Self:
+        """Return what requires words and phrases, each as it is given, in its spelling of the fewest tokens.
+
+        Raises:
+            SettingError: The vocabulary cannot spell one.
+        """
+        words = tuple(dict.fromkeys(words))
+        if not words:
+            return cls()
+        speller = Speller(tokenizer, any_case=False)
+        return cls(words, [_phrase(speller, word) for word in words])
+
+    @property
+    def num_tokens(self) -> int:
+        """How many tokens a text needs at most to hold all phrases."""
+        return sum(len(phrase.sets) for phrase in self._phrases)
+
+    def progress(self, met: frozenset[int], before: int, ids: Sequence[int]) -> Progress:
+        """Return how far a text has come.
+
+        Args:
+            met: The phrases that it held before its last token.
+            before: The token before the text.
+            ids: The text.
+        """
+        met |= {
+            number
+            for number, phrase in enumerate(self._phrases)
+            if number not in met and phrase.has_begun(len(phrase.sets), _context(phrase, before, ids))
+        }
+        begun = (self._begun(number, before, ids) for number in self._unmet(met))
+        return Progress(met, sum(len(self._phrases[number].sets) for number in met) + max(begun, default=0))
+
+    def held_by(self, before: int, ids: Sequence[int]) -> frozenset[int]:
+        """Return the phrases that a complete text holds; its end closes one as what may stand after it does.
+
+        Args:
+            before: The token before the text.
+            ids: The text, without what is not shown of it.
+        """
+        met: frozenset[int] = frozenset()
+        for length in range(1, len(ids) + 1):
+            met = self.progress(met, before, ids[:length]).met
+        return met | {number for number in self._unmet(met) if self._is_closed_by_end(number, before, ids)}
+
+    def next_tokens(self, met: frozenset[int], before: int, ids: Sequence[int]) -> Iterator[frozenset[int]]:
+        """Yield, for each phrase not met, the tokens that begin it, and those that go on with it where it is begun."""
+        for number in self._unmet(met):
+            sets = self._phrases[number].sets
+            yield from {sets[0], sets[self._begun(number, before, ids)]}
+
+    def missing(self, met: frozenset[int]) -> tuple[str, ...]:
+        """Return the words that a text does not hold."""
+        return tuple(self._words[number] for number in self._unmet(met))
+
+    def _unmet(self, met: frozenset[int]) -> list[int]:
+        return [number for number in range(len(self._phrases)) if number not in met]
+
+    def _is_closed_by_end(self, number: int, before: int, ids: Sequence[int]) -> bool:
+        phrase = self._phrases[number]
+        return phrase.closed and phrase.has_begun(len(phrase.sets) - 1, _context(phrase, before, ids))
+
+    def _begun(self, number: int, before: int, ids: Sequence[int]) -> int:
+        """Return how many of a phrase's first tokens a text ends with, short of all."""
+        phrase = self._phrases[number]
+        context = _context(phrase, before, ids)
+        return next(length for length in range(len(phrase.sets) - 1, -1, -1) if phrase.has_begun(length, context))
+
+
+def _context(phrase: Phrase, before: int, ids: Sequence[int]) -> Sequence[int]:
+    """Return what a phrase is looked for in: what stands before the text may open it, but is no part of it."""
+    return (before, *ids) if phrase.opened else ids
+
+
+def _phrase(speller: Speller, word: str) -> Phrase:
+    found = speller.phrases(word)
+    if not found:
+        raise SettingError(
+            f"a required word must be one that the vocabulary can spell, but {word!r} is not; require another, or one "
+            "that differs in upper and lower case"
+        )
+    return found[0]

@@ -1,0 +1,146 @@
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.cli.main import main
+
+Captured = pytest.CaptureFixture[str]
+Generate = Callable[..., tuple[int, str, str]]
+
+GREEDY = ("--method", "greedy", "--words", "5")
+
+
+@pytest.fixture
+def generate(trained_run: Path, nextword: Callable[..., int], capsys: Captured) -> Generate:
+    """Runs the command on the trained run; returns its exit code, output and errors."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = nextword("generate", trained_run, *arguments)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    path = tmp_path / "prompts.txt"
+    path.write_bytes(b"the cat\nit\r\na bird sang in\n")
+    return path
+
+
+def tables(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_a_beam_of_one_is_greedy_and_a_wider_one_better(generate: Generate) -> None:
+    arguments = ("--prompt", "the", "--words", "4", "--length-exponent", "0", "--json")
+    greedy, narrow, wide = (
+        tables(generate(*arguments, *search)[1])[0]
+        for search in (["--method", "greedy"], ["--beam-size", "1"], ["--beam-size", "400"])
+    )
+    assert narrow == greedy
+    assert wide["score"] == wide["log_prob"] >= greedy["log_prob"]
+    assert len(wide["others"]) == 399
+
+
+def test_prompts_of_a_file_are_gone_on_with_in_order(generate: Generate, prompts: Path) -> None:
+    alone = [generate("--prompt", prompt, *GREEDY)[1] for prompt in ("the cat", "it", "a bird sang in")]
+    for batch_size in ("1", "2", "16"):
+        code, output, _ = generate("--prompts", prompts, *GREEDY, "--batch-size", batch_size)
+        assert (code, output) == (0, "".join(alone))
+
+
+def test_prompts_come_from_standard_input(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = generate("--prompt", "it was", *GREEDY)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"it was\n")))
+    assert generate("--prompts", "-", *GREEDY) == alone
+
+
+def test_json_is_a_line_for_each_prompt(generate: Generate, prompts: Path) -> None:
+    code, output, _ = generate("--prompts", prompts, "--best-of", "3", "--seed", "1", "--json", "--stop-at-end")
+    assert code == 0
+    found = tables(output)
+    assert [table["prompt"] for table in found] == ["the cat", "it", "a bird sang in"]
+    for table in found:
+        assert len(table["others"]) == 2
+        assert table["score"] >= max(other["score"] for other in table["others"])
+        assert table["ending"] == "end"
+
+
+def test_the_text_of_json_is_that_which_is_streamed(generate: Generate) -> None:
+    arguments = ("--prompt", "the dog", "--seed", "4", "--temperature", "2", "--min-p", "0.05", "--words", "12")
+    streamed = generate(*arguments)[1]
+    table = tables(generate(*arguments, "--json")[1])[0]
+    assert streamed == f"the dog{table['text']}\n"
+    assert table["num_tokens"] == 12
+
+
+def test_stop_strings_cut(generate: Generate) -> None:
+    arguments = ("--prompt", "the cat", "--seed", "2", "--words", "60")
+    whole = generate(*arguments)[1]
+    code, output, _ = generate(*arguments, "--stop", "n the", "--stop", "nowhere")
+    assert (code, output) == (0, whole[: whole.index("n the")] + "\n")
+
+
+def test_forbidden_words_are_not_written(generate: Generate) -> None:
+    _, output, _ = generate("--prompt", "the", "--words", "40", "--seed", "1", "--forbid", "CAT", "--forbid", "the dog")
+    assert "cat" not in output
+    assert "the dog" not in output
+    assert len(output.split()) > 30
+
+
+def test_required_words_are_written(generate: Generate, prompts: Path) -> None:
+    arguments = ("--prompts", prompts, "--words", "8", "--require", "mat", "--require", "bone", "--json")
+    code, output, errors = generate(*arguments)
+    assert (code, errors) == (0, "")
+    for table in tables(output):
+        assert {"mat", "bone"} <= set(re.findall(r"\w+", table["text"]))
+
+
+def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> None:
+    arguments = ("--prompt", "the", "--words", "4", "--require", "mat", "--forbid", "Mat")
+    code, output, errors = generate(*arguments)
+    assert code == 0
+    assert "mat" not in output
+    assert "the text after 'the' must hold 'mat', but none was found that does" in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--words", "0"], "`num_tokens` must be at least 1, but is 0"),
+        (["--stop", ""], "`stop` must be text, but is empty"),
+        (["--require", "boat"], "one that the vocabulary can spell, but 'boat' is not"),
+        (["--require", "mat", "--best-of", "2"], "required words are searched for with a beam"),
+        (["--beam-size", "4", "--top-k", "2"], "a beam draws no tokens, but `top_k` is 2"),
+        (["--beam-size", "4", "--beam-groups", "3"], "`beam_size` must be a multiple of `beam_groups`"),
+        (["--prompt", "the", "--prompts", "-"], "prompts must come from --prompt or from --prompts"),
+        (["--prompts", "nowhere.txt"], "No such file"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(generate: Generate, arguments: list[str], message: str) -> None:
+    code, output, errors = generate(*arguments)
+    assert (code, output) == (2, "")
+    assert message in errors
+    assert "Traceback" not in errors
+
+
+def test_bytes_that_are_not_text_are_told_after_the_texts_before_them(generate: Generate, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.txt"
+    path.write_bytes(b"it was\n\xff\n")
+    code, output, errors = generate("--prompts", path, "--batch-size", "1", *GREEDY)
+    assert (code, output) == (2, generate("--prompt", "it was", *GREEDY)[1])
+    assert "prompts must be UTF-8, but line 2 of" in errors
+
+
+def test_mistakes_in_options_are_told_before_a_model_is_read(tmp_path: Path, capsys: Captured) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["generate", str(tmp_path / "nowhere"), "--min-p", "2"])
+    assert stop.value.code == 2
+    assert "`min_p` must be at most 1" in capsys.readouterr().err

@@ -1,0 +1,211 @@
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.errors import SettingError
+from nextword.generation.batch import generate_texts
+from nextword.generation.generator import generate_text
+from nextword.generation.request import Request
+from nextword.generation.sampling import SamplingOptions
+from nextword.generation.search_options import SearchOptions, length_normalizer
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+MakeEngine = Callable[..., Any]
+
+SEEDED = SamplingOptions(seed=2)
+
+requests = st.sampled_from(
+    [
+        Request(num_tokens=8, sampling=SEEDED),
+        Request(num_tokens=8, sampling=SEEDED, stop_at_end=True),
+        Request(num_tokens=8, sampling=SEEDED, stop=("b c", "a")),
+        Request(num_tokens=6, sampling=SEEDED, search=SearchOptions(best_of=3)),
+        Request(num_tokens=5, search=SearchOptions(beam_size=3), stop_at_end=True),
+        Request(num_tokens=5, search=SearchOptions(beam_size=4, beam_groups=2), forbid=("a b",)),
+        Request(num_tokens=5, require=("b", "c a")),
+        Request(num_tokens=5, search=SearchOptions(method="greedy")),
+    ]
+)
+prompts = st.lists(st.lists(st.sampled_from("abc"), max_size=5).map(" ".join), max_size=5)
+
+
+@given(prompts, requests)
+def test_a_text_does_not_depend_on_its_neighbors(
+    toy_engine: MakeEngine, words: Tokenizer, prompts: list[str], request: Request
+) -> None:
+    engine = toy_engine(boldness=1.0)
+    alone = [generate_texts(engine, words, [prompt], request)[0] for prompt in prompts]
+    assert generate_texts(engine, words, prompts, request) == alone
+    assert [text.prompt for text in alone] == prompts
+
+
+@given(st.integers(0, 2**32), st.sampled_from(["", "a", "b c"]), st.booleans())
+def test_one_sample_is_what_is_streamed(
+    toy_engine: MakeEngine, words: Tokenizer, seed: int, prompt: str, stop_at_end: bool
+) -> None:
+    options = SamplingOptions(seed=seed, temperature=1.5)
+    request = Request(num_tokens=12, sampling=options, stop_at_end=stop_at_end, search=SearchOptions(best_of=1))
+    text = generate_texts(toy_engine(), words, [prompt], request)[0]
+    pieces = generate_text(toy_engine(), words, prompt, num_tokens=12, options=options, stop_at_end=stop_at_end)
+    assert text.text == "".join(pieces)
+    assert text.others == ()
+
+
+def test_the_best_of_several_has_the_highest_score(
+    toy_engine: MakeEngine, words: Tokenizer, log_prob_of: Callable[..., float]
+) -> None:
+    engine = toy_engine()
+    search = SearchOptions(best_of=6, length_exponent=0.8)
+    request = Request(num_tokens=9, sampling=SEEDED, search=search, stop_at_end=True)
+    best = generate_texts(engine, words, ["a"], request)[0]
+    assert len(best.others) == 5
+    texts = [best, *best.others]
+    assert [text.score for text in texts] == sorted((text.score for text in texts), reverse=True)
+    for text in texts:
+        assert text.log_prob == pytest.approx(log_prob_of(engine, (2,), text.ids), rel=1e-5)
+        assert text.score == text.log_prob / length_normalizer(len(text.ids), 0.8)
+
+
+def test_more_samples_are_the_same_and_others(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    def sampled(best_of: int) -> set[tuple[int, ...]]:
+        request = Request(num_tokens=9, sampling=SEEDED, search=SearchOptions(best_of=best_of))
+        best = generate_texts(toy_engine(boldness=1.0), words, ["a"], request)[0]
+        return {text.ids for text in (best, *best.others)}
+
+    assert sampled(1) < sampled(3) < sampled(8)
+    assert len(sampled(8)) == 8
+
+
+def test_a_seed_gives_the_same_prompt_the_same_text_and_none_another(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    def texts(options: SamplingOptions) -> list[str]:
+        request = Request(num_tokens=20, sampling=options)
+        return [text.text for text in generate_texts(toy_engine(boldness=0.5), words, ["a", "a"], request)]
+
+    first, second = texts(SEEDED)
+    assert first == second
+    first, second = texts(SamplingOptions())
+    assert first != second
+
+
+@given(st.integers(0, 1000), st.lists(st.sampled_from(["ab", "b", "a a", "\n", " b", "c\na"]), min_size=1, max_size=2))
+def test_a_stop_string_cuts_the_text_that_would_have_been(
+    toy_engine: MakeEngine, words: Tokenizer, seed: int, stops: list[str]
+) -> None:
+    def text(stop: tuple[str, ...]) -> Any:
+        request = Request(num_tokens=12, sampling=SamplingOptions(seed=seed), stop=stop)
+        return generate_texts(toy_engine(boldness=1.0), words, ["c"], request)[0]
+
+    whole, cut = text(()), text(tuple(stops))
+    found = sorted((whole.text.find(stop) + len(stop), whole.text.find(stop)) for stop in stops if stop in whole.text)
+    assert cut.text == (whole.text[: found[0][1]] if found else whole.text)
+    assert cut.ending == ("stop" if found else "length")
+    assert whole.ids[: len(cut.ids)] == cut.ids
+
+
+def test_fewer_tokens_are_the_first_of_more(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    short, long = (
+        generate_texts(toy_engine(), words, ["a"], Request(num_tokens=count, sampling=SEEDED))[0].ids
+        for count in (5, 15)
+    )
+    assert long[:5] == short
+
+
+def test_the_end_is_not_shown_and_counts(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    request = Request(num_tokens=200, sampling=SEEDED, stop_at_end=True)
+    text = generate_texts(toy_engine(), words, ["a"], request)[0]
+    assert (text.ending, text.ids[-1]) == ("end", 0)
+    assert "\n" not in text.text
+    assert text.to_table()["num_tokens"] == len(text.ids)
+
+
+def test_required_words_are_in_the_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    request = Request(num_tokens=6, require=("c b", "a"), forbid=("a b",))
+    for text in generate_texts(toy_engine(), words, ["", "a", "c"], request):
+        assert " c b" in f" {text.text}"
+        assert " a" in f" {text.text}"
+        assert "a b" not in f"{text.prompt}{text.text}"
+        assert text.missing == ()
+
+
+def test_required_characters_are_a_word_of_their_own(toy_engine: MakeEngine, characters: Tokenizer) -> None:
+    request = Request(num_tokens=9, require=("art",))
+    for text in generate_texts(toy_engine(vocabulary_size=9), characters, ["y", "y "], request):
+        words = f"{text.prompt}{text.text}".replace(".", " ").replace("\n", " ").split(" ")
+        assert "art" in words
+        assert text.missing == ()
+
+
+def test_a_required_word_is_not_one_that_is_cut_off(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    request = Request(num_tokens=6, require=("b",), stop=("b",))
+    assert generate_texts(toy_engine(), words, ["a"], request)[0].missing == ("b",)
+    request = Request(num_tokens=6, require=("b",), stop=("c",))
+    text = generate_texts(toy_engine(), words, ["a"], request)[0]
+    assert "b" in text.text
+    assert (text.missing, "c" in text.text) == ((), False)
+
+
+def test_the_end_does_not_come_before_the_last_required_word(toy_engine: MakeEngine, characters: Tokenizer) -> None:
+    """`<eos>` may stand beside a word of characters, but would end the text."""
+    request = Request(num_tokens=9, require=("at", "ray"), stop_at_end=True, search=SearchOptions(beam_size=10))
+    for seed in range(20):
+        engine = toy_engine(seed, vocabulary_size=9, boldness=4.0)
+        assert generate_texts(engine, characters, ["y"], request)[0].missing == ()
+
+
+def test_a_required_word_may_end_the_text(toy_engine: MakeEngine, characters: Tokenizer) -> None:
+    request = Request(num_tokens=6, require=("art",), search=SearchOptions(beam_size=60))
+    found = []
+    for seed in range(5):
+        best = generate_texts(toy_engine(seed, vocabulary_size=9), characters, ["y"], request)[0]
+        found += [f"y{text.text}" for text in (best, *best.others)]
+    assert all("art" in re.split(r"[ .\n]", text) for text in found)
+    assert any(text.endswith("art") for text in found)
+
+
+def test_what_a_required_word_is_missing_from_is_flagged(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    text = generate_texts(toy_engine(), words, ["a"], Request(num_tokens=4, require=("b", "c"), forbid=("C",)))[0]
+    assert text.missing == ("c",)
+    assert text.to_table()["missing"] == ["c"]
+
+
+def test_unknown_words_are_not_written_unless_allowed(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    def unknown(options: SamplingOptions, search: SearchOptions) -> bool:
+        request = Request(num_tokens=30, sampling=options, search=search)
+        best = generate_texts(toy_engine(boldness=0.2), words, [""], request)[0]
+        return any(1 in text.ids for text in (best, *best.others))
+
+    for search in (SearchOptions(), SearchOptions(beam_size=4)):
+        assert not unknown(SEEDED, search)
+        assert unknown(SamplingOptions(seed=2, allow_unknown=True), search)
+
+
+def test_what_does_not_fit_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    with pytest.raises(SettingError, match="`num_tokens` must be at least 3, as many as the required words have"):
+        generate_texts(toy_engine(), words, ["a"], Request(num_tokens=2, require=("b c", "a")))
+    with pytest.raises(SettingError, match="one that the vocabulary can spell, but 'z' is not"):
+        generate_texts(toy_engine(), words, ["a"], Request(require=("z",)))
+
+
+@pytest.mark.parametrize("search", [SearchOptions(), SearchOptions(beam_size=2)])
+def test_forbidding_everything_is_refused(toy_engine: MakeEngine, search: SearchOptions) -> None:
+    tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a")))
+    engine = toy_engine(vocabulary_size=3)
+    assert generate_texts(engine, tokenizer, ["a"], Request(num_tokens=1, search=search, forbid=("a",)))[0].text == "a"
+    with pytest.raises(SettingError, match=r"possible.*forbid fewer"):
+        generate_texts(engine, tokenizer, ["a"], Request(num_tokens=1, search=search, forbid=("a", "aa")))
+
+
+def test_no_prompts_give_no_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    assert generate_texts(toy_engine(), words, [], Request()) == []
+
+
+def test_a_table_holds_all_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    request = Request(num_tokens=3, search=SearchOptions(beam_size=2))
+    table = generate_texts(toy_engine(), words, ["a"], request)[0].to_table()
+    assert set(table) == {"prompt", "text", "num_tokens", "log_prob", "score", "ending", "others"}
+    assert [set(other) for other in table["others"]] == [{"text", "num_tokens", "log_prob", "score", "ending"}]

@@ -1,0 +1,260 @@
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.engine.engine import Engine, read_text
+from nextword.generation.beam_group import Task
+from nextword.generation.beam_search import BeamSearch
+from nextword.generation.end_rule import EndRule
+from nextword.generation.forbidden_words import ForbiddenWords
+from nextword.generation.generator import generate
+from nextword.generation.hypothesis import Hypothesis
+from nextword.generation.lockstep import lockstep
+from nextword.generation.phrase import Phrase
+from nextword.generation.required_words import RequiredWords
+from nextword.generation.sampling import SamplingOptions
+from nextword.generation.search_options import length_normalizer
+from nextword.text.tokenizer import Tokenizer
+
+MakeEngine = Callable[..., Any]
+Found = tuple[tuple[int, ...], float]
+
+PROMPT = (2, 3)
+NO_WORDS, NOTHING_REQUIRED = ForbiddenWords(), RequiredWords()
+
+
+def task_of(
+    size: int,
+    rule: EndRule,
+    *,
+    forbidden: ForbiddenWords = NO_WORDS,
+    required: RequiredWords = NOTHING_REQUIRED,
+    exponent: float = 0.6,
+) -> Task:
+    return Task((0, *PROMPT), rule, forbidden, required, size, exponent)
+
+
+def search(engine: Engine, task: Task, *, num_groups: int = 1, diversity: float = 0.0) -> list[Hypothesis]:
+    writer = BeamSearch(task, num_groups=num_groups, diversity=diversity)
+    for _ in lockstep(engine, [PROMPT], [writer]):
+        pass
+    return writer.found()
+
+
+def plain(found: list[Hypothesis]) -> list[Found]:
+    return [(text.ids, text.log_prob) for text in found]
+
+
+def score(found: Found, exponent: float) -> float:
+    return found[1] / length_normalizer(len(found[0]), exponent)
+
+
+def all_texts(engine: Engine, is_complete: Callable[[tuple[int, ...]], bool]) -> Iterator[Found]:
+    """Yield every complete text there is."""
+
+    def longer(ids: tuple[int, ...], log_prob: float) -> Iterator[Found]:
+        expected = read_text(engine, (*PROMPT, *ids))[0][0].astype(np.float64)
+        for token_id, each in enumerate(expected):
+            text = (*ids, token_id), log_prob + float(each)
+            if is_complete(text[0]):
+                yield text
+            else:
+                yield from longer(*text)
+
+    return longer((), 0.0)
+
+
+def best_of_all(texts: Iterator[Found], exponent: float) -> list[Found]:
+    return sorted(texts, key=lambda found: -score(found, exponent))
+
+
+def naive_beam(
+    engine: Engine, size: int, num_tokens: int, end_id: int | None, exponent: float, groups: int = 1, cost: float = 0.0
+) -> list[Found]:
+    """Diverse beam search by the paper, all texts read anew at every step, none given up before the last."""
+    live: list[list[Found]] = [[((), 0.0)] for _ in range(groups)]
+    complete: list[list[Found]] = [[] for _ in range(groups)]
+    for length in range(1, num_tokens + 1):
+        counts = np.zeros(engine.vocabulary_size)
+        for group in range(groups):
+            candidates = []
+            for row, (ids, log_prob) in enumerate(live[group]):
+                expected = read_text(engine, (*PROMPT, *ids))[0][0].astype(np.float64)
+                for token_id, each in enumerate(expected):
+                    found = (*ids, token_id), log_prob + float(each)
+                    candidates.append((-(found[1] - cost * counts[token_id]), row, token_id, found))
+            ranked = [found for *_, found in sorted(candidates)]
+            ended = [found for found in ranked[:size] if length == num_tokens or found[0][-1] == end_id]
+            live[group] = [found for found in ranked if length < num_tokens and found[0][-1] != end_id][:size]
+            complete[group] += ended
+            for ids, _ in (*ended, *live[group]):
+                counts[ids[-1]] += 1
+    best = [best_of_all(iter(texts), exponent)[:size] for texts in complete]
+    return best_of_all(iter(dict(found for texts in best for found in texts).items()), exponent)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.6, 2.0])
+@pytest.mark.parametrize("end_id", [None, 0])
+def test_a_beam_of_all_texts_is_an_exhaustive_search(
+    toy_engine: MakeEngine, exponent: float, end_id: int | None
+) -> None:
+    engine = toy_engine(vocabulary_size=4)
+    found = search(engine, task_of(4**4, EndRule(4, end_id), exponent=exponent))
+    texts = all_texts(engine, lambda ids: ids[-1] == end_id or len(ids) == 4)
+    assert plain(found) == best_of_all(texts, exponent)
+    assert len(found) == (256 if end_id is None else 1 + 3 + 9 + 27 * 4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_beam_of_one_is_greedy(toy_engine: MakeEngine, seed: int) -> None:
+    engine = toy_engine(seed)
+    greedy = generate(engine, PROMPT, num_tokens=12, options=SamplingOptions(temperature=0))
+    assert [text.ids for text in search(engine, task_of(1, EndRule(12)))] == [tuple(greedy)]
+
+
+@given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 6), st.sampled_from([None, 0, 1]), st.floats(0, 2))
+def test_it_is_the_beam_search_of_the_books(
+    toy_engine: MakeEngine, seed: int, size: int, num_tokens: int, end_id: int | None, exponent: float
+) -> None:
+    engine = toy_engine(seed)
+    found = search(engine, task_of(size, EndRule(num_tokens, end_id), exponent=exponent))
+    expected = naive_beam(engine, size, num_tokens, end_id, exponent)
+    # That no more is searched when nothing better can come leaves the best as they are.
+    assert plain(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("seed", "size", "end_id", "exponent"), [(7, 2, 3, 0.0), (10, 3, 2, 0.0), (6, 5, 0, 0.6), (10, 4, 0, 0.6)]
+)
+def test_a_complete_text_counts_only_among_the_first_of_its_step(
+    toy_engine: MakeEngine, seed: int, size: int, end_id: int, exponent: float
+) -> None:
+    """Cases in which one that came later would be among the best."""
+    engine = toy_engine(seed)
+    found = search(engine, task_of(size, EndRule(5, end_id), exponent=exponent))
+    assert plain(found) == naive_beam(engine, size, 5, end_id, exponent)
+
+
+@given(st.integers(1, 20), st.integers(1, 3), st.integers(2, 3), st.sampled_from([None, 0]), st.floats(0, 3))
+def test_it_is_the_diverse_beam_search_of_the_paper(
+    toy_engine: MakeEngine, seed: int, size: int, groups: int, end_id: int | None, cost: float
+) -> None:
+    engine = toy_engine(seed)
+    # With this exponent no group is done before its last step: what it chooses costs the others to the end.
+    found = search(engine, task_of(size, EndRule(4, end_id), exponent=50.0), num_groups=groups, diversity=cost)
+    assert plain(found) == naive_beam(engine, size, 4, end_id, 50.0, groups, cost)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_one_group_is_a_plain_beam_whatever_the_diversity(toy_engine: MakeEngine, seed: int) -> None:
+    engine, task = toy_engine(seed), task_of(3, EndRule(5, 0))
+    assert search(engine, task, num_groups=1, diversity=9.0) == search(engine, task)
+
+
+def test_groups_without_diversity_find_the_same(toy_engine: MakeEngine) -> None:
+    engine, task = toy_engine(), task_of(3, EndRule(5, 0))
+    assert search(engine, task, num_groups=3, diversity=0.0) == search(engine, task)
+
+
+def test_groups_are_kept_from_the_same_words(toy_engine: MakeEngine) -> None:
+    found = search(toy_engine(), task_of(1, EndRule(3)), num_groups=3, diversity=100.0)
+    assert [len({text.ids[place] for text in found}) for place in range(3)] == [3, 3, 3]
+
+
+def test_log_probabilities_are_the_models_own(toy_engine: MakeEngine, log_prob_of: Callable[..., float]) -> None:
+    engine = toy_engine()
+    for text in search(engine, task_of(2, EndRule(5, 0)), num_groups=2, diversity=2.0):
+        assert text.log_prob == pytest.approx(log_prob_of(engine, PROMPT, text.ids), rel=1e-5)
+
+
+def test_a_search_is_over_when_nothing_better_can_come(toy_engine: MakeEngine) -> None:
+    engine = toy_engine(boldness=4.0)
+    found = search(engine, task_of(1, EndRule(500, 3), exponent=0.0))
+    assert found[0].ending == "end"
+    assert len(engine.batch_sizes) < 100
+
+
+def test_forbidden_phrases_are_in_no_text(toy_engine: MakeEngine) -> None:
+    engine = toy_engine(vocabulary_size=4)
+    phrase = Phrase((frozenset([1, 2]), frozenset([3])))
+    found = search(engine, task_of(4**4, EndRule(4), forbidden=ForbiddenWords([0], [phrase]), exponent=0.0))
+    allowed = (
+        text
+        for text in all_texts(engine, lambda ids: len(ids) == 4)
+        if 0 not in text[0] and not {(1, 3), (2, 3)} & set(zip(text[0], text[0][1:], strict=False))
+    )
+    # What the prompt ends with is 3, and what comes first may be 3 as well.
+    assert plain(found) == best_of_all(allowed, 0.0)
+
+
+def test_a_phrase_that_the_prompt_began_is_not_completed(toy_engine: MakeEngine) -> None:
+    phrase = Phrase((frozenset([2]), frozenset([3]), frozenset([1, 4])))
+    found = search(toy_engine(), task_of(25, EndRule(2), forbidden=ForbiddenWords([], [phrase])))
+    assert {text.ids[0] for text in found} == {0, 2, 3}
+
+
+def test_a_stop_string_ends_a_text_of_the_beam(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    engine = toy_engine()
+    found = search(engine, task_of(5**4, EndRule(4, None, ("a b", "c"), words)))
+
+    def is_complete(ids: tuple[int, ...]) -> bool:
+        return len(ids) == 4 or "a b" in words.decode(ids) or "c" in words.decode(ids)
+
+    assert plain(found) == best_of_all(all_texts(engine, is_complete), 0.6)
+    assert {text.ending for text in found} == {"stop", "length"}
+
+
+def required_words(*rows: tuple[int, ...]) -> RequiredWords:
+    return RequiredWords(
+        [str(row) for row in rows], [Phrase(tuple(frozenset([token_id]) for token_id in row)) for row in rows]
+    )
+
+
+def holds(ids: tuple[int, ...], row: tuple[int, ...]) -> bool:
+    return any(ids[place : place + len(row)] == row for place in range(len(ids)))
+
+
+@pytest.mark.parametrize("end_id", [None, 0])
+def test_a_wide_beam_finds_the_best_text_with_the_required_words(toy_engine: MakeEngine, end_id: int | None) -> None:
+    engine = toy_engine(vocabulary_size=4)
+    required = required_words((1, 2), (3,))
+    found = search(engine, task_of(4 * 4**4, EndRule(4, end_id), required=required))
+    allowed = (
+        text
+        for text in all_texts(engine, lambda ids: ids[-1] == end_id or len(ids) == 4)
+        if holds(text[0], (1, 2)) and holds(text[0], (3,))
+    )
+    assert plain(found) == best_of_all(allowed, 0.6)
+
+
+@given(
+    st.integers(1, 30),
+    st.lists(st.lists(st.integers(1, 4), min_size=1, max_size=2).map(tuple), min_size=1, max_size=2, unique=True),
+    st.integers(0, 4),
+    st.sampled_from([None, 0]),
+)
+def test_the_narrowest_beam_writes_what_is_required(
+    toy_engine: MakeEngine, seed: int, rows: list[tuple[int, ...]], more: int, end_id: int | None
+) -> None:
+    required = required_words(*rows)
+    num_tokens = required.num_tokens + more
+    found = search(toy_engine(seed), task_of(required.num_tokens + 1, EndRule(num_tokens, end_id), required=required))
+    assert found
+    for text in found:
+        assert required.missing(text.met) == ()
+        assert all(holds(text.ids, row) for row in rows)
+
+
+def test_what_cannot_be_written_is_named(toy_engine: MakeEngine) -> None:
+    required = required_words((1, 2))
+    found = search(toy_engine(), task_of(4, EndRule(5), required=required, forbidden=ForbiddenWords([2])))
+    assert found
+    assert {required.missing(text.met) for text in found} == {("(1, 2)",)}
+
+
+def test_nothing_is_found_where_all_is_forbidden(toy_engine: MakeEngine) -> None:
+    assert search(toy_engine(), task_of(4, EndRule(5), forbidden=ForbiddenWords(range(5)))) == []

@@ -1,0 +1,49 @@
+from typing import Any
+
+import pytest
+
+from nextword.errors import SettingError
+from nextword.generation.request import Request
+from nextword.generation.sampling import SamplingOptions
+from nextword.generation.search_options import SearchOptions
+
+
+def test_greedy_takes_the_most_probable_whatever_the_temperature() -> None:
+    request = Request(search=SearchOptions(method="greedy"), sampling=SamplingOptions(temperature=3.0, seed=4))
+    assert request.draws == SamplingOptions(temperature=0.0, seed=4)
+
+
+def test_required_words_are_searched_for() -> None:
+    assert Request(require=("a",)).uses_beam
+    assert not Request().uses_beam
+    assert Request(search=SearchOptions(best_of=2)).is_compared
+    assert not Request(search=SearchOptions(method="greedy")).is_compared
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"num_tokens": 0}, "`num_tokens` must be at least 1, but is 0"),
+        ({"stop": ("a", "")}, "`stop` must be text, but is empty"),
+        ({"forbid": (" ",)}, "`forbid` must be text, but is empty"),
+        ({"require": ("a",), "search": SearchOptions(method="sample")}, "required words are searched for with a beam"),
+        ({"require": ("a",), "search": SearchOptions(best_of=2)}, "required words are searched for with a beam"),
+        ({"require": ("a",), "sampling": SamplingOptions(top_k=3)}, "a beam draws no tokens, but `top_k` is 3"),
+        (
+            {"search": SearchOptions(beam_size=2), "sampling": SamplingOptions(temperature=0.5)},
+            r"a beam draws no tokens, but `temperature` is 0\.5",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Request(**values)
+
+
+def test_a_beam_allows_a_seed_and_unknown_words() -> None:
+    sampling = SamplingOptions(seed=1, allow_unknown=True)
+    assert Request(sampling=sampling, search=SearchOptions(beam_size=2)).uses_beam
+
+
+def test_a_stop_string_may_be_a_space_alone() -> None:
+    assert Request(stop=(" ", "\n")).stop == (" ", "\n")

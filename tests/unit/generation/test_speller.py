@@ -1,0 +1,92 @@
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from nextword.generation.speller import Speller
+from nextword.text.options import TokenizerKind
+from nextword.text.pieces import tidy
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+
+def spelled(tokenizer: Tokenizer, text: str, *, any_case: bool = False) -> list[list[list[str]]]:
+    vocabulary = tokenizer.vocabulary
+    return [
+        [sorted(map(vocabulary.token_of, ids)) for ids in phrase.sets]
+        for phrase in Speller(tokenizer, any_case=any_case).phrases(text)
+    ]
+
+
+def test_a_word_is_one_token(words: Tokenizer, running_text: Tokenizer) -> None:
+    assert spelled(words, "b") == [[["b"]]]
+    assert spelled(running_text, "said") == [[["said"]]]
+    assert spelled(running_text, "sai") == []
+
+
+def test_case_counts_only_where_it_is_to(running_text: Tokenizer) -> None:
+    assert spelled(running_text, "He") == [[["He"]]]
+    assert spelled(running_text, "hE", any_case=True) == [[["He", "he"]]]
+
+
+def test_marks_that_differ_in_spaces_are_one(running_text: Tokenizer) -> None:
+    assert spelled(running_text, ",") == [[[",", ", "]]]
+    assert spelled(running_text, ' "') == [[[' "', '"']]]
+
+
+def test_a_phrase_is_several(running_text: Tokenizer) -> None:
+    assert spelled(running_text, "New  York") == [[["New"], ["York"]]]
+    assert spelled(running_text, "he said, no.") == [[["he"], ["said"], [", "], ["no"], [".", ". "]]]
+    assert spelled(running_text, "New-York") == [[["New"], ["-"], ["York"]]]
+    assert spelled(running_text, "NewYork") == []
+
+
+def test_all_ways_are_found_the_shortest_first(running_text: Tokenizer) -> None:
+    assert spelled(running_text, "don't") == [[["don't"]], [["don"], ["'"], ["t"]]]
+
+
+def test_characters_know_whole_words(characters: Tokenizer) -> None:
+    beside = [" ", ".", "<eos>", "<unk>"]
+    assert spelled(characters, "art") == [[beside, ["a"], ["r"], ["t"], beside]]
+    assert spelled(characters, "a.", any_case=True) == [[beside, ["A", "a"], ["."]]]
+    assert spelled(characters, "art art")[0][1:-1] == [["a"], ["r"], ["t"], [" "], ["a"], ["r"], ["t"]]
+
+
+@pytest.mark.parametrize("text", ["", " ", "<unk>", "<eos>"])
+def test_nothing_and_specials_have_no_spelling(words: Tokenizer, text: str) -> None:
+    assert spelled(words, text) == []
+
+
+def small_tokenizers() -> Iterator[Tokenizer]:
+    vocabularies: list[tuple[TokenizerKind, tuple[str, ...]]] = [
+        ("word", ("ab", "a", "b", "A", "'", " '", "' ", ",", ", ", " , ", "a'b")),
+        ("pretokenized", ("ab", "a", "b", "A", "'", ",", "a'b")),
+        ("character", ("a", "b", "A", "'", ",", " ")),
+    ]
+    for kind, tokens in vocabularies:
+        yield Tokenizer(kind, "line", Vocabulary(("<eos>", "<unk>", *tokens)))
+
+
+@given(st.data(), st.sampled_from(list(small_tokenizers())), st.booleans())
+def test_they_are_the_rows_of_tokens_that_read_like_that(
+    data: st.DataObject, tokenizer: Tokenizer, any_case: bool
+) -> None:
+    """By trying out all rows of up to three tokens."""
+    ids = st.integers(2, tokenizer.vocabulary_size - 1)
+    surface = tokenizer.decode(data.draw(st.lists(ids, min_size=1, max_size=3))).strip(" ")
+    assume(surface and surface == tidy(surface, tokenizer.kind))
+    fold = str.casefold if any_case else str
+    expected = {
+        row
+        for length in (1, 2, 3)
+        for row in product(range(2, tokenizer.vocabulary_size), repeat=length)
+        if fold(tokenizer.decode(row).strip(" ")) == fold(surface)
+        and (tokenizer.kind != "character" or tokenizer.decode(row).strip(" ") == tokenizer.decode(row))
+    }
+    found = set()
+    for phrase in Speller(tokenizer, any_case=any_case).phrases(surface):
+        core = phrase.sets[phrase.opened : len(phrase.sets) - phrase.closed]
+        found |= set(product(*core)) if len(core) <= 3 else set()
+    assert found == expected

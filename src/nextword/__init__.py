@@ -9,26 +9,84 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nextword.api import fit as fit
+    from nextword.api import complete as complete
     from nextword.api import generate as generate
+    from nextword.api import generate_texts as generate_texts
     from nextword.api import load as load
+    from nextword.api import nearest_words as nearest_words
     from nextword.api import perplexity as perplexity
+    from nextword.api import rank as rank
     from nextword.api import save as save
+    from nextword.api import score as score
+    from nextword.api import score_lines as score_lines
+    from nextword.api import sentence_vectors as sentence_vectors
     from nextword.api import suggest as suggest
+    from nextword.api import suggestion_session as suggestion_session
+    from nextword.api import surprising_lines as surprising_lines
     from nextword.architecture import Architecture as Architecture
+    from nextword.experiment.fit import fit as fit
+    from nextword.generation.request import Request as Request
+    from nextword.generation.sampling import SamplingOptions as SamplingOptions
+    from nextword.generation.search_options import SearchOptions as SearchOptions
     from nextword.models.language_model import LanguageModel as LanguageModel
+    from nextword.suggestion.user_words import UserWords as UserWords
     from nextword.text.corpus import Corpus as Corpus
 
 __version__ = "0.1.0"
+
+_USES = (
+    "complete",
+    "generate",
+    "generate_texts",
+    "load",
+    "nearest_words",
+    "perplexity",
+    "rank",
+    "save",
+    "score",
+    "score_lines",
+    "sentence_vectors",
+    "suggest",
+    "suggestion_session",
+    "surprising_lines",
+)
 
 _HOMES = {
     "Architecture": "nextword.architecture",
     "Corpus": "nextword.text.corpus",
     "LanguageModel": "nextword.models.language_model",
-    **dict.fromkeys(("fit", "generate", "load", "perplexity", "save", "suggest"), "nextword.api"),
+    "Request": "nextword.generation.request",
+    "SamplingOptions": "nextword.generation.sampling",
+    "SearchOptions": "nextword.generation.search_options",
+    "UserWords": "nextword.suggestion.user_words",
+    "fit": "nextword.experiment.fit",
+    **dict.fromkeys(_USES, "nextword.api"),
 }
 
-__all__ = ["Architecture", "Corpus", "LanguageModel", "fit", "generate", "load", "perplexity", "save", "suggest"]
+__all__ = [
+    "Architecture",
+    "Corpus",
+    "LanguageModel",
+    "Request",
+    "SamplingOptions",
+    "SearchOptions",
+    "UserWords",
+    "complete",
+    "fit",
+    "generate",
+    "generate_texts",
+    "load",
+    "nearest_words",
+    "perplexity",
+    "rank",
+    "save",
+    "score",
+    "score_lines",
+    "sentence_vectors",
+    "suggest",
+    "suggestion_session",
+    "surprising_lines",
+]
 
 # Keras reads this when it is first imported; without it, it would look for TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "jax")

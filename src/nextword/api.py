@@ -14,88 +14,41 @@ nextword.save(trained, "austen-model")
 trained = nextword.load("austen-model")
 """
 
-import dataclasses
-import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nextword.batching.options import BatchOptions
 from nextword.bundle.write import write_bundle
-from nextword.engine.trained_model import TrainedModel, open_model, start_engine
+from nextword.engine.trained_model import EngineName, TrainedModel, open_model
 from nextword.errors import SettingError
 from nextword.evaluation.perplexity import evaluate
-from nextword.experiment.budget import Budget, fix_plan
-from nextword.experiment.experiment import Surroundings, fit_model
-from nextword.experiment.make_bundle import make_bundle
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.run_directory import RunDirectory
+from nextword.generation.batch import generate_texts as write_texts
+from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import generate_text
+from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
-from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.methods.catalogue import methods_of, require_used, tables_of
 from nextword.methods.chain import apply_methods
 from nextword.methods.method import Splits
-from nextword.models.language_model import LanguageModel
-from nextword.storage.sealed_directory import write_file
+from nextword.scoring.line_score import LineScore
+from nextword.scoring.line_scoring import score_lines as score_text_lines
+from nextword.scoring.options import ScoringOptions
+from nextword.scoring.ranking import RankedCandidate, proposals
+from nextword.scoring.ranking import rank as rank_candidates
+from nextword.scoring.surprise import SurprisingLine, most_surprising_lines
+from nextword.suggestion.completion import complete as complete_word
+from nextword.suggestion.session import SuggestionSession
+from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.suggestion import Suggestion
 from nextword.suggestion.suggestion import suggest as suggest_words
-from nextword.text.cache import cache_root
-from nextword.text.corpus import Corpus
+from nextword.suggestion.user_words import UserWords
 from nextword.text.token_store import TokenStore
-from nextword.training.checkpoint_store import RunLock
-
-
-def fit(
-    model: LanguageModel,
-    corpus: Corpus,
-    *,
-    preset: str = "quick",
-    run: str | Path | None = None,
-    callbacks: Sequence[Any] = (),
-    **settings: Any,
-) -> TrainedModel:
-    """Train a model on a corpus, and return it ready for use, with its best weights.
-
-    Args:
-        model: The model; it is trained in place.
-        corpus: The text.
-        preset: Where batching and training settings come from.
-        run: Directory for checkpoints and log. Called again with the same directory, training goes on where it
-            stopped. Without it they are thrown away at the end.
-        callbacks: Keras callbacks of your own; an epoch, to them, is a round.
-        **settings: Fields of `TrainingOptions` or `BatchOptions` that override the preset, such as `epochs=2`
-            or `minutes=10`.
-
-    Raises:
-        SettingError: A setting is unknown or refused, or model and corpus differ in vocabulary.
-        TrainingInterrupted: Ctrl-C; with `run`, the same call goes on.
-        TrainingDivergedError: The loss is no longer a finite number.
-    """
-    began = time.monotonic()
-    use_compilation_cache(cache_root())
-    config = _config(model, corpus, preset, settings)
-    around = Surroundings(callbacks=callbacks)
-    with tempfile.TemporaryDirectory(prefix="nextword-") as scratch:
-        directory = RunDirectory(Path(run or scratch))
-        with RunLock(directory.root):
-            config = _fixed(config, corpus, directory, began)
-            fit_model(model, corpus, config, directory, around)
-    return start_engine(make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{preset}"))
-
-
-def _fixed(config: RunConfig, corpus: Corpus, directory: RunDirectory, began: float) -> RunConfig:
-    """Return the settings with the plan of a training of given minutes, which is kept for going on with it."""
-    if config.training.minutes is None or config.training.planned_steps:
-        return config
-    if directory.is_run:
-        return dataclasses.replace(config, training=directory.read_config().training)
-    config = fix_plan(config, corpus, Budget(60.0 * config.training.minutes, began), lambda _text: None)
-    write_file(directory.config_file, config.to_toml().encode())
-    return config
+from nextword.vectors.sentence_vectors import Pooling
+from nextword.vectors.sentence_vectors import sentence_vectors as vectors_of_lines
+from nextword.vectors.word_vectors import NearWord, WordVectors
 
 
 def perplexity(
@@ -137,6 +90,29 @@ def suggest(model: TrainedModel, text: str, k: int = 5) -> list[Suggestion]:
     return suggest_words(model.engine, model.tokenizer, text, k)
 
 
+def complete(model: TrainedModel, text: str, k: int = 5, *, user_words: UserWords | None = None) -> list[Suggestion]:
+    """Return the `k` most probable words for the one that a text ends with; after a space, the next word."""
+    return complete_word(model.engine, model.tokenizer, text, k, user_words=user_words)
+
+
+def suggestion_session(
+    model: TrainedModel, *, user_words: UserWords | None = None, **options: Any
+) -> SuggestionSession:
+    """Return a text to be typed, with suggestions after every key.
+
+    Args:
+        model: The model.
+        user_words: Words of the person's own.
+        **options: Fields of `SessionOptions`, such as `history=64`.
+
+    Raises:
+        SettingError: A setting is unknown or refused.
+    """
+    return SuggestionSession(
+        model.engine, model.tokenizer, user_words=user_words, options=SessionOptions.from_table(options)
+    )
+
+
 def generate(model: TrainedModel, prompt: str = "", *, words: int = 100, **options: Any) -> str:
     """Return the prompt with the text that goes on from it.
 
@@ -150,6 +126,43 @@ def generate(model: TrainedModel, prompt: str = "", *, words: int = 100, **optio
     return prompt + "".join(generate_text(model.engine, model.tokenizer, prompt, num_tokens=words, options=sampling))
 
 
+def generate_texts(model: TrainedModel, prompts: Sequence[str], request: Request | None = None) -> list[GeneratedText]:
+    """Return a text for each prompt, in their order, written side by side in one batch."""
+    return write_texts(model.engine, model.tokenizer, prompts, request or Request())
+
+
+def score(model: TrainedModel, line: str, **options: Any) -> LineScore:
+    """Return how probable a line is; `options` are fields of `ScoringOptions`, such as `eos=False`."""
+    (scored,) = score_lines(model, [line], **options)
+    return scored
+
+
+def score_lines(model: TrainedModel, lines: Iterable[str], **options: Any) -> Iterator[LineScore]:
+    """Yield the score of each line, in their order and in bounded memory; `options` are fields of `ScoringOptions`."""
+    return score_text_lines(model.engine, model.tokenizer, lines, ScoringOptions.from_table(options))
+
+
+def rank(model: TrainedModel, text: str, candidates: Iterable[str] | None = None) -> list[RankedCandidate]:
+    """Return candidates for the gap `___` in a text, the best first; the model's own where none are given."""
+    named = proposals(model.engine, model.tokenizer, text) if candidates is None else candidates
+    return rank_candidates(model.engine, model.tokenizer, text, named)
+
+
+def surprising_lines(model: TrainedModel, lines: Iterable[str], k: int = 10, **options: Any) -> list[SurprisingLine]:
+    """Return the `k` lines that were least expected; see `nextword.scoring.surprise.most_surprising_lines`."""
+    return most_surprising_lines(model.engine, model.tokenizer, lines, k, **options)
+
+
+def sentence_vectors(model: TrainedModel, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
+    """Return a vector for each of one or more lines `(N, H)`."""
+    return np.concatenate(list(vectors_of_lines(model.engine, model.tokenizer, lines, pooling=pooling)))
+
+
+def nearest_words(model: TrainedModel, word: str, k: int = 10) -> list[NearWord]:
+    """Return the `k` words whose embeddings point most nearly the same way."""
+    return WordVectors.of(model.bundle).nearest(word, k)
+
+
 def save(model: TrainedModel, path: str | Path, *, replace: bool = False) -> None:
     """Write a model as a bundle.
 
@@ -159,34 +172,22 @@ def save(model: TrainedModel, path: str | Path, *, replace: bool = False) -> Non
     write_bundle(Path(path), model.bundle, replace=replace)
 
 
-def load(path: str | Path) -> TrainedModel:
+def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | None = None) -> TrainedModel:
     """Read a bundle, and start it.
+
+    Args:
+        path: The directory of the bundle.
+        engine: `onnx`, `keras`, or whichever of the two is there, the first where both are.
+        num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
 
     Raises:
         BundleError: The directory is not a sound bundle.
+        MissingExtraError: Nothing that could run it is installed.
     """
-    return open_model(Path(path))
+    return open_model(Path(path), engine, num_threads=num_threads)
 
 
 def _given(name: str, store: TokenStore | None) -> TokenStore:
     if store is None:
         raise SettingError(f"`{name}` must be given for this method, but is not; pass `{name}=corpus.{name}`")
     return store
-
-
-def _config(model: LanguageModel, corpus: Corpus, preset: str, settings: dict[str, Any]) -> RunConfig:
-    known, size = model.architecture.vocabulary_size, corpus.tokenizer.vocabulary_size
-    if known != size:
-        raise SettingError(
-            f"the model must have the vocabulary of the corpus, {size} tokens, but has {known}; "
-            "make it with `vocabulary_size=corpus.tokenizer.vocabulary_size`"
-        )
-    names = {field.name for field in dataclasses.fields(BatchOptions)}
-    batching = {name: value for name, value in settings.items() if name in names}
-    training = {name: value for name, value in settings.items() if name not in names}
-    tables = {
-        "batching": batching,
-        "model": model.architecture.to_table(),
-        "training": {"seed": model.seed, **training, "compute_dtype": model.product_dtype},
-    }
-    return RunConfig.of(preset, tables)

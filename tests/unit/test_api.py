@@ -41,6 +41,7 @@ def test_a_model_is_trained_used_saved_and_loaded(
         "batch_size": 4,
         "num_steps": 10,
         "learning_rate": 0.02,
+        "start": "random",  # two sentences in turn have no statistics to begin with
     }
     trained = nextword.fit(untrained, corpus, callbacks=[counter], **settings)
     assert rounds == list(range(10))
@@ -50,6 +51,26 @@ def test_a_model_is_trained_used_saved_and_loaded(
     nextword.save(trained, tmp_path / "model")
     again = nextword.load(tmp_path / "model")
     assert nextword.perplexity(again, corpus.test) == nextword.perplexity(trained, corpus.test)
+
+
+def test_a_model_scores_ranks_and_measures(corpus: nextword.Corpus) -> None:
+    size = corpus.tokenizer.vocabulary_size
+    model = nextword.LanguageModel.from_preset("quick", vocabulary_size=size, compute_dtype="float32", **SIZES)
+    trained = nextword.fit(model, corpus, epochs=4, batch_size=4, num_steps=10, learning_rate=0.02, start="random")
+    lines = ["a dog eats bones .", "milk milk the a ."]
+    scores = list(nextword.score_lines(trained, lines))
+    assert scores[0].log_prob > scores[1].log_prob
+    assert nextword.score(trained, lines[0]).log_prob == pytest.approx(scores[0].log_prob, abs=1e-5)
+    assert nextword.rank(trained, "a dog ___ bones .", ["milk", "eats"])[0].candidate == "eats"
+    assert nextword.surprising_lines(trained, lines, k=1)[0].text == lines[1]
+    assert nextword.sentence_vectors(trained, lines).shape == (2, 12)
+    assert len(nextword.nearest_words(trained, "dog", k=3)) == 3
+    assert nextword.complete(trained, "a dog ea", k=1)[0].text == "eats"
+    session = nextword.suggestion_session(trained)
+    session.type("the cat dr")
+    assert session.suggestions(k=1)[0].text == "drinks"
+    greedy = nextword.Request(num_tokens=2, sampling=nextword.SamplingOptions(temperature=0.0))
+    assert [text.text for text in nextword.generate_texts(trained, ["the cat"], greedy)] == [" drinks milk"]
 
 
 def test_a_string_has_a_perplexity(corpus: nextword.Corpus, untrained: nextword.LanguageModel) -> None:

@@ -36,7 +36,7 @@ def small_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained_run(small_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a finished run."""
     run = tmp_path_factory.mktemp("runs") / "story"
-    arguments = f"train {small_text} --preset quick --run {run} --epochs 6 --batch-size 8 --num-steps 10"
+    arguments = f"train {small_text} --preset quick --run {run} --epochs 6 --batch-size 8 --num-steps 10 --start random"
     settings = "--hidden-sizes 24,16 --embedding-size 16 --learning-rate 0.02 --compute-dtype float32 --minimum-count 1"
     main([*arguments.split(), *settings.split()])
     return run

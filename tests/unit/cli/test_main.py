@@ -1,8 +1,10 @@
 from collections.abc import Callable
 
+import click
 import pytest
 
 from nextword import __version__
+from nextword.cli.main import nextword as every_command
 
 Run = Callable[..., int]
 
@@ -12,7 +14,7 @@ def test_the_version_is_told(nextword: Run, capsys: pytest.CaptureFixture[str]) 
     assert __version__ in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "compare", "suggest", "generate", "benchmark"])
+@pytest.mark.parametrize("command", every_command.list_commands(click.Context(every_command)))
 def test_every_command_explains_itself(command: str, nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert nextword(command, "--help") == 0
     assert "Usage: nextword " + command in capsys.readouterr().out

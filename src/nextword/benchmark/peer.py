@@ -1,9 +1,9 @@
-"""A program whose training is timed, and what it says of itself."""
+"""A program that is timed at its work, and what it says of itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from nextword.benchmark.workload import Workload
 from nextword.errors import NextwordError
@@ -13,14 +13,21 @@ class PeerError(NextwordError):
     """A peer cannot be measured; the message is the reason."""
 
 
+class Work(Protocol):
+    """What a program is given to do."""
+
+    def to_table(self) -> dict[str, Any]:
+        """Return it as a table for JSON, as the program reads it."""
+
+
 @dataclass(frozen=True)
-class Peer:
-    """A program that trains, in a process of its own.
+class PeerOf[W: Work]:
+    """A program at some work, in a process of its own.
 
     Attributes:
         name: What it is called in table and JSON.
         program: A Python file that speaks the protocol of `peers/peer_protocol.py`.
-        workload: What it trains.
+        workload: What it does.
         interpreter: Finds the Python that runs it, or raises `PeerError`.
         environment: Environment variables beside the inherited ones.
         compared_with: Name of the peer whose speed is divided by this one's.
@@ -28,10 +35,14 @@ class Peer:
 
     name: str
     program: Path
-    workload: Workload
+    workload: W
     interpreter: Callable[[], Sequence[str]]
     environment: Mapping[str, str] = field(default_factory=dict)
     compared_with: str | None = None
+
+
+Peer = PeerOf[Workload]
+"""A program that trains."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from nextword.benchmark.scaling import ScalingReport
 
 def render_report(report: Report) -> RenderableType:
     """Return the table of a training benchmark, and what is to be said below it."""
-    table = _table("peer", "model", "window", "parameters", "products", "ms a step", "words/s", "quartiles")
+    table = plain_table("peer", "model", "window", "parameters", "products", "ms a step", "words/s", "quartiles")
     for heading in ("GFLOP/s", "nextword is", "memory"):
         table.add_column(heading, justify="right")
     for name, row in report.rows.items():
@@ -24,7 +24,7 @@ def render_report(report: Report) -> RenderableType:
 
 def render_scaling(report: ScalingReport) -> RenderableType:
     """Return the table of how the cost of a word grows."""
-    table = _table("axis", "value", "parameters", "ms a step", "words/s", "GFLOP/s", "of the peak")
+    table = plain_table("axis", "value", "parameters", "ms a step", "words/s", "GFLOP/s", "of the peak")
     for point in report.points:
         row = report.rows.get(point.workload)
         if row is None:
@@ -41,10 +41,11 @@ def render_scaling(report: ScalingReport) -> RenderableType:
             f"{share:.0%}" if share is not None else "",
         )
     reasons = [Text(f"missing: {name}: {reason}") for name, reason in report.missing.items()]
-    return Group(table, *reasons, *_provenance_lines(report.provenance))
+    return Group(table, *reasons, *provenance_lines(report.provenance))
 
 
-def _table(*headings: str) -> Table:
+def plain_table(*headings: str) -> Table:
+    """Return a table without rows: names on the left, figures on the right."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     for index, heading in enumerate(headings):
         table.add_column(heading, justify="left" if index == 0 else "right", no_wrap=index == 0)
@@ -82,10 +83,11 @@ def _below(report: Report) -> list[Text]:
         lines.append(Text(f"fastest matrix products: {', '.join(peaks)}"))
     if report.peak_share is not None:
         lines.append(Text(f"nextword reaches {report.peak_share:.0%} of the fastest products in its precision"))
-    return lines + _provenance_lines(report.provenance)
+    return lines + provenance_lines(report.provenance)
 
 
-def _provenance_lines(provenance: Provenance) -> list[Text]:
+def provenance_lines(provenance: Provenance) -> list[Text]:
+    """Return what is to be said of where and when a figure was measured."""
     lines = [Text(f"{provenance.processor}; {provenance.date}; commit {provenance.commit or 'unknown'}")]
     if provenance.busy:
         lines.append(

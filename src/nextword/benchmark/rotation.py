@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
-from nextword.benchmark.peer import Description, Peer, PeerError
+from nextword.benchmark.peer import Description, PeerError, PeerOf, Work
 from nextword.benchmark.worker import Answer, Worker
+from nextword.benchmark.workload import Workload
 
 
 @dataclass
-class Measurement:
+class MeasurementOf[W: Work]:
     """What was measured of a peer.
 
     Attributes:
@@ -19,7 +20,7 @@ class Measurement:
         peak_memory_bytes: The most memory that its process has held.
     """
 
-    peer: Peer
+    peer: PeerOf[W]
     description: Description
     seconds: dict[str, list[float]] = field(default_factory=dict)
     peak_memory_bytes: int = 0
@@ -32,7 +33,7 @@ class Measurement:
 
 
 @dataclass
-class Rotation:
+class RotationOf[W: Work]:
     """What a rotation has come to.
 
     Attributes:
@@ -40,11 +41,20 @@ class Rotation:
         missing: The names of the peers that could not be measured to the end, and why.
     """
 
-    measurements: dict[str, Measurement] = field(default_factory=dict)
+    measurements: dict[str, MeasurementOf[W]] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def rotate(peers: Sequence[Peer], *, repeats: int, steps: int, timeout: float, say: Callable[[str], None]) -> Rotation:
+Measurement = MeasurementOf[Workload]
+"""What was measured of a peer that trains."""
+
+Rotation = RotationOf[Workload]
+"""What a rotation of peers that train has come to."""
+
+
+def rotate[W: Work](
+    peers: Sequence[PeerOf[W]], *, repeats: int, steps: int, timeout: float, say: Callable[[str], None]
+) -> RotationOf[W]:
     """Start all peers, and let each in its turn run some steps, `repeats` times over.
 
         a starts, b starts, c starts,   a runs, b runs, c runs,   a runs, b runs, c runs,   ...
@@ -55,11 +65,11 @@ def rotate(peers: Sequence[Peer], *, repeats: int, steps: int, timeout: float, s
     Args:
         peers: Whom to measure.
         repeats: Number of turns of each.
-        steps: Number of training steps in a turn.
+        steps: Number of steps in a turn.
         timeout: Seconds within which a peer must have warmed up, and within which it must have finished a turn.
         say: Told what happens.
     """
-    rotation = Rotation()
+    rotation = RotationOf[W]()
     workers: dict[str, Worker] = {}
     with ExitStack() as running:
         for peer in peers:
@@ -67,7 +77,7 @@ def rotate(peers: Sequence[Peer], *, repeats: int, steps: int, timeout: float, s
             with failure_noted(rotation.missing, peer.name, say):
                 worker = running.enter_context(Worker(peer, timeout=timeout))
                 workers[peer.name] = worker
-                rotation.measurements[peer.name] = Measurement(peer, worker.description)
+                rotation.measurements[peer.name] = MeasurementOf(peer, worker.description)
         for repeat in range(repeats):
             say(f"turn {repeat + 1} of {repeats}: {', '.join(rotation.measurements)}")
             for name, measurement in list(rotation.measurements.items()):

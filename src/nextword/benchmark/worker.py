@@ -1,11 +1,11 @@
-"""A peer of the training benchmark at work: started, asked, and ended whatever happens."""
+"""A peer at work: started, asked, and ended whatever happens."""
 
 import json
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from nextword.benchmark.peer import Description, Peer
+from nextword.benchmark.peer import Description, PeerOf
 from nextword.benchmark.process import Process
 
 
@@ -33,7 +33,7 @@ class Worker:
         PeerError: It cannot be started, ended, is silent, or speaks another protocol.
     """
 
-    def __init__(self, peer: Peer, *, timeout: float) -> None:
+    def __init__(self, peer: PeerOf[Any], *, timeout: float) -> None:
         self.peer = peer
         self._timeout = timeout
 

@@ -2,7 +2,7 @@
 
     harness                                  peer
     starts PROGRAM '{"model": ..., "batching": ..., "compute_dtype": ...}'
-                                             builds its model, compiles, trains for three steps
+                                             builds its model, compiles, takes a few steps to warm up
                                              {"ready": {"parameters": 1, "threads": 2, "dtype": "float32", ...}}
     {"steps": 2}
                                              {"seconds": {"step": [0.1, 0.1]}, "peak_memory_bytes": 1}
@@ -23,7 +23,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 # Runs so many steps, and returns the wall seconds of each, by what was repeated.
 Run = Callable[[int], dict[str, list[float]]]
@@ -31,25 +31,37 @@ Run = Callable[[int], dict[str, list[float]]]
 _WARM_UP_STEPS = 3
 
 
-def serve(prepare: Callable[[dict[str, Any]], tuple[dict[str, Any], Run]]) -> None:
+def serve(
+    prepare: Callable[[dict[str, Any]], tuple[dict[str, Any], Run]],
+    *,
+    warm_up_steps: int = _WARM_UP_STEPS,
+    memory: Callable[[], int] | None = None,
+) -> None:
     """Speak the protocol until the input ends.
 
     Args:
         prepare: Makes, from the settings, the description of the peer and what runs its steps.
+        warm_up_steps: Steps before the first that counts.
+        memory: Returns the most memory that was held, in bytes, where it is not this process that counts.
     """
-    # What libraries print must not stand between the answers.
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    answers = open_answers()
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
 
     description, run = prepare(json.loads(sys.argv[1]))
-    run(_WARM_UP_STEPS)
+    run(warm_up_steps)
     print(json.dumps({"ready": description}), file=answers, flush=True)
     while True:
         seconds = run(json.loads(requests.get())["steps"])
-        answer = {"seconds": seconds, "peak_memory_bytes": peak_memory_bytes()}
+        answer = {"seconds": seconds, "peak_memory_bytes": (memory or peak_memory_bytes)()}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def open_answers() -> TextIO:
+    """Return where the answers go; what libraries print goes elsewhere, so that it cannot stand between them."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
 
 
 def peak_memory_bytes() -> int:
@@ -69,6 +81,8 @@ def num_threads() -> int:
 
 def _read(requests: "queue.SimpleQueue[bytes]") -> None:
     """Hand over the requests, and end the process in the midst of its work when the harness has gone."""
-    for line in sys.stdin.buffer:
-        requests.put(line)
+    # Not `sys.stdin`: a thread that waits in it keeps a lock, and a program that failed could not end in peace.
+    with open(0, "rb", buffering=0, closefd=False) as lines:
+        for line in lines:
+            requests.put(line)
     os._exit(0)

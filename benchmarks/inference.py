@@ -1,0 +1,68 @@
+"""How fast a model answers, beside PyTorch: a step, many sentences, a cold start, a key press.
+
+python benchmarks/inference.py --json inference.json
+"""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from nextword.benchmark.inference.measure import measure_inference
+from nextword.benchmark.inference.render import render_inference
+from nextword.benchmark.inference.settings import Effort, ModelSize
+from nextword.benchmark.peer import PeerError
+from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.errors import NextwordError, SettingError
+from nextword.storage.sealed_directory import write_file
+
+_COLUMNS_OF_A_FILE = 160
+
+
+@settings_options([Effort, ModelSize])
+@click.command(cls=SettingsCommand)
+@click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=600.0, show_default=True, help="Seconds to wait for a peer."
+)
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
+)
+@click.pass_context
+def inference(
+    context: click.Context, /, pytorch: str | None, timeout: float, json_path: Path | None, **_settings: Any
+) -> None:
+    """Measure how fast an exported model of random weights answers, beside the same model in PyTorch.
+
+    Each peer runs in a process of its own and in turn. Nothing is left behind but the file that is asked for.
+    """
+    try:
+        tables = given_tables(context)
+        size = ModelSize.from_table(tables.get(ModelSize.group, {}))
+        effort = Effort.from_table(tables.get(Effort.group, {}))
+        if json_path is not None and not json_path.absolute().parent.is_dir():
+            raise SettingError(f"`{json_path}` must lie in a folder that exists, but does not; make it first")
+        report = measure_inference(
+            size, effort, pytorch=pytorch, timeout=timeout, say=lambda line: click.echo(line, err=True)
+        )
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console.width = _COLUMNS_OF_A_FILE
+        console.print(render_inference(report))
+        if not report.measured:
+            raise PeerError("nothing could be measured; the reasons stand above")
+        if json_path is not None:
+            command = shlex.join(["python", "benchmarks/inference.py", *sys.argv[1:]])
+            table = {**report.to_table(), "command": command}
+            write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
+    except NextwordError as error:
+        click.echo(f"inference: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    inference()

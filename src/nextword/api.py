@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.write import write_bundle
 from nextword.engine.trained_model import EngineName, TrainedModel, open_model
-from nextword.errors import SettingError
+from nextword.errors import SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
 from nextword.generation.batch import generate_texts as write_texts
 from nextword.generation.generated_text import GeneratedText
@@ -120,7 +120,7 @@ def generate(model: TrainedModel, prompt: str = "", *, words: int = 100, **optio
         model: The model.
         prompt: What the text begins with.
         words: How many tokens to write.
-        **options: Fields of `SamplingOptions`: `temperature`, `top_k`, `top_p`, `seed`.
+        **options: Fields of `SamplingOptions`, such as `temperature=0.8`.
     """
     sampling = SamplingOptions.from_table(options)
     return prompt + "".join(generate_text(model.engine, model.tokenizer, prompt, num_tokens=words, options=sampling))
@@ -154,8 +154,15 @@ def surprising_lines(model: TrainedModel, lines: Iterable[str], k: int = 10, **o
 
 
 def sentence_vectors(model: TrainedModel, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
-    """Return a vector for each of one or more lines `(N, H)`."""
-    return np.concatenate(list(vectors_of_lines(model.engine, model.tokenizer, lines, pooling=pooling)))
+    """Return a vector for each of one or more lines `(N, H)`.
+
+    Raises:
+        TextError: There is no line, or one is refused.
+    """
+    parts = list(vectors_of_lines(model.engine, model.tokenizer, lines, pooling=pooling))
+    if not parts:
+        raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
+    return np.concatenate(parts)
 
 
 def nearest_words(model: TrainedModel, word: str, k: int = 10) -> list[NearWord]:

@@ -6,7 +6,7 @@ import keras
 import pytest
 
 import nextword
-from nextword.errors import SettingError
+from nextword.errors import SettingError, TextError
 
 TEXT = "\n".join(["the cat drinks milk .", "a dog eats bones ."] * 200) + "\n"
 SIZES: dict[str, Any] = {
@@ -64,6 +64,8 @@ def test_a_model_scores_ranks_and_measures(corpus: nextword.Corpus) -> None:
     assert nextword.rank(trained, "a dog ___ bones .", ["milk", "eats"])[0].candidate == "eats"
     assert nextword.surprising_lines(trained, lines, k=1)[0].text == lines[1]
     assert nextword.sentence_vectors(trained, lines).shape == (2, 12)
+    with pytest.raises(TextError, match="there must be at least one line to make a vector of"):
+        nextword.sentence_vectors(trained, [])
     assert len(nextword.nearest_words(trained, "dog", k=3)) == 3
     assert nextword.complete(trained, "a dog ea", k=1)[0].text == "eats"
     session = nextword.suggestion_session(trained)

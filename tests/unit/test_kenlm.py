@@ -86,6 +86,12 @@ def test_the_examples_of_the_documentation(model: kenlm.Model) -> None:
             model.score(bad, bos=False)
 
 
+def test_the_line_end_of_a_line_that_was_read_is_no_part_of_a_word(model: kenlm.Model) -> None:
+    """As in `for line in file: model.score(line)`."""
+    assert model.score("the cat sat\r\n") == model.score("the cat sat")
+    assert list(model.full_scores("the cat sat\n")) == list(model.full_scores("the cat sat"))
+
+
 def test_ngram_length_is_the_words_that_a_score_depends_on(words_model: kenlm.Model) -> None:
     """So that KenLM's example shows, for each word, all that stands before it."""
     sentence = "the dog sat on the mat ."

@@ -4,16 +4,19 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import batched
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
-from nextword.errors import TextError
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.generation.search_options import SearchOptions
+from nextword.text.input_lines import InputLines
+from nextword.text.options import OnBadBytes
+from nextword.text.printable import printable
 
 if TYPE_CHECKING:
     from nextword.engine.trained_model import TrainedModel
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 @click.command(cls=SettingsCommand)
 @click.argument("run_or_model", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", help="What the text goes on from; the beginning of a text where not given.")
-@click.option("--prompts", type=click.File("rb"), help="A file with a prompt a line, - for standard input.")
+@click.option("--prompts", metavar="FILE", help="A file with a prompt a line, - for standard input; gzip is fine.")
 @click.option("--words", "num_tokens", default=100, show_default=True, help="Number of tokens to write.")
 @click.option("--stop-at-end", is_flag=True, help="Stop at the end of the line or paragraph.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times.")
@@ -34,23 +37,30 @@ if TYPE_CHECKING:
     "--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Prompts written side by side."
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, a line for each prompt, with the log-probability.")
+@bad_bytes_option
 @engine_option
 @click.pass_context
 def generate(
-    context: click.Context, /, run_or_model: Path, prompt: str, prompts: IO[bytes] | None, **options: Any
+    context: click.Context,
+    /,
+    run_or_model: Path,
+    prompt: str,
+    prompts: str | None,
+    on_bad_bytes: OnBadBytes,
+    **options: Any,
 ) -> None:
     """Write text, word by word as it comes."""
     request = _request(context, options)
     if prompt and prompts is not None:
         raise click.UsageError("prompts must come from --prompt or from --prompts, but both are given; leave one out")
-    given = [prompt] if prompts is None else _lines(prompts)
+    given = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=on_bad_bytes)
     model = Target.of(run_or_model).open()
     if prompts is None and not options["as_json"] and not request.is_compared:
         _stream(model, prompt, request)
         return
     for text in _texts(model, given, request, options["batch_size"]):
         _warn(text)
-        click.echo(json.dumps(text.to_table()) if options["as_json"] else _printable(text.prompt + text.text))
+        click.echo(json.dumps(text.to_table()) if options["as_json"] else _shown(text.prompt + text.text))
 
 
 def _request(context: click.Context, options: dict[str, Any]) -> Request:
@@ -69,7 +79,7 @@ def _stream(model: "TrainedModel", prompt: str, request: Request) -> None:
     pieces = stream_text(model.engine, model.tokenizer, prompt, request)
     click.echo(prompt, nl=False)
     for piece in pieces:
-        click.echo(_printable(piece), nl=False)
+        click.echo(_shown(piece), nl=False)
     click.echo()
 
 
@@ -92,15 +102,5 @@ def _warn(text: "GeneratedText") -> None:
         )
 
 
-def _lines(file: IO[bytes]) -> Iterator[str]:
-    r"""Yield the lines of a file, their ends `\n` or `\r\n` left out."""
-    for number, line in enumerate(file, start=1):
-        try:
-            yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise TextError(f"prompts must be UTF-8, but line {number} of {file.name} is not; convert it") from error
-
-
-def _printable(text: str) -> str:
-    """Return `text` without anything that a terminal would obey: a vocabulary may come from a stranger."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode("ascii") for c in text)
+def _shown(text: str) -> str:
+    return printable(text, keep="\n\t")

@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
+from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
-from nextword.scoring.display import printable
 from nextword.scoring.options import ScoringOptions
 from nextword.text.input_lines import InputLines
+from nextword.text.options import OnBadBytes
+from nextword.text.printable import printable
 
 
 @settings_options([ScoringOptions], without=["carry", "read_ahead"])
@@ -30,6 +32,7 @@ from nextword.text.input_lines import InputLines
     help="Words that the model proposes where no candidates are given.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@bad_bytes_option
 @engine_option
 @click.pass_context
 def rank(
@@ -43,6 +46,7 @@ def rank(
     count: int | None,
     proposals: int,
     as_json: bool,
+    on_bad_bytes: OnBadBytes,
     **_settings: Any,
 ) -> None:
     """Order CANDIDATES by how probable TEXT is with each of them in its gap.
@@ -55,7 +59,7 @@ def rank(
     from nextword.scoring.ranking import rank as rank_candidates
 
     options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
-    named = _named(candidates, file)
+    named = _named(candidates, file, on_bad_bytes)
     model = Target.of(run_or_model).open()
     if named is None:
         count = count or 10
@@ -68,10 +72,10 @@ def rank(
         click.echo(f"{found.probability:8.3%}  {found.log_prob:10.3f}  {printable(found.candidate)}")
 
 
-def _named(candidates: tuple[str, ...], file: str | None) -> list[str] | None:
+def _named(candidates: tuple[str, ...], file: str | None, on_bad_bytes: OnBadBytes) -> list[str] | None:
     """Return the candidates that were given, or `None` where the model has to find some."""
     if file is None:
         return list(candidates) or None
     if candidates:
         raise SettingError("candidates must be given as arguments or by `--candidates`, but are given twice")
-    return list(InputLines([file]))
+    return list(InputLines([file], on_bad_bytes=on_bad_bytes))

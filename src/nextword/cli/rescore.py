@@ -10,12 +10,14 @@ import click
 
 from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.evaluation_progress import waiting
+from nextword.cli.output_file import OutputFile
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
 from nextword.rescoring.line_source import LineSource
 from nextword.rescoring.weights import RescoringWeights
 from nextword.storage.durable import disk_errors
+from nextword.text.input_lines import STANDARD_INPUT
 from nextword.text.options import OnBadBytes
 
 
@@ -56,9 +58,9 @@ class Request(NamedTuple):
 @click.option("--tune", is_flag=True, help="Find the weights that are not given, by the word errors they leave here.")
 @click.option("--references", metavar="FILE", help="What was said: lines of utterance, tab, text; else `reference`.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Take the weights that --save-weights wrote.")
-@click.option("--save-weights", type=click.Path(path_type=Path), help="Write the weights that --tune found.")
+@click.option("--save-weights", type=OutputFile(), help="Write the weights that --tune found.")
 @click.option("--scores", metavar="NAME,...", help="Columns that are scores of the first pass; all others are kept.")
-@click.option("--output", type=click.Path(path_type=Path), help="Where the hypotheses go, instead of standard output.")
+@click.option("--output", type=OutputFile(), help="Where the hypotheses go, instead of standard output.")
 @click.option("--best", is_flag=True, help="Put out the best hypothesis of each utterance alone.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 @bad_bytes_option
@@ -90,6 +92,10 @@ def _check(request: Request) -> None:
         )
     if request.save_weights and not request.tune:
         raise SettingError("`--save-weights` must go with `--tune`, but there is none; add it")
+    if request.nbest == request.references == STANDARD_INPUT:
+        raise SettingError("lists and references must not both come from standard input, but are both -; name a file")
+    if request.output and request.save_weights and request.output.resolve() == request.save_weights.resolve():
+        raise SettingError(f"`{request.output}` must not be both `--output` and `--save-weights`; name another file")
     read = {path for path in (request.nbest, request.references, request.weights) if path}
     for written in (request.output, request.save_weights):
         if written is not None and any(Path(path).resolve() == written.resolve() for path in read):

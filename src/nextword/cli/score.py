@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nextword.cli.bad_bytes_option import bad_bytes_option
+from nextword.cli.output_file import OutputFile
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.evaluation.token_groups import finite
-from nextword.scoring.display import printable, shown_tokens
+from nextword.scoring.display import shown_tokens
 from nextword.scoring.line_score import LN_10
 from nextword.scoring.options import ScoringOptions
 from nextword.storage.sealed_directory import write_file
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
+from nextword.text.printable import printable
 
 if TYPE_CHECKING:
     from nextword.scoring.line_score import LineScore
@@ -37,7 +39,7 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
 @click.option("--no-header", is_flag=True, help="Leave out the line with the names of the columns.")
 @click.option(
     "--summary",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     help="Write the totals to this file as JSON, not to standard error.",
 )
 @bad_bytes_option

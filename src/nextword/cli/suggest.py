@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nextword.cli.bad_bytes_option import bad_bytes_option
+from nextword.cli.output_file import OutputFile
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
 from nextword.suggestion.session_options import SessionOptions
+from nextword.text.options import OnBadBytes
 
 if TYPE_CHECKING:
     from nextword.suggestion.session import SuggestionSession
@@ -24,8 +27,9 @@ if TYPE_CHECKING:
 @click.option("-k", "count", default=5, show_default=True, help="Number of suggestions.")
 @click.option("--complete", is_flag=True, help="Complete the word that TEXT ends with; after a space, the next word.")
 @click.option("--interactive", is_flag=True, help="Read a text as it grows, a line each time it has; see below.")
-@click.option("--words", "words_file", type=click.Path(path_type=Path), help="File of your own words, as saved here.")
+@click.option("--words", "words_file", type=OutputFile(), help="File of your own words, as saved here.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; with --interactive one a line.")
+@bad_bytes_option
 @engine_option
 @click.pass_context
 def suggest(
@@ -38,6 +42,7 @@ def suggest(
     interactive: bool,
     words_file: Path | None,
     as_json: bool,
+    on_bad_bytes: OnBadBytes,
     **_settings: Any,
 ) -> None:
     """Suggest the words most likely to follow TEXT, with their probabilities.
@@ -58,7 +63,7 @@ def suggest(
         _print(text, session.suggestions(count), as_json=as_json)
         return
     try:
-        for so_far, suggestions in _answers(session, count):
+        for so_far, suggestions in _answers(session, count, on_bad_bytes):
             _print_line(so_far, suggestions, as_json=as_json)
     finally:
         if words_file is not None:
@@ -101,11 +106,13 @@ def _session(
     return SuggestionSession(model.engine, model.tokenizer, user_words=words, options=options)
 
 
-def _answers(session: "SuggestionSession", count: int) -> "Iterator[tuple[str, list[Suggestion]]]":
+def _answers(
+    session: "SuggestionSession", count: int, on_bad_bytes: OnBadBytes
+) -> "Iterator[tuple[str, list[Suggestion]]]":
     """Yield each line of standard input with what may come after it."""
     from nextword.text.input_lines import InputLines
 
-    for text in InputLines():
+    for text in InputLines(on_bad_bytes=on_bad_bytes):
         if not text:
             session.finish()
         session.replace(text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nextword.cli.bad_bytes_option import bad_bytes_option
+from nextword.cli.output_file import OutputFile
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
 from nextword.text.input_lines import InputLines
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run_or_model", type=click.Path(path_type=Path))
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The file to write, .npy or .npz.")
+@click.option("--output", type=OutputFile(), help="The file to write, .npy or .npz.")
 @click.option(
     "--pooling",
     type=click.Choice(["mean", "last"]),

@@ -42,6 +42,8 @@ class Request:
         if self.num_tokens < 1:
             raise SettingError(f"`num_tokens` must be at least 1, but is {self.num_tokens}")
         for name in ("stop", "forbid", "require"):
+            if isinstance(getattr(self, name), str):
+                raise SettingError(f"`{name}` must be several texts, but is one string; write it as a tuple")
             if not all(text.strip() or (name == "stop" and text) for text in getattr(self, name)):
                 raise SettingError(f"`{name}` must be text, but is empty; leave it out")
         if self.require and (self.search.method in ("sample", "greedy") or self.search.best_of > 1):

@@ -1,21 +1,10 @@
-"""Lines and tokens as a person sees them on a terminal that obeys none of them."""
+"""The tokens of a line as a person sees them on a terminal that obeys none of them."""
 
 from nextword.scoring.line_score import LineScore
 from nextword.text.encoded_lines import surface
+from nextword.text.printable import printable
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END
-
-
-def printable(text: str) -> str:
-    r"""Return a text with an escape for each character that is not printable.
-
-    Example:
-        >>> printable("no\x1b[2J")
-        'no\\x1b[2J'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def shown_tokens(tokenizer: Tokenizer, score: LineScore) -> list[str]:

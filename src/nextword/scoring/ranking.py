@@ -67,9 +67,11 @@ def rank(
         options: Beginning and end of the text.
 
     Raises:
-        SettingError: There is not one gap, or there are no candidates, or none of them is possible.
+        SettingError: There is not one gap, or there are no candidates, or one string of them, or none is possible.
         TextError: A text is refused by the tokenizer.
     """
+    if isinstance(candidates, str):
+        raise SettingError(f"candidates must be several words, but are one string, {candidates!r}; put it into a list")
     before, after = _around(text, gap)
     named = list(dict.fromkeys(candidates))
     if not named:
@@ -96,13 +98,13 @@ def proposals(engine: Engine, tokenizer: Tokenizer, text: str, *, gap: str = GAP
     Marks are among them, `<unk>` and `<eos>` are not.
 
     Raises:
-        SettingError: There is not one gap, `count` is below 1, or the tokens of the model are characters.
+        SettingError: There is not one gap, `count` is below 1, or the tokens of the model are less than words.
         TextError: The text is refused by the tokenizer.
     """
     if count < 1:
         raise SettingError(f"`count` must be at least 1, but is {count}")
-    if tokenizer.kind == "character":
-        raise SettingError("candidates must be named for a model of characters, which has no words to propose")
+    if tokenizer.kind in ("subword", "character"):
+        raise SettingError(f"candidates must be named for a model of {tokenizer.kind}s, which has no words to propose")
     before, _ = _around(text, gap)
     log_probs, _ = read_text(engine, tokenizer.encode_prompt(before.rstrip()))
     vocabulary = tokenizer.vocabulary
@@ -116,7 +118,8 @@ def proposals(engine: Engine, tokenizer: Tokenizer, text: str, *, gap: str = GAP
 
 
 def _around(text: str, gap: str) -> tuple[str, str]:
-    num_gaps = text.count(gap) if gap else 0
+    # Counted wherever it begins, so that a longer row of its characters is not taken for one with letters beside it.
+    num_gaps = sum(text.startswith(gap, place) for place in range(len(text))) if gap else 0
     if num_gaps != 1:
         raise SettingError(
             f"the text must have one gap, but has {num_gaps}; put `{gap or GAP}` where a word is missing, once"

@@ -1,3 +1,4 @@
+import gzip
 import io
 import json
 import re
@@ -54,6 +55,8 @@ def test_prompts_of_a_file_are_gone_on_with_in_order(generate: Generate, prompts
     for batch_size in ("1", "2", "16"):
         code, output, _ = generate("--prompts", prompts, *GREEDY, "--batch-size", batch_size)
         assert (code, output) == (0, "".join(alone))
+    prompts.write_bytes(gzip.compress(prompts.read_bytes()))
+    assert generate("--prompts", prompts, *GREEDY)[1] == "".join(alone)
 
 
 def test_prompts_come_from_standard_input(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +139,8 @@ def test_bytes_that_are_not_text_are_told_after_the_texts_before_them(generate: 
     path.write_bytes(b"it was\n\xff\n")
     code, output, errors = generate("--prompts", path, "--batch-size", "1", *GREEDY)
     assert (code, output) == (2, generate("--prompt", "it was", *GREEDY)[1])
-    assert "prompts must be UTF-8, but line 2 of" in errors
+    assert f"`{path}`, line 2, byte 7: text must be UTF-8" in errors
+    assert generate("--prompts", path, "--on-bad-bytes", "replace", *GREEDY)[0] == 0
 
 
 def test_mistakes_in_options_are_told_before_a_model_is_read(tmp_path: Path, capsys: Captured) -> None:

@@ -43,6 +43,18 @@ def test_candidates_come_from_a_file_or_standard_input(
     assert "but are given twice" in capsys.readouterr().err
 
 
+def test_bad_bytes_of_candidates_are_refused_or_replaced(
+    small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured
+) -> None:
+    model = small_bundle()
+    file = tmp_path / "candidates.txt"
+    file.write_bytes(b"cat\n\xff\n")
+    assert nextword("rank", model, TEXT, "--candidates", file) == 2
+    assert "line 2, byte 4: text must be UTF-8" in capsys.readouterr().err
+    assert nextword("rank", model, TEXT, "--candidates", file, "--on-bad-bytes", "replace") == 0
+    assert sorted(ranked(capsys.readouterr().out)) == ["cat", "\ufffd"]
+
+
 def test_the_model_finds_candidates_itself(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
     model = small_bundle("word")
     assert nextword("rank", model, "the ? sat.", "--gap", "?", "-k", "3") == 0

@@ -98,6 +98,8 @@ def test_json_lines_from_standard_input_hold_their_references(
         (["{nbest}", "--tune", "--weights", "w"], "`--weights` must not go with `--tune`"),
         (["{nbest}", "--model-weight", "1", "--save-weights", "w"], "`--save-weights` must go with `--tune`"),
         (["{nbest}", "--model-weight", "1", "--output", "{nbest}"], "must not be written, for it is read"),
+        (["-", "--model-weight", "1", "--references", "-"], "must not both come from standard input"),
+        (["{nbest}", "--tune", "--save-weights", "w", "--output", "w"], "must not be both `--output` and"),
         (["{nbest}", "--model-weight", "nan"], "`model_weight` must be a finite number"),
         (["{nbest}", "--first-pass-weights", "1,2"], "must be one for each score (acoustic), but are 2; give 1"),
         (["{nbest}", "--weights", "no-such.toml"], "`no-such.toml` must be a file that can be read"),

@@ -24,6 +24,8 @@ def test_required_words_are_searched_for() -> None:
     ("values", "message"),
     [
         ({"num_tokens": 0}, "`num_tokens` must be at least 1, but is 0"),
+        ({"stop": "the end"}, "`stop` must be several texts, but is one string"),
+        ({"forbid": "cat"}, "`forbid` must be several texts, but is one string"),
         ({"stop": ("a", "")}, "`stop` must be text, but is empty"),
         ({"forbid": (" ",)}, "`forbid` must be text, but is empty"),
         ({"require": ("a",), "search": SearchOptions(method="sample")}, "required words are searched for with a beam"),

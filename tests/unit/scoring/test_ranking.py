@@ -66,7 +66,7 @@ def test_the_model_proposes_what_it_expects_after_the_text(small_model: Model) -
     assert proposals(model.engine, model.tokenizer, "the cat ___ on", count=2) == proposed[:2]
 
 
-@pytest.mark.parametrize("text", ["the cat", "the ___ sat ___", ""])
+@pytest.mark.parametrize("text", ["the cat", "the ___ sat ___", "", "the ____ sat"])
 def test_there_is_one_gap(small_model: Model, text: str) -> None:
     model = small_model()
     with pytest.raises(SettingError, match=r"the text must have one gap, but has [02]"):
@@ -77,6 +77,8 @@ def test_mistakes_are_refused(small_model: Model) -> None:
     model = small_model()
     with pytest.raises(SettingError, match="at least one candidate must be given"):
         rank(model.engine, model.tokenizer, "the ___", [])
+    with pytest.raises(SettingError, match="candidates must be several words, but are one string, 'cat'"):
+        rank(model.engine, model.tokenizer, "the ___", "cat")
     with pytest.raises(SettingError, match="the text must have one gap, but has 0; put `___`"):
         rank(model.engine, model.tokenizer, "the ___", ["cat"], gap="")
     with pytest.raises(TextError, match="must be one line, but has several"):

@@ -22,7 +22,7 @@ class TokenizerConfig(Settings):
 
     group: ClassVar[str] = "tokenizer"
 
-    kind: Literal["pretokenized", "word", "character"] = setting(help="How text is cut into tokens.")
+    kind: Literal["pretokenized", "word", "subword", "character"] = setting(help="How text is cut into tokens.")
     line_ends: Literal["line", "paragraph"] = setting(help="What `<eos>` stands for.")
 
 

@@ -35,7 +35,7 @@ class KnownWords:
         match self._kind:
             case "pretokenized":
                 return self._begins(partial)
-            case "character":
+            case "subword" | "character":
                 return all(map(self._is, partial))
             case "word":
                 *whole, last = [piece for piece, _ in self._cut(partial)] or [""]

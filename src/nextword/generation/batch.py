@@ -12,7 +12,7 @@ from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import forbidden_words
 from nextword.generation.hypothesis import Hypothesis
 from nextword.generation.lockstep import lockstep
-from nextword.generation.pieces import text_pieces
+from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request
 from nextword.generation.required_words import RequiredWords
 from nextword.generation.sampled_text import SampledText, random_of
@@ -32,9 +32,12 @@ def generate_texts(
     its last bits; then another token may be taken where two are as good as equal.)
 
     Raises:
-        SettingError: A required word cannot be spelled, or does not fit into the text or the beam; or all is forbidden.
+        SettingError: `prompts` is one string; a required word cannot be spelled, or does not fit into the text or the
+            beam; or all is forbidden.
         TextError: A prompt is refused by the tokenizer.
     """
+    if isinstance(prompts, str):
+        raise SettingError("`prompts` must be several prompts, but is one string; put it into a list")
     desk = _Desk(engine, tokenizer, request)
     prompt_ids = [tokenizer.encode_prompt(prompt) for prompt in prompts]
     writers = [desk.writers(ids) for ids in prompt_ids]
@@ -84,9 +87,10 @@ class _Desk:
     def _generated(self, prompt: str, prompt_ids: Sequence[int], found: Hypothesis) -> GeneratedText:
         shown = found.ids[:-1] if found.ending == "end" else found.ids
         text = "".join(text_pieces(self._tokenizer, prompt_ids, shown))
+        text = text[: stop_place(text, self._request.stop)]
         return GeneratedText(
             prompt=prompt,
-            text=text[: stop_place(text, self._request.stop)],
+            text="".join(after_prompt(self._tokenizer, prompt, [text])),
             ids=found.ids,
             log_prob=found.log_prob,
             score=found.score(self._request.search.length_exponent),

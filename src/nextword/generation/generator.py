@@ -8,7 +8,7 @@ from nextword.errors import SettingError
 from nextword.generation.end_rule import EndRule
 from nextword.generation.forbidden_words import ForbiddenWords
 from nextword.generation.lockstep import lockstep
-from nextword.generation.pieces import text_pieces
+from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import DEFAULT_SAMPLING, Request
 from nextword.generation.sampled_text import SampledText, random_of
 from nextword.generation.sampling import SamplingOptions
@@ -82,7 +82,8 @@ def stream_text(engine: Engine, tokenizer: Tokenizer, prompt: str, request: Requ
     text = SampledText(prompt_ids, request.draws, rule, forbidden, random_of(request.draws))
     pieces = text_pieces(tokenizer, prompt_ids, _as_drawn(engine, prompt_ids, text, rule))
     shown = until_stop(pieces, request.stop) if request.stop else pieces
-    return whole_characters(shown) if may_join(tokenizer.vocabulary) else shown
+    whole = whole_characters(shown) if may_join(tokenizer.vocabulary) else shown
+    return after_prompt(tokenizer, prompt, whole)
 
 
 def forbidden_words(tokenizer: Tokenizer, request: Request) -> ForbiddenWords:

@@ -24,3 +24,14 @@ def text_pieces(tokenizer: Tokenizer, prompt_ids: Sequence[int], ids: Iterable[i
     for token_id in ids:
         yield piece_of(tokenizer, before, token_id)
         before = token_id
+
+
+def after_prompt(tokenizer: Tokenizer, prompt: str, pieces: Iterable[str]) -> Iterator[str]:
+    """Yield the pieces of a text, the first without the space that the prompt ends with already.
+
+    To a model of characters that space is a token of the prompt, and another one is meant.
+    """
+    first = " " if prompt[-1:].isspace() and tokenizer.kind != "character" else ""
+    for piece in pieces:
+        yield piece.removeprefix(first)
+        first = "" if piece else first

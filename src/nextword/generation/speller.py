@@ -3,18 +3,25 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import islice
 
 from nextword.generation.phrase import Phrase
 from nextword.generation.pieces import piece_of
 from nextword.text.pieces import tidy
 from nextword.text.tokenizer import Tokenizer
 
+_MOST_WAYS = 64
+
+type Sets = tuple[frozenset[int], ...]
+"""Tokens in a row, each one of a set."""
+
 
 class Speller:
     """Finds every row of tokens whose text is a given word or phrase.
 
     Tokens that differ in the spaces at either end of the phrase alone are one. A word is a whole word: to a model of
-    characters, a letter, mark, digit or underscore beside it makes it another.
+    characters or subwords, a letter, mark, digit or underscore beside it makes it another. Subwords spell a word in
+    very many ways, of which those of the fewest tokens are found; a model hardly ever takes another.
 
     Args:
         tokenizer: Whose tokens they are.
@@ -33,30 +40,53 @@ class Speller:
         self._tokenizer = tokenizer
         self._any_case = any_case
         self._by_text: defaultdict[str, set[int]] = defaultdict(set)
-        beside = set(specials)
-        for token_id, token in enumerate(vocabulary.tokens):
-            if token_id not in specials:
-                self._by_text[self._folded(token)].add(token_id)
-                if not _is_word_character(token[0]):
-                    beside.add(token_id)
-        self._beside_words = frozenset(beside)
+        ordinary = {token_id: token for token_id, token in enumerate(vocabulary.tokens) if token_id not in specials}
+        for token_id, token in ordinary.items():
+            self._by_text[self._folded(token)].add(token_id)
+        self._before_words = frozenset(specials).union(
+            token_id for token_id, token in ordinary.items() if not _is_word_character(token[-1])
+        )
+        self._after_words = frozenset(specials).union(
+            token_id for token_id, token in ordinary.items() if not _is_word_character(token[0])
+        )
+        self._spaced = frozenset(token_id for token_id, token in ordinary.items() if token[0] == " ")
 
     def phrases(self, text: str) -> list[Phrase]:
         """Return the ways to spell a word or phrase, that of the fewest tokens first; white space is made regular."""
         surface = self._folded(tidy(text, self._tokenizer.kind).strip(" "))
         if not surface:
             return []
-        found = sorted(self._ways(surface, None), key=len)
-        if self._tokenizer.kind != "character":
+        found = islice(self._shortest(surface), _MOST_WAYS)
+        if self._tokenizer.kind in ("pretokenized", "word"):
             return [Phrase(sets) for sets in found]
-        opened, closed = _is_word_character(surface[0]), _is_word_character(surface[-1])
-        before, after = (self._beside_words,) * opened, (self._beside_words,) * closed
-        return [Phrase(before + sets + after, opened, closed) for sets in found]
+        begins, closed = _is_word_character(surface[0]), _is_word_character(surface[-1])
+        after = (self._after_words,) * closed
+        begun = (beginning for sets in found for beginning in self._begun(sets, is_word=begins))
+        return [Phrase(sets + after, opened, closed) for sets, opened in begun]
 
-    def _ways(self, left: str, before: int | None) -> Iterator[tuple[frozenset[int], ...]]:
-        """Yield every row of sets that spells `left` after the token `before`, or at the beginning of the phrase."""
-        if not left:
-            yield ()
+    def _begun(self, sets: Sets, *, is_word: bool) -> Iterator[tuple[Sets, bool]]:
+        """Yield the ways to begin a phrase, with whether what may stand before it is the first set.
+
+        A token with a space in front begins a word wherever it stands.
+        """
+        first, *others = sets
+        if not is_word:
+            yield sets, False
+            return
+        if spaced := first & self._spaced:
+            yield (spaced, *others), False
+        if bare := first - self._spaced:
+            yield (self._before_words, bare, *others), True
+
+    def _shortest(self, surface: str) -> Iterator[Sets]:
+        for num_tokens in range(1, len(surface) + 1):
+            yield from self._ways(surface, None, num_tokens)
+
+    def _ways(self, left: str, before: int | None, num_tokens: int) -> Iterator[Sets]:
+        """Yield every row of so many sets that spells `left` after the token `before`, or as the phrase's beginning."""
+        if not (left and num_tokens):
+            if not (left or num_tokens):
+                yield ()
             return
         by_rest: defaultdict[str, set[int]] = defaultdict(set)
         for token in _beginnings(left, before):
@@ -65,7 +95,7 @@ class Speller:
                 if rest is not None:
                     by_rest[rest].add(token_id)
         for rest, ids in by_rest.items():
-            for others in self._ways(rest, min(ids)):
+            for others in self._ways(rest, min(ids), num_tokens - 1):
                 yield (frozenset(ids), *others)
 
     def _rest(self, left: str, before: int | None, token_id: int) -> str | None:

@@ -1,12 +1,14 @@
 """The tokens of one word of a sentence, given what stands before it and before it is known what follows.
 
 Words are what stands between white space. For a model of pretokenized text a word is a token. For one of characters it
-is its characters, after the space before it. For one of running text it may be several tokens, and the last depends on
-what follows: the comma of `said,` is `", "` before another word and `","` at the sentence's end.
+is its characters, after the space before it, and for one of subwords a few tokens, the first of which has that space.
+For one of whole words of running text it may be several tokens, and the last depends on what follows: the comma of
+`said,` is `", "` before another word and `","` at the sentence's end.
 
 The tokens of all words of a sentence, one after another, are those of the whole sentence.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -22,6 +24,8 @@ _STAND_INS: dict[Before, str] = {"nothing": "", "word": "x ", "mark": ", "}
 _AFTER = " x"
 
 _MOST_REMEMBERED = 2**16
+
+_TOKEN = re.compile(r"[^\t\n\x0b\x0c\r ]+")
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class WordTokenizer:
         return self._cached(word, before)
 
     def _tokens(self, word: str, before: Before) -> WordTokens:
+        if self._tokenizer.kind == "subword":
+            return self._subwords(word, before)
         vocabulary = self._tokenizer.vocabulary
         *leading, going_on, ending = self._pieces(word, before)
         has_last = going_on in vocabulary or ending in vocabulary
@@ -86,8 +92,14 @@ class WordTokenizer:
             case "character":
                 characters = [*("" if before == "nothing" else " "), *word] or [word]
                 return [*characters, characters[-1]]
-            case "word":
+            case _:
                 return _word_pieces(tidy(word, "word"), _STAND_INS[before])
+
+    def _subwords(self, word: str, before: Before) -> WordTokens:
+        stand_in = _STAND_INS[before]
+        ids = [token_id for _, token_id in self._tokenizer.cut(f"{stand_in}{word}")[1 if stand_in else 0 :]]
+        *leading, last = ids or [self.unknown_id]
+        return WordTokens(tuple(leading), last, last, self.unknown_id not in (*leading, last), "word")
 
 
 def _word_pieces(word: str, stand_in: str) -> list[str]:
@@ -101,7 +113,7 @@ def _word_pieces(word: str, stand_in: str) -> list[str]:
 
 
 def words_of(tokenizer: Tokenizer, sentence: str) -> list[str]:
-    """Return the words of a sentence: what stands between the white space that its tokenizer does not keep."""
+    """Return the words of a sentence: what stands between line ends and the spaces that its tokenizer does not keep."""
     if tokenizer.kind == "pretokenized":
-        return [word for word in tidy(sentence, tokenizer.kind).split(" ") if word]
+        return _TOKEN.findall(sentence)
     return sentence.split()

@@ -29,14 +29,16 @@ def accepted(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArr
         best = max(variants, key=lambda token_id: (float(log_probs[token_id]), -token_id))
         return typed.text.rstrip(" ") + tokenizer.vocabulary.token_of(best)
     before = typed.text[: len(typed.text) - len(typed.prefix)]
-    return f"{before}{' ' if _needs_space(typed, tokenizer) else ''}{word} "
+    return f"{before}{' ' if needs_space(typed, tokenizer) else ''}{word} "
 
 
-def _needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
-    """Return whether a word that is accepted now needs a space before it: after a mark, unless it opens something."""
+def needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
+    """Return whether the next word needs a space before it: after a mark, unless that opens something."""
     text = typed.text
     if typed.prefix or not text or text[-1].isspace() or text[-1] in _BRACKETS:
         return False
     if text[-1] in _QUOTES and (len(text) == 1 or text[-2].isspace()):
         return False
+    if tokenizer.kind == "subword":
+        return True
     return tokenizer.kind == "word" and tokenizer.vocabulary.token_of(next(typed.backwards()).token_id).endswith(" ")

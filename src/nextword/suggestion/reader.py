@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from nextword.engine.engine import Engine
 from nextword.suggestion.session_options import SessionOptions
+from nextword.suggestion.spelling import SPELLED
 from nextword.suggestion.state_tree import Node, Reading, StateTree
 from nextword.suggestion.typed_text import TypedText
 from nextword.suggestion.user_words import UserWords, is_learnable
@@ -54,7 +55,7 @@ class TextReader:
             words, tokenizer.vocabulary, theta=options.user_word_theta, memory=options.user_word_memory, uses=uses
         )
         self._words = words
-        self._learns = options.learn and tokenizer.kind != "character"
+        self._learns = options.learn and tokenizer.kind not in SPELLED
         self._unknown_id = tokenizer.vocabulary.unknown_id
         self._tree = StateTree(engine, history=options.history, with_hidden=self._learns)
         self._path = [self._tree.root]

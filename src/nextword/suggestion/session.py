@@ -4,12 +4,12 @@ from collections.abc import Iterable
 
 from nextword.engine.engine import Engine
 from nextword.errors import TextError
-from nextword.suggestion.accepting import accepted
+from nextword.suggestion.accepting import accepted, needs_space
 from nextword.suggestion.letter_case import begins_sentence, capitalized, in_case_of
 from nextword.suggestion.lexicon import lexicon_of
 from nextword.suggestion.reader import TextReader
 from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.spelling import Beam, Speller, spell
+from nextword.suggestion.spelling import SPELLED, Beam, Speller, spell
 from nextword.suggestion.suggestion import Suggestion, check_number
 from nextword.suggestion.user_words import UserWords
 from nextword.suggestion.word_cache import WordUse
@@ -48,7 +48,7 @@ class SuggestionSession:
         self._tokenizer = tokenizer
         self._options = options
         self._lexicon = lexicon_of(tokenizer.vocabulary)
-        self._speller = Speller.of(tokenizer.vocabulary) if tokenizer.kind == "character" else None
+        self._speller = Speller.of(tokenizer.vocabulary, tokenizer.kind) if tokenizer.kind in SPELLED else None
         self._words = UserWords() if user_words is None else user_words.copy()
         self._uses: list[WordUse] = []
         self._reader = self._new_reader()
@@ -168,16 +168,23 @@ class SuggestionSession:
         return self._candidates[1]
 
     def _spelled(self, k: int) -> Candidates:
-        """Return words spelled out of characters, those typed being read already."""
+        """Return words spelled out of characters or subwords; characters that are typed are read already."""
         reading, prefix = self._reader.read(), self.prefix
-        speller = self._speller or Speller.of(self._tokenizer.vocabulary)
+        speller = self._speller or Speller.of(self._tokenizer.vocabulary, self._tokenizer.kind)
         beam = Beam(self._options.beam_width, self._options.beam_length)
-        words = spell(self._engine, (reading.log_probs, reading.state), speller, (prefix, ""), k, beam)
+        typed = (prefix, "") if self._tokenizer.kind == "character" else ("", self._unread())
+        words = spell(self._engine, (reading.log_probs, reading.state), speller, typed, k, beam)
         if not self._options.restore_case:
             return words
         if prefix:
             return _added_up((in_case_of(prefix, word), probability) for word, probability in words)
         return _added_up((capitalized(word), value) for word, value in words) if self._wants_capital() else words
+
+    def _unread(self) -> str:
+        """Return what is typed of the next word and not read, with the space that it needs, if that is not typed."""
+        typed = self._reader.typed
+        unread = f" {typed.unread}" if needs_space(typed, self._tokenizer) else typed.unread
+        return unread.lower() if self._lexicon.is_lower_cased else unread
 
     def _wants_capital(self) -> bool:
         if not (self._options.restore_case and self._lexicon.is_lower_cased):

@@ -10,7 +10,11 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine, State
 from nextword.suggestion.prefix_index import PrefixIndex
 from nextword.suggestion.word_characters import APOSTROPHES, is_word_character
+from nextword.text.options import TokenizerKind
 from nextword.text.vocabulary import Vocabulary
+
+SPELLED: frozenset[TokenizerKind] = frozenset(["subword", "character"])
+"""The tokenizers whose tokens are less than a word."""
 
 
 class Compatible(NamedTuple):
@@ -32,6 +36,8 @@ class Speller:
         texts: What each token adds to the text `(V,)`.
         unknown_id: The token that adds nobody knows what.
         end_id: The token that ends a line.
+        spaces_begin_words: Whether a space is the first character of the word after it, and not the end of the one
+            before alone.
 
     Attributes:
         texts: What each token adds to the text `(V,)`.
@@ -39,9 +45,12 @@ class Speller:
         ending: The tokens after which a word before them is over.
     """
 
-    def __init__(self, texts: tuple[str, ...], *, unknown_id: int, end_id: int) -> None:
+    def __init__(
+        self, texts: tuple[str, ...], *, unknown_id: int, end_id: int, spaces_begin_words: bool = False
+    ) -> None:
         self.texts = texts
         is_part = np.array([_is_part(text.removeprefix(" ")) for text in texts], np.bool_)
+        is_part |= np.array([spaces_begin_words and text == " " for text in texts], np.bool_)
         is_part[[unknown_id, end_id]] = False
         begins_anew = np.array([text.startswith(" ") for text in texts], np.bool_)
         self.going_on = np.flatnonzero(is_part & ~begins_anew)
@@ -56,9 +65,14 @@ class Speller:
         self._folded_ids = np.array(folded, np.intp)
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary) -> "Speller":
-        """Return the speller of a vocabulary whose tokens are what they add to the text."""
-        return cls(vocabulary.tokens, unknown_id=vocabulary.unknown_id, end_id=vocabulary.end_id)
+    def of(cls, vocabulary: Vocabulary, kind: TokenizerKind = "character") -> "Speller":
+        """Return the speller of characters or subwords, whose tokens are what they add to the text."""
+        return cls(
+            vocabulary.tokens,
+            unknown_id=vocabulary.unknown_id,
+            end_id=vocabulary.end_id,
+            spaces_begin_words=kind == "subword",
+        )
 
     def compatible(self, rest: str) -> Compatible:
         """Return the tokens that may come next where `rest` is typed; whatever their case, if none has that of `rest`.
@@ -82,6 +96,9 @@ class Beam:
 
     width: int = 8
     max_length: int = 24
+
+
+DEFAULT_BEAM = Beam()
 
 
 class _Beginning(NamedTuple):
@@ -108,7 +125,7 @@ def spell(
     speller: Speller,
     typed: tuple[str, str],
     k: int,
-    beam: Beam,
+    beam: Beam = DEFAULT_BEAM,
 ) -> list[tuple[str, float]]:
     r"""Return the `k` most probable words that a beam search finds, with their probabilities.
 

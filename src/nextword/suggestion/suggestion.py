@@ -9,6 +9,7 @@ from nextword.errors import SettingError
 from nextword.suggestion.letter_case import begins_sentence, capitalized
 from nextword.suggestion.lexicon import lexicon_of
 from nextword.suggestion.ranking import top_k
+from nextword.suggestion.spelling import Speller, spell
 from nextword.suggestion.typed_text import TypedText
 from nextword.text.tokenizer import Tokenizer
 
@@ -52,14 +53,18 @@ def suggest(
     said = TypedText(tokenizer, lower_case=lexicon.is_lower_cased)
     said.insert(text if tokenizer.kind == "character" else text.rstrip(" \t"))
     pieces = said.prompt_pieces()
-    log_probs, _ = read_text(engine, [piece.token_id for piece in pieces])
-    probabilities = lexicon.word_probabilities(np.exp(log_probs[0].astype(np.float64)))
+    log_probs, state = read_text(engine, [piece.token_id for piece in pieces])
+    if tokenizer.kind == "subword":
+        said.insert(" ")
+        best = spell(
+            engine, (log_probs[0], state), Speller.of(tokenizer.vocabulary, tokenizer.kind), ("", said.unread), k
+        )
+    else:
+        probabilities = lexicon.word_probabilities(np.exp(log_probs[0].astype(np.float64)))
+        words = top_k(probabilities, k).tolist()
+        best = [(tokenizer.display(int(lexicon.first_tokens[word])), float(probabilities[word])) for word in words]
     capital = restore_case and lexicon.is_lower_cased and begins_sentence(piece.text for piece in reversed(pieces))
-    suggestions = []
-    for word in top_k(probabilities, k).tolist():
-        shown = tokenizer.display(int(lexicon.first_tokens[word]))
-        suggestions.append(Suggestion(capitalized(shown) if capital else shown, float(probabilities[word])))
-    return suggestions
+    return [Suggestion(capitalized(shown) if capital else shown, probability) for shown, probability in best]
 
 
 def check_number(k: int) -> None:

@@ -1,7 +1,8 @@
 """A text in the making, cut into tokens as it is typed."""
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -37,10 +38,12 @@ class _Anchor(NamedTuple):
     Attributes:
         position: Where in the text.
         num_pieces: How many pieces stand before it.
+        is_spaced: Whether white space within a line or paragraph stands right before it.
     """
 
     position: int
     num_pieces: int
+    is_spaced: bool = False
 
 
 class TypedText:
@@ -52,6 +55,8 @@ class TypedText:
 
     A place where a word begins after white space is an anchor: the pieces before it are settled, and a key costs no
     more than cutting the text after the last anchor, a word or so.
+
+    To a tokenizer of subwords the space before a word is part of the word, and waits for it: `unread` has it.
 
     Args:
         tokenizer: How text is cut.
@@ -66,6 +71,13 @@ class TypedText:
         self._open: list[Piece] = []
         self.text = ""
         self.prefix = ""
+
+    @property
+    def unread(self) -> str:
+        """What is typed of the next word and not among the pieces: `prefix`, for subwords with the space before it."""
+        before = self._tail()[: len(self._tail()) - len(self.prefix)]
+        is_spaced = self._is_spaced(before) if before else self._anchors[-1].is_spaced
+        return f" {self.prefix}" if self._tokenizer.kind == "subword" and is_spaced else self.prefix
 
     @property
     def pieces(self) -> list[Piece]:
@@ -125,22 +137,26 @@ class TypedText:
 
     def prompt_pieces(self) -> list[Piece]:
         """Return the pieces of the whole text, the word at its end taken for complete: those of `encode_prompt`."""
-        return self._settled + self._prompt(self.text[self._anchors[-1].position :])
+        return self._settled + self._prompt(self._tail())
 
     def _recut(self) -> None:
         """Cut what comes after the last anchor, and set anchors in it."""
-        start, num_pieces = self._anchors[-1]
-        del self._settled[num_pieces:]
-        for end in [start + place for place in self._beginnings(self.text[start:])]:
-            self._settled += self._cut(self.text[start:end], before_word=True)
-            self._anchors.append(_Anchor(end, len(self._settled)))
+        start = self._anchors[-1].position
+        del self._settled[self._anchors[-1].num_pieces :]
+        for end in [start + place for place in self._beginnings(self._tail())]:
+            part = self.text[start:end]
+            self._settled += self._cut(part, before_word=True)
+            self._anchors.append(_Anchor(end, len(self._settled), self._is_spaced(part)))
             start = end
-        tail = self.text[start:]
+        tail = self._tail()
         self.prefix = self._last_word(tail)
         if self.prefix and self._tokenizer.kind != "character":
             self._open = self._cut(tail[: len(tail) - len(self.prefix)], before_word=True)
         else:
             self._open = self._prompt(tail)
+
+    def _tail(self) -> str:
+        return self.text[self._anchors[-1].position :]
 
     def _beginnings(self, tail: str) -> Iterator[int]:
         """Yield where words begin after white space."""
@@ -149,6 +165,12 @@ class TypedText:
             place = match.end() - 1
             if self._tokenizer.kind != "word" or is_word_character(tail[place]) or self._parts_segments(match[1]):
                 yield place
+
+    def _is_spaced(self, part: str) -> bool:
+        """Return whether a part of the text ends with white space that has something before it in its segment."""
+        lines = split_lines(part)
+        *_, last = ["", *segments(lines, self._tokenizer.line_ends)]
+        return part[-1].isspace() and ends_open(lines, self._tokenizer.line_ends) and bool(last.strip())
 
     def _parts_segments(self, white: str) -> bool:
         return len(split_lines(white)) > (1 if self._tokenizer.line_ends == "line" else 2)
@@ -160,7 +182,7 @@ class TypedText:
         return match[0] if match else ""
 
     def _cut(self, part: str, *, before_word: bool) -> list[Piece]:
-        """Return the pieces of a part of the text; `before_word` says that a word follows it at once."""
+        """Return the pieces of what comes after the last anchor; `before_word` says that a word follows it at once."""
         kind, line_ends = self._tokenizer.kind, self._tokenizer.line_ends
         lines = split_lines(part)
         whole = list(segments(lines, line_ends))
@@ -171,12 +193,19 @@ class TypedText:
             tidied = tidy(segment, kind)
             if is_last and before_word and kind == "word" and tidied and part[-1].isspace() and is_mark(tidied[-1]):
                 tidied += " "
-            pieces += map(self._piece, self._pieces_of(tidied))
+            if kind == "subword" and place == 1 and tidied and self._anchors[-1].is_spaced:
+                tidied = f" {tidied}"
+            pieces += self._pieces_of(tidied)
             if not is_last:
                 pieces.append(Piece(END, self._tokenizer.vocabulary.end_id))
         return pieces
 
-    def _pieces_of(self, tidied: str) -> list[str]:
+    def _pieces_of(self, tidied: str) -> Iterable[Piece]:
+        if self._tokenizer.kind == "subword":
+            return itertools.starmap(Piece, self._tokenizer.cut(tidied.lower() if self._lower_case else tidied))
+        return map(self._piece, self._texts_of(tidied))
+
+    def _texts_of(self, tidied: str) -> list[str]:
         if self._tokenizer.kind == "character":
             return list(tidied)
         if self._tokenizer.kind == "word":

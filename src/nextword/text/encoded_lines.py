@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.errors import NextwordError, TextError
-from nextword.text.pieces import pre_tokenizer, slices, tidy
+from nextword.text.pieces import slices, tidy
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN
 
@@ -63,9 +63,8 @@ def surface(tokenizer: Tokenizer, line: str) -> list[str]:
         >>> surface(tokenizer, "He said, no")
         ['He', 'said', ', ', 'no']
     """
-    cut = pre_tokenizer(tokenizer.kind).pre_tokenize_str
     parts = slices(tidy(line, tokenizer.kind), tokenizer.kind)
-    return [piece for part in parts for piece, _ in cut(part)]
+    return [piece for part in parts for piece, _ in tokenizer.cut(part)]
 
 
 def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:

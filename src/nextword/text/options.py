@@ -6,13 +6,17 @@ from typing import ClassVar, Literal, Self
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 
-TokenizerKind = Literal["pretokenized", "word", "character"]
+TokenizerKind = Literal["pretokenized", "word", "subword", "character"]
 LineEnds = Literal["line", "paragraph"]
 OnBadBytes = Literal["strict", "replace"]
+
+RUNNING_TEXT: frozenset[TokenizerKind] = frozenset(["word", "subword"])
+"""The tokenizers to which text is words and marks, however its lines are wrapped."""
 
 _DEFAULT_LIMITS: dict[TokenizerKind, tuple[int, int | None]] = {
     "pretokenized": (1, None),
     "word": (2, 50_000),
+    "subword": (2, 8_000),
     "character": (1, None),
 }
 """The minimum count and the maximum vocabulary of each tokenizer where the user names none."""
@@ -34,17 +38,22 @@ class TextOptions(Settings):
 
     group: ClassVar[str] = "text"
 
-    tokenizer: Literal["auto", "pretokenized", "word", "character"] = setting(
+    tokenizer: Literal["auto", "pretokenized", "word", "subword", "character"] = setting(
         "auto", help="How text is cut; auto: pretokenized for PTB and WikiText, word for all other text."
     )
     line_ends: Literal["auto", "line", "paragraph"] = setting(
         "auto", help="What `<eos>` stands for: each line end or each blank line; auto looks at the training text."
     )
     maximum_vocabulary: int | None = setting(
-        None, help="Most tokens that a vocabulary keeps; for word 50,000 unless set.", at_least=3, at_most=2**22
+        None,
+        help="Most tokens that a vocabulary keeps; for word 50,000, for subword 8,000 unless set.",
+        at_least=3,
+        at_most=2**22,
     )
     minimum_count: int | None = setting(
-        None, help="Fewest occurrences that keep a token in the vocabulary; for word 2 unless set.", at_least=1
+        None,
+        help="Fewest occurrences that keep a token in the vocabulary; for word and subword 2 unless set.",
+        at_least=1,
     )
     valid_fraction: float = setting(
         0.05, help="Part of a lone file that is kept for validation.", at_least=0.001, at_most=0.4
@@ -57,7 +66,7 @@ class TextOptions(Settings):
     )
 
     def resolved(self, *, pretokenized: bool) -> Self:
-        """Return the options with every open value set, but `line_ends = "auto"` of the word tokenizer.
+        """Return the options with every open value set, but `line_ends = "auto"` of running text.
 
         Args:
             pretokenized: Whether the source is known to hold tokens between spaces, as PTB and WikiText do.
@@ -70,7 +79,7 @@ class TextOptions(Settings):
         minimum_count, maximum_vocabulary = _DEFAULT_LIMITS[kind]
         return self.replace(
             tokenizer=kind,
-            line_ends=self.line_ends if kind == "word" else _always_line(kind, self.line_ends),
+            line_ends=self.line_ends if kind in RUNNING_TEXT else _always_line(kind, self.line_ends),
             minimum_count=minimum_count if self.minimum_count is None else self.minimum_count,
             maximum_vocabulary=maximum_vocabulary if self.maximum_vocabulary is None else self.maximum_vocabulary,
         )
@@ -91,6 +100,6 @@ def _always_line(kind: TokenizerKind, line_ends: str) -> LineEnds:
     if line_ends == "paragraph":
         raise SettingError(
             f'`line_ends` must be "line" for the {kind} tokenizer, but is "paragraph"; paragraphs go with '
-            '`tokenizer = "word"`'
+            '`tokenizer = "word"` and "subword"'
         )
     return "line"

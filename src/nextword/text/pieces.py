@@ -1,18 +1,20 @@
-r"""Segments cut into pieces, each of which is one token if the vocabulary holds it.
+r"""Segments cut into pieces, each of which is one token if the vocabulary holds it; of subwords, one or more.
 
 The cuts are made by pre-tokenizers of the `tokenizers` library, which `tokenizer.json` records whole, so that the same
 file cuts the same way wherever it is read. What happens before them is here and nowhere else: `tidy` collapses white
-space, so that the space U+0020 is the only one that the word tokenizer meets.
+space, so that the space U+0020 is the only one that the tokenizers of running text meet.
 
 ```
 pretokenized   He said , " no . "         |He|said|,|"|no|.|"|
 word           He said, "I don't--no."    |He|said|, |"|I|don't|-|-|no|.|"|
+subword        He said, "I don't--no."    |He| said|,| "|I| don't|--|no|."|
 character      He said                    |H|e| |s|a|i|d|
 ```
 
 A word is a run of letters, marks, digits and underscores, with apostrophes inside (`don't`, `o’clock`). Every other
 character but the space is a piece of its own that carries the spaces beside it. So one space alone is not in any
-piece, that between two words; decoding puts it back.
+piece, that between two words; decoding puts it back. A piece of the subword tokenizer is a word or a row of marks with
+the space before it, and `nextword.text.subwords` cuts it on.
 """
 
 import functools
@@ -30,10 +32,15 @@ from nextword.text.vocabulary import END
 SLICE = 2**16
 """About how many characters the library is given at once."""
 
+LONGEST_WORD = 64
+"""Characters of a word after which the subword tokenizer begins another piece; to match one costs their square."""
+
 _WORD = r"\p{L}\p{M}\p{N}_"
 _APOSTROPHE = r"'\x{2019}"
 _PUNCTUATION = rf" ?(?:[^{_WORD}{_APOSTROPHE} ]|(?<![{_WORD}])[{_APOSTROPHE}]|[{_APOSTROPHE}](?![{_WORD}])) ?"
 _BETWEEN_WORDS = rf"(?<=[{_WORD}]) (?=[{_WORD}])"
+_IN_WORD = rf"(?:[{_WORD}]|(?<=[{_WORD}])[{_APOSTROPHE}](?=[{_WORD}]))"
+_SPACED = rf" ?(?:{_IN_WORD}{{1,{LONGEST_WORD}}}|[^{_WORD} ]{{1,{LONGEST_WORD}}})"
 
 _IRREGULAR_ASCII_SPACES = re.compile(r"[\t\x0b\x0c ]{2,}|[\t\x0b\x0c]")
 _IRREGULAR_SPACES = re.compile(r"\s{2,}|[^\S ]")
@@ -41,6 +48,7 @@ _IRREGULAR_SPACES = re.compile(r"\s{2,}|[^\S ]")
 _SAFE_CUTS: dict[TokenizerKind, re.Pattern[str]] = {
     "pretokenized": re.compile(" "),
     "word": re.compile("(?<=[A-Za-z0-9]) (?=[A-Za-z0-9])"),
+    "subword": re.compile("(?<=[A-Za-z0-9])(?= [A-Za-z0-9])"),
     "character": re.compile(""),
 }
 """Where a tidy segment may be cut, the match taken out, without changing its pieces."""
@@ -54,6 +62,8 @@ def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
             return Split(" ", "removed")
         case "word":
             return Sequence([Split(Regex(_PUNCTUATION), "isolated"), Split(Regex(_BETWEEN_WORDS), "removed")])
+        case "subword":
+            return Split(Regex(_SPACED), "isolated")
         case "character":
             return Split(Regex(r"[\s\S]"), "isolated")
 
@@ -63,13 +73,13 @@ def tidy(segment: str, kind: TokenizerKind) -> str:
 
     - pretokenized: runs of white space, as `bytes.split` sees it (space, tab, `\x0b`, `\x0c`), become one space, and
       the ends are stripped. A no-break space is part of its token.
-    - word: runs of white space, as `str.isspace` sees it, become one space, and the ends are stripped.
+    - word, subword: runs of white space, as `str.isspace` sees it, become one space, and the ends are stripped.
     - character: nothing is changed.
     """
     match kind:
         case "pretokenized":
             return _IRREGULAR_ASCII_SPACES.sub(" ", segment).strip(" ")
-        case "word":
+        case "word" | "subword":
             return _IRREGULAR_SPACES.sub(" ", segment).strip(" ")
         case "character":
             return segment

@@ -16,8 +16,10 @@ from tokenizers.models import WordLevel
 from nextword.errors import TextError
 from nextword.text import tokenizer_json
 from nextword.text.line_ends import MARKS, ends_open, segments, split_lines
-from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.pieces import pre_tokenizer, slices, tidy
+from nextword.text.printable import printable
+from nextword.text.subwords import subword_engine
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
 _BATCH = 2**18
@@ -33,7 +35,7 @@ class Tokenizer:
 
     Args:
         kind: How a line or paragraph is cut into pieces.
-        line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs go with the kind "word" alone.
+        line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs go with the kinds "word" and "subword".
         vocabulary: The tokens; a piece that is not among them becomes `<unk>`.
 
     Example:
@@ -50,7 +52,7 @@ class Tokenizer:
     vocabulary: Vocabulary
 
     def __post_init__(self) -> None:
-        if self.line_ends == "paragraph" and self.kind != "word":
+        if self.line_ends == "paragraph" and self.kind not in RUNNING_TEXT:
             raise TextError(f'`line_ends` must be "line" for the {self.kind} tokenizer, but is "paragraph"')
 
     @property
@@ -105,6 +107,15 @@ class Tokenizer:
                     ids.append(self.vocabulary.end_id)
             yield np.array(ids, dtype=np.int32)
 
+    def cut(self, tidied: str) -> list[tuple[str, int]]:
+        """Return the tokens of a tidy segment or of a part of it, each as it is written and as its id."""
+        if self.kind == "subword":
+            encoding = self._engine.encode(tidied, add_special_tokens=False)
+            written = [tidied[start:stop] for start, stop in encoding.offsets]
+            return list(zip(written, encoding.ids, strict=True))
+        cut = pre_tokenizer(self.kind).pre_tokenize_str
+        return [(piece, self.vocabulary.id_of(piece)) for piece, _ in cut(tidied)]
+
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids; that of a longer list begins with that of a shorter one.
 
@@ -128,7 +139,7 @@ class Tokenizer:
         A token of white space alone is shown as `␣`, an unprintable character as its escape.
         """
         shown = self.vocabulary.token_of(token_id).strip(" ") or "␣"
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+        return printable(shown)
 
     def to_json(self) -> str:
         """Return the tokenizer as the `tokenizers` library writes it."""
@@ -152,6 +163,8 @@ class Tokenizer:
 
     @cached_property
     def _engine(self) -> tokenizers.Tokenizer:
+        if self.kind == "subword":
+            return subword_engine(self.vocabulary)
         ids = {token: token_id for token_id, token in enumerate(self.vocabulary.tokens)}
         engine = tokenizers.Tokenizer(WordLevel(ids, unk_token=UNKNOWN))
         engine.pre_tokenizer = pre_tokenizer(self.kind)
@@ -175,7 +188,7 @@ class Tokenizer:
                 return before != self.vocabulary.end_id
             case "word":
                 return self._is_word(before) and self._is_word(after)
-            case "character":
+            case "subword" | "character":
                 return False
 
     def _marked_slices(self, whole: Iterable[str]) -> Iterator[tuple[str, bool]]:

@@ -10,6 +10,7 @@ from nextword.text.line_ends import choose_line_ends, segments
 from nextword.text.options import LineEnds, TextOptions
 from nextword.text.pieces import count_pieces
 from nextword.text.reader import LineReader, TextRange
+from nextword.text.subwords import subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
@@ -42,11 +43,9 @@ def _write(folder: Path, train: TextRange, options: TextOptions) -> None:
 
 
 def _vocabulary(train: TextRange, options: TextOptions, line_ends: LineEnds) -> Vocabulary:
-    return Vocabulary.from_counts(
-        count_pieces(segments(_lines(train, options), line_ends), options.kind),
-        minimum_count=options.minimum_count or 1,
-        maximum_size=options.maximum_vocabulary,
-    )
+    counts = count_pieces(segments(_lines(train, options), line_ends), options.kind)
+    build = subword_vocabulary if options.kind == "subword" else Vocabulary.from_counts
+    return build(counts, minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)
 
 
 def _lines(train: TextRange, options: TextOptions) -> LineReader:

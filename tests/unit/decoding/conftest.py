@@ -14,6 +14,7 @@ from nextword.text.vocabulary import Vocabulary
 VOCABULARIES = {
     "pretokenized": ("a", "b", "<eos>", "ab", "ba", "<unk>"),
     "word": ("a", "b", "<eos>", "ab", ", ", ",", "<unk>", " - ", "-"),
+    "subword": ("a", " ", "<eos>", "b", "<unk>", ",", " a", "ab"),
     "character": ("a", " ", "<eos>", "b", "<unk>", ","),
 }
 

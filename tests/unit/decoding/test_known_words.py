@@ -12,6 +12,7 @@ from nextword.text.vocabulary import Vocabulary
     [
         ("pretokenized", ["", "a", "ab", "ba"], ["x", "aba", "bb", "<eos>"]),
         ("word", ["", "a", "ab,", "a-b", "-", "b,-ab"], ["x", "x,", "a-x", "aba"]),
+        ("subword", ["", "aaab", "b,"], ["abx"]),
         ("character", ["", "aaab", "b,"], ["abx"]),
     ],
 )

@@ -15,6 +15,7 @@ Tokenizers = Callable[[str], Tokenizer]
 LINES = {
     "pretokenized": ["a", "ab ba unheard a", "b <unk> b", ""],
     "word": ["a, b", "ab - a, b,", "a-b unheard, a", "- a", ""],
+    "subword": ["a, b", "ab bab abba,", "ab axb x", ""],
     "character": ["a, b", "ab ba", "ab ba x", ""],
 }
 

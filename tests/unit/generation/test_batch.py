@@ -200,6 +200,11 @@ def test_forbidding_everything_is_refused(toy_engine: MakeEngine, search: Search
         generate_texts(engine, tokenizer, ["a"], Request(num_tokens=1, search=search, forbid=("a", "aa")))
 
 
+def test_one_string_is_not_taken_for_a_prompt_a_letter(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    with pytest.raises(SettingError, match="`prompts` must be several prompts, but is one string"):
+        generate_texts(toy_engine(), words, "a b", Request())
+
+
 def test_no_prompts_give_no_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
     assert generate_texts(toy_engine(), words, [], Request()) == []
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
+from nextword.generation.batch import generate_texts
 from nextword.generation.generator import generate, generate_text, stream_text
-from nextword.generation.pieces import text_pieces
+from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.generation.search_options import SearchOptions
@@ -113,6 +114,22 @@ def test_text_goes_on_from_the_prompt() -> None:
     assert list(pieces) == [" He", " said", ", ", ",", ' "', '"']
 
 
+@pytest.mark.parametrize(
+    ("prompt", "text"), [("He said ", "He said"), ("He said", " He said"), ("He said\t", "He said")]
+)
+def test_a_space_at_the_end_of_the_prompt_is_the_one_before_the_next_word(prompt: str, text: str) -> None:
+    pieces = generate_text(CountingEngine(), running_text(), prompt, num_tokens=2, options=GREEDY)
+    assert "".join(pieces) == text
+    request = Request(num_tokens=2, sampling=GREEDY)
+    assert generate_texts(CountingEngine(), running_text(), [prompt], request)[0].text == text
+
+
+def test_to_a_model_of_characters_another_space_is_meant() -> None:
+    characters = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", " ")))
+    assert list(after_prompt(characters, "a ", [" a"])) == [" a"]
+    assert list(after_prompt(running_text(), "a ", ["", " a", " b"])) == ["", "a", " b"]
+
+
 def pieces_of(ids: list[int], prompt: list[int]) -> list[str]:
     return list(text_pieces(running_text(), prompt, ids))
 
@@ -126,6 +143,7 @@ def tokenizers() -> Iterator[Tokenizer]:
     kinds: list[tuple[TokenizerKind, tuple[str, ...]]] = [
         ("pretokenized", ("<eos>", "<unk>", "the", ",", "'s", "e\N{COMBINING ACUTE ACCENT}")),
         ("character", ("<eos>", "<unk>", "a", " ", "\N{COMBINING ACUTE ACCENT}", "猫", ".")),
+        ("subword", ("<eos>", "<unk>", "a", " ", " ab", "猫", ".")),
     ]
     for kind, words in kinds:
         yield Tokenizer(kind, "line", Vocabulary(words))

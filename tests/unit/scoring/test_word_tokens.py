@@ -13,7 +13,7 @@ from nextword.text.vocabulary import Vocabulary
 
 Model = Callable[..., TrainedModel]
 
-KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
+KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 
 sentences = st.text(st.sampled_from("ab1_é\u0301'\u2019\",.- \t\xa0\u2028$"), max_size=25)
 
@@ -36,7 +36,8 @@ def test_the_tokens_of_words_are_those_of_the_sentence(kind: TokenizerKind, sent
     plain = Tokenizer(kind, "line", Vocabulary(("<eos>", "<unk>")))
     words = words_of(plain, sentence)
     whole = " ".join(words)
-    tokenizer = Tokenizer(kind, "line", Vocabulary(("<eos>", "<unk>", *dict.fromkeys(surface(plain, whole)))))
+    pieces = [whole[:1], whole[2:5], " ", *whole] if kind == "subword" else surface(plain, whole)
+    tokenizer = Tokenizer(kind, "line", Vocabulary(("<eos>", "<unk>", *filter(None, dict.fromkeys(pieces)))))
     assert tokens_one_by_one(tokenizer, words) == tokenizer.encode(whole)
 
 
@@ -67,4 +68,5 @@ def test_a_word_is_known_if_all_its_tokens_are(small_model: Model) -> None:
 def test_words_stand_between_white_space(small_model: Model) -> None:
     assert words_of(small_model("word").tokenizer, " the\xa0 cat\tsat ") == ["the", "cat", "sat"]
     assert words_of(small_model().tokenizer, " the a\xa0b \t") == ["the", "a\xa0b"]
+    assert words_of(small_model().tokenizer, "the cat\r\nsat\n") == ["the", "cat", "sat"]
     assert words_of(small_model().tokenizer, "") == []

@@ -19,6 +19,7 @@ Make = Callable[..., Any]
 
 WORDS = ["The", "the", "then", "They", "Tom", "said", "don't", ", ", ",", ' "', '" ', '"', ". ", ".", "an", "on"]
 CHARACTERS = "TheysadontmO ,.\"'"
+SUBWORDS = [*CHARACTERS, "The", " the", "ey", " say", " sa", "id", " an", "on", " Tom", "t't", ' "', ".'"]
 FRAGMENTS = ["t", "Th", "the ", "The", "TOM ", "Zoë", "Zo", "zola ", ", ", " ", '"', "'", ". ", "\n", "don't", "said "]
 edits = st.lists(
     st.sampled_from(FRAGMENTS)
@@ -29,8 +30,9 @@ edits = st.lists(
 
 
 def tokenizer_of(kind: str, make_tokenizer: Make) -> Tokenizer:
-    words = list(CHARACTERS) if kind == "character" else WORDS
-    tokenizer: Tokenizer = make_tokenizer(words if kind == "word" else [*dict.fromkeys(map(_bare, words))], kind)
+    words = {"character": list(CHARACTERS), "subword": SUBWORDS}.get(kind, WORDS)
+    bare = words if kind in ("word", "subword") else [*dict.fromkeys(map(_bare, words))]
+    tokenizer: Tokenizer = make_tokenizer(bare, kind)
     return tokenizer
 
 
@@ -51,7 +53,7 @@ def texts(suggestions: list[Suggestion]) -> list[str]:
     return [suggestion.text for suggestion in suggestions]
 
 
-@pytest.mark.parametrize("kind", ["word", "pretokenized", "character"])
+@pytest.mark.parametrize("kind", ["word", "pretokenized", "subword", "character"])
 @given(changes=edits, history=st.sampled_from([1, 2, 5, 256]))
 def test_suggestions_follow_from_the_text_alone(
     kind: str, changes: list[Any], history: int, toy_engine: Make, make_tokenizer: Make
@@ -116,6 +118,22 @@ def test_only_the_latest_states_are_kept(toy_engine: Make, make_tokenizer: Make)
     session.backspace(7)
     session.suggestions()
     assert engine.num_read == 7 + 3
+
+
+def test_subwords_complete_words_that_are_no_token(fixed_engine: Make, make_tokenizer: Make) -> None:
+    tokenizer = make_tokenizer([" ", "a", "s", "i", "d", " sa", "id", ",", "."], "subword")
+    weights = dict.fromkeys(tokenizer.vocabulary.tokens, 1.0) | {" sa": 8, "id": 8}
+    session = SuggestionSession(fixed_engine(tokenizer.vocabulary, [*weights.values()]), tokenizer)
+    assert session.suggestions(1)[0].text == "Id"  # a sentence begins
+    session.type("a ")
+    assert [found.text for found in session.suggestions(2)] == ["sa", "said"]
+    session.type("sai")
+    assert session.suggestions(1)[0].text == "said"
+    session.accept("said")
+    assert session.text == "a said "
+    session.type(",")
+    session.accept("said")
+    assert session.text == "a said , said "
 
 
 def test_a_character_is_read_once(toy_engine: Make, make_tokenizer: Make) -> None:

@@ -13,12 +13,15 @@ KINDS: list[tuple[TokenizerKind, LineEnds]] = [
     ("word", "paragraph"),
     ("pretokenized", "line"),
     ("character", "line"),
+    ("subword", "line"),
+    ("subword", "paragraph"),
 ]
 MARKS = [f"{before}{mark}{after}" for mark in "\",.'\u2019-" for before in ("", " ") for after in ("", " ")]
 # `,` is more frequent than `, `, `. ` than `.`; ` " ` is known and ` "` is not.
 WORDS = [
     "a",
     "b",
+    " a",
     "don't",
     "é",
     "c",
@@ -58,6 +61,10 @@ def test_the_pieces_are_those_that_the_tokenizer_cuts(
         assert prompt_ids_of(typed) == tokenizer.encode_prompt(typed.text)
         if not typed.prefix or kind == "character":
             assert ids_of(typed) == tokenizer.encode_prompt(typed.text)
+        elif kind == "subword":
+            before = typed.text[: len(typed.text) - len(typed.prefix)]
+            unread = typed.unread.removesuffix(typed.prefix) + "c"
+            assert ids_of(typed) + [token_id for _, token_id in tokenizer.cut(unread)] == tokenizer.encode(before + "c")
         else:
             # A plain word in place of the one being typed shows what stands before it.
             before = typed.text[: len(typed.text) - len(typed.prefix)]
@@ -101,17 +108,39 @@ def test_the_word_being_typed(kind: TokenizerKind, text: str, prefix: str) -> No
     assert typed.prefix == prefix
 
 
+@pytest.mark.parametrize(
+    ("text", "unread", "num_pieces"),
+    [
+        ("a b", " b", 1),
+        ("a ", " ", 1),
+        ("a  ", " ", 1),
+        ("a", "a", 0),
+        ("a\n b", "b", 2),
+        ("  a", "a", 0),
+        ("a ,b", "b", 2),
+        ("a, ", " ", 2),
+        ("", "", 0),
+        ("\n ", "", 1),
+    ],
+)
+def test_the_space_before_a_subword_waits_for_it(text: str, unread: str, num_pieces: int) -> None:
+    typed = TypedText(tokenizer_of("subword", "line"))
+    for key in text:
+        typed.insert(key)
+    assert (typed.unread, len(typed.pieces)) == (unread, num_pieces)
+
+
 def test_only_the_end_is_cut_again(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = TypedText(tokenizer_of("word", "line"))
     typed.insert("a, b " * 500)
     cut: list[str] = []
-    pieces_of = typed._pieces_of
+    pieces_of = typed._texts_of
 
     def watched(part: str) -> list[str]:
         cut.append(part)
         return pieces_of(part)
 
-    monkeypatch.setattr(typed, "_pieces_of", watched)
+    monkeypatch.setattr(typed, "_texts_of", watched)
     for key in "a--b, don't":
         typed.insert(key)
     typed.remove(11)

@@ -10,6 +10,9 @@ def test_open_values_follow_the_tokenizer() -> None:
     pretokenized = TextOptions(tokenizer="pretokenized").resolved(pretokenized=False)
     assert (pretokenized.minimum_count, pretokenized.maximum_vocabulary, pretokenized.line_ends) == (1, None, "line")
     character = TextOptions(tokenizer="character").resolved(pretokenized=True)
+    subword = TextOptions(tokenizer="subword").resolved(pretokenized=True)
+    assert (subword.kind, subword.minimum_count, subword.maximum_vocabulary) == ("subword", 2, 8_000)
+    assert subword.line_ends == "auto"
     assert (character.kind, character.minimum_count, character.maximum_vocabulary) == ("character", 1, None)
 
 

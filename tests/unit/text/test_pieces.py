@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nextword.text.options import TokenizerKind
 from nextword.text.pieces import count_pieces, normalize, pre_tokenizer, slices, tidy
 
-KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
+KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 TEXT = st.text() | st.text("aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000漢")
 
 
@@ -33,6 +33,27 @@ def pieces(text: str, kind: TokenizerKind) -> list[str]:
 )
 def test_words_and_punctuation_of_running_text(text: str, expected: list[str]) -> None:
     assert pieces(text, "word") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('He said, "I do--no."', ["He", " said", ",", ' "', "I", " do", "--", "no", '."']),
+        ("don't 'tis boys' 'a", ["don't", " '", "tis", " boys", "'", " '", "a"]),
+        ("f(x) := 12_000", ["f", "(", "x", ")", " :=", " 12_000"]),
+        ("cafe\u0301 漢字", ["cafe\u0301", " 漢字"]),
+        (" " + "a" * 130 + "!" * 65, [" " + "a" * 64, "a" * 64, "aa", "!" * 64, "!"]),
+    ],
+)
+def test_words_and_rows_of_marks_have_the_space_before_them(text: str, expected: list[str]) -> None:
+    assert pieces(text, "subword") == expected
+
+
+@settings(deadline=None)
+@given(TEXT)
+def test_pieces_of_subwords_make_up_the_text(text: str) -> None:
+    segment = tidy(text.replace("\n", " ").replace("\r", " "), "subword")
+    assert "".join(pieces(segment, "subword")) == segment
 
 
 def test_pretokenized_text_is_cut_at_spaces_alone() -> None:
@@ -65,7 +86,7 @@ def test_slices_have_the_pieces_of_the_whole(text: str, kind: TokenizerKind, siz
     assert [piece for part in slices(segment, kind, size) for piece in pieces(part, kind)] == pieces(segment, kind)
 
 
-@pytest.mark.parametrize(("kind", "longest"), [("pretokenized", 14), ("word", 14), ("character", 10)])
+@pytest.mark.parametrize(("kind", "longest"), [("pretokenized", 14), ("word", 14), ("subword", 14), ("character", 10)])
 def test_long_segments_are_sliced(kind: TokenizerKind, longest: int) -> None:
     assert max(map(len, slices("word " * 100, kind, 10))) == longest
 

@@ -11,6 +11,7 @@ from nextword.text import tokenizer as tokenizer_module
 from nextword.text.line_ends import segments, split_lines
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.pieces import count_pieces, normalize
+from nextword.text.subwords import subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
@@ -18,6 +19,8 @@ WAYS: list[tuple[TokenizerKind, LineEnds]] = [
     ("pretokenized", "line"),
     ("word", "line"),
     ("word", "paragraph"),
+    ("subword", "line"),
+    ("subword", "paragraph"),
     ("character", "line"),
 ]
 NO_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
@@ -28,6 +31,8 @@ TEXT = ANY_TEXT.filter(lambda text: END not in text and UNKNOWN not in text)
 def tokenizer_of(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> Tokenizer:
     """Return a tokenizer with every piece of a text in its vocabulary."""
     counts = count_pieces(segments(split_lines(text), line_ends), kind)
+    if kind == "subword":
+        return Tokenizer(kind, line_ends, subword_vocabulary(counts, minimum_count=1, maximum_size=None))
     return Tokenizer(kind, line_ends, Vocabulary.from_counts(counts))
 
 
@@ -79,7 +84,7 @@ def test_a_single_line_end_does_not_end_a_paragraph() -> None:
     assert tokens(tokenizer, tokenizer.encode("a\nb\n\na\n")) == ["a", "b", END, "a"]
 
 
-@pytest.mark.parametrize("kind", ["pretokenized", "word"])
+@pytest.mark.parametrize("kind", ["pretokenized", "word", "subword"])
 def test_a_space_at_the_end_changes_nothing(kind: TokenizerKind) -> None:
     tokenizer = tokenizer_of("It is a truth", kind)
     assert tokenizer.encode("It is a ") == tokenizer.encode("It is a")

@@ -47,7 +47,8 @@ class InputLines:
             sequence and each NUL becomes one U+FFFD.
 
     Raises:
-        TextError: (while iterating) A source cannot be read, is damaged, or holds something refused.
+        TextError: (while iterating) A source cannot be read, is damaged, or holds something refused; the lines before
+            it have been given.
     """
 
     def __init__(self, sources: Sequence[str] = (), *, on_bad_bytes: OnBadBytes = "strict") -> None:
@@ -76,25 +77,32 @@ class InputLines:
         chunks = _chunks_of(source)
         num_bytes = num_lines = 0
         for chunk in chunks:
-            lines = split_lines(self._decoded(source, chunk, num_bytes, num_lines))
+            text, refusal = self._decoded(source, chunk, num_bytes, num_lines)
+            lines = split_lines(text)
             if not lines[-1]:
                 lines.pop()
             num_bytes += len(chunk)
             num_lines += len(lines)
             yield lines
+            if refusal:
+                raise refusal
 
-    def _decoded(self, source: str, chunk: bytes, num_bytes: int, num_lines: int) -> str:
+    def _decoded(self, source: str, chunk: bytes, num_bytes: int, num_lines: int) -> tuple[str, TextError | None]:
+        """Return the text of a chunk, or of the lines before the one that is refused, and why it is."""
         mark = len(_BYTE_ORDER_MARK) if num_bytes == 0 and chunk.startswith(_BYTE_ORDER_MARK) else 0
+        if self._replaces:
+            return chunk[mark:].decode("utf-8", "replace").replace("\0", _REPLACEMENT), None
+        at, fault = chunk.find(b"\0"), "is a NUL"
         try:
-            text = chunk[mark:].decode("utf-8", "replace" if self._replaces else "strict")
+            text = chunk[mark:].decode("utf-8")
+            if at < 0:
+                return text, None
         except UnicodeDecodeError as error:
-            at = mark + error.start
-            raise _refused(source, chunk, at, num_bytes, num_lines, f"is not UTF-8 ({error.reason})") from error
-        if "\0" not in text:
-            return text
-        if not self._replaces:
-            raise _refused(source, chunk, chunk.index(b"\0"), num_bytes, num_lines, "is a NUL")
-        return text.replace("\0", _REPLACEMENT)
+            if not 0 <= at < mark + error.start:
+                at, fault = mark + error.start, f"is not UTF-8 ({error.reason})"
+        line_start = max(chunk.rfind(end, 0, at) for end in (b"\n", b"\r")) + 1
+        before = chunk[mark : max(mark, line_start)].decode("utf-8")
+        return before, _refused(source, chunk, at, num_bytes, num_lines, fault)
 
 
 def _refused(source: str, chunk: bytes, at: int, num_bytes: int, num_lines: int, fault: str) -> TextError:

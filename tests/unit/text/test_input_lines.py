@@ -2,6 +2,7 @@ import gzip
 import io
 import re
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,23 @@ def test_bytes_that_are_not_text_are_refused_with_their_place(source: Path) -> N
     source.write_bytes(b"one\nt\0o\n")
     with pytest.raises(TextError, match=r"line 2, byte 5: .* the byte 0x00 is a NUL"):
         read(source)
+
+
+@pytest.mark.parametrize(
+    ("data", "lines", "fault"),
+    [
+        (b"one\ntwo\r\n\xff\nfour\n", ["one", "two"], "line 3, byte 9: .* is not UTF-8"),
+        (b"one\rtwo\0\n\xff\n", ["one"], "line 2, byte 7: .* is a NUL"),
+        (b"\xef\xbb\xbfone\n\xfftwo\0", ["one"], "line 2, byte 7: .* is not UTF-8"),
+        (b"\xef\xbb\xbf\xff", [], "line 1, byte 3: "),
+    ],
+)
+def test_the_lines_before_what_is_refused_are_given(source: Path, data: bytes, lines: list[str], fault: str) -> None:
+    source.write_bytes(data)
+    given_lines = iter(InputLines([str(source)]))
+    assert list(islice(given_lines, len(lines))) == lines
+    with pytest.raises(TextError, match=fault):
+        next(given_lines)
 
 
 def test_the_place_counts_what_lies_before_the_block(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

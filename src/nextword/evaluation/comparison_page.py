@@ -74,7 +74,7 @@ def _data(tokens: Sequence[ComparedToken], evaluation: Evaluation, tokenizer: To
     end_id = tokenizer.vocabulary.end_id
     return {
         "figures": evaluation.to_table(),
-        "unit": "character" if tokenizer.kind == "character" else "word",
+        "unit": {"character": "character", "subword": "token"}.get(tokenizer.kind, "word"),
         "paragraphs": tokenizer.line_ends == "paragraph",
         "first_position": tokens[0].position,
         "words": [tokenizer.display(token_id) for token_id in ids],

@@ -40,6 +40,7 @@ class Speller:
         self._tokenizer = tokenizer
         self._any_case = any_case
         self._by_text: defaultdict[str, set[int]] = defaultdict(set)
+        self._known: dict[tuple[str, int | None, int], tuple[Sets, ...]] = {}
         ordinary = {token_id: token for token_id, token in enumerate(vocabulary.tokens) if token_id not in specials}
         for token_id, token in ordinary.items():
             self._by_text[self._folded(token)].add(token_id)
@@ -82,8 +83,14 @@ class Speller:
         for num_tokens in range(1, len(surface) + 1):
             yield from self._ways(surface, None, num_tokens)
 
-    def _ways(self, left: str, before: int | None, num_tokens: int) -> Iterator[Sets]:
-        """Yield every row of so many sets that spells `left` after the token `before`, or as the phrase's beginning."""
+    def _ways(self, left: str, before: int | None, num_tokens: int) -> tuple[Sets, ...]:
+        """Return rows of so many sets that spell `left` after the token `before`, or as the phrase's beginning."""
+        key = (left, before, num_tokens)
+        if key not in self._known:  # without it, a long word would be spelled anew for each way to begin it
+            self._known[key] = tuple(islice(self._rows(*key), _MOST_WAYS))
+        return self._known[key]
+
+    def _rows(self, left: str, before: int | None, num_tokens: int) -> Iterator[Sets]:
         if not (left and num_tokens):
             if not (left or num_tokens):
                 yield ()

@@ -96,7 +96,7 @@ class WordTokenizer:
                 return _word_pieces(tidy(word, "word"), _STAND_INS[before])
 
     def _subwords(self, word: str, before: Before) -> WordTokens:
-        stand_in = _STAND_INS[before]
+        stand_in = _STAND_INS[before] if word else ""
         ids = [token_id for _, token_id in self._tokenizer.cut(f"{stand_in}{word}")[1 if stand_in else 0 :]]
         *leading, last = ids or [self.unknown_id]
         return WordTokens(tuple(leading), last, last, self.unknown_id not in (*leading, last), "word")

@@ -71,7 +71,8 @@ def _alphabet(pieces: Mapping[str, int], minimum_count: int, maximum_size: int |
         for character in piece:
             counts[character] += count
     kept = sorted((c for c in counts if counts[c] >= minimum_count), key=lambda c: (-counts[c], c))
-    return {SPACE, *kept[: None if maximum_size is None else maximum_size // 2]}
+    most = None if maximum_size is None else (maximum_size - len(_SPECIALS) - len(SPACE)) // 2
+    return {SPACE, *kept[:most]}
 
 
 def _merged(pieces: Mapping[str, int], alphabet: set[str], minimum_count: int, maximum_size: int | None) -> set[str]:

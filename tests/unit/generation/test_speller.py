@@ -72,6 +72,7 @@ def test_the_ways_to_spell_a_long_word_are_limited() -> None:
     found = Speller(subwords, any_case=True).phrases("a" * 40)
     assert 0 < len(found) <= 64
     assert min(len(phrase.sets) for phrase in found) == 12
+    assert Speller(subwords, any_case=True).phrases("a" * 60 + "b") == []
 
 
 @pytest.mark.parametrize("text", ["", " ", "<unk>", "<eos>"])

@@ -63,6 +63,9 @@ def test_a_word_is_known_if_all_its_tokens_are(small_model: Model) -> None:
         assert words.tokens(word, "word").is_known == known
     assert not WordTokenizer(small_model().tokenizer).tokens("<unk>", "word").is_known
     assert not words.tokens("", "word").is_known
+    subwords = Tokenizer("subword", "line", Vocabulary(("<eos>", "<unk>", " ", "a", "b")))
+    are_known = {word: WordTokenizer(subwords).tokens(word, "word").is_known for word in ("ab", "abx", "", "<eos>")}
+    assert are_known == {"ab": True, "abx": False, "": False, "<eos>": False}
 
 
 def test_words_stand_between_white_space(small_model: Model) -> None:

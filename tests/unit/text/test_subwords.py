@@ -32,9 +32,9 @@ def longest_match(tokens: set[str], piece: str) -> list[str]:
 
 
 def test_what_words_have_in_common_becomes_a_token() -> None:
-    vocabulary = built(LINES, maximum_size=24)
-    assert len(vocabulary) <= 24
-    assert cut(vocabulary, "lo lowest newest") == ["lo", " lo", "we", "st", " ne", "we", "st"]
+    vocabulary = built(LINES, maximum_size=26)
+    assert len(vocabulary) <= 26
+    assert cut(vocabulary, "lo lowest newest") == ["l", "o", " lo", "west", " ne", "west"]
 
 
 def test_a_word_that_was_never_read_is_spelled() -> None:
@@ -56,7 +56,7 @@ def test_the_longest_token_is_taken_from_the_left(lines: list[str], text: str, s
 
 
 @settings(deadline=None)
-@given(lines=st.lists(SEGMENT, min_size=1, max_size=6), size=st.sampled_from([None, 5, 9, 20]))
+@given(lines=st.lists(SEGMENT, min_size=1, max_size=6), size=st.sampled_from([None, 3, 4, 5, 9, 20]))
 def test_tokens_are_sorted_by_how_often_they_are_cut_out(lines: list[str], size: int | None) -> None:
     vocabulary = built(lines, maximum_size=size)
     tokenizer = Tokenizer("subword", "line", vocabulary)
@@ -83,7 +83,7 @@ def test_rare_characters_are_unknown() -> None:
 def test_characters_take_half_of_the_vocabulary_at_most() -> None:
     lines = ["".join(map(chr, range(0x4E00, 0x4E00 + 50))) + " ab ab ab"]
     vocabulary = built(lines, maximum_size=20)
-    assert len(vocabulary) == 20 or sum(len(token) == 1 for token in vocabulary.tokens) <= 11
+    assert sum(len(token) == 1 for token in vocabulary.tokens) <= 10
     assert {"a", "b", " "} < set(vocabulary.tokens)
 
 
@@ -92,7 +92,7 @@ def test_every_character_may_be_in_the_alphabet(awkward: str) -> None:
     assert "<unk>" not in cut(built([f"a{awkward}b {awkward}"]), f"{awkward} a{awkward}")
 
 
-def test_the_same_whatever_the_file(tmp_path: object) -> None:
+def test_what_is_written_cuts_the_same_when_it_is_read() -> None:
     tokenizer = Tokenizer("subword", "paragraph", built(LINES))
     again = Tokenizer.from_json(tokenizer.to_json(), kind="subword", line_ends="paragraph")
     assert (again, again.encode("lowest slow")) == (tokenizer, tokenizer.encode("lowest slow"))

@@ -91,7 +91,11 @@ def test_what_was_learned_is_kept_when_input_is_refused(
     typed(b"the Ada \n\xff\n")
     assert nextword("suggest", trained_run, "--interactive", "--words", words) == 2
     assert "UTF-8" in capsys.readouterr().err
-    assert json.loads(words.read_text(encoding="utf-8"))["words"] == [{"word": "Tolu", "count": 1}]
+    # The line before the one that is refused was read and answered, and the refusal is its end.
+    assert json.loads(words.read_text(encoding="utf-8"))["words"] == [
+        {"word": "Tolu", "count": 1},
+        {"word": "Ada", "count": 1},
+    ]
     typed(b"the cat \n\xff\n")
     assert nextword("suggest", trained_run, "--interactive", "--on-bad-bytes", "replace", "--json") == 0
     assert [json.loads(line)["text"] for line in capsys.readouterr().out.splitlines()] == ["the cat ", "\ufffd"]

@@ -113,7 +113,11 @@ def _choose_size(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) ->
     words = [flops_per_second * budget.left / size.flops_per_word(config) for size in sizes]
     chosen = max(index for index, size in enumerate(sizes) if words[index] >= size.at_least_words)
     epochs = words[chosen] / len(corpus.train.ids)
-    config = config.laid_under(sizes[chosen].settings, {"model": _between(family["regularization"], epochs)})
+    rates = {
+        "model": _between(family["regularization"], epochs),
+        "training": {"weight_decay": _weight_decay(family, len(corpus.train.ids))},
+    }
+    config = config.laid_under(sizes[chosen].settings, rates)
     say(
         f"time for about {words[chosen] / 1e6:.1f} million words, which is the text {epochs:.1f} times: "
         f"embedding {config.model['embedding_size']}, layers {list(config.model['hidden_sizes'])}"
@@ -136,6 +140,12 @@ class Size:
     def flops_per_word(self, config: RunConfig) -> int:
         """Return the arithmetic that training on a word takes, with the vocabulary of `config`."""
         return useful_flops_per_word(config.laid_under(self.settings).architecture)
+
+
+def _weight_decay(family: Mapping[str, Any], num_words: int) -> float:
+    """Return the weight decay for a text of so many words, in two digits."""
+    weight_decay = min(family["most_weight_decay"], family["weight_decay_of_text"] / num_words)
+    return float(f"{weight_decay:.1e}")
 
 
 def _between(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, float]:

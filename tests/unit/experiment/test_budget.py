@@ -104,6 +104,27 @@ def test_dropout_grows_with_the_number_of_times_that_the_text_is_seen(fixed: Fix
     assert rates[0] < rates[-1] < 1.0
 
 
+def test_weight_decay_weighs_the_same_beside_every_text(fixed: FixedPlan, corpus: Corpus) -> None:
+    # A mean loss over N words with a penalty of c / N is, times N, the text's loss with a penalty of c.
+    weight = read_preset("auto")["weight_decay_of_text"]
+    for minutes in (1, 60):
+        decay = fixed(minutes).training.weight_decay
+        assert decay * len(corpus.train.ids) == pytest.approx(weight, rel=0.05)
+    assert fixed(1, {"training": {"weight_decay": 0.001}}).training.weight_decay == 0.001
+
+
+@pytest.mark.usefixtures("machine")
+def test_weight_decay_has_a_most_for_a_text_of_a_few_words(tmp_path: Path) -> None:
+    text = tmp_path / "short.txt"
+    text.write_text("the cat sat on the mat and looked at the dog .\n" * 200, encoding="utf-8")
+    corpus = Corpus.load(text, cache_dir=tmp_path / "cache")
+    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(
+        text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
+    )
+    plan = fix_plan(config, corpus, Budget(60.0, time.monotonic()), lambda _text: None)
+    assert plan.training.weight_decay == read_preset("auto")["most_weight_decay"]
+
+
 def test_what_is_given_stands_over_what_is_chosen(fixed: FixedPlan) -> None:
     given = {"model": {"hidden_sizes": [96, 64], "embedding_size": 64, "input_dropout_rate": 0.123}}
     plan = fixed(30, given)

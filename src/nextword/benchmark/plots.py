@@ -13,7 +13,7 @@ from nextword.benchmark.scaling_points import Point
 from nextword.errors import MissingExtraError, SettingError
 from nextword.storage.sealed_directory import write_file
 
-_OURS_COLOR, _THEIRS_COLOR, _PEAK_COLOR, _GRID_COLOR = "#1f5fbf", "#8a8f98", "#c2410c", "#e5e7eb"
+OURS_COLOR, THEIRS_COLOR, _PEAK_COLOR, _GRID_COLOR = "#1f5fbf", "#8a8f98", "#c2410c", "#e5e7eb"
 _FORMATS = (".svg", ".png", ".pdf")
 
 
@@ -34,16 +34,17 @@ def require_plots(path: Path) -> None:
 
 def draw_report(report: Report, path: Path) -> None:
     """Draw a bar of words a second for each peer, with whiskers from quartile to quartile."""
-    _draw(path, (8, 1.1 + 0.42 * len(report.rows)), lambda figure: _draw_bars(figure.subplots(), report))
+    draw_picture(path, (8, 1.1 + 0.42 * len(report.rows)), lambda figure: _draw_bars(figure.subplots(), report))
 
 
 def draw_scaling(report: ScalingReport, path: Path) -> None:
     """Draw words a second, above, and the share of the product peak, below, along each axis."""
     axes = dict.fromkeys(point.axis for point in report.points)
-    _draw(path, (2.6 * len(axes), 5), lambda figure: _draw_panels(figure, report, list(axes)))
+    draw_picture(path, (2.6 * len(axes), 5), lambda figure: _draw_panels(figure, report, list(axes)))
 
 
-def _draw(path: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:
+def draw_picture(path: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:
+    """Write the picture that `draw` puts on a figure of `size` inches, in the format of the path's ending."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -63,7 +64,7 @@ def _draw_bars(axes: Any, report: Report) -> None:
     names = list(report.rows)
     words = [row.words_per_second for row in report.rows.values()]
     whiskers = [[each.median - each.lower for each in words], [each.upper - each.median for each in words]]
-    colors = [_OURS_COLOR if name in (OURS, OURS_AT_TUTORIAL) else _THEIRS_COLOR for name in names]
+    colors = [OURS_COLOR if name in (OURS, OURS_AT_TUTORIAL) else THEIRS_COLOR for name in names]
     axes.barh(names, [each.median for each in words], xerr=whiskers, color=colors, ecolor="#111827", capsize=3)
     right = max((each.upper for each in words), default=1.0)
     for position, each in enumerate(words):
@@ -73,7 +74,7 @@ def _draw_bars(axes: Any, report: Report) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("words a second in training: median, whiskers from quartile to quartile")
     axes.set_title(report.provenance.processor, fontsize=10)
-    _finish(axes, "x")
+    finish_axes(axes, "x")
 
 
 def _draw_panels(figure: Any, report: ScalingReport, names: list[str]) -> None:
@@ -83,13 +84,13 @@ def _draw_panels(figure: Any, report: ScalingReport, names: list[str]) -> None:
         _draw_words(above, points, report)
         shared = [point for point in points if report.shares[point.workload] is not None]
         shares = [report.shares[point.workload] for point in shared]
-        below.plot([point.value for point in shared], shares, color=_OURS_COLOR, marker="o", markersize=4)
+        below.plot([point.value for point in shared], shares, color=OURS_COLOR, marker="o", markersize=4)
         below.set_ylim(0, 1)
         below.set_xscale("log", base=2)
         below.set_xticks([point.value for point in points], [f"{point.value:,}" for point in points], fontsize=8)
         below.minorticks_off()
         below.set_xlabel(name)
-        _finish(below, "both")
+        finish_axes(below, "both")
     panels[0, 0].set_ylabel("words a second")
     panels[0, 0].legend(frameon=False, fontsize=8)
     panels[1, 0].set_ylabel("share of the product peak")
@@ -100,7 +101,7 @@ def _draw_words(axes: Any, points: list[Point], report: ScalingReport) -> None:
     values = [point.value for point in points]
     rows = [report.rows[point.workload] for point in points]
     words = [row.words_per_second.median for row in rows]
-    axes.plot(values, words, color=_OURS_COLOR, marker="o", markersize=4, label="nextword")
+    axes.plot(values, words, color=OURS_COLOR, marker="o", markersize=4, label="nextword")
     peaks = [report.peaks.get(row.measurement.description.dtype) for row in rows]
     at_peak = [
         peak.flops_per_second / point.workload.flops_per_word
@@ -111,10 +112,11 @@ def _draw_words(axes: Any, points: list[Point], report: ScalingReport) -> None:
         axes.plot(values, at_peak, color=_PEAK_COLOR, linestyle="--", linewidth=1, label="at the product peak")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    _finish(axes, "both")
+    finish_axes(axes, "both")
 
 
-def _finish(axes: Any, grid: str) -> None:
+def finish_axes(axes: Any, grid: str) -> None:
+    """Give a panel a quiet grid, and no frame."""
     axes.grid(axis=grid, color=_GRID_COLOR, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

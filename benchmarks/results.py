@@ -1,0 +1,56 @@
+"""The tables and the pictures of docs/results.md, made of docs/results.jsonl.
+
+python benchmarks/results.py --add quality.json
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from nextword.benchmark.ledger.page import renewed
+from nextword.benchmark.ledger.picture import draw_minutes
+from nextword.benchmark.ledger.result import read_results, results_of_contest, write_results
+from nextword.errors import NextwordError, SettingError
+from nextword.storage.sealed_directory import write_file
+
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
+
+
+@click.command()
+@click.option(
+    "--add", "added", type=click.Path(path_type=Path, dir_okay=False), help="What benchmarks/quality.py wrote."
+)
+@click.option("--check", is_flag=True, help="Change nothing; say whether the page is up to date.")
+@click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=_DOCS, help="Folder of the page.")
+def results(added: Path | None, check: bool, docs: Path) -> None:
+    """Make the tables and the picture of the page of results anew, from what the ledger holds."""
+    try:
+        if added is not None:
+            _add(added, docs / "results.jsonl")
+        page = docs / "results.md"
+        known = read_results(docs / "results.jsonl")
+        former = page.read_text(encoding="utf-8")
+        latter = renewed(former, known)
+        if check and latter != former:
+            raise SettingError(f"`{page}` must show what results.jsonl holds, but is older; run benchmarks/results.py")
+        if not check:
+            write_file(page, latter.encode())
+            draw_minutes(known, "ptb", docs / "images" / "ptb-minutes.svg")
+    except (NextwordError, OSError) as error:
+        click.echo(f"results: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", 2))
+
+
+def _add(path: Path, ledger: Path) -> None:
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SettingError(f"`{path}` must be JSON, but is not ({error})") from error
+    known = read_results(ledger)
+    write_results(ledger, [*known, *(each for each in results_of_contest(table) if each not in known)])
+
+
+if __name__ == "__main__":
+    results()

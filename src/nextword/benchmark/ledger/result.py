@@ -1,0 +1,130 @@
+"""A line of the ledger: what was trained on what, how it was read, and what came of it."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from nextword.errors import SettingError
+from nextword.storage.sealed_directory import write_file
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run came to by one method of evaluation.
+
+    Attributes:
+        corpus: What it was trained on.
+        preset: What was trained; a program of the contest as `contest/NAME`.
+        command: That gives it again.
+        commit: Of nextword.
+        seed: Of weights, order and dropout.
+        minutes: How long it trained.
+        processor: On which, and whether other work ran beside.
+        method: Of evaluation.
+        valid_perplexity: None where it was not measured.
+        test_perplexity: None where it was not measured.
+        parameters: Number of trainable scalars.
+        epochs: Times that it went over the text.
+    """
+
+    corpus: str
+    preset: str
+    command: str
+    commit: str
+    seed: int
+    minutes: float
+    processor: str
+    method: str
+    valid_perplexity: float | None
+    test_perplexity: float | None
+    parameters: int
+    epochs: float | None = None
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Self:
+        """Return the result that a table of JSON tells.
+
+        Raises:
+            SettingError: A key is missing, unknown, or of the wrong type.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - set(table)
+        if missing or not set(table) <= set(fields):
+            raise SettingError(f"a result must have the keys {', '.join(fields)}, but has {', '.join(table)}")
+        for name, value in table.items():
+            if not _fits(value, fields[name].type):
+                raise SettingError(f"`{name}` of a result must be {fields[name].type}, but is {value!r}")
+        return cls(**table)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if value is None:
+        return bool(kind == float | None)
+    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
+        return False
+    return isinstance(value, {str: str, int: int}.get(kind, (int, float)))
+
+
+def read_results(path: Path) -> list[Result]:
+    """Return the results of a file, oldest first.
+
+    Raises:
+        SettingError: The file cannot be read, a line is not a result, or one stands there twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"`{path}` must be a file of results, but cannot be read ({error})") from error
+    results: dict[Result, int] = {}
+    for number, line in enumerate(lines, 1):
+        try:
+            result = Result.of(json.loads(line))
+        except (ValueError, TypeError, SettingError) as error:
+            raise SettingError(f"line {number} of `{path}` must be a result: {error}") from error
+        if result in results:
+            raise SettingError(f"line {number} of `{path}` must say something new, but repeats line {results[result]}")
+        results[result] = number
+    return list(results)
+
+
+def write_results(path: Path, results: Sequence[Result]) -> None:
+    """Write the results to a file, one a line.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    lines = [json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n" for result in results]
+    write_file(path, "".join(lines).encode())
+
+
+def results_of_contest(table: Mapping[str, Any]) -> list[Result]:
+    """Return the results of a file that `benchmarks/quality.py` wrote.
+
+    Raises:
+        SettingError: It is something else.
+    """
+    try:
+        return [
+            Result(
+                corpus=table["terms"]["corpus"],
+                preset=f"contest/{name}",
+                command=table["command"],
+                commit=(told["provenance"]["commit"] or "unknown")[:7],
+                seed=table["terms"]["seed"],
+                minutes=table["terms"]["minutes"],
+                processor=told["provenance"]["processor"],
+                method=method,
+                valid_perplexity=round(perplexities["valid"], 2),
+                test_perplexity=round(perplexities["test"], 2),
+                parameters=told["parameters"],
+                epochs=round(told["epochs"], 1),
+            )
+            for name, told in table["results"].items()
+            for method, perplexities in told["perplexities"].items()
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SettingError(f"what is added must come from benchmarks/quality.py, but lacks {error}") from error

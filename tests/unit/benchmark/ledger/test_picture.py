@@ -1,0 +1,28 @@
+from collections.abc import Callable
+from pathlib import Path
+
+from nextword.benchmark.ledger.picture import draw_minutes
+from nextword.benchmark.ledger.result import Result
+
+Make = Callable[..., Result]
+
+
+def drawn(results: list[Result], path: Path) -> str:
+    draw_minutes(results, "ptb", path)
+    return path.read_text(encoding="utf-8")
+
+
+def test_each_method_has_a_line_and_each_program_of_the_contest_a_mark(make: Make, tmp_path: Path) -> None:
+    ours = [make(), make(seed=1), make(minutes=30.0, command="30"), make(method="cache")]
+    alone = drawn(ours, tmp_path / "a.svg")
+    program = make(preset="contest/other", test_perplexity=150.0)
+    beside = drawn([*ours, program], tmp_path / "b.svg")
+    assert "<!-- nextword, static -->" in alone
+    assert "<!-- nextword, cache -->" in alone
+    assert "<!-- other -->" not in alone
+    assert "<!-- other -->" in beside
+
+
+def test_nextword_in_the_contest_is_not_drawn_again(make: Make, tmp_path: Path) -> None:
+    ours = [make()]
+    assert drawn(ours, tmp_path / "a.svg") == drawn([*ours, make(preset="contest/nextword")], tmp_path / "b.svg")

@@ -23,8 +23,7 @@ RESULT = {
     "parameters": 1000,
 }
 CONTEST = {
-    "command": "python benchmarks/quality.py ptb",
-    "terms": {"corpus": "ptb", "minutes": 10.0, "seed": 0},
+    "terms": {"corpus": "ptb", "minutes": 10.0, "seed": 0, "recipe": {}},
     "results": {
         "other": {
             "parameters": 7,

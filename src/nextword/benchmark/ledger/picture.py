@@ -1,5 +1,6 @@
 """Perplexity against the minutes that it took, of `nextword train --minutes` and of what else was trained so long."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean, stdev
@@ -10,7 +11,7 @@ from nextword.benchmark.ledger.query import Query
 from nextword.benchmark.ledger.result import Result
 from nextword.benchmark.plots import OURS_COLOR, THEIRS_COLOR, draw_picture, finish_axes
 
-_PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 100, 120, 150, 200, 300, 500, 1000)
+_PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
 _MARKERS = "osD^vP*X"
 
 
@@ -18,8 +19,13 @@ def draw_minutes(results: Sequence[Result], corpus: str, path: Path) -> None:
     """Draw a line for each method of evaluation of the preset `auto`, and a mark for each program of the contest."""
     ours = Query(corpus=corpus, preset="auto").groups(results)
     contest = Query(corpus=corpus, preset="contest/*").groups(results)
-    theirs = [group for group in contest if group.first.preset != "contest/nextword"]  # which is `auto` once more
-    draw_picture(path, (8, 4.5), lambda figure: _draw(figure.subplots(), ours, theirs))
+    theirs = {group.first.preset: group for group in sorted(contest, key=_lowest, reverse=True)}  # the best of each
+    theirs.pop("contest/nextword", None)  # which is `auto` once more
+    draw_picture(path, (8, 4.5), lambda figure: _draw(figure.subplots(), ours, [*theirs.values()]))
+
+
+def _lowest(group: Group) -> float:
+    return min(group.values("valid_perplexity"), default=math.inf)
 
 
 def _draw(axes: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
@@ -48,7 +54,7 @@ def _draw(axes: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
 
 
 def _mark(axes: Any, group: Group) -> None:
-    best = min(group.by_method.values(), key=lambda part: part.values("valid_perplexity"))
+    best = min(group.by_method.values(), key=_lowest)
     value = fmean(best.values("test_perplexity"))
     axes.plot([group.first.minutes], [value], color=THEIRS_COLOR, marker="o", linestyle="none")
     name = group.first.preset.removeprefix("contest/")

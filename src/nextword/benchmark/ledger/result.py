@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def results_of_contest(table: Mapping[str, Any]) -> list[Result]:
             Result(
                 corpus=table["terms"]["corpus"],
                 preset=f"contest/{name}",
-                command=table["command"],
+                command=_command(name, **table["terms"]),
                 commit=(told["provenance"]["commit"] or "unknown")[:7],
                 seed=table["terms"]["seed"],
                 minutes=table["terms"]["minutes"],
@@ -127,4 +128,11 @@ def results_of_contest(table: Mapping[str, Any]) -> list[Result]:
             for method, perplexities in told["perplexities"].items()
         ]
     except (KeyError, TypeError, AttributeError) as error:
-        raise SettingError(f"what is added must come from benchmarks/quality.py, but lacks {error}") from error
+        raise SettingError(f"what is added must come from benchmarks/quality.py, but is not ({error})") from error
+
+
+def _command(name: str, *, corpus: str, minutes: float, seed: int, recipe: Mapping[str, Any], **_: Any) -> str:
+    """Return what gives one program's result again, without the folders of this machine."""
+    words = ["python", "benchmarks/quality.py", corpus, "--minutes", f"{minutes:g}", "--peers", name]
+    words += ["--recipe", json.dumps(recipe)] if recipe else []
+    return shlex.join(words + (["--seed", str(seed)] if seed else []))

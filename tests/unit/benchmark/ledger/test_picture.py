@@ -26,3 +26,11 @@ def test_each_method_has_a_line_and_each_program_of_the_contest_a_mark(make: Mak
 def test_nextword_in_the_contest_is_not_drawn_again(make: Make, tmp_path: Path) -> None:
     ours = [make()]
     assert drawn(ours, tmp_path / "a.svg") == drawn([*ours, make(preset="contest/nextword")], tmp_path / "b.svg")
+
+
+def test_of_several_recipes_of_a_program_the_best_is_drawn(make: Make, tmp_path: Path) -> None:
+    best = make(preset="contest/other", command="b", valid_perplexity=140.0, test_perplexity=150.0)
+    worse = make(preset="contest/other", command="w", valid_perplexity=190.0, test_perplexity=200.0)
+    alone = drawn([make(), best], tmp_path / "a.svg")
+    assert drawn([make(), best, worse], tmp_path / "b.svg") == alone
+    assert drawn([make(), worse, best], tmp_path / "c.svg") == alone

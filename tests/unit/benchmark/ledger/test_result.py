@@ -12,8 +12,7 @@ from nextword.errors import SettingError
 Make = Callable[..., Result]
 
 CONTEST: dict[str, Any] = {
-    "command": "python benchmarks/quality.py ptb",
-    "terms": {"corpus": "ptb", "minutes": 30.0, "seed": 3},
+    "terms": {"corpus": "ptb", "minutes": 30.0, "seed": 3, "recipe": {"width": 8}},
     "results": {
         "tutorial": {
             "parameters": 7,
@@ -76,6 +75,8 @@ def test_a_contest_gives_a_result_for_each_program_and_method() -> None:
     assert (windows.preset, windows.method, windows.valid_perplexity) == ("contest/tutorial", "windows", 200.12)
     assert (stream.method, stream.test_perplexity, stream.seed) == ("stream", 201.0, 3)
     assert windows.commit == "0123456"
+    command = """python benchmarks/quality.py ptb --minutes 30 --peers tutorial --recipe '{"width": 8}' --seed 3"""
+    assert windows.command == stream.command == command
 
 
 @pytest.mark.parametrize("table", [{}, [], {**CONTEST, "results": {"a": {}}}, {**CONTEST, "results": []}])

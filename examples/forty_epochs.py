@@ -84,6 +84,8 @@ def draw(log: Table, in_windows: Table, path: Path) -> None:
     accuracy.legend(frameon=False, fontsize=8)
     perplexity.set_ylabel("perplexity")
     perplexity.set_yscale("log")
+    perplexity.yaxis.set_major_formatter("{x:g}")
+    perplexity.yaxis.set_minor_formatter("{x:g}")
     figure.savefig(path, metadata={"Date": None})
 
 

@@ -12,6 +12,7 @@ import click
 from nextword.benchmark.ledger.page import renewed
 from nextword.benchmark.ledger.picture import draw_minutes
 from nextword.benchmark.ledger.result import read_results, results_of_contest, write_results
+from nextword.benchmark.plots import require_plots
 from nextword.errors import NextwordError, SettingError
 from nextword.storage.sealed_directory import write_file
 
@@ -27,6 +28,10 @@ _DOCS = Path(__file__).resolve().parent.parent / "docs"
 def results(added: Path | None, check: bool, docs: Path) -> None:
     """Make the tables and the picture of the page of results anew, from what the ledger holds."""
     try:
+        if check and added is not None:
+            raise SettingError("`--check` must stand alone, since it changes nothing, but `--add` is given too")
+        picture = docs / "images" / "ptb-minutes.svg"
+        require_plots(picture)
         if added is not None:
             _add(added, docs / "results.jsonl")
         page = docs / "results.md"
@@ -37,7 +42,7 @@ def results(added: Path | None, check: bool, docs: Path) -> None:
             raise SettingError(f"`{page}` must show what results.jsonl holds, but is older; run benchmarks/results.py")
         if not check:
             write_file(page, latter.encode())
-            draw_minutes(known, "ptb", docs / "images" / "ptb-minutes.svg")
+            draw_minutes(known, "ptb", picture)
     except (NextwordError, OSError) as error:
         click.echo(f"results: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 2))

@@ -78,6 +78,15 @@ def test_a_file_of_something_else_adds_nothing(docs: Path, content: str, said: s
     assert (docs / "results.jsonl").read_bytes() == ledger
 
 
+def test_nothing_is_added_where_nothing_may_change(docs: Path) -> None:
+    ledger = (docs / "results.jsonl").read_bytes()
+    (docs / "quality.json").write_text(json.dumps(CONTEST), encoding="utf-8")
+    refused = results("--docs", docs, "--check", "--add", docs / "quality.json")
+    assert refused.returncode == 2
+    assert "must stand alone" in refused.stderr
+    assert (docs / "results.jsonl").read_bytes() == ledger
+
+
 def test_a_file_that_is_not_there_is_named(docs: Path) -> None:
     refused = results("--docs", docs, "--add", docs / "nothing.json")
     assert refused.returncode == 2

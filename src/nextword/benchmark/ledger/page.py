@@ -66,16 +66,20 @@ def _across(group: Group) -> Columns:
     static = parts.get("static")
     columns = {"valid": mean_and_spread(static.values("valid_perplexity") if static else [], 2)}
     for method, part in parts.items():
-        columns[f"test, {method.replace(',', ', ')}"] = _bold(mean_and_spread(part.values("test_perplexity"), 2))
+        columns[f"test, {_spaced(method)}"] = _bold(mean_and_spread(part.values("test_perplexity"), 2))
     return columns
 
 
 def _down(group: Group) -> Columns:
     return {
-        "read as": group.first.method.replace(",", ", "),
+        "read as": _spaced(group.first.method),
         "valid": mean_and_spread(group.values("valid_perplexity"), 2),
         "test": _bold(mean_and_spread(group.values("test_perplexity"), 2)),
     }
+
+
+def _spaced(method: str) -> str:
+    return ", ".join(part.strip() for part in method.split(","))
 
 
 def _bold(text: str) -> str:

@@ -37,6 +37,12 @@ def test_methods_stand_in_columns(make: Make) -> None:
     ]
 
 
+def test_commas_are_followed_by_one_space(make: Make) -> None:
+    table = render(Query(), [make(method="a,b"), make(method="windows of 64, 8 at a time")])
+    assert "| a, b |" in table
+    assert "| windows of 64, 8 at a time |" in table
+
+
 def test_seeds_stand_with_their_spread(make: Make) -> None:
     table = rows(render(Query(corpus="ptb", preset="auto"), [make(), make(seed=1, test_perplexity=87.0)]))
     assert "**86.00 ± 1.41**" in table[2]

@@ -11,6 +11,7 @@ reports.
 
 import argparse
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from matplotlib.figure import Figure
 import nextword
 from nextword.batching.options import BatchOptions
 from nextword.batching.windows import make_windows
+from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.training.dataset import RoundDataset
@@ -113,4 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (NextwordError, TrainingInterrupted) as error:
+        sys.exit(f"forty_epochs: {error}")

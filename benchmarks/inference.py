@@ -18,7 +18,7 @@ from nextword.benchmark.inference.settings import Effort, ModelSize
 from nextword.benchmark.peer import PeerError
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.errors import NextwordError, SettingError
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 
 _COLUMNS_OF_A_FILE = 160
 

@@ -14,7 +14,7 @@ from nextword.benchmark.ledger.picture import draw_minutes
 from nextword.benchmark.ledger.result import read_results, results_of_contest, write_results
 from nextword.benchmark.plots import require_plots
 from nextword.errors import NextwordError, SettingError
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 
 _DOCS = Path(__file__).resolve().parent.parent / "docs"
 

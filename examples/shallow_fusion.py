@@ -18,6 +18,7 @@ import jiwer
 import numpy as np
 from numpy.typing import NDArray
 
+import nextword
 from nextword.batching.window import TokenIds
 from nextword.decoding.ctc_beam_search import BLANK, ctc_beam_search
 from nextword.decoding.ctc_options import CtcOptions
@@ -53,19 +54,15 @@ class UniformEngine(DistributionEngine):
 def trigram_model() -> WordModel:
     """Fit a Kneser-Ney model of order 3 to the train split of the sample."""
     corpus = Corpus.load("austen")
-    sizes: dict[str, int] = {
-        "vocabulary_size": corpus.tokenizer.vocabulary_size,
-        "end_id": corpus.tokenizer.vocabulary.end_id,
-    }
-    ngrams = KneserNeyModel.fit(np.asarray(corpus.train.ids), 3, **sizes)
-    return WordModel(NgramEngine(UniformEngine(**sizes), ngrams, weight=1.0), corpus.tokenizer)
+    size, end_id = corpus.tokenizer.vocabulary_size, corpus.tokenizer.vocabulary.end_id
+    ngrams = KneserNeyModel.fit(np.asarray(corpus.train.ids), 3, vocabulary_size=size, end_id=end_id)
+    uniform = UniformEngine(vocabulary_size=size, end_id=end_id)
+    return WordModel(NgramEngine(uniform, ngrams, weight=1.0), corpus.tokenizer)
 
 
 def stored_model(path: Path) -> WordModel:
     """Open the model of a run or a bundle."""
-    from nextword.cli.target import Target
-
-    model = Target.of(path).open()
+    model = nextword.load(path)
     return WordModel(model.engine, model.tokenizer)
 
 

@@ -25,6 +25,7 @@ from nextword.bundle.write import write_bundle
 from nextword.engine.trained_model import EngineName, TrainedModel, open_model
 from nextword.errors import SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
+from nextword.experiment.run_directory import model_path
 from nextword.generation.batch import generate_texts as write_texts
 from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import generate_text
@@ -180,18 +181,18 @@ def save(model: TrainedModel, path: str | Path, *, replace: bool = False) -> Non
 
 
 def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | None = None) -> TrainedModel:
-    """Read a bundle, and start it.
+    """Read the model of a run or a bundle, and start it.
 
     Args:
-        path: The directory of the bundle.
+        path: The directory of the run or the bundle.
         engine: `onnx`, `keras`, or whichever of the two is there, the first where both are.
         num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
 
     Raises:
-        BundleError: The directory is not a sound bundle.
+        BundleError: There is no sound bundle, or a run that has no model yet.
         MissingExtraError: Nothing that could run it is installed.
     """
-    return open_model(Path(path), engine, num_threads=num_threads)
+    return open_model(model_path(Path(path)), engine, num_threads=num_threads)
 
 
 def _given(name: str, store: TokenStore | None) -> TokenStore:

@@ -25,7 +25,7 @@ from typing import Any
 
 from nextword.engine.trained_model import TrainedModel, open_model
 from nextword.errors import BundleError, TextError
-from nextword.experiment.run_directory import RunDirectory
+from nextword.experiment.run_directory import model_path
 from nextword.scoring.line_score import LN_10
 from nextword.scoring.line_scoring import score_lines
 from nextword.scoring.options import ScoringOptions
@@ -199,9 +199,8 @@ class LanguageModel(Model):
 
 
 def _opened(path: Path) -> TrainedModel:
-    directory = RunDirectory(path)
     try:
-        return open_model(directory.model if directory.is_run else path)
+        return open_model(model_path(path))
     except BundleError as error:
         raise ModelReadError(f"Cannot read model '{path}' ({error})") from error
 

@@ -1,8 +1,5 @@
 """Pictures of benchmarks, for the documentation and for people in a hurry."""
 
-import importlib
-import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +7,9 @@ from nextword.benchmark.catalogue import OURS, OURS_AT_TUTORIAL
 from nextword.benchmark.report import Report
 from nextword.benchmark.scaling import ScalingReport
 from nextword.benchmark.scaling_points import Point
-from nextword.errors import MissingExtraError, SettingError
-from nextword.storage.sealed_directory import write_file
+from nextword.errors import SettingError
+from nextword.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 
-OURS_COLOR, THEIRS_COLOR, _PEAK_COLOR, _GRID_COLOR = "#1f5fbf", "#8a8f98", "#c2410c", "#e5e7eb"
 _FORMATS = (".svg", ".png", ".pdf")
 
 
@@ -26,10 +22,7 @@ def require_plots(path: Path) -> None:
     """
     if path.suffix not in _FORMATS:
         raise SettingError(f"`--plot` must end in {', '.join(_FORMATS)}, but is {path}")
-    try:
-        importlib.import_module("matplotlib.figure")
-    except ImportError as error:
-        raise MissingExtraError("plots need matplotlib; install it with `pip install nextword[plots]`") from error
+    require_matplotlib("plots")
 
 
 def draw_report(report: Report, path: Path) -> None:
@@ -43,28 +36,11 @@ def draw_scaling(report: ScalingReport, path: Path) -> None:
     draw_picture(path, (2.6 * len(axes), 5), lambda figure: _draw_panels(figure, report, list(axes)))
 
 
-def draw_picture(path: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:
-    """Write the picture that `draw` puts on a figure of `size` inches, in the format of the path's ending."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure)
-    picture = io.BytesIO()
-    # Neither dates nor random names in the file: the same figures draw the same picture.
-    with rc_context({"svg.hashsalt": "nextword"}):
-        metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
-        figure.savefig(picture, format=path.suffix[1:], dpi=150, metadata=metadata)
-    write_file(path, picture.getvalue())
-
-
 def _draw_bars(axes: Any, report: Report) -> None:
     names = list(report.rows)
     words = [row.words_per_second for row in report.rows.values()]
     whiskers = [[each.median - each.lower for each in words], [each.upper - each.median for each in words]]
-    colors = [OURS_COLOR if name in (OURS, OURS_AT_TUTORIAL) else THEIRS_COLOR for name in names]
+    colors = [MAIN_COLOR if name in (OURS, OURS_AT_TUTORIAL) else QUIET_COLOR for name in names]
     axes.barh(names, [each.median for each in words], xerr=whiskers, color=colors, ecolor="#111827", capsize=3)
     right = max((each.upper for each in words), default=1.0)
     for position, each in enumerate(words):
@@ -84,13 +60,13 @@ def _draw_panels(figure: Any, report: ScalingReport, names: list[str]) -> None:
         _draw_words(above, points, report)
         shared = [point for point in points if report.shares[point.workload] is not None]
         shares = [report.shares[point.workload] for point in shared]
-        below.plot([point.value for point in shared], shares, color=OURS_COLOR, marker="o", markersize=4)
+        below.plot([point.value for point in shared], shares, color=MAIN_COLOR, marker="o", markersize=4)
         below.set_ylim(0, 1)
         below.set_xscale("log", base=2)
         below.set_xticks([point.value for point in points], [f"{point.value:,}" for point in points], fontsize=8)
         below.minorticks_off()
         below.set_xlabel(name)
-        finish_axes(below, "both")
+        finish_axes(below)
     panels[0, 0].set_ylabel("words a second")
     panels[0, 0].legend(frameon=False, fontsize=8)
     panels[1, 0].set_ylabel("share of the product peak")
@@ -101,7 +77,7 @@ def _draw_words(axes: Any, points: list[Point], report: ScalingReport) -> None:
     values = [point.value for point in points]
     rows = [report.rows[point.workload] for point in points]
     words = [row.words_per_second.median for row in rows]
-    axes.plot(values, words, color=OURS_COLOR, marker="o", markersize=4, label="nextword")
+    axes.plot(values, words, color=MAIN_COLOR, marker="o", markersize=4, label="nextword")
     peaks = [report.peaks.get(row.measurement.description.dtype) for row in rows]
     at_peak = [
         peak.flops_per_second / point.workload.flops_per_word
@@ -109,14 +85,7 @@ def _draw_words(axes: Any, points: list[Point], report: ScalingReport) -> None:
         if peak is not None
     ]
     if at_peak and len(at_peak) == len(values):
-        axes.plot(values, at_peak, color=_PEAK_COLOR, linestyle="--", linewidth=1, label="at the product peak")
+        axes.plot(values, at_peak, color=MARK_COLOR, linestyle="--", linewidth=1, label="at the product peak")
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    finish_axes(axes, "both")
-
-
-def finish_axes(axes: Any, grid: str) -> None:
-    """Give a panel a quiet grid, and no frame."""
-    axes.grid(axis=grid, color=_GRID_COLOR, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    finish_axes(axes)

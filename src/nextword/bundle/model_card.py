@@ -9,6 +9,17 @@ from nextword.bundle.files import num_weight_bytes
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
 
+_CELLS = {"lstm": "LSTM", "mogrifier_lstm": "Mogrifier LSTM", "gru": "GRU", "rnn": "RNN"}
+_DROPOUT_RATES = {
+    "embedding_dropout_rate": "words",
+    "input_dropout_rate": "input",
+    "hidden_dropout_rate": "between layers",
+    "output_dropout_rate": "output",
+    "latent_dropout_rate": "latent",
+    "state_dropout_rate": "state",
+    "weight_drop_rate": "recurrent weights",
+}
+
 _COMMANDS = """\
 nextword suggest MODEL "the text so far" -k 5
 nextword generate MODEL --prompt "Once upon a time" --words 50
@@ -50,7 +61,7 @@ class ModelFacts:
         name: The name of the bundle.
         architecture: What the model is.
         corpus: The name of the text that it was trained on.
-        corpus_sha256: SHA-256 of the training split, in hexadecimal.
+        corpus_sha256: SHA-256 of the splits' own, in hexadecimal; see `Corpus.sha256`.
         tokenizer_kind: How text was cut into tokens.
         command: The command that made it, as it would be typed.
         seed: The seed of that run.
@@ -73,9 +84,10 @@ class ModelFacts:
 
 def model_card(facts: ModelFacts) -> str:
     """Return the model card in Markdown; text in `facts` comes out as text, whatever marks it holds."""
+    cell = _CELLS[facts.architecture.cell]
     sections = [
         f"# {_plain(facts.name)}",
-        "An LSTM language model: it gives each word of its vocabulary a probability of being the next one.",
+        f"A language model ({cell}): it gives each word of its vocabulary a probability of being the next one.",
         _table(["what", "value"], _model_rows(facts)),
         "## Origin",
         _table(["what", "value"], _origin_rows(facts)),
@@ -95,21 +107,29 @@ def model_card(facts: ModelFacts) -> str:
 
 def _model_rows(facts: ModelFacts) -> list[list[str]]:
     architecture = facts.architecture
-    rates = (architecture.input_dropout_rate, architecture.hidden_dropout_rate, architecture.output_dropout_rate)
     return [
         ["vocabulary", f"{architecture.vocabulary_size:,} tokens, {facts.tokenizer_kind}"],
         ["embedding", f"{architecture.embedding_size:,}{', shared with the output' if architecture.tied else ''}"],
-        ["LSTM layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
-        ["dropout (input, between layers, output)", ", ".join(f"{rate:g}" for rate in rates)],
+        [f"{_CELLS[architecture.cell]} layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
+        ["dropout", _dropout(architecture)],
         ["parameters", f"{architecture.num_parameters:,} ({num_weight_bytes(architecture) / 1e6:.1f} MB)"],
     ]
+
+
+def _dropout(architecture: Architecture) -> str:
+    """Return the rates that are not zero, each with its name."""
+    rates = {name: getattr(architecture, name) for name in _DROPOUT_RATES}
+    told = [f"{_DROPOUT_RATES[name]} {rate:g}" for name, rate in rates.items() if rate]
+    if told and architecture.locked_dropout:
+        told.append("one mask for all steps of a window")
+    return ", ".join(told) or "none"
 
 
 def _origin_rows(facts: ModelFacts) -> list[list[str]]:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))
     return [
         ["trained on", facts.corpus],
-        ["SHA-256 of the training split", facts.corpus_sha256],
+        ["SHA-256 of its splits' SHA-256", facts.corpus_sha256],
         ["date", facts.date],
         ["seed", str(facts.seed)],
         ["software", versions],

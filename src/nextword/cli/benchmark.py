@@ -153,7 +153,7 @@ def _write_files(
 ) -> None:
     from nextword.benchmark.plots import draw_report, draw_scaling
     from nextword.benchmark.report import Report
-    from nextword.storage.sealed_directory import write_file
+    from nextword.storage.single_file import write_file
 
     if json_path is not None:
         table = {**report.to_table(), **made_by}

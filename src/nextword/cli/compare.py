@@ -63,7 +63,7 @@ def _write_page(
     from nextword.evaluation.comparison import compare as compare_tokens
     from nextword.evaluation.comparison_page import PageHeading, comparison_page
     from nextword.evaluation.perplexity import evaluate
-    from nextword.storage.sealed_directory import write_file
+    from nextword.storage.single_file import write_file
 
     with evaluation_progress(split, store.num_tokens) as on_progress:
         evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)

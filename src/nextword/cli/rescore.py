@@ -16,7 +16,7 @@ from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
 from nextword.rescoring.line_source import LineSource
 from nextword.rescoring.weights import RescoringWeights
-from nextword.storage.durable import disk_errors
+from nextword.storage.single_file import replacing
 from nextword.text.input_lines import STANDARD_INPUT
 from nextword.text.options import OnBadBytes
 
@@ -145,12 +145,5 @@ def _writing(request: Request) -> Iterator[Callable[[str], object]]:
     if request.output is None:
         yield (lambda _line: None) if request.tune else click.echo
         return
-    unfinished = request.output.with_name(f".{request.output.name}.unfinished")
-    with disk_errors(request.output, "written"):
-        try:
-            with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-                yield lambda line: file.write(f"{line}\n")
-            unfinished.replace(request.output)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+    with replacing(request.output) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
+        yield lambda line: file.write(f"{line}\n")

@@ -16,7 +16,7 @@ from nextword.evaluation.token_groups import finite
 from nextword.scoring.display import shown_tokens
 from nextword.scoring.line_score import LN_10
 from nextword.scoring.options import ScoringOptions
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from nextword.errors import BundleError, SettingError
-from nextword.experiment.run_directory import RunDirectory
+from nextword.experiment.run_directory import RunDirectory, model_path
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import TextOptions
 
@@ -70,13 +70,8 @@ class Target:
             if not (path / MANIFEST_NAME).is_file():
                 raise BundleError(f"`{path}` must be the directory of a run or a model, but holds neither")
             return cls(path)
-        if not directory.model.is_dir():
-            raise BundleError(
-                f"the run in `{path}` must have finished, but has no model yet; "
-                f"go on with `nextword train --resume {path}`"
-            )
-        config = directory.read_config()
-        return cls(directory.model, config.origin.get("text_path"), config.text)
+        bundle, config = model_path(path), directory.read_config()
+        return cls(bundle, config.origin.get("text_path"), config.text)
 
     @staticmethod
     def is_at(path: Path) -> bool:

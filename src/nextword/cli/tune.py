@@ -14,7 +14,7 @@ from nextword.cli.settings_options import SettingsCommand, given_tables, setting
 from nextword.errors import MissingExtraError, SettingError
 from nextword.models.presets import preset_names
 from nextword.text.options import TextOptions
-from nextword.text.samples import SAMPLES
+from nextword.text.source import stored_name
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions
 
@@ -111,7 +111,7 @@ def _wanted(context: click.Context) -> "StudySettings | None":
         _refuse_other_arguments(context)
         return None
     tables = [read_tables(given["config"])] if given["config"] else []
-    text = _absolute(given["text"])
+    text = stored_name(given["text"])
     origin = {"command": shlex.join(["nextword", *context.obj]), "text_path": text}
     base = RunConfig.of(given["preset"], *tables, given_tables(context), origin=origin)
     fields = {field.name: given[field.name] for field in dataclasses.fields(SweepOptions)}
@@ -155,8 +155,3 @@ def _show(study: "Study", console: "Console", *, as_json: bool) -> None:
     console.print(report.table())
     for sentence in report.sentences():
         console.print(sentence, markup=False)
-
-
-def _absolute(text: str) -> str:
-    """Return a path that holds wherever the study is gone on with; the name of a sample stays a name."""
-    return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else text

@@ -19,11 +19,13 @@ class DistributionEngine(ABC):
     Args:
         vocabulary_size: `V`.
         end_id: The id of `<eos>`.
+        compiles_each_shape: See `Engine.compiles_each_shape`.
     """
 
-    def __init__(self, *, vocabulary_size: int, end_id: int) -> None:
+    def __init__(self, *, vocabulary_size: int, end_id: int, compiles_each_shape: bool = False) -> None:
         self.vocabulary_size = vocabulary_size
         self.end_id = end_id
+        self.compiles_each_shape = compiles_each_shape
 
     @abstractmethod
     def start(self, batch_size: int) -> State:

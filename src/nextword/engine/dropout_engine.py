@@ -27,6 +27,7 @@ from nextword.engine.functional_model import Weights, require_jax, weights_of
 from nextword.engine.keras_engine import KerasEngine
 from nextword.errors import SettingError
 from nextword.layers.mixture_projection import MixtureProjection
+from nextword.layers.narrowed_projection import NarrowedProjection
 from nextword.models.language_model import LanguageModel
 
 _BLOCK = 32
@@ -72,7 +73,7 @@ class DropoutEngine(DistributionEngine):
         _require_dropout(engine.model)
         import jax
 
-        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model
         self.options = options
         self._moving, self._kept = _seeds(engine.model)
@@ -160,7 +161,7 @@ class DropoutEngine(DistributionEngine):
 def _seeds(model: LanguageModel) -> tuple[list[Any], list[Any]]:
     """Return the states of the seed generators: those that move along a text, and those that are kept."""
     dropouts = [*model.stack.dropouts]
-    if isinstance(model.projection, MixtureProjection):
+    if isinstance(model.projection, MixtureProjection | NarrowedProjection):
         dropouts.append(model.projection.dropout)
     steps = [] if model.architecture.locked_dropout else dropouts
     moving = [layer.seed_generator.state for layer in steps if layer.rate]

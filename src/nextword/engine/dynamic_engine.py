@@ -76,7 +76,7 @@ class DynamicEngine(DistributionEngine):
         _require_statistics(engine.model, statistics)
         import jax
 
-        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model
         self.options = options
         self._root_mean_squares = statistics.root_mean_squares

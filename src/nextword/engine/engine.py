@@ -54,6 +54,10 @@ class Engine(Protocol):
     def end_id(self) -> int:
         """The id of `<eos>`, which stands before the first token of every text."""
 
+    @property
+    def compiles_each_shape(self) -> bool:
+        """Whether a window of a shape `(B, T)` that was not met before takes long the first time."""
+
     def start(self, batch_size: int) -> State:
         """Return the state in which a text begins, before anything is read."""
 

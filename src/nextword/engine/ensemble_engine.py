@@ -43,7 +43,11 @@ class EnsembleEngine(DistributionEngine):
         kinds = {(engine.vocabulary_size, engine.end_id) for engine in engines}
         if len(kinds) > 1:
             raise SettingError(f"the models of an ensemble must have one vocabulary, but have {_listed(kinds)}")
-        super().__init__(vocabulary_size=engines[0].vocabulary_size, end_id=engines[0].end_id)
+        super().__init__(
+            vocabulary_size=engines[0].vocabulary_size,
+            end_id=engines[0].end_id,
+            compiles_each_shape=any(engine.compiles_each_shape for engine in engines),
+        )
         self._engines = tuple(engines)
         self._weights = _scaled(options.ensemble_weights, len(engines))
 

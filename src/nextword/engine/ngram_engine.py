@@ -49,7 +49,11 @@ class NgramEngine(DistributionEngine):
     """
 
     def __init__(self, engine: Engine, model: KneserNeyModel, *, weight: float) -> None:
-        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        super().__init__(
+            vocabulary_size=engine.vocabulary_size,
+            end_id=engine.end_id,
+            compiles_each_shape=engine.compiles_each_shape,
+        )
         if model.vocabulary_size != engine.vocabulary_size:
             raise SettingError(
                 f"the n-gram model must have the {engine.vocabulary_size} tokens of the engine, but has "

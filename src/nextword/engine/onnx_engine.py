@@ -46,6 +46,8 @@ class OnnxEngine:
         SettingError: `num_threads` is below 1.
     """
 
+    compiles_each_shape = False
+
     def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:
         check_onnx_file(data, architecture)
         self.vocabulary_size = architecture.vocabulary_size

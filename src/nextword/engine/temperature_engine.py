@@ -32,7 +32,11 @@ class TemperatureEngine(DistributionEngine):
     """
 
     def __init__(self, engine: Engine, options: TemperatureOptions) -> None:
-        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)
+        super().__init__(
+            vocabulary_size=engine.vocabulary_size,
+            end_id=engine.end_id,
+            compiles_each_shape=engine.compiles_each_shape,
+        )
         self._engine = engine
         self._options = options
 

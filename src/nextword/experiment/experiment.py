@@ -10,7 +10,7 @@ from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.write import write_bundle
-from nextword.errors import CheckpointError, MissingExtraError
+from nextword.errors import CheckpointError, MissingExtraError, StorageError
 from nextword.experiment.begin_model import begin_model, token_counts
 from nextword.experiment.budget import Budget, fix_plan
 from nextword.experiment.curves import draw_curves
@@ -22,9 +22,11 @@ from nextword.experiment.training_text import TrainingText
 from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
-from nextword.storage.sealed_directory import remove_leftovers, write_file
+from nextword.storage.sealed_directory import remove_leftovers
+from nextword.storage.single_file import write_file
 from nextword.text.cache import cache_root
 from nextword.text.corpus import Corpus
+from nextword.text.source import stored_name
 from nextword.training.checkpoint_store import CheckpointStore, RunLock
 from nextword.training.observer import SilentObserver, TrainingObserver
 from nextword.training.progress import RoundRecord, TrainingProgress
@@ -75,7 +77,7 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
             text=corpus.options,
             vocabulary_size=corpus.tokenizer.vocabulary_size,
             compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
-            text_path=_absolute(text),
+            text_path=stored_name(text),
             text_sha256=corpus.sha256,
         )
         # Whatever could be refused is refused before anything is written.
@@ -131,10 +133,11 @@ def _train(
     if progress.planned_steps:
         config = replace(config, training=config.training.replace(planned_steps=progress.planned_steps))
         write_file(directory.config_file, config.to_toml().encode())
-    _draw(progress, directory, around, title=f"{config.origin.get('preset', 'model')} on {corpus.name}")
     around.say("evaluating the best weights on valid and test")
-    bundle = make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{config.origin.get('preset', 'model')}")
+    preset = config.origin.get("preset", "model")
+    bundle = make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{preset}")
     write_bundle(directory.model, bundle, replace=True)
+    _draw(progress, directory, around, title=f"{preset} on {corpus.name}")
     return bundle
 
 
@@ -194,13 +197,8 @@ def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:
 def _draw(progress: TrainingProgress, directory: RunDirectory, around: Surroundings, *, title: str) -> None:
     try:
         draw_curves(progress.records, directory.root, title=title)
-    except MissingExtraError as error:
+    except (MissingExtraError, StorageError) as error:  # no picture is worth a model
         around.say(f"no curves were drawn: {error}")
-
-
-def _absolute(text: str | Path) -> str:
-    """Return a path that holds wherever the run is resumed from; the name of a sample stays a name."""
-    return str(Path(text).resolve()) if Path(text).exists() else str(text)
 
 
 class _Logging:

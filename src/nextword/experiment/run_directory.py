@@ -4,10 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nextword.errors import CheckpointError
+from nextword.errors import BundleError, CheckpointError
 
 if TYPE_CHECKING:
     from nextword.experiment.run_config import RunConfig
+
+
+def model_path(path: Path) -> Path:
+    """Return where the bundle lies that a path means: that of a run, or the path itself.
+
+    Raises:
+        BundleError: A run has no model yet.
+    """
+    directory = RunDirectory(path)
+    if not directory.is_run:
+        return path
+    if not directory.model.is_dir():
+        raise BundleError(
+            f"the run in `{path}` must have finished, but has no model yet; go on with `nextword train --resume {path}`"
+        )
+    return directory.model
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from nextword.storage import sealed_directory
+from nextword.storage.single_file import write_file
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 
@@ -22,5 +22,5 @@ def write_log(directory: Path, progress: TrainingProgress) -> None:
     writer = csv.DictWriter(table, [field.name for field in fields(RoundRecord)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    sealed_directory.write_file(directory / "log.jsonl", lines.encode())
-    sealed_directory.write_file(directory / "log.csv", table.getvalue().encode())
+    write_file(directory / "log.jsonl", lines.encode())
+    write_file(directory / "log.csv", table.getvalue().encode())

@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from nextword.storage import strict_json
 from nextword.storage.durable import disk_errors, make_directory
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 
 _MAX_BYTES = 2**20
 

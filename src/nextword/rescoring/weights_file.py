@@ -11,7 +11,7 @@ import tomli_w
 from nextword.errors import SettingError
 from nextword.rescoring.weights import RescoringWeights
 from nextword.settings import unknown_name
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 
 _WEIGHTS, _SCORES, _TUNED = RescoringWeights.group, "scores", "tuned"
 

@@ -6,21 +6,9 @@ import numpy as np
 
 from nextword.batching.sentences import SentenceBatches
 from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import even_pieces
 from nextword.engine.engine import Engine, TokenScores
+from nextword.engine.sentence_batches import sentence_batches
 from nextword.errors import EvaluationError
-
-_MOST_TOKENS = 8192
-"""Tokens that are scored at once where the vocabulary is small."""
-
-
-def sentence_batches(engine: Engine) -> SentenceBatches:
-    """Return how sentences are gathered so that an engine is busy, and its distributions fit in memory.
-
-    An engine that compiles a program for each shape says so by an attribute `compiles_each_shape`.
-    """
-    most_tokens = even_pieces(_MOST_TOKENS, engine.vocabulary_size)[0].stop
-    return SentenceBatches(most_tokens, few_shapes=getattr(engine, "compiles_each_shape", False))
 
 
 def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_input: int) -> list[TokenScores]:

@@ -1,11 +1,33 @@
 """Single steps on the disk, each finished when it returns: a power failure cannot take it back."""
 
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from nextword.errors import StorageError
+
+TEMPORARY_NAME = re.compile(r"\.tmp-.+-[0-9a-f]{12}")
+"""What is called so was left by a write that was cut off, and may be removed by the next one."""
+
+
+def named_path(path: Path) -> Path:
+    """Return `path` from the root on.
+
+    Raises:
+        StorageError: It ends in no name of its own.
+    """
+    path = path.absolute()
+    if path.name in ("", ".."):
+        raise StorageError(f"`{path}` must end in a name of its own, but does not; give it one")
+    return path
+
+
+def temporary_path(path: Path) -> Path:
+    """Return a new name beside `path` for what shall become it; see `TEMPORARY_NAME`."""
+    return path.with_name(f".tmp-{path.name}-{secrets.token_hex(6)}")
 
 
 def write_new_file(path: Path, data: bytes) -> None:

@@ -18,8 +18,6 @@ place must exclude each other by a lock of their own. POSIX only.
 
 import hashlib
 import os
-import re
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,7 +26,15 @@ from itertools import islice
 from pathlib import Path
 
 from nextword.errors import StorageError
-from nextword.storage.durable import disk_errors, make_directory, sync_directory, write_new_file
+from nextword.storage.durable import (
+    TEMPORARY_NAME,
+    disk_errors,
+    make_directory,
+    named_path,
+    sync_directory,
+    temporary_path,
+    write_new_file,
+)
 from nextword.storage.manifest import (
     MANIFEST_NAME,
     MAX_BYTES,
@@ -42,7 +48,6 @@ from nextword.storage.manifest import (
 )
 from nextword.storage.regular_file import damaged, opened_regular_file
 
-_TEMPORARY_NAME = re.compile(r"\.tmp-.+-[0-9a-f]{12}")
 _ASIDE = ".aside-"
 
 
@@ -135,7 +140,7 @@ def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> N
     Raises:
         StorageError: `path` exists and `replace` is false, or holds what nextword did not write, or the disk refused.
     """
-    path = _absolute(path)
+    path = named_path(path)
     try:
         check_names(files)
     except ValueError as error:
@@ -144,7 +149,7 @@ def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> N
         make_directory(path.parent)
         _recover(path)
         _check_place(path, files, replace)
-        temporary = _temporary(path)
+        temporary = temporary_path(path)
         try:
             _fill(temporary, files)
             _move_in(temporary, path)
@@ -153,32 +158,14 @@ def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> N
             raise
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write a single file, or replace it in one step, once every byte is on the disk.
-
-    Raises:
-        StorageError: The disk refused; the former file is whole.
-    """
-    path = _absolute(path)
-    temporary = _temporary(path)
-    with disk_errors(path, "written"):
-        try:
-            write_new_file(temporary, data)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_directory(path.parent)
-
-
 def remove(path: Path) -> None:
     """Remove a sealed directory; it loses its name first, so that no reader finds it in part.
 
     Raises:
         StorageError: The disk refused.
     """
-    path = _absolute(path)
-    temporary = _temporary(path)
+    path = named_path(path)
+    temporary = temporary_path(path)
     with disk_errors(path, "removed"):
         path.rename(temporary)
     shutil.rmtree(temporary, ignore_errors=True)
@@ -192,7 +179,7 @@ def names(parent: Path) -> list[str]:
     """
     with disk_errors(parent, "read"):
         found = {entry.name.removeprefix(_ASIDE) for entry in parent.iterdir()}
-    return sorted(name for name in found if not _TEMPORARY_NAME.fullmatch(name))
+    return sorted(name for name in found if not TEMPORARY_NAME.fullmatch(name))
 
 
 def remove_leftovers(parent: Path) -> None:
@@ -205,7 +192,7 @@ def remove_leftovers(parent: Path) -> None:
         for entry in sorted(parent.iterdir()):
             if entry.name.startswith(_ASIDE):
                 _recover(parent / entry.name.removeprefix(_ASIDE))
-            elif _TEMPORARY_NAME.fullmatch(entry.name):
+            elif TEMPORARY_NAME.fullmatch(entry.name):
                 if entry.is_symlink() or not entry.is_dir():
                     entry.unlink()
                 else:
@@ -295,17 +282,6 @@ def _check_entries(path: Path, descriptor: int, manifest: Manifest) -> None:
 def _read_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) -> bytes:
     with opened_regular_file(path, descriptor, name, max_bytes) as stream:
         return stream.read(max_bytes)
-
-
-def _absolute(path: Path) -> Path:
-    path = path.absolute()
-    if path.name in ("", ".."):
-        raise StorageError(f"`{path}` must end in a name of its own, but does not; give it one")
-    return path
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".tmp-{path.name}-{secrets.token_hex(6)}")
 
 
 def _aside(path: Path) -> Path:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from nextword.errors import SettingError, StorageError
 from nextword.storage import strict_json
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 from nextword.text.vocabulary import END, UNKNOWN
 
 _FORMAT = "nextword user words 1"

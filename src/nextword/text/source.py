@@ -102,6 +102,11 @@ def resolve_whole_file(text: str | Path, *, data_dir: Path | None = None, cache_
     return part
 
 
+def stored_name(text: str | Path) -> str:
+    """Return how to name a text so that it is found from any folder; the name of a sample stays a name."""
+    return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
+
+
 def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) -> Path:
     """Return the file or folder that a text is."""
     if text in SAMPLES:

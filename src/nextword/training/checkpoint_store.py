@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 
 from nextword.errors import CheckpointError, SettingError, StorageError
 from nextword.storage import durable, sealed_directory
+from nextword.storage.single_file import write_file
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 type Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -197,7 +198,7 @@ class RunLock:
                     f"`{self.root}` is in use by {self._owner()}; wait until it ends, or choose another directory"
                 ) from error
         try:
-            sealed_directory.write_file(self.root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
+            write_file(self.root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
         except BaseException:
             self._lock.release()
             raise

@@ -11,7 +11,7 @@ import tomli_w
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 from nextword.tuning.study import Study
 
 _MOST_SHOWN = 10

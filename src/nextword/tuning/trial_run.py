@@ -15,7 +15,8 @@ from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
-from nextword.storage.sealed_directory import remove_leftovers, write_file
+from nextword.storage.sealed_directory import remove_leftovers
+from nextword.storage.single_file import write_file
 from nextword.training.progress import TrainingProgress
 from nextword.tuning.claim import Outcome
 from nextword.tuning.pace import epochs_in, measured_speed

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from nextword.batching.sentences import SentenceBatches
 from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import even_pieces
 from nextword.engine.engine import Engine
+from nextword.engine.sentence_batches import sentence_batches
 from nextword.errors import SettingError
 from nextword.text.encoded_lines import encoded_windows
 from nextword.text.tokenizer import Tokenizer
@@ -18,9 +18,6 @@ Pooling = Literal["mean", "last"]
 """How the hidden states of a line become one vector."""
 
 Vectors = NDArray[np.float32]
-
-_MOST_TOKENS = 8192
-"""Tokens that are read at once where the vocabulary is small."""
 
 
 def sentence_vectors(
@@ -51,8 +48,7 @@ def sentence_vectors(
 
 def _vectors(engine: Engine, sentences: Sequence[TokenIds], pooling: Pooling) -> Vectors:
     """Return the vector of each sentence, which ends with `<eos>`, `(N, H)`."""
-    most_tokens = even_pieces(_MOST_TOKENS, engine.vocabulary_size)[0].stop
-    batches = SentenceBatches(most_tokens, few_shapes=getattr(engine, "compiles_each_shape", False))
+    batches = sentence_batches(engine)
     order: list[int] = []
     found: list[Vectors] = []
     for batch in batches.batches([len(sentence) for sentence in sentences]):

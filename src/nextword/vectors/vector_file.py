@@ -1,7 +1,6 @@
 """A NumPy file of vectors, written while they come, so that neither they nor their number need to be known before."""
 
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.errors import TextError
-from nextword.storage.durable import disk_errors
+from nextword.storage.single_file import replacing
 
 
 def write_vectors(path: Path, parts: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
@@ -25,15 +24,8 @@ def write_vectors(path: Path, parts: Iterable[NDArray[np.float32]]) -> tuple[int
         TextError: There is not one vector.
         StorageError: The disk refused; what was there before is kept.
     """
-    partial = path.with_name(f"{path.name}.partial")
-    with disk_errors(path, "written"):
-        try:
-            with partial.open("wb") as file:
-                shape = _write(file, parts)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    return shape
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        return _write(file, parts)
 
 
 def _write(file: BinaryIO, parts: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
@@ -48,8 +40,6 @@ def _write(file: BinaryIO, parts: Iterable[NDArray[np.float32]]) -> tuple[int, i
         raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
     file.seek(0)
     file.write(_header((num_vectors, width)))
-    file.flush()
-    os.fsync(file.fileno())
     return num_vectors, width
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
 from nextword.errors import SettingError, TextError
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 from nextword.text.tokenizer import Tokenizer
 
 

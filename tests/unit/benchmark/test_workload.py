@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,23 @@ def test_every_weight_of_a_product_takes_six_operations(
         if len(shape) == 2 and (tied or not name.startswith("embedding"))
     ]
     assert useful_flops_per_word(architecture) == 6 * sum(multiplied)
+
+
+@pytest.mark.parametrize(
+    ("changes", "weights"),
+    [
+        ({"cell": "gru"}, 3 * 6 * (4 + 6) + 6 * 9),
+        ({"cell": "rnn"}, 6 * (4 + 6) + 6 * 9),
+        ({"cell": "mogrifier_lstm", "mogrifier_rounds": 3}, 4 * 6 * (4 + 6) + 3 * 4 * 6 + 6 * 9),
+        ({"narrowed_output": True, "tied": True}, 4 * 6 * (4 + 6) + 6 * 4 + 4 * 9),
+        ({"mixture_size": 3, "tied": True}, 4 * 6 * (4 + 6) + 6 * 3 + 6 * 3 * 4 + 3 * 4 * 9),
+        ({"mixture_size": 3}, 4 * 6 * (4 + 6) + 6 * 3 + 6 * 3 * 4 + 3 * 4 * 9),
+        ({"adaptive_cutoffs": (5,)}, 4 * 6 * (4 + 6) + 6 * (5 + 1) + 6 * 6 + 6 * 4),
+    ],
+)
+def test_cells_and_outputs_count_what_they_multiply(changes: dict[str, Any], weights: int) -> None:
+    sizes = {"vocabulary_size": 9, "embedding_size": 4, "hidden_sizes": (6,)}
+    assert useful_flops_per_word(Architecture(**{**sizes, **changes})) == 6 * weights
 
 
 def test_the_standard_workload_is_the_one_of_the_design() -> None:

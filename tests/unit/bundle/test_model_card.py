@@ -1,5 +1,6 @@
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -39,10 +40,11 @@ FACTS = ModelFacts(
         "# tutorial\n",
         "| vocabulary | 10,000 tokens, pretokenized |",
         "| LSTM layers | 500, 500 |",
-        "| dropout (input, between layers, output) | 0, 0, 0.5 |",
+        "| dropout | output 0.5 |",
+        "A language model (LSTM): ",
         "| parameters | 14,014,000 (56.1 MB) |",
         "| trained on | ptb |",
-        f"| SHA-256 of the training split | {'ab' * 32} |",
+        f"| SHA-256 of its splits' SHA-256 | {'ab' * 32} |",
         "| date | 2018-02-03 |",
         "| seed | 7 |",
         "| software | keras 3.15.1, nextword 0.1.0 |",
@@ -59,6 +61,30 @@ def test_the_card_tells(said: str) -> None:
 def test_a_shared_embedding_is_told() -> None:
     architecture = FACTS.architecture.replace(tied=True)
     assert "| embedding | 500, shared with the output |" in model_card(replace(FACTS, architecture=architecture))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"cell": "gru"}, "| GRU layers | 500, 500 |"),
+        ({"cell": "mogrifier_lstm"}, "A language model (Mogrifier LSTM): "),
+        ({"cell": "rnn"}, "| RNN layers | 500, 500 |"),
+        ({"output_dropout_rate": 0.0}, "| dropout | none |"),
+        (
+            {"weight_drop_rate": 0.25, "locked_dropout": True},
+            "| dropout | output 0.5, recurrent weights 0.25, one mask for all steps of a window |",
+        ),
+    ],
+)
+def test_the_card_tells_the_cell_and_every_rate(changes: dict[str, Any], said: str) -> None:
+    assert said in model_card(replace(FACTS, architecture=FACTS.architecture.replace(**changes)))
+
+
+def test_every_rate_of_an_architecture_has_its_name_on_the_card() -> None:
+    rates = {name for name in FACTS.architecture.to_table() if name.endswith(("dropout_rate", "drop_rate"))}
+    settings: dict[str, Any] = {"mixture_size": 2, **dict.fromkeys(rates, 0.125)}
+    card = model_card(replace(FACTS, architecture=FACTS.architecture.replace(**settings)))
+    assert card.count(" 0.125") == len(rates)
 
 
 def test_a_card_without_figures_says_so() -> None:

@@ -20,6 +20,7 @@ KINDS: list[dict[str, Any]] = [
     {},
     {"locked_dropout": True, "weight_drop_rate": 0.3, "embedding_dropout_rate": 0.3},
     {"mixture_size": 2, "latent_dropout_rate": 0.3},
+    {"narrowed_output": True, "hidden_sizes": (8,), "latent_dropout_rate": 0.3},
     {"adaptive_cutoffs": (2, 4), "tied": False},
 ]
 
@@ -126,14 +127,22 @@ def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine, subj
 
 
 @pytest.mark.parametrize("locked", [False, True])
-def test_masks_are_drawn_anew_along_a_text_unless_locked(locked: bool) -> None:
-    engine = engine_of(
-        input_dropout_rate=0.0,
-        output_dropout_rate=0.5,
-        locked_dropout=locked,
-    )
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"output_dropout_rate": 0.5},
+        {"latent_dropout_rate": 0.5, "mixture_size": 2},
+        {"latent_dropout_rate": 0.5, "narrowed_output": True},
+    ],
+    ids=str,
+)
+def test_masks_are_drawn_anew_along_a_text_unless_locked(where: dict[str, Any], locked: bool) -> None:
+    none = {"input_dropout_rate": 0.0, "output_dropout_rate": 0.0}
+    engine = engine_of(**{**none, **where, "locked_dropout": locked})
     weights = {name: np.zeros(shape, np.float32) for name, shape in engine.model.architecture.weight_shapes().items()}
     # The gates i, f, g, o are such that cell and output are the same at every step.
+    for name in weights.keys() & {"projection/latent_kernel", "projection/narrowing_kernel"}:
+        weights[name] = np.random.default_rng(1).normal(size=weights[name].shape).astype(np.float32)
     weights["lstm_0/bias"] = np.repeat(np.array([30, -30, 1, 30], np.float32), 6)
     weights["embedding/embeddings"] = np.random.default_rng(0).normal(size=(VOCABULARY_SIZE, 6)).astype(np.float32)
     engine.model.set_named_weights(weights)

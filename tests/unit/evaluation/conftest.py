@@ -16,6 +16,8 @@ Probabilities = NDArray[np.float64]
 class MarkovEngine:
     """Predicts a token from the one before it, by a table `(V, V)` of probabilities; its state counts the tokens."""
 
+    compiles_each_shape = False
+
     def __init__(self, table: Probabilities, end_id: int = 0) -> None:
         with np.errstate(divide="ignore"):
             self._log_probs = np.log(table).astype(np.float32)

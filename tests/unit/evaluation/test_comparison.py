@@ -22,6 +22,7 @@ class FirstTokenEngine:
 
     vocabulary_size = 10
     end_id = 0
+    compiles_each_shape = False
 
     def start(self, batch_size: int) -> State:
         return np.zeros(batch_size, np.int64)

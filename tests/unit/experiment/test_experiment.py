@@ -139,6 +139,16 @@ def test_a_finished_run_is_only_given_its_bundle_and_its_log_again(run: Run, cop
     assert {name for name in after if after[name] != before[name]} <= {"README.md"}  # which names the day
 
 
+def test_a_picture_that_cannot_be_drawn_costs_no_model(copied: Path) -> None:
+    shutil.rmtree(copied / "model")
+    (copied / "curves.png").unlink()
+    (copied / "curves.png").mkdir()
+    said: list[str] = []
+    resume_run(copied, Surroundings(say=said.append))
+    assert any("no curves were drawn" in sentence and "curves.png" in sentence for sentence in said)
+    sealed_directory.verify(copied / "model")
+
+
 def test_a_run_is_not_begun_where_one_is(run: Run) -> None:
     before = sealed_directory.verify(run.root / "model")
     with pytest.raises(CheckpointError, match="must not hold a training run yet, but does"):

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from nextword.errors import CheckpointError, SettingError
+from nextword.errors import BundleError, CheckpointError, SettingError
 from nextword.experiment.run_config import RunConfig
-from nextword.experiment.run_directory import RunDirectory
+from nextword.experiment.run_directory import RunDirectory, model_path
 
 
 def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:
@@ -37,3 +37,12 @@ def test_damaged_settings_are_refused_by_name(tmp_path: Path) -> None:
 def test_everything_lies_inside_the_directory(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     assert {path.parent for path in (directory.config_file, directory.checkpoints, directory.model)} == {tmp_path}
+
+
+def test_the_model_of_a_path_is_that_of_its_run_or_the_path(tmp_path: Path) -> None:
+    assert model_path(tmp_path) == tmp_path
+    (tmp_path / "config.toml").write_text("", encoding="utf-8")
+    with pytest.raises(BundleError, match=f"has no model yet; go on with `nextword train --resume {tmp_path}`"):
+        model_path(tmp_path)
+    (tmp_path / "model").mkdir()
+    assert model_path(tmp_path) == tmp_path / "model"

@@ -28,6 +28,7 @@ class CountingEngine:
 
     vocabulary_size = 20
     end_id = 9
+    compiles_each_shape = False
 
     def __init__(self, sharpness: float = 3.0) -> None:
         self.sharpness = sharpness

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nextword.engine import sentence_batches
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import TextError
 from nextword.evaluation.perplexity import evaluate
-from nextword.scoring import sentence_scores
 from nextword.scoring.line_scoring import score_lines
 from nextword.scoring.options import ScoringOptions
 from nextword.text.options import LineEnds, TokenizerKind
@@ -109,7 +109,7 @@ def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model, read_ahe
 def test_a_line_longer_than_a_batch_is_scored_in_pieces(
     small_model: Model, step_by_step: StepByStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentence_scores, "_MOST_TOKENS", 100)
+    monkeypatch.setattr(sentence_batches, "_MOST_TOKENS", 100)
     model = small_model("character")
     line = "ab c." * 400
     (score,) = score_lines(model.engine, model.tokenizer, [line])

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.batching.window import TokenIds
+from nextword.engine import sentence_batches
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, TokenScores, WindowPrediction
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import EvaluationError
-from nextword.scoring import sentence_scores
 from nextword.scoring.sentence_scores import score_sentences
 
 Model = Callable[..., TrainedModel]
@@ -42,8 +42,8 @@ def test_batches_change_nothing(
 ) -> None:
     model = small_model()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sentence_scores, "_MOST_TOKENS", most_tokens)
-        patch.setattr(model.engine, "compiles_each_shape", few_shapes, raising=False)
+        patch.setattr(sentence_batches, "_MOST_TOKENS", most_tokens)
+        patch.setattr(model.engine, "compiles_each_shape", few_shapes)
         found = score_sentences(model.engine, sentences, first_input=first_input)
     assert len(found) == len(sentences)
     for sentence, scores in zip(sentences, found, strict=True):
@@ -54,7 +54,7 @@ def test_batches_change_nothing(
 
 
 def test_a_long_sentence_is_read_in_pieces(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentence_scores, "_MOST_TOKENS", 64)
+    monkeypatch.setattr(sentence_batches, "_MOST_TOKENS", 64)
     model = small_model()
     score_sentences(model.engine, [np.zeros(1000, np.int32), np.zeros(3, np.int32)], first_input=3)
     shapes = vars(model.engine)["shapes"]

@@ -7,6 +7,7 @@ import pytest
 
 from nextword.errors import StorageError
 from nextword.storage import sealed_directory
+from nextword.storage.single_file import write_file
 
 FILES = {"a.txt": b"alpha", "b.bin": bytes(range(256)), "empty": b""}
 NEWER = {"a.txt": b"newer", "c": b"gamma"}
@@ -38,7 +39,7 @@ def test_files_are_readable_by_whom_the_umask_allows(tmp_path: Path, umask: int,
     former = os.umask(umask)
     try:
         sealed_directory.write(tmp_path / "sealed", FILES)
-        sealed_directory.write_file(tmp_path / "single", b"")
+        write_file(tmp_path / "single", b"")
     finally:
         os.umask(former)
     files = [tmp_path / "single", *(tmp_path / "sealed").iterdir()]
@@ -189,10 +190,3 @@ def test_a_removed_directory_is_gone(path: Path) -> None:
     assert names(path.parent) == set()
     with pytest.raises(StorageError, match="could not be removed"):
         sealed_directory.remove(path)
-
-
-def test_a_single_file_is_written_and_replaced(tmp_path: Path) -> None:
-    for data in (b"first", b"second"):
-        sealed_directory.write_file(tmp_path / "file", data)
-        assert (tmp_path / "file").read_bytes() == data
-    assert names(tmp_path) == {"file"}

@@ -5,7 +5,7 @@ import pytest
 from nextword.errors import TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reader import TextRange
-from nextword.text.source import SPLITS, TextSource, resolve_source, resolve_whole_file
+from nextword.text.source import SPLITS, TextSource, resolve_source, resolve_whole_file, stored_name
 
 
 def folder_with(folder: Path, *names: str) -> Path:
@@ -35,6 +35,15 @@ def test_the_files_of_a_folder_are_recognized(tmp_path: Path, names: tuple[str, 
     assert source.name == "books"
     assert source.pretokenized is pretokenized
     assert all(name in source.how_split for name in names)
+
+
+def test_a_text_is_named_so_that_it_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_with(tmp_path, "austen", "mine.txt")
+    monkeypatch.chdir(tmp_path)
+    assert stored_name("mine.txt") == str(tmp_path.resolve() / "mine.txt")
+    assert stored_name("austen") == "austen"  # the sample, though a file is called so
+    assert {stored_name("./austen"), stored_name(Path("austen"))} == {str(tmp_path.resolve() / "austen")}
+    assert stored_name("nowhere.txt") == "nowhere.txt"
 
 
 def test_a_folder_without_the_files_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:

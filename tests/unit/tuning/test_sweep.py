@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from nextword.experiment.experiment import Surroundings
 from nextword.experiment.run_config import RunConfig, read_tables
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.observer import SilentObserver
 from nextword.tuning.claim import Outcome

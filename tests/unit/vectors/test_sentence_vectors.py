@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nextword.engine import sentence_batches
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import SettingError
 from nextword.text.options import TokenizerKind
-from nextword.vectors import sentence_vectors as module
 from nextword.vectors.sentence_vectors import Pooling, Vectors, sentence_vectors
 
 Model = Callable[..., TrainedModel]
@@ -46,8 +46,8 @@ def test_vectors_are_those_of_each_line_by_itself(
 ) -> None:
     model = small_model(kind)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_MOST_TOKENS", most_tokens)
-        patch.setattr(model.engine, "compiles_each_shape", few_shapes, raising=False)
+        patch.setattr(sentence_batches, "_MOST_TOKENS", most_tokens)
+        patch.setattr(model.engine, "compiles_each_shape", few_shapes)
         parts = sentence_vectors(model.engine, model.tokenizer, lines, pooling=pooling, read_ahead=read_ahead)
         vectors = np.concatenate(list(parts))
     assert vectors.dtype == np.float32

@@ -54,6 +54,12 @@ def test_nothing_is_left_and_nothing_lost_where_it_goes_wrong(tmp_path: Path) ->
     assert path.read_bytes() == before
 
 
+def test_a_file_of_another_s_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "vectors.npy.partial").write_bytes(b"mine")
+    write_vectors(tmp_path / "vectors.npy", parts(2))
+    assert (tmp_path / "vectors.npy.partial").read_bytes() == b"mine"
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere/vectors\.npy` could not be written"):
         write_vectors(tmp_path / "nowhere" / "vectors.npy", parts(1))

@@ -9,7 +9,7 @@ from typing import Any
 from nextword.benchmark.ledger.group import Group
 from nextword.benchmark.ledger.query import Query
 from nextword.benchmark.ledger.result import Result
-from nextword.benchmark.plots import OURS_COLOR, THEIRS_COLOR, draw_picture, finish_axes
+from nextword.pictures import MAIN_COLOR, QUIET_COLOR, draw_picture, finish_axes
 
 _PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
 _MARKERS = "osD^vP*X"
@@ -36,7 +36,7 @@ def _draw(axes: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
         minutes = [part.first.minutes for part in parts]
         spreads = [stdev(each) if len(each) > 1 else 0 for each in values]
         label = f"nextword, {method.replace(',', ', ')}"
-        axes.errorbar(minutes, [fmean(each) for each in values], spreads, color=OURS_COLOR, marker=marker, label=label)
+        axes.errorbar(minutes, [fmean(each) for each in values], spreads, color=MAIN_COLOR, marker=marker, label=label)
     for group in theirs:
         _mark(axes, group)
     axes.set_xscale("log")
@@ -50,13 +50,13 @@ def _draw(axes: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
     axes.set_xlabel("minutes of training, two cores")
     axes.set_ylabel("test perplexity")
     axes.legend(frameon=False, fontsize=9)
-    finish_axes(axes, "both")
+    finish_axes(axes)
 
 
 def _mark(axes: Any, group: Group) -> None:
     best = min(group.by_method.values(), key=_lowest)
     value = fmean(best.values("test_perplexity"))
-    axes.plot([group.first.minutes], [value], color=THEIRS_COLOR, marker="o", linestyle="none")
+    axes.plot([group.first.minutes], [value], color=QUIET_COLOR, marker="o", linestyle="none")
     name = group.first.preset.removeprefix("contest/")
     axes.annotate(
         name, (group.first.minutes, value), xytext=(8, 0), textcoords="offset points", va="center", fontsize=9

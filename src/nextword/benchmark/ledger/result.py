@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nextword.errors import SettingError
-from nextword.storage.sealed_directory import write_file
+from nextword.storage.single_file import write_file
 
 
 @dataclass(frozen=True)

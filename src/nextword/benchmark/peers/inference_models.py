@@ -21,10 +21,10 @@ from nextword.benchmark.inference.settings import ModelSize
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.write import write_bundle
 from nextword.engine.engine import Engine
+from nextword.engine.sentence_batches import sentence_batches
 from nextword.engine.trained_model import open_model
 from nextword.export.export import NamedText, export_bundle
 from nextword.export.export_options import ExportOptions
-from nextword.scoring.sentence_scores import sentence_batches
 from peer_protocol import open_answers
 
 _TRIED_SENTENCES = 50

@@ -23,6 +23,7 @@ class TrainingOptions(Settings):
         None,
         help="Train for so many minutes instead of `epochs`, from the command to the finished model.",
         at_least=0.05,
+        at_most=525_600.0,
     )
     training_seconds: float | None = setting(
         None, help="What was left of `minutes` when training began; written down by the run.", at_least=0.0

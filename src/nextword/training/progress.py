@@ -22,8 +22,9 @@ class RoundRecord:
         valid_perplexity: Of the validation split at the round's end, without dropout.
         valid_accuracy: The same for accuracy.
         words_per_second: Training alone, without validation.
-        seconds: Time in training and validation since the beginning, interruptions left out.
-        step_seconds: Time of a step, that of the first of the round left out.
+        seconds: Time in training, validation and saving since the beginning, interruptions left out; what this round
+            took to save counts in the next.
+        step_seconds: Time of a step, that of the first of the round left out where there are others.
         validation_seconds: Time of the validation.
         averaged_steps: Steps over which the weights were averaged that `valid_perplexity` is of; 0 where it is of the
             weights themselves.

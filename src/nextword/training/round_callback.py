@@ -56,7 +56,7 @@ class RoundCallback(keras.callbacks.Callback):
         self._observer = observer
         self._interruption = interruption
         self._words_per_step = dataset.words_per_window
-        self._round_began = self._training_ended = self._looked_at = time.monotonic()
+        self._round_began = self._training_ended = self._looked_at = self._counted_until = time.monotonic()
         self._looked_step = 0
         self._first_step_ended = 0.0
         self._steps = 0
@@ -77,8 +77,8 @@ class RoundCallback(keras.callbacks.Callback):
         now = time.monotonic()
         if batch == 0:
             self._first_step_ended = now
-        if batch + 1 >= self._steps:
-            self.model.stop_training = self._steps < self.plan.round_steps  # the last round of a training by the clock
+        if batch + 1 >= self._steps and self._steps < self.plan.round_steps:
+            self.model.stop_training = True  # Keras would go on to a whole round
         if now - self._looked_at < _SECONDS_BETWEEN_LOOKS:
             return
         perplexity = float((logs or {})["perplexity"])
@@ -108,7 +108,8 @@ class RoundCallback(keras.callbacks.Callback):
         self._refuse_unless_finite("training", record.train_perplexity, record.step)
         self._refuse_unless_finite("validation", record.valid_perplexity, record.step)
         if self._time_plan is not None:
-            self._plan_anew(self._time_plan.total_steps((*self.progress.records, record)), record.step)
+            records = (*self.progress.records, record)
+            self._plan_anew(self._time_plan.total_steps(records, self.plan.total_steps), record.step)
         self.progress = self.progress.after_round(record, self._options, self.plan.total_steps)
         if self._options.schedule == "plateau":
             self.model.optimizer.learning_rate = self._options.learning_rate * self.progress.rate_factor
@@ -126,9 +127,12 @@ class RoundCallback(keras.callbacks.Callback):
         self.model.optimizer.pace.plan(step, total_steps)
 
     def _record(self, round_number: int, logs: Mapping[str, Any]) -> RoundRecord:
-        now = time.monotonic()
+        counted_until, now = self._counted_until, time.monotonic()
+        self._counted_until = now  # so that saving counts too, in the round after
         step = self.progress.steps + self._steps
         words = self._steps * self._words_per_step
+        training_seconds = self._training_ended - self._round_began
+        after_first = self._training_ended - self._first_step_ended
         return RoundRecord(
             round=round_number,
             step=step,
@@ -138,9 +142,9 @@ class RoundCallback(keras.callbacks.Callback):
             train_accuracy=float(logs["accuracy"]),
             valid_perplexity=float(logs["val_perplexity"]),
             valid_accuracy=float(logs["val_accuracy"]),
-            words_per_second=words / (self._training_ended - self._round_began),
-            seconds=self.progress.seconds + now - self._round_began,
-            step_seconds=(self._training_ended - self._first_step_ended) / max(1, self._steps - 1),
+            words_per_second=words / training_seconds,
+            seconds=self.progress.seconds + now - counted_until,
+            step_seconds=after_first / (self._steps - 1) if self._steps > 1 else training_seconds,
             validation_seconds=now - self._training_ended,
             averaged_steps=int(logs.get("val_averaged_steps", 0)),
         )

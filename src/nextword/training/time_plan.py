@@ -1,6 +1,8 @@
 """How many steps a training of given length in time has, estimated anew from round to round."""
 
+import itertools
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,12 +57,20 @@ class TimePlan:
             )
         return cls(options.training_seconds, options.passes_at_end, options.round_steps, options.planned_steps)
 
-    def total_steps(self, records: Sequence[RoundRecord]) -> int:
+    def total_steps(self, records: Sequence[RoundRecord], planned: int) -> int:
         r"""Return how many steps there will be in all, now that some rounds are done.
 
         With $t$ seconds left, of which a step takes $a$ and the end of a round $b$, that is as many as were done and
-        the largest number $n$ with $n a + \lceil n / R \rceil b \le t$ for rounds of $R$ steps.
+        the largest number $n$ with $n a + \lceil n / R \rceil b \le t$ for rounds of $R$ steps. The learning rate
+        has gone to zero where all steps are done that were planned: that is the end, whatever time is left. Where it
+        has not, there is one more round, however short.
+
+        Args:
+            records: The rounds so far.
+            planned: How many steps there should be, as planned before the last of these rounds.
         """
+        if records[-1].step >= planned:
+            return records[-1].step
         if len(records) < len(self.written):
             return self.written[len(records)]
         step_seconds, round_seconds = _pace_of(records)
@@ -69,19 +79,21 @@ class TimePlan:
         whole_rounds = max(0, math.floor(left / whole_round))
         part = math.floor((left - whole_rounds * whole_round - round_seconds) / step_seconds)
         if part < _LEAST_PART_OF_ROUND * self.round_steps:
-            part = 0
+            part = 0 if whole_rounds else max(1, part)
         return records[-1].step + whole_rounds * self.round_steps + part
 
 
 def _pace_of(records: Sequence[RoundRecord]) -> tuple[float, float]:
-    """Return the seconds of a step and those at the end of a round, lately.
+    """Return the seconds of a step, and those of a round beside its steps, lately.
 
-    In the first round there is compiling too, so that it counts only as long as it is the only one.
+    In the first round there is compiling too, so that it counts only as long as it is the only one. Once there are
+    three others, one that compiled anew or was disturbed does not count either.
     """
-    latest = records[1:][-_LATEST_ROUNDS:] or records
-    step_seconds = sum(record.step_seconds for record in latest) / len(latest)
-    round_seconds = sum(record.validation_seconds for record in latest) / len(latest)
-    return step_seconds, round_seconds
+    latest = list(itertools.pairwise(records))[-_LATEST_ROUNDS:]
+    if not latest:
+        return records[0].step_seconds, records[0].validation_seconds
+    beside = [here.seconds - before.seconds - (here.step - before.step) * here.step_seconds for before, here in latest]
+    return statistics.fmean(here.step_seconds for _, here in latest), statistics.median(beside)
 
 
 class Pace:

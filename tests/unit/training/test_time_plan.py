@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from nextword.errors import SettingError
 from nextword.training import round_callback
+from nextword.training.observer import SilentObserver
 from nextword.training.options import TrainingOptions
-from nextword.training.progress import RoundRecord
+from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.schedule import LinearToZero
 from nextword.training.time_plan import Pace, Paced, TimePlan
 from nextword.training.trainer import Trainer
@@ -35,6 +36,10 @@ def records(*rounds: tuple[int, float, float], compiling: float = 0.0) -> list[R
     return kept
 
 
+MANY = 10**9
+"""A plan that no training gets to the end of."""
+
+
 def plan(seconds: float, round_steps: int, *written: int, passes_at_end: float = 0.0) -> TimePlan:
     return TimePlan(seconds, passes_at_end, round_steps, written or (1,))
 
@@ -44,15 +49,15 @@ def test_the_steps_planned_fit_into_the_time_that_is_left(
     left: float, round_steps: int, step_seconds: float, validation_seconds: float, passes_at_end: float
 ) -> None:
     done = records((round_steps, step_seconds, validation_seconds))
-    total = plan(done[0].seconds + left, round_steps, passes_at_end=passes_at_end).total_steps(done)
+    total = plan(done[0].seconds + left, round_steps, passes_at_end=passes_at_end).total_steps(done, MANY)
     further = total - round_steps
     usable = left - passes_at_end * validation_seconds
 
     def taken(steps: int) -> float:
         return steps * step_seconds + math.ceil(steps / round_steps) * validation_seconds
 
-    assert further >= 0
-    assert further == 0 or taken(further) <= usable + 1e-6
+    assert further >= 1  # since the rate is not at zero yet
+    assert further == 1 or taken(further) <= usable + 1e-6
     # Nothing is left over that is worth a validation.
     assert taken(further + math.ceil(round_steps / 10) + 1) > usable - 1e-6
 
@@ -60,26 +65,40 @@ def test_the_steps_planned_fit_into_the_time_that_is_left(
 def test_a_machine_that_becomes_slower_gets_fewer_steps() -> None:
     at_first = records((100, 0.1, 1.0), (100, 0.1, 1.0))
     later = records((100, 0.1, 1.0), (100, 0.1, 1.0), (100, 0.3, 3.0))
-    assert plan(110.0, 100).total_steps(at_first) == 1000
-    assert plan(110.0, 100).total_steps(later) < 700
+    assert plan(110.0, 100).total_steps(at_first, MANY) == 1000
+    assert plan(110.0, 100).total_steps(later, MANY) < 700
 
 
 def test_compiling_does_not_count_as_pace_once_there_is_another_round() -> None:
     done = records((10, 0.1, 30.0), (10, 0.1, 0.5))
-    assert plan(done[-1].seconds + 15.0, 10).total_steps(done) == 20 + 100
+    assert plan(done[-1].seconds + 15.0, 10).total_steps(done, MANY) == 20 + 100
 
 
-def test_when_the_time_is_over_no_step_is_added() -> None:
-    done = records((100, 0.1, 1.0))
-    assert plan(11.0, 100).total_steps(done) == 100
-    assert plan(2.0, 100).total_steps(done) == 100
+@pytest.mark.parametrize("seconds", [2.0, 11.0, 12.0, 1e9])
+def test_where_all_steps_planned_are_done_none_is_added_whatever_the_clock_says(seconds: float) -> None:
+    assert plan(seconds, 100).total_steps(records((100, 0.1, 1.0)), 100) == 100
+    assert plan(seconds, 100, 140, 190).total_steps(records((100, 0.1, 1.0)), 100) == 100
+
+
+@pytest.mark.parametrize("seconds", [2.0, 11.0, 12.0])
+def test_a_rate_that_is_not_at_zero_gets_there_though_the_time_is_over(seconds: float) -> None:
+    assert plan(seconds, 100).total_steps(records((100, 0.1, 1.0)), 130) == 101
+    assert plan(12.55, 100).total_steps(records((100, 0.1, 1.0)), 130) == 105
+
+
+def test_what_a_round_takes_beside_its_steps_counts_and_one_disturbance_does_not() -> None:
+    done = records(*[(100, 0.1, 1.0)] * 4)
+    saving = [replace(record, seconds=record.seconds + 4.0 * record.round) for record in done]
+    assert plan(saving[-1].seconds + 150.1, 100).total_steps(saving, MANY) == 400 + 1000  # 15 seconds a round
+    disturbed = [*done[:2], *(replace(record, seconds=record.seconds + 60.0) for record in done[2:])]
+    assert plan(disturbed[-1].seconds + 110.1, 100).total_steps(disturbed, MANY) == 400 + 1000
 
 
 def test_what_was_written_down_counts_more_than_the_clock() -> None:
     done = records((100, 0.1, 1.0), (100, 0.1, 1.0))
-    assert plan(1e9, 100, 900, 400, 350).total_steps(done[:1]) == 400
-    assert plan(1e9, 100, 900, 400, 350).total_steps(done) == 350
-    assert plan(32.0, 100, 900, 400).total_steps(done) == 290
+    assert plan(1e9, 100, 900, 400, 350).total_steps(done[:1], 900) == 400
+    assert plan(1e9, 100, 900, 400, 350).total_steps(done, 400) == 350
+    assert plan(32.0, 100, 900, 400).total_steps(done, 400) == 290
 
 
 def paced_rate(total_steps: int) -> tuple[Pace, keras.optimizers.Optimizer]:
@@ -134,14 +153,25 @@ def test_a_training_by_a_clock_that_says_what_was_planned_is_the_training_by_epo
 
 
 class Clock:
-    """A clock that stands still but for the steps and validations that the trainer makes."""
+    """A clock that moves on by so much when it is looked at, and else stands still."""
 
-    def __init__(self) -> None:
-        self.now = 0.0
+    def __init__(self, tick: float = 0.5) -> None:
+        self.now, self.tick = 0.0, tick
 
     def monotonic(self) -> float:
-        self.now += 0.5
+        self.now += self.tick
         return self.now
+
+
+class Disturbance(SilentObserver):
+    """Makes a clock run at another speed once so many rounds are done."""
+
+    def __init__(self, clock: Clock, after_round: int, tick: float) -> None:
+        self.clock, self.after_round, self.tick = clock, after_round, tick
+
+    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+        if record.round == self.after_round:
+            self.clock.tick = self.tick
 
 
 def test_a_training_ends_when_the_time_does_and_is_repeated_to_the_bit(
@@ -161,6 +191,48 @@ def test_a_training_ends_when_the_time_does_and_is_repeated_to_the_bit(
     assert again.progress.steps == first.progress.steps
     for name, weights in first.model.named_weights().items():
         np.testing.assert_array_equal(again.model.named_weights()[name], weights, err_msg=name)
+
+
+@pytest.mark.parametrize("seconds", range(24, 48, 6))
+@pytest.mark.parametrize(("after_round", "tick"), [(1, 0.35), (2, 0.3), (2, 0.7), (3, 0.4), (3, 0.9)])
+def test_however_the_machine_changes_the_rate_ends_at_zero_and_the_training_is_over(
+    tmp_path: Path,
+    timed: TrainingOptions,
+    finished: MakeTrainer,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    after_round: int,
+    tick: float,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(round_callback, "time", clock)
+    changing = Disturbance(clock, after_round, tick)
+    asked = replace(timed, planned_steps=(1000,), training_seconds=float(seconds))
+    progress = finished(tmp_path, asked, observer=changing).progress
+    assert progress.records[-1].learning_rate == pytest.approx(0.0, abs=1e-6)
+    assert all(record.learning_rate > 1e-6 for record in progress.records[:-1])
+    assert progress.planned_steps[-1] == progress.steps
+    assert finished(tmp_path, asked).progress == progress  # there is nothing to go on with
+
+
+def test_rounds_of_one_step_and_what_saving_takes_count(
+    tmp_path: Path, timed: TrainingOptions, finished: MakeTrainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(tick=0.0)
+    monkeypatch.setattr(round_callback, "time", clock)
+
+    class Saving(SilentObserver):
+        def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+            clock.now += 3.0
+
+    def step(batch: int, logs: Any = None) -> None:
+        clock.now += 2.0
+
+    steps = keras.callbacks.LambdaCallback(on_train_batch_begin=step)
+    asked = replace(timed, round_steps=1, planned_steps=(100,), training_seconds=34.0)
+    records = finished(tmp_path, asked, observer=Saving(), callbacks=[steps]).progress.records
+    assert {record.step_seconds for record in records} == {2.0}
+    assert [record.seconds for record in records] == [2.0 + 5.0 * done for done in range(7)]
 
 
 def test_it_goes_on_after_an_interruption_with_the_plan_that_it_had(

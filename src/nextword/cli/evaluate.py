@@ -7,12 +7,21 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.cli.evaluation_columns import Column, columns_of, readings_of, require_comparable
+from nextword.cli.evaluation_columns import (
+    Column,
+    columns_of,
+    comparison_unit,
+    readings_of,
+    require_comparable,
+    require_same_words,
+)
 from nextword.cli.evaluation_progress import evaluation_progress, waiting
 from nextword.cli.evaluation_report import EvaluatedColumn, compared, describe, to_json
 from nextword.cli.settings_options import SettingsCommand, Tables, given_tables, settings_options
 from nextword.cli.target import SplitOrAll, engine_option
+from nextword.errors import SettingError
 from nextword.evaluation.perplexity import evaluate as evaluate_engine
+from nextword.evaluation.significance import Unit
 from nextword.methods.catalogue import KINDS, METHODS, STATIC, require_used
 from nextword.methods.chain import Outcome, apply_methods
 
@@ -33,6 +42,12 @@ from nextword.methods.chain import Outcome, apply_methods
 )
 @click.option("--tune", is_flag=True, help="Find the settings that are not given on the valid split first.")
 @click.option("--significance", is_flag=True, help="Say whether each further column differs from the first by chance.")
+@click.option(
+    "--unit",
+    type=click.Choice(["line", "block"]),
+    help="What --significance takes to be independent: a line, or a block of 32; blocks where a method learns as it "
+    "reads, else lines.",
+)
 @click.option("--ensemble", is_flag=True, help="Take all models as one, by the mean of their probabilities.")
 @click.option(
     "--batch-size",
@@ -53,6 +68,7 @@ def evaluate(
     tune: bool,
     ensemble: bool,
     significance: bool,
+    unit: Unit | None,
     batch_size: int,
     as_json: bool,
     data_dir: Path | None,
@@ -69,11 +85,15 @@ def evaluate(
     )
     if significance:
         require_comparable(columns, batch_size)
+    elif unit is not None:
+        raise SettingError("`--unit` must go with `--significance`, which was not asked for; add it, or leave it out")
     tables = given_tables(context)
     require_used(tables, [method for column in columns for method in column.methods], ensemble=ensemble)
     outcomes = [_prepared(column, tables, tune=tune) for column in columns]  # before the split asked for is looked at
+    if significance:
+        require_same_words(columns)
     found = [_evaluated(column, outcome, batch_size) for column, outcome in zip(columns, outcomes, strict=True)]
-    comparisons = compared(found) if significance else []
+    comparisons = compared(found, unit or comparison_unit(columns)) if significance else []
     click.echo(to_json(found, comparisons) if as_json else "\n".join(describe(found, comparisons)))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nextword.batching.window import TokenIds
 from nextword.cli.target import SplitOrAll, Target, targets_of
 from nextword.errors import MissingExtraError, SettingError
+from nextword.evaluation.significance import Unit
 from nextword.methods.catalogue import STATIC, methods_of
 from nextword.methods.method import Method, Splits
 from nextword.text.source import SplitName
@@ -98,14 +99,20 @@ def readings_of(arguments: Sequence[str], split: SplitOrAll, data_dir: Path | No
 
     Raises:
         BundleError: A path holds no model.
-        SettingError: No text was given, and the runs have several.
+        SettingError: No text was given, and the runs have several; or the runs have split one text in several ways.
     """
     targets, text = targets_of(arguments)
-    known = {target.text for target in targets}
+    read = [target.text_read(text) for target in targets]
+    known = {source for source, _ in read}
     if text is None and len(known) > 1:
         raise SettingError(
             f"TEXT must be given where the models do not come from one text, but they come from "
             f"{' and '.join(sorted(map(str, known)))}"
+        )
+    if len({(options.valid_fraction, options.test_fraction, options.on_bad_bytes) for _, options in read}) > 1:
+        raise SettingError(
+            f"models must read the same part of a text, but these have split `{read[0][0]}` in different ways "
+            "(`valid_fraction`, `test_fraction`, `on_bad_bytes`); name another TEXT, such as a folder of its splits"
         )
     return [Reading(path, target, text, split, data_dir) for path, target in zip(arguments, targets, strict=False)]
 
@@ -130,8 +137,31 @@ def columns_of(readings: Sequence[Reading], chains: Sequence[Sequence[str]], *, 
     return columns
 
 
+def comparison_unit(columns: Sequence[Column]) -> Unit:
+    """Return what is nearly independent: lines, or blocks of them where a method learns from line to line."""
+    return "block" if any(method.learns for column in columns for method in column.methods) else "line"
+
+
+def require_same_words(columns: Sequence[Column]) -> None:
+    """Raise where models read different words as `<unk>`, which makes a text easier for the one that knows fewer.
+
+    Raises:
+        SettingError: They do.
+    """
+    if len({column.reading.model.tokenizer.fingerprint for column in columns}) == 1:
+        return
+    stores = [column.reading.store(column.reading.split) for column in columns]
+    unknown = [store.report.num_out_of_vocabulary for store in stores]
+    if any(unknown):
+        raise SettingError(
+            "`--significance` needs models of one vocabulary where a text has words beyond it, but these read "
+            f"{' and '.join(f'{number:,}' for number in unknown)} words as `<unk>`; train them with the same text "
+            "settings, or with `--tokenizer subword`"
+        )
+
+
 def require_comparable(columns: Sequence[Column], batch_size: int) -> None:
-    """Raise where columns cannot be compared line by line.
+    """Raise where columns cannot be compared, whatever they read.
 
     Raises:
         MissingExtraError: SciPy is missing.

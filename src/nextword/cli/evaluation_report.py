@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nextword.cli.evaluation_columns import Column
 from nextword.evaluation.perplexity import Evaluation
-from nextword.evaluation.significance import Comparison, compare_lines, lines_of
+from nextword.evaluation.significance import Comparison, Unit, compare_lines, lines_of
 from nextword.methods.chain import Outcome
 
 
@@ -29,13 +29,13 @@ class EvaluatedColumn(NamedTuple):
     log_probs: NDArray[np.float64]
 
 
-def compared(found: Sequence[EvaluatedColumn]) -> list[Comparison]:
-    """Return the comparison of each further column with the first, line by line; they were read as one stream."""
+def compared(found: Sequence[EvaluatedColumn], unit: Unit) -> list[Comparison]:
+    """Return the comparison of each further column with the first, by units; they were read as one stream."""
     lines = []
     for column, outcome, _, log_probs in found:
         ids = column.reading.store(column.reading.split).ids
         lines.append(lines_of(log_probs, ids, end_id=outcome.engine.end_id))
-    return [compare_lines(lines[0], other) for other in lines[1:]]
+    return [compare_lines(lines[0], other, unit=unit) for other in lines[1:]]
 
 
 def to_json(found: Sequence[EvaluatedColumn], comparisons: Sequence[Comparison]) -> str:
@@ -55,7 +55,7 @@ def describe(found: Sequence[EvaluatedColumn], comparisons: Sequence[Comparison]
     """Return the figures side by side, the flags that repeat what was tuned, and the comparisons with the first."""
     labels = [each.column.label for each in found]
     lines = _side_by_side(labels, [each.evaluation for each in found])
-    lines += [f"the same without --tune: {flags_of(each)}" for each in found if each.outcome.tuned]
+    lines += [f"the same without --tune: {flags_of(each)}" for each in found if _can_be_repeated(each)]
     for label, comparison in zip(labels[1:], comparisons, strict=False):
         lines += ["", f"{label} against {labels[0]}", *comparison.describe()]
     return lines
@@ -68,10 +68,15 @@ def flags_of(found: EvaluatedColumn) -> str:
     if len(found.column.readings) > 1:
         flags.append("--ensemble")
     for _, kinds in found.outcome.settings:
-        for name, value in kinds[0].to_table().items() if len(kinds) == 1 else ():
+        for name, value in kinds[0].to_table().items():
             shown = ",".join(map(str, value)) if isinstance(value, list) else value
             flags.append(f"--{name.replace('_', '-')} {shown}")
     return " ".join(flags)
+
+
+def _can_be_repeated(found: EvaluatedColumn) -> bool:
+    """Say whether something was tuned, and flags can give it: members of an ensemble may have settings of their own."""
+    return bool(found.outcome.tuned) and all(len(set(kinds)) == 1 for _, kinds in found.outcome.settings)
 
 
 def _side_by_side(labels: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:

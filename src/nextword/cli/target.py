@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from nextword.errors import BundleError, SettingError
+from nextword.errors import BundleError, SettingError, TextError
 from nextword.experiment.run_directory import RunDirectory, model_path
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import TextOptions
+from nextword.text.source import stored_name
 
 if TYPE_CHECKING:
     from nextword.bundle.bundle import Bundle
@@ -50,11 +52,13 @@ class Target:
         bundle: The directory of the bundle.
         text: The text that the model was trained on, where the run says so.
         options: How that text was read.
+        text_sha256: What that text was then: SHA-256 of its splits' own.
     """
 
     bundle: Path
     text: str | None = None
     options: TextOptions = TextOptions()
+    text_sha256: str | None = None
 
     @classmethod
     def of(cls, path: Path) -> "Target":
@@ -71,7 +75,7 @@ class Target:
                 raise BundleError(f"`{path}` must be the directory of a run or a model, but holds neither")
             return cls(path)
         bundle, config = model_path(path), directory.read_config()
-        return cls(bundle, config.origin.get("text_path"), config.text)
+        return cls(bundle, config.origin.get("text_path"), config.text, config.origin.get("text_sha256"))
 
     @staticmethod
     def is_at(path: Path) -> bool:
@@ -84,6 +88,11 @@ class Target:
 
         return open_model(self.bundle, chosen_engine())
 
+    def text_read(self, text: str | None) -> tuple[str | None, TextOptions]:
+        """Return what is read where `text` is named, and how: the model's own is split as it was in training."""
+        is_own = text is None or (self.text is not None and stored_name(text) == self.text)
+        return (self.text, self.options) if is_own else (text, TextOptions())
+
     def load_split(
         self, text: str | None, split: SplitOrAll, model: "TrainedModel | Bundle", data_dir: Path | None
     ) -> "TokenStore":
@@ -91,14 +100,31 @@ class Target:
 
         Raises:
             SettingError: No text was given, and none is known.
+            TextError: None was given, and what the model was trained on has changed since, so that its splits would
+                not be those of the training.
         """
         from nextword.text.corpus import Corpus
 
-        source = text or self.text
+        source, options = self.text_read(text)
         if source is None:
             raise SettingError(f"TEXT must be given: `{self.bundle}` is a bundle, and does not hold its text")
-        options = self.options if text is None else TextOptions()
+        if text is None and self.text_sha256 is not None:
+            _require_unchanged(source, options, self.text_sha256, data_dir)
         return Corpus.load_split(source, split, model.tokenizer, options, data_dir=data_dir)
+
+
+@cache
+def _require_unchanged(text: str, options: TextOptions, sha256: str, data_dir: Path | None) -> None:
+    from nextword.text.corpus import joined_sha256
+    from nextword.text.source import SPLITS, resolve_source
+
+    parts = resolve_source(text, options, data_dir=data_dir).parts
+    train, valid, test = (parts[split] for split in SPLITS)
+    if sha256 not in (joined_sha256(train, valid, test), joined_sha256(train, valid)):  # trials know no test split
+        raise TextError(
+            f"`{text}` must be as it was when the model was trained on it, but has changed since, and its splits with "
+            "it; put it back, or name as TEXT what is to be read"
+        )
 
 
 def targets_of(arguments: Sequence[str]) -> tuple[list[Target], str | None]:

@@ -221,7 +221,9 @@ def compare_lines(
     differences = _units(second.log_probs - first.log_probs, unit)
     counts = _units(first.num_tokens if alike else np.ones_like(first.num_tokens), unit)
     if len(counts) < 2:
-        raise EvaluationError(f"a comparison needs at least 2 {unit}s, but the text has {len(counts)}; give more text")
+        raise EvaluationError(
+            f"a comparison needs at least 2 {unit}s, but the text has {len(counts)}; give more text, or a smaller unit"
+        )
     low, high = _interval(differences, counts, confidence, resamples, seed)
     return Comparison(
         difference=float(differences.sum() / counts.sum()),

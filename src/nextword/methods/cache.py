@@ -30,6 +30,7 @@ class Cache(Method[CacheOptions]):
 
     name = "cache"
     kind: ClassVar[type[Settings]] = CacheOptions
+    learns = True
     tunable = ("cache_size", "cache_theta", "cache_weight")
 
     def apply(

@@ -29,6 +29,7 @@ class Dynamic(Method[DynamicOptions]):
     kind: ClassVar[type[Settings]] = DynamicOptions
     tunable = ("learning_rate", "decay")
     is_innermost = True
+    learns = True
 
     def apply(
         self, engine: Engine, options: DynamicOptions, splits: Splits, to_tune: Collection[str]

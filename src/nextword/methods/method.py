@@ -43,12 +43,14 @@ class Method[Options: Settings](ABC):
         kind: Its settings.
         tunable: Names of those that can be found on the validation split.
         is_innermost: Whether it goes around the model itself and nothing else: around each member of an ensemble.
+        learns: Whether it learns from the text that it reads, so that lines depend on those before.
     """
 
     name: ClassVar[str]
     kind: ClassVar[type[Settings]]
     tunable: ClassVar[tuple[str, ...]] = ()
     is_innermost: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
 
     @abstractmethod
     def apply(self, engine: Engine, options: Options, splits: Splits, to_tune: Collection[str]) -> Applied[Options]:

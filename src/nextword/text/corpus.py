@@ -9,6 +9,7 @@ from nextword.errors import SettingError
 from nextword.settings import unknown_name
 from nextword.text.cache import cache_root
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
+from nextword.text.reader import TextRange
 from nextword.text.report import TextReport
 from nextword.text.source import SPLITS, SplitName, resolve_source, resolve_whole_file
 from nextword.text.token_store import TokenStore
@@ -142,9 +143,9 @@ class Corpus:
         return {"train": self.train, "valid": self.valid, "test": self.test}[name]
 
 
-def joined_sha256(*stores: TokenStore) -> str:
+def joined_sha256(*splits: TokenStore | TextRange) -> str:
     """Return the SHA-256, in hexadecimal, of those of some splits."""
-    return hashlib.sha256(" ".join(store.sha256 for store in stores).encode("ascii")).hexdigest()
+    return hashlib.sha256(" ".join(split.sha256 for split in splits).encode("ascii")).hexdigest()
 
 
 def _check_split(name: str) -> None:

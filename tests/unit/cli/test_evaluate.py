@@ -1,5 +1,8 @@
 import hashlib
 import json
+import math
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,18 @@ import pytest
 from nextword.cli.target import Target
 from nextword.methods import cache
 from nextword.methods.chain import apply_methods
+from nextword.text.corpus import joined_sha256
+from nextword.text.options import TextOptions
+from nextword.text.source import resolve_source
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
 CACHE = ("--method", "cache", "--cache-size", "30", "--cache-theta", "0.2", "--cache-weight", "0.05")
+
+
+def sha256_of(text: Path, options: TextOptions) -> str:
+    return joined_sha256(*resolve_source(text, options).parts.values())
 
 
 @pytest.fixture
@@ -111,12 +121,76 @@ def test_an_ensemble_of_twins_is_the_model_itself(trained_run: Path, table_of: C
 
 
 def test_columns_are_compared_with_the_first(trained_run: Path, table_of: Callable[..., dict[str, Any]]) -> None:
-    table = table_of(trained_run, "--method", "static", *CACHE, "--significance")
+    arguments = (trained_run, "--split", "train", "--method", "static", *CACHE, "--significance")
+    table = table_of(*arguments)
     first, second = (evaluation["perplexity"] for evaluation in table["evaluations"])
     (comparison,) = table["significance"]
     assert (comparison["first"], comparison["second"]) == ("static", "cache")
     assert comparison["perplexity_ratio"] == pytest.approx(second / first, rel=1e-5)
     assert 0 < comparison["p_value"] <= 1
+    (by_line,) = table_of(*arguments, "--unit", "line")["significance"]
+    assert (comparison["unit"], by_line["unit"]) == ("block", "line")  # the cache learns as it reads
+    assert comparison["num_units"] == math.ceil(by_line["num_units"] / 32)
+
+
+@pytest.fixture
+def copied(trained_run: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Copies the run, with other settings in its configuration."""
+
+    def copy(name: str, **changes: str) -> Path:
+        config = (trained_run / "config.toml").read_text(encoding="utf-8")
+        for setting, value in changes.items():
+            config, count = re.subn(rf"(?m)^{setting} = .*$", f"{setting} = {value}", config)
+            assert count == 1
+        shutil.copytree(trained_run, tmp_path / name)
+        (tmp_path / name / "config.toml").write_text(config, encoding="utf-8")
+        return tmp_path / name
+
+    return copy
+
+
+def test_a_text_that_has_changed_since_training_is_not_taken_for_the_model_s_own(
+    copied: Callable[..., Path], small_text: Path, tmp_path: Path, nextword: Run, capsys: Captured
+) -> None:
+    shorter = tmp_path / "story.txt"
+    shorter.write_bytes(small_text.read_bytes()[:5000])  # all of it was trained on
+    run = copied("moved", text_path=f'"{shorter}"')
+    assert nextword("evaluate", run) == 2
+    assert "must be as it was when the model was trained on it" in capsys.readouterr().err
+    assert nextword("evaluate", run, shorter) == 0  # as it was asked for
+
+
+def test_a_model_s_own_text_is_split_as_in_training_whether_it_is_named_or_not(
+    copied: Callable[..., Path],
+    small_text: Path,
+    table_of: Callable[..., dict[str, Any]],
+    nextword: Run,
+    capsys: Captured,
+) -> None:
+    less = {"valid_fraction": 0.01, "test_fraction": 0.01}
+    now = sha256_of(small_text, TextOptions.from_table(less))
+    run = copied("less", text_sha256=f'"{now}"', **{name: str(part) for name, part in less.items()})
+    alone, named = table_of(run), table_of(run, small_text)
+    assert alone["num_tokens"] == named["num_tokens"]
+    other = copied("other")
+    assert table_of(other)["num_tokens"] > 2 * alone["num_tokens"]
+    for arguments in ((run, other), (run, other, small_text)):
+        assert nextword("evaluate", *arguments) == 2
+        assert "these have split" in capsys.readouterr().err
+
+
+def test_models_that_know_different_words_are_not_compared(
+    trained_run: Path, small_text: Path, tmp_path: Path, nextword: Run, capsys: Captured
+) -> None:
+    fewer = tmp_path / "fewer"
+    sizes = "--hidden-sizes 8 --embedding-size 8 --maximum-vocabulary 9 --minimum-count 1 --start random"
+    length = "--epochs 1 --batch-size 8 --num-steps 10 --compute-dtype float32"
+    arguments = f"train {small_text} --preset quick --run {fewer} {sizes} {length}"
+    assert nextword(*arguments.split()) == 0
+    capsys.readouterr()
+    assert nextword("evaluate", trained_run, fewer, "--significance") == 2
+    assert "these read 0 and " in capsys.readouterr().err
+    assert nextword("evaluate", trained_run, fewer) == 0  # side by side they may stand
 
 
 def test_models_stand_side_by_side(trained_run: Path, small_text: Path, nextword: Run, capsys: Captured) -> None:
@@ -152,6 +226,7 @@ def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
         (["--ensemble-weights", "1,1"], "`ensemble_weights` must go with `ensemble`"),
         (["--ensemble"], "`--ensemble` needs at least two models"),
         (["--significance"], "`--significance` needs two columns"),
+        (["--unit", "block"], "`--unit` must go with `--significance`"),
         (["--method", "static", *CACHE, "--significance", "--batch-size", "2"], "`--batch-size` must be 1"),
         (["--method", "ngram", "--split", "all"], "`--split` must name one split"),
         (["--method", "ngram", "--split", "train"], "`--split` must not be `train`"),

@@ -27,7 +27,11 @@ _KINDS = (TextOptions, BatchOptions, Architecture, TrainingOptions)
 @click.command(cls=SettingsCommand)
 @click.argument("text", required=False)
 @click.option("--preset", default="auto", show_default=True, help=f"Where settings begin: {', '.join(preset_names())}.")
-@click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings laid over the preset.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="TOML file of settings laid over the preset.",
+)
 @click.option("--run", type=click.Path(path_type=Path), help="Directory of the run; runs/TEXT-PRESET where not given.")
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this directory.")
 @click.option("--finish", type=click.Path(path_type=Path), help="End this run here: its best weights become the model.")
@@ -59,11 +63,15 @@ def train(
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
-    from nextword.experiment.run_config import RunConfig, read_tables
+    from nextword.experiment.run_config import RunConfig, preset_below, read_tables
 
-    tables = [read_tables(config)] if config else []
+    tables, given = [read_tables(config)] if config else [], given_tables(context)
+    if given.get("training", {}).keys() >= {"epochs", "minutes"}:
+        raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
+    if tables and context.get_parameter_source("preset") is click.core.ParameterSource.DEFAULT:
+        preset = preset_below(tables[0]) or preset
     origin = {"command": shlex.join(["nextword", *context.obj])}
-    settings = RunConfig.of(preset, *tables, given_tables(context), origin=origin)
+    settings = RunConfig.of(preset, *tables, given, origin=origin)
     directory = run or Path("runs") / f"{Path(text).stem or 'text'}-{preset}"
     _watched(directory, lambda around: _experiment().start_run(settings, text, directory, around), data_dir)
 

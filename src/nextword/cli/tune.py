@@ -102,7 +102,7 @@ def _work(context: click.Context, console: "Console", root: Path, *, keep_checkp
 
 def _wanted(context: click.Context) -> "StudySettings | None":
     """Return the study that the arguments describe, or `None` where they only name one that has begun."""
-    from nextword.experiment.run_config import RunConfig, read_tables
+    from nextword.experiment.run_config import RunConfig, preset_below, read_tables
     from nextword.tuning.default_space import default_space
     from nextword.tuning.study_settings import StudySettings, SweepOptions
 
@@ -113,7 +113,10 @@ def _wanted(context: click.Context) -> "StudySettings | None":
     tables = [read_tables(given["config"])] if given["config"] else []
     text = stored_name(given["text"])
     origin = {"command": shlex.join(["nextword", *context.obj]), "text_path": text}
-    base = RunConfig.of(given["preset"], *tables, given_tables(context), origin=origin)
+    preset = given["preset"]
+    if tables and context.get_parameter_source("preset") is click.core.ParameterSource.DEFAULT:
+        preset = preset_below(tables[0]) or preset
+    base = RunConfig.of(preset, *tables, given_tables(context), origin=origin)
     fields = {field.name: given[field.name] for field in dataclasses.fields(SweepOptions)}
     options = SweepOptions(**{name: value for name, value in fields.items() if value is not None})
     base, options = _with_time(base, options, given["setting_epochs"])

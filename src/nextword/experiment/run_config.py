@@ -46,7 +46,8 @@ class RunConfig:
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
         """Return the settings of a preset with tables laid over it, the last one on top.
 
-        Where these give `epochs`, the `minutes` of the preset are forgotten.
+        Where a table gives `epochs` without `minutes`, the `minutes` below it are forgotten; where it changes the
+        length, the model or the windows, the steps that a former run had planned are.
 
         Raises:
             SettingError: The preset, a table or a setting is unknown, or a value is refused.
@@ -56,12 +57,12 @@ class RunConfig:
             2.0
         """
         tables = {name: table for name, table in read_preset(preset).items() if isinstance(table, dict)}
+        given: dict[str, dict[str, Any]] = {}
         for override in overrides:
             _require_tables(override)
-        given = merge_tables(*overrides)
-        if "epochs" in given.get("training", {}):
-            tables["training"].pop("minutes", None)
-        config = cls.from_tables({**merge_tables(tables, given), "origin": {"preset": preset, **(origin or {})}})
+            given = merge_tables(_without_former_length(given, override), override)
+        tables = merge_tables(_without_former_length(tables, given), given)
+        config = cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
 
     @classmethod
@@ -134,6 +135,23 @@ def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
         for group, values in layer.items():
             merged[group] = {**merged.get(group, {}), **values}
     return merged
+
+
+def preset_below(tables: Tables) -> str | None:
+    """Return the preset that tables were laid over by the run that wrote them; `None` where none did."""
+    origin = tables.get("origin")
+    return str(origin["preset"]) if isinstance(origin, Mapping) and "preset" in origin else None
+
+
+def _without_former_length(below: Tables, above: Tables) -> Tables:
+    """Return tables without the length of training, and the plan of it, that those laid over them make void."""
+    training, former, void = above.get("training", {}), below.get("training", {}), set[str]()
+    if "epochs" in training and "minutes" not in training:
+        void.add("minutes")
+    changed = above.get("model") or above.get("batching") or training.keys() & {"epochs", "minutes"}
+    if changed and "planned_steps" in former:
+        void |= {"planned_steps", "training_seconds", "passes_at_end", "round_steps"}
+    return {**below, "training": {name: value for name, value in former.items() if name not in void}}
 
 
 def _require_tables(tables: Mapping[str, Any]) -> None:

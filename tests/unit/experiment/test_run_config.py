@@ -6,7 +6,7 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
-from nextword.experiment.run_config import RunConfig, read_tables
+from nextword.experiment.run_config import RunConfig, preset_below, read_tables
 from nextword.models.presets import preset_names, read_preset
 
 
@@ -32,6 +32,51 @@ def test_the_presets_are_not_changed_by_what_is_laid_over_them() -> None:
     RunConfig.of("quick", {"training": {"epochs": 99}})
     assert read_preset("quick") == before
     assert RunConfig.of("quick").training.epochs == before["training"]["epochs"]
+
+
+PLAN = {"planned_steps": [400, 410], "training_seconds": 580.0, "passes_at_end": 2.6, "round_steps": 100}
+BY_THE_CLOCK = {"training": {"epochs": 10.0, "minutes": 10.0, "seed": 3, **PLAN}}
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        {"training": {"minutes": 60.0}},
+        {"training": {"epochs": 3.0}},
+        {"model": {"hidden_sizes": [32, 256]}},
+        {"batching": {"batch_size": 8}},
+    ],
+)
+def test_what_a_former_run_had_planned_is_forgotten_where_its_length_changes(above: dict[str, Any]) -> None:
+    training = RunConfig.of("auto", BY_THE_CLOCK, above).training
+    assert (training.planned_steps, training.training_seconds, training.round_steps) == ((), None, None)
+    expected = {"minutes": 10.0, **above.get("training", {})}
+    assert training.minutes == (None if "epochs" in expected else expected["minutes"])
+    assert training.seed == 3
+
+
+def test_what_a_former_run_had_planned_is_followed_where_its_length_stays() -> None:
+    for above in ({}, {"training": {"learning_rate": 0.01}}, {"training": {"minutes": 60.0, **PLAN}}):
+        assert RunConfig.of("auto", BY_THE_CLOCK, above).training.planned_steps == (400, 410)
+
+
+@pytest.mark.parametrize("preset", preset_names())
+def test_what_a_run_wrote_over_its_preset_gives_its_settings_again(preset: str) -> None:
+    config = RunConfig.of(preset, {"training": {"seed": 5}})
+    tables = tomllib.loads(config.to_toml())
+    assert preset_below(tables) == preset
+    again = RunConfig.of(preset, tables)
+    sizes: dict[str, Any] = {"vocabulary_size": 100}
+    if "hidden_sizes" not in config.model:
+        sizes |= {"embedding_size": 8, "hidden_sizes": [8]}
+    architectures = [Architecture.from_table({**each.model, **sizes}) for each in (config, again)]
+    assert architectures[0] == architectures[1]
+    assert (again.text, again.batching, again.training) == (config.text, config.batching, config.training)
+
+
+def test_a_file_that_no_run_wrote_has_no_preset_below_it() -> None:
+    tables: list[dict[str, Any]] = [{}, {"origin": {}}, {"origin": 3}]
+    assert [preset_below(each) for each in tables] == [None] * 3
 
 
 def test_the_origin_names_the_preset_and_what_is_given() -> None:

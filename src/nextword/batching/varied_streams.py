@@ -78,7 +78,10 @@ class VariedStreams:
         return (lengths / self.num_steps).astype(np.float32)
 
     def _draw_lengths(self) -> NDArray[np.int64]:
-        """Return window lengths that together reach over a row."""
+        """Return window lengths that together reach over a row, and no further than rounding demands.
+
+        In whatever order they stand, each then holds tokens.
+        """
         if not self._options.variable_num_steps:
             return np.full(-(-self._row_length // self.num_steps), self.num_steps)
         random = self._random(_LENGTHS)
@@ -86,7 +89,9 @@ class VariedStreams:
         centers = np.where(random.random(most) < _SHORT_WINDOWS, self.num_steps / 2, self.num_steps)
         units = np.round(random.normal(centers, _LENGTH_SPREAD) / _LENGTH_UNIT)
         lengths = _LENGTH_UNIT * np.maximum(units, 1).astype(np.int64)
-        return lengths[: 1 + np.searchsorted(lengths.cumsum(), self._row_length)]
+        lengths = lengths[: 1 + np.searchsorted(lengths.cumsum(), self._row_length)]
+        lengths[-1] -= lengths.sum() - _LENGTH_UNIT * most
+        return lengths
 
     def _lengths_of(self, epoch: int) -> NDArray[np.int64]:
         if not self._options.variable_num_steps:

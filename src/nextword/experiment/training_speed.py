@@ -58,7 +58,7 @@ def measure_training(
     Compiling comes before, and takes some seconds more.
     """
     architecture = Architecture.from_table({"vocabulary_size": _VOCABULARY_SIZE, **config.model})
-    batching = config.batching
+    batching = config.batching.replace(variable_num_steps=False)  # each length would be compiled while it is timed
     num_tokens = _WINDOWS_OF_TEXT * batching.batch_size * batching.num_steps + 1
     ids = np.random.default_rng(0).integers(architecture.vocabulary_size, size=num_tokens, dtype=np.int32)
     windows = make_windows(ids, batching, end_id=0)

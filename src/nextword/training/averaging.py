@@ -41,9 +41,12 @@ class RunningAverage:
 
     def update(self, step: Any) -> None:
         """Let the weights after `step` updates join the average."""
-        rate = self._rate(ops.cast(ops.maximum(1, step - self.begin), "float32"))
-        for average, weight in zip(self.averages, self._weights, strict=True):
-            average.assign((1.0 - rate) * average + rate * weight)
+        count = ops.maximum(1, step - self.begin)
+        rate = self._rate(ops.cast(count, "float32"))
+        for average, variable in zip(self.averages, self._weights, strict=True):
+            weight = ops.convert_to_tensor(variable)
+            # In this form rounding does not add up over many steps; the first is the weights to the bit.
+            average.assign(ops.where(count == 1, weight, average + rate * (weight - average)))
 
     def _rate(self, count: Any) -> Any:
         if self._log_decay is None:

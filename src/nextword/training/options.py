@@ -86,7 +86,7 @@ class TrainingOptions(Settings):
     )
     schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"] = setting(
         "constant",
-        help="Learning rate: constant; warmed up and then linear to zero; one cycle of rate and momentum; multiplied "
+        help="Learning rate: constant; warmed up and then linear to zero; one cycle, of beta_1 too; multiplied "
         "by decay_factor each epoch after constant_epochs; or multiplied by it where validation stops improving.",
     )
     warmup_fraction: float = setting(
@@ -103,6 +103,9 @@ class TrainingOptions(Settings):
     averaging_decay: float = setting(0.999, help="What `exponential` keeps each step.", at_least=0.0, below=1.0)
     averaging_patience: int = setting(
         5, help="Rounds that `triggered` looks back beyond before it begins to average.", at_least=0
+    )
+    averaging_latest_round: int | None = setting(
+        None, help="Round at whose end `triggered` averaging begins at the latest.", at_least=1
     )
     patience: int | None = setting(
         None, help="Stop after so many rounds without a better validation perplexity.", at_least=1

@@ -114,10 +114,12 @@ class TrainingProgress:
         """Say whether a round is worse than the best of those that lie `averaging_patience` rounds and more back.
 
         NT-ASGD's condition (Merity, Keskar and Socher 2018, algorithm 1): the rounds in between do not count, so that
-        chance does not set it off.
+        chance does not set it off. At `averaging_latest_round` it begins without (Melis et al. 2020).
         """
         if options.averaging != "triggered" or self.averaging_since:
             return False
+        if options.averaging_latest_round is not None and record.round >= options.averaging_latest_round:
+            return True
         long_ago = self.records[: max(0, self.rounds - options.averaging_patience)]
         return any(record.valid_perplexity > earlier.valid_perplexity for earlier in long_ago)
 

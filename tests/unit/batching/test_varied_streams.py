@@ -43,6 +43,12 @@ def test_each_token_is_the_target_exactly_once_in_every_epoch(options: Any, extr
     assert sorted(counted.tolist()) == list(range(num_tokens))
 
 
+@given(VARIATIONS, st.integers(0, 200), st.integers(0, 3))
+def test_no_window_is_padding_alone(options: Any, extra: int, epoch: int) -> None:
+    windows = epoch_of(varied(options["batch_size"] + extra, **options), epoch)
+    assert all(window.weights.any() for window in windows)
+
+
 @given(VARIATIONS, st.integers(0, 200))
 def test_each_input_is_the_token_before_its_target(options: Any, extra: int) -> None:
     streams = varied(options["batch_size"] + extra, **options)

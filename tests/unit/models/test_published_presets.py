@@ -1,5 +1,6 @@
 """The presets of published models: their sizes by formulas of their own, and their settings by the sources."""
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -181,6 +182,13 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "weight_decay": pytest.approx(0.00025235, rel=1e-4),
         "averaging": "triggered",
         "averaging_patience": 50,
+        "averaging_latest_round": 800,
+        "input_dropout_rate": pytest.approx(0.7290787773167251),
+        "hidden_dropout_rate": pytest.approx(0.2909822365241189),
+        "output_dropout_rate": pytest.approx(0.7156690388448465),
+        "state_dropout_rate": pytest.approx(0.38729439899832296),
+        "initializer": "uniform",
+        "initializer_scale": pytest.approx(math.sqrt(3 / 912)),  # of a standard deviation of 1/sqrt(912)
     },
     "melis-10m": {
         **LAMB,
@@ -191,6 +199,12 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "schedule": "plateau",
         "plateau_rounds": 26,
         "decay_factor": 0.1,
+        "patience": 30,
+        "input_dropout_rate": pytest.approx(0.579891622066),
+        "hidden_dropout_rate": 0.0,  # there is one layer
+        "output_dropout_rate": pytest.approx(0.327008873224),
+        "latent_dropout_rate": pytest.approx(0.327008873224),
+        "state_dropout_rate": pytest.approx(0.215256482363),
     },
 }
 

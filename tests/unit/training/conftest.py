@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
@@ -59,6 +60,12 @@ class CutOffError(Exception):
 class _CutOffAfterEachRound(SilentObserver):
     def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
         raise CutOffError(record.round)
+
+
+@pytest.fixture(scope="session")
+def train_ids() -> NDArray[np.int32]:
+    """What is trained on where nothing else is said."""
+    return TRAIN
 
 
 @pytest.fixture(scope="session")

@@ -100,6 +100,18 @@ def test_the_triggered_average_is_the_mean_of_all_weights_from_the_trigger_on() 
     assert averages.kept.length_at(15) == 8
 
 
+@pytest.mark.parametrize("kind", ["exponential", "triggered", "two_tailed"])
+def test_the_average_of_weights_that_stand_still_is_these_weights_to_the_bit(kind: Any) -> None:
+    walk = Walk(averages := WeightAverages(kind, 0.97))
+    for tail in averages._tails:
+        tail.begin.assign(0)
+    still = [keras.ops.zeros(weight.shape) for weight in walk.weights]
+    for _ in range(60):
+        walk.optimizer.apply(still)
+    for average, weight in zip(averaged(averages), walk.place(), strict=True):
+        np.testing.assert_array_equal(average, weight)
+
+
 class TwoTails:
     """Two-tailed averaging as Melis (2022) states it: counts and means, one weight at a time."""
 

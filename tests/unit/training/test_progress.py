@@ -130,6 +130,16 @@ def test_a_round_worse_than_the_latest_ones_alone_does_not_set_off_averaging() -
     assert averaging_since([*values, 8.5], 5) == 8
 
 
+def test_averaging_begins_at_the_latest_round_that_is_given() -> None:
+    def since(values: list[float]) -> int:
+        averaging: Any = {"averaging": "triggered", "averaging_patience": 1, "averaging_latest_round": 4}
+        return history(values, **averaging)[-1].averaging_since
+
+    better = [9.0, 8.0, 7.0]
+    assert (since(better), since([*better, 6.0]), since([*better, 6.0, 5.0])) == (0, 4, 4)
+    assert since([7.0, 8.0, 9.0, 10.0]) == 3
+
+
 def test_averaging_begins_once_and_only_where_it_is_asked_for() -> None:
     values = [7.0, 8.0, 9.0, 10.0]
     since = [progress.averaging_since for progress in history(values, averaging="triggered", averaging_patience=1)]

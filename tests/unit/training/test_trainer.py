@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from nextword.batching.options import BatchOptions
 from nextword.batching.streams import Streams
+from nextword.batching.varied_streams import VariedStreams
 from nextword.batching.window import Window
 from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.models.language_model import LanguageModel
@@ -259,3 +261,25 @@ def test_callbacks_of_the_user_are_called_for_the_rounds_that_are_left(
     counter = Counter()
     finished(tmp_path, options, callbacks=[counter])
     assert counter.begun == counter.ended == [2, 3, 4]
+
+
+def test_penalties_of_activations_reach_the_loss(
+    tmp_path: Path, constant: TrainingOptions, make_trainer: MakeTrainer
+) -> None:
+    asked = constant.replace(activation_regularization=2.0, temporal_activation_regularization=1.5)
+    stream = make_trainer(tmp_path, asked)._stream
+    assert (stream.activation_regularization, stream.temporal_activation_regularization) == (2.0, 1.5)
+
+
+def test_the_rate_of_a_step_goes_with_the_length_of_its_window(
+    tmp_path: Path, constant: TrainingOptions, finished: MakeTrainer, train_ids: NDArray[np.int32]
+) -> None:
+    asked = BatchOptions(batch_size=4, num_steps=10, variable_num_steps=True)
+    train = VariedStreams(train_ids, asked, first_input=0)
+    relative = train.relative_lengths(200)
+    assert relative is not None
+    each_step = constant.replace(round_steps=1)
+    records = finished(tmp_path, each_step, train=train).progress.records[:-1]
+    rates = [constant.learning_rate * relative[record.step] for record in records]  # of the step to come
+    assert len(set(rates)) > 1
+    assert [record.learning_rate for record in records] == pytest.approx(rates, rel=1e-6)

@@ -1,4 +1,4 @@
-"""What every engine offers: all that evaluation, scoring, suggestion, generation and serving know of a model."""
+"""What every engine offers: all that evaluation, scoring, suggestion and generation know of a model."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol

@@ -49,7 +49,7 @@ def test_a_variable_leaves_the_allocator_as_it_is() -> None:
 
 @on_glibc
 def test_training_asks_for_it() -> None:
-    script = "import nextword.training\nfrom nextword.machine.memory import keep_freed_memory\n"
+    script = "from nextword import LanguageModel\nfrom nextword.machine.memory import keep_freed_memory\n"
     result = subprocess.run(
         [sys.executable, "-c", script + "print(keep_freed_memory.cache_info().currsize)"],
         capture_output=True,

@@ -1,6 +1,5 @@
 """How a vocabulary spells words and phrases."""
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -9,6 +8,7 @@ from nextword.generation.phrase import Phrase
 from nextword.generation.pieces import piece_of
 from nextword.text.pieces import tidy
 from nextword.text.tokenizer import Tokenizer
+from nextword.text.word_characters import is_word_character
 
 _MOST_WAYS = 64
 
@@ -45,10 +45,10 @@ class Speller:
         for token_id, token in ordinary.items():
             self._by_text[self._folded(token)].add(token_id)
         self._before_words = frozenset(specials).union(
-            token_id for token_id, token in ordinary.items() if not _is_word_character(token[-1])
+            token_id for token_id, token in ordinary.items() if not is_word_character(token[-1])
         )
         self._after_words = frozenset(specials).union(
-            token_id for token_id, token in ordinary.items() if not _is_word_character(token[0])
+            token_id for token_id, token in ordinary.items() if not is_word_character(token[0])
         )
         self._spaced = frozenset(token_id for token_id, token in ordinary.items() if token[0] == " ")
 
@@ -60,7 +60,7 @@ class Speller:
         found = islice(self._shortest(surface), _MOST_WAYS)
         if self._tokenizer.kind in ("pretokenized", "word"):
             return [Phrase(sets) for sets in found]
-        begins, closed = _is_word_character(surface[0]), _is_word_character(surface[-1])
+        begins, closed = is_word_character(surface[0]), is_word_character(surface[-1])
         after = (self._after_words,) * closed
         begun = (beginning for sets in found for beginning in self._begun(sets, is_word=begins))
         return [Phrase(sets + after, opened, closed) for sets, opened in begun]
@@ -122,8 +122,3 @@ def _beginnings(left: str, before: int | None) -> set[str]:
     """Return the tokens that may come next: with a space more in front or behind, or with that between two words."""
     starts = (left, f" {left}" if before is None else left.removeprefix(" "))
     return {start[:length] for start in starts for length in range(1, len(start) + 1)} | {f"{s} " for s in starts}
-
-
-def _is_word_character(character: str) -> bool:
-    """Whether a character may be part of a word, as the word tokenizer cuts (`nextword.text.pieces`)."""
-    return character == "_" or unicodedata.category(character)[0] in "LMN"

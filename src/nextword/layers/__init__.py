@@ -2,5 +2,5 @@
 
 from nextword.machine.memory import keep_freed_memory
 
-# Here, since it has an effect only before the training framework starts its threads, which the first weight makes it do.
+# Here, since it has an effect only before the training framework starts its threads, at the first weight that it makes.
 keep_freed_memory()

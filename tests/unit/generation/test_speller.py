@@ -10,6 +10,7 @@ from nextword.text.options import TokenizerKind
 from nextword.text.pieces import tidy
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from nextword.text.word_characters import is_word_character
 
 
 def spelled(tokenizer: Tokenizer, text: str, *, any_case: bool = False) -> list[list[list[str]]]:
@@ -117,3 +118,11 @@ def test_they_are_the_rows_of_tokens_that_read_like_that(
         core = phrase.sets[phrase.opened : len(phrase.sets) - phrase.closed]
         found |= set(product(*core)) if len(core) <= 3 else set()
     assert found == expected
+
+
+def test_the_word_tokenizer_says_what_may_be_part_of_a_word() -> None:
+    # U+1C89 is a letter since Unicode 16, which is newer than Python 3.13's tables: one authority must decide.
+    tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", " ", "\u1c89")))
+    (phrase,) = Speller(tokenizer, any_case=False).phrases("a")
+    may_follow = phrase.sets[-1]
+    assert (4 in may_follow) == (not is_word_character("\u1c89"))

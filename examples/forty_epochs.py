@@ -16,18 +16,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-
 import nextword
 from nextword.batching.options import BatchOptions
 from nextword.batching.windows import make_windows
 from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.models.language_model import LanguageModel
+from nextword.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.text.corpus import Corpus
 from nextword.training.dataset import RoundDataset
 from nextword.training.stream_model import StreamModel
 
 TUTORIAL_WINDOWS = BatchOptions(windows="successive", batch_size=20, num_steps=30)
+PERPLEXITIES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
 CLAIMED_TRAIN_ACCURACY = 0.40
 CLAIMED_VALID_ACCURACY = (0.20, 0.25)
 
@@ -66,29 +66,33 @@ def read_lines(path: Path) -> Table:
 
 def draw(log: Table, in_windows: Table, path: Path) -> None:
     """Draw accuracy and perplexity by epoch, and the accuracies that the tutorial reports."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    accuracy, perplexity = figure.subplots(1, 2)
+    draw_picture(path, (10, 4), lambda figure: draw_panels(figure.subplots(1, 2), log, in_windows))
+
+
+def draw_panels(panels: Sequence[Any], log: Table, in_windows: Table) -> None:
+    """Draw both panels."""
     epochs = [row["epoch"] for row in log.values()]
+    accuracy, perplexity = panels
     for panel, name, factor in ((accuracy, "accuracy", 100.0), (perplexity, "perplexity", 1.0)):
         read = [in_windows.get(number, {}).get(name, float("nan")) for number in log]
         trained = [factor * row[f"train_{name}"] for row in log.values()]
         carried = [factor * row[f"valid_{name}"] for row in log.values()]
-        panel.plot(epochs, trained, color="#8a8f98", label="train (dropout on)")
-        panel.plot(epochs, [factor * value for value in read], color="#c2410c", label="valid, the tutorial's windows")
-        panel.plot(epochs, carried, color="#1f5fbf", label="valid, state carried")
+        panel.plot(epochs, trained, color=QUIET_COLOR, label="train (dropout on)")
+        panel.plot(epochs, [factor * value for value in read], color=MARK_COLOR, label="valid, the tutorial's windows")
+        panel.plot(epochs, carried, color=MAIN_COLOR, label="valid, state carried")
         panel.set_xlabel("epochs")
-        panel.grid(color="#e5e7eb", linewidth=0.8)
-        panel.spines[["top", "right"]].set_visible(False)
+        finish_axes(panel)
     low, high = (100 * bound for bound in CLAIMED_VALID_ACCURACY)
     accuracy.axhspan(low, high, color="#fde68a", alpha=0.5, label="the tutorial's valid, 20 to 25 %")
-    accuracy.axhline(100 * CLAIMED_TRAIN_ACCURACY, color="#8a8f98", linestyle=":", label="the tutorial's train, 40 %")
+    accuracy.axhline(100 * CLAIMED_TRAIN_ACCURACY, color=QUIET_COLOR, linestyle=":", label="the tutorial's train, 40 %")
     accuracy.set_ylabel("accuracy, %")
     accuracy.legend(frameon=False, fontsize=8)
     perplexity.set_ylabel("perplexity")
     perplexity.set_yscale("log")
-    perplexity.yaxis.set_major_formatter("{x:g}")
-    perplexity.yaxis.set_minor_formatter("{x:g}")
-    figure.savefig(path, metadata={"Date": None})
+    drawn = perplexity.get_ylim()
+    perplexity.set_yticks(PERPLEXITIES, [f"{tick:,}" for tick in PERPLEXITIES])
+    perplexity.minorticks_off()
+    perplexity.set_ylim(drawn)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -101,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compute-dtype", choices=("auto", "float32", "bfloat16"), default="auto")
     asked = parser.parse_args(arguments)
+    require_matplotlib("curves")
     corpus = Corpus.load(asked.text)
     size = corpus.tokenizer.vocabulary_size
     options = {"vocabulary_size": size, "seed": asked.seed, "compute_dtype": asked.compute_dtype}

@@ -12,7 +12,6 @@ from nextword.errors import BundleError, SettingError, TextError
 from nextword.experiment.run_directory import RunDirectory, model_path
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import TextOptions
-from nextword.text.source import stored_name
 
 if TYPE_CHECKING:
     from nextword.bundle.bundle import Bundle
@@ -90,6 +89,8 @@ class Target:
 
     def text_read(self, text: str | None) -> tuple[str | None, TextOptions]:
         """Return what is read where `text` is named, and how: the model's own is split as it was in training."""
+        from nextword.text.source import stored_name
+
         is_own = text is None or (self.text is not None and stored_name(text) == self.text)
         return (self.text, self.options) if is_own else (text, TextOptions())
 

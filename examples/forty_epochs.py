@@ -122,5 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 if __name__ == "__main__":
     try:
         main()
-    except (NextwordError, TrainingInterrupted) as error:
-        sys.exit(f"forty_epochs: {error}")
+    except NextwordError as error:
+        print(f"forty_epochs: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except TrainingInterrupted as stop:
+        print(f"forty_epochs: {stop}; the same command goes on", file=sys.stderr)
+        sys.exit(128 + stop.signal_number)

@@ -74,6 +74,6 @@ def test_a_run_that_is_done_is_not_trained_again(text: Path, run: Path) -> None:
 
 def test_a_text_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = forty_epochs(tmp_path / "nothing", "--run", tmp_path / "run")
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert done.stderr.startswith("forty_epochs: ")
     assert "nothing" in done.stderr

@@ -87,6 +87,10 @@ def evaluate(
         require_comparable(columns, batch_size)
     elif unit is not None:
         raise SettingError("`--unit` must go with `--significance`, which was not asked for; add it, or leave it out")
+    if tune and not any(column.methods for column in columns) and not ensemble:
+        raise SettingError(
+            "`--tune` must go with a `--method` that has settings, but there is none; name one, or leave it out"
+        )
     tables = given_tables(context)
     require_used(tables, [method for column in columns for method in column.methods], ensemble=ensemble)
     outcomes = [_prepared(column, tables, tune=tune) for column in columns]  # before the split asked for is looked at

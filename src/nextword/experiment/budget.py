@@ -68,12 +68,7 @@ def fix_plan(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Run
     if config.origin.get("preset") == FAMILY:
         config = _choose_size(config, corpus, budget, say)
     speed = measure_training(config, _precision(config), seconds=_MEASURED_SECONDS)
-    if budget.left < _LEAST_PART_LEFT * budget.seconds:
-        raise SettingError(
-            f"`minutes` must be long enough to measure this machine first, which took "
-            f"{budget.seconds - budget.left:.0f} seconds, but is {budget.seconds / 60:g}; give more time, "
-            "or `epochs` and a preset"
-        )
+    _require_time_left(budget)
     windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
     plan = _plan(config, corpus, windows, budget, speed.words_per_second)
     say(
@@ -81,6 +76,15 @@ def fix_plan(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Run
         f"{plan['planned_steps'][0] / windows.steps_per_epoch:.1f} epochs, in {budget.seconds / 60:g} minutes"
     )
     return replace(config, training=config.training.replace(**plan))
+
+
+def _require_time_left(budget: Budget) -> None:
+    if budget.left < _LEAST_PART_LEFT * budget.seconds:
+        raise SettingError(
+            f"`minutes` must be long enough to measure this machine first, which took "
+            f"{budget.seconds - budget.left:.0f} seconds, but is {budget.seconds / 60:g}; give more time, "
+            "or `epochs` and a preset"
+        )
 
 
 def _plan(
@@ -110,6 +114,7 @@ def _choose_size(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) ->
     sizes = [Size(**size) for size in family["sizes"]]
     middle = config.laid_under(sizes[len(sizes) // 2].settings)
     flops_per_second = measure_training(middle, _precision(config), seconds=_MEASURED_SECONDS).flops_per_second
+    _require_time_left(budget)
     words = [flops_per_second * budget.left / size.flops_per_word(config) for size in sizes]
     chosen = max(index for index, size in enumerate(sizes) if words[index] >= size.at_least_words)
     epochs = words[chosen] / len(corpus.train.ids)

@@ -16,7 +16,7 @@ from pathlib import Path
 from nextword.errors import TextError
 from nextword.text.reader import TextRange, unreadable
 
-_LINE_END = rb"(?:\r\n|\r|\n)"
+_LINE_END = rb"(?>\r\n|\r|\n)"  # atomic: the two halves of one are not two
 _PLACES = {
     "a blank line": (re.compile(_LINE_END + rb"[ \t]*" + _LINE_END), 2**16),
     "a line end": (re.compile(_LINE_END), 2**20),

@@ -86,7 +86,10 @@ class StudyReport:
     def sentences(self) -> list[str]:
         """Return what the table does not show, in sentences."""
         counts = Counter(row.state for row in self.rows)
-        told = [f"{len(self.rows)} trials: " + ", ".join(f"{number} {state}" for state, number in counts.items())]
+        told = [
+            f"{len(self.rows)} {'trial' if len(self.rows) == 1 else 'trials'}: "
+            + ", ".join(f"{number} {state}" for state, number in counts.items())
+        ]
         if self.importances:
             parts = ", ".join(f"{name.split('.', 1)[1]} {part:.0%}" for name, part in self.importances.items())
             told.append(f"what mattered, among the complete trials: {parts}")

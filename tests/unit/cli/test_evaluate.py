@@ -226,6 +226,7 @@ def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
         (["--ensemble-weights", "1,1"], "`ensemble_weights` must go with `ensemble`"),
         (["--ensemble"], "`--ensemble` needs at least two models"),
         (["--significance"], "`--significance` needs two columns"),
+        (["--tune"], "`--tune` must go with a `--method`"),
         (["--unit", "block"], "`--unit` must go with `--significance`"),
         (["--method", "static", *CACHE, "--significance", "--batch-size", "2"], "`--batch-size` must be 1"),
         (["--method", "ngram", "--split", "all"], "`--split` must name one split"),

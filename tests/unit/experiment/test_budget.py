@@ -162,14 +162,15 @@ def test_what_was_decided_is_said(fixed: FixedPlan) -> None:
     assert any("words/s here" in text for text in said)
 
 
+@pytest.mark.parametrize("taken", [31.0, 61.0, 1000.0])
 def test_a_time_that_measuring_eats_up_is_refused(
-    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, machine: Machine
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, machine: Machine, taken: float
 ) -> None:
     config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(
         text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
     )
     with pytest.raises(SettingError, match="`minutes` must be long enough"):
-        fix_plan(config, corpus, Budget(60.0, time.monotonic() - 31.0), lambda _text: None)
+        fix_plan(config, corpus, Budget(60.0, time.monotonic() - taken), lambda _text: None)
 
 
 def test_the_family_is_ordered_and_its_rates_do_not_fall() -> None:

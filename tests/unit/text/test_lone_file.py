@@ -58,6 +58,14 @@ def test_a_blank_line_may_end_with_two_characters_or_hold_spaces(path: Path) -> 
     assert all(part.endswith(b"two\r\n \t\r\n") for part in parts(path))
 
 
+def test_the_halves_of_a_line_end_are_no_blank_line(path: Path) -> None:
+    lines = [b"" if number in (45, 84) else b"line %03d" % number for number in range(100)]
+    path.write_bytes(b"\r\n".join(lines) + b"\r\n")
+    train, valid, _ = parts(path)
+    assert train.endswith(b"line 083\r\n\r\n")
+    assert valid.endswith(b"line 090\r\n")
+
+
 def test_text_without_line_ends_is_cut_at_a_space(path: Path) -> None:
     path.write_bytes(b"word " * 100)
     assert all(part.startswith(b"word ") and part.endswith(b" ") for part in parts(path))

@@ -25,12 +25,13 @@ def test_the_cut_is_after_the_next_line_end(path: Path) -> None:
     assert (train[-9:], valid[-9:], test[-9:]) == (b"line 080\n", b"line 090\n", b"line 099\n")
 
 
-def test_a_blank_line_nearby_is_preferred(path: Path) -> None:
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_blank_line_nearby_is_preferred_and_half_a_line_end_is_none(path: Path, end: bytes) -> None:
     lines = [b"" if number in (45, 84) else b"line %03d" % number for number in range(100)]
-    path.write_bytes(b"\n".join(lines) + b"\n")
+    path.write_bytes(end.join(lines) + end)
     train, valid, _ = parts(path)
-    assert train.endswith(b"line 083\n\n")
-    assert valid.endswith(b"line 090\n")
+    assert train.endswith(b"line 083" + end + end)
+    assert valid.endswith(b"line 090" + end)
 
 
 def test_a_blank_line_too_far_away_is_not_waited_for(path: Path) -> None:
@@ -56,14 +57,6 @@ def test_a_line_end_is_not_cut_apart_where_the_search_for_a_blank_line_stops(pat
 def test_a_blank_line_may_end_with_two_characters_or_hold_spaces(path: Path) -> None:
     path.write_bytes(b"one two\r\n \t\r\n" * 100)
     assert all(part.endswith(b"two\r\n \t\r\n") for part in parts(path))
-
-
-def test_the_halves_of_a_line_end_are_no_blank_line(path: Path) -> None:
-    lines = [b"" if number in (45, 84) else b"line %03d" % number for number in range(100)]
-    path.write_bytes(b"\r\n".join(lines) + b"\r\n")
-    train, valid, _ = parts(path)
-    assert train.endswith(b"line 083\r\n\r\n")
-    assert valid.endswith(b"line 090\r\n")
 
 
 def test_text_without_line_ends_is_cut_at_a_space(path: Path) -> None:

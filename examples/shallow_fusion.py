@@ -10,6 +10,7 @@ twice: by sound alone, and with the language model.
 """
 
 import argparse
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from nextword.decoding.word_model import WordModel
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.ngram_engine import NgramEngine
+from nextword.errors import NextwordError
 from nextword.ngram.kneser_ney import KneserNeyModel
 from nextword.text.corpus import Corpus
 from nextword.text.line_ends import segments
@@ -127,4 +129,8 @@ def _parsed(arguments: Sequence[str] | None) -> Any:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NextwordError as error:
+        print(f"shallow_fusion: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -22,7 +22,7 @@ def require_matplotlib(what: str) -> None:
     try:
         importlib.import_module("matplotlib.figure")
     except ImportError as error:
-        raise MissingExtraError(f"{what} need matplotlib; install it with `pip install nextword[plots]`") from error
+        raise MissingExtraError(f"{what} need matplotlib; install `nextword[plots]`") from error
 
 
 def draw_picture(path: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:

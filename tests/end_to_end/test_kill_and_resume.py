@@ -11,6 +11,7 @@ from typing import Protocol
 import pytest
 
 NUM_KILLS = 20
+TIMEOUT = 60
 
 
 class CommandLine(Protocol):
@@ -104,6 +105,23 @@ def test_averages_survive_being_killed(command_line: CommandLine, settings: tupl
     assert command_line.rounds_of(run) < command_line.rounds_of(left_alone)
     command_line.train(run)
     assert command_line.weights_of(run) == command_line.weights_of(left_alone)
+
+
+def test_a_closed_pipe_ends_a_run_in_order_and_says_how_to_go_on(
+    command_line: CommandLine, reference: Reference
+) -> None:
+    run = command_line.folder / "read no further"
+    process = command_line.start_training(run)
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 128 + signal.SIGPIPE
+    assert errors == (
+        f"training has stopped, since what read its output has ended; go on with: nextword train --resume '{run}'\n"
+    )
+    command_line.train(run)
+    assert command_line.weights_of(run) == reference.weights
 
 
 def test_ctrl_c_before_training_shows_no_traceback(command_line: CommandLine) -> None:

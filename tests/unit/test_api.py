@@ -91,7 +91,7 @@ def test_methods_can_be_put_around_a_model(corpus: nextword.Corpus, untrained: n
     assert mixed <= 1.001 * min(static, counted)
     with pytest.raises(SettingError, match="`train` must be given for this method"):
         nextword.perplexity(trained, corpus.test, method="ngram")
-    with pytest.raises(SettingError, match="`temperature` must go with `temperature`"):
+    with pytest.raises(SettingError, match="`temperature` must go with the method `temperature`"):
         nextword.perplexity(trained, corpus.test, temperature=0.5)
 
 

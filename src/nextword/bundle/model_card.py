@@ -139,8 +139,8 @@ def _origin_rows(facts: ModelFacts) -> list[list[str]]:
 def _figures(metrics: Sequence[SplitMetrics]) -> str:
     if not metrics:
         return "None were measured."
-    names = ["split", "perplexity", "bits per word", "accuracy", "tokens", "protocol"]
-    return _table(
+    names = ["split", "perplexity", "bits per word", "accuracy", "tokens"]
+    table = _table(
         names,
         [
             [
@@ -149,11 +149,15 @@ def _figures(metrics: Sequence[SplitMetrics]) -> str:
                 f"{row.bits_per_word:.3f}",
                 f"{row.accuracy:.2%}",
                 f"{row.num_tokens:,}",
-                row.protocol,
             ]
             for row in metrics
         ],
     )
+    splits_of: dict[str, list[str]] = {}
+    for row in metrics:
+        splits_of.setdefault(row.protocol, []).append(row.split)
+    protocols = [f"Protocol of {' and '.join(splits)}: {_plain(said)}" for said, splits in splits_of.items()]
+    return "\n\n".join([table, *protocols])
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -78,10 +78,9 @@ def benchmark(
     Beside it run the same model of stock Keras layers, the same in PyTorch, and plain matrix products, each in a
     process of its own and in turn. Nothing is left behind but the files that are asked for.
     """
-    from rich.console import Console
-
     from nextword.benchmark.peer import PeerError
     from nextword.benchmark.workload import Workload
+    from nextword.cli.console import Console
 
     workload = Workload.of(preset, given_tables(context), compute_dtype=compute_dtype)
     _check_files(json_path, plot_path)

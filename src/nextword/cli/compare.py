@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nextword.cli.evaluation_progress import evaluation_progress
+from nextword.cli.output_file import OutputFile
 from nextword.cli.target import SplitOrAll, Target, engine_option
 from nextword.text.token_store import TokenStore
 
@@ -21,9 +22,7 @@ _TUTORIAL_STEPS = 30
 @click.option("--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", show_default=True)
 @click.option("--skip", default=40, show_default=True, help="Windows to skip, as in the tutorial.")
 @click.option("--words", "num_words", default=10, show_default=True, help="Number of words to show.")
-@click.option(
-    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page to look at longer stretches."
-)
+@click.option("--html", type=OutputFile(), help="Write a page to look at longer stretches.")
 @click.option("--html-words", default=1000, show_default=True, help="Number of words on the page.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
 @engine_option

@@ -30,8 +30,7 @@ def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
     The speed is that of some real training steps on random words: about a quarter of a minute with compiling. It works
     without the training extra, too, and then says what is missing.
     """
-    from rich.console import Console
-
+    from nextword.cli.console import Console
     from nextword.diagnosis.report import diagnose
 
     with Console(stderr=True).status("looking") as status:
@@ -45,9 +44,10 @@ def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
 
 
 def _print(report: "Report") -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from nextword.cli.console import Console
 
     table = Table(show_header=False)
     table.add_column(style="bold", no_wrap=True)

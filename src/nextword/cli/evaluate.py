@@ -123,6 +123,8 @@ def _evaluated(column: Column, outcome: Outcome, batch_size: int) -> EvaluatedCo
         num_characters=store.num_characters,
         num_out_of_vocabulary=store.report.num_out_of_vocabulary,
     )
+    if any("int8" in model.run_by for model in column.models):
+        evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:
         evaluation = evaluation.with_method(column.method, outcome.description)
     return EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))

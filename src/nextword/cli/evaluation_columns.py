@@ -45,6 +45,11 @@ class Reading:
         """The model, started when it is first asked for."""
         return self.target.open()
 
+    @cached_property
+    def part_of_file(self) -> str | None:
+        """Which part of a file is read, in words; `None` where all of it is."""
+        return self.target.part_of_file(self.text, self.split, self.data_dir)
+
     def store(self, split: SplitOrAll) -> TokenStore:
         """Return a split of the text."""
         return self.target.load_split(self.text, split, self.model, self.data_dir)

@@ -55,6 +55,8 @@ def describe(found: Sequence[EvaluatedColumn], comparisons: Sequence[Comparison]
     """Return the figures side by side, the flags that repeat what was tuned, and the comparisons with the first."""
     labels = [each.column.label for each in found]
     lines = _side_by_side(labels, [each.evaluation for each in found])
+    if part := found[0].column.reading.part_of_file:
+        lines.insert(-len(found), f"({part})")  # before the protocols
     lines += [f"the same without --tune: {flags_of(each)}" for each in found if _can_be_repeated(each)]
     for label, comparison in zip(labels[1:], comparisons, strict=False):
         lines += ["", f"{label} against {labels[0]}", *comparison.describe()]
@@ -94,12 +96,14 @@ def _side_by_side(labels: Sequence[str], evaluations: Sequence[Evaluation]) -> l
 
 def _table(found: EvaluatedColumn) -> dict[str, Any]:
     reading = found.column.reading
-    names = [model.name for model in found.column.models]
+    names, run_by = ([getattr(model, of) for model in found.column.models] for of in ("name", "run_by"))
     return {
         "model": names[0] if len(names) == 1 else names,
+        "run_by": run_by[0] if len(run_by) == 1 else run_by,
         "label": found.column.label,
         "text": reading.text or reading.target.text,
         "split": reading.split,
+        "part_of_file": reading.part_of_file,
         "settings": found.outcome.to_table(),
         "tuned": list(found.outcome.tuned),
         **found.evaluation.to_table(),

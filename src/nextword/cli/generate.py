@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 @click.argument("run_or_model", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", help="What the text goes on from; the beginning of a text where not given.")
 @click.option("--prompts", metavar="FILE", help="A file with a prompt a line, - for standard input; gzip is fine.")
-@click.option("--words", "num_tokens", default=100, show_default=True, help="Number of tokens to write.")
+@click.option(
+    "--words", "num_tokens", type=click.IntRange(1), default=100, show_default=True, help="Number of tokens to write."
+)
 @click.option("--stop-at-end", is_flag=True, help="Stop at the end of the line or paragraph.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times.")
 @click.option("--forbid", multiple=True, metavar="WORD", help="Never write this word or phrase, in any case.")

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -30,6 +31,10 @@ _COMMANDS = {
 }
 
 
+class _OutputClosedError(Exception):
+    """What reads the output has ended."""
+
+
 class _LazyGroup(click.Group):
     """Imports a command's file when the command is called, and not before."""
 
@@ -41,6 +46,13 @@ class _LazyGroup(click.Group):
             raise click.UsageError(unknown_name("command", name, _COMMANDS), context)
         command: click.Command = getattr(import_module(f"nextword.cli.{name}"), name)
         return command
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; a closed pipe goes through to `main`, where click itself would exit with 1."""
+        try:
+            return super().invoke(context)
+        except BrokenPipeError as error:
+            raise _OutputClosedError from error
 
     def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -71,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("nextword: interrupted", err=True)
         sys.exit(128 + signal.SIGINT)
-    except BrokenPipeError:
+    except _OutputClosedError:
         # The reader has gone (`nextword generate ... | head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(128 + signal.SIGPIPE)

@@ -3,9 +3,9 @@
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nextword.cli.console import Console
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.round_plan import RoundPlan
 

@@ -21,7 +21,12 @@ from nextword.text.printable import printable
 @click.argument("run_or_model", type=click.Path(path_type=Path))
 @click.argument("text")
 @click.argument("candidates", nargs=-1)
-@click.option("--candidates", "file", metavar="FILE", help="Read candidates from a file, one a line; - for stdin.")
+@click.option(
+    "--candidates",
+    "file",
+    metavar="FILE",
+    help="Read candidates from a file, one a line; - for stdin.",
+)
 @click.option("--gap", default="___", show_default=True, help="What stands for the gap in TEXT.")
 @click.option("-k", "count", type=click.IntRange(1), help="Show so many.  [default: all that are named, or 10]")
 @click.option(
@@ -78,4 +83,4 @@ def _named(candidates: tuple[str, ...], file: str | None, on_bad_bytes: OnBadByt
         return list(candidates) or None
     if candidates:
         raise SettingError("candidates must be given as arguments or by `--candidates`, but are given twice")
-    return list(InputLines([file], on_bad_bytes=on_bad_bytes))
+    return [line for line in InputLines([file], on_bad_bytes=on_bad_bytes) if line.strip()]

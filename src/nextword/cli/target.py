@@ -113,6 +113,20 @@ class Target:
             _require_unchanged(source, options, self.text_sha256, data_dir)
         return Corpus.load_split(source, split, model.tokenizer, options, data_dir=data_dir)
 
+    def part_of_file(self, text: str | None, split: SplitOrAll, data_dir: Path | None) -> str | None:
+        """Return in words which part of a file `load_split` reads, or `None` where it reads all of one."""
+        from nextword.text.reader import TextRange
+        from nextword.text.source import resolve_source
+
+        source, options = self.text_read(text)
+        if source is None or split == "all":
+            return None
+        part = resolve_source(source, options, needed=(split,), data_dir=data_dir).parts[split]
+        share = part.num_bytes / TextRange.whole(part.path).num_bytes
+        if share == 1:
+            return None
+        return f"read was the {split} split of `{part.path.name}`, {share:.1%} of it; --split all reads the whole file"
+
 
 @cache
 def _require_unchanged(text: str, options: TextOptions, sha256: str, data_dir: Path | None) -> None:

@@ -1,6 +1,7 @@
 """`nextword train`: from a text to a model."""
 
 import shlex
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,11 @@ _KINDS = (TextOptions, BatchOptions, Architecture, TrainingOptions)
     type=click.Path(path_type=Path),
     help="TOML file of settings laid over the preset.",
 )
-@click.option("--run", type=click.Path(path_type=Path), help="Directory of the run; runs/TEXT-PRESET where not given.")
+@click.option(
+    "--run",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Directory of the run; runs/TEXT-PRESET where not given.",
+)
 @click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this directory.")
 @click.option("--finish", type=click.Path(path_type=Path), help="End this run here: its best weights become the model.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
@@ -88,11 +93,14 @@ def _experiment() -> Any:
 
 def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_dir: Path | None) -> None:
     """Run a training with a progress bar, and say what to do next however it ends."""
-    from rich.console import Console
+    from rich.markdown import Markdown
 
+    from nextword.cli.console import Console
     from nextword.cli.progress_bar import ProgressBar
+    from nextword.experiment.run_directory import RunDirectory
 
     console = Console(highlight=False, soft_wrap=True)
+    go_on = f"go on with: nextword train --resume {shlex.quote(str(directory))}"
     experiment = _experiment()
     try:
         with ProgressBar(console) as bar:
@@ -101,11 +109,20 @@ def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_d
             )
             bundle = work(around)
     except TrainingInterrupted as stop:
-        click.echo(f"{stop}; go on with: nextword train --resume {directory}", err=True)
+        click.echo(f"{stop}; {go_on}", err=True)
+        raise
+    except KeyboardInterrupt as stop:  # before the first step, or after the last
+        if not RunDirectory(directory).is_run:
+            raise
+        click.echo(f"interrupted; {go_on}", err=True)
+        raise TrainingInterrupted(signal.SIGINT) from stop
+    except BrokenPipeError:
+        click.echo(f"training has stopped, since what read its output has ended; {go_on}", err=True)
         raise
     except TrainingDivergedError as error:
         raise TrainingDivergedError(f"{error} (run: {directory})") from error
-    console.print(bundle.card[bundle.card.index("## Figures") :].split("## Use")[0].strip(), markup=False)
+    figures = bundle.card.split("## Figures")[1].split("## Use")[0]
+    console.print(Markdown(figures))
     console.print(f"\nmodel:  {directory / 'model'}\ncurves: {directory / 'curves.png'}", markup=False)
 
 

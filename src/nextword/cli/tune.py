@@ -19,8 +19,7 @@ from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from nextword.cli.console import Console
     from nextword.experiment.run_config import RunConfig
     from nextword.tuning.study import Study
     from nextword.tuning.study_settings import StudySettings, SweepOptions
@@ -34,7 +33,12 @@ _DECIDED_HERE = ("vocabulary_size", "round_steps", "minutes", "training_seconds"
 @settings_options(_KINDS, without=_DECIDED_HERE)
 @click.command(cls=SettingsCommand)
 @click.argument("text", required=False)
-@click.option("--study", type=click.Path(path_type=Path), required=True, help="Directory of the study; may be shared.")
+@click.option(
+    "--study",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Directory of the study; may be shared.",
+)
 @click.option("--trials", type=click.IntRange(1), help="Trials in all, by however many processes.  [default: 20]")
 @click.option(
     "--preset", default="quick", show_default=True, help=f"Where settings begin: {', '.join(preset_names())}."
@@ -64,7 +68,7 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     split is never opened. Run the command again and it goes on, on this machine or on others that share the directory,
     several at a time if you like. A study that has begun needs no more than `nextword tune --study STUDY`.
     """
-    from rich.console import Console
+    from nextword.cli.console import Console
 
     _require_extras()
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)

@@ -36,7 +36,7 @@ def _framework(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "no-training-extra",
             f"`{framework.missing}` is not installed: models can be used here, but not trained",
-            "pip install 'nextword[train]'",
+            "in the folder of nextword: pip install '.[train]'",
         )
     elif framework.missing is not None:
         yield Problem(
@@ -51,7 +51,7 @@ def _framework(facts: Facts) -> Iterator[Problem]:
             f"Keras on {framework.backend} does not work{f' with JAX_PLATFORMS={platforms}' if platforms else ''}: "
             f"{framework.failure}",
             f"unset {'JAX_PLATFORMS' if platforms else 'KERAS_BACKEND'}; "
-            "if that does not help, pip install --force-reinstall 'nextword[train]'",
+            "if that does not help, in the folder of nextword: pip install --force-reinstall '.[train]'",
         )
     elif framework.backend != "jax":
         yield Problem(
@@ -83,7 +83,7 @@ def _gpu(facts: Facts) -> Iterator[Problem]:
     yield Problem(
         "unused-gpu",
         f"there is a GPU, {facts.gpus[0]}, but JAX computes on the processor",
-        f"unset {hiding[0]}" if hiding else "pip install 'nextword[gpu]'",
+        f"unset {hiding[0]}" if hiding else "in the folder of nextword: pip install '.[gpu]'",
     )
 
 

@@ -44,12 +44,16 @@ class OnnxEngine:
         BundleError: The file is not such a model, reaches for another file, or is refused by onnxruntime.
         MissingExtraError: onnxruntime is missing or too old.
         SettingError: `num_threads` is below 1.
+
+    Attributes:
+        in_int8: Whether the weights are in eight bits.
     """
 
     compiles_each_shape = False
 
     def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:
         check_onnx_file(data, architecture)
+        self.in_int8 = b"DynamicQuantize" in data  # how both operators begin that turn numbers into eight bits
         self.vocabulary_size = architecture.vocabulary_size
         self.end_id = end_id
         self._widths = state_widths(architecture)

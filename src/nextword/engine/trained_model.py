@@ -25,10 +25,13 @@ class TrainedModel:
     Attributes:
         bundle: The model as it is stored.
         engine: What runs it.
+        run_by: The library that does, and in which precision where that changes figures: "Keras", "onnxruntime" or
+            "onnxruntime in int8".
     """
 
     bundle: Bundle
     engine: Engine
+    run_by: str = "Keras"
 
     @property
     def name(self) -> str:
@@ -63,7 +66,7 @@ def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: in
         )
     if engine == "keras" or bundle.onnx is None or (engine == "auto" and not _is_installed("onnxruntime")):
         return TrainedModel(bundle, _keras_engine(bundle))
-    return TrainedModel(bundle, _onnx_engine(bundle, bundle.onnx, num_threads))
+    return _run_by_onnxruntime(bundle, bundle.onnx, num_threads)
 
 
 def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | None = None) -> TrainedModel:
@@ -78,11 +81,12 @@ def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | No
     return start_engine(read_bundle(path, defer_weights=defer_weights), engine, num_threads=num_threads)
 
 
-def _onnx_engine(bundle: Bundle, data: bytes, num_threads: int | None) -> Engine:
+def _run_by_onnxruntime(bundle: Bundle, data: bytes, num_threads: int | None) -> TrainedModel:
     from nextword.engine.onnx_engine import OnnxEngine
 
     end_id = bundle.tokenizer.vocabulary.end_id
-    return OnnxEngine(data, architecture=bundle.architecture, end_id=end_id, num_threads=num_threads)
+    engine = OnnxEngine(data, architecture=bundle.architecture, end_id=end_id, num_threads=num_threads)
+    return TrainedModel(bundle, engine, "onnxruntime in int8" if engine.in_int8 else "onnxruntime")
 
 
 def _keras_engine(bundle: Bundle) -> Engine:

@@ -60,6 +60,10 @@ class Evaluation:
         """Return the evaluation marked as that of a method, its protocol ending with what was done."""
         return dataclasses.replace(self, method=method, protocol=f"{self.protocol}; {description}")
 
+    def with_protocol(self, addition: str) -> Self:
+        """Return the evaluation with something more in the sentence that says how it was measured."""
+        return dataclasses.replace(self, protocol=f"{self.protocol}; {addition}")
+
     def with_counts(self, *, num_words: int, num_characters: int, num_out_of_vocabulary: int) -> Self:
         """Return the evaluation with what its split was counted to hold, so that figures per word can be given."""
         return dataclasses.replace(

@@ -53,10 +53,10 @@ def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Me
     used = {method.kind.group for method in methods} | ({EnsembleOptions.group} if ensemble else set())
     for group, table in tables.items():
         if group not in used:
-            names = [method.name for method in METHODS.values() if method.kind.group == group] or [group]
+            kinds = [f"the method `{method.name}`" for method in METHODS.values() if method.kind.group == group]
             raise SettingError(
-                f"{', '.join(f'`{name}`' for name in table)} must go with `{names[0]}`, which was not asked for; "
-                "ask for it, or leave the setting out"
+                f"{', '.join(f'`{name}`' for name in table)} must go with {(kinds or ['an ensemble'])[0]}, which was "
+                "not asked for; ask for it, or leave the setting out"
             )
 
 

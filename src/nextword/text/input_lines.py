@@ -47,12 +47,14 @@ class InputLines:
             sequence and each NUL becomes one U+FFFD.
 
     Raises:
-        TextError: (while iterating) A source cannot be read, is damaged, or holds something refused; the lines before
-            it have been given.
+        TextError: There is no such file. Or, while iterating: a source cannot be read, is damaged, or holds something
+            refused; the lines before it have been given.
     """
 
     def __init__(self, sources: Sequence[str] = (), *, on_bad_bytes: OnBadBytes = "strict") -> None:
         self._sources = list(sources) or [STANDARD_INPUT]
+        for source in self._sources:
+            _require_file(source)
         self._replaces = on_bad_bytes == "replace"
         self._begun: list[str] = []
         self._before: list[int] = []  # lines before each source that was begun
@@ -116,6 +118,15 @@ def _refused(source: str, chunk: bytes, at: int, num_bytes: int, num_lines: int,
 
 def _shown(source: str) -> str:
     return "standard input" if source == STANDARD_INPUT else f"`{source}`"
+
+
+def _require_file(source: str) -> None:
+    """Say that a file is missing before hours are spent on those named before it."""
+    if source != STANDARD_INPUT:
+        try:
+            Path(source).stat()
+        except OSError as error:
+            raise unreadable(Path(source), error) from error
 
 
 def _chunks_of(source: str) -> Iterator[bytes]:

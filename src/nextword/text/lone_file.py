@@ -44,7 +44,7 @@ def split_lone_file(path: Path, valid_fraction: float, test_fraction: float) -> 
     if not train_stop < valid_stop < whole.stop:
         raise TextError(
             f"`{path}` must be long enough to be cut in three, but has {whole.num_bytes:,} bytes; give more text, or a "
-            "folder with train.txt, valid.txt and test.txt"
+            "folder with train.txt, valid.txt and test.txt, or have a file evaluated whole by `--split all`"
         )
     ranges = {
         "train": TextRange(path, 0, train_stop),

@@ -13,6 +13,7 @@ from nextword.text.options import OnBadBytes
 from nextword.text.report import ReadCounts
 
 _BLOCK = 2**20
+_GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _WORD = re.compile(r"\S+")
@@ -23,6 +24,19 @@ _WRITTEN_UNKNOWN = re.compile(rb"<unk>(?<![^\t\n\x0b\x0c\r ]<unk>)(?![^\t\n\x0b\
 def unreadable(path: Path, error: OSError) -> TextError:
     """Return the error for a file that the system does not let us read."""
     return TextError(f"`{path}` must be a file that can be read, but: {error.strerror or error}")
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file begins as gzip's do.
+
+    Raises:
+        TextError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_GZIP)) == _GZIP
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 @dataclass(frozen=True)

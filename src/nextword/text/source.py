@@ -10,7 +10,7 @@ from nextword.errors import TextError
 from nextword.settings import unknown_name
 from nextword.text.lone_file import split_lone_file
 from nextword.text.options import TextOptions
-from nextword.text.reader import TextRange, unreadable
+from nextword.text.reader import TextRange, is_packed, unreadable
 from nextword.text.samples import SAMPLES, sample_path
 
 SplitName = Literal["train", "valid", "test"]
@@ -118,6 +118,8 @@ def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) ->
         raise unreadable(path, error) from error
     if not exists:
         raise TextError(_not_found(str(text), path))
+    if path.is_file() and is_packed(path):
+        raise TextError(f"`{path}` must be plain text, but is packed with gzip; unpack it first: gunzip -k '{path}'")
     return path
 
 
@@ -134,8 +136,8 @@ def _of_folder(folder: Path, name: str, needed: Sequence[SplitName]) -> TextSour
                 how_split=f"split as the files of `{folder.name}` are: {listed}",
             )
     raise TextError(
-        f"`{folder}` must hold a file for each of {', '.join(needed)}, but does not; looked for "
-        f"{'; or '.join(_listing(layout, needed) for layout in LAYOUTS)}"
+        f"`{folder}` must hold a file for each of {', '.join(needed)}, but lacks {_lacking(folder, needed)}; looked "
+        f"for {'; or '.join(_listing(layout, needed) for layout in LAYOUTS)}"
     )
 
 
@@ -157,6 +159,16 @@ def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
 
 def _listing(layout: Layout, needed: Sequence[SplitName]) -> str:
     return ", ".join("|".join(layout.names[split]) for split in needed)
+
+
+def _lacking(folder: Path, needed: Sequence[SplitName]) -> str:
+    """Return the splits without a file in the layout that lacks fewest."""
+
+    def lacking(layout: Layout) -> list[SplitName]:
+        return [split for split in needed if _first_file(folder, layout.names[split]) is None]
+
+    fewest = min(map(lacking, LAYOUTS), key=len)
+    return ", ".join(fewest)
 
 
 def _not_found(text: str, path: Path) -> str:

@@ -44,6 +44,41 @@ def test_static_is_what_it_was(trained_run: Path, table_of: Callable[..., dict[s
     assert "tuned" not in table["protocol"]
 
 
+def test_which_part_of_a_file_was_read_is_said(
+    trained_run: Path, small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.txt"
+    shutil.copy(small_text, other)
+    assert nextword("evaluate", trained_run, other) == 0
+    *_, part, protocol = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"\(read was the test split of `other.txt`, \d\d?\.\d% of it; --split all reads the whole file\)", part
+    )
+    assert protocol.startswith("(every token")
+    assert nextword("evaluate", trained_run, other, "--split", "all") == 0
+    assert "read was" not in capsys.readouterr().out
+
+
+def test_eight_bits_are_named(
+    trained_run: Path,
+    small_text: Path,
+    nextword: Run,
+    capsys: Captured,
+    table_of: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained_run / "model", model)
+    assert nextword("export", model, small_text, "--int8", "--max-loss-percent", "100") == 0
+    capsys.readouterr()
+    table = table_of(model, small_text)
+    assert table["run_by"] == "onnxruntime in int8"
+    assert table["protocol"].endswith("; weights in int8")
+    table = table_of(model, small_text, "--engine", "keras")
+    assert table["run_by"] == "Keras"
+    assert "int8" not in table["protocol"]
+
+
 def test_the_settings_that_are_given_are_used_and_named(
     trained_run: Path, table_of: Callable[..., dict[str, Any]]
 ) -> None:
@@ -222,8 +257,8 @@ def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
     [
         (["--method", "chache"], "did you mean `cache`"),
         (["--method", "cache,dynamic"], "`dynamic` must be the first"),
-        (["--cache-size", "9"], "`cache_size` must go with `cache`"),
-        (["--ensemble-weights", "1,1"], "`ensemble_weights` must go with `ensemble`"),
+        (["--cache-size", "9"], "`cache_size` must go with the method `cache`"),
+        (["--ensemble-weights", "1,1"], "`ensemble_weights` must go with an ensemble"),
         (["--ensemble"], "`--ensemble` needs at least two models"),
         (["--significance"], "`--significance` needs two columns"),
         (["--tune"], "`--tune` must go with a `--method`"),

@@ -117,7 +117,7 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--words", "0"], "`num_tokens` must be at least 1, but is 0"),
+        (["--words", "0"], "Invalid value for '--words': 0 is not in the range"),
         (["--stop", ""], "`stop` must be text, but is empty"),
         (["--require", "boat"], "one that the vocabulary can spell, but 'boat' is not"),
         (["--require", "mat", "--best-of", "2"], "required words are searched for with a beam"),

@@ -34,7 +34,7 @@ def test_candidates_come_from_a_file_or_standard_input(
 ) -> None:
     model = small_bundle()
     file = tmp_path / "candidates.txt"
-    file.write_text("cat\nmat\n", encoding="utf-8")
+    file.write_text("cat\n\nmat\n \n", encoding="utf-8")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(file.read_bytes())))
     for given in (file, "-"):
         assert nextword("rank", model, TEXT, "--candidates", given) == 0

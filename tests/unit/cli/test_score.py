@@ -1,7 +1,9 @@
+import errno
 import gzip
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -169,7 +171,7 @@ def test_who_reads_no_further_is_not_told(
 ) -> None:
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
-            raise BrokenPipeError
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))  # as a pipe does: click looks at the number
 
         def fileno(self) -> int:
             return -1

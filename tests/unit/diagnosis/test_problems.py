@@ -28,7 +28,7 @@ def test_a_sound_machine_has_no_problems(sound: Facts) -> None:
             {"framework": Framework(backend="jax", missing="keras")},
             "no-training-extra",
             "`keras` is not installed",
-            "pip install 'nextword[train]'",
+            "in the folder of nextword: pip install '.[train]'",
         ),
         (
             {"framework": Framework(backend="torch", missing="torch")},
@@ -50,7 +50,7 @@ def test_a_sound_machine_has_no_problems(sound: Facts) -> None:
         ),
         ({"framework": Framework(backend="numpy")}, "other-backend", "backend is numpy", "KERAS_BACKEND=jax"),
         ({"versions": {"jax": "0.10.2"}}, "old-jax", "JAX 0.10.2", "pip install --upgrade jax"),
-        ({"gpus": GPU}, "unused-gpu", "NVIDIA L4", "pip install 'nextword[gpu]'"),
+        ({"gpus": GPU}, "unused-gpu", "NVIDIA L4", "in the folder of nextword: pip install '.[gpu]'"),
         ({"gpus": GPU, "environment": {"JAX_PLATFORMS": "cpu"}}, "unused-gpu", "NVIDIA L4", "unset JAX_PLATFORMS"),
         (
             {"gpus": GPU, "environment": {"CUDA_VISIBLE_DEVICES": ""}},

@@ -35,7 +35,7 @@ def test_settings_belong_to_methods_that_were_asked_for() -> None:
     tables = tables_of({"cache_size": 3, "ngram_weight": 0.5, "cache_weight": 0.2})
     assert tables == {"cache": {"cache_size": 3, "cache_weight": 0.2}, "ngram": {"ngram_weight": 0.5}}
     require_used(tables, methods_of(["cache", "ngram"]), ensemble=False)
-    with pytest.raises(SettingError, match="`ngram_weight` must go with `ngram`, which was not asked for"):
+    with pytest.raises(SettingError, match="`ngram_weight` must go with the method `ngram`, which was not asked for"):
         require_used(tables, methods_of(["cache"]), ensemble=False)
     with pytest.raises(SettingError, match="did you mean `cache_size`"):
         tables_of({"cache_sise": 3})

@@ -127,6 +127,9 @@ def test_bytes_that_are_not_text_can_be_replaced(source: Path) -> None:
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(TextError, match=r"nothing\.txt` must be a file that can be read, but: No such file"):
         read(tmp_path / "nothing.txt")
+    (tmp_path / "something.txt").touch()
+    with pytest.raises(TextError, match=r"nothing\.txt"):  # before the first line is asked for
+        InputLines([str(tmp_path / "something.txt"), str(tmp_path / "nothing.txt")])
     with pytest.raises(TextError, match="must be a file that can be read, but: Is a directory"):
         read(tmp_path)
 

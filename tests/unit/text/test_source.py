@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -49,8 +50,21 @@ def test_a_text_is_named_so_that_it_is_found_from_any_folder(tmp_path: Path, mon
 def test_a_folder_without_the_files_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(TextError) as caught:
         resolve_source(folder_with(tmp_path / "books", "train.txt", "test.txt"), DEFAULT_OPTIONS)
-    for looked_for in ("books", "ptb.train.txt", "wiki.valid.tokens", "valid.txt|validation.txt|dev.txt"):
+    for looked_for in (
+        "books",
+        "but lacks valid;",
+        "ptb.train.txt",
+        "wiki.valid.tokens",
+        "valid.txt|validation.txt|dev.txt",
+    ):
         assert looked_for in str(caught.value)
+
+
+def test_a_packed_file_is_refused_with_how_to_unpack_it(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt.gz"
+    path.write_bytes(gzip.compress(b"the cat sat\n" * 1000))
+    with pytest.raises(TextError, match=r"but is packed with gzip; unpack it first: gunzip -k '.*book\.txt\.gz'"):
+        resolve_source(path, DEFAULT_OPTIONS)
 
 
 def test_one_split_needs_one_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.machine.graphics import read_nvidia_gpus
 from nextword.machine.memory import keep_freed_memory
 from nextword.machine.processor import Processor, read_processor
-from nextword.text.cache import cache_root
+from nextword.storage.cache import cache_root
 
 
 @dataclass(frozen=True, kw_only=True)

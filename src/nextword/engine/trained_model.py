@@ -94,7 +94,7 @@ def _keras_engine(bundle: Bundle) -> Engine:
         from nextword.engine.keras_engine import KerasEngine
         from nextword.machine.compilation_cache import use_compilation_cache
         from nextword.models.language_model import LanguageModel
-        from nextword.text.cache import cache_root
+        from nextword.storage.cache import cache_root
     except ImportError as error:
         raise MissingExtraError(_what_to_install(bundle, error.name)) from error
     use_compilation_cache(cache_root())

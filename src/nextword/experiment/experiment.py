@@ -22,9 +22,9 @@ from nextword.experiment.training_text import TrainingText
 from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
+from nextword.storage.cache import cache_root
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
-from nextword.text.cache import cache_root
 from nextword.text.corpus import Corpus
 from nextword.text.source import stored_name
 from nextword.training.checkpoint_store import CheckpointStore, RunLock

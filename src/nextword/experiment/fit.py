@@ -17,8 +17,8 @@ from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
 from nextword.machine.compilation_cache import use_compilation_cache
 from nextword.models.language_model import LanguageModel
+from nextword.storage.cache import cache_root
 from nextword.storage.single_file import write_file
-from nextword.text.cache import cache_root
 from nextword.text.corpus import Corpus
 from nextword.training.checkpoint_store import RunLock
 

@@ -24,7 +24,7 @@ from nextword.errors import StorageError
 from nextword.ops import lstm_jax
 from nextword.ops.choice_record import Choice, ChoiceRecord, Shape
 from nextword.ops.timing import shortest_seconds
-from nextword.text.cache import cache_key, cache_root
+from nextword.storage.cache import cache_key, cache_root
 
 Recurrence = Callable[..., tuple[jax.Array, ...]]
 

@@ -3,7 +3,8 @@
 Three things make it fast. The products with the inputs of all time steps are one product outside the scan. The
 gradient of the recurrent kernel is not accumulated step by step in the backward scan but computed after it from the
 gate gradients of all steps. And the products run in `compute_dtype` with float32 accumulation, while gates, cell and
-weights stay float32; only what the backward scan needs of the gates is kept in `compute_dtype`, as their gradients are.
+weights stay float32; only what the backward scan needs of the gates is kept in `compute_dtype`, as their gradients are:
+what goes into their sigmoids, since a sigmoid close to 1 would be kept as 1, and its gradient as 0.
 """
 
 from functools import partial
@@ -76,26 +77,25 @@ def _forward(
     def step(state: _Arrays, projected_t: jax.Array) -> tuple[_Arrays, _Arrays]:
         hidden, cell = state
         gates = projected_t + matmul(_masked(hidden, mask), recurrent, compute_dtype) + bias
-        i, f, g, o = jnp.split(gates, 4, axis=-1)
-        i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
+        i, f, g, o = _activated(gates)
         cell = f * cell + (jnp.minimum(i, 1.0 - f) if options.cap_input_gate else i) * g
         hidden = o * jnp.tanh(cell)
-        return (hidden, cell), (hidden, cell, *(gate.astype(compute_dtype) for gate in (i, f, g, o)))
+        return (hidden, cell), (hidden, cell, gates.astype(compute_dtype))
 
-    last, (hiddens, cells, *gates) = jax.lax.scan(step, (hidden, cell), projected)
-    return (hiddens, *last), (mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *gates)
+    last, (hiddens, cells, gates) = jax.lax.scan(step, (hidden, cell), projected)
+    return (hiddens, *last), (mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, gates)
 
 
 def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays) -> tuple[Any, ...]:
-    mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *gates = residuals
+    mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, gates = residuals
     compute_dtype = options.compute_dtype
     d_hiddens, d_hidden, d_cell = gradients
     previous_cells = jnp.concatenate((cell[None], cells[:-1]))
     recurrent_transposed = recurrent_kernel.T.astype(compute_dtype)
 
     def step(d_state: _Arrays, at_t: _Arrays) -> tuple[_Arrays, jax.Array]:
-        d_hidden_t, cell_t, previous_cell, *gates = at_t
-        i, f, g, o = (gate.astype(jnp.float32) for gate in gates)
+        d_hidden_t, cell_t, previous_cell, gates_t = at_t
+        i, f, g, o = _activated(gates_t.astype(jnp.float32))
         squashed = jnp.tanh(cell_t)
         d_hidden = d_state[0] + d_hidden_t
         d_cell = d_state[1] + d_hidden * o * (1.0 - squashed * squashed)
@@ -113,7 +113,7 @@ def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays)
         d_gates = d_gates.reshape(d_gates.shape[0], -1)  # (B, 4H)
         return (_masked(matmul(d_gates, recurrent_transposed, compute_dtype), mask), d_cell * f), d_gates
 
-    steps = (d_hiddens, cells, previous_cells, *gates)
+    steps = (d_hiddens, cells, previous_cells, gates)
     (d_hidden, d_cell), d_gates = jax.lax.scan(step, (d_hidden, d_cell), steps, reverse=True)
     previous_hiddens = _masked(jnp.concatenate((hidden[None], hiddens[:-1])), mask)
     d_gates = _flat(d_gates)  # (T * B, 4H)
@@ -126,6 +126,12 @@ def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays)
 
 def _masked(hidden: jax.Array, mask: jax.Array | None) -> jax.Array:
     return hidden if mask is None else hidden * mask
+
+
+def _activated(gates: jax.Array) -> _Arrays:
+    """Return input gate, forget gate, candidate and output gate `(B, H)` of what goes into them, `(B, 4H)`."""
+    i, f, g, o = jnp.split(gates, 4, axis=-1)
+    return _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
 
 
 def _sigmoid(x: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
-from nextword.text.cache import cache_root
+from nextword.storage.cache import cache_root
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reader import TextRange
 from nextword.text.report import TextReport

@@ -7,8 +7,8 @@ from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
+from nextword.storage.cache import cache_root
 from nextword.text import download
-from nextword.text.cache import cache_root
 
 SAMPLES = ("austen", *download.DOWNLOADS)
 """The names that stand for a text."""

@@ -13,7 +13,7 @@ import tokenizers
 from numpy.typing import NDArray
 
 from nextword.errors import TextError
-from nextword.text.cache import cache_key, cached_folder
+from nextword.storage.cache import cache_key, cached_folder
 from nextword.text.line_ends import segments
 from nextword.text.options import OnBadBytes
 from nextword.text.reader import LineReader, TextRange

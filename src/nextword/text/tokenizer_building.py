@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tokenizers
 
-from nextword.text.cache import cache_key, cached_folder
+from nextword.storage.cache import cache_key, cached_folder
 from nextword.text.line_ends import choose_line_ends, segments
 from nextword.text.options import LineEnds, TextOptions
 from nextword.text.pieces import count_pieces

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from nextword.text.cache import cache_root
+from nextword.storage.cache import cache_root
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.source import resolve_source

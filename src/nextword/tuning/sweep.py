@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from nextword.machine.compilation_cache import use_compilation_cache
-from nextword.text.cache import cache_root
+from nextword.storage.cache import cache_root
 from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.training.observer import TrainingObserver
 from nextword.tuning.claim import Claim, Outcome

@@ -134,6 +134,19 @@ def test_saturated_gates_give_finite_gradients() -> None:
     assert all(np.isfinite(array).all() for array in (*values, *gradients.values()))
 
 
+# In bfloat16 the sigmoid of 6.2 and more is 1; its gradient must not be 0 for that.
+@pytest.mark.parametrize("gate", range(4), ids=["input", "forget", "candidate", "output"])
+@pytest.mark.parametrize("bias", [-7.0, 7.0])
+def test_bfloat16_keeps_the_gradient_of_a_nearly_saturated_gate(gate: int, bias: float) -> None:
+    arrays, cotangents = drawn((8, 5, 16, 12))
+    of_gate = slice(gate * 12, (gate + 1) * 12)
+    arrays["bias"][of_gate] = bias
+    _, exact = values_and_gradients(lstm_reference, arrays, cotangents)
+    _, coarse = values_and_gradients(lstm, arrays, cotangents, compute_dtype="bfloat16")
+    expected, found = (np.asarray(gradients["bias"])[of_gate] for gradients in (exact, coarse))
+    assert np.linalg.norm(found - expected) < 0.05 * np.linalg.norm(expected)
+
+
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 4e-2)])
 @pytest.mark.parametrize("cap_input_gate", [False, True])
 @pytest.mark.parametrize("masked", [False, True])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import StorageError, TextError
-from nextword.text.cache import cache_key, cache_root, cached_folder
+from nextword.storage.cache import cache_key, cache_root, cached_folder
 
 
 class Builder:

@@ -9,7 +9,7 @@ from nextword.suggestion.letter_case import begins_sentence, capitalized, in_cas
 from nextword.suggestion.lexicon import lexicon_of
 from nextword.suggestion.reader import TextReader
 from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.spelling import SPELLED, Beam, Speller, spell
+from nextword.suggestion.spelling import SPELLED, Beam, WordParts, spell
 from nextword.suggestion.suggestion import Suggestion, check_number
 from nextword.suggestion.user_words import UserWords
 from nextword.suggestion.word_cache import WordUse
@@ -48,7 +48,7 @@ class SuggestionSession:
         self._tokenizer = tokenizer
         self._options = options
         self._lexicon = lexicon_of(tokenizer.vocabulary)
-        self._speller = Speller.of(tokenizer.vocabulary, tokenizer.kind) if tokenizer.kind in SPELLED else None
+        self._word_parts = WordParts.of(tokenizer.vocabulary, tokenizer.kind) if tokenizer.kind in SPELLED else None
         self._words = UserWords() if user_words is None else user_words.copy()
         self._uses: list[WordUse] = []
         self._reader = self._new_reader()
@@ -113,7 +113,7 @@ class SuggestionSession:
             SettingError: `k` is below 1.
         """
         check_number(k)
-        candidates = self._spelled(k) if self._speller else self._of_vocabulary(k)
+        candidates = self._spelled(k) if self._word_parts else self._of_vocabulary(k)
         return [Suggestion(word, probability) for word, probability in candidates]
 
     def learn(self, word: str) -> None:
@@ -170,10 +170,10 @@ class SuggestionSession:
     def _spelled(self, k: int) -> Candidates:
         """Return words spelled out of characters or subwords; characters that are typed are read already."""
         reading, prefix = self._reader.read(), self.prefix
-        speller = self._speller or Speller.of(self._tokenizer.vocabulary, self._tokenizer.kind)
+        word_parts = self._word_parts or WordParts.of(self._tokenizer.vocabulary, self._tokenizer.kind)
         beam = Beam(self._options.beam_width, self._options.beam_length)
         typed = (prefix, "") if self._tokenizer.kind == "character" else ("", self._unread())
-        words = spell(self._engine, (reading.log_probs, reading.state), speller, typed, k, beam)
+        words = spell(self._engine, (reading.log_probs, reading.state), word_parts, typed, k, beam)
         if not self._options.restore_case:
             return words
         if prefix:

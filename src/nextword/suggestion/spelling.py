@@ -29,7 +29,7 @@ class Compatible(NamedTuple):
     within: NDArray[np.intp]
 
 
-class Speller:
+class WordParts:
     """What the tokens of a vocabulary do to a word: go on with it, or end it.
 
     Args:
@@ -65,8 +65,8 @@ class Speller:
         self._folded_ids = np.array(folded, np.intp)
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, kind: TokenizerKind = "character") -> "Speller":
-        """Return the speller of characters or subwords, whose tokens are what they add to the text."""
+    def of(cls, vocabulary: Vocabulary, kind: TokenizerKind = "character") -> "WordParts":
+        """Return those of a vocabulary of characters or subwords, each of which adds its own characters to the text."""
         return cls(
             vocabulary.tokens,
             unknown_id=vocabulary.unknown_id,
@@ -122,7 +122,7 @@ class _Beginning(NamedTuple):
 def spell(
     engine: Engine,
     after: tuple[NDArray[np.float32], State],
-    speller: Speller,
+    word_parts: WordParts,
     typed: tuple[str, str],
     k: int,
     beam: Beam = DEFAULT_BEAM,
@@ -135,7 +135,7 @@ def spell(
     Args:
         engine: What reads; a level of the search is one step of a batch.
         after: The log-probabilities `(V,)` and the state, of a batch of one, after what is read.
-        speller: What the tokens do.
+        word_parts: What the tokens do.
         typed: The letters of the word that are read already, and those that are not.
         k: How many words to return.
         beam: How far to search.
@@ -149,11 +149,11 @@ def spell(
         following: list[_Beginning] = []
         for row, beginning in enumerate(level):
             if not beginning.rest and _is_whole(beginning.word):
-                found[beginning.word] += beginning.probability * float(probabilities[row, speller.ending].sum())
+                found[beginning.word] += beginning.probability * float(probabilities[row, word_parts.ending].sum())
             if beginning.rest:
-                reaching = speller.compatible(beginning.rest).reaching
+                reaching = word_parts.compatible(beginning.rest).reaching
                 reached += beginning.probability * float(probabilities[row, reaching].sum())
-            following += _following(beginning, probabilities[row], row, speller, beam.width)
+            following += _following(beginning, probabilities[row], row, word_parts, beam.width)
         level = sorted(following, key=lambda each: -each.probability)[: beam.width]
         if not level or num_tokens == beam.max_length or _is_settled(found, level, k):
             break
@@ -164,16 +164,16 @@ def spell(
 
 
 def _following(
-    beginning: _Beginning, probabilities: NDArray[np.float64], row: int, speller: Speller, width: int
+    beginning: _Beginning, probabilities: NDArray[np.float64], row: int, word_parts: WordParts, width: int
 ) -> list[_Beginning]:
     """Return the `width` most probable ways to go on with a word by one token."""
-    allowed = np.concatenate(speller.compatible(beginning.rest)) if beginning.rest else speller.going_on
+    allowed = np.concatenate(word_parts.compatible(beginning.rest)) if beginning.rest else word_parts.going_on
     best = allowed[np.argsort(-probabilities[allowed], kind="stable")[:width]].tolist()
     return [
         _Beginning(
             beginning.probability * float(probabilities[token_id]),
-            beginning.word + speller.texts[token_id],
-            _without(beginning.rest, speller.texts[token_id]),
+            beginning.word + word_parts.texts[token_id],
+            _without(beginning.rest, word_parts.texts[token_id]),
             row,
             token_id,
         )

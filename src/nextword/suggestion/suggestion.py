@@ -9,7 +9,7 @@ from nextword.errors import SettingError
 from nextword.suggestion.letter_case import begins_sentence, capitalized
 from nextword.suggestion.lexicon import lexicon_of
 from nextword.suggestion.ranking import top_k
-from nextword.suggestion.spelling import Speller, spell
+from nextword.suggestion.spelling import WordParts, spell
 from nextword.suggestion.typed_text import TypedText
 from nextword.text.tokenizer import Tokenizer
 
@@ -57,7 +57,7 @@ def suggest(
     if tokenizer.kind == "subword":
         said.insert(" ")
         best = spell(
-            engine, (log_probs[0], state), Speller.of(tokenizer.vocabulary, tokenizer.kind), ("", said.unread), k
+            engine, (log_probs[0], state), WordParts.of(tokenizer.vocabulary, tokenizer.kind), ("", said.unread), k
         )
     else:
         probabilities = lexicon.word_probabilities(np.exp(log_probs[0].astype(np.float64)))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nextword.engine.engine import read_text
 from nextword.suggestion.completion import complete
 from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.spelling import Beam, Speller, spell
+from nextword.suggestion.spelling import Beam, WordParts, spell
 from nextword.text.vocabulary import Vocabulary
 
 Make = Callable[..., Any]
@@ -25,8 +25,8 @@ def all_spellings(
     engine: Any, vocabulary: Vocabulary, typed: str, context: list[int], max_length: int
 ) -> dict[str, float]:
     """Return the joint probability of each whole word that begins as typed, by reading each spelling from the start."""
-    speller = Speller.of(vocabulary)
-    going_on, ending = speller.going_on.tolist(), speller.ending.tolist()
+    word_parts = WordParts.of(vocabulary)
+    going_on, ending = word_parts.going_on.tolist(), word_parts.ending.tolist()
     found: defaultdict[str, float] = defaultdict(float)
 
     def follow(ids: list[int], word: str, probability: float) -> None:
@@ -80,12 +80,12 @@ def test_words_of_subwords_are_exact_over_all_their_spellings(seed: int, typed: 
     context = [9, 2]
     expected = all_spellings(engine, vocabulary, typed, context, 3)
     log_probs, state = read_text(engine, context)
-    found = spell(engine, (log_probs[0], state), Speller.of(vocabulary), ("", typed), 1000, Beam(5000, 3))
+    found = spell(engine, (log_probs[0], state), WordParts.of(vocabulary), ("", typed), 1000, Beam(5000, 3))
     joint = dict(found)
     reached = sum(expected.values()) / sum(joint.values())
     assert joint == pytest.approx({word: value / reached for word, value in expected.items()}, rel=1e-4)
     # A narrow search finds some of them, with no more than their probability.
-    narrow = spell(engine, (log_probs[0], state), Speller.of(vocabulary), ("", typed), k, Beam(2, 3))
+    narrow = spell(engine, (log_probs[0], state), WordParts.of(vocabulary), ("", typed), k, Beam(2, 3))
     assert len(narrow) <= k
     assert {word for word, _ in narrow} <= set(joint)
 
@@ -94,7 +94,7 @@ def test_what_is_reached_is_counted_over_all_tokens_that_may_come(fixed_engine: 
     vocabulary = Vocabulary(("<eos>", "<unk>", "a", "ab", "b", "abc", " "))
     engine = fixed_engine(vocabulary, [1, 1, 2, 3, 1, 1, 1])
     log_probs, state = read_text(engine, [])
-    found = spell(engine, (log_probs[0], state), Speller.of(vocabulary), ("", "ab"), 5, Beam(9, 1))
+    found = spell(engine, (log_probs[0], state), WordParts.of(vocabulary), ("", "ab"), 5, Beam(9, 1))
     # Words of one token: `ab` with 0.3 and `abc` with 0.1, over with 0.2; `a` and `b` begin so too, with 0.2 of 0.1.
     assert [word for word, _ in found] == ["ab", "abc"]
     assert [value for _, value in found] == pytest.approx([0.3 * 0.2 / 0.42, 0.1 * 0.2 / 0.42])
@@ -113,7 +113,7 @@ def test_what_is_reached_is_counted_over_all_tokens_that_may_come(fixed_engine: 
     ],
 )
 def test_the_tokens_compatible_with_what_is_typed(rest: str, reaching: set[str], within: set[str]) -> None:
-    compatible = Speller.of(Vocabulary(SUBWORDS)).compatible(rest)
+    compatible = WordParts.of(Vocabulary(SUBWORDS)).compatible(rest)
     assert {SUBWORDS[token_id] for token_id in compatible.reaching} == reaching
     assert {SUBWORDS[token_id] for token_id in compatible.within} == within
 

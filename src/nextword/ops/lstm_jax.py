@@ -4,7 +4,8 @@ Three things make it fast. The products with the inputs of all time steps are on
 gradient of the recurrent kernel is not accumulated step by step in the backward scan but computed after it from the
 gate gradients of all steps. And the products run in `compute_dtype` with float32 accumulation, while gates, cell and
 weights stay float32; only what the backward scan needs of the gates is kept in `compute_dtype`, as their gradients are:
-what goes into their sigmoids, since a sigmoid close to 1 would be kept as 1, and its gradient as 0.
+of a sigmoid its distance from the nearer of 0 and 1, since close to 1 the sigmoid itself would be kept as 1, and its
+gradient as 0; and for the same reason not the candidate, but what its tanh is taken of.
 """
 
 from functools import partial
@@ -16,6 +17,9 @@ import jax.numpy as jnp
 from nextword.ops.products import matmul, transposed_matmul, weight_gradient
 
 _Arrays = tuple[jax.Array, ...]
+
+_TINY = 1e-30
+"""Below all distances of a sigmoid from 1 that float32 tells from 0, and above the least number of bfloat16."""
 
 
 @partial(jax.jit, static_argnums=6, static_argnames="cap_input_gate")  # else compiled anew at every call
@@ -77,43 +81,47 @@ def _forward(
     def step(state: _Arrays, projected_t: jax.Array) -> tuple[_Arrays, _Arrays]:
         hidden, cell = state
         gates = projected_t + matmul(_masked(hidden, mask), recurrent, compute_dtype) + bias
-        i, f, g, o = _activated(gates)
+        i, f, into_g, o = jnp.split(gates, 4, axis=-1)
+        i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(into_g), _sigmoid(o)
         cell = f * cell + (jnp.minimum(i, 1.0 - f) if options.cap_input_gate else i) * g
         hidden = o * jnp.tanh(cell)
-        return (hidden, cell), (hidden, cell, gates.astype(compute_dtype))
+        kept = (_folded(i), _folded(f), into_g, _folded(o))
+        return (hidden, cell), (hidden, cell, *(array.astype(compute_dtype) for array in kept))
 
-    last, (hiddens, cells, gates) = jax.lax.scan(step, (hidden, cell), projected)
-    return (hiddens, *last), (mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, gates)
+    last, (hiddens, cells, *kept) = jax.lax.scan(step, (hidden, cell), projected)
+    return (hiddens, *last), (mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept)
 
 
 def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays) -> tuple[Any, ...]:
-    mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, gates = residuals
+    mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept = residuals
     compute_dtype = options.compute_dtype
     d_hiddens, d_hidden, d_cell = gradients
     previous_cells = jnp.concatenate((cell[None], cells[:-1]))
     recurrent_transposed = recurrent_kernel.T.astype(compute_dtype)
 
     def step(d_state: _Arrays, at_t: _Arrays) -> tuple[_Arrays, jax.Array]:
-        d_hidden_t, cell_t, previous_cell, gates_t = at_t
-        i, f, g, o = _activated(gates_t.astype(jnp.float32))
+        d_hidden_t, cell_t, previous_cell, *kept = at_t
+        i, f, g, o = (array.astype(jnp.float32) for array in kept)
+        slope_i, slope_f, slope_o = _slope(i), _slope(f), _slope(o)
+        i, f, g, o = _unfolded(i), _unfolded(f), jnp.tanh(g), _unfolded(o)
         squashed = jnp.tanh(cell_t)
         d_hidden = d_state[0] + d_hidden_t
         d_cell = d_state[1] + d_hidden * o * (1.0 - squashed * squashed)
         if options.cap_input_gate:
             capped = i > 1.0 - f
-            d_i = jnp.where(capped, 0.0, d_cell * g * i * (1.0 - i))
-            d_f = d_cell * (previous_cell - jnp.where(capped, g, 0.0)) * f * (1.0 - f)
+            d_i = jnp.where(capped, 0.0, d_cell * g * slope_i)
+            d_f = d_cell * (previous_cell - jnp.where(capped, g, 0.0)) * slope_f
             d_g = d_cell * jnp.minimum(i, 1.0 - f) * (1.0 - g * g)
         else:
-            d_i = d_cell * g * i * (1.0 - i)
-            d_f = d_cell * previous_cell * f * (1.0 - f)
+            d_i = d_cell * g * slope_i
+            d_f = d_cell * previous_cell * slope_f
             d_g = d_cell * i * (1.0 - g * g)
-        d_o = d_hidden * squashed * o * (1.0 - o)
+        d_o = d_hidden * squashed * slope_o
         d_gates = jnp.stack((d_i, d_f, d_g, d_o), axis=1).astype(compute_dtype)
         d_gates = d_gates.reshape(d_gates.shape[0], -1)  # (B, 4H)
         return (_masked(matmul(d_gates, recurrent_transposed, compute_dtype), mask), d_cell * f), d_gates
 
-    steps = (d_hiddens, cells, previous_cells, gates)
+    steps = (d_hiddens, cells, previous_cells, *kept)
     (d_hidden, d_cell), d_gates = jax.lax.scan(step, (d_hidden, d_cell), steps, reverse=True)
     previous_hiddens = _masked(jnp.concatenate((hidden[None], hiddens[:-1])), mask)
     d_gates = _flat(d_gates)  # (T * B, 4H)
@@ -128,15 +136,25 @@ def _masked(hidden: jax.Array, mask: jax.Array | None) -> jax.Array:
     return hidden if mask is None else hidden * mask
 
 
-def _activated(gates: jax.Array) -> _Arrays:
-    """Return input gate, forget gate, candidate and output gate `(B, H)` of what goes into them, `(B, 4H)`."""
-    i, f, g, o = jnp.split(gates, 4, axis=-1)
-    return _sigmoid(i), _sigmoid(f), jnp.tanh(g), _sigmoid(o)
-
-
 def _sigmoid(x: jax.Array) -> jax.Array:
     """Return the logistic function by way of tanh, which XLA evaluates much faster on a CPU than exp."""
     return 0.5 * jnp.tanh(0.5 * x) + 0.5
+
+
+def _folded(gate: jax.Array) -> jax.Array:
+    """Return a sigmoid up to a half, and its distance from 1, below zero, from there on."""
+    return jnp.where(gate < 0.5, gate, jnp.minimum(gate - 1.0, -_TINY))  # 1 itself must not come out as 0
+
+
+def _unfolded(folded: jax.Array) -> jax.Array:
+    """Return the sigmoid."""
+    return jnp.where(folded < 0.0, 1.0 + folded, folded)
+
+
+def _slope(folded: jax.Array) -> jax.Array:
+    """Return the derivative of the sigmoid by what it is taken of, s (1 - s)."""
+    distance = jnp.abs(folded)
+    return distance * (1.0 - distance)
 
 
 def _flat(steps: jax.Array) -> jax.Array:

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from nextword.ops.cross_entropy_by_vocabulary import gradients_by_vocabulary
-from nextword.ops.products import BIAS_ROWS, CHUNK_ROWS, bias_rows, in_chunks, matmul
+from nextword.ops.products import BIAS_ROWS, CHUNK_ROWS, bias_rows, in_chunks, matmul, rounded
 
 _Arrays = tuple[jax.Array, ...]
 
@@ -133,8 +133,9 @@ def _gradients_by_rows(
 ) -> _Arrays:
     """Return losses, hits, log partitions, and the gradients of the partitions in hidden, kernel `(V, H)` and bias."""
     num_rows, hidden_size = hidden.shape
-    project = jnp.concatenate((by_token.astype(compute_dtype).T, bias_rows(bias, compute_dtype)))  # (H + 8, V)
     project_back = by_token.astype(compute_dtype)
+    # Side by side and then transposed: XLA's CPU takes ten times as long to put what it transposes on top of something.
+    project = jnp.concatenate((project_back, bias_rows(bias, compute_dtype).T), axis=1).T  # (H + 8, V)
 
     def score(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
         hidden, hidden_transposed, targets, weights = chunk
@@ -145,7 +146,7 @@ def _gradients_by_rows(
         target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
         partitions = jnp.log(sums) + largest[:, 0]
         scales = weights * (1.0 + 2.0 * z_loss * partitions) / sums
-        exponentials = exponentials.astype(compute_dtype)
+        exponentials = rounded(exponentials, compute_dtype)
         d_project += matmul(hidden_transposed * scales, exponentials, compute_dtype)
         d_hidden = matmul(exponentials, project_back, compute_dtype) * scales[:, None]
         return d_project, (partitions - target_logits[:, 0], (target_logits >= largest)[:, 0], partitions, d_hidden)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.ops import products
-from nextword.ops.products import in_chunks, matmul, transposed_matmul, weight_gradient
+from nextword.ops.products import in_chunks, matmul, rounded, transposed_matmul, weight_gradient
 
 
 @settings(max_examples=12)
@@ -30,6 +30,23 @@ def test_chunks_hold_every_row_once_and_then_zeros(num_rows: int, limit: int) ->
 def test_a_chunk_has_some_hundred_rows_at_most(num_rows: int) -> None:
     (chunks,) = in_chunks(jnp.zeros((num_rows, 1)))
     assert chunks.shape[:2] == {1: (1, 1), 448: (1, 448), 449: (2, 225), 1000: (3, 334)}[num_rows]
+
+
+# Ties go to the even neighbor, above the largest number lies infinity, and between 0 and the least one both signs of 0.
+TIES = np.array([0x3F808000, 0x3F818000, 0x3F818001, 0x7F7FFFFF, 0x80000001, 0x00000000, 0x7F800000], np.uint32)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(allow_nan=False, allow_subnormal=False, width=32), max_size=30))
+def test_rounding_is_that_of_a_conversion(numbers: list[float]) -> None:
+    array = np.concatenate((np.array(numbers, np.float32), TIES.view(np.float32)))
+    ours = np.asarray(rounded(jnp.asarray(array), "bfloat16"))
+    np.testing.assert_array_equal(ours.view(np.uint16), array.astype(jnp.bfloat16).view(np.uint16))
+    assert rounded(jnp.asarray(array), "float32").dtype == np.float32
+
+
+def test_what_is_not_a_number_stays_none() -> None:
+    assert np.isnan(np.asarray(rounded(jnp.array([np.nan]), "bfloat16"), np.float32)).all()
 
 
 @pytest.mark.parametrize(("num_rows", "limit"), [(1, 4), (3, 4), (4, 4), (8, 4), (9, 4), (11, 4)])

@@ -21,12 +21,7 @@ from nextword.text.printable import printable
 @click.argument("run_or_model", type=click.Path(path_type=Path))
 @click.argument("text")
 @click.argument("candidates", nargs=-1)
-@click.option(
-    "--candidates",
-    "file",
-    metavar="FILE",
-    help="Read candidates from a file, one a line; - for stdin.",
-)
+@click.option("--candidates", "file", metavar="FILE", help="Read candidates from a file, one a line; - for stdin.")
 @click.option("--gap", default="___", show_default=True, help="What stands for the gap in TEXT.")
 @click.option("-k", "count", type=click.IntRange(1), help="Show so many.  [default: all that are named, or 10]")
 @click.option(

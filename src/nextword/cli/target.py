@@ -125,7 +125,8 @@ class Target:
         share = part.num_bytes / TextRange.whole(part.path).num_bytes
         if share == 1:
             return None
-        return f"read was the {split} split of `{part.path.name}`, {share:.1%} of it; --split all reads the whole file"
+        said = f"read was the {split} split of `{part.path.name}`, {share:.1%} of it"
+        return said if source == self.text else f"{said}; --split all reads the whole file"
 
 
 @cache

@@ -57,6 +57,8 @@ def test_which_part_of_a_file_was_read_is_said(
     assert protocol.startswith("(every token")
     assert nextword("evaluate", trained_run, other, "--split", "all") == 0
     assert "read was" not in capsys.readouterr().out
+    assert nextword("evaluate", trained_run, "--split", "valid") == 0
+    assert re.search(r"\(read was the valid split of `story.txt`, [\d.]+% of it\)\n", capsys.readouterr().out)
 
 
 def test_eight_bits_are_named(

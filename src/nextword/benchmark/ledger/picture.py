@@ -18,7 +18,7 @@ _MARKERS = "osD^vP*X"
 def draw_minutes(results: Sequence[Result], corpus: str, path: Path) -> None:
     """Draw a line for each method of evaluation of the preset `auto`, and a mark for each program of the contest."""
     ours = Query(corpus=corpus, preset="auto").groups(results)
-    contest = Query(corpus=corpus, preset="contest/*").groups(results)
+    contest = Query(corpus=corpus, preset="contest/*", pick="all").groups(results)
     theirs = {group.first.preset: group for group in sorted(contest, key=_lowest, reverse=True)}  # the best of each
     theirs.pop("contest/nextword", None)  # which is `auto` once more
     draw_picture(path, (8, 4.5), lambda figure: _draw(figure.subplots(), ours, [*theirs.values()]))

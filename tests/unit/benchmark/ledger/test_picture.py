@@ -34,3 +34,5 @@ def test_of_several_recipes_of_a_program_the_best_is_drawn(make: Make, tmp_path:
     alone = drawn([make(), best], tmp_path / "a.svg")
     assert drawn([make(), best, worse], tmp_path / "b.svg") == alone
     assert drawn([make(), worse, best], tmp_path / "c.svg") == alone
+    later = make(preset="contest/other", command="b", commit="7654321", valid_perplexity=190.0, test_perplexity=200.0)
+    assert drawn([make(), best, later], tmp_path / "d.svg") == alone

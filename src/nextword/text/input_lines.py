@@ -12,13 +12,12 @@ from typing import BinaryIO, NamedTuple
 from nextword.errors import TextError
 from nextword.text.line_ends import split_lines
 from nextword.text.options import OnBadBytes
-from nextword.text.reader import unreadable
+from nextword.text.reader import GZIP, unreadable
 
 STANDARD_INPUT = "-"
 """The name that stands for standard input."""
 
 _BLOCK = 2**16
-_GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -147,7 +146,7 @@ def _chunks_of(source: str) -> Iterator[bytes]:
 
 def _chunks(packed: BinaryIO) -> Iterator[bytes]:
     file = packed if isinstance(packed, io.BufferedReader) else io.BufferedReader(packed)  # type: ignore[type-var]
-    unpacked = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP else file
+    unpacked = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file
     held: list[bytes] = []
     while block := unpacked.read1(_BLOCK):
         # A carriage return at the block's end may be the first half of a line end: it waits for the next block.

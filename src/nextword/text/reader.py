@@ -13,7 +13,9 @@ from nextword.text.options import OnBadBytes
 from nextword.text.report import ReadCounts
 
 _BLOCK = 2**20
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
+"""How a file begins that gzip packed."""
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _WORD = re.compile(r"\S+")
@@ -34,7 +36,7 @@ def is_packed(path: Path) -> bool:
     """
     try:
         with path.open("rb") as file:
-            return file.read(len(_GZIP)) == _GZIP
+            return file.read(len(GZIP)) == GZIP
     except OSError as error:
         raise unreadable(path, error) from error
 

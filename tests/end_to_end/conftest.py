@@ -16,7 +16,7 @@ SETTINGS = (
     *("--embedding-size", "16", "--hidden-sizes", "16,16", "--compute-dtype", "float32"),
     *("--batch-size", "8", "--num-steps", "10", "--epochs", "15", "--round-steps", "60"),
 )
-TIMEOUT = 90
+TIMEOUT = 240
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ def test_each_line_is_answered_before_the_next_is_typed(reference: FinishedRun, 
     with keyboard:
         first = answer("ban do")
         assert first["text"] == "ban do"
+        assert first["suggestions"]
         assert {suggestion["text"] for suggestion in first["suggestions"]} <= {"don", "dor", "dos", "dot", "dop", "dof"}
         assert len(answer("ban dor ")["suggestions"]) == 5
         assert answer("ban Quux ban qu")["suggestions"] == [{"text": "Quux", "probability": 1.0}]

@@ -4,12 +4,12 @@ import json
 import re
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+
+from support.waiting import wait_until
 
 
 class CommandLine(Protocol):
@@ -53,13 +53,6 @@ def log_of(trial: Path) -> list[dict[str, Any]]:
 
 def perplexities(trial: Path) -> list[float]:
     return [record["valid_perplexity"] for record in log_of(trial)]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_two_processes_share_a_study_and_its_best_trains_again_to_the_bit(

@@ -1,5 +1,6 @@
 """An engine over `model.onnx`, which needs onnxruntime and nothing of the training wing."""
 
+import math
 import os
 from typing import Any
 
@@ -21,6 +22,7 @@ from nextword.engine.distribution_engine import even_pieces, token_scores
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.engine.row_selection import select_rows
 from nextword.errors import BundleError, MissingExtraError, SettingError
+from nextword.machine.control_group import read_control_group
 
 _PIECE = 2_000_000
 """Log-probabilities of a piece of a window: 8 MB, which are still in the cache when they are looked at."""
@@ -151,4 +153,7 @@ def _import_onnxruntime() -> Any:
 
 
 def _num_processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many processors this process may keep busy: those it may run on, or fewer by its container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = read_control_group().cores
+    return cores if quota is None else max(1, min(cores, math.ceil(quota)))

@@ -65,6 +65,17 @@ def test_a_window_depends_on_its_step_and_the_seed_alone(options: Any, step: int
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_another_seed_varies_otherwise() -> None:
+    options = {"batch_size": 4, "num_steps": 12, "variable_num_steps": True, "shuffle": "partial", "reset_rate": 0.3}
+    one, other = (varied(600, shuffle_seed=seed, **options) for seed in (0, 1))
+    assert not np.array_equal(one.window(0).targets[:, :3], other.window(0).targets[:, :3])
+    lengths = [streams.relative_lengths(40) for streams in (one, other)]
+    assert lengths[0] is not None
+    assert lengths[1] is not None
+    assert not np.array_equal(lengths[0], lengths[1])
+    assert any(not np.array_equal(one.window(step).reset, other.window(step).reset) for step in range(1, 9))
+
+
 @given(st.integers(1, 7), st.integers(1, 9), st.integers(0, 60))
 def test_without_any_variation_they_are_plain_streams(batch_size: int, num_steps: int, extra: int) -> None:
     ids = np.arange(batch_size + extra, dtype=np.int32)
@@ -116,6 +127,7 @@ def test_rows_are_reset_by_chance_and_all_at_the_beginning_of_an_epoch() -> None
     streams = varied(40_000, batch_size=20, num_steps=2, reset_rate=0.1)
     resets = np.array([streams.window(step).reset for step in range(1, streams.steps_per_epoch)])
     assert resets.mean() == pytest.approx(0.1, abs=0.01)
+    assert (resets.any(axis=1) & ~resets.all(axis=1)).any()  # each row by a chance of its own
     assert streams.window(0).reset.all()
     assert streams.window(streams.steps_per_epoch).reset.all()
 

@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from nextword.benchmark.peer import Peer, PeerError
 from nextword.benchmark.worker import Worker
 from nextword.benchmark.workload import Workload
+from support.waiting import wait_until
 
 MakePeer = Callable[..., Peer]
 Journal = Callable[[], list[str]]
@@ -126,11 +126,3 @@ def test_a_peer_dies_with_its_harness_in_the_midst_of_its_work(tmp_path: Path) -
         assert is_running(busy)
         process.kill()
     wait_until(lambda: not is_running(busy))
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(PATIENCE * 20):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")

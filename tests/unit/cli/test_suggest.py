@@ -46,7 +46,9 @@ def test_a_word_is_completed_where_that_is_asked_for(trained_run: Path, nextword
 
 def test_the_first_word_of_a_text_has_a_capital(trained_run: Path, nextword: Run, capsys: Captured) -> None:
     assert nextword("suggest", trained_run, "--json") == 0
-    assert all(text == text.capitalize() for text in texts(capsys.readouterr().out))
+    suggested = texts(capsys.readouterr().out)
+    assert suggested
+    assert suggested == [text.capitalize() for text in suggested]
 
 
 def test_lines_are_answered_one_by_one(

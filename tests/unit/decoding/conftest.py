@@ -1,15 +1,13 @@
-"""A recurrent engine in a few lines of NumPy that counts its steps, and tokenizers that suit it."""
+"""A recurrent engine that counts its steps, and tokenizers that suit it."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import State, WindowPrediction
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.toy_engine import ToyEngine
 
 VOCABULARIES = {
     "pretokenized": ("a", "b", "<eos>", "ab", "ba", "<unk>"),
@@ -17,31 +15,6 @@ VOCABULARIES = {
     "subword": ("a", " ", "<eos>", "b", "<unk>", ",", " a", "ab"),
     "character": ("a", " ", "<eos>", "b", "<unk>", ","),
 }
-
-
-class ToyEngine(DistributionEngine):
-    """h = tanh(h A + E[x]), p = softmax(h W); `num_steps` tokens have been read."""
-
-    def __init__(self, vocabulary_size: int, hidden_size: int = 5) -> None:
-        super().__init__(vocabulary_size=vocabulary_size, end_id=2)
-        random = np.random.default_rng(7)
-        self.recurrent = random.normal(size=(hidden_size, hidden_size))
-        self.embedding = random.normal(size=(vocabulary_size, hidden_size))
-        self.output = 2 * random.normal(size=(hidden_size, vocabulary_size))
-        self.num_steps = 0
-
-    def start(self, batch_size: int) -> State:
-        return np.zeros((batch_size, len(self.recurrent)))
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        self.num_steps += inputs.size
-        hidden = []
-        for column in inputs.T:
-            state = np.tanh(state @ self.recurrent + self.embedding[column])
-            hidden.append(state)
-        logits = np.stack(hidden, axis=1) @ self.output
-        log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        return WindowPrediction(log_probs.astype(np.float32), None), state
 
 
 @pytest.fixture(params=list(VOCABULARIES))
@@ -59,7 +32,7 @@ def tokenizer_of() -> Callable[[str], Tokenizer]:
 @pytest.fixture(scope="session")
 def toy_engine() -> Callable[[Tokenizer], ToyEngine]:
     """Makes an engine for a tokenizer."""
-    return lambda tokenizer: ToyEngine(tokenizer.vocabulary_size)
+    return lambda tokenizer: ToyEngine(tokenizer.vocabulary_size, tokenizer.vocabulary.end_id, seed=7)
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,7 @@ def test_hypotheses_that_share_a_beginning_cost_one_step_each_word(
     decoder = FakeDecoder(PyctcdecodeModel(engine, tokenizer, FusionOptions(score_boundary=False)))
     for last in ("a", "b", "ab", "ba"):
         decoder.decode(["a", "b", last])
-    assert engine.num_steps == 3
+    assert engine.num_read == 3
 
 
 def test_without_boundaries_neither_beginning_nor_end_counts(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:

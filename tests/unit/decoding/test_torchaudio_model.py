@@ -81,14 +81,14 @@ def test_the_lexicon_is_scored_first_and_shared_beginnings_are_read_once(
     begin = model.start(False)
     for index in range(len(WORDS)):  # as `_construct_trie` does
         model.score(begin, index)
-    assert engine.num_steps == 1
+    assert engine.num_read == 1
     state = model.start(False)
     for word in ("a", "b"):
         state, _ = model.score(state, WORDS.index(word))
     for index in range(len(WORDS)):
         model.score(state, index)
     model.finish(state)
-    assert engine.num_steps == 3  # <eos>, a, b
+    assert engine.num_read == 3  # <eos>, a, b
 
 
 def test_an_utterance_that_begins_amid_speech_is_another(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:

@@ -56,7 +56,7 @@ def test_a_beginning_that_is_shared_is_read_once(toy_engine: Engines, tokenizer_
         context = model.start()
         for word in ("a", "ab", last):
             _, _, context = model.score(context, word)
-    assert engine.num_steps == 3  # <eos>, a, ab
+    assert engine.num_read == 3  # <eos>, a, ab
 
 
 def test_what_is_forgotten_is_read_again(

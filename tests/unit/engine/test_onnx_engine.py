@@ -10,6 +10,7 @@ from nextword.engine import onnx_engine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.quantization import quantized
+from nextword.machine.control_group import ControlGroup
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}
 
@@ -63,3 +64,12 @@ def test_in_int8_the_probabilities_of_a_step_sum_to_one_and_states_chain() -> No
     # Roundings of a step and of a window differ, but not by much.
     np.testing.assert_allclose(log_probs, prediction.log_probs[:, -1], atol=0.5)
     assert [part.shape for part in after] == [part.shape for part in state]
+
+
+@pytest.mark.parametrize(("quota", "most"), [(None, 64), (1.0, 1), (2.5, 3), (200.0, 64), (0.2, 1)])
+def test_no_more_threads_are_started_than_the_container_may_use(
+    monkeypatch: pytest.MonkeyPatch, quota: float | None, most: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _process: range(64), raising=False)
+    monkeypatch.setattr(onnx_engine, "read_control_group", lambda: ControlGroup(cores=quota))
+    assert onnx_engine._num_processors() == most

@@ -36,7 +36,7 @@ RECORDS = make_records(300.0, 150.0, 110.0, 130.0)
 
 def colors_of(path: Path) -> Any:
     """The different colors of a picture, and how many of its points are not white."""
-    image = pytest.importorskip("matplotlib.image").imread(path)
+    image = pytest.importorskip("matplotlib.image", reason="needs matplotlib").imread(path)
     points = image.reshape(-1, image.shape[-1])
     return np.unique((points * 255).astype(int), axis=0), int((points != WHITE[: image.shape[-1]]).any(axis=1).sum())
 

@@ -1,47 +1,22 @@
-"""A recurrent model in a few lines of NumPy, and tokenizers of every kind."""
+"""A recurrent model, and tokenizers of every kind."""
 
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.engine import Engine
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
-
-
-class ToyEngine(DistributionEngine):
-    """h = tanh(h A + E[x]), p = softmax(b h W): each row to the bit what it would be alone, since no product is BLAS's.
-
-    It counts the steps that it makes and the rows that it reads.
-    """
-
-    def __init__(self, seed: int = 1, *, vocabulary_size: int = 5, boldness: float = 2.0) -> None:
-        super().__init__(vocabulary_size=vocabulary_size, end_id=0)
-        random = np.random.default_rng(seed)
-        self._recurrent = random.normal(size=(3, 3)).astype(np.float32)
-        self._embedding = random.normal(size=(vocabulary_size, 3)).astype(np.float32)
-        self._output = (boldness * random.normal(size=(3, vocabulary_size))).astype(np.float32)
-        self.batch_sizes: list[int] = []
-
-    def start(self, batch_size: int) -> State:
-        return np.zeros((batch_size, 3), np.float32)
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        self.batch_sizes.append(len(inputs))
-        predicted = []
-        for column in inputs.T:
-            state = np.tanh((state[:, :, None] * self._recurrent).sum(axis=1) + self._embedding[column])
-            logits = (state[:, :, None] * self._output).sum(axis=1)
-            predicted.append(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
-        return WindowPrediction(np.stack(predicted, axis=1).astype(np.float32), None), state
+from support.toy_engine import ToyEngine
 
 
 @pytest.fixture(scope="session")
 def toy_engine() -> Callable[..., Engine]:
-    return ToyEngine
+    def made(seed: int = 1, *, vocabulary_size: int = 5, boldness: float = 2.0) -> Engine:
+        return ToyEngine(vocabulary_size, 0, seed=seed, hidden_size=3, boldness=boldness)
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -37,8 +37,16 @@ def test_words_are_dropped_from_the_input_and_never_from_the_output() -> None:
     model = LanguageModel(
         Architecture(vocabulary_size=30, embedding_size=8, hidden_sizes=(8,), tied=True, embedding_dropout_rate=0.9)
     )
-    hidden, _ = model.hidden_states(np.arange(30, dtype=np.int32)[None], training=True)
-    assert not np.any(np.all(np.asarray(model.projection(hidden, model.tied_embeddings)) == 0.0, axis=(0, 1)))
+    tokens = np.arange(30, dtype=np.int32)
+    dropped, _ = model.hidden_states(tokens[None], training=True)
+    whole, _ = model.hidden_states(tokens[None])
+    assert not np.allclose(dropped, whole)
+    hidden, ones = np.asarray(whole)[0], np.ones(30, np.float32)
+    in_training, in_prediction = (
+        model.token_losses(hidden, tokens, ones, training=training).negative_log_likelihood
+        for training in (True, False)
+    )
+    np.testing.assert_allclose(in_training, in_prediction, atol=1e-5)
 
 
 def test_dropped_weights_are_those_of_the_recurrence_alone() -> None:

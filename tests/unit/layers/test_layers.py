@@ -1,6 +1,7 @@
 """What every layer owes Keras, asked of all of them by way of one table."""
 
 import importlib
+import inspect
 import json
 import pkgutil
 from collections.abc import Callable
@@ -172,11 +173,24 @@ def test_a_layer_is_rebuilt_from_its_configuration(case: Case) -> None:
     assert_equal(again(*case.arguments), outputs)  # the weights begin alike, and all else is alike
 
 
+def arguments_of(kind: type) -> set[str]:
+    """Return the names that the constructors of a layer of ours, and of its bases of ours, take."""
+    ours = [base for base in kind.__mro__ if base.__module__.startswith("nextword.")]
+    names = {
+        name
+        for base in ours
+        if "__init__" in vars(base)
+        for name in inspect.signature(vars(base)["__init__"]).parameters
+    }
+    return names - {"self", "args", "kwargs", "options"}
+
+
 @every_layer
 def test_a_configuration_keeps_every_argument_of_the_constructor(case: Case) -> None:
     options = {"compute_dtype": "bfloat16"} if case.multiplies else {}
     layer = case.make(name="some_name", trainable=False, **options)
     assert layer.get_config().get("compute_dtype") == options.get("compute_dtype")
+    assert arguments_of(type(layer)) <= layer.get_config().keys()
     again = type(layer).from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     assert (again.name, again.trainable) == ("some_name", False)

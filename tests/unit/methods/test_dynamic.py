@@ -7,9 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextword.architecture import Architecture
+from nextword.engine.dynamic_engine import DynamicEngine
 from nextword.engine.dynamic_options import DynamicOptions
+from nextword.engine.gradient_statistics import gradient_statistics
+from nextword.engine.keras_engine import KerasEngine
 from nextword.evaluation.reading import token_log_probs
-from nextword.methods.dynamic import climb, mean_log_prob
+from nextword.methods.dynamic import Dynamic, climb, mean_log_prob
+from nextword.methods.method import Splits
+from nextword.models.language_model import LanguageModel
 
 NAMES = ("learning_rate", "decay")
 
@@ -43,3 +49,44 @@ def test_what_diverges_is_not_taken(bigram_engine: Callable[..., Any]) -> None:
     assert mean_log_prob(engine, ids) == -math.inf
     bound = climb(lambda options: -math.inf if options.learning_rate > 3e-4 else 1.0, DynamicOptions(), NAMES)
     assert bound == DynamicOptions()
+
+
+@pytest.fixture(scope="module")
+def keras_engine() -> KerasEngine:
+    """A small model with weights so large that text can teach it something."""
+    model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=4, hidden_sizes=(5,)))
+    random = np.random.default_rng(0)
+    shapes = model.architecture.weight_shapes()
+    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    return KerasEngine(model, end_id=0)
+
+
+def test_how_far_weights_move_is_learned_from_the_training_text_alone(
+    keras_engine: KerasEngine, splits_of: Callable[..., Splits]
+) -> None:
+    train, options = np.random.default_rng(1).integers(7, size=900, dtype=np.int32), DynamicOptions(segment_length=6)
+    applied = Dynamic().apply(keras_engine, options, splits_of(train=train), ())
+    expected = gradient_statistics(keras_engine.model, train, end_id=0, num_steps=6)
+    text = np.random.default_rng(2).integers(7, size=60, dtype=np.int32)
+    assert applied.options == options
+    np.testing.assert_allclose(
+        token_log_probs(applied.engine, text),
+        token_log_probs(DynamicEngine(keras_engine, expected, options), text),
+        rtol=1e-5,
+    )
+
+
+def test_what_is_tuned_is_tuned_on_valid_and_then_used(
+    keras_engine: KerasEngine, splits_of: Callable[..., Splits]
+) -> None:
+    train = np.random.default_rng(1).integers(7, size=900, dtype=np.int32)
+    valid = np.tile(np.array([3, 5, 2, 0], np.int32), 40)
+    plain = Dynamic().apply(keras_engine, DynamicOptions(), splits_of(train=train), ())
+    tuned = Dynamic().apply(keras_engine, DynamicOptions(), splits_of(train=train, valid=valid), {"learning_rate"})
+    assert tuned.options.learning_rate != plain.options.learning_rate
+    assert tuned.options.decay == plain.options.decay
+    best = mean_log_prob(tuned.engine, valid)
+    assert best > mean_log_prob(plain.engine, valid)
+    for factor in (0.5, 2.0):
+        aside = tuned.options.replace(learning_rate=factor * tuned.options.learning_rate)
+        assert best >= mean_log_prob(Dynamic().apply(keras_engine, aside, splits_of(train=train), ()).engine, valid)

@@ -84,6 +84,8 @@ def test_of_two_that_come_at_once_one_decides_and_the_other_waits(tmp_path: Path
     assert begun.wait(60)
     second = threading.Thread(target=choose, args=(lambda: Choice("scan"),))
     second.start()
+    second.join(0.2)
+    assert second.is_alive()
     may_end.set()
     first.join()
     second.join()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nextword.ops import cross_entropy_by_vocabulary, cross_entropy_jax
 from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
+from support.compiled_memory import temporary_bytes
 
 Losses = Callable[..., TokenLosses]
 
@@ -213,7 +214,7 @@ def test_padding_has_no_part_in_any_gradient() -> None:
 VOCABULARY_SIZE, HIDDEN_SIZE = 4096, 8
 
 
-def temporary_bytes(losses_of: Losses, num_rows: int) -> int:
+def memory_of(losses_of: Losses, num_rows: int) -> int:
     """Return what the compiled gradient needs beside its arguments and results."""
 
     def total(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
@@ -221,19 +222,13 @@ def temporary_bytes(losses_of: Losses, num_rows: int) -> int:
 
     shapes = ((num_rows, HIDDEN_SIZE), (HIDDEN_SIZE, VOCABULARY_SIZE), (VOCABULARY_SIZE,), (num_rows,), (num_rows,))
     dtypes = (jnp.float32, jnp.float32, jnp.float32, jnp.int32, jnp.float32)
-    arguments = [jax.ShapeDtypeStruct(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
-    compiled = jax.jit(jax.grad(total, argnums=(0, 1, 2))).lower(*arguments).compile()
-    analysis = compiled.memory_analysis()
-    if analysis is None:
-        pytest.skip("this JAX cannot tell how much memory a compiled function needs")
-    return int(analysis.temp_size_in_bytes)
+    return temporary_bytes(jax.jit(jax.grad(total, argnums=(0, 1, 2))), *zip(shapes, dtypes, strict=True))
 
 
 def test_memory_does_not_grow_with_rows_times_vocabulary() -> None:
     few, many = 2048, 8192
     growth = (many - few) * VOCABULARY_SIZE * 4  # of the logits alone, were they all held
-    assert (
-        temporary_bytes(linear_cross_entropy_reference, many) - temporary_bytes(linear_cross_entropy_reference, few)
-        > growth
-    ), "the measure must see the logits where they are held"
-    assert temporary_bytes(linear_cross_entropy, many) - temporary_bytes(linear_cross_entropy, few) < growth / 10
+    assert memory_of(linear_cross_entropy_reference, many) - memory_of(linear_cross_entropy_reference, few) > growth, (
+        "the measure must see the logits where they are held"
+    )
+    assert memory_of(linear_cross_entropy, many) - memory_of(linear_cross_entropy, few) < growth / 10

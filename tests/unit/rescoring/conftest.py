@@ -1,4 +1,4 @@
-"""A recurrent engine in a few lines of NumPy, a tokenizer that suits it, and lists made up by a seed."""
+"""A recurrent engine, a tokenizer that suits it, and lists made up by a seed."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -6,47 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.engine import Engine
 from nextword.rescoring.features import Features
 from nextword.rescoring.line_source import LineSource
 from nextword.rescoring.nbest import NbestList
 from nextword.rescoring.nbest_reader import NbestReader
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.toy_engine import ToyEngine
 
 WORDS = ("the", "cat", "<eos>", "sat", "cats", "at", "<unk>")
 
 
-class ToyEngine(DistributionEngine):
-    """h = tanh(h A + E[x]), p = softmax(h W); counts the tokens that it reads."""
-
-    def __init__(self, hidden_size: int = 5) -> None:
-        super().__init__(vocabulary_size=len(WORDS), end_id=2)
-        random = np.random.default_rng(3)
-        self.recurrent = random.normal(size=(hidden_size, hidden_size))
-        self.embedding = random.normal(size=(len(WORDS), hidden_size))
-        self.output = 2 * random.normal(size=(hidden_size, len(WORDS)))
-        self.num_read = 0
-
-    def start(self, batch_size: int) -> State:
-        return np.zeros((batch_size, len(self.recurrent)))
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        self.num_read += inputs.size
-        hidden = []
-        for column in inputs.T:
-            state = np.tanh(state @ self.recurrent + self.embedding[column])
-            hidden.append(state)
-        logits = np.stack(hidden, axis=1) @ self.output
-        log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-        return WindowPrediction(log_probs.astype(np.float32), None), state
-
-
 @pytest.fixture
 def toy_engine() -> ToyEngine:
-    return ToyEngine()
+    return ToyEngine(len(WORDS), WORDS.index("<eos>"))
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +33,7 @@ def line_log_prob(tokenizer: Tokenizer) -> Callable[[str], float]:
     """Scores a line step by step."""
 
     def score(line: str) -> float:
-        engine: Engine = ToyEngine()
+        engine: Engine = ToyEngine(len(WORDS), WORDS.index("<eos>"))
         state, last, total = engine.start(1), engine.end_id, 0.0
         for token_id in [*tokenizer.encode(line), engine.end_id]:
             log_probs, state = engine.step(np.array([last], np.int32), state)

@@ -104,6 +104,8 @@ def test_of_two_that_build_at_once_one_does(tmp_path: Path) -> None:
     first.start()
     assert first_is_building.wait(60)
     second.start()
+    second.join(0.2)
+    assert second.is_alive()
     may_finish.set()
     first.join(60)
     second.join(60)

@@ -1,4 +1,4 @@
-"""Engines in a few lines of NumPy that say what they were asked."""
+"""Engines that say what they were asked."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,48 +6,21 @@ import numpy as np
 import pytest
 
 from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.suggestion.typed_text import TypedText
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.toy_engine import ToyEngine
 
 MakeTokenizer = Callable[..., Tokenizer]
-
-
-class ToyEngine(DistributionEngine):
-    """h = tanh(h A + E[x]), p = softmax(h W), with weights drawn by a seed; counts the tokens that it reads."""
-
-    def __init__(self, vocabulary: Vocabulary, *, seed: int = 1, gives_hidden: bool = True) -> None:
-        super().__init__(vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
-        random = np.random.default_rng(seed)
-        self.recurrent = random.normal(size=(4, 4)).astype(np.float32)
-        self.embedding = random.normal(size=(len(vocabulary), 4)).astype(np.float32)
-        self.output = (2 * random.normal(size=(4, len(vocabulary)))).astype(np.float32)
-        self.gives_hidden = gives_hidden
-        self.num_read = 0
-
-    def start(self, batch_size: int) -> State:
-        return np.zeros((batch_size, 4), np.float32)
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        self.num_read += inputs.size
-        hidden = []
-        for column in inputs.T:
-            state = np.tanh(state @ self.recurrent + self.embedding[column])
-            hidden.append(state)
-        stacked = np.stack(hidden, axis=1)
-        logits = stacked @ self.output
-        log_probs = (logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))).astype(np.float32)
-        return WindowPrediction(log_probs, stacked if self.gives_hidden else None), state
 
 
 class FixedEngine(ToyEngine):
     """Expects the same, whatever was read; remembers what it was."""
 
     def __init__(self, vocabulary: Vocabulary, weights: Sequence[float]) -> None:
-        super().__init__(vocabulary)
+        super().__init__(len(vocabulary), vocabulary.end_id)
         self.log_probs = np.log(np.array(weights) / sum(weights)).astype(np.float32)
         self.read: list[int] = []
 
@@ -62,8 +35,11 @@ class FixedEngine(ToyEngine):
 
 
 @pytest.fixture(scope="session")
-def toy_engine() -> type[ToyEngine]:
-    return ToyEngine
+def toy_engine() -> Callable[..., ToyEngine]:
+    def made(vocabulary: Vocabulary, *, seed: int = 1, gives_hidden: bool = True) -> ToyEngine:
+        return ToyEngine(len(vocabulary), vocabulary.end_id, seed=seed, gives_hidden=gives_hidden)
+
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -12,33 +12,9 @@ from hypothesis.extra import numpy as arrays_of
 
 from nextword.errors import CheckpointError, SettingError
 from nextword.training.checkpoint_store import JSON, CheckpointStore
+from support.checkpoint_stores import filled_store, named, save, step_names
 
 Array = np.ndarray[Any, Any]
-
-
-def arrays_at(step: int) -> dict[str, Array]:
-    return {"lstm_0/kernel": np.full((2, 3), step, np.float32), "seed_generator/state": np.array([step, 7], np.uint32)}
-
-
-def save(store: CheckpointStore, step: int, best: bool = False) -> Path:
-    return store.save(step, arrays_at(step), {"epoch": step, "best_loss": None}, best=best)
-
-
-def filled_store(root: Path) -> CheckpointStore:
-    """Steps 1 (the best), 2 and 3, so that the next step removes 2."""
-    store = CheckpointStore(root)
-    save(store, 1, best=True)
-    save(store, 2)
-    save(store, 3)
-    return store
-
-
-def step_names(root: Path) -> set[str]:
-    return {entry.name for entry in root.iterdir()}
-
-
-def named(*steps: int) -> set[str]:
-    return {f"step-{step:010d}" for step in steps}
 
 
 def test_an_empty_or_absent_store_has_no_checkpoint(tmp_path: Path) -> None:

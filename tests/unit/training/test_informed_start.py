@@ -61,3 +61,9 @@ def test_every_output_can_be_started(fields: dict[str, Any]) -> None:
     start_informed(informed, TRAIN, COUNTS)
     logits, _ = informed(TRAIN[None, :20])
     assert np.isfinite(np.asarray(logits)).all()
+    weights = informed.named_weights()
+    if "projection/bias" in weights:
+        probabilities = np.exp(weights["projection/bias"].astype(np.float64))
+        np.testing.assert_allclose(probabilities, (COUNTS + 0.5) / (len(TRAIN) + 7), rtol=1e-5)
+    else:
+        assert fields == {"adaptive_cutoffs": (4,)}

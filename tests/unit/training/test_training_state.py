@@ -13,6 +13,7 @@ from nextword.models.language_model import LanguageModel
 from nextword.training.dataset import RoundDataset
 from nextword.training.stream_model import StreamModel
 from nextword.training.training_state import Arrays, capture, fingerprint, restore
+from support.arrays import assert_equal_to_the_bit
 
 BATCH_SIZE, ROUND_STEPS = 4, 6
 IDS = np.random.default_rng(0).integers(0, 20, 400).astype(np.int32)
@@ -36,12 +37,6 @@ def train(stream: StreamModel, round_number: int) -> None:
     dataset = RoundDataset(Streams(IDS, batch_size=BATCH_SIZE, num_steps=5, first_input=0), ROUND_STEPS)
     dataset.round = round_number
     stream.fit(dataset, validation_data=dataset, shuffle=False, verbose=0)
-
-
-def assert_equal_to_the_bit(ours: Arrays, expected: Arrays) -> None:
-    assert ours.keys() == expected.keys()
-    for name, array in expected.items():
-        np.testing.assert_array_equal(ours[name], array, strict=True, err_msg=name)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -24,10 +24,11 @@ class Architecture(Settings):
     dropout rates, which belong to the layers.
 
     Raises:
-        SettingError: A value leaves its range, an option meets a `cell` that has it not, `skip_connections` meet layers
-            of several widths, `tied` meets a last layer that is not as wide as the embedding and no
-            mixture or narrowing, `latent_dropout_rate` meets neither, `narrowed_output` meets a mixture, or
-            `adaptive_cutoffs` meet one of the three or do not rise from id to id of the vocabulary.
+        SettingError: A value leaves its range, `cap_input_gate`, `layer_normalization` or `mogrifier_rank` meets a
+            `cell` that has it not, `skip_connections` meet layers of several widths, `tied` meets a last layer that is
+            not as wide as the embedding and no mixture or narrowing, `latent_dropout_rate` meets neither,
+            `narrowed_output` meets a mixture, or `adaptive_cutoffs` meet one of the three or do not rise from id to id
+            of the vocabulary.
 
     Example:
         >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
@@ -86,7 +87,7 @@ class Architecture(Settings):
     locked_dropout: bool = setting(
         False, help="Draw one input, hidden and output dropout mask for all steps of a window (variational dropout)."
     )
-    forget_bias: float = setting(1.0, help="Initial bias of the forget gate.", at_least=-10.0, at_most=10.0)
+    forget_bias: float = setting(1.0, help="Initial bias of an LSTM's forget gate.", at_least=-10.0, at_most=10.0)
     initializer: Literal["glorot", "uniform"] = setting(
         "glorot",
         help="Glorot-uniform kernels with orthogonal recurrent kernels, or all uniform in +-initializer_scale.",

@@ -4,13 +4,16 @@ import math
 from collections.abc import Mapping
 
 from nextword.architecture import Architecture
-from nextword.errors import BundleError
+from nextword.errors import BundleError, SettingError
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"
 ONNX = "model.onnx"
+
+MAX_BYTES = 2**33
+"""The most that all files of a bundle may take together, unless a reader allows less."""
 
 MAX_CONFIG_BYTES = 2**16
 MAX_WEIGHTS_HEADER_BYTES = 2**16
@@ -29,6 +32,20 @@ def num_weight_bytes(architecture: Architecture) -> int:
 def max_onnx_bytes(architecture: Architecture) -> int:
     """Return the most bytes that `model.onnx` may take: its weights, those of a tied embedding twice, and the graph."""
     return 2**20 + 2 * num_weight_bytes(architecture)
+
+
+def require_storable(architecture: Architecture) -> None:
+    """Refuse a model that no bundle can hold, before it is trained.
+
+    Raises:
+        SettingError: The weights take more than a bundle may.
+    """
+    num_bytes = num_weight_bytes(architecture)
+    if num_bytes > MAX_BYTES // 2:  # the other half is for `model.onnx`
+        raise SettingError(
+            f"a model must take at most {MAX_BYTES // 2 / 1e9:.1f} GB, but its {num_bytes // 4:,} weights take "
+            f"{num_bytes / 1e9:.1f}; make the layers or the vocabulary smaller"
+        )
 
 
 def check_names(names: Mapping[str, object]) -> None:

@@ -12,6 +12,7 @@ from nextword.bundle.deferred_weights import DeferredWeights
 from nextword.bundle.files import (
     CARD,
     CONFIG,
+    MAX_BYTES,
     MAX_CONFIG_BYTES,
     ONNX,
     TOKENIZER,
@@ -26,10 +27,8 @@ from nextword.storage import sealed_directory
 from nextword.storage.sealed_directory import Sealed
 from nextword.text.tokenizer import Tokenizer
 
-DEFAULT_MAX_BYTES = 2**31
 
-
-def read_bundle(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES, defer_weights: bool = False) -> Bundle:
+def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool = False) -> Bundle:
     """Read a bundle and check all of it; nothing in it is run, imported or followed.
 
     The names, the shapes and the sizes of everything are computed from the checked `config.json` before anything
@@ -58,6 +57,16 @@ def read_bundle(path: Path, *, max_bytes: int = DEFAULT_MAX_BYTES, defer_weights
             card=_text(sealed, CARD),
             onnx=sealed.read(ONNX) if has_onnx else None,
         )
+
+
+def identity_of(path: Path) -> str:
+    """Return the name of the model in a bundle with the beginning of its weights' SHA-256, which tell it from others.
+
+    Raises:
+        BundleError: The directory is not a bundle; what it holds besides is not looked at.
+    """
+    with _opened(path) as sealed:
+        return f"{_read_config(sealed, MAX_BYTES).name} {sealed.manifest[WEIGHTS].sha256[:12]}"
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from nextword.experiment.training_speed import measure_training
 from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
+from nextword.training.time_plan import SCHEDULES_TO_AN_END, require_schedule_to_an_end
 
 FAMILY = "auto"
 """The preset whose size and regularisation follow from the time."""
@@ -22,11 +23,11 @@ FAMILY = "auto"
 _MEASURED_SECONDS = 2.0
 _VALIDATION_COST = 0.5
 _VALIDATION_SHARE = 0.03
+_MOST_VALIDATION_SHARE = 1 / 3
 _FEWEST_ROUNDS = 4
 _MOST_ROUNDS = 40
 _FINAL_PASS_COST = 1.3
 _LEAST_PART_LEFT = 0.5
-_SCHEDULES_TO_AN_END = ("linear", "one_cycle")
 
 Precision = Literal["float32", "bfloat16"]
 Say = Callable[[str], None]
@@ -63,8 +64,10 @@ def fix_plan(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Run
         say: Is told what was found and what was decided.
 
     Raises:
-        SettingError: Measuring alone takes half of the time.
+        SettingError: Measuring alone takes half of the time, validation and evaluation would take the rest, or a
+            schedule was given that does not end with the time.
     """
+    config = _with_schedule_to_an_end(config, say)
     if config.origin.get("preset") == FAMILY:
         config = _choose_size(config, corpus, budget, say)
     speed = measure_training(config, _precision(config), seconds=_MEASURED_SECONDS)
@@ -76,6 +79,17 @@ def fix_plan(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Run
         f"{plan['planned_steps'][0] / windows.steps_per_epoch:.1f} epochs, in {budget.seconds / 60:g} minutes"
     )
     return replace(config, training=config.training.replace(**plan))
+
+
+def _with_schedule_to_an_end(config: RunConfig, say: Say) -> RunConfig:
+    """Return the settings with a linear schedule where the preset's own does not end with the time."""
+    schedule = config.training.schedule
+    if schedule in SCHEDULES_TO_AN_END:
+        return config
+    if "schedule" in config.given.get("training", {}):
+        require_schedule_to_an_end(config.training)
+    say(f"learning rate linear to zero, in place of the preset's `{schedule}`, which does not end with the time")
+    return replace(config, training=config.training.replace(schedule="linear"))
 
 
 def _require_time_left(budget: Budget) -> None:
@@ -94,18 +108,29 @@ def _plan(
     validation = _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
     passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
     seconds = budget.left
-    training = max(step_seconds, seconds - passes_at_end * validation)
-    rounds = min(_MOST_ROUNDS, max(_FEWEST_ROUNDS, math.floor(_VALIDATION_SHARE * training / validation)))
-    steps = max(1, math.floor((training - rounds * validation) / step_seconds))
+    training = seconds - passes_at_end * validation
+    rounds = _num_rounds(training / validation)
+    steps = math.floor((training - rounds * validation) / step_seconds)
+    if steps < 1:
+        raise SettingError(
+            f"`minutes` must leave time to train beside one validation and the evaluation at the end, which take about "
+            f"{(1 + passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more time, or "
+            "a shorter valid and test split"
+        )
     round_steps = config.training.round_steps or max(1, math.ceil(steps / rounds))
-    needs_another = config.training.schedule not in _SCHEDULES_TO_AN_END
     return {
         "training_seconds": seconds,
         "passes_at_end": passes_at_end,
         "round_steps": round_steps,
         "planned_steps": (steps,),
-        "schedule": "linear" if needs_another else config.training.schedule,
     }
+
+
+def _num_rounds(validations: float) -> int:
+    """Return how many rounds there are in a time in which so many validations could be made."""
+    affordable = max(1, math.floor(_MOST_VALIDATION_SHARE * validations))
+    fewest = min(_FEWEST_ROUNDS, affordable)
+    return min(_MOST_ROUNDS, max(fewest, math.floor(_VALIDATION_SHARE * validations)))
 
 
 def _choose_size(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:

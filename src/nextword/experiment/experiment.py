@@ -9,6 +9,7 @@ from typing import Any
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.files import require_storable
 from nextword.bundle.write import write_bundle
 from nextword.errors import CheckpointError, MissingExtraError, StorageError
 from nextword.experiment.begin_model import begin_model, token_counts
@@ -81,6 +82,7 @@ def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundi
             text_sha256=corpus.sha256,
         )
         # Whatever could be refused is refused before anything is written.
+        require_storable(config.architecture)
         _windows(corpus, config)
         if config.training.minutes is not None and not config.training.planned_steps:
             config = fix_plan(config, corpus, Budget(60.0 * config.training.minutes, began), around.say)

@@ -14,6 +14,7 @@ from nextword.batching.windows import make_windows
 from nextword.experiment.run_config import RunConfig
 from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.language_model import LanguageModel
+from nextword.training.candidate_sampler import make_sampler
 from nextword.training.dataset import RoundDataset
 from nextword.training.optimizer import make_optimizer
 from nextword.training.stream_model import StreamModel
@@ -66,6 +67,7 @@ def measure_training(
         LanguageModel(architecture, compute_dtype=compute_dtype),
         batch_size=batching.batch_size,
         loss=config.training.loss,
+        sampler=make_sampler(config.training, architecture.vocabulary_size),
     )
     steps_per_epoch = windows.steps_per_epoch
     stream.compile(make_optimizer(config.training, steps_per_epoch=steps_per_epoch, total_steps=_MOST_STEPS))

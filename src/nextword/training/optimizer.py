@@ -72,7 +72,8 @@ def make_optimizer(
         options: What to make.
         steps_per_epoch: Steps to go over the text once.
         total_steps: Steps of the whole training.
-        relative_lengths: Length of each step's window over the usual one, where they differ.
+        relative_lengths: Length of each step's window over the usual one, where they differ; the rate of a mean loss
+            goes with it.
         paced: Whether the number of steps is planned anew from round to round.
         compute_dtype: Precision of Muon's matrix products.
 
@@ -83,7 +84,7 @@ def make_optimizer(
     pace = Pace(total_steps) if paced else None
     if pace is not None:
         rate = Paced(rate, pace)
-    if relative_lengths is not None:
+    if relative_lengths is not None and options.loss == "mean":
         rate = _rescaled(rate, options, relative_lengths)
     common: dict[str, Any] = {"global_clipnorm": options.clip_norm, "averages": _averages(options), "pace": pace}
     decay = options.weight_decay or None

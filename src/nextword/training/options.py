@@ -86,7 +86,7 @@ class TrainingOptions(Settings):
     )
     schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"] = setting(
         "constant",
-        help="Learning rate: constant; warmed up and then linear to zero; one cycle, of beta_1 too; multiplied "
+        help="Learning rate: constant; warmed up and then linear to zero; one cycle, of adam's beta_1 too; multiplied "
         "by decay_factor each epoch after constant_epochs; or multiplied by it where validation stops improving.",
     )
     warmup_fraction: float = setting(

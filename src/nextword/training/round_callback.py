@@ -23,6 +23,8 @@ _SECONDS_BETWEEN_LOOKS = 0.5
 class RoundCallback(keras.callbacks.Callback):
     """Keeps the rounds: moves the data on, records, decides, saves; and between steps looks for trouble.
 
+    A round that another callback stops within is no round: nothing of it is recorded or saved.
+
     Args:
         dataset: The training windows, whose round is moved on.
         plan: The rounds.
@@ -59,7 +61,8 @@ class RoundCallback(keras.callbacks.Callback):
         self._round_began = self._training_ended = self._looked_at = self._counted_until = time.monotonic()
         self._looked_step = 0
         self._first_step_ended = 0.0
-        self._steps = 0
+        self._steps = 0  # of this round
+        self._steps_done = 0
 
     @override
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -67,13 +70,14 @@ class RoundCallback(keras.callbacks.Callback):
         self._interruption.raise_if_asked()
         self._dataset.round = epoch
         self._round_began = self._looked_at = time.monotonic()
-        self._looked_step = 0
+        self._looked_step = self._steps_done = 0
         self._steps = min(self.plan.round_steps, self.plan.total_steps - self.progress.steps)
 
     @override
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Look at the loss about twice a second; reading it more often would make the processor wait for us."""
         self._interruption.raise_if_asked()
+        self._steps_done = batch + 1
         now = time.monotonic()
         if batch == 0:
             self._first_step_ended = now
@@ -104,6 +108,8 @@ class RoundCallback(keras.callbacks.Callback):
     @override
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """End a round: record it, decide, and make it safe."""
+        if self.was_cut_short:
+            return
         record = self._record(epoch + 1, logs or {})
         self._refuse_unless_finite("training", record.train_perplexity, record.step)
         self._refuse_unless_finite("validation", record.valid_perplexity, record.step)
@@ -119,6 +125,11 @@ class RoundCallback(keras.callbacks.Callback):
         self._observer.on_round(record, self.progress)
         if self.progress.finished:
             self.model.stop_training = True
+
+    @property
+    def was_cut_short(self) -> bool:
+        """Whether a callback stopped the training in the middle of the latest round."""
+        return self._steps_done < self._steps
 
     def _plan_anew(self, total_steps: int, step: int) -> None:
         """Plan so many steps in all, now that `step` are done, and let the learning rate know."""

@@ -67,7 +67,8 @@ class StepDecay(schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
-        epoch = ops.floor(ops.cast(step, "float32") / self.steps_per_epoch)
+        # Half a step more: a compiled division by a constant may fall just short of a whole epoch.
+        epoch = ops.floor((ops.cast(step, "float32") + 0.5) / self.steps_per_epoch)
         return self.initial * ops.power(self.factor, ops.maximum(0.0, epoch + 1.0 - self.constant_epochs))
 
     def get_config(self) -> dict[str, Any]:
@@ -132,7 +133,7 @@ class RescaledByLength(schedules.LearningRateSchedule):
     """Multiply a learning rate by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
 
     The mean loss of a short window has as long a gradient as that of a long one, so that without this its few tokens
-    would each weigh more.
+    would each weigh more. A loss that is summed over time needs none of it.
 
     Args:
         schedule: The learning rate, or its schedule.

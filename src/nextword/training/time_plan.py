@@ -16,6 +16,9 @@ from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord
 from nextword.training.schedule import Rate
 
+SCHEDULES_TO_AN_END = ("linear", "one_cycle")
+"""The schedules that can be gone through in whatever time there is."""
+
 _LATEST_ROUNDS = 3
 # A last round of a few steps is not worth its validation.
 _LEAST_PART_OF_ROUND = 0.1
@@ -46,10 +49,11 @@ class TimePlan:
         """Return the plan of a training of given minutes, `None` for one of given epochs.
 
         Raises:
-            SettingError: Nothing was measured beforehand.
+            SettingError: Nothing was measured beforehand, or the schedule is not one to an end.
         """
         if options.minutes is None:
             return None
+        require_schedule_to_an_end(options)
         if options.training_seconds is None or options.round_steps is None or not options.planned_steps:
             raise SettingError(
                 f"`minutes` must come with `training_seconds`, `round_steps` and `planned_steps`, but is "
@@ -81,6 +85,19 @@ class TimePlan:
         if part < _LEAST_PART_OF_ROUND * self.round_steps:
             part = 0 if whole_rounds else max(1, part)
         return records[-1].step + whole_rounds * self.round_steps + part
+
+
+def require_schedule_to_an_end(options: TrainingOptions) -> None:
+    """Raise where the learning rate cannot be at zero when the time is over.
+
+    Raises:
+        SettingError: It cannot.
+    """
+    if options.schedule not in SCHEDULES_TO_AN_END:
+        raise SettingError(
+            f"`schedule` must be {' or '.join(SCHEDULES_TO_AN_END)} where `minutes` decide, so that the learning rate "
+            f"ends with the time, but is {options.schedule}; leave it out, or give `epochs` instead of `minutes`"
+        )
 
 
 def _pace_of(records: Sequence[RoundRecord]) -> tuple[float, float]:

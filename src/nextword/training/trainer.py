@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import Windows
 from nextword.errors import CheckpointError
 from nextword.models.language_model import LanguageModel
-from nextword.training.candidate_sampler import CandidateSampler
+from nextword.training.candidate_sampler import make_sampler
 from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
 from nextword.training.dataset import RoundDataset
 from nextword.training.interruption import Interruption
@@ -85,7 +85,7 @@ class Trainer:
             z_loss=options.z_loss,
             activation_regularization=options.activation_regularization,
             temporal_activation_regularization=options.temporal_activation_regularization,
-            sampler=_sampler(options, model, token_counts),
+            sampler=make_sampler(options, model.architecture.vocabulary_size, token_counts),
         )
         optimizer = make_optimizer(
             options,
@@ -145,6 +145,17 @@ class Trainer:
             )
         finally:
             self.progress = rounds.progress
+        if rounds.was_cut_short:
+            self._go_back_to_the_last_round()
+
+    def _go_back_to_the_last_round(self) -> None:
+        """Leave the steps of a round that a callback ended early, so that all that is kept is of whole rounds."""
+        newest = self._store.newest()
+        self.warnings.append(
+            f"a callback stopped the training within round {self.progress.rounds + 1}, of which nothing is kept"
+        )
+        if newest is not None:
+            restore(self._stream, newest.arrays)
 
     def _save(self, progress: TrainingProgress) -> None:
         state = {"progress": progress.to_table(), "fingerprint": fingerprint()}
@@ -183,12 +194,3 @@ class Trainer:
                 restore(self._stream, best.arrays)
         if self._stream.optimizer.averages is not None:
             self._stream.optimizer.averages.kept.take()
-
-
-def _sampler(
-    options: TrainingOptions, model: LanguageModel, token_counts: NDArray[np.integer[Any]] | None
-) -> CandidateSampler | None:
-    if options.sampled_softmax is None:
-        return None
-    counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
-    return CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")

@@ -2,7 +2,7 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.bundle import files
-from nextword.errors import BundleError
+from nextword.errors import BundleError, SettingError
 
 ARCHITECTURE = Architecture(vocabulary_size=10, embedding_size=2, hidden_sizes=(2,))
 NUM_BYTES = 4 * ARCHITECTURE.num_parameters
@@ -55,3 +55,10 @@ def test_onnx_may_be_as_long_as_its_architecture_needs_and_no_longer() -> None:
     files.check_sizes({**SIZES, "model.onnx": most}, ARCHITECTURE)
     with pytest.raises(BundleError, match=rf"`model\.onnx` must be at most {most} bytes long, but is {most + 1}"):
         files.check_sizes({**SIZES, "model.onnx": most + 1}, ARCHITECTURE)
+
+
+def test_a_model_that_no_bundle_can_hold_is_refused_before_it_is_trained() -> None:
+    largest = ARCHITECTURE.replace(vocabulary_size=2**21, embedding_size=512)
+    files.require_storable(largest.replace(vocabulary_size=2**20))
+    with pytest.raises(SettingError, match=r"must take at most 4\.3 GB, but its 1,.* weights take 4\.[34]"):
+        files.require_storable(largest)

@@ -1,10 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from nextword.architecture import Architecture
+from nextword.errors import SettingError
 from nextword.experiment import training_speed
 from nextword.experiment.run_config import RunConfig
 from nextword.experiment.training_speed import TrainingSpeed, measure_training
@@ -44,6 +46,13 @@ def test_what_is_measured_is_training(monkeypatch: pytest.MonkeyPatch) -> None:
     ((model, before),) = models
     for name, weights in model.named_weights().items():
         assert not np.array_equal(weights, before[name]), name
+
+
+def test_a_sampled_softmax_is_measured_as_one() -> None:
+    config = small("streams")
+    sampled = replace(config, training=config.training.replace(sampled_softmax=10_000))
+    with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary of 10000"):
+        measure_training(sampled, "float32", seconds=0.0)
 
 
 def fits_taking(per_step: float, steps: list[int]) -> Callable[[Any, Any], float]:

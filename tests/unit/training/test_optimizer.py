@@ -84,6 +84,14 @@ def test_the_rate_follows_the_lengths_of_the_windows() -> None:
         rescaled("plateau")
 
 
+@pytest.mark.parametrize("schedule", ["constant", "plateau"])
+def test_a_loss_that_is_summed_over_time_goes_with_the_length_by_itself(schedule: str) -> None:
+    options = TrainingOptions.from_table({"schedule": schedule, "learning_rate": 30.0, "loss": "sum_over_time"})
+    lengths = np.array([1.0, 0.5], np.float32)
+    optimizer = make_optimizer(options, steps_per_epoch=10, total_steps=2, relative_lengths=lengths)
+    assert [rate_after(optimizer, step) for step in (0, 1)] == [30.0, 30.0]
+
+
 def test_the_default_is_the_adam_of_keras_to_the_bit() -> None:
     ours, theirs = made(learning_rate=0.01, clip_norm=1.0), keras.optimizers.Adam(0.01, global_clipnorm=1.0)
     steps = gradients(5)

@@ -1,6 +1,7 @@
 import math
 from typing import Any
 
+import jax
 import keras
 import numpy as np
 import pytest
@@ -71,6 +72,16 @@ def test_step_ends_as_the_models_of_zaremba_et_al_do(
     schedule = StepDecay(1.0, factor, constant_epochs, steps_per_epoch=1327)
     first_steps = [1327 * (epoch - 1) for epoch in (1, constant_epochs, constant_epochs + 1, last_epoch)]
     assert rates(schedule, *first_steps) == pytest.approx([1.0, 1.0, factor, last_rate], rel=1e-4)
+
+
+@pytest.mark.parametrize("steps_per_epoch", [24, 41, 61, 115, 1327])
+def test_step_cuts_at_the_first_step_of_an_epoch_within_a_compiled_step_too(steps_per_epoch: int) -> None:
+    schedule = StepDecay(1.0, factor=0.5, constant_epochs=0, steps_per_epoch=steps_per_epoch)
+    compiled = jax.jit(jax.vmap(schedule))
+    firsts = np.arange(100, dtype=np.int32) * steps_per_epoch
+    for steps in (firsts, firsts + steps_per_epoch - 1):
+        halvings = -np.log2(np.asarray(compiled(steps), np.float64))
+        np.testing.assert_allclose(halvings, np.arange(1, 101), atol=1e-3)
 
 
 def test_step_without_constant_epochs_is_multiplied_in_the_first() -> None:

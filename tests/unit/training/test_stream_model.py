@@ -11,6 +11,7 @@ from nextword.batching.streams import Streams
 from nextword.batching.successive import SuccessiveWindows
 from nextword.batching.window import Window, Windows
 from nextword.models.language_model import LanguageModel
+from nextword.training.candidate_sampler import CandidateSampler
 from nextword.training.dataset import RoundDataset, as_batch
 from nextword.training.stream_model import StreamModel
 
@@ -238,3 +239,21 @@ def test_the_weights_that_learn_are_those_of_the_language_model() -> None:
     assert len(stream.trainable_variables) == len(before)
     for name, weight in model.named_weights().items():
         assert not np.array_equal(weight, before[name]), name
+
+
+@pytest.mark.parametrize("drawn_in_the_loss", ["latent dropout", "sampled softmax"])
+def test_what_the_loss_draws_is_another_in_every_step_of_training(drawn_in_the_loss: str) -> None:
+    latent = drawn_in_the_loss == "latent dropout"
+    changes: dict[str, Any] = {"tied": True, "narrowed_output": True, "latent_dropout_rate": 0.5} if latent else {}
+    model = LanguageModel(ARCHITECTURE.replace(**changes))
+    sampler = None if latent else CandidateSampler(np.arange(VOCABULARY_SIZE), 6)
+    stream = StreamModel(model, batch_size=BATCH_SIZE, sampler=sampler)
+    stream.compile(optimizer=keras.optimizers.SGD(0.0))
+    generator = model.projection.dropout.seed_generator if sampler is None else sampler.seed_generator
+    states = []
+    for _ in range(3):
+        stream.fit(RoundDataset(RandomWindows(), 1), shuffle=False, verbose=0)
+        states.append(np.asarray(generator.state.value).tolist())
+    stream.evaluate(RoundDataset(RandomWindows(), 1), verbose=0)
+    assert len({tuple(state) for state in states}) == 3
+    assert np.asarray(generator.state.value).tolist() == states[-1]

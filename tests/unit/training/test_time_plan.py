@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from nextword.errors import SettingError
 from nextword.training import round_callback
 from nextword.training.observer import SilentObserver
+from nextword.training.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.schedule import LinearToZero
@@ -133,6 +134,26 @@ def test_a_change_of_plan_bends_the_rate_without_a_jump_and_it_ends_at_zero(step
     assert rate(optimizer, total_steps) == pytest.approx(0.0, abs=1e-6)
 
 
+@given(st.integers(1, 90), st.integers(91, 400))
+def test_the_momentum_of_one_cycle_is_bent_with_its_rate(step: int, total_steps: int) -> None:
+    options = TrainingOptions(schedule="one_cycle", learning_rate=0.5, warmup_fraction=0.2)
+    optimizer = make_optimizer(options, steps_per_epoch=10, total_steps=100, paced=True)
+    optimizer.build([keras.Variable(np.zeros(2, np.float32))])
+
+    def part_of_cycle(at: int) -> tuple[float, float]:
+        optimizer.iterations.assign(at)
+        return float(optimizer.learning_rate) / 0.5, (0.9 - float(optimizer.beta_1)) / 0.1
+
+    before = part_of_cycle(step)
+    optimizer.pace.plan(step, total_steps)
+    assert part_of_cycle(step) == pytest.approx(before, abs=1e-4)
+    middle = (step + total_steps) // 2
+    for at in (step, middle, total_steps):
+        rate_part, momentum_part = part_of_cycle(at)
+        assert rate_part == pytest.approx(momentum_part, abs=0.05)  # the one begins at a 25th, the other at none
+    assert part_of_cycle(total_steps) == pytest.approx((0.0, 0.0), abs=1e-3)
+
+
 @pytest.fixture
 def timed(options: TrainingOptions) -> TrainingOptions:
     return replace(options, minutes=1.0, training_seconds=60.0, planned_steps=(30,))
@@ -141,6 +162,12 @@ def timed(options: TrainingOptions) -> TrainingOptions:
 def test_minutes_without_a_measurement_are_refused(options: TrainingOptions) -> None:
     with pytest.raises(SettingError, match="`minutes` must come with"):
         TimePlan.of(replace(options, minutes=1.0))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "step", "plateau"])
+def test_a_schedule_that_does_not_end_with_the_time_is_refused(timed: TrainingOptions, schedule: Any) -> None:
+    with pytest.raises(SettingError, match=f"`schedule` must be linear or one_cycle .* but is {schedule};"):
+        TimePlan.of(replace(timed, schedule=schedule))
 
 
 def test_a_training_by_a_clock_that_says_what_was_planned_is_the_training_by_epochs(
@@ -232,6 +259,7 @@ def test_rounds_of_one_step_and_what_saving_takes_count(
     asked = replace(timed, round_steps=1, planned_steps=(100,), training_seconds=34.0)
     records = finished(tmp_path, asked, observer=Saving(), callbacks=[steps]).progress.records
     assert {record.step_seconds for record in records} == {2.0}
+    assert {record.words_per_second for record in records} == {4 * 5 / 2.0}
     assert [record.seconds for record in records] == [2.0 + 5.0 * done for done in range(7)]
 
 

@@ -20,6 +20,7 @@ from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.round_plan import RoundPlan
 from nextword.training.trainer import Trainer
+from support.arrays import assert_equal_to_the_bit
 
 MakeTrainer = Callable[..., Trainer]
 CutOff = Callable[..., None]
@@ -58,35 +59,12 @@ class Watcher(SilentObserver):
             self.weights.append(self.model.named_weights())
 
 
-class Counter(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """A callback as users write them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.begun: list[int] = []
-        self.ended: list[int] = []
-        self.perplexities: list[float] = []
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.begun.append(epoch)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self.ended.append(epoch)
-        self.perplexities.append(float(logs["val_perplexity"]))
-
-
 class Destroyer(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
     """A callback that makes the third round diverge."""
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if epoch == 2:
             self.model.optimizer.learning_rate = np.inf
-
-
-def assert_equal_to_the_bit(ours: Any, expected: Any) -> None:
-    assert ours.keys() == expected.keys()
-    for name, array in ours.items():
-        np.testing.assert_array_equal(array, expected[name], err_msg=name)
 
 
 # What a training comes to.
@@ -243,24 +221,6 @@ def test_observers_are_told_of_start_steps_and_rounds(
     assert watcher.starts == [(RoundPlan(15, ROUND_STEPS, NUM_ROUNDS, total_steps), 1)]
     assert watcher.rounds == [2, 3, 4, 5]
     assert watcher.steps == list(range(ROUND_STEPS + 1, NUM_ROUNDS * ROUND_STEPS + 1))
-
-
-def test_callbacks_of_the_user_are_called_once_a_round_with_its_figures(
-    finished: MakeTrainer, options: TrainingOptions, tmp_path: Path
-) -> None:
-    counter = Counter()
-    progress = finished(tmp_path, options, callbacks=[counter]).progress
-    assert counter.begun == counter.ended == list(range(NUM_ROUNDS))
-    assert counter.perplexities == [record.valid_perplexity for record in progress.records]
-
-
-def test_callbacks_of_the_user_are_called_for_the_rounds_that_are_left(
-    finished: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
-) -> None:
-    cut_off_after_rounds(tmp_path, 2, options)
-    counter = Counter()
-    finished(tmp_path, options, callbacks=[counter])
-    assert counter.begun == counter.ended == [2, 3, 4]
 
 
 def test_penalties_of_activations_reach_the_loss(

@@ -9,7 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from nextword.batching.options import BatchOptions
+from nextword.batching.varied_streams import VariedStreams
 from nextword.errors import CheckpointError
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.interruption import TrainingInterrupted
@@ -119,6 +122,25 @@ def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was
         assert uninterrupted.progress.records[-1].learning_rate < options.learning_rate
     if options.averaging == "triggered":
         assert 0 < uninterrupted.progress.averaging_since < NUM_ROUNDS - 1
+
+
+def test_all_that_is_drawn_goes_on_where_it_was(
+    options: TrainingOptions,
+    train_ids: NDArray[np.int32],
+    finished: MakeTrainer,
+    cut_off_after_rounds: CutOff,
+    tmp_path: Path,
+) -> None:
+    rates = ("embedding", "input", "hidden", "output", "latent", "state")
+    architecture = {f"{place}_dropout_rate": 0.2 for place in rates} | {"weight_drop_rate": 0.2, "locked_dropout": True}
+    batching = BatchOptions(batch_size=4, num_steps=5, variable_num_steps=True, shuffle="partial", reset_rate=0.3)
+    settings = {
+        "architecture": {**architecture, "hidden_sizes": (8, 12), "narrowed_output": True},
+        "train": VariedStreams(train_ids, batching, first_input=0),
+    }
+    uninterrupted = finished(tmp_path / "at once", options, **settings)
+    cut_off_after_rounds(tmp_path / "cut off", uninterrupted.progress.rounds, options, **settings)
+    assert_ended_alike(finished(tmp_path / "cut off", options, **settings), uninterrupted)
 
 
 def test_a_round_that_was_cut_off_inside_is_done_again_to_the_same_bits(

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from nextword.architecture import Architecture
+from nextword.batching.streams import Streams
 from nextword.errors import SettingError
+from nextword.models.language_model import LanguageModel
 from nextword.training.options import TrainingOptions
+from nextword.training.stream_model import StreamModel
 from nextword.training.trainer import Trainer
 
 MakeTrainer = Callable[..., Trainer]
@@ -28,8 +31,34 @@ def test_it_changes_training_and_leaves_validation_whole(
     plain = finished(tmp_path / "plain", still).progress.records[-1]
     changed = finished(tmp_path / "changed", replace(still, **change)).progress.records[-1]
     assert changed.valid_perplexity == pytest.approx(plain.valid_perplexity, rel=1e-6)
-    moved = finished(tmp_path / "moved", replace(options, **change))
+    usual, moved = (
+        finished(tmp_path / name, replace(options, **terms)) for name, terms in (("usual", {}), ("moved", change))
+    )
     assert moved.progress.records[-1].valid_perplexity < 0.9 * plain.valid_perplexity
+    assert any(not np.array_equal(weight, weights(usual)[name]) for name, weight in weights(moved).items())
+
+
+def test_the_loss_that_is_asked_for_is_that_of_the_steps(
+    tmp_path: Path, options: TrainingOptions, make_trainer: MakeTrainer
+) -> None:
+    asked = replace(options, loss="sum_over_time", label_smoothing=0.2, z_loss=0.1)
+    stream = make_trainer(tmp_path, asked)._stream
+    assert (stream.reduction, stream.loss_terms) == ("sum_over_time", {"label_smoothing": 0.2, "z_loss": 0.1})
+
+
+def test_terms_of_the_loss_are_of_training_alone() -> None:
+    model = LanguageModel(Architecture(vocabulary_size=9, embedding_size=4, hidden_sizes=(4,)))
+    window = Streams(np.arange(41, dtype=np.int32) % 9, batch_size=4, num_steps=5, first_input=0).window(0)
+
+    def loss(training: bool, **terms: Any) -> float:
+        stream = StreamModel(model, batch_size=4, **terms)
+        outputs = stream({"tokens": window.inputs, "reset": window.reset}, training=training)
+        return float(stream.compute_loss(None, window.targets, outputs, window.weights, training=training))
+
+    changes: list[dict[str, Any]] = [{"label_smoothing": 0.2}, {"z_loss": 0.1}]
+    for terms in changes:
+        assert loss(False, **terms) == loss(False)
+        assert loss(True, **terms) > loss(True) + 1e-3
 
 
 def test_a_sampled_softmax_is_resumed_to_the_same_bits(

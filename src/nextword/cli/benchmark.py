@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from nextword.benchmark.workload import Workload
 
 _COLUMNS_OF_A_FILE = 160
+_REPEATS = 6
+_LONGEST_TIMEOUT = 1e6
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,14 @@ class _Effort:
     "--only", "--peers", "only", metavar="NAMES", help="Peers to measure, with commas between them, or `all`."
 )
 @click.option("--scaling", is_flag=True, help="Measure nextword alone, along batch, steps, width, vocabulary, layers.")
-@click.option("--repeats", type=click.IntRange(1), default=6, show_default=True, help="Turns of each peer.")
+@click.option("--repeats", type=click.IntRange(1), help=f"Turns of each peer.  [default: {_REPEATS}]")
 @click.option("--steps", type=click.IntRange(1), default=4, show_default=True, help="Training steps in a turn.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.1), default=300.0, show_default=True, help="Seconds to wait for a peer."
+    "--timeout",
+    type=click.FloatRange(0.1, _LONGEST_TIMEOUT),
+    default=300.0,
+    show_default=True,
+    help="Seconds to wait for a peer.",
 )
 @click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
 @click.option(
@@ -65,7 +71,7 @@ def benchmark(
     compute_dtype: ComputeDtype,
     only: str | None,
     scaling: bool,
-    repeats: int,
+    repeats: int | None,
     steps: int,
     timeout: float,
     pytorch: str | None,
@@ -84,8 +90,10 @@ def benchmark(
 
     workload = Workload.of(preset, given_tables(context), compute_dtype=compute_dtype)
     _check_files(json_path, plot_path)
-    effort = _Effort(repeats, steps, timeout)
-    report = _scaling_report(workload, effort, only) if scaling else _report(workload, effort, only, pytorch)
+    if scaling:
+        _refuse_comparing(only=only, repeats=repeats, pytorch=pytorch)
+    effort = _Effort(repeats or _REPEATS, steps, timeout)
+    report = _scaling_report(workload, effort) if scaling else _report(workload, effort, only, pytorch)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _COLUMNS_OF_A_FILE
@@ -107,13 +115,20 @@ def _report(workload: "Workload", effort: _Effort, only: str | None, pytorch: st
     return Report.of(rotation, provenance)
 
 
-def _scaling_report(workload: "Workload", effort: _Effort, only: str | None) -> "ScalingReport":
+def _refuse_comparing(**options: Any) -> None:
+    """Refuse what is for several peers, where nextword is measured alone."""
+    for name, value in options.items():
+        if value is not None:
+            raise SettingError(
+                f"`--scaling` must stand without `--{name}`, since it measures nextword alone; leave it out"
+            )
+
+
+def _scaling_report(workload: "Workload", effort: _Effort) -> "ScalingReport":
     from nextword.benchmark.catalogue import ours, product_peak
     from nextword.benchmark.scaling import measure_scaling
     from nextword.benchmark.scaling_points import points_around
 
-    if only is not None:
-        raise SettingError("`--scaling` must stand without `--only`, since it measures nextword alone; leave one out")
     return measure_scaling(
         points_around(workload),
         peer_of=ours,

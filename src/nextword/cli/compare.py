@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nextword.cli.bad_bytes_option import bad_bytes_of_splits_option
 from nextword.cli.evaluation_progress import evaluation_progress
 from nextword.cli.output_file import OutputFile
 from nextword.cli.target import SplitOrAll, Target, engine_option
+from nextword.text.options import OnBadBytes
 from nextword.text.token_store import TokenStore
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ _TUTORIAL_STEPS = 30
 @click.option("--html", type=OutputFile(), help="Write a page to look at longer stretches.")
 @click.option("--html-words", default=1000, show_default=True, help="Number of words on the page.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@bad_bytes_of_splits_option
 @engine_option
 def compare(
     run_or_model: Path,
@@ -35,6 +38,7 @@ def compare(
     html: Path | None,
     html_words: int,
     data_dir: Path | None,
+    on_bad_bytes: OnBadBytes | None,
 ) -> None:
     """Show actual words beside the ones that RUN_OR_MODEL predicted.
 
@@ -44,7 +48,7 @@ def compare(
     from nextword.evaluation.comparison import compare as compare_tokens
     from nextword.evaluation.comparison import render_comparison
 
-    target = Target.of(run_or_model)
+    target = Target.of(run_or_model, on_bad_bytes=on_bad_bytes)
     model = target.open()
     store = target.load_split(text, split, model, data_dir)
     tokens = compare_tokens(model.engine, store.ids, skip=skip, num_words=num_words, num_steps=_TUTORIAL_STEPS)

@@ -7,6 +7,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.cli.bad_bytes_option import bad_bytes_of_splits_option
 from nextword.cli.evaluation_columns import (
     Column,
     columns_of,
@@ -24,6 +25,7 @@ from nextword.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.evaluation.significance import Unit
 from nextword.methods.catalogue import KINDS, METHODS, STATIC, require_used
 from nextword.methods.chain import Outcome, apply_methods
+from nextword.text.options import OnBadBytes
 
 
 @settings_options(KINDS)
@@ -57,6 +59,7 @@ from nextword.methods.chain import Outcome, apply_methods
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@bad_bytes_of_splits_option
 @engine_option
 @click.pass_context
 def evaluate(
@@ -72,6 +75,7 @@ def evaluate(
     batch_size: int,
     as_json: bool,
     data_dir: Path | None,
+    on_bad_bytes: OnBadBytes | None,
     **_settings: Any,
 ) -> None:
     """Measure perplexity and accuracy of models on a split of TEXT.
@@ -80,16 +84,15 @@ def evaluate(
     is predicted once from all that stands before it. Several models, and several --method, stand in columns side by
     side. The stored weights are never changed.
     """
-    columns = columns_of(
-        readings_of(arguments, split, data_dir), [chain.split(",") for chain in chains], as_ensemble=ensemble
-    )
+    readings = readings_of(arguments, split, data_dir, on_bad_bytes=on_bad_bytes)
+    columns = columns_of(readings, [chain.split(",") for chain in chains], as_ensemble=ensemble)
     if significance:
         require_comparable(columns, batch_size)
     elif unit is not None:
         raise SettingError("`--unit` must go with `--significance`, which was not asked for; add it, or leave it out")
-    if tune and not any(column.methods for column in columns) and not ensemble:
+    if tune and not ensemble and not any(method.tunable for column in columns for method in column.methods):
         raise SettingError(
-            "`--tune` must go with a `--method` that has settings, but there is none; name one, or leave it out"
+            "`--tune` must go with a `--method` that has settings to find, but there is none; name one, or leave it out"
         )
     tables = given_tables(context)
     require_used(tables, [method for column in columns for method in column.methods], ensemble=ensemble)

@@ -13,6 +13,7 @@ from nextword.errors import MissingExtraError, SettingError
 from nextword.evaluation.significance import Unit
 from nextword.methods.catalogue import STATIC, methods_of
 from nextword.methods.method import Method, Splits
+from nextword.text.options import OnBadBytes
 from nextword.text.source import SplitName
 from nextword.text.token_store import TokenStore
 
@@ -99,14 +100,20 @@ class Column:
         return [reading.model for reading in self.readings]
 
 
-def readings_of(arguments: Sequence[str], split: SplitOrAll, data_dir: Path | None) -> list[Reading]:
+def readings_of(
+    arguments: Sequence[str],
+    split: SplitOrAll,
+    data_dir: Path | None,
+    *,
+    on_bad_bytes: OnBadBytes | None = None,
+) -> list[Reading]:
     """Return the models that a command line names, each with the text that ends it, or the text of the runs.
 
     Raises:
         BundleError: A path holds no model.
         SettingError: No text was given, and the runs have several; or the runs have split one text in several ways.
     """
-    targets, text = targets_of(arguments)
+    targets, text = targets_of(arguments, on_bad_bytes=on_bad_bytes)
     read = [target.text_read(text) for target in targets]
     known = {source for source, _ in read}
     if text is None and len(known) > 1:

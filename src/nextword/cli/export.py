@@ -6,10 +6,14 @@ from typing import Any
 import click
 
 from nextword.bundle.bundle import Bundle
+from nextword.cli.bad_bytes_option import bad_bytes_of_splits_option
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import SplitOrAll, Target
-from nextword.errors import MissingExtraError
+from nextword.errors import MissingExtraError, SettingError
 from nextword.export.export_options import ExportOptions
+from nextword.text.options import OnBadBytes
+
+_SPLIT: SplitOrAll = "valid"
 
 
 @settings_options([ExportOptions])
@@ -19,21 +23,21 @@ from nextword.export.export_options import ExportOptions
 @click.option(
     "--split",
     type=click.Choice(["train", "valid", "test", "all"]),
-    default="valid",
-    show_default=True,
-    help="The split of TEXT on which int8 is measured.",
+    help="The split of TEXT on which int8 is measured.  [default: valid]",
 )
 @click.option("--keras", "keras_path", type=click.Path(path_type=Path), help="Write a .keras file there as well.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@bad_bytes_of_splits_option
 @click.pass_context
 def export(
     context: click.Context,
     /,
     run_or_model: Path,
     text: str | None,
-    split: SplitOrAll,
+    split: SplitOrAll | None,
     keras_path: Path | None,
     data_dir: Path | None,
+    on_bad_bytes: OnBadBytes | None,
     **_settings: Any,
 ) -> None:
     """Add model.onnx to a model, so that it runs by onnxruntime alone.
@@ -42,7 +46,8 @@ def export(
     text that the run was trained on, is measured before and after, and both stand in the model card.
     """
     options = ExportOptions.from_table(given_tables(context).get(ExportOptions.group, {}))
-    target = Target.of(run_or_model)
+    _require_read(context, options, text, split)
+    target = Target.of(run_or_model, on_bad_bytes=on_bad_bytes)
     try:
         from nextword.export.export import NamedText, export_bundle
     except ImportError as error:
@@ -52,8 +57,9 @@ def export(
         ) from error
 
     def tried(bundle: Bundle) -> NamedText:
-        store = target.load_split(text, split, bundle, data_dir)
-        return NamedText(f"{Path(text or target.text or '').name}, {split}", store.ids)
+        named = split or _SPLIT
+        store = target.load_split(text, named, bundle, data_dir)
+        return NamedText(f"{Path(text or target.text or '').name}, {named}", store.ids)
 
     report = export_bundle(
         target.bundle,
@@ -64,3 +70,15 @@ def export(
     )
     click.echo("\n".join(report.sentences()))
     click.echo(f"\nmodel: {target.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))
+
+
+def _require_read(context: click.Context, options: ExportOptions, text: str | None, split: str | None) -> None:
+    """Refuse what would make no difference.
+
+    Raises:
+        SettingError: A split was named of no text, or a cost of int8 where there is none.
+    """
+    if split is not None and text is None and not options.int8:
+        raise SettingError("`--split` is of a text on which the model is tried, but there is none; name TEXT")
+    if "max_loss_percent" in given_tables(context).get(ExportOptions.group, {}) and not options.int8:
+        raise SettingError("`--max-loss-percent` is what `--int8` may cost, which was not asked for; ask for it")

@@ -1,5 +1,6 @@
 """The command `nextword`, and what becomes of errors and signals."""
 
+import errno
 import os
 import signal
 import sys
@@ -29,6 +30,9 @@ _COMMANDS = {
     "benchmark": "Measure how fast training is here.",
     "doctor": "Look at this machine and say what to repair.",
 }
+
+
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _OutputClosedError(Exception):
@@ -85,8 +89,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(128 + signal.SIGINT)
     except _OutputClosedError:
         # The reader has gone (`nextword generate ... | head`): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_output_go()
         sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        _let_output_go()
+        click.echo(f"nextword: the output cannot be written: {error.strerror}; make room, or name another", err=True)
+        sys.exit(2)
+
+
+def _let_output_go() -> None:
+    """Let what is left of the output go nowhere, so that Python does not fail on it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from nextword.storage.single_file import kind_of
+
 
 class OutputFile(click.Path):
     """A file to be written in a folder that is there: said before hours of work are done, and not after."""
@@ -13,8 +15,10 @@ class OutputFile(click.Path):
         super().__init__(path_type=Path, dir_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path, or fail where its folder is missing."""
+        """Return the path, or fail where its folder is missing, or no file can take its place."""
         path = Path(str(super().convert(value, param, ctx)))
         if not path.absolute().parent.is_dir():
             self.fail(f"{str(path)!a} must be in a folder that is there, but {str(path.parent)!a} is none", param, ctx)
+        if path.exists() and not path.is_file():
+            self.fail(f"{str(path)!a} must be a file or a new name, but is {kind_of(path)}", param, ctx)
         return path

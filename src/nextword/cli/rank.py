@@ -15,6 +15,8 @@ from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
 
+_PROPOSALS = 200
+
 
 @settings_options([ScoringOptions], without=["carry", "read_ahead"])
 @click.command(cls=SettingsCommand)
@@ -27,9 +29,7 @@ from nextword.text.printable import printable
 @click.option(
     "--proposals",
     type=click.IntRange(1),
-    default=200,
-    show_default=True,
-    help="Words that the model proposes where no candidates are given.",
+    help=f"Words that the model proposes where no candidates are given.  [default: {_PROPOSALS}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @bad_bytes_option
@@ -44,7 +44,7 @@ def rank(
     file: str | None,
     gap: str,
     count: int | None,
-    proposals: int,
+    proposals: int | None,
     as_json: bool,
     on_bad_bytes: OnBadBytes,
     **_settings: Any,
@@ -60,9 +60,11 @@ def rank(
 
     options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
     named = _named(candidates, file, on_bad_bytes)
+    if named is not None and proposals is not None:
+        raise SettingError("`--proposals` is for a gap without candidates, but some are given; leave it out")
     model = Target.of(run_or_model).open()
     if named is None:
-        count = count or 10
+        count, proposals = count or 10, proposals or _PROPOSALS
         named = proposed(model.engine, model.tokenizer, text, gap=gap, count=proposals)
     ranked = rank_candidates(model.engine, model.tokenizer, text, named, gap=gap, options=options)[:count]
     if as_json:

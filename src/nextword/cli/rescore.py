@@ -103,6 +103,7 @@ def _check(request: Request) -> None:
 
 
 def _rescore(target: Target, request: Request) -> None:
+    from nextword.bundle.read import identity_of
     from nextword.rescoring.hypothesis_scores import ScoredList, score_lists
     from nextword.rescoring.nbest import REFERENCE
     from nextword.rescoring.nbest_reader import NbestReader
@@ -115,7 +116,12 @@ def _rescore(target: Target, request: Request) -> None:
     is_known = request.references is not None or REFERENCE in reader.format.columns
     if request.tune and not is_known:
         raise SettingError("`--tune` needs what was said, but there is no `reference`; give `--references FILE`")
-    run = RescoringRun(reader, references if is_known else None, model_name=target.bundle.name)
+    if request.as_json and not is_known:
+        raise SettingError(
+            "`--json` is for the report, which needs what was said, but there is no `reference`; give "
+            "`--references FILE`, or leave it out"
+        )
+    run = RescoringRun(reader, references if is_known else None, model_name=identity_of(target.bundle))
     run.take_weights(request.weights, request.given)
     model = target.open()
     scored: Iterable[ScoredList] = score_lists(model.engine, model.tokenizer, reader)

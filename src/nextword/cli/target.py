@@ -11,7 +11,7 @@ import click
 from nextword.errors import BundleError, SettingError, TextError
 from nextword.experiment.run_directory import RunDirectory, model_path
 from nextword.storage.manifest import MANIFEST_NAME
-from nextword.text.options import TextOptions
+from nextword.text.options import OnBadBytes, TextOptions
 
 if TYPE_CHECKING:
     from nextword.bundle.bundle import Bundle
@@ -52,29 +52,42 @@ class Target:
         text: The text that the model was trained on, where the run says so.
         options: How that text was read.
         text_sha256: What that text was then: SHA-256 of its splits' own.
+        on_bad_bytes: What any text's bad bytes come to; as `options` have it where `None`.
     """
 
     bundle: Path
     text: str | None = None
     options: TextOptions = TextOptions()
     text_sha256: str | None = None
+    on_bad_bytes: OnBadBytes | None = None
 
     @classmethod
-    def of(cls, path: Path) -> "Target":
+    def of(cls, path: Path, *, on_bad_bytes: OnBadBytes | None = None) -> "Target":
         """Return what lies at `path`: the directory of a run, or a bundle.
+
+        Args:
+            path: The directory.
+            on_bad_bytes: As the attribute.
 
         Raises:
             BundleError: There is nothing, or a run without a model.
         """
-        if not path.is_dir():
+        try:
+            is_directory = path.is_dir()
+        except OSError as error:
+            raise BundleError(
+                f"`{path}` must be the directory of a run or a model, but cannot be read: {error.strerror or error}"
+            ) from error
+        if not is_directory:
             raise BundleError(f"`{path}` must be the directory of a run or a model, but there is no such directory")
         directory = RunDirectory(path)
         if not directory.is_run:
             if not (path / MANIFEST_NAME).is_file():
                 raise BundleError(f"`{path}` must be the directory of a run or a model, but holds neither")
-            return cls(path)
+            return cls(path, on_bad_bytes=on_bad_bytes)
         bundle, config = model_path(path), directory.read_config()
-        return cls(bundle, config.origin.get("text_path"), config.text, config.origin.get("text_sha256"))
+        origin = config.origin
+        return cls(bundle, origin.get("text_path"), config.text, origin.get("text_sha256"), on_bad_bytes)
 
     @staticmethod
     def is_at(path: Path) -> bool:
@@ -92,7 +105,8 @@ class Target:
         from nextword.text.source import stored_name
 
         is_own = text is None or (self.text is not None and stored_name(text) == self.text)
-        return (self.text, self.options) if is_own else (text, TextOptions())
+        named, options = (self.text, self.options) if is_own else (text, TextOptions())
+        return named, options.replace(on_bad_bytes=self.on_bad_bytes) if self.on_bad_bytes else options
 
     def load_split(
         self, text: str | None, split: SplitOrAll, model: "TrainedModel | Bundle", data_dir: Path | None
@@ -143,7 +157,7 @@ def _require_unchanged(text: str, options: TextOptions, sha256: str, data_dir: P
         )
 
 
-def targets_of(arguments: Sequence[str]) -> tuple[list[Target], str | None]:
+def targets_of(arguments: Sequence[str], *, on_bad_bytes: OnBadBytes | None = None) -> tuple[list[Target], str | None]:
     """Return the runs and models that a command line begins with, and the text that may end it.
 
     The first argument is a model; the last of several is one where it lies in a directory, and else the text.
@@ -154,4 +168,4 @@ def targets_of(arguments: Sequence[str]) -> tuple[list[Target], str | None]:
     paths, text = list(arguments), None
     if len(paths) > 1 and not Target.is_at(Path(paths[-1])):
         text = paths.pop()
-    return [Target.of(Path(path)) for path in paths], text
+    return [Target.of(Path(path), on_bad_bytes=on_bad_bytes) for path in paths], text

@@ -123,7 +123,9 @@ def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_d
         raise TrainingDivergedError(f"{error} (run: {directory})") from error
     figures = bundle.card.split("## Figures")[1].split("## Use")[0]
     console.print(Markdown(figures))
-    console.print(f"\nmodel:  {directory / 'model'}\ncurves: {directory / 'curves.png'}", markup=False)
+    curves = directory / "curves.png"
+    drawn = f"\ncurves: {curves}" if curves.is_file() else ""
+    console.print(f"\nmodel:  {directory / 'model'}{drawn}", markup=False)
 
 
 def _refuse_other_arguments(context: click.Context, alone: str) -> None:

@@ -77,7 +77,7 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     try:
         opened = _work(context, console, study, keep_checkpoints=keep_runs)
     except TrainingInterrupted as stop:
-        click.echo(f"{stop}; go on with: nextword tune --study {study}", err=True)
+        click.echo(f"{stop}; go on with: nextword tune --study {shlex.quote(str(study))}", err=True)
         raise
     _show(opened, console, as_json=as_json)
 

@@ -16,6 +16,8 @@ from nextword.text.options import OnBadBytes
 if TYPE_CHECKING:
     from nextword.vectors.sentence_vectors import Pooling
 
+_NEAREST = 10
+
 
 @click.command()
 @click.argument("run_or_model", type=click.Path(path_type=Path))
@@ -24,13 +26,11 @@ if TYPE_CHECKING:
 @click.option(
     "--pooling",
     type=click.Choice(["mean", "last"]),
-    default="mean",
-    show_default=True,
-    help="Of a line's hidden states take the mean, or the last.",
+    help="Of a line's hidden states take the mean, or the last.  [default: mean]",
 )
 @click.option("--words", is_flag=True, help="Write the embedding of each word in the vocabulary, in place of lines.")
 @click.option("--nearest", metavar="WORD", help="Show the words nearest to this one, in place of lines.")
-@click.option("-k", "count", default=10, show_default=True, help="Number of nearest words.")
+@click.option("-k", "count", type=click.IntRange(1), help="Number of nearest words.  [default: 10]")
 @click.option("--json", "as_json", is_flag=True, help="Print nearest words as one JSON object.")
 @bad_bytes_option
 @engine_option
@@ -38,10 +38,10 @@ def vectors(
     run_or_model: Path,
     files: tuple[str, ...],
     output: Path | None,
-    pooling: "Pooling",
+    pooling: "Pooling | None",
     words: bool,
     nearest: str | None,
-    count: int,
+    count: int | None,
     as_json: bool,
     on_bad_bytes: OnBadBytes,
 ) -> None:
@@ -52,12 +52,16 @@ def vectors(
     `vectors` `(V, E)`.
     """
     _check(files, output, words=words, nearest=nearest)
+    if pooling is not None and (words or nearest is not None):
+        raise SettingError("`--pooling` is for lines, but words are asked for; leave it out")
+    if nearest is None and (as_json or count is not None):
+        raise SettingError("`-k` and `--json` must go with `--nearest`, which was not asked for; leave them out")
     if nearest is not None:
-        _show_nearest(run_or_model, nearest, count, as_json=as_json)
+        _show_nearest(run_or_model, nearest, count or _NEAREST, as_json=as_json)
     elif output is not None and words:
         _save_words(run_or_model, output)
     elif output is not None:
-        _save_lines(run_or_model, InputLines(files, on_bad_bytes=on_bad_bytes), output, pooling)
+        _save_lines(run_or_model, InputLines(files, on_bad_bytes=on_bad_bytes), output, pooling or "mean")
 
 
 def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest: str | None) -> None:

@@ -1,5 +1,6 @@
 """What text is asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from nextword.errors import SettingError
@@ -11,6 +12,9 @@ DEFAULT_SEARCH = SearchOptions()
 
 _WITH_A_BEAM = ("seed", "allow_unknown")
 """The sampling options that say nothing about how tokens are drawn, or do no harm."""
+
+_NOT_GREEDY = ("temperature", "top_k", "top_p", "min_p", "typical_p")
+"""The sampling options that make no difference where the most probable token is always taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +50,18 @@ class Request:
                 raise SettingError(f"`{name}` must be several texts, but is one string; write it as a tuple")
             if not all(text.strip() or (name == "stop" and text) for text in getattr(self, name)):
                 raise SettingError(f"`{name}` must be text, but is empty; leave it out")
+            self._require_unicode(name)
         if self.require and (self.search.method in ("sample", "greedy") or self.search.best_of > 1):
             raise SettingError(
                 'required words are searched for with a beam, but texts are to be drawn; set `method = "beam"`, or '
                 "require nothing"
             )
         if self.uses_beam:
-            self._require_no_draws()
+            self._refuse_changed(
+                [name for name in self.sampling.to_table() if name not in _WITH_A_BEAM], "a beam draws no tokens"
+            )
+        elif self.search.method == "greedy" and self.sampling.temperature != 0:
+            self._refuse_changed(_NOT_GREEDY, "greedy text takes the most probable token each time")
 
     @property
     def uses_beam(self) -> bool:
@@ -69,15 +78,20 @@ class Request:
         """How tokens are drawn, the most probable where the method is greedy."""
         return self.sampling.replace(temperature=0.0) if self.search.method == "greedy" else self.sampling
 
-    def _require_no_draws(self) -> None:
-        plain = DEFAULT_SAMPLING.to_table()
-        changed = [
-            name
-            for name, value in self.sampling.to_table().items()
-            if name not in _WITH_A_BEAM and value != plain.get(name)
-        ]
+    def _require_unicode(self, name: str) -> None:
+        for text in getattr(self, name):
+            try:
+                text.encode("utf-8")
+            except UnicodeEncodeError as error:
+                raise SettingError(
+                    f"`{name}` must be valid Unicode, but {text!a} holds half of a surrogate pair; pass UTF-8"
+                ) from error
+
+    def _refuse_changed(self, names: Collection[str], why: str) -> None:
+        """Refuse sampling options that are not at their defaults and would do nothing."""
+        changed = [name for name in names if getattr(self.sampling, name) != getattr(DEFAULT_SAMPLING, name)]
         if changed:
             raise SettingError(
-                f"a beam draws no tokens, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; leave it out, or "
-                "draw texts and leave out what needs a beam"
+                f"{why}, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; leave it out, or draw texts by "
+                '`method = "sample"`'
             )

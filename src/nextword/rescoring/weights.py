@@ -18,6 +18,9 @@ from nextword.settings import Settings, setting
 
 Floats = NDArray[np.float64]
 
+# Far beyond what makes a difference, and far from where a total would not be a finite number.
+_MOST = 1e9
+
 
 @dataclass(frozen=True, kw_only=True)
 class RescoringWeights(Settings):
@@ -32,10 +35,15 @@ class RescoringWeights(Settings):
 
     group: ClassVar[str] = "rescoring"
 
-    model_weight: float = setting(0.5, help="Weight of the model's log-probability of a hypothesis.")
-    length_weight: float = setting(0.0, help="What each word of a hypothesis adds.")
+    model_weight: float = setting(
+        0.5, help="Weight of the model's log-probability of a hypothesis.", at_least=-_MOST, at_most=_MOST
+    )
+    length_weight: float = setting(0.0, help="What each word of a hypothesis adds.", at_least=-_MOST, at_most=_MOST)
     first_pass_weights: tuple[float, ...] = setting(
-        (), help="Weight of each score of the first pass, in the order of the columns; 1 each unless given."
+        (),
+        help="Weight of each score of the first pass, in the order of the columns; 1 each unless given.",
+        at_least=-_MOST,
+        at_most=_MOST,
     )
 
     def for_scores(self, score_names: Sequence[str]) -> "RescoringWeights":

@@ -46,6 +46,10 @@ class WeightsFile:
         for name in tables:
             if name not in (_WEIGHTS, _SCORES, _TUNED):
                 raise SettingError(f"`{path}`: {unknown_name('table of weights', name, (_WEIGHTS, _SCORES, _TUNED))}")
+            if not isinstance(tables[name], dict):
+                raise SettingError(
+                    f"`{path}`: `{name}` must be a table, but is {tables[name]!r}; write [{name}] above its settings"
+                )
         try:
             names = _score_names(tables)
             weights = RescoringWeights.from_table(tables.get(_WEIGHTS, {})).for_scores(names)
@@ -82,8 +86,8 @@ class WeightsFile:
 
 
 def _score_names(tables: Mapping[str, Any]) -> tuple[str, ...]:
-    table = tables.get(_SCORES, {})
-    names = table.get("names", []) if isinstance(table, dict) else None
+    table: Mapping[str, Any] = tables.get(_SCORES, {})
+    names = table.get("names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SettingError(f'`names` of [{_SCORES}] must be a list of names, such as ["acoustic"], but is {names!r}')
     return tuple(names)

@@ -1,11 +1,13 @@
 """A trial in the hands of one process, and how it ended."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
 from optuna import Trial
+from optuna.exceptions import UpdateFinishedTrialError
 
 from nextword.experiment.run_config import RunConfig
 from nextword.training.checkpoint_store import RunLock
@@ -56,12 +58,19 @@ class Claim:
         self._lock.__exit__(kind, error, trace)
 
     def report(self, round_number: int, perplexity: float) -> bool:
-        """Tell the study the validation perplexity after a round, and return whether the trial shall end here."""
-        if round_number not in self._reported:  # a round that is done again after a kill gives the same value
-            self._trial.report(perplexity, round_number)
-            self._reported.add(round_number)
-        return self._trial.should_prune()
+        """Tell the study the validation perplexity after a round, and return whether the trial shall end here.
+
+        It shall too where another machine, which took it for abandoned, has ended it.
+        """
+        try:
+            if round_number not in self._reported:  # a round that is done again after a kill gives the same value
+                self._trial.report(perplexity, round_number)
+                self._reported.add(round_number)
+            return self._trial.should_prune()
+        except UpdateFinishedTrialError:
+            return True
 
     def note(self, name: str, value: str | float) -> None:
-        """Keep a fact about the trial."""
-        self._trial.set_user_attr(name, value)
+        """Keep a fact about the trial, where it has not been ended."""
+        with suppress(UpdateFinishedTrialError):
+            self._trial.set_user_attr(name, value)

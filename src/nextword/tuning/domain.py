@@ -40,10 +40,15 @@ class Range:
         """The values that are refused if any is."""
         return (self.low, self.high)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether only whole numbers are meant."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
     def suggest(self, trial: Trial, name: str) -> int | float:
         """Return the value that a trial of Optuna has under this name, or is given now."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return trial.suggest_int(name, self.low, self.high, log=self.log)
+        if self.is_whole:
+            return trial.suggest_int(name, int(self.low), int(self.high), log=self.log)
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
     def value(self, label: Label) -> Label:
@@ -52,8 +57,11 @@ class Range:
 
     def label(self, value: Any) -> Label | None:
         """Return `value` as Optuna keeps it, or `None` where it lies outside."""
-        inside = isinstance(value, int | float) and self.low <= value <= self.high
-        return value if inside else None
+        if not _is_number(value) or not self.low <= value <= self.high:
+            return None
+        if not self.is_whole:
+            return float(value)
+        return int(value) if value == int(value) else None
 
 
 @dataclass(frozen=True)
@@ -89,10 +97,20 @@ class Choices:
 
     def label(self, value: Any) -> Label | None:
         """Return `value` as Optuna keeps it, or `None` where it is not among the choices."""
-        return json.dumps(value) if value in self.values else None
+        same = (choice for choice in self.values if choice == value and type(choice) in _kin(value))
+        return next((json.dumps(choice) for choice in same), None)
 
 
 Domain = Range | Choices
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _kin(value: Any) -> tuple[type, ...]:
+    """Return the types that TOML may write a value in: 2 and 2.0 are one number, 1 and `true` are not the same."""
+    return (int, float) if _is_number(value) else (type(value),)
 
 
 def read_domain(table: Any) -> Domain:
@@ -120,7 +138,7 @@ def read_domain(table: Any) -> Domain:
 
 def _range(table: Mapping[str, Any]) -> Range:
     for bound in ("low", "high"):
-        if isinstance(table[bound], bool) or not isinstance(table[bound], int | float):
+        if not _is_number(table[bound]):
             raise SettingError(f"`{bound}` must be a number, but is {table[bound]!r}; others go into `choices`")
     if not isinstance(table.get("log", False), bool):
         raise SettingError(f"`log` must be true or false, but is {table['log']!r}")

@@ -110,6 +110,11 @@ class StudyReport:
 
 def write_best(study: Study) -> None:
     """Write `best.toml`, which `nextword train --config` trains again to the bits of the best trial's weights."""
+    with study.lock:  # else an older best might be written over a newer one
+        _write_best(study)
+
+
+def _write_best(study: Study) -> None:
     best = study.best_trial()
     if best is None:
         return

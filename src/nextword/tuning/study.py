@@ -29,6 +29,9 @@ class Study:
     Args:
         directory: Where it lies.
         settings: What it is.
+
+    Attributes:
+        lock: Held by whoever changes what belongs to no trial alone.
     """
 
     def __init__(self, directory: StudyDirectory, settings: StudySettings) -> None:
@@ -38,12 +41,12 @@ class Study:
         self.space = settings.space
         self.is_undecided = False
         self._watch = SilenceWatch()
-        self._lock = directory.lock()
+        self.lock = directory.lock()
         path = str(directory.journal)
         # A lock file is understood by every machine; a link, Optuna's default, would name a path of this one.
         drop_torn_line(directory.journal, JournalFileOpenLock(path))
         self._storage = JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
-        with self._lock:
+        with self.lock:
             self._study = optuna.create_study(
                 storage=self._storage, study_name=_NAME, pruner=make_pruner(settings), load_if_exists=True
             )
@@ -73,7 +76,7 @@ class Study:
         its process is gone; ask again.
         """
         self.is_undecided = False
-        with self._lock:
+        with self.lock:
             for trial in self.trials:
                 if trial.state == TrialState.RUNNING and (claim := self._take_up(trial)):
                     return claim
@@ -84,7 +87,7 @@ class Study:
 
     def end(self, claim: Claim, outcome: Outcome, *, keep_checkpoints: bool = False) -> bool:
         """Write down how a trial ended, and return whether it is the best so far."""
-        with self._lock:
+        with self.lock:
             if outcome.why:
                 claim.note("why", outcome.why)
             self._tell(claim.number, outcome)
@@ -149,7 +152,8 @@ class Study:
 
     def _tell(self, number: int, outcome: Outcome) -> None:
         states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-        self._study.tell(number, outcome.perplexity, state=states[outcome.kind])
+        # Another machine may have taken the trial for abandoned, and have ended it.
+        self._study.tell(number, outcome.perplexity, state=states[outcome.kind], skip_if_finished=True)
 
 
 def make_pruner(settings: StudySettings) -> optuna.pruners.BasePruner:

@@ -52,6 +52,7 @@ class Sweep:
             elif self._study.is_undecided:
                 time.sleep(BEAT_SECONDS)
             else:
+                self._whole(lambda: write_best(self._study))  # a process may have been killed before it could
                 return
 
     def _work_on(self, claim: Claim) -> None:

@@ -44,6 +44,19 @@ def test_static_is_what_it_was(trained_run: Path, table_of: Callable[..., dict[s
     assert "tuned" not in table["protocol"]
 
 
+def test_bad_bytes_of_another_text_are_refused_or_replaced_as_asked(
+    trained_run: Path, small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    text = tmp_path / "odd.txt"
+    text.write_bytes(b"odd \xff byte\n" + small_text.read_bytes())
+    for command in ("evaluate", "compare"):
+        arguments = (command, trained_run, text, "--split", "all")
+        assert nextword(*arguments) == 2
+        assert "must be UTF-8, but holds the byte 0xff" in capsys.readouterr().err
+        assert nextword(*arguments, "--on-bad-bytes", "replace") == 0
+        capsys.readouterr()
+
+
 def test_which_part_of_a_file_was_read_is_said(
     trained_run: Path, small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
 ) -> None:
@@ -264,6 +277,7 @@ def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
         (["--ensemble"], "`--ensemble` needs at least two models"),
         (["--significance"], "`--significance` needs two columns"),
         (["--tune"], "`--tune` must go with a `--method`"),
+        (["--tune", "--method", "mc_dropout"], "`--tune` must go with a `--method` that has settings to find"),
         (["--unit", "block"], "`--unit` must go with `--significance`"),
         (["--method", "static", *CACHE, "--significance", "--batch-size", "2"], "`--batch-size` must be 1"),
         (["--method", "ngram", "--split", "all"], "`--split` must name one split"),

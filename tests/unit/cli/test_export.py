@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
@@ -32,7 +33,9 @@ def test_a_run_is_exported_and_suggests_as_before(run: Path, nextword: Run, caps
     assert "## Export" in (run / "model" / "README.md").read_text(encoding="utf-8")
     assert nextword(*suggest) == 0
     after = capsys.readouterr().out
-    assert [line for line in after if line.isalpha()] == [line for line in before if line.isalpha()]
+    texts, expected = ([each["text"] for each in json.loads(out)["suggestions"]] for out in (after, before))
+    assert len(texts) == 3
+    assert texts == expected
 
 
 def test_int8_is_measured_on_the_text_of_the_run(run: Path, nextword: Run, capsys: Captured) -> None:
@@ -46,6 +49,20 @@ def test_int8_that_costs_too_much_is_refused_in_a_line(run: Path, nextword: Run,
     assert nextword("export", run, "--int8", "--max-loss-percent", "-1") == 2
     assert "`max_loss_percent` must be at least 0.0, but is -1.0" in capsys.readouterr().err
     assert sealed_directory.read(run / "model") == before
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (("--split", "test"), "`--split` is of a text on which the model is tried"),
+        (("--max-loss-percent", "2"), "`--max-loss-percent` is what `--int8` may cost"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(
+    run: Path, nextword: Run, capsys: Captured, option: tuple[str, str], message: str
+) -> None:
+    assert nextword("export", run, *option) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_bundle_needs_a_text_to_measure_int8_on(run: Path, nextword: Run, capsys: Captured, small_text: Path) -> None:

@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -37,6 +40,7 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
         (["train", "--resume", "no-such-run", "--seed", "3"], "`--resume` must stand alone, but `seed` was given too"),
         (["evaluate", "no-such-model"], "there is no such directory"),
         (["suggest", "."], "but holds neither"),
+        (["score", 300 * "x"], "but cannot be read: File name too long"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_two(
@@ -53,3 +57,14 @@ def test_a_mistake_is_one_clear_line_and_exit_code_two(
     assert message in captured.err
     assert "Traceback" not in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which this system has not")
+def test_a_full_disk_is_told_in_a_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "nextword.cli.main", "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert (
+        done.stderr == "nextword: the output cannot be written: No space left on device; make room, or name another\n"
+    )

@@ -29,6 +29,14 @@ def test_candidates_are_ordered(small_bundle: Bundle, nextword: Run, capsys: Cap
     assert ranked(capsys.readouterr().out) == [found["candidate"] for found in table["candidates"]]
 
 
+def test_proposals_are_for_a_gap_without_candidates(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+    model = small_bundle()
+    assert nextword("rank", model, TEXT, "--proposals", "3") == 0
+    assert len(ranked(capsys.readouterr().out)) == 3
+    assert nextword("rank", model, TEXT, "cat", "mat", "--proposals", "3") == 2
+    assert "`--proposals` is for a gap without candidates" in capsys.readouterr().err
+
+
 def test_candidates_come_from_a_file_or_standard_input(
     small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,30 @@ def test_weights_are_tuned_saved_and_used_again(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_weights_know_the_model_that_they_were_tuned_with(
+    trained_run: Path, nbest: Path, references: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    weights, output = tmp_path / "weights.toml", tmp_path / "out.tsv"
+    assert nextword("rescore", trained_run, nbest, "--tune", "--references", references, "--save-weights", weights) == 0
+    again = ("rescore", trained_run, nbest, "--weights", weights, "--output", output)
+    capsys.readouterr()
+    assert nextword(*again) == 0
+    assert capsys.readouterr().err == ""
+    tables = tomllib.loads(weights.read_text(encoding="utf-8"))
+    name, _, fingerprint = tables["tuned"]["model"].rpartition(" ")
+    assert name.startswith("story-")
+    weights.write_text(weights.read_text(encoding="utf-8").replace(fingerprint, "0" * 12), encoding="utf-8")
+    assert nextword(*again) == 0
+    assert f"tuned with the model `{name} {'0' * 12}`, but this is `{name} {fingerprint}`" in capsys.readouterr().err
+
+
+def test_a_report_as_json_needs_references(trained_run: Path, nbest: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("rescore", trained_run, nbest, "--model-weight", "1", "--json") == 2
+    captured = capsys.readouterr()
+    assert "`--json` is for the report" in captured.err
+    assert captured.out == ""
+
+
 def test_the_lists_come_out_where_nothing_is_known_of_references(
     trained_run: Path, nbest: Path, nextword: Run, capsys: Captured
 ) -> None:

@@ -52,6 +52,10 @@ def test_the_nearest_words_are_shown(small_bundle: Bundle, nextword: Run, capsys
         (["--words", "--output", "v.npy"], "must name a file that ends in .npz"),
         (["lines.txt", "--words", "--output", "v.npz"], "`--words` must stand without FILE"),
         (["--nearest", "cat", "--words"], "`--nearest` must stand without FILE"),
+        (["--nearest", "cat", "--pooling", "last"], "`--pooling` is for lines"),
+        (["--words", "--output", "v.npz", "--pooling", "mean"], "`--pooling` is for lines"),
+        (["lines.txt", "--output", "v.npy", "--json"], "`-k` and `--json` must go with `--nearest`"),
+        (["lines.txt", "--output", "v.npy", "-k", "3"], "`-k` and `--json` must go with `--nearest`"),
         (["--nearest", "dog"], "a word must be in the vocabulary, but 'dog' is not"),
     ],
 )

@@ -8,9 +8,11 @@ from nextword.generation.sampling import SamplingOptions
 from nextword.generation.search_options import SearchOptions
 
 
-def test_greedy_takes_the_most_probable_whatever_the_temperature() -> None:
-    request = Request(search=SearchOptions(method="greedy"), sampling=SamplingOptions(temperature=3.0, seed=4))
-    assert request.draws == SamplingOptions(temperature=0.0, seed=4)
+def test_greedy_takes_the_most_probable() -> None:
+    greedy = SearchOptions(method="greedy")
+    assert Request(search=greedy, sampling=SamplingOptions(seed=4)).draws == SamplingOptions(temperature=0.0, seed=4)
+    penalized = SamplingOptions(temperature=0.0, repetition_penalty=1.2, allow_unknown=True)
+    assert Request(search=greedy, sampling=penalized).draws == penalized
 
 
 def test_required_words_are_searched_for() -> None:
@@ -35,6 +37,17 @@ def test_required_words_are_searched_for() -> None:
             {"search": SearchOptions(beam_size=2), "sampling": SamplingOptions(temperature=0.5)},
             r"a beam draws no tokens, but `temperature` is 0\.5",
         ),
+        (
+            {"search": SearchOptions(method="greedy"), "sampling": SamplingOptions(temperature=3.0)},
+            r"greedy text takes the most probable token each time, but `temperature` is 3\.0",
+        ),
+        (
+            {"search": SearchOptions(method="greedy"), "sampling": SamplingOptions(top_k=5)},
+            "greedy text takes the most probable token each time, but `top_k` is 5",
+        ),
+        ({"forbid": ("a", "\udcff")}, "`forbid` must be valid Unicode"),
+        ({"require": ("\udcff",)}, "`require` must be valid Unicode"),
+        ({"stop": ("\ud800",)}, "`stop` must be valid Unicode"),
     ],
 )
 def test_what_does_not_go_together_is_refused(values: dict[str, Any], message: str) -> None:

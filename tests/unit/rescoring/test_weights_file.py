@@ -35,6 +35,10 @@ def test_weights_follow_their_scores_into_another_order() -> None:
         ("[rescoring]\nmodel_weight = 'high'\n", "`model_weight` must be of type float, but is 'high'"),
         ("[rescoring]\nmodel_weight = nan\n", "`model_weight` must be a finite number"),
         ("[rescoring]\nfirst_pass_weights = [1.0]\n", "must be one for each score .* but are 1; give 0"),
+        ("[rescoring]\nmodel_weight = 1e300\n", "`model_weight` must be at most"),
+        ("rescoring = 3\n", r"`rescoring` must be a table, but is 3; write \[rescoring\] above"),
+        ("tuned = 3\n", r"`tuned` must be a table, but is 3; write \[tuned\] above"),
+        ("scores = []\n", r"`scores` must be a table, but is \[\]; write \[scores\] above"),
         ("[scores]\nnames = 'acoustic'\n", r"`names` of \[scores\] must be a list of names"),
     ],
 )

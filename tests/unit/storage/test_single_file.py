@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,26 @@ def test_what_the_disk_refuses_is_told(tmp_path: Path) -> None:
         write_file(tmp_path / "nowhere" / "file", b"")
     with pytest.raises(StorageError, match="must end in a name of its own"):
         write_file(Path("/"), b"")
+
+
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "file", tmp_path / "link"
+    link.symlink_to(target)
+    for data in (b"made", b"replaced"):
+        write_file(link, data)
+        assert link.is_symlink()
+        assert target.read_bytes() == data
+    assert names(tmp_path) == {"folder", "link"}
+    assert names(tmp_path / "folder") == {"file"}
+
+
+def test_nothing_but_a_file_is_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StorageError, match="must be a file to be replaced, but is a pipe or a device"):
+        write_file(pipe, b"data")
+    with pytest.raises(StorageError, match="must be a file to be replaced, but is a directory"):
+        write_file(tmp_path, b"data")
+    assert pipe.is_fifo()
+    assert names(tmp_path) == {"pipe"}

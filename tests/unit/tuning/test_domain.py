@@ -65,3 +65,23 @@ def test_what_lies_outside_has_no_label() -> None:
 def test_a_table_that_declares_nothing_is_refused(table: Any, message: str) -> None:
     with pytest.raises(SettingError, match=re.escape(message)):
         read_domain(table)
+
+
+@pytest.mark.parametrize(
+    ("value", "label"), [(2, "2"), (2.0, "2"), (0.5, "0.5"), (True, None), (1, "1"), (False, None)]
+)
+def test_a_number_is_the_choice_that_equals_it_however_it_is_written(value: Any, label: str | None) -> None:
+    assert Choices((0, 0.5, 1, 2)).label(value) == label
+
+
+def test_true_is_no_number() -> None:
+    assert Choices((True, False)).label(True) == "true"
+    assert Choices((True, False)).label(1) is None
+    assert Range(0, 4).label(True) is None
+
+
+@pytest.mark.parametrize(("value", "label"), [(2.0, 2), (2, 2), (2.5, None)])
+def test_between_whole_bounds_lie_whole_numbers_alone(value: float, label: int | None) -> None:
+    found = Range(1, 4).label(value)
+    assert found == label
+    assert found is None or isinstance(found, int)

@@ -221,3 +221,26 @@ def test_a_space_that_is_refused_makes_no_study(tmp_path: Path, settings: StudyS
     with pytest.raises(SettingError):
         Study(StudyDirectory(tmp_path / "none"), replace(settings, search={}))
     assert not (tmp_path / "none").exists()
+
+
+def test_whole_numbers_may_be_chosen_from_for_a_setting_that_is_none(
+    tmp_path: Path, settings: StudySettings, base: RunConfig
+) -> None:
+    searched = {"choices": [1, 2, 4]}
+    for epochs in (2.0, 2.5):
+        own = replace(base, training=base.training.replace(epochs=epochs))
+        study = Study(
+            StudyDirectory(tmp_path / str(epochs)),
+            replace(settings, base=own, search={"training": {"epochs": searched}}),
+        )
+        tried = claimed(study).config.training.epochs
+        assert tried in ((2.0,) if epochs == 2.0 else (1.0, 2.0, 4.0))
+
+
+def test_a_trial_that_another_machine_has_ended_is_let_go(study: Study) -> None:
+    claim = claimed(study)
+    assert not claim.report(1, 20.0)
+    Study(study.directory, study.settings)._tell(claim.number, Outcome("complete", 10.0))
+    assert claim.report(2, 19.0)
+    assert study.end(claim, Outcome("pruned", why="ended after round 2"))
+    assert [(trial.state, trial.value) for trial in study.trials] == [(TrialState.COMPLETE, 10.0)]

@@ -117,3 +117,11 @@ def test_a_trial_of_another_machine_is_waited_for(study: Study, monkeypatch: pyt
     sweep_of(study, Said()).work()
     assert sum(waits) == 120.0
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+
+
+def test_the_best_is_written_down_though_the_process_that_found_it_could_not(study: Study) -> None:
+    sweep_of(study, Said()).work()
+    written = study.directory.best_file.read_bytes()
+    study.directory.best_file.unlink()
+    sweep_of(study, Said()).work()
+    assert study.directory.best_file.read_bytes() == written

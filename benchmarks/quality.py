@@ -21,11 +21,14 @@ from nextword.errors import NextwordError, SettingError
 from nextword.text.corpus import Corpus
 
 _COLUMNS_OF_A_FILE = 160
+_MOST_MINUTES = 525_600
 
 
 @click.command()
 @click.argument("text")
-@click.option("--minutes", type=click.FloatRange(0.01), default=30.0, show_default=True, help="How long each trains.")
+@click.option(
+    "--minutes", type=click.FloatRange(0.01, 525_600), default=30.0, show_default=True, help="How long each trains."
+)
 @click.option("--peers", metavar="NAMES", help=f"With commas between them; else all: {', '.join(contestants())}.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all.")
 @click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")

@@ -126,6 +126,11 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="picture to draw (.svg or .png)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()
+    for path in (arguments.plot, arguments.json):
+        if path is not None and not path.absolute().parent.is_dir():
+            parser.error(f"{path} must lie in a folder that exists, but does not")
+    if arguments.plot and arguments.plot.suffix not in (".svg", ".png"):
+        parser.error(f"{arguments.plot} must end in .svg or .png, but does not")
     curves = measure()
     for panel, found in curves.items():
         for name, norms in found.items():

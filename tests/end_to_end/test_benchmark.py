@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from support.waiting import wait_until
 
 TINY = (
     *("--hidden-sizes", "8,8", "--embedding-size", "8", "--vocabulary-size", "50"),
@@ -38,14 +38,6 @@ def hanging_python(tmp_path: Path) -> Path:
     )
     path.chmod(0o755)
     return path
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(PATIENCE * 20):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
 
 
 def is_running(process_id: int) -> bool:
@@ -110,7 +102,9 @@ def test_where_nothing_can_be_measured_the_reasons_are_told(hanging_python: Path
         (["--only", "pytorhc"], "`pytorhc` is not a peer"),
         (["--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
         (["--hidden-sizes", "8"], "`tied` needs a last layer as wide as the embedding"),
-        (["--scaling", "--only", "nextword"], "`--scaling` must stand without `--only`"),
+        (["--scaling", "--only", "nextword"], "must stand without `--only`"),
+        (["--scaling", "--repeats", "2"], "must stand without `--repeats`"),
+        (["--timeout", "inf"], "'--timeout'"),
         (["--plot", "report.txt"], "`--plot` must end in .svg, .png, .pdf"),
         (["--json", "no-such-folder/report.json"], "must lie in a folder that exists"),
         (["--repeats", "0"], "0 is not in the range x>=1"),

@@ -5,11 +5,14 @@ from functools import partial
 from pathlib import Path
 
 from nextword.benchmark.interpreters import own_interpreter, pytorch_interpreter
-from nextword.benchmark.peer import Peer
+from nextword.benchmark.peer import Peer, PeerError
 from nextword.benchmark.workload import Workload
 from nextword.errors import SettingError
 from nextword.ops.precision import ComputeDtype
 from nextword.settings import unknown_name
+
+Interpreter = Callable[[], Sequence[str]]
+"""Finds the Python that runs a program, or raises `PeerError`."""
 
 OURS, OURS_AT_TUTORIAL, PRODUCT_PEAK = "nextword", "nextword-tutorial", "product-peak"
 
@@ -33,10 +36,16 @@ def catalogue(workload: Workload, *, pytorch: str | None = None) -> dict[str, Pe
         pytorch: A Python with PyTorch; looked for where not given.
     """
     tutorial = Workload.of("tutorial", compute_dtype=workload.compute_dtype)
-    torch = partial(pytorch_interpreter, pytorch)
+    torch = _of_plain_models(partial(pytorch_interpreter, pytorch), workload)
     peers = [
         ours(workload),
-        _peer("keras-jax", "keras_jax", workload, compared_with=OURS),
+        _peer(
+            "keras-jax",
+            "keras_jax",
+            workload,
+            interpreter=_of_plain_models(own_interpreter, workload),
+            compared_with=OURS,
+        ),
         _pytorch("pytorch-float32", workload, "float32", torch),
         _pytorch("pytorch-bfloat16", workload, "bfloat16", torch),
         _pytorch("pytorch-bfloat16-kept-memory", workload, "bfloat16", torch, KEPT_MEMORY),
@@ -72,12 +81,31 @@ def chosen(peers: dict[str, Peer], names: str | None, by_default: Iterable[str] 
     return [peer for name, peer in peers.items() if name in wanted]
 
 
-def _peer(name: str, program: str, workload: Workload, *, compared_with: str | None = None) -> Peer:
+def _of_plain_models(interpreter: Interpreter, workload: Workload) -> Interpreter:
+    """Return the interpreter of a peer that trains plain LSTMs alone, which is none for another model."""
+    beyond = workload.beyond_plain
+    if not beyond:
+        return interpreter
+
+    def refuse() -> Sequence[str]:
+        raise PeerError(f"trains a plain LSTM and has no `{'`, `'.join(beyond)}`; leave that out to compare")
+
+    return refuse
+
+
+def _peer(
+    name: str,
+    program: str,
+    workload: Workload,
+    *,
+    interpreter: Interpreter = own_interpreter,
+    compared_with: str | None = None,
+) -> Peer:
     return Peer(
         name,
         _PROGRAMS / f"{program}.py",
         workload,
-        own_interpreter,
+        interpreter,
         environment={"KERAS_BACKEND": "jax"},
         compared_with=compared_with,
     )
@@ -87,7 +115,7 @@ def _pytorch(
     name: str,
     workload: Workload,
     dtype: ComputeDtype,
-    interpreter: Callable[[], Sequence[str]],
+    interpreter: Interpreter,
     environment: dict[str, str] | None = None,
 ) -> Peer:
     return Peer(

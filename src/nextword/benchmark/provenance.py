@@ -12,7 +12,9 @@ from nextword.machine.capacity import read_capacity
 from nextword.machine.processor import read_processor
 
 # Environment variables that change how fast the peers are.
-_TELLING = ("JAX_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "OMP_", "OPENBLAS_", "XLA_")
+_TELLING = (
+    *("JAX_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "NEXTWORD_KEEP_MEMORY", "NPROC", "OMP_", "OPENBLAS_", "XLA_"),
+)
 
 # With more than this at work before the first peer has started, the figures say little.
 _BUSY = 0.5

@@ -21,6 +21,14 @@ _STANDARD: Tables = {
 }
 
 
+# What a plain LSTM of any framework has; and how weights begin, which costs nothing.
+_PLAIN = (
+    *("vocabulary_size", "embedding_size", "hidden_sizes", "tied"),
+    *("input_dropout_rate", "hidden_dropout_rate", "output_dropout_rate"),
+    *("forget_bias", "initializer", "initializer_scale"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     """A model and the windows that it is trained on.
@@ -45,6 +53,8 @@ class Workload:
     ) -> "Workload":
         """Return the workload of a preset, or the one where frameworks are compared, with `given` laid over it.
 
+        Its windows are of one length: each other would be compiled while it is timed.
+
         Raises:
             SettingError: The preset or a setting is not known, or a value is refused.
         """
@@ -54,7 +64,7 @@ class Workload:
         batching = {**tables["batching"], **given.get("batching", {})}
         return cls(
             architecture=Architecture.from_table(model),
-            batching=BatchOptions.from_table(batching),
+            batching=BatchOptions.from_table(batching).replace(variable_num_steps=False),
             compute_dtype=compute_dtype,
         )
 
@@ -67,6 +77,12 @@ class Workload:
     def flops_per_word(self) -> int:
         """Useful floating-point operations that training on a word takes."""
         return useful_flops_per_word(self.architecture)
+
+    @property
+    def beyond_plain(self) -> list[str]:
+        """Names of the model's settings that a plain LSTM of another framework has not."""
+        fields = [field for field in dataclasses.fields(Architecture) if field.name not in _PLAIN]
+        return [field.name for field in fields if getattr(self.architecture, field.name) != field.default]
 
     def in_precision(self, compute_dtype: ComputeDtype) -> "Workload":
         """Return the same workload in another precision."""

@@ -47,3 +47,12 @@ def test_peers_are_chosen_by_name(tiny: Workload) -> None:
     assert "tutorial" not in [peer.name for peer in chosen(peers, None)]
     with pytest.raises(SettingError, match="`pytorch-float23` is not a peer; did you mean `pytorch-float32`"):
         chosen(peers, "nextword,pytorch-float23")
+
+
+def test_a_model_that_a_peer_has_not_is_not_compared() -> None:
+    peers = catalogue(Workload.of(given={"model": {"cell": "gru", "skip_connections": True}}))
+    for name in ("keras-jax", "pytorch-float32", "pytorch-bfloat16", "pytorch-bfloat16-kept-memory"):
+        with pytest.raises(PeerError, match="trains a plain LSTM and has no `cell`, `skip_connections`"):
+            peers[name].interpreter()
+    for name in ("nextword", "tutorial", "product-peak"):
+        assert peers[name].interpreter()

@@ -88,3 +88,21 @@ def test_the_table_says_it_all() -> None:
     assert Architecture.from_table(table["model"]) == Workload.of("quick").architecture
     assert table["batching"]["num_steps"] == 35
     assert table["compute_dtype"] == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("model", "beyond"),
+    [
+        ({}, []),
+        ({"tied": False, "hidden_sizes": [8, 4], "output_dropout_rate": 0.5, "forget_bias": 0.0}, []),
+        ({"cell": "gru"}, ["cell"]),
+        ({"locked_dropout": True, "weight_drop_rate": 0.5}, ["weight_drop_rate", "locked_dropout"]),
+        ({"narrowed_output": True}, ["narrowed_output"]),
+    ],
+)
+def test_what_a_plain_lstm_has_not_is_named(model: dict[str, Any], beyond: list[str]) -> None:
+    assert Workload.of(given={"model": model}).beyond_plain == beyond
+
+
+def test_windows_are_of_one_length() -> None:
+    assert not Workload.of("awd-lstm").batching.variable_num_steps

@@ -1,4 +1,4 @@
-"""Results that belong in one row: the same thing, trained by the same program, with any seeds, read by any methods."""
+"""Results that belong in one row: one thing, one program, one machine, with any seeds, read by any methods."""
 
 import re
 import statistics
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nextword.benchmark.ledger.result import Result
 
+_BUSY = ", not idle"
 _VARIES = re.compile(r" --(?:seed|run) \S+")
 
 
@@ -31,6 +32,11 @@ class Group:
         return _what(self.first)
 
     @property
+    def machine(self) -> str:
+        """Name of the processor."""
+        return self.first.processor.split(",")[0]
+
+    @property
     def seeds(self) -> list[int]:
         """Whose results there are."""
         return sorted({result.seed for result in self.results})
@@ -53,7 +59,8 @@ def grouped(results: Iterable[Result]) -> list[Group]:
     """Return the groups of the results, in the order in which each began."""
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
-        groups.setdefault((*_what(result), result.commit), []).append(result)
+        machine = result.processor.removesuffix(_BUSY)
+        groups.setdefault((*_what(result), result.commit, machine), []).append(result)
     return [Group(tuple(group)) for group in groups.values()]
 
 

@@ -47,10 +47,19 @@ def _draw(axes: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
     axes.set_yticks(_PERPLEXITIES, [f"{tick:g}" for tick in _PERPLEXITIES])
     axes.set_ylim(low, high)
     axes.minorticks_off()
-    axes.set_xlabel("minutes of training, two cores")
+    axes.set_xlabel(f"minutes of training, two cores{_machines(ours)}")
     axes.set_ylabel("test perplexity")
     axes.legend(frameon=False, fontsize=9)
     finish_axes(axes)
+
+
+def _machines(groups: Sequence[Group]) -> str:
+    """Return which minutes were trained on which machine, where there are several."""
+    minutes: dict[str, list[str]] = {}
+    for group in groups:
+        minutes.setdefault(group.machine, []).append(f"{group.first.minutes:g}")
+    told = "; ".join(f"{', '.join(some)}: {machine}" for machine, some in minutes.items())
+    return f" ({told})" if len(minutes) > 1 else ""
 
 
 def _mark(axes: Any, group: Group) -> None:

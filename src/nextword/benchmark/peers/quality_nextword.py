@@ -16,8 +16,9 @@ from quality_protocol import Ids, Outcome, Say, Task, compete
 
 def train(task: Task, say: Say) -> Outcome:
     """Train by the command line; the seconds are those of the whole command, its own evaluation included."""
+    task.require_known("arguments")
     arguments = task.recipe.get("arguments", ["--minutes", f"{task.minutes:g}"])
-    scratch = tempfile.TemporaryDirectory(prefix="nextword-quality-")
+    scratch = tempfile.TemporaryDirectory(prefix="run-", dir=task.ids)  # which the harness removes, whatever happens
     run = RunDirectory(Path(scratch.name) / "run")
     command = [sys.executable, "-m", "nextword.cli.main", "train", task.text, *arguments]
     clock = task.start_clock()

@@ -17,6 +17,7 @@ in another Python than nextword's, from 3.10 on, and can be tried by hand:
 
 import json
 import os
+import signal
 import stat
 import sys
 import threading
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from peer_protocol import num_threads, peak_memory_bytes
+from peer_protocol import children_peak_memory_bytes, num_threads, peak_memory_bytes
 
 Ids = NDArray[np.int64]
 
@@ -66,6 +67,16 @@ class Task:
         """Return the ids of a split `(N,)`."""
         ids: Ids = np.load(Path(self.ids) / f"{name}.npy").astype(np.int64)
         return ids
+
+    def require_known(self, *settings: str) -> None:
+        """Refuse a recipe with settings that the program does not have.
+
+        Raises:
+            ValueError: There is one.
+        """
+        unknown = sorted(self.recipe.keys() - set(settings))
+        if unknown:
+            raise ValueError(f"`{unknown[0]}` is not a setting of this program; known: {', '.join(settings) or 'none'}")
 
     def start_clock(self) -> "Clock":
         """Return a clock that starts now."""
@@ -158,7 +169,7 @@ def compete(train: Callable[[Task, Say], Outcome]) -> None:
             "threads": num_threads(),
             "versions": outcome.versions,
             "recipe": outcome.recipe,
-            "peak_memory_bytes": peak_memory_bytes(),
+            "peak_memory_bytes": max(peak_memory_bytes(), children_peak_memory_bytes()),
         },
     )
 
@@ -206,5 +217,10 @@ def _end_with_harness() -> None:
 
 
 def _wait_for_end() -> None:
-    sys.stdin.buffer.read()
+    # Not `sys.stdin`: a thread that waits in it keeps a lock, and a program that failed could not end in peace.
+    with open(0, "rb", buffering=0, closefd=False) as requests:
+        while requests.read(1024):
+            pass
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with the programs that this one has started
     os._exit(0)

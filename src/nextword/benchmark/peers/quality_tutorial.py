@@ -106,6 +106,7 @@ def loss_as_stream(reader: Reader, inputs: Ids, targets: Ids, num_steps: int) ->
 
 def train(task: Task, say: Say) -> Outcome:
     """Train until the time is over."""
+    task.require_known(*_MODEL, *_WINDOWS)
     clock = task.start_clock()
     keras.utils.set_random_seed(task.seed)
     recipe = {**_MODEL, **_WINDOWS, **task.recipe}

@@ -1,6 +1,7 @@
 """Programs run one after the other, each for the same minutes on the same ids."""
 
 import json
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nextword.benchmark.peer import PeerError
 from nextword.benchmark.process import Process
 from nextword.benchmark.provenance import Provenance
 from nextword.benchmark.quality.contestants import Contestant
@@ -103,8 +105,12 @@ def summarize(result: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         KeyError: It lacks a figure.
+        PeerError: A perplexity is no finite number.
     """
     perplexities = result["perplexities"]
+    for method, found in dict(perplexities).items():
+        if not all(map(math.isfinite, found.values())):
+            raise PeerError(f"came to perplexities that are not finite, {found} by the method `{method}`")
     method = min(perplexities, key=lambda name: perplexities[name]["valid"])
     return {
         "valid_perplexity": perplexities[method]["valid"],

@@ -42,7 +42,7 @@ def contestants(*, pytorch: str | None = None) -> dict[str, Contestant]:
     entries = [
         Contestant("nextword", _PROGRAMS / "quality_nextword.py", own_interpreter, _KERAS),
         Contestant("transformer", _PROGRAMS / "quality_transformer.py", torch, KEPT_MEMORY),
-        Contestant("word_language_model", _PROGRAMS / "quality_word_language_model.py", torch),
+        Contestant("word_language_model", _PROGRAMS / "quality_word_language_model.py", torch, KEPT_MEMORY),
         Contestant("tutorial", _PROGRAMS / "quality_tutorial.py", own_interpreter, _KERAS),
     ]
     return {entry.name: entry for entry in entries}

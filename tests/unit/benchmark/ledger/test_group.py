@@ -18,6 +18,12 @@ def test_other_commits_commands_corpora_and_presets_do_not(make: Make) -> None:
     assert len(grouped([make(), *others])) == 5
 
 
+def test_seeds_of_other_machines_are_another_row_and_those_of_a_busy_one_are_not(make: Make) -> None:
+    busy = make(processor="Xeon, 2 cores, not idle", seed=1)
+    groups = grouped([make(processor="Xeon, 2 cores"), busy, make(processor="EPYC, 2 cores", seed=2)])
+    assert [(group.machine, group.seeds) for group in groups] == [("Xeon", [0, 1]), ("EPYC", [2])]
+
+
 def test_a_seed_counts_once_however_often_it_was_read(make: Make) -> None:
     (group,) = grouped([make(epochs=5.0), make(epochs=5.0, method="cache"), make(epochs=6.0, seed=1)])
     assert group.values("epochs") == [5.0, 6.0]

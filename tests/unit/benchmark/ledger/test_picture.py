@@ -36,3 +36,10 @@ def test_of_several_recipes_of_a_program_the_best_is_drawn(make: Make, tmp_path:
     assert drawn([make(), worse, best], tmp_path / "c.svg") == alone
     later = make(preset="contest/other", command="b", commit="7654321", valid_perplexity=190.0, test_perplexity=200.0)
     assert drawn([make(), best, later], tmp_path / "d.svg") == alone
+
+
+def test_minutes_of_several_machines_are_told_apart(make: Make, tmp_path: Path) -> None:
+    longer = make(minutes=30.0, command="30", processor="EPYC, 2 cores")
+    assert "<!-- minutes of training, two cores -->" in drawn([make()], tmp_path / "a.svg")
+    told = "<!-- minutes of training, two cores (10: a processor; 30: EPYC) -->"
+    assert told in drawn([make(), longer], tmp_path / "b.svg")

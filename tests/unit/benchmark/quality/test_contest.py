@@ -97,3 +97,11 @@ def test_results_on_other_terms_do_not_mix(
     contest.hold([fake("a")], Record.open(path, contest.terms), say_nothing)
     with pytest.raises(SettingError, match="on the same terms"):
         Record.open(path, replace(contest, **other).terms)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_a_perplexity_that_is_no_number_is_a_reason(contest: Contest, fake: MakeContestant, value: float) -> None:
+    record = Record(contest.terms)
+    contest.hold([fake("a", perplexities={"stream": {"valid": 9.0, "test": value}}), fake("b")], record, say_nothing)
+    assert list(record.results) == ["b"]
+    assert "not finite" in record.missing["a"]

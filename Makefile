@@ -3,7 +3,7 @@
 # The first Python that runs and is new enough; a name alone is not enough, since some are shims that refuse.
 CANDIDATES := python3.13 python3.14 python3.12 python3
 PYTHON := $(shell for name in $(CANDIDATES); do \
-	$$name -c 'import sys, venv; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $$name && break; done)
+	$$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $$name && break; done)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,8 +32,8 @@ test: setup  ## All tests.
 check: lint types imports docs  ## Everything CI checks besides the tests.
 
 lint: setup  ## Style and format.
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples scripts
+	$(BIN)/ruff check src tests benchmarks examples scripts
 
 types: setup  ## Strict types.
 	$(BIN)/mypy
@@ -45,8 +45,8 @@ docs: setup  ## The documentation, into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: setup  ## Put the code in shape.
-	$(BIN)/ruff format src tests benchmarks examples
-	$(BIN)/ruff check --fix src tests benchmarks examples
+	$(BIN)/ruff format src tests benchmarks examples scripts
+	$(BIN)/ruff check --fix src tests benchmarks examples scripts
 
 peers:  ## PyTorch, in an environment of its own, for the benchmarks.
 	sh benchmarks/environments.sh

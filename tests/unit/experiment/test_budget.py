@@ -158,7 +158,8 @@ def test_validation_takes_little_of_the_time(fixed: FixedPlan) -> None:
 
 
 @pytest.fixture
-def much_to_validate(tmp_path: Path) -> Corpus:
+def much_to_validate(tmp_path: Path, machine: Machine) -> Corpus:
+    machine.flops_per_second = 1e9  # a validation takes minutes
     for split, lines in (("train", 3000), ("valid", 3000), ("test", 3000)):
         (tmp_path / f"{split}.txt").write_text("the cat sat on the mat and looked .\n" * lines, encoding="utf-8")
     return Corpus.load(tmp_path, cache_dir=tmp_path / "cache")

@@ -137,7 +137,7 @@ def inflate_manifest(path: Path) -> None:
         (inflate_config, "bytes long, but is 1099511627776"),
         (name_outside, "plain names"),
         (name_absolute, "plain names"),
-        (promise_terabyte, "its files must take at most 2147483648 bytes"),
+        (promise_terabyte, "its files must take at most 8589934592 bytes"),
         (promise_gigabyte, "`weights.safetensors` must be at most"),
         (promise_long_config, "`config.json` must be at most 65536 bytes"),
         (promise_long_tokenizer, "`tokenizer.json` must be at most"),

@@ -37,11 +37,11 @@ def test_words_are_dropped_from_the_input_and_never_from_the_output() -> None:
     model = LanguageModel(
         Architecture(vocabulary_size=30, embedding_size=8, hidden_sizes=(8,), tied=True, embedding_dropout_rate=0.9)
     )
-    tokens = np.arange(30, dtype=np.int32)
-    dropped, _ = model.hidden_states(tokens[None], training=True)
-    whole, _ = model.hidden_states(tokens[None])
-    assert not np.allclose(dropped, whole)
-    hidden, ones = np.asarray(whole)[0], np.ones(30, np.float32)
+    tokens = np.arange(30, dtype=np.int32)[None]
+    dropped, _ = model.hidden_states(tokens, training=True)
+    hidden, _ = model.hidden_states(tokens)
+    assert not np.allclose(dropped, hidden)
+    ones = np.ones((1, 30), np.float32)
     in_training, in_prediction = (
         model.token_losses(hidden, tokens, ones, training=training).negative_log_likelihood
         for training in (True, False)

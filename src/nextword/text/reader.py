@@ -18,6 +18,7 @@ GZIP = b"\x1f\x8b"
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_REPLACING = 'replace such bytes by `--on-bad-bytes replace` (`on_bad_bytes = "replace"`)'
 _WORD = re.compile(r"\S+")
 _WRITTEN_END = re.compile(rb"<eos>(?<![^\t\n\x0b\x0c\r ]<eos>)(?![^\t\n\x0b\x0c\r ])")
 _WRITTEN_UNKNOWN = re.compile(rb"<unk>(?<![^\t\n\x0b\x0c\r ]<unk>)(?![^\t\n\x0b\x0c\r ])")
@@ -165,7 +166,7 @@ class LineReader:
                 self._refuse(
                     first,
                     f"text must be UTF-8, but holds the byte 0x{chunk[error.start]:02x} ({error.reason}); convert the "
-                    'file or set `on_bad_bytes = "replace"`',
+                    f"file or {_REPLACING}",
                 )
         text = chunk.decode("utf-8", "replace")
         self.counts.num_invalid += text.count(_REPLACEMENT) - chunk.count(_REPLACEMENT.encode("utf-8"))
@@ -175,7 +176,7 @@ class LineReader:
     def _without_nul(self, offset: int, chunk: bytes, text: str) -> str:
         first = offset + chunk.index(b"\0")
         if not self._replaces:
-            self._refuse(first, 'text must hold no NUL; take it out or set `on_bad_bytes = "replace"`')
+            self._refuse(first, f"text must hold no NUL; take it out or {_REPLACING}")
         self.counts.num_nul += text.count("\0")
         self.counts.first_nul = first if self.counts.first_nul is None else self.counts.first_nul
         return text.replace("\0", _REPLACEMENT)

@@ -14,25 +14,21 @@ from nextword.training.options import TrainingOptions
 _COUNTED_AT_ONCE = 2**20
 
 
-def begin_model(
-    model: LanguageModel, text: TrainingText, options: TrainingOptions, store: CheckpointStore
-) -> TrainingOptions:
+def begin_model(model: LanguageModel, text: TrainingText, options: TrainingOptions, store: CheckpointStore) -> float:
     """Give a new model the weights that `options.start` asks for.
 
     A model that has learned already, and one whose training goes on from a checkpoint, stay as they are.
 
     Returns:
-        The options, with the time that this took off the time for training.
+        The seconds that this took, which are time of the training.
     """
     if options.start == "random" or not model.is_new or store.newest() is not None:
-        return options
+        return 0.0
     from nextword.training.informed_start import start_informed
 
     began = time.monotonic()
     start_informed(model, text.train.ids, token_counts(text))
-    if options.training_seconds is None:
-        return options
-    return options.replace(training_seconds=max(0.0, options.training_seconds - (time.monotonic() - began)))
+    return time.monotonic() - began
 
 
 def token_counts(text: TrainingText) -> NDArray[np.integer[Any]]:

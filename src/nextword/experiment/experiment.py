@@ -157,7 +157,8 @@ def fit_model(
     With `finish` it is not trained, but given the best weights that the checkpoints hold.
     """
     store = CheckpointStore(directory.checkpoints, warn=around.say)
-    options = begin_model(model, corpus, config.training, store)
+    options = config.training
+    seconds_before = begin_model(model, corpus, options, store)
     train, valid = _windows(corpus, config)
     trainer = Trainer(
         model,
@@ -168,6 +169,7 @@ def fit_model(
         token_counts=token_counts(corpus) if options.sampled_softmax else None,
         observer=_Logging(around.observer, directory.root),
         callbacks=around.callbacks,
+        seconds_before=seconds_before,
     )
     about_resuming = list(trainer.warnings)
     for warning in about_resuming:

@@ -22,8 +22,8 @@ class RoundRecord:
         valid_perplexity: Of the validation split at the round's end, without dropout.
         valid_accuracy: The same for accuracy.
         words_per_second: Training alone, without validation.
-        seconds: Time in training, validation and saving since the beginning, interruptions left out; what this round
-            took to save counts in the next.
+        seconds: Time since the beginning in the start of the weights, training, validation and saving, interruptions
+            left out; what this round took to save counts in the next.
         step_seconds: Time of a step, that of the first of the round left out where there are others.
         validation_seconds: Time of the validation.
         averaged_steps: Steps over which the weights were averaged that `valid_perplexity` is of; 0 where it is of the
@@ -51,6 +51,7 @@ class TrainingProgress:
 
     Attributes:
         records: One for each round.
+        seconds_before: Time that the start of the weights took, before the first round.
         best_round: The round with the lowest validation perplexity, 0 before the first.
         rate_factor: What the plateau schedule multiplies the learning rate by.
         rounds_on_plateau: Rounds since the last improvement or the last cut of the rate.
@@ -61,6 +62,7 @@ class TrainingProgress:
     """
 
     records: tuple[RoundRecord, ...] = ()
+    seconds_before: float = 0.0
     best_round: int = 0
     rate_factor: float = 1.0
     rounds_on_plateau: int = 0
@@ -75,8 +77,8 @@ class TrainingProgress:
 
     @property
     def seconds(self) -> float:
-        """Time in training and validation so far."""
-        return self.records[-1].seconds if self.records else 0.0
+        """Time of the training so far."""
+        return self.records[-1].seconds if self.records else self.seconds_before
 
     @property
     def best_perplexity(self) -> float:

@@ -45,6 +45,7 @@ class Trainer:
         observer: Who watches.
         callbacks: Keras callbacks of the user's own. An epoch, to them, is a round; what they remember themselves is
             not kept over an interruption.
+        seconds_before: What was spent on the weights before the first round; it counts as time of the training.
 
     Raises:
         CheckpointError: The store holds the checkpoints of another model.
@@ -63,6 +64,7 @@ class Trainer:
         token_counts: NDArray[np.integer[Any]] | None = None,
         observer: TrainingObserver | None = None,
         callbacks: Sequence[Any] = (),
+        seconds_before: float = 0.0,
     ) -> None:
         options.check_softmax(model.architecture)
         self.model = model
@@ -97,7 +99,7 @@ class Trainer:
         )
         self._stream.compile(optimizer=optimizer)
         optimizer.build(self._stream.trainable_variables)
-        self.progress = self._resume()
+        self.progress = self._resume(seconds_before)
 
     def run(self) -> TrainingProgress:
         """Train to the end, and leave the best weights in the model.
@@ -161,10 +163,10 @@ class Trainer:
         state = {"progress": progress.to_table(), "fingerprint": fingerprint()}
         self._store.save(progress.steps, capture(self._stream), state, best=progress.latest_is_best)
 
-    def _resume(self) -> TrainingProgress:
+    def _resume(self, seconds_before: float) -> TrainingProgress:
         checkpoint = self._store.newest()
         if checkpoint is None:
-            return TrainingProgress(planned_steps=self._options.planned_steps[:1])
+            return TrainingProgress(seconds_before=seconds_before, planned_steps=self._options.planned_steps[:1])
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
         missing = progress.rounds * self.plan.round_steps - checkpoint.step
         last_is_shorter = self._time_plan is not None and progress.finished

@@ -101,7 +101,9 @@ def test_the_log_agrees_with_the_checkpoint(run: Run) -> None:
     checkpoint = CheckpointStore(run.root / "checkpoints").newest()
     assert checkpoint is not None
     lines = (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == checkpoint.state["progress"]["records"]
+    progress = checkpoint.state["progress"]
+    assert [json.loads(line) for line in lines] == progress["records"]
+    assert 0.0 < progress["seconds_before"] < progress["records"][0]["seconds"]  # the informed start took some
 
 
 def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Run) -> None:

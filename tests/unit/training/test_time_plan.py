@@ -263,6 +263,22 @@ def test_rounds_of_one_step_and_what_saving_takes_count(
     assert [record.seconds for record in records] == [2.0 + 5.0 * done for done in range(7)]
 
 
+def test_the_time_before_the_first_round_counts_when_a_training_goes_on_too(
+    tmp_path: Path,
+    timed: TrainingOptions,
+    finished: MakeTrainer,
+    cut_off_after_rounds: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(round_callback, "time", Clock())
+    asked = replace(timed, planned_steps=(1000,), training_seconds=100.0)
+    cut_off_after_rounds(tmp_path, 2, asked, seconds_before=75.0)
+    progress = finished(tmp_path, asked).progress
+    assert progress.seconds_before == 75.0
+    assert progress.records[0].seconds > 75.0
+    assert 85.0 < progress.seconds <= 104.0
+
+
 def test_it_goes_on_after_an_interruption_with_the_plan_that_it_had(
     tmp_path: Path, timed: TrainingOptions, finished: MakeTrainer, cut_off_after_rounds: Callable[..., Any]
 ) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from nextword.ops.dropout import dropout
+
 
 @keras.saving.register_keras_serializable("nextword")
 class EmbeddingDropout(keras.layers.Layer):
@@ -50,7 +52,7 @@ class EmbeddingDropout(keras.layers.Layer):
         """Return the embedded tokens, at zero where their word is dropped."""
         if not (training and self.rate):
             return embedded
-        mask = keras.random.dropout(ops.ones((self.vocabulary_size,)), self.rate, seed=self.seed_generator)
+        mask = dropout(ops.ones((self.vocabulary_size,)), self.rate, seed=self.seed_generator)
         return embedded * ops.take(mask, tokens)[..., None]
 
     def get_config(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nextword.layers.dropout import Dropout
 from nextword.layers.initialization import Initialization
 from nextword.ops.cross_entropy import TokenLosses
 from nextword.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_log_probs
@@ -72,7 +73,7 @@ class MixtureProjection(keras.layers.Layer):
         self.initialization = initialization or Initialization()
         self.product_dtype = compute_dtype
         self.kernel: Any = None
-        self.dropout = keras.layers.Dropout(
+        self.dropout = Dropout(
             latent_dropout_rate,
             (None, 1, None) if locked_dropout else None,
             seed=self.initialization.dropout_seed(self.name),

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nextword.layers.dropout import Dropout
 from nextword.layers.output_projection import OutputProjection
 from nextword.ops.cross_entropy import TokenLosses
 from nextword.ops.sampled_softmax import Candidates
@@ -53,7 +54,7 @@ class NarrowedProjection(OutputProjection):
         super().__init__(vocabulary_size, **kwargs)
         self.latent_size = latent_size
         self.locked_dropout = locked_dropout
-        self.dropout = keras.layers.Dropout(
+        self.dropout = Dropout(
             latent_dropout_rate,
             (None, 1, None) if locked_dropout else None,
             seed=self.initialization.dropout_seed(self.name),

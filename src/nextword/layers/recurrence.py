@@ -7,6 +7,7 @@ from keras import ops
 
 from nextword.layers.initialization import Initialization
 from nextword.layers.weight_drop import WeightDrop
+from nextword.ops.dropout import dropout
 from nextword.ops.lstm import LSTMState
 
 
@@ -83,7 +84,7 @@ class Recurrence(keras.layers.Layer):
 
     def _state_mask(self, hidden: Any) -> Any:
         """Return `(B, H)` of zeros and $1 / (1 - p)$."""
-        return keras.random.dropout(ops.ones_like(hidden), self.state_dropout_rate, seed=self.state_seed)
+        return dropout(ops.ones_like(hidden), self.state_dropout_rate, seed=self.state_seed)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -2,16 +2,18 @@
 
 import keras
 
+from nextword.layers.dropout import Dropout
+
 
 @keras.saving.register_keras_serializable("nextword")
-class WeightDrop(keras.layers.Dropout):
+class WeightDrop(Dropout):
     r"""Sets single weights of a matrix to zero while training, the same ones in all steps of a window.
 
     $$\tilde{V} = \frac{M \odot V}{1 - p}, \quad M_{ij} \sim \text{Bernoulli}(1 - p)$$
 
     Used on the recurrent kernel $V$ of a layer it regularizes the way from a hidden state to the next without touching
     the states themselves, so that the recurrence runs as fast as before. The arithmetic is that of
-    `keras.layers.Dropout`: the class says what is dropped.
+    `Dropout`: the class says what is dropped.
 
     Args:
         rate: $p$, the part of the weights that is dropped.

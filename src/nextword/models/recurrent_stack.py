@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import keras
 
 from nextword.architecture import Architecture
+from nextword.layers.dropout import Dropout
 from nextword.layers.initialization import Initialization
 from nextword.layers.recurrent_layer import make_recurrent_layer
 from nextword.ops.lstm import LSTMState
@@ -69,7 +70,7 @@ class RecurrentStack(keras.layers.Layer):
         rates = [architecture.input_dropout_rate, *between, architecture.output_dropout_rate]
         noise_shape = (None, 1, None) if architecture.locked_dropout else None
         self.dropouts = [
-            keras.layers.Dropout(rate, noise_shape, seed=self.initialization.dropout_seed(f"dropout_{index}"))
+            Dropout(rate, noise_shape, seed=self.initialization.dropout_seed(f"dropout_{index}"))
             for index, rate in enumerate(rates)
         ]
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nextword.machine.processor import Processor
 from nextword.ops import products
 from nextword.ops.products import in_chunks, matmul, rounded, transposed_matmul, weight_gradient
 
@@ -28,8 +29,22 @@ def test_chunks_hold_every_row_once_and_then_zeros(num_rows: int, limit: int) ->
 
 @pytest.mark.parametrize("num_rows", [1, 448, 449, 1000])
 def test_a_chunk_has_some_hundred_rows_at_most(num_rows: int) -> None:
-    (chunks,) = in_chunks(jnp.zeros((num_rows, 1)))
+    (chunks,) = in_chunks(jnp.zeros((num_rows, 1)), limit=products.CHUNK_ROWS)
     assert chunks.shape[:2] == {1: (1, 1), 448: (1, 448), 449: (2, 225), 1000: (3, 334)}[num_rows]
+
+
+@pytest.mark.parametrize(
+    ("amx", "compute_dtype", "limit"),
+    [(False, "bfloat16", 448), (False, "float32", 448), (True, "bfloat16", 1280), (True, "float32", 448)],
+)
+def test_rows_are_cut_less_where_products_are_short(
+    monkeypatch: pytest.MonkeyPatch, amx: bool, compute_dtype: str, limit: int
+) -> None:
+    features = {} if not amx else {"AMX-BF16": True}
+    monkeypatch.setattr(products, "read_processor", lambda: Processor(name="one", architecture="x", features=features))
+    products.has_amx.cache_clear()
+    assert products.most_rows(compute_dtype) == limit
+    products.has_amx.cache_clear()
 
 
 # Ties go to the even neighbor, above the largest number lies infinity, and between 0 and the least one both signs of 0.
@@ -54,7 +69,7 @@ def test_what_is_not_a_number_stays_none() -> None:
 def test_gradients_of_a_product_are_products_with_a_transposed_side(
     monkeypatch: pytest.MonkeyPatch, num_rows: int, limit: int, compute_dtype: str, tolerance: float
 ) -> None:
-    monkeypatch.setattr(products, "CHUNK_ROWS", limit)
+    monkeypatch.setattr(products, "most_rows", lambda _compute_dtype: limit)
     random = np.random.default_rng(num_rows)
     inputs, gradients = random.normal(size=(num_rows, 3)), random.normal(size=(num_rows, 5))
     found = weight_gradient(jnp.array(inputs), jnp.array(gradients), compute_dtype)

@@ -2,12 +2,14 @@
 
 While a chunk's logits are at hand, its gradients are computed with them, so that nothing of size `(N, V)` outlives
 a chunk. This works because the only gradient asked for is that of the weighted total, whose weights are known
-beforehand: the backward pass has only to scale by the incoming scalar. Four things make it fast:
+beforehand: the backward pass has only to scale by the incoming scalar. Five things make it fast:
 
 - The exponentials go into the products as they are, `exp(z - max z)`; the softmax's denominator and the weight of the
   row scale the much narrower other side of the product, and the targets' part of the gradient is added afterwards.
 - The bias is part of the product: further columns of the hidden states are one, and further rows of the kernel hold
   the bias, in bfloat16 as a sum of three parts that together have float32's precision. Its gradient comes for free.
+- So does the denominator: one more row of the kernel is ones, and its product with the exponentials their sum, in
+  float32, of what the gradients are made of: in bfloat16 the rounded ones.
 - A chunk's logits stay in the processor's last cache.
 - The vocabulary is cut instead of the rows where the kernel is so large that adding up a second one would not do;
   the logits are then computed twice.
@@ -27,6 +29,9 @@ _Arrays = tuple[jax.Array, ...]
 
 _CHUNK_LOGITS = 12 * 2**20
 """Logits of a chunk: 48 MiB in float32, of which a last cache holds the better part."""
+
+_ONES = 3
+"""Which of the rows below the kernel is ones; the bias has those before it."""
 
 _LARGE_KERNEL = 2**26
 """Weights of a kernel from which the vocabulary is cut: 256 MiB in float32."""
@@ -133,27 +138,28 @@ def _gradients_by_rows(
 ) -> _Arrays:
     """Return losses, hits, log partitions, and the gradients of the partitions in hidden, kernel `(V, H)` and bias."""
     num_rows, hidden_size = hidden.shape
-    project_back = by_token.astype(compute_dtype)
+    columns = bias_rows(bias, compute_dtype).at[_ONES].set(1.0).T
+    project_back = jnp.concatenate((by_token.astype(compute_dtype), columns), axis=1)  # (V, H + 8)
     # Side by side and then transposed: XLA's CPU takes ten times as long to put what it transposes on top of something.
-    project = jnp.concatenate((project_back, bias_rows(bias, compute_dtype).T), axis=1).T  # (H + 8, V)
+    project = project_back.T
 
     def score(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
         hidden, hidden_transposed, targets, weights = chunk
         logits = matmul(hidden, project, compute_dtype)
         largest = logits.max(axis=-1, keepdims=True)
-        exponentials = jnp.exp(logits - largest)
-        sums = exponentials.sum(axis=-1)
+        exponentials = rounded(jnp.exp(logits - largest), compute_dtype)
+        back = matmul(exponentials, project_back, compute_dtype)
+        sums = back[:, hidden_size + _ONES]
         target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
         partitions = jnp.log(sums) + largest[:, 0]
         scales = weights * (1.0 + 2.0 * z_loss * partitions) / sums
-        exponentials = rounded(exponentials, compute_dtype)
         d_project += matmul(hidden_transposed * scales, exponentials, compute_dtype)
-        d_hidden = matmul(exponentials, project_back, compute_dtype) * scales[:, None]
+        d_hidden = back[:, :hidden_size] * scales[:, None]
         return d_project, (partitions - target_logits[:, 0], (target_logits >= largest)[:, 0], partitions, d_hidden)
 
     limit = _chunk_rows(bias.shape[0], 3 * CHUNK_ROWS)
-    ones = jnp.ones((num_rows, BIAS_ROWS), compute_dtype)
-    with_ones = jnp.concatenate((hidden.astype(compute_dtype), ones), axis=1)
+    ones = jnp.ones((num_rows, _ONES), compute_dtype)
+    with_ones = jnp.pad(jnp.concatenate((hidden.astype(compute_dtype), ones), axis=1), ((0, 0), (0, BIAS_ROWS - _ONES)))
     hidden_chunks, *others = in_chunks(with_ones, targets, weights, limit=limit)
     chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
     visit = _skipping_empty(score) if skip_empty_chunks else score

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nextword.ops.products import matmul, transposed_matmul, weight_gradient
+from nextword.ops.products import matmul, transposed, transposed_matmul, weight_gradient
 
 _Arrays = tuple[jax.Array, ...]
 
@@ -97,7 +97,7 @@ def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays)
     compute_dtype = options.compute_dtype
     d_hiddens, d_hidden, d_cell = gradients
     previous_cells = jnp.concatenate((cell[None], cells[:-1]))
-    recurrent_transposed = recurrent_kernel.T.astype(compute_dtype)
+    recurrent_transposed = transposed(recurrent_kernel, compute_dtype)
 
     def step(d_state: _Arrays, at_t: _Arrays) -> tuple[_Arrays, jax.Array]:
         d_hidden_t, cell_t, previous_cell, *kept = at_t

@@ -70,9 +70,15 @@ def in_chunks(*rows: jax.Array, limit: int) -> tuple[jax.Array, ...]:
 def transposed_matmul(rows: jax.Array, kernel: jax.Array, compute_dtype: str) -> jax.Array:
     """Return `rows @ kernel^T`, the gradient of a product's input, for `(N, O)` and `(I, O)` as `(N, I)`."""
     (chunks,) = in_chunks(rows.astype(compute_dtype), limit=most_rows(compute_dtype))
-    transposed = kernel.T.astype(compute_dtype)
-    products = jax.lax.map(lambda chunk: matmul(chunk, transposed, compute_dtype), chunks)
+    by_output = transposed(kernel, compute_dtype)
+    products = jax.lax.map(lambda chunk: matmul(chunk, by_output, compute_dtype), chunks)
     return products.reshape(-1, kernel.shape[0])[: rows.shape[0]]
+
+
+def transposed(kernel: jax.Array, compute_dtype: str) -> jax.Array:
+    """Return `kernel^T` in `compute_dtype`, lying in memory as it is read."""
+    # The sum makes XLA's CPU transpose and convert in one pass, where it would copy, transpose and copy again.
+    return kernel.T.astype(compute_dtype) + jnp.zeros((), compute_dtype)
 
 
 def weight_gradient(inputs: jax.Array, gradients: jax.Array, compute_dtype: str) -> jax.Array:

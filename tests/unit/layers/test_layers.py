@@ -17,6 +17,7 @@ import nextword.models
 from nextword.architecture import Architecture
 from nextword.layers.adaptive_projection import AdaptiveProjection
 from nextword.layers.carried_state import CarriedState
+from nextword.layers.dropout import Dropout
 from nextword.layers.embedding_dropout import EmbeddingDropout
 from nextword.layers.gru import GRU
 from nextword.layers.initialization import Initialization
@@ -122,6 +123,12 @@ CASES = {
     ),
     "CarriedState": Case(
         lambda **options: CarriedState((4, 3), 2, **options), (np.array([True, False]),), multiplies=False
+    ),
+    "Dropout": Case(
+        lambda **options: Dropout(0.5, (None, 1, None), seed=3, **options),
+        (numbers(2, 3, 5),),
+        has_training=True,
+        multiplies=False,
     ),
     "WeightDrop": Case(
         lambda **options: WeightDrop(0.5, seed=3, **options), (numbers(4, 5),), has_training=True, multiplies=False
@@ -229,7 +236,7 @@ def test_a_small_step_down_the_gradient_lowers_the_loss(case: Case) -> None:
         return sum(((leaf - 0.7) ** 2).sum() for leaf in jax.tree.leaves(outputs))
 
     gradients = jax.grad(loss)(before)
-    assert bool(gradients) == (not isinstance(layer, CarriedState | WeightDrop | EmbeddingDropout))
+    assert bool(gradients) == (not isinstance(layer, CarriedState | Dropout | EmbeddingDropout))
     assert all(np.abs(gradient).max() > 0 for gradient in gradients)
     after = [value - 1e-3 * gradient for value, gradient in zip(before, gradients, strict=True)]
     if gradients:

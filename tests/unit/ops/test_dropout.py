@@ -23,7 +23,8 @@ def mask(seed: int, step: int, shape: tuple[int, ...] = (SIZE,)) -> NDArray[np.f
     """Return a mask of `RATE`, of mean 0 and variance 1 where the bits are those of a fair die."""
     bits = np.asarray(random_bits(jnp.array([seed, step], jnp.uint32), shape))
     kept = (bits < (1.0 - RATE) * 2**32).astype(np.float64)
-    return (kept - (1.0 - RATE)) / np.sqrt(RATE * (1.0 - RATE))
+    variance = RATE * (1.0 - RATE)
+    return np.asarray((kept - (1.0 - RATE)) / variance**0.5)
 
 
 @pytest.fixture(params=["jax", "another"])

@@ -15,7 +15,7 @@ class Dropout(keras.layers.Dropout):
     otherwise.
 
     Args:
-        rate: $p$, in [0, 1).
+        rate: $p$, in [0, 1].
         noise_shape: Shape of $m$; 1 along the axes that share one mask, `(None, 1, None)` for all steps of a window
             (locked or variational dropout, Gal and Ghahramani 2016).
         seed: Seed of the masks.

@@ -18,7 +18,7 @@ def dropout(
 
     Args:
         inputs: $x$.
-        rate: $p$, in [0, 1).
+        rate: $p$, in [0, 1]; with 1 nothing is left.
         seed: Moves on by one with each call.
         noise_shape: The shape of $m$, with 1 along the axes that share one mask; `None` stands for that of `inputs`,
             the whole or a dimension of it.

@@ -12,7 +12,8 @@ def dropout_by_key(inputs: jax.Array, key: jax.Array, rate: float, mask_shape: t
     """Return `inputs` with a part `rate` of them at zero and the rest scaled up, by the mask of `key` `(2,)`."""
     threshold = min(2**32 - 1, round((1.0 - rate) * 2**32))
     keep = random_bits(key, mask_shape) < jnp.uint32(threshold)
-    return inputs * jnp.where(keep, 1.0 / (1.0 - rate), 0.0).astype(inputs.dtype)
+    scale = 1.0 / (1.0 - rate) if rate < 1.0 else 0.0
+    return inputs * jnp.where(keep, scale, 0.0).astype(inputs.dtype)
 
 
 def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:

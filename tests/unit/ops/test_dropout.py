@@ -82,6 +82,11 @@ def test_a_rate_that_is_next_to_nothing_drops_nothing(rate: float) -> None:
     np.testing.assert_allclose(dropout(ones, rate, seed=keras.random.SeedGenerator(1)), ones)
 
 
+@pytest.mark.usefixtures("_backend")
+def test_a_rate_of_one_leaves_nothing() -> None:
+    assert not np.asarray(dropout(np.ones((3, 4), np.float32), 1.0, seed=keras.random.SeedGenerator(1))).any()
+
+
 @pytest.mark.parametrize("seed", [0, 1, 7, 2**31, 2**32 - 1])
 @pytest.mark.parametrize("step", [0, 1, 10_000])
 def test_the_places_of_a_mask_are_independent(seed: int, step: int) -> None:

@@ -46,7 +46,7 @@ def test_a_beam_of_one_is_greedy_and_a_wider_one_better(generate: Generate) -> N
         for search in (["--method", "greedy"], ["--beam-size", "1"], ["--beam-size", "400"])
     )
     assert narrow == greedy
-    assert wide["score"] == wide["log_prob"] >= greedy["log_prob"]
+    assert wide["score"] == wide["log_prob"] >= greedy["log_prob"] - 1e-5  # beams are scored in rows side by side
     assert len(wide["others"]) == 399
 
 

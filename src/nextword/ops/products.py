@@ -2,7 +2,7 @@
 
 XLA's CPU runs a bfloat16 product at the processor's peak where both operands lie as they are read, and at less than
 half of it where one is asked for transposed, since it folds the transposition into the product. Inside a scan over
-chunks it cannot, and transposes once instead: hence the chunks.
+chunks it cannot, and transposes once instead: hence the chunks. Where there is AMX, that no longer pays.
 """
 
 from functools import cache

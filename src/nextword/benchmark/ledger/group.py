@@ -9,6 +9,7 @@ from nextword.benchmark.ledger.result import Result
 
 _BUSY = ", not idle"
 _VARIES = re.compile(r" --(?:seed|run) \S+")
+_DECORATION = re.compile(r"\(R\)|\(TM\)| family \d+| Processor\b")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Group:
 
     @property
     def machine(self) -> str:
-        """Name of the processor."""
-        return self.first.processor.split(",")[0]
+        """Short name of the processor, and whether it has AMX, which decides how fast it trains."""
+        name, *facts = self.first.processor.split(", ")
+        name = _DECORATION.sub("", name)
+        return f"{name} with AMX" if any(fact.startswith("AMX") for fact in facts) else name
 
     @property
     def seeds(self) -> list[int]:
@@ -65,8 +68,8 @@ def grouped(results: Iterable[Result]) -> list[Group]:
 
 
 def newest(groups: Sequence[Group]) -> list[Group]:
-    """Return of each thing the group that began last."""
-    return list({group.what: group for group in groups}.values())
+    """Return of each thing on each machine the group that began last."""
+    return list({(group.what, group.machine): group for group in groups}.values())
 
 
 def mean_and_spread(values: Sequence[float], decimals: int) -> str:

@@ -54,6 +54,7 @@ def _described(group: Group) -> Columns:
         "corpus": first.corpus,
         "preset": f"`{first.preset}`",
         "minutes": f"{first.minutes:g}",
+        "machine": group.machine,
         "parameters": f"{first.parameters:,}",
         "epochs": mean_and_spread(group.values("epochs"), 1),
         "seeds": ", ".join(map(str, group.seeds)),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -9,57 +10,49 @@ from typing import Any
 from nextword.benchmark.ledger.group import Group
 from nextword.benchmark.ledger.query import Query
 from nextword.benchmark.ledger.result import Result
-from nextword.pictures import MAIN_COLOR, QUIET_COLOR, draw_picture, finish_axes
+from nextword.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes
 
 _PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
-_MARKERS = "osD^vP*X"
+_STYLES = ((MAIN_COLOR, "o"), (MARK_COLOR, "s"), ("#0f766e", "D"), ("#7c3aed", "^"), ("#a16207", "v"))
 
 
 def draw_minutes(results: Sequence[Result], corpus: str, path: Path) -> None:
-    """Draw a line for each method of evaluation of the preset `auto`, and a mark for each program of the contest."""
+    """Draw a panel for each method of evaluation of the preset `auto`, in it a line for each machine.
+
+    The first panel has a mark for each program of the contest, at the best that it reached.
+    """
     ours = Query(corpus=corpus, preset="auto").groups(results)
     contest = Query(corpus=corpus, preset="contest/*", pick="all").groups(results)
     theirs = {group.first.preset: group for group in sorted(contest, key=_lowest, reverse=True)}  # the best of each
     theirs.pop("contest/nextword", None)  # which is `auto` once more
-    draw_picture(path, (8, 4.5), lambda figure: _draw(figure.subplots(), ours, [*theirs.values()]))
+    draw_picture(path, (11, 5), lambda figure: _draw(figure, ours, [*theirs.values()]))
 
 
 def _lowest(group: Group) -> float:
     return min(group.values("valid_perplexity"), default=math.inf)
 
 
-def _draw(axes: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
-    methods = dict.fromkeys(method for group in ours for method in group.by_method)
-    for marker, method in zip(_MARKERS, methods, strict=False):
-        parts = [group.by_method[method] for group in ours if method in group.by_method]
-        values = [part.values("test_perplexity") for part in parts]
-        minutes = [part.first.minutes for part in parts]
-        spreads = [stdev(each) if len(each) > 1 else 0 for each in values]
-        label = f"nextword, {method.replace(',', ', ')}"
-        axes.errorbar(minutes, [fmean(each) for each in values], spreads, color=MAIN_COLOR, marker=marker, label=label)
+def _draw(figure: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
+    methods = list(dict.fromkeys(method for group in ours for method in group.by_method)) or ["static"]
+    styles = dict(zip(dict.fromkeys(group.machine for group in ours), cycle(_STYLES), strict=False))
+    panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
+    for axes, method in zip(panels, methods, strict=True):
+        for machine, (color, marker) in styles.items():
+            parts = [group.by_method.get(method) for group in ours if group.machine == machine]
+            _draw_line(axes, [part for part in parts if part], color=color, marker=marker, label=f"nextword, {machine}")
+        axes.set_title(method.replace(",", ", "), fontsize=11)
     for group in theirs:
-        _mark(axes, group)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    ticks = sorted({group.first.minutes for group in [*ours, *theirs]})
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    low, high = axes.get_ylim()
-    axes.set_yticks(_PERPLEXITIES, [f"{tick:g}" for tick in _PERPLEXITIES])
-    axes.set_ylim(low, high)
-    axes.minorticks_off()
-    axes.set_xlabel(f"minutes of training, two cores{_machines(ours)}")
-    axes.set_ylabel("test perplexity")
-    axes.legend(frameon=False, fontsize=9)
-    finish_axes(axes)
+        _mark(panels[0], group)
+    for axes in panels:
+        _finish(axes, sorted({group.first.minutes for group in [*ours, *theirs]}))
+    panels[0].set_ylabel("test perplexity")
+    panels[-1].legend(frameon=False, fontsize=9)
 
 
-def _machines(groups: Sequence[Group]) -> str:
-    """Return which minutes were trained on which machine, where there are several."""
-    minutes: dict[str, list[str]] = {}
-    for group in groups:
-        minutes.setdefault(group.machine, []).append(f"{group.first.minutes:g}")
-    told = "; ".join(f"{', '.join(some)}: {machine}" for machine, some in minutes.items())
-    return f" ({told})" if len(minutes) > 1 else ""
+def _draw_line(axes: Any, parts: Sequence[Group], **look: str) -> None:
+    values = [part.values("test_perplexity") for part in parts]
+    spreads = [stdev(each) if len(each) > 1 else 0 for each in values]
+    axes.errorbar([part.first.minutes for part in parts], [fmean(each) for each in values], spreads, **look)
 
 
 def _mark(axes: Any, group: Group) -> None:
@@ -70,3 +63,15 @@ def _mark(axes: Any, group: Group) -> None:
     axes.annotate(
         name, (group.first.minutes, value), xytext=(8, 0), textcoords="offset points", va="center", fontsize=9
     )
+
+
+def _finish(axes: Any, minutes: Sequence[float]) -> None:
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(minutes, [f"{tick:g}" for tick in minutes])
+    low, high = axes.get_ylim()
+    axes.set_yticks(_PERPLEXITIES, [f"{tick:g}" for tick in _PERPLEXITIES])
+    axes.set_ylim(low, high)
+    axes.minorticks_off()
+    axes.set_xlabel("minutes of training, two cores")
+    finish_axes(axes)

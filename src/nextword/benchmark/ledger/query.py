@@ -23,7 +23,8 @@ class Query:
     Attributes:
         corpus: Pattern of the corpus, as in a shell.
         preset: Pattern of the preset; several with commas between them.
-        pick: Of results of the same thing by several commits: `all`, the `newest`, or those `earlier`.
+        pick: Of results of the same thing on the same machine by several commits: `all`, the `newest`, or those
+            `earlier`.
         methods: The methods of evaluation stand `down` in rows of their own, or `across` in columns.
     """
 

@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from nextword.benchmark.ledger.group import grouped, mean_and_spread, newest
 from nextword.benchmark.ledger.result import Result
 
@@ -45,6 +47,24 @@ def test_each_method_has_its_results(make: Make) -> None:
 def test_the_newest_is_the_commit_that_came_last(make: Make) -> None:
     groups = grouped([make(commit="old"), make(corpus="austen", commit="old"), make(commit="new")])
     assert [(group.first.corpus, group.first.commit) for group in newest(groups)] == [("ptb", "new"), ("austen", "old")]
+
+
+def test_another_machine_has_a_newest_of_its_own(make: Make) -> None:
+    results = [make(processor="EPYC family 25, 2 cores"), make(commit="b"), make(processor="EPYC, 2 cores", commit="c")]
+    assert [group.first.commit for group in newest(grouped(results))] == ["c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("processor", "machine"),
+    [
+        ("AMD EPYC family 25, 2 cores, not idle", "AMD EPYC"),
+        ("Intel(R) Xeon(R) Processor, 2 cores, AVX2, AVX-512", "Intel Xeon"),
+        ("Intel(R) Xeon(R) Processor, 2 cores, AVX2, AMX-BF16, not idle", "Intel Xeon with AMX"),
+    ],
+)
+def test_machines_have_short_names(make: Make, processor: str, machine: str) -> None:
+    (group,) = grouped([make(processor=processor)])
+    assert group.machine == machine
 
 
 def test_several_seeds_have_a_spread() -> None:

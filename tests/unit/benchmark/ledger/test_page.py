@@ -19,17 +19,18 @@ def rows(table: str) -> list[list[str]]:
 
 def test_methods_stand_in_rows(make: Make) -> None:
     headings, _, *lines = rows(render(Query(corpus="ptb"), [make(), make(method="cache,ngram", test_perplexity=70.0)]))
-    assert headings == ["preset", "minutes", "parameters", "epochs", "read as", "valid", "test", "seeds", "commit"]
+    trained = ["preset", "minutes", "machine", "parameters", "epochs"]
+    assert headings == [*trained, "read as", "valid", "test", "seeds", "commit"]
     assert lines == [
-        ["`auto`", "10", "1,000,000", "5.0", "static", "90.00", "**85.00**", "0", "abc1234"],
-        ["`auto`", "10", "1,000,000", "5.0", "cache, ngram", "90.00", "**70.00**", "0", "abc1234"],
+        ["`auto`", "10", "a processor", "1,000,000", "5.0", "static", "90.00", "**85.00**", "0", "abc1234"],
+        ["`auto`", "10", "a processor", "1,000,000", "5.0", "cache, ngram", "90.00", "**70.00**", "0", "abc1234"],
     ]
 
 
 def test_methods_stand_in_columns(make: Make) -> None:
     results = [make(), make(method="cache", test_perplexity=70.0), make(minutes=30.0, command="other")]
     table = rows(render(Query(corpus="ptb", preset="auto", methods="across"), results))
-    assert [line[3:6] for line in table] == [
+    assert [line[4:7] for line in table] == [
         ["valid", "test, static", "test, cache"],
         ["---"] * 3,
         ["90.00", "**85.00**", "**70.00**"],

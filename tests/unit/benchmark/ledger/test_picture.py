@@ -12,13 +12,14 @@ def drawn(results: list[Result], path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_each_method_has_a_line_and_each_program_of_the_contest_a_mark(make: Make, tmp_path: Path) -> None:
+def test_each_method_has_a_panel_and_each_program_of_the_contest_a_mark(make: Make, tmp_path: Path) -> None:
     ours = [make(), make(seed=1), make(minutes=30.0, command="30"), make(method="cache")]
     alone = drawn(ours, tmp_path / "a.svg")
     program = make(preset="contest/other", test_perplexity=150.0)
     beside = drawn([*ours, program], tmp_path / "b.svg")
-    assert "<!-- nextword, static -->" in alone
-    assert "<!-- nextword, cache -->" in alone
+    assert "<!-- static -->" in alone
+    assert "<!-- cache -->" in alone
+    assert "<!-- nextword, a processor -->" in alone
     assert "<!-- other -->" not in alone
     assert "<!-- other -->" in beside
 
@@ -38,8 +39,10 @@ def test_of_several_recipes_of_a_program_the_best_is_drawn(make: Make, tmp_path:
     assert drawn([make(), best, later], tmp_path / "d.svg") == alone
 
 
-def test_minutes_of_several_machines_are_told_apart(make: Make, tmp_path: Path) -> None:
-    longer = make(minutes=30.0, command="30", processor="EPYC, 2 cores")
-    assert "<!-- minutes of training, two cores -->" in drawn([make()], tmp_path / "a.svg")
-    told = "<!-- minutes of training, two cores (10: a processor; 30: EPYC) -->"
-    assert told in drawn([make(), longer], tmp_path / "b.svg")
+def test_each_machine_has_a_line_and_stands_in_the_legend_by_whatever_method_it_was_read(
+    make: Make, tmp_path: Path
+) -> None:
+    elsewhere = make(minutes=30.0, command="30", processor="EPYC, 2 cores")
+    picture = drawn([make(), make(method="cache"), elsewhere], tmp_path / "a.svg")
+    assert "<!-- nextword, a processor -->" in picture
+    assert "<!-- nextword, EPYC -->" in picture

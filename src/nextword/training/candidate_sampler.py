@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nextword.errors import SettingError
 from nextword.ops.sampled_softmax import Candidates
+from nextword.training.alias_table import AliasTable
 from nextword.training.options import TrainingOptions
 
 _ABSENT = -1e9
@@ -51,7 +52,7 @@ class CandidateSampler(keras.layers.Layer):
         self._place_in_head[self._head] = np.arange(len(self._head))
         proposal = np.maximum(counts[self._tail], 1) ** 0.75
         self._num_samples = num_samples - len(self._head)
-        self._cumulative = np.cumsum(proposal / proposal.sum()).astype(np.float32)
+        self._table = AliasTable.of(proposal / proposal.sum())
         self._log_expected = np.log(self._num_samples * proposal / proposal.sum()).astype(np.float32)
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.built = True
@@ -65,7 +66,7 @@ class CandidateSampler(keras.layers.Layer):
         place_in_head = ops.take(self._place_in_head, targets)
         stands = ops.logical_and(ops.take(last_row, targets) == rows, place_in_head < 0)
 
-        drawn = self._draw()
+        drawn = self._table.draw(self._num_samples, self.seed_generator)
         samples = ops.take(self._tail, drawn)
         is_target = ops.take(last_row, samples) >= 0
         return Candidates(
@@ -79,12 +80,6 @@ class CandidateSampler(keras.layers.Layer):
             ),
             places=ops.where(place_in_head >= 0, place_in_head, len(self._head) + ops.take(last_row, targets)),
         )
-
-    def _draw(self) -> Any:
-        """Return places in the tail, drawn by the inverse of the cumulative distribution."""
-        uniform = keras.random.uniform((self._num_samples,), seed=self.seed_generator)
-        drawn = ops.searchsorted(self._cumulative, uniform, side="right")
-        return ops.minimum(ops.cast(drawn, "int32"), len(self._tail) - 1)
 
 
 def make_sampler(

@@ -65,10 +65,12 @@ def losses(tied: bool, num_samples: int) -> tuple[Any, Any]:
     bias = random.normal(size=VOCABULARY_SIZE).astype(np.float32)
     targets, weights = random.integers(VOCABULARY_SIZE, size=6, dtype=np.int32), np.ones(6, np.float32)
     sampler = CandidateSampler(COUNTS, num_samples)
+    draws = [sampler(targets) for _ in range(20)]
 
     def sampled(kernel: Any) -> Any:
         options = {"kernel": kernel, "bias": bias, "tied": tied}
-        return sampled_cross_entropy(hidden, sampler(targets), weights, **options).total
+        totals = [sampled_cross_entropy(hidden, drawn, weights, **options).total for drawn in draws]
+        return sum(totals) / len(totals)
 
     def full(kernel: Any) -> Any:
         return linear_cross_entropy(hidden, targets, weights, kernel=kernel, bias=bias, tied=tied).total
@@ -77,10 +79,10 @@ def losses(tied: bool, num_samples: int) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_with_nearly_all_tokens_it_is_nearly_the_full_softmax(tied: bool) -> None:
+def test_with_nearly_all_tokens_it_is_on_average_nearly_the_full_softmax(tied: bool) -> None:
     (sampled, sampled_gradient), (full, full_gradient) = losses(tied, VOCABULARY_SIZE - 1)
     np.testing.assert_allclose(sampled, full, rtol=0.05)
-    assert np.corrcoef(np.ravel(sampled_gradient), np.ravel(full_gradient))[0, 1] > 0.98
+    assert np.corrcoef(np.ravel(sampled_gradient), np.ravel(full_gradient))[0, 1] > 0.99
 
 
 @pytest.mark.parametrize("num_samples", [1, VOCABULARY_SIZE, VOCABULARY_SIZE + 1])

@@ -13,15 +13,16 @@ from nextword.benchmark.ledger.result import Result
 from nextword.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes
 
 _PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
+_READ = "static;cache,temperature;cache,ngram,temperature"
 _STYLES = ((MAIN_COLOR, "o"), (MARK_COLOR, "s"), ("#0f766e", "D"), ("#7c3aed", "^"), ("#a16207", "v"))
 
 
 def draw_minutes(results: Sequence[Result], corpus: str, path: Path) -> None:
-    """Draw a panel for each method of evaluation of the preset `auto`, in it a line for each machine.
+    """Draw panels for the preset `auto` as it is, with a cache, and with n-grams; in them a line for each machine.
 
     The first panel has a mark for each program of the contest, at the best that it reached.
     """
-    ours = Query(corpus=corpus, preset="auto").groups(results)
+    ours = Query(corpus=corpus, preset="auto", read=_READ).groups(results)
     contest = Query(corpus=corpus, preset="contest/*", pick="all").groups(results)
     theirs = {group.first.preset: group for group in sorted(contest, key=_lowest, reverse=True)}  # the best of each
     theirs.pop("contest/nextword", None)  # which is `auto` once more

@@ -1,6 +1,6 @@
 """Which results a table shows, as a page asks for it.
 
-corpus=ptb preset=auto pick=newest methods=across
+corpus=ptb preset=auto pick=newest methods=across read=static;cache,temperature
 """
 
 import math
@@ -23,6 +23,8 @@ class Query:
     Attributes:
         corpus: Pattern of the corpus, as in a shell.
         preset: Pattern of the preset; several with commas between them.
+        commit: Pattern of the commit.
+        read: Pattern of the method of evaluation; several with semicolons between them.
         pick: Of results of the same thing on the same machine by several commits: `all`, the `newest`, or those
             `earlier`.
         methods: The methods of evaluation stand `down` in rows of their own, or `across` in columns.
@@ -30,6 +32,8 @@ class Query:
 
     corpus: str = "*"
     preset: str = "*"
+    commit: str = "*"
+    read: str = "*"
     pick: str = "newest"
     methods: str = "down"
 
@@ -58,8 +62,17 @@ class Query:
         return sorted(chosen[self.pick], key=lambda group: (group.first.minutes, _lowest_perplexity(group)))
 
     def _shows(self, result: Result) -> bool:
-        named = any(fnmatchcase(result.preset, pattern) for pattern in self.preset.split(","))
-        return named and fnmatchcase(result.corpus, self.corpus)
+        shown = (
+            _fits(result.corpus, [self.corpus]),
+            _fits(result.preset, self.preset.split(",")),
+            _fits(result.commit, [self.commit]),
+            _fits(result.method, self.read.split(";")),
+        )
+        return all(shown)
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _lowest_perplexity(group: Group) -> float:

@@ -13,12 +13,12 @@ def drawn(results: list[Result], path: Path) -> str:
 
 
 def test_each_method_has_a_panel_and_each_program_of_the_contest_a_mark(make: Make, tmp_path: Path) -> None:
-    ours = [make(), make(seed=1), make(minutes=30.0, command="30"), make(method="cache")]
+    ours = [make(), make(seed=1), make(minutes=30.0, command="30"), make(method="cache,temperature")]
     alone = drawn(ours, tmp_path / "a.svg")
     program = make(preset="contest/other", test_perplexity=150.0)
     beside = drawn([*ours, program], tmp_path / "b.svg")
     assert "<!-- static -->" in alone
-    assert "<!-- cache -->" in alone
+    assert "<!-- cache, temperature -->" in alone
     assert "<!-- nextword, a processor -->" in alone
     assert "<!-- other -->" not in alone
     assert "<!-- other -->" in beside
@@ -43,6 +43,11 @@ def test_each_machine_has_a_line_and_stands_in_the_legend_by_whatever_method_it_
     make: Make, tmp_path: Path
 ) -> None:
     elsewhere = make(minutes=30.0, command="30", processor="EPYC, 2 cores")
-    picture = drawn([make(), make(method="cache"), elsewhere], tmp_path / "a.svg")
+    picture = drawn([make(), make(method="cache,temperature"), elsewhere], tmp_path / "a.svg")
     assert "<!-- nextword, a processor -->" in picture
     assert "<!-- nextword, EPYC -->" in picture
+
+
+def test_what_only_some_were_read_by_is_not_drawn(make: Make, tmp_path: Path) -> None:
+    ours = [make()]
+    assert drawn(ours, tmp_path / "a.svg") == drawn([*ours, make(method="dynamic")], tmp_path / "b.svg")

@@ -19,6 +19,12 @@ def test_patterns_choose(make: Make) -> None:
     assert len(Query.of("").groups(results)) == 4
 
 
+def test_methods_and_commits_choose(make: Make) -> None:
+    results = [make(), make(method="cache,temperature"), make(method="dynamic"), make(commit="b", method="cache")]
+    (group,) = Query.of("commit=abc* read=static;cache*").groups(results)
+    assert list(group.by_method) == ["static", "cache,temperature"]
+
+
 @pytest.mark.parametrize(("pick", "commits"), [("newest", ["c"]), ("earlier", ["a", "b"]), ("all", ["a", "b", "c"])])
 def test_commits_are_picked(make: Make, pick: str, commits: list[str]) -> None:
     groups = Query.of(f"pick={pick}").groups([make(commit=commit) for commit in "abc"])

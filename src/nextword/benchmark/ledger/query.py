@@ -23,6 +23,7 @@ class Query:
     Attributes:
         corpus: Pattern of the corpus, as in a shell.
         preset: Pattern of the preset; several with commas between them.
+        minutes: Pattern of the minutes.
         commit: Pattern of the commit.
         read: Pattern of the method of evaluation; several with semicolons between them.
         pick: Of results of the same thing on the same machine by several commits: `all`, the `newest`, or those
@@ -32,6 +33,7 @@ class Query:
 
     corpus: str = "*"
     preset: str = "*"
+    minutes: str = "*"
     commit: str = "*"
     read: str = "*"
     pick: str = "newest"
@@ -65,6 +67,7 @@ class Query:
         shown = (
             _fits(result.corpus, [self.corpus]),
             _fits(result.preset, self.preset.split(",")),
+            _fits(f"{result.minutes:g}", [self.minutes]),
             _fits(result.commit, [self.commit]),
             _fits(result.method, self.read.split(";")),
         )

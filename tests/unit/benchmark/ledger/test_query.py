@@ -19,9 +19,9 @@ def test_patterns_choose(make: Make) -> None:
     assert len(Query.of("").groups(results)) == 4
 
 
-def test_methods_and_commits_choose(make: Make) -> None:
+def test_methods_minutes_and_commits_choose(make: Make) -> None:
     results = [make(), make(method="cache,temperature"), make(method="dynamic"), make(commit="b", method="cache")]
-    (group,) = Query.of("commit=abc* read=static;cache*").groups(results)
+    (group,) = Query.of("minutes=10 commit=abc* read=static;cache*").groups([*results, make(minutes=100.0)])
     assert list(group.by_method) == ["static", "cache,temperature"]
 
 

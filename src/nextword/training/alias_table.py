@@ -15,8 +15,9 @@ class AliasTable(NamedTuple):
 
     $$p_i = \frac{1}{N} \Bigl(q_i + \sum_{j: a_j = i} (1 - q_j)\Bigr).$$
 
-    In float32 each $p_i$ is right to about a millionth of itself, or of $1 / N$ where that is more. To look a random number up in the cumulative
-    distribution instead is wrong by up to $2^{-23}$, an eighth of what the rarest of 260,000 words have.
+    In float32 each $p_i$ is right to about a millionth of itself, or of $1 / N$ where that is more. To look a random
+    number up in the cumulative distribution instead is wrong by up to $2^{-23}$, an eighth of what the rarest of
+    260,000 words have.
 
     Source:
         Walker (1977), "An Efficient Method for Generating Discrete Random Variables with General Distributions";

@@ -15,6 +15,7 @@ from nextword.experiment.training_speed import measure_training
 from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
+from nextword.training.averaging import num_averages
 from nextword.training.time_plan import SCHEDULES_TO_AN_END, require_schedule_to_an_end
 
 FAMILY = "auto"
@@ -105,8 +106,9 @@ def _plan(
     config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float
 ) -> dict[str, Any]:
     step_seconds = windows.batch_size * windows.num_steps / words_per_second
-    validation = _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
-    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
+    readings = num_averages(config.training.averaging)
+    validation = readings * _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
+    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / readings
     seconds = budget.left
     training = seconds - passes_at_end * validation
     rounds = _num_rounds(training / validation)

@@ -16,6 +16,14 @@ AveragingKind = Literal["exponential", "triggered", "two_tailed"]
 _NEVER = 2**31 - 1
 
 
+def num_averages(kind: AveragingKind | Literal["none"]) -> int:
+    """Return how many averages a training keeps, each of which is validated at the end of a round.
+
+    Without any it is the weights that are validated, once as well.
+    """
+    return 2 if kind == "two_tailed" else 1
+
+
 class RunningAverage:
     r"""One average of all weights, in variables of an optimizer.
 
@@ -103,8 +111,9 @@ class WeightAverages:
     def build(self, optimizer: Any, weights: Sequence[Any]) -> None:
         """Create the variables."""
         begin = _NEVER if self.kind == "triggered" else 0
-        num_tails = 2 if self.kind == "two_tailed" else 1
-        self._tails = [RunningAverage(optimizer, weights, begin=begin, decay=self._decay) for _ in range(num_tails)]
+        self._tails = [
+            RunningAverage(optimizer, weights, begin=begin, decay=self._decay) for _ in range(num_averages(self.kind))
+        ]
 
     def update(self, step: Any) -> None:
         """Let the weights after `step` updates join the averages."""

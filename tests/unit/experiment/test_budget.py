@@ -165,8 +165,8 @@ def much_to_validate(tmp_path: Path, machine: Machine) -> Corpus:
     return Corpus.load(tmp_path, cache_dir=tmp_path / "cache")
 
 
-def plan_of(corpus: Corpus, seconds: float) -> RunConfig:
-    config = RunConfig.of("small", {"training": {"minutes": seconds / 60}}).resolved(
+def plan_of(corpus: Corpus, seconds: float, averaging: str = "none") -> RunConfig:
+    config = RunConfig.of("small", {"training": {"minutes": seconds / 60, "averaging": averaging}}).resolved(
         text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
     )
     return fix_plan(config, corpus, Budget(seconds, NOW), lambda _text: None)
@@ -186,6 +186,24 @@ def test_where_validation_is_dear_most_of_the_time_is_left_to_training(
         training, rest = plan.training, validations - plan.training.passes_at_end
         words = training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps
         assert 0.55 * rest < seconds_of(plan, machine, words) / validation < rest
+
+
+def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_end(
+    much_to_validate: Corpus, machine: Machine
+) -> None:
+    num_words = len(much_to_validate.valid.ids)
+    reading = 0.5 * seconds_of(plan_of(much_to_validate, 1e5), machine, num_words)
+    time_asked = 60 * reading
+    one, two = (plan_of(much_to_validate, time_asked, averaging=kind) for kind in ("exponential", "two_tailed"))
+
+    for plan, readings in ((one, 1), (two, 2)):
+        training = plan.training
+        rounds = -(-training.planned_steps[0] // (training.round_steps or 1))
+        words = training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps
+        validating = readings * (rounds + training.passes_at_end) * reading
+        step = seconds_of(plan, machine, plan.batching.batch_size * plan.batching.num_steps)
+        assert time_asked - step < seconds_of(plan, machine, words) + validating <= time_asked
+    assert one.training.passes_at_end == 2 * two.training.passes_at_end
 
 
 def test_a_time_in_which_nothing_could_be_trained_is_refused(much_to_validate: Corpus, machine: Machine) -> None:

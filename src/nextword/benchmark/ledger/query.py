@@ -25,6 +25,7 @@ class Query:
         preset: Pattern of the preset; several with commas between them.
         minutes: Pattern of the minutes.
         commit: Pattern of the commit.
+        seed: Pattern of the seed.
         read: Pattern of the method of evaluation; several with semicolons between them.
         pick: Of results of the same thing on the same machine by several commits: `all`, the `newest`, or those
             `earlier`.
@@ -35,6 +36,7 @@ class Query:
     preset: str = "*"
     minutes: str = "*"
     commit: str = "*"
+    seed: str = "*"
     read: str = "*"
     pick: str = "newest"
     methods: str = "down"
@@ -69,6 +71,7 @@ class Query:
             _fits(result.preset, self.preset.split(",")),
             _fits(f"{result.minutes:g}", [self.minutes]),
             _fits(result.commit, [self.commit]),
+            _fits(str(result.seed), [self.seed]),
             _fits(result.method, self.read.split(";")),
         )
         return all(shown)

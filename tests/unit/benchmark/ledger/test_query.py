@@ -19,10 +19,12 @@ def test_patterns_choose(make: Make) -> None:
     assert len(Query.of("").groups(results)) == 4
 
 
-def test_methods_minutes_and_commits_choose(make: Make) -> None:
+def test_methods_minutes_commits_and_seeds_choose(make: Make) -> None:
     results = [make(), make(method="cache,temperature"), make(method="dynamic"), make(commit="b", method="cache")]
-    (group,) = Query.of("minutes=10 commit=abc* read=static;cache*").groups([*results, make(minutes=100.0)])
+    others = [make(minutes=100.0), make(seed=10)]
+    (group,) = Query.of("minutes=10 commit=abc* seed=0 read=static;cache*").groups(results + others)
     assert list(group.by_method) == ["static", "cache,temperature"]
+    assert group.seeds == [0]
 
 
 @pytest.mark.parametrize(("pick", "commits"), [("newest", ["c"]), ("earlier", ["a", "b"]), ("all", ["a", "b", "c"])])

@@ -27,7 +27,7 @@ demo: setup  ## Train on the sample text for about three minutes, and see what w
 	@sh scripts/demo.sh $(BIN)/nextword $(DEMO)
 
 test: setup  ## All tests.
-	$(BIN)/python -m pytest tests src
+	$(BIN)/python -m pytest tests src benchmarks/harness
 
 check: lint types imports docs  ## Everything CI checks besides the tests.
 

@@ -12,10 +12,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from nextword.benchmark.inference.measure import measure_inference
-from nextword.benchmark.inference.render import render_inference
-from nextword.benchmark.inference.settings import Effort, ModelSize
-from nextword.benchmark.peer import PeerError
+from harness.inference.measure import measure_inference
+from harness.inference.render import render_inference
+from harness.inference.settings import Effort, ModelSize
+from harness.speed.peer import PeerError
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.errors import NextwordError, SettingError
 from nextword.storage.single_file import write_file

@@ -12,11 +12,11 @@ from typing import Any
 import click
 from rich.console import Console
 
-from nextword.benchmark.peer import PeerError
-from nextword.benchmark.quality.contest import Contest
-from nextword.benchmark.quality.contestants import chosen, contestants
-from nextword.benchmark.quality.record import Record
-from nextword.benchmark.quality.render import render_record
+from harness.quality.catalogue import catalogue, chosen
+from harness.quality.contest import Contest
+from harness.quality.record import Record
+from harness.quality.render import render_record
+from harness.speed.peer import PeerError
 from nextword.errors import NextwordError, SettingError
 from nextword.text.corpus import Corpus
 
@@ -29,7 +29,7 @@ _MOST_MINUTES = 525_600
 @click.option(
     "--minutes", type=click.FloatRange(0.01, 525_600), default=30.0, show_default=True, help="How long each trains."
 )
-@click.option("--peers", metavar="NAMES", help=f"With commas between them; else all: {', '.join(contestants())}.")
+@click.option("--peers", metavar="NAMES", help=f"With commas between them; else all: {', '.join(catalogue())}.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all.")
 @click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
 @click.option("--recipe", metavar="JSON", default="{}", help="Settings of the peers that differ from their own.")
@@ -55,14 +55,14 @@ def quality(
     TEXT is a folder with train, valid and test files, or whatever else `nextword train` reads.
     """
     try:
-        entries = chosen(contestants(pytorch=pytorch), peers)
+        chosen_peers = chosen(catalogue(pytorch=pytorch), peers)
         if json_path is not None and not json_path.absolute().parent.is_dir():
             raise SettingError(f"`{json_path}` must lie in a folder that exists, but does not; make it first")
         contest = Contest(Corpus.load(text), text, minutes, seed, _read_recipe(recipe))
-        again = frozenset(entry.name for entry in entries) if fresh else frozenset()
+        again = frozenset(peer.name for peer in chosen_peers) if fresh else frozenset()
         record = Record.open(json_path, contest.terms, without=again)
         record.made_by = {"command": shlex.join(["python", "benchmarks/quality.py", *sys.argv[1:]])}
-        contest.hold(entries, record, lambda line: click.echo(line, err=True))
+        contest.hold(chosen_peers, record, lambda line: click.echo(line, err=True))
         _print(record)
         if not record.results:
             raise PeerError("nothing could be measured; the reasons stand above")

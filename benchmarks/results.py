@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from nextword.benchmark.ledger.page import renewed
-from nextword.benchmark.ledger.picture import draw_minutes
-from nextword.benchmark.ledger.result import read_results, results_of_contest, write_results
-from nextword.benchmark.plots import require_plots
+from harness.ledger.page import renewed
+from harness.ledger.picture import draw_minutes
+from harness.ledger.result import read_results, results_of_contest, write_results
+from harness.speed.plots import require_plots
 from nextword.errors import NextwordError, SettingError
 from nextword.storage.single_file import write_file
 
@@ -26,7 +26,7 @@ _DOCS = Path(__file__).resolve().parent.parent / "docs"
 @click.option("--check", is_flag=True, help="Change nothing; say whether the page is up to date.")
 @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=_DOCS, help="Folder of the page.")
 def results(added: Path | None, check: bool, docs: Path) -> None:
-    """Make the tables and the picture of the page of results anew, from what the ledger holds."""
+    """Write the tables and the picture of the results page again from the ledger."""
     try:
         if check and added is not None:
             raise SettingError("`--check` must stand alone, since it changes nothing, but `--add` is given too")

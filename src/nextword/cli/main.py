@@ -27,7 +27,6 @@ _COMMANDS = {
     "surprise": "Find the lines that a model did not expect.",
     "vectors": "Turn lines and words into vectors.",
     "export": "Make a model run without a training framework.",
-    "benchmark": "Measure how fast training is here.",
     "doctor": "Look at this machine and say what to repair.",
 }
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nextword.architecture import Architecture
-from nextword.benchmark.workload import VOCABULARY_SIZE
 from nextword.diagnosis.framework import Framework, read_framework, read_versions, speed_environment
 from nextword.diagnosis.training_memory import training_memory_bytes
 from nextword.experiment.run_config import RunConfig
@@ -15,6 +14,8 @@ from nextword.machine.graphics import read_nvidia_gpus
 from nextword.machine.memory import keep_freed_memory
 from nextword.machine.processor import Processor, read_processor
 from nextword.storage.cache import cache_root
+
+_VOCABULARY_SIZE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Facts:
 
 def gather_facts(config: RunConfig) -> Facts:
     """Look at the machine and at the framework, with the training of `config` in mind."""
-    architecture = Architecture.from_table({"vocabulary_size": VOCABULARY_SIZE, **config.model})
+    architecture = Architecture.from_table({"vocabulary_size": _VOCABULARY_SIZE, **config.model})
     # Before the framework takes memory, and sets variables, of its own.
     capacity, environment = read_capacity(), speed_environment()
     framework = read_framework()

@@ -1,0 +1,76 @@
+"""A program that is timed at its work, and what it says of itself."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from harness.speed.workload import Workload
+from nextword.errors import NextwordError
+
+PROGRAMS = Path(__file__).resolve().parents[2] / "peers"
+"""The folder of the peers' programs."""
+
+
+class PeerError(NextwordError):
+    """A peer cannot be measured; the message is the reason."""
+
+
+class Work(Protocol):
+    """What a program is given to do."""
+
+    def to_table(self) -> dict[str, Any]:
+        """Return it as a table for JSON, as the program reads it."""
+
+
+@dataclass(frozen=True)
+class PeerOf[W: Work]:
+    """A program at some work, in a process of its own.
+
+    Attributes:
+        name: What it is called in table and JSON.
+        program: A Python file that speaks the protocol of `peers/peer_protocol.py`.
+        workload: What it does.
+        interpreter: Finds the Python that runs it, or raises `PeerError`.
+        environment: Environment variables beside the inherited ones.
+        compared_with: Name of the peer whose speed is divided by this one's.
+    """
+
+    name: str
+    program: Path
+    workload: W
+    interpreter: Callable[[], Sequence[str]]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    compared_with: str | None = None
+
+
+Peer = PeerOf[Workload]
+"""A program that trains."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a peer says of itself when it is ready.
+
+    Attributes:
+        parameters: Number of trainable scalars, 0 where nothing is trained.
+        threads: Number of threads that it may compute with.
+        dtype: Precision of its matrix products.
+        device: What it computes on, such as `cpu`.
+        versions: Versions of Python and of the packages that decide on speed.
+    """
+
+    parameters: int
+    threads: int
+    dtype: str
+    device: str
+    versions: dict[str, str]
+
+    @classmethod
+    def from_table(cls, table: dict[str, Any]) -> Self:
+        """Return the description that a peer sent.
+
+        Raises:
+            TypeError: A name is missing or unknown.
+        """
+        return cls(**table)

@@ -1,0 +1,134 @@
+"""A program in a process of its own that answers in JSON, a line at a time, and is ended whatever happens."""
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from types import TracebackType
+from typing import IO, Any, Self, cast
+
+from harness.speed.peer import PeerError
+
+
+class Process:
+    """A program that is started where the context is entered, and ended where it is left or fails.
+
+    It sees the end of its input when this process dies, by whatever means, and is to end itself.
+
+    Args:
+        command: Interpreter, program and arguments.
+        environment: Environment variables beside the inherited ones.
+
+    Raises:
+        PeerError: It cannot be started.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command = command
+        self._environment = environment
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self.ended_on_error():
+            self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    def tell(self, table: dict[str, Any]) -> None:
+        """Write an object to its input."""
+        with suppress(BrokenPipeError):  # it has ended, and the missing answer says how
+            self._stdin.write(json.dumps(table).encode() + b"\n")
+            self._stdin.flush()
+
+    def answer(self, timeout: float) -> dict[str, Any]:
+        """Return the next object that it writes.
+
+        Raises:
+            PeerError: It ended, is silent for `timeout` seconds, or writes something else.
+        """
+        with self.ended_on_error():
+            try:
+                line = self._lines.get(timeout=timeout)
+            except queue.Empty:
+                raise PeerError(
+                    f"gave no answer within {timeout:g} seconds, and was ended; if it is only slow, give a longer "
+                    "`--timeout`"
+                ) from None
+            if line is None:
+                raise PeerError(self._last_words())
+            return _read_object(line)
+
+    @contextmanager
+    def ended_on_error(self) -> Iterator[None]:
+        """End the process where it fails, so that it is no burden to those measured after it."""
+        try:
+            yield
+        except (KeyError, TypeError) as error:
+            self._resources.close()
+            raise PeerError(f"answered in a form that is not understood ({error})") from error
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def _start(self) -> None:
+        errors = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the process runs
+        self._errors = self._resources.enter_context(errors)
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env={**os.environ, **self._environment},
+                start_new_session=True,  # Ctrl-C is for the harness, which ends its workers itself
+            )
+        except OSError as error:
+            raise PeerError(f"could not be started: {error.strerror or error}") from error
+        self._stdin = cast("IO[bytes]", self._process.stdin)
+        reader = threading.Thread(target=self._read, daemon=True)
+        reader.start()
+        self._resources.callback(reader.join, timeout=10)
+        self._resources.callback(self._kill)
+
+    def _read(self) -> None:
+        with cast("IO[bytes]", self._process.stdout) as lines:
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def _last_words(self) -> str:
+        try:
+            code = self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            return "closed its output without an answer"
+        self._errors.seek(0)
+        told = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
+        ended = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return f"{ended}: {told[-1][:300]}" if told else ended
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        with suppress(BrokenPipeError):
+            self._stdin.close()
+
+
+def _read_object(line: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(line)
+    except ValueError as error:
+        raise PeerError(f"answered {line[:60]!r}, which is not JSON") from error
+    if not isinstance(answer, dict):
+        raise PeerError(f"answered {line[:60]!r}, which is not a JSON object")
+    return answer

@@ -1,0 +1,32 @@
+"""What the peers of the inference benchmark share that run nextword."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+import nextword
+from nextword.engine.trained_model import TrainedModel, open_model
+
+
+def open_bundle(settings: dict[str, Any]) -> TrainedModel:
+    """Return the model, running by onnxruntime."""
+    return open_model(Path(settings["bundle"]), "onnx", num_threads=settings["threads"])
+
+
+def describe(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the description of a peer of ours."""
+    return {
+        "parameters": settings["parameters"],
+        "threads": settings["threads"],
+        "dtype": settings["precision"],
+        "device": "cpu",
+        "versions": {
+            "python": platform.python_version(),
+            "nextword": nextword.__version__,
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+        },
+    }

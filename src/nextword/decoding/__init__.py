@@ -1,1 +1,1 @@
-"""The model inside a decoder: adapters, and a small beam search of our own."""
+"""The model inside a decoder: adapters."""

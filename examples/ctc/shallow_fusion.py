@@ -1,7 +1,7 @@
 """Shallow fusion: a language model helps a recognizer while it decodes, and the word error rate falls.
 
-    python examples/shallow_fusion.py                     # a trigram model of the train split, fitted in seconds
-    python examples/shallow_fusion.py --model runs/demo   # a model of yours
+    python examples/ctc/shallow_fusion.py                     # a trigram model of the train split, fitted in seconds
+    python examples/ctc/shallow_fusion.py --model runs/demo   # a model of yours
 
 There is no microphone here. A made-up acoustic model "hears" the short paragraphs of the Austen sample's test split:
 for each character it gives a distribution over all of them, in which characters that sound alike are probable too, and
@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nextword
+from ctc_beam_search import BLANK, CtcOptions, ctc_beam_search
 from nextword.batching.window import TokenIds
-from nextword.decoding.ctc_beam_search import BLANK, ctc_beam_search
-from nextword.decoding.ctc_options import CtcOptions
 from nextword.decoding.word_model import WordModel
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction

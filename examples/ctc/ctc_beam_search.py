@@ -20,23 +20,54 @@ Source:
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.decoding.ctc_options import DEFAULT_OPTIONS, CtcOptions
-from nextword.decoding.text_tree import TextNode, TextTree
 from nextword.decoding.word_model import WordModel
 from nextword.errors import SettingError
+from nextword.scoring.word_context import WordContext
+from nextword.settings import Settings, setting
 
 BLANK = ""
 """The label that says nothing."""
 
+_SPACE = " "
+
 Floats = NDArray[np.float64]
 
 _LOOKED_AT = 4
-"""So many times as many texts as are kept are asked what the word will cost that they end in."""
+"""Candidates whose finished word is scored, as a multiple of the beam size."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CtcOptions(Settings):
+    """How a beam search weighs sound and language, and how far it looks.
+
+    Raises:
+        SettingError: A value leaves its range.
+    """
+
+    group: ClassVar[str] = "ctc"
+
+    alpha: float = setting(0.5, help="Weight of the model's log-probability.")
+    beta: float = setting(1.0, help="What each word adds.")
+    unknown_offset: float = setting(
+        -3.0,
+        help="What each character of a word that the model does not know adds to its log-probability.",
+        at_most=0.0,
+    )
+    score_end: bool = setting(True, help="Whether the line ends where the sound does.")
+    beam_size: int = setting(32, help="Texts that are kept after each frame.", at_least=1)
+    minimum_log_prob: float = setting(
+        -12.0, help="A text is not continued by a character that a frame finds less probable than this.", at_most=0.0
+    )
+
+
+DEFAULT_OPTIONS = CtcOptions()
+"""Half of the model's log-probability, and one nat a word."""
 
 
 class CtcHypothesis(NamedTuple):
@@ -51,25 +82,6 @@ class CtcHypothesis(NamedTuple):
     text: str
     score: float
     acoustic_log_prob: float
-
-
-class _Beam(NamedTuple):
-    """The texts that are kept, `K` of them.
-
-    Attributes:
-        nodes: The texts.
-        blank: Natural logarithm of the probability of each text's alignments that end in a blank `(K,)`.
-        labelled: The same of those that end in its last label `(K,)`.
-    """
-
-    nodes: list[TextNode]
-    blank: Floats
-    labelled: Floats
-
-    @property
-    def total(self) -> Floats:
-        """Natural logarithm of the probability of all alignments of each text `(K,)`."""
-        return np.logaddexp(self.blank, self.labelled)
 
 
 def ctc_beam_search(
@@ -95,14 +107,127 @@ def ctc_beam_search(
         raise SettingError(
             f"`log_probs` must have the shape (T, {len(alphabet)}), a column for each label, but has {log_probs.shape}"
         )
-    tree = TextTree(alphabet, model, options)
+    tree = _TextTree(alphabet, model, options)
     beam = _Beam([tree.root], np.zeros(1), np.full(1, -np.inf))
     for frame in log_probs.astype(np.float64):
         beam = _advanced(beam, frame, tree, options)
     return _hypotheses(beam, tree)
 
 
-def _advanced(beam: _Beam, frame: Floats, tree: TextTree, options: CtcOptions) -> _Beam:
+@dataclass(eq=False, slots=True)
+class _TextNode:
+    """A text: the one before it, and a label more. Spaces at its beginning, and spaces after a space, are none.
+
+    Attributes:
+        parent: The text without its last label; `None` for the empty text.
+        label: The last label; for the empty text the space, as if one stood before it, or -1 if there is none.
+        character: What that label says.
+        word: What has been said of a word that is not finished.
+        score: Weighted score of the finished words.
+        expected: What the unfinished word will cost at least, if no known word begins so; 0 where one does.
+        context: What the model has read, the finished words; `None` without a model.
+        children: The texts with a label more that were met.
+    """
+
+    parent: "_TextNode | None"
+    label: int
+    character: str
+    word: str
+    score: float
+    expected: float
+    context: WordContext | None
+    children: dict[int, "_TextNode"] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Return the words with a space between them."""
+        characters: list[str] = []
+        node: _TextNode | None = self
+        while node is not None:
+            characters.append(node.character)
+            node = node.parent
+        return "".join(reversed(characters)).rstrip(_SPACE)
+
+
+class _TextTree:
+    """Makes texts longer, and scores each word as it ends.
+
+    Args:
+        alphabet: The labels, one of them the blank.
+        model: What knows the language, if anything does.
+        options: The weights.
+
+    Attributes:
+        root: The empty text.
+        blank: The blank's label.
+        space: The label that ends a word; -1 if there is none.
+        most_for_a_word: What a word adds to the score if it is certain.
+    """
+
+    def __init__(self, alphabet: Sequence[str], model: WordModel | None, options: CtcOptions) -> None:
+        self.blank = list(alphabet).index("")
+        self.space = list(alphabet).index(_SPACE) if _SPACE in alphabet else -1
+        self.root = _TextNode(None, self.space, "", "", 0.0, 0.0, None if model is None else model.start())
+        self.most_for_a_word = max(0.0, options.beta)
+        self._alphabet = alphabet
+        self._model = model
+        self._options = options
+
+    def child(self, node: _TextNode, label: int) -> _TextNode:
+        """Return the text with a label more; always the same object, and itself where the label adds nothing."""
+        if label == self.space and not node.word:
+            return node
+        if label not in node.children:
+            character = self._alphabet[label]
+            if label == self.space:
+                score, context = self._with_word(node)
+                node.children[label] = _TextNode(node, label, character, "", score, 0.0, context)
+            else:
+                word = node.word + character
+                expected = self._expected(word)
+                node.children[label] = _TextNode(node, label, character, word, node.score, expected, node.context)
+        return node.children[label]
+
+    def final_score(self, node: _TextNode) -> float:
+        """Return the weighted score of all words of a text, and of its end."""
+        score, context = self._with_word(node)
+        if self._model is None or context is None or not self._options.score_end:
+            return score
+        return score + self._options.alpha * self._model.score_end(context)
+
+    def _expected(self, word: str) -> float:
+        if self._model is None or self._model.begins_word(word):
+            return 0.0
+        return self._options.alpha * self._options.unknown_offset * len(word)
+
+    def _with_word(self, node: _TextNode) -> tuple[float, WordContext | None]:
+        if not node.word or self._model is None or node.context is None:
+            return node.score, node.context
+        log_prob, is_known, after = self._model.score(node.context, node.word)
+        if not is_known:
+            log_prob += self._options.unknown_offset * len(node.word)
+        return node.score + self._options.alpha * log_prob + self._options.beta, after
+
+
+class _Beam(NamedTuple):
+    """The texts that are kept, `K` of them.
+
+    Attributes:
+        nodes: The texts.
+        blank: Natural logarithm of the probability of each text's alignments that end in a blank `(K,)`.
+        labelled: The same of those that end in its last label `(K,)`.
+    """
+
+    nodes: list[_TextNode]
+    blank: Floats
+    labelled: Floats
+
+    @property
+    def total(self) -> Floats:
+        """Natural logarithm of the probability of all alignments of each text `(K,)`."""
+        return np.logaddexp(self.blank, self.labelled)
+
+
+def _advanced(beam: _Beam, frame: Floats, tree: _TextTree, options: CtcOptions) -> _Beam:
     """Return the best texts after one more frame `(C,)`."""
     total, last = beam.total, np.array([node.label for node in beam.nodes])
     blank = total + frame[tree.blank]
@@ -121,7 +246,7 @@ def _advanced(beam: _Beam, frame: Floats, tree: TextTree, options: CtcOptions) -
 
 
 def _longer(
-    beam: _Beam, total: Floats, last: NDArray[np.int64], frame: Floats, tree: TextTree, options: CtcOptions
+    beam: _Beam, total: Floats, last: NDArray[np.int64], frame: Floats, tree: _TextTree, options: CtcOptions
 ) -> Floats:
     """Return the log-probability of each text with each label more `(K, C)`."""
     longer = total[:, None] + frame
@@ -132,7 +257,7 @@ def _longer(
     return longer
 
 
-def _best(beam: _Beam, blank: Floats, labelled: Floats, longer: Floats, tree: TextTree, options: CtcOptions) -> _Beam:
+def _best(beam: _Beam, blank: Floats, labelled: Floats, longer: Floats, tree: _TextTree, options: CtcOptions) -> _Beam:
     num_kept, num_labels = longer.shape
     num_looked_at = _LOOKED_AT * options.beam_size
     language = np.array([node.score + node.expected for node in beam.nodes])
@@ -156,7 +281,7 @@ def _best(beam: _Beam, blank: Floats, labelled: Floats, longer: Floats, tree: Te
 
 
 def _score_words(
-    beam: _Beam, scores: Floats, stays: Floats, longer: Floats, tree: TextTree, num_looked_at: int
+    beam: _Beam, scores: Floats, stays: Floats, longer: Floats, tree: _TextTree, num_looked_at: int
 ) -> None:
     """Put the scores of texts whose word ends into `scores` `(K, C)`, of those that could be among the best."""
     reached = longer[:, tree.space]
@@ -168,7 +293,7 @@ def _score_words(
         scores[place, tree.space] = reached[place] + tree.child(beam.nodes[place], tree.space).score
 
 
-def _hypotheses(beam: _Beam, tree: TextTree) -> list[CtcHypothesis]:
+def _hypotheses(beam: _Beam, tree: _TextTree) -> list[CtcHypothesis]:
     """Return the texts of a beam, those that differ in a space at the end taken together, the best first."""
     acoustic: dict[str, float] = {}
     language: dict[str, float] = {}

@@ -1,8 +1,6 @@
 """The search against all alignments of tiny inputs."""
 
-from collections.abc import Callable
 from itertools import groupby, product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -10,15 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextword.decoding.ctc_beam_search import ctc_beam_search
-from nextword.decoding.ctc_options import CtcOptions
+from ctc_beam_search import CtcOptions, ctc_beam_search
 from nextword.decoding.word_model import WordModel
 from nextword.errors import SettingError
+from nextword.text.options import TokenizerKind
 from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+from support.toy_engine import ToyEngine
 
-Engines = Callable[[Tokenizer], Any]
-Tokenizers = Callable[[str], Tokenizer]
-
+VOCABULARIES: dict[TokenizerKind, tuple[str, ...]] = {
+    "pretokenized": ("a", "b", "<eos>", "ab", "ba", "<unk>"),
+    "word": ("a", "b", "<eos>", "ab", ", ", ",", "<unk>", " - ", "-"),
+    "character": ("a", " ", "<eos>", "b", "<unk>", ","),
+}
 ALPHABET = ["a", "", " ", "b"]
 EXACT = CtcOptions(alpha=0.6, beta=0.4, unknown_offset=-2.0, beam_size=10_000, minimum_log_prob=-1e9)
 
@@ -53,13 +55,11 @@ def test_a_wide_beam_knows_every_text_and_its_probability(seed: int, num_frames:
     assert scores == sorted(scores, reverse=True)
 
 
-@pytest.mark.parametrize("kind", ["pretokenized", "word", "character"])
+@pytest.mark.parametrize("kind", list(VOCABULARIES))
 @pytest.mark.parametrize("score_end", [True, False])
-def test_with_a_model_every_score_is_the_sum_that_it_is_said_to_be(
-    toy_engine: Engines, tokenizer_of: Tokenizers, kind: str, score_end: bool
-) -> None:
-    tokenizer = tokenizer_of(kind)
-    model = WordModel(toy_engine(tokenizer), tokenizer)
+def test_with_a_model_every_score_is_the_sum_that_it_is_said_to_be(kind: TokenizerKind, score_end: bool) -> None:
+    tokenizer = Tokenizer(kind, "line", Vocabulary(VOCABULARIES[kind]))
+    model = WordModel(ToyEngine(tokenizer.vocabulary_size, tokenizer.vocabulary.end_id, seed=7), tokenizer)
     log_probs = posteriors(4, 5)
     expected = {}
     for text, log_prob in all_texts(log_probs).items():

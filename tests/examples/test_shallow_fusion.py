@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "shallow_fusion.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "ctc" / "shallow_fusion.py"
 
 
 @pytest.fixture(scope="module")

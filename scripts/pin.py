@@ -1,0 +1,514 @@
+"""Pin what nextword computes, and compare the bits of two commits on one machine.
+
+    git worktree add ../before COMMIT
+    .venv/bin/python scripts/pin.py ../before > before.json
+    .venv/bin/python scripts/pin.py --compare before.json > after.json
+
+Standard output is a JSON object with one line for each pin. A pin is a SHA-256 sum or a small value:
+
+    {
+    "gru/checkpoint": "5f0c1a...",
+    "gru/resumed is the same": true,
+    "quick/evaluate cache": "a41b77...",
+    ...
+    }
+
+`--compare` lists the pins that differ on standard error, and exits with 1. Compare runs of one machine only: another
+processor computes other bits. The script uses commands, files and the names that `nextword` exports. It imports no
+module of the package, so that modules can move.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+type Pin = str | bool | list[str]
+type Pins = dict[str, Pin]
+type Job = Callable[["Workplace", str], Pins]
+
+_CLOCK = frozenset(("second", "seconds", "minutes", "time", "date", "speed", "pace", "began", "ended", "duration"))
+"""Words in the names of what the clock decides, in logs and in reports."""
+
+_SIZES = ("--embedding-size", "16", "--batch-size", "8", "--num-steps", "10", "--compute-dtype", "float32")
+_QUICK = ("--preset", "quick", *_SIZES, "--hidden-sizes", "24,16", "--epochs", "4")
+_DEEP = (*_SIZES, "--hidden-sizes", "24,24,16", "--epochs", "4", "--averaging-latest-round", "2")
+_TRAININGS: dict[str, tuple[str, ...]] = {
+    "quick": _QUICK,
+    "mos": ("--preset", "mos", *_DEEP, "--mixture-size", "3"),
+    "adaptive": (*_QUICK, "--adaptive-cutoffs", "200,500", "--no-tied"),
+    "gru": (*_QUICK, "--cell", "gru"),
+    "subword": (*_QUICK, "--tokenizer", "subword", "--maximum-vocabulary", "400"),
+    "awd-lstm": ("--preset", "awd-lstm", *_DEEP),
+    "mogrifier": (
+        *("--preset", "mogrifier", *_SIZES, "--hidden-sizes", "16,16", "--epochs", "4"),
+        *("--mogrifier-rank", "4", "--averaging-patience", "1", "--averaging-latest-round", "2"),
+    ),
+    "tutorial": ("--preset", "tutorial", *_SIZES, "--hidden-sizes", "16,16", "--epochs", "3"),
+    "two-tailed": (*_QUICK, "--averaging", "two_tailed", "--schedule", "one_cycle"),
+    "sampled": (*_QUICK, "--sampled-softmax", "64", "--averaging", "exponential", "--start", "random"),
+    "muon": (*_QUICK, "--optimizer", "muon", "--weight-decay", "0.01"),
+    "plateau": (*_QUICK, "--schedule", "plateau", "--learning-rate", "0.5"),
+    "shuffled": (
+        *(*_QUICK, "--shuffle", "partial", "--reset-rate", "0.1", "--variable-num-steps", "--weight-drop-rate", "0.2"),
+        *("--layer-normalization", "--label-smoothing", "0.1", "--z-loss", "0.001", "--locked-dropout"),
+    ),
+    "rnn-step": (*_QUICK, "--cell", "rnn", "--schedule", "step", "--constant-epochs", "2", "--optimizer", "sgd"),
+    "bfloat16": (*_QUICK, "--compute-dtype", "bfloat16"),
+}
+_SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_PLAN = (420, 500, 560, 530, 530)
+"""Steps in all as planned before each round of 150 steps: the plan changes twice, and the last round is short."""
+
+_COMMAND = "from nextword.cli.main import main; main()"
+_COMMANDS = """
+import contextlib, io, json, sys, traceback
+from nextword.cli.main import main
+
+steps, results = json.loads(sys.argv[1]), []
+for arguments, given in steps:
+    out, err, code = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO(), 0
+    sys.argv[1:], sys.stdin = arguments, io.TextIOWrapper(io.BytesIO(given.encode()))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        except Exception:
+            code = "a traceback"
+            traceback.print_exc()
+    results.append([code, out.buffer.getvalue().decode(), err.getvalue()])
+print(json.dumps(results))
+"""
+_MODULES = """
+import json, sys
+from nextword.cli.main import main
+
+try:
+    main()
+finally:
+    print(json.dumps(sorted(sys.modules)))
+"""
+_API = """
+import dataclasses, json
+import nextword
+from nextword import kenlm
+
+corpus = nextword.Corpus.load("text")
+model = nextword.LanguageModel.from_preset("quick", vocabulary_size=corpus.tokenizer.vocabulary_size)
+fitted = nextword.fit(model, corpus, preset="quick", epochs=0.25, batch_size=8, num_steps=10, round_steps=20)
+nextword.save(fitted, "api-model")
+trained, line = nextword.load("api-model"), "She was very much obliged."
+session = nextword.suggestion_session(trained)
+session.type("She was ve")
+found = {
+    "perplexity": nextword.perplexity(trained, corpus.test),
+    "perplexity cache": nextword.perplexity(trained, corpus.test, method="cache", valid=corpus.valid),
+    "suggest": nextword.suggest(trained, "She was very", k=5),
+    "complete": nextword.complete(trained, "She was ve", k=5),
+    "session": session.suggestions(k=3),
+    "generate": nextword.generate(trained, "She was", words=20, seed=1),
+    "generate texts": nextword.generate_texts(trained, ["She was"], nextword.Request(
+        num_tokens=5, sampling=nextword.SamplingOptions(seed=2, top_k=9))),
+    "score": nextword.score(trained, line).log10_prob,
+    "score lines": list(nextword.score_lines(trained, [line, "She was"])),
+    "rank": nextword.rank(trained, "She was very ___.", ["much", "the"]),
+    "surprise": nextword.surprising_lines(trained, ["She was very", "much the of"], k=2),
+    "vectors": nextword.sentence_vectors(trained, [line]),
+    "nearest": nextword.nearest_words(trained, "was", k=3),
+    "kenlm": list(kenlm.Model("api-model").full_scores(line)),
+}
+plain = lambda value: dataclasses.astuple(value) if dataclasses.is_dataclass(value) else value.tolist()
+print(json.dumps({name: json.dumps(value, default=plain) for name, value in found.items()}))
+"""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command to run, and what it leaves.
+
+    Attributes:
+        name: Name of its pin.
+        arguments: The command line.
+        given: Its standard input.
+        files: Files that it writes, each of which has a pin of its own.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    given: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Runs the code of a checkout in a folder of its own, with caches of its own."""
+
+    folder: Path
+    source: Path
+
+    def start(self, code: str, *arguments: str) -> subprocess.Popen[str]:
+        """Start a program."""
+        settings = {
+            "PYTHONPATH": str(self.source),
+            "NEXTWORD_CACHE": str(self.folder / "cache"),
+            "JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        }
+        return subprocess.Popen(
+            [sys.executable, "-P", "-c", code, *arguments],
+            cwd=self.folder,
+            env={**os.environ, **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, code: str, *arguments: str) -> str:
+        """Run a program to its end, and return what it printed last."""
+        output, errors = self.start(code, *arguments).communicate()
+        if not output.strip():
+            raise RuntimeError(f"{arguments[:3]} printed nothing\n{errors[-2000:]}")
+        return output.splitlines()[-1]
+
+    def train(self, run: str, *arguments: str) -> Path:
+        """Run `nextword train` to its end, and return the directory of the run."""
+        process = self.start(_COMMAND, "train", *arguments)
+        _, errors = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"the training run `{run}` ended with {process.returncode}\n{errors[-2000:]}")
+        return self.folder / run
+
+    def cut_off(self, run: str, number: signal.Signals, *arguments: str) -> bool:
+        """Begin a training run, stop it by a signal after its first round, and return whether that came in time."""
+        directory = self.folder / run
+        shutil.rmtree(directory, ignore_errors=True)
+        process = self.start(_COMMAND, "train", *arguments)
+        while process.poll() is None and not _log_of(directory):
+            time.sleep(0.003)
+        process.send_signal(number)
+        process.communicate()
+        return bool(_log_of(directory)) and not (directory / "model").exists()
+
+    def pins_of(self, prefix: str, steps: Sequence[Step]) -> Pins:
+        """Run commands one after another in one process, and return a pin of each one's output and of each file."""
+        table = json.dumps([(step.arguments, step.given) for step in steps])
+        pins: Pins = {}
+        for step, (code, output, errors) in zip(steps, json.loads(self.run(_COMMANDS, table)), strict=True):
+            if code:
+                _say(f"{prefix}/{step.name} ended with {code}: {errors.strip()[-300:]}")
+            pins[f"{prefix}/{step.name}"] = f"exit code {code}" if code else self.sum_of_text(output)
+            for name in step.files:
+                pins[f"{prefix}/{step.name}: {Path(name).suffix[1:]}"] = self.sum_of_file(self.folder / name)
+        return pins
+
+    def sum_of_text(self, text: str) -> str:
+        """Return the sum of a text, in which JSON is sorted, without what the clock decides and without this folder."""
+        return _sum(_sorted_json(text.replace(str(self.folder), "FOLDER")).encode())
+
+    def sum_of_file(self, path: Path) -> str:
+        """Return the sum of a file: of its arrays, of its text, or of its bytes."""
+        if not path.exists():
+            return "no such file"
+        if path.suffix == ".safetensors":
+            return _sum_of_arrays(safetensors.numpy.load_file(path))
+        if path.suffix in (".npy", ".npz"):
+            loaded = np.load(path)
+            return _sum_of_arrays(dict(loaded) if path.suffix == ".npz" else {"": loaded})
+        return _sum(path.read_bytes()) if path.suffix == ".onnx" else self.sum_of_text(path.read_text("utf-8"))
+
+
+def main() -> None:
+    """Print the pins of a checkout, and compare them if a former output is given."""
+    parser = argparse.ArgumentParser(description="Pin what nextword computes, to compare two commits bit by bit.")
+    parser.add_argument("checkout", nargs="?", type=Path, default=Path(__file__).parents[1], help="default: this one")
+    parser.add_argument("--only", default="*", metavar="PATTERN", help="run the jobs of these names, such as 'gru'")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="compare with this earlier output")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="work in this empty folder, and keep it")
+    options = parser.parse_args()
+    jobs = {name: job for name, job in _jobs().items() if fnmatch(name, options.only)}
+    with tempfile.TemporaryDirectory(prefix="pin-") as scratch:
+        folder = (options.keep or Path(scratch)).resolve()
+        place = Workplace(folder, (options.checkout / "src").resolve())
+        _write_text(place)
+        _require_code_of(place)
+        with ThreadPoolExecutor(2) as pool:
+            found = pool.map(lambda name: _done(name, jobs[name], place), jobs)
+            pins = {name: pin for part in found for name, pin in part.items()}
+    sys.stdout.write(json.dumps(pins, indent=0, sort_keys=True) + "\n")
+    if options.compare:
+        before = json.loads(options.compare.read_text("utf-8"))
+        before = {name: pin for name, pin in before.items() if name.partition("/")[0] in jobs}
+        different = sorted(name for name in before.keys() | pins.keys() if before.get(name) != pins.get(name))
+        _say(f"{len(different)} of {len(pins)} pins differ", *different)
+        sys.exit(bool(different))
+
+
+def _jobs() -> dict[str, Job]:
+    """Return what can be done side by side, the longest first."""
+    used = {"quick": _use_fully, "gru": _use, "mos": _use, "adaptive": _use, "subword": _use}
+    trainings: dict[str, Job] = {}
+    for number, (name, flags) in enumerate(_TRAININGS.items()):
+        trainings[name] = partial(_train, flags=flags, number=_SIGNALS[number % 3], use=used.get(name))
+    return {"quick": trainings["quick"], "minutes": _minutes, "tune": _tune, "api": _api, **trainings}
+
+
+def _train(place: Workplace, name: str, flags: Sequence[str], number: signal.Signals, use: Job | None = None) -> Pins:
+    """Train a model, train it again with an interruption, and use it."""
+    pins = _pins_of_run(place, place.train(name, "text", "--run", name, *flags))
+    cut = f"{name}-cut"
+    for _ in range(4):
+        if place.cut_off(cut, number, "text", "--run", cut, *flags):
+            break
+    else:
+        raise RuntimeError(f"`{cut}` ended before it could be interrupted; give it more epochs")
+    rounds = len(_log_of(place.folder / cut))
+    resumed = _pins_of_run(place, place.train(cut, "--resume", cut))
+    _say(f"{name}: {number.name} after round {rounds} of {len(_log_of(place.folder / cut))}")
+    found = {f"{name}/{key}": pin for key, pin in {**pins, "resumed is the same": resumed == pins}.items()}
+    return found | (use(place, name) if use else {})
+
+
+def _minutes(place: Workplace, name: str) -> Pins:
+    """Train for a given time, repeat the run from what it wrote down, and train by a plan that is always the same."""
+    given = ("--preset", "quick", *_SIZES, "--hidden-sizes", "24,16", "--minutes", "0.4")
+    clock = place.train("by-clock", "text", "--run", "by-clock", *given)
+    repeated = place.train("repeated", "text", "--run", "repeated", "--config", "by-clock/config.toml")
+    same = _pins_of_run(place, clock) == _pins_of_run(place, repeated)
+    config = (clock / "config.toml").read_text("utf-8")
+    (place.folder / "plan.toml").write_text(_with_plan(config), "utf-8")
+    pins = _train(place, name, ("--config", "plan.toml"), signal.SIGTERM)
+    return {f"{name}/repeated is the same": same, **pins}
+
+
+def _with_plan(config: str) -> str:
+    """Return what a run of given minutes wrote down with `_PLAN` in place of the steps that the clock decided.
+
+    The steps stand under `planned_steps` or `steps`, and the length of a round under `round_steps`, in whatever table.
+    """
+    config, steps = re.subn(r"(?m)^(planned_steps|steps) = \[[^\]]*\]", rf"\1 = {list(_PLAN)}", config)
+    config, rounds = re.subn(r"(?m)^round_steps = \d+", "round_steps = 150", config)
+    if not steps or not rounds:
+        raise RuntimeError("the plan of a run of given minutes is written in another way; change `_with_plan`")
+    return config
+
+
+def _tune(place: Workplace, name: str) -> Pins:
+    """Search settings by a few short trials."""
+    begin = ("tune", "text", "--study", "study", "--trials", "3", "--rounds", "2", "--pruner", "none")
+    sizes = (*_SIZES, "--hidden-sizes", "8", "--embedding-size", "8", "--epochs", "1")
+    return place.pins_of(name, [Step("study", (*begin, *sizes, "--json"))])
+
+
+def _api(place: Workplace, name: str) -> Pins:
+    """Train and use a model from Python."""
+    found = json.loads(place.run(_API))
+    return {
+        **{f"{name}/{key}": place.sum_of_text(value) for key, value in found.items()},
+        **_pins_of_bundle(place, f"{name}/bundle", place.folder / "api-model"),
+    }
+
+
+def _use(place: Workplace, name: str) -> Pins:
+    """Put a model to work with Keras and, if it can be exported, with onnxruntime."""
+    bundle = f"{name}-float32"
+    shutil.copytree(place.folder / name / "model", place.folder / bundle)
+    steps = [
+        *_steps(name, "keras", ("static", "cache", "dynamic")),
+        Step("export float32", ("export", bundle, "text"), files=(f"{bundle}/model.onnx",)),
+        *_steps(bundle, "onnx", ("static", "cache")),
+    ]
+    return {**_pins_of_bundle(place, f"{name}/bundle", place.folder / name / "model"), **place.pins_of(name, steps)}
+
+
+def _use_fully(place: Workplace, name: str) -> Pins:
+    """Put a model to work in every way."""
+    pins, small = _use(place, name), f"{name}-int8"
+    shutil.copytree(place.folder / name / "model", place.folder / small)
+    methods = ("temperature", "ngram", "mc_dropout", "cache,ngram", "dynamic,cache,temperature")
+    pair = ("evaluate", f"{name}-float32", small, "text", "--json")
+    steps = [
+        *(
+            _evaluation(name, "keras", method, tune)
+            for method in methods
+            for tune in (False, True)
+            if method != "mc_dropout" or not tune
+        ),
+        *(_evaluation(name, "keras", method, True) for method in ("cache", "dynamic")),
+        Step("export int8", ("export", small, "text", "--int8"), files=(f"{small}/model.onnx",)),
+        *_steps(small, "onnx", ("static",), label="int8"),
+        *(_evaluation(f"{name}-float32", "onnx", method, True) for method in methods[:2]),
+        Step("ensemble", (*pair, "--ensemble", "--tune")),
+        Step("significance", (*pair, "--significance", "--unit", "line")),
+    ]
+    pins |= place.pins_of(name, steps)
+    loaded = json.loads(place.run(_MODULES, "suggest", f"{name}-float32", "She was very"))
+    packages = sorted({module.partition(".")[0] for module in loaded} - sys.stdlib_module_names)
+    _say(f"suggest loads {sum(module.startswith('nextword') for module in loaded)} modules of nextword")
+    pins[f"{name}/suggest loads"] = [package for package in packages if not package.startswith(("_", "nextword"))]
+    return {**pins, **{f"{name}/suggest loads {package}": package in packages for package in ("jax", "keras")}}
+
+
+def _evaluation(model: str, engine: str, method: str, tune: bool, label: str = "") -> Step:
+    flags = (*(("--num-samples", "4") if "mc_dropout" in method else ()), *(("--tune",) if tune else ()))
+    name = f"{label or engine} evaluate {method}{' tuned' if tune else ''}"
+    return Step(name, ("evaluate", model, "text", "--engine", engine, "--json", "--method", method, *flags))
+
+
+def _steps(model: str, engine: str, methods: Sequence[str], label: str = "") -> Iterator[Step]:
+    """Yield the commands that use a model, for one that runs by this engine."""
+    label, lines, made = label or engine, "text/test.txt", f"{model}-{engine}"
+
+    def step(name: str, command: str, *flags: str, given: str = "", files: tuple[str, ...] = ()) -> Step:
+        return Step(f"{label} {name}", (command, model, *flags, "--engine", engine), given, files)
+
+    yield from (_evaluation(model, engine, method, tune=False, label=label) for method in methods)
+    yield step("score lines", "score", lines, "--summary", f"{made}.json", files=(f"{made}.json",))
+    yield step("score tokens", "score", lines, "--tokens", "--json")
+    yield step("score carried", "score", lines, "--carry", "--no-bos", "--no-eos")
+    yield step("suggest", "suggest", "She was very", "-k", "9", "--json")
+    yield step("complete", "suggest", "She was ve", "--complete", "--json")
+    words = f"{made}-words.json"
+    typed = "She\nShe was \nShe was Zorgl \n\nHe met Zor\nHe met Zorgl a\n"
+    yield step("interactive", "suggest", "--interactive", "--words", words, "--json", given=typed, files=(words,))
+    sampling = ("--seed", "3", "--temperature", "0.9", "--words", "30")
+    yield step("generate", "generate", "--prompt", "She was", *sampling, "--top-k", "50", "--repetition-penalty", "1.2")
+    yield step(
+        "generate many", "generate", "--prompts", lines, *sampling, "--top-p", "0.9", "--min-p", "0.01", "--json"
+    )
+    yield step("generate best", "generate", *sampling, "--best-of", "3", "--typical-p", "0.8", "--json")
+    yield step("beam", "generate", "--prompt", "She was", "--beam-size", "3", "--words", "12", "--json")
+    beams = ("--beam-groups", "2", "--diversity", "0.5", "--beam-size", "4", "--words", "12")
+    yield step("beam groups", "generate", "--prompt", "She was", *beams, "--forbid", "the", "--json")
+    yield step("beam required", "generate", "--prompt", "She was", "--require", "much", "--words", "12", "--json")
+    yield step("rank", "rank", "She was ___ obliged .", "very", "much", "the", "--json")
+    yield step("rank proposals", "rank", "She was ___ obliged .", "--json", "--proposals", "20")
+    yield step("surprise", "surprise", lines, "--json", "-k", "5")
+    yield step("surprise max", "surprise", lines, "--by", "max", "--threshold", "9", "--json")
+    yield step("vectors", "vectors", lines, "--output", f"{made}.npy", files=(f"{made}.npy",))
+    yield step("vectors last", "vectors", lines, "--pooling", "last", "--output", f"{made}.npy", files=(f"{made}.npy",))
+    yield step("vectors words", "vectors", "--words", "--output", f"{made}.npz", files=(f"{made}.npz",))
+    yield step("nearest", "vectors", "--nearest", "was", "--json")
+    weights = f"{made}-weights.toml"
+    tuning = ("dev.tsv", "--tune", "--json", "--save-weights", weights, "--output", f"{made}-dev.tsv")
+    yield step("rescore tuned", "rescore", *tuning, files=(weights, f"{made}-dev.tsv"))
+    yield step("rescore", "rescore", "test.tsv", "--weights", weights)
+    yield step("compare", "compare", "text", "--skip", "3", "--html", f"{made}.html", files=(f"{made}.html",))
+
+
+def _pins_of_run(place: Workplace, run: Path) -> Pins:
+    """Return the sums of the last checkpoint, of the log, and of the weights of the finished model."""
+    arrays = safetensors.numpy.load_file(max((run / "checkpoints").glob("*/*.safetensors")))
+    return {
+        "checkpoint": _sum_of_arrays(arrays),
+        "checkpoint without names": _sum(
+            "".join(sorted(_sum_of_arrays({"": each}) for each in arrays.values())).encode()
+        ),
+        "log": _sum(json.dumps(_without_clock(_log_of(run)), sort_keys=True).encode()),
+        "weights": place.sum_of_file(run / "model" / "weights.safetensors"),
+    }
+
+
+def _pins_of_bundle(place: Workplace, prefix: str, bundle: Path) -> Pins:
+    """Return the sums of the files of a bundle, and that of its manifest without the card, which holds the date."""
+    manifest = json.loads((bundle / "MANIFEST.json").read_text("utf-8"))
+    card = manifest["files"].pop("README.md")
+    names = sorted(path.name for path in bundle.iterdir() if path.name not in ("README.md", "MANIFEST.json"))
+    sums = {f"{prefix} {name}": place.sum_of_file(bundle / name) for name in names}
+    return {**sums, f"{prefix} manifest": _sum(json.dumps([manifest, sorted(card)], sort_keys=True).encode())}
+
+
+def _log_of(run: Path) -> list[Any]:
+    """Return the rounds in the log of a run so far."""
+    path = run / "log.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sum_of_arrays(arrays: Mapping[str, np.ndarray[Any, Any]]) -> str:
+    """Return the sum of names, types, shapes and bytes, whatever the file that held them."""
+    parts = [(name, str(array.dtype), array.shape, _sum(array.tobytes())) for name, array in sorted(arrays.items())]
+    return _sum(json.dumps(parts).encode())
+
+
+def _without_clock(value: Any) -> Any:
+    """Return a JSON value without the fields that the clock decides."""
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if not _CLOCK & set(re.split("[^a-z]+", name.lower()))}
+        return {name: _without_clock(each) for name, each in kept.items()}
+    return [_without_clock(each) for each in value] if isinstance(value, list) else value
+
+
+def _sorted_json(text: str) -> str:
+    """Return a text with its JSON sorted, whether it is one value, one a line, or none."""
+    try:
+        return json.dumps(_without_clock(json.loads(text)), sort_keys=True)
+    except ValueError:
+        lines = text.splitlines()
+        return "\n".join(map(_sorted_json, lines)) if len(lines) > 1 else text
+
+
+def _write_text(place: Workplace) -> None:
+    """Write a part of the packaged sample as train, valid and test split, and n-best lists of the last two."""
+    folder = place.folder / "text"
+    folder.mkdir(parents=True)
+    (sample,) = place.source.rglob("austen.txt")
+    lines = sample.read_text("utf-8").splitlines(keepends=True)
+    for name, first, last in (("train", 2000, 3200), ("valid", 3200, 3350), ("test", 3350, 3500)):
+        (folder / f"{name}.txt").write_text("".join(lines[first:last]), "utf-8")
+    for name, first in (("dev", 3200), ("test", 3350)):
+        rows = ["utterance\ttext\tacoustic\treference"]
+        for number, line in enumerate(line.split() for line in lines[first : first + 60] if len(line.split()) > 5):
+            shuffled = [*line[:2], line[3], line[2], *line[4:]]
+            heard = (shuffled, -1.0), (line, -1.5 - number % 3), (line[:-1], -1.2), ([*line, line[number % 5]], -2.0)
+            rows += [f"{number}\t{' '.join(words)}\t{score}\t{' '.join(line)}" for words, score in heard]
+        (place.folder / f"{name}.tsv").write_text("\n".join(rows) + "\n", "utf-8")
+
+
+def _require_code_of(place: Workplace) -> None:
+    """Raise unless the programs import the checkout's code."""
+    found = place.run("import nextword; print(nextword.__file__)")
+    if not Path(found).resolve().is_relative_to(place.source):
+        raise RuntimeError(f"`{place.source}` must hold the code that runs, but `{found}` runs")
+
+
+def _done(name: str, job: Job, place: Workplace) -> Pins:
+    """Return the pins of a job; one that fails is pinned as failed."""
+    began = time.monotonic()
+    try:
+        pins = job(place, name)
+    except (RuntimeError, OSError, ValueError) as error:
+        _say(f"{name} failed: {error}")
+        pins = {f"{name}/failed": True}
+    _say(f"{name}: {len(pins)} pins in {time.monotonic() - began:.0f} s")
+    return pins
+
+
+def _say(*sentences: str) -> None:
+    sys.stderr.write("".join(f"{sentence}\n" for sentence in sentences))
+
+
+if __name__ == "__main__":
+    main()

@@ -21,7 +21,7 @@ from nextword.batching.options import BatchOptions
 from nextword.batching.windows import make_windows
 from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.models.language_model import LanguageModel
-from nextword.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
+from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.text.corpus import Corpus
 from nextword.training.dataset import RoundDataset
 from nextword.training.stream_model import StreamModel

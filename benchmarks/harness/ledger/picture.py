@@ -10,7 +10,7 @@ from typing import Any
 from harness.ledger.group import Group
 from harness.ledger.query import Query
 from harness.ledger.result import Result
-from nextword.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes
+from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes
 
 _PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
 _READ = "static;cache,temperature;cache,ngram,temperature"

@@ -8,7 +8,7 @@ from harness.speed.report import Report
 from harness.speed.scaling import ScalingReport
 from harness.speed.scaling_points import Point
 from nextword.errors import SettingError
-from nextword.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
+from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 
 _FORMATS = (".svg", ".png", ".pdf")
 

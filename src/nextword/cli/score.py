@@ -12,11 +12,11 @@ from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.output_file import OutputFile
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
-from nextword.evaluation.token_groups import finite
 from nextword.scoring.display import shown_tokens
 from nextword.scoring.line_score import LN_10
 from nextword.scoring.options import ScoringOptions
 from nextword.storage.single_file import write_file
+from nextword.storage.strict_json import finite
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable

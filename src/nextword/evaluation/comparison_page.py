@@ -19,7 +19,7 @@ from typing import Any
 from nextword.errors import EvaluationError
 from nextword.evaluation.comparison import ComparedToken
 from nextword.evaluation.perplexity import Evaluation
-from nextword.evaluation.token_groups import finite
+from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}

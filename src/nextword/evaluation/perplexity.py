@@ -20,7 +20,8 @@ import numpy as np
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
 from nextword.evaluation.reading import BURN_IN, ScoredTokens, scored_tokens
-from nextword.evaluation.token_groups import FREQUENCY_RANKS, PLACES, GroupTally, TokenGroup, finite
+from nextword.evaluation.token_groups import FREQUENCY_RANKS, PLACES, GroupTally, TokenGroup
+from nextword.storage.strict_json import finite
 
 Progress = Callable[[int, int], None]
 """Told how many tokens have been predicted, and how many there are."""

@@ -24,7 +24,7 @@ from nextword.engine.engine import Engine
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.evaluation.perplexity import Progress
 from nextword.evaluation.reading import require_at_least, scored_tokens
-from nextword.evaluation.token_groups import finite
+from nextword.storage.strict_json import finite
 
 Unit = Literal["line", "block"]
 """What is taken to be independent: a line, or a block of lines where each depends on those before."""

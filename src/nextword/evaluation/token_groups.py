@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.evaluation.reading import ScoredTokens
+from nextword.storage.strict_json import finite
 
 FREQUENCY_RANKS = (10, 100, 1_000, 10_000)
 """The last rank in the training vocabulary of each group but the last; ids are sorted by frequency."""
@@ -85,8 +86,3 @@ class GroupTally:
         counts = zip(self._num_tokens.tolist(), self._num_correct.tolist(), self._log_prob.tolist(), strict=True)
         labels.append(f"over {self._bounds[-1]:,}")
         return tuple(TokenGroup(label, *count) for label, count in zip(labels, counts, strict=True))
-
-
-def finite(value: float | None) -> float | None:
-    """Return a number as JSON can hold it: `None` for one that is infinite."""
-    return value if value is not None and math.isfinite(value) else None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.errors import EvaluationError
-from nextword.evaluation.token_groups import finite
+from nextword.storage.strict_json import finite
 
 LN_10 = math.log(10)
 """Natural logarithms are divided by it to become logarithms to the base 10."""

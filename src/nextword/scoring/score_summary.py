@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from nextword.evaluation.token_groups import finite
 from nextword.scoring.line_score import LN_10, LineScore, perplexity
+from nextword.storage.strict_json import finite
 
 
 @dataclass

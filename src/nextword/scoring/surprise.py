@@ -13,11 +13,11 @@ import numpy as np
 
 from nextword.engine.engine import Engine
 from nextword.errors import SettingError
-from nextword.evaluation.token_groups import finite
 from nextword.scoring.display import shown_tokens
 from nextword.scoring.line_score import LineScore
 from nextword.scoring.line_scoring import score_lines
 from nextword.scoring.options import DEFAULT_OPTIONS, ScoringOptions
+from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 
 Measure = Literal["mean", "max", "sum"]

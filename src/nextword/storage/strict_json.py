@@ -1,6 +1,7 @@
 """JSON from a stranger: small, shallow, and with one meaning only."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -72,3 +73,8 @@ def _integer(text: str) -> int:
 
 def _constant(name: str) -> float:
     raise ValueError(f"must hold finite numbers only, but holds {name}")
+
+
+def finite(value: float | None) -> float | None:
+    """Return a number as JSON can hold it: `None` for one that is infinite."""
+    return value if value is not None and math.isfinite(value) else None

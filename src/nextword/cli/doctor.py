@@ -10,9 +10,9 @@ import click
 from nextword.models.presets import preset_names
 
 if TYPE_CHECKING:
-    from nextword.diagnosis.facts import Facts
     from nextword.diagnosis.measurements import Measurements
     from nextword.diagnosis.report import Report
+    from nextword.machine.facts import Facts
 
 Rows = Iterator[tuple[str, str]]
 

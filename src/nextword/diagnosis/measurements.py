@@ -65,7 +65,7 @@ def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Meas
     compute_dtype, reason = choose_compute_dtype(config)
     peaks = {}
     if backend == "jax":
-        from nextword.diagnosis.product_peak import measure_product_peak
+        from nextword.machine.product_peak import measure_product_peak
 
         say("products")
         peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}

@@ -4,10 +4,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from nextword.diagnosis.facts import Facts, gather_facts
+from nextword.architecture import Architecture
 from nextword.diagnosis.measurements import Measurements, measure
-from nextword.diagnosis.problems import Problem, find_problems
+from nextword.diagnosis.training_memory import training_memory_bytes
 from nextword.experiment.run_config import RunConfig
+from nextword.machine.facts import Facts, gather_facts
+from nextword.machine.problems import Problem, find_problems
+from nextword.storage.cache import cache_root
+
+_VOCABULARY_SIZE = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,8 @@ def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] 
         True
     """
     config = RunConfig.of(preset)
-    facts = gather_facts(config)
+    architecture = Architecture.from_table({"vocabulary_size": _VOCABULARY_SIZE, **config.model})
+    facts = gather_facts(training_memory_bytes(architecture, config.batching), cache_root())
     usable = facts.framework.usable
     measurements = measure(config, facts.framework.backend, say) if measuring and usable else None
     return Report(

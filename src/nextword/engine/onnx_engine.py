@@ -22,7 +22,7 @@ from nextword.engine.distribution_engine import even_pieces, token_scores
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.engine.row_selection import select_rows
 from nextword.errors import BundleError, MissingExtraError, SettingError
-from nextword.machine.control_group import read_control_group
+from nextword.machine.capacity import read_control_group
 
 _PIECE = 2_000_000
 """Log-probabilities of a piece of a window: 8 MB, which are still in the cache when they are looked at."""

@@ -92,7 +92,7 @@ def _run_by_onnxruntime(bundle: Bundle, data: bytes, num_threads: int | None) ->
 def _keras_engine(bundle: Bundle) -> Engine:
     try:
         from nextword.engine.keras_engine import KerasEngine
-        from nextword.machine.compilation_cache import use_compilation_cache
+        from nextword.machine.setup import use_compilation_cache
         from nextword.models.language_model import LanguageModel
         from nextword.storage.cache import cache_root
     except ImportError as error:

@@ -20,7 +20,7 @@ from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
 from nextword.experiment.training_log import write_log
 from nextword.experiment.training_text import TrainingText
-from nextword.machine.compilation_cache import use_compilation_cache
+from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.cache import cache_root

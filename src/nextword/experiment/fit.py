@@ -15,7 +15,7 @@ from nextword.experiment.experiment import Surroundings, fit_model
 from nextword.experiment.make_bundle import make_bundle
 from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
-from nextword.machine.compilation_cache import use_compilation_cache
+from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.storage.cache import cache_root
 from nextword.storage.single_file import write_file

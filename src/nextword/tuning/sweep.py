@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from nextword.machine.compilation_cache import use_compilation_cache
+from nextword.machine.setup import use_compilation_cache
 from nextword.storage.cache import cache_root
 from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.training.observer import TrainingObserver

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from nextword.diagnosis import facts, measurements
-from nextword.diagnosis.framework import Framework
+from nextword.diagnosis import measurements
+from nextword.machine import facts
+from nextword.machine.framework import Framework
 from nextword.models import presets
 
 Run = Callable[..., int]

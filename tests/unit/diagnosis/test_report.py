@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from nextword.diagnosis import facts
-from nextword.diagnosis.facts import Facts
-from nextword.diagnosis.framework import Framework
-from nextword.diagnosis.problems import find_problems
 from nextword.diagnosis.report import Report, diagnose
 from nextword.errors import SettingError
+from nextword.machine import facts
+from nextword.machine.facts import Facts
+from nextword.machine.framework import Framework
+from nextword.machine.problems import find_problems
 from nextword.ops import lstm
 
 

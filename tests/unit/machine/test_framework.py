@@ -1,5 +1,6 @@
 import builtins
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword import __version__
-from nextword.diagnosis import framework
-from nextword.diagnosis.framework import Framework, is_older, read_framework, read_versions
-from nextword.diagnosis.framework import speed_environment as environment_of
+from nextword.machine import framework
+from nextword.machine.framework import Framework, is_older, read_framework, read_nvidia_gpus, read_versions
+from nextword.machine.framework import speed_environment as environment_of
 
 
 def test_the_framework_that_the_tests_run_on_is_found() -> None:
@@ -78,3 +79,26 @@ def test_versions_are_compared_as_numbers(numbers: tuple[int, int], patch: int) 
 def test_only_variables_that_bear_on_speed_are_told() -> None:
     given = {"XLA_FLAGS": "x", "NPROC": "2", "HOME": "/home/me", "JAX_PLATFORMS": "", "SECRET_JAX_": "no"}
     assert environment_of(given) == {"JAX_PLATFORMS": "", "NPROC": "2", "XLA_FLAGS": "x"}
+
+
+def test_the_driver_names_its_gpus(tmp_path: Path) -> None:
+    for place, model in (("0000:01:00.0", "NVIDIA H100 80GB HBM3"), ("0000:02:00.0", "NVIDIA L4")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "information").write_text(f"Model: \t\t {model}\nIRQ:   \t\t 1\n", encoding="utf-8")
+    assert read_nvidia_gpus(tmp_path) == ("NVIDIA H100 80GB HBM3", "NVIDIA L4")
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [("echo 'NVIDIA L4'", ("NVIDIA L4",)), ("echo 'no devices were found'; exit 6", ()), (None, ())],
+    ids=["a gpu", "no gpu", "no program"],
+)
+def test_without_the_folder_of_the_driver_its_program_is_asked(
+    script: str | None, found: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if script is not None:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert read_nvidia_gpus(tmp_path / "none") == found

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from nextword.diagnosis.facts import Facts
-from nextword.diagnosis.framework import is_older
+from nextword.machine.facts import Facts
+from nextword.machine.framework import is_older
 
 _FAST_BFLOAT16_JAX = (0, 12)
 _OF_THE_TRAIN_EXTRA = ("keras", "jax", "jaxlib")

@@ -1,10 +1,20 @@
-"""What JAX compiled, kept on disk for the next process."""
+"""What is set up for training on this machine: a cache of compiled code, and an allocator that keeps memory."""
 
+import ctypes
 import hashlib
+import os
 import platform
+from functools import cache
 from pathlib import Path
 
 _MOST_BYTES = 2**30
+
+# Parameters of mallopt(3), from glibc's malloc.h.
+_TRIM_THRESHOLD = -1
+_MMAP_MAX = -4
+_ARENA_MAX = -8
+
+_NO_LIMIT = 2**31 - 1
 
 
 def use_compilation_cache(root: Path) -> Path | None:
@@ -43,3 +53,25 @@ def _processor_key() -> str:
         line.partition(":")[2].strip() for line in lines if line.startswith(("flags", "Features", "model name"))
     }
     return hashlib.sha256("\n".join([platform.machine(), *sorted(features)]).encode()).hexdigest()[:12]
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let the allocator of this process keep what is freed, and return whether it does.
+
+    One arena for all threads, never trimmed and never replaced by a mapping of its own. Call it before the training
+    framework starts its threads. It does nothing where the allocator is not glibc's, or where the variable
+    `NEXTWORD_KEEP_MEMORY` is 0.
+
+    Source:
+        mallopt(3).
+    """
+    if os.environ.get("NEXTWORD_KEEP_MEMORY") == "0":
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+        ctypes.CDLL(None).gnu_get_libc_version  # noqa: B018 - only glibc has it
+    except (AttributeError, OSError, TypeError):
+        return False
+    settings = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NO_LIMIT))
+    return all(mallopt(parameter, value) == 1 for parameter, value in settings)

@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from nextword.diagnosis.facts import Facts
-from nextword.diagnosis.framework import Framework
-from nextword.diagnosis.problems import find_problems
+from nextword.machine.facts import Facts
+from nextword.machine.framework import Framework
+from nextword.machine.problems import find_problems
 
 GPU = ("NVIDIA L4",)
 

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from nextword.diagnosis import product_peak
-from nextword.diagnosis.product_peak import measure_product_peak
+from nextword.machine import product_peak
+from nextword.machine.product_peak import measure_product_peak
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

@@ -3,19 +3,12 @@
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from nextword.architecture import Architecture
-from nextword.diagnosis.framework import Framework, read_framework, read_versions, speed_environment
-from nextword.diagnosis.training_memory import training_memory_bytes
-from nextword.experiment.run_config import RunConfig
 from nextword.machine.capacity import Capacity, read_capacity
-from nextword.machine.compilation_cache import use_compilation_cache
-from nextword.machine.graphics import read_nvidia_gpus
-from nextword.machine.memory import keep_freed_memory
+from nextword.machine.framework import Framework, read_framework, read_nvidia_gpus, read_versions, speed_environment
 from nextword.machine.processor import Processor, read_processor
-from nextword.storage.cache import cache_root
-
-_VOCABULARY_SIZE = 10_000
+from nextword.machine.setup import keep_freed_memory, use_compilation_cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +40,13 @@ class Facts:
     setups: Mapping[str, str] = field(default_factory=dict)
 
 
-def gather_facts(config: RunConfig) -> Facts:
-    """Look at the machine and at the framework, with the training of `config` in mind."""
-    architecture = Architecture.from_table({"vocabulary_size": _VOCABULARY_SIZE, **config.model})
+def gather_facts(training_memory_bytes: int, cache_folder: Path) -> Facts:
+    """Look at the machine and at the framework.
+
+    Args:
+        training_memory_bytes: What the training in mind takes, about.
+        cache_folder: Where compiled code is kept.
+    """
     # Before the framework takes memory, and sets variables, of its own.
     capacity, environment = read_capacity(), speed_environment()
     framework = read_framework()
@@ -62,14 +59,14 @@ def gather_facts(config: RunConfig) -> Facts:
         framework=framework,
         versions=read_versions(),
         environment=environment,
-        training_memory_bytes=training_memory_bytes(architecture, config.batching),
-        setups=_set_up() if framework.usable else {},
+        training_memory_bytes=training_memory_bytes,
+        setups=_set_up(cache_folder) if framework.usable else {},
     )
 
 
-def _set_up() -> dict[str, str]:
+def _set_up(cache_folder: Path) -> dict[str, str]:
     """Set up what training sets up, and tell what came of it."""
-    compiled = use_compilation_cache(cache_root())
+    compiled = use_compilation_cache(cache_folder)
     return {
         "freed memory": "kept for the next step" if keep_freed_memory() else "given back after every step",
         "compiled code": f"kept in {compiled}" if compiled else "not kept for the next process",

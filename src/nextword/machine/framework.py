@@ -1,14 +1,17 @@
 """The training framework as it is installed and set up here."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-
-from nextword import __version__
+from pathlib import Path
 
 _PACKAGES = ("keras", "jax", "jaxlib", "numpy", "tokenizers")
 _BACKEND_PACKAGES = {"torch": "torch", "tensorflow": "tensorflow"}
+
+_DRIVER = Path("/proc/driver/nvidia/gpus")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,7 @@ def read_versions() -> dict[str, str | None]:
     """Return the version of each package that training depends on, `None` for those that are not installed."""
     backend = _BACKEND_PACKAGES.get(os.environ.get("KERAS_BACKEND", ""))
     packages = (*_PACKAGES, backend) if backend else _PACKAGES
-    return {"nextword": __version__, **{name: _version(name) for name in packages}}
+    return {name: _version(name) for name in ("nextword", *packages)}
 
 
 def read_framework() -> Framework:
@@ -89,3 +92,24 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def read_nvidia_gpus(driver: Path = _DRIVER) -> tuple[str, ...]:
+    """Return the names of the NVIDIA GPUs that a driver is at work for."""
+    found = [information.read_text(encoding="utf-8") for information in sorted(driver.glob("*/information"))]
+    if found:
+        return tuple(_model(text) for text in found)
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    try:
+        command = [program, "--query-gpu=name", "--format=csv,noheader"]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    return tuple(line.strip() for line in told.stdout.splitlines() if line.strip()) if told.returncode == 0 else ()
+
+
+def _model(information: str) -> str:
+    entries = dict(line.split(":", 1) for line in information.splitlines() if ":" in line)
+    return entries.get("Model", "unknown").strip()

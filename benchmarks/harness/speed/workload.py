@@ -4,9 +4,8 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.batching.options import BatchOptions
-from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.presets import read_preset
 from nextword.ops.precision import ComputeDtype
 

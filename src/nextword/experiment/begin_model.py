@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.experiment.training_text import TrainingText
 from nextword.models.language_model import LanguageModel
+from nextword.text.corpus import TrainingText
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.options import TrainingOptions
 

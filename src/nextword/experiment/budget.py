@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from nextword.architecture import useful_flops_per_word
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError
 from nextword.experiment.run_config import RunConfig, Tables
 from nextword.experiment.training_speed import measure_training
-from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
 from nextword.training.averaging import num_averages

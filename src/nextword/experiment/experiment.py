@@ -19,14 +19,13 @@ from nextword.experiment.make_bundle import make_bundle
 from nextword.experiment.run_config import RunConfig
 from nextword.experiment.run_directory import RunDirectory
 from nextword.experiment.training_log import write_log
-from nextword.experiment.training_text import TrainingText
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.cache import cache_root
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
-from nextword.text.corpus import Corpus
+from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.source import stored_name
 from nextword.training.checkpoint_store import CheckpointStore, RunLock
 from nextword.training.observer import SilentObserver, TrainingObserver

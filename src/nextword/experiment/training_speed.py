@@ -8,11 +8,10 @@ from typing import Literal
 import keras
 import numpy as np
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.experiment.run_config import RunConfig
-from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.language_model import LanguageModel
 from nextword.training.candidate_sampler import make_sampler
 from nextword.training.dataset import RoundDataset

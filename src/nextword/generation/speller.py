@@ -6,9 +6,8 @@ from itertools import islice
 
 from nextword.generation.phrase import Phrase
 from nextword.generation.pieces import piece_of
-from nextword.text.pieces import tidy
+from nextword.text.pieces import is_word_character, tidy
 from nextword.text.tokenizer import Tokenizer
-from nextword.text.word_characters import is_word_character
 
 _MOST_WAYS = 64
 

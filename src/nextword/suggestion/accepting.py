@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 
 from nextword.suggestion.lexicon import variants_of
 from nextword.suggestion.typed_text import TypedText
+from nextword.text.pieces import is_mark
 from nextword.text.tokenizer import Tokenizer
-from nextword.text.word_characters import is_mark
 
 _BRACKETS = frozenset("([{\u00ab")
 _QUOTES = frozenset("\"'\u2018\u201c")

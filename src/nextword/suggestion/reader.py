@@ -10,8 +10,8 @@ from nextword.suggestion.state_tree import Node, Reading, StateTree
 from nextword.suggestion.typed_text import TypedText
 from nextword.suggestion.user_words import UserWords, is_learnable
 from nextword.suggestion.word_cache import WordCache, WordUse
+from nextword.text.pieces import is_word_character
 from nextword.text.tokenizer import Tokenizer
-from nextword.text.word_characters import is_word_character
 
 
 class _Use(NamedTuple):

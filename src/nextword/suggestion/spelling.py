@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine, State
 from nextword.suggestion.prefix_index import PrefixIndex
 from nextword.text.options import TokenizerKind
+from nextword.text.pieces import APOSTROPHES, is_word_character
 from nextword.text.vocabulary import Vocabulary
-from nextword.text.word_characters import APOSTROPHES, is_word_character
 
 SPELLED: frozenset[TokenizerKind] = frozenset(["subword", "character"])
 """The tokenizers whose tokens are less than a word."""

@@ -10,10 +10,9 @@ from tokenizers.pre_tokenizers import PreTokenizer
 
 from nextword.errors import SettingError, TextError
 from nextword.text.line_ends import ends_open, segments, split_lines
-from nextword.text.pieces import pre_tokenizer, slices, tidy
+from nextword.text.pieces import is_mark, is_word_character, pre_tokenizer, slices, tidy, trailing_word
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN
-from nextword.text.word_characters import is_mark, is_word_character, trailing_word
 
 _WORD_BEGINNINGS = re.compile(r"(\s+)\S")
 _TOKEN_BEGINNINGS = re.compile(r"([\t\x0b\x0c \r\n]+)[^\t\x0b\x0c \r\n]")

@@ -1,20 +1,63 @@
 """A text made ready for a language model: its tokenizer, and the ids of its three splits."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
+
+import tokenizers
 
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
-from nextword.storage.cache import cache_root
-from nextword.text.options import DEFAULT_OPTIONS, TextOptions
-from nextword.text.reader import TextRange
+from nextword.storage.cache import cache_key, cache_root, cached_folder
+from nextword.text.line_ends import choose_line_ends, segments
+from nextword.text.options import DEFAULT_OPTIONS, LineEnds, TextOptions
+from nextword.text.pieces import count_pieces
+from nextword.text.reader import LineReader, TextRange
 from nextword.text.report import TextReport
 from nextword.text.source import SPLITS, SplitName, resolve_source, resolve_whole_file
+from nextword.text.subwords import subword_vocabulary
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
-from nextword.text.tokenizer_building import tokenizer_for
+from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
+
+_FORMAT = 1
+"""To be raised whenever the same text and options give another vocabulary or other line ends."""
+
+_FILE = "vocabulary.json"
+
+
+def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path) -> Tokenizer:
+    """Return the tokenizer that a training split and resolved options call for, from the cache if it is there.
+
+    Raises:
+        TextError: The text cannot be read or is refused.
+        StorageError: The cache cannot be written.
+    """
+    blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
+    chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes)
+    key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
+    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options))
+    table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+    return Tokenizer(options.kind, table["line_ends"], Vocabulary(tuple(table["tokens"])))
+
+
+def _write(folder: Path, train: TextRange, options: TextOptions) -> None:
+    line_ends = choose_line_ends(_lines(train, options)) if options.line_ends == "auto" else options.line_ends
+    vocabulary = _vocabulary(train, options, line_ends)
+    table = {"line_ends": line_ends, "tokens": vocabulary.tokens}
+    (folder / _FILE).write_text(json.dumps(table), encoding="utf-8")
+
+
+def _vocabulary(train: TextRange, options: TextOptions, line_ends: LineEnds) -> Vocabulary:
+    counts = count_pieces(segments(_lines(train, options), line_ends), options.kind)
+    build = subword_vocabulary if options.kind == "subword" else Vocabulary.from_counts
+    return build(counts, minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)
+
+
+def _lines(train: TextRange, options: TextOptions) -> LineReader:
+    return LineReader(train, on_bad_bytes=options.on_bad_bytes, pretokenized=options.kind == "pretokenized")
 
 
 @dataclass(frozen=True)
@@ -159,3 +202,19 @@ def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool) -> str:
         f"cut by the {tokenizer.kind} tokenizer into a vocabulary of {tokenizer.vocabulary_size:,}, <eos> standing for "
         f"the end of a {tokenizer.line_ends}{reason}"
     )
+
+
+class TrainingText(Protocol):
+    """A text as a training sees it: a `Corpus`, or one whose test split nobody has opened."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What made the ids."""
+
+    @property
+    def train(self) -> TokenStore:
+        """The ids to learn from."""
+
+    @property
+    def valid(self) -> TokenStore:
+        """The ids that decide."""

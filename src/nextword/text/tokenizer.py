@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import tokenizers
@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 from tokenizers.models import WordLevel
 
 from nextword.errors import TextError
-from nextword.text import tokenizer_json
 from nextword.text.line_ends import MARKS, ends_open, segments, split_lines
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.pieces import pre_tokenizer, slices, tidy
 from nextword.text.printable import printable
 from nextword.text.subwords import subword_engine
-from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
+from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 
 _BATCH = 2**18
 """About how many characters are encoded at once."""
+
+MAXIMUM_LENGTH = 64 * 2**20
+"""Most characters of a `tokenizer.json`."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,8 @@ class Tokenizer:
         Raises:
             TextError: The file is not what this kind of tokenizer with this vocabulary is written as.
         """
-        parsed = tokenizer_json.parse(text)
-        tokenizer = cls(kind, line_ends, tokenizer_json.vocabulary_of(parsed))
+        parsed = parse_json(text)
+        tokenizer = cls(kind, line_ends, vocabulary_of(parsed))
         if json.loads(tokenizer.to_json()) != parsed:
             raise TextError(
                 f"tokenizer.json must be that of a {kind} tokenizer as tokenizers {tokenizers.__version__} writes it, "
@@ -219,3 +221,45 @@ def _check_unicode(text: str) -> None:
         raise TextError(
             f"text must be valid Unicode, but holds half of a surrogate pair at character {error.start}; pass UTF-8"
         ) from error
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON that may come from anybody, refusing what Python's reader lets through.
+
+    Raises:
+        TextError: The text is too long, too deep, not JSON, repeats a key or holds a number that is not finite.
+    """
+    if len(text) > MAXIMUM_LENGTH:
+        raise TextError(f"tokenizer.json must have at most {MAXIMUM_LENGTH:,} characters, but has {len(text):,}")
+    try:
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_refused, parse_float=_refused)
+    except (ValueError, RecursionError) as error:
+        raise TextError(f"tokenizer.json must be plain JSON, but is not: {error}") from error
+
+
+def vocabulary_of(parsed: Any) -> Vocabulary:
+    """Return the vocabulary of a parsed `tokenizer.json`.
+
+    Raises:
+        TextError: There is none, or its ids are not 0, 1, 2, ...
+    """
+    model = parsed.get("model") if isinstance(parsed, dict) else None
+    ids = model.get("vocab") if isinstance(model, dict) else None
+    if not isinstance(ids, dict):
+        raise TextError("tokenizer.json must hold a table `vocab` in a table `model`, but does not")
+    if len(ids) > MAXIMUM_SIZE:
+        raise TextError(f"tokenizer.json must hold at most {MAXIMUM_SIZE:,} tokens, but holds {len(ids):,}")
+    if any(type(token_id) is not int for token_id in ids.values()) or set(ids.values()) != set(range(len(ids))):
+        raise TextError(f"the token ids of tokenizer.json must be 0 to {len(ids) - 1}, each once, but are not")
+    return Vocabulary(tuple(sorted(ids, key=ids.__getitem__)))
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError("a key is repeated")
+    return table
+
+
+def _refused(number: str) -> Any:
+    raise ValueError(f"the number {number[:20]} is not a whole number")

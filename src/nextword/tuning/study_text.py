@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Self
 
 from nextword.storage.cache import cache_root
-from nextword.text.corpus import joined_sha256
+from nextword.text.corpus import joined_sha256, tokenizer_for
 from nextword.text.options import TextOptions
 from nextword.text.source import resolve_source
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
-from nextword.text.tokenizer_building import tokenizer_for
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.speed.workload import Workload
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.errors import SettingError
-from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.presets import preset_names
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from nextword.architecture import useful_flops_per_word
 from nextword.errors import SettingError
 from nextword.experiment import budget as budget_module
 from nextword.experiment.budget import Budget, fix_plan
 from nextword.experiment.run_config import RunConfig
 from nextword.experiment.training_speed import TrainingSpeed
-from nextword.models.arithmetic import useful_flops_per_word
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
 from nextword.training.round_plan import RoundPlan

@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.errors import SettingError
 from nextword.experiment import training_speed
 from nextword.experiment.run_config import RunConfig
 from nextword.experiment.training_speed import TrainingSpeed, measure_training
-from nextword.models.arithmetic import useful_flops_per_word
 from nextword.training.stream_model import StreamModel
 
 SMALL: dict[str, dict[str, Any]] = {

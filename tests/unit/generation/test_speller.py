@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 
 from nextword.generation.speller import Speller
 from nextword.text.options import TokenizerKind
-from nextword.text.pieces import tidy
+from nextword.text.pieces import is_word_character, tidy
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
-from nextword.text.word_characters import is_word_character
 
 
 def spelled(tokenizer: Tokenizer, text: str, *, any_case: bool = False) -> list[list[list[str]]]:

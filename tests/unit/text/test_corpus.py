@@ -4,10 +4,14 @@ from typing import Any
 import pytest
 
 from nextword.errors import NextwordError, SettingError, TextError
-from nextword.text.corpus import Corpus
+from nextword.text import corpus as tokenizer_building
+from nextword.text.corpus import Corpus, tokenizer_for
 from nextword.text.options import TextOptions
+from nextword.text.reader import TextRange
 from nextword.text.source import SPLITS
 from nextword.text.tokenizer import Tokenizer
+
+PROSE = b"It is a truth\nacknowledged, that\n\na man in a\ngood mood\n"
 
 
 @pytest.fixture
@@ -165,3 +169,64 @@ def test_wikitext_2_has_its_published_counts(data_dir: Path, shared_cache: Path)
     assert corpus.tokenizer.vocabulary_size == 33_278
     assert [corpus.split(name).num_tokens for name in SPLITS] == [2_088_628, 217_646, 245_569]
     assert [corpus.split(name).report.num_out_of_vocabulary for name in SPLITS] == [0, 0, 0]
+
+
+def train_on(tmp_path: Path, content: bytes) -> TextRange:
+    path = tmp_path / "train.txt"
+    path.write_bytes(content)
+    return TextRange.whole(path)
+
+
+def word_options(**changes: object) -> TextOptions:
+    return TextOptions(tokenizer="word").replace(**changes).resolved(pretokenized=False)
+
+
+def test_the_vocabulary_is_counted_with_the_ends(tmp_path: Path) -> None:
+    options = TextOptions(tokenizer="pretokenized").resolved(pretokenized=False)
+    tokenizer = tokenizer_for(train_on(tmp_path, b"b a\n\na a\nb"), options, cache=tmp_path)
+    assert tokenizer.vocabulary.tokens == ("<eos>", "a", "b", "<unk>")
+
+
+def test_the_options_limit_the_vocabulary(tmp_path: Path) -> None:
+    train = train_on(tmp_path, b"a a a b b c\n")
+    rare_cut = tokenizer_for(train, word_options(), cache=tmp_path)
+    assert rare_cut.vocabulary.tokens == ("a", "b", "<eos>", "<unk>")
+    size_cut = tokenizer_for(train, word_options(maximum_vocabulary=3), cache=tmp_path)
+    assert size_cut.vocabulary.tokens == ("<unk>", "a", "<eos>")
+
+
+@pytest.mark.parametrize(
+    ("content", "asked", "expected"),
+    [
+        (PROSE, "auto", "paragraph"),
+        (PROSE, "line", "line"),
+        (b"one line\nand another\n", "auto", "line"),
+        (b"one line\nand another\n", "paragraph", "paragraph"),
+    ],
+)
+def test_line_ends_are_chosen_by_the_text_unless_given(
+    tmp_path: Path, content: bytes, asked: str, expected: str
+) -> None:
+    tokenizer = tokenizer_for(train_on(tmp_path, content), word_options(line_ends=asked), cache=tmp_path)
+    assert tokenizer.line_ends == expected
+
+
+def test_the_cache_is_used_and_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = train_on(tmp_path, PROSE)
+    first = tokenizer_for(train, word_options(), cache=tmp_path)
+    monkeypatch.setattr(tokenizer_building, "_write", None)
+    assert tokenizer_for(TextRange.whole(train.path), word_options(), cache=tmp_path) == first
+
+
+def test_other_text_or_options_are_not_answered_from_the_cache(tmp_path: Path) -> None:
+    first = tokenizer_for(train_on(tmp_path, PROSE), word_options(), cache=tmp_path)
+    assert tokenizer_for(train_on(tmp_path, PROSE), word_options(minimum_count=1), cache=tmp_path) != first
+    assert tokenizer_for(train_on(tmp_path, PROSE), word_options(line_ends="line"), cache=tmp_path) != first
+    assert tokenizer_for(train_on(tmp_path, PROSE + PROSE), word_options(), cache=tmp_path) != first
+
+
+def test_a_text_that_is_refused_is_refused_each_time(tmp_path: Path) -> None:
+    options = TextOptions(tokenizer="pretokenized").resolved(pretokenized=False)
+    for _ in range(2):
+        with pytest.raises(TextError, match="line 1, byte 2: `<eos>` is reserved"):
+            tokenizer_for(train_on(tmp_path, b"a <eos>\n"), options, cache=tmp_path)

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.errors import TextError
+from nextword.text import tokenizer
 from nextword.text import tokenizer as tokenizer_module
 from nextword.text.line_ends import segments, split_lines
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.pieces import count_pieces, normalize
 from nextword.text.subwords import subword_vocabulary
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.tokenizer import Tokenizer, parse_json, vocabulary_of
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
 WAYS: list[tuple[TokenizerKind, LineEnds]] = [
@@ -229,3 +231,70 @@ def test_json_that_says_anything_else_is_refused(change: Callable[[dict[str, obj
 def test_paragraphs_go_with_words_alone() -> None:
     with pytest.raises(TextError, match='must be "line" for the character tokenizer'):
         Tokenizer("character", "paragraph", Vocabulary((UNKNOWN, END)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"a": NaN}',
+        '{"a": Infinity}',
+        '{"a": 1e999}',
+        '{"a": 1.5}',
+        '{"a": 1, "a": 2}',
+        '{"model": {"vocab": {"a": 0, "a": 1}}}',
+        '{"a": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+    ],
+    ids=["empty", "cut", "nan", "infinity", "overflow", "fraction", "key", "inner key", "digits", "depth"],
+)
+def test_what_is_not_plain_json_is_refused(text: str) -> None:
+    with pytest.raises(TextError, match="must be plain JSON"):
+        parse_json(text)
+
+
+def test_a_text_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MAXIMUM_LENGTH", 4)
+    assert parse_json("[1]") == [1]
+    with pytest.raises(TextError, match="at most 4 characters, but has 5"):
+        parse_json("[123]")
+
+
+@pytest.mark.parametrize("parsed", [None, [], "model", {}, {"model": []}, {"model": {}}, {"model": {"vocab": ["a"]}}])
+def test_json_without_a_vocabulary_is_refused(parsed: Any) -> None:
+    with pytest.raises(TextError, match="must hold a table `vocab`"):
+        vocabulary_of(parsed)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"<unk>": 0, "<eos>": 2},
+        {"<unk>": 0, "<eos>": 0},
+        {"<unk>": -1, "<eos>": 0},
+        {"<unk>": "0", "<eos>": "1"},
+        {"<unk>": False, "<eos>": True},
+        {"<unk>": 0, "<eos>": []},
+    ],
+    ids=["gap", "twice", "negative", "text", "booleans", "list"],
+)
+def test_ids_other_than_zero_one_two_are_refused(ids: dict[str, Any]) -> None:
+    with pytest.raises(TextError, match="must be 0 to 1, each once"):
+        vocabulary_of({"model": {"vocab": ids}})
+
+
+def test_a_vocabulary_larger_than_any_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MAXIMUM_SIZE", 2)
+    with pytest.raises(TextError, match="at most 2 tokens, but holds 3"):
+        vocabulary_of({"model": {"vocab": {"<unk>": 0, "<eos>": 1, "a": 2}}})
+
+
+def test_tokens_come_in_the_order_of_their_ids() -> None:
+    parsed = parse_json(json.dumps({"model": {"vocab": {"a": 2, "<eos>": 0, "<unk>": 1}}}))
+    assert vocabulary_of(parsed).tokens == ("<eos>", "<unk>", "a")
+
+
+def test_a_token_that_is_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(TextError, match="one or more characters"):
+        vocabulary_of(parse_json('{"model": {"vocab": {"\\ud800": 0, "<unk>": 1, "<eos>": 2}}}'))

@@ -1,8 +1,15 @@
 """Parallel streams: the text cut once into `B` long rows that are read side by side, with state carried along."""
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nextword.batching.options import BatchOptions
 from nextword.batching.window import TokenIds, Window, require_tokens
+
+_LENGTH_UNIT = 5
+_LENGTH_SPREAD = 5.0
+_SHORT_WINDOWS = 0.05
+_SHIFTS, _LENGTHS, _RESETS = range(3)
 
 
 class Streams:
@@ -71,3 +78,108 @@ class Streams:
 
     def relative_lengths(self, num_windows: int) -> None:
         """Return nothing: all windows are of the same length."""
+
+
+class VariedStreams:
+    r"""Windows over parallel streams of which every epoch has other cuts.
+
+    Rows, padding and carried state are those of `nextword.batching.streams.Streams`. Three things vary, each by itself:
+
+    - `variable_num_steps`: the length of a window is drawn from $\mathcal{N}(n, 5)$, where $n$ is `num_steps` in
+      95 % of the windows and half of it in the others, and rounded to a multiple of 5, at least 5. Without, the
+      gradient would be cut at the same places of the text in every epoch (Merity, Keskar and Socher 2018, section
+      4.1; rounding is ours, so that few shapes are compiled).
+    - `shuffle = "partial"`: each row begins at a random place of its own text and goes on to its beginning where it
+      ends, so that the rows stand beside other neighbors in every epoch (Press 2019).
+    - `reset_rate`: the chance with which the state of a row is cleared before a window, so that the model knows how
+      to begin (Melis et al. 2020).
+
+    The lengths of an epoch are drawn once and stand in another order in every epoch, so that all epochs have the same
+    number of steps. A window depends on its step and the seed alone.
+
+    Raises:
+        SettingError: The text has fewer tokens than rows.
+
+    Example:
+        >>> options = BatchOptions(batch_size=2, num_steps=3, shuffle="partial")
+        >>> streams = VariedStreams(np.arange(12, dtype=np.int32), options, first_input=99)
+        >>> sorted(np.concatenate([streams.window(step).targets for step in range(2)], axis=1)[1].tolist())
+        [6, 7, 8, 9, 10, 11]
+    """
+
+    def __init__(self, ids: TokenIds, options: BatchOptions, *, first_input: int) -> None:
+        require_tokens(len(ids), options.batch_size, f"a batch of {options.batch_size} streams")
+        self._ids = ids
+        self._options = options
+        self._first_input = first_input
+        self.batch_size = options.batch_size
+        self.num_steps = options.num_steps
+        self._row_length = -(-len(ids) // options.batch_size)
+        self._row_starts = np.minimum(np.arange(options.batch_size, dtype=np.int64) * self._row_length, len(ids))
+        self._row_lengths = np.diff(self._row_starts, append=len(ids))
+        self._lengths = self._draw_lengths()
+        self.steps_per_epoch = len(self._lengths)
+
+    def window(self, step: int) -> Window:
+        """Return the window of training step `step`."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        lengths = self._lengths_of(epoch)
+        begin = int(lengths[:index].sum())
+        offsets = np.arange(begin, begin + lengths[index])
+        inside = offsets < self._row_lengths[:, None]  # (B, T)
+        shifted = (offsets + self._shifts_of(epoch)[:, None]) % np.maximum(self._row_lengths, 1)[:, None]
+        positions = np.where(inside, self._row_starts[:, None] + shifted, 0)
+        inputs = np.where(positions > 0, self._ids[positions - 1], self._first_input)
+        return Window(
+            inputs=inputs.astype(np.int32),
+            targets=self._ids[positions].astype(np.int32),
+            weights=inside.astype(np.float32),
+            reset=self._resets_of(step) | (index == 0),
+        )
+
+    def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
+        """Return the lengths of the first windows over `num_steps`; `None` where all are 1."""
+        if not self._options.variable_num_steps:
+            return None
+        epochs = range(-(-num_windows // self.steps_per_epoch))
+        lengths = np.concatenate([self._lengths_of(epoch) for epoch in epochs])[:num_windows]
+        return (lengths / self.num_steps).astype(np.float32)
+
+    def _draw_lengths(self) -> NDArray[np.int64]:
+        """Return window lengths that together reach over a row, and no further than rounding demands.
+
+        In whatever order they stand, each then holds tokens.
+        """
+        if not self._options.variable_num_steps:
+            return np.full(-(-self._row_length // self.num_steps), self.num_steps)
+        random = self._random(_LENGTHS)
+        most = -(-self._row_length // _LENGTH_UNIT)
+        centers = np.where(random.random(most) < _SHORT_WINDOWS, self.num_steps / 2, self.num_steps)
+        units = np.round(random.normal(centers, _LENGTH_SPREAD) / _LENGTH_UNIT)
+        lengths = _LENGTH_UNIT * np.maximum(units, 1).astype(np.int64)
+        lengths = lengths[: 1 + np.searchsorted(lengths.cumsum(), self._row_length)]
+        lengths[-1] -= lengths.sum() - _LENGTH_UNIT * most
+        return lengths
+
+    def _lengths_of(self, epoch: int) -> NDArray[np.int64]:
+        if not self._options.variable_num_steps:
+            return self._lengths
+        return self._random(_LENGTHS, 1 + epoch).permutation(self._lengths)
+
+    def _shifts_of(self, epoch: int) -> NDArray[np.int64]:
+        if self._options.shuffle == "none":
+            return np.zeros(self.batch_size, np.int64)
+        return self._random(_SHIFTS, epoch).integers(np.maximum(self._row_lengths, 1))
+
+    def _resets_of(self, step: int) -> NDArray[np.bool_]:
+        if not self._options.reset_rate:
+            return np.zeros(self.batch_size, np.bool_)
+        return self._random(_RESETS, step).random(self.batch_size) < self._options.reset_rate
+
+    def _random(self, *what: int) -> np.random.Generator:
+        return np.random.default_rng((self._options.shuffle_seed, *what))
+
+
+def is_varied(options: BatchOptions) -> bool:
+    """Say whether `options` ask for streams that vary from epoch to epoch."""
+    return options.variable_num_steps or options.shuffle != "none" or options.reset_rate > 0.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nextword.batching.window import Windows
-from nextword.batching.windows import make_windows
+from nextword.batching.windows import make_windows, validation_streams
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
 from nextword.bundle.write import write_bundle
@@ -31,7 +31,6 @@ from nextword.training.checkpoint_store import CheckpointStore, RunLock
 from nextword.training.observer import SilentObserver, TrainingObserver
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.trainer import Trainer
-from nextword.training.validation import validation_streams
 
 
 def _say_nothing(_message: str) -> None:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
-from nextword.batching.successive import SuccessiveWindows
 from nextword.batching.window import Window, Windows
+from nextword.batching.windows import SuccessiveWindows
 from nextword.models.language_model import LanguageModel
 from nextword.training.candidate_sampler import CandidateSampler
 from nextword.training.dataset import RoundDataset, as_batch

@@ -8,8 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.batching.options import BatchOptions
-from nextword.batching.streams import Streams
-from nextword.batching.varied_streams import VariedStreams
+from nextword.batching.streams import Streams, VariedStreams
 from nextword.batching.window import Window
 from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.models.language_model import LanguageModel

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.batching.options import BatchOptions
-from nextword.batching.varied_streams import VariedStreams
+from nextword.batching.streams import VariedStreams
 from nextword.errors import CheckpointError
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.interruption import TrainingInterrupted

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.layers.adaptive_projection import AdaptiveProjection
+from nextword.models.layers.adaptive_projection import AdaptiveProjection
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +34,7 @@ SCRIPT = f"""
 import sys
 from typing import Any
 import numpy as np
-from nextword.layers.adaptive_projection import AdaptiveProjection
+from nextword.models.layers.adaptive_projection import AdaptiveProjection
 import keras
 
 {inspect.getsource(results_of)}

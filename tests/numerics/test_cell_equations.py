@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.ops.gru import gru
+from nextword.models.layers.gru import gru
+from nextword.models.layers.lstm import normalized_lstm
+from nextword.models.layers.mogrifier_lstm import mogrifier_lstm
+from nextword.models.layers.rnn import rnn
 from nextword.ops.lstm import LSTMState, lstm
-from nextword.ops.mogrifier_lstm import mogrifier_lstm
-from nextword.ops.normalized_lstm import normalized_lstm
-from nextword.ops.rnn import rnn
 
 Draw = Callable[..., NDArray[np.float32]]
 Arrays = dict[str, NDArray[Any]]

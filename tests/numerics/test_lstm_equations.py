@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.layers.lstm import LSTM
+from nextword.models.layers.lstm import LSTM
 from nextword.ops.lstm import LSTMState, lstm
 
 Draw = Callable[..., NDArray[np.float32]]

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.mixture_projection import MixtureProjection
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ SCRIPT = f"""
 import sys
 from typing import Any
 import numpy as np
-from nextword.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.mixture_projection import MixtureProjection
 import keras
 
 {inspect.getsource(results_of)}

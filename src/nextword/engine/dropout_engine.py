@@ -26,9 +26,9 @@ from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.engine.functional_model import Weights, require_jax, weights_of
 from nextword.engine.keras_engine import KerasEngine
 from nextword.errors import SettingError
-from nextword.layers.mixture_projection import MixtureProjection
-from nextword.layers.narrowed_projection import NarrowedProjection
 from nextword.models.language_model import LanguageModel
+from nextword.models.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.narrowed_projection import NarrowedProjection
 
 _BLOCK = 32
 """Tokens whose masks are drawn at once."""

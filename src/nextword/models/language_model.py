@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
-from nextword.layers.adaptive_projection import AdaptiveProjection
-from nextword.layers.embedding_dropout import EmbeddingDropout
-from nextword.layers.initialization import Initialization
-from nextword.layers.mixture_projection import MixtureProjection
-from nextword.layers.narrowed_projection import NarrowedProjection
-from nextword.layers.output_projection import OutputProjection
+from nextword.models.layers.adaptive_projection import AdaptiveProjection
+from nextword.models.layers.dropout import EmbeddingDropout
+from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.narrowed_projection import NarrowedProjection
+from nextword.models.layers.output_projection import OutputProjection
 from nextword.models.presets import read_preset
 from nextword.models.recurrent_stack import RecurrentStack, StackOutputs, State
 from nextword.ops.cross_entropy import TokenLosses

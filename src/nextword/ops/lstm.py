@@ -95,8 +95,7 @@ def _fast_path(
     backend = keras.backend.backend()
     if backend == "jax":
         from nextword.ops import lstm_jax
-        from nextword.ops.choice_record import Shape
-        from nextword.ops.lstm_choice import choose_recurrence
+        from nextword.ops.lstm_choice import Shape, choose_recurrence
 
         if not plain:
             scan: Callable[..., Any] = lstm_jax.lstm_recurrence

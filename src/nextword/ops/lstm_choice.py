@@ -8,23 +8,31 @@ is not decided either, and the scan runs. On a CPU nothing is measured.
 No card has been met by this file yet; its tests take a CPU for one.
 """
 
+import json
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import distributions
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import keras
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from nextword.errors import StorageError
 from nextword.ops import lstm_jax
-from nextword.ops.choice_record import Choice, ChoiceRecord, Shape
-from nextword.ops.timing import shortest_seconds
+from nextword.ops.precision import shortest_seconds
+from nextword.storage import strict_json
 from nextword.storage.cache import cache_key, cache_root
+from nextword.storage.durable import disk_errors, make_directory
+from nextword.storage.single_file import write_file
+
+_MAX_BYTES = 2**20
 
 Recurrence = Callable[..., tuple[jax.Array, ...]]
 
@@ -34,6 +42,85 @@ _TOLERANCES = {"float32": 2e-3, "bfloat16": 4e-2}
 _WORTHWHILE_SPEEDUP = 1.1
 # Below so many tokens, to compile the paths for a comparison costs more than it could save.
 _MIN_TOKENS = 256
+
+
+class Shape(NamedTuple):
+    """What a decision is made for.
+
+    Attributes:
+        batch_size: `B`.
+        num_steps: `T`.
+        input_size: `I`.
+        hidden_size: `H`.
+        compute_dtype: Precision that was asked for.
+    """
+
+    batch_size: int
+    num_steps: int
+    input_size: int
+    hidden_size: int
+    compute_dtype: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was decided for a shape, and on what grounds.
+
+    Attributes:
+        path: Name of the path taken.
+        seconds: Time of each path, forward and back.
+        deviations: Largest difference of each path from the scan in float32, as a share of the largest number.
+        failures: What each path that did not run died of.
+    """
+
+    path: str
+    seconds: dict[str, float] = field(default_factory=dict)
+    deviations: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+class ChoiceRecord:
+    """A JSON file of choices; of several processes one decides, and the others wait and read.
+
+    A file that is damaged counts as empty: what it held is decided anew.
+
+    Args:
+        file: Where the choices are, or will be.
+        about: What they were decided on; written into the file for whoever reads it.
+    """
+
+    def __init__(self, file: Path, about: dict[str, str]) -> None:
+        self.file = file
+        self.about = about
+
+    def read(self) -> dict[Shape, Choice]:
+        """Return all choices so far."""
+        try:
+            table = strict_json.parse(self.file.read_bytes(), max_bytes=_MAX_BYTES)
+            return {Shape(**entry["shape"]): Choice(**entry["choice"]) for entry in table["choices"]}
+        except (OSError, ValueError, TypeError, KeyError):
+            return {}
+
+    def choice(self, shape: Shape, decide: Callable[[], Choice]) -> Choice:
+        """Return the choice for `shape`; what `decide` returns, if there is none yet.
+
+        Raises:
+            StorageError: The disk refused; nothing was decided.
+        """
+        with disk_errors(self.file, "written"):
+            make_directory(self.file.parent)
+            with FileLock(self.file.with_suffix(".lock")):
+                choices = self.read()
+                if shape not in choices:
+                    choices[shape] = decide()
+                    self._write(choices)
+                return choices[shape]
+
+    def _write(self, choices: dict[Shape, Choice]) -> None:
+        entries: list[dict[str, Any]] = [
+            {"shape": shape._asdict(), "choice": asdict(choice)} for shape, choice in choices.items()
+        ]
+        write_file(self.file, json.dumps({"about": self.about, "choices": entries}, indent=1).encode())
 
 
 def choose_recurrence(shape: Shape) -> Recurrence:

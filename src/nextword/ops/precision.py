@@ -1,10 +1,10 @@
 """The precision of matrix products: asked for by name, or the faster one on this processor."""
 
 import math
+import time
+from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Literal
-
-from nextword.ops.timing import shortest_seconds
 
 ComputeDtype = Literal["auto", "float32", "bfloat16"]
 
@@ -13,6 +13,26 @@ WORTHWHILE_SPEEDUP = 1.3
 
 # Something else may have the processor for as long as one measurement takes, but hardly for all of these.
 _TURNS = 4
+
+
+def shortest_seconds(run: Callable[[], object], *, repeats: int = 7) -> float:
+    """Return the shortest of `repeats` runs after one that is not counted; the others were held up by something.
+
+    Args:
+        run: Does the work, and returns only when it is done.
+        repeats: How often it is timed.
+
+    Example:
+        >>> 0 < shortest_seconds(lambda: sum(range(1000))) < 1
+        True
+    """
+    run()
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
 
 
 def resolve_compute_dtype(asked: ComputeDtype) -> Literal["float32", "bfloat16"]:

@@ -5,8 +5,8 @@ from typing import Any, Literal, override
 import keras
 from keras import ops
 
-from nextword.layers.carried_state import CarriedState
 from nextword.models.language_model import LanguageModel
+from nextword.models.layers.carried_state import CarriedState
 from nextword.models.recurrent_stack import StackOutputs
 from nextword.training.candidate_sampler import CandidateSampler
 

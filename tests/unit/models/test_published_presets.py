@@ -10,8 +10,8 @@ import pytest
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
 from nextword.experiment.run_config import RunConfig
-from nextword.layers.mixture_projection import MixtureProjection
 from nextword.models.language_model import LanguageModel
+from nextword.models.layers.mixture_projection import MixtureProjection
 from nextword.models.presets import preset_names, read_preset
 from nextword.training.round_plan import RoundPlan
 

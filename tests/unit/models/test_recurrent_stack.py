@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 
 from nextword.architecture import Architecture
-from nextword.models.recurrent_stack import RecurrentStack
+from nextword.models.layers.gru import GRU
+from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.lstm import LSTM
+from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.models.layers.rnn import RNN
+from nextword.models.recurrent_stack import RecurrentStack, make_recurrent_layer
 from nextword.ops.lstm import LSTMState
 
 RATES = ("input_dropout_rate", "hidden_dropout_rate", "output_dropout_rate")
+
+RECURRENT_LAYER_RATES: dict[str, Any] = {"state_dropout_rate": 0.25, "weight_drop_rate": 0.75}
 
 
 def stack(**changes: Any) -> RecurrentStack:
@@ -78,3 +85,35 @@ def test_masks_are_new_at_every_call_and_repeat_with_the_seed() -> None:
     )
     assert not np.array_equal(first[0], first[1])
     assert_same(first, second)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"cell": "rnn"}, RNN, {}),
+        ({"cell": "gru"}, GRU, {}),
+        ({"forget_bias": 0.5}, LSTM, {"forget_bias": 0.5, "cap_input_gate": False, "layer_normalization": False}),
+        ({"cap_input_gate": True}, LSTM, {"forget_bias": 1.0, "cap_input_gate": True, "layer_normalization": False}),
+        ({"layer_normalization": True}, LSTM, {"layer_normalization": True}),
+        (
+            {"cell": "mogrifier_lstm", "mogrifier_rounds": 3, "mogrifier_rank": 2, "cap_input_gate": True},
+            MogrifierLSTM,
+            {"num_rounds": 3, "rank": 2, "forget_bias": 1.0, "cap_input_gate": True},
+        ),
+    ],
+)
+def test_the_layer_is_the_one_that_the_architecture_describes(
+    changes: dict[str, Any], kind: type, said: dict[str, Any]
+) -> None:
+    architecture = Architecture(
+        vocabulary_size=9, embedding_size=3, hidden_sizes=(5, 4), **RECURRENT_LAYER_RATES, **changes
+    )
+    initialization = Initialization(kind="uniform", scale=0.2, seed=7)
+    layer = make_recurrent_layer(architecture, 1, initialization=initialization, compute_dtype="bfloat16")
+    config = layer.get_config()
+    assert type(layer) is kind
+    assert layer.name == f"{architecture.cell}_1"
+    assert {name: config[name] for name in said} == said
+    assert {name: config[name] for name in RECURRENT_LAYER_RATES} == RECURRENT_LAYER_RATES
+    assert (config["hidden_size"], config["compute_dtype"]) == (4, "bfloat16")
+    assert config["initialization"] == initialization.to_table()

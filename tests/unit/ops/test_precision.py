@@ -2,11 +2,13 @@ import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
 
 from nextword.ops import precision
+from nextword.ops import precision as timing
 from nextword.ops.precision import ComputeDtype, bfloat16_speedup, resolve_compute_dtype
 
 
@@ -76,3 +78,20 @@ assert torch.get_num_threads() == num_threads
 def test_a_device_without_bfloat16_stays_with_float32() -> None:
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
     subprocess.run([sys.executable, "-c", ON_PYTORCH], env=environment, check=True)
+
+
+def test_the_shortest_counts_and_the_first_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[None] = []
+    seconds = iter([4.0, 9.0, 2.0])
+
+    def clock() -> Iterator[float]:
+        now = 100.0
+        while True:
+            yield now
+            now += next(seconds)
+            yield now
+
+    ticks = clock()
+    monkeypatch.setattr("time.perf_counter", lambda: next(ticks))
+    assert timing.shortest_seconds(lambda: runs.append(None), repeats=3) == 2.0
+    assert len(runs) == 4

@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.layers.dropout import Dropout
-from nextword.layers.initialization import Initialization
+from nextword.models.layers.dropout import Dropout
+from nextword.models.layers.initialization import Initialization
 from nextword.ops.cross_entropy import TokenLosses
 from nextword.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_log_probs
 

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.layers.output_projection import OutputProjection
+from nextword.models.layers.output_projection import OutputProjection
 
 
 def numbers(*shape: int) -> Any:

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.layers.gru import GRU
-from nextword.layers.lstm import LSTM
-from nextword.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.layers.recurrence import Recurrence
-from nextword.layers.rnn import RNN
+from nextword.models.layers.gru import GRU
+from nextword.models.layers.lstm import LSTM
+from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.models.layers.recurrence import Recurrence
+from nextword.models.layers.rnn import RNN
 from nextword.ops.lstm import LSTMState
 
 WIDTH = 4

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from nextword.architecture import Architecture
-from nextword.layers.embedding_dropout import EmbeddingDropout
-from nextword.layers.lstm import LSTM
-from nextword.layers.weight_drop import WeightDrop
 from nextword.models.language_model import LanguageModel
+from nextword.models.layers.dropout import EmbeddingDropout, WeightDrop
+from nextword.models.layers.lstm import LSTM
 from nextword.models.recurrent_stack import RecurrentStack
 from nextword.ops.lstm import LSTMState, lstm_reference
 

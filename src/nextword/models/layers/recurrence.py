@@ -5,8 +5,8 @@ from typing import Any, Self
 import keras
 from keras import ops
 
-from nextword.layers.initialization import Initialization
-from nextword.layers.weight_drop import WeightDrop
+from nextword.models.layers.dropout import WeightDrop
+from nextword.models.layers.initialization import Initialization
 from nextword.ops.dropout import dropout
 from nextword.ops.lstm import LSTMState
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.layers.initialization import Initialization
+from nextword.models.layers.initialization import Initialization
 from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy
 from nextword.ops.sampled_softmax import Candidates, sampled_cross_entropy
 

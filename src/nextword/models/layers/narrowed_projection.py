@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.layers.dropout import Dropout
-from nextword.layers.output_projection import OutputProjection
+from nextword.models.layers.dropout import Dropout
+from nextword.models.layers.output_projection import OutputProjection
 from nextword.ops.cross_entropy import TokenLosses
 from nextword.ops.sampled_softmax import Candidates
 

@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.layers.initialization import Initialization
-from nextword.layers.lstm import LSTM
-from nextword.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.lstm import LSTM
+from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
 
 
 def built(**options: Any) -> MogrifierLSTM:

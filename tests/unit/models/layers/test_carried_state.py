@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.layers.carried_state import CarriedState
+from nextword.models.layers.carried_state import CarriedState
 from nextword.ops.lstm import LSTMState
 
 NO_RESET = np.array([False, False, False])

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.layers.initialization import Initialization
-from nextword.layers.lstm import LSTM
+from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.lstm import LSTM
 from nextword.ops.lstm import LSTMState
 
 

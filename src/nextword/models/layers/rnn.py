@@ -1,10 +1,13 @@
-"""The simple recurrence of Elman."""
+"""One layer of a simple recurrent network."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import keras
 from keras import ops
 
+from nextword.models.layers.recurrence import Recurrence
+from nextword.ops.lstm import LSTMState
 from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
 
 
@@ -53,3 +56,43 @@ def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, proj
     (hidden,) = state
     hidden = ops.tanh(projected + multiply(masked(hidden, others), "recurrent_kernel") + others["bias"])
     return (hidden,), hidden
+
+
+@keras.saving.register_keras_serializable("nextword")
+class RNN(Recurrence):
+    r"""A simple recurrent layer, there to be compared with: its gradient vanishes (`docs/vanishing-gradient.md`).
+
+    $$h_t = \tanh(x_t W + h_{t-1} U + b)$$
+
+    It has no cell: that of the state comes out as it went in. The arithmetic stands in `nextword.models.layers.rnn`.
+
+    Args:
+        hidden_size: Width `H` of the hidden state.
+        options: Those of `nextword.models.layers.recurrence.Recurrence`.
+
+    Call arguments:
+        inputs: `(B, T, I)`.
+        state: `LSTMState` of two `(B, H)`.
+        training: Whether state and weights are dropped and `compute_dtype` is used.
+
+    Returns:
+        The hidden states `(B, T, H)` and the state after the last step.
+
+    Source:
+        Elman (1990).
+
+    Example:
+        >>> from keras import ops
+        >>> layer = RNN(8)
+        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
+        >>> outputs.shape, layer.count_params()
+        ((2, 5, 8), 96)
+    """
+
+    num_gates = 1
+
+    def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
+        """Run the layer over a window."""
+        hidden, cell = state
+        hiddens, hidden = rnn(inputs, hidden, **self.step_weights(hidden, training))
+        return hiddens, LSTMState(hidden, cell)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.mixture_projection import MixtureProjection
 from nextword.ops.cross_entropy import TokenLosses
 from support.compiled_memory import temporary_bytes
 

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.layers.narrowed_projection import NarrowedProjection
-from nextword.layers.output_projection import OutputProjection
+from nextword.models.layers.narrowed_projection import NarrowedProjection
+from nextword.models.layers.output_projection import OutputProjection
 from nextword.ops.sampled_softmax import Candidates
 
 V, H, E = 9, 6, 4

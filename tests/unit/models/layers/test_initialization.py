@@ -5,8 +5,8 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
-from nextword.layers.initialization import Initialization
 from nextword.models.language_model import LanguageModel
+from nextword.models.layers.initialization import Initialization
 
 
 def weights(seed: int = 0, **changes: Any) -> dict[str, Any]:

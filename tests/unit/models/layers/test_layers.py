@@ -12,23 +12,21 @@ import keras
 import numpy as np
 import pytest
 
-import nextword.layers
 import nextword.models
+import nextword.models.layers
 from nextword.architecture import Architecture
-from nextword.layers.adaptive_projection import AdaptiveProjection
-from nextword.layers.carried_state import CarriedState
-from nextword.layers.dropout import Dropout
-from nextword.layers.embedding_dropout import EmbeddingDropout
-from nextword.layers.gru import GRU
-from nextword.layers.initialization import Initialization
-from nextword.layers.lstm import LSTM
-from nextword.layers.mixture_projection import MixtureProjection
-from nextword.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.layers.narrowed_projection import NarrowedProjection
-from nextword.layers.output_projection import OutputProjection
-from nextword.layers.recurrence import Recurrence
-from nextword.layers.rnn import RNN
-from nextword.layers.weight_drop import WeightDrop
+from nextword.models.layers.adaptive_projection import AdaptiveProjection
+from nextword.models.layers.carried_state import CarriedState
+from nextword.models.layers.dropout import Dropout, EmbeddingDropout, WeightDrop
+from nextword.models.layers.gru import GRU
+from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.lstm import LSTM
+from nextword.models.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.models.layers.narrowed_projection import NarrowedProjection
+from nextword.models.layers.output_projection import OutputProjection
+from nextword.models.layers.recurrence import Recurrence
+from nextword.models.layers.rnn import RNN
 from nextword.models.recurrent_stack import RecurrentStack
 from nextword.ops.lstm import LSTMState
 
@@ -160,7 +158,7 @@ def assert_equal(ours: Any, theirs: Any) -> None:
 
 def test_the_table_leaves_no_layer_out() -> None:
     found = set()
-    for package in (nextword.layers, nextword.models):
+    for package in (nextword.models.layers, nextword.models):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             members = vars(importlib.import_module(module.name)).values()
             classes = [member for member in members if isinstance(member, type) and member.__module__ == module.name]

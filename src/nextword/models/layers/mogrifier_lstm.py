@@ -1,0 +1,202 @@
+"""One Mogrifier LSTM layer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from nextword.models.layers.recurrence import Recurrence
+from nextword.ops.lstm import LSTMState, update_cell
+from nextword.ops.recurrence import Multiply, Tensors, masked, run_recurrence, sigmoid
+
+
+def mogrifier_lstm(
+    inputs: Any,
+    state: LSTMState,
+    *,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    modulations: Mapping[str, Any],
+    cap_input_gate: bool = False,
+    state_mask: Any = None,
+    compute_dtype: str = "float32",
+) -> tuple[Any, LSTMState]:
+    r"""Run a Mogrifier LSTM over a sequence.
+
+    Before each step, the input $x^{-1} = x_t$ `(B, I)` and the hidden state $h^0 = h_{t-1}$ `(B, H)` gate each other in
+    turn, in rounds $r = 1, \dots, R$ (the numbers above count rounds, not steps):
+
+    $$x^r = 2\sigma(h^{r-1} Q^r + q^r) \odot x^{r-2} \quad \text{for odd } r$$
+    $$h^r = 2\sigma(x^{r-1} R^r + r^r) \odot h^{r-2} \quad \text{for even } r$$
+
+    The last $x$ and $h$ are what the gates of `nextword.ops.lstm.lstm` read. With no rounds this is that LSTM. The
+    biases $q$ and $r$ are not in the paper's equations, but in its authors' program, which its figures come from.
+
+    Args:
+        inputs: The sequence `(B, T, I)`.
+        state: Hidden and cell before the first step.
+        kernel: $W$, `(I, 4H)`.
+        recurrent_kernel: $U$, `(H, 4H)`.
+        bias: $b$, `(4H,)`.
+        modulations: For round $r$, from 1: `modulation_r_kernel`, $Q^r$ `(H, I)` or $R^r$ `(I, H)`; or its two factors
+            of rank $k$, `modulation_r_left` `(H, k)` or `(I, k)` and `modulation_r_right` `(k, I)` or `(k, H)`; and
+            `modulation_r_bias`, `(I,)` or `(H,)`.
+        cap_input_gate: As for `lstm`.
+        state_mask: What $h_{t-1}$ is multiplied by before the first round, `(B, H)`, the same at every step.
+        compute_dtype: Precision of the matrix products on JAX.
+
+    Returns:
+        The hidden states `(B, T, H)`, and the state after the last step.
+
+    Source:
+        Melis, Kočiský and Blunsom (2020), equations 1 and 2; google-deepmind/lamb.
+    """
+    kernels = {"gates": ops.concatenate((kernel, recurrent_kernel))}  # (I + H, 4H), one product instead of two
+    others = {"bias": bias} | ({} if state_mask is None else {"state_mask": state_mask})
+    for name, weight in modulations.items():
+        (others if name.endswith("_bias") else kernels)[name] = weight
+    num_rounds = sum(name.endswith("_bias") for name in modulations)
+    step = MogrifierStep(num_rounds, "modulation_1_left" in modulations, cap_input_gate)
+    hiddens, last = run_recurrence(
+        step, inputs, tuple(state), kernels=kernels, others=others, compute_dtype=compute_dtype
+    )
+    return hiddens, LSTMState(*last)
+
+
+@dataclass(frozen=True)
+class MogrifierStep:
+    """Computes one step of `mogrifier_lstm`."""
+
+    num_rounds: int
+    factored: bool
+    cap_input_gate: bool
+
+    def __call__(self, multiply: Multiply, others: Mapping[str, Any], state: Tensors, x_t: Any) -> tuple[Tensors, Any]:
+        """Modulate, then run the LSTM's step."""
+        hidden, cell = state
+        x, h = x_t, masked(hidden, others)
+        for index in range(1, self.num_rounds + 1):
+            if index % 2:
+                x = self._modulation(multiply, others, h, index) * x
+            else:
+                h = self._modulation(multiply, others, x, index) * h
+        gates = multiply(ops.concatenate((x, h), axis=-1), "gates") + others["bias"]
+        hidden, cell = update_cell(gates, cell, cap_input_gate=self.cap_input_gate)
+        return (hidden, cell), hidden
+
+    def _modulation(self, multiply: Multiply, others: Mapping[str, Any], source: Any, index: int) -> Any:
+        """Return what the other of the two is multiplied by in this round."""
+        name = f"modulation_{index}"
+        if self.factored:
+            product = multiply(multiply(source, f"{name}_left"), f"{name}_right")
+        else:
+            product = multiply(source, f"{name}_kernel")
+        return 2.0 * sigmoid(product + others[f"{name}_bias"])
+
+
+@keras.saving.register_keras_serializable("nextword")
+class MogrifierLSTM(Recurrence):
+    r"""An LSTM layer before whose every step input and hidden state modulate each other.
+
+    In rounds $r = 1, \dots, R$, from $x^{-1} = x_t$ and $h^0 = h_{t-1}$:
+
+    $$x^r = 2\sigma(h^{r-1} Q^r + q^r) \odot x^{r-2} \quad \text{for odd } r$$
+    $$h^r = 2\sigma(x^{r-1} R^r + r^r) \odot h^{r-2} \quad \text{for even } r$$
+
+    The gates read the last $x$ and $h$. The arithmetic stands in `nextword.models.layers.mogrifier_lstm`.
+
+    Args:
+        hidden_size: Width `H` of hidden state and cell.
+        num_rounds: $R$; the paper finds 5 to 6 best.
+        rank: Rank $k$ of $Q^r$ and $R^r$, each then stored as two factors; full where left out.
+        forget_bias: Initial bias of the forget gate.
+        cap_input_gate: Whether to cap the input gate at $1 - f$.
+        options: Those of `nextword.models.layers.recurrence.Recurrence`.
+
+    Call arguments:
+        inputs: `(B, T, I)`.
+        state: `LSTMState` of two `(B, H)`.
+        training: Whether state and weights are dropped and `compute_dtype` is used.
+
+    Returns:
+        The hidden states `(B, T, H)` and the `LSTMState` after the last step.
+
+    Source:
+        Melis, Kočiský and Blunsom (2020).
+
+    Example:
+        >>> from keras import ops
+        >>> layer = MogrifierLSTM(8, num_rounds=2, rank=4)
+        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
+        >>> [weight.name for weight in layer.weights[3:]]  # doctest: +NORMALIZE_WHITESPACE
+        ['modulation_1_left', 'modulation_1_right', 'modulation_1_bias',
+         'modulation_2_left', 'modulation_2_right', 'modulation_2_bias']
+    """
+
+    num_gates = 4
+
+    def __init__(
+        self,
+        hidden_size: int,
+        *,
+        num_rounds: int = 5,
+        rank: int | None = None,
+        forget_bias: float = 1.0,
+        cap_input_gate: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(hidden_size, **options)
+        self.num_rounds = num_rounds
+        self.rank = rank
+        self.forget_bias = forget_bias
+        self.cap_input_gate = cap_input_gate
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Create the weights of the LSTM, and matrices and bias of every round."""
+        super().build(input_shape)
+        self.modulations: dict[str, Any] = {}
+        source: int | None = self.hidden_size
+        target = input_shape[-1]
+        for index in range(1, self.num_rounds + 1):
+            self._add_modulation(f"modulation_{index}", source, target)
+            source, target = target, source
+
+    def _bias_initializer(self) -> Any:
+        return self.initialization.lstm_bias(self.forget_bias)
+
+    def _add_modulation(self, name: str, source: Any, target: Any) -> None:
+        start = self.initialization
+        if self.rank is None:
+            self._add(f"{name}_kernel", (source, target), start.kernel(f"{self.name}/{name}"))
+        else:
+            for side, shape in (("left", (source, self.rank)), ("right", (self.rank, target))):
+                initializer = start.factor(f"{self.name}/{name}_{side}", num_inputs=source, rank=self.rank)
+                self._add(f"{name}_{side}", shape, initializer)
+        self._add(f"{name}_bias", (target,), "zeros")
+
+    def _add(self, name: str, shape: tuple[Any, ...], initializer: Any) -> None:
+        self.modulations[name] = self.add_weight(shape=shape, initializer=initializer, name=name)
+
+    def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
+        """Run the layer over a window."""
+        state = LSTMState(*state)
+        return mogrifier_lstm(
+            inputs,
+            state,
+            modulations=dict(self.modulations),
+            cap_input_gate=self.cap_input_gate,
+            **self.step_weights(state.hidden, training),
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "num_rounds": self.num_rounds,
+            "rank": self.rank,
+            "forget_bias": self.forget_bias,
+            "cap_input_gate": self.cap_input_gate,
+        }

@@ -19,7 +19,7 @@ from harness.inference.random_model import random_sentences, random_tokenizer, r
 from harness.inference.settings import ModelSize
 from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
 from nextword.engine.sentence_batches import sentence_batches
 from nextword.engine.trained_model import open_model

@@ -21,11 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import model_path, write_bundle
 from nextword.engine.trained_model import EngineName, TrainedModel, open_model
 from nextword.errors import SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
-from nextword.experiment.run_directory import model_path
 from nextword.generation.batch import generate_texts as write_texts
 from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import generate_text

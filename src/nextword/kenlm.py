@@ -23,9 +23,9 @@ from functools import total_ordering
 from pathlib import Path
 from typing import Any
 
+from nextword.bundle.store import model_path
 from nextword.engine.trained_model import TrainedModel, open_model
 from nextword.errors import BundleError, TextError
-from nextword.experiment.run_directory import model_path
 from nextword.scoring.line_score import LN_10
 from nextword.scoring.line_scoring import score_lines
 from nextword.scoring.options import ScoringOptions

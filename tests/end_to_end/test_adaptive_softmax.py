@@ -8,8 +8,7 @@ from typing import Protocol
 import numpy as np
 
 import nextword
-from nextword.bundle.read import read_bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import read_bundle, write_bundle
 
 
 class CommandLine(Protocol):

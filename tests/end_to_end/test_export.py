@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import write_bundle
 from nextword.engine.trained_model import open_model
 from nextword.evaluation.perplexity import evaluate
 from nextword.export.export import NamedText, export_bundle

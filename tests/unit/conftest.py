@@ -8,7 +8,7 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import write_bundle
 from nextword.engine.trained_model import TrainedModel
 from nextword.machine.capacity import Capacity
 from nextword.machine.facts import Facts

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword import kenlm
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import write_bundle
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.line_scoring import score_lines

@@ -1,20 +1,51 @@
 """A trained model as it lies in memory, before it is written and after it is read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nextword.architecture import Architecture
-from nextword.bundle.deferred_weights import DeferredWeights
 from nextword.errors import BundleError
 from nextword.text.tokenizer import Tokenizer
+
+Weight = np.ndarray[Any, np.dtype[np.float32]]
 
 Weights = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class DeferredWeights(Mapping[str, Weight]):
+    """The weights of a bundle whose model runs without them, from `model.onnx`.
+
+    Args:
+        names: Their names, in order.
+        read: Returns them, checked; called at most once.
+    """
+
+    def __init__(self, names: Iterable[str], read: Callable[[], Mapping[str, Weight]]) -> None:
+        self._names = tuple(names)
+        self._read = read
+
+    @cached_property
+    def _weights(self) -> Mapping[str, Weight]:
+        return self._read()
+
+    def __getitem__(self, name: str) -> Weight:
+        return self._weights[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
 
 
 @dataclass(frozen=True, eq=False)

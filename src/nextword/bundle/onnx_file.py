@@ -39,6 +39,18 @@ OPERATORS = frozenset(
 
 _MOST_NODES = 2000
 
+TOKENS = "tokens"
+LOG_PROBS = "log_probs"
+HIDDEN = "hidden"
+
+OPSET = 17
+"""Of the operators, which has been known to ONNX since 2022."""
+
+OLDEST_ONNXRUNTIME = (1, 23)
+"""What the extra `run` asks for; older ones were not tried."""
+
+_WITHOUT_CELL = ("gru", "rnn")
+
 
 def check_onnx_file(data: bytes, architecture: Architecture) -> None:
     """Refuse a file that is too long for its architecture, names another file, or computes by other means than ours do.
@@ -157,3 +169,19 @@ def _varint(data: memoryview, place: int) -> tuple[int, int]:
         if byte < 128:
             return number, place
     raise ValueError("must be as ONNX files are written, but has a number of more than 64 bits")
+
+
+def state_widths(architecture: Architecture) -> dict[str, int]:
+    """Return the names of the arrays that make up a state, in order, and the width `H` of each.
+
+    Example:
+        >>> state_widths(Architecture(vocabulary_size=9, embedding_size=2, hidden_sizes=(4, 3)))
+        {'hidden_0': 4, 'cell_0': 4, 'hidden_1': 3, 'cell_1': 3}
+    """
+    kinds = ("hidden",) if architecture.cell in _WITHOUT_CELL else ("hidden", "cell")
+    return {f"{kind}_{index}": width for index, width in enumerate(architecture.hidden_sizes) for kind in kinds}
+
+
+def next_name(name: str) -> str:
+    """Return the name of what `name` has become after the last token."""
+    return f"next_{name}"

@@ -103,7 +103,7 @@ def _check(request: Request) -> None:
 
 
 def _rescore(target: Target, request: Request) -> None:
-    from nextword.bundle.read import identity_of
+    from nextword.bundle.store import identity_of
     from nextword.rescoring.hypothesis_scores import ScoredList, score_lists
     from nextword.rescoring.nbest import REFERENCE
     from nextword.rescoring.nbest_reader import NbestReader

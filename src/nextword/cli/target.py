@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from nextword.bundle.store import model_path
 from nextword.errors import BundleError, SettingError, TextError
-from nextword.experiment.run_directory import RunDirectory, model_path
+from nextword.experiment.run_directory import RunDirectory
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import OnBadBytes, TextOptions
 

@@ -76,7 +76,7 @@ def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest:
 
 
 def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -> None:
-    from nextword.bundle.read import read_bundle
+    from nextword.bundle.store import read_bundle
     from nextword.vectors.word_vectors import WordVectors
 
     near = WordVectors.of(read_bundle(Target.of(run_or_model).bundle)).nearest(word, count)
@@ -88,7 +88,7 @@ def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -
 
 
 def _save_words(run_or_model: Path, output: Path) -> None:
-    from nextword.bundle.read import read_bundle
+    from nextword.bundle.store import read_bundle
     from nextword.vectors.word_vectors import WordVectors
 
     words = WordVectors.of(read_bundle(Target.of(run_or_model).bundle))

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
-from nextword.bundle.onnx_file import check_onnx_file
-from nextword.bundle.onnx_signature import (
+from nextword.bundle.onnx_file import (
     HIDDEN,
     LOG_PROBS,
     OLDEST_ONNXRUNTIME,
     TOKENS,
+    check_onnx_file,
     next_name,
     state_widths,
 )
@@ -31,7 +31,7 @@ _PIECE = 2_000_000
 class OnnxEngine:
     """Runs a `model.onnx` of ours by onnxruntime, on the processor.
 
-    A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx_signature.state_widths`.
+    A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx_file.state_widths`.
 
     In int8 a layer's inputs are rounded to 256 steps between the least and the greatest number of all that it reads at
     once: what stands beside a text moves its log-probabilities, by less than the rounding itself does.

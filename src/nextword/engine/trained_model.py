@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.read import read_bundle
+from nextword.bundle.store import read_bundle
 from nextword.engine.engine import Engine
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.settings import unknown_name

@@ -10,7 +10,7 @@ from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows, validation_streams
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import write_bundle
 from nextword.errors import CheckpointError, MissingExtraError, StorageError
 from nextword.experiment.begin_model import begin_model, token_counts
 from nextword.experiment.budget import Budget, fix_plan

@@ -4,26 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nextword.errors import BundleError, CheckpointError
+from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER
+from nextword.errors import CheckpointError
 
 if TYPE_CHECKING:
     from nextword.experiment.run_config import RunConfig
-
-
-def model_path(path: Path) -> Path:
-    """Return where the bundle lies that a path means: that of a run, or the path itself.
-
-    Raises:
-        BundleError: A run has no model yet.
-    """
-    directory = RunDirectory(path)
-    if not directory.is_run:
-        return path
-    if not directory.model.is_dir():
-        raise BundleError(
-            f"the run in `{path}` must have finished, but has no model yet; go on with `nextword train --resume {path}`"
-        )
-    return directory.model
 
 
 @dataclass(frozen=True)
@@ -45,7 +30,7 @@ class RunDirectory:
     @property
     def config_file(self) -> Path:
         """Every setting, resolved."""
-        return self.root / "config.toml"
+        return self.root / CONFIG_FILE
 
     @property
     def checkpoints(self) -> Path:
@@ -55,7 +40,7 @@ class RunDirectory:
     @property
     def model(self) -> Path:
         """The bundle."""
-        return self.root / "model"
+        return self.root / MODEL_FOLDER
 
     @property
     def is_run(self) -> bool:

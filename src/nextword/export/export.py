@@ -11,8 +11,7 @@ import onnx
 from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import num_weight_bytes
-from nextword.bundle.read import read_bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.engine.engine import Engine
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine

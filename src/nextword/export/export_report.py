@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import onnxruntime
 
-from nextword.bundle.onnx_signature import OLDEST_ONNXRUNTIME, OPSET
+from nextword.bundle.onnx_file import OLDEST_ONNXRUNTIME, OPSET
 from nextword.export.agreement import Agreement
 
 _HEADING = "\n## Export\n"

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from nextword import __version__
 from nextword.architecture import Architecture
-from nextword.bundle.onnx_signature import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
+from nextword.bundle.onnx_file import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
 from nextword.export.graph_builder import GraphBuilder
 from nextword.export.projection_graph import add_projection
 from nextword.export.recurrence_graph import add_layer
@@ -20,7 +20,7 @@ _IR_VERSION = 8  # that of opset 17
 
 
 def language_model_graph(architecture: Architecture, weights: Weights) -> onnx.ModelProto:
-    """Return the ONNX model of `nextword.bundle.onnx_signature`, for any batch size and any number of steps.
+    """Return the ONNX model of `nextword.bundle.onnx_file`, for any batch size and any number of steps.
 
     Args:
         architecture: Any.

@@ -23,7 +23,7 @@ class RescoringRun:
     Args:
         reader: The lists.
         references: What was said, where it is known.
-        model_name: What tells the model from others, for the record; see `nextword.bundle.read.identity_of`.
+        model_name: What tells the model from others, for the record; see `nextword.bundle.store.identity_of`.
 
     Attributes:
         weights: How much each score counts.

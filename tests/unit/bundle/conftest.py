@@ -11,8 +11,7 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.read import read_bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import BundleError
 from nextword.storage import sealed_directory
 from nextword.text.tokenizer import Tokenizer

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from nextword.architecture import Architecture
-from nextword.bundle.onnx_file import check_onnx_file
+from nextword.bundle.onnx_file import check_onnx_file, next_name, state_widths
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph
@@ -188,3 +188,23 @@ def test_what_onnxruntime_does_not_run_is_refused_in_a_line(tmp_path: Path) -> N
     model.graph.node[0].input[0] = "nothing"
     with pytest.raises(BundleError, match=r"must be a model that onnxruntime .* runs, but: .*; export the model again"):
         OnnxEngine(model.SerializeToString(), architecture=ARCHITECTURE, end_id=1)
+
+
+@pytest.mark.parametrize(
+    ("cell", "names"),
+    [
+        ("lstm", ["hidden_0", "cell_0", "hidden_1", "cell_1"]),
+        ("mogrifier_lstm", ["hidden_0", "cell_0", "hidden_1", "cell_1"]),
+        ("gru", ["hidden_0", "hidden_1"]),
+        ("rnn", ["hidden_0", "hidden_1"]),
+    ],
+)
+def test_a_state_has_what_the_cell_carries(cell: str, names: list[str]) -> None:
+    table = {"vocabulary_size": 9, "embedding_size": 2, "hidden_sizes": (4, 3), "cell": cell}
+    widths = state_widths(Architecture.from_table(table))
+    assert list(widths) == names
+    assert all(width == (4 if name.endswith("0") else 3) for name, width in widths.items())
+
+
+def test_what_comes_out_is_named_after_what_went_in() -> None:
+    assert next_name("cell_0") == "next_cell_0"

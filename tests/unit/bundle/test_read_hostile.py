@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.read import read_bundle
+from nextword.bundle.store import read_bundle
 from nextword.storage import sealed_directory
 
 Files = dict[str, bytes]

@@ -5,7 +5,7 @@ from shutil import copytree
 
 import pytest
 
-from nextword.bundle.read import read_bundle
+from nextword.bundle.store import read_bundle
 from nextword.cli import target as module
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from nextword.architecture import Architecture
-from nextword.bundle.bundle import Bundle
-from nextword.bundle.deferred_weights import DeferredWeights
-from nextword.bundle.write import write_bundle
+from nextword.bundle.bundle import Bundle, DeferredWeights
+from nextword.bundle.store import write_bundle
 from nextword.engine import trained_model
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine

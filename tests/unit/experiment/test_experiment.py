@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.read import read_bundle
+from nextword.bundle.store import read_bundle
 from nextword.errors import CheckpointError, SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
 from nextword.experiment.experiment import Surroundings, resume_run, start_run

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from nextword.bundle.store import model_path
 from nextword.errors import BundleError, CheckpointError, SettingError
 from nextword.experiment.run_config import RunConfig
-from nextword.experiment.run_directory import RunDirectory, model_path
+from nextword.experiment.run_directory import RunDirectory
 
 
 def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import write_bundle
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 

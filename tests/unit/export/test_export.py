@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.read import read_bundle
+from nextword.bundle.store import read_bundle
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import ExportError, SettingError
 from nextword.evaluation.perplexity import evaluate

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
-from nextword.bundle.onnx_signature import OPSET
+from nextword.bundle.onnx_file import OPSET
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 

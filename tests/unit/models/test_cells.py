@@ -9,8 +9,7 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.read import read_bundle
-from nextword.bundle.write import write_bundle
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.engine.keras_engine import KerasEngine
 from nextword.evaluation.perplexity import evaluate
 from nextword.generation.generator import generate

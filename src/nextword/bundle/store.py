@@ -1,4 +1,4 @@
-"""A bundle from the disk, which may come from anybody, to memory."""
+"""A bundle on disk: read, written, and found in the directory of a run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,8 @@ from pathlib import Path
 from textwrap import shorten
 
 from nextword.architecture import Architecture
-from nextword.bundle.bundle import Bundle, Weights, check_weights
-from nextword.bundle.config import BundleConfig, decode_config
-from nextword.bundle.deferred_weights import DeferredWeights
+from nextword.bundle.bundle import Bundle, DeferredWeights, Weights, check_weights
+from nextword.bundle.config import BundleConfig, TokenizerConfig, decode_config, encode_config
 from nextword.bundle.files import (
     CARD,
     CONFIG,
@@ -21,11 +20,17 @@ from nextword.bundle.files import (
     check_size,
     check_sizes,
 )
-from nextword.bundle.weights import decode_weights
+from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.errors import BundleError, SettingError, StorageError, TextError
 from nextword.storage import sealed_directory
 from nextword.storage.sealed_directory import Sealed
 from nextword.text.tokenizer import Tokenizer
+
+MODEL_FOLDER = "model"
+"""Where the bundle lies in the directory of a run."""
+
+CONFIG_FILE = "config.toml"
+"""The settings of a run, by which its directory is known."""
 
 
 def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool = False) -> Bundle:
@@ -117,3 +122,38 @@ def _text(sealed: Sealed, name: str) -> str:
         return sealed.read(name).decode("utf-8")
     except UnicodeDecodeError as error:
         raise BundleError(f"`{name}` must be UTF-8, but byte {error.start} is not") from error
+
+
+def model_path(path: Path) -> Path:
+    """Return where the bundle lies that a path means: that of a run, or the path itself.
+
+    Raises:
+        BundleError: A run has no model yet.
+    """
+    if not (path / CONFIG_FILE).is_file():
+        return path
+    if not (path / MODEL_FOLDER).is_dir():
+        raise BundleError(
+            f"the run in `{path}` must have finished, but has no model yet; go on with `nextword train --resume {path}`"
+        )
+    return path / MODEL_FOLDER
+
+
+def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
+    """Write a bundle into a directory of its own, which is whole or absent whatever happens.
+
+    Raises:
+        BundleError: The model card or the tokenizer is longer than a reader would accept.
+        StorageError: `path` exists and `replace` is false, or holds what nextword did not write, or the disk refused.
+    """
+    tokenizer = TokenizerConfig(kind=bundle.tokenizer.kind, line_ends=bundle.tokenizer.line_ends)
+    files = {
+        CONFIG: encode_config(BundleConfig(bundle.name, bundle.architecture, tokenizer)),
+        TOKENIZER: bundle.tokenizer.to_json().encode("utf-8"),
+        WEIGHTS: encode_weights(bundle.weights),
+        CARD: bundle.card.encode("utf-8"),
+    }
+    if bundle.onnx is not None:
+        files[ONNX] = bundle.onnx
+    check_sizes({name: len(data) for name, data in files.items()}, bundle.architecture)
+    sealed_directory.write(path, files, replace=replace)

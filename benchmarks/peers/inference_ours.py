@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime
 
 import nextword
-from nextword.engine.trained_model import TrainedModel, open_model
+from nextword.engine.opening import open_model
+from nextword.engine.trained_model import TrainedModel
 
 
 def open_bundle(settings: dict[str, Any]) -> TrainedModel:

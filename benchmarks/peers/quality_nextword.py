@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nextword.engine.trained_model import open_model
+from nextword.engine.opening import open_model
 from nextword.evaluation.perplexity import evaluate
 from nextword.experiment.run_config import read_tables
 from nextword.experiment.run_directory import RunDirectory

@@ -25,9 +25,9 @@ from nextword.batching.window import TokenIds
 from nextword.decoding.word_model import WordModel
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
-from nextword.engine.ngram_engine import NgramEngine
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.ngram.method import NgramEngine
 from nextword.errors import NextwordError
-from nextword.ngram.kneser_ney import KneserNeyModel
 from nextword.text.corpus import Corpus
 from nextword.text.line_ends import segments
 from nextword.text.options import TextOptions

@@ -22,7 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.bundle.store import model_path, write_bundle
-from nextword.engine.trained_model import EngineName, TrainedModel, open_model
+from nextword.engine.chain import apply_methods, methods_of, require_used, tables_of
+from nextword.engine.method import Splits
+from nextword.engine.opening import EngineName, open_model
+from nextword.engine.trained_model import TrainedModel
 from nextword.errors import SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
 from nextword.generation.batch import generate_texts as write_texts
@@ -30,9 +33,6 @@ from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import generate_text
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
-from nextword.methods.catalogue import methods_of, require_used, tables_of
-from nextword.methods.chain import apply_methods
-from nextword.methods.method import Splits
 from nextword.scoring.line_score import LineScore
 from nextword.scoring.line_scoring import score_lines as score_text_lines
 from nextword.scoring.options import ScoringOptions

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from nextword.bundle.store import model_path
-from nextword.engine.trained_model import TrainedModel, open_model
+from nextword.engine.opening import open_model
+from nextword.engine.trained_model import TrainedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.line_score import LN_10
 from nextword.scoring.line_scoring import score_lines

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
-from nextword.engine.trained_model import open_model
+from nextword.engine.opening import open_model
 from nextword.evaluation.perplexity import evaluate
 from nextword.export.export import NamedText, export_bundle
 from nextword.export.export_options import ExportOptions
@@ -35,7 +35,7 @@ SCORE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from nextword.engine.trained_model import open_model
+from nextword.engine.opening import open_model
 from nextword.evaluation.perplexity import evaluate
 
 model = open_model(Path(sys.argv[1]))

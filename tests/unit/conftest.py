@@ -70,7 +70,7 @@ def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         model = _small_model(kind)
         path = tmp_path / model.name
         write_bundle(path, model.bundle)
-        monkeypatch.setattr("nextword.engine.trained_model.open_model", lambda opened, _engine: {path: model}[opened])
+        monkeypatch.setattr("nextword.engine.opening.open_model", lambda opened, _engine: {path: model}[opened])
         return path
 
     return written

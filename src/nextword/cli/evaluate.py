@@ -20,11 +20,10 @@ from nextword.cli.evaluation_progress import evaluation_progress, waiting
 from nextword.cli.evaluation_report import EvaluatedColumn, compared, describe, to_json
 from nextword.cli.settings_options import SettingsCommand, Tables, given_tables, settings_options
 from nextword.cli.target import SplitOrAll, engine_option
+from nextword.engine.chain import KINDS, METHODS, STATIC, Outcome, apply_methods, require_used
 from nextword.errors import SettingError
 from nextword.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.evaluation.significance import Unit
-from nextword.methods.catalogue import KINDS, METHODS, STATIC, require_used
-from nextword.methods.chain import Outcome, apply_methods
 from nextword.text.options import OnBadBytes
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from nextword.batching.window import TokenIds
 from nextword.cli.target import SplitOrAll, Target, targets_of
+from nextword.engine.chain import STATIC, methods_of
+from nextword.engine.method import Method, Splits
 from nextword.errors import MissingExtraError, SettingError
 from nextword.evaluation.significance import Unit
-from nextword.methods.catalogue import STATIC, methods_of
-from nextword.methods.method import Method, Splits
 from nextword.text.options import OnBadBytes
 from nextword.text.source import SplitName
 from nextword.text.token_store import TokenStore

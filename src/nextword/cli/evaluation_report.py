@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.cli.evaluation_columns import Column
+from nextword.engine.chain import Outcome
 from nextword.evaluation.perplexity import Evaluation
 from nextword.evaluation.significance import Comparison, Unit, compare_lines, lines_of
-from nextword.methods.chain import Outcome
 
 
 class EvaluatedColumn(NamedTuple):

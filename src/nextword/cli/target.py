@@ -16,7 +16,8 @@ from nextword.text.options import OnBadBytes, TextOptions
 
 if TYPE_CHECKING:
     from nextword.bundle.bundle import Bundle
-    from nextword.engine.trained_model import EngineName, TrainedModel
+    from nextword.engine.opening import EngineName
+    from nextword.engine.trained_model import TrainedModel
     from nextword.text.token_store import TokenStore
 
 SplitOrAll = Literal["train", "valid", "test", "all"]
@@ -97,7 +98,7 @@ class Target:
 
     def open(self) -> "TrainedModel":
         """Start the model, by the engine that `--engine` names."""
-        from nextword.engine.trained_model import open_model
+        from nextword.engine.opening import open_model
 
         return open_model(self.bundle, chosen_engine())
 

@@ -18,9 +18,8 @@ from nextword.bundle.onnx_file import (
     next_name,
     state_widths,
 )
-from nextword.engine.distribution_engine import even_pieces, token_scores
+from nextword.engine.distribution_engine import even_pieces, select_rows, token_scores
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
-from nextword.engine.row_selection import select_rows
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.machine.capacity import read_control_group
 

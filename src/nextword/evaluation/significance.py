@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
+from nextword.engine.reading import require_at_least, scored_tokens
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.evaluation.perplexity import Progress
-from nextword.evaluation.reading import require_at_least, scored_tokens
 from nextword.storage.strict_json import finite
 
 Unit = Literal["line", "block"]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nextword.batching.options import BatchOptions
-from nextword.engine.trained_model import TrainedModel, start_engine
+from nextword.engine.opening import start_engine
+from nextword.engine.trained_model import TrainedModel
 from nextword.errors import SettingError
 from nextword.experiment.budget import Budget, fix_plan
 from nextword.experiment.experiment import Surroundings, fit_model

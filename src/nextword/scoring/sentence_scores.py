@@ -7,7 +7,7 @@ import numpy as np
 from nextword.batching.sentences import SentenceBatches
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine, TokenScores
-from nextword.engine.sentence_batches import sentence_batches
+from nextword.engine.reading import sentence_batches
 from nextword.errors import EvaluationError
 
 

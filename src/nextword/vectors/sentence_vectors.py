@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nextword.batching.sentences import SentenceBatches
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
-from nextword.engine.sentence_batches import sentence_batches
+from nextword.engine.reading import sentence_batches
 from nextword.errors import SettingError
 from nextword.text.encoded_lines import encoded_windows
 from nextword.text.tokenizer import Tokenizer

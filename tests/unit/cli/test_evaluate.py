@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from nextword.cli.target import Target
-from nextword.methods import cache
-from nextword.methods.chain import apply_methods
+from nextword.engine import cache
+from nextword.engine.chain import apply_methods
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.source import resolve_source

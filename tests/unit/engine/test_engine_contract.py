@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
-from nextword.engine.cache_engine import CacheEngine, CacheOptions
+from nextword.engine.cache import CacheEngine, CacheOptions
 from nextword.engine.engine import Engine
-from nextword.engine.ensemble_engine import EnsembleEngine
+from nextword.engine.ensemble import EnsembleEngine
 from nextword.engine.keras_engine import KerasEngine
-from nextword.engine.ngram_engine import NgramEngine
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.ngram.method import NgramEngine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.engine.temperature_engine import TemperatureEngine, TemperatureOptions
+from nextword.engine.temperature import TemperatureEngine, TemperatureOptions
 from nextword.export.language_model_graph import language_model_graph
 from nextword.models.language_model import LanguageModel
-from nextword.ngram.kneser_ney import KneserNeyModel
 
 VOCABULARY_SIZE, END_ID = 11, 3
 

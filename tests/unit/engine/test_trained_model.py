@@ -15,7 +15,7 @@ from nextword.bundle.store import write_bundle
 from nextword.engine import trained_model
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.engine.trained_model import open_model, start_engine
+from nextword.engine.opening import open_model, start_engine
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.storage import sealed_directory

@@ -188,7 +188,7 @@ def test_a_run_whose_settings_have_lost_their_origin_is_refused(copied: Path) ->
 
 
 def test_the_figures_of_the_card_are_those_of_an_evaluation(run: Run) -> None:
-    from nextword.engine.trained_model import open_model
+    from nextword.engine.opening import open_model
     from nextword.text.corpus import Corpus
 
     corpus = Corpus.load(run.text, CONFIG.text)

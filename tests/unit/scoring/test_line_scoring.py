@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.engine import sentence_batches
+from nextword.engine import reading as sentence_batches
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import TextError
 from nextword.evaluation.perplexity import evaluate

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.batching.window import TokenIds
-from nextword.engine import sentence_batches
+from nextword.engine import reading as sentence_batches
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, TokenScores, WindowPrediction
 from nextword.engine.trained_model import TrainedModel

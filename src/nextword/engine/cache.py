@@ -1,0 +1,250 @@
+"""An engine that remembers: words that were read not long ago, after something like this, are expected again."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.distribution_engine import DistributionEngine, even_pieces
+from nextword.engine.engine import Engine, Rows, State, WindowPrediction
+from nextword.engine.method import Applied, Method, Splits, mean_log_prob, mixture_weights
+from nextword.engine.reading import predicted_windows
+from nextword.errors import SettingError
+from nextword.settings import Settings, setting
+
+Floats = NDArray[np.float32]
+
+_SIZES = (100, 200, 500, 1000, 2000, 4000)
+_THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheOptions(Settings):
+    """How far an engine remembers, and how much that counts."""
+
+    group: ClassVar[str] = "cache"
+
+    cache_size: int = setting(500, help="Tokens that are remembered.", at_least=1, at_most=2**16)
+    cache_theta: float = setting(
+        0.3, help="How much likeness counts: 0 remembers all tokens alike.", at_least=0.0, at_most=1000.0
+    )
+    cache_weight: float = setting(0.1, help="Weight of what is remembered.", at_least=0.0, below=1.0)
+
+
+class Memory(NamedTuple):
+    """What was read of late, `B` texts side by side, the latest last; no array is ever changed in place.
+
+    Attributes:
+        hidden: The hidden states after the last `size` inputs `(B, size, H)`; zeros where fewer were read. `H` is 0
+            where nothing was read.
+        followers: The tokens that followed all of them but the last `(B, size - 1)`; that one's is the next input.
+        num_read: How many inputs were read.
+    """
+
+    hidden: Floats
+    followers: TokenIds
+    num_read: int
+
+
+class Recollection(NamedTuple):
+    r"""What each query of a window finds in the memory, the latest last.
+
+    Attributes:
+        likeness: $h_t^\top h_i$ with each of the `size` latest hidden states `(B, T, size)`, float32.
+        followers: The token that followed each `(B, T, size)`.
+        known: Where there is one, and not the emptiness before the beginning of the text `(T, size)`.
+    """
+
+    likeness: Floats
+    followers: TokenIds
+    known: NDArray[np.bool_]
+
+    def weights(self, theta: float) -> Floats:
+        r"""Return the softmax of $\theta$ times the likeness `(B, T, size)`; zeros where nothing is known."""
+        scaled: Floats = np.where(self.known, np.float32(theta) * self.likeness, np.float32(-np.inf))
+        highest: Floats = scaled.max(axis=-1, keepdims=True)
+        weights: Floats = np.exp(scaled - np.where(self.known[:, -1:], highest, np.float32(0)))
+        totals: Floats = weights.sum(axis=-1, keepdims=True)
+        weights /= np.maximum(totals, np.finfo(np.float32).tiny)
+        return weights
+
+
+def empty_memory(batch_size: int, size: int) -> Memory:
+    """Return the memory of a text of which nothing was read."""
+    return Memory(np.zeros((batch_size, size, 0), np.float32), np.zeros((batch_size, size - 1), np.int32), 0)
+
+
+def recollect(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Recollection, Memory]:
+    """Return what the hidden states `(B, T, H)` after `inputs` `(B, T)` find, and the memory with them in it.
+
+    The query at `t` finds the hidden states before `t`, whose followers are known by then: none sees its own target.
+    """
+    (batch_size, num_steps), size = inputs.shape, memory.hidden.shape[1]
+    remembered = memory.hidden if memory.num_read else np.zeros((batch_size, size, hidden.shape[-1]), np.float32)
+    keys = np.concatenate((remembered, hidden), axis=1)  # (B, size + T, H)
+    followers = np.concatenate((memory.followers, inputs), axis=1, dtype=np.int32)  # (B, size - 1 + T)
+    products = hidden @ keys[:, :-1].swapaxes(1, 2)  # (B, T, size - 1 + T)
+    # Row t needs columns t to t + size - 1: a row that is one longer shifts each by one more than the one before.
+    rows, columns, each = products.strides
+    likeness = np.lib.stride_tricks.as_strided(
+        products, (batch_size, num_steps, size), (rows, columns + each, each), writeable=False
+    )
+    known = np.arange(size) >= size - memory.num_read - np.arange(num_steps)[:, None]
+    found = Recollection(likeness, np.lib.stride_tricks.sliding_window_view(followers, size, axis=1), known)
+    return found, Memory(keys[:, -size:], followers[:, followers.shape[1] - size + 1 :], memory.num_read + num_steps)
+
+
+class CacheEngine(DistributionEngine):
+    r"""The continuous neural cache around an engine, with the linear interpolation of the paper.
+
+    With $h_t$ the hidden state after the input at $t$, $h_i$ one of the `cache_size` before it and $x_{i+1}$ the token
+    that followed there,
+
+    $$p(w) = (1 - \lambda) \, p_\text{engine}(w) + \lambda \, p_\text{cache}(w), \qquad
+    p_\text{cache}(w) \propto \sum_i [x_{i+1} = w] \, \exp(\theta \, h_t^\top h_i).$$
+
+    The first token of a text is the engine's own, since nothing is remembered.
+
+    Args:
+        engine: Any engine that has hidden states.
+        options: Size, $\theta$ and $\lambda$.
+
+    Raises:
+        SettingError: At the first prediction, where the engine has no hidden states.
+
+    Source:
+        Grave, Joulin and Usunier (2017), "Improving Neural Language Models with a Continuous Cache", equations 3 and 5.
+    """
+
+    def __init__(self, engine: Engine, options: CacheOptions) -> None:
+        super().__init__(
+            vocabulary_size=engine.vocabulary_size,
+            end_id=engine.end_id,
+            compiles_each_shape=engine.compiles_each_shape,
+        )
+        self._engine = engine
+        self._options = options
+
+    def start(self, batch_size: int) -> State:
+        """Return the engine's own state and an empty memory."""
+        return self._engine.start(batch_size), empty_memory(batch_size, self._options.cache_size)
+
+    def select(self, state: Any, rows: Rows) -> State:
+        """Return some rows of a state; see `Engine.select`."""
+        inner, memory = state
+        kept = memory._replace(hidden=memory.hidden[rows], followers=memory.followers[rows])
+        return self._engine.select(inner, rows), kept
+
+    def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
+        """Give whole distributions; see `Engine.predict_window`."""
+        prediction, inner = self._engine.predict_window(inputs, state[0])
+        found, memory = recollect(state[1], inputs, hidden_of(prediction))
+        log_probs = prediction.log_probs.copy()
+        _mix_in(found, log_probs, self._options)
+        return prediction._replace(log_probs=log_probs), (inner, memory)
+
+    def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
+        """Return the pieces of a window; what each token finds in the memory takes room as well."""
+        return even_pieces(num_steps, batch_size * (self.vocabulary_size + 4 * self._options.cache_size))
+
+
+def hidden_of(prediction: WindowPrediction) -> Floats:
+    """Return the hidden states of a prediction.
+
+    Raises:
+        SettingError: There are none.
+    """
+    if prediction.hidden is None:
+        raise SettingError("a cache needs an engine with hidden states, but this one gives none; leave `cache` out")
+    return prediction.hidden
+
+
+def _mix_in(found: Recollection, log_probs: Floats, options: CacheOptions) -> None:
+    """Interpolate `log_probs` `(B, T, V)`, in place, with what is remembered."""
+    if not options.cache_weight:
+        return
+    batch_size, num_steps, vocabulary_size = log_probs.shape
+    log_probs[:, found.known[:, -1]] += np.float32(np.log1p(-options.cache_weight))
+    rows = np.arange(batch_size * num_steps).reshape(batch_size, num_steps, 1)
+    cells = (rows * vocabulary_size + found.followers).ravel()  # (B * T * size,)
+    mass = np.bincount(cells, found.weights(options.cache_theta).ravel(), minlength=log_probs.size)
+    touched = np.flatnonzero(mass)
+    flat = log_probs.reshape(-1)
+    flat[touched] = np.logaddexp(flat[touched], np.log(options.cache_weight * mass[touched]))
+
+
+class Cache(Method[CacheOptions]):
+    """Words that were read of late; size and theta are tuned on a grid, and the weight exactly for each."""
+
+    name = "cache"
+    kind: ClassVar[type[Settings]] = CacheOptions
+    learns = True
+    tunable = ("cache_size", "cache_theta", "cache_weight")
+
+    def apply(
+        self, engine: Engine, options: CacheOptions, splits: Splits, to_tune: Collection[str]
+    ) -> Applied[CacheOptions]:
+        """Put a `CacheEngine` around `engine`."""
+        if to_tune:
+            options = _tuned(engine, options, splits.valid(), to_tune)
+        return Applied(CacheEngine(engine, options), options)
+
+
+def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collection[str]) -> CacheOptions:
+    sizes = _SIZES if "cache_size" in to_tune else (options.cache_size,)
+    thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
+    own, remembered = token_probabilities(engine, ids, sizes, thetas)
+    candidates = []
+    for size, of_size in zip(sizes, remembered, strict=True):
+        for theta, probabilities in zip(thetas, of_size, strict=True):
+            both = np.stack((own, probabilities))
+            weight = options.cache_weight
+            if "cache_weight" in to_tune:
+                weight = min(round(float(mixture_weights(both)[1]), 4), 0.9999)
+            score = mean_log_prob(np.array([1 - weight, weight]), both)
+            found = options.replace(cache_size=size, cache_theta=theta, cache_weight=weight)
+            candidates.append((score, found))
+    return max(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def token_probabilities(
+    engine: Engine, ids: TokenIds, sizes: Sequence[int], thetas: Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return the probability of each token `(N,)` under the engine, and under caches of each size and theta.
+
+    The first token, before which nothing is remembered, has in the caches the probability that the engine gives it.
+
+    Args:
+        engine: An engine with hidden states.
+        ids: The tokens of the text `(N,)`.
+        sizes: Sizes of the cache `S`, ascending.
+        thetas: Values of theta `K`.
+
+    Returns:
+        Those under the engine, float64, and those under the caches `(S, K, N)`, float32.
+    """
+    memory = empty_memory(1, sizes[-1])
+    own, remembered = [], []
+    for window in predicted_windows(engine, ids, numbers_per_step=4 * sizes[-1]):
+        found, memory = recollect(memory, window.inputs, hidden_of(window.prediction))
+        own.append(np.take_along_axis(window.prediction.log_probs[0], window.targets[0, :, None], axis=1)[:, 0])
+        hits = (found.followers[0] == window.targets[0, :, None]).astype(np.float32)
+        remembered.append(np.stack([_of_sizes(found, hits, theta, sizes) for theta in thetas], axis=1))
+    engine_probabilities = np.exp(np.concatenate(own).astype(np.float64))
+    of_caches = np.concatenate(remembered, axis=-1)
+    of_caches[..., 0] = engine_probabilities[0]
+    return engine_probabilities, of_caches
+
+
+def _of_sizes(
+    found: Recollection, hits: NDArray[np.float32], theta: float, sizes: Sequence[int]
+) -> NDArray[np.float32]:
+    """Return the probability of each target of a window in the latest tokens of each size `(S, T)`."""
+    weights = found.weights(theta)[0]
+    starts = sizes[-1] - np.array(sizes[::-1])  # where each size begins, the largest first
+    within = [np.add.reduceat(array, starts, axis=1)[:, ::-1].cumsum(axis=1).T for array in (weights * hits, weights)]
+    hit, total = within
+    return np.divide(hit, total, out=np.zeros_like(hit), where=total > 0)

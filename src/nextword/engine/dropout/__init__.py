@@ -1,0 +1,1 @@
+"""Monte-Carlo dropout: the mean of predictions with different units dropped."""

@@ -1,0 +1,177 @@
+r"""Monte-Carlo dropout: the mean of what a model predicts under many dropout masks.
+
+Dropout in training makes a weight's value a distribution; a prediction is then the mean over it, which is estimated
+from `S` draws of all masks. Without them the model predicts by the mean weights instead, once.
+
+    arithmetic   p(w) = mean over s of p_s(w)
+    geometric    p(w) proportional to exp(mean over s of ln p_s(w))
+
+Source:
+    Gal and Ghahramani (2016), "A Theoretically Grounded Application of Dropout in Recurrent Neural Networks"; the two
+    means: Melis, Blundell, Kocisky, Hermann, Dyer and Blunsom (2018), "Pushing the bounds of dropout".
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.distribution_engine import DistributionEngine
+from nextword.engine.dropout.options import DropoutOptions
+from nextword.engine.engine import Rows, State, WindowPrediction
+from nextword.engine.keras_engine import KerasEngine, Weights, require_jax, weights_of
+from nextword.errors import SettingError
+from nextword.models.language_model import LanguageModel
+from nextword.models.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.narrowed_projection import NarrowedProjection
+
+_BLOCK = 32
+"""Tokens whose masks are drawn at once."""
+
+_DEFAULT_OPTIONS = DropoutOptions()
+
+
+class DropoutState(NamedTuple):
+    """Texts half read.
+
+    Attributes:
+        before: The recurrent state in which the present block began, each array with an axis for the samples in front
+            `(S, B, ...)`.
+        inputs: The inputs of the present block so far `(B, n)`, int32.
+        block: The number of the block in the text.
+    """
+
+    before: State
+    inputs: NDArray[np.int32]
+    block: int
+
+
+class DropoutEngine(DistributionEngine):
+    """Averages a Keras engine's model over dropout masks drawn from a seed.
+
+    Masks that are drawn for single steps are drawn anew all along a text; those that training keeps for a window
+    (locked dropout, and that of words, weights and states) are kept for the whole text. They depend on the seed and
+    the place in the text alone: rows share them, and how texts are batched and cut into windows changes nothing.
+
+    The hidden states that it gives are the means over the samples.
+
+    Args:
+        engine: What runs the model; on the JAX backend.
+        options: How many samples, which mean, and the seed.
+
+    Raises:
+        SettingError: The backend is not JAX, or the model has no dropout.
+    """
+
+    def __init__(self, engine: KerasEngine, options: DropoutOptions = _DEFAULT_OPTIONS) -> None:
+        require_jax("Monte-Carlo dropout")
+        _require_dropout(engine.model)
+        import jax
+
+        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
+        self.model = engine.model
+        self.options = options
+        self._moving, self._kept = _seeds(engine.model)
+        self._predict = jax.jit(self._predict_of)
+
+    def start(self, batch_size: int) -> State:
+        """Return the state in which a text begins, one for each sample."""
+        state = keras.tree.map_structure(
+            lambda array: ops.broadcast_to(array, (self.options.num_samples, *array.shape)),
+            self.model.initial_state(batch_size),
+        )
+        return DropoutState(state, np.zeros((batch_size, 0), np.int32), 0)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state, which share their masks as before; see `Engine.select`."""
+        before = keras.tree.map_structure(lambda array: ops.take(array, rows, axis=1), state.before)
+        return state._replace(before=before, inputs=state.inputs[rows])
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Give whole distributions, a block at a time; see `Engine.predict_window`."""
+        inputs, parts = np.asarray(inputs, np.int32), []
+        while inputs.shape[1]:
+            before, read, block = state
+            first = read.shape[1]
+            ids, inputs = np.split(np.concatenate((read, inputs), axis=1), [_BLOCK], axis=1)
+            padded = np.pad(ids, ((0, 0), (0, _BLOCK - ids.shape[1])))
+            prediction, after = self._predict(weights_of(self.model), padded, before, block)
+            parts.append([np.asarray(array)[:, first : ids.shape[1]] for array in prediction])
+            complete = ids.shape[1] == _BLOCK
+            state = DropoutState(after, ids[:, :0], block + 1) if complete else DropoutState(before, ids, block)
+        log_probs, hidden = (np.concatenate(arrays, axis=1) for arrays in zip(*parts, strict=True))
+        return WindowPrediction(log_probs, hidden), state
+
+    def _predict_of(self, weights: Weights, inputs: Any, state: State, block: Any) -> tuple[tuple[Any, Any], State]:
+        """Return the mean distributions `(B, T, V)` and hidden states of a block, and the states after it."""
+        import jax
+
+        keys = jax.vmap(partial(self._keys, block=block))(np.arange(self.options.num_samples))
+        over_rows = jax.vmap(partial(self._hidden, weights), in_axes=(None, 0, 0))
+        hidden, after = jax.vmap(over_rows, in_axes=(0, None, 0))(keys, inputs, state)  # (S, B, T, H)
+        project = jax.vmap(partial(self._log_probs, weights), in_axes=(None, 0))
+        arithmetic = self.options.mean == "arithmetic"
+
+        def add(total: Any, sample: Any) -> tuple[Any, None]:
+            log_probs = project(*sample)
+            return ops.logaddexp(total, log_probs) if arithmetic else total + log_probs, None
+
+        start = ops.full((*inputs.shape, self.vocabulary_size), -np.inf if arithmetic else 0.0)
+        total, _ = jax.lax.scan(add, start, (keys, hidden))
+        log_probs = total if arithmetic else total / self.options.num_samples
+        return (ops.log_softmax(log_probs), ops.mean(hidden, axis=0)), after
+
+    def _keys(self, sample: Any, block: Any) -> Any:
+        """Return the states of all seed generators `(G, 2)` in a block of a sample."""
+        import jax
+
+        num_moving, count = len(self._moving), len(self._moving) + len(self._kept)
+        seed = jax.random.key(self.options.seed, impl="threefry2x32")  # as Keras's generators hold it
+
+        def key(index: Any) -> Any:
+            place = ops.where(index < num_moving, block + 1, 0)
+            of_sample = jax.random.fold_in(jax.random.fold_in(seed, index), sample)
+            return jax.random.key_data(jax.random.fold_in(of_sample, place))
+
+        return jax.vmap(key)(np.arange(count))
+
+    def _hidden(self, weights: Weights, keys: Any, inputs: Any, state: State) -> tuple[Any, State]:
+        """Return the hidden states `(T, H)` of one row under the masks of `keys`, and its state after them."""
+        with self._scope(weights, keys):
+            one_row = keras.tree.map_structure(lambda array: array[None], state)
+            hidden, after = self.model.hidden_states(inputs[None], one_row, training=True)
+        return hidden[0], keras.tree.map_structure(lambda array: array[0], after)
+
+    def _log_probs(self, weights: Weights, keys: Any, hidden: Any) -> Any:
+        """Return the log-probabilities `(T, V)` that follow from the hidden states of one row."""
+        with self._scope(weights, keys):
+            logits = self.model.projection(hidden[None], self.model.tied_embeddings, training=True)
+        return ops.log_softmax(logits[0])
+
+    def _scope(self, weights: Weights, keys: Any) -> Any:
+        variables = [*self.model.trainable_variables, *self._moving, *self._kept]
+        return keras.StatelessScope(state_mapping=list(zip(variables, (*weights, *keys), strict=True)))
+
+
+def _seeds(model: LanguageModel) -> tuple[list[Any], list[Any]]:
+    """Return the states of the seed generators: those that move along a text, and those that are kept."""
+    dropouts = [*model.stack.dropouts]
+    if isinstance(model.projection, MixtureProjection | NarrowedProjection):
+        dropouts.append(model.projection.dropout)
+    steps = [] if model.architecture.locked_dropout else dropouts
+    moving = [layer.seed_generator.state for layer in steps if layer.rate]
+    weights = {id(variable) for variable in (*model.weights, *moving)}
+    return moving, [variable for variable in model.variables if id(variable) not in weights]
+
+
+def _require_dropout(model: LanguageModel) -> None:
+    table = model.architecture.to_table()
+    rates = {name: rate for name, rate in table.items() if name.endswith(("dropout_rate", "drop_rate"))}
+    if not any(rates.values()):
+        raise SettingError(
+            f"Monte-Carlo dropout needs a model trained with dropout, but all its rates are zero: {', '.join(rates)}"
+        )

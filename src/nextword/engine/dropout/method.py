@@ -1,0 +1,28 @@
+"""Monte-Carlo dropout: the mean of predictions under many dropout masks."""
+
+from collections.abc import Collection
+from typing import ClassVar
+
+from nextword.engine.dropout.options import DropoutOptions
+from nextword.engine.engine import Engine
+from nextword.engine.method import Applied, Method, Splits
+from nextword.engine.opening import require_keras_engine
+from nextword.settings import Settings
+
+
+class Dropout(Method[DropoutOptions]):
+    """The model with dropout left on, many times over."""
+
+    name = "mc_dropout"
+    kind: ClassVar[type[Settings]] = DropoutOptions
+    is_innermost = True
+
+    def apply(
+        self, engine: Engine, options: DropoutOptions, splits: Splits, to_tune: Collection[str]
+    ) -> Applied[DropoutOptions]:
+        """Put a `DropoutEngine` around `engine`; there is nothing to tune."""
+        del splits, to_tune
+        inner = require_keras_engine(engine, self.name)
+        from nextword.engine.dropout.engine import DropoutEngine
+
+        return Applied(DropoutEngine(inner, options), options)

@@ -1,0 +1,1 @@
+"""Dynamic evaluation: weights that go on learning from the text that they predict."""

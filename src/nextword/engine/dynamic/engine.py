@@ -1,0 +1,244 @@
+r"""Dynamic evaluation: a model that goes on learning from what it reads, and is drawn back to what it was trained as.
+
+A text is read in segments. A segment is scored first; then the weights $W$ take a step along the gradient $g$ of its
+mean loss, and a step back to the trained weights $W_0$. How far each weight goes is decided by how much its gradient
+moved over the training text, in batches $b$ of which $g_b$ is the gradient of the mean loss:
+
+$$\text{RMS} = \sqrt{\operatorname{mean}_b g_b^2}, \qquad
+W \leftarrow W + \min\Bigl(\lambda \frac{\text{RMS}}{\operatorname{mean}(\text{RMS})}, 1\Bigr) \odot (W_0 - W)
+- \eta \frac{g}{\text{RMS} + \epsilon}$$
+
+with the learning rate $\eta$ and the decay $\lambda$. The mean is that over the weights' tensors of the mean over their
+elements, as in the authors' program, so that published settings hold.
+
+Source:
+    Krause, Kahembwe, Murray and Renals (2018), "Dynamic Evaluation of Neural Sequence Models", sections 4 and 5.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nextword.batching.streams import Streams
+from nextword.batching.window import TokenIds
+from nextword.engine.distribution_engine import DistributionEngine
+from nextword.engine.dynamic.options import DynamicOptions
+from nextword.engine.engine import Rows, State, WindowPrediction
+from nextword.engine.keras_engine import KerasEngine, Weights, in_place_of, require_jax, weights_of
+from nextword.errors import SettingError
+from nextword.models.language_model import LanguageModel
+
+Progress = Callable[[int, int], None]
+"""Told how many tokens have been read, and how many will be."""
+
+_DEFAULT_OPTIONS = DynamicOptions()
+_NO_IDS = np.zeros(0, np.int32)
+
+
+class GradientStatistics(NamedTuple):
+    """How much the gradient of each weight moved over a text.
+
+    Attributes:
+        root_mean_squares: RMS, an array for each trainable variable of the model, in their order.
+        num_tokens: How many tokens of the text were read.
+    """
+
+    root_mean_squares: Weights
+    num_tokens: int
+
+    @property
+    def mean(self) -> float:
+        """The mean over the arrays of the means over their elements."""
+        return float(np.mean([float(ops.mean(array)) for array in self.root_mean_squares]))
+
+
+def gradient_statistics(
+    model: LanguageModel,
+    ids: TokenIds,
+    *,
+    end_id: int,
+    batch_size: int = 100,
+    num_steps: int = 20,
+    max_tokens: int | None = None,
+    on_progress: Progress | None = None,
+) -> GradientStatistics:
+    r"""Read a training text once, without dropout, and return how much the gradient of each weight moved.
+
+    With the gradient $g_b$ of the mean loss of batch $b$,
+
+    $$\text{RMS} = \sqrt{\operatorname{mean}_b g_b^2}.$$
+
+    Args:
+        model: The model; its weights stay as they are.
+        ids: The tokens of the text `(N,)`.
+        end_id: The id of `<eos>`.
+        batch_size: Streams that are read side by side; fewer where the text is short. The more, the less the
+            gradients move, and the farther a learning rate goes.
+        num_steps: Tokens of a stream in a batch, as many as a segment is to have.
+        max_tokens: About how many tokens to read at most, from the beginning of every stream; all where left out.
+        on_progress: Called after each batch.
+
+    Raises:
+        SettingError: The backend is not JAX, or the text is empty.
+    """
+    require_jax("dynamic evaluation")
+    batch_size = max(1, min(batch_size, len(ids) // num_steps))
+    streams = Streams(ids, batch_size=batch_size, num_steps=num_steps, first_input=end_id)
+    cells, num_batches = batch_size * num_steps, streams.steps_per_epoch
+    if max_tokens is not None:
+        num_batches = max(1, min(num_batches, max_tokens // cells))
+    add, weights, state = _adder(model), weights_of(model), model.initial_state(batch_size)
+    sums = tuple(ops.zeros_like(array) for array in weights)
+    for index in range(num_batches):
+        window = streams.window(index)
+        sums, state = add(sums, weights, state, window.inputs, window.targets, window.weights)
+        if on_progress is not None:
+            on_progress(min((index + 1) * cells, len(ids)), min(num_batches * cells, len(ids)))
+    root_mean_squares = tuple(ops.sqrt(total / num_batches) for total in sums)
+    return GradientStatistics(root_mean_squares, min(num_batches * cells, len(ids)))
+
+
+def _adder(model: LanguageModel) -> Callable[..., tuple[Weights, State]]:
+    """Return a compiled function that adds a batch's squared gradients to sums, which it overwrites."""
+    import jax
+
+    def loss_of(weights: Weights, state: State, inputs: Any, targets: Any, counted: Any) -> tuple[Any, State]:
+        with in_place_of(model, weights):
+            hidden, after = model.hidden_states(inputs, state)
+            total = model.token_losses(hidden, targets, counted).total
+        return total / ops.maximum(ops.sum(counted), 1.0), after
+
+    def add(sums: Weights, weights: Weights, state: State, *batch: Any) -> tuple[Weights, State]:
+        gradients, after = jax.grad(loss_of, has_aux=True)(weights, state, *batch)
+        return tuple(total + g * g for total, g in zip(sums, gradients, strict=True)), after
+
+    compiled: Callable[..., tuple[Weights, State]] = jax.jit(add, donate_argnums=0)
+    return compiled
+
+
+class DynamicState(NamedTuple):
+    """A text half read.
+
+    Attributes:
+        weights: The model's weights as they are now.
+        before: The recurrent state in which the present segment began.
+        after: The recurrent state after the last input.
+        inputs: The inputs of the present segment so far, int32; a full one waits for what follows it.
+    """
+
+    weights: Weights
+    before: State
+    after: State
+    inputs: NDArray[np.int32]
+
+
+class DynamicEngine(DistributionEngine):
+    """Runs a Keras engine's model with weights that follow the text; the model's own weights stay as they are.
+
+    The weights are part of the state, a set for each row of a batch, so that the same state gives the same answer, and
+    a text scores the same alone as beside others. They move once a segment has been read and it is known what followed
+    it, and only then: no token has a part in its own probability, and how a text is cut into windows changes nothing.
+
+    A segment has few rows, so that its logits are at hand all at once; the loss by chunks would take ten times as long.
+
+    Args:
+        engine: What runs the model as it was trained; on the JAX backend.
+        statistics: Those of the model's gradients over its training text, from `gradient_statistics`.
+        options: How far the weights move.
+
+    Raises:
+        SettingError: The backend is not JAX, or the statistics are those of another model.
+    """
+
+    def __init__(
+        self, engine: KerasEngine, statistics: GradientStatistics, options: DynamicOptions = _DEFAULT_OPTIONS
+    ) -> None:
+        require_jax("dynamic evaluation")
+        _require_statistics(engine.model, statistics)
+        import jax
+
+        super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
+        self.model = engine.model
+        self.options = options
+        self._root_mean_squares = statistics.root_mean_squares
+        self._mean = statistics.mean
+        self._predict = jax.jit(self._predict_of)
+        self._learn = jax.jit(self._learn_of, donate_argnums=0)
+
+    def start(self, batch_size: int) -> State:
+        """Return the state in which a text begins: every row has the trained weights."""
+        recurrent = self.model.initial_state(1)
+        return (DynamicState(weights_of(self.model), recurrent, recurrent, _NO_IDS),) * batch_size
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state, each with its own weights; see `Engine.select`."""
+        return tuple(state[row] for row in rows)
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Give whole distributions, and learn from the segments that end before the last input."""
+        rows = [self._predict_row(*row) for row in zip(np.asarray(inputs, np.int32), state, strict=True)]
+        log_probs, hidden, states = zip(*rows, strict=True)
+        return WindowPrediction(np.stack(log_probs), np.stack(hidden)), states
+
+    def _predict_row(self, inputs: NDArray[np.int32], state: DynamicState) -> tuple[Any, Any, DynamicState]:
+        length, parts, trained = self.options.segment_length, [], weights_of(self.model)
+        # What `_learn` overwrites must not be the caller's.
+        state = state._replace(weights=_copied(state.weights)) if len(state.inputs) + len(inputs) > length else state
+        while len(inputs):
+            ids, missing = np.concatenate((state.inputs, inputs)), length - len(state.inputs)
+            if len(inputs) > missing:
+                segment, following = ids[None, :length], ids[None, 1 : length + 1]
+                statistics = self._root_mean_squares, self._mean
+                weights, prediction, after = self._learn(
+                    state.weights, trained, statistics, segment, following, state.before
+                )
+                parts.append([np.asarray(array[0])[length - missing :] for array in prediction])
+                state, inputs = DynamicState(weights, after, after, _NO_IDS), inputs[missing:]
+            else:
+                prediction, after = self._predict(state.weights, inputs[None], state.after)
+                parts.append([np.asarray(array[0]) for array in prediction])
+                state, inputs = state._replace(after=after, inputs=ids), _NO_IDS
+        log_probs, hidden = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return log_probs, hidden, state
+
+    def _predict_of(self, weights: Weights, inputs: Any, state: State) -> tuple[tuple[Any, Any], State]:
+        with in_place_of(self.model, weights):
+            hidden, state = self.model.hidden_states(inputs, state)
+            logits = self.model.projection(hidden, self.model.tied_embeddings)
+        return (ops.log_softmax(logits), hidden), state
+
+    def _learn_of(
+        self, weights: Weights, trained: Weights, statistics: Any, inputs: Any, targets: Any, state: State
+    ) -> tuple[Weights, tuple[Any, Any], State]:
+        """Return where the weights move, the predictions by those before, and the state after a segment."""
+        import jax
+
+        def loss_of(weights: Weights) -> tuple[Any, Any]:
+            prediction, after = self._predict_of(weights, inputs, state)
+            return -ops.mean(ops.take_along_axis(prediction[0], targets[..., None], axis=-1)), (prediction, after)
+
+        gradients, (prediction, after) = jax.grad(loss_of, has_aux=True)(weights)
+        root_mean_squares, mean = statistics
+        options, moved = self.options, []
+        for now, origin, g, rms in zip(weights, trained, gradients, root_mean_squares, strict=True):
+            pull = ops.minimum(options.decay / mean * rms, 1.0)
+            moved.append(now + pull * (origin - now) - options.learning_rate * g / (rms + options.epsilon))
+        return tuple(moved), prediction, after
+
+
+def _copied(weights: Weights) -> Weights:
+    """Return weights that may be overwritten."""
+    return tuple(ops.copy(array) for array in weights)
+
+
+def _require_statistics(model: LanguageModel, statistics: GradientStatistics) -> None:
+    expected = [tuple(variable.shape) for variable in model.trainable_variables]
+    found = [tuple(array.shape) for array in statistics.root_mean_squares]
+    if found != expected:
+        raise SettingError(
+            f"the gradient statistics must have the shapes of the model's weights, {expected}, but have {found}; make "
+            "them anew with `gradient_statistics`"
+        )

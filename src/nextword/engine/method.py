@@ -1,0 +1,100 @@
+"""What every method is: a name, settings, and a way to put an engine around an engine."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import Engine
+from nextword.settings import Settings
+
+_MOST_ROUNDS = 1000
+_PRECISION = 1e-6
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits that a method may read, each when it is asked for; the one to be evaluated is not among them.
+
+    Attributes:
+        train: Returns the ids of the text that the model was trained on.
+        valid: Returns the ids that settings are tuned on.
+    """
+
+    train: Callable[[], TokenIds]
+    valid: Callable[[], TokenIds]
+
+
+class Applied[Options: Settings](NamedTuple):
+    """A method at work.
+
+    Attributes:
+        engine: The engine around the engine.
+        options: Its settings, with the tuned ones as they were found.
+    """
+
+    engine: Engine
+    options: Options
+
+
+class Method[Options: Settings](ABC):
+    """A way to change the predictions of a model without touching its stored weights.
+
+    Attributes:
+        name: What it is called.
+        kind: Its settings.
+        tunable: Names of those that can be found on the validation split.
+        is_innermost: Whether it goes around the model itself and nothing else: around each member of an ensemble.
+        learns: Whether it learns from the text that it reads, so that lines depend on those before.
+    """
+
+    name: ClassVar[str]
+    kind: ClassVar[type[Settings]]
+    tunable: ClassVar[tuple[str, ...]] = ()
+    is_innermost: ClassVar[bool] = False
+    learns: ClassVar[bool] = False
+
+    @abstractmethod
+    def apply(self, engine: Engine, options: Options, splits: Splits, to_tune: Collection[str]) -> Applied[Options]:
+        """Put an engine around `engine`.
+
+        Args:
+            engine: What the method goes around.
+            options: Settings of its kind.
+            splits: What may be read.
+            to_tune: Names of tunable settings that are to be found on the validation split first.
+
+        Raises:
+            SettingError: The method does not go with this engine.
+        """
+
+
+def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    r"""Return the weights `(K,)` under whose mixture the tokens of a text are most probable.
+
+    Expectation and maximization, from equal weights: each weight becomes the mean over the tokens of the part that its
+    distribution has in their probability. The likelihood is concave in the weights, so that the best are found.
+
+    Args:
+        probabilities: Of each token under each distribution `(K, N)`; no token may have none under all.
+
+    Example:
+        >>> mixture_weights(np.array([[0.5, 0.5, 0.1], [0.1, 0.1, 0.5]])).round(3).tolist()
+        [0.75, 0.25]
+    """
+    weights = np.full(len(probabilities), 1 / len(probabilities))
+    for _ in range(_MOST_ROUNDS):
+        parts = weights[:, None] * probabilities
+        former, weights = weights, (parts / parts.sum(axis=0)).mean(axis=1)
+        if np.abs(weights - former).max() < _PRECISION:
+            break
+    return weights
+
+
+def mean_log_prob(weights: NDArray[np.float64], probabilities: NDArray[np.floating]) -> float:
+    """Return the mean log-probability of a token under a mixture of distributions, given the probabilities `(K, N)`."""
+    return float(np.log(weights @ probabilities).mean())

@@ -1,0 +1,127 @@
+"""An engine beside a model of counts."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.distribution_engine import DistributionEngine, interpolate
+from nextword.engine.engine import Engine, Rows, State, WindowPrediction
+from nextword.engine.method import Applied, Method, Splits, mean_log_prob, mixture_weights
+from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
+from nextword.engine.reading import token_log_probs
+from nextword.errors import SettingError
+from nextword.settings import Settings, setting
+
+_ORDERS = (3, 4, 5, 6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NgramOptions(Settings):
+    """How much a Kneser-Ney model counts beside an engine."""
+
+    group: ClassVar[str] = "ngram"
+
+    ngram_order: int = setting(5, help="Longest n-gram that the Kneser-Ney model counts.", at_least=1, at_most=16)
+    ngram_weight: float = setting(0.1, help="Weight of the Kneser-Ney model.", at_least=0.0, at_most=1.0)
+
+
+class NgramState(NamedTuple):
+    """What the engine carries.
+
+    Attributes:
+        inner: The state of the engine within.
+        latest: The last `order - 1` tokens read `(B, order - 1)`, int32, never changed in place.
+    """
+
+    inner: State
+    latest: NDArray[np.int32]
+
+
+class NgramEngine(DistributionEngine):
+    r"""Mixes an engine with an n-gram model: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{Kneser-Ney}$.
+
+    Args:
+        engine: Any engine.
+        model: The n-gram model, fitted to the engine's own ids.
+        weight: $\lambda$, from 0 to 1.
+
+    Raises:
+        SettingError: The two differ in vocabulary.
+    """
+
+    def __init__(self, engine: Engine, model: KneserNeyModel, *, weight: float) -> None:
+        super().__init__(
+            vocabulary_size=engine.vocabulary_size,
+            end_id=engine.end_id,
+            compiles_each_shape=engine.compiles_each_shape,
+        )
+        if model.vocabulary_size != engine.vocabulary_size:
+            raise SettingError(
+                f"the n-gram model must have the {engine.vocabulary_size} tokens of the engine, but has "
+                f"{model.vocabulary_size}; fit it to ids of the model's own tokenizer"
+            )
+        self._engine = engine
+        self._model = model
+        self._weight = weight
+
+    def start(self, batch_size: int) -> State:
+        """Return the state in which a text begins, after `<eos>` and nothing else."""
+        return NgramState(
+            self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
+        )
+
+    def select(self, state: Any, rows: Rows) -> State:
+        """Return some rows of a state; see `Engine.select`."""
+        return NgramState(self._engine.select(state.inner, rows), state.latest[rows])
+
+    def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
+        """Give whole distributions; see `Engine.predict_window`."""
+        prediction, inner = self._engine.predict_window(inputs, state.inner)
+        length = self._model.order - 1
+        read = np.concatenate((state.latest, inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
+        contexts = np.lib.stride_tricks.sliding_window_view(read, length, axis=1)[:, 1:] if length else read[..., :0]
+        expected = np.log(self._model.probabilities(contexts.reshape(inputs.size, length))).astype(np.float32)
+        mixed = interpolate(prediction.log_probs, expected.reshape(prediction.log_probs.shape), self._weight)
+        return WindowPrediction(mixed, prediction.hidden), NgramState(inner, read[:, read.shape[1] - length :])
+
+
+class Ngram(Method[NgramOptions]):
+    """A Kneser-Ney model of the training ids beside the engine; order and weight can be tuned."""
+
+    name = "ngram"
+    kind: ClassVar[type[Settings]] = NgramOptions
+    tunable = ("ngram_order", "ngram_weight")
+
+    def apply(
+        self, engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]
+    ) -> Applied[NgramOptions]:
+        """Put an `NgramEngine` around `engine`."""
+        train = splits.train()
+        if to_tune:
+            options = _tuned(engine, options, splits, to_tune)
+        model = _fitted(engine, train, options.ngram_order)
+        return Applied(NgramEngine(engine, model, weight=options.ngram_weight), options)
+
+
+def _tuned(engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]) -> NgramOptions:
+    ids = splits.valid()
+    own = np.exp(token_log_probs(engine, ids))
+    candidates = []
+    for order in _ORDERS if "ngram_order" in to_tune else (options.ngram_order,):
+        model = _fitted(engine, splits.train(), order)
+        counted = model.token_probabilities(contexts_of(ids, order, end_id=engine.end_id), ids)
+        both = np.stack((own, counted))
+        weight = options.ngram_weight
+        if "ngram_weight" in to_tune:
+            weight = round(float(mixture_weights(both)[1]), 4)
+        score = mean_log_prob(np.array([1 - weight, weight]), both)
+        candidates.append((score, options.replace(ngram_order=order, ngram_weight=weight)))
+    return max(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def _fitted(engine: Engine, ids: TokenIds, order: int) -> KneserNeyModel:
+    return KneserNeyModel.fit(ids, order, vocabulary_size=engine.vocabulary_size, end_id=engine.end_id)

@@ -1,0 +1,116 @@
+"""Which library runs a model: a bundle opened, and an engine chosen for it."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.store import read_bundle
+from nextword.engine.engine import Engine
+from nextword.engine.trained_model import TrainedModel
+from nextword.errors import BundleError, MissingExtraError, SettingError
+from nextword.settings import unknown_name
+
+if TYPE_CHECKING:
+    from nextword.engine.keras_engine import KerasEngine
+
+EngineName = Literal["auto", "onnx", "keras"]
+
+ENGINES: tuple[EngineName, ...] = ("auto", "onnx", "keras")
+"""How a model may be run; `auto` takes `model.onnx` where it and onnxruntime are there, and Keras elsewhere."""
+
+
+def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None) -> TrainedModel:
+    """Return the model of a bundle, running.
+
+    Args:
+        bundle: The model.
+        engine: One of `ENGINES`.
+        num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
+
+    Raises:
+        BundleError: The model was not exported, and onnxruntime was asked for; or its `model.onnx` is refused.
+        MissingExtraError: Nothing that could run it is installed.
+        SettingError: There is no engine of that name, or `num_threads` is below 1.
+    """
+    if engine not in ENGINES:
+        raise SettingError(unknown_name("engine", engine, ENGINES))
+    if engine == "onnx" and bundle.onnx is None:
+        raise BundleError(
+            f"`{bundle.name}` must hold `model.onnx` to be run by onnxruntime, but does not; make one by "
+            "`nextword export`, or take the engine keras"
+        )
+    if engine == "keras" or bundle.onnx is None or (engine == "auto" and not _is_installed("onnxruntime")):
+        return TrainedModel(bundle, _keras_engine(bundle))
+    return _run_by_onnxruntime(bundle, bundle.onnx, num_threads)
+
+
+def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | None = None) -> TrainedModel:
+    """Read a bundle and start it; see `start_engine`.
+
+    Raises:
+        BundleError: The directory is not a sound bundle, or was not exported, and onnxruntime was asked for.
+        MissingExtraError: Nothing that could run it is installed.
+        SettingError: There is no engine of that name, or `num_threads` is below 1.
+    """
+    defer_weights = engine != "keras" and _is_installed("onnxruntime")
+    return start_engine(read_bundle(path, defer_weights=defer_weights), engine, num_threads=num_threads)
+
+
+def _run_by_onnxruntime(bundle: Bundle, data: bytes, num_threads: int | None) -> TrainedModel:
+    from nextword.engine.onnx_engine import OnnxEngine
+
+    end_id = bundle.tokenizer.vocabulary.end_id
+    engine = OnnxEngine(data, architecture=bundle.architecture, end_id=end_id, num_threads=num_threads)
+    return TrainedModel(bundle, engine, "onnxruntime in int8" if engine.in_int8 else "onnxruntime")
+
+
+def _keras_engine(bundle: Bundle) -> Engine:
+    try:
+        from nextword.engine.keras_engine import KerasEngine
+        from nextword.machine.setup import use_compilation_cache
+        from nextword.models.language_model import LanguageModel
+        from nextword.storage.cache import cache_root
+    except ImportError as error:
+        raise MissingExtraError(_what_to_install(bundle, error.name)) from error
+    use_compilation_cache(cache_root())
+    model = LanguageModel(bundle.architecture)
+    model.set_named_weights(bundle.weights)
+    return KerasEngine(model, end_id=bundle.tokenizer.vocabulary.end_id)
+
+
+def _what_to_install(bundle: Bundle, missing: str | None) -> str:
+    if bundle.onnx is not None:
+        return (
+            f"running `{bundle.name}` needs onnxruntime, or Keras and JAX, but `{missing}` is missing too; install "
+            "`nextword[run]`, which is small, or `nextword[train]`"
+        )
+    return (
+        f"running `{bundle.name}` needs Keras and JAX, but `{missing}` is missing; install `nextword[train]`, or "
+        "`nextword[run]` and a copy of the model that was exported by `nextword export`"
+    )
+
+
+def _is_installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
+def require_keras_engine(engine: Engine, method: str) -> "KerasEngine":
+    """Return the engine as one over a Keras model.
+
+    Raises:
+        MissingExtraError: Keras is missing.
+        SettingError: It is another engine.
+    """
+    try:
+        from nextword.engine.keras_engine import KerasEngine
+    except ImportError as error:
+        raise MissingExtraError(
+            f"`{method}` needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
+        ) from error
+    if not isinstance(engine, KerasEngine):
+        raise SettingError(
+            f"`{method}` must go around the Keras model itself, but was given the engine {type(engine).__name__}; "
+            "name it first, and one such method alone; an exported model is run by Keras with `--engine keras`"
+        )
+    return engine

@@ -1,0 +1,116 @@
+"""An engine made bolder or more careful."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.distribution_engine import DistributionEngine
+from nextword.engine.engine import Engine, Rows, State, WindowPrediction
+from nextword.engine.method import Applied, Method, Splits
+from nextword.engine.reading import predicted_windows
+from nextword.settings import Settings, setting
+
+_MOST_STEPS = 8
+_CLOSE = 0.02  # Newton's steps square the distance: after one that is as short as this, what is left is below 0.001
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemperatureOptions(Settings):
+    """How bold an engine is made."""
+
+    group: ClassVar[str] = "temperature"
+
+    temperature: float = setting(
+        1.0, help="Divides all log-probabilities: below 1 bolder, above 1 more careful.", at_least=0.01, at_most=100.0
+    )
+
+
+class TemperatureEngine(DistributionEngine):
+    r"""Divides the logits of an engine by a temperature $\tau$, and normalizes: $p_\tau(w) \propto p(w)^{1/\tau}$.
+
+    Args:
+        engine: Any engine.
+        options: The temperature.
+    """
+
+    def __init__(self, engine: Engine, options: TemperatureOptions) -> None:
+        super().__init__(
+            vocabulary_size=engine.vocabulary_size,
+            end_id=engine.end_id,
+            compiles_each_shape=engine.compiles_each_shape,
+        )
+        self._engine = engine
+        self._options = options
+
+    def start(self, batch_size: int) -> State:
+        """Return the engine's own state."""
+        return self._engine.start(batch_size)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of the engine's own state; see `Engine.select`."""
+        return self._engine.select(state, rows)
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Give whole distributions; see `Engine.predict_window`."""
+        prediction, state = self._engine.predict_window(inputs, state)
+        scaled = prediction.log_probs / np.float32(self._options.temperature)
+        scaled -= log_totals(scaled)[..., None]
+        return prediction._replace(log_probs=scaled), state
+
+
+def log_totals(log_weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logarithm of the sum of weights along the last axis, given their logarithms `(..., V)`."""
+    highest = log_weights.max(axis=-1, keepdims=True)
+    total: NDArray[np.float32] = np.log(np.exp(log_weights - highest).sum(axis=-1)) + highest[..., 0]
+    return total
+
+
+class Temperature(Method[TemperatureOptions]):
+    """All logits divided by one number."""
+
+    name = "temperature"
+    kind: ClassVar[type[Settings]] = TemperatureOptions
+    tunable = ("temperature",)
+
+    def apply(
+        self, engine: Engine, options: TemperatureOptions, splits: Splits, to_tune: Collection[str]
+    ) -> Applied[TemperatureOptions]:
+        """Put a `TemperatureEngine` around `engine`."""
+        if to_tune:
+            options = options.replace(temperature=round(best_temperature(engine, splits.valid()), 3))
+        return Applied(TemperatureEngine(engine, options), options)
+
+
+def best_temperature(engine: Engine, ids: TokenIds) -> float:
+    r"""Return the temperature under which a text is most probable, from 0.1 to 10.
+
+    With $z = \ln p$ and $\beta = 1 / \tau$, $\ln p_\tau(w) = \beta z_w - \ln \sum_v e^{\beta z_v}$ is concave in
+    $\beta$; its slope is $z_w - \operatorname{E} z$ and its curvature $-\operatorname{Var} z$, under $p_\tau$.
+    """
+    beta = 1.0
+    for _ in range(_MOST_STEPS):
+        slope, curvature = _derivatives(engine, ids, beta)
+        if not curvature > 0:  # uniform: every temperature is as good
+            break
+        former, beta = beta, float(np.clip(beta + slope / curvature, max(beta / 2, 0.1), min(beta * 2, 10.0)))
+        if abs(beta - former) < _CLOSE * former:
+            break
+    return 1 / beta
+
+
+def _derivatives(engine: Engine, ids: TokenIds, beta: float) -> tuple[float, float]:
+    slope = curvature = 0.0
+    for window in predicted_windows(engine, ids):
+        z = np.maximum(window.prediction.log_probs[0], np.float32(-1e4))  # (T, V); no token is impossible
+        scaled = np.float32(beta) * z
+        probabilities = np.exp(scaled - log_totals(scaled)[:, None])
+        mean = np.einsum("tv,tv->t", probabilities, z)
+        square = np.einsum("tv,tv,tv->t", probabilities, z, z)
+        actual = np.take_along_axis(z, window.targets[0, :, None], axis=1)[:, 0]
+        slope += float((actual - mean).sum(dtype=np.float64))
+        curvature += float((square - mean**2).sum(dtype=np.float64))
+    return slope, curvature

@@ -1,1 +1,0 @@
-"""Counts of short sequences of tokens, and the Kneser-Ney model made of them."""

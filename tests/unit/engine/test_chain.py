@@ -1,0 +1,117 @@
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.batching.window import TokenIds
+from nextword.engine.chain import KINDS, apply_methods, methods_of, require_used, tables_of
+from nextword.engine.method import Splits
+from nextword.engine.reading import token_log_probs
+from nextword.engine.trained_model import TrainedModel
+from nextword.errors import SettingError
+
+ModelOf = Callable[..., TrainedModel]
+TextOf = Callable[..., TokenIds]
+SplitsOf = Callable[..., Splits]
+EngineOf = Callable[..., Any]
+
+
+def test_static_is_the_engine_itself(model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf) -> None:
+    model = model_of(bigram_engine())
+    outcome = apply_methods([model], [], {}, splits_of(), tune=True)
+    assert outcome.engine is model.engine
+    assert (outcome.to_table(), outcome.tuned) == ({}, ())
+
+
+def test_methods_go_around_one_another(model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf) -> None:
+    engine, splits = bigram_engine(), splits_of(train=np.array([2, 3, 0], np.int32))
+    tables = {"temperature": {"temperature": 0.5}, "ngram": {"ngram_weight": 0.25}}
+    one = apply_methods([model_of(engine)], methods_of(["temperature", "ngram"]), tables, splits)
+    other = apply_methods([model_of(engine)], methods_of(["ngram", "temperature"]), tables, splits)
+    ids = np.array([2, 3, 4, 0], np.int32)
+    assert not np.allclose(token_log_probs(one.engine, ids), token_log_probs(other.engine, ids), atol=1e-3)
+    assert one.description == "temperature (temperature 0.5), then ngram (ngram_order 5, ngram_weight 0.25)"
+    assert list(other.to_table()) == ["ngram", "temperature"]
+
+
+def test_each_is_tuned_around_what_is_within_and_what_is_given_stays(
+    model_of: ModelOf, bigram_engine: EngineOf, text_of: TextOf, splits_of: SplitsOf
+) -> None:
+    writer, engine = bigram_engine(), bigram_engine(boldness=3.0)
+    splits = splits_of(train=text_of(writer, 900), valid=text_of(writer, 600, seed=5))
+    methods = methods_of(["temperature", "ngram"])
+    outcome = apply_methods([model_of(engine)], methods, {"ngram": {"ngram_order": 2}}, splits, tune=True)
+    table = outcome.to_table()
+    assert table["ngram"]["ngram_order"] == 2
+    assert table["temperature"]["temperature"] == pytest.approx(3.0, rel=0.15)
+    assert table["ngram"]["ngram_weight"] < 0.5  # the engine is the writer, once its temperature is right
+    assert outcome.tuned == ("temperature", "ngram_weight")
+    assert outcome.description.endswith("; temperature, ngram_weight tuned on the validation split")
+    without = apply_methods([model_of(engine)], methods, table, splits_of(train=splits.train()))
+    ids = text_of(writer, 200, seed=6)
+    np.testing.assert_array_equal(token_log_probs(outcome.engine, ids), token_log_probs(without.engine, ids))
+
+
+def test_an_ensemble_is_tuned_to_the_better_member(
+    model_of: ModelOf, bigram_engine: EngineOf, text_of: TextOf, splits_of: SplitsOf
+) -> None:
+    writer = bigram_engine(seed=1)
+    members = [model_of(bigram_engine(seed=2, boldness=2.0)), model_of(writer)]
+    splits = splits_of(valid=text_of(writer, 2_000))
+    tuned = apply_methods(members, [], {}, splits, tune=True).to_table()["ensemble"]["ensemble_weights"]
+    assert tuned[1] > 0.9
+    equal = apply_methods(members, [], {}, splits_of()).to_table()["ensemble"]["ensemble_weights"]
+    assert equal == [1.0, 1.0]
+
+
+def test_members_that_read_differently_are_refused(
+    model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf
+) -> None:
+    other = model_of(bigram_engine(), words=("<eos>", "<unk>", "a", "b", "c", "d", "f"), name="other")
+    with pytest.raises(SettingError, match="those of `tiny` and `other` differ"):
+        apply_methods([model_of(bigram_engine()), other], [], {}, splits_of())
+
+
+@pytest.mark.parametrize("name", ["dynamic", "mc_dropout"])
+def test_what_goes_around_the_model_itself_needs_a_keras_model(
+    model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf, name: str
+) -> None:
+    with pytest.raises(SettingError, match=f"`{name}` must go around the Keras model itself"):
+        apply_methods([model_of(bigram_engine())], methods_of([name]), {}, splits_of())
+
+
+def test_methods_come_in_the_order_in_which_they_go_around() -> None:
+    assert [method.name for method in methods_of(["dynamic", "ngram", "cache"])] == ["dynamic", "ngram", "cache"]
+    assert methods_of(["static"]) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["cach"], "did you mean `cache`"),
+        (["cache", "cache"], "`cache` is named 2 times"),
+        (["static", "cache"], "`static` must stand alone"),
+        (["cache", "dynamic"], "`dynamic` must be the first"),
+        (["dynamic", "mc_dropout"], "`mc_dropout` must be the first"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(names: list[str], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        methods_of(names)
+
+
+def test_no_two_settings_share_a_flag() -> None:
+    names = [field.name for kind in KINDS for field in dataclasses.fields(kind)]
+    assert len(set(names)) == len(names)
+
+
+def test_settings_belong_to_methods_that_were_asked_for() -> None:
+    tables = tables_of({"cache_size": 3, "ngram_weight": 0.5, "cache_weight": 0.2})
+    assert tables == {"cache": {"cache_size": 3, "cache_weight": 0.2}, "ngram": {"ngram_weight": 0.5}}
+    require_used(tables, methods_of(["cache", "ngram"]), ensemble=False)
+    with pytest.raises(SettingError, match="`ngram_weight` must go with the method `ngram`, which was not asked for"):
+        require_used(tables, methods_of(["cache"]), ensemble=False)
+    with pytest.raises(SettingError, match="did you mean `cache_size`"):
+        tables_of({"cache_sise": 3})

@@ -33,12 +33,13 @@ from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import generate_text
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
-from nextword.scoring.line_score import LineScore
-from nextword.scoring.line_scoring import score_lines as score_text_lines
-from nextword.scoring.options import ScoringOptions
-from nextword.scoring.ranking import RankedCandidate, proposals
-from nextword.scoring.ranking import rank as rank_candidates
+from nextword.scoring.gaps import RankedCandidate, proposals
+from nextword.scoring.gaps import rank as rank_candidates
+from nextword.scoring.lines import LineScore, ScoringOptions
+from nextword.scoring.lines import score_lines as score_text_lines
 from nextword.scoring.surprise import SurprisingLine, most_surprising_lines
+from nextword.scoring.vectors import NearWord, Pooling, WordVectors
+from nextword.scoring.vectors import sentence_vectors as vectors_of_lines
 from nextword.suggestion.completion import complete as complete_word
 from nextword.suggestion.session import SuggestionSession
 from nextword.suggestion.session_options import SessionOptions
@@ -46,9 +47,6 @@ from nextword.suggestion.suggestion import Suggestion
 from nextword.suggestion.suggestion import suggest as suggest_words
 from nextword.suggestion.user_words import UserWords
 from nextword.text.token_store import TokenStore
-from nextword.vectors.sentence_vectors import Pooling
-from nextword.vectors.sentence_vectors import sentence_vectors as vectors_of_lines
-from nextword.vectors.word_vectors import NearWord, WordVectors
 
 
 def perplexity(

@@ -27,9 +27,7 @@ from nextword.bundle.store import model_path
 from nextword.engine.opening import open_model
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import BundleError, TextError
-from nextword.scoring.line_score import LN_10
-from nextword.scoring.line_scoring import score_lines
-from nextword.scoring.options import ScoringOptions
+from nextword.scoring.lines import LN_10, ScoringOptions, score_lines
 from nextword.scoring.word_context import END_WORDS, WordContext, WordScore
 from nextword.scoring.word_tokens import WordTokenizer, words_of
 

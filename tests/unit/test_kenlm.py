@@ -15,7 +15,7 @@ from nextword import kenlm
 from nextword.bundle.store import write_bundle
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import BundleError, TextError
-from nextword.scoring.line_scoring import score_lines
+from nextword.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
 
 Model = Callable[..., TrainedModel]

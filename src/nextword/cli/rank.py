@@ -10,7 +10,7 @@ from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
-from nextword.scoring.options import ScoringOptions
+from nextword.scoring.lines import ScoringOptions
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
@@ -55,8 +55,8 @@ def rank(
     words that it expects most after what stands before the gap. Printed are each one's probability among them, the
     natural logarithm of the text's, and the candidate.
     """
-    from nextword.scoring.ranking import proposals as proposed
-    from nextword.scoring.ranking import rank as rank_candidates
+    from nextword.scoring.gaps import proposals as proposed
+    from nextword.scoring.gaps import rank as rank_candidates
 
     options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
     named = _named(candidates, file, on_bad_bytes)

@@ -12,9 +12,7 @@ from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.output_file import OutputFile
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
-from nextword.scoring.display import shown_tokens
-from nextword.scoring.line_score import LN_10
-from nextword.scoring.options import ScoringOptions
+from nextword.scoring.lines import LN_10, ScoringOptions, shown_tokens
 from nextword.storage.single_file import write_file
 from nextword.storage.strict_json import finite
 from nextword.text.input_lines import InputLines
@@ -22,7 +20,7 @@ from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
 
 if TYPE_CHECKING:
-    from nextword.scoring.line_score import LineScore
+    from nextword.scoring.lines import LineScore
     from nextword.scoring.score_summary import ScoreSummary
     from nextword.text.tokenizer import Tokenizer
 
@@ -63,7 +61,7 @@ def score(
     separated by tabs: the line's number, natural and base-10 logarithm of its probability, number of tokens, how many
     of them are out of vocabulary, and perplexity. The totals follow on standard error.
     """
-    from nextword.scoring.line_scoring import score_lines
+    from nextword.scoring.lines import score_lines
     from nextword.scoring.score_summary import ScoreSummary
 
     options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))

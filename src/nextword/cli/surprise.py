@@ -10,7 +10,7 @@ import click
 from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
-from nextword.scoring.options import ScoringOptions
+from nextword.scoring.lines import ScoringOptions
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable

@@ -14,7 +14,7 @@ from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 
 if TYPE_CHECKING:
-    from nextword.vectors.sentence_vectors import Pooling
+    from nextword.scoring.vectors import Pooling
 
 _NEAREST = 10
 
@@ -77,7 +77,7 @@ def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest:
 
 def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -> None:
     from nextword.bundle.store import read_bundle
-    from nextword.vectors.word_vectors import WordVectors
+    from nextword.scoring.vectors import WordVectors
 
     near = WordVectors.of(read_bundle(Target.of(run_or_model).bundle)).nearest(word, count)
     if as_json:
@@ -89,7 +89,7 @@ def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -
 
 def _save_words(run_or_model: Path, output: Path) -> None:
     from nextword.bundle.store import read_bundle
-    from nextword.vectors.word_vectors import WordVectors
+    from nextword.scoring.vectors import WordVectors
 
     words = WordVectors.of(read_bundle(Target.of(run_or_model).bundle))
     words.save(output)
@@ -97,8 +97,7 @@ def _save_words(run_or_model: Path, output: Path) -> None:
 
 
 def _save_lines(run_or_model: Path, lines: InputLines, output: Path, pooling: "Pooling") -> None:
-    from nextword.vectors.sentence_vectors import sentence_vectors
-    from nextword.vectors.vector_file import write_vectors
+    from nextword.scoring.vectors import sentence_vectors, write_vectors
 
     model = Target.of(run_or_model).open()
     shape = write_vectors(output, sentence_vectors(model.engine, model.tokenizer, lines, pooling=pooling))

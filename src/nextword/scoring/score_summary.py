@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from nextword.scoring.line_score import LN_10, LineScore, perplexity
+from nextword.scoring.lines import LN_10, LineScore, perplexity
 from nextword.storage.strict_json import finite
 
 

@@ -13,10 +13,7 @@ import numpy as np
 
 from nextword.engine.engine import Engine
 from nextword.errors import SettingError
-from nextword.scoring.display import shown_tokens
-from nextword.scoring.line_score import LineScore
-from nextword.scoring.line_scoring import score_lines
-from nextword.scoring.options import DEFAULT_OPTIONS, ScoringOptions
+from nextword.scoring.lines import DEFAULT_OPTIONS, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 

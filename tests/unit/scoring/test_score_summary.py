@@ -6,7 +6,7 @@ import pytest
 
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import EvaluationError
-from nextword.scoring.line_scoring import score_lines
+from nextword.scoring.lines import score_lines
 from nextword.scoring.score_summary import ScoreSummary
 
 Model = Callable[..., TrainedModel]

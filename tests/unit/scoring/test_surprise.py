@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import SettingError
 from nextword.scoring import surprise
-from nextword.scoring.line_score import LineScore
-from nextword.scoring.line_scoring import score_lines
-from nextword.scoring.options import ScoringOptions
+from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.surprise import Measure, most_surprising_lines, surprising_lines
 
 Model = Callable[..., TrainedModel]

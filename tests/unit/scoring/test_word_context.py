@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import State
 from nextword.engine.trained_model import TrainedModel
-from nextword.scoring.line_scoring import score_lines
-from nextword.scoring.options import ScoringOptions
+from nextword.scoring.lines import ScoringOptions, score_lines
 from nextword.scoring.word_context import WordContext
 from nextword.scoring.word_tokens import WordTokenizer
 from nextword.text.options import TokenizerKind

@@ -1,3 +1,5 @@
+import json
+import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -7,10 +9,9 @@ from hypothesis import strategies as st
 
 from nextword.engine import reading as sentence_batches
 from nextword.engine.trained_model import TrainedModel
-from nextword.errors import TextError
+from nextword.errors import EvaluationError, TextError
 from nextword.evaluation.perplexity import evaluate
-from nextword.scoring.line_scoring import score_lines
-from nextword.scoring.options import ScoringOptions
+from nextword.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.text.options import LineEnds, TokenizerKind
 
 Model = Callable[..., TrainedModel]
@@ -133,3 +134,58 @@ def test_what_is_refused_comes_after_the_lines_before_it(small_model: Model) -> 
     assert next(scores).text == "the"
     with pytest.raises(TextError, match="line 2"):
         next(scores)
+
+
+def line_score(log_probs: list[float], missing: list[bool] | None = None) -> LineScore:
+    size = len(log_probs)
+    return LineScore(
+        number=1,
+        text="a b",
+        ids=np.zeros(size, np.int32),
+        log_probs=np.array(log_probs, np.float32),
+        ranks=np.ones(size, np.int32),
+        out_of_vocabulary=np.array(missing or [False] * size, np.bool_),
+    )
+
+
+def test_figures_are_those_of_the_definitions() -> None:
+    score = line_score([math.log(0.5), math.log(0.25), math.log(0.125)], [False, True, False])
+    assert score.num_tokens == 3
+    assert score.num_out_of_vocabulary == 1
+    assert score.log_prob == pytest.approx(math.log(1 / 64))
+    assert score.log10_prob == pytest.approx(math.log10(1 / 64))
+    assert score.bits.tolist() == pytest.approx([1, 2, 3])
+    assert score.perplexity == pytest.approx(4)
+
+
+def test_what_is_impossible_is_infinitely_perplexing_and_null_in_json() -> None:
+    score = line_score([-math.inf, -1.0])
+    assert score.perplexity == math.inf
+    assert line_score([-1000.0]).perplexity == math.inf  # above what a float can be
+    table = json.loads(json.dumps(score.to_table(), allow_nan=False))
+    assert table["log_prob"] is table["log10_prob"] is table["perplexity"] is None
+
+
+def test_a_line_without_tokens_has_no_perplexity() -> None:
+    score = line_score([])
+    assert score.log_prob == 0
+    with pytest.raises(EvaluationError, match="at least one token, but there is none"):
+        _ = score.perplexity
+    assert score.to_table()["perplexity"] is None
+
+
+def shown(model: TrainedModel, line: str, *, eos: bool = True) -> list[str]:
+    (score,) = score_lines(model.engine, model.tokenizer, [line], ScoringOptions(eos=eos))
+    return shown_tokens(model.tokenizer, score)
+
+
+def test_tokens_are_shown_as_they_are_written(small_model: Model) -> None:
+    assert shown(small_model("word"), 'Zebra,  the "cat".') == ["Zebra", ",", "the", '"', "cat", '"', ".", "<eos>"]
+    assert shown(small_model("word"), "the", eos=False) == ["the"]
+    assert shown(small_model("character"), "a b") == ["a", "␣", "b", "<eos>"]
+    assert shown(small_model(), "") == ["<eos>"]
+
+
+def test_a_terminal_obeys_none_of_them(small_model: Model) -> None:
+    assert shown(small_model(), "the\x1b[2J cat\x07") == [r"the\x1b[2J", r"cat\x07", "<eos>"]
+    assert shown(small_model(), "\u202ethe") == [r"\u202ethe", "<eos>"]

@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from nextword.engine.engine import WindowPrediction
 from nextword.engine.trained_model import TrainedModel
 from nextword.errors import SettingError, TextError
-from nextword.scoring.line_scoring import score_lines
-from nextword.scoring.options import ScoringOptions
-from nextword.scoring.ranking import proposals, rank
+from nextword.scoring.gaps import proposals, rank
+from nextword.scoring.lines import ScoringOptions, score_lines
 
 Model = Callable[..., TrainedModel]
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from nextword.engine.engine import Engine, read_text
 from nextword.errors import SettingError, TextError
-from nextword.scoring.line_scoring import score_lines
-from nextword.scoring.options import DEFAULT_OPTIONS, ScoringOptions
+from nextword.scoring.lines import DEFAULT_OPTIONS, ScoringOptions, score_lines
 from nextword.text.tokenizer import Tokenizer
 
 GAP = "___"

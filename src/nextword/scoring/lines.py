@@ -1,0 +1,221 @@
+"""Lines scored as they come: read ahead a little, batched by length, given back in their order."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import Engine, State, TokenScores
+from nextword.errors import EvaluationError
+from nextword.scoring.sentence_scores import require_numbers, score_sentences
+from nextword.settings import Settings, setting
+from nextword.storage.strict_json import finite
+from nextword.text.encoded_lines import EncodedLine, encoded_windows, surface
+from nextword.text.printable import printable
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import END
+
+LN_10 = math.log(10)
+"""Natural logarithms are divided by it to become logarithms to the base 10."""
+
+LN_2 = math.log(2)
+"""Natural logarithms are divided by it to become bits."""
+
+_CARRIED_STEPS = 512
+"""Tokens that are read at once where all lines are one text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringOptions(Settings):
+    """How lines are scored.
+
+    Raises:
+        SettingError: A value leaves its range.
+
+    Example:
+        >>> ScoringOptions(eos=False).to_table()
+        {'bos': True, 'eos': False, 'carry': False, 'read_ahead': 4096}
+    """
+
+    group: ClassVar[str] = "scoring"
+
+    bos: bool = setting(
+        True, help="Begin each line as a line begins, after <eos>; else what stands before it is not known."
+    )
+    eos: bool = setting(True, help="Count the line's end as a token, <eos>.")
+    carry: bool = setting(False, help="Read all lines as one text, each after those before it; slower.")
+    read_ahead: int = setting(
+        4096, help="Lines that are read ahead, so that those of like length are scored together.", at_least=1
+    )
+
+
+DEFAULT_OPTIONS = ScoringOptions()
+"""Whole lines, each a text of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class LineScore:
+    r"""A line with the log-probability of each of its tokens $w_1 \dots w_N$, given all that stands before it.
+
+    Attributes:
+        number: The line's place among all that were given, from 1.
+        text: The line.
+        ids: The tokens that count `(N,)`, `<eos>` the last of them where the line's end counts.
+        log_probs: Natural logarithm of each one's probability `(N,)`, float32.
+        ranks: Place of each among all tokens, 1 the most probable `(N,)`.
+        out_of_vocabulary: Which of them the vocabulary lacks `(N,)`; they are scored as `<unk>`.
+    """
+
+    number: int
+    text: str
+    ids: TokenIds
+    log_probs: NDArray[np.float32]
+    ranks: NDArray[np.int32]
+    out_of_vocabulary: NDArray[np.bool_]
+
+    @property
+    def num_tokens(self) -> int:
+        """How many tokens count, $N$."""
+        return len(self.ids)
+
+    @cached_property
+    def num_out_of_vocabulary(self) -> int:
+        """How many of them the vocabulary lacks."""
+        return int(np.count_nonzero(self.out_of_vocabulary))
+
+    @cached_property
+    def log_prob(self) -> float:
+        r"""Natural logarithm of the line's probability, $\sum_i \ln p(w_i \mid w_0 \dots w_{i-1})$."""
+        return float(self.log_probs.sum(dtype=np.float64))
+
+    @property
+    def log10_prob(self) -> float:
+        """The same to the base 10, as KenLM gives it."""
+        return self.log_prob / LN_10
+
+    @property
+    def bits(self) -> NDArray[np.float64]:
+        """The surprisal of each token in bits `(N,)`."""
+        return self.log_probs.astype(np.float64) / -LN_2
+
+    @property
+    def perplexity(self) -> float:
+        r"""$\exp(-\frac{1}{N} \ln p)$; infinite where a token had no probability.
+
+        Raises:
+            EvaluationError: No token counts: the line is empty, and so is its end.
+        """
+        return perplexity(self.log_prob, self.num_tokens)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the figures for JSON; one that is infinite, or of no tokens, is `None`."""
+        return {
+            "line": self.number,
+            "text": self.text,
+            "log_prob": finite(self.log_prob),
+            "log10_prob": finite(self.log10_prob),
+            "num_tokens": self.num_tokens,
+            "num_out_of_vocabulary": self.num_out_of_vocabulary,
+            "perplexity": finite(self.perplexity) if self.num_tokens else None,
+        }
+
+
+def perplexity(log_prob: float, num_tokens: int) -> float:
+    r"""Return $\exp(-\frac{1}{N} \ln p)$.
+
+    Raises:
+        EvaluationError: There are no tokens.
+    """
+    if num_tokens == 0:
+        raise EvaluationError("a perplexity needs at least one token, but there is none; count the line's end (`eos`)")
+    try:
+        return math.exp(-log_prob / num_tokens)
+    except OverflowError:
+        return math.inf
+
+
+def score_lines(
+    engine: Engine, tokenizer: Tokenizer, lines: Iterable[str], options: ScoringOptions = DEFAULT_OPTIONS
+) -> Iterator[LineScore]:
+    r"""Yield the score of each line, in the order of the lines.
+
+    Each line is a text of its own, as if nothing had been said before. With `carry` all lines are one text, read as
+    `nextword evaluate` reads a split. For a model of paragraphs a line is a paragraph.
+
+    Without `bos` a line is a fragment from amid a text: since a network has no state without a past, an unknown word,
+    `<unk>`, is read where the word before it would stand. Without `eos` the line's end is not counted, and an empty
+    line has no tokens.
+
+    At most `read_ahead` lines, or a million characters and the line that crosses them, are held; a line longer than a
+    batch is scored in pieces, with the state carried.
+
+    Args:
+        engine: The model at work.
+        tokenizer: The model's.
+        lines: The lines, read once, no more than one window before what is yielded.
+        options: Beginning and end of a line, and how far to read ahead.
+
+    Raises:
+        TextError: (while iterating) A line is refused; its number is in the message.
+        EvaluationError: (while iterating) A log-probability is not a number.
+    """
+    first_input = engine.end_id if options.bos else tokenizer.vocabulary.unknown_id
+    carried = _Carried(engine, first_input) if options.carry else None
+    for window in encoded_windows(tokenizer, lines, most_lines=options.read_ahead):
+        if carried is not None:
+            scored = carried.score(window)
+        else:
+            counted = [line.ids if options.eos else line.ids[:-1] for line in window]
+            scored = score_sentences(engine, counted, first_input=first_input)
+        for line, scores in zip(window, scored, strict=True):
+            yield _line_score(line, scores, eos=options.eos)
+
+
+class _Carried:
+    """Scores lines as one text, from window to window."""
+
+    def __init__(self, engine: Engine, first_input: int) -> None:
+        self._engine = engine
+        self._previous = first_input
+        self._state: State = engine.start(1)
+
+    def score(self, window: Sequence[EncodedLine]) -> list[TokenScores]:
+        """Return the scores of each line, all of them read."""
+        ids = np.concatenate([line.ids for line in window])
+        inputs = np.concatenate(([self._previous], ids[:-1]), dtype=np.int32)
+        pieces = []
+        for first in range(0, len(ids), _CARRIED_STEPS):
+            piece = slice(first, first + _CARRIED_STEPS)
+            scores, self._state = self._engine.score_window(inputs[None, piece], ids[None, piece], self._state)
+            pieces.append(scores)
+        self._previous = int(ids[-1])
+        log_probs, ranks = (np.concatenate(parts, axis=1)[0] for parts in zip(*pieces, strict=True))
+        ends = np.cumsum([len(line.ids) for line in window])[:-1]
+        parts = zip(np.split(log_probs, ends), np.split(ranks, ends), strict=True)
+        return [require_numbers(TokenScores(*part)) for part in parts]
+
+
+def _line_score(line: EncodedLine, scores: TokenScores, *, eos: bool) -> LineScore:
+    counted = slice(None) if eos else slice(len(line.ids) - 1)
+    return LineScore(
+        line.number,
+        line.text,
+        line.ids[counted],
+        scores.log_probs[counted],
+        scores.ranks[counted],
+        line.out_of_vocabulary[counted],
+    )
+
+
+def shown_tokens(tokenizer: Tokenizer, score: LineScore) -> list[str]:
+    """Return the tokens of a scored line as they are written, `<eos>` for its end; one out of vocabulary as itself.
+
+    Spaces around a token are left out; a token of white space alone is shown as `␣`.
+    """
+    pieces = [printable(piece.strip(" ") or "␣") for piece in surface(tokenizer, score.text)]
+    return [*pieces, END][: score.num_tokens]

@@ -1,0 +1,197 @@
+"""Lines as vectors: what the last layer made of them."""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import BinaryIO, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.batching.sentences import SentenceBatches
+from nextword.batching.window import TokenIds
+from nextword.bundle.bundle import Bundle
+from nextword.engine.engine import Engine
+from nextword.engine.reading import sentence_batches
+from nextword.errors import SettingError, TextError
+from nextword.storage.single_file import replacing, write_file
+from nextword.text.encoded_lines import encoded_windows
+from nextword.text.tokenizer import Tokenizer
+
+Pooling = Literal["mean", "last"]
+"""How the hidden states of a line become one vector."""
+
+Vectors = NDArray[np.float32]
+
+
+def sentence_vectors(
+    engine: Engine, tokenizer: Tokenizer, lines: Iterable[str], *, pooling: Pooling = "mean", read_ahead: int = 4096
+) -> Iterator[Vectors]:
+    r"""Yield the vectors of all lines in their order, `(N, H)` for each `N` lines that are read ahead.
+
+    A line is read from `<eos>` on, as a text of its own. With $h_i$ the hidden state of the last layer after its token
+    $w_i$, the vector is the mean $\frac{1}{n} \sum_{i=1}^{n} h_i$ or the last, $h_n$. Its end is not read. A line
+    without tokens has the vector $h_0$, that after the `<eos>` before it.
+
+    Args:
+        engine: The model at work; one that has hidden states.
+        tokenizer: The model's.
+        lines: The lines, read once.
+        pooling: "mean" or "last".
+        read_ahead: Most lines that are read before their vectors are given.
+
+    Raises:
+        SettingError: `read_ahead` is below 1; or, while iterating, the engine has no hidden states.
+        TextError: (while iterating) A line is refused.
+    """
+    if read_ahead < 1:
+        raise SettingError(f"`read_ahead` must be at least 1, but is {read_ahead}")
+    windows = encoded_windows(tokenizer, lines, most_lines=read_ahead)
+    return (_vectors(engine, [line.ids for line in window], pooling) for window in windows)
+
+
+def _vectors(engine: Engine, sentences: Sequence[TokenIds], pooling: Pooling) -> Vectors:
+    """Return the vector of each sentence, which ends with `<eos>`, `(N, H)`."""
+    batches = sentence_batches(engine)
+    order: list[int] = []
+    found: list[Vectors] = []
+    for batch in batches.batches([len(sentence) for sentence in sentences]):
+        order += batch.tolist()
+        found.append(_pooled(engine, [sentences[index] for index in batch.tolist()], batches, pooling))
+    vectors = np.concatenate(found)
+    return vectors[np.argsort(order)]
+
+
+def _pooled(engine: Engine, sentences: Sequence[TokenIds], batches: SentenceBatches, pooling: Pooling) -> Vectors:
+    # Inputs are <eos> and the tokens: as many as the sentence has with its end, which is not read.
+    padded = batches.padded(sentences, engine.end_id)
+    last = padded.lengths - 1
+    first = np.minimum(1, last) if pooling == "mean" else last  # what is read before does not count
+    state = engine.start(len(padded.inputs))
+    total: NDArray[np.float64] | float = 0.0
+    for piece in batches.pieces(*padded.inputs.shape):
+        prediction, state = engine.predict_window(padded.inputs[:, piece], state)
+        if prediction.hidden is None:
+            raise SettingError("a vector needs an engine with hidden states, but this one gives none; use the model's")
+        steps = np.arange(piece.start, piece.stop)
+        counts = (steps >= first[:, None]) & (steps <= last[:, None])
+        total = total + np.einsum("bth,bt->bh", prediction.hidden, counts, dtype=np.float64)
+    vectors = total / (last - first + 1)[:, None]
+    return np.asarray(vectors[: len(sentences)], np.float32)
+
+
+@dataclass(frozen=True)
+class NearWord:
+    """A word that is near another.
+
+    Attributes:
+        word: As shown to a person.
+        cosine: Of the angle between their vectors: 1 where they point the same way.
+    """
+
+    word: str
+    cosine: float
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """The embeddings that a model reads words by.
+
+    Args:
+        tokenizer: The model's.
+        vectors: The vector of each token `(V, E)`, float32.
+    """
+
+    tokenizer: Tokenizer
+    vectors: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """Return the embeddings of a model."""
+        return cls(bundle.tokenizer, bundle.weights["embedding/embeddings"])
+
+    def nearest(self, word: str, k: int = 10) -> list[NearWord]:
+        r"""Return the `k` words whose vectors point most nearly the same way, the nearest first.
+
+        The cosine of the vectors $u$ and $v$ is $u^\top v / (|u| \, |v|)$, and 0 where one of them is 0. Neither the
+        word itself nor `<unk>` and `<eos>` are given.
+
+        Raises:
+            SettingError: `k` is below 1.
+            TextError: The vocabulary lacks the word.
+        """
+        if k < 1:
+            raise SettingError(f"`k` must be at least 1, but is {k}")
+        own = self._id_of(word)
+        cosines = self._cosines(own)
+        vocabulary = self.tokenizer.vocabulary
+        left_out = {own, vocabulary.unknown_id, vocabulary.end_id}
+        order = (token_id for token_id in np.argsort(-cosines, kind="stable").tolist() if token_id not in left_out)
+        near = [token_id for token_id, _ in zip(order, range(k), strict=False)]
+        return [NearWord(self.tokenizer.display(token_id), float(cosines[token_id])) for token_id in near]
+
+    def save(self, path: Path) -> None:
+        """Write `words` `(V,)` and `vectors` `(V, E)`, float32, to a file that `numpy.load` reads.
+
+        Raises:
+            StorageError: The disk refused; what was there before is kept.
+        """
+        packed = io.BytesIO()
+        np.savez(packed, words=np.array(self.tokenizer.vocabulary.tokens), vectors=self.vectors)
+        write_file(path, packed.getvalue())
+
+    def _cosines(self, token_id: int) -> NDArray[np.float32]:
+        lengths = np.linalg.norm(self.vectors, axis=1)
+        products: NDArray[np.float32] = self.vectors @ self.vectors[token_id]
+        cosines: NDArray[np.float32] = products / np.maximum(lengths * lengths[token_id], np.finfo(np.float32).tiny)
+        return cosines
+
+    def _id_of(self, word: str) -> int:
+        vocabulary = self.tokenizer.vocabulary
+        # A mark of running text carries the spaces beside it.
+        for spelling in (word, f"{word} ", f" {word}", f" {word} "):
+            if spelling in vocabulary:
+                return vocabulary.id_of(spelling)
+        near = get_close_matches(word, vocabulary.tokens, n=3)
+        repair = f"did you mean {' or '.join(f'`{other}`' for other in near)}?" if near else "try another"
+        raise TextError(f"a word must be in the vocabulary, but {word!a} is not; {repair}")
+
+
+def write_vectors(path: Path, parts: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
+    """Write parts `(N_i, H)` one after another as one array `(N, H)`, float32, that `numpy.load` reads.
+
+    The file has its name only once it is whole.
+
+    Returns:
+        `N` and `H`.
+
+    Raises:
+        TextError: There is not one vector.
+        StorageError: The disk refused; what was there before is kept.
+    """
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        return _write(file, parts)
+
+
+def _write(file: BinaryIO, parts: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
+    num_vectors = width = 0
+    for index, part in enumerate(parts):
+        if index == 0:
+            width = part.shape[1]
+            file.write(_header((0, width)))
+        file.write(np.ascontiguousarray(part, "<f4").data)
+        num_vectors += len(part)
+    if not num_vectors:
+        raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
+    file.seek(0)
+    file.write(_header((num_vectors, width)))
+    return num_vectors, width
+
+
+def _header(shape: tuple[int, int]) -> bytes:
+    """Return the header, which NumPy makes long enough for the largest number of rows there may be."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    return header.getvalue()

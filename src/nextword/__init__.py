@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from nextword.architecture import Architecture as Architecture
     from nextword.experiment.fit import fit as fit
     from nextword.generation.request import Request as Request
+    from nextword.generation.request import SearchOptions as SearchOptions
     from nextword.generation.sampling import SamplingOptions as SamplingOptions
-    from nextword.generation.search_options import SearchOptions as SearchOptions
     from nextword.models.language_model import LanguageModel as LanguageModel
     from nextword.suggestion.user_words import UserWords as UserWords
     from nextword.text.corpus import Corpus as Corpus
@@ -57,7 +57,7 @@ _HOMES = {
     "LanguageModel": "nextword.models.language_model",
     "Request": "nextword.generation.request",
     "SamplingOptions": "nextword.generation.sampling",
-    "SearchOptions": "nextword.generation.search_options",
+    "SearchOptions": "nextword.generation.request",
     "UserWords": "nextword.suggestion.user_words",
     "fit": "nextword.experiment.fit",
     **dict.fromkeys(_USES, "nextword.api"),

@@ -12,9 +12,8 @@ from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.generation.batch import generate_texts
 from nextword.generation.generator import generate
-from nextword.generation.request import Request
+from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import SamplingOptions
-from nextword.generation.search_options import SearchOptions
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 

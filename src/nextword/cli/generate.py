@@ -11,9 +11,8 @@ import click
 from nextword.cli.bad_bytes_option import bad_bytes_option
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
-from nextword.generation.request import Request
+from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import SamplingOptions
-from nextword.generation.search_options import SearchOptions
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable

@@ -5,18 +5,15 @@ from dataclasses import replace
 
 from nextword.engine.engine import Engine
 from nextword.errors import SettingError
-from nextword.generation.beam_group import Task
-from nextword.generation.beam_search import BeamSearch
-from nextword.generation.end_rule import EndRule
-from nextword.generation.generated_text import GeneratedText
+from nextword.generation.beam import BeamSearch, Task
+from nextword.generation.ending import EndRule, stop_place
+from nextword.generation.generated_text import GeneratedText, Hypothesis
 from nextword.generation.generator import forbidden_words
-from nextword.generation.hypothesis import Hypothesis
 from nextword.generation.lockstep import lockstep
 from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request
-from nextword.generation.required_words import RequiredWords
 from nextword.generation.sampled_text import SampledText, random_of
-from nextword.generation.stop_strings import stop_place
+from nextword.generation.words import RequiredWords
 from nextword.text.tokenizer import Tokenizer
 
 Writers = list[SampledText] | list[BeamSearch]

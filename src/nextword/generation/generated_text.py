@@ -1,9 +1,10 @@
 """A text that a model wrote, and how probable it is."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from nextword.generation.end_rule import Ending
+from nextword.generation.ending import Ending
+from nextword.generation.request import length_normalizer
 
 
 @dataclass(frozen=True)
@@ -47,3 +48,27 @@ class GeneratedText:
                 {name: value for name, value in other.to_table().items() if name != "prompt"} for other in self.others
             ]
         return table
+
+
+class Hypothesis(NamedTuple):
+    """A text, immutable.
+
+    Attributes:
+        ids: Its tokens.
+        log_prob: The logarithm of their probability by the engine.
+        ending: Why it is complete, `None` where it is not.
+        tail: Its end, in which a stop string may begin.
+        met: The required phrases that it holds, by number.
+        progress: How many tokens of required phrases it holds or ends with.
+    """
+
+    ids: tuple[int, ...] = ()
+    log_prob: float = 0.0
+    ending: Ending | None = None
+    tail: str = ""
+    met: frozenset[int] = frozenset()
+    progress: int = 0
+
+    def score(self, exponent: float) -> float:
+        """Return the log-probability over `length_normalizer`."""
+        return self.log_prob / length_normalizer(len(self.ids), exponent)

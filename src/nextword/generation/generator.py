@@ -5,15 +5,13 @@ from itertools import takewhile
 
 from nextword.engine.engine import Engine
 from nextword.errors import SettingError
-from nextword.generation.end_rule import EndRule
-from nextword.generation.forbidden_words import ForbiddenWords
+from nextword.generation.ending import EndRule, until_stop
 from nextword.generation.lockstep import lockstep
-from nextword.generation.pieces import after_prompt, text_pieces
+from nextword.generation.pieces import after_prompt, may_join, text_pieces, whole_characters
 from nextword.generation.request import DEFAULT_SAMPLING, Request
 from nextword.generation.sampled_text import SampledText, random_of
 from nextword.generation.sampling import SamplingOptions
-from nextword.generation.stop_strings import until_stop
-from nextword.generation.whole_characters import may_join, whole_characters
+from nextword.generation.words import ForbiddenWords
 from nextword.text.tokenizer import Tokenizer
 
 

@@ -2,12 +2,100 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 from nextword.errors import SettingError
 from nextword.generation.sampling import SamplingOptions
-from nextword.generation.search_options import SearchOptions
+from nextword.settings import Settings, setting
+
+Method = Literal["auto", "sample", "greedy", "beam"]
+
+_DEFAULT_BEAM_SIZE = 4
 
 DEFAULT_SAMPLING = SamplingOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions(Settings):
+    """Whether text is drawn or searched for, and how widely.
+
+    Raises:
+        SettingError: A value leaves its range, or two do not go together.
+
+    Example:
+        >>> SearchOptions(beam_size=6, beam_groups=3).uses_beam
+        True
+    """
+
+    group: ClassVar[str] = "search"
+
+    method: Method = setting(
+        "auto", help="Draw each token, take the most probable, or search with a beam; auto: beam where one is set."
+    )
+    beam_size: int | None = setting(
+        None, help="Texts that a beam search keeps; 4 unless set, or as many as required words need.", at_least=1
+    )
+    beam_groups: int = setting(
+        1, help="Groups of a beam, each kept from the words of those before it; above 1 is diverse.", at_least=1
+    )
+    diversity: float = setting(
+        0.5, help="Log-probability that a token costs a group for each text of earlier groups with it.", at_least=0.0
+    )
+    best_of: int = setting(1, help="Draw so many texts, and keep that with the highest score.", at_least=1)
+    length_exponent: float = setting(
+        0.6, help="A score is the log-probability over ((5 + tokens) / 6) to this power.", at_least=0.0, at_most=10.0
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.best_of > 1 and (self.uses_beam or self.method == "greedy"):
+            raise SettingError(f"`best_of` goes with drawn texts, but is {self.best_of} beside a search; leave it out")
+        if self.method in ("sample", "greedy") and (self.beam_size is not None or self.beam_groups > 1):
+            raise SettingError(f'a beam goes with `method = "beam"`, but `method` is "{self.method}"; leave one out')
+        if self.beam_size is not None and self.beam_size % self.beam_groups:
+            raise SettingError(
+                f"`beam_size` must be a multiple of `beam_groups`, {self.beam_groups}, but is {self.beam_size}"
+            )
+
+    @property
+    def uses_beam(self) -> bool:
+        """Whether text is searched for with a beam."""
+        return self.method == "beam" or (self.method == "auto" and (self.beam_size is not None or self.beam_groups > 1))
+
+    def group_size(self, num_required: int = 0) -> int:
+        """Return how many texts each group of the beam keeps.
+
+        Args:
+            num_required: The tokens that a text must hold; a group needs one text for each degree of progress.
+
+        Raises:
+            SettingError: The beam is too narrow for them.
+        """
+        needed = num_required + 1
+        size = self.beam_size or self.beam_groups * max(_DEFAULT_BEAM_SIZE // self.beam_groups, needed)
+        if num_required and size // self.beam_groups < needed:
+            raise SettingError(
+                f"`beam_size` must be at least {needed * self.beam_groups} for required words of {num_required} tokens "
+                f"in {self.beam_groups} groups, but is {size}"
+            )
+        return size // self.beam_groups
+
+
+def length_normalizer(num_tokens: int, exponent: float) -> float:
+    r"""Return what a log-probability is divided by to compare texts of different lengths: $((5 + n) / 6)^\alpha$.
+
+    At exponent 0 it is 1, and the shorter of two texts is nearly always better.
+
+    Source:
+        Wu et al. (2016), "Google's Neural Machine Translation System", equation 14.
+
+    Example:
+        >>> length_normalizer(1, 0.6), length_normalizer(7, 1.0)
+        (1.0, 2.0)
+    """
+    return float(((5 + num_tokens) / 6) ** exponent)
+
+
 DEFAULT_SEARCH = SearchOptions()
 
 _WITH_A_BEAM = ("seed", "allow_unknown")

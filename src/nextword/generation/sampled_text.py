@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.generation.end_rule import Ending, EndRule
-from nextword.generation.forbidden_words import ForbiddenWords
-from nextword.generation.hypothesis import Hypothesis
+from nextword.generation.ending import Ending, EndRule
+from nextword.generation.generated_text import Hypothesis
 from nextword.generation.lockstep import Branches
 from nextword.generation.sampling import SamplingOptions, filtered, sample
+from nextword.generation.words import ForbiddenWords
 
 
 class SampledText:

@@ -3,29 +3,169 @@ r"""How the next token is drawn from the model's log-probabilities.
     log-probs (V,) -> without forbidden tokens -> repetition penalty -> temperature
                    -> top k -> top p -> min p -> typical -> a draw
 
-Each filter works on what the one before it left; `nextword.generation.filters` has them.
+Each filter works on what the one before it left; `nextword.generation.sampling` has them.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.generation.filters import (
-    LogProbs,
-    keep_min_p,
-    keep_top_k,
-    keep_top_p,
-    keep_typical,
-    normalized,
-    with_repetition_penalty,
-    with_temperature,
-    without,
-)
 from nextword.settings import Settings, setting
+
+LogProbs = NDArray[np.floating[Any]]
+
+
+def without(log_probs: LogProbs, forbidden: Collection[int]) -> NDArray[np.float64]:
+    """Return the distribution given that no forbidden token is drawn: `p(w) / (1 - p(forbidden))`.
+
+    Raises:
+        SettingError: No token is left, or a log-probability is not a number.
+    """
+    allowed = log_probs.astype(np.float64)
+    allowed[list(forbidden)] = -np.inf
+    return normalized(allowed)
+
+
+def with_repetition_penalty(log_probs: LogProbs, recent: Collection[int], penalty: float) -> NDArray[np.float64]:
+    r"""Return the distribution proportional to `p(w) ** penalty` for each recent token, to `p(w)` for all others.
+
+    Keskar et al. divide the logit of a token that was written before by a penalty $\theta$, which lowers it where it
+    is positive and would raise it where it is negative. Log-probabilities are never positive: here they are multiplied,
+
+    $$\ln p'(w) = \theta \ln p(w) - \ln Z \quad (w \text{ recent}), \qquad \ln p'(w) = \ln p(w) - \ln Z$$
+
+    so that a recent token loses, for $\theta > 1$, the more the less it was expected; one that is all but certain
+    stays so. How often it was written does not count.
+
+    Source:
+        Keskar, McCann, Varshney, Xiong and Socher (2019), "CTRL: A Conditional Transformer Language Model for
+        Controllable Generation".
+
+    Example:
+        >>> np.exp(with_repetition_penalty(np.log([0.5, 0.5]), [0], 2.0)).round(3).tolist()
+        [0.333, 0.667]
+    """
+    penalized = normalized(log_probs)
+    penalized[list(recent)] *= penalty
+    return normalized(penalized)
+
+
+def with_temperature(log_probs: LogProbs, temperature: float) -> NDArray[np.float64]:
+    """Return the distribution proportional to `p(w) ** (1 / temperature)`.
+
+    Towards 0 it goes to one shared by the most probable tokens, and is that at 0; towards infinity it becomes uniform
+    over the tokens that have any probability.
+    """
+    relative = log_probs.astype(np.float64) - log_probs.max()
+    if temperature == 0:
+        return normalized(np.where(relative == 0, 0.0, -np.inf))
+    with np.errstate(over="ignore"):
+        return normalized(relative / temperature)
+
+
+def keep_top_k(log_probs: LogProbs, top_k: int) -> NDArray[np.float64]:
+    """Return the distribution given that one of the `top_k` most probable tokens is drawn.
+
+    Of equals the one with the smaller id is kept, so that never more than `top_k` are.
+
+    Example:
+        >>> np.exp(keep_top_k(np.log([0.2, 0.5, 0.3]), 2)).round(3).tolist()
+        [0.0, 0.625, 0.375]
+    """
+    return _only(log_probs, _by_probability(log_probs)[:top_k])
+
+
+def keep_top_p(log_probs: LogProbs, top_p: float) -> NDArray[np.float64]:
+    """Return the distribution given that one of the fewest tokens that together have `top_p` is drawn.
+
+    The most probable are taken, one after the other, until their probabilities sum to `top_p` or more; the first is
+    always among them. (Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration".)
+
+    Example:
+        >>> np.exp(keep_top_p(np.log([0.2, 0.5, 0.3]), 0.6)).round(3).tolist()
+        [0.0, 0.625, 0.375]
+    """
+    if top_p >= 1:
+        return normalized(log_probs)
+    return _only(log_probs, _reaching(normalized(log_probs), _by_probability(log_probs), top_p))
+
+
+def keep_min_p(log_probs: LogProbs, min_p: float) -> NDArray[np.float64]:
+    r"""Return the distribution given that a token at least `min_p` times as probable as the most probable is drawn.
+
+    So the more certain the model is, the fewer are kept: $p(w) \ge p_\min \max_v p(v)$.
+
+    Source:
+        Nguyen, Baker, Neo, Roush, Kirsch and Shwartz-Ziv (2024), "Turning Up the Heat: Min-p Sampling for Creative and
+        Coherent LLM Outputs".
+
+    Example:
+        >>> np.exp(keep_min_p(np.log([0.2, 0.5, 0.3]), 0.5)).round(3).tolist()
+        [0.0, 0.625, 0.375]
+    """
+    if min_p <= 0:
+        return normalized(log_probs)
+    return _only(log_probs, np.flatnonzero(log_probs - log_probs.max() >= np.log(min_p)))
+
+
+def keep_typical(log_probs: LogProbs, typical_p: float) -> NDArray[np.float64]:
+    r"""Return the distribution given that one of the most typical tokens that together have `typical_p` is drawn.
+
+    With $H = -\sum_v p(v) \ln p(v)$ what is expected of the surprisal, tokens are taken in the order of
+    $|-\ln p(w) - H|$ until their probabilities sum to `typical_p` or more; of equals the smaller id comes first. The
+    most probable token may be left out.
+
+    Source:
+        Meister, Pimentel, Wiher and Cotterell (2023), "Locally Typical Sampling".
+
+    Example:
+        >>> np.exp(keep_typical(np.log([0.2, 0.5, 0.3]), 0.4)).round(3).tolist()
+        [0.0, 0.625, 0.375]
+    """
+    if typical_p >= 1:
+        return normalized(log_probs)
+    own = normalized(log_probs)
+    possible = np.flatnonzero(own > -np.inf)
+    surprisals = -own[possible]
+    entropy = float((np.exp(-surprisals) * surprisals).sum())
+    order = possible[np.argsort(np.abs(surprisals - entropy), kind="stable")]
+    return _only(log_probs, _reaching(own, order, typical_p))
+
+
+def normalized(log_probs: LogProbs) -> NDArray[np.float64]:
+    """Return log-probabilities that sum to one, in the same proportions.
+
+    Raises:
+        SettingError: No token is possible, or a log-probability is not a number.
+    """
+    highest = float(log_probs.max())
+    if not np.isfinite(highest):
+        raise SettingError(
+            f"at least one token must be possible, but the highest log-probability is {highest}; forbid fewer tokens"
+        )
+    relative = log_probs.astype(np.float64) - highest
+    shifted: NDArray[np.float64] = relative - np.log(np.exp(relative).sum())
+    return shifted
+
+
+def _reaching(log_probs: NDArray[np.float64], order: NDArray[np.int64], mass: float) -> NDArray[np.int64]:
+    """Return the fewest tokens from the front of `order` whose probabilities sum to `mass`, all if none do."""
+    reached = np.cumsum(np.exp(log_probs[order]))
+    return order[: 1 + np.searchsorted(reached, mass)]
+
+
+def _by_probability(log_probs: LogProbs) -> NDArray[np.int64]:
+    return np.argsort(-log_probs, kind="stable")
+
+
+def _only(log_probs: LogProbs, kept: NDArray[np.int64]) -> NDArray[np.float64]:
+    left = np.full(log_probs.shape, -np.inf)
+    left[kept] = log_probs[kept]
+    return normalized(left)
 
 
 @dataclass(frozen=True, kw_only=True)

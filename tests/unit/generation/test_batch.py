@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from nextword.errors import SettingError
 from nextword.generation.batch import generate_texts
 from nextword.generation.generator import generate_text
-from nextword.generation.request import Request
+from nextword.generation.request import Request, SearchOptions, length_normalizer
 from nextword.generation.sampling import SamplingOptions
-from nextword.generation.search_options import SearchOptions, length_normalizer
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 

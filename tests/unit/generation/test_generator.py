@@ -10,12 +10,11 @@ from nextword.batching.window import TokenIds
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
 from nextword.generation.batch import generate_texts
+from nextword.generation.ending import stop_place
 from nextword.generation.generator import generate, generate_text, stream_text
 from nextword.generation.pieces import after_prompt, text_pieces
-from nextword.generation.request import Request
+from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import SamplingOptions
-from nextword.generation.search_options import SearchOptions
-from nextword.generation.stop_strings import stop_place
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary

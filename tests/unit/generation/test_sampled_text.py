@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.generation.end_rule import EndRule
-from nextword.generation.forbidden_words import ForbiddenWords
+from nextword.generation.ending import EndRule
 from nextword.generation.lockstep import lockstep
-from nextword.generation.phrase import Phrase
 from nextword.generation.sampled_text import SampledText, random_of
 from nextword.generation.sampling import SamplingOptions
+from nextword.generation.speller import Phrase
+from nextword.generation.words import ForbiddenWords
 
 MakeEngine = Callable[..., Any]
 NO_WORDS, SEEDED = ForbiddenWords(), SamplingOptions(seed=3)

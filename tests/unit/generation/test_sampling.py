@@ -6,12 +6,24 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.generation.sampling import SamplingOptions, filtered, sample
+from nextword.generation.sampling import (
+    SamplingOptions,
+    filtered,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    keep_typical,
+    sample,
+    with_repetition_penalty,
+    with_temperature,
+    without,
+)
 
 LogProbs = NDArray[np.float64]
 
 weights = arrays.arrays(np.float64, st.integers(2, 20), elements=st.integers(1, 50).map(float))
 distributions = weights.map(lambda drawn: np.log(drawn / drawn.sum()))
+sparse = weights.map(lambda drawn: without(np.log(drawn / drawn.sum()), [0]))
 
 
 def kept(log_probs: LogProbs) -> list[int]:
@@ -96,3 +108,135 @@ def test_a_log_probability_that_is_no_number_is_refused() -> None:
 def test_options_out_of_range_are_refused(name: str, value: float) -> None:
     with pytest.raises(SettingError, match=f"`{name}` must be"):
         SamplingOptions.from_table({name: value})
+
+
+@given(distributions, st.floats(0.05, 20), st.integers(1, 25), st.floats(0.01, 1))
+def test_what_is_left_is_a_distribution_in_the_same_proportions(
+    log_probs: LogProbs, temperature: float, top_k: int, part: float
+) -> None:
+    for left in (
+        keep_top_k(log_probs, top_k),
+        keep_top_p(log_probs, part),
+        keep_min_p(log_probs, part),
+        keep_typical(log_probs, part),
+        without(log_probs, [0]),
+    ):
+        assert np.exp(left).sum() == pytest.approx(1)
+        shifts = (left - log_probs)[kept(left)]
+        np.testing.assert_allclose(shifts, shifts[0], atol=1e-12)
+    assert np.exp(with_temperature(log_probs, temperature)).sum() == pytest.approx(1)
+    assert np.exp(with_repetition_penalty(log_probs, [0], 1 + part)).sum() == pytest.approx(1)
+
+
+@given(distributions, st.integers(1, 25))
+def test_top_k_keeps_the_k_most_probable_the_first_of_equals(log_probs: LogProbs, top_k: int) -> None:
+    order = sorted(range(len(log_probs)), key=lambda token_id: (-log_probs[token_id], token_id))
+    assert kept(keep_top_k(log_probs, top_k)) == sorted(order[:top_k])
+
+
+@given(weights, st.integers(1, 99))
+def test_top_p_keeps_the_fewest_that_reach_p(drawn: NDArray[np.float64], percent: int) -> None:
+    # Counted in whole numbers, 100 * weight against percent * total, so that no rounding decides.
+    order = sorted(range(len(drawn)), key=lambda token_id: (-drawn[token_id], token_id))
+    needed = percent * drawn.sum()
+    reached = 100 * np.cumsum(drawn[order])
+    if (reached == needed).any():
+        return  # a tie, which the rounding of logarithms may decide either way
+    expected = order[: 1 + int(np.flatnonzero(reached > needed)[0])]
+    assert kept(keep_top_p(np.log(drawn / drawn.sum()), percent / 100)) == sorted(expected)
+
+
+@given(weights, st.integers(1, 100))
+def test_min_p_keeps_what_is_at_least_that_part_of_the_highest(drawn: NDArray[np.float64], percent: int) -> None:
+    needed = percent * drawn.max()
+    if (100 * drawn == needed).any() and percent < 100:
+        return  # a tie, which the rounding of logarithms may decide either way
+    assert (
+        kept(keep_min_p(np.log(drawn / drawn.sum()), percent / 100)) == np.flatnonzero(100 * drawn >= needed).tolist()
+    )
+
+
+def naive_typical(log_probs: LogProbs, mass: float) -> set[int]:
+    """As the paper has it: the smallest set, in order of distance from the entropy, that holds the mass."""
+    probabilities = {token_id: float(np.exp(log_probs[token_id])) for token_id in kept(log_probs)}
+    entropy = -sum(p * np.log(p) for p in probabilities.values())
+    chosen: set[int] = set()
+    total = 0.0
+    for token_id in sorted(probabilities, key=lambda each: abs(-np.log(probabilities[each]) - entropy)):
+        chosen.add(token_id)
+        total += probabilities[token_id]
+        if total >= mass:
+            break
+    return chosen
+
+
+@given(sparse, st.floats(0.01, 0.99))
+def test_typical_takes_what_is_as_surprising_as_expected(log_probs: LogProbs, mass: float) -> None:
+    found = set(kept(keep_typical(log_probs, mass)))
+    surprisals = -log_probs[kept(log_probs)]
+    distances = np.abs(surprisals - (np.exp(-surprisals) * surprisals).sum())
+    apart = np.diff(np.unique(distances))
+    if len(apart) and apart.min() < 1e-9:
+        return  # distances alike but for rounding, whose order is anybody's
+    if np.abs(np.cumsum(np.exp(-surprisals[np.argsort(distances, kind="stable")])) - mass).min() < 1e-9:
+        return  # the mass is reached, or not, by rounding
+    assert found == naive_typical(log_probs, mass)
+
+
+def test_typical_may_leave_the_most_probable_out() -> None:
+    # The entropy is 1.74; the surprisals are 1.20 and 1.97.
+    assert kept(keep_typical(np.log([0.3, 0.14, 0.14, 0.14, 0.14, 0.14]), 0.1)) == [1]
+
+
+@given(distributions)
+def test_the_widest_settings_change_nothing(log_probs: LogProbs) -> None:
+    for left in (
+        keep_top_k(log_probs, len(log_probs)),
+        keep_top_p(log_probs, 1.0),
+        keep_min_p(log_probs, 0.0),
+        keep_typical(log_probs, 1.0),
+        with_temperature(log_probs, 1.0),
+        with_repetition_penalty(log_probs, range(len(log_probs)), 1.0),
+        without(log_probs, []),
+    ):
+        np.testing.assert_allclose(left, log_probs, atol=1e-12)
+
+
+@given(distributions, st.floats(0.1, 10))
+def test_temperature_raises_probabilities_to_its_inverse(log_probs: LogProbs, temperature: float) -> None:
+    expected = np.exp(log_probs) ** (1 / temperature)
+    np.testing.assert_allclose(np.exp(with_temperature(log_probs, temperature)), expected / expected.sum(), rtol=1e-9)
+
+
+@given(distributions, st.sampled_from([1e-3, 1e-30, 1e-310, 0.0]))
+def test_a_temperature_towards_zero_takes_the_most_probable(log_probs: LogProbs, temperature: float) -> None:
+    most = (log_probs == log_probs.max()).astype(float)
+    np.testing.assert_allclose(np.exp(with_temperature(log_probs, temperature)), most / most.sum(), atol=1e-8)
+
+
+@given(distributions, st.floats(1, 5), st.sets(st.integers(0, 1)))
+def test_the_penalty_raises_recent_probabilities_to_its_power(
+    log_probs: LogProbs, penalty: float, recent: set[int]
+) -> None:
+    expected = np.exp(log_probs)
+    expected[list(recent)] **= penalty
+    found = np.exp(with_repetition_penalty(log_probs, recent, penalty))
+    np.testing.assert_allclose(found, expected / expected.sum(), rtol=1e-9)
+
+
+@given(distributions, st.floats(1.01, 5))
+def test_the_penalty_never_makes_a_recent_token_more_probable(log_probs: LogProbs, penalty: float) -> None:
+    assert with_repetition_penalty(log_probs, [1], penalty)[1] <= log_probs[1] + 1e-12
+
+
+def test_the_penalty_depends_on_probabilities_alone() -> None:
+    """The rule for logits would not: it divides positive ones and, in the usual programs, multiplies negative ones."""
+    logits = np.array([2.0, 1.0, -1.0])
+    np.testing.assert_allclose(
+        with_repetition_penalty(logits, [0, 2], 1.5), with_repetition_penalty(logits - 7, [0, 2], 1.5)
+    )
+
+
+def test_forbidding_everything_is_refused_of_filters() -> None:
+    with pytest.raises(SettingError, match="forbid fewer tokens"):
+        without(np.log([0.5, 0.5]), [0, 1])

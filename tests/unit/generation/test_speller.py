@@ -5,11 +5,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nextword.generation.speller import Speller
+from nextword.generation.speller import Phrase, Speller
 from nextword.text.options import TokenizerKind
 from nextword.text.pieces import is_word_character, tidy
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+
+ONE, TWO, BESIDE = frozenset([1]), frozenset([2, 3]), frozenset([0, 9])
 
 
 def spelled(tokenizer: Tokenizer, text: str, *, any_case: bool = False) -> list[list[list[str]]]:
@@ -125,3 +127,19 @@ def test_the_word_tokenizer_says_what_may_be_part_of_a_word() -> None:
     (phrase,) = Speller(tokenizer, any_case=False).phrases("a")
     may_follow = phrase.sets[-1]
     assert (4 in may_follow) == (not is_word_character("\u1c89"))
+
+
+@pytest.mark.parametrize(
+    ("length", "ids", "begun"),
+    [(0, [], True), (1, [5, 1], True), (1, [2], False), (2, [1, 3], True), (2, [3, 1], False), (2, [2], False)],
+)
+def test_a_text_ends_with_the_beginning_of_a_phrase(length: int, ids: list[int], begun: bool) -> None:
+    assert Phrase((ONE, TWO)).has_begun(length, ids) is begun
+
+
+@pytest.mark.parametrize(
+    ("length", "ids", "begun"),
+    [(2, [9, 1], True), (2, [5, 1], False), (2, [1], True), (3, [1, 2], True), (3, [5, 1, 2], False), (1, [], True)],
+)
+def test_the_beginning_of_a_text_opens_a_phrase(length: int, ids: list[int], begun: bool) -> None:
+    assert Phrase((BESIDE, ONE, TWO), opened=True).has_begun(length, ids) is begun

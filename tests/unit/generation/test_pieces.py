@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.generation.whole_characters import characters_of, may_join, whole_characters
+from nextword.generation.pieces import characters_of, may_join, whole_characters
 from nextword.text.vocabulary import Vocabulary
 
 ACUTE, JOINER = "\N{COMBINING ACUTE ACCENT}", "\N{ZERO WIDTH JOINER}"

@@ -1,16 +1,61 @@
 """When a text is complete."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Literal
 
 from nextword.generation.pieces import piece_of, text_pieces
-from nextword.generation.stop_strings import stop_place
 from nextword.text.tokenizer import Tokenizer
 
 Ending = Literal["end", "stop", "length"]
 """Why a text is complete: `<eos>` was written, a stop string, or as many tokens as were asked for."""
+
+
+def stop_place(text: str, stops: Sequence[str]) -> int | None:
+    """Return how many characters of a text stand before its stop string, `None` where it has none.
+
+    Example:
+        >>> stop_place("abcd", ["cd", "bc", "d"])
+        1
+    """
+    places = [(place + len(stop), place) for stop in stops if (place := text.find(stop)) >= 0]
+    return min(places)[1] if places else None
+
+
+def held_back(text: str, stops: Sequence[str]) -> int:
+    """Return the length of the longest end of a text that may be the beginning of a stop string.
+
+    Example:
+        >>> held_back("to the e", ["the end", "eel"])
+        5
+    """
+    longest = min(len(text), max(map(len, stops), default=1) - 1)
+    ends = (length for length in range(longest, 0, -1) if any(_begins(stop, text[-length:]) for stop in stops))
+    return next(ends, 0)
+
+
+def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield a text that comes in pieces up to its stop string, asking for no more pieces after it.
+
+    Each character comes as soon as it is known not to belong to the stop string.
+    """
+    held = ""
+    for piece in pieces:
+        held += piece
+        place = stop_place(held, stops)
+        shown = len(held) - held_back(held, stops) if place is None else place
+        if shown:
+            yield held[:shown]
+        if place is not None:
+            return
+        held = held[shown:]
+    if held:
+        yield held
+
+
+def _begins(stop: str, text: str) -> bool:
+    return len(text) < len(stop) and stop.startswith(text)
 
 
 @dataclass(frozen=True)
@@ -20,7 +65,7 @@ class EndRule:
     Attributes:
         num_tokens: Its most tokens.
         end_id: The id of `<eos>` where that ends it.
-        stops: Stop strings; `nextword.generation.stop_strings` says where they cut.
+        stops: Stop strings; `nextword.generation.ending` says where they cut.
         tokenizer: How tokens become text, for stop strings.
     """
 

@@ -40,8 +40,8 @@ from nextword.scoring.lines import score_lines as score_text_lines
 from nextword.scoring.surprise import SurprisingLine, most_surprising_lines
 from nextword.scoring.vectors import NearWord, Pooling, WordVectors
 from nextword.scoring.vectors import sentence_vectors as vectors_of_lines
-from nextword.suggestion.completion import complete as complete_word
 from nextword.suggestion.session import SuggestionSession
+from nextword.suggestion.session import complete as complete_word
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.suggestion import Suggestion
 from nextword.suggestion.suggestion import suggest as suggest_words

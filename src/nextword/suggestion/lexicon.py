@@ -1,14 +1,42 @@
 """The words of a vocabulary as a person sees them, arranged so that a key costs no walk through them."""
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.suggestion.letter_case import is_lower_cased
-from nextword.suggestion.prefix_index import PrefixIndex
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+
+
+class PrefixIndex:
+    """Sorted strings, found by a prefix in the logarithm of their number.
+
+    Args:
+        strings: The strings, in any order; one may stand there several times.
+
+    Example:
+        >>> index = PrefixIndex(["the", "to", "then", "a"])
+        >>> index.strings[index.range_of("the")]
+        ('the', 'then')
+    """
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        self.strings: Sequence[str] = tuple(sorted(strings))
+
+    def range_of(self, prefix: str) -> slice:
+        """Return where the strings stand that begin with `prefix`."""
+        first = bisect_left(self.strings, prefix)
+        end = bisect_right(self.strings, prefix, lo=first, key=lambda string: string[: len(prefix)])
+        return slice(first, end)
+
+    def places_of(self, string: str) -> slice:
+        """Return where a string itself stands."""
+        first = bisect_left(self.strings, string)
+        return slice(first, bisect_right(self.strings, string, lo=first))
 
 
 class Lexicon:
@@ -86,3 +114,18 @@ def _bare(token: str) -> str:
     """Return a token without a space on either side; one with more spaces than that is left as it is."""
     bare = token.strip(" ")
     return bare if token in (bare, f" {bare}", f"{bare} ", f" {bare} ") else token
+
+
+def top_k(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
+    """Return the places of the `k` largest values above zero, the largest first, of equals the earlier one.
+
+    Example:
+        >>> top_k(np.array([0.1, 0.3, 0.0, 0.3]), 3).tolist()
+        [1, 3, 0]
+    """
+    if k < len(values):
+        least = np.partition(values, len(values) - k)[len(values) - k]
+        candidates = np.flatnonzero((values >= least) & (values > 0))
+    else:
+        candidates = np.flatnonzero(values > 0)
+    return candidates[np.argsort(-values[candidates], kind="stable")[:k]]

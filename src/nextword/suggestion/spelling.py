@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
-from nextword.suggestion.prefix_index import PrefixIndex
+from nextword.suggestion.lexicon import PrefixIndex
 from nextword.text.options import TokenizerKind
 from nextword.text.pieces import APOSTROPHES, is_word_character
 from nextword.text.vocabulary import Vocabulary

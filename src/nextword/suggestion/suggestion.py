@@ -7,8 +7,7 @@ import numpy as np
 from nextword.engine.engine import Engine, read_text
 from nextword.errors import SettingError
 from nextword.suggestion.letter_case import begins_sentence, capitalized
-from nextword.suggestion.lexicon import lexicon_of
-from nextword.suggestion.ranking import top_k
+from nextword.suggestion.lexicon import lexicon_of, top_k
 from nextword.suggestion.spelling import WordParts, spell
 from nextword.suggestion.typed_text import TypedText
 from nextword.text.tokenizer import Tokenizer

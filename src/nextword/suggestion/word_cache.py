@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.suggestion.prefix_index import PrefixIndex
+from nextword.suggestion.lexicon import PrefixIndex
 from nextword.suggestion.user_words import UserWords
 from nextword.text.vocabulary import Vocabulary
 

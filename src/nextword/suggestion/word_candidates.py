@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.suggestion.letter_case import capitalized, in_case_of
-from nextword.suggestion.lexicon import Lexicon
-from nextword.suggestion.ranking import top_k
+from nextword.suggestion.lexicon import Lexicon, top_k
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.state_tree import Reading
 from nextword.suggestion.word_cache import WordCache, mixed

@@ -2,9 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.suggestion.lexicon import Lexicon, lexicon_of
-from nextword.suggestion.prefix_index import PrefixIndex
-from nextword.suggestion.ranking import top_k
+from nextword.suggestion.lexicon import Lexicon, PrefixIndex, lexicon_of, top_k
 from nextword.text.vocabulary import Vocabulary
 
 texts = st.text("aAbß'\U0010ffff", max_size=4)

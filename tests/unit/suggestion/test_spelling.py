@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.engine.engine import read_text
-from nextword.suggestion.completion import complete
+from nextword.suggestion.session import complete
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.spelling import Beam, WordParts, spell
 from nextword.text.vocabulary import Vocabulary

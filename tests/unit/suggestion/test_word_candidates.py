@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.suggestion.completion import complete
 from nextword.suggestion.letter_case import in_case_of
+from nextword.suggestion.session import complete
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.user_words import UserWords
 from nextword.suggestion.word_cache import FAMILIARITY, mixed

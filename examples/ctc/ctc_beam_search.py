@@ -26,8 +26,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.decoding.word_model import WordModel
 from nextword.errors import SettingError
+from nextword.rescoring.word_model import WordModel
 from nextword.scoring.word_context import WordContext
 from nextword.settings import Settings, setting
 

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 import nextword
 from ctc_beam_search import BLANK, CtcOptions, ctc_beam_search
 from nextword.batching.window import TokenIds
-from nextword.decoding.word_model import WordModel
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.method import NgramEngine
 from nextword.errors import NextwordError
+from nextword.rescoring.word_model import WordModel
 from nextword.text.corpus import Corpus
 from nextword.text.line_ends import segments
 from nextword.text.options import TextOptions

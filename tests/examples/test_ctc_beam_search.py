@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ctc_beam_search import CtcOptions, ctc_beam_search
-from nextword.decoding.word_model import WordModel
 from nextword.errors import SettingError
+from nextword.rescoring.word_model import WordModel
 from nextword.text.options import TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary

@@ -14,7 +14,7 @@ from nextword.cli.output_file import OutputFile
 from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
-from nextword.rescoring.line_source import LineSource
+from nextword.rescoring.nbest import LineSource
 from nextword.rescoring.weights import RescoringWeights
 from nextword.storage.single_file import replacing
 from nextword.text.input_lines import STANDARD_INPUT
@@ -104,10 +104,9 @@ def _check(request: Request) -> None:
 
 def _rescore(target: Target, request: Request) -> None:
     from nextword.bundle.store import identity_of
-    from nextword.rescoring.hypothesis_scores import ScoredList, score_lists
-    from nextword.rescoring.nbest import REFERENCE
-    from nextword.rescoring.nbest_reader import NbestReader
+    from nextword.rescoring.nbest import REFERENCE, NbestReader
     from nextword.rescoring.references import References
+    from nextword.rescoring.rescorer import ScoredList, score_lists
     from nextword.rescoring.rescoring_run import RescoringRun
 
     names = request.scores.split(",") if request.scores else None

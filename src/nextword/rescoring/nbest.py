@@ -1,16 +1,50 @@
 """What a recognizer heard: hypotheses of an utterance, as it scored them."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from nextword.errors import TextError
+from nextword.storage import strict_json
+from nextword.text.input_lines import STANDARD_INPUT, InputLines
+from nextword.text.options import OnBadBytes
 
 UTTERANCE, TEXT, REFERENCE = "utterance", "text", "reference"
 """The names of the columns that are not scores."""
 
 LOG_PROB, TOTAL, RANK = "log_prob", "total", "rank"
 """The names of the columns that rescoring adds."""
+
+_TEXTS = (UTTERANCE, TEXT, REFERENCE)
+
+
+class LineSource:
+    """The lines of a file or of standard input, packed or not, to be iterated once: pairs of number and text.
+
+    Args:
+        path: The file; `-` for standard input.
+        on_bad_bytes: What to do with bytes that are not UTF-8, and with NULs.
+
+    Attributes:
+        name: What messages call it.
+
+    Raises:
+        TextError: (while iterating) It cannot be read, or holds something refused.
+    """
+
+    def __init__(self, path: str, *, on_bad_bytes: OnBadBytes = "strict") -> None:
+        self.name = "standard input" if path == STANDARD_INPUT else path
+        self._lines = InputLines([path], on_bad_bytes=on_bad_bytes)
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return enumerate(self._lines, start=1)
+
+    def refuse(self, number: int, message: str) -> TextError:
+        """Return the error for a line."""
+        return TextError(f"`{self.name}`, line {number}: {message}")
 
 
 class Hypothesis(NamedTuple):
@@ -72,3 +106,159 @@ class NbestFormat:
         for name in (UTTERANCE, TEXT, REFERENCE):
             if name in self.score_names:
                 raise TextError(f"a score must be a column of numbers, but `{name}` holds text; name another")
+
+
+class _Line(NamedTuple):
+    number: int
+    utterance: str
+    reference: str | None
+    hypothesis: Hypothesis
+
+
+class NbestReader:
+    """Reads the n-best lists of a file, to be iterated once.
+
+    Args:
+        source: Where the lines come from.
+        score_names: The columns that are scores of the first pass; all that are not text unless given.
+
+    Attributes:
+        format: How the file is written.
+        name: What messages call it.
+
+    Raises:
+        TextError: The file is empty, or a line (while iterating) breaks a rule; the message names it.
+    """
+
+    def __init__(self, source: LineSource, *, score_names: Sequence[str] | None = None) -> None:
+        self._source = source
+        self.name = source.name
+        lines = ((number, line) for number, line in source if line.strip())
+        first = next(lines, None)
+        if first is None:
+            raise TextError(f"`{source.name}` must hold at least one hypothesis, but is empty")
+        try:
+            self.format = _format_of(first[1], score_names)
+        except (TextError, ValueError) as error:
+            raise source.refuse(first[0], str(error)) from error
+        self._first_number = first[0]
+        self._digest = hashlib.sha256()
+        is_header = self.format.kind == "tsv" and self.format.has_header
+        self._lines = lines if is_header else chain([first], lines)
+
+    def __iter__(self) -> Iterator[NbestList]:
+        seen: set[str] = set()
+        held: list[_Line] = []
+        for line in map(self._parsed, self._lines):
+            if held and line.utterance != held[0].utterance:
+                yield self._list_of(held)
+                seen.add(held[0].utterance)
+                held = []
+            if line.utterance in seen:
+                raise self._source.refuse(
+                    line.number,
+                    f"the hypotheses of an utterance must stand together, but `{line.utterance}` comes again after "
+                    "others; sort the file by utterance (`sort -s -k1,1`)",
+                )
+            held.append(line)
+        if not held:
+            raise TextError(f"`{self._source.name}` must hold at least one hypothesis, but has names of columns alone")
+        yield self._list_of(held)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of utterances and texts read so far: what tells one set of lists from another."""
+        return self._digest.hexdigest()
+
+    def _parsed(self, numbered: tuple[int, str]) -> _Line:
+        number, line = numbered
+        try:
+            record = _json_record(line, self.format) if self.format.kind == "jsonl" else self._cells(line)
+            for name in _TEXTS:
+                _check_text(name, record.get(name, ""))
+            if not record[UTTERANCE]:
+                raise ValueError("`utterance` must be an id, but is empty; number the utterances")
+            scores = tuple(_score(name, record[name]) for name in self.format.score_names)
+        except ValueError as error:
+            raise self._source.refuse(number, str(error)) from error
+        return _Line(number, record[UTTERANCE], record.get(REFERENCE), Hypothesis(record[TEXT], scores, record))
+
+    def _cells(self, line: str) -> Mapping[str, str]:
+        cells = line.split("\t")
+        if len(cells) != len(self.format.columns):
+            raise ValueError(
+                f"there must be {len(self.format.columns)} cells with tabs between them "
+                f"({', '.join(self.format.columns)}), as in line {self._first_number}, but there are {len(cells)}; "
+                "put the missing ones in, or a space for a tab within the text"
+            )
+        return dict(zip(self.format.columns, cells, strict=True))
+
+    def _list_of(self, lines: Sequence[_Line]) -> NbestList:
+        first = lines[0]
+        for line in lines:
+            self._digest.update(f"{line.utterance}\n{line.hypothesis.text}\n".encode())
+            if line.reference != first.reference:
+                raise self._source.refuse(
+                    line.number,
+                    f"`reference` must be the same for all hypotheses of `{first.utterance}`, but differs from that of "
+                    f"line {first.number}; correct one of them",
+                )
+        return NbestList(first.utterance, [line.hypothesis for line in lines], first.reference)
+
+
+def _format_of(line: str, score_names: Sequence[str] | None) -> NbestFormat:
+    if line.lstrip().startswith("{"):
+        columns = tuple(_json_object(line))
+        return NbestFormat("jsonl", columns, _score_names(columns, score_names))
+    cells = tuple(line.split("\t"))
+    if UTTERANCE in cells and TEXT in cells:
+        return NbestFormat("tsv", cells, _score_names(cells, score_names))
+    if len(cells) < 2:
+        raise ValueError(
+            "there must be an utterance and a text with a tab between them, or a JSON object, but there is no tab; "
+            "separate the columns by tabs"
+        )
+    scores = ["score"] if len(cells) == 3 else [f"score{number}" for number in range(1, len(cells) - 1)]
+    columns = (UTTERANCE, TEXT, *scores)
+    return NbestFormat("tsv", columns, _score_names(columns, score_names), has_header=False)
+
+
+def _score_names(columns: Sequence[str], given: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(name for name in columns if name not in _TEXTS) if given is None else tuple(given)
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    record = strict_json.parse(line.encode("utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError(f"a line must be a JSON object, but is {line[:40]!r}")
+    return record
+
+
+def _json_record(line: str, expected: NbestFormat) -> Mapping[str, Any]:
+    record = _json_object(line)
+    for name in (UTTERANCE, TEXT, *expected.score_names):
+        if name not in record:
+            raise ValueError(f"there must be a field `{name}`, as in the first line, but there is none; add it")
+    for name in record:
+        if name not in expected.columns:
+            raise ValueError(f"the fields must be those of the first line, but `{name}` is new; leave it out")
+    return record
+
+
+def _check_text(name: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise ValueError(f'`{name}` must be text, but is {text!r}; write it as "{text}"')
+    if any(end in text for end in "\n\r\0"):
+        raise ValueError(f"`{name}` must be one line, but holds a line end or a NUL; put a space for it")
+
+
+def _score(name: str, cell: Any) -> float:
+    try:
+        number = float(cell) if isinstance(cell, str | int | float) and not isinstance(cell, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(
+            f"`{name}` must be a finite number, but is {cell!r}; correct it, or name the columns that are scores"
+        )
+    return number

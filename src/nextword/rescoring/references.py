@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from nextword.errors import TextError
-from nextword.rescoring.line_source import LineSource
-from nextword.rescoring.nbest import NbestList
+from nextword.rescoring.nbest import LineSource, NbestList
 
 
 class References:

@@ -8,14 +8,19 @@ import pytest
 
 from nextword.engine.engine import Engine
 from nextword.rescoring.features import Features
-from nextword.rescoring.line_source import LineSource
-from nextword.rescoring.nbest import NbestList
-from nextword.rescoring.nbest_reader import NbestReader
+from nextword.rescoring.nbest import LineSource, NbestList, NbestReader
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
 
 WORDS = ("the", "cat", "<eos>", "sat", "cats", "at", "<unk>")
+
+VOCABULARIES = {
+    "pretokenized": ("a", "b", "<eos>", "ab", "ba", "<unk>"),
+    "word": ("a", "b", "<eos>", "ab", ", ", ",", "<unk>", " - ", "-"),
+    "subword": ("a", " ", "<eos>", "b", "<unk>", ",", " a", "ab"),
+    "character": ("a", " ", "<eos>", "b", "<unk>", ","),
+}
 
 
 @pytest.fixture
@@ -70,3 +75,35 @@ def features_of() -> Callable[..., Features]:
         return Features(values, errors, np.concatenate(([0], np.cumsum(sizes))))
 
     return make
+
+
+@pytest.fixture(params=list(VOCABULARIES))
+def conftest_tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    """One of each kind."""
+    return Tokenizer(request.param, "line", Vocabulary(VOCABULARIES[request.param]))
+
+
+@pytest.fixture(scope="session")
+def tokenizer_of() -> Callable[[str], Tokenizer]:
+    """Makes the tokenizer of a kind."""
+    return lambda kind: Tokenizer(kind, "line", Vocabulary(VOCABULARIES[kind]))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def conftest_toy_engine() -> Callable[[Tokenizer], ToyEngine]:
+    """Makes an engine for a tokenizer."""
+    return lambda conftest_tokenizer: ToyEngine(
+        conftest_tokenizer.vocabulary_size, conftest_tokenizer.vocabulary.end_id, seed=7
+    )
+
+
+@pytest.fixture(scope="session")
+def conftest_line_log_prob(conftest_toy_engine: Callable[[Tokenizer], ToyEngine]) -> Callable[[Tokenizer, str], float]:
+    """Scores a line at once, its end included."""
+
+    def score(conftest_tokenizer: Tokenizer, line: str) -> float:
+        ids = np.array([[*conftest_tokenizer.encode(line), 2]], np.int32)
+        scores = conftest_toy_engine(conftest_tokenizer).score(ids, np.array([ids.shape[1]], np.int32))
+        return float(scores.log_probs.sum(dtype=np.float64))
+
+    return score

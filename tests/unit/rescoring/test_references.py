@@ -4,8 +4,7 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import TextError
-from nextword.rescoring.line_source import LineSource
-from nextword.rescoring.nbest import Hypothesis, NbestList
+from nextword.rescoring.nbest import Hypothesis, LineSource, NbestList
 from nextword.rescoring.references import References
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from nextword.errors import EvaluationError
-from nextword.rescoring.hypothesis_scores import ScoredList
-from nextword.rescoring.line_source import LineSource
-from nextword.rescoring.nbest_reader import NbestReader
+from nextword.rescoring.nbest import LineSource, NbestReader
 from nextword.rescoring.references import References
+from nextword.rescoring.rescorer import ScoredList
 from nextword.rescoring.rescoring_run import RescoringRun
 from nextword.rescoring.tally import AFTER, BEFORE, HELD_OUT, ORACLE
 

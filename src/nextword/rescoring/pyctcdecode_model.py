@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from math import log
 from typing import ClassVar
 
-from nextword.decoding.known_words import KnownWords
-from nextword.decoding.word_model import WordModel
 from nextword.engine.engine import Engine
 from nextword.errors import SettingError
+from nextword.rescoring.word_model import KnownWords, WordModel
 from nextword.scoring.word_context import WordContext
 from nextword.settings import Settings, setting, unknown_name
 from nextword.text.tokenizer import Tokenizer

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import SettingError
-from nextword.rescoring.weights import RescoringWeights
-from nextword.rescoring.weights_file import WeightsFile
+from nextword.rescoring.weights import RescoringWeights, WeightsFile
 
 WEIGHTS = RescoringWeights(model_weight=0.432, length_weight=-1.5, first_pass_weights=(1.0, 0.25))
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
-from nextword.decoding.word_model import WordModel
 from nextword.engine.engine import Engine
 from nextword.errors import MissingExtraError, SettingError
+from nextword.rescoring.word_model import WordModel
 from nextword.scoring.word_context import WordContext
 from nextword.text.tokenizer import Tokenizer
 

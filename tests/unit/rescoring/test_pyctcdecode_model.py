@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nextword.decoding.pyctcdecode_model import FusionOptions, PyctcdecodeModel
 from nextword.errors import SettingError
+from nextword.rescoring.pyctcdecode_model import FusionOptions, PyctcdecodeModel
 from nextword.text.tokenizer import Tokenizer
 
 Engines = Callable[[Tokenizer], Any]

@@ -8,9 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import TextError
-from nextword.rescoring.line_source import LineSource
-from nextword.rescoring.nbest import NbestList
-from nextword.rescoring.nbest_reader import NbestReader
+from nextword.rescoring.nbest import LineSource, NbestList, NbestReader
 
 Read = Callable[..., tuple[NbestReader, list[NbestList]]]
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.decoding.word_model import WordModel
 from nextword.errors import SettingError
+from nextword.rescoring.word_model import KnownWords, WordModel
 from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
 
 Engines = Callable[[Tokenizer], Any]
 Tokenizers = Callable[[str], Tokenizer]
@@ -88,3 +89,36 @@ def test_a_history_of_nothing_is_refused(toy_engine: Engines, tokenizer_of: Toke
     tokenizer = tokenizer_of("pretokenized")
     with pytest.raises(SettingError, match="`history` must be at least 1, but is 0"):
         WordModel(toy_engine(tokenizer), tokenizer, history=0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "unknown"),
+    [
+        ("pretokenized", ["", "a", "ab", "ba"], ["x", "aba", "bb", "<eos>"]),
+        ("word", ["", "a", "ab,", "a-b", "-", "b,-ab"], ["x", "x,", "a-x", "aba"]),
+        ("subword", ["", "aaab", "b,"], ["abx"]),
+        ("character", ["", "aaab", "b,"], ["abx"]),
+    ],
+)
+def test_a_beginning_leads_to_a_known_word_or_does_not(
+    tokenizer_of: Callable[[str], Tokenizer], kind: str, known: list[str], unknown: list[str]
+) -> None:
+    words = KnownWords(tokenizer_of(kind))
+    assert [partial for partial in (*known, *unknown) if words.begins_word(partial)] == known
+
+
+def test_an_apostrophe_may_go_on() -> None:
+    words = KnownWords(Tokenizer("word", "line", Vocabulary(("don't", "<eos>", "<unk>"))))
+    assert words.begins_word("don'")
+    assert not words.begins_word("won'")
+
+
+def test_words_that_are_named_are_the_only_ones(tokenizer_of: Callable[[str], Tokenizer]) -> None:
+    words = KnownWords(tokenizer_of("word"), ["abba"])
+    assert [words.begins_word(partial) for partial in ("", "ab", "abba", "a,", "ba")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]

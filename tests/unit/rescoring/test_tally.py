@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import MissingExtraError
-from nextword.rescoring.word_errors import character_errors, word_errors
+from nextword.rescoring.tally import character_errors, word_errors
 
 TEXT = st.lists(st.sampled_from(["a", "b", "ab"]), max_size=6).map(" ".join)
 

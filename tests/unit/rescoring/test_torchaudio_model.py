@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nextword.decoding.torchaudio_model import TorchaudioScorer, torchaudio_model
 from nextword.errors import MissingExtraError, SettingError
+from nextword.rescoring.torchaudio_model import TorchaudioScorer, torchaudio_model
 from nextword.text.tokenizer import Tokenizer
 
 Engines = Callable[[Tokenizer], Any]

@@ -1,1 +1,0 @@
-"""The model inside a decoder: adapters."""

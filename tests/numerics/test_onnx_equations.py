@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.export import recurrence_graph, step_graph
+from nextword.export import recurrence_graph
+from nextword.export import recurrence_graph as step_graph
 from nextword.export.language_model_graph import language_model_graph
 
 Weights = Mapping[str, NDArray[np.float32]]

@@ -1,12 +1,15 @@
 """A bundle made to run without a training framework: `model.onnx` built, checked, and sealed with the rest."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
@@ -17,12 +20,10 @@ from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import ExportError, SettingError
 from nextword.evaluation.perplexity import evaluate
-from nextword.export.agreement import require_agreement
 from nextword.export.export_options import ExportOptions
-from nextword.export.export_report import ExportReport, Int8Cost, with_export_section
+from nextword.export.export_report import ExportReport, Int8Cost, require_agreement, with_export_section
 from nextword.export.keras_file import require_free_keras_path, write_keras_file
 from nextword.export.language_model_graph import language_model_graph
-from nextword.export.quantization import quantized
 from nextword.generation.generator import generate
 from nextword.models.language_model import LanguageModel
 
@@ -30,6 +31,42 @@ _MOST_BYTES = 2**31 - 2**24  # a message of protocol buffers holds less than 2 G
 _ROW_TOKENS = 1024
 _MOST_ROWS = 32
 _DRAWN_TOKENS = 128
+
+
+def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a model that multiplies in int8, and holds its matrices and its embedding in eight bits.
+
+    Each gate of each unit has a scale of its own, any other matrix one for all: the product of a single row with a
+    large matrix is a fifth slower with a scale for each column, and the perplexity no better. What the matrices are
+    multiplied by is rounded as it comes, to 256 steps.
+
+    The weights themselves keep to 128 steps. On processors without instructions for neural networks (VNNI on x86-64),
+    two products are added up in sixteen bits, where larger ones would overflow.
+    """
+    of_layers = _quantized(model, ["LSTM"], per_channel=True)
+    return _quantized(of_layers, ["MatMul", "Gather"], per_channel=False)
+
+
+def _quantized(model: onnx.ModelProto, operators: list[str], *, per_channel: bool) -> onnx.ModelProto:
+    prepared = onnx.ModelProto()
+    prepared.CopyFrom(model)
+    add_pre_process_metadata(prepared)  # else the library advises to fuse and infer what is not there to be
+    with tempfile.TemporaryDirectory(prefix="nextword-") as scratch:
+        path = Path(scratch, "model.onnx")
+        quantize_dynamic(
+            prepared,
+            path,
+            op_types_to_quantize=operators,
+            per_channel=per_channel,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+            extra_options={"EnableSubgraph": True},
+        )
+        result = onnx.load(path)
+    del result.metadata_props[:]
+    for tensor in result.graph.initializer:
+        tensor.ClearField("data_location")  # it says that the data are where they are
+    return result
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,22 @@
 """Whole exports of a tiny model."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
 
+from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import ExportError, SettingError
 from nextword.evaluation.perplexity import evaluate
 from nextword.export import export as module
-from nextword.export.export import NamedText, export_bundle
+from nextword.export.export import NamedText, export_bundle, quantized
 from nextword.export.export_options import ExportOptions
 from nextword.export.language_model_graph import language_model_graph
 from nextword.generation.generator import generate
@@ -23,6 +26,8 @@ from nextword.storage import sealed_directory
 Ids = NDArray[np.int32]
 
 FLOAT, INT8 = ExportOptions(), ExportOptions(int8=True, max_loss_percent=1000)
+
+SIZES: dict[str, Any] = {"vocabulary_size": 120, "embedding_size": 32, "hidden_sizes": (32, 32)}
 
 
 def engine_of(bundle: Bundle) -> OnnxEngine:
@@ -108,3 +113,75 @@ def test_a_keras_file_is_written_too_unless_it_cannot_be(path: Path, tmp_path: P
     with pytest.raises(SettingError, match="exists already"):
         export_bundle(path, FLOAT, keras_path=tmp_path / "m.keras")
     assert sealed_directory.read(path) == before
+
+
+def weights_of(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
+    random, shapes = np.random.default_rng(1), architecture.weight_shapes()
+    return {name: (0.3 * random.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()}
+
+
+def log_probs_of(model: onnx.ModelProto, architecture: Architecture) -> NDArray[np.float32]:
+    ids = np.random.default_rng(2).integers(120, size=(3, 6), dtype=np.int32)
+    engine = OnnxEngine(model.SerializeToString(), architecture=architecture, end_id=1)
+    return engine.predict_window(ids, engine.start(3))[0].log_probs
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tied": True},
+        {"cell": "mogrifier_lstm", "mogrifier_rank": 8},
+        {"cap_input_gate": True, "layer_normalization": True},
+        {"cell": "gru"},
+        {"mixture_size": 2, "tied": True},
+        {"adaptive_cutoffs": (40, 90)},
+        {"narrowed_output": True},
+    ],
+    ids=str,
+)
+def test_eight_bits_are_smaller_and_close(changes: dict[str, Any]) -> None:
+    architecture = Architecture(**{**SIZES, **changes})
+    model = language_model_graph(architecture, weights_of(architecture))
+    int8 = quantized(model)
+    onnx.checker.check_model(int8)
+    assert len(int8.SerializeToString()) < 0.8 * len(model.SerializeToString())
+    found, expected = log_probs_of(int8, architecture), log_probs_of(model, architecture)
+    assert 0 < np.abs(found - expected).max() < 0.1
+
+
+def test_the_recurrence_is_the_native_operator() -> None:
+    architecture = Architecture(**SIZES)
+    operators = [
+        node.op_type for node in quantized(language_model_graph(architecture, weights_of(architecture))).graph.node
+    ]
+    assert operators.count("DynamicQuantizeLSTM") == 2
+    assert operators.count("MatMulInteger") == 1
+    assert not {"LSTM", "MatMul", "Gemm"} & set(operators)
+
+
+def test_the_model_that_is_given_stays_as_it_is() -> None:
+    architecture = Architecture(**SIZES)
+    model = language_model_graph(architecture, weights_of(architecture))
+    before = model.SerializeToString()
+    quantized(model)
+    assert model.SerializeToString() == before
+
+
+def largest_of_columns(architecture: Architecture, weights: Mapping[str, NDArray[np.float32]]) -> NDArray[np.int64]:
+    tensors = {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in quantized(language_model_graph(architecture, weights)).graph.initializer
+    }
+    (name,) = (name for name in tensors if name.startswith("lstm_weights_0_recurrent_kernel") and "quantized" in name)
+    largest: NDArray[np.int64] = np.abs(tensors[name].astype(np.int64)).max(axis=(0, 1))
+    return largest
+
+
+def test_each_column_has_a_scale_of_its_own_and_no_sum_of_two_products_overflows_sixteen_bits() -> None:
+    architecture = Architecture(**SIZES)
+    weights = weights_of(architecture)
+    weights["lstm_0/recurrent_kernel"] = weights["lstm_0/recurrent_kernel"] * np.logspace(-2, 0, 128, dtype=np.float32)
+    largest = largest_of_columns(architecture, weights)
+    assert largest.shape == (128,)
+    assert set(largest.tolist()) <= {63, 64}  # two products with 255 stay below 2**15

@@ -21,8 +21,7 @@ from nextword.batching.streams import Streams
 from nextword.batching.window import Window
 from nextword.models.language_model import LanguageModel
 from nextword.text.options import TextOptions
-from nextword.training.dataset import as_batch
-from nextword.training.stream_model import StreamModel
+from nextword.training.step import StreamModel, as_batch
 
 LAGS, ROWS = 100, 64
 WIDTH, BATCH_SIZE, NUM_STEPS, TRAINING_STEPS = 128, 32, 50, 600

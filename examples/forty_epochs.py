@@ -23,8 +23,7 @@ from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.models.language_model import LanguageModel
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.text.corpus import Corpus
-from nextword.training.dataset import RoundDataset
-from nextword.training.stream_model import StreamModel
+from nextword.training.step import RoundDataset, StreamModel
 
 TUTORIAL_WINDOWS = BatchOptions(windows="successive", batch_size=20, num_steps=30)
 PERPLEXITIES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]

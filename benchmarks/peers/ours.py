@@ -11,8 +11,7 @@ from keras_steps import StepTimer, describe
 from nextword.batching.options import BatchOptions
 from nextword.batching.windows import make_windows
 from nextword.ops.precision import resolve_compute_dtype
-from nextword.training.dataset import RoundDataset
-from nextword.training.stream_model import StreamModel
+from nextword.training.step import RoundDataset, StreamModel
 from peer_protocol import Run, serve
 
 _WINDOWS_OF_TEXT = 100

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nextword.engine.opening import open_model
 from nextword.evaluation.perplexity import evaluate
-from nextword.experiment.run_config import read_tables
-from nextword.experiment.run_directory import RunDirectory
-from nextword.training.training_state import fingerprint
+from nextword.training.config import read_tables
+from nextword.training.run_directory import RunDirectory
+from nextword.training.step import fingerprint
 from quality_protocol import Ids, Outcome, Say, Task, compete
 
 

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from nextword.api import suggestion_session as suggestion_session
     from nextword.api import surprising_lines as surprising_lines
     from nextword.architecture import Architecture as Architecture
-    from nextword.experiment.fit import fit as fit
     from nextword.generation.request import Request as Request
     from nextword.generation.request import SearchOptions as SearchOptions
     from nextword.generation.sampling import SamplingOptions as SamplingOptions
     from nextword.models.language_model import LanguageModel as LanguageModel
     from nextword.suggestion.user_words import UserWords as UserWords
     from nextword.text.corpus import Corpus as Corpus
+    from nextword.training.start import fit as fit
 
 __version__ = "0.1.0"
 
@@ -59,7 +59,7 @@ _HOMES = {
     "SamplingOptions": "nextword.generation.sampling",
     "SearchOptions": "nextword.generation.request",
     "UserWords": "nextword.suggestion.user_words",
-    "fit": "nextword.experiment.fit",
+    "fit": "nextword.training.start",
     **dict.fromkeys(_USES, "nextword.api"),
 }
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from nextword.training.checkpoint_store import RunLock
+from nextword.training.run_directory import RunLock
 
 
 class CommandLine(Protocol):

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.models.language_model import LanguageModel
-from nextword.training.dataset import RoundDataset
-from nextword.training.stream_model import StreamModel
-from nextword.training.training_state import capture
+from nextword.training.step import RoundDataset, StreamModel, capture
 
 pytestmark = pytest.mark.skipif(
     find_spec("torch") is None, reason="needs torch, which the project's own environment does not hold"
@@ -47,9 +45,9 @@ import keras
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.models.language_model import LanguageModel
-from nextword.training.dataset import RoundDataset
-from nextword.training.stream_model import StreamModel
-from nextword.training.training_state import capture
+from nextword.training.step import RoundDataset
+from nextword.training.step import StreamModel
+from nextword.training.step import capture
 
 {inspect.getsource(trained)}
 

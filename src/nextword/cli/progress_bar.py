@@ -6,8 +6,8 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nextword.cli.console import Console
+from nextword.training.plan import RoundPlan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.round_plan import RoundPlan
 
 
 class ProgressBar:

@@ -10,9 +10,9 @@ import click
 
 from nextword.bundle.store import model_path
 from nextword.errors import BundleError, SettingError, TextError
-from nextword.experiment.run_directory import RunDirectory
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import OnBadBytes, TextOptions
+from nextword.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from nextword.bundle.bundle import Bundle

@@ -19,7 +19,7 @@ from nextword.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from nextword.bundle.bundle import Bundle
-    from nextword.experiment.experiment import Surroundings
+    from nextword.training.run import Surroundings
 
 _KINDS = (TextOptions, BatchOptions, Architecture, TrainingOptions)
 
@@ -68,7 +68,7 @@ def train(
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
-    from nextword.experiment.run_config import RunConfig, preset_below, read_tables
+    from nextword.training.config import RunConfig, preset_below, read_tables
 
     tables, given = [read_tables(config)] if config else [], given_tables(context)
     if given.get("training", {}).keys() >= {"epochs", "minutes"}:
@@ -83,7 +83,7 @@ def train(
 
 def _experiment() -> Any:
     try:
-        from nextword.experiment import experiment
+        from nextword.training import start as experiment
     except ImportError as error:
         raise MissingExtraError(
             f"training needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
@@ -97,7 +97,7 @@ def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_d
 
     from nextword.cli.console import Console
     from nextword.cli.progress_bar import ProgressBar
-    from nextword.experiment.run_directory import RunDirectory
+    from nextword.training.run_directory import RunDirectory
 
     console = Console(highlight=False, soft_wrap=True)
     go_on = f"go on with: nextword train --resume {shlex.quote(str(directory))}"

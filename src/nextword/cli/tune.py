@@ -20,7 +20,7 @@ from nextword.training.options import TrainingOptions
 
 if TYPE_CHECKING:
     from nextword.cli.console import Console
-    from nextword.experiment.run_config import RunConfig
+    from nextword.training.config import RunConfig
     from nextword.tuning.study import Study
     from nextword.tuning.study_settings import StudySettings, SweepOptions
 
@@ -90,7 +90,7 @@ def _require_extras() -> None:
 
 def _work(context: click.Context, console: "Console", root: Path, *, keep_checkpoints: bool) -> "Study":
     from nextword.cli.progress_bar import ProgressBar
-    from nextword.experiment.experiment import Surroundings
+    from nextword.training.run import Surroundings
     from nextword.tuning.opening import open_study
     from nextword.tuning.study_directory import StudyDirectory
     from nextword.tuning.sweep import Sweep
@@ -106,7 +106,7 @@ def _work(context: click.Context, console: "Console", root: Path, *, keep_checkp
 
 def _wanted(context: click.Context) -> "StudySettings | None":
     """Return the study that the arguments describe, or `None` where they only name one that has begun."""
-    from nextword.experiment.run_config import RunConfig, preset_below, read_tables
+    from nextword.training.config import RunConfig, preset_below, read_tables
     from nextword.tuning.default_space import default_space
     from nextword.tuning.study_settings import StudySettings, SweepOptions
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from nextword.experiment.run_config import RunConfig
+from nextword.training.config import RunConfig
 
 if TYPE_CHECKING:
-    from nextword.experiment.training_speed import TrainingSpeed
+    from nextword.training.speed import TrainingSpeed
 
 # Compiling takes about as long again.
 _TRAINING_SECONDS = 5.0
@@ -59,7 +59,7 @@ def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Meas
         backend: The backend that Keras uses.
         say: Is told what is being measured.
     """
-    from nextword.experiment.training_speed import measure_training
+    from nextword.training.speed import measure_training
 
     say("precision")
     compute_dtype, reason = choose_compute_dtype(config)

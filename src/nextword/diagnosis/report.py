@@ -6,11 +6,10 @@ from typing import Any
 
 from nextword.architecture import Architecture
 from nextword.diagnosis.measurements import Measurements, measure
-from nextword.diagnosis.training_memory import training_memory_bytes
-from nextword.experiment.run_config import RunConfig
 from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
 from nextword.storage.cache import cache_root
+from nextword.training.config import RunConfig, training_memory_bytes
 
 _VOCABULARY_SIZE = 10_000
 

@@ -34,7 +34,7 @@ class LanguageModel(keras.Model):
         (B, T)       (B, T, E)    (B, T, H)                        (B, T, V)
 
     Nothing is hidden: the recurrent state goes in and comes out. Training over carried state is the business of
-    `nextword.training.stream_model.StreamModel`, which wraps this model and shares its weights.
+    `nextword.training.step.StreamModel`, which wraps this model and shares its weights.
 
     Args:
         architecture: What the model is made of.

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from nextword.training.progress import TrainingProgress
-from nextword.training.time_plan import Pace
+from nextword.training.schedule import Pace
 
 AveragingKind = Literal["exponential", "triggered", "two_tailed"]
 

@@ -1,22 +1,20 @@
 """Checkpoints that survive a crash, a full disk and a flipped bit, and the lock that keeps a run to one process."""
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
-from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 
 from nextword.errors import CheckpointError, SettingError, StorageError
 from nextword.storage import durable, sealed_directory
-from nextword.storage.single_file import write_file
+from nextword.training.run_directory import _LOCK, _LOCK_OWNER
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 type Arrays = Mapping[str, np.ndarray[Any, Any]]
@@ -27,8 +25,6 @@ _FORMAT = 1
 _STEP_NAME = re.compile(r"step-([0-9]{10})")
 _INTEGERS = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 _DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
-_LOCK = ".lock"
-_LOCK_OWNER = ".lock-owner"
 
 
 @dataclass(frozen=True)
@@ -167,51 +163,6 @@ class CheckpointStore:
 
 def _say_nothing(message: str) -> None:
     """Take the place of a `warn` that was not given: all is in the lists of the store."""
-
-
-class RunLock:
-    """A lock on the directory of a run, held by one process at a time and let go when that process ends, however.
-
-    Raises:
-        CheckpointError: On entering: another process holds the lock, which the message names, or it cannot be taken.
-
-    Example:
-        >>> import tempfile
-        >>> root = Path(tempfile.mkdtemp())
-        >>> with RunLock(root), RunLock(root):  # doctest: +ELLIPSIS
-        ...     pass
-        Traceback (most recent call last):
-        nextword.errors.CheckpointError: `...` is in use by process ...; wait until it ends, or choose another directory
-    """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
-
-    def __enter__(self) -> Self:
-        with durable.disk_errors(self.root, "locked"):
-            durable.make_directory(self.root)
-            try:
-                self._lock.acquire()
-            except Timeout as error:
-                raise CheckpointError(
-                    f"`{self.root}` is in use by {self._owner()}; wait until it ends, or choose another directory"
-                ) from error
-        try:
-            write_file(self.root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
-        except BaseException:
-            self._lock.release()
-            raise
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._lock.release()
-
-    def _owner(self) -> str:
-        try:
-            return f"process {int((self.root / _LOCK_OWNER).read_bytes()[:20])}"
-        except (OSError, ValueError):
-            return "another process"
 
 
 def _encode_arrays(arrays: Arrays) -> bytes:

@@ -186,3 +186,57 @@ def make_momentum(options: TrainingOptions, *, total_steps: int) -> Rate:
     lowest = max(0.0, options.beta_1 - _CYCLE_MOMENTUM_DROP)
     warmup_steps = round(options.warmup_fraction * total_steps)
     return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps=warmup_steps, total_steps=total_steps)
+
+
+class Pace:
+    r"""How much of a training's schedules has been gone through, where the number of steps is planned ever anew.
+
+    At step $s$ of a round that began at step $s_0$, when the part $p_0$ was done, and with $S$ steps planned in all,
+    that is $p_0 + (1 - p_0) \frac{s - s_0}{S - s_0}$.
+
+    Args:
+        total_steps: The first plan.
+    """
+
+    def __init__(self, total_steps: int) -> None:
+        self.total_steps = total_steps
+        self._plan: Any = None
+
+    def build(self, optimizer: Any) -> None:
+        """Keep the plan in a variable of the optimizer, where Keras and checkpoints carry it along."""
+        first = keras.initializers.Constant([0.0, 0.0, float(self.total_steps)])
+        self._plan = optimizer.add_variable(shape=(3,), initializer=first, dtype="float32", name="pace")
+
+    def plan(self, step: int, total_steps: int) -> None:
+        """Plan `total_steps` in all, now that `step` are done."""
+        self._plan.assign([float(step), float(self.part(step)), float(max(total_steps, step + 1))])
+
+    def part(self, step: Any) -> Any:
+        """Return the part of the schedules that is gone through by `step`."""
+        begin, part, end = ops.unstack(ops.convert_to_tensor(self._plan), 3)
+        over = (ops.cast(step, "float32") - begin) / (end - begin)
+        return part + (1.0 - part) * ops.clip(over, 0.0, 1.0)
+
+
+class Paced(schedules.LearningRateSchedule):
+    """A schedule that is gone through at a pace which is set anew from round to round.
+
+    Args:
+        schedule: What to go through, made for `pace.total_steps` steps.
+        pace: How far it is gone through.
+    """
+
+    def __init__(self, schedule: Rate, pace: Pace) -> None:
+        super().__init__()
+        self.schedule = schedule
+        self.pace = pace
+
+    def __call__(self, step: Any) -> Any:
+        """Return the value of `step`, counted from 0."""
+        if isinstance(self.schedule, float):
+            return self.schedule
+        return self.schedule(self.pace.total_steps * self.pace.part(step))
+
+    def get_config(self) -> dict[str, Any]:
+        """Refuse, since a pace is of one training alone."""
+        raise NotImplementedError("a schedule that is paced by the clock belongs to one training and has no config")

@@ -9,8 +9,8 @@ from typing import Literal, Self
 from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
 
-from nextword.experiment.run_config import RunConfig
-from nextword.training.checkpoint_store import RunLock
+from nextword.training.config import RunConfig
+from nextword.training.run_directory import RunLock
 from nextword.tuning.heartbeat import Heartbeat
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nextword.experiment.run_config import RunConfig
+from nextword.training.config import RunConfig
 from nextword.tuning.search_space import base_values
 
 _RATE_FACTOR = 4.0

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from nextword.errors import CheckpointError
-from nextword.experiment.experiment import Surroundings
 from nextword.storage.single_file import write_file
+from nextword.training.run import Surroundings
 from nextword.tuning.study import Study
 from nextword.tuning.study_directory import StudyDirectory
 from nextword.tuning.study_settings import StudySettings, read_study

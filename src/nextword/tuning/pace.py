@@ -1,8 +1,8 @@
 """How many epochs of a trial fill the minutes that it is given."""
 
 from nextword.batching.window import Windows
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.training_speed import measure_training
+from nextword.training.config import RunConfig
+from nextword.training.speed import measure_training
 
 _SECONDS_MEASURED = 3.0
 _VALIDATION_COST = 0.5

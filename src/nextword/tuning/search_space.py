@@ -13,9 +13,9 @@ from optuna import Trial
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
-from nextword.experiment.run_config import RunConfig, merge_tables
 from nextword.settings import Settings, unknown_name
 from nextword.text.vocabulary import MAXIMUM_SIZE
+from nextword.training.config import RunConfig, merge_tables
 from nextword.training.options import TrainingOptions
 from nextword.tuning.dimension import (
     Dimension,

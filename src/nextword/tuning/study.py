@@ -11,7 +11,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nextword.errors import CheckpointError, SettingError
-from nextword.training.checkpoint_store import RunLock
+from nextword.training.run_directory import RunLock
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.heartbeat import Heartbeat, SilenceWatch
 from nextword.tuning.journal_repair import drop_torn_line

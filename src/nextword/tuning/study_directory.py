@@ -5,8 +5,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from nextword.experiment.run_directory import RunDirectory
 from nextword.storage import durable
+from nextword.training.run_directory import RunDirectory
 
 
 @dataclass(frozen=True)

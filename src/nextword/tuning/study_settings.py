@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Literal
 import tomli_w
 
 from nextword.errors import SettingError, StorageError
-from nextword.experiment.run_config import RunConfig
 from nextword.settings import Settings, setting
+from nextword.training.config import RunConfig
 from nextword.tuning.search_space import SearchSpace
 
 _FORMAT = 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 from nextword.machine.setup import use_compilation_cache
 from nextword.storage.cache import cache_root
 from nextword.training.interruption import Interruption, TrainingInterrupted
-from nextword.training.observer import TrainingObserver
+from nextword.training.log import TrainingObserver
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.heartbeat import BEAT_SECONDS
 from nextword.tuning.report import describe, write_best

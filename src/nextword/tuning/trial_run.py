@@ -10,14 +10,14 @@ import keras
 
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError, TrainingDivergedError
-from nextword.experiment.experiment import Surroundings, fit_model
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.run_directory import RunDirectory
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
+from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
+from nextword.training.run import Surroundings, fit_model
+from nextword.training.run_directory import RunDirectory
 from nextword.tuning.claim import Outcome
 from nextword.tuning.pace import epochs_in, measured_speed
 from nextword.tuning.study_settings import SweepOptions

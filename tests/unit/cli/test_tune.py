@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nextword.experiment.run_config import RunConfig
+from nextword.training.config import RunConfig
 from nextword.training.interruption import TrainingInterrupted
 from nextword.tuning.sweep import Sweep
 

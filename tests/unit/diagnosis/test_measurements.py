@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 
 from nextword.diagnosis.measurements import Measurements, choose_compute_dtype, measure
-from nextword.experiment import training_speed
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.training_speed import TrainingSpeed
 from nextword.ops import precision
+from nextword.training import speed as training_speed
+from nextword.training.config import RunConfig
+from nextword.training.speed import TrainingSpeed
 
 TRAINING = TrainingSpeed(
     compute_dtype="bfloat16", num_steps=9, seconds=1.0, words_per_second=1000.0, flops_per_second=3e9

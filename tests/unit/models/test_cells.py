@@ -17,7 +17,7 @@ from nextword.generation.sampling import SamplingOptions
 from nextword.models.language_model import LanguageModel
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
-from nextword.training.stream_model import StreamModel
+from nextword.training.step import StreamModel
 
 CELLS: dict[str, dict[str, Any]] = {
     "lstm": {},

@@ -4,9 +4,9 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
-from nextword.experiment.run_config import RunConfig
 from nextword.models.language_model import LanguageModel
 from nextword.models.presets import preset_names, read_preset
+from nextword.training.config import RunConfig
 
 VOCABULARY_SIZE = 10_000  # of the Penn Treebank
 

@@ -9,11 +9,11 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
-from nextword.experiment.run_config import RunConfig
 from nextword.models.language_model import LanguageModel
 from nextword.models.layers.mixture_projection import MixtureProjection
 from nextword.models.presets import preset_names, read_preset
-from nextword.training.round_plan import RoundPlan
+from nextword.training.config import RunConfig
+from nextword.training.plan import RoundPlan
 
 PENN_TREEBANK, WIKITEXT_2 = 10_000, 33_278
 TRAINING_TOKENS = 929_589  # of the Penn Treebank, ends of lines included

@@ -13,10 +13,10 @@ from nextword.batching.streams import Streams
 from nextword.batching.windows import validation_streams
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.observer import SilentObserver
+from nextword.training.log import SilentObserver
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.trainer import Trainer
+from nextword.training.run import Trainer
 
 MakeTrainer = Callable[..., Trainer]
 

@@ -8,8 +8,7 @@ import pytest
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.models.language_model import LanguageModel
-from nextword.training.dataset import as_batch
-from nextword.training.stream_model import StreamModel
+from nextword.training.step import StreamModel, as_batch
 
 TOKENS = np.random.default_rng(0).integers(9, size=60).astype(np.int32)
 

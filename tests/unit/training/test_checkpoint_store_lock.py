@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import CheckpointError, StorageError
-from nextword.training.checkpoint_store import CheckpointStore, RunLock
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.run_directory import RunLock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nextword.training.checkpoint_store import RunLock
+from nextword.training.run_directory import RunLock
 with RunLock(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)

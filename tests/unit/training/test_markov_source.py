@@ -14,7 +14,7 @@ from nextword.engine.keras_engine import KerasEngine
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.options import TrainingOptions
-from nextword.training.trainer import Trainer
+from nextword.training.run import Trainer
 
 NUM_SYMBOLS = 8
 CHAIN = np.random.default_rng(0).dirichlet(np.full(NUM_SYMBOLS, 0.5), NUM_SYMBOLS) * 0.98 + 0.02 / NUM_SYMBOLS

@@ -10,10 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.dataset import RoundDataset
 from nextword.training.options import TrainingOptions
-from nextword.training.trainer import Trainer
-from nextword.training.training_state import _named_variables
+from nextword.training.run import Trainer
+from nextword.training.step import RoundDataset, _named_variables
 
 MakeTrainer = Callable[..., Trainer]
 

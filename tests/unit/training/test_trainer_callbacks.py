@@ -9,8 +9,8 @@ import pytest
 
 from nextword.errors import CheckpointError
 from nextword.training.options import TrainingOptions
-from nextword.training.trainer import Trainer
-from nextword.training.training_state import capture
+from nextword.training.run import Trainer
+from nextword.training.step import capture
 from support.arrays import assert_equal_to_the_bit
 
 MakeTrainer = Callable[..., Trainer]

@@ -18,8 +18,8 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingProgress
-from nextword.training.trainer import Trainer
-from nextword.training.training_state import fingerprint
+from nextword.training.run import Trainer
+from nextword.training.step import fingerprint
 
 MakeTrainer = Callable[..., Trainer]
 CutOff = Callable[..., None]
@@ -244,7 +244,7 @@ def test_resuming_on_another_machine_warns_and_names_what_differs(
     cut_off_after_rounds(tmp_path, 1, options)
     assert make_trainer(tmp_path, options).warnings == []
     elsewhere = {**fingerprint(), "jaxlib": "9.9.9"}
-    monkeypatch.setattr("nextword.training.trainer.fingerprint", lambda: elsewhere)
+    monkeypatch.setattr("nextword.training.run.fingerprint", lambda: elsewhere)
     (warning,) = make_trainer(tmp_path, options).warnings
     assert "-> 9.9.9" in warning
     assert "not the same to the bit" in warning

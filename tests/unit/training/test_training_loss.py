@@ -13,8 +13,8 @@ from nextword.batching.streams import Streams
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
 from nextword.training.options import TrainingOptions
-from nextword.training.stream_model import StreamModel
-from nextword.training.trainer import Trainer
+from nextword.training.run import Trainer
+from nextword.training.step import StreamModel
 
 MakeTrainer = Callable[..., Trainer]
 

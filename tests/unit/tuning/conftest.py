@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nextword.experiment.run_config import RunConfig
+from nextword.training.config import RunConfig
 from nextword.tuning.study import Study
 from nextword.tuning.study_directory import StudyDirectory
 from nextword.tuning.study_settings import StudySettings, SweepOptions

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from nextword.experiment.run_config import RunConfig
 from nextword.models.presets import preset_names
+from nextword.training.config import RunConfig
 from nextword.tuning.default_space import default_space
 from nextword.tuning.search_space import SearchSpace, base_values
 

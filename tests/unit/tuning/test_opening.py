@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import CheckpointError, SettingError, TextError
-from nextword.experiment.experiment import Surroundings
+from nextword.training.run import Surroundings
 from nextword.tuning.opening import open_study
 from nextword.tuning.study_directory import StudyDirectory
 from nextword.tuning.study_settings import StudySettings

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from nextword.batching.streams import Streams
-from nextword.experiment.run_config import RunConfig
+from nextword.training.config import RunConfig
 from nextword.tuning.pace import epochs_in, measured_speed
 
 WINDOWS = Streams(np.zeros(10_000, np.int32), batch_size=10, num_steps=20, first_input=0)

@@ -3,7 +3,7 @@ import json
 
 from rich.console import Console
 
-from nextword.experiment.run_config import RunConfig, read_tables
+from nextword.training.config import RunConfig, read_tables
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.report import StudyReport, describe, write_best
 from nextword.tuning.study import Study

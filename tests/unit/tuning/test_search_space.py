@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.experiment.run_config import RunConfig
+from nextword.training.config import RunConfig
 from nextword.tuning.search_space import SearchSpace
 
 QUICK = RunConfig.of("quick")

@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from nextword.errors import SettingError
-from nextword.experiment.run_config import RunConfig
+from nextword.training.config import RunConfig
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.study import Study
 from nextword.tuning.study_directory import StudyDirectory

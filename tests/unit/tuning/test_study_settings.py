@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from nextword.errors import SettingError, StorageError
-from nextword.experiment.run_config import RunConfig
 from nextword.models.presets import preset_names
+from nextword.training.config import RunConfig
 from nextword.tuning.default_space import default_space
 from nextword.tuning.study_settings import StudySettings, SweepOptions, read_study
 

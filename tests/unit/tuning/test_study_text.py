@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from nextword.errors import TextError
-from nextword.experiment.run_config import RunConfig
 from nextword.text.corpus import Corpus
 from nextword.text.options import TextOptions
 from nextword.text.reader import TextRange
 from nextword.text.token_store import TokenStore
+from nextword.training.config import RunConfig
 from nextword.tuning.study_text import StudyText
 
 

@@ -8,11 +8,11 @@ from typing import Any, cast
 import pytest
 from optuna.trial import TrialState
 
-from nextword.experiment.experiment import Surroundings
-from nextword.experiment.run_config import RunConfig, read_tables
 from nextword.storage.single_file import write_file
+from nextword.training.config import RunConfig, read_tables
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.observer import SilentObserver
+from nextword.training.log import SilentObserver
+from nextword.training.run import Surroundings
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study import Study
 from nextword.tuning.sweep import Sweep

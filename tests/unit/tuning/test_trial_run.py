@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError, StorageError, TrainingDivergedError
-from nextword.experiment.experiment import Surroundings
-from nextword.experiment.run_config import RunConfig
-from nextword.training.round_plan import RoundPlan
+from nextword.training.config import RunConfig
+from nextword.training.plan import RoundPlan
+from nextword.training.run import Surroundings
 from nextword.tuning import trial_run
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study_settings import SweepOptions

@@ -3,11 +3,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nextword.architecture import Architecture
+from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
-from nextword.experiment.run_config import RunConfig, preset_below, read_tables
 from nextword.models.presets import preset_names, read_preset
+from nextword.training.config import RunConfig, preset_below, read_tables, training_memory_bytes
+
+SIZES = st.integers(1, 2000)
 
 
 def test_a_flag_lies_over_a_file_and_a_file_over_the_preset() -> None:
@@ -183,3 +188,24 @@ def test_a_file_that_is_no_settings_is_refused_by_name(tmp_path: Path, content: 
     with pytest.raises(SettingError, match=message) as error:
         read_tables(path)
     assert str(path) in str(error.value)
+
+
+@given(SIZES, SIZES, st.integers(1, 200), st.integers(1, 200))
+def test_more_of_anything_takes_more_memory(hidden: int, vocabulary: int, rows: int, steps: int) -> None:
+    def needed(**changes: int) -> int:
+        size = {"hidden": hidden, "vocabulary": vocabulary + 1, "rows": rows, "steps": steps, **changes}
+        architecture = Architecture(
+            vocabulary_size=size["vocabulary"], embedding_size=8, hidden_sizes=(size["hidden"], 8)
+        )
+        return training_memory_bytes(architecture, BatchOptions(batch_size=size["rows"], num_steps=size["steps"]))
+
+    least = needed()
+    assert needed(hidden=hidden + 1) > least
+    assert needed(vocabulary=vocabulary + 2) > least
+    assert needed(rows=rows + 1) > least
+    assert needed(steps=steps + 1) > least
+    # Weights, gradients and Adam's averages alone are sixteen bytes a parameter.
+    assert (
+        least
+        > 16 * Architecture(vocabulary_size=vocabulary + 1, embedding_size=8, hidden_sizes=(hidden, 8)).num_parameters
+    )

@@ -4,8 +4,8 @@ import pytest
 
 from nextword.bundle.store import model_path
 from nextword.errors import BundleError, CheckpointError, SettingError
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.run_directory import RunDirectory
+from nextword.training.config import RunConfig
+from nextword.training.run_directory import RunDirectory
 
 
 def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:

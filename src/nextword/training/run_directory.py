@@ -1,14 +1,22 @@
 """What lies where in the directory of a training run."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
+
+from filelock import FileLock, Timeout
 
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER
 from nextword.errors import CheckpointError
+from nextword.storage import durable
+from nextword.storage.single_file import write_file
 
 if TYPE_CHECKING:
-    from nextword.experiment.run_config import RunConfig
+    from nextword.training.config import RunConfig
+
+_LOCK = ".lock"
+_LOCK_OWNER = ".lock-owner"
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class RunDirectory:
                 f"`{self.root}` must be the directory of a training run, but has no {self.config_file.name}; "
                 "begin one with `nextword train TEXT --run DIR`"
             )
-        from nextword.experiment.run_config import RunConfig  # which a bundle alone does not need
+        from nextword.training.config import RunConfig  # which a bundle alone does not need
 
         return RunConfig.read(self.config_file)
 
@@ -74,3 +82,48 @@ class RunDirectory:
                 f"`{self.root}` must not hold a training run yet, but does; "
                 f"go on with it by `nextword train --resume {self.root}`, or name another directory"
             )
+
+
+class RunLock:
+    """A lock on the directory of a run, held by one process at a time and let go when that process ends, however.
+
+    Raises:
+        CheckpointError: On entering: another process holds the lock, which the message names, or it cannot be taken.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> with RunLock(root), RunLock(root):  # doctest: +ELLIPSIS
+        ...     pass
+        Traceback (most recent call last):
+        nextword.errors.CheckpointError: `...` is in use by process ...; wait until it ends, or choose another directory
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
+
+    def __enter__(self) -> Self:
+        with durable.disk_errors(self.root, "locked"):
+            durable.make_directory(self.root)
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise CheckpointError(
+                    f"`{self.root}` is in use by {self._owner()}; wait until it ends, or choose another directory"
+                ) from error
+        try:
+            write_file(self.root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
+
+    def _owner(self) -> str:
+        try:
+            return f"process {int((self.root / _LOCK_OWNER).read_bytes()[:20])}"
+        except (OSError, ValueError):
+            return "another process"

@@ -1,20 +1,16 @@
-"""How many steps a training of given length in time has, estimated anew from round to round."""
+"""How the steps of a training are grouped into rounds, and how many there are when the clock decides."""
 
 import itertools
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import keras
-from keras import ops
-from keras.optimizers import schedules
+from dataclasses import dataclass, replace
 
 from nextword.errors import SettingError
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord
-from nextword.training.schedule import Rate
+
+_LONGEST_ROUND = 2_000
 
 SCHEDULES_TO_AN_END = ("linear", "one_cycle")
 """The schedules that can be gone through in whatever time there is."""
@@ -22,6 +18,44 @@ SCHEDULES_TO_AN_END = ("linear", "one_cycle")
 _LATEST_ROUNDS = 3
 # A last round of a few steps is not worth its validation.
 _LEAST_PART_OF_ROUND = 0.1
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """Rounds of a fixed number of steps, of which there are enough for the epochs asked.
+
+    Attributes:
+        steps_per_epoch: Steps to go over the text once.
+        round_steps: Steps in each round.
+        num_rounds: Rounds in all; the last ends at or shortly after the epochs asked.
+        total_steps: Steps in all; where the clock decides on them, as far as it is known.
+    """
+
+    steps_per_epoch: int
+    round_steps: int
+    num_rounds: int
+    total_steps: int
+
+    @classmethod
+    def of(cls, options: TrainingOptions, steps_per_epoch: int) -> "RoundPlan":
+        """Return the plan for `options` over a text of `steps_per_epoch` windows.
+
+        Example:
+            >>> RoundPlan.of(TrainingOptions(epochs=3), steps_per_epoch=5_000)
+            RoundPlan(steps_per_epoch=5000, round_steps=1667, num_rounds=9, total_steps=15003)
+        """
+        if options.planned_steps and options.round_steps:
+            total_steps = options.planned_steps[0]
+            return cls(steps_per_epoch, options.round_steps, -(-total_steps // options.round_steps), total_steps)
+        even_part = math.ceil(steps_per_epoch / math.ceil(steps_per_epoch / _LONGEST_ROUND))
+        wanted_steps = max(1, math.ceil(options.epochs * steps_per_epoch))
+        round_steps = min(options.round_steps or even_part, wanted_steps)
+        num_rounds = math.ceil(wanted_steps / round_steps)
+        return cls(steps_per_epoch, round_steps, num_rounds, num_rounds * round_steps)
+
+    def with_total(self, total_steps: int) -> "RoundPlan":
+        """Return the plan with another number of steps in all, the last round being the shorter one."""
+        return replace(self, num_rounds=-(-total_steps // self.round_steps), total_steps=total_steps)
 
 
 @dataclass(frozen=True)
@@ -57,7 +91,7 @@ class TimePlan:
         if options.training_seconds is None or options.round_steps is None or not options.planned_steps:
             raise SettingError(
                 f"`minutes` must come with `training_seconds`, `round_steps` and `planned_steps`, but is "
-                f"{options.minutes:g} alone; `nextword.experiment.budget.fix_plan` measures them"
+                f"{options.minutes:g} alone; `nextword.training.budget.fix_plan` measures them"
             )
         return cls(options.training_seconds, options.passes_at_end, options.round_steps, options.planned_steps)
 
@@ -111,57 +145,3 @@ def _pace_of(records: Sequence[RoundRecord]) -> tuple[float, float]:
         return records[0].step_seconds, records[0].validation_seconds
     beside = [here.seconds - before.seconds - (here.step - before.step) * here.step_seconds for before, here in latest]
     return statistics.fmean(here.step_seconds for _, here in latest), statistics.median(beside)
-
-
-class Pace:
-    r"""How much of a training's schedules has been gone through, where the number of steps is planned ever anew.
-
-    At step $s$ of a round that began at step $s_0$, when the part $p_0$ was done, and with $S$ steps planned in all,
-    that is $p_0 + (1 - p_0) \frac{s - s_0}{S - s_0}$.
-
-    Args:
-        total_steps: The first plan.
-    """
-
-    def __init__(self, total_steps: int) -> None:
-        self.total_steps = total_steps
-        self._plan: Any = None
-
-    def build(self, optimizer: Any) -> None:
-        """Keep the plan in a variable of the optimizer, where Keras and checkpoints carry it along."""
-        first = keras.initializers.Constant([0.0, 0.0, float(self.total_steps)])
-        self._plan = optimizer.add_variable(shape=(3,), initializer=first, dtype="float32", name="pace")
-
-    def plan(self, step: int, total_steps: int) -> None:
-        """Plan `total_steps` in all, now that `step` are done."""
-        self._plan.assign([float(step), float(self.part(step)), float(max(total_steps, step + 1))])
-
-    def part(self, step: Any) -> Any:
-        """Return the part of the schedules that is gone through by `step`."""
-        begin, part, end = ops.unstack(ops.convert_to_tensor(self._plan), 3)
-        over = (ops.cast(step, "float32") - begin) / (end - begin)
-        return part + (1.0 - part) * ops.clip(over, 0.0, 1.0)
-
-
-class Paced(schedules.LearningRateSchedule):
-    """A schedule that is gone through at a pace which is set anew from round to round.
-
-    Args:
-        schedule: What to go through, made for `pace.total_steps` steps.
-        pace: How far it is gone through.
-    """
-
-    def __init__(self, schedule: Rate, pace: Pace) -> None:
-        super().__init__()
-        self.schedule = schedule
-        self.pace = pace
-
-    def __call__(self, step: Any) -> Any:
-        """Return the value of `step`, counted from 0."""
-        if isinstance(self.schedule, float):
-            return self.schedule
-        return self.schedule(self.pace.total_steps * self.pace.part(step))
-
-    def get_config(self) -> dict[str, Any]:
-        """Refuse, since a pace is of one training alone."""
-        raise NotImplementedError("a schedule that is paced by the clock belongs to one training and has no config")

@@ -11,12 +11,12 @@ from nextword.architecture import useful_flops_per_word
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError
-from nextword.experiment.run_config import RunConfig, Tables
-from nextword.experiment.training_speed import measure_training
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
 from nextword.training.averaging import num_averages
-from nextword.training.time_plan import SCHEDULES_TO_AN_END, require_schedule_to_an_end
+from nextword.training.config import RunConfig, Tables
+from nextword.training.plan import SCHEDULES_TO_AN_END, require_schedule_to_an_end
+from nextword.training.speed import measure_training
 
 FAMILY = "auto"
 """The preset whose size and regularisation follow from the time."""

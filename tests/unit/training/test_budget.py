@@ -9,13 +9,13 @@ import pytest
 
 from nextword.architecture import useful_flops_per_word
 from nextword.errors import SettingError
-from nextword.experiment import budget as budget_module
-from nextword.experiment.budget import Budget, fix_plan
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.training_speed import TrainingSpeed
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
-from nextword.training.round_plan import RoundPlan
+from nextword.training import budget as budget_module
+from nextword.training.budget import Budget, fix_plan
+from nextword.training.config import RunConfig
+from nextword.training.plan import RoundPlan
+from nextword.training.speed import TrainingSpeed
 
 VOCABULARY_SIZE = 10_000
 NOW = 1000.0

@@ -1,4 +1,5 @@
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
@@ -10,15 +11,28 @@ from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.batching.window import Window, Windows
 from nextword.batching.windows import SuccessiveWindows
+from nextword.errors import CheckpointError
 from nextword.models.language_model import LanguageModel
 from nextword.training.candidate_sampler import CandidateSampler
-from nextword.training.dataset import RoundDataset, as_batch
-from nextword.training.stream_model import StreamModel
+from nextword.training.step import Arrays, RoundDataset, StreamModel, as_batch, capture, fingerprint, restore
+from support.arrays import assert_equal_to_the_bit
 
 BATCH_SIZE, NUM_STEPS, VOCABULARY_SIZE = 4, 5, 20
 ARCHITECTURE = Architecture(
     vocabulary_size=VOCABULARY_SIZE, embedding_size=8, hidden_sizes=(12, 8), forget_bias=3.0, initializer_scale=1.0
 )
+
+DATASET_BATCH_SIZE, DATASET_NUM_STEPS, ROUND_STEPS = 3, 4, 5
+
+TRAINING_STATE_BATCH_SIZE, TRAINING_STATE_ROUND_STEPS = 4, 6
+IDS = np.random.default_rng(0).integers(0, 20, 400).astype(np.int32)
+TRAINING_STATE_ARCHITECTURE = Architecture(
+    vocabulary_size=20, embedding_size=8, hidden_sizes=(6, 8), input_dropout_rate=0.3, output_dropout_rate=0.3
+)
+OPTIMIZERS: dict[str, Callable[[], Any]] = {
+    "adam": lambda: keras.optimizers.Adam(0.01),
+    "sgd": lambda: keras.optimizers.SGD(0.5),
+}
 
 
 class RandomWindows:
@@ -257,3 +271,184 @@ def test_what_the_loss_draws_is_another_in_every_step_of_training(drawn_in_the_l
     stream.evaluate(RoundDataset(RandomWindows(), 1), verbose=0)
     assert len({tuple(state) for state in states}) == 3
     assert np.asarray(generator.state.value).tolist() == states[-1]
+
+
+def make_streams() -> Streams:
+    """Nine windows an epoch."""
+    return Streams(
+        np.arange(100, dtype=np.int32), batch_size=DATASET_BATCH_SIZE, num_steps=DATASET_NUM_STEPS, first_input=0
+    )
+
+
+def make_dataset() -> RoundDataset:
+    return RoundDataset(make_streams(), ROUND_STEPS)
+
+
+def assert_is_window(batch: Any, step: int) -> None:
+    window = make_streams().window(step)
+    inputs, targets, weights = batch
+    assert inputs.keys() == {"tokens", "reset"}
+    for ours, expected in zip((*inputs.values(), targets, weights), as_inputs_targets_weights(window), strict=True):
+        np.testing.assert_array_equal(ours, expected, strict=True)
+
+
+def as_inputs_targets_weights(window: Any) -> tuple[Any, ...]:
+    return window.inputs, window.reset, window.targets, window.weights
+
+
+def test_a_round_has_its_steps_and_each_is_a_window() -> None:
+    dataset = make_dataset()
+    assert len(dataset) == ROUND_STEPS
+    for index in range(ROUND_STEPS):
+        assert_is_window(dataset[index], index)
+
+
+def test_a_round_goes_on_where_the_one_before_ended_over_the_end_of_the_text() -> None:
+    dataset = make_dataset()
+    steps = iter(range(4 * ROUND_STEPS))
+    for dataset.round in range(4):
+        for index in range(len(dataset)):
+            assert_is_window(dataset[index], next(steps))
+    resets = [make_streams().window(step).reset.all() for step in range(4 * ROUND_STEPS)]
+    assert np.flatnonzero(resets).tolist() == [0, 9, 18]
+
+
+def test_the_position_in_the_text_depends_on_round_and_index_alone() -> None:
+    used, fresh = make_dataset(), make_dataset()
+    for used.round in (0, 3, 1):
+        for index in (4, 0, 2):
+            used[index]
+    used.on_epoch_end()
+    used.round = fresh.round = 2
+    assert_is_window(used[3], 2 * ROUND_STEPS + 3)
+    assert_is_window(fresh[3], 2 * ROUND_STEPS + 3)
+
+
+def test_a_batch_is_made_of_fresh_arrays() -> None:
+    dataset = make_dataset()
+    inputs, targets, weights = dataset[1]
+    for array in (*inputs.values(), targets, weights):
+        array[:] = 0
+    assert_is_window(dataset[1], 1)
+
+
+def test_words_are_counted_by_cells() -> None:
+    assert make_dataset().words_per_window == DATASET_BATCH_SIZE * DATASET_NUM_STEPS
+
+
+def test_a_window_keeps_its_types() -> None:
+    inputs, targets, weights = as_batch(make_streams().window(0))
+    assert (inputs["tokens"].dtype, inputs["reset"].dtype) == (np.int32, np.bool_)
+    assert (targets.dtype, weights.dtype) == (np.int32, np.float32)
+
+
+def make_stream(
+    seed: int, optimizer: str = "adam", architecture: Architecture = TRAINING_STATE_ARCHITECTURE
+) -> StreamModel:
+    stream = StreamModel(LanguageModel(architecture, seed=seed), batch_size=TRAINING_STATE_BATCH_SIZE)
+    stream.compile(optimizer=OPTIMIZERS[optimizer]())
+    stream.optimizer.build(stream.trainable_variables)
+    return stream
+
+
+def train(stream: StreamModel, round_number: int) -> None:
+    dataset = RoundDataset(
+        Streams(IDS, batch_size=TRAINING_STATE_BATCH_SIZE, num_steps=5, first_input=0), TRAINING_STATE_ROUND_STEPS
+    )
+    dataset.round = round_number
+    stream.fit(dataset, validation_data=dataset, shuffle=False, verbose=0)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_restored_model_is_the_captured_one_and_goes_on_to_the_same_bits(optimizer: str) -> None:
+    original, other = make_stream(1, optimizer), make_stream(2, optimizer)
+    train(original, 0)
+    train(other, 3)
+    captured = {name: array.copy() for name, array in capture(original).items()}
+    restore(other, captured)
+    assert_equal_to_the_bit(capture(other), captured)
+    train(original, 1)
+    train(other, 1)
+    assert_equal_to_the_bit(capture(other), capture(original))
+
+
+def changed_by_training(optimizer: str) -> set[str]:
+    stream = make_stream(1, optimizer)
+    before = {name: array.copy() for name, array in capture(stream).items()}
+    train(stream, 0)
+    return {name for name, array in capture(stream).items() if not np.array_equal(array, before[name])}
+
+
+@pytest.mark.parametrize(("optimizer", "num_of_optimizer"), [("adam", 1 + 2 * 9), ("sgd", 1)])
+def test_weights_carried_states_dropout_seeds_and_optimizer_are_all_captured(
+    optimizer: str, num_of_optimizer: int
+) -> None:
+    changed = changed_by_training(optimizer)
+    kinds = sorted(name.split("/", 2)[-1] for name in changed if name.startswith("model/"))
+    weights = ["bias"] * 3 + ["embeddings"] + ["kernel"] * 3 + ["recurrent_kernel"] * 2
+    carried = ["cell_0", "cell_1", "hidden_0", "hidden_1"] * 2
+    assert kinds == sorted([*weights, *carried, *["seed_generator_state"] * 2])
+    assert len([name for name in changed if name.startswith("optimizer/")]) == num_of_optimizer
+
+
+def test_a_capture_does_not_change_while_training_goes_on() -> None:
+    stream = make_stream(1)
+    train(stream, 0)
+    captured = capture(stream)
+    copied = {name: array.copy() for name, array in captured.items()}
+    train(stream, 1)
+    assert_equal_to_the_bit(captured, copied)
+
+
+def test_the_names_do_not_depend_on_how_many_models_were_made_before() -> None:
+    assert capture(make_stream(1)).keys() == capture(make_stream(1)).keys()
+
+
+def without(name: str) -> Callable[[Arrays], Arrays]:
+    return lambda arrays: {key: array for key, array in arrays.items() if key != name}
+
+
+def with_array(name: str, array: NDArray[Any]) -> Callable[[Arrays], Arrays]:
+    return lambda arrays: {**arrays, name: array}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (without("model/000/embeddings"), "`model/000/embeddings` is not in the checkpoint"),
+        (without("optimizer/000"), "`optimizer/000` is not in the checkpoint"),
+        (with_array("optimizer/099", np.zeros(1)), "`optimizer/099` is not in the model"),
+        (
+            with_array("model/000/embeddings", np.zeros((21, 8))),
+            r"`model/000/embeddings` is \(21, 8\) in the checkpoint and \(20, 8\) in the model",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named_and_changes_nothing(change: Callable[[Arrays], Arrays], message: str) -> None:
+    stream = make_stream(1)
+    before = {name: array.copy() for name, array in capture(stream).items()}
+    with pytest.raises(CheckpointError, match=message):
+        restore(stream, change({name: array + 1 for name, array in before.items()}))
+    assert_equal_to_the_bit(capture(stream), before)
+
+
+def test_a_checkpoint_of_another_architecture_is_refused() -> None:
+    arrays = capture(make_stream(1, architecture=TRAINING_STATE_ARCHITECTURE.replace(hidden_sizes=(7, 8))))
+    with pytest.raises(CheckpointError, match="the checkpoint must fit the model"):
+        restore(make_stream(1), arrays)
+
+
+def test_the_fingerprint_names_all_that_the_bits_depend_on() -> None:
+    found = fingerprint()
+    assert {"keras", "jax", "jaxlib", "numpy", "backend", "machine", "processors"} <= found.keys()
+    assert found["backend"] == keras.backend.backend()
+    assert found == fingerprint()
+
+
+def test_another_backend_is_named_in_the_place_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setattr("nextword.training.step.version", lambda package: f"version of {package}")
+    found = fingerprint()
+    assert found["torch"] == "version of torch"
+    assert found["backend"] == "torch"
+    assert "jax" not in found

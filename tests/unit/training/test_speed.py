@@ -7,10 +7,10 @@ import pytest
 
 from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.errors import SettingError
-from nextword.experiment import training_speed
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.training_speed import TrainingSpeed, measure_training
-from nextword.training.stream_model import StreamModel
+from nextword.training import speed as training_speed
+from nextword.training.config import RunConfig
+from nextword.training.speed import TrainingSpeed, measure_training
+from nextword.training.step import StreamModel
 
 SMALL: dict[str, dict[str, Any]] = {
     "model": {"embedding_size": 4, "hidden_sizes": [4], "tied": True, "output_dropout_rate": 0.5},

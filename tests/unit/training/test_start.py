@@ -11,12 +11,13 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
 from nextword.errors import CheckpointError, SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
-from nextword.experiment.experiment import Surroundings, resume_run, start_run
-from nextword.experiment.run_config import RunConfig
 from nextword.storage import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.observer import SilentObserver
+from nextword.training.config import RunConfig
+from nextword.training.log import SilentObserver
 from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.run import Surroundings
+from nextword.training.start import resume_run, start_run
 
 CONFIG = RunConfig.of(
     "quick",

@@ -11,12 +11,11 @@ import numpy as np
 from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
-from nextword.experiment.run_config import RunConfig
 from nextword.models.language_model import LanguageModel
 from nextword.training.candidate_sampler import make_sampler
-from nextword.training.dataset import RoundDataset
+from nextword.training.config import RunConfig
 from nextword.training.optimizer import make_optimizer
-from nextword.training.stream_model import StreamModel
+from nextword.training.step import RoundDataset, StreamModel
 
 # Tokens of the Penn Treebank's training split, by which the length of an epoch is told.
 PTB_TOKENS = 929_589

@@ -1,20 +1,33 @@
 """A language model in training: the same weights, with the state carried from window to window."""
 
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any, Literal, override
 
 import keras
+import numpy as np
 from keras import ops
 
+from nextword.batching.window import Window, Windows
+from nextword.errors import CheckpointError
 from nextword.models.language_model import LanguageModel
 from nextword.models.layers.carried_state import CarriedState
 from nextword.models.recurrent_stack import StackOutputs
 from nextword.training.candidate_sampler import CandidateSampler
 
+Batch = tuple[dict[str, Any], Any, Any]
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # every other backend is one package of its own name
+
 
 class StreamModel(keras.Model):
     r"""Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
 
-    The batches are those of `nextword.training.dataset`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
+    The batches are those of `nextword.training.step`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
     `(B, T)` and weights `(B, T)`. The prediction is the last layer's output, and the loss goes from there to the
     targets without the logits of a whole window ever existing.
 
@@ -134,3 +147,83 @@ class Perplexity(keras.metrics.Mean):
     def result(self) -> Any:
         """Return the perplexity so far."""
         return ops.exp(super().result())
+
+
+class RoundDataset(keras.utils.PyDataset):
+    """The windows of one round, or of one validation pass; each batch is made of fresh arrays.
+
+    Args:
+        windows: Where the windows come from.
+        round_steps: Number of windows in a round.
+
+    Attributes:
+        round: The current round, counted from 0; the trainer moves it on.
+    """
+
+    def __init__(self, windows: Windows, round_steps: int) -> None:
+        super().__init__()
+        self._windows = windows
+        self._round_steps = round_steps
+        self.round = 0
+
+    def __len__(self) -> int:
+        """Return the number of windows in a round."""
+        return self._round_steps
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return window `index` of the current round."""
+        return as_batch(self._windows.window(self.round * self._round_steps + index))
+
+    @property
+    def words_per_window(self) -> int:
+        """Number of cells in a window."""
+        return self._windows.batch_size * self._windows.num_steps
+
+
+def as_batch(window: Window) -> Batch:
+    """Return a window as inputs, targets and weights."""
+    return {"tokens": window.inputs, "reset": window.reset}, window.targets, window.weights
+
+
+def capture(stream: StreamModel) -> Arrays:
+    """Return weights, carried state, seed generators and optimizer of a compiled model."""
+    return {name: ops.convert_to_numpy(variable.value) for name, variable in _named_variables(stream).items()}
+
+
+def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Put back what `capture` took.
+
+    Raises:
+        CheckpointError: The arrays are not those of this model.
+    """
+    variables = _named_variables(stream)
+    for name in sorted(variables.keys() ^ arrays.keys()):
+        where = "not in the checkpoint" if name in variables else "not in the model"
+        raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != arrays[name].shape:
+            raise CheckpointError(
+                f"the checkpoint must fit the model, but `{name}` is {arrays[name].shape} in the checkpoint and "
+                f"{tuple(variable.shape)} in the model; train in a new directory"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def fingerprint() -> dict[str, str]:
+    """Return what the bits of a training depend on besides its settings."""
+    backend = keras.backend.backend()
+    return {
+        **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
+        "backend": backend,
+        "machine": platform.machine(),
+        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+    }
+
+
+def _named_variables(stream: StreamModel) -> dict[str, Any]:
+    metrics = {id(variable) for variable in stream.metrics_variables}
+    kept = [variable for variable in stream.variables if id(variable) not in metrics]
+    # By position: Keras numbers the models and seed generators of a process, so that their paths differ between two.
+    named = {f"model/{index:03d}/{variable.name}": variable for index, variable in enumerate(kept)}
+    return named | {f"optimizer/{index:03d}": variable for index, variable in enumerate(stream.optimizer.variables)}

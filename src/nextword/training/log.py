@@ -1,11 +1,17 @@
-"""The curves of a run: perplexity and accuracy by epoch, on training and validation text."""
+"""What a run tells while it trains: its observers, its log and its curves."""
 
+import csv
+import io
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
-from nextword.training.progress import RoundRecord
+from nextword.storage.single_file import write_file
+from nextword.training.plan import RoundPlan
+from nextword.training.progress import RoundRecord, TrainingProgress
 
 
 def draw_curves(records: Sequence[RoundRecord], directory: Path, *, title: str) -> list[Path]:
@@ -66,3 +72,51 @@ def _finish(axes: Any, label: str) -> None:
     axes.set_ylabel(label)
     axes.legend(frameon=False, fontsize=9)
     finish_axes(axes)
+
+
+def write_log(directory: Path, progress: TrainingProgress) -> None:
+    """Write `log.jsonl` and `log.csv` anew from all rounds so far.
+
+    The checkpoint is the truth and the log follows from it, so that a run that was killed between the two has no
+    line too few and none twice.
+    """
+    rows = [asdict(record) for record in progress.records]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    table = io.StringIO()
+    writer = csv.DictWriter(table, [field.name for field in fields(RoundRecord)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(directory / "log.jsonl", lines.encode())
+    write_file(directory / "log.csv", table.getvalue().encode())
+
+
+class TrainingObserver(Protocol):
+    """What a trainer reports, and when. Observers see; they do not steer."""
+
+    def on_start(self, plan: RoundPlan, progress: TrainingProgress) -> None:
+        """Training begins, or goes on where `progress` stands."""
+
+    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
+        """Some steps were taken, `step` in all; called about once a second."""
+
+    def on_validation(self) -> None:
+        """A round's steps are done, and its validation begins."""
+
+    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+        """A round ended and its checkpoint is safe."""
+
+
+class SilentObserver:
+    """An observer that says nothing."""
+
+    def on_start(self, plan: RoundPlan, progress: TrainingProgress) -> None:
+        """Say nothing."""
+
+    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
+        """Say nothing."""
+
+    def on_validation(self) -> None:
+        """Say nothing."""
+
+    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+        """Say nothing."""

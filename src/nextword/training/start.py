@@ -1,59 +1,35 @@
-"""A training run from beginning to end: text, model, training, log, curves, figures, bundle."""
+"""A training run from text to bundle: begun, resumed, or called from Python."""
 
+import dataclasses
+import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nextword.batching.window import Windows
-from nextword.batching.windows import make_windows, validation_streams
+from nextword.batching.options import BatchOptions
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
 from nextword.bundle.store import write_bundle
-from nextword.errors import CheckpointError, MissingExtraError, StorageError
-from nextword.experiment.begin_model import begin_model, token_counts
-from nextword.experiment.budget import Budget, fix_plan
-from nextword.experiment.curves import draw_curves
-from nextword.experiment.make_bundle import make_bundle
-from nextword.experiment.run_config import RunConfig
-from nextword.experiment.run_directory import RunDirectory
-from nextword.experiment.training_log import write_log
+from nextword.engine.opening import start_engine
+from nextword.engine.trained_model import TrainedModel
+from nextword.errors import CheckpointError, MissingExtraError, SettingError, StorageError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.cache import cache_root
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
-from nextword.text.corpus import Corpus, TrainingText
+from nextword.text.corpus import Corpus
 from nextword.text.source import stored_name
-from nextword.training.checkpoint_store import CheckpointStore, RunLock
-from nextword.training.observer import SilentObserver, TrainingObserver
-from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.trainer import Trainer
-
-
-def _say_nothing(_message: str) -> None:
-    """Take the place of a `say` that was not given."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """Who watches a run, who is told, and where its text is looked for.
-
-    Attributes:
-        observer: Watches the training.
-        say: Is told, in sentences, what is being done and what was met.
-        callbacks: Keras callbacks of the user's own.
-        data_dir: A folder of samples.
-        cache_dir: Where derived files are kept.
-    """
-
-    observer: TrainingObserver = field(default_factory=SilentObserver)
-    say: Callable[[str], None] = _say_nothing
-    callbacks: Sequence[Any] = ()
-    data_dir: Path | None = None
-    cache_dir: Path | None = None
+from nextword.training.budget import Budget, fix_plan
+from nextword.training.config import RunConfig
+from nextword.training.log import draw_curves
+from nextword.training.make_bundle import make_bundle
+from nextword.training.progress import TrainingProgress
+from nextword.training.run import Surroundings, _windows, fit_model
+from nextword.training.run_directory import RunDirectory, RunLock
 
 
 def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundings = Surroundings()) -> Bundle:
@@ -141,52 +117,6 @@ def _train(
     return bundle
 
 
-def fit_model(
-    model: LanguageModel,
-    corpus: TrainingText,
-    config: RunConfig,
-    directory: RunDirectory,
-    around: Surroundings,
-    *,
-    finish: bool = False,
-) -> TrainingProgress:
-    """Train `model` in place over the checkpoints of a run directory, and keep its log.
-
-    With `finish` it is not trained, but given the best weights that the checkpoints hold.
-    """
-    store = CheckpointStore(directory.checkpoints, warn=around.say)
-    options = config.training
-    seconds_before = begin_model(model, corpus, options, store)
-    train, valid = _windows(corpus, config)
-    trainer = Trainer(
-        model,
-        train=train,
-        valid=valid,
-        options=options,
-        store=store,
-        token_counts=token_counts(corpus) if options.sampled_softmax else None,
-        observer=_Logging(around.observer, directory.root),
-        callbacks=around.callbacks,
-        seconds_before=seconds_before,
-    )
-    about_resuming = list(trainer.warnings)
-    for warning in about_resuming:
-        around.say(warning)
-    with trainer.interruption.listening():
-        progress = trainer.finish() if finish else trainer.run()
-    for warning in trainer.warnings[len(about_resuming) :]:
-        around.say(warning)
-    write_log(directory.root, progress)
-    return progress
-
-
-def _windows(corpus: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
-    """Return the windows to train on and those to validate on."""
-    end_id = corpus.tokenizer.vocabulary.end_id
-    train = make_windows(corpus.train.ids, config.batching, end_id=end_id)
-    return train, validation_streams(corpus.valid.ids, end_id=end_id)
-
-
 def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:
     if name not in config.origin:
         raise CheckpointError(
@@ -203,17 +133,68 @@ def _draw(progress: TrainingProgress, directory: RunDirectory, around: Surroundi
         around.say(f"no curves were drawn: {error}")
 
 
-class _Logging:
-    """An observer that keeps the log and passes everything on."""
+def fit(
+    model: LanguageModel,
+    corpus: Corpus,
+    *,
+    preset: str = "quick",
+    run: str | Path | None = None,
+    callbacks: Sequence[Any] = (),
+    **settings: Any,
+) -> TrainedModel:
+    """Train a model on a corpus, and return it ready for use, with its best weights.
 
-    def __init__(self, observer: TrainingObserver, root: Path) -> None:
-        self._root = root
-        self.on_start = observer.on_start
-        self.on_step = observer.on_step
-        self.on_validation = observer.on_validation
-        self._on_round = observer.on_round
+    Args:
+        model: The model; it is trained in place.
+        corpus: The text.
+        preset: Where batching and training settings come from.
+        run: Directory for checkpoints and log. Called again with the same directory, training goes on where it
+            stopped. Without it they are thrown away at the end.
+        callbacks: Keras callbacks of your own; an epoch, to them, is a round.
+        **settings: Fields of `TrainingOptions` or `BatchOptions` that override the preset, such as `epochs=2`
+            or `minutes=10`.
 
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
-        """Write the log anew, then pass the round on."""
-        write_log(self._root, progress)
-        self._on_round(record, progress)
+    Raises:
+        SettingError: A setting is unknown or refused, or model and corpus differ in vocabulary.
+        TrainingInterrupted: Ctrl-C; with `run`, the same call goes on.
+        TrainingDivergedError: The loss is no longer a finite number.
+    """
+    began = time.monotonic()
+    use_compilation_cache(cache_root())
+    config = _config(model, corpus, preset, settings)
+    around = Surroundings(callbacks=callbacks)
+    with tempfile.TemporaryDirectory(prefix="nextword-") as scratch:
+        directory = RunDirectory(Path(run or scratch))
+        with RunLock(directory.root):
+            config = _fixed(config, corpus, directory, began)
+            fit_model(model, corpus, config, directory, around)
+    return start_engine(make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{preset}"))
+
+
+def _fixed(config: RunConfig, corpus: Corpus, directory: RunDirectory, began: float) -> RunConfig:
+    """Return the settings with the plan of a training of given minutes, which is kept for going on with it."""
+    if config.training.minutes is None or config.training.planned_steps:
+        return config
+    if directory.is_run:
+        return dataclasses.replace(config, training=directory.read_config().training)
+    config = fix_plan(config, corpus, Budget(60.0 * config.training.minutes, began), lambda _text: None)
+    write_file(directory.config_file, config.to_toml().encode())
+    return config
+
+
+def _config(model: LanguageModel, corpus: Corpus, preset: str, settings: dict[str, Any]) -> RunConfig:
+    known, size = model.architecture.vocabulary_size, corpus.tokenizer.vocabulary_size
+    if known != size:
+        raise SettingError(
+            f"the model must have the vocabulary of the corpus, {size} tokens, but has {known}; "
+            "make it with `vocabulary_size=corpus.tokenizer.vocabulary_size`"
+        )
+    names = {field.name for field in dataclasses.fields(BatchOptions)}
+    batching = {name: value for name, value in settings.items() if name in names}
+    training = {name: value for name, value in settings.items() if name not in names}
+    tables = {
+        "batching": batching,
+        "model": model.architecture.to_table(),
+        "training": {"seed": model.seed, **training, "compute_dtype": model.product_dtype},
+    }
+    return RunConfig.of(preset, tables)

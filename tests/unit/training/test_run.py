@@ -12,13 +12,13 @@ from nextword.batching.streams import Streams, VariedStreams
 from nextword.batching.window import Window
 from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.models.language_model import LanguageModel
-from nextword.training import round_callback
+from nextword.training import run as round_callback
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.observer import SilentObserver
+from nextword.training.log import SilentObserver
 from nextword.training.options import TrainingOptions
+from nextword.training.plan import RoundPlan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.round_plan import RoundPlan
-from nextword.training.trainer import Trainer
+from nextword.training.run import Trainer
 from support.arrays import assert_equal_to_the_bit
 
 MakeTrainer = Callable[..., Trainer]

@@ -7,11 +7,11 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card
 from nextword.engine.keras_engine import KerasEngine
 from nextword.evaluation.perplexity import evaluate
-from nextword.experiment.run_config import RunConfig
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.text.source import SplitName
-from nextword.training.training_state import fingerprint
+from nextword.training.config import RunConfig
+from nextword.training.step import fingerprint
 
 _LARGEST_BATCH = 32
 _TOKENS_PER_ROW = 1024  # four times what a row reads before its own: short splits are read as one stream

@@ -92,7 +92,7 @@ def _work(context: click.Context, console: "Console", root: Path, *, keep_checkp
     from nextword.cli.progress_bar import ProgressBar
     from nextword.training.run import Surroundings
     from nextword.tuning.opening import open_study
-    from nextword.tuning.study_directory import StudyDirectory
+    from nextword.tuning.study_settings import StudyDirectory
     from nextword.tuning.sweep import Sweep
     from nextword.tuning.trial_run import TrialRun
 

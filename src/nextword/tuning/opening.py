@@ -6,8 +6,7 @@ from nextword.errors import CheckpointError
 from nextword.storage.single_file import write_file
 from nextword.training.run import Surroundings
 from nextword.tuning.study import Study
-from nextword.tuning.study_directory import StudyDirectory
-from nextword.tuning.study_settings import StudySettings, read_study
+from nextword.tuning.study_settings import StudyDirectory, StudySettings, read_study
 from nextword.tuning.study_text import StudyText
 
 

@@ -18,15 +18,19 @@ from nextword.text.vocabulary import MAXIMUM_SIZE
 from nextword.training.config import RunConfig, merge_tables
 from nextword.training.options import TrainingOptions
 from nextword.tuning.dimension import (
+    Choices,
     Dimension,
+    Domain,
     JoinedSettings,
+    Label,
     OneSetting,
+    Range,
     ScaledSettings,
     Tables,
     flat,
     nested,
+    read_domain,
 )
-from nextword.tuning.domain import Choices, Domain, Label, Range, read_domain
 
 _GROUPS: dict[str, type[Settings]] = {"batching": BatchOptions, "model": Architecture, "training": TrainingOptions}
 _NOT_SEARCHED = {

@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,31 @@ from optuna.trial import FrozenTrial, TrialState
 
 from nextword.errors import CheckpointError, SettingError
 from nextword.training.run_directory import RunLock
-from nextword.tuning.claim import Claim, Outcome
-from nextword.tuning.heartbeat import Heartbeat, SilenceWatch
-from nextword.tuning.journal_repair import drop_torn_line
-from nextword.tuning.study_directory import StudyDirectory
-from nextword.tuning.study_settings import StudySettings
+from nextword.tuning.claim import Claim, Heartbeat, Outcome, SilenceWatch
+from nextword.tuning.study_settings import StudyDirectory, StudySettings
 
 _NAME = "nextword"
 _MOST_STARTS = 3
 _FEWEST_TO_COMPARE = 10
+
+
+def drop_torn_line(journal: Path, lock: JournalFileOpenLock) -> bool:
+    """Cut off what follows the last line end, and return whether there was something.
+
+    A line is written by one call and then synced, so that a process that is killed tears none; a machine that loses
+    its power may. Optuna cannot read on after half a line, and what it said was never acted on.
+    """
+    lock.acquire()
+    try:
+        if not journal.exists():
+            return False
+        with journal.open("rb+") as file:
+            content = file.read()
+            kept = content.rfind(b"\n") + 1
+            file.truncate(kept)
+        return kept < len(content)
+    finally:
+        lock.release()
 
 
 class Study:

@@ -9,8 +9,7 @@ from nextword.machine.setup import use_compilation_cache
 from nextword.storage.cache import cache_root
 from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.training.log import TrainingObserver
-from nextword.tuning.claim import Claim, Outcome
-from nextword.tuning.heartbeat import BEAT_SECONDS
+from nextword.tuning.claim import BEAT_SECONDS, Claim, Outcome
 from nextword.tuning.report import describe, write_best
 from nextword.tuning.study import Study
 from nextword.tuning.trial_run import TrialRun

@@ -8,6 +8,7 @@ from typing import Any, override
 
 import keras
 
+from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError, TrainingDivergedError
 from nextword.models.language_model import LanguageModel
@@ -18,13 +19,38 @@ from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
 from nextword.training.run import Surroundings, fit_model
 from nextword.training.run_directory import RunDirectory
+from nextword.training.speed import measure_training
 from nextword.tuning.claim import Outcome
-from nextword.tuning.pace import epochs_in, measured_speed
 from nextword.tuning.study_settings import SweepOptions
 from nextword.tuning.study_text import StudyText
 
+_SECONDS_MEASURED = 3.0
+_VALIDATION_COST = 0.5
+"""Of a word that is validated, in words that are trained."""
+_FEWEST_EPOCHS = 0.001
+
 Report = Callable[[int, float], bool]
 """Takes the number of a round and its validation perplexity; tells whether the trial shall end."""
+
+
+def measured_speed(config: RunConfig) -> float:
+    """Return the words a second that the model of resolved settings trains on here, from some seconds of training."""
+    return measure_training(
+        config, "bfloat16" if config.training.compute_dtype == "bfloat16" else "float32", seconds=_SECONDS_MEASURED
+    ).words_per_second
+
+
+def epochs_in(minutes: float, words_per_second: float, windows: Windows, validated_words: int) -> float:
+    """Return the epochs that training with validation does in so many minutes, compiling aside.
+
+    Args:
+        minutes: The time.
+        words_per_second: The speed of training.
+        windows: The training windows.
+        validated_words: Words that are validated in all rounds together.
+    """
+    words = minutes * 60 * words_per_second - validated_words * _VALIDATION_COST
+    return max(_FEWEST_EPOCHS, words / (windows.steps_per_epoch * windows.batch_size * windows.num_steps))
 
 
 class PruningCallback(keras.callbacks.Callback):

@@ -6,8 +6,7 @@ import pytest
 
 from nextword.training.config import RunConfig
 from nextword.tuning.study import Study
-from nextword.tuning.study_directory import StudyDirectory
-from nextword.tuning.study_settings import StudySettings, SweepOptions
+from nextword.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
 
 SEARCH = {"training": {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}}}
 

@@ -7,8 +7,7 @@ import pytest
 from nextword.errors import CheckpointError, SettingError, TextError
 from nextword.training.run import Surroundings
 from nextword.tuning.opening import open_study
-from nextword.tuning.study_directory import StudyDirectory
-from nextword.tuning.study_settings import StudySettings
+from nextword.tuning.study_settings import StudyDirectory, StudySettings
 from nextword.tuning.study_text import StudyText
 
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.storages.journal import JournalFileOpenLock
 from optuna.trial import TrialState
 
 from nextword.errors import SettingError
 from nextword.training.config import RunConfig
 from nextword.tuning.claim import Claim, Outcome
-from nextword.tuning.study import Study
-from nextword.tuning.study_directory import StudyDirectory
-from nextword.tuning.study_settings import StudySettings, SweepOptions
+from nextword.tuning.study import Study, drop_torn_line
+from nextword.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
 
 CURVES = {"good": [20.0, 15.0, 12.0, 10.0], "bad": [40.0, 39.0, 38.0, 37.0]}
 
@@ -115,7 +115,7 @@ def test_a_process_that_is_killed_lets_its_trial_go(study: Study, settings: Stud
         "import os, sys, pathlib, tomllib\n"
         "from nextword.tuning.opening import read_study\n"
         "from nextword.tuning.study import Study\n"
-        "from nextword.tuning.study_directory import StudyDirectory\n"
+        "from nextword.tuning.study_settings import StudyDirectory\n"
         "directory = StudyDirectory(pathlib.Path(sys.argv[1]))\n"
         "Study(directory, read_study(directory.study_file)[0]).claim().__enter__()\n"
         "os.kill(os.getpid(), 9)\n"
@@ -244,3 +244,28 @@ def test_a_trial_that_another_machine_has_ended_is_let_go(study: Study) -> None:
     assert claim.report(2, 19.0)
     assert study.end(claim, Outcome("pruned", why="ended after round 2"))
     assert [(trial.state, trial.value) for trial in study.trials] == [(TrialState.COMPLETE, 10.0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "kept"), [(b"", b""), (b"{}\n", b"{}\n"), (b"{}\n{", b"{}\n"), (b'{"op', b"")], ids=str
+)
+def test_half_a_line_is_dropped_and_nothing_else(tmp_path: Path, content: bytes, kept: bytes) -> None:
+    path = tmp_path / "journal.log"
+    path.write_bytes(content)
+    assert drop_torn_line(path, JournalFileOpenLock(str(path))) is (content != kept)
+    assert path.read_bytes() == kept
+    assert [entry.name for entry in tmp_path.iterdir()] == ["journal.log"]
+
+
+def test_a_study_goes_on_over_half_a_line(study: Study) -> None:
+    claim = study.claim()
+    assert claim is not None
+    with claim:
+        study.end(claim, Outcome("complete", 5.0))
+    with study.directory.journal.open("ab") as file:
+        file.write(b'{"op_code":4,"worker')
+    again = Study(study.directory, study.settings)
+    assert [trial.value for trial in again.trials] == [5.0]
+    second = again.claim()
+    assert second is not None
+    assert second.number == 1

@@ -3,10 +3,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextword.batching.streams import Streams
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError, StorageError, TrainingDivergedError
 from nextword.training.config import RunConfig
@@ -16,7 +18,9 @@ from nextword.tuning import trial_run
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study_settings import SweepOptions
 from nextword.tuning.study_text import StudyText
-from nextword.tuning.trial_run import PruningCallback, TrialRun
+from nextword.tuning.trial_run import PruningCallback, TrialRun, epochs_in, measured_speed
+
+WINDOWS = Streams(np.zeros(10_000, np.int32), batch_size=10, num_steps=20, first_input=0)
 
 
 class Reports:
@@ -160,3 +164,24 @@ def test_the_last_round_ends_a_trial_as_complete() -> None:
     callback.on_epoch_end(1, {"val_perplexity": 3.0})
     assert callback.ended_after is None
     assert not callback.model.stop_training
+
+
+def test_a_text_of_as_many_words_as_the_time_allows_is_gone_over_once() -> None:
+    assert epochs_in(1.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(1.0)
+    assert epochs_in(3.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(3.0)
+
+
+def test_validation_takes_half_of_its_words_from_training() -> None:
+    assert epochs_in(1.0, 10_000 / 60, WINDOWS, 10_000) == pytest.approx(0.5)
+
+
+def test_some_training_is_left_however_short_the_time() -> None:
+    assert epochs_in(0.01, 1.0, WINDOWS, 10**9) == 0.001
+
+
+def test_speed_is_measured_on_the_model_that_is_trained(base: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nextword.tuning import trial_run as pace
+
+    monkeypatch.setattr(pace, "_SECONDS_MEASURED", 0.001)
+    resolved = base.resolved(text=base.text, vocabulary_size=9, compute_dtype="float32")
+    assert measured_speed(resolved) > 0

@@ -2,7 +2,7 @@ import os
 import time
 from pathlib import Path
 
-from nextword.tuning.heartbeat import Heartbeat, SilenceWatch
+from nextword.tuning.claim import Heartbeat, SilenceWatch
 
 
 def touch(path: Path, nanoseconds: int) -> None:

@@ -16,7 +16,7 @@ from harness.inference.measure import measure_inference
 from harness.inference.render import render_inference
 from harness.inference.settings import Effort, ModelSize
 from harness.speed.peer import PeerError
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import SettingsCommand, given_tables, settings_options
 from nextword.errors import NextwordError, SettingError
 from nextword.storage.single_file import write_file
 

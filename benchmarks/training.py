@@ -27,7 +27,7 @@ from harness.speed.scaling_points import points_around
 from harness.speed.workload import Workload
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import SettingsCommand, given_tables, settings_options
 from nextword.errors import NextwordError, SettingError
 from nextword.models.presets import preset_names
 from nextword.ops.precision import ComputeDtype

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nextword.cli.bad_bytes_option import bad_bytes_of_splits_option
-from nextword.cli.evaluation_progress import evaluation_progress
-from nextword.cli.output_file import OutputFile
+from nextword.cli.options import OutputFile, bad_bytes_of_splits_option
+from nextword.cli.progress import evaluation_progress
 from nextword.cli.target import SplitOrAll, Target, engine_option
 from nextword.text.options import OnBadBytes
 from nextword.text.token_store import TokenStore

@@ -10,8 +10,7 @@ import click
 from nextword.models.presets import preset_names
 
 if TYPE_CHECKING:
-    from nextword.diagnosis.measurements import Measurements
-    from nextword.diagnosis.report import Report
+    from nextword.cli.doctor_report import Measurements, Report
     from nextword.machine.facts import Facts
 
 Rows = Iterator[tuple[str, str]]
@@ -31,7 +30,7 @@ def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
     without the training extra, too, and then says what is missing.
     """
     from nextword.cli.console import Console
-    from nextword.diagnosis.report import diagnose
+    from nextword.cli.doctor_report import diagnose
 
     with Console(stderr=True).status("looking") as status:
         report = diagnose(preset, measuring=not no_measure, say=lambda what: status.update(f"measuring {what}"))

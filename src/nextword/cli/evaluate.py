@@ -7,7 +7,6 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.cli.bad_bytes_option import bad_bytes_of_splits_option
 from nextword.cli.evaluation_columns import (
     Column,
     columns_of,
@@ -16,9 +15,9 @@ from nextword.cli.evaluation_columns import (
     require_comparable,
     require_same_words,
 )
-from nextword.cli.evaluation_progress import evaluation_progress, waiting
 from nextword.cli.evaluation_report import EvaluatedColumn, compared, describe, to_json
-from nextword.cli.settings_options import SettingsCommand, Tables, given_tables, settings_options
+from nextword.cli.options import SettingsCommand, Tables, bad_bytes_of_splits_option, given_tables, settings_options
+from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.target import SplitOrAll, engine_option
 from nextword.engine.chain import KINDS, METHODS, STATIC, Outcome, apply_methods, require_used
 from nextword.errors import SettingError

@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from nextword.bundle.bundle import Bundle
-from nextword.cli.bad_bytes_option import bad_bytes_of_splits_option
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import SettingsCommand, bad_bytes_of_splits_option, given_tables, settings_options
 from nextword.cli.target import SplitOrAll, Target
 from nextword.errors import MissingExtraError, SettingError
 from nextword.export.export_options import ExportOptions

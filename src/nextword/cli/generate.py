@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nextword.cli.bad_bytes_option import bad_bytes_option
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import SettingsCommand, bad_bytes_option, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import SamplingOptions

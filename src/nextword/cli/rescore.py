@@ -8,10 +8,8 @@ from typing import Any, NamedTuple
 
 import click
 
-from nextword.cli.bad_bytes_option import bad_bytes_option
-from nextword.cli.evaluation_progress import waiting
-from nextword.cli.output_file import OutputFile
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import OutputFile, SettingsCommand, bad_bytes_option, given_tables, settings_options
+from nextword.cli.progress import waiting
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
 from nextword.rescoring.nbest import LineSource

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nextword.cli.bad_bytes_option import bad_bytes_option
-from nextword.cli.output_file import OutputFile
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import OutputFile, SettingsCommand, bad_bytes_option, given_tables, settings_options
 from nextword.cli.target import Target, engine_option
 from nextword.scoring.lines import LN_10, ScoringOptions, shown_tokens
 from nextword.storage.single_file import write_file

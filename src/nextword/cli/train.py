@@ -10,7 +10,7 @@ import click
 
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import SettingsCommand, given_tables, settings_options
 from nextword.errors import MissingExtraError, SettingError, TrainingDivergedError
 from nextword.models.presets import preset_names
 from nextword.text.options import TextOptions
@@ -96,7 +96,7 @@ def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_d
     from rich.markdown import Markdown
 
     from nextword.cli.console import Console
-    from nextword.cli.progress_bar import ProgressBar
+    from nextword.cli.progress import ProgressBar
     from nextword.training.run_directory import RunDirectory
 
     console = Console(highlight=False, soft_wrap=True)

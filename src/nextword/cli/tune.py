@@ -10,7 +10,7 @@ import click
 
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
-from nextword.cli.settings_options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import SettingsCommand, given_tables, settings_options
 from nextword.errors import MissingExtraError, SettingError
 from nextword.models.presets import preset_names
 from nextword.text.options import TextOptions
@@ -89,7 +89,7 @@ def _require_extras() -> None:
 
 
 def _work(context: click.Context, console: "Console", root: Path, *, keep_checkpoints: bool) -> "Study":
-    from nextword.cli.progress_bar import ProgressBar
+    from nextword.cli.progress import ProgressBar
     from nextword.training.run import Surroundings
     from nextword.tuning.opening import open_study
     from nextword.tuning.study_settings import StudyDirectory

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nextword.cli.bad_bytes_option import bad_bytes_option
-from nextword.cli.output_file import OutputFile
+from nextword.cli.options import OutputFile, bad_bytes_option
 from nextword.cli.target import Target, engine_option
 from nextword.errors import SettingError
 from nextword.text.input_lines import InputLines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.diagnosis import measurements
+from nextword.cli import doctor_report as measurements
 from nextword.machine import facts
 from nextword.machine.framework import Framework
 from nextword.models import presets
@@ -78,7 +78,7 @@ def test_problems_end_in_one_only_where_strict(
 def test_strictness_is_content_where_there_are_no_problems(
     nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nextword.diagnosis.report.find_problems", lambda _facts: ())
+    monkeypatch.setattr("nextword.cli.doctor_report.find_problems", lambda _facts: ())
     assert nextword("doctor", "--no-measure", "--strict") == 0
     assert "no problems found" in capsys.readouterr().out
 

@@ -4,13 +4,17 @@ import dataclasses
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from nextword.settings import Settings
+from nextword.storage.single_file import kind_of
 
 Tables = dict[str, dict[str, Any]]
+
+_HELP = "Refuse bytes that are not UTF-8 and NULs, or read U+FFFD for them"
 
 
 class SettingsCommand(click.Command):
@@ -114,3 +118,39 @@ def _parameter_type(hint: Any) -> Any:
         return _Numbers(typing.get_args(hint)[0])
     parameter_types: Mapping[Any, Any] = {bool: click.BOOL, int: click.INT, float: click.FLOAT}
     return parameter_types.get(hint, click.STRING)
+
+
+class OutputFile(click.Path):
+    """A file to be written in a folder that is there: said before hours of work are done, and not after."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or fail where its folder is missing, or no file can take its place."""
+        path = Path(str(super().convert(value, param, ctx)))
+        if not path.absolute().parent.is_dir():
+            self.fail(f"{str(path)!a} must be in a folder that is there, but {str(path.parent)!a} is none", param, ctx)
+        if path.exists() and not path.is_file():
+            self.fail(f"{str(path)!a} must be a file or a new name, but is {kind_of(path)}", param, ctx)
+        return path
+
+
+def bad_bytes_option[Function: Callable[..., Any]](function: Function) -> Function:
+    """Give a command the option `--on-bad-bytes`."""
+    return click.option(
+        "--on-bad-bytes",
+        type=click.Choice(["strict", "replace"]),
+        default="strict",
+        show_default=True,
+        help=f"{_HELP}.",
+    )(function)
+
+
+def bad_bytes_of_splits_option[Function: Callable[..., Any]](function: Function) -> Function:
+    """Give a command the option `--on-bad-bytes`, `None` where it is not given."""
+    return click.option(
+        "--on-bad-bytes",
+        type=click.Choice(["strict", "replace"]),
+        help=f"{_HELP}; else as in training for the text of the run, and strict for another.",
+    )(function)

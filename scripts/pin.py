@@ -23,6 +23,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -40,8 +41,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-type Pin = str | bool | list[str]
-type Pins = dict[str, Pin]
+type Pins = dict[str, str | bool]
 type Job = Callable[["Workplace", str], Pins]
 
 _CLOCK = frozenset(("second", "seconds", "minutes", "time", "date", "speed", "pace", "began", "ended", "duration"))
@@ -77,15 +77,65 @@ _SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _PLAN = (420, 500, 560, 530, 530)
 """Steps in all as planned before each round of 150 steps: the plan changes twice, and the last round is short."""
 
+_USES = """
+evaluate static = evaluate {model} text --json
+evaluate cache = evaluate {model} text --json --method cache
+score lines = score {model} text/test.txt --summary >{made}-score.json
+score tokens = score {model} text/test.txt --tokens --json
+score carried = score {model} text/test.txt --carry --no-bos --no-eos
+suggest = suggest {model} "She was very" -k 9 --json
+complete = suggest {model} "She was ve" --complete --json
+interactive = suggest {model} --interactive --words >{made}-words.json --json
+generate = generate {model} --prompt "She was" --words 30 --seed 3 --top-k 50 --repetition-penalty 1.2
+generate many = generate {model} --prompts prompts.txt --words 20 --seed 3 --temperature 0.9 --top-p 0.9 --json
+generate best = generate {model} --words 20 --seed 3 --best-of 3 --typical-p 0.8 --min-p 0.01 --json
+beam = generate {model} --prompt "She was" --beam-size 3 --words 12 --json
+beam groups = generate {model} --prompt "She was" --beam-groups 2 --beam-size 4 --words 12 --forbid the --json
+beam required = generate {model} --prompt "She was" --require much --words 12 --json
+rank = rank {model} "She was ___ obliged ." very much the --json
+surprise = surprise {model} text/test.txt --json -k 5
+surprise max = surprise {model} text/test.txt --by max --threshold 9 --json
+vectors = vectors {model} text/test.txt --output >{made}-mean.npy
+vectors last = vectors {model} text/test.txt --pooling last --output >{made}-last.npy
+vectors words = vectors {model} --words --output >{made}-words.npz
+nearest = vectors {model} --nearest was --json
+rescore tuned = rescore {model} dev.tsv --tune --json --save-weights >{made}.toml --output >{made}.tsv
+rescore = rescore {model} test.tsv --weights {made}.toml
+compare = compare {model} text --skip 3 --html >{made}.html
+"""
+"""Commands that any engine runs; a pin is made of their output, and of the files whose names stand after `>`."""
+_KERAS_USES = """
+evaluate dynamic = evaluate {model} text --json --method dynamic
+"""
+_METHODS = """
+evaluate temperature = evaluate {model} text --json --method temperature
+evaluate temperature tuned = evaluate {model} text --json --method temperature --tune
+evaluate cache tuned = evaluate {model} text --json --method cache --tune
+evaluate ngram = evaluate {model} text --json --method ngram
+evaluate ngram tuned = evaluate {model} text --json --method ngram --tune
+evaluate cache,ngram = evaluate {model} text --json --method cache,ngram
+evaluate cache,ngram tuned = evaluate {model} text --json --method cache,ngram --tune
+rank proposals = rank {model} "She was ___ obliged ." --json --proposals 20
+"""
+_KERAS_METHODS = """
+evaluate mc_dropout = evaluate {model} text --json --method mc_dropout --num-samples 4
+evaluate dynamic,cache = evaluate {model} text --json --method dynamic,cache
+evaluate dynamic,cache tuned = evaluate {model} text --json --method dynamic,cache --tune --segment-length 40
+"""
+_PAIRS = """
+ensemble = evaluate {model}-float32 {model}-int8 text --json --ensemble --tune
+significance = evaluate {model}-float32 {model}-int8 text --json --significance --unit line
+"""
+
 _COMMAND = "from nextword.cli.main import main; main()"
 _COMMANDS = """
 import contextlib, io, json, sys, traceback
 from nextword.cli.main import main
 
 steps, results = json.loads(sys.argv[1]), []
-for arguments, given in steps:
+for arguments in steps:
     out, err, code = io.TextIOWrapper(io.BytesIO(), write_through=True), io.StringIO(), 0
-    sys.argv[1:], sys.stdin = arguments, io.TextIOWrapper(io.BytesIO(given.encode()))
+    sys.argv[1:], sys.stdin = arguments, open("typed.txt")
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main()
@@ -147,14 +197,12 @@ class Step:
     Attributes:
         name: Name of its pin.
         arguments: The command line.
-        given: Its standard input.
         files: Files that it writes, each of which has a pin of its own.
     """
 
     name: str
     arguments: Sequence[str]
-    given: str = ""
-    files: tuple[str, ...] = ()
+    files: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -211,7 +259,7 @@ class Workplace:
 
     def pins_of(self, prefix: str, steps: Sequence[Step]) -> Pins:
         """Run commands one after another in one process, and return a pin of each one's output and of each file."""
-        table = json.dumps([(step.arguments, step.given) for step in steps])
+        table = json.dumps([step.arguments for step in steps])
         pins: Pins = {}
         for step, (code, output, errors) in zip(steps, json.loads(self.run(_COMMANDS, table)), strict=True):
             if code:
@@ -329,13 +377,13 @@ def _api(place: Workplace, name: str) -> Pins:
 
 
 def _use(place: Workplace, name: str) -> Pins:
-    """Put a model to work with Keras and, if it can be exported, with onnxruntime."""
-    bundle = f"{name}-float32"
-    shutil.copytree(place.folder / name / "model", place.folder / bundle)
+    """Put a model to work with Keras and with onnxruntime."""
+    exported = f"{name}-float32"
+    shutil.copytree(place.folder / name / "model", place.folder / exported)
     steps = [
-        *_steps(name, "keras", ("static", "cache", "dynamic")),
-        Step("export float32", ("export", bundle, "text"), files=(f"{bundle}/model.onnx",)),
-        *_steps(bundle, "onnx", ("static", "cache")),
+        *_steps(_USES + _KERAS_USES, name, "keras"),
+        Step("export float32", ("export", exported, "text"), [f"{exported}/model.onnx"]),
+        *_steps(_USES, exported, "onnx"),
     ]
     return {**_pins_of_bundle(place, f"{name}/bundle", place.folder / name / "model"), **place.pins_of(name, steps)}
 
@@ -344,75 +392,29 @@ def _use_fully(place: Workplace, name: str) -> Pins:
     """Put a model to work in every way."""
     pins, small = _use(place, name), f"{name}-int8"
     shutil.copytree(place.folder / name / "model", place.folder / small)
-    methods = ("temperature", "ngram", "mc_dropout", "cache,ngram", "dynamic,cache,temperature")
-    pair = ("evaluate", f"{name}-float32", small, "text", "--json")
     steps = [
-        *(
-            _evaluation(name, "keras", method, tune)
-            for method in methods
-            for tune in (False, True)
-            if method != "mc_dropout" or not tune
-        ),
-        *(_evaluation(name, "keras", method, True) for method in ("cache", "dynamic")),
-        Step("export int8", ("export", small, "text", "--int8"), files=(f"{small}/model.onnx",)),
-        *_steps(small, "onnx", ("static",), label="int8"),
-        *(_evaluation(f"{name}-float32", "onnx", method, True) for method in methods[:2]),
-        Step("ensemble", (*pair, "--ensemble", "--tune")),
-        Step("significance", (*pair, "--significance", "--unit", "line")),
+        *_steps(_METHODS + _KERAS_METHODS, name, "keras"),
+        *_steps(_METHODS, f"{name}-float32", "onnx"),
+        Step("export int8", ("export", small, "text", "--int8"), [f"{small}/model.onnx"]),
+        *_steps(_USES, small, "onnx", label="int8"),
+        *_steps(_PAIRS, name, "onnx"),
     ]
-    pins |= place.pins_of(name, steps)
     loaded = json.loads(place.run(_MODULES, "suggest", f"{name}-float32", "She was very"))
-    packages = sorted({module.partition(".")[0] for module in loaded} - sys.stdlib_module_names)
+    foreign = {module.partition(".")[0] for module in loaded} - sys.stdlib_module_names - {"nextword", "sitecustomize"}
     _say(f"suggest loads {sum(module.startswith('nextword') for module in loaded)} modules of nextword")
-    pins[f"{name}/suggest loads"] = [package for package in packages if not package.startswith(("_", "nextword"))]
-    return {**pins, **{f"{name}/suggest loads {package}": package in packages for package in ("jax", "keras")}}
+    pins[f"{name}/suggest loads"] = " ".join(sorted(package for package in foreign if not package.startswith("_")))
+    pins |= {f"{name}/suggest loads {package}": package in foreign for package in ("jax", "keras")}
+    return pins | place.pins_of(name, steps)
 
 
-def _evaluation(model: str, engine: str, method: str, tune: bool, label: str = "") -> Step:
-    flags = (*(("--num-samples", "4") if "mc_dropout" in method else ()), *(("--tune",) if tune else ()))
-    name = f"{label or engine} evaluate {method}{' tuned' if tune else ''}"
-    return Step(name, ("evaluate", model, "text", "--engine", engine, "--json", "--method", method, *flags))
-
-
-def _steps(model: str, engine: str, methods: Sequence[str], label: str = "") -> Iterator[Step]:
-    """Yield the commands that use a model, for one that runs by this engine."""
-    label, lines, made = label or engine, "text/test.txt", f"{model}-{engine}"
-
-    def step(name: str, command: str, *flags: str, given: str = "", files: tuple[str, ...] = ()) -> Step:
-        return Step(f"{label} {name}", (command, model, *flags, "--engine", engine), given, files)
-
-    yield from (_evaluation(model, engine, method, tune=False, label=label) for method in methods)
-    yield step("score lines", "score", lines, "--summary", f"{made}.json", files=(f"{made}.json",))
-    yield step("score tokens", "score", lines, "--tokens", "--json")
-    yield step("score carried", "score", lines, "--carry", "--no-bos", "--no-eos")
-    yield step("suggest", "suggest", "She was very", "-k", "9", "--json")
-    yield step("complete", "suggest", "She was ve", "--complete", "--json")
-    words = f"{made}-words.json"
-    typed = "She\nShe was \nShe was Zorgl \n\nHe met Zor\nHe met Zorgl a\n"
-    yield step("interactive", "suggest", "--interactive", "--words", words, "--json", given=typed, files=(words,))
-    sampling = ("--seed", "3", "--temperature", "0.9", "--words", "30")
-    yield step("generate", "generate", "--prompt", "She was", *sampling, "--top-k", "50", "--repetition-penalty", "1.2")
-    yield step(
-        "generate many", "generate", "--prompts", lines, *sampling, "--top-p", "0.9", "--min-p", "0.01", "--json"
-    )
-    yield step("generate best", "generate", *sampling, "--best-of", "3", "--typical-p", "0.8", "--json")
-    yield step("beam", "generate", "--prompt", "She was", "--beam-size", "3", "--words", "12", "--json")
-    beams = ("--beam-groups", "2", "--diversity", "0.5", "--beam-size", "4", "--words", "12")
-    yield step("beam groups", "generate", "--prompt", "She was", *beams, "--forbid", "the", "--json")
-    yield step("beam required", "generate", "--prompt", "She was", "--require", "much", "--words", "12", "--json")
-    yield step("rank", "rank", "She was ___ obliged .", "very", "much", "the", "--json")
-    yield step("rank proposals", "rank", "She was ___ obliged .", "--json", "--proposals", "20")
-    yield step("surprise", "surprise", lines, "--json", "-k", "5")
-    yield step("surprise max", "surprise", lines, "--by", "max", "--threshold", "9", "--json")
-    yield step("vectors", "vectors", lines, "--output", f"{made}.npy", files=(f"{made}.npy",))
-    yield step("vectors last", "vectors", lines, "--pooling", "last", "--output", f"{made}.npy", files=(f"{made}.npy",))
-    yield step("vectors words", "vectors", "--words", "--output", f"{made}.npz", files=(f"{made}.npz",))
-    yield step("nearest", "vectors", "--nearest", "was", "--json")
-    weights = f"{made}-weights.toml"
-    tuning = ("dev.tsv", "--tune", "--json", "--save-weights", weights, "--output", f"{made}-dev.tsv")
-    yield step("rescore tuned", "rescore", *tuning, files=(weights, f"{made}-dev.tsv"))
-    yield step("rescore", "rescore", "test.tsv", "--weights", weights)
-    yield step("compare", "compare", "text", "--skip", "3", "--html", f"{made}.html", files=(f"{made}.html",))
+def _steps(table: str, model: str, engine: str, label: str = "") -> Iterator[Step]:
+    """Yield the commands of a table for a model and an engine."""
+    for line in filter(None, table.splitlines()):
+        name, _, command = line.partition(" = ")
+        words = shlex.split(command.format(model=model, made=f"{model}-{engine}"))
+        files = [word[1:] for word in words if word.startswith(">")]
+        arguments = [*(word.removeprefix(">") for word in words), "--engine", engine]
+        yield Step(f"{label or engine} {name}", arguments, files)
 
 
 def _pins_of_run(place: Workplace, run: Path) -> Pins:
@@ -474,6 +476,8 @@ def _write_text(place: Workplace) -> None:
     """Write a part of the packaged sample as train, valid and test split, and n-best lists of the last two."""
     folder = place.folder / "text"
     folder.mkdir(parents=True)
+    (place.folder / "prompts.txt").write_text("She was\nIt had been\nHe\n", "utf-8")
+    (place.folder / "typed.txt").write_text("She\nShe was \nShe was Zorgl \n\nHe met Zor\nHe met Zorgl a\n", "utf-8")
     (sample,) = place.source.rglob("austen.txt")
     lines = sample.read_text("utf-8").splitlines(keepends=True)
     for name, first, last in (("train", 2000, 3200), ("valid", 3200, 3350), ("test", 3350, 3500)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
+from nextword.engine.engine import Engine
 from nextword.engine.trained_model import TrainedModel
 from nextword.machine.capacity import Capacity
 from nextword.machine.facts import Facts
@@ -17,6 +19,7 @@ from nextword.machine.processor import Processor
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.markov_engine import MarkovEngine, Probabilities
 from support.toy_engine import ToyEngine
 
 _WIDTH = 4
@@ -101,3 +104,20 @@ def sound() -> Facts:
         environment={},
         training_memory_bytes=2**30,
     )
+
+
+@pytest.fixture
+def markov_engine() -> Callable[[Probabilities], Engine]:
+    return MarkovEngine
+
+
+@pytest.fixture
+def lstm_engine() -> Any:
+    """A tiny LSTM that depends strongly on what it read just now, and not for long; 12 tokens, 0 the `<eos>`."""
+    from nextword.architecture import Architecture
+    from nextword.engine.keras_engine import KerasEngine
+    from nextword.models.language_model import LanguageModel
+
+    sizes: dict[str, Any] = {"vocabulary_size": 12, "embedding_size": 6, "hidden_sizes": (8, 6)}
+    model = LanguageModel(Architecture(**sizes, initializer="uniform", initializer_scale=0.8, forget_bias=0.0), seed=3)
+    return KerasEngine(model, end_id=0)

@@ -12,7 +12,7 @@ import pytest
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle, DeferredWeights
 from nextword.bundle.store import write_bundle
-from nextword.engine import trained_model
+from nextword.engine import opening
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import open_model, start_engine
@@ -41,7 +41,7 @@ def exported(plain: Bundle) -> Bundle:
 
 @pytest.fixture
 def no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trained_model, "_is_installed", lambda package: package != "onnxruntime")
+    monkeypatch.setattr(opening, "_is_installed", lambda package: package != "onnxruntime")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
 
 

@@ -78,7 +78,7 @@ def features_of() -> Callable[..., Features]:
 
 
 @pytest.fixture(params=list(VOCABULARIES))
-def conftest_tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+def each_tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
     """One of each kind."""
     return Tokenizer(request.param, "line", Vocabulary(VOCABULARIES[request.param]))
 
@@ -90,20 +90,18 @@ def tokenizer_of() -> Callable[[str], Tokenizer]:
 
 
 @pytest.fixture(scope="session")
-def conftest_toy_engine() -> Callable[[Tokenizer], ToyEngine]:
+def engine_for() -> Callable[[Tokenizer], ToyEngine]:
     """Makes an engine for a tokenizer."""
-    return lambda conftest_tokenizer: ToyEngine(
-        conftest_tokenizer.vocabulary_size, conftest_tokenizer.vocabulary.end_id, seed=7
-    )
+    return lambda each_tokenizer: ToyEngine(each_tokenizer.vocabulary_size, each_tokenizer.vocabulary.end_id, seed=7)
 
 
 @pytest.fixture(scope="session")
-def conftest_line_log_prob(conftest_toy_engine: Callable[[Tokenizer], ToyEngine]) -> Callable[[Tokenizer, str], float]:
+def text_log_prob(engine_for: Callable[[Tokenizer], ToyEngine]) -> Callable[[Tokenizer, str], float]:
     """Scores a line at once, its end included."""
 
-    def score(conftest_tokenizer: Tokenizer, line: str) -> float:
-        ids = np.array([[*conftest_tokenizer.encode(line), 2]], np.int32)
-        scores = conftest_toy_engine(conftest_tokenizer).score(ids, np.array([ids.shape[1]], np.int32))
+    def score(each_tokenizer: Tokenizer, line: str) -> float:
+        ids = np.array([[*each_tokenizer.encode(line), 2]], np.int32)
+        scores = engine_for(each_tokenizer).score(ids, np.array([ids.shape[1]], np.int32))
         return float(scores.log_probs.sum(dtype=np.float64))
 
     return score

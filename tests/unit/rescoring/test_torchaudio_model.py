@@ -58,25 +58,25 @@ def decoded(model: Any, sentence: Sequence[str]) -> float:
 
 def test_the_scores_of_a_sentence_sum_to_its_log_probability(
     fake_torchaudio: None,
-    toy_engine: Engines,
+    engine_for: Engines,
     tokenizer_of: Tokenizers,
-    line_log_prob: Callable[[Tokenizer, str], float],
+    text_log_prob: Callable[[Tokenizer, str], float],
 ) -> None:
     for kind in ("pretokenized", "word"):
         tokenizer = tokenizer_of(kind)
-        model = torchaudio_model(toy_engine(tokenizer), tokenizer, WORDS)
+        model = torchaudio_model(engine_for(tokenizer), tokenizer, WORDS)
         assert isinstance(model, FakeLM)
         assert model.is_made
         for sentence in (["ab", "a", "b"], ["a"], []):
-            expected = line_log_prob(tokenizer, " ".join(sentence))
+            expected = text_log_prob(tokenizer, " ".join(sentence))
             assert decoded(model, sentence) == pytest.approx(expected, abs=1e-5)
 
 
 def test_the_lexicon_is_scored_first_and_shared_beginnings_are_read_once(
-    toy_engine: Engines, tokenizer_of: Tokenizers
+    engine_for: Engines, tokenizer_of: Tokenizers
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    engine = toy_engine(tokenizer)
+    engine = engine_for(tokenizer)
     model = TorchaudioScorer(engine, tokenizer, WORDS, new_state=FakeState)
     begin = model.start(False)
     for index in range(len(WORDS)):  # as `_construct_trie` does
@@ -91,16 +91,16 @@ def test_the_lexicon_is_scored_first_and_shared_beginnings_are_read_once(
     assert engine.num_read == 3  # <eos>, a, b
 
 
-def test_an_utterance_that_begins_amid_speech_is_another(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+def test_an_utterance_that_begins_amid_speech_is_another(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(toy_engine(tokenizer), tokenizer, WORDS, new_state=FakeState)
+    model = TorchaudioScorer(engine_for(tokenizer), tokenizer, WORDS, new_state=FakeState)
     (_, amid), (_, beginning) = (model.score(model.start(nothing), 0) for nothing in (True, False))
     assert amid != beginning
 
 
-def test_what_was_before_start_is_forgotten(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+def test_what_was_before_start_is_forgotten(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(toy_engine(tokenizer), tokenizer, WORDS, new_state=FakeState)
+    model = TorchaudioScorer(engine_for(tokenizer), tokenizer, WORDS, new_state=FakeState)
     old, _ = model.score(model.start(False), 0)
     model.start(False)
     with pytest.raises(SettingError, match="call `start` first"):
@@ -110,19 +110,19 @@ def test_what_was_before_start_is_forgotten(toy_engine: Engines, tokenizer_of: T
 
 
 @pytest.mark.parametrize("index", [-1, 4])
-def test_an_index_without_a_word_is_refused(toy_engine: Engines, tokenizer_of: Tokenizers, index: int) -> None:
+def test_an_index_without_a_word_is_refused(engine_for: Engines, tokenizer_of: Tokenizers, index: int) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(toy_engine(tokenizer), tokenizer, WORDS, new_state=FakeState)
+    model = TorchaudioScorer(engine_for(tokenizer), tokenizer, WORDS, new_state=FakeState)
     with pytest.raises(SettingError, match=f"must be between 0 and 3, but is {index}; give the decoder the words"):
         model.score(model.start(False), index)
 
 
 def test_torchaudio_is_asked_for_where_it_is_missing(
-    toy_engine: Engines, tokenizer_of: Tokenizers, monkeypatch: pytest.MonkeyPatch
+    engine_for: Engines, tokenizer_of: Tokenizers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchaudio.models.decoder", None)
     monkeypatch.setitem(sys.modules, "torchaudio.models", None)
     monkeypatch.setitem(sys.modules, "torchaudio", None)
     tokenizer = tokenizer_of("pretokenized")
     with pytest.raises(MissingExtraError, match="needs torchaudio"):
-        torchaudio_model(toy_engine(tokenizer), tokenizer, WORDS)
+        torchaudio_model(engine_for(tokenizer), tokenizer, WORDS)

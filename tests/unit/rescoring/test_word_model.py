@@ -30,28 +30,28 @@ def chained(model: WordModel, line: str) -> float:
 
 
 def test_the_words_of_a_line_and_its_end_sum_to_the_line(
-    tokenizer: Tokenizer, toy_engine: Engines, line_log_prob: Callable[[Tokenizer, str], float]
+    each_tokenizer: Tokenizer, engine_for: Engines, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
-    model = WordModel(toy_engine(tokenizer), tokenizer)
-    for line in LINES[tokenizer.kind]:
-        assert chained(model, line) == pytest.approx(line_log_prob(tokenizer, line), abs=1e-5)
+    model = WordModel(engine_for(each_tokenizer), each_tokenizer)
+    for line in LINES[each_tokenizer.kind]:
+        assert chained(model, line) == pytest.approx(text_log_prob(each_tokenizer, line), abs=1e-5)
 
 
 @given(st.lists(st.sampled_from(["a", "b", "ab,", "-", "a-b", "x"]), max_size=5))
 def test_words_of_running_text_sum_to_the_line_whatever_their_marks(
-    toy_engine: Engines,
+    engine_for: Engines,
     tokenizer_of: Tokenizers,
-    line_log_prob: Callable[[Tokenizer, str], float],
+    text_log_prob: Callable[[Tokenizer, str], float],
     words: list[str],
 ) -> None:
     tokenizer = tokenizer_of("word")
-    model = WordModel(toy_engine(tokenizer), tokenizer)
+    model = WordModel(engine_for(tokenizer), tokenizer)
     line = " ".join(words)
-    assert chained(model, line) == pytest.approx(line_log_prob(tokenizer, line), abs=1e-5)
+    assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
 
 
-def test_a_beginning_that_is_shared_is_read_once(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
-    engine = toy_engine(tokenizer_of("pretokenized"))
+def test_a_beginning_that_is_shared_is_read_once(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+    engine = engine_for(tokenizer_of("pretokenized"))
     model = WordModel(engine, tokenizer_of("pretokenized"))
     for last in ("a", "b", "ab", "ba", "unheard"):
         context = model.start()
@@ -61,34 +61,34 @@ def test_a_beginning_that_is_shared_is_read_once(toy_engine: Engines, tokenizer_
 
 
 def test_what_is_forgotten_is_read_again(
-    toy_engine: Engines, tokenizer_of: Tokenizers, line_log_prob: Callable[[Tokenizer, str], float]
+    engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = WordModel(toy_engine(tokenizer), tokenizer, history=1)
+    model = WordModel(engine_for(tokenizer), tokenizer, history=1)
     for line in ("a b ab", "a b ba", "a b ab"):
-        assert chained(model, line) == pytest.approx(line_log_prob(tokenizer, line), abs=1e-5)
+        assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
 
 
-def test_an_unknown_word_has_a_name_that_running_text_would_cut(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+def test_an_unknown_word_has_a_name_that_running_text_would_cut(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     for kind in ("word", "pretokenized"):
         tokenizer = tokenizer_of(kind)
-        model = WordModel(toy_engine(tokenizer), tokenizer)
+        model = WordModel(engine_for(tokenizer), tokenizer)
         named, unheard = (model.score(model.start(), word) for word in ("<unk>", "unheard"))
         assert named.log_prob == unheard.log_prob
         assert not named.is_known
         assert model.score_end(named.after) == model.score_end(unheard.after)
 
 
-def test_without_a_beginning_a_line_is_a_fragment(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+def test_without_a_beginning_a_line_is_a_fragment(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = WordModel(toy_engine(tokenizer), tokenizer)
+    model = WordModel(engine_for(tokenizer), tokenizer)
     assert model.score(model.start(bos=False), "a").log_prob != model.score(model.start(), "a").log_prob
 
 
-def test_a_history_of_nothing_is_refused(toy_engine: Engines, tokenizer_of: Tokenizers) -> None:
+def test_a_history_of_nothing_is_refused(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     with pytest.raises(SettingError, match="`history` must be at least 1, but is 0"):
-        WordModel(toy_engine(tokenizer), tokenizer, history=0)
+        WordModel(engine_for(tokenizer), tokenizer, history=0)
 
 
 @pytest.mark.parametrize(

@@ -272,11 +272,12 @@ def losses_and_gradients(losses_of: Any, **options: Any) -> tuple[Any, Any]:
     return losses, gradients
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cross_entropy_jax, "_chunk_rows", lambda _size, _most: CHUNK_ROWS)
 
 
+@pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 6e-2)])
 def test_total_and_gradients_are_those_of_the_reference(compute_dtype: str, tolerance: float) -> None:
     losses, gradients = losses_and_gradients(tail_cross_entropy, compute_dtype=compute_dtype)
@@ -286,6 +287,7 @@ def test_total_and_gradients_are_those_of_the_reference(compute_dtype: str, tole
         np.testing.assert_allclose(gradients[name], gradient, atol=tolerance, err_msg=name)
 
 
+@pytest.mark.usefixtures("small_chunks")
 def test_chunks_without_weight_are_left_out_where_a_gradient_is_taken() -> None:
     losses, _ = losses_and_gradients(tail_cross_entropy)
     expected, _ = losses_and_gradients(linear_cross_entropy_reference)
@@ -295,6 +297,7 @@ def test_chunks_without_weight_are_left_out_where_a_gradient_is_taken() -> None:
     assert not found[8:].any()
 
 
+@pytest.mark.usefixtures("small_chunks")
 def test_without_a_gradient_every_row_has_its_loss() -> None:
     arrays, targets, weights = drawn()
     found = tail_cross_entropy(arrays["hidden"], targets, weights, kernel=arrays["kernel"], bias=arrays["bias"])

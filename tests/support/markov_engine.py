@@ -1,14 +1,10 @@
 """A model without a network: a Markov chain, whose every figure can be written down."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 
 Probabilities = NDArray[np.float64]
 
@@ -48,20 +44,3 @@ class MarkovEngine:
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         return score_from_start(self, ids, lengths)
-
-
-@pytest.fixture
-def markov_engine() -> Callable[[Probabilities], Engine]:
-    return MarkovEngine
-
-
-@pytest.fixture
-def lstm_engine() -> Any:
-    """A tiny LSTM that depends strongly on what it read just now, and not for long; 12 tokens, 0 the `<eos>`."""
-    from nextword.architecture import Architecture
-    from nextword.engine.keras_engine import KerasEngine
-    from nextword.models.language_model import LanguageModel
-
-    sizes: dict[str, Any] = {"vocabulary_size": 12, "embedding_size": 6, "hidden_sizes": (8, 6)}
-    model = LanguageModel(Architecture(**sizes, initializer="uniform", initializer_scale=0.8, forget_bias=0.0), seed=3)
-    return KerasEngine(model, end_id=0)

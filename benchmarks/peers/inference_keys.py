@@ -21,7 +21,7 @@ _NUM_SUGGESTIONS = 3
 def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
     """Start the engine, and begin a text."""
     model = open_bundle(settings)
-    session = SuggestionSession(model.engine, model.tokenizer)
+    session = SuggestionSession(model)
     keys = random_keys(model.tokenizer.vocabulary.tokens)
 
     def press() -> float:

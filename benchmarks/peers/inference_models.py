@@ -22,7 +22,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
 from nextword.engine.opening import open_model
-from nextword.engine.reading import sentence_batches
+from nextword.engine.stream import sentence_batches
 from nextword.export.export import NamedText, export_bundle
 from nextword.export.export_options import ExportOptions
 from peer_protocol import open_answers

@@ -9,7 +9,7 @@ import onnxruntime
 
 import nextword
 from nextword.engine.opening import open_model
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 
 
 def open_bundle(settings: dict[str, Any]) -> TrainedModel:

@@ -26,6 +26,7 @@ from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.method import NgramEngine
+from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError
 from nextword.rescoring.word_model import WordModel
 from nextword.text.corpus import Corpus
@@ -58,13 +59,13 @@ def trigram_model() -> WordModel:
     size, end_id = corpus.tokenizer.vocabulary_size, corpus.tokenizer.vocabulary.end_id
     ngrams = KneserNeyModel.fit(np.asarray(corpus.train.ids), 3, vocabulary_size=size, end_id=end_id)
     uniform = UniformEngine(vocabulary_size=size, end_id=end_id)
-    return WordModel(NgramEngine(uniform, ngrams, weight=1.0), corpus.tokenizer)
+    return WordModel(TextModel(NgramEngine(uniform, ngrams, weight=1.0), corpus.tokenizer))
 
 
 def stored_model(path: Path) -> WordModel:
     """Open the model of a run or a bundle."""
     model = nextword.load(path)
-    return WordModel(model.engine, model.tokenizer)
+    return WordModel(model)
 
 
 def short_paragraphs(count: int) -> list[str]:

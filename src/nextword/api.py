@@ -25,7 +25,7 @@ from nextword.bundle.store import model_path, write_bundle
 from nextword.engine.chain import apply_methods, methods_of, require_used, tables_of
 from nextword.engine.method import Splits
 from nextword.engine.opening import EngineName, open_model
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
 from nextword.generation.batch import generate_texts as write_texts
@@ -65,8 +65,8 @@ def perplexity(
     Args:
         model: The model; its weights stay as they are.
         text: What is to be predicted.
-        method: What is done after training: `static`, or names of `nextword.methods` with commas between them, the
-            first around the model, such as `"cache,temperature"`.
+        method: What is done after training: `static`, or names from `nextword.engine.chain.METHODS` with commas
+            between them, the first around the model, such as `"cache,temperature"`.
         train: The training split, for `ngram` and `dynamic`.
         valid: A split on which settings that are not given are tuned; without it they have their defaults.
         **settings: Settings of the methods, such as `cache_size=200`.
@@ -80,17 +80,17 @@ def perplexity(
     require_used(tables, methods, ensemble=False)
     splits = Splits(train=lambda: _given("train", train).ids, valid=lambda: _given("valid", valid).ids)
     outcome = apply_methods([model], methods, tables, splits, tune=valid is not None)
-    return evaluate(outcome.engine, ids).perplexity
+    return evaluate(outcome.model.engine, ids).perplexity
 
 
 def suggest(model: TrainedModel, text: str, k: int = 5) -> list[Suggestion]:
     """Return the `k` most probable words after a text."""
-    return suggest_words(model.engine, model.tokenizer, text, k)
+    return suggest_words(model, text, k)
 
 
 def complete(model: TrainedModel, text: str, k: int = 5, *, user_words: UserWords | None = None) -> list[Suggestion]:
     """Return the `k` most probable words for the one that a text ends with; after a space, the next word."""
-    return complete_word(model.engine, model.tokenizer, text, k, user_words=user_words)
+    return complete_word(model, text, k, user_words=user_words)
 
 
 def suggestion_session(
@@ -106,9 +106,7 @@ def suggestion_session(
     Raises:
         SettingError: A setting is unknown or refused.
     """
-    return SuggestionSession(
-        model.engine, model.tokenizer, user_words=user_words, options=SessionOptions.from_table(options)
-    )
+    return SuggestionSession(model, user_words=user_words, options=SessionOptions.from_table(options))
 
 
 def generate(model: TrainedModel, prompt: str = "", *, words: int = 100, **options: Any) -> str:
@@ -121,12 +119,12 @@ def generate(model: TrainedModel, prompt: str = "", *, words: int = 100, **optio
         **options: Fields of `SamplingOptions`, such as `temperature=0.8`.
     """
     sampling = SamplingOptions.from_table(options)
-    return prompt + "".join(generate_text(model.engine, model.tokenizer, prompt, num_tokens=words, options=sampling))
+    return prompt + "".join(generate_text(model, prompt, num_tokens=words, options=sampling))
 
 
 def generate_texts(model: TrainedModel, prompts: Sequence[str], request: Request | None = None) -> list[GeneratedText]:
     """Return a text for each prompt, in their order, written side by side in one batch."""
-    return write_texts(model.engine, model.tokenizer, prompts, request or Request())
+    return write_texts(model, prompts, request or Request())
 
 
 def score(model: TrainedModel, line: str, **options: Any) -> LineScore:
@@ -137,18 +135,18 @@ def score(model: TrainedModel, line: str, **options: Any) -> LineScore:
 
 def score_lines(model: TrainedModel, lines: Iterable[str], **options: Any) -> Iterator[LineScore]:
     """Yield the score of each line, in their order and in bounded memory; `options` are fields of `ScoringOptions`."""
-    return score_text_lines(model.engine, model.tokenizer, lines, ScoringOptions.from_table(options))
+    return score_text_lines(model, lines, ScoringOptions.from_table(options))
 
 
 def rank(model: TrainedModel, text: str, candidates: Iterable[str] | None = None) -> list[RankedCandidate]:
     """Return candidates for the gap `___` in a text, the best first; the model's own where none are given."""
-    named = proposals(model.engine, model.tokenizer, text) if candidates is None else candidates
-    return rank_candidates(model.engine, model.tokenizer, text, named)
+    named = proposals(model, text) if candidates is None else candidates
+    return rank_candidates(model, text, named)
 
 
 def surprising_lines(model: TrainedModel, lines: Iterable[str], k: int = 10, **options: Any) -> list[SurprisingLine]:
     """Return the `k` lines that were least expected; see `nextword.scoring.surprise.most_surprising_lines`."""
-    return most_surprising_lines(model.engine, model.tokenizer, lines, k, **options)
+    return most_surprising_lines(model, lines, k, **options)
 
 
 def sentence_vectors(model: TrainedModel, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
@@ -157,7 +155,7 @@ def sentence_vectors(model: TrainedModel, lines: Iterable[str], *, pooling: Pool
     Raises:
         TextError: There is no line, or one is refused.
     """
-    parts = list(vectors_of_lines(model.engine, model.tokenizer, lines, pooling=pooling))
+    parts = list(vectors_of_lines(model, lines, pooling=pooling))
     if not parts:
         raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
     return np.concatenate(parts)

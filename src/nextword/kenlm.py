@@ -25,7 +25,7 @@ from typing import Any
 
 from nextword.bundle.store import model_path
 from nextword.engine.opening import open_model
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.lines import LN_10, ScoringOptions, score_lines
 from nextword.scoring.word_context import END_WORDS, WordContext, WordScore
@@ -111,7 +111,7 @@ class Model:
             self.path = os.path.abspath(os.fsencode(path))  # noqa: PTH100
             model = _opened(Path(os.fsdecode(self.path)))
         self._source = path if isinstance(path, TrainedModel) else self.path
-        self._engine, self._tokenizer = model.engine, model.tokenizer
+        self._model = model
         self._words = WordTokenizer(model.tokenizer)
         self._begin = WordContext.start(model.engine, self._words, bos=True)
         self._null = WordContext.start(model.engine, self._words, bos=False)
@@ -142,7 +142,7 @@ class Model:
         words = self._split(sentence)
         if eos and not any(word in END_WORDS for word in words):
             # One pass over the sentence, in place of a step for each word.
-            (line,) = score_lines(self._engine, self._tokenizer, [" ".join(words)], ScoringOptions(bos=bos))
+            (line,) = score_lines(self._model, [" ".join(words)], ScoringOptions(bos=bos))
             return line.log10_prob
         return sum(log10_prob for log10_prob, _, _ in self.full_scores(sentence, bos, eos))
 
@@ -190,7 +190,7 @@ class Model:
         return type(self), (self._source,)
 
     def _split(self, sentence: str | bytes) -> list[str]:
-        return list(map(_checked, words_of(self._tokenizer, _text(sentence))))
+        return list(map(_checked, words_of(self._model.tokenizer, _text(sentence))))
 
 
 class LanguageModel(Model):

@@ -83,6 +83,16 @@ class Settings:
         return dataclasses.replace(self, **changes)
 
 
+def require_at_least(name: str, value: int, least: int) -> None:
+    """Refuse a number that is too small.
+
+    Raises:
+        SettingError: It is below `least`.
+    """
+    if value < least:
+        raise SettingError(f"`{name}` must be at least {least}, but is {value}")
+
+
 def unknown_name(kind: str, name: str, known: typing.Iterable[str]) -> str:
     """Return the message for a name that is not known, with the nearest one that is."""
     known = sorted(known)

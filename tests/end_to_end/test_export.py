@@ -193,8 +193,8 @@ def test_without_onnxruntime_it_says_what_to_install(python: Path, model: Path, 
     (tmp_path / "onnxruntime.py").write_text("raise ImportError(name='onnxruntime')", encoding="utf-8")
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.modules['onnxruntime'] = None\n"
-        "from nextword.engine import trained_model\n"
-        "trained_model._is_installed = lambda package: False\n"
+        "from nextword.engine import opening\n"
+        "opening._is_installed = lambda package: False\n"
         "from nextword.cli.main import main\nmain(sys.argv[1:])"
     )
     done = subprocess.run(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ctc_beam_search import CtcOptions, ctc_beam_search
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.rescoring.word_model import WordModel
 from nextword.text.options import TokenizerKind
@@ -59,7 +60,7 @@ def test_a_wide_beam_knows_every_text_and_its_probability(seed: int, num_frames:
 @pytest.mark.parametrize("score_end", [True, False])
 def test_with_a_model_every_score_is_the_sum_that_it_is_said_to_be(kind: TokenizerKind, score_end: bool) -> None:
     tokenizer = Tokenizer(kind, "line", Vocabulary(VOCABULARIES[kind]))
-    model = WordModel(ToyEngine(tokenizer.vocabulary_size, tokenizer.vocabulary.end_id, seed=7), tokenizer)
+    model = WordModel(TextModel(ToyEngine(tokenizer.vocabulary_size, tokenizer.vocabulary.end_id, seed=7), tokenizer))
     log_probs = posteriors(4, 5)
     expected = {}
     for text, log_prob in all_texts(log_probs).items():

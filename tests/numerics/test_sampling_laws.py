@@ -10,6 +10,7 @@ from scipy.stats import chisquare
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.text_model import TextModel
 from nextword.generation.batch import generate_texts
 from nextword.generation.generator import generate
 from nextword.generation.request import Request, SearchOptions
@@ -125,7 +126,7 @@ def test_texts_of_one_batch_have_the_distribution_too() -> None:
     rows = []
     for seed in range(4):
         request = Request(num_tokens=1, sampling=SamplingOptions(seed=seed), search=search)
-        best = generate_texts(ChainEngine(), TOKENIZER, ["a"], request)[0]
+        best = generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0]
         rows += [text.ids for text in (best, *best.others)]
     assert len(rows) == NUM_DRAWS
     assert not refused(counts_of(rows, 1), ALLOWED)
@@ -136,7 +137,7 @@ def test_the_best_of_two_has_the_law_of_a_maximum() -> None:
     rows = []
     for seed in range(NUM_DRAWS):
         request = Request(num_tokens=1, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=2))
-        rows.append(generate_texts(ChainEngine(), TOKENIZER, ["a"], request)[0].ids)
+        rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
     order = np.argsort(ALLOWED, kind="stable")
     reached = np.cumsum(ALLOWED[order]) ** 2
     law = np.zeros(6)
@@ -148,13 +149,13 @@ def test_the_best_of_one_is_a_draw() -> None:
     rows = []
     for seed in range(200):
         request = Request(num_tokens=3, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=1))
-        rows.append(generate_texts(ChainEngine(), TOKENIZER, ["a"], request)[0].ids)
+        rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
     assert rows == drawn(SamplingOptions(), 3, 200)
 
 
 def test_a_beam_of_all_texts_finds_the_most_probable_ones_of_the_chain() -> None:
     request = Request(num_tokens=3, search=SearchOptions(beam_size=6**3))
-    best = generate_texts(ChainEngine(), TOKENIZER, ["a"], request)[0]
+    best = generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0]
     found = {text.ids: text.log_prob for text in (best, *best.others)}
     texts = [row for row in product(range(6), repeat=3) if 1 not in row]
     log_probs = {row: sum(np.log(TABLE[pair]) for pair in zip((2, *row), row, strict=False)) for row in texts}

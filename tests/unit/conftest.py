@@ -11,7 +11,7 @@ from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.machine.capacity import Capacity
 from nextword.machine.facts import Facts
 from nextword.machine.framework import Framework
@@ -56,7 +56,7 @@ def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = 
         name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
     }
     network = ToyEngine(size, tokenizer.vocabulary.end_id, seed=seed)
-    return TrainedModel(Bundle(f"small-{kind}", architecture, tokenizer, weights, ""), network)
+    return TrainedModel(network, Bundle(f"small-{kind}", architecture, tokenizer, weights, ""))
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         model = _small_model(kind)
         path = tmp_path / model.name
         write_bundle(path, model.bundle)
-        monkeypatch.setattr("nextword.engine.opening.open_model", lambda opened, _engine: {path: model}[opened])
+        monkeypatch.setattr("nextword.cli.target.open_model", lambda opened, _engine: {path: model}[opened])
         return path
 
     return written
@@ -108,13 +108,13 @@ def sound() -> Facts:
 
 @pytest.fixture
 def markov_engine() -> Callable[[Probabilities], Engine]:
+    """Makes an engine of a Markov chain."""
     return MarkovEngine
 
 
 @pytest.fixture
 def lstm_engine() -> Any:
     """A tiny LSTM that depends strongly on what it read just now, and not for long; 12 tokens, 0 the `<eos>`."""
-    from nextword.architecture import Architecture
     from nextword.engine.keras_engine import KerasEngine
     from nextword.models.language_model import LanguageModel
 

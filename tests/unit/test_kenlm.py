@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nextword import kenlm
 from nextword.bundle.store import write_bundle
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
@@ -71,7 +71,7 @@ def test_chained_states_come_to_the_whole(small_model: Model, words: list[str], 
 def test_a_score_is_that_of_the_line_to_the_base_ten(small_model: Model, sentence: str) -> None:
     for kind in KINDS:
         trained = small_model(kind)
-        (line,) = score_lines(trained.engine, trained.tokenizer, [sentence])
+        (line,) = score_lines(trained, [sentence])
         assert kenlm.Model(trained).score(sentence) == pytest.approx(line.log_prob / np.log(10), abs=1e-5)
 
 

@@ -7,7 +7,7 @@ not let in. The weights themselves are stepped over, so that this takes no time 
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from nextword.architecture import Architecture
 from nextword.bundle.files import ONNX, check_size, max_onnx_bytes
@@ -37,6 +37,12 @@ OPERATORS = frozenset(
 )
 """What an exported model is made of. None makes more of its inputs than their product, reads a file or runs code."""
 
+_INT8_OPERATORS = frozenset(["DynamicQuantizeLSTM", "DynamicQuantizeLinear"])
+"""Those that turn numbers into eight bits: one of them is in every model whose weights are in int8."""
+
+Precision = Literal["float32", "int8"]
+"""How the weights of a model are stored."""
+
 _MOST_NODES = 2000
 
 TOKENS = "tokens"
@@ -52,45 +58,52 @@ OLDEST_ONNXRUNTIME = (1, 23)
 _WITHOUT_CELL = ("gru", "rnn")
 
 
-def check_onnx_file(data: bytes, architecture: Architecture) -> None:
+def check_onnx_file(data: bytes, architecture: Architecture) -> Precision:
     """Refuse a file that is too long for its architecture, names another file, or computes by other means than ours do.
+
+    Returns:
+        The precision of its weights, which its operators tell.
 
     Raises:
         BundleError: The file is refused.
     """
     check_size(ONNX, len(data), max_onnx_bytes(architecture))
     try:
-        _check_model(memoryview(data))
+        operators = _check_model(memoryview(data))
     except ValueError as error:
         raise BundleError(f"`{ONNX}` {error}; export the model again") from error
+    return "int8" if operators & _INT8_OPERATORS else "float32"
 
 
-def _check_model(data: memoryview) -> None:
-    graphs = 0
+def _check_model(data: memoryview) -> set[str]:
+    """Return the names of the model's operators."""
+    graphs, operators = 0, set[str]()
     for number, value in _fields(data, _MODEL, "a model"):
         if number == 7:
             graphs += 1
-            _check_graph(value, depth=0)
+            operators |= _check_graph(value, depth=0)
         elif number == 8:
             _check_domain(dict(_fields(value, _OPSET, "an operator set")).get(1, memoryview(b"")))
     if graphs != 1:
         raise ValueError(f"must hold one graph, but holds {graphs}")
+    return operators
 
 
-def _check_graph(data: Any, depth: int) -> None:
-    num_nodes = 0
+def _check_graph(data: Any, depth: int) -> set[str]:
+    num_nodes, operators = 0, set[str]()
     for number, value in _fields(data, _GRAPH, "a graph"):
         if number == 1:
             num_nodes += 1
-            _check_node(value, depth)
+            operators |= _check_node(value, depth)
         elif number == 5:
             _check_tensor(value)
     if num_nodes > _MOST_NODES:
         raise ValueError(f"must hold at most {_MOST_NODES} nodes, but holds {num_nodes}")
+    return operators
 
 
-def _check_node(data: Any, depth: int) -> None:
-    operator = b""
+def _check_node(data: Any, depth: int) -> set[str]:
+    operator, inner = b"", set[str]()
     for number, value in _fields(data, _NODE, "a node"):
         if number == 4:
             operator = bytes(_message(value))
@@ -101,9 +114,11 @@ def _check_node(data: Any, depth: int) -> None:
                 if field == 6 and depth:
                     raise ValueError("must hold no loop inside a loop, but does")
                 if field == 6:
-                    _check_graph(part, depth + 1)
-    if operator.decode("latin-1") not in OPERATORS:
+                    inner = _check_graph(part, depth + 1)
+    name = operator.decode("latin-1")
+    if name not in OPERATORS:
         raise ValueError(f"must be made of the operators that nextword uses, but has {operator[:40]!a}")
+    return inner | {name}
 
 
 def _check_tensor(data: Any) -> None:

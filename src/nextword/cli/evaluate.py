@@ -11,25 +11,25 @@ from nextword.cli.evaluation_columns import (
     Column,
     columns_of,
     comparison_unit,
-    readings_of,
+    inputs_of,
     require_comparable,
     require_same_words,
 )
 from nextword.cli.evaluation_report import EvaluatedColumn, compared, describe, to_json
 from nextword.cli.options import SettingsCommand, Tables, bad_bytes_of_splits_option, given_tables, settings_options
 from nextword.cli.progress import evaluation_progress, waiting
-from nextword.cli.target import SplitOrAll, engine_option
-from nextword.engine.chain import KINDS, METHODS, STATIC, Outcome, apply_methods, require_used
+from nextword.cli.target import SplitOrAll, data_dir_option, engine_option, split_option
+from nextword.engine.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
 from nextword.errors import SettingError
 from nextword.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.evaluation.significance import Unit
 from nextword.text.options import OnBadBytes
 
 
-@settings_options(KINDS)
+@settings_options(OPTIONS_TYPES)
 @click.command(cls=SettingsCommand)
 @click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL... [TEXT]")
-@click.option("--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", show_default=True)
+@split_option
 @click.option(
     "--method",
     "chains",
@@ -56,7 +56,7 @@ from nextword.text.options import OnBadBytes
     help="Rows read side by side; 1 is exact, more is faster on long texts.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@data_dir_option
 @bad_bytes_of_splits_option
 @engine_option
 @click.pass_context
@@ -82,8 +82,8 @@ def evaluate(
     is predicted once from all that stands before it. Several models, and several --method, stand in columns side by
     side. The stored weights are never changed.
     """
-    readings = readings_of(arguments, split, data_dir, on_bad_bytes=on_bad_bytes)
-    columns = columns_of(readings, [chain.split(",") for chain in chains], as_ensemble=ensemble)
+    inputs = inputs_of(arguments, split, data_dir, on_bad_bytes=on_bad_bytes)
+    columns = columns_of(inputs, [chain.split(",") for chain in chains], as_ensemble=ensemble)
     if significance:
         require_comparable(columns, batch_size)
     elif unit is not None:
@@ -102,18 +102,18 @@ def evaluate(
     click.echo(to_json(found, comparisons) if as_json else "\n".join(describe(found, comparisons)))
 
 
-def _prepared(column: Column, tables: Tables, *, tune: bool) -> Outcome:
+def _prepared(column: Column, tables: Tables, *, tune: bool) -> AppliedMethods:
     with waiting(f"{'tuning' if tune else 'preparing'} {column.label}"):
-        return apply_methods(column.models, column.methods, tables, column.reading.splits, tune=tune)
+        return apply_methods(column.models, column.methods, tables, column.first.splits, tune=tune)
 
 
-def _evaluated(column: Column, outcome: Outcome, batch_size: int) -> EvaluatedColumn:
-    reading = column.reading
-    store = reading.store(reading.split)
+def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> EvaluatedColumn:
+    first = column.first
+    store = first.store(first.split)
     log_probs: list[NDArray[np.float64]] = []
-    with evaluation_progress(f"{reading.split}, {column.label}", store.num_tokens) as on_progress:
+    with evaluation_progress(f"{first.split}, {column.label}", store.num_tokens) as on_progress:
         evaluation = evaluate_engine(
-            outcome.engine,
+            outcome.model.engine,
             store.ids,
             batch_size=batch_size,
             on_progress=on_progress,
@@ -124,7 +124,7 @@ def _evaluated(column: Column, outcome: Outcome, batch_size: int) -> EvaluatedCo
         num_characters=store.num_characters,
         num_out_of_vocabulary=store.report.num_out_of_vocabulary,
     )
-    if any("int8" in model.run_by for model in column.models):
+    if any(model.precision == "int8" for model in column.models):
         evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:
         evaluation = evaluation.with_method(column.method, outcome.description)

@@ -5,26 +5,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nextword.batching.window import TokenIds
 from nextword.cli.target import SplitOrAll, Target, targets_of
+from nextword.cli.target_text import load_split, part_of_file, text_read
 from nextword.engine.chain import STATIC, methods_of
 from nextword.engine.method import Method, Splits
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import MissingExtraError, SettingError
 from nextword.evaluation.significance import Unit
 from nextword.text.options import OnBadBytes
 from nextword.text.source import SplitName
 from nextword.text.token_store import TokenStore
 
-if TYPE_CHECKING:
-    from nextword.engine.trained_model import TrainedModel
-
 _ENSEMBLE = "ensemble"
 
 
 @dataclass(frozen=True)
-class Reading:
+class EvaluationInput:
     """A model, and the text that it is to read.
 
     Attributes:
@@ -42,18 +41,18 @@ class Reading:
     data_dir: Path | None
 
     @cached_property
-    def model(self) -> "TrainedModel":
+    def model(self) -> TrainedModel:
         """The model, started when it is first asked for."""
         return self.target.open()
 
     @cached_property
     def part_of_file(self) -> str | None:
         """Which part of a file is read, in words; `None` where all of it is."""
-        return self.target.part_of_file(self.text, self.split, self.data_dir)
+        return part_of_file(self.target, self.text, self.split, self.data_dir)
 
     def store(self, split: SplitOrAll) -> TokenStore:
         """Return a split of the text."""
-        return self.target.load_split(self.text, split, self.model, self.data_dir)
+        return load_split(self.target, self.text, split, self.model.tokenizer, self.data_dir)
 
     @property
     def splits(self) -> Splits:
@@ -80,33 +79,33 @@ class Column:
     Attributes:
         label: What stands above it.
         method: The names of its methods, with commas between them.
-        readings: The model, or the members of the ensemble.
+        inputs: The model, or the members of the ensemble.
         methods: What goes around, the first of them the innermost.
     """
 
     label: str
     method: str
-    readings: tuple[Reading, ...]
+    inputs: tuple[EvaluationInput, ...]
     methods: tuple[Method[Any], ...]
 
     @property
-    def reading(self) -> Reading:
-        """Of the model, or of the first member, the others reading alike."""
-        return self.readings[0]
+    def first(self) -> EvaluationInput:
+        """The model, or the first member of the ensemble; the others read the same text."""
+        return self.inputs[0]
 
     @property
-    def models(self) -> "list[TrainedModel]":
+    def models(self) -> list[TrainedModel]:
         """The model, or the members of the ensemble."""
-        return [reading.model for reading in self.readings]
+        return [each.model for each in self.inputs]
 
 
-def readings_of(
+def inputs_of(
     arguments: Sequence[str],
     split: SplitOrAll,
     data_dir: Path | None,
     *,
     on_bad_bytes: OnBadBytes | None = None,
-) -> list[Reading]:
+) -> list[EvaluationInput]:
     """Return the models that a command line names, each with the text that ends it, or the text of the runs.
 
     Raises:
@@ -114,7 +113,7 @@ def readings_of(
         SettingError: No text was given, and the runs have several; or the runs have split one text in several ways.
     """
     targets, text = targets_of(arguments, on_bad_bytes=on_bad_bytes)
-    read = [target.text_read(text) for target in targets]
+    read = [text_read(target, text) for target in targets]
     known = {source for source, _ in read}
     if text is None and len(known) > 1:
         raise SettingError(
@@ -126,19 +125,23 @@ def readings_of(
             f"models must read the same part of a text, but these have split `{read[0][0]}` in different ways "
             "(`valid_fraction`, `test_fraction`, `on_bad_bytes`); name another TEXT, such as a folder of its splits"
         )
-    return [Reading(path, target, text, split, data_dir) for path, target in zip(arguments, targets, strict=False)]
+    return [
+        EvaluationInput(path, target, text, split, data_dir) for path, target in zip(arguments, targets, strict=False)
+    ]
 
 
-def columns_of(readings: Sequence[Reading], chains: Sequence[Sequence[str]], *, as_ensemble: bool) -> list[Column]:
+def columns_of(
+    inputs: Sequence[EvaluationInput], chains: Sequence[Sequence[str]], *, as_ensemble: bool
+) -> list[Column]:
     """Return a column for each model, or for the ensemble of all, and each chain of methods.
 
     Raises:
         SettingError: Methods do not go together, or an ensemble has one member.
     """
-    if as_ensemble and len(readings) < 2:
+    if as_ensemble and len(inputs) < 2:
         raise SettingError("`--ensemble` needs at least two models, but was given one; name more")
     of_methods = [(names, tuple(methods_of(names))) for names in chains]
-    groups = [tuple(readings)] if as_ensemble else [(reading,) for reading in readings]
+    groups = [tuple(inputs)] if as_ensemble else [(each,) for each in inputs]
     columns = []
     for members in groups:
         for names, methods in of_methods:
@@ -160,9 +163,9 @@ def require_same_words(columns: Sequence[Column]) -> None:
     Raises:
         SettingError: They do.
     """
-    if len({column.reading.model.tokenizer.fingerprint for column in columns}) == 1:
+    if len({column.first.model.tokenizer.fingerprint for column in columns}) == 1:
         return
-    stores = [column.reading.store(column.reading.split) for column in columns]
+    stores = [column.first.store(column.first.split) for column in columns]
     unknown = [store.report.num_out_of_vocabulary for store in stores]
     if any(unknown):
         raise SettingError(

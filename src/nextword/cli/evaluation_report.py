@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.cli.evaluation_columns import Column
-from nextword.engine.chain import Outcome
+from nextword.engine.chain import AppliedMethods
 from nextword.evaluation.perplexity import Evaluation
 from nextword.evaluation.significance import Comparison, Unit, compare_lines, lines_of
 
@@ -24,7 +24,7 @@ class EvaluatedColumn(NamedTuple):
     """
 
     column: Column
-    outcome: Outcome
+    outcome: AppliedMethods
     evaluation: Evaluation
     log_probs: NDArray[np.float64]
 
@@ -33,8 +33,8 @@ def compared(found: Sequence[EvaluatedColumn], unit: Unit) -> list[Comparison]:
     """Return the comparison of each further column with the first, by units; they were read as one stream."""
     lines = []
     for column, outcome, _, log_probs in found:
-        ids = column.reading.store(column.reading.split).ids
-        lines.append(lines_of(log_probs, ids, end_id=outcome.engine.end_id))
+        ids = column.first.store(column.first.split).ids
+        lines.append(lines_of(log_probs, ids, end_id=outcome.model.engine.end_id))
     return [compare_lines(lines[0], other, unit=unit) for other in lines[1:]]
 
 
@@ -55,7 +55,7 @@ def describe(found: Sequence[EvaluatedColumn], comparisons: Sequence[Comparison]
     """Return the figures side by side, the flags that repeat what was tuned, and the comparisons with the first."""
     labels = [each.column.label for each in found]
     lines = _side_by_side(labels, [each.evaluation for each in found])
-    if part := found[0].column.reading.part_of_file:
+    if part := found[0].column.first.part_of_file:
         lines.insert(-len(found), f"({part})")  # before the protocols
     lines += [f"the same without --tune: {flags_of(each)}" for each in found if _can_be_repeated(each)]
     for label, comparison in zip(labels[1:], comparisons, strict=False):
@@ -67,7 +67,7 @@ def flags_of(found: EvaluatedColumn) -> str:
     """Return the flags that give a column its settings without being tuned again."""
     methods = ",".join(method.name for method in found.column.methods)
     flags = [f"--method {methods}"] if methods else []
-    if len(found.column.readings) > 1:
+    if len(found.column.inputs) > 1:
         flags.append("--ensemble")
     for _, kinds in found.outcome.settings:
         for name, value in kinds[0].to_table().items():
@@ -95,15 +95,15 @@ def _side_by_side(labels: Sequence[str], evaluations: Sequence[Evaluation]) -> l
 
 
 def _table(found: EvaluatedColumn) -> dict[str, Any]:
-    reading = found.column.reading
+    first = found.column.first
     names, run_by = ([getattr(model, of) for model in found.column.models] for of in ("name", "run_by"))
     return {
         "model": names[0] if len(names) == 1 else names,
         "run_by": run_by[0] if len(run_by) == 1 else run_by,
         "label": found.column.label,
-        "text": reading.text or reading.target.text,
-        "split": reading.split,
-        "part_of_file": reading.part_of_file,
+        "text": first.text or first.target.text,
+        "split": first.split,
+        "part_of_file": first.part_of_file,
         "settings": found.outcome.to_table(),
         "tuned": list(found.outcome.tuned),
         **found.evaluation.to_table(),

@@ -6,8 +6,15 @@ from typing import Any
 import click
 
 from nextword.bundle.bundle import Bundle
-from nextword.cli.options import SettingsCommand, bad_bytes_of_splits_option, given_tables, settings_options
-from nextword.cli.target import SplitOrAll, Target
+from nextword.cli.options import (
+    SettingsCommand,
+    bad_bytes_of_splits_option,
+    given_settings,
+    given_tables,
+    settings_options,
+)
+from nextword.cli.target import SplitOrAll, Target, data_dir_option, run_or_model_argument
+from nextword.cli.target_text import load_split
 from nextword.errors import MissingExtraError, SettingError
 from nextword.export.export_options import ExportOptions
 from nextword.text.options import OnBadBytes
@@ -17,7 +24,7 @@ _SPLIT: SplitOrAll = "valid"
 
 @settings_options([ExportOptions])
 @click.command(cls=SettingsCommand)
-@click.argument("run_or_model", type=click.Path(path_type=Path))
+@run_or_model_argument
 @click.argument("text", required=False)
 @click.option(
     "--split",
@@ -25,7 +32,7 @@ _SPLIT: SplitOrAll = "valid"
     help="The split of TEXT on which int8 is measured.  [default: valid]",
 )
 @click.option("--keras", "keras_path", type=click.Path(path_type=Path), help="Write a .keras file there as well.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@data_dir_option
 @bad_bytes_of_splits_option
 @click.pass_context
 def export(
@@ -44,7 +51,7 @@ def export(
     It is compared with the model before it is kept. With --int8, the perplexity of a split of TEXT, by default of the
     text that the run was trained on, is measured before and after, and both stand in the model card.
     """
-    options = ExportOptions.from_table(given_tables(context).get(ExportOptions.group, {}))
+    options = given_settings(context, ExportOptions)
     _require_read(context, options, text, split)
     target = Target.of(run_or_model, on_bad_bytes=on_bad_bytes)
     try:
@@ -57,7 +64,7 @@ def export(
 
     def tried(bundle: Bundle) -> NamedText:
         named = split or _SPLIT
-        store = target.load_split(text, named, bundle, data_dir)
+        store = load_split(target, text, named, bundle.tokenizer, data_dir)
         return NamedText(f"{Path(text or target.text or '').name}, {named}", store.ids)
 
     report = export_bundle(

@@ -4,27 +4,27 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import batched
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from nextword.cli.options import SettingsCommand, bad_bytes_option, given_tables, settings_options
-from nextword.cli.target import Target, engine_option
+from nextword.cli.options import SettingsCommand, bad_bytes_option, given_settings, settings_options
+from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.engine.text_model import TrainedModel
+from nextword.generation.batch import generate_texts
+from nextword.generation.generated_text import GeneratedText
+from nextword.generation.generator import stream_text
 from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import SamplingOptions
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
 
-if TYPE_CHECKING:
-    from nextword.engine.trained_model import TrainedModel
-    from nextword.generation.generated_text import GeneratedText
-
 
 @settings_options([SamplingOptions, SearchOptions])
 @click.command(cls=SettingsCommand)
-@click.argument("run_or_model", type=click.Path(path_type=Path))
-@click.option("--prompt", default="", help="What the text goes on from; the beginning of a text where not given.")
+@run_or_model_argument
+@click.option("--prompt", default="", help="What the text goes on from; the beginning of a text if not given.")
 @click.option("--prompts", metavar="FILE", help="A file with a prompt a line, - for standard input; gzip is fine.")
 @click.option(
     "--words", "num_tokens", type=click.IntRange(1), default=100, show_default=True, help="Number of tokens to write."
@@ -64,35 +64,30 @@ def generate(
 
 
 def _request(context: click.Context, options: dict[str, Any]) -> Request:
-    tables = given_tables(context)
     names = ("num_tokens", "stop_at_end", "stop", "forbid", "require")
     return Request(
-        sampling=SamplingOptions.from_table(tables.get(SamplingOptions.group, {})),
-        search=SearchOptions.from_table(tables.get(SearchOptions.group, {})),
+        sampling=given_settings(context, SamplingOptions),
+        search=given_settings(context, SearchOptions),
         **{name: options[name] for name in names},
     )
 
 
-def _stream(model: "TrainedModel", prompt: str, request: Request) -> None:
-    from nextword.generation.generator import stream_text
+def _stream(model: TrainedModel, prompt: str, request: Request) -> None:
 
-    pieces = stream_text(model.engine, model.tokenizer, prompt, request)
+    pieces = stream_text(model, prompt, request)
     click.echo(prompt, nl=False)
     for piece in pieces:
         click.echo(_shown(piece), nl=False)
     click.echo()
 
 
-def _texts(
-    model: "TrainedModel", prompts: Iterable[str], request: Request, batch_size: int
-) -> Iterator["GeneratedText"]:
-    from nextword.generation.batch import generate_texts
+def _texts(model: TrainedModel, prompts: Iterable[str], request: Request, batch_size: int) -> Iterator[GeneratedText]:
 
     for some in batched(prompts, batch_size):
-        yield from generate_texts(model.engine, model.tokenizer, some, request)
+        yield from generate_texts(model, some, request)
 
 
-def _warn(text: "GeneratedText") -> None:
+def _warn(text: GeneratedText) -> None:
     if text.missing:
         words = ", ".join(map(repr, text.missing))
         click.echo(

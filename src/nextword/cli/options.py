@@ -92,6 +92,11 @@ def given_tables(context: click.Context) -> Tables:
     return tables
 
 
+def given_settings[Options: Settings](context: click.Context, kind: type[Options]) -> Options:
+    """Return the settings of one group: those that were given as flags, and the defaults of the others."""
+    return kind.from_table(given_tables(context).get(kind.group, {}))
+
+
 def _key(field: str) -> str:
     return f"setting_{field}"
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
-from nextword.cli.options import SettingsCommand, bad_bytes_option, given_tables, settings_options
-from nextword.cli.target import Target, engine_option
+from nextword.cli.options import SettingsCommand, bad_bytes_option, given_settings, settings_options
+from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
+from nextword.scoring.gaps import proposals as proposed
+from nextword.scoring.gaps import rank as rank_candidates
 from nextword.scoring.lines import ScoringOptions
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
@@ -19,12 +21,14 @@ _PROPOSALS = 200
 
 @settings_options([ScoringOptions], without=["carry", "read_ahead"])
 @click.command(cls=SettingsCommand)
-@click.argument("run_or_model", type=click.Path(path_type=Path))
+@run_or_model_argument
 @click.argument("text")
 @click.argument("candidates", nargs=-1)
 @click.option("--candidates", "file", metavar="FILE", help="Read candidates from a file, one a line; - for stdin.")
 @click.option("--gap", default="___", show_default=True, help="What stands for the gap in TEXT.")
-@click.option("-k", "count", type=click.IntRange(1), help="Show so many.  [default: all that are named, or 10]")
+@click.option(
+    "-k", "count", type=click.IntRange(1), help="Number of candidates to show.  [default: all that are named, or 10]"
+)
 @click.option(
     "--proposals",
     type=click.IntRange(1),
@@ -54,18 +58,15 @@ def rank(
     words that it expects most after what stands before the gap. Printed are each one's probability among them, the
     natural logarithm of the text's, and the candidate.
     """
-    from nextword.scoring.gaps import proposals as proposed
-    from nextword.scoring.gaps import rank as rank_candidates
-
-    options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
+    options = given_settings(context, ScoringOptions)
     named = _named(candidates, file, on_bad_bytes)
     if named is not None and proposals is not None:
         raise SettingError("`--proposals` is for a gap without candidates, but some are given; leave it out")
     model = Target.of(run_or_model).open()
     if named is None:
         count, proposals = count or 10, proposals or _PROPOSALS
-        named = proposed(model.engine, model.tokenizer, text, gap=gap, count=proposals)
-    ranked = rank_candidates(model.engine, model.tokenizer, text, named, gap=gap, options=options)[:count]
+        named = proposed(model, text, gap=gap, count=proposals)
+    ranked = rank_candidates(model, text, named, gap=gap, options=options)[:count]
     if as_json:
         click.echo(json.dumps({"text": text, "candidates": [found.to_table() for found in ranked]}, allow_nan=False))
         return

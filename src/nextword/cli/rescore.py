@@ -8,11 +8,15 @@ from typing import Any, NamedTuple
 
 import click
 
+from nextword.bundle.store import identity_of
 from nextword.cli.options import OutputFile, SettingsCommand, bad_bytes_option, given_tables, settings_options
 from nextword.cli.progress import waiting
-from nextword.cli.target import Target, engine_option
+from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
-from nextword.rescoring.nbest import LineSource
+from nextword.rescoring.nbest import REFERENCE, LineSource, NbestReader
+from nextword.rescoring.references import References
+from nextword.rescoring.rescorer import ScoredList, score_lists
+from nextword.rescoring.rescoring_run import RescoringRun
 from nextword.rescoring.weights import RescoringWeights
 from nextword.storage.single_file import replacing
 from nextword.text.input_lines import STANDARD_INPUT
@@ -51,7 +55,7 @@ class Request(NamedTuple):
 
 @settings_options([RescoringWeights])
 @click.command(cls=SettingsCommand)
-@click.argument("run_or_model", type=click.Path(path_type=Path))
+@run_or_model_argument
 @click.argument("nbest")
 @click.option("--tune", is_flag=True, help="Find the weights that are not given, by the word errors they leave here.")
 @click.option("--references", metavar="FILE", help="What was said: lines of utterance, tab, text; else `reference`.")
@@ -101,11 +105,6 @@ def _check(request: Request) -> None:
 
 
 def _rescore(target: Target, request: Request) -> None:
-    from nextword.bundle.store import identity_of
-    from nextword.rescoring.nbest import REFERENCE, NbestReader
-    from nextword.rescoring.references import References
-    from nextword.rescoring.rescorer import ScoredList, score_lists
-    from nextword.rescoring.rescoring_run import RescoringRun
 
     names = request.scores.split(",") if request.scores else None
     reader = NbestReader(_source(request.nbest, request), score_names=names)
@@ -121,7 +120,7 @@ def _rescore(target: Target, request: Request) -> None:
     run = RescoringRun(reader, references if is_known else None, model_name=identity_of(target.bundle))
     run.take_weights(request.weights, request.given)
     model = target.open()
-    scored: Iterable[ScoredList] = score_lists(model.engine, model.tokenizer, reader)
+    scored: Iterable[ScoredList] = score_lists(model, reader)
     if request.tune:
         with waiting("scoring the hypotheses and tuning the weights"):
             scored = run.tune(scored, request.given)

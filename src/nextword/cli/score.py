@@ -4,23 +4,26 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from nextword.cli.options import OutputFile, SettingsCommand, bad_bytes_option, given_tables, settings_options
-from nextword.cli.target import Target, engine_option
-from nextword.scoring.lines import LN_10, ScoringOptions, shown_tokens
+from nextword.cli.options import (
+    OutputFile,
+    SettingsCommand,
+    bad_bytes_option,
+    given_settings,
+    settings_options,
+)
+from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
+from nextword.scoring.score_summary import ScoreSummary
 from nextword.storage.single_file import write_file
 from nextword.storage.strict_json import finite
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
-
-if TYPE_CHECKING:
-    from nextword.scoring.lines import LineScore
-    from nextword.scoring.score_summary import ScoreSummary
-    from nextword.text.tokenizer import Tokenizer
+from nextword.text.tokenizer import Tokenizer
 
 _COLUMNS = ("line", "log_prob", "log10_prob", "tokens", "oov", "perplexity")
 _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank", "oov")
@@ -28,7 +31,7 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
 
 @settings_options([ScoringOptions])
 @click.command(cls=SettingsCommand)
-@click.argument("run_or_model", type=click.Path(path_type=Path))
+@run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--tokens", "each_token", is_flag=True, help="Give each token, not only each line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with its text.")
@@ -59,17 +62,14 @@ def score(
     separated by tabs: the line's number, natural and base-10 logarithm of its probability, number of tokens, how many
     of them are out of vocabulary, and perplexity. The totals follow on standard error.
     """
-    from nextword.scoring.lines import score_lines
-    from nextword.scoring.score_summary import ScoreSummary
-
-    options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
+    options = given_settings(context, ScoringOptions)
     model = Target.of(run_or_model).open()
     lines = InputLines(files, on_bad_bytes=on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, each_token=each_token, as_json=as_json, name_files=len(files) > 1)
     totals = ScoreSummary()
     if not (as_json or no_header):
         sys.stdout.write(rows.header)
-    for scored in score_lines(model.engine, model.tokenizer, lines, options):
+    for scored in score_lines(model, lines, options):
         totals.add(scored)
         sys.stdout.write(rows.of(scored))
         if scored.number % options.read_ahead == 0:
@@ -82,7 +82,7 @@ def score(
 class _Rows:
     """What is printed of each line."""
 
-    tokenizer: "Tokenizer"
+    tokenizer: Tokenizer
     lines: InputLines
     each_token: bool
     as_json: bool
@@ -94,7 +94,7 @@ class _Rows:
         names = _TOKEN_COLUMNS if self.each_token else _COLUMNS
         return "\t".join(("file", *names) if self.name_files else names) + "\n"
 
-    def of(self, scored: "LineScore") -> str:
+    def of(self, scored: LineScore) -> str:
         """Return the rows of a line."""
         place = self.lines.place_of(scored.number)
         if self.as_json:
@@ -110,7 +110,7 @@ class _Rows:
         figures = (scored.log_prob, scored.log10_prob, scored.num_tokens, scored.num_out_of_vocabulary, perplexity)
         return _row(*before, *figures)
 
-    def _tokens(self, scored: "LineScore") -> list[dict[str, Any]]:
+    def _tokens(self, scored: LineScore) -> list[dict[str, Any]]:
         tokens = shown_tokens(self.tokenizer, scored)
         log_probs = scored.log_probs.tolist()
         return [
@@ -144,7 +144,7 @@ def _cell(value: Any) -> str:
     return f"{value:.6f}" if isinstance(value, float) else str(value)
 
 
-def _conclude(totals: "ScoreSummary", summary: Path | None) -> None:
+def _conclude(totals: ScoreSummary, summary: Path | None) -> None:
     if summary is None:
         click.echo("\n".join(totals.describe()), err=True)
     else:

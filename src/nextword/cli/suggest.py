@@ -3,24 +3,24 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nextword.cli.options import OutputFile, SettingsCommand, bad_bytes_option, given_tables, settings_options
-from nextword.cli.target import Target, engine_option
+from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
+from nextword.suggestion.session import SuggestionSession
 from nextword.suggestion.session_options import SessionOptions
+from nextword.suggestion.suggestion import Suggestion
+from nextword.suggestion.suggestion import suggest as suggest_words
+from nextword.suggestion.user_words import UserWords
 from nextword.text.options import OnBadBytes
-
-if TYPE_CHECKING:
-    from nextword.suggestion.session import SuggestionSession
-    from nextword.suggestion.suggestion import Suggestion
 
 
 @settings_options([SessionOptions])
 @click.command(cls=SettingsCommand)
-@click.argument("run_or_model", type=click.Path(path_type=Path))
+@run_or_model_argument
 @click.argument("text", default="")
 @click.option("-k", "count", default=5, show_default=True, help="Number of suggestions.")
 @click.option("--complete", is_flag=True, help="Complete the word that TEXT ends with; after a space, the next word.")
@@ -85,30 +85,27 @@ def _session_options(
     return None
 
 
-def _next_words(run_or_model: Path, text: str, count: int) -> "list[Suggestion]":
-    from nextword.suggestion.suggestion import suggest as suggest_words
+def _next_words(run_or_model: Path, text: str, count: int) -> list[Suggestion]:
 
     model = Target.of(run_or_model).open()
-    return suggest_words(model.engine, model.tokenizer, text, count, restore_case=True)
+    return suggest_words(model, text, count, restore_case=True)
 
 
 def _session(
     run_or_model: Path, options: SessionOptions, words_file: Path | None, *, may_be_new: bool
-) -> "SuggestionSession":
-    from nextword.suggestion.session import SuggestionSession
-    from nextword.suggestion.user_words import UserWords
+) -> SuggestionSession:
 
     is_there = words_file is not None and (words_file.exists() or not may_be_new)
     words = UserWords.load(words_file) if words_file is not None and is_there else UserWords()
     model = Target.of(run_or_model).open()
-    return SuggestionSession(model.engine, model.tokenizer, user_words=words, options=options)
+    return SuggestionSession(model, user_words=words, options=options)
 
 
 def _answers(
-    session: "SuggestionSession", count: int, on_bad_bytes: OnBadBytes
-) -> "Iterator[tuple[str, list[Suggestion]]]":
+    session: SuggestionSession, count: int, on_bad_bytes: OnBadBytes
+) -> Iterator[tuple[str, list[Suggestion]]]:
     """Yield each line of standard input with what may come after it."""
-    from nextword.text.input_lines import InputLines
+    from nextword.text.input_lines import InputLines  # here, for it costs a cold start 5 ms
 
     for text in InputLines(on_bad_bytes=on_bad_bytes):
         if not text:
@@ -118,7 +115,7 @@ def _answers(
     session.finish()
 
 
-def _print(text: str, suggestions: "list[Suggestion]", *, as_json: bool) -> None:
+def _print(text: str, suggestions: list[Suggestion], *, as_json: bool) -> None:
     if as_json:
         _print_line(text, suggestions, as_json=True)
         return
@@ -126,7 +123,7 @@ def _print(text: str, suggestions: "list[Suggestion]", *, as_json: bool) -> None
         click.echo(f"{suggestion.probability:7.2%}  {suggestion.text}")
 
 
-def _print_line(text: str, suggestions: "list[Suggestion]", *, as_json: bool) -> None:
+def _print_line(text: str, suggestions: list[Suggestion], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"text": text, "suggestions": [vars(suggestion) for suggestion in suggestions]}))
         return

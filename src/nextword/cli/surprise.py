@@ -3,19 +3,17 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from nextword.cli.options import SettingsCommand, bad_bytes_option, given_tables, settings_options
-from nextword.cli.target import Target, engine_option
+from nextword.cli.options import SettingsCommand, bad_bytes_option, given_settings, settings_options
+from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.scoring.lines import ScoringOptions
+from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
-
-if TYPE_CHECKING:
-    from nextword.scoring.surprise import Measure, SurprisingLine
 
 _DEFAULT_COUNT = 10
 _MOST_SHOWN = 200
@@ -23,9 +21,9 @@ _MOST_SHOWN = 200
 
 @settings_options([ScoringOptions])
 @click.command(cls=SettingsCommand)
-@click.argument("run_or_model", type=click.Path(path_type=Path))
+@run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("-k", "count", type=click.IntRange(1), help="Show the so many most surprising lines.  [default: 10]")
+@click.option("-k", "count", type=click.IntRange(1), help="Number of most surprising lines to show.  [default: 10]")
 @click.option(
     "--by",
     "measure",
@@ -50,7 +48,7 @@ def surprise(
     run_or_model: Path,
     files: tuple[str, ...],
     count: int | None,
-    measure: "Measure",
+    measure: Measure,
     threshold: float | None,
     num_words: int,
     as_json: bool,
@@ -63,29 +61,27 @@ def surprise(
     by the surprisal of its tokens in bits: a token of probability 1/2 has one bit, of 1/1024 ten. A * marks words that
     the vocabulary lacks.
     """
-    from nextword.scoring.surprise import most_surprising_lines, surprising_lines
-
-    options = ScoringOptions.from_table(given_tables(context).get(ScoringOptions.group, {}))
+    options = given_settings(context, ScoringOptions)
     model = Target.of(run_or_model).open()
     lines = InputLines(files, on_bad_bytes=on_bad_bytes)
     given: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": options}
     found: Iterable[SurprisingLine]
     if threshold is not None and count is None:
-        found = surprising_lines(model.engine, model.tokenizer, lines, threshold=threshold, **given)
+        found = surprising_lines(model, lines, threshold=threshold, **given)
     else:
         most = count or _DEFAULT_COUNT
         given["threshold"] = threshold or 0.0
-        found = most_surprising_lines(model.engine, model.tokenizer, lines, most, **given)
+        found = most_surprising_lines(model, lines, most, **given)
     for line in found:
         click.echo(_json(line, lines) if as_json else _shown(line, lines))
 
 
-def _json(line: "SurprisingLine", lines: InputLines) -> str:
+def _json(line: SurprisingLine, lines: InputLines) -> str:
     place = lines.place_of(line.number)
     return json.dumps({"file": place.source, **line.to_table(), "number": place.line}, allow_nan=False)
 
 
-def _shown(line: "SurprisingLine", lines: InputLines) -> str:
+def _shown(line: SurprisingLine, lines: InputLines) -> str:
     place = lines.place_of(line.number)
     named = f"{line.bits:8.2f} bits  {printable(place.source)}:{place.line}  {printable(_cut(line.text))}".rstrip()
     words = (f"{_cut(token.token)}{'' if token.is_known else '*'} {token.bits:.1f}" for token in line.tokens)

@@ -1,32 +1,37 @@
-"""What a command is pointed at: a run or a bundle, and a text."""
+"""What a command is pointed at: a run or a bundle."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
 from nextword.bundle.store import model_path
-from nextword.errors import BundleError, SettingError, TextError
+from nextword.engine.opening import EngineName, open_model
+from nextword.engine.text_model import TrainedModel
+from nextword.errors import BundleError
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import OnBadBytes, TextOptions
 from nextword.training.run_directory import RunDirectory
-
-if TYPE_CHECKING:
-    from nextword.bundle.bundle import Bundle
-    from nextword.engine.opening import EngineName
-    from nextword.engine.trained_model import TrainedModel
-    from nextword.text.token_store import TokenStore
 
 SplitOrAll = Literal["train", "valid", "test", "all"]
 
 _ENGINE = "nextword.engine"
 
+run_or_model_argument = click.argument("run_or_model", type=click.Path(path_type=Path))
+
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA."
+)
+
+split_option = click.option(
+    "--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", show_default=True
+)
+
 
 def engine_option[Function: Callable[..., Any]](function: Function) -> Function:
-    """Give a command the option `--engine`, which `Target.open` obeys."""
+    """Give a command the option `--engine`, which `Target.open` reads."""
     return click.option(
         "--engine",
         type=click.Choice(["auto", "onnx", "keras"]),
@@ -38,7 +43,7 @@ def engine_option[Function: Callable[..., Any]](function: Function) -> Function:
     )(function)
 
 
-def chosen_engine() -> "EngineName":
+def chosen_engine() -> EngineName:
     """Return what `--engine` says in the command that runs, `auto` where it has no such option."""
     context = click.get_current_context(silent=True)
     name: EngineName = context.meta.get(_ENGINE, "auto") if context else "auto"
@@ -96,67 +101,9 @@ class Target:
         """Return whether the directory of a run or a bundle lies at `path`, sound or not."""
         return path.is_dir() and (RunDirectory(path).is_run or (path / MANIFEST_NAME).is_file())
 
-    def open(self) -> "TrainedModel":
+    def open(self) -> TrainedModel:
         """Start the model, by the engine that `--engine` names."""
-        from nextword.engine.opening import open_model
-
         return open_model(self.bundle, chosen_engine())
-
-    def text_read(self, text: str | None) -> tuple[str | None, TextOptions]:
-        """Return what is read where `text` is named, and how: the model's own is split as it was in training."""
-        from nextword.text.source import stored_name
-
-        is_own = text is None or (self.text is not None and stored_name(text) == self.text)
-        named, options = (self.text, self.options) if is_own else (text, TextOptions())
-        return named, options.replace(on_bad_bytes=self.on_bad_bytes) if self.on_bad_bytes else options
-
-    def load_split(
-        self, text: str | None, split: SplitOrAll, model: "TrainedModel | Bundle", data_dir: Path | None
-    ) -> "TokenStore":
-        """Return a split of `text`, or of the text that the model was trained on.
-
-        Raises:
-            SettingError: No text was given, and none is known.
-            TextError: None was given, and what the model was trained on has changed since, so that its splits would
-                not be those of the training.
-        """
-        from nextword.text.corpus import Corpus
-
-        source, options = self.text_read(text)
-        if source is None:
-            raise SettingError(f"TEXT must be given: `{self.bundle}` is a bundle, and does not hold its text")
-        if text is None and self.text_sha256 is not None:
-            _require_unchanged(source, options, self.text_sha256, data_dir)
-        return Corpus.load_split(source, split, model.tokenizer, options, data_dir=data_dir)
-
-    def part_of_file(self, text: str | None, split: SplitOrAll, data_dir: Path | None) -> str | None:
-        """Return in words which part of a file `load_split` reads, or `None` where it reads all of one."""
-        from nextword.text.reader import TextRange
-        from nextword.text.source import resolve_source
-
-        source, options = self.text_read(text)
-        if source is None or split == "all":
-            return None
-        part = resolve_source(source, options, needed=(split,), data_dir=data_dir).parts[split]
-        share = part.num_bytes / TextRange.whole(part.path).num_bytes
-        if share == 1:
-            return None
-        said = f"read was the {split} split of `{part.path.name}`, {share:.1%} of it"
-        return said if source == self.text else f"{said}; --split all reads the whole file"
-
-
-@cache
-def _require_unchanged(text: str, options: TextOptions, sha256: str, data_dir: Path | None) -> None:
-    from nextword.text.corpus import joined_sha256
-    from nextword.text.source import SPLITS, resolve_source
-
-    parts = resolve_source(text, options, data_dir=data_dir).parts
-    train, valid, test = (parts[split] for split in SPLITS)
-    if sha256 not in (joined_sha256(train, valid, test), joined_sha256(train, valid)):  # trials know no test split
-        raise TextError(
-            f"`{text}` must be as it was when the model was trained on it, but has changed since, and its splits with "
-            "it; put it back, or name as TEXT what is to be read"
-        )
 
 
 def targets_of(arguments: Sequence[str], *, on_bad_bytes: OnBadBytes | None = None) -> tuple[list[Target], str | None]:

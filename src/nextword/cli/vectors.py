@@ -2,24 +2,22 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from nextword.bundle.store import read_bundle
 from nextword.cli.options import OutputFile, bad_bytes_option
-from nextword.cli.target import Target, engine_option
+from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
+from nextword.scoring.vectors import Pooling, WordVectors, sentence_vectors, write_vectors
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
-
-if TYPE_CHECKING:
-    from nextword.scoring.vectors import Pooling
 
 _NEAREST = 10
 
 
 @click.command()
-@click.argument("run_or_model", type=click.Path(path_type=Path))
+@run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--output", type=OutputFile(), help="The file to write, .npy or .npz.")
 @click.option(
@@ -37,7 +35,7 @@ def vectors(
     run_or_model: Path,
     files: tuple[str, ...],
     output: Path | None,
-    pooling: "Pooling | None",
+    pooling: Pooling | None,
     words: bool,
     nearest: str | None,
     count: int | None,
@@ -75,8 +73,6 @@ def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest:
 
 
 def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -> None:
-    from nextword.bundle.store import read_bundle
-    from nextword.scoring.vectors import WordVectors
 
     near = WordVectors.of(read_bundle(Target.of(run_or_model).bundle)).nearest(word, count)
     if as_json:
@@ -87,17 +83,14 @@ def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -
 
 
 def _save_words(run_or_model: Path, output: Path) -> None:
-    from nextword.bundle.store import read_bundle
-    from nextword.scoring.vectors import WordVectors
 
     words = WordVectors.of(read_bundle(Target.of(run_or_model).bundle))
     words.save(output)
     click.echo(f"{output}: {' x '.join(map(str, words.vectors.shape))}, the vectors of all words", err=True)
 
 
-def _save_lines(run_or_model: Path, lines: InputLines, output: Path, pooling: "Pooling") -> None:
-    from nextword.scoring.vectors import sentence_vectors, write_vectors
+def _save_lines(run_or_model: Path, lines: InputLines, output: Path, pooling: Pooling) -> None:
 
     model = Target.of(run_or_model).open()
-    shape = write_vectors(output, sentence_vectors(model.engine, model.tokenizer, lines, pooling=pooling))
+    shape = write_vectors(output, sentence_vectors(model, lines, pooling=pooling))
     click.echo(f"{output}: {shape[0]} x {shape[1]}, the vectors of all lines", err=True)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine, even_pieces
+from nextword.engine.distribution_engine import OuterEngine, even_pieces
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import Applied, Method, Splits, mean_log_prob, mixture_weights
-from nextword.engine.reading import predicted_windows
+from nextword.engine.method import AppliedMethod, Method, Splits, mean_log_prob, mixture_weights
+from nextword.engine.stream import predicted_windows
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 
@@ -29,13 +29,13 @@ class CacheOptions(Settings):
 
     cache_size: int = setting(500, help="Tokens that are remembered.", at_least=1, at_most=2**16)
     cache_theta: float = setting(
-        0.3, help="How much likeness counts: 0 remembers all tokens alike.", at_least=0.0, at_most=1000.0
+        0.3, help="How much similarity counts: 0 weights all remembered tokens the same.", at_least=0.0, at_most=1000.0
     )
     cache_weight: float = setting(0.1, help="Weight of what is remembered.", at_least=0.0, below=1.0)
 
 
 class Memory(NamedTuple):
-    """What was read of late, `B` texts side by side, the latest last; no array is ever changed in place.
+    """What was read recently, `B` texts side by side, the latest last; no array is ever changed in place.
 
     Attributes:
         hidden: The hidden states after the last `size` inputs `(B, size, H)`; zeros where fewer were read. `H` is 0
@@ -49,22 +49,22 @@ class Memory(NamedTuple):
     num_read: int
 
 
-class Recollection(NamedTuple):
+class Matches(NamedTuple):
     r"""What each query of a window finds in the memory, the latest last.
 
     Attributes:
-        likeness: $h_t^\top h_i$ with each of the `size` latest hidden states `(B, T, size)`, float32.
+        similarity: $h_t^\top h_i$ with each of the `size` latest hidden states `(B, T, size)`, float32.
         followers: The token that followed each `(B, T, size)`.
         known: Where there is one, and not the emptiness before the beginning of the text `(T, size)`.
     """
 
-    likeness: Floats
+    similarity: Floats
     followers: TokenIds
     known: NDArray[np.bool_]
 
     def weights(self, theta: float) -> Floats:
-        r"""Return the softmax of $\theta$ times the likeness `(B, T, size)`; zeros where nothing is known."""
-        scaled: Floats = np.where(self.known, np.float32(theta) * self.likeness, np.float32(-np.inf))
+        r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros where nothing is known."""
+        scaled: Floats = np.where(self.known, np.float32(theta) * self.similarity, np.float32(-np.inf))
         highest: Floats = scaled.max(axis=-1, keepdims=True)
         weights: Floats = np.exp(scaled - np.where(self.known[:, -1:], highest, np.float32(0)))
         totals: Floats = weights.sum(axis=-1, keepdims=True)
@@ -77,7 +77,7 @@ def empty_memory(batch_size: int, size: int) -> Memory:
     return Memory(np.zeros((batch_size, size, 0), np.float32), np.zeros((batch_size, size - 1), np.int32), 0)
 
 
-def recollect(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Recollection, Memory]:
+def look_up(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Matches, Memory]:
     """Return what the hidden states `(B, T, H)` after `inputs` `(B, T)` find, and the memory with them in it.
 
     The query at `t` finds the hidden states before `t`, whose followers are known by then: none sees its own target.
@@ -89,15 +89,15 @@ def recollect(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Recolle
     products = hidden @ keys[:, :-1].swapaxes(1, 2)  # (B, T, size - 1 + T)
     # Row t needs columns t to t + size - 1: a row that is one longer shifts each by one more than the one before.
     rows, columns, each = products.strides
-    likeness = np.lib.stride_tricks.as_strided(
+    similarity = np.lib.stride_tricks.as_strided(
         products, (batch_size, num_steps, size), (rows, columns + each, each), writeable=False
     )
     known = np.arange(size) >= size - memory.num_read - np.arange(num_steps)[:, None]
-    found = Recollection(likeness, np.lib.stride_tricks.sliding_window_view(followers, size, axis=1), known)
+    found = Matches(similarity, np.lib.stride_tricks.sliding_window_view(followers, size, axis=1), known)
     return found, Memory(keys[:, -size:], followers[:, followers.shape[1] - size + 1 :], memory.num_read + num_steps)
 
 
-class CacheEngine(DistributionEngine):
+class CacheEngine(OuterEngine):
     r"""The continuous neural cache around an engine, with the linear interpolation of the paper.
 
     With $h_t$ the hidden state after the input at $t$, $h_i$ one of the `cache_size` before it and $x_{i+1}$ the token
@@ -120,12 +120,7 @@ class CacheEngine(DistributionEngine):
     """
 
     def __init__(self, engine: Engine, options: CacheOptions) -> None:
-        super().__init__(
-            vocabulary_size=engine.vocabulary_size,
-            end_id=engine.end_id,
-            compiles_each_shape=engine.compiles_each_shape,
-        )
-        self._engine = engine
+        super().__init__(engine)
         self._options = options
 
     def start(self, batch_size: int) -> State:
@@ -141,7 +136,7 @@ class CacheEngine(DistributionEngine):
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""
         prediction, inner = self._engine.predict_window(inputs, state[0])
-        found, memory = recollect(state[1], inputs, hidden_of(prediction))
+        found, memory = look_up(state[1], inputs, hidden_of(prediction))
         log_probs = prediction.log_probs.copy()
         _mix_in(found, log_probs, self._options)
         return prediction._replace(log_probs=log_probs), (inner, memory)
@@ -162,7 +157,7 @@ def hidden_of(prediction: WindowPrediction) -> Floats:
     return prediction.hidden
 
 
-def _mix_in(found: Recollection, log_probs: Floats, options: CacheOptions) -> None:
+def _mix_in(found: Matches, log_probs: Floats, options: CacheOptions) -> None:
     """Interpolate `log_probs` `(B, T, V)`, in place, with what is remembered."""
     if not options.cache_weight:
         return
@@ -177,20 +172,20 @@ def _mix_in(found: Recollection, log_probs: Floats, options: CacheOptions) -> No
 
 
 class Cache(Method[CacheOptions]):
-    """Words that were read of late; size and theta are tuned on a grid, and the weight exactly for each."""
+    """Words that were read recently; size and theta are tuned on a grid, and the weight exactly for each."""
 
     name = "cache"
-    kind: ClassVar[type[Settings]] = CacheOptions
+    options_type: ClassVar[type[Settings]] = CacheOptions
     learns = True
     tunable = ("cache_size", "cache_theta", "cache_weight")
 
     def apply(
         self, engine: Engine, options: CacheOptions, splits: Splits, to_tune: Collection[str]
-    ) -> Applied[CacheOptions]:
+    ) -> AppliedMethod[CacheOptions]:
         """Put a `CacheEngine` around `engine`."""
         if to_tune:
             options = _tuned(engine, options, splits.valid(), to_tune)
-        return Applied(CacheEngine(engine, options), options)
+        return AppliedMethod(CacheEngine(engine, options), options)
 
 
 def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collection[str]) -> CacheOptions:
@@ -229,7 +224,7 @@ def token_probabilities(
     memory = empty_memory(1, sizes[-1])
     own, remembered = [], []
     for window in predicted_windows(engine, ids, numbers_per_step=4 * sizes[-1]):
-        found, memory = recollect(memory, window.inputs, hidden_of(window.prediction))
+        found, memory = look_up(memory, window.inputs, hidden_of(window.prediction))
         own.append(np.take_along_axis(window.prediction.log_probs[0], window.targets[0, :, None], axis=1)[:, 0])
         hits = (found.followers[0] == window.targets[0, :, None]).astype(np.float32)
         remembered.append(np.stack([_of_sizes(found, hits, theta, sizes) for theta in thetas], axis=1))
@@ -239,9 +234,7 @@ def token_probabilities(
     return engine_probabilities, of_caches
 
 
-def _of_sizes(
-    found: Recollection, hits: NDArray[np.float32], theta: float, sizes: Sequence[int]
-) -> NDArray[np.float32]:
+def _of_sizes(found: Matches, hits: NDArray[np.float32], theta: float, sizes: Sequence[int]) -> NDArray[np.float32]:
     """Return the probability of each target of a window in the latest tokens of each size `(S, T)`."""
     weights = found.weights(theta)[0]
     starts = sizes[-1] - np.array(sizes[::-1])  # where each size begins, the largest first

@@ -13,9 +13,9 @@ from nextword.engine.engine import Engine
 from nextword.engine.ensemble import EnsembleEngine, EnsembleOptions
 from nextword.engine.method import Method, Splits, mixture_weights
 from nextword.engine.ngram.method import Ngram
-from nextword.engine.reading import token_log_probs
+from nextword.engine.stream import token_log_probs
 from nextword.engine.temperature import Temperature
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TextModel, TrainedModel
 from nextword.errors import SettingError
 from nextword.settings import Settings, unknown_name
 
@@ -28,21 +28,21 @@ METHODS: dict[str, Method[Any]] = {
     method.name: method for method in (Temperature(), Cache(), Ngram(), Dynamic(), Dropout())
 }
 
-KINDS: tuple[type[Settings], ...] = (*(method.kind for method in METHODS.values()), EnsembleOptions)
+OPTIONS_TYPES: tuple[type[Settings], ...] = (*(method.options_type for method in METHODS.values()), EnsembleOptions)
 """The settings of all methods."""
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AppliedMethods:
     """Methods at work.
 
     Attributes:
-        engine: The outermost engine.
+        model: The model, or the first member of the ensemble, with the outermost engine in place of its own.
         settings: The name of each method, with the ensemble among them, and its settings: one, or one for each member.
         tuned: Names of the settings that were found on the validation split.
     """
 
-    engine: Engine
+    model: TextModel
     settings: tuple[tuple[str, tuple[Settings, ...]], ...] = ()
     tuned: tuple[str, ...] = ()
 
@@ -68,7 +68,7 @@ def apply_methods(
     splits: Splits,
     *,
     tune: bool = False,
-) -> Outcome:
+) -> AppliedMethods:
     """Put methods around a model, or around the ensemble of several.
 
     Those that go around the model itself go around each member; the others around their ensemble. Where `tune`, each
@@ -93,7 +93,7 @@ def apply_methods(
         engines = [chain.joined(engines)]
     for method in (method for method in methods if not method.is_innermost):
         engines = chain.put_around(method, engines)
-    return Outcome(engines[0], tuple(chain.settings), tuple(chain.tuned))
+    return AppliedMethods(models[0].with_engine(engines[0]), tuple(chain.settings), tuple(chain.tuned))
 
 
 class _Chain:
@@ -108,9 +108,9 @@ class _Chain:
 
     def put_around(self, method: Method[Any], engines: Sequence[Engine]) -> list[Engine]:
         """Put a method around each engine, with settings of its own where they are tuned."""
-        given = self._tables.get(method.kind.group, {})
+        given = self._tables.get(method.options_type.group, {})
         to_tune = [name for name in method.tunable if self._tune and name not in given]
-        options = method.kind.from_table(given)
+        options = method.options_type.from_table(given)
         applied = [method.apply(engine, options, self._splits, to_tune) for engine in engines]
         self._note(method.name, [each.options for each in applied], to_tune)
         return [each.engine for each in applied]
@@ -163,7 +163,7 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         >>> tables_of({"cache_size": 200, "temperature": 0.9})
         {'cache': {'cache_size': 200}, 'temperature': {'temperature': 0.9}}
     """
-    groups = {field.name: kind.group for kind in KINDS for field in fields(kind)}
+    groups = {field.name: options.group for options in OPTIONS_TYPES for field in fields(options)}
     tables: dict[str, dict[str, Any]] = {}
     for name, value in settings.items():
         if name not in groups:
@@ -178,10 +178,10 @@ def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Me
     Raises:
         SettingError: There is one.
     """
-    used = {method.kind.group for method in methods} | ({EnsembleOptions.group} if ensemble else set())
+    used = {method.options_type.group for method in methods} | ({EnsembleOptions.group} if ensemble else set())
     for group, table in tables.items():
         if group not in used:
-            kinds = [f"the method `{method.name}`" for method in METHODS.values() if method.kind.group == group]
+            kinds = [f"the method `{method.name}`" for method in METHODS.values() if method.options_type.group == group]
             raise SettingError(
                 f"{', '.join(f'`{name}`' for name in table)} must go with {(kinds or ['an ensemble'])[0]}, which was "
                 "not asked for; ask for it, or leave the setting out"

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start, score_in_pieces
 
 _MOST_NUMBERS = 20_000_000
 """Probabilities that are held at once: 80 MB in float32."""
@@ -68,25 +68,53 @@ class DistributionEngine(ABC):
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text; see `Engine.step`."""
-        prediction, state = self.predict_window(np.asarray(ids, np.int32)[:, None], state)
-        return prediction.log_probs[:, 0], state
+        log_probs, state = self.predict_log_probs(np.asarray(ids, np.int32)[:, None], state)
+        return log_probs[:, 0], state
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         """Score a window, a piece at a time; see `Engine.score_window`."""
-        pieces = []
-        for piece in self.pieces(*inputs.shape):
-            prediction, state = self.predict_window(inputs[:, piece], state)
-            pieces.append(token_scores(prediction.log_probs, targets[:, piece]))
-        log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*pieces, strict=True))
-        return TokenScores(log_probs, ranks), state
+        return score_in_pieces(self._score_piece, inputs, targets, state, self.pieces(*inputs.shape))
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         """Score whole texts; see `Engine.score`."""
         return score_from_start(self, ids, lengths)
 
+    def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        """Return the distributions of `predict_window` `(B, T, V)` alone, and the state."""
+        prediction, state = self.predict_window(inputs, state)
+        return prediction.log_probs, state
+
     def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
         """Return the pieces, nearly alike, in which a window is read so that its distributions fit in memory."""
         return even_pieces(num_steps, batch_size * self.vocabulary_size)
+
+    def _score_piece(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        log_probs, state = self.predict_log_probs(inputs, state)
+        return token_scores(log_probs, targets), state
+
+
+class OuterEngine(DistributionEngine):
+    """An engine around an engine, with its vocabulary and, unless a method adds to it, its state.
+
+    Args:
+        engine: The engine within.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(
+            vocabulary_size=engine.vocabulary_size,
+            end_id=engine.end_id,
+            compiles_each_shape=engine.compiles_each_shape,
+        )
+        self._engine = engine
+
+    def start(self, batch_size: int) -> State:
+        """Return the state of the engine within; see `Engine.start`."""
+        return self._engine.start(batch_size)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Return some rows of a state; see `Engine.select`."""
+        return self._engine.select(state, rows)
 
 
 def even_pieces(num_steps: int, numbers_per_step: int, most_numbers: int = _MOST_NUMBERS) -> list[slice]:

@@ -1,6 +1,6 @@
 """What every engine offers: all that evaluation, scoring, suggestion and generation know of a model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -110,6 +110,33 @@ def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], 
     for token_id in ids:
         log_probs, state = engine.step(np.array([token_id], np.int32), state)
     return log_probs, state
+
+
+WindowScorer = Callable[[TokenIds, TokenIds, State], tuple[TokenScores, State]]
+"""A function like `Engine.score_window`."""
+
+
+def score_in_pieces(
+    score: WindowScorer, inputs: TokenIds, targets: TokenIds, state: State, pieces: Iterable[slice]
+) -> tuple[TokenScores, State]:
+    """Score a window `(B, T)` piece by piece, with the state carried from one to the next.
+
+    Args:
+        score: Scores one piece, such as `Engine.score_window`.
+        inputs: What is read `(B, T)`.
+        targets: What follows each `(B, T)`.
+        state: The state before the first input.
+        pieces: The steps of each piece; at least one.
+
+    Returns:
+        The scores of all targets, and the state after the last input.
+    """
+    found = []
+    for piece in pieces:
+        scores, state = score(inputs[:, piece], targets[:, piece], state)
+        found.append(scores)
+    log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
+    return TokenScores(log_probs, ranks), state
 
 
 def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:

@@ -1,7 +1,7 @@
 """An engine over the Keras model that was trained."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -9,9 +9,12 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
+from nextword.bundle.bundle import Bundle
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.errors import SettingError
+from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
+from nextword.storage.cache import cache_root
 
 Weights = tuple[Any, ...]
 """An array for each trainable variable of a model, in their order."""
@@ -34,6 +37,14 @@ class KerasEngine:
         self._step = self._compiled(self._step_of)
         self._score = self._compiled(self._score_of)
         self._predict = self._compiled(self._predict_of)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """Return an engine over the model of a bundle; JAX keeps what it compiles for the next process."""
+        use_compilation_cache(cache_root())
+        model = LanguageModel(bundle.architecture)
+        model.set_named_weights(bundle.weights)
+        return cls(model, end_id=bundle.tokenizer.vocabulary.end_id)
 
     @property
     def vocabulary_size(self) -> int:

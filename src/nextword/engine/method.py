@@ -29,7 +29,7 @@ class Splits:
     valid: Callable[[], TokenIds]
 
 
-class Applied[Options: Settings](NamedTuple):
+class AppliedMethod[Options: Settings](NamedTuple):
     """A method at work.
 
     Attributes:
@@ -46,25 +46,27 @@ class Method[Options: Settings](ABC):
 
     Attributes:
         name: What it is called.
-        kind: Its settings.
+        options_type: Its settings.
         tunable: Names of those that can be found on the validation split.
         is_innermost: Whether it goes around the model itself and nothing else: around each member of an ensemble.
         learns: Whether it learns from the text that it reads, so that lines depend on those before.
     """
 
     name: ClassVar[str]
-    kind: ClassVar[type[Settings]]
+    options_type: ClassVar[type[Settings]]
     tunable: ClassVar[tuple[str, ...]] = ()
     is_innermost: ClassVar[bool] = False
     learns: ClassVar[bool] = False
 
     @abstractmethod
-    def apply(self, engine: Engine, options: Options, splits: Splits, to_tune: Collection[str]) -> Applied[Options]:
+    def apply(
+        self, engine: Engine, options: Options, splits: Splits, to_tune: Collection[str]
+    ) -> AppliedMethod[Options]:
         """Put an engine around `engine`.
 
         Args:
             engine: What the method goes around.
-            options: Settings of its kind.
+            options: Its settings.
             splits: What may be read.
             to_tune: Names of tunable settings that are to be found on the validation split first.
 

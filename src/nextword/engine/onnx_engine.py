@@ -18,8 +18,8 @@ from nextword.bundle.onnx_file import (
     next_name,
     state_widths,
 )
-from nextword.engine.distribution_engine import even_pieces, select_rows, token_scores
-from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.distribution_engine import DistributionEngine, even_pieces, select_rows
+from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.machine.capacity import read_control_group
 
@@ -27,7 +27,7 @@ _PIECE = 2_000_000
 """Log-probabilities of a piece of a window: 8 MB, which are still in the cache when they are looked at."""
 
 
-class OnnxEngine:
+class OnnxEngine(DistributionEngine):
     """Runs a `model.onnx` of ours by onnxruntime, on the processor.
 
     A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx_file.state_widths`.
@@ -47,16 +47,12 @@ class OnnxEngine:
         SettingError: `num_threads` is below 1.
 
     Attributes:
-        in_int8: Whether the weights are in eight bits.
+        precision: How the weights are stored.
     """
 
-    compiles_each_shape = False
-
     def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:
-        check_onnx_file(data, architecture)
-        self.in_int8 = b"DynamicQuantize" in data  # how both operators begin that turn numbers into eight bits
-        self.vocabulary_size = architecture.vocabulary_size
-        self.end_id = end_id
+        super().__init__(vocabulary_size=architecture.vocabulary_size, end_id=end_id)
+        self.precision = check_onnx_file(data, architecture)
         self._widths = state_widths(architecture)
         self._session = _session_of(data, num_threads)
         self._check_signature()
@@ -68,32 +64,23 @@ class OnnxEngine:
         """Return the state in which a text begins."""
         return tuple(np.zeros((1, batch_size, width), np.float32) for width in self._widths.values())
 
-    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
-        """Read one token of each text; see `Engine.step`."""
-        log_probs, *after = self._run(self._results, np.asarray(ids)[:, None], state)
-        return log_probs[:, 0], tuple(after)
-
     def select(self, state: State, rows: Rows) -> State:
         """Return some rows of a state; see `Engine.select`."""
         return select_rows(state, rows, axis=1)
 
-    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
-        """Score a window, a piece at a time; see `Engine.score_window`."""
-        scored = []
-        for piece in even_pieces(inputs.shape[1], inputs.shape[0] * self.vocabulary_size, _PIECE):
-            log_probs, *state = self._run(self._results, inputs[:, piece], state)
-            scored.append(token_scores(log_probs, targets[:, piece]))
-        log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*scored, strict=True))
-        return TokenScores(log_probs, ranks), tuple(state)
+    def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        """Give the distributions without the hidden states, which are then not copied."""
+        log_probs, *after = self._run(self._results, inputs, state)
+        return log_probs, tuple(after)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""
         log_probs, hidden, *after = self._run([LOG_PROBS, HIDDEN, *self._next_state], inputs, state)
         return WindowPrediction(log_probs, hidden), tuple(after)
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score whole texts; see `Engine.score`."""
-        return score_from_start(self, ids, lengths)
+    def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
+        """Return the pieces in which a window is scored."""
+        return even_pieces(num_steps, batch_size * self.vocabulary_size, _PIECE)
 
     def _run(self, names: list[str], tokens: TokenIds, state: State) -> list[Any]:
         arrays = (tokens.astype(np.int32, copy=False), *state)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
 from nextword.engine.engine import Engine
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.settings import unknown_name
 
@@ -41,8 +42,10 @@ def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: in
             "`nextword export`, or take the engine keras"
         )
     if engine == "keras" or bundle.onnx is None or (engine == "auto" and not _is_installed("onnxruntime")):
-        return TrainedModel(bundle, _keras_engine(bundle))
-    return _run_by_onnxruntime(bundle, bundle.onnx, num_threads)
+        return TrainedModel(_keras_engine(bundle), bundle)
+    end_id = bundle.tokenizer.vocabulary.end_id
+    onnx = OnnxEngine(bundle.onnx, architecture=bundle.architecture, end_id=end_id, num_threads=num_threads)
+    return TrainedModel(onnx, bundle, "onnxruntime", onnx.precision)
 
 
 def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | None = None) -> TrainedModel:
@@ -57,26 +60,12 @@ def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | No
     return start_engine(read_bundle(path, defer_weights=defer_weights), engine, num_threads=num_threads)
 
 
-def _run_by_onnxruntime(bundle: Bundle, data: bytes, num_threads: int | None) -> TrainedModel:
-    from nextword.engine.onnx_engine import OnnxEngine
-
-    end_id = bundle.tokenizer.vocabulary.end_id
-    engine = OnnxEngine(data, architecture=bundle.architecture, end_id=end_id, num_threads=num_threads)
-    return TrainedModel(bundle, engine, "onnxruntime in int8" if engine.in_int8 else "onnxruntime")
-
-
 def _keras_engine(bundle: Bundle) -> Engine:
     try:
         from nextword.engine.keras_engine import KerasEngine
-        from nextword.machine.setup import use_compilation_cache
-        from nextword.models.language_model import LanguageModel
-        from nextword.storage.cache import cache_root
     except ImportError as error:
         raise MissingExtraError(_what_to_install(bundle, error.name)) from error
-    use_compilation_cache(cache_root())
-    model = LanguageModel(bundle.architecture)
-    model.set_named_weights(bundle.weights)
-    return KerasEngine(model, end_id=bundle.tokenizer.vocabulary.end_id)
+    return KerasEngine.of(bundle)
 
 
 def _what_to_install(bundle: Bundle, missing: str | None) -> str:
@@ -95,15 +84,15 @@ def _is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def require_keras_engine(engine: Engine, method: str) -> "KerasEngine":
-    """Return the engine as one over a Keras model.
+def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
+    """Return the engine as one over a Keras model that runs on JAX.
 
     Raises:
         MissingExtraError: Keras is missing.
-        SettingError: It is another engine.
+        SettingError: It is another engine, or runs on another backend.
     """
     try:
-        from nextword.engine.keras_engine import KerasEngine
+        from nextword.engine.keras_engine import KerasEngine, require_jax
     except ImportError as error:
         raise MissingExtraError(
             f"`{method}` needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
@@ -113,4 +102,5 @@ def require_keras_engine(engine: Engine, method: str) -> "KerasEngine":
             f"`{method}` must go around the Keras model itself, but was given the engine {type(engine).__name__}; "
             "name it first, and one such method alone; an exported model is run by Keras with `--engine keras`"
         )
+    require_jax(f"`{method}`")
     return engine

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import Applied, Method, Splits
-from nextword.engine.reading import predicted_windows
+from nextword.engine.distribution_engine import OuterEngine
+from nextword.engine.engine import Engine, State, WindowPrediction
+from nextword.engine.method import AppliedMethod, Method, Splits
+from nextword.engine.stream import predicted_windows
 from nextword.settings import Settings, setting
 
 _MOST_STEPS = 8
@@ -29,7 +29,7 @@ class TemperatureOptions(Settings):
     )
 
 
-class TemperatureEngine(DistributionEngine):
+class TemperatureEngine(OuterEngine):
     r"""Divides the logits of an engine by a temperature $\tau$, and normalizes: $p_\tau(w) \propto p(w)^{1/\tau}$.
 
     Args:
@@ -38,21 +38,8 @@ class TemperatureEngine(DistributionEngine):
     """
 
     def __init__(self, engine: Engine, options: TemperatureOptions) -> None:
-        super().__init__(
-            vocabulary_size=engine.vocabulary_size,
-            end_id=engine.end_id,
-            compiles_each_shape=engine.compiles_each_shape,
-        )
-        self._engine = engine
+        super().__init__(engine)
         self._options = options
-
-    def start(self, batch_size: int) -> State:
-        """Return the engine's own state."""
-        return self._engine.start(batch_size)
-
-    def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of the engine's own state; see `Engine.select`."""
-        return self._engine.select(state, rows)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""
@@ -73,16 +60,16 @@ class Temperature(Method[TemperatureOptions]):
     """All logits divided by one number."""
 
     name = "temperature"
-    kind: ClassVar[type[Settings]] = TemperatureOptions
+    options_type: ClassVar[type[Settings]] = TemperatureOptions
     tunable = ("temperature",)
 
     def apply(
         self, engine: Engine, options: TemperatureOptions, splits: Splits, to_tune: Collection[str]
-    ) -> Applied[TemperatureOptions]:
+    ) -> AppliedMethod[TemperatureOptions]:
         """Put a `TemperatureEngine` around `engine`."""
         if to_tune:
             options = options.replace(temperature=round(best_temperature(engine, splits.valid()), 3))
-        return Applied(TemperatureEngine(engine, options), options)
+        return AppliedMethod(TemperatureEngine(engine, options), options)
 
 
 def best_temperature(engine: Engine, ids: TokenIds) -> float:

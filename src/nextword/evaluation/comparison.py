@@ -22,8 +22,9 @@ from rich.cells import cell_len
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
-from nextword.engine.reading import predictions, require_at_least
+from nextword.engine.stream import predictions
 from nextword.errors import EvaluationError
+from nextword.settings import require_at_least
 from nextword.text.tokenizer import Tokenizer
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
-from nextword.engine.reading import BURN_IN, ScoredTokens, scored_tokens
+from nextword.engine.stream import BURN_IN, ScoredTokens, scored_tokens
 from nextword.evaluation.token_groups import FREQUENCY_RANKS, PLACES, GroupTally, TokenGroup
 from nextword.storage.strict_json import finite
 

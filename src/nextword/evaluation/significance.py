@@ -6,7 +6,7 @@ The figure is the difference of the mean log-probabilities of a token, and the r
 
 $$d = \frac{\sum_u (b_u - a_u)}{\sum_u n_u}, \qquad \frac{\text{perplexity}_b}{\text{perplexity}_a} = e^{-d}$$
 
-Its interval comes from units drawn anew with replacement, both models' scores together (paired bootstrap); its p-value
+Its interval comes from units resampled with replacement, both models' scores together (paired bootstrap); its p-value
 from changing the models' places in units chosen at random, which changes nothing between equals (paired permutation).
 
 Source:
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
-from nextword.engine.reading import require_at_least, scored_tokens
+from nextword.engine.stream import token_log_probs
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
-from nextword.evaluation.perplexity import Progress
+from nextword.settings import require_at_least
 from nextword.storage.strict_json import finite
 
 Unit = Literal["line", "block"]
@@ -32,7 +32,6 @@ Unit = Literal["line", "block"]
 BLOCK_LINES = 32
 """Lines of a block."""
 
-_NUM_STEPS = 512
 _MOST_NUMBERS = 2**21
 """Numbers drawn at once: 16 MiB."""
 
@@ -64,7 +63,7 @@ class Comparison:
         num_tokens: Tokens of the text to each model.
         num_units: How many units there are.
         unit: What they are.
-        resamples: How often they were drawn anew.
+        resamples: How often they were resampled.
     """
 
     difference: float
@@ -133,40 +132,13 @@ class Comparison:
         return f"the second against the first; paired bootstrap and permutation over {units}, {self.resamples:,} draws"
 
 
-def compare_models(
-    first: Engine,
-    second: Engine,
-    ids: TokenIds,
-    *,
-    unit: Unit = "line",
-    confidence: float = 0.95,
-    resamples: int = 4_999,
-    seed: int = 0,
-) -> Comparison:
-    """Let two models of one vocabulary predict a text `(N,)`, and compare them as `compare_lines` does.
-
-    Raises:
-        EvaluationError: The text has too few units, or is not the models' own.
-        MissingExtraError: SciPy is not installed.
-        SettingError: A number leaves its range.
-    """
-    scores = line_scores(first, ids), line_scores(second, ids)
-    return compare_lines(*scores, unit=unit, confidence=confidence, resamples=resamples, seed=seed)
-
-
-def line_scores(engine: Engine, ids: TokenIds, *, on_progress: Progress | None = None) -> LineScores:
+def line_scores(engine: Engine, ids: TokenIds) -> LineScores:
     """Return how well a model predicts the lines of a text `(N,)`, which end at `<eos>`, read as one stream.
 
     Raises:
         EvaluationError: There are no tokens, or some that the model does not know, or one has no probability at all.
     """
-    parts, num_read = [], 0
-    for scored in scored_tokens(engine, ids, batch_size=1, num_steps=_NUM_STEPS):
-        parts.append(scored.log_probs)
-        num_read += len(scored.ids)
-        if on_progress is not None:
-            on_progress(num_read, len(ids))
-    return lines_of(np.concatenate(parts), ids, end_id=engine.end_id)
+    return lines_of(token_log_probs(engine, ids), ids, end_id=engine.end_id)
 
 
 def lines_of(log_probs: NDArray[np.float64], ids: TokenIds, *, end_id: int) -> LineScores:
@@ -200,7 +172,7 @@ def compare_lines(
     Args:
         first: The scores of one model, from `line_scores`.
         second: Those of the other.
-        unit: What is drawn anew.
+        unit: What is resampled.
         confidence: The part of intervals that are to hold the true difference.
         resamples: How often units are drawn, for interval and p-value; the latter is at least `1 / (1 + resamples)`.
         seed: Seed of what is drawn.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.engine.reading import ScoredTokens
+from nextword.engine.stream import ScoredTokens
 from nextword.storage.strict_json import finite
 
 FREQUENCY_RANKS = (10, 100, 1_000, 10_000)

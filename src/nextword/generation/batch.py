@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from nextword.engine.engine import Engine
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.beam import BeamSearch, Task
 from nextword.generation.ending import EndRule, stop_place
@@ -14,14 +14,11 @@ from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request
 from nextword.generation.sampled_text import SampledText, random_of
 from nextword.generation.words import RequiredWords
-from nextword.text.tokenizer import Tokenizer
 
 Writers = list[SampledText] | list[BeamSearch]
 
 
-def generate_texts(
-    engine: Engine, tokenizer: Tokenizer, prompts: Sequence[str], request: Request
-) -> list[GeneratedText]:
+def generate_texts(model: TextModel, prompts: Sequence[str], request: Request) -> list[GeneratedText]:
     """Return a text for each prompt, in their order, all written side by side in one batch.
 
     A text depends on its prompt and on the request, its seed among it, and not on the other prompts: with a seed, the
@@ -35,22 +32,22 @@ def generate_texts(
     """
     if isinstance(prompts, str):
         raise SettingError("`prompts` must be several prompts, but is one string; put it into a list")
-    desk = _Desk(engine, tokenizer, request)
-    prompt_ids = [tokenizer.encode_prompt(prompt) for prompt in prompts]
-    writers = [desk.writers(ids) for ids in prompt_ids]
+    generation = _Generation(model, request)
+    prompt_ids = [model.tokenizer.encode_prompt(prompt) for prompt in prompts]
+    writers = [generation.writers(ids) for ids in prompt_ids]
     works = [(ids, writer) for ids, own in zip(prompt_ids, writers, strict=True) for writer in own]
-    for _ in lockstep(engine, [ids for ids, _ in works], [writer for _, writer in works]):
+    for _ in lockstep(model.engine, [ids for ids, _ in works], [writer for _, writer in works]):
         pass
-    return [desk.text(*parts) for parts in zip(prompts, prompt_ids, writers, strict=True)]
+    return [generation.text(*parts) for parts in zip(prompts, prompt_ids, writers, strict=True)]
 
 
-class _Desk:
-    """Makes writers for prompts, and texts of what they found."""
+class _Generation:
+    """A request to a model: makes the writers for each prompt, and the text of what they found."""
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, request: Request) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, model: TextModel, request: Request) -> None:
+        tokenizer = self._tokenizer = model.tokenizer
         self._request = request
-        end_id = engine.end_id if request.stop_at_end else None
+        end_id = model.engine.end_id if request.stop_at_end else None
         self._rule = EndRule(request.num_tokens, end_id, request.stop, tokenizer)
         self._forbidden = forbidden_words(tokenizer, request)
         self._required = RequiredWords.of(tokenizer, request.require)
@@ -59,7 +56,7 @@ class _Desk:
                 f"`num_tokens` must be at least {self._required.num_tokens}, as many as the required words have, but "
                 f"is {request.num_tokens}"
             )
-        self._end_id = engine.end_id
+        self._end_id = model.engine.end_id
 
     def writers(self, prompt_ids: Sequence[int]) -> Writers:
         request, draws = self._request, self._request.draws

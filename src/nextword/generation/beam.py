@@ -105,7 +105,7 @@ class BeamGroup:
         texts = [(self._continued(row, token_id, float(scores[row, token_id])), row) for row, token_id in places]
         ended = [text for text, _ in texts if text.ending]
         going = [(text, row) for text, row in texts if not text.ending]
-        chosen = share_out([text.progress for text, _ in going], self._task.required.num_tokens, self._task.size)
+        chosen = allocate_beam([text.progress for text, _ in going], self._task.required.num_tokens, self._task.size)
         return ended, [going[index] for index in chosen]
 
     def _pool(self, ranked: Floats) -> set[tuple[int, int]]:
@@ -173,14 +173,14 @@ def best_first(scores: Floats, at_once: int) -> Iterator[tuple[int, int]]:
         given, count = len(order), 4 * count
 
 
-def share_out(progress: Sequence[int], most: int, size: int) -> list[int]:
+def allocate_beam(progress: Sequence[int], most: int, size: int) -> list[int]:
     """Return which of texts, the best first, are kept: `size` at most, shared out among the degrees of progress.
 
     Each degree from 0 to `most` has the same number of places, one more for the highest where they do not come out
     even; places that a degree does not fill go to the best of what is left.
 
     Example:
-        >>> share_out([0, 0, 0, 1, 2, 0], 2, 4)
+        >>> allocate_beam([0, 0, 0, 1, 2, 0], 2, 4)
         [0, 1, 3, 4]
     """
     places, more = divmod(size, most + 1)

@@ -4,14 +4,16 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import takewhile
 
 from nextword.engine.engine import Engine
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.ending import EndRule, until_stop
 from nextword.generation.lockstep import lockstep
 from nextword.generation.pieces import after_prompt, may_join, text_pieces, whole_characters
-from nextword.generation.request import DEFAULT_SAMPLING, Request
+from nextword.generation.request import Request
 from nextword.generation.sampled_text import SampledText, random_of
-from nextword.generation.sampling import SamplingOptions
+from nextword.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
 from nextword.generation.words import ForbiddenWords
+from nextword.settings import require_at_least
 from nextword.text.tokenizer import Tokenizer
 
 
@@ -39,16 +41,14 @@ def generate(
     Raises:
         SettingError: `num_tokens` is below 1.
     """
-    if num_tokens < 1:
-        raise SettingError(f"`num_tokens` must be at least 1, but is {num_tokens}")
+    require_at_least("num_tokens", num_tokens, 1)
     rule = EndRule(num_tokens, engine.end_id if stop_at_end else None)
     text = SampledText(prompt_ids, options, rule, ForbiddenWords(forbidden), random_of(options))
     return _as_drawn(engine, prompt_ids, text, rule)
 
 
 def generate_text(
-    engine: Engine,
-    tokenizer: Tokenizer,
+    model: TextModel,
     prompt: str,
     *,
     num_tokens: int,
@@ -62,10 +62,10 @@ def generate_text(
         TextError: The prompt is refused by the tokenizer.
     """
     request = Request(num_tokens=num_tokens, sampling=options, stop_at_end=stop_at_end)
-    return stream_text(engine, tokenizer, prompt, request)
+    return stream_text(model, prompt, request)
 
 
-def stream_text(engine: Engine, tokenizer: Tokenizer, prompt: str, request: Request) -> Iterator[str]:
+def stream_text(model: TextModel, prompt: str, request: Request) -> Iterator[str]:
     """Yield the text that was asked for as it is drawn, by whole characters, never a part of a stop string.
 
     Raises:
@@ -74,6 +74,7 @@ def stream_text(engine: Engine, tokenizer: Tokenizer, prompt: str, request: Requ
     """
     if request.is_compared:
         raise SettingError("the best of several texts is known when all are complete; call `generate_texts` for it")
+    engine, tokenizer = model.engine, model.tokenizer
     prompt_ids = tokenizer.encode_prompt(prompt)
     rule = EndRule(request.num_tokens, engine.end_id if request.stop_at_end else None)
     forbidden = forbidden_words(tokenizer, request)

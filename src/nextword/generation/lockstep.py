@@ -7,7 +7,7 @@ prompt "a"     <eos>  a      x      y                 after its second; its rows
 search         <eos>  a      x,y    xx,yx  xy,xz      one row until its prompt is read, then as many as it branches into
 ```
 
-No text waits for another, none is padded, and no state is ever made anew: `Engine.select` takes the rows that go on.
+No text waits for another, none is padded, and no state is computed twice: `Engine.select` takes the rows that go on.
 """
 
 from collections import deque
@@ -42,7 +42,7 @@ class Writer(Protocol):
         """Return how the rows go on, `None` once the text is complete."""
 
 
-class _Place:
+class _Slot:
     """A writer at work: what is left of its prompt, and where its rows stand in the batch."""
 
     def __init__(self, writer: Writer, prompt: Sequence[int], first_row: int) -> None:
@@ -69,26 +69,26 @@ def lockstep(engine: Engine, prompts: Sequence[Sequence[int]], writers: Sequence
     What a writer hears does not depend on the others, but for the last bits of an engine whose arithmetic depends on
     the size of the batch.
     """
-    places = [
-        _Place(writer, (engine.end_id, *prompt), row)
+    slots = [
+        _Slot(writer, (engine.end_id, *prompt), row)
         for row, (writer, prompt) in enumerate(zip(writers, prompts, strict=True))
     ]
-    if not places:
+    if not slots:
         return
-    num_rows = _batch_size(len(places))
+    num_rows = _batch_size(len(slots))
     state = engine.start(num_rows)
     while True:
-        going = [(place, branches) for place in places if (branches := place.go_on()) is not None]
+        going = [(slot, branches) for slot in slots if (branches := slot.go_on()) is not None]
         if not going:
             return
-        places = [place for place, _ in going]
+        slots = [slot for slot, _ in going]
         parents = _padded([parent for _, branches in going for parent in branches.parents])
         ids = _padded([token_id for _, branches in going for token_id in branches.ids])
         state, num_rows = _selected(engine, state, parents, num_rows), len(parents)
         log_probs, state = engine.step(ids.astype(np.int32), state)
         first = 0
-        for place, branches in going:
-            place.take(log_probs[first : first + len(branches.ids)], first)
+        for slot, branches in going:
+            slot.take(log_probs[first : first + len(branches.ids)], first)
             first += len(branches.ids)
         yield
 
@@ -98,7 +98,7 @@ def _selected(engine: Engine, state: State, rows: Rows, num_rows: int) -> State:
 
 
 def _batch_size(num_rows: int) -> int:
-    """Return the next power of two: an engine may have to compile anew for each size of batch that it meets."""
+    """Return the next power of two: an engine may have to compile again for each size of batch that it meets."""
     return 1 << (num_rows - 1).bit_length()
 
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from nextword.errors import SettingError
-from nextword.generation.sampling import SamplingOptions
-from nextword.settings import Settings, setting
+from nextword.generation.sampling import DEFAULT_SAMPLING, WITHOUT_EFFECT_ON_GREEDY, SamplingOptions
+from nextword.settings import Settings, require_at_least, setting
 
 Method = Literal["auto", "sample", "greedy", "beam"]
 
 _DEFAULT_BEAM_SIZE = 4
-
-DEFAULT_SAMPLING = SamplingOptions()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +39,7 @@ class SearchOptions(Settings):
     diversity: float = setting(
         0.5, help="Log-probability that a token costs a group for each text of earlier groups with it.", at_least=0.0
     )
-    best_of: int = setting(1, help="Draw so many texts, and keep that with the highest score.", at_least=1)
+    best_of: int = setting(1, help="Sample n texts, and keep the one with the highest score.", at_least=1)
     length_exponent: float = setting(
         0.6, help="A score is the log-probability over ((5 + tokens) / 6) to this power.", at_least=0.0, at_most=10.0
     )
@@ -101,9 +99,6 @@ DEFAULT_SEARCH = SearchOptions()
 _WITH_A_BEAM = ("seed", "allow_unknown")
 """The sampling options that say nothing about how tokens are drawn, or do no harm."""
 
-_NOT_GREEDY = ("temperature", "top_k", "top_p", "min_p", "typical_p")
-"""The sampling options that make no difference where the most probable token is always taken."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -131,8 +126,7 @@ class Request:
     require: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.num_tokens < 1:
-            raise SettingError(f"`num_tokens` must be at least 1, but is {self.num_tokens}")
+        require_at_least("num_tokens", self.num_tokens, 1)
         for name in ("stop", "forbid", "require"):
             if isinstance(getattr(self, name), str):
                 raise SettingError(f"`{name}` must be several texts, but is one string; write it as a tuple")
@@ -149,7 +143,7 @@ class Request:
                 [name for name in self.sampling.to_table() if name not in _WITH_A_BEAM], "a beam draws no tokens"
             )
         elif self.search.method == "greedy" and self.sampling.temperature != 0:
-            self._refuse_changed(_NOT_GREEDY, "greedy text takes the most probable token each time")
+            self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy text takes the most probable token each time")
 
     @property
     def uses_beam(self) -> bool:

@@ -3,10 +3,10 @@ r"""How the next token is drawn from the model's log-probabilities.
     log-probs (V,) -> without forbidden tokens -> repetition penalty -> temperature
                    -> top k -> top p -> min p -> typical -> a draw
 
-Each filter works on what the one before it left; `nextword.generation.sampling` has them.
+Each filter works on what the one before it left. To add one: its function, its option, and its row in `FILTERS`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -136,6 +136,15 @@ def keep_typical(log_probs: LogProbs, typical_p: float) -> NDArray[np.float64]:
     return _only(log_probs, _reaching(own, order, typical_p))
 
 
+FILTERS: dict[str, Callable[[LogProbs, Any], NDArray[np.float64]]] = {
+    "top_k": keep_top_k,
+    "top_p": keep_top_p,
+    "min_p": keep_min_p,
+    "typical_p": keep_typical,
+}
+"""The filters that keep some tokens, in their order, by the option that each takes; its default keeps all tokens."""
+
+
 def normalized(log_probs: LogProbs) -> NDArray[np.float64]:
     """Return log-probabilities that sum to one, in the same proportions.
 
@@ -185,29 +194,32 @@ class SamplingOptions(Settings):
     temperature: float = setting(
         1.0, help="Below 1 the probable becomes more so, above 1 less; 0 takes the most probable.", at_least=0.0
     )
-    top_k: int | None = setting(None, help="Draw from so many of the most probable tokens only.", at_least=1)
+    top_k: int | None = setting(None, help="Sample from the k most probable tokens.", at_least=1)
     top_p: float = setting(
-        1.0, help="Draw from the fewest most probable tokens that reach this probability.", at_least=0.0, at_most=1.0
+        1.0, help="Sample from the fewest most probable tokens that reach this probability.", at_least=0.0, at_most=1.0
     )
     min_p: float = setting(
         0.0,
-        help="Draw from tokens at least this times as probable as the most probable one.",
+        help="Sample from tokens at least this times as probable as the most probable one.",
         at_least=0.0,
         at_most=1.0,
     )
     typical_p: float = setting(
         1.0,
-        help="Draw from the fewest tokens of the most expected surprisal that reach this probability.",
+        help="Sample from the fewest tokens of the most expected surprisal that reach this probability.",
         at_least=0.0,
         at_most=1.0,
     )
     repetition_penalty: float = setting(
-        1.0, help="Power to which the probability of a token of late is raised.", at_least=1.0, at_most=100.0
+        1.0,
+        help="Penalty for tokens used recently: their probability is raised to this power.",
+        at_least=1.0,
+        at_most=100.0,
     )
     repetition_window: int = setting(
-        64, help="Tokens, those of the prompt too, that count as of late for the penalty.", at_least=1
+        64, help="Number of latest tokens, the prompt included, that the penalty applies to.", at_least=1
     )
-    seed: int | None = setting(None, help="Seed of the draws; another each time where not given.", at_least=0)
+    seed: int | None = setting(None, help="Seed of the draws; another each time if not given.", at_least=0)
     allow_unknown: bool = setting(False, help="Let <unk> be drawn.")
 
     def __post_init__(self) -> None:
@@ -217,6 +229,13 @@ class SamplingOptions(Settings):
                 raise SettingError(
                     f"`{name}` must be above 0, but is 0; for the most probable token set `temperature = 0`"
                 )
+
+
+DEFAULT_SAMPLING = SamplingOptions()
+"""Tokens are drawn from the whole distribution."""
+
+WITHOUT_EFFECT_ON_GREEDY = ("temperature", *FILTERS)
+"""The options that make no difference if the most probable token is always taken."""
 
 
 def filtered(
@@ -240,13 +259,11 @@ def filtered(
         left = with_temperature(left, options.temperature)
     if options.temperature == 0:
         return keep_top_k(left, 1)
-    if options.top_k is not None:
-        left = keep_top_k(left, options.top_k)
-    if options.top_p < 1:
-        left = keep_top_p(left, options.top_p)
-    if options.min_p > 0:
-        left = keep_min_p(left, options.min_p)
-    return left if options.typical_p == 1 else keep_typical(left, options.typical_p)
+    for name, keep in FILTERS.items():
+        value = getattr(options, name)
+        if value != getattr(DEFAULT_SAMPLING, name):
+            left = keep(left, value)
+    return left
 
 
 def sample(log_probs: LogProbs, random: np.random.Generator) -> int:

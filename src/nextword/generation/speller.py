@@ -112,9 +112,9 @@ class Speller:
             yield from self._ways(surface, None, num_tokens)
 
     def _ways(self, left: str, before: int | None, num_tokens: int) -> tuple[Sets, ...]:
-        """Return rows of so many sets that spell `left` after the token `before`, or as the phrase's beginning."""
+        """Return rows of `num_tokens` sets that spell `left` after the token `before`, or as the phrase's beginning."""
         key = (left, before, num_tokens)
-        if key not in self._known:  # without it, a long word would be spelled anew for each way to begin it
+        if key not in self._known:  # without it, a long word would be spelled again for each way to begin it
             self._known[key] = tuple(islice(self._rows(*key), _MOST_WAYS))
         return self._known[key]
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from math import log
 from typing import ClassVar
 
-from nextword.engine.engine import Engine
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.rescoring.word_model import KnownWords, WordModel
 from nextword.scoring.word_context import WordContext
 from nextword.settings import Settings, setting, unknown_name
-from nextword.text.tokenizer import Tokenizer
 
 _LN_10 = log(10)
 _EXPECTED_LENGTH = 6
@@ -42,27 +41,25 @@ class PyctcdecodeModel:
     with $o$ the `unk_score_offset`, which pyctcdecode states to the base 10.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         options: The weights.
         unigrams: The words that may be said, as in pyctcdecode; any that the model knows unless given.
 
     Example:
-        decoder = BeamSearchDecoderCTC(Alphabet.build_alphabet(labels), PyctcdecodeModel(engine, tokenizer))
+        decoder = BeamSearchDecoderCTC(Alphabet.build_alphabet(labels), PyctcdecodeModel(model))
     """
 
     def __init__(
         self,
-        engine: Engine,
-        tokenizer: Tokenizer,
+        model: TextModel,
         options: FusionOptions | None = None,
         *,
         unigrams: Collection[str] | None = None,
     ) -> None:
-        self._model = WordModel(engine, tokenizer)
+        self._model = WordModel(model)
         self._take(options or FusionOptions())
         self._unigrams = None if unigrams is None else frozenset(unigrams)
-        self._known = KnownWords(tokenizer, self._unigrams)
+        self._known = KnownWords(model.tokenizer, self._unigrams)
 
     @property
     def order(self) -> int:

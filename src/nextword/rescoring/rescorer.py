@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine
+from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError, SettingError, TextError
 from nextword.rescoring.nbest import LOG_PROB, RANK, TEXT, TOTAL, UTTERANCE, Hypothesis, NbestFormat, NbestList
 from nextword.rescoring.weights import RescoringWeights
@@ -39,7 +40,7 @@ class ScoredList(NamedTuple):
         return np.concatenate((self.log_probs[:, None], lengths, first_pass.reshape(len(hypotheses), -1)), axis=1)
 
 
-def score_lists(engine: Engine, tokenizer: Tokenizer, lists: Iterable[NbestList]) -> Iterator[ScoredList]:
+def score_lists(model: TextModel, lists: Iterable[NbestList]) -> Iterator[ScoredList]:
     """Yield each list with the model's scores, in the order in which they come, holding a few thousand hypotheses.
 
     Raises:
@@ -51,9 +52,9 @@ def score_lists(engine: Engine, tokenizer: Tokenizer, lists: Iterable[NbestList]
         held.append(nbest)
         num_held += len(nbest.hypotheses)
         if num_held >= _CHUNK:
-            yield from _scored(engine, tokenizer, held)
+            yield from _scored(model, held)
             held, num_held = [], 0
-    yield from _scored(engine, tokenizer, held)
+    yield from _scored(model, held)
 
 
 def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np.float64]:
@@ -70,9 +71,9 @@ def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np
     return found
 
 
-def _scored(engine: Engine, tokenizer: Tokenizer, lists: Sequence[NbestList]) -> Iterator[ScoredList]:
-    lines = [_encoded(tokenizer, nbest.utterance, each.text) for nbest in lists for each in nbest.hypotheses]
-    log_probs = line_log_probs(engine, lines)
+def _scored(model: TextModel, lists: Sequence[NbestList]) -> Iterator[ScoredList]:
+    lines = [_encoded(model.tokenizer, nbest.utterance, each.text) for nbest in lists for each in nbest.hypotheses]
+    log_probs = line_log_probs(model.engine, lines)
     first = 0
     for nbest in lists:
         yield ScoredList(nbest, log_probs[first : first + len(nbest.hypotheses)])
@@ -101,8 +102,7 @@ class Rescored(NamedTuple):
 
 
 def rescore(
-    engine: Engine,
-    tokenizer: Tokenizer,
+    model: TextModel,
     hypotheses: Sequence[str],
     scores: Sequence[float | Sequence[float]],
     weights: RescoringWeights,
@@ -110,8 +110,7 @@ def rescore(
     """Return the hypotheses of an utterance, the best first; equals stay in their order.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         hypotheses: What may have been said.
         scores: The score, or the scores, that a recognizer gave each, the higher the better.
         weights: How much the model, the length and these scores count.
@@ -130,7 +129,7 @@ def rescore(
         raise SettingError(f"every hypothesis must have as many scores, but they have {sorted(set(map(len, tuples)))}")
     weights = weights.for_scores([f"score{number}" for number in range(1, len(tuples[0]) + 1)])
     listed = [Hypothesis(text, first_pass, {}) for text, first_pass in zip(hypotheses, tuples, strict=True)]
-    (scored,) = score_lists(engine, tokenizer, [NbestList("", listed)])
+    (scored,) = score_lists(model, [NbestList("", listed)])
     return [
         Rescored(listed[place].text, total, float(scored.log_probs[place]))
         for place, total in weights.ranking(scored.features())

@@ -97,7 +97,7 @@ class RescoringRun:
             if self._origin.get(_MODEL, self._model_name) != self._model_name:
                 self.notes.append(
                     f"the weights were tuned with the model `{self._origin[_MODEL]}`, but this is "
-                    f"`{self._model_name}`; tune them anew if it is another"
+                    f"`{self._model_name}`; tune them again if it is another"
                 )
         merged = {**self.weights.to_table(), **given}
         self.weights = RescoringWeights.from_table(merged).for_scores(names)

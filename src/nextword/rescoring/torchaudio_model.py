@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
-from nextword.engine.engine import Engine
+from nextword.engine.text_model import TextModel
 from nextword.errors import MissingExtraError, SettingError
 from nextword.rescoring.word_model import WordModel
 from nextword.scoring.word_context import WordContext
-from nextword.text.tokenizer import Tokenizer
 
 _END = -1
 """The child of a state in which the utterance has ended."""
@@ -33,16 +32,13 @@ class TorchaudioScorer:
     child. Natural logarithms, unweighted; the decoder has weights of its own.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         words: The word of each of the decoder's indices, as in the file that it takes as `lm_dict`.
         new_state: Makes a state; torchaudio's `CTCDecoderLMState`.
     """
 
-    def __init__(
-        self, engine: Engine, tokenizer: Tokenizer, words: Sequence[str], *, new_state: Callable[[], DecoderState]
-    ) -> None:
-        self._model = WordModel(engine, tokenizer)
+    def __init__(self, model: TextModel, words: Sequence[str], *, new_state: Callable[[], DecoderState]) -> None:
+        self._model = WordModel(model)
         self._words = list(words)
         self._new_state = new_state
         self._reached: dict[Any, _Reached] = {}
@@ -94,12 +90,11 @@ class TorchaudioScorer:
         return self._reached[state].context
 
 
-def torchaudio_model(engine: Engine, tokenizer: Tokenizer, words: Sequence[str]) -> Any:
+def torchaudio_model(model: TextModel, words: Sequence[str]) -> Any:
     """Return a `CTCDecoderLM` for `torchaudio.models.decoder.ctc_decoder(lm=..., lm_dict=...)`.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         words: The word of each of the decoder's indices: the lines of the file that it is given as `lm_dict`, `<unk>`
             among them.
 
@@ -120,7 +115,7 @@ def torchaudio_model(engine: Engine, tokenizer: Tokenizer, words: Sequence[str])
 
         def __init__(self) -> None:
             decoder.CTCDecoderLM.__init__(self)
-            self.scorer = TorchaudioScorer(engine, tokenizer, words, new_state=new_state)
+            self.scorer = TorchaudioScorer(model, words, new_state=new_state)
 
         def start(self, start_with_nothing: bool) -> DecoderState:
             return self.scorer.start(start_with_nothing)

@@ -4,10 +4,10 @@ from bisect import bisect_left
 from collections.abc import Collection
 from functools import lru_cache
 
-from nextword.engine.engine import Engine
-from nextword.errors import SettingError
+from nextword.engine.text_model import TextModel
 from nextword.scoring.word_context import WordContext, WordScore
 from nextword.scoring.word_tokens import WordTokenizer
+from nextword.settings import require_at_least
 from nextword.text.pieces import pre_tokenizer
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN
@@ -63,21 +63,19 @@ class WordModel:
     $$\ln p(w_1 \dots w_n) = \sum_i \ln p(w_i \mid w_1 \dots w_{i-1}) + \ln p(\text{end} \mid w_1 \dots w_n).$$
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         history: How many words, each after what came before it, are remembered; each may hold a distribution `(V,)`.
 
     Raises:
         SettingError: `history` is below 1.
     """
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, *, history: int = 1024) -> None:
-        if history < 1:
-            raise SettingError(f"`history` must be at least 1, but is {history}")
-        words = WordTokenizer(tokenizer)
-        self._starts = {bos: WordContext.start(engine, words, bos=bos) for bos in (True, False)}
-        self._unknown = _unknown_word(tokenizer)
-        self._known = KnownWords(tokenizer)
+    def __init__(self, model: TextModel, *, history: int = 1024) -> None:
+        require_at_least("history", history, 1)
+        words = WordTokenizer(model.tokenizer)
+        self._starts = {bos: WordContext.start(model.engine, words, bos=bos) for bos in (True, False)}
+        self._unknown = _unknown_word(model.tokenizer)
+        self._known = KnownWords(model.tokenizer)
         self._scored = lru_cache(maxsize=history)(_score)
 
     def start(self, *, bos: bool = True) -> WordContext:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from nextword.engine.engine import Engine, read_text
+from nextword.engine.engine import read_text
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.scoring.lines import DEFAULT_OPTIONS, ScoringOptions, score_lines
-from nextword.text.tokenizer import Tokenizer
+from nextword.settings import require_at_least
 
 GAP = "___"
 """What stands in a text where candidates are put."""
@@ -41,8 +42,7 @@ class RankedCandidate:
 
 
 def rank(
-    engine: Engine,
-    tokenizer: Tokenizer,
+    model: TextModel,
     text: str,
     candidates: Iterable[str],
     *,
@@ -58,8 +58,7 @@ def rank(
     Candidates may have several words; a longer one is a longer text, which is less probable unless its words are good.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         text: One line with one gap in it.
         candidates: What may stand there; one that is named again counts once.
         gap: What stands for the gap.
@@ -76,7 +75,7 @@ def rank(
     if not named:
         raise SettingError("at least one candidate must be given, but there is none; name some words for the gap")
     lines = (f"{before}{candidate}{after}" for candidate in named)
-    scores = list(score_lines(engine, tokenizer, lines, options))
+    scores = list(score_lines(model, lines, options))
     log_probs = np.array([score.log_prob for score in scores])
     if log_probs.max() == -np.inf:
         raise SettingError("at least one candidate must be possible, but all have probability 0; name others")
@@ -91,7 +90,7 @@ def rank(
     return sorted(ranked, key=lambda found: -found.log_prob)
 
 
-def proposals(engine: Engine, tokenizer: Tokenizer, text: str, *, gap: str = GAP, count: int = 200) -> list[str]:
+def proposals(model: TextModel, text: str, *, gap: str = GAP, count: int = 200) -> list[str]:
     """Return the words of the vocabulary that are most expected after what stands before the gap, to be ranked.
 
     Marks are among them, `<unk>` and `<eos>` are not.
@@ -100,12 +99,12 @@ def proposals(engine: Engine, tokenizer: Tokenizer, text: str, *, gap: str = GAP
         SettingError: There is not one gap, `count` is below 1, or the tokens of the model are less than words.
         TextError: The text is refused by the tokenizer.
     """
-    if count < 1:
-        raise SettingError(f"`count` must be at least 1, but is {count}")
+    require_at_least("count", count, 1)
+    tokenizer = model.tokenizer
     if tokenizer.kind in ("subword", "character"):
         raise SettingError(f"candidates must be named for a model of {tokenizer.kind}s, which has no words to propose")
     before, _ = _around(text, gap)
-    log_probs, _ = read_text(engine, tokenizer.encode_prompt(before.rstrip()))
+    log_probs, _ = read_text(model.engine, tokenizer.encode_prompt(before.rstrip()))
     vocabulary = tokenizer.vocabulary
     found: dict[str, None] = {}
     for token_id in np.argsort(-log_probs[0], kind="stable").tolist():

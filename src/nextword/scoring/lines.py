@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, State, TokenScores
+from nextword.engine.engine import Engine, State, TokenScores, score_in_pieces
+from nextword.engine.stream import require_numbers
+from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
-from nextword.scoring.sentence_scores import require_numbers, score_sentences
+from nextword.scoring.sentence_scores import score_sentences
 from nextword.settings import Settings, setting
 from nextword.storage.strict_json import finite
 from nextword.text.encoded_lines import EncodedLine, encoded_windows, surface
@@ -140,7 +142,7 @@ def perplexity(log_prob: float, num_tokens: int) -> float:
 
 
 def score_lines(
-    engine: Engine, tokenizer: Tokenizer, lines: Iterable[str], options: ScoringOptions = DEFAULT_OPTIONS
+    model: TextModel, lines: Iterable[str], options: ScoringOptions = DEFAULT_OPTIONS
 ) -> Iterator[LineScore]:
     r"""Yield the score of each line, in the order of the lines.
 
@@ -155,8 +157,7 @@ def score_lines(
     batch is scored in pieces, with the state carried.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         lines: The lines, read once, no more than one window before what is yielded.
         options: Beginning and end of a line, and how far to read ahead.
 
@@ -164,6 +165,7 @@ def score_lines(
         TextError: (while iterating) A line is refused; its number is in the message.
         EvaluationError: (while iterating) A log-probability is not a number.
     """
+    engine, tokenizer = model.engine, model.tokenizer
     first_input = engine.end_id if options.bos else tokenizer.vocabulary.unknown_id
     carried = _Carried(engine, first_input) if options.carry else None
     for window in encoded_windows(tokenizer, lines, most_lines=options.read_ahead):
@@ -188,15 +190,13 @@ class _Carried:
         """Return the scores of each line, all of them read."""
         ids = np.concatenate([line.ids for line in window])
         inputs = np.concatenate(([self._previous], ids[:-1]), dtype=np.int32)
-        pieces = []
-        for first in range(0, len(ids), _CARRIED_STEPS):
-            piece = slice(first, first + _CARRIED_STEPS)
-            scores, self._state = self._engine.score_window(inputs[None, piece], ids[None, piece], self._state)
-            pieces.append(scores)
+        pieces = (slice(first, first + _CARRIED_STEPS) for first in range(0, len(ids), _CARRIED_STEPS))
+        (log_probs, ranks), self._state = score_in_pieces(
+            self._engine.score_window, inputs[None], ids[None], self._state, pieces
+        )
         self._previous = int(ids[-1])
-        log_probs, ranks = (np.concatenate(parts, axis=1)[0] for parts in zip(*pieces, strict=True))
         ends = np.cumsum([len(line.ids) for line in window])[:-1]
-        parts = zip(np.split(log_probs, ends), np.split(ranks, ends), strict=True)
+        parts = zip(np.split(log_probs[0], ends), np.split(ranks[0], ends), strict=True)
         return [require_numbers(TokenScores(*part)) for part in parts]
 
 

@@ -6,9 +6,8 @@ import numpy as np
 
 from nextword.batching.sentences import SentenceBatches
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, TokenScores
-from nextword.engine.reading import sentence_batches
-from nextword.errors import EvaluationError
+from nextword.engine.engine import Engine, TokenScores, score_in_pieces
+from nextword.engine.stream import require_numbers, sentence_batches
 
 
 def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_input: int) -> list[TokenScores]:
@@ -34,27 +33,12 @@ def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_inpu
     return found
 
 
-def require_numbers(scores: TokenScores) -> TokenScores:
-    """Return scores, or raise where one is not a number.
-
-    Raises:
-        EvaluationError: There is one.
-    """
-    if np.isnan(scores.log_probs).any():
-        raise EvaluationError("a log-probability must be a number, but is NaN; the model is not sound")
-    return scores
-
-
 def _score_batch(
     engine: Engine, sentences: Sequence[TokenIds], batches: SentenceBatches, first_input: int
 ) -> list[TokenScores]:
     padded = batches.padded(sentences, first_input)
-    state = engine.start(len(padded.inputs))
-    pieces = []
-    for piece in batches.pieces(*padded.inputs.shape):
-        scores, state = engine.score_window(padded.inputs[:, piece], padded.targets[:, piece], state)
-        pieces.append(scores)
-    log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*pieces, strict=True))
+    pieces, start = batches.pieces(*padded.inputs.shape), engine.start(len(padded.inputs))
+    (log_probs, ranks), _ = score_in_pieces(engine.score_window, padded.inputs, padded.targets, start, pieces)
     return [
         require_numbers(TokenScores(log_probs[row, : len(sentence)], ranks[row, : len(sentence)]))
         for row, sentence in enumerate(sentences)

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nextword.engine.engine import Engine
-from nextword.errors import SettingError
+from nextword.engine.text_model import TextModel
 from nextword.scoring.lines import DEFAULT_OPTIONS, LineScore, ScoringOptions, score_lines, shown_tokens
+from nextword.settings import require_at_least
 from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 
@@ -28,7 +28,7 @@ class SurprisingToken:
     """A token that was not expected.
 
     Attributes:
-        token: As it is written, without anything that a terminal would obey.
+        token: As it is written, without control characters.
         bits: Its surprisal.
         position: Its place in the line, from 1.
         is_known: Whether the vocabulary holds it.
@@ -65,8 +65,7 @@ class SurprisingLine:
 
 
 def surprising_lines(
-    engine: Engine,
-    tokenizer: Tokenizer,
+    model: TextModel,
     lines: Iterable[str],
     *,
     measure: Measure = "mean",
@@ -77,8 +76,7 @@ def surprising_lines(
     """Yield the lines whose surprisal is at least `threshold` bits, as they come; those without tokens never are.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         lines: The lines, read once.
         measure: What the surprisal of a line is: the mean over its tokens, the highest, or the sum.
         threshold: Bits from which on a line is given.
@@ -89,16 +87,17 @@ def surprising_lines(
         SettingError: `num_words` is below 0.
         TextError: (while iterating) A line is refused.
     """
-    _require_at_least("num_words", num_words, 0)
-    scores = score_lines(engine, tokenizer, lines, options)
+    require_at_least("num_words", num_words, 0)
+    scores = score_lines(model, lines, options)
     return (
-        _described(score, bits, tokenizer, num_words) for score, bits in _measured(scores, measure) if bits >= threshold
+        _described(score, bits, model.tokenizer, num_words)
+        for score, bits in _measured(scores, measure)
+        if bits >= threshold
     )
 
 
 def most_surprising_lines(
-    engine: Engine,
-    tokenizer: Tokenizer,
+    model: TextModel,
     lines: Iterable[str],
     k: int = 10,
     *,
@@ -115,13 +114,13 @@ def most_surprising_lines(
         SettingError: `k` is below 1, or `num_words` below 0.
         TextError: A line is refused.
     """
-    _require_at_least("k", k, 1)
-    _require_at_least("num_words", num_words, 0)
+    require_at_least("k", k, 1)
+    require_at_least("num_words", num_words, 0)
     best: list[tuple[float, int, SurprisingLine]] = []  # a heap, the least surprising first; of equals the latest
-    for score, bits in _measured(score_lines(engine, tokenizer, lines, options), measure):
+    for score, bits in _measured(score_lines(model, lines, options), measure):
         if bits < threshold or (len(best) == k and (bits, -score.number) < best[0][:2]):
             continue
-        entry = (bits, -score.number, _described(score, bits, tokenizer, num_words))
+        entry = (bits, -score.number, _described(score, bits, model.tokenizer, num_words))
         if len(best) < k:
             heapq.heappush(best, entry)
         else:
@@ -152,8 +151,3 @@ def _described(score: LineScore, bits: float, tokenizer: Tokenizer, num_words: i
         for index in order
     )
     return SurprisingLine(score.number, score.text, bits, score.num_tokens, tokens)
-
-
-def _require_at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise SettingError(f"`{name}` must be at least {least}, but is {value}")

@@ -14,8 +14,10 @@ from nextword.batching.sentences import SentenceBatches
 from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
 from nextword.engine.engine import Engine
-from nextword.engine.reading import sentence_batches
+from nextword.engine.stream import sentence_batches
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
+from nextword.settings import require_at_least
 from nextword.storage.single_file import replacing, write_file
 from nextword.text.encoded_lines import encoded_windows
 from nextword.text.tokenizer import Tokenizer
@@ -27,7 +29,7 @@ Vectors = NDArray[np.float32]
 
 
 def sentence_vectors(
-    engine: Engine, tokenizer: Tokenizer, lines: Iterable[str], *, pooling: Pooling = "mean", read_ahead: int = 4096
+    model: TextModel, lines: Iterable[str], *, pooling: Pooling = "mean", read_ahead: int = 4096
 ) -> Iterator[Vectors]:
     r"""Yield the vectors of all lines in their order, `(N, H)` for each `N` lines that are read ahead.
 
@@ -36,8 +38,7 @@ def sentence_vectors(
     without tokens has the vector $h_0$, that after the `<eos>` before it.
 
     Args:
-        engine: The model at work; one that has hidden states.
-        tokenizer: The model's.
+        model: The model at work; its engine must have hidden states.
         lines: The lines, read once.
         pooling: "mean" or "last".
         read_ahead: Most lines that are read before their vectors are given.
@@ -46,10 +47,9 @@ def sentence_vectors(
         SettingError: `read_ahead` is below 1; or, while iterating, the engine has no hidden states.
         TextError: (while iterating) A line is refused.
     """
-    if read_ahead < 1:
-        raise SettingError(f"`read_ahead` must be at least 1, but is {read_ahead}")
-    windows = encoded_windows(tokenizer, lines, most_lines=read_ahead)
-    return (_vectors(engine, [line.ids for line in window], pooling) for window in windows)
+    require_at_least("read_ahead", read_ahead, 1)
+    windows = encoded_windows(model.tokenizer, lines, most_lines=read_ahead)
+    return (_vectors(model.engine, [line.ids for line in window], pooling) for window in windows)
 
 
 def _vectors(engine: Engine, sentences: Sequence[TokenIds], pooling: Pooling) -> Vectors:
@@ -122,8 +122,7 @@ class WordVectors:
             SettingError: `k` is below 1.
             TextError: The vocabulary lacks the word.
         """
-        if k < 1:
-            raise SettingError(f"`k` must be at least 1, but is {k}")
+        require_at_least("k", k, 1)
         own = self._id_of(word)
         cosines = self._cosines(own)
         vocabulary = self.tokenizer.vocabulary

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nextword.engine.engine import Engine
+from nextword.engine.text_model import TextModel
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.spelling import SPELLED
-from nextword.suggestion.state_tree import Node, Reading, StateTree
+from nextword.suggestion.state_tree import Node, Prediction, StateTree
 from nextword.suggestion.typed_text import TypedText
 from nextword.suggestion.user_words import UserWords, is_learnable
 from nextword.suggestion.word_cache import WordCache, WordUse
 from nextword.text.pieces import is_word_character
-from nextword.text.tokenizer import Tokenizer
 
 
 class _Use(NamedTuple):
@@ -28,8 +27,7 @@ class TextReader:
     Nothing is read until it is asked for; both follow from the text alone, however it was typed.
 
     Args:
-        engine: What reads.
-        tokenizer: The model's.
+        model: What reads.
         lower_case: Whether what is outside the vocabulary is read in lower case.
         words: What a person used before.
         uses: Uses of these words in texts before this one, whose context is known.
@@ -42,14 +40,14 @@ class TextReader:
 
     def __init__(
         self,
-        engine: Engine,
-        tokenizer: Tokenizer,
+        model: TextModel,
         *,
         lower_case: bool,
         words: UserWords,
         uses: Sequence[WordUse],
         options: SessionOptions,
     ) -> None:
+        tokenizer = model.tokenizer
         self.typed = TypedText(tokenizer, lower_case=lower_case)
         self.cache = WordCache(
             words, tokenizer.vocabulary, theta=options.user_word_theta, memory=options.user_word_memory, uses=uses
@@ -57,7 +55,7 @@ class TextReader:
         self._words = words
         self._learns = options.learn and tokenizer.kind not in SPELLED
         self._unknown_id = tokenizer.vocabulary.unknown_id
-        self._tree = StateTree(engine, history=options.history, with_hidden=self._learns)
+        self._tree = StateTree(model.engine, history=options.history, with_hidden=self._learns)
         self._path = [self._tree.root]
         self._uses: list[_Use] = []
         self._num_learned = 0
@@ -75,7 +73,7 @@ class TextReader:
         """Take characters from the end of the text."""
         self._follow(self.typed.remove(num_characters))
 
-    def read(self) -> Reading:
+    def read(self) -> Prediction:
         """Return what the engine makes of the text, with the words of the text in the cache."""
         for use in self._uses[self._num_learned :]:
             self.cache.learn(self._with_context(use))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from nextword.engine.engine import Engine
+from nextword.engine.text_model import TextModel
 from nextword.errors import TextError
 from nextword.suggestion.accepting import accepted, needs_space
 from nextword.suggestion.letter_case import begins_sentence, capitalized, in_case_of
@@ -14,7 +14,6 @@ from nextword.suggestion.suggestion import Suggestion, check_number
 from nextword.suggestion.user_words import UserWords
 from nextword.suggestion.word_cache import WordUse
 from nextword.suggestion.word_candidates import Candidates, WordCandidates
-from nextword.text.tokenizer import Tokenizer
 
 DEFAULT_OPTIONS = SessionOptions()
 
@@ -30,22 +29,20 @@ class SuggestionSession:
     of the words that begin so is. Neither `<unk>` nor `<eos>` nor anything that is not printable is suggested.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         user_words: Words of the person's own from before; the session does not change them.
         options: How suggestions are made.
     """
 
     def __init__(
         self,
-        engine: Engine,
-        tokenizer: Tokenizer,
+        model: TextModel,
         *,
         user_words: UserWords | None = None,
         options: SessionOptions = DEFAULT_OPTIONS,
     ) -> None:
-        self._engine = engine
-        self._tokenizer = tokenizer
+        tokenizer = self._tokenizer = model.tokenizer
+        self._model = model
         self._options = options
         self._lexicon = lexicon_of(tokenizer.vocabulary)
         self._word_parts = WordParts.of(tokenizer.vocabulary, tokenizer.kind) if tokenizer.kind in SPELLED else None
@@ -103,8 +100,8 @@ class SuggestionSession:
     def accept(self, suggestion: Suggestion | str) -> None:
         """Put a suggestion in place of the word being typed, with a space after it, or those that a mark asks for."""
         word = suggestion if isinstance(suggestion, str) else suggestion.text
-        reading = self._reader.read()
-        self.replace(accepted(self._reader.typed, self._tokenizer, word, reading.log_probs))
+        prediction = self._reader.read()
+        self.replace(accepted(self._reader.typed, self._tokenizer, word, prediction.log_probs))
 
     def suggestions(self, k: int = 5) -> list[Suggestion]:
         """Return the `k` most probable words, the most probable first; fewer where there are no more.
@@ -124,20 +121,20 @@ class SuggestionSession:
         """
         words = self._words.copy()
         words.learn(word)
-        self._begin_anew(words, self.text)
+        self._restart(words, self.text)
 
     def forget(self, word: str) -> None:
         """Never suggest a word outside the vocabulary again, though it may stand in the text."""
         words = self._words.copy()
         words.forget(word)
-        self._begin_anew(words, self.text)
+        self._restart(words, self.text)
 
     def finish(self) -> None:
         """Keep the words of the text, and as long as the session lasts their contexts too, and begin a new text."""
         self._uses = [*self._uses, *self._reader.uses()][-self._options.user_word_memory :]
-        self._begin_anew(self.user_words, "")
+        self._restart(self.user_words, "")
 
-    def _begin_anew(self, words: UserWords, text: str) -> None:
+    def _restart(self, words: UserWords, text: str) -> None:
         self._words = words
         self._reader = self._new_reader()
         self._reader.insert(text)
@@ -145,8 +142,7 @@ class SuggestionSession:
 
     def _new_reader(self) -> TextReader:
         return TextReader(
-            self._engine,
-            self._tokenizer,
+            self._model,
             lower_case=self._lexicon.is_lower_cased,
             words=self._words,
             uses=self._uses,
@@ -161,19 +157,19 @@ class SuggestionSession:
 
     def _word_candidates(self) -> WordCandidates:
         """Return what may follow the words typed to their end, the same as long as these are the same."""
-        reading = self._reader.read()
+        prediction = self._reader.read()
         mark = (self._reader.here, self._reader.cache.version)
         if self._candidates is None or self._candidates[0] != mark:
-            self._candidates = mark, WordCandidates(reading, self._lexicon, self._reader.cache, self._options)
+            self._candidates = mark, WordCandidates(prediction, self._lexicon, self._reader.cache, self._options)
         return self._candidates[1]
 
     def _spelled(self, k: int) -> Candidates:
         """Return words spelled out of characters or subwords; characters that are typed are read already."""
-        reading, prefix = self._reader.read(), self.prefix
+        prediction, prefix = self._reader.read(), self.prefix
         word_parts = self._word_parts or WordParts.of(self._tokenizer.vocabulary, self._tokenizer.kind)
         beam = Beam(self._options.beam_width, self._options.beam_length)
         typed = (prefix, "") if self._tokenizer.kind == "character" else ("", self._unread())
-        words = spell(self._engine, (reading.log_probs, reading.state), word_parts, typed, k, beam)
+        words = spell(self._model.engine, (prediction.log_probs, prediction.state), word_parts, typed, k, beam)
         if not self._options.restore_case:
             return words
         if prefix:
@@ -209,8 +205,7 @@ def _num_same(first: str, second: str) -> int:
 
 
 def complete(
-    engine: Engine,
-    tokenizer: Tokenizer,
+    model: TextModel,
     text: str,
     k: int = 5,
     *,
@@ -222,8 +217,7 @@ def complete(
     They are those of a `SuggestionSession` in which the text was typed; for one key after another, keep one.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         text: What has been typed.
         k: How many to return; fewer where there are no more.
         user_words: Words of the person's own.
@@ -233,6 +227,6 @@ def complete(
         SettingError: `k` is below 1.
         TextError: The text is refused by the tokenizer.
     """
-    session = SuggestionSession(engine, tokenizer, user_words=user_words, options=options)
+    session = SuggestionSession(model, user_words=user_words, options=options)
     session.type(text)
     return session.suggestions(k)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine, State
 
 
-class Reading(NamedTuple):
+class Prediction(NamedTuple):
     """What an engine makes of a text.
 
     Attributes:
@@ -37,7 +37,7 @@ class Node:
     parent: "Node | None"
     token_id: int
     keeps_hidden: bool = False
-    reading: Reading | None = None
+    prediction: Prediction | None = None
     hidden: NDArray[np.float32] | None = None
     children: dict[int, "Node"] = field(default_factory=dict)
 
@@ -65,20 +65,20 @@ class StateTree:
             node.children[token_id] = Node(node, token_id)
         return node.children[token_id]
 
-    def read(self, node: Node) -> Reading:
+    def read(self, node: Node) -> Prediction:
         """Return what the engine makes of a text."""
-        if node.reading is not None:
+        if node.prediction is not None:
             self._remember(node)
-            return node.reading
+            return node.prediction
         unread, before = [node], node.parent
-        while before is not None and before.reading is None:
+        while before is not None and before.prediction is None:
             unread.append(before)
             before = before.parent
-        known = None if before is None else before.reading
-        reading = self._read_next(unread.pop(), self._engine.start(1) if known is None else known.state)
+        known = None if before is None else before.prediction
+        prediction = self._read_next(unread.pop(), self._engine.start(1) if known is None else known.state)
         while unread:
-            reading = self._read_next(unread.pop(), reading.state)
-        return reading
+            prediction = self._read_next(unread.pop(), prediction.state)
+        return prediction
 
     def hidden(self, node: Node) -> NDArray[np.float32] | None:
         """Return the hidden state of a text, without reading it again if it is kept; `None` where there are none."""
@@ -86,35 +86,35 @@ class StateTree:
             return None
         return node.hidden if node.hidden is not None else self.read(node).hidden
 
-    def _read_next(self, node: Node, state: State) -> Reading:
-        node.reading = reading = self._step(node.token_id, state)
+    def _read_next(self, node: Node, state: State) -> Prediction:
+        node.prediction = prediction = self._step(node.token_id, state)
         if node.keeps_hidden:
-            node.hidden = reading.hidden
+            node.hidden = prediction.hidden
         self._remember(node)
-        return reading
+        return prediction
 
-    def _step(self, token_id: int, state: State) -> Reading:
+    def _step(self, token_id: int, state: State) -> Prediction:
         if not self._with_hidden:
             log_probs, state = self._engine.step(np.array([token_id], np.int32), state)
-            return Reading(log_probs[0], state, None)
+            return Prediction(log_probs[0], state, None)
         prediction, state = self._engine.predict_window(np.array([[token_id]], np.int32), state)
         if prediction.hidden is None:
             self._with_hidden = False
-            return Reading(prediction.log_probs[0, 0], state, None)
-        return Reading(prediction.log_probs[0, 0], state, prediction.hidden[0, 0])
+            return Prediction(prediction.log_probs[0, 0], state, None)
+        return Prediction(prediction.log_probs[0, 0], state, prediction.hidden[0, 0])
 
     def _remember(self, node: Node) -> None:
         self._remembered[node] = None
         self._remembered.move_to_end(node)
         while len(self._remembered) > self._history:
             oldest, _ = self._remembered.popitem(last=False)
-            oldest.reading = None
+            oldest.prediction = None
             _drop_unused(oldest)
 
 
 def _drop_unused(node: Node) -> None:
     """Let go of texts that nothing remembered goes on from."""
-    while node.parent is not None and node.reading is None and not node.children:
+    while node.parent is not None and node.prediction is None and not node.children:
         if node.parent.children.get(node.token_id) is node:
             del node.parent.children[node.token_id]
         node = node.parent

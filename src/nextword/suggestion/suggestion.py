@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nextword.engine.engine import Engine, read_text
+from nextword.engine.engine import read_text
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.suggestion.letter_case import begins_sentence, capitalized
 from nextword.suggestion.lexicon import lexicon_of, top_k
 from nextword.suggestion.spelling import WordParts, spell
 from nextword.suggestion.typed_text import TypedText
-from nextword.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,7 @@ class Suggestion:
     probability: float
 
 
-def suggest(
-    engine: Engine, tokenizer: Tokenizer, text: str, k: int = 5, *, restore_case: bool = False
-) -> list[Suggestion]:
+def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = False) -> list[Suggestion]:
     r"""Return the `k` most probable words after a text, the most probable first.
 
     Neither `<unk>` nor `<eos>` is among them, so that the probabilities of all suggestions sum to less than one. Marks
@@ -37,8 +35,7 @@ def suggest(
     no capitals, what is outside it is read in lower case.
 
     Args:
-        engine: The model at work.
-        tokenizer: The model's.
+        model: The model at work.
         text: What has been said, its last word complete; empty for the beginning of a text.
         k: How many to return; fewer where the vocabulary has no more.
         restore_case: Whether a word that begins a sentence gets a capital where the vocabulary has none.
@@ -48,6 +45,7 @@ def suggest(
         TextError: The text is refused by the tokenizer.
     """
     check_number(k)
+    engine, tokenizer = model.engine, model.tokenizer
     lexicon = lexicon_of(tokenizer.vocabulary)
     said = TypedText(tokenizer, lower_case=lexicon.is_lower_cased)
     said.insert(text if tokenizer.kind == "character" else text.rstrip(" \t"))

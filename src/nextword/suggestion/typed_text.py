@@ -84,7 +84,7 @@ class TypedText:
         return self._settled + self._open
 
     def pieces_from(self, first: int) -> list[Piece]:
-        """Return the pieces without the first so many."""
+        """Return the pieces without the first ones."""
         return self._settled[first:] + self._open[max(0, first - len(self._settled)) :]
 
     def backwards(self) -> Iterator[Piece]:

@@ -127,8 +127,8 @@ class WordCache:
         if self._latest is None:
             self._latest = _Uses.of(self._uses[-self._memory :], self._contexts[-self._memory :], len(hidden))
         squares = self._latest.squares + hidden @ hidden
-        likeness = 2 * (self._latest.keys @ hidden) / np.maximum(squares, np.finfo(np.float32).tiny)
-        kernel = self._latest.known * np.exp(self._theta * (likeness - 1).astype(np.float64))
+        similarity = 2 * (self._latest.keys @ hidden) / np.maximum(squares, np.finfo(np.float32).tiny)
+        kernel = self._latest.known * np.exp(self._theta * (similarity - 1).astype(np.float64))
         weights += np.bincount(self._latest.places, kernel, minlength=len(weights))
         return weights
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from nextword.suggestion.letter_case import capitalized, in_case_of
 from nextword.suggestion.lexicon import Lexicon, top_k
 from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.state_tree import Reading
+from nextword.suggestion.state_tree import Prediction
 from nextword.suggestion.word_cache import WordCache, mixed
 
 Candidates = list[tuple[str, float]]
@@ -20,16 +20,18 @@ class WordCandidates:
     """The words that may follow one text, those of the vocabulary and those outside it, to be asked at every key.
 
     Args:
-        reading: What the engine makes of the text.
+        prediction: What the engine makes of the text.
         lexicon: The words of the vocabulary.
-        cache: The words outside it; to be asked again, anew, once it has changed.
+        cache: The words outside it; to be asked again once it has changed.
         options: How the two are mixed, and what case counts for.
     """
 
-    def __init__(self, reading: Reading, lexicon: Lexicon, cache: WordCache, options: SessionOptions) -> None:
-        probabilities = np.exp(reading.log_probs.astype(np.float64))
+    def __init__(self, prediction: Prediction, lexicon: Lexicon, cache: WordCache, options: SessionOptions) -> None:
+        probabilities = np.exp(prediction.log_probs.astype(np.float64))
         unknown = float(probabilities[lexicon.unknown_id])
-        factor, self._outside = mixed(unknown, cache.weights(reading.hidden), weight=options.user_word_weight)  # (W,)
+        factor, self._outside = mixed(
+            unknown, cache.weights(prediction.hidden), weight=options.user_word_weight
+        )  # (W,)
         self._known = factor * lexicon.printable * lexicon.word_probabilities(probabilities)  # (G,)
         self._lexicon = lexicon
         self._cache = cache

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from filelock import FileLock, Timeout
-
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER
 from nextword.errors import CheckpointError
 from nextword.storage import durable
@@ -100,10 +98,14 @@ class RunLock:
     """
 
     def __init__(self, root: Path) -> None:
+        from filelock import FileLock  # here, for who only reads a run's model would wait 15 ms for it
+
         self.root = root
         self._lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
 
     def __enter__(self) -> Self:
+        from filelock import Timeout
+
         with durable.disk_errors(self.root, "locked"):
             durable.make_directory(self.root)
             try:

@@ -13,7 +13,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
 from nextword.bundle.store import write_bundle
 from nextword.engine.opening import start_engine
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import CheckpointError, MissingExtraError, SettingError, StorageError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel

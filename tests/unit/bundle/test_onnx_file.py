@@ -55,11 +55,11 @@ def refusal(data: bytes) -> str:
     ],
     ids=str,
 )
-def test_whatever_is_exported_is_let_through(changes: dict[str, Any]) -> None:
+def test_whatever_is_exported_is_let_through_and_tells_its_precision(changes: dict[str, Any]) -> None:
     architecture = Architecture(**{**SIZES, **changes})
     model = model_of(architecture)
-    check_onnx_file(model.SerializeToString(), architecture)
-    check_onnx_file(quantized(model).SerializeToString(), architecture)
+    assert check_onnx_file(model.SerializeToString(), architecture) == "float32"
+    assert check_onnx_file(quantized(model).SerializeToString(), architecture) == "int8"
 
 
 def name_another_file(model: onnx.ModelProto) -> None:

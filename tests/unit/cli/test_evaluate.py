@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nextword.cli.target import Target
+from nextword.cli.target_text import load_split
 from nextword.engine import cache
 from nextword.engine.chain import apply_methods
 from nextword.text.corpus import joined_sha256
@@ -117,7 +118,6 @@ def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_a
     trained_run: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[str] = []
-    load_split = Target.load_split
 
     def watched_load(target: Target, text: Any, split: Any, *rest: Any) -> Any:
         events.append(split)
@@ -128,7 +128,7 @@ def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_a
         events.append("tuned")
         return outcome
 
-    monkeypatch.setattr(Target, "load_split", watched_load)
+    monkeypatch.setattr("nextword.cli.evaluation_columns.load_split", watched_load)
     monkeypatch.setattr("nextword.cli.evaluate.apply_methods", watched_apply)
     monkeypatch.setattr(cache, "_SIZES", (5, 20))
     arguments = ("evaluate", trained_run, "--method", "cache", "--method", "ngram", "--tune")

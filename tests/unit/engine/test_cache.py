@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine import cache
-from nextword.engine.cache import Cache, CacheEngine, CacheOptions, empty_memory, recollect, token_probabilities
+from nextword.engine.cache import Cache, CacheEngine, CacheOptions, empty_memory, look_up, token_probabilities
 from nextword.engine.engine import Engine
 from nextword.engine.method import Splits
-from nextword.engine.reading import token_log_probs
+from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
 
 MakeEngine = Callable[..., Engine]
@@ -63,18 +63,18 @@ def test_what_was_read_is_expected_again(toy_engine: MakeEngine) -> None:
 def test_a_memory_is_never_changed(toy_engine: MakeEngine) -> None:
     inputs = np.random.default_rng(0).integers(11, size=(2, 6), dtype=np.int32)
     hidden = np.random.default_rng(1).normal(size=(2, 6, 4)).astype(np.float32)
-    _, memory = recollect(empty_memory(2, 3), inputs, hidden)
+    _, memory = look_up(empty_memory(2, 3), inputs, hidden)
     before = [memory.hidden.copy(), memory.followers.copy()]
     np.testing.assert_array_equal(memory.hidden, hidden[:, -3:])
     np.testing.assert_array_equal(memory.followers, inputs[:, -2:])
-    recollect(memory, inputs, hidden)
+    look_up(memory, inputs, hidden)
     np.testing.assert_array_equal(memory.hidden, before[0])
     np.testing.assert_array_equal(memory.followers, before[1])
 
 
 def test_very_unlike_states_do_not_overflow() -> None:
     hidden = np.full((1, 4, 2), 30.0, np.float32) * np.array([1, -1, 1, -1], np.float32)[:, None]
-    found, _ = recollect(empty_memory(1, 3), np.zeros((1, 4), np.int32), hidden)
+    found, _ = look_up(empty_memory(1, 3), np.zeros((1, 4), np.int32), hidden)
     weights = found.weights(1.0)
     assert np.isfinite(weights).all()
     np.testing.assert_allclose(weights.sum(axis=-1), [[0, 1, 1, 1]], rtol=1e-6)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from nextword.batching.window import TokenIds
-from nextword.engine.chain import KINDS, apply_methods, methods_of, require_used, tables_of
+from nextword.engine.chain import OPTIONS_TYPES, apply_methods, methods_of, require_used, tables_of
 from nextword.engine.method import Splits
-from nextword.engine.reading import token_log_probs
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.stream import token_log_probs
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import SettingError
 
 ModelOf = Callable[..., TrainedModel]
@@ -21,7 +21,8 @@ EngineOf = Callable[..., Any]
 def test_static_is_the_engine_itself(model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf) -> None:
     model = model_of(bigram_engine())
     outcome = apply_methods([model], [], {}, splits_of(), tune=True)
-    assert outcome.engine is model.engine
+    assert outcome.model.engine is model.engine
+    assert outcome.model.tokenizer is model.tokenizer
     assert (outcome.to_table(), outcome.tuned) == ({}, ())
 
 
@@ -31,7 +32,7 @@ def test_methods_go_around_one_another(model_of: ModelOf, bigram_engine: EngineO
     one = apply_methods([model_of(engine)], methods_of(["temperature", "ngram"]), tables, splits)
     other = apply_methods([model_of(engine)], methods_of(["ngram", "temperature"]), tables, splits)
     ids = np.array([2, 3, 4, 0], np.int32)
-    assert not np.allclose(token_log_probs(one.engine, ids), token_log_probs(other.engine, ids), atol=1e-3)
+    assert not np.allclose(token_log_probs(one.model.engine, ids), token_log_probs(other.model.engine, ids), atol=1e-3)
     assert one.description == "temperature (temperature 0.5), then ngram (ngram_order 5, ngram_weight 0.25)"
     assert list(other.to_table()) == ["ngram", "temperature"]
 
@@ -51,7 +52,8 @@ def test_each_is_tuned_around_what_is_within_and_what_is_given_stays(
     assert outcome.description.endswith("; temperature, ngram_weight tuned on the validation split")
     without = apply_methods([model_of(engine)], methods, table, splits_of(train=splits.train()))
     ids = text_of(writer, 200, seed=6)
-    np.testing.assert_array_equal(token_log_probs(outcome.engine, ids), token_log_probs(without.engine, ids))
+    tuned, given = (token_log_probs(each.model.engine, ids) for each in (outcome, without))
+    np.testing.assert_array_equal(tuned, given)
 
 
 def test_an_ensemble_is_tuned_to_the_better_member(
@@ -103,7 +105,7 @@ def test_what_does_not_go_together_is_refused(names: list[str], message: str) ->
 
 
 def test_no_two_settings_share_a_flag() -> None:
-    names = [field.name for kind in KINDS for field in dataclasses.fields(kind)]
+    names = [field.name for kind in OPTIONS_TYPES for field in dataclasses.fields(kind)]
     assert len(set(names)) == len(names)
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from nextword.engine.reading import ScoredTokens
+from nextword.engine.stream import ScoredTokens
 from nextword.evaluation.token_groups import FREQUENCY_RANKS, PLACES, GroupTally
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.batch import generate_texts
 from nextword.generation.generator import generate_text
@@ -38,8 +39,8 @@ def test_a_text_does_not_depend_on_its_neighbors(
     toy_engine: MakeEngine, words: Tokenizer, prompts: list[str], request: Request
 ) -> None:
     engine = toy_engine(boldness=1.0)
-    alone = [generate_texts(engine, words, [prompt], request)[0] for prompt in prompts]
-    assert generate_texts(engine, words, prompts, request) == alone
+    alone = [generate_texts(TextModel(engine, words), [prompt], request)[0] for prompt in prompts]
+    assert generate_texts(TextModel(engine, words), prompts, request) == alone
     assert [text.prompt for text in alone] == prompts
 
 
@@ -49,8 +50,10 @@ def test_one_sample_is_what_is_streamed(
 ) -> None:
     options = SamplingOptions(seed=seed, temperature=1.5)
     request = Request(num_tokens=12, sampling=options, stop_at_end=stop_at_end, search=SearchOptions(best_of=1))
-    text = generate_texts(toy_engine(), words, [prompt], request)[0]
-    pieces = generate_text(toy_engine(), words, prompt, num_tokens=12, options=options, stop_at_end=stop_at_end)
+    text = generate_texts(TextModel(toy_engine(), words), [prompt], request)[0]
+    pieces = generate_text(
+        TextModel(toy_engine(), words), prompt, num_tokens=12, options=options, stop_at_end=stop_at_end
+    )
     assert text.text == "".join(pieces)
     assert text.others == ()
 
@@ -61,7 +64,7 @@ def test_the_best_of_several_has_the_highest_score(
     engine = toy_engine()
     search = SearchOptions(best_of=6, length_exponent=0.8)
     request = Request(num_tokens=9, sampling=SEEDED, search=search, stop_at_end=True)
-    best = generate_texts(engine, words, ["a"], request)[0]
+    best = generate_texts(TextModel(engine, words), ["a"], request)[0]
     assert len(best.others) == 5
     texts = [best, *best.others]
     assert [text.score for text in texts] == sorted((text.score for text in texts), reverse=True)
@@ -73,7 +76,7 @@ def test_the_best_of_several_has_the_highest_score(
 def test_more_samples_are_the_same_and_others(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def sampled(best_of: int) -> set[tuple[int, ...]]:
         request = Request(num_tokens=9, sampling=SEEDED, search=SearchOptions(best_of=best_of))
-        best = generate_texts(toy_engine(boldness=1.0), words, ["a"], request)[0]
+        best = generate_texts(TextModel(toy_engine(boldness=1.0), words), ["a"], request)[0]
         return {text.ids for text in (best, *best.others)}
 
     assert sampled(1) < sampled(3) < sampled(8)
@@ -83,7 +86,7 @@ def test_more_samples_are_the_same_and_others(toy_engine: MakeEngine, words: Tok
 def test_a_seed_gives_the_same_prompt_the_same_text_and_none_another(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def texts(options: SamplingOptions) -> list[str]:
         request = Request(num_tokens=20, sampling=options)
-        return [text.text for text in generate_texts(toy_engine(boldness=0.5), words, ["a", "a"], request)]
+        return [text.text for text in generate_texts(TextModel(toy_engine(boldness=0.5), words), ["a", "a"], request)]
 
     first, second = texts(SEEDED)
     assert first == second
@@ -97,7 +100,7 @@ def test_a_stop_string_cuts_the_text_that_would_have_been(
 ) -> None:
     def text(stop: tuple[str, ...]) -> Any:
         request = Request(num_tokens=12, sampling=SamplingOptions(seed=seed), stop=stop)
-        return generate_texts(toy_engine(boldness=1.0), words, ["c"], request)[0]
+        return generate_texts(TextModel(toy_engine(boldness=1.0), words), ["c"], request)[0]
 
     whole, cut = text(()), text(tuple(stops))
     found = sorted((whole.text.find(stop) + len(stop), whole.text.find(stop)) for stop in stops if stop in whole.text)
@@ -108,7 +111,7 @@ def test_a_stop_string_cuts_the_text_that_would_have_been(
 
 def test_fewer_tokens_are_the_first_of_more(toy_engine: MakeEngine, words: Tokenizer) -> None:
     short, long = (
-        generate_texts(toy_engine(), words, ["a"], Request(num_tokens=count, sampling=SEEDED))[0].ids
+        generate_texts(TextModel(toy_engine(), words), ["a"], Request(num_tokens=count, sampling=SEEDED))[0].ids
         for count in (5, 15)
     )
     assert long[:5] == short
@@ -116,7 +119,7 @@ def test_fewer_tokens_are_the_first_of_more(toy_engine: MakeEngine, words: Token
 
 def test_the_end_is_not_shown_and_counts(toy_engine: MakeEngine, words: Tokenizer) -> None:
     request = Request(num_tokens=200, sampling=SEEDED, stop_at_end=True)
-    text = generate_texts(toy_engine(), words, ["a"], request)[0]
+    text = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0]
     assert (text.ending, text.ids[-1]) == ("end", 0)
     assert "\n" not in text.text
     assert text.to_table()["num_tokens"] == len(text.ids)
@@ -124,7 +127,7 @@ def test_the_end_is_not_shown_and_counts(toy_engine: MakeEngine, words: Tokenize
 
 def test_required_words_are_in_the_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
     request = Request(num_tokens=6, require=("c b", "a"), forbid=("a b",))
-    for text in generate_texts(toy_engine(), words, ["", "a", "c"], request):
+    for text in generate_texts(TextModel(toy_engine(), words), ["", "a", "c"], request):
         assert " c b" in f" {text.text}"
         assert " a" in f" {text.text}"
         assert "a b" not in f"{text.prompt}{text.text}"
@@ -133,7 +136,7 @@ def test_required_words_are_in_the_text(toy_engine: MakeEngine, words: Tokenizer
 
 def test_required_characters_are_a_word_of_their_own(toy_engine: MakeEngine, characters: Tokenizer) -> None:
     request = Request(num_tokens=9, require=("art",))
-    for text in generate_texts(toy_engine(vocabulary_size=9), characters, ["y", "y "], request):
+    for text in generate_texts(TextModel(toy_engine(vocabulary_size=9), characters), ["y", "y "], request):
         words = f"{text.prompt}{text.text}".replace(".", " ").replace("\n", " ").split(" ")
         assert "art" in words
         assert text.missing == ()
@@ -141,9 +144,9 @@ def test_required_characters_are_a_word_of_their_own(toy_engine: MakeEngine, cha
 
 def test_a_required_word_is_not_one_that_is_cut_off(toy_engine: MakeEngine, words: Tokenizer) -> None:
     request = Request(num_tokens=6, require=("b",), stop=("b",))
-    assert generate_texts(toy_engine(), words, ["a"], request)[0].missing == ("b",)
+    assert generate_texts(TextModel(toy_engine(), words), ["a"], request)[0].missing == ("b",)
     request = Request(num_tokens=6, require=("b",), stop=("c",))
-    text = generate_texts(toy_engine(), words, ["a"], request)[0]
+    text = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0]
     assert "b" in text.text
     assert (text.missing, "c" in text.text) == ((), False)
 
@@ -153,21 +156,23 @@ def test_the_end_does_not_come_before_the_last_required_word(toy_engine: MakeEng
     request = Request(num_tokens=9, require=("at", "ray"), stop_at_end=True, search=SearchOptions(beam_size=10))
     for seed in range(20):
         engine = toy_engine(seed, vocabulary_size=9, boldness=4.0)
-        assert generate_texts(engine, characters, ["y"], request)[0].missing == ()
+        assert generate_texts(TextModel(engine, characters), ["y"], request)[0].missing == ()
 
 
 def test_a_required_word_may_end_the_text(toy_engine: MakeEngine, characters: Tokenizer) -> None:
     request = Request(num_tokens=6, require=("art",), search=SearchOptions(beam_size=60))
     found = []
     for seed in range(5):
-        best = generate_texts(toy_engine(seed, vocabulary_size=9), characters, ["y"], request)[0]
+        best = generate_texts(TextModel(toy_engine(seed, vocabulary_size=9), characters), ["y"], request)[0]
         found += [f"y{text.text}" for text in (best, *best.others)]
     assert all("art" in re.split(r"[ .\n]", text) for text in found)
     assert any(text.endswith("art") for text in found)
 
 
 def test_what_a_required_word_is_missing_from_is_flagged(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    text = generate_texts(toy_engine(), words, ["a"], Request(num_tokens=4, require=("b", "c"), forbid=("C",)))[0]
+    text = generate_texts(
+        TextModel(toy_engine(), words), ["a"], Request(num_tokens=4, require=("b", "c"), forbid=("C",))
+    )[0]
     assert text.missing == ("c",)
     assert text.to_table()["missing"] == ["c"]
 
@@ -175,7 +180,7 @@ def test_what_a_required_word_is_missing_from_is_flagged(toy_engine: MakeEngine,
 def test_unknown_words_are_not_written_unless_allowed(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def unknown(options: SamplingOptions, search: SearchOptions) -> bool:
         request = Request(num_tokens=30, sampling=options, search=search)
-        best = generate_texts(toy_engine(boldness=0.2), words, [""], request)[0]
+        best = generate_texts(TextModel(toy_engine(boldness=0.2), words), [""], request)[0]
         return any(1 in text.ids for text in (best, *best.others))
 
     for search in (SearchOptions(), SearchOptions(beam_size=4)):
@@ -185,31 +190,34 @@ def test_unknown_words_are_not_written_unless_allowed(toy_engine: MakeEngine, wo
 
 def test_what_does_not_fit_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
     with pytest.raises(SettingError, match="`num_tokens` must be at least 3, as many as the required words have"):
-        generate_texts(toy_engine(), words, ["a"], Request(num_tokens=2, require=("b c", "a")))
+        generate_texts(TextModel(toy_engine(), words), ["a"], Request(num_tokens=2, require=("b c", "a")))
     with pytest.raises(SettingError, match="one that the vocabulary can spell, but 'z' is not"):
-        generate_texts(toy_engine(), words, ["a"], Request(require=("z",)))
+        generate_texts(TextModel(toy_engine(), words), ["a"], Request(require=("z",)))
 
 
 @pytest.mark.parametrize("search", [SearchOptions(), SearchOptions(beam_size=2)])
 def test_forbidding_everything_is_refused(toy_engine: MakeEngine, search: SearchOptions) -> None:
     tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a")))
     engine = toy_engine(vocabulary_size=3)
-    assert generate_texts(engine, tokenizer, ["a"], Request(num_tokens=1, search=search, forbid=("a",)))[0].text == "a"
+    assert (
+        generate_texts(TextModel(engine, tokenizer), ["a"], Request(num_tokens=1, search=search, forbid=("a",)))[0].text
+        == "a"
+    )
     with pytest.raises(SettingError, match=r"possible.*forbid fewer"):
-        generate_texts(engine, tokenizer, ["a"], Request(num_tokens=1, search=search, forbid=("a", "aa")))
+        generate_texts(TextModel(engine, tokenizer), ["a"], Request(num_tokens=1, search=search, forbid=("a", "aa")))
 
 
 def test_one_string_is_not_taken_for_a_prompt_a_letter(toy_engine: MakeEngine, words: Tokenizer) -> None:
     with pytest.raises(SettingError, match="`prompts` must be several prompts, but is one string"):
-        generate_texts(toy_engine(), words, "a b", Request())
+        generate_texts(TextModel(toy_engine(), words), "a b", Request())
 
 
 def test_no_prompts_give_no_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    assert generate_texts(toy_engine(), words, [], Request()) == []
+    assert generate_texts(TextModel(toy_engine(), words), [], Request()) == []
 
 
 def test_a_table_holds_all_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
     request = Request(num_tokens=3, search=SearchOptions(beam_size=2))
-    table = generate_texts(toy_engine(), words, ["a"], request)[0].to_table()
+    table = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0].to_table()
     assert set(table) == {"prompt", "text", "num_tokens", "log_prob", "score", "ending", "others"}
     assert [set(other) for other in table["others"]] == [{"text", "num_tokens", "log_prob", "score", "ending"}]

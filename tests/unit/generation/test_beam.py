@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, read_text
-from nextword.generation.beam import BeamSearch, Task, best_first, share_out
+from nextword.generation.beam import BeamSearch, Task, allocate_beam, best_first
 from nextword.generation.ending import EndRule
 from nextword.generation.generated_text import Hypothesis
 from nextword.generation.generator import generate
@@ -42,7 +42,7 @@ def test_places_come_in_order_of_score_then_place(matrix: NDArray[np.float64], a
 
 @given(st.lists(st.integers(0, 3), max_size=12), st.integers(4, 12))
 def test_every_degree_of_progress_keeps_its_best(progress: list[int], size: int) -> None:
-    kept = share_out(progress, 3, size)
+    kept = allocate_beam(progress, 3, size)
     assert len(kept) == min(size, len(progress))
     assert kept == sorted(set(kept))
     for degree in set(progress):
@@ -53,7 +53,7 @@ def test_every_degree_of_progress_keeps_its_best(progress: list[int], size: int)
     ("size", "kept"), [(3, [0, 2, 4]), (4, [0, 2, 4, 5]), (5, [0, 2, 3, 4, 5]), (6, [0, 1, 2, 3, 4, 5])]
 )
 def test_places_that_do_not_come_out_even_go_to_the_highest(size: int, kept: list[int]) -> None:
-    assert share_out([0, 0, 1, 1, 2, 2, 2], 2, size) == kept
+    assert allocate_beam([0, 0, 1, 1, 2, 2, 2], 2, size) == kept
 
 
 def task_of(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.batch import generate_texts
 from nextword.generation.ending import stop_place
@@ -103,14 +104,16 @@ def test_a_forbidden_token_is_never_drawn() -> None:
 
 def test_unknown_words_are_not_written_unless_allowed() -> None:
     def text(options: SamplingOptions) -> str:
-        return "".join(generate_text(CountingEngine(0), running_text(), "He", num_tokens=300, options=options))
+        return "".join(
+            generate_text(TextModel(CountingEngine(0), running_text()), "He", num_tokens=300, options=options)
+        )
 
     assert "<unk>" not in text(SamplingOptions(seed=1))
     assert "<unk>" in text(SamplingOptions(seed=1, allow_unknown=True))
 
 
 def test_text_goes_on_from_the_prompt() -> None:
-    pieces = generate_text(CountingEngine(), running_text(), "He said", num_tokens=6, options=GREEDY)
+    pieces = generate_text(TextModel(CountingEngine(), running_text()), "He said", num_tokens=6, options=GREEDY)
     assert list(pieces) == [" He", " said", ", ", ",", ' "', '"']
 
 
@@ -118,10 +121,10 @@ def test_text_goes_on_from_the_prompt() -> None:
     ("prompt", "text"), [("He said ", "He said"), ("He said", " He said"), ("He said\t", "He said")]
 )
 def test_a_space_at_the_end_of_the_prompt_is_the_one_before_the_next_word(prompt: str, text: str) -> None:
-    pieces = generate_text(CountingEngine(), running_text(), prompt, num_tokens=2, options=GREEDY)
+    pieces = generate_text(TextModel(CountingEngine(), running_text()), prompt, num_tokens=2, options=GREEDY)
     assert "".join(pieces) == text
     request = Request(num_tokens=2, sampling=GREEDY)
-    assert generate_texts(CountingEngine(), running_text(), [prompt], request)[0].text == text
+    assert generate_texts(TextModel(CountingEngine(), running_text()), [prompt], request)[0].text == text
 
 
 def test_to_a_model_of_characters_another_space_is_meant() -> None:
@@ -187,7 +190,7 @@ def character_text(*more: str) -> Tokenizer:
 def test_no_part_of_a_stop_string_is_ever_shown(seed: int, stops: list[str]) -> None:
     def pieces(stop: tuple[str, ...]) -> list[str]:
         request = Request(num_tokens=25, sampling=SamplingOptions(seed=seed), stop=stop)
-        return list(stream_text(CountingEngine(0), character_text(*"cdefghijklmnopqr"), "", request))
+        return list(stream_text(TextModel(CountingEngine(0), character_text(*"cdefghijklmnopqr")), "", request))
 
     whole = "".join(pieces(()))
     assert "".join(pieces(tuple(stops))) == whole[: stop_place(whole, stops)]
@@ -196,30 +199,30 @@ def test_no_part_of_a_stop_string_is_ever_shown(seed: int, stops: list[str]) -> 
 def test_streaming_asks_for_nothing_after_a_stop_string() -> None:
     engine = CountingEngine()
     request = Request(num_tokens=1000, sampling=GREEDY, stop=("said",))
-    assert list(stream_text(engine, running_text(), "He", request)) == ["\n", "He", " "]
+    assert list(stream_text(TextModel(engine, running_text()), "He", request)) == ["\n", "He", " "]
     assert engine.read == [9, 2, 0, 2]  # and "said" is not
 
 
 def test_an_accent_is_not_shown_without_its_letter() -> None:
     tokenizer = character_text("\N{COMBINING ACUTE ACCENT}", *"cdefghijklmnopq")
     request = Request(num_tokens=60, sampling=SamplingOptions(seed=1))
-    pieces = list(stream_text(CountingEngine(0), tokenizer, "", request))
+    pieces = list(stream_text(TextModel(CountingEngine(0), tokenizer), "", request))
     assert "\N{COMBINING ACUTE ACCENT}" in "".join(pieces)
     assert not any(piece.startswith("\N{COMBINING ACUTE ACCENT}") for piece in pieces[1:])
 
 
 def test_forbidden_words_are_not_streamed() -> None:
     request = Request(num_tokens=300, sampling=SamplingOptions(seed=1), forbid=("HE", "said"))
-    text = "".join(stream_text(CountingEngine(0), running_text(), "no", request))
+    text = "".join(stream_text(TextModel(CountingEngine(0), running_text()), "no", request))
     assert "said" not in text
     assert "He" not in text
 
 
 def test_the_best_of_several_cannot_be_streamed() -> None:
     with pytest.raises(SettingError, match="call `generate_texts` for it"):
-        stream_text(CountingEngine(), running_text(), "", Request(search=SearchOptions(beam_size=2)))
+        stream_text(TextModel(CountingEngine(), running_text()), "", Request(search=SearchOptions(beam_size=2)))
 
 
 def test_greedy_streams_the_most_probable() -> None:
     request = Request(num_tokens=3, search=SearchOptions(method="greedy"), sampling=SamplingOptions(seed=1))
-    assert list(stream_text(CountingEngine(), running_text(), "He said", request)) == [" He", " said", ", "]
+    assert list(stream_text(TextModel(CountingEngine(), running_text()), "He said", request)) == [" He", " said", ", "]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.rescoring.pyctcdecode_model import FusionOptions, PyctcdecodeModel
 from nextword.text.tokenizer import Tokenizer
@@ -39,7 +40,7 @@ class FakeDecoder:
 def test_the_scores_of_a_text_sum_to_its_log_probability(
     each_tokenizer: Tokenizer, engine_for: Engines, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
-    decoder = FakeDecoder(PyctcdecodeModel(engine_for(each_tokenizer), each_tokenizer, PLAIN))
+    decoder = FakeDecoder(PyctcdecodeModel(TextModel(engine_for(each_tokenizer), each_tokenizer), PLAIN))
     for line in ("a b a", "a b b", "ab, a", "b"):
         assert decoder.decode(line.split()) == pytest.approx(text_log_prob(each_tokenizer, line), abs=1e-5)
 
@@ -49,7 +50,9 @@ def test_weights_are_those_of_pyctcdecode(
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
     options = FusionOptions(alpha=0.7, beta=0.3, unk_score_offset=-2.0)
-    found = FakeDecoder(PyctcdecodeModel(engine_for(tokenizer), tokenizer, options)).decode(["a", "unheard", "b"])
+    found = FakeDecoder(PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), options)).decode(
+        ["a", "unheard", "b"]
+    )
     # kenlm's log10 scores and the offset are summed, weighted and made natural at last
     log10_prob = text_log_prob(tokenizer, "a unheard b") / log(10)
     assert found == pytest.approx(0.7 * (log10_prob - 2.0) * log(10) + 3 * 0.3, abs=1e-5)
@@ -59,7 +62,7 @@ def test_a_space_at_the_end_is_no_word(
     engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(engine_for(tokenizer), tokenizer, FusionOptions(alpha=1.0, beta=0.25))
+    model = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), FusionOptions(alpha=1.0, beta=0.25))
     first, state = model.score(model.get_start_state(), "a")
     end, _ = model.score(state, "", is_last_word=True)
     assert first + end == pytest.approx(text_log_prob(tokenizer, "a") + 0.25, abs=1e-5)
@@ -70,7 +73,7 @@ def test_hypotheses_that_share_a_beginning_cost_one_step_each_word(
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
     engine = engine_for(tokenizer)
-    decoder = FakeDecoder(PyctcdecodeModel(engine, tokenizer, FusionOptions(score_boundary=False)))
+    decoder = FakeDecoder(PyctcdecodeModel(TextModel(engine, tokenizer), FusionOptions(score_boundary=False)))
     for last in ("a", "b", "ab", "ba"):
         decoder.decode(["a", "b", last])
     assert engine.num_read == 3
@@ -78,10 +81,10 @@ def test_hypotheses_that_share_a_beginning_cost_one_step_each_word(
 
 def test_without_boundaries_neither_beginning_nor_end_counts(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(engine_for(tokenizer), tokenizer, PLAIN.replace(score_boundary=False))
+    model = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), PLAIN.replace(score_boundary=False))
     last, _ = model.score(model.get_start_state(), "a", is_last_word=True)
     assert last == model.score(model.get_start_state(), "a")[0]
-    bounded = PyctcdecodeModel(engine_for(tokenizer), tokenizer, PLAIN)
+    bounded = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), PLAIN)
     assert last != bounded.score(bounded.get_start_state(), "a")[0]
     assert (
         bounded.score(bounded.get_start_state(), "a", is_last_word=True)[0]
@@ -100,7 +103,7 @@ def test_without_boundaries_neither_beginning_nor_end_counts(engine_for: Engines
 def test_a_word_that_is_not_finished_costs_if_none_begins_so(
     engine_for: Engines, tokenizer_of: Tokenizers, kind: str, known: list[str], unknown: list[str]
 ) -> None:
-    model = PyctcdecodeModel(engine_for(tokenizer_of(kind)), tokenizer_of(kind))
+    model = PyctcdecodeModel(TextModel(engine_for(tokenizer_of(kind)), tokenizer_of(kind)))
     assert [model.score_partial_token(partial) for partial in known] == [0.0] * len(known)
     assert [model.score_partial_token(partial) for partial in unknown] == [-10.0] * len(unknown)
     assert model.score_partial_token("x" * 9) == pytest.approx(-15.0)
@@ -108,8 +111,10 @@ def test_a_word_that_is_not_finished_costs_if_none_begins_so(
 
 def test_the_words_that_may_be_said_can_be_named(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(engine_for(tokenizer), tokenizer, PLAIN.replace(unk_score_offset=-1.0), unigrams=["abba"])
-    free = PyctcdecodeModel(engine_for(tokenizer), tokenizer, PLAIN)
+    model = PyctcdecodeModel(
+        TextModel(engine_for(tokenizer), tokenizer), PLAIN.replace(unk_score_offset=-1.0), unigrams=["abba"]
+    )
+    free = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), PLAIN)
     assert model.score_partial_token("abb") == 0.0
     assert model.score_partial_token("ba") == -1.0
     named, anyway = (each.score(each.get_start_state(), "a")[0] for each in (model, free))
@@ -118,7 +123,7 @@ def test_the_words_that_may_be_said_can_be_named(engine_for: Engines, tokenizer_
 
 def test_weights_can_be_changed_while_decoding(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = PyctcdecodeModel(engine_for(tokenizer), tokenizer)
+    model = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer))
     model.reset_params(alpha=2.0, score_boundary=False)
     assert (model.alpha, model.beta, model.score_boundary) == (2.0, 1.5, False)
     with pytest.raises(SettingError, match="did you mean `alpha`"):
@@ -129,4 +134,4 @@ def test_weights_can_be_changed_while_decoding(engine_for: Engines, tokenizer_of
 
 def test_no_history_is_short_enough_to_be_forgotten(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    assert PyctcdecodeModel(engine_for(tokenizer), tokenizer).order > 1_000_000
+    assert PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer)).order > 1_000_000

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.rescoring import rescorer as hypothesis_scores
 from nextword.rescoring.nbest import Hypothesis, NbestList, NbestReader
@@ -32,7 +33,7 @@ def test_hypotheses_come_in_the_order_of_their_totals(
     toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float]
 ) -> None:
     weights = RescoringWeights(model_weight=2.0, length_weight=-1.0)
-    found = rescore(toy_engine, tokenizer, TEXTS, [-1.0, -2, -3.0], weights)
+    found = rescore(TextModel(toy_engine, tokenizer), TEXTS, [-1.0, -2, -3.0], weights)
     expected = {
         text: 2.0 * line_log_prob(text) - len(text.split()) - place for place, text in enumerate(TEXTS, start=1)
     }
@@ -43,7 +44,7 @@ def test_hypotheses_come_in_the_order_of_their_totals(
 
 def test_a_hypothesis_may_have_several_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
     weights = RescoringWeights(model_weight=0.0, first_pass_weights=(1.0, 10.0))
-    found = rescore(toy_engine, tokenizer, TEXTS, [(1.0, 0.1), (2.0, 0.2), (5.0, 0.0)], weights)
+    found = rescore(TextModel(toy_engine, tokenizer), TEXTS, [(1.0, 0.1), (2.0, 0.2), (5.0, 0.0)], weights)
     assert [(each.text, each.total) for each in found] == [("cat", 5.0), ("the cat sat", 4.0), ("the cats at", 2.0)]
 
 
@@ -60,7 +61,7 @@ def test_every_hypothesis_needs_its_scores(
     toy_engine: Any, tokenizer: Tokenizer, texts: list[str], scores: list[Any], message: str
 ) -> None:
     with pytest.raises(SettingError, match=message):
-        rescore(toy_engine, tokenizer, texts, scores, RescoringWeights(first_pass_weights=(1.0,)))
+        rescore(TextModel(toy_engine, tokenizer), texts, scores, RescoringWeights(first_pass_weights=(1.0,)))
 
 
 def listed(*texts: str, utterance: str = "u", scores: tuple[float, ...] = (1.5,)) -> NbestList:
@@ -70,7 +71,7 @@ def listed(*texts: str, utterance: str = "u", scores: tuple[float, ...] = (1.5,)
 def test_each_hypothesis_is_a_line_with_its_end(
     toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float]
 ) -> None:
-    (scored,) = score_lists(toy_engine, tokenizer, [listed(*HYPOTHESIS_SCORES_TEXTS)])
+    (scored,) = score_lists(TextModel(toy_engine, tokenizer), [listed(*HYPOTHESIS_SCORES_TEXTS)])
     assert scored.log_probs.tolist() == pytest.approx(
         [line_log_prob(text) for text in HYPOTHESIS_SCORES_TEXTS], abs=1e-5
     )
@@ -84,7 +85,7 @@ def test_lists_come_back_in_their_order_whatever_is_held(
     ]
     for chunk in (1, 4, 1000):
         monkeypatch.setattr(hypothesis_scores, "_CHUNK", chunk)
-        found = list(score_lists(toy_engine, tokenizer, lists))
+        found = list(score_lists(TextModel(toy_engine, tokenizer), lists))
         assert [scored.nbest.utterance for scored in found] == [nbest.utterance for nbest in lists]
         for scored in found:
             expected = [line_log_prob(hypothesis.text) for hypothesis in scored.nbest.hypotheses]
@@ -100,21 +101,21 @@ def test_no_more_is_read_than_is_held(toy_engine: Any, tokenizer: Tokenizer, mon
             read.append(place)
             yield listed("the cat", utterance=str(place))
 
-    next(score_lists(toy_engine, tokenizer, lists()))
+    next(score_lists(TextModel(toy_engine, tokenizer), lists()))
     assert len(read) == 2
 
 
 def test_what_is_weighed_is_log_probability_length_and_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
-    (scored,) = score_lists(toy_engine, tokenizer, [listed("the cat", "", scores=(1.5, -2.0))])
+    (scored,) = score_lists(TextModel(toy_engine, tokenizer), [listed("the cat", "", scores=(1.5, -2.0))])
     np.testing.assert_array_equal(scored.features()[:, 1:], [[2.0, 1.5, -2.0], [0.0, 1.5, -2.0]])
     np.testing.assert_array_equal(scored.features()[:, 0], scored.log_probs)
-    (bare,) = score_lists(toy_engine, tokenizer, [listed("the cat", scores=())])
+    (bare,) = score_lists(TextModel(toy_engine, tokenizer), [listed("the cat", scores=())])
     assert bare.features().shape == (1, 2)
 
 
 def test_a_hypothesis_that_the_tokenizer_refuses_is_named(toy_engine: Any, tokenizer: Tokenizer) -> None:
     with pytest.raises(TextError, match="a hypothesis of `u7` cannot be scored: `<eos>` is reserved"):
-        list(score_lists(toy_engine, tokenizer, [listed("the <eos>", utterance="u7")]))
+        list(score_lists(TextModel(toy_engine, tokenizer), [listed("the <eos>", utterance="u7")]))
 
 
 def test_no_lines_have_no_log_probabilities(toy_engine: Any) -> None:

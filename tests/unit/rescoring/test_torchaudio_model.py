@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nextword.engine.text_model import TextModel
 from nextword.errors import MissingExtraError, SettingError
 from nextword.rescoring.torchaudio_model import TorchaudioScorer, torchaudio_model
 from nextword.text.tokenizer import Tokenizer
@@ -64,7 +65,7 @@ def test_the_scores_of_a_sentence_sum_to_its_log_probability(
 ) -> None:
     for kind in ("pretokenized", "word"):
         tokenizer = tokenizer_of(kind)
-        model = torchaudio_model(engine_for(tokenizer), tokenizer, WORDS)
+        model = torchaudio_model(TextModel(engine_for(tokenizer), tokenizer), WORDS)
         assert isinstance(model, FakeLM)
         assert model.is_made
         for sentence in (["ab", "a", "b"], ["a"], []):
@@ -77,7 +78,7 @@ def test_the_lexicon_is_scored_first_and_shared_beginnings_are_read_once(
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
     engine = engine_for(tokenizer)
-    model = TorchaudioScorer(engine, tokenizer, WORDS, new_state=FakeState)
+    model = TorchaudioScorer(TextModel(engine, tokenizer), WORDS, new_state=FakeState)
     begin = model.start(False)
     for index in range(len(WORDS)):  # as `_construct_trie` does
         model.score(begin, index)
@@ -93,14 +94,14 @@ def test_the_lexicon_is_scored_first_and_shared_beginnings_are_read_once(
 
 def test_an_utterance_that_begins_amid_speech_is_another(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(engine_for(tokenizer), tokenizer, WORDS, new_state=FakeState)
+    model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
     (_, amid), (_, beginning) = (model.score(model.start(nothing), 0) for nothing in (True, False))
     assert amid != beginning
 
 
 def test_what_was_before_start_is_forgotten(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(engine_for(tokenizer), tokenizer, WORDS, new_state=FakeState)
+    model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
     old, _ = model.score(model.start(False), 0)
     model.start(False)
     with pytest.raises(SettingError, match="call `start` first"):
@@ -112,7 +113,7 @@ def test_what_was_before_start_is_forgotten(engine_for: Engines, tokenizer_of: T
 @pytest.mark.parametrize("index", [-1, 4])
 def test_an_index_without_a_word_is_refused(engine_for: Engines, tokenizer_of: Tokenizers, index: int) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = TorchaudioScorer(engine_for(tokenizer), tokenizer, WORDS, new_state=FakeState)
+    model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
     with pytest.raises(SettingError, match=f"must be between 0 and 3, but is {index}; give the decoder the words"):
         model.score(model.start(False), index)
 
@@ -125,4 +126,4 @@ def test_torchaudio_is_asked_for_where_it_is_missing(
     monkeypatch.setitem(sys.modules, "torchaudio", None)
     tokenizer = tokenizer_of("pretokenized")
     with pytest.raises(MissingExtraError, match="needs torchaudio"):
-        torchaudio_model(engine_for(tokenizer), tokenizer, WORDS)
+        torchaudio_model(TextModel(engine_for(tokenizer), tokenizer), WORDS)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.rescoring.word_model import KnownWords, WordModel
 from nextword.text.tokenizer import Tokenizer
@@ -32,7 +33,7 @@ def chained(model: WordModel, line: str) -> float:
 def test_the_words_of_a_line_and_its_end_sum_to_the_line(
     each_tokenizer: Tokenizer, engine_for: Engines, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
-    model = WordModel(engine_for(each_tokenizer), each_tokenizer)
+    model = WordModel(TextModel(engine_for(each_tokenizer), each_tokenizer))
     for line in LINES[each_tokenizer.kind]:
         assert chained(model, line) == pytest.approx(text_log_prob(each_tokenizer, line), abs=1e-5)
 
@@ -45,14 +46,14 @@ def test_words_of_running_text_sum_to_the_line_whatever_their_marks(
     words: list[str],
 ) -> None:
     tokenizer = tokenizer_of("word")
-    model = WordModel(engine_for(tokenizer), tokenizer)
+    model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
     line = " ".join(words)
     assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
 
 
 def test_a_beginning_that_is_shared_is_read_once(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     engine = engine_for(tokenizer_of("pretokenized"))
-    model = WordModel(engine, tokenizer_of("pretokenized"))
+    model = WordModel(TextModel(engine, tokenizer_of("pretokenized")))
     for last in ("a", "b", "ab", "ba", "unheard"):
         context = model.start()
         for word in ("a", "ab", last):
@@ -64,7 +65,7 @@ def test_what_is_forgotten_is_read_again(
     engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = WordModel(engine_for(tokenizer), tokenizer, history=1)
+    model = WordModel(TextModel(engine_for(tokenizer), tokenizer), history=1)
     for line in ("a b ab", "a b ba", "a b ab"):
         assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
 
@@ -72,7 +73,7 @@ def test_what_is_forgotten_is_read_again(
 def test_an_unknown_word_has_a_name_that_running_text_would_cut(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     for kind in ("word", "pretokenized"):
         tokenizer = tokenizer_of(kind)
-        model = WordModel(engine_for(tokenizer), tokenizer)
+        model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
         named, unheard = (model.score(model.start(), word) for word in ("<unk>", "unheard"))
         assert named.log_prob == unheard.log_prob
         assert not named.is_known
@@ -81,14 +82,14 @@ def test_an_unknown_word_has_a_name_that_running_text_would_cut(engine_for: Engi
 
 def test_without_a_beginning_a_line_is_a_fragment(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
-    model = WordModel(engine_for(tokenizer), tokenizer)
+    model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
     assert model.score(model.start(bos=False), "a").log_prob != model.score(model.start(), "a").log_prob
 
 
 def test_a_history_of_nothing_is_refused(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     with pytest.raises(SettingError, match="`history` must be at least 1, but is 0"):
-        WordModel(engine_for(tokenizer), tokenizer, history=0)
+        WordModel(TextModel(engine_for(tokenizer), tokenizer), history=0)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.engine.engine import WindowPrediction
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import SettingError, TextError
 from nextword.scoring.gaps import proposals, rank
 from nextword.scoring.lines import ScoringOptions, score_lines
@@ -21,12 +21,12 @@ candidate_lists = st.lists(st.sampled_from(["cat", "sat on", "", "dog", "mat ."]
 def test_candidates_are_ordered_by_the_whole_line(small_model: Model, candidates: list[str], eos: bool) -> None:
     model = small_model()
     options = ScoringOptions(eos=eos)
-    ranked = rank(model.engine, model.tokenizer, "the ___ sat", candidates, options=options)
+    ranked = rank(model, "the ___ sat", candidates, options=options)
     assert sorted(found.candidate for found in ranked) == sorted(set(candidates))
     log_probs = [found.log_prob for found in ranked]
     assert log_probs == sorted(log_probs, reverse=True)
     for found in ranked:
-        (line,) = score_lines(model.engine, model.tokenizer, [f"the {found.candidate} sat"], options)
+        (line,) = score_lines(model, [f"the {found.candidate} sat"], options)
         assert found.text == line.text
         assert found.log_prob == pytest.approx(line.log_prob, abs=1e-4)
         assert (found.num_tokens, found.num_out_of_vocabulary) == (line.num_tokens, line.num_out_of_vocabulary)
@@ -38,23 +38,20 @@ def test_what_follows_the_gap_counts(small_model: Model) -> None:
     """Two texts alike but for what follows the gap, with another order of the candidates."""
     model = small_model(seed=3)
     words = ["the", "cat", "sat", "on", "mat", "."]
-    orders = {
-        tuple(found.candidate for found in rank(model.engine, model.tokenizer, f"the ___ {word}", words))
-        for word in words
-    }
+    orders = {tuple(found.candidate for found in rank(model, f"the ___ {word}", words)) for word in words}
     assert len(orders) > 1
 
 
 def test_of_equals_the_first_named_comes_first(small_model: Model) -> None:
     model = small_model()
-    ranked = rank(model.engine, model.tokenizer, "the ?", ["dog", "cow", "dog"], gap="?")
+    ranked = rank(model, "the ?", ["dog", "cow", "dog"], gap="?")
     assert [found.candidate for found in ranked] == ["dog", "cow"]  # both are <unk>
     assert [found.probability for found in ranked] == [0.5, 0.5]
 
 
 def test_the_model_proposes_what_it_expects_after_the_text(small_model: Model) -> None:
     model = small_model("word")
-    proposed = proposals(model.engine, model.tokenizer, "the cat ___ on", count=30)
+    proposed = proposals(model, "the cat ___ on", count=30)
     assert len(proposed) == len(set(proposed))
     vocabulary = model.tokenizer.vocabulary
     assert set(proposed) == {token.strip(" ") for token in vocabulary.tokens} - {"<unk>", "<eos>"}
@@ -62,31 +59,31 @@ def test_the_model_proposes_what_it_expects_after_the_text(small_model: Model) -
     prediction, _ = model.engine.predict_window(ids, model.engine.start(1))
     best = [vocabulary.token_of(token_id) for token_id in np.argsort(-prediction.log_probs[0, -1])]
     assert proposed[0] == next(token.strip(" ") for token in best if token not in ("<unk>", "<eos>"))
-    assert proposals(model.engine, model.tokenizer, "the cat ___ on", count=2) == proposed[:2]
+    assert proposals(model, "the cat ___ on", count=2) == proposed[:2]
 
 
 @pytest.mark.parametrize("text", ["the cat", "the ___ sat ___", "", "the ____ sat"])
 def test_there_is_one_gap(small_model: Model, text: str) -> None:
     model = small_model()
     with pytest.raises(SettingError, match=r"the text must have one gap, but has [02]"):
-        rank(model.engine, model.tokenizer, text, ["cat"])
+        rank(model, text, ["cat"])
 
 
 def test_mistakes_are_refused(small_model: Model) -> None:
     model = small_model()
     with pytest.raises(SettingError, match="at least one candidate must be given"):
-        rank(model.engine, model.tokenizer, "the ___", [])
+        rank(model, "the ___", [])
     with pytest.raises(SettingError, match="candidates must be several words, but are one string, 'cat'"):
-        rank(model.engine, model.tokenizer, "the ___", "cat")
+        rank(model, "the ___", "cat")
     with pytest.raises(SettingError, match="the text must have one gap, but has 0; put `___`"):
-        rank(model.engine, model.tokenizer, "the ___", ["cat"], gap="")
+        rank(model, "the ___", ["cat"], gap="")
     with pytest.raises(TextError, match="must be one line, but has several"):
-        rank(model.engine, model.tokenizer, "the ___\ncat", ["cat"])
+        rank(model, "the ___\ncat", ["cat"])
     with pytest.raises(SettingError, match="`count` must be at least 1, but is 0"):
-        proposals(model.engine, model.tokenizer, "the ___", count=0)
+        proposals(model, "the ___", count=0)
     characters = small_model("character")
     with pytest.raises(SettingError, match="candidates must be named for a model of characters"):
-        proposals(characters.engine, characters.tokenizer, "a___")
+        proposals(characters, "a___")
 
 
 def test_candidates_of_which_none_is_possible_are_refused(small_model: Model) -> None:
@@ -96,7 +93,7 @@ def test_candidates_of_which_none_is_possible_are_refused(small_model: Model) ->
         state,
     )
     with pytest.raises(SettingError, match="at least one candidate must be possible"):
-        rank(model.engine, model.tokenizer, "the ___", ["cat"])
+        rank(model, "the ___", ["cat"])
 
 
 def _impossible(shape: tuple[int, int, int]) -> WindowPrediction:

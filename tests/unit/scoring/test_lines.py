@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.engine import reading as sentence_batches
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine import stream as sentence_batches
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import EvaluationError, TextError
 from nextword.evaluation.perplexity import evaluate
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
@@ -44,7 +44,7 @@ def test_lines_are_scored_as_by_steps(
     model = small_model(kind, line_ends=line_ends)
     by_line = small_model(kind).tokenizer
     options = ScoringOptions(bos=bos, eos=eos, read_ahead=read_ahead)
-    scores = list(score_lines(model.engine, model.tokenizer, lines, options))
+    scores = list(score_lines(model, lines, options))
     assert [(score.number, score.text) for score in scores] == list(enumerate(lines, start=1))
     vocabulary = model.tokenizer.vocabulary
     for score in scores:
@@ -65,7 +65,7 @@ def test_carried_lines_are_what_is_evaluated(
     ids = np.array(small_model(kind).tokenizer.encode("\n".join([*lines, ""])), np.int32)
     expected = evaluate(model.engine, ids)
     options = ScoringOptions(carry=True, read_ahead=read_ahead)
-    scores = list(score_lines(model.engine, model.tokenizer, lines, options))
+    scores = list(score_lines(model, lines, options))
     assert sum(score.num_tokens for score in scores) == expected.num_tokens
     assert sum(score.log_prob for score in scores) / len(ids) == pytest.approx(expected.log_prob / len(ids), abs=1e-5)
 
@@ -74,7 +74,7 @@ def test_carried_lines_are_what_is_evaluated(
 @given(line=lines_of_text.map(" ".join))
 def test_one_line_is_scored_as_it_is_evaluated(small_model: Model, line: str) -> None:
     model = small_model("word")
-    (score,) = score_lines(model.engine, model.tokenizer, [line])
+    (score,) = score_lines(model, [line])
     ids = np.array(model.tokenizer.encode(f"{line}\n"), np.int32)
     assert score.perplexity == pytest.approx(evaluate(model.engine, ids).perplexity, rel=1e-5)
 
@@ -82,8 +82,8 @@ def test_one_line_is_scored_as_it_is_evaluated(small_model: Model, line: str) ->
 def test_carried_lines_count_their_ends_only_if_asked(small_model: Model) -> None:
     model = small_model()
     lines = ["the cat", "", "sat on"]
-    with_ends = list(score_lines(model.engine, model.tokenizer, lines, ScoringOptions(carry=True)))
-    without = list(score_lines(model.engine, model.tokenizer, lines, ScoringOptions(carry=True, eos=False)))
+    with_ends = list(score_lines(model, lines, ScoringOptions(carry=True)))
+    without = list(score_lines(model, lines, ScoringOptions(carry=True, eos=False)))
     assert [score.num_tokens for score in without] == [2, 0, 2]
     for whole, part in zip(with_ends, without, strict=True):
         assert whole.log_probs[:-1].tolist() == part.log_probs.tolist()
@@ -101,7 +101,7 @@ def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model, read_ahe
             num_read += 1
             yield "the cat sat on the mat ." if num_read % 3 else "the cat"
 
-    scores = score_lines(model.engine, model.tokenizer, endless(), ScoringOptions(read_ahead=read_ahead, carry=carry))
+    scores = score_lines(model, endless(), ScoringOptions(read_ahead=read_ahead, carry=carry))
     for _ in range(200):
         score = next(scores)
         assert 0 <= num_read - score.number < read_ahead
@@ -113,7 +113,7 @@ def test_a_line_longer_than_a_batch_is_scored_in_pieces(
     monkeypatch.setattr(sentence_batches, "_MOST_TOKENS", 100)
     model = small_model("character")
     line = "ab c." * 400
-    (score,) = score_lines(model.engine, model.tokenizer, [line])
+    (score,) = score_lines(model, [line])
     assert max(batch_size * num_steps for batch_size, num_steps in vars(model.engine)["shapes"]) <= 100
     end_id = model.tokenizer.vocabulary.end_id
     expected = step_by_step(model.engine, [*model.tokenizer.encode(line), end_id], end_id)
@@ -122,7 +122,7 @@ def test_a_line_longer_than_a_batch_is_scored_in_pieces(
 
 def test_words_out_of_vocabulary_are_counted_and_written_unknowns_are_not(small_model: Model) -> None:
     model = small_model()
-    (score,) = score_lines(model.engine, model.tokenizer, ["the dog <unk> cow"])
+    (score,) = score_lines(model, ["the dog <unk> cow"])
     assert score.num_out_of_vocabulary == 2
     assert score.out_of_vocabulary.tolist() == [False, True, False, True, False]
     assert score.ids.tolist() == [0, 1, 1, 1, 3]
@@ -130,7 +130,7 @@ def test_words_out_of_vocabulary_are_counted_and_written_unknowns_are_not(small_
 
 def test_what_is_refused_comes_after_the_lines_before_it(small_model: Model) -> None:
     model = small_model()
-    scores = score_lines(model.engine, model.tokenizer, ["the", "cat <eos>", "sat"])
+    scores = score_lines(model, ["the", "cat <eos>", "sat"])
     assert next(scores).text == "the"
     with pytest.raises(TextError, match="line 2"):
         next(scores)
@@ -175,7 +175,7 @@ def test_a_line_without_tokens_has_no_perplexity() -> None:
 
 
 def shown(model: TrainedModel, line: str, *, eos: bool = True) -> list[str]:
-    (score,) = score_lines(model.engine, model.tokenizer, [line], ScoringOptions(eos=eos))
+    (score,) = score_lines(model, [line], ScoringOptions(eos=eos))
     return shown_tokens(model.tokenizer, score)
 
 

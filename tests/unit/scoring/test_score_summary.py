@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import EvaluationError
 from nextword.scoring.lines import score_lines
 from nextword.scoring.score_summary import ScoreSummary
@@ -14,7 +14,7 @@ Model = Callable[..., TrainedModel]
 
 def test_perplexities_with_and_without_words_out_of_vocabulary(small_model: Model) -> None:
     model = small_model()
-    scores = list(score_lines(model.engine, model.tokenizer, ["the dog sat", "", "cow <unk> cat"]))
+    scores = list(score_lines(model, ["the dog sat", "", "cow <unk> cat"]))
     summary = ScoreSummary()
     for score in scores:
         summary.add(score)

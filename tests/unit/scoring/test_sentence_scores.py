@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.batching.window import TokenIds
-from nextword.engine import reading as sentence_batches
+from nextword.engine import stream as sentence_batches
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, TokenScores, WindowPrediction
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import EvaluationError
 from nextword.scoring.sentence_scores import score_sentences
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.errors import SettingError
 from nextword.scoring import surprise
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
@@ -24,7 +24,7 @@ lines_of_text = st.lists(
 
 def measured(model: TrainedModel, lines: list[str], measure: Measure, *, eos: bool = True) -> list[float]:
     by_name: dict[Measure, Callable[[list[float]], float]] = {"mean": statistics.fmean, "max": max, "sum": sum}
-    scores = score_lines(model.engine, model.tokenizer, lines, ScoringOptions(eos=eos))
+    scores = score_lines(model, lines, ScoringOptions(eos=eos))
     bits = [[-log_prob / math.log(2) for log_prob in score.log_probs.tolist()] for score in scores]
     return [by_name[measure](of_line) if of_line else -math.inf for of_line in bits]
 
@@ -38,7 +38,7 @@ def test_the_most_surprising_are_those_that_sorting_finds(
     model = small_model()
     bits = measured(model, lines, measure)
     expected = [number for number, of_line in enumerate(bits, start=1) if of_line >= threshold]
-    found = most_surprising_lines(model.engine, model.tokenizer, lines, k, measure=measure, threshold=threshold)
+    found = most_surprising_lines(model, lines, k, measure=measure, threshold=threshold)
     assert len(found) == min(k, len(expected))
     assert [line.bits for line in found] == pytest.approx(
         sorted((bits[number - 1] for number in expected), reverse=True)[:k], abs=1e-4
@@ -46,14 +46,14 @@ def test_the_most_surprising_are_those_that_sorting_finds(
     for line in found:
         assert line.text == lines[line.number - 1]
         assert line.bits == pytest.approx(bits[line.number - 1], abs=1e-4)
-    in_order = list(surprising_lines(model.engine, model.tokenizer, lines, measure=measure, threshold=threshold))
+    in_order = list(surprising_lines(model, lines, measure=measure, threshold=threshold))
     assert [line.number for line in in_order] == expected
 
 
 def test_the_words_that_cause_it_are_named_with_their_place(small_model: Model) -> None:
     model = small_model("word")
-    (line,) = most_surprising_lines(model.engine, model.tokenizer, ["the zebra sat, the cat"], num_words=3)
-    (score,) = score_lines(model.engine, model.tokenizer, ["the zebra sat, the cat"])
+    (line,) = most_surprising_lines(model, ["the zebra sat, the cat"], num_words=3)
+    (score,) = score_lines(model, ["the zebra sat, the cat"])
     names = ["the", "zebra", "sat", ",", "the", "cat", "<eos>"]
     order = sorted(range(7), key=lambda index: score.log_probs[index])[:3]
     assert [(token.token, token.position) for token in line.tokens] == [(names[index], index + 1) for index in order]
@@ -65,7 +65,7 @@ def test_of_equals_the_earlier_comes_first(small_model: Model) -> None:
     model = small_model()
     options = ScoringOptions(read_ahead=1)
     lines = ["the cat"] * 5
-    found = most_surprising_lines(model.engine, model.tokenizer, lines, 3, options=options)
+    found = most_surprising_lines(model, lines, 3, options=options)
     assert [line.number for line in found] == [1, 2, 3]
 
 
@@ -83,7 +83,7 @@ def test_no_more_lines_are_held_than_are_asked_for(small_model: Model, monkeypat
 
     monkeypatch.setattr(surprise, "score_lines", watched)
     lines = ("the cat " * (number % 5) for number in range(300))
-    found = most_surprising_lines(model.engine, model.tokenizer, lines, 20, measure="sum")
+    found = most_surprising_lines(model, lines, 20, measure="sum")
     assert len(found) == 20
     assert most_alive <= 3  # the one at hand, and those that the loops have not let go of yet
 
@@ -91,13 +91,13 @@ def test_no_more_lines_are_held_than_are_asked_for(small_model: Model, monkeypat
 def test_lines_without_tokens_surprise_nobody(small_model: Model) -> None:
     model = small_model()
     options = ScoringOptions(eos=False)
-    found = most_surprising_lines(model.engine, model.tokenizer, ["", "the", ""], options=options)
+    found = most_surprising_lines(model, ["", "the", ""], options=options)
     assert [line.number for line in found] == [2]
 
 
 def test_a_table_is_json(small_model: Model) -> None:
     model = small_model()
-    (line,) = most_surprising_lines(model.engine, model.tokenizer, ["the cat"], num_words=1)
+    (line,) = most_surprising_lines(model, ["the cat"], num_words=1)
     table = json.loads(json.dumps(line.to_table(), allow_nan=False))
     assert table["text"] == "the cat"
     assert table["tokens"][0].keys() == {"token", "bits", "position", "is_known"}
@@ -106,6 +106,6 @@ def test_a_table_is_json(small_model: Model) -> None:
 def test_numbers_out_of_range_are_refused(small_model: Model) -> None:
     model = small_model()
     with pytest.raises(SettingError, match="`k` must be at least 1, but is 0"):
-        most_surprising_lines(model.engine, model.tokenizer, [], 0)
+        most_surprising_lines(model, [], 0)
     with pytest.raises(SettingError, match="`num_words` must be at least 0, but is -1"):
-        surprising_lines(model.engine, model.tokenizer, [], num_words=-1)
+        surprising_lines(model, [], num_words=-1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import State
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.scoring.lines import ScoringOptions, score_lines
 from nextword.scoring.word_context import WordContext
 from nextword.scoring.word_tokens import WordTokenizer
@@ -40,7 +40,7 @@ def test_words_and_the_end_multiply_to_the_sentence(
         scored = context.score(word)
         total += scored.log_prob
         context = scored.after
-    (line,) = score_lines(model.engine, model.tokenizer, [" ".join(words)], ScoringOptions(bos=bos))
+    (line,) = score_lines(model, [" ".join(words)], ScoringOptions(bos=bos))
     assert total + context.score_end().log_prob == pytest.approx(line.log_prob, abs=1e-4)
     assert context.num_words == len(words) + bos
 

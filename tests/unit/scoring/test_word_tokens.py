@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.engine.trained_model import TrainedModel
+from nextword.engine.text_model import TrainedModel
 from nextword.scoring.word_tokens import Before, WordTokenizer, words_of
 from nextword.text.encoded_lines import surface
 from nextword.text.options import TokenizerKind

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.suggestion.session import SuggestionSession
 from nextword.suggestion.session_options import SessionOptions
@@ -60,10 +61,10 @@ def test_suggestions_follow_from_the_text_alone(
 ) -> None:
     tokenizer = tokenizer_of(kind, make_tokenizer)
     options = SessionOptions(history=history, beam_width=3, beam_length=4, user_word_memory=2)
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer, options=options)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), options=options)
     for change in changes:
         edit(session, change)
-        fresh = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer, options=options)
+        fresh = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), options=options)
         fresh.type(session.text)
         assert session.suggestions(4) == fresh.suggestions(4)
         assert session.prefix == fresh.prefix
@@ -78,7 +79,7 @@ def test_nothing_is_read_twice(
 ) -> None:
     tokenizer = tokenizer_of(kind, make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
-    session = SuggestionSession(engine, tokenizer)
+    session = SuggestionSession(TextModel(engine, tokenizer))
     read: set[tuple[int, ...]] = set()
     for change in ["", *changes]:
         edit(session, change)
@@ -91,7 +92,7 @@ def test_nothing_is_read_twice(
 def test_letters_and_taking_them_back_read_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
-    session = SuggestionSession(engine, tokenizer)
+    session = SuggestionSession(TextModel(engine, tokenizer))
     counts = []
     for key in ["", "t", "h", "e", " ", "s", "a", "i", "d", ",", " "]:
         session.type(key)
@@ -108,7 +109,7 @@ def test_letters_and_taking_them_back_read_nothing(toy_engine: Make, make_tokeni
 def test_only_the_latest_states_are_kept(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
-    session = SuggestionSession(engine, tokenizer, options=SessionOptions(history=3))
+    session = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(history=3))
     session.type("the an on the an on ")
     session.suggestions()
     assert engine.num_read == 7
@@ -123,7 +124,7 @@ def test_only_the_latest_states_are_kept(toy_engine: Make, make_tokenizer: Make)
 def test_subwords_complete_words_that_are_no_token(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer([" ", "a", "s", "i", "d", " sa", "id", ",", "."], "subword")
     weights = dict.fromkeys(tokenizer.vocabulary.tokens, 1.0) | {" sa": 8, "id": 8}
-    session = SuggestionSession(fixed_engine(tokenizer.vocabulary, [*weights.values()]), tokenizer)
+    session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, [*weights.values()]), tokenizer))
     assert session.suggestions(1)[0].text == "Id"  # a sentence begins
     session.type("a ")
     assert [found.text for found in session.suggestions(2)] == ["sa", "said"]
@@ -139,7 +140,7 @@ def test_subwords_complete_words_that_are_no_token(fixed_engine: Make, make_toke
 def test_a_character_is_read_once(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("character", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
-    session = SuggestionSession(engine, tokenizer, options=SessionOptions(beam_width=2, beam_length=1))
+    session = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(beam_width=2, beam_length=1))
     for key in "an ant":
         session.type(key)
         session.suggestions(9)
@@ -152,9 +153,9 @@ def test_a_character_is_read_once(toy_engine: Make, make_tokenizer: Make) -> Non
 def test_the_next_word_is_that_of_suggest(text: str, k: int, toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
-    session = SuggestionSession(engine, tokenizer, options=SessionOptions(learn=False))
+    session = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(learn=False))
     session.type(text + " ")
-    assert session.suggestions(k) == suggest(engine, tokenizer, text + " ", k)
+    assert session.suggestions(k) == suggest(TextModel(engine, tokenizer), text + " ", k)
 
 
 @settings(max_examples=40)
@@ -163,7 +164,7 @@ def test_probabilities_are_no_more_than_one_and_nothing_unknown_is_shown(
     changes: list[Any], toy_engine: Make, make_tokenizer: Make
 ) -> None:
     tokenizer = make_tokenizer([*WORDS, "\x1b[2J", "then\u200b"])
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     for change in changes:
         edit(session, change)
         suggestions = session.suggestions(100)
@@ -179,7 +180,7 @@ def test_probabilities_are_no_more_than_one_and_nothing_unknown_is_shown(
 
 def test_completions_are_all_that_may_come(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("said th")
     assert set(texts(session.suggestions(9))) == {"the", "then", "They"}
     assert sum(each.probability for each in session.suggestions(9)) == pytest.approx(1)
@@ -189,7 +190,7 @@ def test_completions_are_all_that_may_come(toy_engine: Make, make_tokenizer: Mak
 
 def test_a_word_of_ones_own_is_offered_once_it_was_typed(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("Zo")
     assert session.suggestions() == []
     session.type("ë said zo")
@@ -200,7 +201,7 @@ def test_a_word_of_ones_own_is_offered_once_it_was_typed(toy_engine: Make, make_
 
 def test_a_word_of_ones_own_is_expected_in_its_context(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
 
     def probability(text: str) -> float:
         session.replace(text)
@@ -216,7 +217,7 @@ def test_a_word_of_ones_own_is_expected_in_its_context(toy_engine: Make, make_to
 
 def test_a_context_is_known_in_later_texts(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("the Zoë an")
     session.finish()
 
@@ -233,7 +234,7 @@ def test_a_context_is_known_in_later_texts(toy_engine: Make, make_tokenizer: Mak
 
 def test_an_engine_without_hidden_states_learns_words_all_the_same(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary, gives_hidden=False), tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary, gives_hidden=False), tokenizer))
     session.type("the Zoë zo")
     assert texts(session.suggestions()) == ["Zoë"]
 
@@ -241,13 +242,13 @@ def test_an_engine_without_hidden_states_learns_words_all_the_same(toy_engine: M
 def test_words_are_kept_from_one_text_to_the_next(toy_engine: Make, make_tokenizer: Make, tmp_path: Path) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
-    session = SuggestionSession(engine, tokenizer)
+    session = SuggestionSession(TextModel(engine, tokenizer))
     session.type("Zoë Zoë, Zola Tolu")
     session.finish()
     assert session.text == ""
     assert {word: session.user_words.count_of(word) for word in session.user_words} == {"Zoë": 2, "Zola": 1}
     session.user_words.save(tmp_path / "words.json")
-    another = SuggestionSession(engine, tokenizer, user_words=UserWords.load(tmp_path / "words.json"))
+    another = SuggestionSession(TextModel(engine, tokenizer), user_words=UserWords.load(tmp_path / "words.json"))
     another.type("zo")
     assert texts(another.suggestions()) == ["Zoë", "Zola"]
     another.forget("Zoë")
@@ -261,7 +262,7 @@ def test_words_are_kept_from_one_text_to_the_next(toy_engine: Make, make_tokeniz
 def test_user_words_given_are_not_changed(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     words = UserWords()
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer, user_words=words)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), user_words=words)
     session.type("Zoë said ")
     session.finish()
     session.learn("Tolu")
@@ -273,7 +274,7 @@ def test_learning_may_be_left_out(toy_engine: Make, make_tokenizer: Make) -> Non
     words = UserWords()
     words.learn("Zora")
     session = SuggestionSession(
-        toy_engine(tokenizer.vocabulary), tokenizer, user_words=words, options=SessionOptions(learn=False)
+        TextModel(toy_engine(tokenizer.vocabulary), tokenizer), user_words=words, options=SessionOptions(learn=False)
     )
     session.type("Zoë said zo")
     assert texts(session.suggestions()) == ["Zora"]
@@ -282,7 +283,7 @@ def test_learning_may_be_left_out(toy_engine: Make, make_tokenizer: Make) -> Non
 def test_a_lower_cased_vocabulary_begins_sentences_with_a_capital(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(["the", "it", ". ", "n't"])
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 5, 4, 3, 2])
-    session = SuggestionSession(engine, tokenizer)
+    session = SuggestionSession(TextModel(engine, tokenizer))
     shown = {}
     for text in ("", "it ", "The it. ", 'The it. "', "it\n", "t", "T", "TH", "it. t"):
         session.replace(text)
@@ -299,7 +300,7 @@ def test_a_lower_cased_vocabulary_begins_sentences_with_a_capital(fixed_engine: 
         "it. t": ["the"],
     }
     assert engine.read.count(tokenizer.vocabulary.id_of("the")) == 1
-    plain = SuggestionSession(engine, tokenizer, options=SessionOptions(restore_case=False))
+    plain = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(restore_case=False))
     assert texts(plain.suggestions(2)) == ["the", "it"]
 
 
@@ -324,7 +325,7 @@ def test_accepting_puts_spaces_where_they_belong(
 ) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     weights = [3.0 if word == ", " else 2.0 if word == ' "' else 1.0 for word in tokenizer.vocabulary.tokens]
-    session = SuggestionSession(fixed_engine(tokenizer.vocabulary, weights), tokenizer)
+    session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, weights), tokenizer))
     session.type(text)
     session.accept(Suggestion(accept, 0.5))
     assert session.text == becomes
@@ -332,7 +333,7 @@ def test_accepting_puts_spaces_where_they_belong(
 
 def test_accepting_in_a_pretokenized_text_keeps_tokens_apart(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer("the they ,", "pretokenized")
-    session = SuggestionSession(fixed_engine(tokenizer.vocabulary, [1] * 5), tokenizer)
+    session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, [1] * 5), tokenizer))
     session.type("the th")
     session.accept("they")
     session.accept(",")
@@ -341,7 +342,7 @@ def test_accepting_in_a_pretokenized_text_keeps_tokens_apart(fixed_engine: Make,
 
 def test_what_is_refused_changes_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("pretokenized", make_tokenizer)
-    session = SuggestionSession(toy_engine(tokenizer.vocabulary), tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("the th")
     before = session.suggestions()
     for text in ("the <eos> th", "\ud800"):

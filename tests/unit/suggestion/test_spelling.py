@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.engine.engine import read_text
+from nextword.engine.text_model import TextModel
 from nextword.suggestion.session import complete
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.spelling import Beam, WordParts, spell
@@ -65,7 +66,7 @@ def test_words_of_characters_are_exact(seed: int, text: str, k: int, toy_engine:
     for place, token_id in enumerate(read[len(before) :]):
         log_prob_typed += float(read_text(engine, read[: len(before) + place])[0][0, token_id])
     best = sorted(expected.items(), key=lambda item: -item[1])[:k]
-    found = complete(engine, tokenizer, text, k, options=options)
+    found = complete(TextModel(engine, tokenizer), text, k, options=options)
     assert [each.text for each in found] == [word for word, _ in best]
     assert [each.probability for each in found] == pytest.approx(
         [probability / np.exp(log_prob_typed) for _, probability in best], rel=1e-4
@@ -121,7 +122,7 @@ def test_the_tokens_compatible_with_what_is_typed(rest: str, reaching: set[str],
 def test_words_that_look_alike_in_capitals_are_one(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(("a", "A", "B", " "), "character")
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 1, 1, 1, 5])
-    found = complete(engine, tokenizer, "AB", 20, options=SessionOptions(beam_length=1, beam_width=9))
+    found = complete(TextModel(engine, tokenizer), "AB", 20, options=SessionOptions(beam_length=1, beam_width=9))
     # Over with 6 of 10; `ABa` and `ABA` with 1 each, as `ABB`.
     assert [each.text for each in found] == ["AB", "ABA", "ABB"]
     assert [each.probability for each in found] == pytest.approx([0.6, 2 * 0.06, 0.06])
@@ -130,7 +131,10 @@ def test_words_that_look_alike_in_capitals_are_one(fixed_engine: Make, make_toke
 def test_a_word_of_characters_keeps_the_case_that_is_typed(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(("a", "b", " ", "."), "character")
     engine = toy_engine(tokenizer.vocabulary)
-    words = {text: [each.text for each in complete(engine, tokenizer, text, 3)] for text in ("a", "A", "AB", "a. ")}
+    words = {
+        text: [each.text for each in complete(TextModel(engine, tokenizer), text, 3)]
+        for text in ("a", "A", "AB", "a. ")
+    }
     assert all(word.startswith("a") for word in words["a"])
     assert [word[0].lower() + word[1:] for word in words["A"]] == words["a"]
     assert all(word.startswith("AB") and word.isupper() for word in words["AB"])

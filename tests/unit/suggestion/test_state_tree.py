@@ -30,10 +30,10 @@ def test_a_reading_is_that_of_the_text_from_its_beginning(
     tree = StateTree(engine, history=history, with_hidden=with_hidden)
     for ids in asked:
         node = node_at(tree, ids)
-        reading = tree.read(node)
+        prediction = tree.read(node)
         log_probs, state = read_text(engine, ids)
-        np.testing.assert_array_equal(reading.log_probs, log_probs[0])
-        np.testing.assert_array_equal(reading.state, state)
+        np.testing.assert_array_equal(prediction.log_probs, log_probs[0])
+        np.testing.assert_array_equal(prediction.state, state)
         hidden = tree.hidden(node)
         assert (hidden is not None) == with_hidden
         if hidden is not None:
@@ -60,8 +60,8 @@ def test_no_more_is_kept_than_was_asked_for(
     nodes, readings = [tree.root], 0
     while nodes:
         node = nodes.pop()
-        readings += node.reading is not None
-        assert node.reading is not None or node.children or node is tree.root
+        readings += node.prediction is not None
+        assert node.prediction is not None or node.children or node is tree.root
         nodes += node.children.values()
     assert readings <= history
 
@@ -84,7 +84,7 @@ def test_a_hidden_state_may_outlive_the_rest(toy_engine: Callable[..., Any]) -> 
     node.keeps_hidden = True
     tree.read(node_at(tree, [2, 3, 3]))
     num_read = engine.num_read
-    assert node.reading is None
+    assert node.prediction is None
     hidden = tree.hidden(node)
     assert engine.num_read == num_read
     np.testing.assert_array_equal(hidden, tree.read(node).hidden)

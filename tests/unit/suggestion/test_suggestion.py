@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.suggestion.suggestion import Suggestion, suggest
 from nextword.text.tokenizer import Tokenizer
@@ -29,16 +30,16 @@ def shown(suggestions: list[Suggestion]) -> list[tuple[str, float]]:
 def test_the_most_probable_words_come_first_without_specials(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer("a b c", "pretokenized")
     engine = fixed_engine(tokenizer.vocabulary, [40, 30, 5, 15, 10])
-    assert shown(suggest(engine, tokenizer, "a b", k=2)) == [("b", 0.15), ("c", 0.1)]
+    assert shown(suggest(TextModel(engine, tokenizer), "a b", k=2)) == [("b", 0.15), ("c", 0.1)]
     assert engine.read == [0, 2, 3]
-    assert shown(suggest(engine, tokenizer, "")) == [("b", 0.15), ("c", 0.1), ("a", 0.05)]
+    assert shown(suggest(TextModel(engine, tokenizer), "")) == [("b", 0.15), ("c", 0.1), ("a", 0.05)]
     assert engine.read == [0]
 
 
 def test_marks_that_differ_in_spaces_are_one_suggestion(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
     #                                                  eos unk He said ", " ","  ' "' '"' '" ' no  "." ". "
     engine = fixed_engine(word_tokenizer.vocabulary, [10, 10, 9, 11, 6, 6, 4, 4, 4, 20, 8, 8])
-    suggestions = suggest(engine, word_tokenizer, "He said", k=4)
+    suggestions = suggest(TextModel(engine, word_tokenizer), "He said", k=4)
     assert shown(suggestions) == [("no", 0.2), (".", 0.16), (",", 0.12), ('"', 0.12)]
 
 
@@ -48,7 +49,7 @@ def test_merging_is_exact(fixed_engine: Make, word_tokenizer: Tokenizer, weights
     for word, weight in zip(WORDS, weights[2:], strict=True):
         merged[word.strip(" ")] += weight / sum(weights)
     best = sorted(merged.values(), reverse=True)[:k]
-    suggestions = suggest(fixed_engine(word_tokenizer.vocabulary, weights), word_tokenizer, "He", k=k)
+    suggestions = suggest(TextModel(fixed_engine(word_tokenizer.vocabulary, weights), word_tokenizer), "He", k=k)
     np.testing.assert_allclose([suggestion.probability for suggestion in suggestions], best, rtol=1e-5)
     for suggestion in suggestions:
         assert suggestion.probability == pytest.approx(merged[suggestion.text], rel=1e-5)
@@ -57,42 +58,45 @@ def test_merging_is_exact(fixed_engine: Make, word_tokenizer: Tokenizer, weights
 @pytest.mark.parametrize("text", ["He", "He said,", "He said.", "no\nHe", 'He said, "no'])
 def test_a_space_at_the_end_changes_nothing(text: str, fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
     engine = fixed_engine(word_tokenizer.vocabulary, [1.0] * 12)
-    suggest(engine, word_tokenizer, text)
+    suggest(TextModel(engine, word_tokenizer), text)
     without = engine.read
     assert without == [0, *word_tokenizer.encode_prompt(text)]
     for spaces in (" ", "   ", "\t"):
-        suggest(engine, word_tokenizer, text + spaces)
+        suggest(TextModel(engine, word_tokenizer), text + spaces)
         assert engine.read == without
 
 
 def test_characters_are_suggested_with_spaces_visible(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(("a", " ", "b"), "character")
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 1, 5, 2])
-    assert shown(suggest(engine, tokenizer, "a ", k=2)) == [("␣", 0.5), ("b", 0.2)]
+    assert shown(suggest(TextModel(engine, tokenizer), "a ", k=2)) == [("␣", 0.5), ("b", 0.2)]
     assert engine.read == [0, 2, 3]
 
 
 def test_a_word_that_a_terminal_would_obey_is_shown_as_its_escape(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer("\x1b[2J", "pretokenized")
-    assert suggest(fixed_engine(tokenizer.vocabulary, [1, 1, 2]), tokenizer, "")[0].text == r"\x1b[2J"
+    assert suggest(TextModel(fixed_engine(tokenizer.vocabulary, [1, 1, 2]), tokenizer), "")[0].text == r"\x1b[2J"
 
 
 def test_a_vocabulary_without_capitals_reads_them_in_lower_case(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer("he said .", "pretokenized")
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 4, 3, 2])
-    assert shown(suggest(engine, tokenizer, "He SAID Tom .", k=1)) == [("he", 0.3636)]
+    assert shown(suggest(TextModel(engine, tokenizer), "He SAID Tom .", k=1)) == [("he", 0.3636)]
     assert engine.read == [0, 2, 3, 1, 4]
-    assert shown(suggest(engine, tokenizer, "he said .", k=2, restore_case=True)) == [("He", 0.3636), ("Said", 0.2727)]
-    assert shown(suggest(engine, tokenizer, "he", k=1, restore_case=True)) == [("he", 0.3636)]
+    assert shown(suggest(TextModel(engine, tokenizer), "he said .", k=2, restore_case=True)) == [
+        ("He", 0.3636),
+        ("Said", 0.2727),
+    ]
+    assert shown(suggest(TextModel(engine, tokenizer), "he", k=1, restore_case=True)) == [("he", 0.3636)]
 
 
 def test_a_vocabulary_with_capitals_is_taken_at_its_word(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
     engine = fixed_engine(word_tokenizer.vocabulary, [1.0] * 9 + [5] + [1.0] * 2)
-    assert suggest(engine, word_tokenizer, "", k=1, restore_case=True)[0].text == "no"
-    suggest(engine, word_tokenizer, "SAID")
+    assert suggest(TextModel(engine, word_tokenizer), "", k=1, restore_case=True)[0].text == "no"
+    suggest(TextModel(engine, word_tokenizer), "SAID")
     assert engine.read == [0, 1]
 
 
 def test_asking_for_none_is_refused(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
     with pytest.raises(SettingError, match="`k` must be at least 1, but is 0"):
-        suggest(fixed_engine(word_tokenizer.vocabulary, [1.0] * 12), word_tokenizer, "He", k=0)
+        suggest(TextModel(fixed_engine(word_tokenizer.vocabulary, [1.0] * 12), word_tokenizer), "He", k=0)

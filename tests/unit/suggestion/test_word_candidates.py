@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nextword.engine.text_model import TextModel
 from nextword.suggestion.letter_case import in_case_of
 from nextword.suggestion.session import complete
 from nextword.suggestion.session_options import SessionOptions
@@ -40,11 +41,16 @@ def test_completions_are_exact(
     engine = fixed_engine(tokenizer.vocabulary, weights)
     words = {word: weight / sum(weights) for word, weight in zip(WORDS, weights[2:], strict=True)}
     expected = by_brute_force(prefix, words, case_weight)
-    found = complete(engine, tokenizer, f"then {prefix}", 20, options=SessionOptions(case_weight=case_weight))
+    found = complete(
+        TextModel(engine, tokenizer), f"then {prefix}", 20, options=SessionOptions(case_weight=case_weight)
+    )
     shown = {each.text.casefold(): each.probability for each in found}
     assert shown == pytest.approx(expected, rel=1e-5)
     for k in range(1, len(found)):
-        assert complete(engine, tokenizer, prefix, k, options=SessionOptions(case_weight=case_weight)) == found[:k]
+        assert (
+            complete(TextModel(engine, tokenizer), prefix, k, options=SessionOptions(case_weight=case_weight))
+            == found[:k]
+        )
 
 
 @given(weights=counts, prefix=st.sampled_from(PREFIXES), used=st.lists(st.sampled_from(["Wilhelm", "wIlL", "Xu"])))
@@ -62,11 +68,13 @@ def test_words_of_ones_own_are_among_them(
     words = {word: factor * probability for word, probability in words.items()} | dict(
         zip(counted, outside, strict=True)
     )
-    found = complete(engine, tokenizer, prefix, 20, user_words=own)
+    found = complete(TextModel(engine, tokenizer), prefix, 20, user_words=own)
     assert {each.text.casefold(): each.probability for each in found} == pytest.approx(
         by_brute_force(prefix, words, 0.1), rel=1e-5
     )
-    following = {each.text: each.probability for each in complete(engine, tokenizer, "then ", 20, user_words=own)}
+    following = {
+        each.text: each.probability for each in complete(TextModel(engine, tokenizer), "then ", 20, user_words=own)
+    }
     assert {word: following[word] for word in counted} == pytest.approx(dict(zip(counted, outside, strict=True)))
 
 
@@ -92,7 +100,7 @@ def test_case_is_that_of_what_was_typed(
     #                                                     eos unk will Will WILL Wilma wit stra. Strasse then ", " ","
     tokenizer = make_tokenizer(WORDS)
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 10, 12, 1, 7, 20, 2, 1, 1, 1, 1])
-    assert [each.text for each in complete(engine, tokenizer, prefix)] == shown
+    assert [each.text for each in complete(TextModel(engine, tokenizer), prefix)] == shown
 
 
 @given(prefix=st.sampled_from(PREFIXES), word=st.sampled_from(["will", "Wilma", "McDonald", "iPhone", "x"]))

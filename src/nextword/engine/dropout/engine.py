@@ -14,6 +14,7 @@ Source:
 from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import keras
 import numpy as np
 from keras import ops
@@ -53,7 +54,7 @@ class DropoutState(NamedTuple):
 class DropoutEngine(DistributionEngine):
     """Averages a Keras engine's model over dropout masks drawn from a seed.
 
-    Masks that are drawn for single steps are drawn anew all along a text; those that training keeps for a window
+    Masks that are drawn for single steps are drawn again all along a text; those that training keeps for a window
     (locked dropout, and that of words, weights and states) are kept for the whole text. They depend on the seed and
     the place in the text alone: rows share them, and how texts are batched and cut into windows changes nothing.
 
@@ -70,8 +71,6 @@ class DropoutEngine(DistributionEngine):
     def __init__(self, engine: KerasEngine, options: DropoutOptions = _DEFAULT_OPTIONS) -> None:
         require_jax("Monte-Carlo dropout")
         _require_dropout(engine.model)
-        import jax
-
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model
         self.options = options
@@ -108,8 +107,6 @@ class DropoutEngine(DistributionEngine):
 
     def _predict_of(self, weights: Weights, inputs: Any, state: State, block: Any) -> tuple[tuple[Any, Any], State]:
         """Return the mean distributions `(B, T, V)` and hidden states of a block, and the states after it."""
-        import jax
-
         keys = jax.vmap(partial(self._keys, block=block))(np.arange(self.options.num_samples))
         over_rows = jax.vmap(partial(self._hidden, weights), in_axes=(None, 0, 0))
         hidden, after = jax.vmap(over_rows, in_axes=(0, None, 0))(keys, inputs, state)  # (S, B, T, H)
@@ -127,8 +124,6 @@ class DropoutEngine(DistributionEngine):
 
     def _keys(self, sample: Any, block: Any) -> Any:
         """Return the states of all seed generators `(G, 2)` in a block of a sample."""
-        import jax
-
         num_moving, count = len(self._moving), len(self._moving) + len(self._kept)
         seed = jax.random.key(self.options.seed, impl="threefry2x32")  # as Keras's generators hold it
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from nextword.engine.dropout.options import DropoutOptions
 from nextword.engine.engine import Engine
-from nextword.engine.method import Applied, Method, Splits
-from nextword.engine.opening import require_keras_engine
+from nextword.engine.method import AppliedMethod, Method, Splits
+from nextword.engine.opening import require_jax_engine
 from nextword.settings import Settings
 
 
@@ -14,15 +14,15 @@ class Dropout(Method[DropoutOptions]):
     """The model with dropout left on, many times over."""
 
     name = "mc_dropout"
-    kind: ClassVar[type[Settings]] = DropoutOptions
+    options_type: ClassVar[type[Settings]] = DropoutOptions
     is_innermost = True
 
     def apply(
         self, engine: Engine, options: DropoutOptions, splits: Splits, to_tune: Collection[str]
-    ) -> Applied[DropoutOptions]:
+    ) -> AppliedMethod[DropoutOptions]:
         """Put a `DropoutEngine` around `engine`; there is nothing to tune."""
         del splits, to_tune
-        inner = require_keras_engine(engine, self.name)
+        inner = require_jax_engine(engine, self.name)
         from nextword.engine.dropout.engine import DropoutEngine
 
-        return Applied(DropoutEngine(inner, options), options)
+        return AppliedMethod(DropoutEngine(inner, options), options)

@@ -18,6 +18,7 @@ Source:
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
@@ -103,7 +104,6 @@ def gradient_statistics(
 
 def _adder(model: LanguageModel) -> Callable[..., tuple[Weights, State]]:
     """Return a compiled function that adds a batch's squared gradients to sums, which it overwrites."""
-    import jax
 
     def loss_of(weights: Weights, state: State, inputs: Any, targets: Any, counted: Any) -> tuple[Any, State]:
         with in_place_of(model, weights):
@@ -158,8 +158,6 @@ class DynamicEngine(DistributionEngine):
     ) -> None:
         require_jax("dynamic evaluation")
         _require_statistics(engine.model, statistics)
-        import jax
-
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model
         self.options = options
@@ -214,7 +212,6 @@ class DynamicEngine(DistributionEngine):
         self, weights: Weights, trained: Weights, statistics: Any, inputs: Any, targets: Any, state: State
     ) -> tuple[Weights, tuple[Any, Any], State]:
         """Return where the weights move, the predictions by those before, and the state after a segment."""
-        import jax
 
         def loss_of(weights: Weights) -> tuple[Any, Any]:
             prediction, after = self._predict_of(weights, inputs, state)
@@ -240,5 +237,5 @@ def _require_statistics(model: LanguageModel, statistics: GradientStatistics) ->
     if found != expected:
         raise SettingError(
             f"the gradient statistics must have the shapes of the model's weights, {expected}, but have {found}; make "
-            "them anew with `gradient_statistics`"
+            "them again with `gradient_statistics`"
         )

@@ -1,4 +1,4 @@
-"""Dynamic evaluation, its learning rate and decay climbed to on the validation split."""
+"""Dynamic evaluation, its learning rate and decay found by hill climbing on the validation split."""
 
 import math
 from collections.abc import Callable, Collection
@@ -8,9 +8,9 @@ from typing import ClassVar
 from nextword.batching.window import TokenIds
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import Engine
-from nextword.engine.method import Applied, Method, Splits
-from nextword.engine.opening import require_keras_engine
-from nextword.engine.reading import token_log_probs
+from nextword.engine.method import AppliedMethod, Method, Splits
+from nextword.engine.opening import require_jax_engine
+from nextword.engine.stream import token_log_probs
 from nextword.errors import EvaluationError
 from nextword.settings import Settings
 
@@ -26,16 +26,16 @@ class Dynamic(Method[DynamicOptions]):
     """Weights that follow the text."""
 
     name = "dynamic"
-    kind: ClassVar[type[Settings]] = DynamicOptions
+    options_type: ClassVar[type[Settings]] = DynamicOptions
     tunable = ("learning_rate", "decay")
     is_innermost = True
     learns = True
 
     def apply(
         self, engine: Engine, options: DynamicOptions, splits: Splits, to_tune: Collection[str]
-    ) -> Applied[DynamicOptions]:
+    ) -> AppliedMethod[DynamicOptions]:
         """Put a `DynamicEngine` around `engine`."""
-        inner = require_keras_engine(engine, self.name)
+        inner = require_jax_engine(engine, self.name)
         from nextword.engine.dynamic.engine import DynamicEngine, gradient_statistics
 
         statistics = gradient_statistics(
@@ -47,12 +47,12 @@ class Dynamic(Method[DynamicOptions]):
         )
         if to_tune:
             ids = splits.valid()[:_MOST_TOKENS]
-            options = climb(
+            options = hill_climb(
                 lambda tried: mean_log_prob(DynamicEngine(inner, statistics, tried), ids),
                 options,
                 [name for name in self.tunable if name in to_tune],
             )
-        return Applied(DynamicEngine(inner, statistics, options), options)
+        return AppliedMethod(DynamicEngine(inner, statistics, options), options)
 
 
 def mean_log_prob(engine: Engine, ids: TokenIds) -> float:
@@ -63,7 +63,9 @@ def mean_log_prob(engine: Engine, ids: TokenIds) -> float:
         return -math.inf
 
 
-def climb[Options: Settings](score: Callable[[Options], float], options: Options, names: Collection[str]) -> Options:
+def hill_climb[Options: Settings](
+    score: Callable[[Options], float], options: Options, names: Collection[str]
+) -> Options:
     """Return the options with the settings `names` multiplied to where `score` is highest, one after the other.
 
     Each is multiplied or divided by 2 for as long as that is better, then each by the square root of 2.

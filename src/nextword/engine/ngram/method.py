@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine, interpolate
+from nextword.engine.distribution_engine import OuterEngine, interpolate
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import Applied, Method, Splits, mean_log_prob, mixture_weights
+from nextword.engine.method import AppliedMethod, Method, Splits, mean_log_prob, mixture_weights
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
-from nextword.engine.reading import token_log_probs
+from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
 
@@ -41,7 +41,7 @@ class NgramState(NamedTuple):
     latest: NDArray[np.int32]
 
 
-class NgramEngine(DistributionEngine):
+class NgramEngine(OuterEngine):
     r"""Mixes an engine with an n-gram model: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{Kneser-Ney}$.
 
     Args:
@@ -54,17 +54,12 @@ class NgramEngine(DistributionEngine):
     """
 
     def __init__(self, engine: Engine, model: KneserNeyModel, *, weight: float) -> None:
-        super().__init__(
-            vocabulary_size=engine.vocabulary_size,
-            end_id=engine.end_id,
-            compiles_each_shape=engine.compiles_each_shape,
-        )
+        super().__init__(engine)
         if model.vocabulary_size != engine.vocabulary_size:
             raise SettingError(
                 f"the n-gram model must have the {engine.vocabulary_size} tokens of the engine, but has "
                 f"{model.vocabulary_size}; fit it to ids of the model's own tokenizer"
             )
-        self._engine = engine
         self._model = model
         self._weight = weight
 
@@ -93,18 +88,18 @@ class Ngram(Method[NgramOptions]):
     """A Kneser-Ney model of the training ids beside the engine; order and weight can be tuned."""
 
     name = "ngram"
-    kind: ClassVar[type[Settings]] = NgramOptions
+    options_type: ClassVar[type[Settings]] = NgramOptions
     tunable = ("ngram_order", "ngram_weight")
 
     def apply(
         self, engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]
-    ) -> Applied[NgramOptions]:
+    ) -> AppliedMethod[NgramOptions]:
         """Put an `NgramEngine` around `engine`."""
         train = splits.train()
         if to_tune:
             options = _tuned(engine, options, splits, to_tune)
         model = _fitted(engine, train, options.ngram_order)
-        return Applied(NgramEngine(engine, model, weight=options.ngram_weight), options)
+        return AppliedMethod(NgramEngine(engine, model, weight=options.ngram_weight), options)
 
 
 def _tuned(engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]) -> NgramOptions:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from nextword.architecture import Architecture
 from nextword.engine.dynamic.engine import DynamicEngine, gradient_statistics
-from nextword.engine.dynamic.method import Dynamic, climb, mean_log_prob
+from nextword.engine.dynamic.method import Dynamic, hill_climb, mean_log_prob
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.method import Splits
-from nextword.engine.reading import token_log_probs
+from nextword.engine.stream import token_log_probs
 from nextword.models.language_model import LanguageModel
 
 NAMES = ("learning_rate", "decay")
@@ -24,7 +24,7 @@ def test_a_hill_is_climbed_to_its_top(rate: float, decay: float) -> None:
     def score(options: DynamicOptions) -> float:
         return -(math.log(options.learning_rate / rate) ** 2) - math.log(options.decay / decay) ** 2
 
-    top = climb(score, DynamicOptions(), NAMES)
+    top = hill_climb(score, DynamicOptions(), NAMES)
     assert abs(math.log2(top.learning_rate / rate)) <= 0.3
     assert abs(math.log2(top.decay / decay)) <= 0.3
 
@@ -36,7 +36,7 @@ def test_no_setting_is_tried_twice_and_others_stay() -> None:
         tried.append(options)
         return -abs(math.log(options.learning_rate / 0.001))
 
-    top = climb(score, DynamicOptions(decay=0.5), ["learning_rate"])
+    top = hill_climb(score, DynamicOptions(decay=0.5), ["learning_rate"])
     assert len(set(tried)) == len(tried)
     assert top.decay == 0.5
 
@@ -46,7 +46,7 @@ def test_what_diverges_is_not_taken(bigram_engine: Callable[..., Any]) -> None:
     assert mean_log_prob(engine, ids) == pytest.approx(token_log_probs(engine, ids).mean())
     engine.table = np.full_like(engine.table, np.nan)
     assert mean_log_prob(engine, ids) == -math.inf
-    bound = climb(lambda options: -math.inf if options.learning_rate > 3e-4 else 1.0, DynamicOptions(), NAMES)
+    bound = hill_climb(lambda options: -math.inf if options.learning_rate > 3e-4 else 1.0, DynamicOptions(), NAMES)
     assert bound == DynamicOptions()
 
 

@@ -9,7 +9,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.method import Splits
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.engine.ngram.method import Ngram, NgramEngine, NgramOptions
-from nextword.engine.reading import token_log_probs
+from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
 
 TEXT = np.random.default_rng(0).integers(6, size=12, dtype=np.int32)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine
-from nextword.engine.reading import ScoredTokens, predicted_windows, token_log_probs
+from nextword.engine.stream import ScoredTokens, predicted_windows, token_log_probs
 from nextword.errors import EvaluationError
 from nextword.evaluation.perplexity import evaluate
 

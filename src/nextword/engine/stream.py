@@ -17,8 +17,9 @@ from nextword.batching.sentences import SentenceBatches
 from nextword.batching.streams import Streams
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import even_pieces
-from nextword.engine.engine import Engine, WindowPrediction
-from nextword.errors import EvaluationError, SettingError
+from nextword.engine.engine import Engine, TokenScores, WindowPrediction
+from nextword.errors import EvaluationError
+from nextword.settings import require_at_least
 
 BURN_IN = 256
 """Tokens that each row but the first reads before its own, where several rows are read side by side."""
@@ -79,10 +80,8 @@ def scored_tokens(engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: 
         places = _places(window.inputs, engine.end_id, place)
         place = places[:, -1]
         counted = window.weights > 0
-        log_probs = scores.log_probs[counted].astype(np.float64)
-        if np.isnan(log_probs).any():
-            raise EvaluationError("a log-probability must be a number, but is NaN; the model is not sound")
-        yield ScoredTokens(window.targets[counted], log_probs, scores.ranks[counted], places[counted])
+        log_probs, ranks = require_numbers(TokenScores(scores.log_probs[counted], scores.ranks[counted]))
+        yield ScoredTokens(window.targets[counted], log_probs.astype(np.float64), ranks, places[counted])
 
 
 def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[np.float32]]:
@@ -144,10 +143,15 @@ def require_known(engine: Engine, ids: TokenIds) -> None:
         )
 
 
-def require_at_least(name: str, value: int, least: int) -> None:
-    """Raise where a number is too small."""
-    if value < least:
-        raise SettingError(f"`{name}` must be at least {least}, but is {value}")
+def require_numbers(scores: TokenScores) -> TokenScores:
+    """Return scores, or raise if one is not a number.
+
+    Raises:
+        EvaluationError: There is one.
+    """
+    if np.isnan(scores.log_probs).any():
+        raise EvaluationError("a log-probability must be a number, but is NaN; the model is not sound")
+    return scores
 
 
 def _places(inputs: TokenIds, end_id: int, before: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,62 @@
+"""A model that takes text: an engine with its tokenizer.
+
+What works on ids takes an `Engine`; what works on text takes a `TextModel`. A method after training gives another
+engine, and `TextModel.with_engine` makes a model of it again.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.onnx_file import Precision
+from nextword.engine.engine import Engine
+from nextword.text.tokenizer import Tokenizer
+
+Library = Literal["Keras", "onnxruntime"]
+"""What can run a model."""
+
+
+@dataclass(frozen=True, eq=False)
+class TextModel:
+    """A language model at work: text goes in, and log-probabilities come out.
+
+    Attributes:
+        engine: Gives log-probabilities for ids.
+        tokenizer: Gives ids for text.
+    """
+
+    engine: Engine
+    tokenizer: Tokenizer
+
+    def with_engine(self, engine: Engine) -> "TextModel":
+        """Return the model with another engine, such as one around its own; the ids mean the same to both."""
+        return TextModel(engine, self.tokenizer)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel(TextModel):
+    """A text model that was read from a bundle, or is ready to be written as one.
+
+    Attributes:
+        bundle: The model as it is stored.
+        library: The library that runs it.
+        precision: The precision of the weights that it runs with.
+    """
+
+    tokenizer: Tokenizer = field(init=False)
+    bundle: Bundle = field(repr=False)
+    library: Library = "Keras"
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokenizer", self.bundle.tokenizer)
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.bundle.name
+
+    @property
+    def run_by(self) -> str:
+        """The library for reports, with the precision if that changes figures, such as "onnxruntime in int8"."""
+        return self.library if self.precision == "float32" else f"{self.library} in {self.precision}"

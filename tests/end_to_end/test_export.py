@@ -54,7 +54,10 @@ status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text
 print(json.dumps([sorted(sys.modules), int(status["VmHWM"].split()[0])]))
 """
 
-HEAVY = ("rich", "pooch", "requests", "filelock", "tomllib", "nextword.text.corpus", "nextword.training")
+HEAVY = (
+    *("rich", "pooch", "requests", "filelock", "tomllib", "nextword.text.corpus"),
+    *("nextword.training.config", "nextword.training.run", "nextword.training.start"),  # its run_directory is light
+)
 
 IMPORT = """
 import importlib.util, json, sys

@@ -29,8 +29,8 @@ from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
 from nextword.cli.options import SettingsCommand, given_tables, settings_options
 from nextword.errors import NextwordError, SettingError
+from nextword.machine.framework import ComputeDtype
 from nextword.models.presets import preset_names
-from nextword.ops.precision import ComputeDtype
 from nextword.storage.single_file import write_file
 
 _COLUMNS_OF_A_FILE = 160

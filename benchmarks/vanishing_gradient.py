@@ -77,7 +77,7 @@ def gradient_norms(model: LanguageModel, window: Window) -> dict[str, list[float
         def step(state: Any, at_t: Any) -> Any:
             tokens, nudge = at_t
             _, state = layer(model.embedding(tokens)[:, None], state)
-            state = type(state)(state.hidden + nudge[0], state.cell + nudge[1])
+            state = type(state)(*(array + change for array, change in zip(state, nudge, strict=False)))
             return state, state.hidden
 
         state, _ = jax.lax.scan(step, model.initial_state(ROWS)[0], (window.inputs.T, nudges))

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -13,7 +14,72 @@ Shape = tuple[int, ...]
 _MOST_LAYERS = 16
 _MOST_CUTOFFS = 16
 _NARROWEST_TAIL = 8
-_NUM_GATES = {"lstm": 4, "mogrifier_lstm": 4, "gru": 3, "rnn": 1}
+
+CellName = Literal["lstm", "mogrifier_lstm", "gru", "rnn"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A kind of recurrent layer: a row of the table of cells.
+
+    To add one, write its layer, and enter it here, in `LAYERS` of `nextword.models.recurrent_stack` and, if it can be
+    exported, in `GRAPHS` of `nextword.export.recurrence_graph`.
+
+    Attributes:
+        title: What people call it.
+        num_gates: Vectors of `H` side by side in the columns of its kernels.
+        state: Names of the arrays `(B, H)` that a layer carries from step to step.
+        options: Fields of `Architecture`, off by default, that this cell has and others may lack.
+        further_shapes: Weights besides kernel, recurrent kernel and bias, for an architecture, `I` and `H`.
+    """
+
+    title: str
+    num_gates: int
+    state: tuple[str, ...]
+    options: tuple[str, ...] = ()
+    further_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
+
+
+def _normalization_shapes(architecture: "Architecture", _input_size: int, hidden_size: int) -> dict[str, Shape]:
+    if not architecture.layer_normalization:
+        return {}
+    of_gates, of_cell = (4 * hidden_size,), (hidden_size,)
+    return {"input_gain": of_gates, "recurrent_gain": of_gates, "cell_gain": of_cell, "cell_bias": of_cell}
+
+
+def _modulation_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
+    shapes: dict[str, Shape] = {}
+    source, target, rank = hidden_size, input_size, architecture.mogrifier_rank
+    for index in range(1, architecture.mogrifier_rounds + 1):
+        name = f"modulation_{index}"
+        if rank is None:
+            shapes[f"{name}_kernel"] = (source, target)
+        else:
+            shapes |= {f"{name}_left": (source, rank), f"{name}_right": (rank, target)}
+        shapes[f"{name}_bias"] = (target,)
+        source, target = target, source
+    return shapes
+
+
+CELLS: dict[CellName, Cell] = {
+    "lstm": Cell(
+        title="LSTM",
+        num_gates=4,  # input, forget, candidate, output
+        state=("hidden", "cell"),
+        options=("cap_input_gate", "layer_normalization"),
+        further_shapes=_normalization_shapes,
+    ),
+    "mogrifier_lstm": Cell(
+        title="Mogrifier LSTM",
+        num_gates=4,
+        state=("hidden", "cell"),
+        options=("cap_input_gate", "mogrifier_rank"),
+        further_shapes=_modulation_shapes,
+    ),
+    "gru": Cell(title="GRU", num_gates=3, state=("hidden",)),  # update, reset, candidate
+    "rnn": Cell(title="RNN", num_gates=1, state=("hidden",)),
+}
+"""The table of cells: what differs from one kind of recurrent layer to another."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +121,7 @@ class Architecture(Settings):
         at_least=1.0,
         at_most=1024.0,
     )
-    cell: Literal["lstm", "mogrifier_lstm", "gru", "rnn"] = setting(
-        "lstm", help="Kind of recurrent layer; gru and rnn are there to be compared with."
-    )
+    cell: CellName = setting("lstm", help="Kind of recurrent layer; gru and rnn are there to be compared with.")
     cap_input_gate: bool = setting(False, help="Cap an LSTM's input gate at 1 - f, so that its cell stays in [-1, 1].")
     layer_normalization: bool = setting(False, help="Normalize the gates and the cell of an LSTM over its units.")
     skip_connections: bool = setting(False, help="Add the outputs of all layers up instead of taking the last.")
@@ -108,13 +172,9 @@ class Architecture(Settings):
             self._check_cutoffs()
 
     def _check_cell(self) -> None:
-        cells_of = {
-            "cap_input_gate": ("lstm", "mogrifier_lstm"),
-            "layer_normalization": ("lstm",),
-            "mogrifier_rank": ("mogrifier_lstm",),
-        }
-        for name, cells in cells_of.items():
-            if getattr(self, name) and self.cell not in cells:
+        for name in sorted({name for cell in CELLS.values() for name in cell.options}):
+            if getattr(self, name) and name not in CELLS[self.cell].options:
+                cells = [kind for kind, cell in CELLS.items() if name in cell.options]
                 raise SettingError(
                     f"`{name}` needs the cell {' or '.join(cells)}, but `cell` is {self.cell}; change it or leave "
                     f"`{name}` out"
@@ -211,31 +271,13 @@ class Architecture(Settings):
         return {**shapes, **self._projection_shapes()}
 
     def _layer_shapes(self, input_size: int, hidden_size: int) -> dict[str, Shape]:
-        width = _NUM_GATES[self.cell] * hidden_size
-        shapes: dict[str, Shape] = {
+        width = CELLS[self.cell].num_gates * hidden_size
+        return {
             "kernel": (input_size, width),
             "recurrent_kernel": (hidden_size, width),
             "bias": (width,),
+            **CELLS[self.cell].further_shapes(self, input_size, hidden_size),
         }
-        if self.layer_normalization:
-            shapes |= {"input_gain": (width,), "recurrent_gain": (width,)}
-            shapes |= {"cell_gain": (hidden_size,), "cell_bias": (hidden_size,)}
-        if self.cell == "mogrifier_lstm":
-            shapes |= self._modulation_shapes(input_size, hidden_size)
-        return shapes
-
-    def _modulation_shapes(self, input_size: int, hidden_size: int) -> dict[str, Shape]:
-        shapes: dict[str, Shape] = {}
-        source, target, rank = hidden_size, input_size, self.mogrifier_rank
-        for index in range(1, self.mogrifier_rounds + 1):
-            name = f"modulation_{index}"
-            if rank is None:
-                shapes[f"{name}_kernel"] = (source, target)
-            else:
-                shapes |= {f"{name}_left": (source, rank), f"{name}_right": (rank, target)}
-            shapes[f"{name}_bias"] = (target,)
-            source, target = target, source
-        return shapes
 
     def _projection_shapes(self) -> dict[str, Shape]:
         hidden_size, latent_width = self.hidden_sizes[-1], self.mixture_size * self.embedding_size

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nextword.models.layers.adaptive_projection import AdaptiveProjection
+from nextword.models.layers.projection import TokenBatch
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -25,7 +26,7 @@ def results_of(given: dict[str, Any]) -> dict[str, Any]:
     smooth = {"training": True, "label_smoothing": 0.1, "z_loss": 0.01}
     options: dict[str, dict[str, Any]] = {"plain": {"ranks": True}, "smooth": smooth}
     for kind, chosen in options.items():
-        losses = layer.losses_of(*arguments, **chosen)._asdict().items()
+        losses = layer.losses_of(TokenBatch(*arguments, **chosen))._asdict().items()
         found |= {f"{kind} {name}": part for name, part in losses if part is not None}
     return {name: np.asarray(array) for name, array in found.items()}
 
@@ -35,6 +36,7 @@ import sys
 from typing import Any
 import numpy as np
 from nextword.models.layers.adaptive_projection import AdaptiveProjection
+from nextword.models.layers.projection import TokenBatch
 import keras
 
 {inspect.getsource(results_of)}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from nextword.models.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.projection import TokenBatch
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def results_of(given: dict[str, Any]) -> dict[str, Any]:
     arguments = (given["hidden"], given["targets"], given["weights"])
     found = {"log_probs": layer(given["hidden"])}
     for training in (False, True):
-        losses = layer.losses_of(*arguments, training=training, ranks=not training)._asdict().items()
+        losses = layer.losses_of(TokenBatch(*arguments, training=training, ranks=not training))._asdict().items()
         found |= {f"{name} {training}": part for name, part in losses if part is not None}
     return {name: np.asarray(array) for name, array in found.items()}
 
@@ -33,6 +34,7 @@ import sys
 from typing import Any
 import numpy as np
 from nextword.models.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.projection import TokenBatch
 import keras
 
 {inspect.getsource(results_of)}

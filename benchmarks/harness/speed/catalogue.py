@@ -7,7 +7,7 @@ from harness.speed.interpreters import own_interpreter, pytorch_interpreter
 from harness.speed.peer import PROGRAMS, Peer, PeerError
 from harness.speed.workload import Workload
 from nextword.errors import SettingError
-from nextword.ops.precision import ComputeDtype
+from nextword.machine.framework import ComputeDtype
 from nextword.settings import unknown_name
 
 Interpreter = Callable[[], Sequence[str]]

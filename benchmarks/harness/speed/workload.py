@@ -6,8 +6,8 @@ from typing import Any
 
 from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.batching.options import BatchOptions
+from nextword.machine.framework import ComputeDtype
 from nextword.models.presets import read_preset
-from nextword.ops.precision import ComputeDtype
 
 VOCABULARY_SIZE = 10_000
 

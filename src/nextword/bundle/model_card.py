@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nextword.architecture import Architecture
+from nextword.architecture import CELLS, Architecture
 from nextword.bundle.files import num_weight_bytes
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
 
-_CELLS = {"lstm": "LSTM", "mogrifier_lstm": "Mogrifier LSTM", "gru": "GRU", "rnn": "RNN"}
 _DROPOUT_RATES = {
     "embedding_dropout_rate": "words",
     "input_dropout_rate": "input",
@@ -84,7 +83,7 @@ class ModelFacts:
 
 def model_card(facts: ModelFacts) -> str:
     """Return the model card in Markdown; text in `facts` comes out as text, whatever marks it holds."""
-    cell = _CELLS[facts.architecture.cell]
+    cell = CELLS[facts.architecture.cell].title
     sections = [
         f"# {_plain(facts.name)}",
         f"A language model ({cell}): it gives each word of its vocabulary a probability of being the next one.",
@@ -110,7 +109,7 @@ def _model_rows(facts: ModelFacts) -> list[list[str]]:
     return [
         ["vocabulary", f"{architecture.vocabulary_size:,} tokens, {facts.tokenizer_kind}"],
         ["embedding", f"{architecture.embedding_size:,}{', shared with the output' if architecture.tied else ''}"],
-        [f"{_CELLS[architecture.cell]} layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
+        [f"{CELLS[architecture.cell].title} layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
         ["dropout", _dropout(architecture)],
         ["parameters", f"{architecture.num_parameters:,} ({num_weight_bytes(architecture) / 1e6:.1f} MB)"],
     ]

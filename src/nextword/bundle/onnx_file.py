@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from nextword.architecture import Architecture
+from nextword.architecture import CELLS, Architecture
 from nextword.bundle.files import ONNX, check_size, max_onnx_bytes
 from nextword.errors import BundleError
 
@@ -54,8 +54,6 @@ OPSET = 17
 
 OLDEST_ONNXRUNTIME = (1, 23)
 """What the extra `run` asks for; older ones were not tried."""
-
-_WITHOUT_CELL = ("gru", "rnn")
 
 
 def check_onnx_file(data: bytes, architecture: Architecture) -> Precision:
@@ -193,8 +191,8 @@ def state_widths(architecture: Architecture) -> dict[str, int]:
         >>> state_widths(Architecture(vocabulary_size=9, embedding_size=2, hidden_sizes=(4, 3)))
         {'hidden_0': 4, 'cell_0': 4, 'hidden_1': 3, 'cell_1': 3}
     """
-    kinds = ("hidden",) if architecture.cell in _WITHOUT_CELL else ("hidden", "cell")
-    return {f"{kind}_{index}": width for index, width in enumerate(architecture.hidden_sizes) for kind in kinds}
+    arrays = CELLS[architecture.cell].state
+    return {f"{array}_{index}": width for index, width in enumerate(architecture.hidden_sizes) for array in arrays}
 
 
 def next_name(name: str) -> str:

@@ -146,7 +146,7 @@ def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] 
     return Report(
         preset=preset,
         facts=facts,
-        lstm_path=_lstm_path() if usable else None,  # only now: on a GPU, training chooses it
+        lstm_path=_lstm_path() if usable else None,
         measurements=measurements,
         problems=find_problems(facts),
     )

@@ -1,12 +1,14 @@
 """Recurrent layers as graphs: an operator of ONNX where it has the cell, else a loop over a step of plain operators."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from nextword.architecture import Architecture
+from nextword.errors import ExportError
 from nextword.export.graph_builder import GraphBuilder
 
 Step = Callable[[GraphBuilder, str, str, str], tuple[str, str]]
@@ -20,8 +22,11 @@ EPSILON = 1e-5
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
+AddLayer = Callable[[GraphBuilder, Architecture, Weights, str, Sequence[str]], tuple[str, list[str]]]
+"""Adds a layer of a kind; see `add_layer`."""
+
 LSTM_GATES = (0, 3, 1, 2)
-"""Where ONNX's gates i, o, f, c stand among ours: input, forget, candidate, output."""
+"""Places of ONNX's gates i, o, f, c among ours: input, forget, candidate, output."""
 
 _GATES = {"LSTM": LSTM_GATES, "GRU": (0, 1, 2), "RNN": (0,)}
 
@@ -106,18 +111,48 @@ def add_layer(
         architecture: Says which cell, with which options.
         weights: Those of the layer, by their names without the layer's.
         inputs: The sequence `(T, B, I)`, time first.
-        state: Hidden state, and cell where there is one, `(1, B, H)`.
+        state: The arrays that the cell carries from step to step, `(1, B, H)` each.
 
     Returns:
         The hidden states `(T, B, H)`, and the state after the last step.
+
+    Raises:
+        ExportError: The cell has no graph.
     """
-    if architecture.cell in ("gru", "rnn") or _is_plain_lstm(architecture):
-        return _add_operator(builder, architecture.cell.upper(), weights, inputs, state)
-    return _add_loop(builder, architecture, weights, inputs, state)
+    if architecture.cell not in GRAPHS:
+        raise ExportError(
+            f"a model must have one of the cells {', '.join(GRAPHS)} to be exported to ONNX, but `cell` is "
+            f"{architecture.cell}; train one of these"
+        )
+    return GRAPHS[architecture.cell](builder, architecture, weights, inputs, state)
 
 
-def _is_plain_lstm(architecture: Architecture) -> bool:
-    return architecture.cell == "lstm" and not architecture.cap_input_gate and not architecture.layer_normalization
+def _add_lstm(
+    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
+) -> tuple[str, list[str]]:
+    cap_input_gate = architecture.cap_input_gate
+    if not (cap_input_gate or architecture.layer_normalization):
+        return _add_operator("LSTM", builder, architecture, weights, inputs, state)
+    constants = _constants(builder, weights)
+    product = builder.add("MatMul", inputs, constants["kernel"])
+    if architecture.layer_normalization:
+        inputs = builder.add("LayerNormalization", product, constants["input_gain"], constants["bias"], epsilon=EPSILON)
+        step = normalized_step(constants, cap_input_gate=cap_input_gate)
+    else:
+        inputs, step = builder.add("Add", product, constants["bias"]), capped_step(constants)
+    return _add_scan(builder, step, inputs, state)
+
+
+def _add_mogrifier(
+    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
+) -> tuple[str, list[str]]:
+    constants = _constants(builder, _with_one_kernel(weights))
+    return _add_scan(builder, mogrifier_step(architecture, constants), inputs, state)
+
+
+def _constants(builder: GraphBuilder, weights: Weights) -> dict[str, str]:
+    name = builder.new_name("layer")
+    return {kind: builder.constant(f"{name}_{kind}", array) for kind, array in weights.items()}
 
 
 def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
@@ -127,8 +162,14 @@ def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
 
 
 def _add_operator(
-    builder: GraphBuilder, operator: str, weights: Weights, inputs: str, state: Sequence[str]
+    operator: str,
+    builder: GraphBuilder,
+    _architecture: Architecture,
+    weights: Weights,
+    inputs: str,
+    state: Sequence[str],
 ) -> tuple[str, list[str]]:
+    """Add a cell that ONNX has as an operator."""
     order, name = _GATES[operator], builder.new_name(f"{operator.lower()}_weights")
     hidden_size = weights["recurrent_kernel"].shape[0]
     bias = gates_for_onnx(weights["bias"], order)
@@ -144,35 +185,10 @@ def _add_operator(
     return builder.add("Squeeze", hiddens, builder.integers(1)), after
 
 
-def _add_loop(
-    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
-) -> tuple[str, list[str]]:
-    if architecture.cell == "mogrifier_lstm":
-        weights = _with_one_kernel(weights)
-    name = builder.new_name("layer")
-    constants = {kind: builder.constant(f"{name}_{kind}", array) for kind, array in weights.items()}
-    if architecture.cell == "mogrifier_lstm":
-        step = mogrifier_step(architecture, constants)
-    elif architecture.layer_normalization:
-        step = normalized_step(constants, cap_input_gate=architecture.cap_input_gate)
-        product = builder.add("MatMul", inputs, constants["kernel"])
-        inputs = builder.add("LayerNormalization", product, constants["input_gain"], constants["bias"], epsilon=EPSILON)
-    else:
-        step = capped_step(constants)
-        inputs = builder.add("Add", builder.add("MatMul", inputs, constants["kernel"]), constants["bias"])
+def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[str]) -> tuple[str, list[str]]:
+    """Add a loop over time: hidden state and cell go from step to step, and the hidden states are put out."""
     first = builder.integers(0)
     before = [builder.add("Squeeze", part, first) for part in state]
-    hiddens, after = _add_scan(builder, step, inputs, before)
-    return hiddens, [builder.add("Unsqueeze", part, first) for part in after]
-
-
-def _add_scan(
-    builder: GraphBuilder,
-    step: Callable[[GraphBuilder, str, str, str], tuple[str, str]],
-    inputs: str,
-    state: Sequence[str],
-) -> tuple[str, list[str]]:
-    """Add a loop over time: hidden state and cell are handed from step to step, and the hidden states put out."""
     body = builder.body()
     hidden, cell, x_t = (body.new_name(f"step_{kind}") for kind in ("hidden", "cell", "input"))
     next_hidden, next_cell = step(body, hidden, cell, x_t)
@@ -183,11 +199,20 @@ def _add_scan(
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (hidden, cell, x_t)],
         [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (next_hidden, next_cell, output)],
     )
-    last_hidden, last_cell, hiddens = builder.add_all("Scan", [*state, inputs], 3, body=graph, num_scan_inputs=1)
-    return hiddens, [last_hidden, last_cell]
+    last_hidden, last_cell, hiddens = builder.add_all("Scan", [*before, inputs], 3, body=graph, num_scan_inputs=1)
+    return hiddens, [builder.add("Unsqueeze", part, first) for part in (last_hidden, last_cell)]
 
 
 def _with_one_kernel(weights: Weights) -> dict[str, Floats]:
     """Return the weights with the two kernels in one `(I + H, 4H)`, so that a step has one product for both."""
     others = {name: weight for name, weight in weights.items() if name not in ("kernel", "recurrent_kernel")}
     return {"joined_kernel": np.concatenate((weights["kernel"], weights["recurrent_kernel"])), **others}
+
+
+GRAPHS: dict[str, AddLayer] = {
+    "lstm": _add_lstm,
+    "mogrifier_lstm": _add_mogrifier,
+    "gru": partial(_add_operator, "GRU"),
+    "rnn": partial(_add_operator, "RNN"),
+}
+"""The graph of each row in the table of cells that can be exported."""

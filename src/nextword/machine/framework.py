@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Literal
+
+ComputeDtype = Literal["auto", "float32", "bfloat16"]
+"""Precision of matrix products: `auto` is the faster one on this processor."""
 
 _PACKAGES = ("keras", "jax", "jaxlib", "numpy", "tokenizers")
 _BACKEND_PACKAGES = {"torch": "torch", "tensorflow": "tensorflow"}

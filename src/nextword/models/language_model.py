@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
+from nextword.machine.framework import ComputeDtype
 from nextword.models.layers.adaptive_projection import AdaptiveProjection
 from nextword.models.layers.dropout import EmbeddingDropout
 from nextword.models.layers.initialization import Initialization
 from nextword.models.layers.mixture_projection import MixtureProjection
 from nextword.models.layers.narrowed_projection import NarrowedProjection
 from nextword.models.layers.output_projection import OutputProjection
+from nextword.models.layers.projection import Projection, TokenBatch
 from nextword.models.presets import read_preset
 from nextword.models.recurrent_stack import RecurrentStack, StackOutputs, State
 from nextword.ops.cross_entropy import TokenLosses
-from nextword.ops.precision import ComputeDtype, resolve_compute_dtype
+from nextword.ops.precision import resolve_compute_dtype
 
 
 @keras.saving.register_keras_serializable("nextword")
@@ -133,26 +135,23 @@ class LanguageModel(keras.Model):
         hidden: Any,
         targets: Any,
         weights: Any,
-        *,
-        training: bool = False,
         **options: Any,
     ) -> TokenLosses:
         """Return how well `targets` `(B, T)` with `weights` `(B, T)` follow from `hidden` `(B, T, H)`.
 
         This is the one way from hidden states to log-probabilities of given tokens: training loss, perplexity and
-        scores all take it. Losses, hits and ranks come in a row, `(B * T,)`. The `options` are those of the
-        projection's `losses_of`: `ranks` are to be asked for, and training may have `label_smoothing`, `z_loss` and
-        `candidates`.
+        scores all take it. Losses, hits and ranks come in a row, `(B * T,)`. The `options` are the further fields of
+        `nextword.models.layers.projection.TokenBatch`, such as `training`, `ranks` and `label_smoothing`.
         """
-        return self.projection.losses_of(
+        batch = TokenBatch(
             ops.reshape(hidden, (-1, self.architecture.hidden_sizes[-1])),
             ops.reshape(targets, (-1,)),
             ops.reshape(weights, (-1,)),
             embeddings=self.tied_embeddings,
-            training=training,
             num_steps=ops.shape(targets)[1],
             **options,
         )
+        return self.projection.losses_of(batch)
 
     @property
     def tied_embeddings(self) -> Any:
@@ -206,14 +205,12 @@ class LanguageModel(keras.Model):
         return cls(**{**config, "architecture": Architecture.from_table(config["architecture"])})
 
 
-def _projection_of(
-    architecture: Architecture, **options: Any
-) -> OutputProjection | AdaptiveProjection | MixtureProjection:
-    vocabulary_size, options = architecture.vocabulary_size, {"tied": architecture.tied, **options}
+def _projection_of(architecture: Architecture, **options: Any) -> Projection:
+    vocabulary_size = architecture.vocabulary_size
     if architecture.adaptive_cutoffs:
-        del options["tied"]
         cutoffs, tail_widths = architecture.adaptive_cutoffs, architecture.tail_widths
         return AdaptiveProjection(vocabulary_size, cutoffs=cutoffs, tail_widths=tail_widths, **options)
+    options |= {"tied": architecture.tied}
     latent: dict[str, Any] = {
         "latent_size": architecture.embedding_size,
         "latent_dropout_rate": architecture.latent_dropout_rate,

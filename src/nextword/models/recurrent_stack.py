@@ -1,47 +1,39 @@
 """Recurrent layers on top of each other, with dropout around them."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import keras
 
 from nextword.architecture import Architecture
 from nextword.models.layers.dropout import Dropout
 from nextword.models.layers.gru import GRU
-from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.initialization import InitializedLayer
 from nextword.models.layers.lstm import LSTM
 from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.models.layers.recurrence import Recurrence
+from nextword.models.layers.recurrence import Recurrence, RecurrentState
 from nextword.models.layers.rnn import RNN
-from nextword.ops.lstm import LSTMState
 
-State = tuple[LSTMState, ...]
+State = tuple[RecurrentState, ...]
 
 
-def make_recurrent_layer(
-    architecture: Architecture,
-    index: int,
-    *,
-    initialization: Initialization | None = None,
-    compute_dtype: str = "float32",
-) -> Recurrence:
-    """Return the recurrent layer `index` of an architecture, named as in `Architecture.weight_shapes`."""
-    options: dict[str, Any] = {
-        "state_dropout_rate": architecture.state_dropout_rate,
-        "weight_drop_rate": architecture.weight_drop_rate,
-        "initialization": initialization,
-        "compute_dtype": compute_dtype,
-        "name": f"{architecture.cell}_{index}",
-    }
-    hidden_size = architecture.hidden_sizes[index]
-    if architecture.cell == "rnn":
-        return RNN(hidden_size, **options)
-    if architecture.cell == "gru":
-        return GRU(hidden_size, **options)
-    options |= {"forget_bias": architecture.forget_bias, "cap_input_gate": architecture.cap_input_gate}
-    if architecture.cell == "mogrifier_lstm":
-        rounds, rank = architecture.mogrifier_rounds, architecture.mogrifier_rank
-        return MogrifierLSTM(hidden_size, num_rounds=rounds, rank=rank, **options)
-    return LSTM(hidden_size, layer_normalization=architecture.layer_normalization, **options)
+LAYERS: dict[str, type[Recurrence]] = {"lstm": LSTM, "mogrifier_lstm": MogrifierLSTM, "gru": GRU, "rnn": RNN}
+"""The layer of each row in the table of cells."""
+
+
+def make_recurrent_layer(architecture: Architecture, index: int, **options: Any) -> Recurrence:
+    """Return the recurrent layer `index` of an architecture, named as in `Architecture.weight_shapes`.
+
+    The `options` are those of `nextword.models.layers.initialization.InitializedLayer`.
+    """
+    layer = LAYERS[architecture.cell]
+    return layer(
+        architecture.hidden_sizes[index],
+        state_dropout_rate=architecture.state_dropout_rate,
+        weight_drop_rate=architecture.weight_drop_rate,
+        name=f"{architecture.cell}_{index}",
+        **layer.options_of(architecture),
+        **options,
+    )
 
 
 class StackOutputs(NamedTuple):
@@ -57,7 +49,7 @@ class StackOutputs(NamedTuple):
 
 
 @keras.saving.register_keras_serializable("nextword")
-class RecurrentStack(keras.layers.Layer):
+class RecurrentStack(InitializedLayer):
     """The recurrent part of a language model: dropout, LSTM, dropout, LSTM, ..., dropout.
 
     Dropout stands on the connections between layers and never on the recurrent ones (Zaremba et al. 2014); those have
@@ -69,33 +61,23 @@ class RecurrentStack(keras.layers.Layer):
 
     Args:
         architecture: The kind of layer, sizes, connections and dropout rates.
-        initialization: How the weights begin, and the seed of the dropout masks.
-        compute_dtype: Precision of the matrix products in training.
+        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
 
     Call arguments:
         inputs: The embedded tokens `(B, T, E)`.
-        state: One `LSTMState` a layer.
+        state: One `LSTMState` a layer, or the state of its kind.
         training: Whether dropout acts.
 
     Returns:
         The hidden states of the last layer, or their sum, `(B, T, H)`, and the state after the last step.
     """
 
-    def __init__(
-        self,
-        architecture: Architecture,
-        *,
-        initialization: Initialization | None = None,
-        compute_dtype: str = "float32",
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        super().__init__(**options)
         self.architecture = architecture
-        self.initialization = initialization or Initialization()
-        self.product_dtype = compute_dtype
+        of_layers = {"initialization": self.initialization, "compute_dtype": self.product_dtype}
         self.recurrent_layers = [
-            make_recurrent_layer(architecture, index, initialization=self.initialization, compute_dtype=compute_dtype)
-            for index in range(architecture.num_layers)
+            make_recurrent_layer(architecture, index, **of_layers) for index in range(architecture.num_layers)
         ]
         between = [architecture.hidden_dropout_rate] * (architecture.num_layers - 1)
         rates = [architecture.input_dropout_rate, *between, architecture.output_dropout_rate]
@@ -133,16 +115,9 @@ class RecurrentStack(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "architecture": self.architecture.to_table(),
-            "initialization": self.initialization.to_table(),
-            "compute_dtype": self.product_dtype,
-        }
+        return {**super().get_config(), "architecture": self.architecture.to_table()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "RecurrentStack":
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Rebuild the layer from `get_config`."""
-        architecture = Architecture.from_table(config["architecture"])
-        initialization = Initialization.from_table(config["initialization"])
-        return cls(**{**config, "architecture": architecture, "initialization": initialization})
+        return super().from_config({**config, "architecture": Architecture.from_table(config["architecture"])})

@@ -5,6 +5,11 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from nextword.ops.ranks import ranks_of
+
+if keras.backend.backend() == "jax":
+    from nextword.ops import cross_entropy_jax as fast
+
 
 class TokenLosses(NamedTuple):
     """How well each target was predicted.
@@ -35,6 +40,7 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     z_loss: float = 0.0,
     ranks: bool = False,
+    skip_empty_chunks: bool = False,
 ) -> TokenLosses:
     r"""Return the loss of predicting `targets` by a softmax over a linear projection.
 
@@ -56,8 +62,10 @@ def linear_cross_entropy(
         tied: Whether `kernel` is stored transposed, as an embedding is.
         compute_dtype: Precision of the matrix products on the fast path; all else is float32.
         label_smoothing: $\epsilon$, the share of the target's probability that is spread over all tokens.
-        z_loss: $\zeta$, which keeps the partition sums near one.
-        ranks: Whether the targets' ranks are asked for; no gradient is to be taken then.
+        z_loss: $\zeta$, which keeps $\log Z_n$ near zero.
+        ranks: Whether to return the targets' ranks; no gradient may be taken then.
+        skip_empty_chunks: Whether the fast path leaves out chunks of rows without any weight where a gradient is taken.
+            Sort the rows that have weight together; do not rely on losses and hits of the others.
 
     Source:
         Label smoothing: Szegedy et al. (2016), section 7. z-loss: Chowdhery et al. (2022), section 5.
@@ -74,11 +82,9 @@ def linear_cross_entropy(
             z_loss=z_loss,
             ranks=ranks,
         )
-    from nextword.ops import cross_entropy_jax as fast
-
     hidden, kernel, targets, weights = map(ops.convert_to_tensor, (hidden, kernel, targets, weights))
     bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)
-    options = fast.LossOptions(tied, compute_dtype, 1.0 - label_smoothing, z_loss)
+    options = fast.LossOptions(tied, compute_dtype, 1.0 - label_smoothing, z_loss, skip_empty_chunks)
     compute = fast.token_ranks if ranks else fast.linear_cross_entropy
     total, *of_tokens = compute(hidden, kernel, bias, targets, weights, options)
     if label_smoothing:
@@ -104,18 +110,12 @@ def linear_cross_entropy_reference(
     logits = hidden @ (ops.transpose(kernel) if tied else kernel)
     if bias is not None:
         logits = logits + bias
-    partitions = ops.logsumexp(logits, axis=-1)
+    log_partition = ops.logsumexp(logits, axis=-1)
     targets = ops.cast(targets, "int32")[:, None]
     target_logits = ops.take_along_axis(logits, targets, axis=-1)
-    losses = partitions - target_logits[:, 0]
-    smooth_losses = partitions - ops.mean(logits, axis=-1)
-    total = (1.0 - label_smoothing) * losses + label_smoothing * smooth_losses + z_loss * partitions**2
+    losses = log_partition - target_logits[:, 0]
+    smooth_losses = log_partition - ops.mean(logits, axis=-1)
+    total = (1.0 - label_smoothing) * losses + label_smoothing * smooth_losses + z_loss * log_partition**2
     hits = target_logits[:, 0] >= ops.max(logits, axis=-1)
-    places = _ranks(logits, target_logits, targets) if ranks else None
-    return TokenLosses(ops.sum(total * weights), ops.stop_gradient(losses), hits, places)
-
-
-def _ranks(logits: Any, target_logits: Any, targets: Any) -> Any:
-    tokens = ops.arange(ops.shape(logits)[-1], dtype="int32")
-    ahead = ops.logical_or(logits > target_logits, ops.logical_and(logits == target_logits, tokens < targets))
-    return 1 + ops.sum(ops.cast(ahead, "int32"), axis=-1)
+    rank = ranks_of(logits, target_logits, targets) if ranks else None
+    return TokenLosses(ops.sum(total * weights), ops.stop_gradient(losses), hits, rank)

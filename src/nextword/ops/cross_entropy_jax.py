@@ -22,15 +22,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nextword.ops.products import BIAS_ROWS, CHUNK_ROWS, bias_rows, in_chunks, matmul, rounded
+from nextword.ops.products import BIAS_ROWS, CHUNK_LOGITS, CHUNK_ROWS, bias_rows, in_chunks, matmul, rounded
+from nextword.ops.ranks import ranks_of
 
 _BLOCK_LOGITS = 4 * 2**20
 """Logits of all rows with the tokens of a block: 16 MiB in float32."""
 
 _Arrays = tuple[jax.Array, ...]
-
-_CHUNK_LOGITS = 12 * 2**20
-"""Logits of a chunk: 48 MiB in float32, of which a last cache holds the better part."""
 
 _ONES = 3
 """Which of the rows below the kernel is ones; the bias has those before it."""
@@ -48,7 +46,7 @@ def gradients_by_vocabulary(
     z_loss: float,
     compute_dtype: str,
 ) -> _Arrays:
-    """Return losses, hits, log partitions, and the gradients of the partitions in hidden, kernel `(V, H)` and bias."""
+    """Return losses, hits, log-partitions, and their gradients in hidden, kernel `(V, H)` and bias."""
     rows, kernel = hidden.astype(compute_dtype), by_token.astype(compute_dtype)
     # Both ways round, since a product that transposes one side as it goes takes twice as long.
     columns = jax.lax.optimization_barrier(kernel.T)
@@ -57,7 +55,7 @@ def gradients_by_vocabulary(
         block = jax.lax.dynamic_slice_in_dim(columns, start, size, axis=1)
         return matmul(rows, block, compute_dtype) + jax.lax.dynamic_slice_in_dim(bias, start, size)
 
-    def add_to_partition(found: _Arrays, start: Any, size: int) -> _Arrays:
+    def add_to_sums(found: _Arrays, start: Any, size: int) -> _Arrays:
         largest, sums, target_logits = found
         logits = logits_of(start, size)
         new_largest = jnp.maximum(largest, logits.max(axis=-1))
@@ -67,9 +65,9 @@ def gradients_by_vocabulary(
         return new_largest, sums, jnp.where((place >= 0) & (place < size), here, target_logits)
 
     none = jnp.full(targets.shape, -jnp.inf)
-    largest, sums, target_logits = _over_blocks(add_to_partition, (none, jnp.zeros(targets.shape), none), hidden, bias)
-    partitions = jnp.log(sums) + largest
-    scales = weights * (1.0 + 2.0 * z_loss * partitions) / sums
+    largest, sums, target_logits = _over_blocks(add_to_sums, (none, jnp.zeros(targets.shape), none), hidden, bias)
+    log_partition = jnp.log(sums) + largest
+    scales = weights * (1.0 + 2.0 * z_loss * log_partition) / sums
     scaled = (hidden * scales[:, None]).T.astype(compute_dtype)
     scales = scales[:, None]
 
@@ -87,7 +85,7 @@ def gradients_by_vocabulary(
 
     zeros = tuple(jnp.zeros(array.shape, jnp.float32) for array in (hidden, by_token, bias))
     d_hidden, d_by_token, d_bias = _over_blocks(add_gradients, zeros, hidden, bias)
-    return partitions - target_logits, target_logits >= largest, partitions, d_hidden, d_by_token, d_bias
+    return log_partition - target_logits, target_logits >= largest, log_partition, d_hidden, d_by_token, d_bias
 
 
 def _over_blocks(
@@ -119,16 +117,9 @@ class LossOptions(NamedTuple):
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(5,))
-def linear_cross_entropy(
-    hidden: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    options: LossOptions,
-) -> _Arrays:
-    """Return total, losses and hits as `nextword.ops.cross_entropy.linear_cross_entropy` defines them."""
-    return token_ranks(hidden, kernel, bias, targets, weights, options)[:3]
+def linear_cross_entropy(*arguments: Any) -> _Arrays:
+    """Return total, losses and hits of the arguments of `token_ranks`; the gradient is that of the total."""
+    return token_ranks(*arguments)[:3]
 
 
 def token_ranks(
@@ -139,22 +130,21 @@ def token_ranks(
     weights: jax.Array,
     options: LossOptions,
 ) -> _Arrays:
-    """Return total, losses, hits and ranks; for reading, not for gradients."""
+    """Return total, losses, hits and ranks; no gradient may be taken."""
     project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (H, V)
-    tokens = jnp.arange(bias.shape[0], dtype=targets.dtype)
 
     def score(chunk: _Arrays) -> _Arrays:
         hidden, targets = chunk
         logits = matmul(hidden, project, options.compute_dtype) + bias
         target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
-        ahead = (logits > target_logits) | ((logits == target_logits) & (tokens < targets[:, None]))
         hits = (target_logits >= logits.max(axis=-1, keepdims=True))[:, 0]
-        partitions = jax.nn.logsumexp(logits, axis=-1)
-        return partitions - target_logits[:, 0], partitions, hits, 1 + ahead.sum(axis=-1, dtype=jnp.int32)
+        log_partition = jax.nn.logsumexp(logits, axis=-1)
+        ranks = ranks_of(logits, target_logits, targets[:, None])
+        return log_partition - target_logits[:, 0], log_partition, hits, ranks
 
     chunks = in_chunks(hidden, targets, limit=_chunk_rows(bias.shape[0], CHUNK_ROWS))
-    losses, partitions, hits, ranks = (rows.reshape(-1)[: hidden.shape[0]] for rows in jax.lax.map(score, chunks))
-    return _total(losses, partitions, weights, options), losses, hits, ranks
+    losses, log_partition, hits, ranks = (rows.reshape(-1)[: hidden.shape[0]] for rows in jax.lax.map(score, chunks))
+    return _total(losses, log_partition, weights, options), losses, hits, ranks
 
 
 def _forward(
@@ -168,7 +158,7 @@ def _forward(
     by_token = kernel if options.tied else kernel.T  # (V, H)
     by_rows = partial(_gradients_by_rows, skip_empty_chunks=options.skip_empty_chunks)
     compute = gradients_by_vocabulary if kernel.size > _LARGE_KERNEL else by_rows
-    losses, hits, partitions, d_hidden, d_by_token, d_bias = compute(
+    losses, hits, log_partition, d_hidden, d_by_token, d_bias = compute(
         hidden, by_token, bias, targets, weights, options.z_loss, options.compute_dtype
     )
     target_weights = options.target_share * weights
@@ -176,7 +166,7 @@ def _forward(
     d_by_token = d_by_token.at[targets].add(-hidden * target_weights[:, None])
     d_bias = d_bias.at[targets].add(-target_weights)
     d_kernel = d_by_token if options.tied else d_by_token.T
-    return (_total(losses, partitions, weights, options), losses, hits), (d_hidden, d_kernel, d_bias)
+    return (_total(losses, log_partition, weights, options), losses, hits), (d_hidden, d_kernel, d_bias)
 
 
 def _backward(_options: LossOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[jax.Array | None, ...]:
@@ -185,11 +175,12 @@ def _backward(_options: LossOptions, residuals: _Arrays, gradients: _Arrays) -> 
     return d_hidden * scale, d_kernel * scale, d_bias * scale, None, None
 
 
-def _total(losses: jax.Array, partitions: jax.Array, weights: jax.Array, options: LossOptions) -> jax.Array:
-    """Return the weighted sum of $z - share * z_y + z_loss * z^2$ with the partition $z$ and the target's logit."""
-    own_loss = losses if options.target_share == 1.0 else partitions - options.target_share * (partitions - losses)
+def _total(losses: jax.Array, log_partition: jax.Array, weights: jax.Array, options: LossOptions) -> jax.Array:
+    """Return the weighted sum of $Z - share * z_y + z_loss * Z^2$, $Z$ the log-partition and $z_y$ of the target."""
+    share = options.target_share
+    own_loss = losses if share == 1.0 else log_partition - share * (log_partition - losses)
     if options.z_loss:
-        own_loss += options.z_loss * partitions**2
+        own_loss += options.z_loss * log_partition**2
     return (own_loss * weights).sum()
 
 
@@ -204,7 +195,7 @@ def _gradients_by_rows(
     *,
     skip_empty_chunks: bool = False,
 ) -> _Arrays:
-    """Return losses, hits, log partitions, and the gradients of the partitions in hidden, kernel `(V, H)` and bias."""
+    """Return losses, hits, log-partitions, and their gradients in hidden, kernel `(V, H)` and bias."""
     num_rows, hidden_size = hidden.shape
     columns = bias_rows(bias, compute_dtype).at[_ONES].set(1.0).T
     project_back = jnp.concatenate((by_token.astype(compute_dtype), columns), axis=1)  # (V, H + 8)
@@ -219,11 +210,12 @@ def _gradients_by_rows(
         back = matmul(exponentials, project_back, compute_dtype)
         sums = back[:, hidden_size + _ONES]
         target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
-        partitions = jnp.log(sums) + largest[:, 0]
-        scales = weights * (1.0 + 2.0 * z_loss * partitions) / sums
+        log_partition = jnp.log(sums) + largest[:, 0]
+        scales = weights * (1.0 + 2.0 * z_loss * log_partition) / sums
         d_project += matmul(hidden_transposed * scales, exponentials, compute_dtype)
         d_hidden = back[:, :hidden_size] * scales[:, None]
-        return d_project, (partitions - target_logits[:, 0], (target_logits >= largest)[:, 0], partitions, d_hidden)
+        losses, hits = log_partition - target_logits[:, 0], (target_logits >= largest)[:, 0]
+        return d_project, (losses, hits, log_partition, d_hidden)
 
     limit = _chunk_rows(bias.shape[0], 3 * CHUNK_ROWS)
     ones = jnp.ones((num_rows, _ONES), compute_dtype)
@@ -232,8 +224,8 @@ def _gradients_by_rows(
     chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
     visit = _skipping_empty(score) if skip_empty_chunks else score
     d_project, by_row = jax.lax.scan(visit, jnp.zeros(project.shape, jnp.float32), chunks)
-    losses, hits, partitions, d_hidden = (rows.reshape(-1, *rows.shape[2:])[:num_rows] for rows in by_row)
-    return losses, hits, partitions, d_hidden, d_project[:hidden_size].T, d_project[hidden_size]
+    losses, hits, log_partition, d_hidden = (rows.reshape(-1, *rows.shape[2:])[:num_rows] for rows in by_row)
+    return losses, hits, log_partition, d_hidden, d_project[:hidden_size].T, d_project[hidden_size]
 
 
 def _skipping_empty(
@@ -249,7 +241,7 @@ def _skipping_empty(
 
 
 def _chunk_rows(vocabulary_size: int, most: int) -> int:
-    return max(64, min(most, _CHUNK_LOGITS // vocabulary_size))
+    return max(64, min(most, CHUNK_LOGITS // vocabulary_size))
 
 
 linear_cross_entropy.defvjp(_forward, _backward)

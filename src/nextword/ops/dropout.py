@@ -5,6 +5,9 @@ from typing import Any
 
 import keras
 
+if keras.backend.backend() == "jax":
+    from nextword.ops.dropout_jax import dropout_by_key
+
 
 def dropout(
     inputs: Any, rate: float, *, seed: keras.random.SeedGenerator, noise_shape: Sequence[int | None] | None = None
@@ -31,8 +34,6 @@ def dropout(
     """
     if keras.backend.backend() != "jax":
         return keras.random.dropout(inputs, rate, noise_shape, seed=seed)
-    from nextword.ops.dropout_jax import dropout_by_key
-
     inputs = keras.ops.convert_to_tensor(inputs)
     shape = noise_shape or (None,) * inputs.ndim
     mask_shape = tuple(whole if part is None else part for part, whole in zip(shape, inputs.shape, strict=True))

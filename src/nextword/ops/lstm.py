@@ -1,4 +1,4 @@
-"""The LSTM recurrence: the reference on every Keras backend, and the choice of the fast path."""
+"""The LSTM recurrence: the reference on every Keras backend, and the rule that picks the fast path."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -6,7 +6,12 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from nextword.ops.recurrence import sigmoid
+from nextword.ops.recurrence import masked, sigmoid
+
+if keras.backend.backend() == "jax":
+    from nextword.ops import lstm_cudnn, lstm_jax
+elif keras.backend.backend() == "torch":
+    from nextword.ops import lstm_torch
 
 
 class LSTMState(NamedTuple):
@@ -64,7 +69,7 @@ def lstm(
     options = {"cap_input_gate": True} if cap_input_gate else {}
     if state_mask is not None:
         options["state_mask"] = ops.convert_to_tensor(state_mask)
-    recurrence = _fast_path(inputs.shape, recurrent_kernel.shape[0], compute_dtype, plain=not options)
+    recurrence = _fast_path(inputs.shape, compute_dtype, plain=not options)
     if recurrence is None:
         return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, **options)
     by_time = ops.transpose(inputs, (1, 0, 2))
@@ -80,34 +85,25 @@ def lstm_path() -> str:
         return "PyTorch's own LSTM"
     if backend != "jax":
         return "the reference, step by step"
-    from nextword.ops.lstm_choice import describe_choices
+    scan = "a scan with a gradient of its own"
+    return f"cuDNN for large windows in float32, else {scan}" if lstm_cudnn.is_available() else scan
 
-    return describe_choices()
 
+def _fast_path(shape: tuple[int, ...], compute_dtype: str, *, plain: bool) -> Callable[..., Any] | None:
+    """Return what runs `inputs` of the shape `(B, T, I)` faster than the reference does, if anything.
 
-def _fast_path(
-    shape: tuple[int, ...], hidden_size: int, compute_dtype: str, *, plain: bool
-) -> Callable[..., Any] | None:
-    """Return what runs `inputs` of this shape faster than the reference does, if anything.
-
-    An LSTM that is not `plain` has options that PyTorch's own and cuDNN's lack.
+    An LSTM that is not `plain` has options that PyTorch's own and cuDNN's lack. Both pack the weights at every call,
+    which a small window does not repay.
     """
-    backend = keras.backend.backend()
+    backend, (batch_size, num_steps, _) = keras.backend.backend(), shape
+    fast: Callable[..., Any] | None = None
     if backend == "jax":
-        from nextword.ops import lstm_jax
-        from nextword.ops.lstm_choice import Shape, choose_recurrence
-
-        if not plain:
-            scan: Callable[..., Any] = lstm_jax.lstm_recurrence
-            return scan
-        batch_size, num_steps, input_size = shape
-        return choose_recurrence(Shape(batch_size, num_steps, input_size, hidden_size, compute_dtype))
-    # PyTorch's own packs the weights anew at every call, which a single step does not repay.
-    if backend == "torch" and plain and shape[1] > 1:
-        from nextword.ops.lstm_torch import lstm_recurrence
-
-        return lstm_recurrence
-    return None
+        suits_cudnn = plain and compute_dtype == "float32" and lstm_cudnn.is_available()
+        large = suits_cudnn and batch_size * num_steps >= lstm_cudnn.MIN_TOKENS
+        fast = lstm_cudnn.lstm_recurrence if large else lstm_jax.lstm_recurrence
+    elif backend == "torch" and plain and num_steps > 1:
+        fast = lstm_torch.lstm_recurrence
+    return fast
 
 
 def lstm_reference(
@@ -124,8 +120,7 @@ def lstm_reference(
 
     def step(state: tuple[Any, Any], x_t: Any) -> tuple[tuple[Any, Any], Any]:
         hidden, cell = state
-        read_back = hidden if state_mask is None else hidden * state_mask
-        gates = x_t @ kernel + read_back @ recurrent_kernel + bias
+        gates = x_t @ kernel + masked(hidden, state_mask) @ recurrent_kernel + bias
         hidden, cell = update_cell(gates, cell, cap_input_gate=cap_input_gate, sigmoid=ops.sigmoid)
         return (hidden, cell), hidden
 

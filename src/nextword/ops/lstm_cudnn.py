@@ -1,12 +1,11 @@
 r"""The LSTM recurrence by cuDNN, as JAX hands it on for NVIDIA GPUs; its gradient is cuDNN's, too.
 
 cuDNN reads one vector of weights: $W^T$ and $U^T$ row by row, then two biases, of which the second is zero here. Its
-gates stand in our order $i, f, g, o$. JAX offers it in float32 alone, so that is what it computes in, whatever
-`compute_dtype` asks. Asked for float32 it takes no TF32; asked for bfloat16 it may, which is the finer of the two.
+gates are in our order $i, f, g, o$. JAX offers it in float32 alone, and it multiplies in full float32, without TF32.
+`nextword.ops.lstm.lstm` takes it for a plain LSTM in float32 over a large window.
 
-What stands between us and cuDNN is tested on a CPU: the packing, the shapes, the gradient through them, and that the
-whole is lowered for CUDA. On a card this path has not been run yet; `nextword.ops.lstm_choice` takes it only where it
-was measured and agrees with the scan.
+What is between us and cuDNN is tested on a CPU: the packing, the shapes, the gradient through them, and that the whole
+is lowered for CUDA. This path has not run on a GPU yet.
 
 Source: `jax.experimental.rnn`, with the layout as found out by its authors.
 """
@@ -15,7 +14,27 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import keras
 from jax.experimental import rnn
+
+MIN_TOKENS = 256
+"""Tokens of the smallest window, `B * T`, that repays packing the weights at every call."""
+
+
+def default_device() -> jax.Device:
+    """Return the device that JAX computes on."""
+    device = jax.config.jax_default_device or jax.devices()[0]
+    return jax.devices(device)[0] if isinstance(device, str) else device
+
+
+def is_available() -> bool:
+    """Return whether JAX's default device is an NVIDIA GPU, and Keras does not distribute the batch over devices.
+
+    XLA cannot cut cuDNN's call.
+    """
+    device = default_device()
+    is_nvidia = device.platform == "gpu" and "cuda" in device.client.platform_version
+    return is_nvidia and keras.distribution.distribution() is None
 
 
 @partial(jax.jit, static_argnums=6)
@@ -26,9 +45,9 @@ def lstm_recurrence(
     kernel: jax.Array,
     recurrent_kernel: jax.Array,
     bias: jax.Array,
-    compute_dtype: str,
+    _compute_dtype: str,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Run the recurrence of `nextword.ops.lstm.lstm` over time-major `inputs` `(T, B, I)`.
+    """Run the recurrence of `nextword.ops.lstm.lstm` in float32 over time-major `inputs` `(T, B, I)`.
 
     Returns:
         The hidden states `(T, B, H)`, and the last hidden and cell `(B, H)`.
@@ -45,7 +64,7 @@ def lstm_recurrence(
         1,  # layer
         0.0,  # dropout
         False,  # one direction
-        jax.lax.Precision.HIGHEST if compute_dtype == "float32" else jax.lax.Precision.HIGH,
+        jax.lax.Precision.HIGHEST,
     )
     return hiddens.transpose(1, 0, 2), last_hidden[0], last_cell[0]
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from nextword.ops.products import matmul, transposed, transposed_matmul, weight_gradient
+from nextword.ops.products import flat, matmul, transposed, transposed_matmul, weight_gradient
+from nextword.ops.recurrence import masked, sigmoid
 
 _Arrays = tuple[jax.Array, ...]
 
@@ -22,7 +23,7 @@ _TINY = 1e-30
 """Below all distances of a sigmoid from 1 that float32 tells from 0, and above the least number of bfloat16."""
 
 
-@partial(jax.jit, static_argnums=6, static_argnames="cap_input_gate")  # else compiled anew at every call
+@partial(jax.jit, static_argnums=6, static_argnames="cap_input_gate")  # else compiled at every call
 def lstm_recurrence(
     inputs: jax.Array,
     hidden: jax.Array,
@@ -51,17 +52,8 @@ class _Options(NamedTuple):
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _recurrence(
-    options: _Options,
-    mask: jax.Array | None,
-    inputs: jax.Array,
-    hidden: jax.Array,
-    cell: jax.Array,
-    kernel: jax.Array,
-    recurrent_kernel: jax.Array,
-    bias: jax.Array,
-) -> _Arrays:
-    return _forward(options, mask, inputs, hidden, cell, kernel, recurrent_kernel, bias)[0]
+def _recurrence(options: _Options, *arrays: Any) -> _Arrays:
+    return _forward(options, *arrays)[0]
 
 
 def _forward(
@@ -75,14 +67,14 @@ def _forward(
     bias: jax.Array,
 ) -> tuple[_Arrays, tuple[Any, ...]]:
     compute_dtype = options.compute_dtype
-    projected = matmul(_flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:2], -1)  # (T, B, 4H)
+    projected = matmul(flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:2], -1)  # (T, B, 4H)
     recurrent = recurrent_kernel.astype(compute_dtype)
 
     def step(state: _Arrays, projected_t: jax.Array) -> tuple[_Arrays, _Arrays]:
         hidden, cell = state
-        gates = projected_t + matmul(_masked(hidden, mask), recurrent, compute_dtype) + bias
+        gates = projected_t + matmul(masked(hidden, mask), recurrent, compute_dtype) + bias
         i, f, into_g, o = jnp.split(gates, 4, axis=-1)
-        i, f, g, o = _sigmoid(i), _sigmoid(f), jnp.tanh(into_g), _sigmoid(o)
+        i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(into_g), sigmoid(o)
         cell = f * cell + (jnp.minimum(i, 1.0 - f) if options.cap_input_gate else i) * g
         hidden = o * jnp.tanh(cell)
         kept = (_folded(i), _folded(f), into_g, _folded(o))
@@ -119,26 +111,17 @@ def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays)
         d_o = d_hidden * squashed * slope_o
         d_gates = jnp.stack((d_i, d_f, d_g, d_o), axis=1).astype(compute_dtype)
         d_gates = d_gates.reshape(d_gates.shape[0], -1)  # (B, 4H)
-        return (_masked(matmul(d_gates, recurrent_transposed, compute_dtype), mask), d_cell * f), d_gates
+        return (masked(matmul(d_gates, recurrent_transposed, compute_dtype), mask), d_cell * f), d_gates
 
     steps = (d_hiddens, cells, previous_cells, *kept)
     (d_hidden, d_cell), d_gates = jax.lax.scan(step, (d_hidden, d_cell), steps, reverse=True)
-    previous_hiddens = _masked(jnp.concatenate((hidden[None], hiddens[:-1])), mask)
-    d_gates = _flat(d_gates)  # (T * B, 4H)
+    previous_hiddens = masked(jnp.concatenate((hidden[None], hiddens[:-1])), mask)
+    d_gates = flat(d_gates)  # (T * B, 4H)
     d_inputs = transposed_matmul(d_gates, kernel, compute_dtype).reshape(inputs.shape)
-    d_kernel = weight_gradient(_flat(inputs), d_gates, compute_dtype)
-    d_recurrent = weight_gradient(_flat(previous_hiddens), d_gates, compute_dtype)
+    d_kernel = weight_gradient(flat(inputs), d_gates, compute_dtype)
+    d_recurrent = weight_gradient(flat(previous_hiddens), d_gates, compute_dtype)
     d_bias = d_gates.astype(jnp.float32).sum(axis=0)
     return None, d_inputs, d_hidden, d_cell, d_kernel, d_recurrent, d_bias
-
-
-def _masked(hidden: jax.Array, mask: jax.Array | None) -> jax.Array:
-    return hidden if mask is None else hidden * mask
-
-
-def _sigmoid(x: jax.Array) -> jax.Array:
-    """Return the logistic function by way of tanh, which XLA evaluates much faster on a CPU than exp."""
-    return 0.5 * jnp.tanh(0.5 * x) + 0.5
 
 
 def _folded(gate: jax.Array) -> jax.Array:
@@ -155,10 +138,6 @@ def _slope(folded: jax.Array) -> jax.Array:
     """Return the derivative of the sigmoid by what it is taken of, s (1 - s)."""
     distance = jnp.abs(folded)
     return distance * (1.0 - distance)
-
-
-def _flat(steps: jax.Array) -> jax.Array:
-    return steps.reshape(-1, steps.shape[-1])
 
 
 _recurrence.defvjp(_forward, _backward)

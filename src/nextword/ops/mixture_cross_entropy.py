@@ -6,6 +6,10 @@ import keras
 from keras import ops
 
 from nextword.ops.cross_entropy import TokenLosses
+from nextword.ops.ranks import ranks_of
+
+if keras.backend.backend() == "jax":
+    from nextword.ops import mixture_cross_entropy_jax as fast
 
 
 def mixture_cross_entropy(
@@ -38,7 +42,7 @@ def mixture_cross_entropy(
         bias: $b$, `(V,)`.
         tied: Whether `kernel` is stored transposed, as an embedding is.
         compute_dtype: Precision of the matrix products on the fast path; all else is float32.
-        ranks: Whether the targets' ranks are asked for; no gradient is to be taken then.
+        ranks: Whether to return the targets' ranks; no gradient may be taken then.
 
     Source:
         Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck", section 2.4.
@@ -47,8 +51,6 @@ def mixture_cross_entropy(
         return mixture_cross_entropy_reference(
             latents, log_priors, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks
         )
-    from nextword.ops import mixture_cross_entropy_jax as fast
-
     latents, log_priors, targets, weights = map(ops.convert_to_tensor, (latents, log_priors, targets, weights))
     kernel, bias, options = *map(ops.convert_to_tensor, (kernel, bias)), fast.MixtureOptions(tied, compute_dtype)
     compute = fast.mixture_ranks if ranks else fast.mixture_cross_entropy
@@ -72,10 +74,8 @@ def mixture_cross_entropy_reference(
     own = ops.take_along_axis(log_probs, targets, axis=-1)
     losses = -own[:, 0]
     hits = own[:, 0] >= ops.max(log_probs, axis=-1)
-    tokens = ops.arange(ops.shape(log_probs)[-1], dtype="int32")
-    ahead = ops.logical_or(log_probs > own, ops.logical_and(log_probs == own, tokens < targets))
-    places = 1 + ops.sum(ops.cast(ahead, "int32"), axis=-1) if ranks else None
-    return TokenLosses(ops.sum(losses * weights), ops.stop_gradient(losses), hits, places)
+    rank = ranks_of(log_probs, own, targets) if ranks else None
+    return TokenLosses(ops.sum(losses * weights), ops.stop_gradient(losses), hits, rank)
 
 
 def mixture_log_probs(latents: Any, log_priors: Any, *, kernel: Any, bias: Any, tied: bool = False) -> Any:

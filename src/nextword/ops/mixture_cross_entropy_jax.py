@@ -8,17 +8,15 @@ part of the product.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from nextword.ops.products import BIAS_ROWS, CHUNK_ROWS, bias_rows, in_chunks, matmul
+from nextword.ops.products import BIAS_ROWS, CHUNK_LOGITS, CHUNK_ROWS, bias_rows, in_chunks, matmul
+from nextword.ops.ranks import ranks_of
 
 _Arrays = tuple[jax.Array, ...]
-
-_CHUNK_LOGITS = 12 * 2**20
-"""Logits of a chunk: 48 MiB in float32, of which a last cache holds the better part."""
 
 
 class MixtureOptions(NamedTuple):
@@ -29,17 +27,9 @@ class MixtureOptions(NamedTuple):
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(6,))
-def mixture_cross_entropy(
-    latents: jax.Array,
-    log_priors: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    options: MixtureOptions,
-) -> _Arrays:
-    """Return total, losses and hits as `nextword.ops.mixture_cross_entropy.mixture_cross_entropy` defines them."""
-    return mixture_ranks(latents, log_priors, kernel, bias, targets, weights, options)[:3]
+def mixture_cross_entropy(*arguments: Any) -> _Arrays:
+    """Return total, losses and hits of the arguments of `mixture_ranks`; the gradient is that of the total."""
+    return mixture_ranks(*arguments)[:3]
 
 
 def mixture_ranks(
@@ -51,9 +41,8 @@ def mixture_ranks(
     weights: jax.Array,
     options: MixtureOptions,
 ) -> _Arrays:
-    """Return total, losses, hits and ranks; for reading, not for gradients."""
+    """Return total, losses, hits and ranks; no gradient may be taken."""
     project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (E, V)
-    tokens = jnp.arange(bias.shape[0], dtype=targets.dtype)
 
     def score(chunk: _Arrays) -> _Arrays:
         latents, log_priors, targets = chunk
@@ -61,9 +50,8 @@ def mixture_ranks(
         log_probs = jax.nn.log_softmax(logits).reshape(*log_priors.shape, -1)  # (rows, K, V)
         log_probs = jax.nn.logsumexp(log_priors[..., None] + log_probs, axis=1)
         own = jnp.take_along_axis(log_probs, targets[:, None], axis=-1)
-        ahead = (log_probs > own) | ((log_probs == own) & (tokens < targets[:, None]))
         hits = (own >= log_probs.max(axis=-1, keepdims=True))[:, 0]
-        return -own[:, 0], hits, 1 + ahead.sum(axis=-1, dtype=jnp.int32)
+        return -own[:, 0], hits, ranks_of(log_probs, own, targets[:, None])
 
     chunks = in_chunks(latents, log_priors, targets, limit=_chunk_rows(bias.shape[0], latents.shape[1]))
     losses, hits, ranks = (rows.reshape(-1)[: targets.shape[0]] for rows in jax.lax.map(score, chunks))
@@ -104,7 +92,7 @@ def _gradients(
     weights: jax.Array,
     compute_dtype: str,
 ) -> _Arrays:
-    """Return losses, hits, weighted shares $w r$, and the gradients of the log partitions in latents and projection.
+    """Return losses, hits, weighted shares $w r$, and the gradients of the log-partitions in latents and projection.
 
     The projection is the kernel `(E, V)` with the rows of the bias below it.
     """
@@ -149,7 +137,7 @@ def _hits(exponentials: jax.Array, factors: jax.Array, targets: jax.Array) -> ja
 
 
 def _chunk_rows(vocabulary_size: int, mixture_size: int) -> int:
-    return max(1, min(3 * CHUNK_ROWS, _CHUNK_LOGITS // vocabulary_size) // mixture_size)
+    return max(1, min(3 * CHUNK_ROWS, CHUNK_LOGITS // vocabulary_size) // mixture_size)
 
 
 mixture_cross_entropy.defvjp(_forward, _backward)

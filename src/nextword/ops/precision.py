@@ -6,7 +6,19 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Literal
 
-ComputeDtype = Literal["auto", "float32", "bfloat16"]
+import keras
+
+from nextword.machine.framework import ComputeDtype
+
+if keras.backend.backend() == "jax":
+    import jax
+    import jax.numpy as jnp
+
+    from nextword.ops.products import matmul
+elif keras.backend.backend() == "torch":
+    import torch
+
+    from nextword.ops import lstm_torch
 
 # Below this gain the loss of precision is not worth taking; processors without bfloat16 units come out below 1.
 WORTHWHILE_SPEEDUP = 1.3
@@ -50,8 +62,6 @@ def bfloat16_speedup() -> float:
     In turns, the shortest of each counting; half a second, once a process. Other backends have no bfloat16 path and
     give 1.
     """
-    import keras
-
     measures = {"jax": _jax_product_seconds, "torch": _torch_lstm_seconds}
     seconds = measures.get(keras.backend.backend())
     if seconds is None:
@@ -68,26 +78,16 @@ def _jax_product_seconds(compute_dtype: str) -> float:
 @cache
 def _jax_product(compute_dtype: str) -> tuple[Any, Any, Any]:
     """Return a compiled product, compiled once for all turns, and its operands."""
-    import jax
-    import jax.numpy as jnp
-
-    from nextword.ops.products import matmul
-
     product = jax.jit(partial(matmul, compute_dtype=compute_dtype))
     return product, jnp.ones((448, 512), compute_dtype), jnp.ones((512, 2048), compute_dtype)
 
 
 def _torch_lstm_seconds(compute_dtype: str) -> float:
-    import torch
-    from keras import ops
-
-    from nextword.ops.lstm_torch import lstm_recurrence
-
-    inputs, state = ops.ones((32, 32, 256)), ops.ones((32, 256))
-    kernel, bias = ops.ones((256, 1024)), ops.ones((1024,)).requires_grad_()
+    inputs, state = keras.ops.ones((32, 32, 256)), keras.ops.ones((32, 256))
+    kernel, bias = keras.ops.ones((256, 1024)), keras.ops.ones((1024,)).requires_grad_()
 
     def run() -> float:
-        hiddens, _, _ = lstm_recurrence(inputs, state, state, kernel, kernel, bias, compute_dtype)
+        hiddens, _, _ = lstm_torch.lstm_recurrence(inputs, state, state, kernel, kernel, bias, compute_dtype)
         (gradient,) = torch.autograd.grad(hiddens.sum(), (bias,))
         return float(gradient[0])  # read, so that a GPU has finished
 

@@ -18,6 +18,9 @@ CHUNK_ROWS = 448
 # With AMX the product itself is short: to cut the rows and add up the parts costs a tenth of a training step.
 _AMX_CHUNK_ROWS = 1280
 
+CHUNK_LOGITS = 12 * 2**20
+"""Logits of a chunk: 48 MiB in float32, of which a last cache holds the better part."""
+
 BIAS_ROWS = 8
 """Rows of a kernel that hold its bias; three are needed, and a multiple of eight keeps the product fast."""
 
@@ -52,6 +55,11 @@ def most_rows(compute_dtype: str) -> int:
 def has_amx() -> bool:
     """Return whether the processor multiplies matrices of bfloat16 in tiles."""
     return read_processor().features.get("AMX-BF16", False)
+
+
+def flat(steps: jax.Array) -> jax.Array:
+    """Return the rows `(N, I)` of an array `(..., I)`."""
+    return steps.reshape(-1, steps.shape[-1])
 
 
 def in_chunks(*rows: jax.Array, limit: int) -> tuple[jax.Array, ...]:

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 import keras
 from keras import ops
 
+if keras.backend.backend() == "jax":
+    from nextword.ops import recurrence_jax
+
 Tensors = tuple[Any, ...]
 
 
@@ -45,8 +48,6 @@ def run_recurrence(
     """
     by_time = ops.swapaxes(ops.convert_to_tensor(inputs), 0, 1)
     if keras.backend.backend() == "jax":
-        from nextword.ops import recurrence_jax
-
         kernels, others = _tensors(kernels), _tensors(others)
         outputs, last = recurrence_jax.run_recurrence(
             step, by_time, tuple(state), kernels, others, compute_dtype=compute_dtype
@@ -75,8 +76,6 @@ def run_reference(
 def project(inputs: Any, kernel: Any, *, compute_dtype: str = "float32") -> Any:
     """Multiply the inputs of all steps `(B, T, I)` by a kernel `(I, O)` at once."""
     if keras.backend.backend() == "jax":
-        from nextword.ops import recurrence_jax
-
         return recurrence_jax.project(ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel), compute_dtype)
     return ops.matmul(inputs, kernel)
 
@@ -86,7 +85,6 @@ def sigmoid(x: Any) -> Any:
     return 0.5 * ops.tanh(0.5 * x) + 0.5
 
 
-def masked(hidden: Any, others: Mapping[str, Any]) -> Any:
-    """Return the hidden state as it is read back: times the `state_mask` `(B, H)`, if there is one among `others`."""
-    mask = others.get("state_mask")
+def masked(hidden: Any, mask: Any) -> Any:
+    """Return the hidden state as it is read back: times the mask `(B, H)`, if there is one."""
     return hidden if mask is None else hidden * ops.stop_gradient(mask)

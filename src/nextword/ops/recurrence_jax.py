@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from nextword.ops.products import matmul, transposed_matmul, weight_gradient
+from nextword.ops.products import flat, matmul, transposed_matmul, weight_gradient
 
 Arrays = dict[str, jax.Array]
 
@@ -45,7 +45,7 @@ def _forward(
 def _backward(_step: Any, compute_dtype: str, residuals: Any, gradients: Any) -> tuple[Any, ...]:
     pull_back, read = residuals
     d_inputs, d_state, d_others, d_products = pull_back(gradients)
-    d_kernels = {name: weight_gradient(_flat(read[name]), _flat(d_products[name]), compute_dtype) for name in read}
+    d_kernels = {name: weight_gradient(flat(read[name]), flat(d_products[name]), compute_dtype) for name in read}
     return d_inputs, d_state, d_kernels, d_others
 
 
@@ -108,7 +108,7 @@ _tapped.defvjp(_tapped_forward, _tapped_backward)
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
 def project(inputs: jax.Array, kernel: jax.Array, compute_dtype: str) -> jax.Array:
     """Multiply `inputs` `(..., I)` by `kernel` `(I, O)`."""
-    return matmul(_flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:-1], -1)
+    return matmul(flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:-1], -1)
 
 
 def _project_forward(inputs: jax.Array, kernel: jax.Array, compute_dtype: str) -> tuple[jax.Array, Any]:
@@ -117,13 +117,9 @@ def _project_forward(inputs: jax.Array, kernel: jax.Array, compute_dtype: str) -
 
 def _project_backward(compute_dtype: str, residuals: Any, gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     inputs, kernel = residuals
-    rows = _flat(gradient)
+    rows = flat(gradient)
     d_inputs = transposed_matmul(rows, kernel, compute_dtype).reshape(inputs.shape)
-    return d_inputs, weight_gradient(_flat(inputs), rows, compute_dtype)
+    return d_inputs, weight_gradient(flat(inputs), rows, compute_dtype)
 
 
 project.defvjp(_project_forward, _project_backward)
-
-
-def _flat(steps: jax.Array) -> jax.Array:
-    return steps.reshape(-1, steps.shape[-1])

@@ -37,7 +37,7 @@ def sampled_cross_entropy(
     r"""Return the loss of the candidates' `places`, by a softmax over the candidates alone.
 
     With the logits $z_{nv}$ of `nextword.ops.cross_entropy.linear_cross_entropy` and the number of times $m_v$ that
-    token $v$ is expected among the candidates $C$, the partition sum is estimated without bias:
+    token $v$ is expected among the candidates $C$, the softmax's denominator is estimated without bias:
 
     $$\sum_v \exp z_{nv} \approx \sum_{v \in C} \exp(z_{nv} - \log m_v)$$
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
-from nextword.ops.precision import ComputeDtype
+from nextword.machine.framework import ComputeDtype
 from nextword.settings import Settings, setting
 
 

@@ -68,9 +68,9 @@ class StreamModel(keras.Model):
         self.activation_regularization = activation_regularization
         self.temporal_activation_regularization = temporal_activation_regularization
         self.sampler = sampler
-        hidden_sizes = model.architecture.hidden_sizes
-        self.train_state = CarriedState(hidden_sizes, batch_size, name="train_state")
-        self.valid_state = CarriedState(hidden_sizes, valid_batch_size or batch_size, name="valid_state")
+        sizes, cell = model.architecture.hidden_sizes, model.architecture.cell
+        self.train_state = CarriedState(sizes, batch_size, cell=cell, name="train_state")
+        self.valid_state = CarriedState(sizes, valid_batch_size or batch_size, cell=cell, name="valid_state")
         self.perplexity = Perplexity(name="perplexity")
         self.accuracy = keras.metrics.Mean(name="accuracy")
         self.built = True

@@ -14,7 +14,7 @@ from harness.speed.interpreters import pytorch_interpreter
 from harness.speed.peer import PROGRAMS, Peer, PeerError
 from harness.speed.worker import Answer, Worker
 from harness.speed.workload import Tables, Workload
-from nextword.ops.precision import ComputeDtype
+from nextword.machine.framework import ComputeDtype
 
 PATIENCE = 240
 STEPS = 2

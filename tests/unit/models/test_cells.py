@@ -1,25 +1,29 @@
 """Every kind of recurrent layer in all that a language model does: training, storage, evaluation, generation."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
+from nextword.architecture import CELLS, Architecture, CellName
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.engine.keras_engine import KerasEngine
+from nextword.errors import ExportError
 from nextword.evaluation.perplexity import evaluate
+from nextword.export.language_model_graph import language_model_graph
+from nextword.export.recurrence_graph import GRAPHS
 from nextword.generation.generator import generate
 from nextword.generation.sampling import SamplingOptions
 from nextword.models.language_model import LanguageModel
+from nextword.models.recurrent_stack import LAYERS
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from nextword.training.step import StreamModel
 
-CELLS: dict[str, dict[str, Any]] = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "lstm": {},
     "capped": {"cap_input_gate": True},
     "normalized": {"layer_normalization": True, "cap_input_gate": True},
@@ -29,7 +33,7 @@ CELLS: dict[str, dict[str, Any]] = {
     "rnn": {"cell": "rnn"},
     "skipping": {"skip_connections": True, "hidden_sizes": (5, 5, 5)},
 }
-every_cell = pytest.mark.parametrize("options", CELLS.values(), ids=CELLS.keys())
+every_cell = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
 WORDS = ("<unk>", "<eos>", "a", "b", "c", "d")
 
 
@@ -43,6 +47,35 @@ def drawn(options: dict[str, Any]) -> LanguageModel:
     shapes = model.architecture.weight_shapes()
     model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
     return model
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_row_of_the_table_has_a_title_a_layer_and_a_graph_or_a_refusal(name: CellName) -> None:
+    row, model = CELLS[name], LanguageModel(architecture({"cell": name}))
+    layer, weights = model.stack.recurrent_layers[0], model.named_weights()
+    assert row.title
+    assert row.state[0] == "hidden"
+    assert {option for option in row.options if option not in Architecture.__dataclass_fields__} == set()
+    assert type(layer) is LAYERS[name]
+    assert layer.kind is row
+    assert layer.initial_state(1)._fields == row.state
+    if name in GRAPHS:
+        assert language_model_graph(model.architecture, weights).graph.node
+    else:
+        with pytest.raises(ExportError, match=name):
+            language_model_graph(model.architecture, weights)
+
+
+def test_the_names_of_the_cells_are_those_of_the_setting_of_the_layers_and_of_the_graphs() -> None:
+    assert get_args(CellName) == tuple(CELLS) == tuple(LAYERS)
+    assert GRAPHS.keys() <= CELLS.keys()
+
+
+def test_a_cell_without_a_graph_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(GRAPHS, "gru")
+    model = LanguageModel(architecture({"cell": "gru"}))
+    with pytest.raises(ExportError, match=r"one of the cells lstm, mogrifier_lstm, rnn .*`cell` is gru"):
+        language_model_graph(model.architecture, model.named_weights())
 
 
 @every_cell
@@ -97,7 +130,7 @@ def test_training_carries_the_state_and_lowers_the_loss(options: dict[str, Any])
 
 
 def test_skip_connections_add_up_the_outputs_of_all_layers() -> None:
-    stack = LanguageModel(architecture(CELLS["skipping"])).stack
+    stack = LanguageModel(architecture(VARIANTS["skipping"])).stack
     inputs = np.random.default_rng(3).normal(size=(2, 4, 4)).astype(np.float32)
     state, below, total = stack.initial_state(2), inputs, np.zeros((2, 4, 5))
     for layer, layer_state in zip(stack.recurrent_layers, state, strict=True):

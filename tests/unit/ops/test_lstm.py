@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -6,7 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from nextword.ops import lstm_jax
+import nextword.ops.lstm as lstm_module
+from nextword.ops import lstm_cudnn, lstm_jax
 from nextword.ops.lstm import LSTMState, lstm, lstm_path, lstm_reference
 
 
@@ -48,7 +51,7 @@ def test_torch_takes_pytorchs_own_but_for_a_single_step(monkeypatch: pytest.Monk
         return lstm_jax.lstm_recurrence(*arguments)
 
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
-    monkeypatch.setitem(sys.modules, "nextword.ops.lstm_torch", SimpleNamespace(lstm_recurrence=spy))
+    monkeypatch.setattr(lstm_module, "lstm_torch", SimpleNamespace(lstm_recurrence=spy), raising=False)
     inputs, state, weights = arguments()
     for num_steps in (5, 1):
         steps = inputs[:, :num_steps]
@@ -59,12 +62,62 @@ def test_torch_takes_pytorchs_own_but_for_a_single_step(monkeypatch: pytest.Monk
     assert asked == [((5, 2, 3), "bfloat16")]  # time-major
 
 
-def test_pytorch_is_not_imported_on_another_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nextword.ops.lstm_torch", None)  # to import it would fail
-    inputs, state, weights = arguments()
-    for backend in ("jax", "another"):
-        monkeypatch.setattr("keras.backend.backend", lambda backend=backend: backend)
-        lstm(inputs, state, **weights)
+@pytest.mark.parametrize("backend", ["jax", "numpy"])
+def test_pytorch_is_not_imported_on_another_backend(backend: str) -> None:
+    program = "import sys; sys.modules['torch'] = None; import nextword.models.language_model"
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "KERAS_BACKEND": backend}, check=True)
+
+
+# The rule of the GPU's path.
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Let JAX's default device be an NVIDIA GPU, on which cuDNN's LSTM is a function that cannot be mistaken."""
+    device = SimpleNamespace(platform="gpu", client=SimpleNamespace(platform_version="PJRT C API\ncuda 12080"))
+    monkeypatch.setattr(lstm_cudnn, "default_device", lambda: device)
+    monkeypatch.setattr(lstm_cudnn, "lstm_recurrence", lambda *_arguments: (np.zeros((LARGE, 2, 4)), 0, 0))
+    return device
+
+
+LARGE = 128  # steps of two rows, which make 256 tokens
+
+
+def takes_cudnn(num_steps: int = LARGE, **options: Any) -> bool:
+    _, state, weights = arguments()
+    hiddens, _ = lstm(np.ones((2, num_steps, 3), np.float32), state, **{**weights, **options})
+    return not np.any(hiddens)
+
+
+def test_a_cpu_takes_the_scan() -> None:
+    assert not lstm_cudnn.is_available()
+    assert not takes_cudnn()
+    assert lstm_path() == "a scan with a gradient of its own"
+
+
+@pytest.mark.usefixtures("card")
+def test_an_nvidia_gpu_takes_cudnn_for_large_windows_in_float32() -> None:
+    assert takes_cudnn()
+    assert not takes_cudnn(LARGE - 1)
+    assert not takes_cudnn(compute_dtype="bfloat16")
+    assert lstm_path().startswith("cuDNN for large windows in float32")
+
+
+@pytest.mark.usefixtures("card")
+@pytest.mark.parametrize("options", [{"cap_input_gate": True}, {"state_mask": np.ones((2, 4), np.float32)}])
+def test_an_lstm_with_what_cudnn_lacks_takes_the_scan(options: dict[str, Any]) -> None:
+    assert not takes_cudnn(**options)
+
+
+def test_another_gpu_takes_the_scan(card: SimpleNamespace) -> None:
+    card.client.platform_version = "rocm 70000"
+    assert not takes_cudnn()
+
+
+@pytest.mark.usefixtures("card")
+def test_a_distributed_batch_takes_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.distribution.distribution", object)
+    assert not takes_cudnn()
 
 
 @pytest.mark.parametrize(

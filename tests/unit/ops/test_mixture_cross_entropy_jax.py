@@ -148,7 +148,7 @@ def test_a_chunk_is_no_smaller_than_it_must_be() -> None:
 
 
 def test_memory_does_not_grow_with_rows_times_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixture_cross_entropy_jax, "_CHUNK_LOGITS", 2**20)
+    monkeypatch.setattr(mixture_cross_entropy_jax, "CHUNK_LOGITS", 2**20)
     vocabulary_size, mixture_size = 4096, 4
 
     def memory(num_rows: int) -> int:

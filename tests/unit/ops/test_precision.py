@@ -7,9 +7,10 @@ from importlib.util import find_spec
 
 import pytest
 
+from nextword.machine.framework import ComputeDtype
 from nextword.ops import precision
 from nextword.ops import precision as timing
-from nextword.ops.precision import ComputeDtype, bfloat16_speedup, resolve_compute_dtype
+from nextword.ops.precision import bfloat16_speedup, resolve_compute_dtype
 
 
 @pytest.mark.parametrize("asked", ["float32", "bfloat16"])

@@ -71,10 +71,10 @@ def run_by_hand(model: LanguageModel, windows: Windows) -> tuple[list[NDArray[np
     logits = []
     for window in all_windows(windows):
         keep = (~window.reset).astype(np.float32)[:, None]
-        state = tuple(type(layer)(layer.hidden * keep, layer.cell * keep) for layer in state)
+        state = keras.tree.map_structure(lambda array, keep=keep: array * keep, state)
         window_logits, state = model(window.inputs, state)
         logits.append(np.asarray(window_logits, np.float64))
-    return logits, [np.asarray(layer.hidden) for layer in state] + [np.asarray(layer.cell) for layer in state]
+    return logits, [np.asarray(array) for arrays in zip(*state, strict=True) for array in arrays]
 
 
 def negative_log_likelihoods(logits: NDArray[np.float64], targets: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -6,46 +6,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.models.layers.initialization import Initialization
-from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
+from nextword.models.layers.projection import Projection, TokenBatch
+from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy
+from nextword.ops.ranks import ranks_of
 
 _CHUNK_LOG_PROBS = 12 * 2**20
-"""Log-probabilities that are held at once where ranks are asked for: 48 MiB in float32."""
-
-
-def tail_cross_entropy(
-    hidden: Any,
-    targets: Any,
-    weights: Any,
-    *,
-    kernel: Any,
-    bias: Any,
-    compute_dtype: str = "float32",
-    label_smoothing: float = 0.0,
-    z_loss: float = 0.0,
-) -> TokenLosses:
-    """Return the loss of `nextword.ops.cross_entropy.linear_cross_entropy`, made for rows most of which weigh nothing.
-
-    On the fast path, chunks of rows without any weight cost nothing where a gradient is taken; so the rows that have
-    weight should lie together. Losses and hits of rows without weight are not to be relied on.
-    """
-    if keras.backend.backend() != "jax":
-        return linear_cross_entropy_reference(
-            hidden, targets, weights, kernel=kernel, bias=bias, label_smoothing=label_smoothing, z_loss=z_loss
-        )
-    from nextword.ops import cross_entropy_jax as fast
-
-    hidden, kernel, bias, targets, weights = map(ops.convert_to_tensor, (hidden, kernel, bias, targets, weights))
-    options = fast.LossOptions(False, compute_dtype, 1.0 - label_smoothing, z_loss, skip_empty_chunks=True)
-    total, *of_tokens = fast.linear_cross_entropy(hidden, kernel, bias, targets, weights, options)
-    if label_smoothing:
-        mean_logits = hidden @ ops.mean(kernel, axis=1) + ops.mean(bias)
-        total -= label_smoothing * ops.sum(mean_logits * weights)
-    return TokenLosses(total, *of_tokens)
+"""Log-probabilities that are held at once to find ranks: 48 MiB in float32."""
 
 
 @keras.saving.register_keras_serializable("nextword")
-class AdaptiveProjection(keras.layers.Layer):
+class AdaptiveProjection(Projection):
     r"""A softmax over the frequent words and the clusters of rarer ones, and one within each cluster.
 
     Ids are sorted by frequency, so that a cluster is a range of them. The head holds the ids below the first cutoff
@@ -62,8 +32,7 @@ class AdaptiveProjection(keras.layers.Layer):
         vocabulary_size: `V`.
         cutoffs: $c_0, c_1, \dots$, ascending, at least 1 and below `V`.
         tail_widths: Columns of $P_0, P_1, \dots$
-        initialization: How the kernels begin.
-        compute_dtype: Precision of the matrix products in training, `float32` or `bfloat16`; prediction is float32.
+        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
 
     Call arguments:
         hidden: `(..., H)`.
@@ -76,22 +45,14 @@ class AdaptiveProjection(keras.layers.Layer):
         Grave et al. (2017), "Efficient softmax approximation for GPUs".
     """
 
+    refused_terms = ("candidates",)
+
     def __init__(
-        self,
-        vocabulary_size: int,
-        *,
-        cutoffs: tuple[int, ...],
-        tail_widths: tuple[int, ...],
-        initialization: Initialization | None = None,
-        compute_dtype: str = "float32",
-        **kwargs: Any,
+        self, vocabulary_size: int, *, cutoffs: tuple[int, ...], tail_widths: tuple[int, ...], **options: Any
     ) -> None:
-        super().__init__(**kwargs)
-        self.vocabulary_size = vocabulary_size
+        super().__init__(vocabulary_size, **options)
         self.cutoffs = tuple(cutoffs)
         self.tail_widths = tuple(tail_widths)
-        self.initialization = initialization or Initialization()
-        self.product_dtype = compute_dtype
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
         """Create kernel `(H, c_0 + number of tails)` and bias of the head, and $P_i$, $W_i$ and $b_i$ of each tail."""
@@ -116,95 +77,65 @@ class AdaptiveProjection(keras.layers.Layer):
             parts.append(head[..., place : place + 1] + ops.log_softmax(logits))
         return ops.concatenate(parts, axis=-1)
 
-    def losses_of(
-        self,
-        hidden: Any,
-        targets: Any,
-        weights: Any,
-        *,
-        embeddings: Any = None,
-        training: bool = False,
-        ranks: bool = False,
-        num_steps: int = 1,
-        **loss: float,
-    ) -> TokenLosses:
-        """Return the loss of `targets` `(N,)` with `weights` `(N,)` from `hidden` `(N, H)`.
+    def _token_losses(self, batch: TokenBatch) -> TokenLosses:
+        """Return the loss, for which only the head and the target's own tail are computed.
 
-        Only the head and the target's own tail are computed. In training a hit is therefore a target that is the most
-        probable of its tail, and its tail of the head, or the most probable of the head where it stands there; outside
-        of training all log-probabilities are computed as well, and hits and ranks are those of the whole vocabulary.
-        Where a gradient is taken, the losses of rows without weight may lack the part of their tail.
-
-        `loss` are `label_smoothing` and `z_loss` of `nextword.ops.cross_entropy.linear_cross_entropy`; head and tails
-        are smoothed and kept near one each for itself. The rows are windows of `num_steps` steps laid end to end, which
-        makes no difference here.
+        In training a hit is therefore a target that is the most probable of its tail, and its tail of the head, or the
+        most probable of the head if it is there; outside of training all log-probabilities are computed as well, and
+        hits and ranks are those of the whole vocabulary. If a gradient is taken, the losses of rows without weight may
+        lack the part of their tail. Head and tails are each smoothed, and each has a z-loss of its own.
         """
-        del embeddings, num_steps
-        targets = ops.cast(targets, "int32")
+        targets = ops.cast(batch.targets, "int32")
         clusters = ops.searchsorted(ops.array(self.cutoffs, "int32"), targets, side="right")  # 0 is the head
         order = ops.argsort(clusters)
-        rows = (ops.take(array, order, axis=0) for array in (hidden, targets, weights, clusters))
-        total, losses, hits = self._sorted_losses(*rows, dtype=self.product_dtype if training else "float32", loss=loss)
+        rows = (ops.take(array, order, axis=0) for array in (batch.hidden, targets, batch.weights, clusters))
+        options = {"label_smoothing": batch.label_smoothing, "z_loss": batch.z_loss}
+        total, losses, hits = self._sorted_losses(*rows, compute_dtype=self._products_in(batch), **options)
         former = ops.argsort(order)
         losses, hits = ops.take(losses, former, axis=0), ops.take(hits, former, axis=0)
-        if training and not ranks:
+        if batch.training and not batch.ranks:
             return TokenLosses(total, losses, hits)
-        hits, places = self._places(hidden, targets)
-        return TokenLosses(total, losses, hits, places if ranks else None)
+        hits, ranks = self._hits_and_ranks(batch.hidden, targets)
+        return TokenLosses(total, losses, hits, ranks if batch.ranks else None)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "vocabulary_size": self.vocabulary_size,
-            "cutoffs": list(self.cutoffs),
-            "tail_widths": list(self.tail_widths),
-            "initialization": self.initialization.to_table(),
-            "compute_dtype": self.product_dtype,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AdaptiveProjection":
-        """Rebuild the layer from `get_config`."""
-        return cls(**{**config, "initialization": Initialization.from_table(config["initialization"])})
+        return {**super().get_config(), "cutoffs": list(self.cutoffs), "tail_widths": list(self.tail_widths)}
 
     def _sorted_losses(
-        self, hidden: Any, targets: Any, weights: Any, clusters: Any, *, dtype: str, loss: dict[str, Any]
+        self, hidden: Any, targets: Any, weights: Any, clusters: Any, **options: Any
     ) -> tuple[Any, Any, Any]:
         """Return total, losses and hits of rows that are sorted by the cluster of their targets."""
         classes = ops.where(clusters > 0, self.cutoffs[0] + clusters - 1, targets)
         total, losses, hits, _ = linear_cross_entropy(
-            hidden, classes, weights, kernel=self.head_kernel, bias=self.head_bias, compute_dtype=dtype, **loss
+            hidden, classes, weights, kernel=self.head_kernel, bias=self.head_bias, **options
         )
         for cluster, (start, tail) in enumerate(zip(self.cutoffs, self.tails, strict=True), start=1):
             projection, kernel, bias = tail
             inside = clusters == cluster
-            found = tail_cross_entropy(
+            found = linear_cross_entropy(
                 ops.matmul(hidden, projection),
                 ops.clip(targets - start, 0, kernel.shape[1] - 1),
                 ops.where(inside, weights, 0.0),
                 kernel=kernel,
                 bias=bias,
-                compute_dtype=dtype,
-                **loss,
+                skip_empty_chunks=True,
+                **options,
             )
             total = total + found.total
             losses = losses + ops.where(inside, found.negative_log_likelihood, 0.0)
             hits = ops.logical_and(hits, ops.logical_or(ops.logical_not(inside), found.hit))
         return total, losses, hits
 
-    def _places(self, hidden: Any, targets: Any) -> tuple[Any, Any]:
+    def _hits_and_ranks(self, hidden: Any, targets: Any) -> tuple[Any, Any]:
         """Return whether no token is more probable than the target, and the target's rank, in chunks of rows."""
-        tokens = ops.arange(self.vocabulary_size, dtype="int32")
 
-        def place(chunk: tuple[Any, Any]) -> tuple[Any, Any]:
+        def score(chunk: tuple[Any, Any]) -> tuple[Any, Any]:
             hidden, targets = chunk
             targets = targets[:, None]
             log_probs = self(hidden)
             own = ops.take_along_axis(log_probs, targets, axis=-1)
-            ahead = ops.logical_or(log_probs > own, ops.logical_and(log_probs == own, tokens < targets))
-            hits = ops.all(log_probs <= own, axis=-1)
-            return hits, 1 + ops.sum(ops.cast(ahead, "int32"), axis=-1)
+            return ops.all(log_probs <= own, axis=-1), ranks_of(log_probs, own, targets)
 
         num_rows = targets.shape[0]
         num_chunks = max(1, -(-num_rows * self.vocabulary_size // _CHUNK_LOG_PROBS))
@@ -212,12 +143,5 @@ class AdaptiveProjection(keras.layers.Layer):
         padding = num_chunks * chunk_rows - num_rows
         hidden = ops.reshape(ops.pad(hidden, ((0, padding), (0, 0))), (num_chunks, chunk_rows, -1))
         targets = ops.reshape(ops.pad(targets, ((0, padding),)), (num_chunks, chunk_rows))
-        hits, ranks = ops.map(place, (hidden, targets))
+        hits, ranks = ops.map(score, (hidden, targets))
         return ops.reshape(hits, (-1,))[:num_rows], ops.reshape(ranks, (-1,))[:num_rows]
-
-    def _kernel(self, name: str, shape: tuple[int | None, ...]) -> Any:
-        initializer = self.initialization.kernel(f"{self.name}/{name}")
-        return self.add_weight(shape=shape, initializer=initializer, name=name)
-
-    def _bias(self, name: str, size: int) -> Any:
-        return self.add_weight(shape=(size,), initializer="zeros", name=name)

@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.models.layers.recurrence import Recurrence
-from nextword.ops.lstm import LSTMState
+from nextword.architecture import CELLS
+from nextword.models.layers.recurrence import HiddenState, Recurrence
 from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
 
 
@@ -57,7 +57,7 @@ def gru(
 def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
     """Compute one step of `gru`, with $x_t W$ given."""
     (hidden,) = state
-    read_back = masked(hidden, others)
+    read_back = masked(hidden, others.get("state_mask"))
     z_input, r_input, g_input = ops.split(projected + others["bias"], 3, axis=-1)
     z_hidden, r_hidden = ops.split(multiply(read_back, "gates"), 2, axis=-1)
     z, r = sigmoid(z_input + z_hidden), sigmoid(r_input + r_hidden)
@@ -75,7 +75,7 @@ class GRU(Recurrence):
     $$z = \sigma(b_z + x_t W_z + h_{t-1} U_z), \quad r = \sigma(b_r + x_t W_r + h_{t-1} U_r)$$
     $$g = \tanh(b_g + x_t W_g + (r \odot h_{t-1}) U_g), \quad h_t = z \odot h_{t-1} + (1 - z) \odot g$$
 
-    It has no cell: that of the state comes out as it went in. The arithmetic stands in `nextword.models.layers.gru`.
+    Its state is the hidden state alone. The arithmetic is `nextword.models.layers.gru.gru`.
 
     Args:
         hidden_size: Width `H` of the hidden state.
@@ -83,7 +83,7 @@ class GRU(Recurrence):
 
     Call arguments:
         inputs: `(B, T, I)`.
-        state: `LSTMState` of two `(B, H)`.
+        state: `HiddenState` of one `(B, H)`.
         training: Whether state and weights are dropped and `compute_dtype` is used.
 
     Returns:
@@ -100,10 +100,10 @@ class GRU(Recurrence):
         ((2, 5, 8), 288)
     """
 
-    num_gates = 3
+    kind = CELLS["gru"]
 
-    def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
+    def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        hidden, cell = state
+        (hidden,) = state
         hiddens, hidden = gru(inputs, hidden, **self.step_weights(hidden, training))
-        return hiddens, LSTMState(hidden, cell)
+        return hiddens, HiddenState(hidden)

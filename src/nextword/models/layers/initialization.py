@@ -2,7 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import keras
 from keras import ops
@@ -68,3 +68,32 @@ class Initialization(Settings):
 
     def _seed(self, name: str) -> int:
         return zlib.crc32(f"{self.seed}:{name}".encode()) & 0x7FFF_FFFF
+
+
+class InitializedLayer(keras.layers.Layer):
+    """A layer that knows how its weights begin and in which precision it multiplies; both are in its configuration.
+
+    Args:
+        initialization: How the kernels begin, and the seed of dropout masks.
+        compute_dtype: Precision of the matrix products in training, `float32` or `bfloat16`; prediction is float32.
+    """
+
+    def __init__(
+        self, *, initialization: Initialization | None = None, compute_dtype: str = "float32", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.initialization = initialization or Initialization()
+        self.product_dtype = compute_dtype
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "initialization": self.initialization.to_table(),
+            "compute_dtype": self.product_dtype,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Rebuild the layer from `get_config`."""
+        return cls(**{**config, "initialization": Initialization.from_table(config["initialization"])})

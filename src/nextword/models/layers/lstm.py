@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nextword.architecture import CELLS, Architecture
 from nextword.models.layers.recurrence import Recurrence
 from nextword.ops.lstm import LSTMState, lstm, update_cell
 from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
@@ -81,7 +82,7 @@ class NormalizedStep:
     ) -> tuple[Tensors, Any]:
         """Run one step."""
         hidden, cell = state
-        recurrent = normalize(multiply(masked(hidden, others), "recurrent_kernel"))
+        recurrent = normalize(multiply(masked(hidden, others.get("state_mask")), "recurrent_kernel"))
         hidden, cell = update_cell(
             projected + others["recurrent_gain"] * recurrent,
             cell,
@@ -107,7 +108,7 @@ class LSTM(Recurrence):
     $$g = \tanh(b_g + x_t U_g + h_{t-1} V_g), \quad o = \sigma(b_o + x_t U_o + h_{t-1} V_o)$$
     $$s_t = s_{t-1} \odot f + g \odot i, \quad h_t = \tanh(s_t) \odot o$$
 
-    The arithmetic stands in `nextword.ops.lstm`.
+    The arithmetic is `nextword.ops.lstm.lstm`.
 
     Args:
         hidden_size: Width `H` of hidden state and cell.
@@ -134,7 +135,7 @@ class LSTM(Recurrence):
         ((2, 5, 8), (2, 8))
     """
 
-    num_gates = 4
+    kind = CELLS["lstm"]
 
     def __init__(
         self,
@@ -149,6 +150,12 @@ class LSTM(Recurrence):
         self.forget_bias = forget_bias
         self.cap_input_gate = cap_input_gate
         self.layer_normalization = layer_normalization
+
+    @classmethod
+    def options_of(cls, architecture: Architecture) -> dict[str, Any]:
+        """Return what an architecture says about this kind of layer alone."""
+        names = ("forget_bias", "cap_input_gate", "layer_normalization")
+        return {name: getattr(architecture, name) for name in names}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)` and bias `(4H,)`, and what normalization needs."""

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nextword.architecture import CELLS, Architecture
 from nextword.models.layers.recurrence import Recurrence
 from nextword.ops.lstm import LSTMState, update_cell
 from nextword.ops.recurrence import Multiply, Tensors, masked, run_recurrence, sigmoid
@@ -77,7 +78,7 @@ class MogrifierStep:
     def __call__(self, multiply: Multiply, others: Mapping[str, Any], state: Tensors, x_t: Any) -> tuple[Tensors, Any]:
         """Modulate, then run the LSTM's step."""
         hidden, cell = state
-        x, h = x_t, masked(hidden, others)
+        x, h = x_t, masked(hidden, others.get("state_mask"))
         for index in range(1, self.num_rounds + 1):
             if index % 2:
                 x = self._modulation(multiply, others, h, index) * x
@@ -106,7 +107,7 @@ class MogrifierLSTM(Recurrence):
     $$x^r = 2\sigma(h^{r-1} Q^r + q^r) \odot x^{r-2} \quad \text{for odd } r$$
     $$h^r = 2\sigma(x^{r-1} R^r + r^r) \odot h^{r-2} \quad \text{for even } r$$
 
-    The gates read the last $x$ and $h$. The arithmetic stands in `nextword.models.layers.mogrifier_lstm`.
+    The gates read the last $x$ and $h$. The arithmetic is `nextword.models.layers.mogrifier_lstm.mogrifier_lstm`.
 
     Args:
         hidden_size: Width `H` of hidden state and cell.
@@ -136,7 +137,7 @@ class MogrifierLSTM(Recurrence):
          'modulation_2_left', 'modulation_2_right', 'modulation_2_bias']
     """
 
-    num_gates = 4
+    kind = CELLS["mogrifier_lstm"]
 
     def __init__(
         self,
@@ -153,6 +154,16 @@ class MogrifierLSTM(Recurrence):
         self.rank = rank
         self.forget_bias = forget_bias
         self.cap_input_gate = cap_input_gate
+
+    @classmethod
+    def options_of(cls, architecture: Architecture) -> dict[str, Any]:
+        """Return what an architecture says about this kind of layer alone."""
+        return {
+            "num_rounds": architecture.mogrifier_rounds,
+            "rank": architecture.mogrifier_rank,
+            "forget_bias": architecture.forget_bias,
+            "cap_input_gate": architecture.cap_input_gate,
+        }
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights of the LSTM, and matrices and bias of every round."""

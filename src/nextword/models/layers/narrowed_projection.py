@@ -7,8 +7,8 @@ from keras import ops
 
 from nextword.models.layers.dropout import Dropout
 from nextword.models.layers.output_projection import OutputProjection
+from nextword.models.layers.projection import TokenBatch
 from nextword.ops.cross_entropy import TokenLosses
-from nextword.ops.sampled_softmax import Candidates
 
 
 @keras.saving.register_keras_serializable("nextword")
@@ -62,47 +62,17 @@ class NarrowedProjection(OutputProjection):
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
         """Create $P$ `(H, E)`, the bias `(V,)`, and $W$ `(E, V)` unless tied."""
-        self.narrowing_kernel = self.add_weight(
-            shape=(hidden_shape[-1], self.latent_size),
-            initializer=self.initialization.kernel(f"{self.name}/narrowing_kernel"),
-            name="narrowing_kernel",
-        )
+        self.narrowing_kernel = self._kernel("narrowing_kernel", (hidden_shape[-1], self.latent_size))
         super().build((*hidden_shape[:-1], self.latent_size))
 
     def call(self, hidden: Any, embeddings: Any = None, training: bool = False) -> Any:
         """Return the logits."""
         return super().call(self._narrowed(hidden, training), embeddings)
 
-    def losses_of(
-        self,
-        hidden: Any,
-        targets: Any,
-        weights: Any,
-        *,
-        embeddings: Any = None,
-        training: bool = False,
-        ranks: bool = False,
-        candidates: Candidates | None = None,
-        num_steps: int = 1,
-        **loss: float,
-    ) -> TokenLosses:
-        """Return the loss of `targets` `(N,)` with `weights` `(N,)` from `hidden` `(N, H)`.
-
-        The rows are windows of `num_steps` steps laid end to end; under `locked_dropout` the steps of a window share a
-        mask. The other options are those of `OutputProjection.losses_of`.
-        """
-        narrowed = self._narrowed(ops.reshape(hidden, (-1, num_steps, hidden.shape[-1])), training)
-        return super().losses_of(
-            ops.reshape(narrowed, (-1, self.latent_size)),
-            targets,
-            weights,
-            embeddings=embeddings,
-            training=training,
-            ranks=ranks,
-            candidates=candidates,
-            num_steps=num_steps,
-            **loss,
-        )
+    def _token_losses(self, batch: TokenBatch) -> TokenLosses:
+        hidden = ops.reshape(batch.hidden, (-1, batch.num_steps, batch.hidden.shape[-1]))
+        narrowed = ops.reshape(self._narrowed(hidden, batch.training), (-1, self.latent_size))
+        return super()._token_losses(batch._replace(hidden=narrowed))
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -1,34 +1,49 @@
 """What all recurrent layers have in common."""
 
-from typing import Any, Self
+from typing import Any, ClassVar, NamedTuple
 
 import keras
 from keras import ops
 
+from nextword.architecture import Architecture, Cell
 from nextword.models.layers.dropout import WeightDrop
-from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.initialization import InitializedLayer
 from nextword.ops.dropout import dropout
 from nextword.ops.lstm import LSTMState
 
 
-class Recurrence(keras.layers.Layer):
+class HiddenState(NamedTuple):
+    """What a layer without a cell carries from one step to the next.
+
+    Attributes:
+        hidden: The output of the last step `(B, H)`.
+    """
+
+    hidden: Any
+
+
+RecurrentState = LSTMState | HiddenState
+
+STATE_TYPES: dict[tuple[str, ...], type[RecurrentState]] = {kind._fields: kind for kind in (LSTMState, HiddenState)}
+"""The state of a layer by the names of its arrays, which are in the table of cells."""
+
+
+class Recurrence(InitializedLayer):
     """A recurrent layer whose state is an argument and a result; its subclasses say what a step computes.
 
-    A state is the `LSTMState` of two `(B, H)` for every kind of layer, so that whatever carries, resets or stores
-    states need not know which it has.
+    The arrays of its state are `(B, H)` and have the names that its row in the table of cells gives them.
 
     Args:
         hidden_size: Width `H` of the hidden state and the cell.
         state_dropout_rate: Part of the hidden state that a step does not see of the one before; in training, with one
             mask for all steps of a window (Gal and Ghahramani 2016; Melis, Dyer and Blunsom 2018). What is handed on
             and put out is whole.
-        weight_drop_rate: Part of the recurrent kernel that is dropped in training, anew in every window.
-        initialization: How the kernels begin, and the seed of the masks.
-        compute_dtype: Precision of the matrix products in training, `float32` or `bfloat16`; prediction is float32.
+        weight_drop_rate: Part of the recurrent kernel that is dropped in training, another one in every window.
+        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
     """
 
-    num_gates: int
-    """Vectors of `H` side by side in the columns of the kernels."""
+    kind: ClassVar[Cell]
+    """The layer's row in the table of cells."""
 
     def __init__(
         self,
@@ -36,24 +51,25 @@ class Recurrence(keras.layers.Layer):
         *,
         state_dropout_rate: float = 0.0,
         weight_drop_rate: float = 0.0,
-        initialization: Initialization | None = None,
-        compute_dtype: str = "float32",
-        **kwargs: Any,
+        **options: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**options)
         self.hidden_size = hidden_size
         self.state_dropout_rate = state_dropout_rate
-        self.initialization = initialization or Initialization()
-        self.product_dtype = compute_dtype
         if state_dropout_rate:
             self.state_seed = keras.random.SeedGenerator(self.initialization.dropout_seed(f"{self.name}/state"))
         self.weight_drop = WeightDrop(
             weight_drop_rate, seed=self.initialization.dropout_seed(f"{self.name}/weights"), name="weight_drop"
         )
 
+    @classmethod
+    def options_of(cls, _architecture: Architecture) -> dict[str, Any]:
+        """Return what an architecture says about this kind of layer alone, as arguments of its constructor."""
+        return {}
+
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create kernel, recurrent kernel and bias, with the gates side by side."""
-        width = self.num_gates * self.hidden_size
+        width = self.kind.num_gates * self.hidden_size
         self.kernel = self.add_weight(
             shape=(input_shape[-1], width), initializer=self.initialization.kernel(self.name), name="kernel"
         )
@@ -67,10 +83,10 @@ class Recurrence(keras.layers.Layer):
     def _bias_initializer(self) -> Any:
         return "zeros"
 
-    def initial_state(self, batch_size: int) -> LSTMState:
+    def initial_state(self, batch_size: int) -> RecurrentState:
         """Return the state of zeros from which a text begins."""
         zeros = ops.zeros((batch_size, self.hidden_size))
-        return LSTMState(zeros, zeros)
+        return STATE_TYPES[self.kind.state](*[zeros] * len(self.kind.state))
 
     def step_weights(self, hidden: Any, training: bool) -> dict[str, Any]:
         """Return what the recurrence of every kind of layer reads besides inputs and state."""
@@ -93,11 +109,4 @@ class Recurrence(keras.layers.Layer):
             "hidden_size": self.hidden_size,
             "state_dropout_rate": self.state_dropout_rate,
             "weight_drop_rate": self.weight_drop.rate,
-            "initialization": self.initialization.to_table(),
-            "compute_dtype": self.product_dtype,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Rebuild the layer from `get_config`."""
-        return cls(**{**config, "initialization": Initialization.from_table(config["initialization"])})

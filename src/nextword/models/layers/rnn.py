@@ -6,8 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.models.layers.recurrence import Recurrence
-from nextword.ops.lstm import LSTMState
+from nextword.architecture import CELLS
+from nextword.models.layers.recurrence import HiddenState, Recurrence
 from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
 
 
@@ -54,7 +54,8 @@ def rnn(
 def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
     """Compute one step of `rnn`, with $x_t W$ given."""
     (hidden,) = state
-    hidden = ops.tanh(projected + multiply(masked(hidden, others), "recurrent_kernel") + others["bias"])
+    recurrent = multiply(masked(hidden, others.get("state_mask")), "recurrent_kernel")
+    hidden = ops.tanh(projected + recurrent + others["bias"])
     return (hidden,), hidden
 
 
@@ -64,7 +65,7 @@ class RNN(Recurrence):
 
     $$h_t = \tanh(x_t W + h_{t-1} U + b)$$
 
-    It has no cell: that of the state comes out as it went in. The arithmetic stands in `nextword.models.layers.rnn`.
+    Its state is the hidden state alone. The arithmetic is `nextword.models.layers.rnn.rnn`.
 
     Args:
         hidden_size: Width `H` of the hidden state.
@@ -72,7 +73,7 @@ class RNN(Recurrence):
 
     Call arguments:
         inputs: `(B, T, I)`.
-        state: `LSTMState` of two `(B, H)`.
+        state: `HiddenState` of one `(B, H)`.
         training: Whether state and weights are dropped and `compute_dtype` is used.
 
     Returns:
@@ -89,10 +90,10 @@ class RNN(Recurrence):
         ((2, 5, 8), 96)
     """
 
-    num_gates = 1
+    kind = CELLS["rnn"]
 
-    def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
+    def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        hidden, cell = state
+        (hidden,) = state
         hiddens, hidden = rnn(inputs, hidden, **self.step_weights(hidden, training))
-        return hiddens, LSTMState(hidden, cell)
+        return hiddens, HiddenState(hidden)

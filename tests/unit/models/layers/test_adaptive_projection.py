@@ -1,6 +1,7 @@
 """The adaptive softmax against its formula in float64 NumPy, which builds all log-probabilities."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.models.layers import adaptive_projection
-from nextword.models.layers.adaptive_projection import AdaptiveProjection, tail_cross_entropy
+from nextword.models.layers.adaptive_projection import AdaptiveProjection
+from nextword.models.layers.projection import TokenBatch
 from nextword.ops import cross_entropy_jax
-from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy_reference
+from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
 from support.compiled_memory import temporary_bytes
 
 Floats = NDArray[np.float64]
@@ -77,7 +79,7 @@ def gradients_of(
     def total(arrays: dict[str, Any]) -> tuple[Any, TokenLosses]:
         mapping = [(weight, arrays[weight.name]) for weight in layer.weights]
         with keras.StatelessScope(state_mapping=mapping):
-            losses = layer.losses_of(arrays["hidden"], targets, weights, training=True, **options)
+            losses = layer.losses_of(TokenBatch(arrays["hidden"], targets, weights, training=True, **options))
         return losses.total, losses
 
     arrays = {"hidden": hidden, **{weight.name: weight.value for weight in layer.weights}}
@@ -103,7 +105,7 @@ def test_wherever_it_is_cut_the_probabilities_sum_to_one(case: tuple[int, tuple[
     np.testing.assert_allclose(np.exp(log_probs).sum(axis=-1), 1, atol=1e-5)
     np.testing.assert_allclose(log_probs, log_probs_by_the_formula(exact_weights(layer), hidden), atol=1e-5)
     targets = np.arange(6, dtype=np.int32) % vocabulary_size
-    losses = layer.losses_of(hidden.reshape(6, H), targets, np.ones(6, np.float32))
+    losses = layer.losses_of(TokenBatch(hidden.reshape(6, H), targets, np.ones(6, np.float32)))
     expected = -log_probs.reshape(6, -1)[np.arange(6), targets]
     np.testing.assert_allclose(losses.negative_log_likelihood, expected, atol=1e-5)
 
@@ -174,11 +176,11 @@ def test_ranks_and_hits_outside_of_training_are_those_of_the_whole_vocabulary(mo
     own = log_probs[np.arange(len(TARGETS)), TARGETS][:, None]
     for held in (adaptive_projection._CHUNK_LOG_PROBS, 4 * V, 1):
         monkeypatch.setattr(adaptive_projection, "_CHUNK_LOG_PROBS", held)
-        losses = layer.losses_of(hidden, TARGETS, ones, ranks=True)
+        losses = layer.losses_of(TokenBatch(hidden, TARGETS, ones, ranks=True))
         np.testing.assert_array_equal(losses.rank, 1 + (log_probs > own).sum(axis=-1))
         np.testing.assert_array_equal(losses.hit, losses.rank == 1)
     best = log_probs.argmax(axis=-1).astype(np.int32)
-    without = layer.losses_of(hidden, best, ones)
+    without = layer.losses_of(TokenBatch(hidden, best, ones))
     assert np.all(without.hit)
     assert without.rank is None
 
@@ -187,7 +189,8 @@ def test_equals_are_ranked_by_their_ids() -> None:
     layer = layer_of(cutoffs=(4,), widths=(2,), vocabulary_size=5)
     for weight in layer.weights:
         weight.assign(np.zeros(weight.shape))
-    losses = layer.losses_of(numbers(5, H), np.arange(5, dtype=np.int32), np.ones(5, np.float32), ranks=True)
+    targets, ones = np.arange(5, dtype=np.int32), np.ones(5, np.float32)
+    losses = layer.losses_of(TokenBatch(numbers(5, H), targets, ones, ranks=True))
     assert (losses.rank.tolist(), losses.hit.tolist()) == ([1, 2, 3, 4, 5], [True] * 5)
 
 
@@ -198,17 +201,17 @@ def test_a_hit_in_training_is_the_most_probable_step_by_step() -> None:
     layer.weights[1].assign([1.0, 0.0, 1.1])  # the tail is the most probable class, but no token in it is
     layer.weights[4].assign([0.0, 0.1, 0.0])
     hidden, targets, ones = numbers(5, H), np.arange(5, dtype=np.int32), np.ones(5, np.float32)
-    training = layer.losses_of(hidden, targets, ones, training=True)
+    training = layer.losses_of(TokenBatch(hidden, targets, ones, training=True))
     assert training.hit.tolist() == [False, False, False, True, False]
-    assert layer.losses_of(hidden, targets, ones).hit.tolist() == [True, False, False, False, False]
+    assert layer.losses_of(TokenBatch(hidden, targets, ones)).hit.tolist() == [True, False, False, False, False]
 
 
 def test_the_lower_precision_is_for_training_alone_and_stays_near() -> None:
     exact, coarse, hidden = layer_of(), layer_of(compute_dtype="bfloat16"), numbers(len(TARGETS), H)
     np.testing.assert_array_equal(coarse(hidden), exact(hidden))
     arguments = (hidden, TARGETS, WEIGHTS)
-    expected = exact.losses_of(*arguments).negative_log_likelihood
-    np.testing.assert_array_equal(coarse.losses_of(*arguments).negative_log_likelihood, expected)
+    expected = exact.losses_of(TokenBatch(*arguments)).negative_log_likelihood
+    np.testing.assert_array_equal(coarse.losses_of(TokenBatch(*arguments)).negative_log_likelihood, expected)
     losses, gradients = gradients_of(coarse, hidden)
     assert not np.array_equal(losses.negative_log_likelihood, expected)
     np.testing.assert_allclose(losses.negative_log_likelihood, expected, atol=0.1)
@@ -237,7 +240,7 @@ def test_memory_does_not_grow_with_rows_times_vocabulary(training: bool, monkeyp
 
     def memory(num_rows: int) -> int:
         def total(hidden: Any, targets: Any, weights: Any) -> Any:
-            return layer.losses_of(hidden, targets, weights, training=training, ranks=not training)[
+            return layer.losses_of(TokenBatch(hidden, targets, weights, training=training, ranks=not training))[
                 0 if training else 3
             ]
 
@@ -257,6 +260,9 @@ def drawn() -> tuple[dict[str, Any], Any, Any]:
     weights = np.zeros(NUM_ROWS, np.float32)
     weights[5:7] = 1.5, 0.5
     return arrays, random.integers(VOCABULARY_SIZE, size=NUM_ROWS, dtype=np.int32), weights
+
+
+tail_cross_entropy = partial(linear_cross_entropy, skip_empty_chunks=True)
 
 
 def losses_and_gradients(losses_of: Any, **options: Any) -> tuple[Any, Any]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nextword.models.layers.carried_state import CarriedState
+from nextword.models.layers.recurrence import HiddenState
 from nextword.ops.lstm import LSTMState
 
 NO_RESET = np.array([False, False, False])
@@ -40,6 +41,14 @@ def test_exactly_the_rows_to_reset_begin_anew(reset: list[bool]) -> None:
     carried.assign(state_of(1))
     keep = ~np.array(reset)[:, None]
     assert_same(carried(np.array(reset)), jax.tree.map(lambda array: np.where(keep, array, 0), state_of(1)))
+
+
+def test_it_holds_the_arrays_that_the_cell_has_and_no_others() -> None:
+    carried = CarriedState((2, 4), 3, cell="gru")
+    assert [weight.name for weight in carried.weights] == ["hidden_0", "hidden_1"]
+    state = tuple(HiddenState(lstm.hidden) for lstm in state_of(1))
+    carried.assign(state)
+    assert_same(carried(NO_RESET), state)
 
 
 def test_reading_changes_nothing() -> None:

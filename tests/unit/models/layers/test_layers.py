@@ -19,13 +19,14 @@ from nextword.models.layers.adaptive_projection import AdaptiveProjection
 from nextword.models.layers.carried_state import CarriedState
 from nextword.models.layers.dropout import Dropout, EmbeddingDropout, WeightDrop
 from nextword.models.layers.gru import GRU
-from nextword.models.layers.initialization import Initialization
+from nextword.models.layers.initialization import Initialization, InitializedLayer
 from nextword.models.layers.lstm import LSTM
 from nextword.models.layers.mixture_projection import MixtureProjection
 from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
 from nextword.models.layers.narrowed_projection import NarrowedProjection
 from nextword.models.layers.output_projection import OutputProjection
-from nextword.models.layers.recurrence import Recurrence
+from nextword.models.layers.projection import Projection
+from nextword.models.layers.recurrence import HiddenState, Recurrence
 from nextword.models.layers.rnn import RNN
 from nextword.models.recurrent_stack import RecurrentStack
 from nextword.ops.lstm import LSTMState
@@ -70,12 +71,12 @@ CASES = {
     ),
     "GRU": Case(
         lambda **options: GRU(4, state_dropout_rate=0.5, initialization=OTHER_THAN_DEFAULT, **options),
-        (numbers(2, 3, 5), LSTMState(numbers(2, 4), numbers(2, 4))),
+        (numbers(2, 3, 5), HiddenState(numbers(2, 4))),
         has_training=True,
     ),
     "RNN": Case(
         lambda **options: RNN(4, weight_drop_rate=0.5, initialization=OTHER_THAN_DEFAULT, **options),
-        (numbers(2, 3, 5), LSTMState(numbers(2, 4), numbers(2, 4))),
+        (numbers(2, 3, 5), HiddenState(numbers(2, 4))),
         has_training=True,
     ),
     "OutputProjection": Case(
@@ -122,6 +123,9 @@ CASES = {
     "CarriedState": Case(
         lambda **options: CarriedState((4, 3), 2, **options), (np.array([True, False]),), multiplies=False
     ),
+    "CarriedState of a GRU": Case(
+        lambda **options: CarriedState((4, 3), 2, cell="gru", **options), (np.array([True, False]),), multiplies=False
+    ),
     "Dropout": Case(
         lambda **options: Dropout(0.5, (None, 1, None), seed=3, **options),
         (numbers(2, 3, 5),),
@@ -163,7 +167,7 @@ def test_the_table_leaves_no_layer_out() -> None:
             members = vars(importlib.import_module(module.name)).values()
             classes = [member for member in members if isinstance(member, type) and member.__module__ == module.name]
             found |= {kind for kind in classes if issubclass(kind, keras.layers.Layer)}
-    layers = {kind for kind in found - {Recurrence} if not issubclass(kind, keras.Model)}
+    layers = {kind for kind in found - {InitializedLayer, Projection, Recurrence} if not issubclass(kind, keras.Model)}
     assert layers == {type(case.make()) for case in CASES.values()}
 
 

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from nextword.models.layers.mixture_projection import MixtureProjection
+from nextword.models.layers.projection import TokenBatch
 from nextword.ops.cross_entropy import TokenLosses
 from support.compiled_memory import temporary_bytes
 
@@ -84,12 +85,12 @@ def test_the_losses_are_those_of_the_log_probabilities(tied: bool, training: boo
     layer, hidden, embeddings = layer_of(tied=tied), numbers(len(TARGETS), H), numbers(V, E) if tied else None
     log_probs = np.asarray(layer(hidden, embeddings), np.float64)
     own = log_probs[np.arange(len(TARGETS)), TARGETS]
-    losses = layer.losses_of(hidden, TARGETS, WEIGHTS, embeddings=embeddings, training=training)
+    losses = layer.losses_of(TokenBatch(hidden, TARGETS, WEIGHTS, embeddings=embeddings, training=training))
     np.testing.assert_allclose(losses.negative_log_likelihood, -own, atol=1e-5)
     np.testing.assert_allclose(losses.total, -(WEIGHTS * own).sum(), rtol=1e-5)
     np.testing.assert_array_equal(losses.hit, own == log_probs.max(axis=-1))
     assert losses.rank is None
-    ranked = layer.losses_of(hidden, TARGETS, WEIGHTS, embeddings=embeddings, ranks=True)
+    ranked = layer.losses_of(TokenBatch(hidden, TARGETS, WEIGHTS, embeddings=embeddings, ranks=True))
     np.testing.assert_array_equal(ranked.rank, 1 + (log_probs > own[:, None]).sum(axis=-1))
 
 
@@ -99,7 +100,7 @@ def gradients_of(layer: MixtureProjection, hidden: Any, **options: Any) -> tuple
     def total(arrays: dict[str, Any]) -> tuple[Any, TokenLosses]:
         mapping = [(weight, arrays[weight.name]) for weight in layer.weights]
         with keras.StatelessScope(state_mapping=mapping):
-            losses = layer.losses_of(arrays["hidden"], TARGETS, WEIGHTS, training=True, **options)
+            losses = layer.losses_of(TokenBatch(arrays["hidden"], TARGETS, WEIGHTS, training=True, **options))
         return losses.total, losses
 
     arrays = {"hidden": hidden, **{weight.name: weight.value for weight in layer.weights}}
@@ -126,8 +127,9 @@ def test_a_step_along_each_gradient_changes_the_loss_by_as_much() -> None:
 def test_the_lower_precision_is_for_training_alone_and_stays_near() -> None:
     exact, coarse, hidden = layer_of(), layer_of(compute_dtype="bfloat16"), numbers(len(TARGETS), H)
     np.testing.assert_array_equal(coarse(hidden), exact(hidden))
-    expected = exact.losses_of(hidden, TARGETS, WEIGHTS).negative_log_likelihood
-    np.testing.assert_array_equal(coarse.losses_of(hidden, TARGETS, WEIGHTS).negative_log_likelihood, expected)
+    batch = TokenBatch(hidden, TARGETS, WEIGHTS)
+    expected = exact.losses_of(batch).negative_log_likelihood
+    np.testing.assert_array_equal(coarse.losses_of(batch).negative_log_likelihood, expected)
     losses, gradients = gradients_of(coarse, hidden)
     assert not np.array_equal(losses.negative_log_likelihood, expected)
     np.testing.assert_allclose(losses.negative_log_likelihood, expected, atol=0.1)
@@ -145,9 +147,9 @@ def test_dropout_acts_on_the_latent_vectors_in_training_alone() -> None:
     assert not np.allclose(first, without(hidden), atol=1e-3)
     assert not np.allclose(first, second, atol=1e-3)
     rows = (hidden.reshape(6, H), TARGETS, WEIGHTS)
-    plain = without.losses_of(*rows).total
-    np.testing.assert_array_equal(layer.losses_of(*rows).total, plain)
-    assert abs(layer.losses_of(*rows, training=True, num_steps=3).total - plain) > 1e-3
+    plain = without.losses_of(TokenBatch(*rows)).total
+    np.testing.assert_array_equal(layer.losses_of(TokenBatch(*rows)).total, plain)
+    assert abs(layer.losses_of(TokenBatch(*rows, training=True, num_steps=3)).total - plain) > 1e-3
 
 
 @pytest.mark.parametrize("locked", [True, False])
@@ -155,7 +157,7 @@ def test_a_locked_mask_is_shared_by_the_steps_of_a_window_and_by_no_other_window
     layer = layer_of(latent_dropout_rate=0.5, locked_dropout=locked)
     same = np.tile(numbers(1, H), (6, 1))  # so that the loss of a row tells its mask alone
     targets, weights = np.zeros(6, np.int32), np.ones(6, np.float32)
-    losses = layer.losses_of(same, targets, weights, training=True, num_steps=3).negative_log_likelihood
+    losses = layer.losses_of(TokenBatch(same, targets, weights, training=True, num_steps=3)).negative_log_likelihood
     windows = np.asarray(losses).reshape(2, 3)
     shared = [len(set(window.tolist())) == 1 for window in windows.round(4)]
     assert shared == [locked, locked]
@@ -170,7 +172,7 @@ def test_rows_and_vocabulary_never_meet_in_memory_as_a_whole() -> None:
 
     def memory(num_rows: int) -> int:
         def total(hidden: Any, targets: Any, weights: Any) -> Any:
-            return layer.losses_of(hidden, targets, weights, training=True).total
+            return layer.losses_of(TokenBatch(hidden, targets, weights, training=True)).total
 
         kinds = ((num_rows, H), np.float32), ((num_rows,), np.int32), ((num_rows,), np.float32)
         return temporary_bytes(jax.jit(jax.grad(total)), *kinds)

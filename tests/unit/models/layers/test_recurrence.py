@@ -8,9 +8,8 @@ import pytest
 from nextword.models.layers.gru import GRU
 from nextword.models.layers.lstm import LSTM
 from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.models.layers.recurrence import Recurrence
+from nextword.models.layers.recurrence import STATE_TYPES, HiddenState, Recurrence, RecurrentState
 from nextword.models.layers.rnn import RNN
-from nextword.ops.lstm import LSTMState
 
 WIDTH = 4
 LAYERS: dict[str, Any] = {
@@ -27,30 +26,39 @@ def numbers(*shape: int) -> Any:
     return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
 
 
-def state_of(batch_size: int, width: int = WIDTH) -> LSTMState:
-    return LSTMState(numbers(batch_size, width), 2 * numbers(batch_size, width))
+def state_for(layer: Recurrence, batch_size: int) -> RecurrentState:
+    """Return a state of the layer in which no two arrays are alike."""
+    parts = [factor * numbers(batch_size, WIDTH) for factor in range(1, 1 + len(layer.kind.state))]
+    return STATE_TYPES[layer.kind.state](*parts)
 
 
 @every_layer
-def test_a_text_begins_with_a_state_of_zeros_of_the_same_shape_for_every_layer(make: Any) -> None:
-    state = make().initial_state(3)
-    assert isinstance(state, LSTMState)
-    assert [np.asarray(part).tolist() for part in state] == [[[0.0] * WIDTH] * 3] * 2
+def test_a_text_begins_with_a_state_of_zeros_in_the_arrays_that_the_layer_has(make: Any) -> None:
+    layer = make()
+    state = layer.initial_state(3)
+    assert state._fields == layer.kind.state
+    assert [np.asarray(part).tolist() for part in state] == [[[0.0] * WIDTH] * 3] * len(layer.kind.state)
+
+
+@every_layer
+def test_the_state_after_is_of_the_kind_of_the_state_before_and_holds_the_last_output(make: Any) -> None:
+    layer = make()
+    state = state_for(layer, 2)
+    outputs, after = layer(numbers(2, 5, 3), state)
+    assert type(after) is type(state)
+    np.testing.assert_array_equal(after.hidden, outputs[:, -1])
 
 
 @pytest.mark.parametrize("make", [LAYERS["gru"], LAYERS["rnn"]], ids=["gru", "rnn"])
-def test_a_layer_without_a_cell_hands_it_on_untouched(make: Any) -> None:
-    state = state_of(2)
-    outputs, after = make()(numbers(2, 5, 3), state)
-    np.testing.assert_array_equal(after.cell, state.cell)
-    np.testing.assert_array_equal(after.hidden, outputs[:, -1])
+def test_a_layer_without_a_cell_carries_none(make: Any) -> None:
+    assert type(make().initial_state(1)) is HiddenState
 
 
 @every_layer
 @pytest.mark.parametrize("rate", ["state_dropout_rate", "weight_drop_rate"])
 def test_dropouts_act_in_training_alone_and_anew_in_every_window(make: Any, rate: str) -> None:
     plain, layer = make(name="layer"), make(name="layer", **{rate: 0.5})
-    inputs, state = numbers(2, 5, 3), state_of(2)
+    inputs, state = numbers(2, 5, 3), state_for(plain, 2)
     expected = plain(inputs, state)[0]
     np.testing.assert_array_equal(layer(inputs, state)[0], expected)
     np.testing.assert_array_equal(plain(inputs, state, training=True)[0], expected)
@@ -73,7 +81,7 @@ def copying_rnn(rate: float, width: int) -> RNN:
 def test_the_same_units_are_unseen_at_every_step_of_a_window() -> None:
     layer, width = copying_rnn(0.3, width=200), 200
     hidden = np.full((3, width), 1e-3, np.float32)
-    outputs, _ = layer(np.zeros((3, 4, 1), np.float32), LSTMState(hidden, hidden), training=True)
+    outputs, _ = layer(np.zeros((3, 4, 1), np.float32), HiddenState(hidden), training=True)
     factors = np.asarray(outputs) / np.asarray([1e-3 / 0.7 ** (t + 1) for t in range(4)])[None, :, None]
     np.testing.assert_allclose(factors, np.broadcast_to(np.round(factors[:, :1]), factors.shape), atol=1e-3)
     assert set(np.round(factors[:, 0]).ravel().tolist()) == {0.0, 1.0}
@@ -83,7 +91,7 @@ def test_the_same_units_are_unseen_at_every_step_of_a_window() -> None:
 
 def test_the_state_that_is_handed_on_is_whole() -> None:
     layer = LSTM(WIDTH, state_dropout_rate=0.5)
-    outputs, after = layer(numbers(2, 5, 3), state_of(2), training=True)
+    outputs, after = layer(numbers(2, 5, 3), state_for(layer, 2), training=True)
     np.testing.assert_array_equal(outputs[:, -1], after.hidden)
     assert np.all(np.asarray(after.hidden))
 
@@ -91,8 +99,7 @@ def test_the_state_that_is_handed_on_is_whole() -> None:
 def test_what_a_step_sees_is_in_the_mean_the_state_itself() -> None:
     layer, hidden = copying_rnn(0.3, width=50), np.full((40, 50), 1e-3, np.float32)
     one_step = [
-        np.asarray(layer(np.zeros((40, 1, 1), np.float32), LSTMState(hidden, hidden), training=True)[0])
-        for _ in range(20)
+        np.asarray(layer(np.zeros((40, 1, 1), np.float32), HiddenState(hidden), training=True)[0]) for _ in range(20)
     ]
     assert np.mean(one_step) == pytest.approx(1e-3, rel=0.02)  # 40,000 draws
 

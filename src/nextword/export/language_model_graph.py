@@ -11,7 +11,7 @@ from nextword import __version__
 from nextword.architecture import Architecture
 from nextword.bundle.onnx_file import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
 from nextword.export.graph_builder import GraphBuilder
-from nextword.export.recurrence_graph import add_layer
+from nextword.export.recurrence_graph import Layer, add_layer
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -99,7 +99,8 @@ def _add_stack(builder: GraphBuilder, architecture: Architecture, weights: Weigh
     state: dict[str, str] = {}
     for index in range(architecture.num_layers):
         own = [name for name in names if name.endswith(f"_{index}")]
-        outputs, after = add_layer(builder, architecture, _under(weights, f"{architecture.cell}_{index}"), outputs, own)
+        of_layer = _under(weights, f"{architecture.cell}_{index}")
+        outputs, after = add_layer(Layer(builder, architecture, of_layer, outputs, own))
         hiddens.append(outputs)
         state |= dict(zip(after, map(next_name, own), strict=True))
     if architecture.skip_connections:
@@ -114,11 +115,11 @@ def _under(weights: Weights, layer: str) -> dict[str, NDArray[np.float32]]:
 
 def _model(builder: GraphBuilder, architecture: Architecture) -> onnx.ModelProto:
     widths, last = state_widths(architecture), architecture.hidden_sizes[-1]
-    given = [helper.make_tensor_value_info(TOKENS, TensorProto.INT32, ["B", "T"])]
-    given += [_floats(name, 1, "B", width) for name, width in widths.items()]
+    inputs = [helper.make_tensor_value_info(TOKENS, TensorProto.INT32, ["B", "T"])]
+    inputs += [_floats(name, 1, "B", width) for name, width in widths.items()]
     results = [_floats(LOG_PROBS, "B", "T", architecture.vocabulary_size), _floats(HIDDEN, "B", "T", last)]
     results += [_floats(next_name(name), 1, "B", width) for name, width in widths.items()]
-    graph = helper.make_graph(builder.nodes, "language_model", given, results, list(builder.constants.values()))
+    graph = helper.make_graph(builder.nodes, "language_model", inputs, results, list(builder.constants.values()))
     return helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", OPSET)],

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +23,31 @@ EPSILON = 1e-5
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
 
-AddLayer = Callable[[GraphBuilder, Architecture, Weights, str, Sequence[str]], tuple[str, list[str]]]
-"""Adds a layer of a kind; see `add_layer`."""
+Added = tuple[str, list[str]]
+"""The hidden states `(T, B, H)`, and the state after the last step."""
 
 LSTM_GATES = (0, 3, 1, 2)
 """Places of ONNX's gates i, o, f, c among ours: input, forget, candidate, output."""
 
 _GATES = {"LSTM": LSTM_GATES, "GRU": (0, 1, 2), "RNN": (0,)}
+
+
+class Layer(NamedTuple):
+    """A recurrent layer that is added to a graph.
+
+    Attributes:
+        builder: The graph.
+        architecture: Says which cell, with which options.
+        weights: Those of the layer, by their names without the layer's.
+        inputs: The sequence `(T, B, I)`, time first.
+        state: The arrays that the cell carries from step to step, `(1, B, H)` each.
+    """
+
+    builder: GraphBuilder
+    architecture: Architecture
+    weights: Weights
+    inputs: str
+    state: Sequence[str]
 
 
 def capped_step(constants: Names) -> Step:
@@ -101,53 +120,38 @@ def _add_update(
     return body.add("Mul", o, squash(body, cell)), cell
 
 
-def add_layer(
-    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
-) -> tuple[str, list[str]]:
-    """Add a recurrent layer.
-
-    Args:
-        builder: The graph.
-        architecture: Says which cell, with which options.
-        weights: Those of the layer, by their names without the layer's.
-        inputs: The sequence `(T, B, I)`, time first.
-        state: The arrays that the cell carries from step to step, `(1, B, H)` each.
-
-    Returns:
-        The hidden states `(T, B, H)`, and the state after the last step.
+def add_layer(layer: Layer) -> Added:
+    """Add a recurrent layer; return its hidden states `(T, B, H)`, and the state after the last step.
 
     Raises:
         ExportError: The cell has no graph.
     """
-    if architecture.cell not in GRAPHS:
+    cell = layer.architecture.cell
+    if cell not in GRAPHS:
         raise ExportError(
-            f"a model must have one of the cells {', '.join(GRAPHS)} to be exported to ONNX, but `cell` is "
-            f"{architecture.cell}; train one of these"
+            f"a model must have one of the cells {', '.join(GRAPHS)} to be exported to ONNX, but `cell` is {cell}; "
+            "train one of these"
         )
-    return GRAPHS[architecture.cell](builder, architecture, weights, inputs, state)
+    return GRAPHS[cell](layer)
 
 
-def _add_lstm(
-    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
-) -> tuple[str, list[str]]:
-    cap_input_gate = architecture.cap_input_gate
-    if not (cap_input_gate or architecture.layer_normalization):
-        return _add_operator("LSTM", builder, architecture, weights, inputs, state)
-    constants = _constants(builder, weights)
-    product = builder.add("MatMul", inputs, constants["kernel"])
-    if architecture.layer_normalization:
-        inputs = builder.add("LayerNormalization", product, constants["input_gain"], constants["bias"], epsilon=EPSILON)
+def _add_lstm(layer: Layer) -> Added:
+    builder, cap_input_gate = layer.builder, layer.architecture.cap_input_gate
+    if not (cap_input_gate or layer.architecture.layer_normalization):
+        return _add_operator("LSTM", layer)
+    constants = _constants(builder, layer.weights)
+    product, bias = builder.add("MatMul", layer.inputs, constants["kernel"]), constants["bias"]
+    if layer.architecture.layer_normalization:
         step = normalized_step(constants, cap_input_gate=cap_input_gate)
+        projected = builder.add("LayerNormalization", product, constants["input_gain"], bias, epsilon=EPSILON)
     else:
-        inputs, step = builder.add("Add", product, constants["bias"]), capped_step(constants)
-    return _add_scan(builder, step, inputs, state)
+        step, projected = capped_step(constants), builder.add("Add", product, bias)
+    return _add_scan(builder, step, projected, layer.state)
 
 
-def _add_mogrifier(
-    builder: GraphBuilder, architecture: Architecture, weights: Weights, inputs: str, state: Sequence[str]
-) -> tuple[str, list[str]]:
-    constants = _constants(builder, _with_one_kernel(weights))
-    return _add_scan(builder, mogrifier_step(architecture, constants), inputs, state)
+def _add_mogrifier(layer: Layer) -> Added:
+    constants = _constants(layer.builder, _with_one_kernel(layer.weights))
+    return _add_scan(layer.builder, mogrifier_step(layer.architecture, constants), layer.inputs, layer.state)
 
 
 def _constants(builder: GraphBuilder, weights: Weights) -> dict[str, str]:
@@ -161,15 +165,9 @@ def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
     return np.concatenate([gates[place] for place in order], axis=-1).T
 
 
-def _add_operator(
-    operator: str,
-    builder: GraphBuilder,
-    _architecture: Architecture,
-    weights: Weights,
-    inputs: str,
-    state: Sequence[str],
-) -> tuple[str, list[str]]:
+def _add_operator(operator: str, layer: Layer) -> Added:
     """Add a cell that ONNX has as an operator."""
+    builder, weights = layer.builder, layer.weights
     order, name = _GATES[operator], builder.new_name(f"{operator.lower()}_weights")
     hidden_size = weights["recurrent_kernel"].shape[0]
     bias = gates_for_onnx(weights["bias"], order)
@@ -180,12 +178,12 @@ def _add_operator(
     }
     names = [builder.constant(f"{name}_{kind}", array) for kind, array in constants.items()]
     hiddens, *after = builder.add_all(
-        operator, [inputs, *names, "", *state], 1 + len(state), hidden_size=hidden_size
+        operator, [layer.inputs, *names, "", *layer.state], 1 + len(layer.state), hidden_size=hidden_size
     )  # (T, 1, B, H), the 1 being the direction
     return builder.add("Squeeze", hiddens, builder.integers(1)), after
 
 
-def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[str]) -> tuple[str, list[str]]:
+def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[str]) -> Added:
     """Add a loop over time: hidden state and cell go from step to step, and the hidden states are put out."""
     first = builder.integers(0)
     before = [builder.add("Squeeze", part, first) for part in state]
@@ -209,7 +207,7 @@ def _with_one_kernel(weights: Weights) -> dict[str, Floats]:
     return {"joined_kernel": np.concatenate((weights["kernel"], weights["recurrent_kernel"])), **others}
 
 
-GRAPHS: dict[str, AddLayer] = {
+GRAPHS: dict[str, Callable[[Layer], Added]] = {
     "lstm": _add_lstm,
     "mogrifier_lstm": _add_mogrifier,
     "gru": partial(_add_operator, "GRU"),

@@ -40,7 +40,7 @@ def run_recurrence(
         inputs: The sequence `(B, T, ...)`.
         state: What the first step reads, arrays of `(B, ...)`; the gradient flows into them.
         kernels: The matrices `(I, O)` that the step multiplies by, by name.
-        others: All else that the step reads, by name; the gradient flows into it.
+        others: All else that the step reads, by name; the gradient flows into it. What is `None` is left out.
         compute_dtype: Precision of the products on JAX; all else is float32, and so is what comes out.
 
     Returns:
@@ -58,7 +58,7 @@ def run_recurrence(
 
 
 def _tensors(weights: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: ops.convert_to_tensor(weight) for name, weight in weights.items()}
+    return {name: ops.convert_to_tensor(weight) for name, weight in weights.items() if weight is not None}
 
 
 def run_reference(

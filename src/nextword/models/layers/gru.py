@@ -47,7 +47,7 @@ def gru(
     projected = project(inputs, kernel, compute_dtype=compute_dtype)
     hidden_size = recurrent_kernel.shape[0]
     kernels = {"gates": recurrent_kernel[:, : 2 * hidden_size], "candidate": recurrent_kernel[:, 2 * hidden_size :]}
-    others = {"bias": bias} | ({} if state_mask is None else {"state_mask": state_mask})
+    others = {"bias": bias, "state_mask": state_mask}
     hiddens, (hidden,) = run_recurrence(
         gru_step, projected, (hidden,), kernels=kernels, others=others, compute_dtype=compute_dtype
     )

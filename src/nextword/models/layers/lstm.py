@@ -58,8 +58,7 @@ def normalized_lstm(
         Ba, Kiros and Hinton (2016), equations 20 to 22.
     """
     projected = gains["input_gain"] * normalize(project(inputs, kernel, compute_dtype=compute_dtype)) + bias
-    others = {name: gains[name] for name in ("recurrent_gain", "cell_gain", "cell_bias")}
-    others |= {} if state_mask is None else {"state_mask": state_mask}
+    others = {name: gains[name] for name in ("recurrent_gain", "cell_gain", "cell_bias")} | {"state_mask": state_mask}
     hiddens, last = run_recurrence(
         NormalizedStep(cap_input_gate),
         projected,

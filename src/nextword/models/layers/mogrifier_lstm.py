@@ -56,7 +56,7 @@ def mogrifier_lstm(
         Melis, Kočiský and Blunsom (2020), equations 1 and 2; google-deepmind/lamb.
     """
     kernels = {"gates": ops.concatenate((kernel, recurrent_kernel))}  # (I + H, 4H), one product instead of two
-    others = {"bias": bias} | ({} if state_mask is None else {"state_mask": state_mask})
+    others = {"bias": bias, "state_mask": state_mask}
     for name, weight in modulations.items():
         (others if name.endswith("_bias") else kernels)[name] = weight
     num_rounds = sum(name.endswith("_bias") for name in modulations)

@@ -59,11 +59,16 @@ class Projection(InitializedLayer):
         `nextword.training.options.TrainingOptions.check_softmax` refuses the same in the words of the settings.
 
         Raises:
-            SettingError: The batch asks for a term of the loss that this kind of projection does not have.
+            SettingError: The batch asks for a term of the loss that this kind of projection does not have, or for label
+                smoothing, which spreads over the whole vocabulary, beside candidates.
         """
         for term in self.refused_terms:
             if getattr(batch, term):
                 raise SettingError(f"`{term}` is no part of the loss of {type(self).__name__}; leave it out")
+        if batch.candidates is not None and batch.label_smoothing:
+            raise SettingError(
+                f"`label_smoothing` must be 0 beside `candidates`, but is {batch.label_smoothing:g}; leave out one"
+            )
         return self._token_losses(batch)
 
     def _token_losses(self, batch: TokenBatch) -> TokenLosses:

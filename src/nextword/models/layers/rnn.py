@@ -43,7 +43,7 @@ def rnn(
         Elman (1990).
     """
     projected = project(inputs, kernel, compute_dtype=compute_dtype)
-    others = {"bias": bias} | ({} if state_mask is None else {"state_mask": state_mask})
+    others = {"bias": bias, "state_mask": state_mask}
     kernels = {"recurrent_kernel": recurrent_kernel}
     hiddens, (hidden,) = run_recurrence(
         rnn_step, projected, (hidden,), kernels=kernels, others=others, compute_dtype=compute_dtype

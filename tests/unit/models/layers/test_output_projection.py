@@ -87,3 +87,9 @@ def test_a_term_of_the_loss_that_a_projection_lacks_is_refused(layer: Projection
                 layer.losses_of(batch)
         else:
             assert np.isfinite(layer.losses_of(batch).total)
+
+
+def test_label_smoothing_beside_candidates_is_refused() -> None:
+    batch = batch_of(training=True, candidates=CANDIDATES, label_smoothing=0.1)
+    with pytest.raises(SettingError, match=r"must be 0 beside `candidates`, but is 0\.1"):
+        projection().losses_of(batch)

@@ -1,4 +1,4 @@
-"""`model.onnx` from a stranger, looked through before anything runs it.
+"""`model.onnx` from an untrusted source, checked before anything runs it.
 
 The file is a tree of protocol-buffer messages. What could reach outside of it, or hide what is computed, is refused by
 a list of what may be there: fields of the messages by number, operators by name. Everything else is not known here and

@@ -30,7 +30,7 @@ from nextword.models.language_model import LanguageModel
 _MOST_BYTES = 2**31 - 2**24  # a message of protocol buffers holds less than 2 GiB
 _ROW_TOKENS = 1024
 _MOST_ROWS = 32
-_DRAWN_TOKENS = 128
+_GENERATED_TOKENS = 128
 
 
 def quantized(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -136,7 +136,7 @@ def exported(
     data = graph.SerializeToString()
     say("comparing with the Keras engine")
     engine = OnnxEngine(data, architecture=bundle.architecture, end_id=end_id)
-    agreement = require_agreement(engine, original, _drawn(engine) if text is None else text.ids)
+    agreement = require_agreement(engine, original, _generated(engine) if text is None else text.ids)
     cost = None
     if options.int8 and text is not None:
         say("rounding to eight bits, and measuring what it costs")
@@ -158,9 +158,9 @@ def _checked_graph(bundle: Bundle) -> onnx.ModelProto:
     return graph
 
 
-def _drawn(engine: Engine) -> TokenIds:
-    """Return a text of the model's own, for want of another."""
-    return np.fromiter(generate(engine, [], num_tokens=_DRAWN_TOKENS), np.int32)
+def _generated(engine: Engine) -> TokenIds:
+    """Return a text that the model itself writes."""
+    return np.fromiter(generate(engine, [], num_tokens=_GENERATED_TOKENS), np.int32)
 
 
 def _cost(engine: Engine, int8_engine: Engine, text: NamedText, options: ExportOptions) -> Int8Cost:

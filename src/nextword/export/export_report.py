@@ -86,7 +86,7 @@ class Int8Cost:
 
     @property
     def percent(self) -> float:
-        """By how many percent the perplexity rose; negative where it fell."""
+        """By how many percent the perplexity rose; negative if it fell."""
         return 100 * (self.int8_perplexity / self.perplexity - 1)
 
     def sentence(self) -> str:

@@ -9,7 +9,7 @@ from nextword.storage.durable import disk_errors
 
 
 def require_free_keras_path(path: Path) -> None:
-    """Raise where no `.keras` file can be written.
+    """Raise if no `.keras` file can be written.
 
     Raises:
         SettingError: The name does not end in `.keras`, something is there already, or the folder is missing.

@@ -1,4 +1,4 @@
-"""Recurrent layers as graphs: an operator of ONNX where it has the cell, else a loop over a step of plain operators."""
+"""Recurrent layers as graphs: an operator of ONNX if it has the cell, else a loop over a step of plain operators."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -45,7 +45,7 @@ class LanguageModel(keras.Model):
 
     Call arguments:
         tokens: Token ids `(B, T)`, int32.
-        state: State before the first token; that of the beginning of a text where left out.
+        state: State before the first token; that of the beginning of a text if left out.
         training: Whether dropout acts.
 
     Returns:
@@ -155,7 +155,7 @@ class LanguageModel(keras.Model):
 
     @property
     def tied_embeddings(self) -> Any:
-        """The embedding matrix where the projection shares it, else `None`."""
+        """The embedding matrix if the projection shares it, else `None`."""
         return self.embedding.embeddings if self.architecture.tied else None
 
     @property

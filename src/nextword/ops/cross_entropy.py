@@ -19,7 +19,7 @@ class TokenLosses(NamedTuple):
         negative_log_likelihood: One for each target `(N,)`, in nats.
         hit: Whether no other token was more probable than the target `(N,)`, boolean.
         rank: Place of the target among all tokens, 1 the most probable `(N,)`, int32; equals stand in order of id.
-            `None` where not asked for.
+            `None` if not asked for.
     """
 
     total: Any
@@ -57,14 +57,14 @@ def linear_cross_entropy(
         hidden: `(N, H)`.
         targets: `(N,)`, int32.
         weights: `(N,)`; no gradient flows into them.
-        kernel: $W$, `(H, V)`; the embedding matrix `(V, H)` where `tied`.
-        bias: $b$, `(V,)`; none where left out.
+        kernel: $W$, `(H, V)`; the embedding matrix `(V, H)` if `tied`.
+        bias: $b$, `(V,)`; none if left out.
         tied: Whether `kernel` is stored transposed, as an embedding is.
         compute_dtype: Precision of the matrix products on the fast path; all else is float32.
         label_smoothing: $\epsilon$, the share of the target's probability that is spread over all tokens.
         z_loss: $\zeta$, which keeps $\log Z_n$ near zero.
         ranks: Whether to return the targets' ranks; no gradient may be taken then.
-        skip_empty_chunks: Whether the fast path leaves out chunks of rows without any weight where a gradient is taken.
+        skip_empty_chunks: Whether the fast path leaves out chunks of rows without any weight, if a gradient is taken.
             Sort the rows that have weight together; do not rely on losses and hits of the others.
 
     Source:

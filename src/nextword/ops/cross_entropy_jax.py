@@ -11,7 +11,7 @@ beforehand: the backward pass has only to scale by the incoming scalar. Five thi
 - So does the denominator: one more row of the kernel is ones, and its product with the exponentials their sum, in
   float32, of what the gradients are made of: in bfloat16 the rounded ones.
 - A chunk's logits stay in the processor's last cache.
-- The vocabulary is cut instead of the rows where the kernel is so large that adding up a second one would not do;
+- The vocabulary is cut instead of the rows if the kernel is so large that adding up a second one would not do;
   the logits are then computed twice.
 """
 
@@ -106,7 +106,7 @@ def _block_tokens(num_rows: int, vocabulary_size: int) -> int:
 class LossOptions(NamedTuple):
     """What is fixed when the loss is compiled; see `nextword.ops.cross_entropy.linear_cross_entropy`.
 
-    With `skip_empty_chunks` the rows of a chunk cost nothing where none of them has weight, and their losses are zero.
+    With `skip_empty_chunks` the rows of a chunk cost nothing if none of them has weight, and their losses are zero.
     """
 
     tied: bool = False
@@ -231,7 +231,7 @@ def _gradients_by_rows(
 def _skipping_empty(
     score: Callable[[jax.Array, _Arrays], tuple[jax.Array, _Arrays]],
 ) -> Callable[[jax.Array, _Arrays], tuple[jax.Array, _Arrays]]:
-    """Return `score` as it is where a row of the chunk has weight, and zeros at no cost where none has."""
+    """Return `score` if a row of the chunk has weight, and zeros at no cost if none has."""
 
     def skip(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
         _, shapes = jax.eval_shape(score, d_project, chunk)

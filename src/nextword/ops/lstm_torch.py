@@ -5,7 +5,7 @@ are packed into one buffer, as cuDNN wants them: handed over apart, it would war
 and gradient are PyTorch's, so in bfloat16 the gates and the cell are bfloat16, too, where our JAX path keeps them
 float32; what comes out is float32 again.
 
-On a CPU the tests run this path; on a GPU it has not been run yet.
+On a CPU the tests run this path; it has not run on a GPU yet.
 """
 
 import torch

@@ -38,7 +38,7 @@ def mixture_cross_entropy(
         log_priors: $\log \pi$, `(N, K)`.
         targets: `(N,)`, int32.
         weights: `(N,)`; no gradient flows into them.
-        kernel: $W$, `(E, V)`; the embedding matrix `(V, E)` where `tied`.
+        kernel: $W$, `(E, V)`; the embedding matrix `(V, E)` if `tied`.
         bias: $b$, `(V,)`.
         tied: Whether `kernel` is stored transposed, as an embedding is.
         compute_dtype: Precision of the matrix products on the fast path; all else is float32.

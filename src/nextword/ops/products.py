@@ -1,8 +1,8 @@
 """Matrix products in a chosen precision, laid out for the processor.
 
-XLA's CPU runs a bfloat16 product at the processor's peak where both operands lie as they are read, and at less than
-half of it where one is asked for transposed, since it folds the transposition into the product. Inside a scan over
-chunks it cannot, and transposes once instead: hence the chunks. Where there is AMX, that no longer pays.
+XLA's CPU runs a bfloat16 product at the processor's peak if both operands are laid out as they are read, and at less
+than half of it if one is transposed, since it folds the transposition into the product. Inside a scan over chunks it
+cannot, and transposes once instead: hence the chunks. On a processor with AMX, that no longer pays.
 """
 
 from functools import cache

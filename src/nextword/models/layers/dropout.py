@@ -12,7 +12,7 @@ from nextword.ops.dropout import dropout
 class Dropout(keras.layers.Dropout):
     r"""`keras.layers.Dropout`, whose masks on JAX take next to no time.
 
-    $y = m \odot x / (1 - p)$ in training, with $m \sim \text{Bernoulli}(1 - p)$ drawn anew in every call, and $y = x$
+    $y = m \odot x / (1 - p)$ in training, with $m \sim \text{Bernoulli}(1 - p)$ drawn in every call, and $y = x$
     otherwise.
 
     Args:

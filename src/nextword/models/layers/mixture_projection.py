@@ -25,7 +25,7 @@ class MixtureProjection(Projection):
     Args:
         vocabulary_size: `V`.
         mixture_size: `K`.
-        latent_size: `E`, the width of the latent vectors; that of the embedding where `tied`.
+        latent_size: `E`, the width of the latent vectors; that of the embedding if `tied`.
         tied: Whether the caller hands in an embedding matrix `(V, E)` as $W^T$.
         latent_dropout_rate: Dropout on the latent vectors in training.
         locked_dropout: Whether one mask is drawn for all steps of a window.
@@ -33,8 +33,8 @@ class MixtureProjection(Projection):
             products with $W$.
 
     Call arguments:
-        hidden: `(..., H)`; `(B, T, H)` where dropout acts.
-        embeddings: The embedding matrix `(V, E)` where `tied`.
+        hidden: `(..., H)`; `(B, T, H)` if dropout acts.
+        embeddings: The embedding matrix `(V, E)` if `tied`.
         training: Whether dropout acts.
 
     Returns:

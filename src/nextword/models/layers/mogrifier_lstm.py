@@ -112,7 +112,7 @@ class MogrifierLSTM(Recurrence):
     Args:
         hidden_size: Width `H` of hidden state and cell.
         num_rounds: $R$; the paper finds 5 to 6 best.
-        rank: Rank $k$ of $Q^r$ and $R^r$, each then stored as two factors; full where left out.
+        rank: Rank $k$ of $Q^r$ and $R^r$, each then stored as two factors; full if left out.
         forget_bias: Initial bias of the forget gate.
         cap_input_gate: Whether to cap the input gate at $1 - f$.
         options: Those of `nextword.models.layers.recurrence.Recurrence`.

@@ -20,14 +20,14 @@ class NarrowedProjection(OutputProjection):
 
     Args:
         vocabulary_size: `V`.
-        latent_size: Columns of $P$; width of the embedding where `tied`.
+        latent_size: Columns of $P$; width of the embedding if `tied`.
         latent_dropout_rate: Dropout on $h P$ in training.
         locked_dropout: Whether one mask is drawn for all steps of a window.
         kwargs: The other arguments of `OutputProjection`.
 
     Call arguments:
-        hidden: `(..., H)`; `(B, T, H)` where dropout acts.
-        embeddings: The embedding matrix `(V, E)` where `tied`.
+        hidden: `(..., H)`; `(B, T, H)` if dropout acts.
+        embeddings: The embedding matrix `(V, E)` if `tied`.
         training: Whether dropout acts.
 
     Returns:

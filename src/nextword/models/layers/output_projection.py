@@ -24,7 +24,7 @@ class OutputProjection(Projection):
 
     Call arguments:
         hidden: `(..., H)`.
-        embeddings: The embedding matrix `(V, H)` where `tied`.
+        embeddings: The embedding matrix `(V, H)` if `tied`.
 
     Returns:
         The logits `(..., V)`.

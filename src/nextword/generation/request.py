@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from nextword.errors import SettingError
 from nextword.generation.sampling import DEFAULT_SAMPLING, WITHOUT_EFFECT_ON_GREEDY, SamplingOptions
 from nextword.settings import Settings, require_at_least, setting
+from nextword.text.lines import lone_surrogate
 
 Method = Literal["auto", "sample", "greedy", "beam"]
 
@@ -162,12 +163,10 @@ class Request:
 
     def _require_unicode(self, name: str) -> None:
         for text in getattr(self, name):
-            try:
-                text.encode("utf-8")
-            except UnicodeEncodeError as error:
+            if lone_surrogate(text) is not None:
                 raise SettingError(
                     f"`{name}` must be valid Unicode, but {text!a} holds half of a surrogate pair; pass UTF-8"
-                ) from error
+                )
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:
         """Refuse sampling options that are not at their defaults and would do nothing."""

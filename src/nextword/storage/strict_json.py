@@ -3,17 +3,19 @@
 import json
 import math
 import re
+from collections import Counter
 from typing import Any
 
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 _MAX_DIGITS = 18  # every such number fits into 64 bits
 
 
-def parse(data: bytes, *, max_bytes: int = 2**16, max_depth: int = 8) -> Any:
+def parse(data: bytes, *, max_bytes: int = 2**16, max_depth: int = 8, only_whole_numbers: bool = False) -> Any:
     """Return the value of a JSON text, refusing what Python's parser lets through or dies of.
 
     Refused are texts that are too long or too deep (before they are parsed), encodings other than UTF-8, names given
-    twice, integers of more than 18 digits, `NaN` and `Infinity`, numbers that overflow, and unpaired surrogates.
+    twice, integers of more than 18 digits, `NaN` and `Infinity`, numbers that overflow, and unpaired surrogates; with
+    `only_whole_numbers`, all numbers with a fraction or an exponent too.
 
     Raises:
         ValueError: The text is refused; the message is a clause such as "must not name `size` twice", for the caller
@@ -28,16 +30,25 @@ def parse(data: bytes, *, max_bytes: int = 2**16, max_depth: int = 8) -> Any:
     try:
         text = data.decode("utf-8")
         _check_depth(text, max_depth)
-        value = json.loads(text, object_pairs_hook=_object, parse_int=_integer, parse_constant=_constant)
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_no_fraction if only_whole_numbers else _float,
+            parse_constant=_constant,
+        )
     except UnicodeDecodeError as error:
         raise ValueError(f"must be UTF-8, but byte {error.start} is not") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"must be JSON, but is not at line {error.lineno}, column {error.colno}") from error
-    _check_meaning(value)
+    if "\\u" in text:  # only an escape brings in half of a surrogate pair
+        _require_unicode(value)
     return value
 
 
 def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
+        return
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
@@ -45,22 +56,18 @@ def _check_depth(text: str, max_depth: int) -> None:
             raise ValueError(f"must be nested at most {max_depth} deep, but is deeper")
 
 
-def _check_meaning(value: object) -> None:
-    """Refuse what cannot be written back as UTF-8 JSON: numbers that overflowed, and unpaired surrogates."""
+def _require_unicode(value: object) -> None:
     try:
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError("must not hold an unpaired surrogate") from error
-    except ValueError as error:
-        raise ValueError("must hold numbers below 1.8e308 only") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in table:
-            raise ValueError(f"must not name {name[:40]!a} twice")
-        table[name] = value
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"must not name {name[:40]!a} twice")
     return table
 
 
@@ -69,6 +76,16 @@ def _integer(text: str) -> int:
     if num_digits > _MAX_DIGITS:
         raise ValueError(f"must hold integers of at most {_MAX_DIGITS} digits, but has one of {num_digits}")
     return int(text)
+
+
+def _float(text: str) -> float:
+    if not math.isfinite(value := float(text)):
+        raise ValueError("must hold numbers below 1.8e308 only")
+    return value
+
+
+def _no_fraction(text: str) -> float:
+    raise ValueError(f"must hold whole numbers only, but holds {text[:20]}")
 
 
 def _constant(name: str) -> float:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from tokenizers.pre_tokenizers import PreTokenizer
 
 from nextword.errors import SettingError, TextError
-from nextword.text.line_ends import ends_open, segments, split_lines
+from nextword.text.line_ends import ends_open, segments
+from nextword.text.lines import require_unicode, split_lines
 from nextword.text.pieces import is_mark, is_word_character, pre_tokenizer, slices, tidy, trailing_word
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN
@@ -101,7 +102,7 @@ class TypedText:
         Raises:
             TextError: What the text would become is refused by the tokenizer; it stays as it was.
         """
-        _check_unicode(typed)
+        require_unicode(typed)
         before, num_anchors, kept = self.text, len(self._anchors), len(self._settled)
         try:
             self.text += typed
@@ -237,12 +238,3 @@ class TypedText:
     @cached_property
     def _cutter(self) -> PreTokenizer:
         return pre_tokenizer("word")
-
-
-def _check_unicode(typed: str) -> None:
-    try:
-        typed.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise TextError(
-            f"text must be valid Unicode, but holds half of a surrogate pair at character {error.start}; pass UTF-8"
-        ) from error

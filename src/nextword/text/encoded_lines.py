@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.errors import NextwordError, TextError
+from nextword.text.lines import lone_surrogate
 from nextword.text.pieces import slices, tidy
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN
@@ -98,14 +99,11 @@ def _checked(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[str]:
 def _check(line: str, number: int, tokenizer: Tokenizer) -> None:
     if "\n" in line or "\r" in line:
         raise TextError(f"a line must hold no line end, but line {number} does; give each line by itself")
-    if not line.isascii():
-        try:
-            line.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise TextError(
-                f"a line must be valid Unicode, but line {number} holds half of a surrogate pair at character "
-                f"{error.start}; pass UTF-8"
-            ) from error
+    if (place := lone_surrogate(line)) is not None:
+        raise TextError(
+            f"a line must be valid Unicode, but line {number} holds half of a surrogate pair at character {place}; "
+            "pass UTF-8"
+        )
     if tokenizer.kind == "pretokenized" and END in line and END in surface(tokenizer, line):
         raise TextError(f"`{END}` is reserved for line ends, but stands in line {number}; take it out of the text")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from nextword.errors import TextError
-from nextword.text.line_ends import split_lines
+from nextword.text.lines import read_lines
 from nextword.text.options import OnBadBytes
 from nextword.text.reader import GZIP, unreadable
 
@@ -18,8 +18,6 @@ STANDARD_INPUT = "-"
 """The name that stands for standard input."""
 
 _BLOCK = 2**16
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 class LinePlace(NamedTuple):
@@ -54,7 +52,7 @@ class InputLines:
         self._sources = list(sources) or [STANDARD_INPUT]
         for source in self._sources:
             _require_file(source)
-        self._replaces = on_bad_bytes == "replace"
+        self._on_bad_bytes: OnBadBytes = on_bad_bytes
         self._begun: list[str] = []
         self._before: list[int] = []  # lines before each source that was begun
         self._num_lines = 0
@@ -75,44 +73,11 @@ class InputLines:
         return LinePlace(self._begun[index], number - self._before[index])
 
     def _lines_of(self, source: str) -> Iterator[list[str]]:
-        chunks = _chunks_of(source)
-        num_bytes = num_lines = 0
-        for chunk in chunks:
-            text, refusal = self._decoded(source, chunk, num_bytes, num_lines)
-            lines = split_lines(text)
-            if not lines[-1]:
-                lines.pop()
-            num_bytes += len(chunk)
-            num_lines += len(lines)
-            yield lines
-            if refusal:
-                raise refusal
+        def place_of(line: int, byte: int) -> str:
+            return f"{_shown(source)}, line {line}, byte {byte}"
 
-    def _decoded(self, source: str, chunk: bytes, num_bytes: int, num_lines: int) -> tuple[str, TextError | None]:
-        """Return the text of a chunk, or of the lines before the one that is refused, and why it is."""
-        mark = len(_BYTE_ORDER_MARK) if num_bytes == 0 and chunk.startswith(_BYTE_ORDER_MARK) else 0
-        if self._replaces:
-            return chunk[mark:].decode("utf-8", "replace").replace("\0", _REPLACEMENT), None
-        at, fault = chunk.find(b"\0"), "is a NUL"
-        try:
-            text = chunk[mark:].decode("utf-8")
-            if at < 0:
-                return text, None
-        except UnicodeDecodeError as error:
-            if not 0 <= at < mark + error.start:
-                at, fault = mark + error.start, f"is not UTF-8 ({error.reason})"
-        line_start = max(chunk.rfind(end, 0, at) for end in (b"\n", b"\r")) + 1
-        before = chunk[mark : max(mark, line_start)].decode("utf-8")
-        return before, _refused(source, chunk, at, num_bytes, num_lines, fault)
-
-
-def _refused(source: str, chunk: bytes, at: int, num_bytes: int, num_lines: int, fault: str) -> TextError:
-    before = chunk[:at]
-    line = num_lines + 1 + before.count(b"\n") + before.count(b"\r") - before.count(b"\r\n")
-    return TextError(
-        f"{_shown(source)}, line {line}, byte {num_bytes + at}: text must be UTF-8 without NUL, but the byte "
-        f"0x{chunk[at]:02x} {fault}; convert the text, or pass `--on-bad-bytes replace` to read U+FFFD for it"
-    )
+        for chunk in read_lines(_blocks_of(source), place_of, on_bad_bytes=self._on_bad_bytes):
+            yield chunk.lines
 
 
 def _shown(source: str) -> str:
@@ -128,14 +93,14 @@ def _require_file(source: str) -> None:
             raise unreadable(Path(source), error) from error
 
 
-def _chunks_of(source: str) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a source in pieces that end at line ends."""
+def _blocks_of(source: str) -> Iterator[bytes]:
+    """Yield the unpacked bytes of a source as they come."""
     try:
         if source == STANDARD_INPUT:
-            yield from _chunks(sys.stdin.buffer)
+            yield from _unpacked(sys.stdin.buffer)
         else:
             with Path(source).open("rb") as file:
-                yield from _chunks(file)
+                yield from _unpacked(file)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise TextError(
             f"{_shown(source)} must be a whole gzip file, but is damaged ({error}); pack or copy it again"
@@ -144,16 +109,8 @@ def _chunks_of(source: str) -> Iterator[bytes]:
         raise unreadable(Path(source), error) from error
 
 
-def _chunks(packed: BinaryIO) -> Iterator[bytes]:
+def _unpacked(packed: BinaryIO) -> Iterator[bytes]:
     file = packed if isinstance(packed, io.BufferedReader) else io.BufferedReader(packed)  # type: ignore[type-var]
     unpacked = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file
-    held: list[bytes] = []
     while block := unpacked.read1(_BLOCK):
-        # A carriage return at the block's end may be the first half of a line end: it waits for the next block.
-        cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
-        if cut:
-            yield b"".join([*held, block[:cut]])
-            held = []
-        held.append(block[cut:])
-    if rest := b"".join(held):
-        yield rest
+        yield block

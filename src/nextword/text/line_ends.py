@@ -17,16 +17,6 @@ MARKS: dict[LineEnds, str] = {"line": "\n", "paragraph": "\n\n"}
 """What ends a segment in running text."""
 
 
-def split_lines(text: str) -> list[str]:
-    r"""Cut a text at `\n`, `\r\n` and lone `\r`, and nowhere else; the last line is the one still open.
-
-    Example:
-        >>> split_lines("one\r\ntwo\u2028still two\n")
-        ['one', 'two\u2028still two', '']
-    """
-    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
 def segments(lines: Iterable[str], line_ends: LineEnds) -> Iterator[str]:
     """Yield what one `<eos>` ends: each line, or each run of lines between blank ones, joined by spaces.
 

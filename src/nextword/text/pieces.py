@@ -26,7 +26,8 @@ from functools import cache, lru_cache
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import PreTokenizer, Sequence, Split
 
-from nextword.text.line_ends import MARKS, ends_open, segments, split_lines
+from nextword.text.line_ends import MARKS, ends_open, segments
+from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.vocabulary import END
 

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from tokenizers.models import WordLevel
 
 from nextword.errors import TextError
-from nextword.text.line_ends import MARKS, ends_open, segments, split_lines
+from nextword.storage import strict_json
+from nextword.text.line_ends import MARKS, ends_open, segments
+from nextword.text.lines import require_unicode, split_lines
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.pieces import pre_tokenizer, slices, tidy
 from nextword.text.printable import printable
@@ -24,8 +26,10 @@ from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 _BATCH = 2**18
 """About how many characters are encoded at once."""
 
-MAXIMUM_LENGTH = 64 * 2**20
-"""Most characters of a `tokenizer.json`."""
+MAXIMUM_BYTES = 64 * 2**20
+"""Most bytes of a `tokenizer.json`."""
+
+_MAXIMUM_DEPTH = 16
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Tokenizer:
         Raises:
             TextError: The text holds half of a surrogate pair, or is pretokenized and holds `<eos>` as a token.
         """
-        _check_unicode(text)
+        require_unicode(text)
         lines = split_lines(text)
         if self.kind == "pretokenized" and any(END in tidy(line, self.kind).split(" ") for line in lines):
             raise TextError(f"`{END}` is reserved for line ends, but stands in the text; write a line end instead")
@@ -149,12 +153,17 @@ class Tokenizer:
 
     @classmethod
     def from_json(cls, text: str, *, kind: TokenizerKind, line_ends: LineEnds) -> Self:
-        """Build the tokenizer anew from the vocabulary in a `tokenizer.json` that may come from anybody.
+        """Rebuild the tokenizer from the vocabulary in a `tokenizer.json` of unknown origin.
 
         Raises:
             TextError: The file is not what this kind of tokenizer with this vocabulary is written as.
         """
-        parsed = parse_json(text)
+        try:
+            parsed = strict_json.parse(
+                text.encode("utf-8"), max_bytes=MAXIMUM_BYTES, max_depth=_MAXIMUM_DEPTH, only_whole_numbers=True
+            )
+        except ValueError as error:
+            raise TextError(f"tokenizer.json {error}") from error
         tokenizer = cls(kind, line_ends, vocabulary_of(parsed))
         if json.loads(tokenizer.to_json()) != parsed:
             raise TextError(
@@ -214,29 +223,6 @@ def _batches(marked: Iterable[tuple[str, bool]]) -> Iterator[list[tuple[str, boo
         yield batch
 
 
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise TextError(
-            f"text must be valid Unicode, but holds half of a surrogate pair at character {error.start}; pass UTF-8"
-        ) from error
-
-
-def parse_json(text: str) -> Any:
-    """Parse JSON that may come from anybody, refusing what Python's reader lets through.
-
-    Raises:
-        TextError: The text is too long, too deep, not JSON, repeats a key or holds a number that is not finite.
-    """
-    if len(text) > MAXIMUM_LENGTH:
-        raise TextError(f"tokenizer.json must have at most {MAXIMUM_LENGTH:,} characters, but has {len(text):,}")
-    try:
-        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_refused, parse_float=_refused)
-    except (ValueError, RecursionError) as error:
-        raise TextError(f"tokenizer.json must be plain JSON, but is not: {error}") from error
-
-
 def vocabulary_of(parsed: Any) -> Vocabulary:
     """Return the vocabulary of a parsed `tokenizer.json`.
 
@@ -252,14 +238,3 @@ def vocabulary_of(parsed: Any) -> Vocabulary:
     if any(type(token_id) is not int for token_id in ids.values()) or set(ids.values()) != set(range(len(ids))):
         raise TextError(f"the token ids of tokenizer.json must be 0 to {len(ids) - 1}, each once, but are not")
     return Vocabulary(tuple(sorted(ids, key=ids.__getitem__)))
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        raise ValueError("a key is repeated")
-    return table
-
-
-def _refused(number: str) -> Any:
-    raise ValueError(f"the number {number[:20]} is not a whole number")

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Self
 
 from nextword.errors import TextError
+from nextword.text.lines import lone_surrogate
 
 UNKNOWN = "<unk>"
 """The token that stands for every token outside the vocabulary."""
@@ -112,10 +113,4 @@ def _by_count(counts: Mapping[str, int]) -> list[str]:
 
 
 def _is_token(token: str) -> bool:
-    if not token or any(character in token for character in "\n\r\0"):
-        return False
-    try:
-        token.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    return bool(token) and not any(c in token for c in "\n\r\0") and lone_surrogate(token) is None

@@ -172,16 +172,22 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "a tokenizer that is not its": (config(tokenizer__kind="character"), "tokenizer.json must be"),
     "line ends that do not fit": (config(tokenizer__kind="character", tokenizer__line_ends="paragraph"), "`line_ends`"),
     # tokenizer.json
-    "a tokenizer that is no JSON": (put("tokenizer.json", b"\0"), "tokenizer.json must be plain JSON"),
+    "a tokenizer that is no JSON": (put("tokenizer.json", b"\0"), "tokenizer.json must be JSON, but is not"),
     "a tokenizer that is no text": (put("tokenizer.json", b"\xff"), "`tokenizer.json` must be UTF-8"),
-    "a deep tokenizer": (put("tokenizer.json", b"[" * 70_000), "tokenizer.json must be plain JSON"),
+    "a deep tokenizer": (put("tokenizer.json", b"[" * 70_000), "tokenizer.json must be nested at most 16 deep"),
     "a tokenizer that is a list": (put("tokenizer.json", b"[]"), "must hold a table `vocab`"),
     "a tokenizer with ids apart": (swap("tokenizer.json", ":5", ":2147483647"), "must be 0 to 5"),
     "a tokenizer with an id twice": (swap("tokenizer.json", ":5", ":4"), "must be 0 to 5"),
     "a tokenizer with a token more": (swap("tokenizer.json", ":5", ':5,"x":6'), "must have the 6 tokens"),
-    "a tokenizer with a token twice": (swap("tokenizer.json", ":5", ':5,"It":5'), "a key is repeated"),
+    "a tokenizer with a token twice": (
+        swap("tokenizer.json", ":5", ':5,"It":5'),
+        "tokenizer.json must not name 'It' twice",
+    ),
     "a tokenizer with a NUL": (swap("tokenizer.json", '"It"', '"I\\u0000"'), "without line end or NUL"),
-    "a tokenizer with half a pair": (swap("tokenizer.json", '"It"', '"\\ud800"'), "a token must be"),
+    "a tokenizer with half a pair": (
+        swap("tokenizer.json", '"It"', '"\\ud800"'),
+        "tokenizer.json must not hold an unpaired surrogate",
+    ),
     "a tokenizer with a step more": (
         swap("tokenizer.json", '"normalizer":null', '"normalizer":{"type":"NFKC"}'),
         "tokenizer.json must be that of a word tokenizer",

@@ -53,7 +53,7 @@ def test_bad_bytes_of_another_text_are_refused_or_replaced_as_asked(
     for command in ("evaluate", "compare"):
         arguments = (command, trained_run, text, "--split", "all")
         assert nextword(*arguments) == 2
-        assert "must be UTF-8, but holds the byte 0xff" in capsys.readouterr().err
+        assert "must be UTF-8 without NUL, but the byte 0xff is not UTF-8" in capsys.readouterr().err
         assert nextword(*arguments, "--on-bad-bytes", "replace") == 0
         capsys.readouterr()
 

@@ -54,6 +54,13 @@ def test_a_text_with_a_doubtful_meaning_is_refused(data: bytes, clause: str) -> 
     assert clause in str(refusal.value)
 
 
+@pytest.mark.parametrize("number", [b"1.5", b"1.0", b"1e2"])
+def test_numbers_with_a_fraction_can_be_refused(number: bytes) -> None:
+    assert strict_json.parse(b"[1, -2]", only_whole_numbers=True) == [1, -2]
+    with pytest.raises(ValueError, match="must hold whole numbers only, but holds 1"):
+        strict_json.parse(number, only_whole_numbers=True)
+
+
 def test_the_limits_themselves_are_allowed() -> None:
     assert strict_json.parse(b"[" * 8 + b"]" * 8) == [[[[[[[[]]]]]]]]
     assert strict_json.parse(b"[" + b"9" * 18 + b"]") == [10**18 - 1]

@@ -2,18 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.text.line_ends import choose_line_ends, ends_open, segments, split_lines
+from nextword.text.line_ends import choose_line_ends, ends_open, segments
+from nextword.text.lines import split_lines
 
 PROSE = ["It is a truth", "universally acknowledged", "", "", "that a single man", "in possession", ""]
-
-
-@pytest.mark.parametrize("character", "\x0b\x0c\x1c\x85\u2028\u2029")
-def test_no_other_character_than_line_feed_and_carriage_return_ends_a_line(character: str) -> None:
-    assert split_lines(f"a{character}b") == [f"a{character}b"]
-
-
-def test_all_three_line_ends_are_one_line_end() -> None:
-    assert split_lines("a\r\nb\rc\n\rd") == ["a", "b", "c", "", "d"]
 
 
 def test_a_line_is_a_segment_and_so_is_a_blank_one() -> None:

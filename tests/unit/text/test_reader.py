@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nextword.errors import TextError
 from nextword.text import reader as reader_module
-from nextword.text.line_ends import split_lines
+from nextword.text.lines import split_lines
 from nextword.text.options import OnBadBytes
 from nextword.text.reader import LineReader, TextRange
 from nextword.text.report import ReadCounts
@@ -72,12 +72,12 @@ def test_a_range_is_read_and_nothing_else(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        (b"ab\n\xffc\n", r"line 2, byte 3: text must be UTF-8, but holds the byte 0xff"),
+        (b"ab\n\xffc\n", r"line 2, byte 3: text must be UTF-8 without NUL, but the byte 0xff is not UTF-8"),
         (b"\xe4\n", r"line 1, byte 0: .*0xe4"),
         ("é".encode() + b"\r\n\r\xc3", r"line 3, byte 5: .*0xc3"),
         (b"\xef\xbb\xbf\xff", r"line 1, byte 3: "),
-        (b"a\n\nb\0\n", r"line 3, byte 4: text must hold no NUL"),
-        (b"\xef\xbb\xbfa\0", r"line 1, byte 4: text must hold no NUL"),
+        (b"a\n\nb\0\n", r"line 3, byte 4: text must be UTF-8 without NUL, but the byte 0x00 is a NUL"),
+        (b"\xef\xbb\xbfa\0", r"line 1, byte 4: text must be UTF-8 without NUL, but the byte 0x00 is a NUL"),
     ],
 )
 def test_a_bad_byte_is_refused_with_its_place(path: Path, content: bytes, place: str) -> None:

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from nextword.errors import TextError
 from nextword.text import tokenizer
 from nextword.text import tokenizer as tokenizer_module
-from nextword.text.line_ends import segments, split_lines
+from nextword.text.line_ends import segments
+from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.pieces import count_pieces, normalize
 from nextword.text.subwords import subword_vocabulary
-from nextword.text.tokenizer import Tokenizer, parse_json, vocabulary_of
+from nextword.text.tokenizer import Tokenizer, vocabulary_of
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
 WAYS: list[tuple[TokenizerKind, LineEnds]] = [
@@ -250,15 +251,16 @@ def test_paragraphs_go_with_words_alone() -> None:
     ids=["empty", "cut", "nan", "infinity", "overflow", "fraction", "key", "inner key", "digits", "depth"],
 )
 def test_what_is_not_plain_json_is_refused(text: str) -> None:
-    with pytest.raises(TextError, match="must be plain JSON"):
-        parse_json(text)
+    with pytest.raises(TextError, match=r"tokenizer\.json must (be JSON|hold|not name|be nested)"):
+        Tokenizer.from_json(text, kind="word", line_ends="line")
 
 
 def test_a_text_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tokenizer, "MAXIMUM_LENGTH", 4)
-    assert parse_json("[1]") == [1]
-    with pytest.raises(TextError, match="at most 4 characters, but has 5"):
-        parse_json("[123]")
+    monkeypatch.setattr(tokenizer, "MAXIMUM_BYTES", 4)
+    with pytest.raises(TextError, match="must hold a table `vocab`"):
+        Tokenizer.from_json("[1]", kind="word", line_ends="line")
+    with pytest.raises(TextError, match=r"tokenizer\.json must be at most 4 bytes long, but is 5"):
+        Tokenizer.from_json("[123]", kind="word", line_ends="line")
 
 
 @pytest.mark.parametrize("parsed", [None, [], "model", {}, {"model": []}, {"model": {}}, {"model": {"vocab": ["a"]}}])
@@ -291,10 +293,9 @@ def test_a_vocabulary_larger_than_any_model_is_refused(monkeypatch: pytest.Monke
 
 
 def test_tokens_come_in_the_order_of_their_ids() -> None:
-    parsed = parse_json(json.dumps({"model": {"vocab": {"a": 2, "<eos>": 0, "<unk>": 1}}}))
-    assert vocabulary_of(parsed).tokens == ("<eos>", "<unk>", "a")
+    assert vocabulary_of({"model": {"vocab": {"a": 2, "<eos>": 0, "<unk>": 1}}}).tokens == ("<eos>", "<unk>", "a")
 
 
 def test_a_token_that_is_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(TextError, match="one or more characters"):
-        vocabulary_of(parse_json('{"model": {"vocab": {"\\ud800": 0, "<unk>": 1, "<eos>": 2}}}'))
+        vocabulary_of({"model": {"vocab": {"\ud800": 0, "<unk>": 1, "<eos>": 2}}})

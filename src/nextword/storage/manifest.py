@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from io import BufferedIOBase
 from typing import Any
 
 from nextword.storage import strict_json
@@ -32,6 +33,12 @@ Manifest = Mapping[str, Seal]
 def seal_of(data: bytes) -> Seal:
     """Return the seal of a file with this content."""
     return Seal(len(data), hashlib.sha256(data).hexdigest())
+
+
+def seal_of_stream(stream: BufferedIOBase) -> Seal:
+    """Return the seal of an open file, read from where it stands in little memory."""
+    sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Seal(stream.tell(), sha256)
 
 
 def check_names(names: Mapping[str, object]) -> None:

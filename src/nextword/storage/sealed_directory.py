@@ -16,25 +16,17 @@ readers hold the directory itself open, not its name, and check the very bytes t
 place must exclude each other by a lock of their own. POSIX only.
 """
 
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 from nextword.errors import StorageError
-from nextword.storage.durable import (
-    TEMPORARY_NAME,
-    disk_errors,
-    make_directory,
-    named_path,
-    sync_directory,
-    temporary_path,
-    write_new_file,
-)
+from nextword.storage import durable
 from nextword.storage.manifest import (
     MANIFEST_NAME,
     MAX_BYTES,
@@ -45,6 +37,7 @@ from nextword.storage.manifest import (
     decode,
     encode,
     seal_of,
+    seal_of_stream,
 )
 from nextword.storage.regular_file import damaged, opened_regular_file
 
@@ -78,8 +71,7 @@ class Sealed:
             StorageError: The manifest does not name the file, or the file is not what the manifest says.
         """
         with opened_regular_file(self.path, self._descriptor, name, self._seal(name).size) as stream:
-            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            self._require(name, Seal(stream.tell(), sha256))
+            self._require(name, seal_of_stream(stream))
 
     def _seal(self, name: str) -> Seal:
         if name not in self.manifest:
@@ -140,22 +132,28 @@ def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> N
     Raises:
         StorageError: `path` exists and `replace` is false, or holds what nextword did not write, or the disk refused.
     """
-    path = named_path(path)
+    path = durable.named_path(path)
     try:
         check_names(files)
     except ValueError as error:
         raise StorageError(f"`{path}` {error}") from error
-    with disk_errors(path, "written"):
-        make_directory(path.parent)
+    with durable.disk_errors(path, "written"):
         _recover(path)
         _check_place(path, files, replace)
-        temporary = temporary_path(path)
-        try:
-            _fill(temporary, files)
-            _move_in(temporary, path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+        _install(path, partial(_write_files, files))
+
+
+def build(path: Path, fill: Callable[[Path], None]) -> None:
+    """Write a sealed directory file by file, for what is too large for the memory; `path` must not exist yet.
+
+    Args:
+        path: The directory.
+        fill: Writes the files into the empty directory that it is given; whatever it raises is passed on.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    _install(path, partial(_sync_files, fill))
 
 
 def remove(path: Path) -> None:
@@ -164,9 +162,9 @@ def remove(path: Path) -> None:
     Raises:
         StorageError: The disk refused.
     """
-    path = named_path(path)
-    temporary = temporary_path(path)
-    with disk_errors(path, "removed"):
+    path = durable.named_path(path)
+    temporary = durable.temporary_path(path)
+    with durable.disk_errors(path, "removed"):
         path.rename(temporary)
     shutil.rmtree(temporary, ignore_errors=True)
 
@@ -177,9 +175,9 @@ def names(parent: Path) -> list[str]:
     Raises:
         StorageError: The disk refused.
     """
-    with disk_errors(parent, "read"):
+    with durable.disk_errors(parent, "read"):
         found = {entry.name.removeprefix(_ASIDE) for entry in parent.iterdir()}
-    return sorted(name for name in found if not TEMPORARY_NAME.fullmatch(name))
+    return sorted(name for name in found if not durable.TEMPORARY_NAME.fullmatch(name))
 
 
 def remove_leftovers(parent: Path) -> None:
@@ -188,23 +186,45 @@ def remove_leftovers(parent: Path) -> None:
     Raises:
         StorageError: The disk refused.
     """
-    with disk_errors(parent, "cleared"):
+    with durable.disk_errors(parent, "cleared"):
         for entry in sorted(parent.iterdir()):
             if entry.name.startswith(_ASIDE):
                 _recover(parent / entry.name.removeprefix(_ASIDE))
-            elif TEMPORARY_NAME.fullmatch(entry.name):
+            elif durable.TEMPORARY_NAME.fullmatch(entry.name):
                 if entry.is_symlink() or not entry.is_dir():
                     entry.unlink()
                 else:
                     shutil.rmtree(entry)
 
 
-def _fill(temporary: Path, files: Mapping[str, bytes]) -> None:
-    temporary.mkdir()
+def _install(path: Path, fill: Callable[[Path], Manifest]) -> None:
+    """Fill a temporary directory, seal it by the manifest that `fill` returns, and give it its name."""
+    temporary = durable.temporary_path(path)
+    durable.make_directory(path.parent)
+    try:
+        temporary.mkdir()
+        durable.write_new_file(temporary / MANIFEST_NAME, encode(fill(temporary)))
+        durable.sync_directory(temporary)
+        _move_in(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _write_files(files: Mapping[str, bytes], temporary: Path) -> Manifest:
     for name, data in files.items():
-        write_new_file(temporary / name, data)
-    write_new_file(temporary / MANIFEST_NAME, encode({name: seal_of(data) for name, data in files.items()}))
-    sync_directory(temporary)
+        durable.write_new_file(temporary / name, data)
+    return {name: seal_of(data) for name, data in files.items()}
+
+
+def _sync_files(fill: Callable[[Path], None], temporary: Path) -> Manifest:
+    fill(temporary)
+    manifest: dict[str, Seal] = {}
+    for path in sorted(temporary.iterdir()):
+        with path.open("rb+") as stream:
+            os.fsync(stream.fileno())
+            manifest[path.name] = seal_of_stream(stream)
+    return manifest
 
 
 def _move_in(new: Path, path: Path) -> None:
@@ -214,7 +234,7 @@ def _move_in(new: Path, path: Path) -> None:
         if path.exists(follow_symlinks=False):
             path.rename(aside)
         new.rename(path)
-        sync_directory(path.parent)
+        durable.sync_directory(path.parent)
     except BaseException:
         if not new.exists():
             path.rename(new)
@@ -242,10 +262,10 @@ def _check_place(path: Path, files: Mapping[str, bytes], replace: bool) -> None:
     if path.is_symlink() or not path.is_dir():
         raise StorageError(f"`{path}` must be a directory to be replaced, but is a file or a link; move it away")
     descriptor = _open_directory(path)
+    ours = {MANIFEST_NAME, *files}
     try:
-        ours = {MANIFEST_NAME, *files, *_read_manifest(path, descriptor)}
-    except StorageError:  # what is damaged may be replaced
-        ours = {MANIFEST_NAME, *files}
+        with suppress(StorageError):  # what is damaged may be replaced
+            ours |= _read_manifest(path, descriptor).keys()
     finally:
         os.close(descriptor)
     if foreign := {entry.name for entry in path.iterdir()} - ours:
@@ -265,7 +285,8 @@ def _open_directory(path: Path) -> int:
 
 def _read_manifest(path: Path, descriptor: int) -> Manifest:
     try:
-        return decode(_read_regular_file(path, descriptor, MANIFEST_NAME, MAX_BYTES))
+        with opened_regular_file(path, descriptor, MANIFEST_NAME, MAX_BYTES) as stream:
+            return decode(stream.read(MAX_BYTES))
     except ValueError as error:
         raise damaged(path, f"`{MANIFEST_NAME}` {error}") from error
 
@@ -277,11 +298,6 @@ def _check_entries(path: Path, descriptor: int, manifest: Manifest) -> None:
         raise damaged(path, f"`{MANIFEST_NAME}` does not name the file {min(extra)!a}")
     if missing := manifest.keys() - found:
         raise damaged(path, f"`{min(missing)}` is missing")
-
-
-def _read_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) -> bytes:
-    with opened_regular_file(path, descriptor, name, max_bytes) as stream:
-        return stream.read(max_bytes)
 
 
 def _aside(path: Path) -> Path:

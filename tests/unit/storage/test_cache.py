@@ -7,6 +7,7 @@ import pytest
 
 from nextword.errors import StorageError, TextError
 from nextword.storage.cache import cache_key, cache_root, cached_folder
+from nextword.storage.manifest import MANIFEST_NAME
 
 
 class Builder:
@@ -42,19 +43,19 @@ def _delete(folder: Path) -> None:
 
 
 def _delete_seal(folder: Path) -> None:
-    (folder / "seal.json").unlink()
+    (folder / MANIFEST_NAME).unlink()
 
 
 def _empty_seal(folder: Path) -> None:
-    (folder / "seal.json").write_text("{}")
+    (folder / MANIFEST_NAME).write_text("{}")
 
 
 def _spoil_seal(folder: Path) -> None:
-    (folder / "seal.json").write_bytes(b"\xff")
+    (folder / MANIFEST_NAME).write_bytes(b"\xff")
 
 
 def _replace_seal(folder: Path) -> None:
-    (folder / "seal.json").write_text(json.dumps([1]))
+    (folder / MANIFEST_NAME).write_text(json.dumps([1]))
 
 
 @pytest.mark.parametrize(
@@ -82,11 +83,11 @@ def test_a_build_that_fails_leaves_nothing_under_the_name(tmp_path: Path) -> Non
 
 
 def test_what_an_interrupted_build_left_is_swept_away(tmp_path: Path) -> None:
-    left = tmp_path / ".folder.partial"
+    left = tmp_path / ".tmp-folder-0123456789ab"
     left.mkdir()
     (left / "three").write_bytes(b"3")
     folder = cached_folder(tmp_path / "folder", Builder())
-    assert sorted(path.name for path in folder.iterdir()) == ["one", "seal.json", "two"]
+    assert sorted(path.name for path in folder.iterdir()) == [MANIFEST_NAME, "one", "two"]
     assert not left.exists()
 
 

@@ -34,6 +34,31 @@ def test_what_is_written_is_read(path: Path) -> None:
     assert names(path.parent) == {"sealed"}
 
 
+def test_what_is_built_file_by_file_is_read_and_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), fsync(descriptor)))
+
+    def fill(folder: Path) -> None:
+        for name, data in FILES.items():
+            (folder / name).write_bytes(data)
+
+    sealed_directory.build(tmp_path / "new" / "sealed", fill)
+    assert sealed_directory.read(tmp_path / "new" / "sealed") == FILES
+    # Each file, the manifest, the directory itself and its parent, which was new too.
+    assert len(synced) == len(FILES) + 4
+
+
+def test_a_build_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "a.txt").write_bytes(b"half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sealed_directory.build(tmp_path / "sealed", fail)
+    assert names(tmp_path) == set()
+
+
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
 def test_files_are_readable_by_whom_the_umask_allows(tmp_path: Path, umask: int, mode: int) -> None:
     former = os.umask(umask)

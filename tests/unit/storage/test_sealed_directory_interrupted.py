@@ -97,7 +97,7 @@ def test_the_manifest_is_the_last_file_and_all_is_synced_before_the_name(
         steps.append("parent synced" if (tmp_path / "sealed").exists() else "files synced")
         real_sync(path)
 
-    monkeypatch.setattr(sealed_directory, "write_new_file", write_new_file)
-    monkeypatch.setattr(sealed_directory, "sync_directory", sync_directory)
+    monkeypatch.setattr(durable, "write_new_file", write_new_file)
+    monkeypatch.setattr(durable, "sync_directory", sync_directory)
     sealed_directory.write(tmp_path / "sealed", FILES)
     assert steps == ["a.txt", "b.bin", "empty", "MANIFEST.json", "files synced", "parent synced"]

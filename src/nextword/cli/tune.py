@@ -55,6 +55,7 @@ _DECIDED_HERE = ("vocabulary_size", "round_steps", "minutes", "training_seconds"
 @click.option("--rounds", type=click.IntRange(1, 1000), default=8, show_default=True, help="Validations of a trial.")
 @click.option("--minutes-per-trial", type=click.FloatRange(0.01), help="Minutes that the epochs of a trial shall fill.")
 @click.option("--sampler-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the suggestions.")
+@click.option("--storage", metavar="URL", help="Database to share the study between machines; see docs/tuning.md.")
 @click.option("--keep-runs", is_flag=True, help="Keep the checkpoints of trials that have ended.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
 @click.option(

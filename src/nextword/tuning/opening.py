@@ -47,7 +47,9 @@ def open_study(
         )
     if trials is not None:
         settings = replace(settings, options=settings.options.replace(trials=trials))
-    return Study(directory, settings), text
+    study = Study(directory, settings)
+    study.require_shared(text_sha256)
+    return study, text
 
 
 def _begin(directory: StudyDirectory, settings: StudySettings, text: StudyText) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -118,7 +119,7 @@ def _write_best(study: Study) -> None:
     best = study.best_trial()
     if best is None:
         return
-    tables = study.directory.trial(best.number).read_config().to_tables()
+    tables = tomllib.loads(study.best_config(best))
     # The text of the new run decides the one, and the new run is an origin of its own.
     tables["model"].pop("vocabulary_size")
     tables.pop("origin")

@@ -1,54 +1,54 @@
-"""A study on disk: which trials there were, which comes next, and who is at work on which."""
+"""A study: which trials there were, which comes next, and which process works on which.
 
-import platform
+A journal file keeps the trials of one machine, a database those of several. A process holds a lock on the run directory
+of its trial, which the system releases when the process ends, however it ends: the next process that looks for work
+continues the trial from its checkpoint. The trials of a machine that is gone are retried by the others, as Optuna's
+heartbeats tell.
+"""
+
 import shutil
+import warnings
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from optuna.storages import (
+    BaseStorage,
+    JournalStorage,
+    RDBStorage,
+    RetryHeartbeatStaleTrialCallback,
+    fail_stale_trials,
+)
+from optuna.storages._heartbeat import get_heartbeat_thread
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
-from nextword.errors import CheckpointError, SettingError
+from nextword.errors import CheckpointError, SettingError, StorageError
 from nextword.training.run_directory import RunLock
-from nextword.tuning.claim import Claim, Heartbeat, Outcome, SilenceWatch
+from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
 
 _NAME = "nextword"
 _MOST_STARTS = 3
 _FEWEST_TO_COMPARE = 10
-
-
-def drop_torn_line(journal: Path, lock: JournalFileOpenLock) -> bool:
-    """Cut off what follows the last line end, and return whether there was something.
-
-    A line is written by one call and then synced, so that a process that is killed tears none; a machine that loses
-    its power may. Optuna cannot read on after half a line, and what it said was never acted on.
-    """
-    lock.acquire()
-    try:
-        if not journal.exists():
-            return False
-        with journal.open("rb+") as file:
-            content = file.read()
-            kept = content.rfind(b"\n") + 1
-            file.truncate(kept)
-        return kept < len(content)
-    finally:
-        lock.release()
+_HEARTBEAT_SECONDS = 30
+_GRACE_SECONDS = 120
 
 
 class Study:
-    """The trials of a study, shared with all other processes that are at work in its directory.
+    """The trials of a study, shared with all other processes that work on it.
 
     Args:
-        directory: Where it lies.
+        directory: Where the runs of its trials are.
         settings: What it is.
 
     Attributes:
-        lock: Held by whoever changes what belongs to no trial alone.
+        lock: Held by the process that changes what belongs to no trial alone.
+
+    Raises:
+        StorageError: The database cannot be opened.
     """
 
     def __init__(self, directory: StudyDirectory, settings: StudySettings) -> None:
@@ -56,24 +56,37 @@ class Study:
         self.directory = directory
         self.settings = settings
         self.space = settings.space
-        self.is_undecided = False
-        self._watch = SilenceWatch()
         self.lock = directory.lock()
-        path = str(directory.journal)
-        # A lock file is understood by every machine; a link, Optuna's default, would name a path of this one.
-        drop_torn_line(directory.journal, JournalFileOpenLock(path))
-        self._storage = JournalStorage(JournalFileBackend(path, lock_obj=JournalFileOpenLock(path)))
         with self.lock:
+            url = settings.options.storage
+            self._storage = open_journal(directory.journal) if url is None else open_database(url)
             self._study = optuna.create_study(
                 storage=self._storage, study_name=_NAME, pruner=make_pruner(settings), load_if_exists=True
             )
             if not self._study.get_trials(deepcopy=False):
-                self._study.enqueue_trial(self.space.own_labels())
+                self._study.enqueue_trial(self.space.own_labels(), skip_if_exists=True)
+
+    def require_shared(self, text_sha256: str) -> None:
+        """Raise if the machines that share the study's database do not agree on what the study is.
+
+        Raises:
+            SettingError: It was begun with another text or other settings.
+        """
+        identity = self.settings.identity(text_sha256)
+        if "identity" not in self._study.user_attrs:
+            self._study.set_user_attr("identity", identity)
+        if self._study.user_attrs["identity"] != identity:
+            raise SettingError(
+                "all machines must work on one study, but the one in the database of `--storage` was begun with "
+                "another text or other settings; give the same, or name another database"
+            )
 
     @property
     def trials(self) -> list[FrozenTrial]:
-        """The trials that have begun, as Optuna keeps them."""
-        return [trial for trial in self._study.get_trials(deepcopy=False) if trial.state != TrialState.WAITING]
+        """The trials that have begun, as Optuna keeps them; of one that was retried, the last attempt alone."""
+        every = self._study.get_trials(deepcopy=False)
+        retried = {number for trial in every for number in trial.system_attrs.get("retry_history", [])}
+        return [trial for trial in every if trial.state != TrialState.WAITING and trial.number not in retried]
 
     def values(self, number: int) -> dict[str, Any]:
         """Return the value that each dimension has in a trial, by name."""
@@ -82,75 +95,60 @@ class Study:
         return {name: domain.value(labels[name]) for name, domain in domains.items() if name in labels}
 
     def importances(self) -> dict[str, float]:
-        """Return the part of each dimension in what makes a trial good; empty before ten trials came to their end."""
+        """Return the share of each dimension in what makes a trial good; empty before ten trials are complete."""
         complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
         return optuna.importance.get_param_importances(self._study) if len(complete) >= _FEWEST_TO_COMPARE else {}
 
-    def claim(self) -> Claim | None:
-        """Return a trial to work on: one whose process is gone, else a new one while more are wanted.
+    def claim(self, held: ExitStack) -> Claim | None:
+        """Return a trial to work on: one whose process is gone, else a new one while more are wanted, else `None`.
 
-        `is_undecided` then tells whether there is a trial of another machine of which it cannot be said yet whether
-        its process is gone; ask again.
+        Args:
+            held: Keeps other processes away from the trial until it is closed.
         """
-        self.is_undecided = False
-        with self.lock:
+        with self.lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # heartbeats are marked experimental
             for trial in self.trials:
-                if trial.state == TrialState.RUNNING and (claim := self._take_up(trial)):
-                    return claim
+                if trial.state == TrialState.RUNNING and self._ran_here(trial.number):
+                    self._study.sampler = _sampler(self.settings, trial.number)
+                    if claim := self._claimed(optuna.Trial(self._study, self._trial_id(trial.number)), held):
+                        return claim
+            fail_stale_trials(self._study)  # another machine's, which become new trials
             while len(self.trials) < self.settings.options.trials:
-                if claim := self._begin():
+                self._study.sampler = _sampler(self.settings, self._next_number())
+                if claim := self._claimed(self._study.ask(), held):
                     return claim
         return None
 
     def end(self, claim: Claim, outcome: Outcome, *, keep_checkpoints: bool = False) -> bool:
-        """Write down how a trial ended, and return whether it is the best so far."""
+        """Record how a trial ended, and return whether it is the best so far."""
+        directory = self.directory.trial(claim.number)
         with self.lock:
             if outcome.why:
                 claim.note("why", outcome.why)
+            if self.settings.options.storage is not None and outcome.kind == "complete":
+                claim.note("config", directory.config_file.read_text(encoding="utf-8"))
             self._tell(claim.number, outcome)
             best = self.best_trial()
             is_best = best is not None and best.number == claim.number
         if not keep_checkpoints:
-            shutil.rmtree(self.directory.trial(claim.number).checkpoints, ignore_errors=True)
-        self.directory.alive_file(claim.number).unlink(missing_ok=True)
+            shutil.rmtree(directory.checkpoints, ignore_errors=True)
         return is_best
 
     def best_trial(self) -> FrozenTrial | None:
-        """Return the trial that came to its end with the lowest perplexity, or `None` where none did."""
+        """Return the complete trial with the lowest perplexity, or `None` if there is none."""
         complete = [trial for trial in self.trials if trial.state == TrialState.COMPLETE]
         return min(complete, key=lambda trial: (trial.value, trial.number), default=None)
 
-    def _begin(self) -> Claim | None:
-        every = self._study.get_trials(deepcopy=False)
-        number = next((trial.number for trial in every if trial.state == TrialState.WAITING), len(every))
-        lock = RunLock(self.directory.trial(number).root)
-        lock.__enter__()
-        self._study.sampler = _sampler(self.settings, number)
-        return self._claimed(self._study.ask(), lock)
+    def best_config(self, best: FrozenTrial) -> str:
+        """Return the resolved settings of the best trial as TOML, whichever machine trained it."""
+        config = best.user_attrs.get("config")
+        return config or self.directory.trial(best.number).config_file.read_text(encoding="utf-8")
 
-    def _take_up(self, trial: FrozenTrial) -> Claim | None:
-        lock = RunLock(self.directory.trial(trial.number).root)
+    def _claimed(self, trial: optuna.Trial, held: ExitStack) -> Claim | None:
         try:
-            lock.__enter__()
-        except CheckpointError:
+            held.enter_context(RunLock(self.directory.trial(trial.number).root))
+        except CheckpointError:  # its process is at work
             return None
-        if not self._is_abandoned(trial):
-            lock.__exit__()
-            return None
-        self._study.sampler = _sampler(self.settings, trial.number)
-        study_id = self._storage.get_study_id_from_name(_NAME)
-        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
-        return self._claimed(optuna.Trial(self._study, trial_id), lock)
-
-    def _is_abandoned(self, trial: FrozenTrial) -> bool:
-        """Return whether a trial whose lock is free is really nobody's; not every shared folder carries locks."""
-        if trial.user_attrs.get("host", platform.node()) == platform.node():
-            return True
-        is_silent = self._watch.is_silent(self.directory.alive_file(trial.number))
-        self.is_undecided |= is_silent is None
-        return bool(is_silent)
-
-    def _claimed(self, trial: optuna.Trial, lock: RunLock) -> Claim | None:
         reported = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
         before, rounds = trial.user_attrs, len(reported)
         starts = 1 + (before.get("starts", 0) if before.get("rounds") == rounds else 0)
@@ -161,16 +159,72 @@ class Study:
         except SettingError as error:
             trial.set_user_attr("why", str(error))
             self._tell(trial.number, Outcome("failed"))
-            lock.__exit__()
             return None
-        for name, value in {"host": platform.node(), "starts": starts, "rounds": rounds}.items():
-            trial.set_user_attr(name, value)
-        return Claim(trial, config, reported, lock, Heartbeat(self.directory.alive_file(trial.number)))
+        heartbeat = get_heartbeat_thread(self._trial_id(trial.number), self._storage)
+        heartbeat.start()
+        held.callback(heartbeat.join)
+        claim = Claim(trial, config, reported)
+        claim.note("starts", starts)
+        claim.note("rounds", rounds)
+        return claim
+
+    def _ran_here(self, number: int) -> bool:
+        """Return whether a trial ran on this machine: in a journal all did, in a database those with a directory."""
+        return self.settings.options.storage is None or self.directory.trial(number).root.is_dir()
+
+    def _next_number(self) -> int:
+        every = self._study.get_trials(deepcopy=False)
+        return next((trial.number for trial in every if trial.state == TrialState.WAITING), len(every))
+
+    def _trial_id(self, number: int) -> int:
+        study_id = self._storage.get_study_id_from_name(_NAME)
+        return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
 
     def _tell(self, number: int, outcome: Outcome) -> None:
         states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
-        # Another machine may have taken the trial for abandoned, and have ended it.
+        # Another machine may have taken its process for dead, and have ended the trial.
         self._study.tell(number, outcome.perplexity, state=states[outcome.kind], skip_if_finished=True)
+
+
+def open_journal(path: Path) -> BaseStorage:
+    """Return the storage of one machine, a file of lines; what follows its last line end is cut off.
+
+    A line is written by one call and then synced. A process that is killed leaves no part of one, but a machine that
+    loses its power may. Optuna appends the next line to the part and then cannot read either; nobody acted on a part.
+    """
+    lock = JournalFileSymlinkLock(str(path))
+    backend = JournalFileBackend(str(path), lock_obj=lock)
+    lock.acquire()
+    try:
+        with path.open("rb+") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+    finally:
+        lock.release()
+    return JournalStorage(backend)
+
+
+def open_database(url: str) -> BaseStorage:
+    """Return the storage of several machines, a database; trials whose heartbeat stops are retried.
+
+    Raises:
+        StorageError: It cannot be opened.
+    """
+    from sqlalchemy.exc import SQLAlchemyError  # slow to import, and needed here alone
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # heartbeats are marked experimental
+            return RDBStorage(
+                url,
+                heartbeat_interval=_HEARTBEAT_SECONDS,
+                grace_period=_GRACE_SECONDS,
+                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_MOST_STARTS - 1),
+            )
+    except (SQLAlchemyError, ImportError) as error:
+        raise StorageError(
+            "`--storage` must be the SQLAlchemy URL of a database that can be opened, but: "
+            f"{str(error).splitlines()[0]}; check the address and the driver, such as psycopg for PostgreSQL"
+        ) from error
 
 
 def make_pruner(settings: StudySettings) -> optuna.pruners.BasePruner:

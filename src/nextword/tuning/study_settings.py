@@ -1,5 +1,6 @@
 """What a study is: the text, the settings that its trials begin with, and what is varied around them."""
 
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from filelock import FileLock
 from nextword.errors import SettingError, StorageError
 from nextword.settings import Settings, setting
 from nextword.storage import durable
+from nextword.storage.cache import cache_key
 from nextword.training.config import RunConfig
 from nextword.training.run_directory import RunDirectory
 from nextword.tuning.search_space import SearchSpace
@@ -39,6 +41,9 @@ class SweepOptions(Settings):
         at_most=100_000.0,
     )
     sampler_seed: int = setting(0, help="Seed of the suggestions.", at_least=0, at_most=2**31 - 1)
+    storage: str | None = setting(
+        None, help="Database that several machines share, as an SQLAlchemy URL; else a journal file of one machine."
+    )
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,12 @@ class StudySettings:
         """Return the study as TOML."""
         study = {"format": _FORMAT, "text": self.text, "text_sha256": text_sha256, **self.options.to_table()}
         return tomli_w.dumps({"study": study, "base": self.base.to_tables(), "search": self.search})
+
+    def identity(self, text_sha256: str) -> str:
+        """Return a name, in hexadecimal, for what all machines must agree on: everything but paths and trials."""
+        paths = {"study.text", "study.storage", "base.origin.text_path"}
+        table = sorted((name, value) for name, value in _compared(self).items() if name not in paths)
+        return cache_key(text_sha256, json.dumps(table))
 
     def require_same(self, other: "StudySettings") -> None:
         """Raise where another study is asked for than this, which lies on the disk; the number of trials is free.
@@ -132,10 +143,10 @@ def _flattened(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 @dataclass(frozen=True)
 class StudyDirectory:
-    """The directory of one study, which several processes may share.
+    """The directory of one study, which the processes of one machine may share.
 
         DIR/study.toml    the text, the settings that trials begin with, and the search space
-        DIR/journal.log   what Optuna remembers: every trial, its values and its reports, one line an operation
+        DIR/journal.log   every trial, its values and its reports, one line an operation; or a database holds these
         DIR/best.toml     the settings of the best trial so far, for `nextword train --config`
         DIR/trials/0007/  a run without a model: config.toml, log.jsonl, log.csv; checkpoints while it lasts
 
@@ -163,10 +174,6 @@ class StudyDirectory:
     def trial(self, number: int) -> RunDirectory:
         """Return the run directory of a trial."""
         return RunDirectory(self.root / "trials" / f"{number:04d}")
-
-    def alive_file(self, number: int) -> Path:
-        """Return the file that is touched as long as a trial is at work."""
-        return self.trial(number).root / "alive"
 
     def lock(self) -> FileLock:
         """Return a new lock on the study; it is held for moments, and waited for.

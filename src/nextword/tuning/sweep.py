@@ -1,15 +1,14 @@
 """One process at work on a study: a trial after another until there are enough."""
 
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 
 from nextword.machine.setup import use_compilation_cache
 from nextword.storage.cache import cache_root
 from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.training.log import TrainingObserver
-from nextword.tuning.claim import BEAT_SECONDS, Claim, Outcome
+from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.report import describe, write_best
 from nextword.tuning.study import Study
 from nextword.tuning.trial_run import TrialRun
@@ -19,7 +18,7 @@ Watching = Callable[[], AbstractContextManager[TrainingObserver]]
 
 
 class Sweep:
-    """Works on a study until all its trials have begun, and those that nobody is at work on have ended.
+    """Works on a study until all its trials have begun and no process of this machine has left one unfinished.
 
     Args:
         study: The study.
@@ -43,16 +42,16 @@ class Sweep:
             TrainingInterrupted: A signal asked to stop; whoever works on the study next takes up the trial.
         """
         use_compilation_cache(cache_root(self._run.around.cache_dir))
-        while True:
-            claim = self._whole(self._study.claim)
+        while self._work_on_next():
+            pass
+        self._whole(lambda: write_best(self._study))  # a process may have been killed before it could
+
+    def _work_on_next(self) -> bool:
+        with ExitStack() as held:
+            claim = self._whole(lambda: self._study.claim(held))
             if claim is not None:
-                with claim:
-                    self._work_on(claim)
-            elif self._study.is_undecided:
-                time.sleep(BEAT_SECONDS)
-            else:
-                self._whole(lambda: write_best(self._study))  # a process may have been killed before it could
-                return
+                self._work_on(claim)
+            return claim is not None
 
     def _work_on(self, claim: Claim) -> None:
         self._say(f"trial {claim.number}: {describe(self._study.values(claim.number))}")

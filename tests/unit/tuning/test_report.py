@@ -1,33 +1,29 @@
 import io
 import json
+from contextlib import ExitStack
 
 from rich.console import Console
 
 from nextword.training.config import RunConfig, read_tables
-from nextword.tuning.claim import Claim, Outcome
+from nextword.tuning.claim import Outcome
 from nextword.tuning.report import StudyReport, describe, write_best
 from nextword.tuning.study import Study
 
 
-def claimed(study: Study) -> Claim:
-    claim = study.claim()
-    assert claim is not None
-    return claim
-
-
 def played(study: Study) -> Study:
-    with claimed(study) as claim:
-        config = claim.config.resolved(text=claim.config.text, vocabulary_size=9, compute_dtype="float32")
-        trial = study.directory.trial(claim.number)
-        trial.config_file.write_text(config.to_toml(), encoding="utf-8")
-        claim.report(1, 30.0)
-        claim.report(2, 20.0)
-        study.end(claim, Outcome("complete", 20.0))
-    with claimed(study) as claim:
-        claim.report(1, 10.0)
-        study.end(claim, Outcome("pruned", why="ended after round 1"))
-    with claimed(study) as claim:
-        study.end(claim, Outcome("failed", why="out of memory"))
+    with ExitStack() as held:
+        first, second, third = (study.claim(held) for _ in range(3))
+        assert first is not None
+        assert second is not None
+        assert third is not None
+        config = first.config.resolved(text=first.config.text, vocabulary_size=9, compute_dtype="float32")
+        study.directory.trial(first.number).config_file.write_text(config.to_toml(), encoding="utf-8")
+        first.report(1, 30.0)
+        first.report(2, 20.0)
+        study.end(first, Outcome("complete", 20.0))
+        second.report(1, 10.0)
+        study.end(second, Outcome("pruned", why="ended after round 1"))
+        study.end(third, Outcome("failed", why="out of memory"))
     return study
 
 

@@ -1,36 +1,63 @@
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from optuna.storages.journal import JournalFileOpenLock
 from optuna.trial import TrialState
 
 from nextword.errors import SettingError
 from nextword.training.config import RunConfig
 from nextword.tuning.claim import Claim, Outcome
-from nextword.tuning.study import Study, drop_torn_line
+from nextword.tuning.study import Study
 from nextword.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
 
 CURVES = {"good": [20.0, 15.0, 12.0, 10.0], "bad": [40.0, 39.0, 38.0, 37.0]}
 
 
+class Held:
+    """A claim and what holds it."""
+
+    def __init__(self, study: Study) -> None:
+        self.stack = ExitStack()
+        claim = study.claim(self.stack)
+        assert claim is not None
+        self.claim = claim
+
+    def let_go(self) -> None:
+        """Release the locks, as the system does when a process ends."""
+        self.stack.close()
+
+
 def claimed(study: Study) -> Claim:
-    claim = study.claim()
-    assert claim is not None
-    return claim
+    """Return a claim that is held until the test process ends."""
+    held = Held(study)
+    _HELD.append(held)
+    return held.claim
+
+
+_HELD: list[Held] = []
+
+
+def ended(study: Study, outcome: Outcome, *, keep_checkpoints: bool = False) -> tuple[Claim, bool]:
+    """Claim a trial, end it at once, and return whether it was the best."""
+    held = Held(study)
+    is_best = study.end(held.claim, outcome, keep_checkpoints=keep_checkpoints)
+    held.let_go()
+    return held.claim, is_best
 
 
 def played(study: Study, curve: list[float]) -> int:
     """Play a trial that reports the values of a curve, and return the rounds that it was given."""
-    with claimed(study) as claim:
-        for index, perplexity in enumerate(curve):
-            if claim.report(index + 1, perplexity):
-                study.end(claim, Outcome("pruned", why="pruned"))
-                return index + 1
-        study.end(claim, Outcome("complete", min(curve)))
-        return len(curve)
+    claim = claimed(study)
+    for index, perplexity in enumerate(curve):
+        if claim.report(index + 1, perplexity):
+            study.end(claim, Outcome("pruned", why="pruned"))
+            return index + 1
+    study.end(claim, Outcome("complete", min(curve)))
+    return len(curve)
 
 
 def study_of(directory: Path, settings: StudySettings, **options: object) -> Study:
@@ -39,14 +66,10 @@ def study_of(directory: Path, settings: StudySettings, **options: object) -> Stu
 
 
 def test_the_first_trial_is_the_preset_s_own_and_the_rest_differ(study: Study, base: RunConfig) -> None:
-    rates = []
-    for _ in range(3):
-        with claimed(study) as claim:
-            rates.append(claim.config.training.learning_rate)
-            study.end(claim, Outcome("complete", 1.0))
+    rates = [ended(study, Outcome("complete", 1.0))[0].config.training.learning_rate for _ in range(3)]
     assert rates[0] == base.training.learning_rate
     assert len(set(rates)) == 3
-    assert study.claim() is None
+    assert study.claim(ExitStack()) is None
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
 
 
@@ -56,8 +79,8 @@ def test_two_processes_never_have_the_same_trial_nor_too_many(study: Study) -> N
     claims = [claimed(study), claimed(other), claimed(study)]
     assert [claim.number for claim in claims] == [0, 1, 2]
     assert len({claim.config.training.learning_rate for claim in claims}) == 3
-    assert study.claim() is None
-    assert other.claim() is None
+    assert study.claim(ExitStack()) is None
+    assert other.claim(ExitStack()) is None
 
 
 def test_suggestions_follow_from_the_seed_and_the_number(tmp_path: Path, settings: StudySettings) -> None:
@@ -92,32 +115,32 @@ def test_hyperband_ends_most_of_the_bad_and_keeps_the_best(tmp_path: Path, setti
 
 
 def test_a_trial_whose_process_is_gone_is_taken_up_with_what_it_had(study: Study) -> None:
-    gone = claimed(study)
-    gone.report(1, 30.0)
-    gone._lock.__exit__()  # as the system does when a process ends
+    gone = Held(study)
+    gone.claim.report(1, 30.0)
+    gone.let_go()
     other = Study(study.directory, study.settings)
-    with claimed(other) as claim:
-        assert claim.number == gone.number
-        assert claim.config == gone.config
-        claim.report(1, 30.0)  # done again, and not reported twice
-        claim.report(2, 20.0)
-        other.end(claim, Outcome("complete", 20.0))
+    claim = claimed(other)
+    assert claim.number == gone.claim.number
+    assert claim.config == gone.claim.config
+    claim.report(1, 30.0)  # done again, and not reported twice
+    claim.report(2, 20.0)
+    other.end(claim, Outcome("complete", 20.0))
     assert study.trials[0].intermediate_values == {1: 30.0, 2: 20.0}
 
 
 def test_a_trial_at_work_is_left_alone(study: Study) -> None:
-    with claimed(study):
-        assert claimed(Study(study.directory, study.settings)).number == 1
+    assert claimed(study).number == 0
+    assert claimed(Study(study.directory, study.settings)).number == 1
 
 
 def test_a_process_that_is_killed_lets_its_trial_go(study: Study, settings: StudySettings) -> None:
     script = (
-        "import os, sys, pathlib, tomllib\n"
+        "import contextlib, os, sys, pathlib\n"
         "from nextword.tuning.opening import read_study\n"
         "from nextword.tuning.study import Study\n"
         "from nextword.tuning.study_settings import StudyDirectory\n"
         "directory = StudyDirectory(pathlib.Path(sys.argv[1]))\n"
-        "Study(directory, read_study(directory.study_file)[0]).claim().__enter__()\n"
+        "Study(directory, read_study(directory.study_file)[0]).claim(contextlib.ExitStack())\n"
         "os.kill(os.getpid(), 9)\n"
     )
     study.directory.study_file.write_text(settings.to_toml(text_sha256=""), encoding="utf-8")
@@ -127,32 +150,11 @@ def test_a_process_that_is_killed_lets_its_trial_go(study: Study, settings: Stud
     assert claimed(study).number == 0
 
 
-def test_a_trial_of_another_machine_is_taken_up_when_it_has_been_silent(
-    study: Study, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as there:
-        there.setattr("platform.node", lambda: "elsewhere")
-        gone = claimed(study)
-    gone._lock.__exit__()
-    now = [0.0]
-    other = Study(study.directory, study.settings)
-    monkeypatch.setattr(other._watch, "_clock", lambda: now[0])
-    held = [claimed(other) for _ in range(2)]
-    assert [claim.number for claim in held] == [1, 2]
-    assert other.claim() is None
-    assert other.is_undecided
-    now[0] = 121.0
-    held.append(claimed(other))
-    assert held[-1].number == gone.number
-    assert other.claim() is None
-    assert not other.is_undecided
-
-
 def test_a_trial_that_ends_its_process_again_and_again_is_given_up(study: Study) -> None:
     for _ in range(3):
-        claim = claimed(study)
-        assert claim.number == 0
-        claim._lock.__exit__()
+        held = Held(study)
+        assert held.claim.number == 0
+        held.let_go()
     assert claimed(study).number == 1
     assert study.trials[0].state == TrialState.FAIL
     assert "begun 3 times" in study.trials[0].user_attrs["why"]
@@ -160,10 +162,10 @@ def test_a_trial_that_ends_its_process_again_and_again_is_given_up(study: Study)
 
 def test_a_trial_that_gets_on_is_not_given_up(study: Study) -> None:
     for round_number in range(1, 6):
-        claim = claimed(study)
-        assert claim.number == 0
-        claim.report(round_number, 10.0)
-        claim._lock.__exit__()
+        held = Held(study)
+        assert held.claim.number == 0
+        held.claim.report(round_number, 10.0)
+        held.let_go()
 
 
 def test_settings_that_do_not_go_together_are_one_failed_trial(tmp_path: Path, base: RunConfig) -> None:
@@ -176,7 +178,7 @@ def test_settings_that_do_not_go_together_are_one_failed_trial(tmp_path: Path, b
     settings = StudySettings(SweepOptions(trials=12), "story.txt", base, search)
     study = Study(StudyDirectory(tmp_path), settings)
     numbers = []
-    while claim := study.claim():
+    while claim := study.claim(ExitStack()):
         numbers.append(claim.number)
         study.end(claim, Outcome("complete", 5.0))
     failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
@@ -187,20 +189,16 @@ def test_settings_that_do_not_go_together_are_one_failed_trial(tmp_path: Path, b
 
 def test_checkpoints_go_unless_they_are_wanted(study: Study) -> None:
     for keep in (False, True):
-        with claimed(study) as claim:
-            checkpoints = study.directory.trial(claim.number).checkpoints
-            checkpoints.mkdir()
-            study.end(claim, Outcome("complete", 5.0), keep_checkpoints=keep)
+        claim = claimed(study)
+        checkpoints = study.directory.trial(claim.number).checkpoints
+        checkpoints.mkdir()
+        study.end(claim, Outcome("complete", 5.0), keep_checkpoints=keep)
         assert checkpoints.exists() is keep
-        assert not study.directory.alive_file(claim.number).exists()
 
 
 def test_the_best_is_the_first_with_the_lowest_perplexity(study: Study) -> None:
     assert study.best_trial() is None
-    bests = []
-    for perplexity in (5.0, 4.0, 4.0):
-        with claimed(study) as claim:
-            bests.append(study.end(claim, Outcome("complete", perplexity)))
+    bests = [ended(study, Outcome("complete", perplexity))[1] for perplexity in (5.0, 4.0, 4.0)]
     assert bests == [True, True, False]
 
 
@@ -210,8 +208,8 @@ def test_importances_come_with_ten_trials(tmp_path: Path, settings: StudySetting
     study = Study(StudyDirectory(tmp_path), replace(settings, search=search, options=options))
     for _ in range(12):
         assert study.importances() == {} or len(study.trials) > 9
-        with claimed(study) as claim:
-            study.end(claim, Outcome("complete", claim.config.training.learning_rate))
+        claim = claimed(study)
+        study.end(claim, Outcome("complete", claim.config.training.learning_rate))
     importances = study.importances()
     assert sum(importances.values()) == pytest.approx(1.0)
     assert importances["training.learning_rate"] > importances["batching.batch_size"]
@@ -246,26 +244,24 @@ def test_a_trial_that_another_machine_has_ended_is_let_go(study: Study) -> None:
     assert [(trial.state, trial.value) for trial in study.trials] == [(TrialState.COMPLETE, 10.0)]
 
 
-@pytest.mark.parametrize(
-    ("content", "kept"), [(b"", b""), (b"{}\n", b"{}\n"), (b"{}\n{", b"{}\n"), (b'{"op', b"")], ids=str
-)
-def test_half_a_line_is_dropped_and_nothing_else(tmp_path: Path, content: bytes, kept: bytes) -> None:
-    path = tmp_path / "journal.log"
-    path.write_bytes(content)
-    assert drop_torn_line(path, JournalFileOpenLock(str(path))) is (content != kept)
-    assert path.read_bytes() == kept
-    assert [entry.name for entry in tmp_path.iterdir()] == ["journal.log"]
-
-
-def test_a_study_goes_on_over_half_a_line(study: Study) -> None:
-    claim = study.claim()
-    assert claim is not None
-    with claim:
-        study.end(claim, Outcome("complete", 5.0))
+@pytest.mark.parametrize("part", [b"{", b'{"op_code":4,"worker', b"\xff\0"], ids=str)
+def test_a_study_goes_on_over_half_a_line(study: Study, part: bytes) -> None:
+    """Optuna alone appends its next line to the part, and can then read neither."""
+    ended(study, Outcome("complete", 5.0))
     with study.directory.journal.open("ab") as file:
-        file.write(b'{"op_code":4,"worker')
+        file.write(part)
     again = Study(study.directory, study.settings)
     assert [trial.value for trial in again.trials] == [5.0]
-    second = again.claim()
-    assert second is not None
-    assert second.number == 1
+    assert claimed(again).number == 1
+    assert len(Study(study.directory, study.settings).trials) == 2
+    assert not list(study.directory.root.glob("journal.log?*"))
+
+
+def test_a_study_is_copied_and_goes_on(study: Study, tmp_path: Path) -> None:
+    ended(study, Outcome("complete", 5.0))
+    running = claimed(study)
+    (tmp_path / "copy").mkdir()
+    shutil.copy(study.directory.journal, tmp_path / "copy")
+    copy = Study(StudyDirectory(tmp_path / "copy"), study.settings)
+    assert [trial.value for trial in copy.trials] == [5.0, None]
+    assert claimed(copy).config == running.config

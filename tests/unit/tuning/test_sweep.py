@@ -98,27 +98,6 @@ def test_a_defect_of_ours_leaves_the_trial_to_be_taken_up(study: Study) -> None:
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
 
 
-def test_a_trial_of_another_machine_is_waited_for(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as there:
-        there.setattr("platform.node", lambda: "elsewhere")
-        gone = study.claim()
-    assert gone is not None
-    gone._lock.__exit__()
-    now = [0.0]
-    study = Study(study.directory, study.settings)
-    monkeypatch.setattr(study._watch, "_clock", lambda: now[0])
-    waits: list[float] = []
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        now[0] += seconds
-
-    monkeypatch.setattr("nextword.tuning.sweep.time.sleep", wait)
-    sweep_of(study, Said()).work()
-    assert sum(waits) == 120.0
-    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
-
-
 def test_the_best_is_written_down_though_the_process_that_found_it_could_not(study: Study) -> None:
     sweep_of(study, Said()).work()
     written = study.directory.best_file.read_bytes()

@@ -37,7 +37,7 @@ _DECIDED_HERE = ("vocabulary_size", "round_steps", "minutes", "training_seconds"
     "--study",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Directory of the study; may be shared.",
+    help="Directory of the study, shared by the processes of one machine.",
 )
 @click.option("--trials", type=click.IntRange(1), help="Trials in all, by however many processes.  [default: 20]")
 @click.option(
@@ -66,8 +66,8 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     """Search for the settings that suit TEXT best, by many short trainings.
 
     Each trial is a run in STUDY/trials with settings that Optuna suggests, compared by validation perplexity; the test
-    split is never opened. Run the command again and it goes on, on this machine or on others that share the directory,
-    several at a time if you like. A study that has begun needs no more than `nextword tune --study STUDY`.
+    split is never opened. Run the command again to resume; several processes may work on one study, and with --storage
+    several machines. A study that has begun needs no more than `nextword tune --study STUDY`.
     """
     from nextword.cli.console import Console
 

@@ -1,13 +1,22 @@
-"""`MANIFEST.json`, the seal of a directory: the name, the size and the SHA-256 sum of each of its files."""
+"""`MANIFEST.json`, the seal of a directory, and the files that it names, opened with distrust.
+
+The manifest holds the name, the size and the SHA-256 sum of each file. The directory may come from anybody: what is
+opened is a regular file of a bounded length, or nothing.
+"""
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedReader
+from pathlib import Path
 from typing import Any
 
+from nextword.errors import StorageError
 from nextword.storage import strict_json
 
 MANIFEST_NAME = "MANIFEST.json"
@@ -76,6 +85,39 @@ def decode(data: bytes) -> Manifest:
     if encode(manifest) != data:
         raise ValueError("must be written as nextword writes it, to the byte, but is not")
     return manifest
+
+
+@contextmanager
+def opened_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) -> Iterator[BufferedReader]:
+    """Open a file in an open directory for reading, refusing all but a regular file of at most `max_bytes`.
+
+    Args:
+        path: The directory, for the message.
+        descriptor: The same, open.
+        name: Of the file in it.
+        max_bytes: The most that it may be long.
+
+    Raises:
+        StorageError: The file is missing, refused, or cannot be read.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        if not stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+            raise damaged(path, f"`{name}` must be a regular file, but is a link or something else")
+        with os.fdopen(os.open(name, flags, dir_fd=descriptor), "rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > max_bytes:
+                raise damaged(path, f"`{name}` must be at most {max_bytes} bytes long, but is {size}")
+            yield stream
+    except FileNotFoundError as error:
+        raise damaged(path, f"`{name}` is missing") from error
+    except OSError as error:
+        raise StorageError(f"`{path}/{name}` must be a file that can be read ({error.strerror})") from error
+
+
+def damaged(path: Path, what: str) -> StorageError:
+    """Return the error that says what is wrong with a directory."""
+    return StorageError(f"`{path}` is damaged: {what}; write it anew or restore it from a copy")
 
 
 def _decode_seal(name: str, seal: Any) -> Seal:

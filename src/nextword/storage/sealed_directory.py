@@ -34,12 +34,13 @@ from nextword.storage.manifest import (
     Manifest,
     Seal,
     check_names,
+    damaged,
     decode,
     encode,
+    opened_regular_file,
     seal_of,
     seal_of_stream,
 )
-from nextword.storage.regular_file import damaged, opened_regular_file
 
 _ASIDE = ".aside-"
 

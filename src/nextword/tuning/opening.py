@@ -1,11 +1,11 @@
-"""A study is begun, joined, or gone on with."""
+"""Begin a study, join it, or go on with it."""
 
 from dataclasses import replace
 
 from nextword.errors import CheckpointError
 from nextword.storage.single_file import write_file
 from nextword.training.run import Surroundings
-from nextword.tuning.study import Study
+from nextword.tuning.study import Study, open_database
 from nextword.tuning.study_settings import StudyDirectory, StudySettings, read_study
 from nextword.tuning.study_text import StudyText
 
@@ -13,19 +13,19 @@ from nextword.tuning.study_text import StudyText
 def open_study(
     directory: StudyDirectory, wanted: StudySettings | None, around: Surroundings, *, trials: int | None = None
 ) -> tuple[Study, StudyText]:
-    """Return the study in a directory and its text; where there is none yet, `wanted` becomes it.
+    """Return the study in a directory and its text; if there is none yet, `wanted` becomes it.
 
     Args:
-        directory: Where the study lies or shall lie.
-        wanted: What it shall be; a study that has begun needs none, and refuses another than itself.
+        directory: Where the study is or will be.
+        wanted: What it will be; a study that has begun needs none, and refuses another than itself.
         around: Where the text is looked for.
-        trials: How many trials there shall be in all, in place of the number that the study began with.
+        trials: Trials in all, in place of the number that the study began with.
 
     Raises:
         CheckpointError: There is no study to go on with, or its text has changed.
-        SettingError: Settings or search space are refused, or are not those of the study.
+        SettingError: Settings or search space are refused, or differ from those of the study.
         TextError: The text cannot be found, read or used.
-        StorageError: The study's file is damaged, or cannot be written.
+        StorageError: The study's file is damaged or cannot be written, or its database cannot be opened.
     """
     has_begun = directory.study_file.exists()
     if wanted is None and not has_begun:
@@ -54,7 +54,10 @@ def open_study(
 
 def _begin(directory: StudyDirectory, settings: StudySettings, text: StudyText) -> None:
     """Write the study down, unless another process was faster."""
-    _ = settings.space  # refused before anything is written
+    # What is wrong is refused before anything is written.
+    _ = settings.space
+    if settings.options.storage is not None:
+        open_database(settings.options.storage)
     with directory.lock():
         if not directory.study_file.exists():
             write_file(directory.study_file, settings.to_toml(text_sha256=text.sha256).encode())

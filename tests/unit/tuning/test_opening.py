@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from nextword.errors import CheckpointError, SettingError, TextError
+from nextword.errors import CheckpointError, SettingError, StorageError, TextError
 from nextword.training.run import Surroundings
 from nextword.tuning.opening import open_study
-from nextword.tuning.study_settings import StudyDirectory, StudySettings
+from nextword.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
 from nextword.tuning.study_text import StudyText
 
 
@@ -66,10 +66,28 @@ def test_a_text_that_has_changed_is_refused(directory: StudyDirectory, wanted: S
         open_study(directory, None, Surroundings())
 
 
-@pytest.mark.parametrize("change", [{"search": {"training": {"rate": {"low": 1, "high": 2}}}}, {"text": "nowhere"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"search": {"training": {"rate": {"low": 1, "high": 2}}}},
+        {"text": "nowhere"},
+        {"options": SweepOptions(storage="nonsense")},
+    ],
+)
 def test_what_is_refused_leaves_no_study(
     directory: StudyDirectory, wanted: StudySettings, change: dict[str, object]
 ) -> None:
-    with pytest.raises((SettingError, TextError)):
+    with pytest.raises((SettingError, StorageError, TextError)):
         open_study(directory, replace(wanted, **change), Surroundings())  # type: ignore[arg-type]
     assert not directory.root.exists()
+
+
+def test_machines_go_on_with_one_study_in_a_database(wanted: StudySettings, tmp_path: Path) -> None:
+    shared = replace(wanted, options=wanted.options.replace(storage=f"sqlite:///{tmp_path}/study.db"))
+    here, _ = open_study(StudyDirectory(tmp_path / "here"), shared, Surroundings())
+    again, _ = open_study(StudyDirectory(tmp_path / "here"), None, Surroundings())
+    there, _ = open_study(StudyDirectory(tmp_path / "there"), shared, Surroundings())
+    assert here.settings == again.settings == there.settings == shared
+    other = replace(shared, options=shared.options.replace(rounds=5))
+    with pytest.raises(SettingError, match="begun with another text or other settings"):
+        open_study(StudyDirectory(tmp_path / "elsewhere"), other, Surroundings())

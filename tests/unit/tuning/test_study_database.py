@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
 from nextword.errors import SettingError, StorageError
@@ -38,17 +37,9 @@ class Machine:
         config_file.write_text(claim.config.to_toml(), encoding="utf-8")
         self.study.end(claim, Outcome("complete", perplexity))
 
-    def close(self) -> None:
-        """Stop, and close what the test process would keep open."""
-        self.held.close()
-        storage = self.study._storage
-        assert isinstance(storage, RDBStorage)
-        storage.remove_session()
-        storage.engine.dispose()
-
     def stop(self) -> None:
         """End the process: its locks are free, its heartbeat stops."""
-        self.close()
+        self.held.close()
         self.study = Study(self.directory, self.settings)
 
 
@@ -63,7 +54,7 @@ def machine(shared: StudySettings, tmp_path: Path) -> Iterator[Callable[..., Mac
 
         def made(name: str, settings: StudySettings = shared) -> Machine:
             machine = Machine(tmp_path / name, settings)
-            stack.callback(machine.close)
+            stack.enter_context(machine.held)
             return machine
 
         yield made

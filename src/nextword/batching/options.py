@@ -19,10 +19,10 @@ class BatchOptions(Settings):
     batch_size: int = setting(32, help="Number of rows in a window.", at_least=1, at_most=65_536)
     num_steps: int = setting(35, help="Number of time steps in a window.", at_least=1, at_most=65_536)
     skip_step: int | None = setting(
-        None, help="Tokens between the starts of successive windows; num_steps where not given.", at_least=1
+        None, help="Tokens between the starts of successive windows; default: num_steps.", at_least=1
     )
     variable_num_steps: bool = setting(
-        False, help="Draw the length of each window of streams around num_steps, or seldom half of it."
+        False, help="Draw the length of each window of streams around num_steps, or rarely around half of it."
     )
     shuffle: Literal["none", "partial"] = setting(
         "none", help="Begin each row of the streams at another place in every epoch (partial shuffle)."

@@ -100,7 +100,7 @@ class SentenceBatches:
         return max(min(_LEAST_ROWS, self.most_tokens), self.most_tokens // steps)
 
     def _steps(self, num_rows: int, num_steps: int) -> int:
-        """Return how many steps of so many rows are read at once; a padded batch has a multiple of it."""
+        """Return how many steps of `num_rows` rows are read at once; a padded batch has a multiple of it."""
         most = max(1, self.most_tokens // num_rows)
         if self.few_shapes:
             return min(_rounded(num_steps), most)

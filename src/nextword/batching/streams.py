@@ -61,7 +61,7 @@ class Streams:
         self.steps_per_epoch = -(-length // num_steps)
 
     def window(self, step: int) -> Window:
-        """Return the window of training step `step`; the text begins anew every `steps_per_epoch` steps."""
+        """Return the window of training step `step`; the text begins again every `steps_per_epoch` steps."""
         index = step % self.steps_per_epoch
         offsets = np.arange(index * self.num_steps, (index + 1) * self.num_steps)
         positions = self._row_starts[:, None] + offsets  # (B, T)

@@ -38,7 +38,7 @@ class Windows(Protocol):
 
     @property
     def num_steps(self) -> int:
-        """Number of time steps in every window, or about so many where they vary."""
+        """Number of time steps in every window; roughly, if lengths vary."""
 
     @property
     def steps_per_epoch(self) -> int:
@@ -52,7 +52,7 @@ class Windows(Protocol):
 
 
 def require_tokens(num_tokens: int, at_least: int, what: str) -> None:
-    """Raise where a text is too short to be cut."""
+    """Raise if a text is too short to be cut."""
     if num_tokens < at_least:
         raise SettingError(
             f"{what} needs at least {at_least} tokens, but the text has {num_tokens}; "

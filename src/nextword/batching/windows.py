@@ -84,7 +84,7 @@ def validation_streams(ids: TokenIds, *, end_id: int) -> Streams:
     """Return windows that predict every token of a split exactly once, many rows at a time.
 
     Each row but the first reads some tokens before its own, uncounted, so that its state is warm; what is left of
-    the difference to one single stream lies far below the noise of training. `nextword evaluate` has no such
+    the difference to one single stream is far below the noise of training. `nextword evaluate` has no such
     difference at all.
     """
     batch_size = max(1, min(_LARGEST_BATCH, len(ids) // (4 * _BURN_IN)))

@@ -35,7 +35,7 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
     """Return `folder`, built if it is absent or damaged.
 
     Args:
-        folder: Where the result lies or shall lie.
+        folder: Where the result is or will be.
         build: Writes the files into the empty folder that it is given.
 
     Raises:

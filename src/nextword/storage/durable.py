@@ -26,7 +26,7 @@ def named_path(path: Path) -> Path:
 
 
 def temporary_path(path: Path) -> Path:
-    """Return a new name beside `path` for what shall become it; see `TEMPORARY_NAME`."""
+    """Return a new name beside `path` for what will become it; see `TEMPORARY_NAME`."""
     return path.with_name(f".tmp-{path.name}-{secrets.token_hex(6)}")
 
 

@@ -1,6 +1,6 @@
 """`MANIFEST.json`, the seal of a directory, and the files that it names, opened with distrust.
 
-The manifest holds the name, the size and the SHA-256 sum of each file. The directory may come from anybody: what is
+The manifest holds the name, the size and the SHA-256 sum of each file. The directory may be of unknown origin: what is
 opened is a regular file of a bounded length, or nothing.
 """
 

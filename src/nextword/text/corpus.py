@@ -97,7 +97,7 @@ class Corpus:
         Args:
             text: A file, a folder with train, valid and test files, or a sample: austen, ptb, wikitext-2.
             options: How to read it.
-            tokenizer: That of a model to be applied to this text; unless given, one is made from the training split.
+            tokenizer: That of a model to be applied to this text; by default, one is made from the training split.
             data_dir: A folder with samples in it; else the variable `NEXTWORD_DATA` is asked.
             cache_dir: Where to keep derived files; else `NEXTWORD_CACHE`, else the user's cache folder.
 
@@ -205,7 +205,7 @@ def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool) -> str:
 
 
 class TrainingText(Protocol):
-    """A text as a training sees it: a `Corpus`, or one whose test split nobody has opened."""
+    """A text as a training run sees it: a `Corpus`, or one whose test split was never opened."""
 
     @property
     def tokenizer(self) -> Tokenizer:

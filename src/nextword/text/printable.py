@@ -1,4 +1,4 @@
-"""Text that a terminal shows, and obeys in nothing: a vocabulary or a line may come from a stranger."""
+"""Text that is safe to show on a terminal: a vocabulary or a line of unknown origin may hold control characters."""
 
 
 def printable(text: str, *, keep: str = "") -> str:

@@ -17,13 +17,13 @@ from nextword.errors import TextError
 from nextword.storage.cache import cache_root
 
 Downloader = Callable[[str, Any, Any], None]
-"""Writes what lies at an address to a file, as pooch's downloaders do: `(url, output_file, pooch)`."""
+"""Writes the content of an address to a file, as pooch's downloaders do: `(url, output_file, pooch)`."""
 
 
 def sample_path(name: str, *, data_dir: Path | None = None, cache_dir: Path | None = None) -> Path:
     """Return the file or folder of a sample, downloaded if need be.
 
-    `austen` lies in the package. The others are looked for as folders `ptb` and `wikitext-2` in `data_dir`, else in
+    `austen` is part of the package. The others are looked for as folders `ptb` and `wikitext-2` in `data_dir`, else in
     the folder that the variable `NEXTWORD_DATA` names, and then among what was downloaded before.
 
     Raises:
@@ -96,8 +96,8 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
 
     Args:
         name: One of `DOWNLOADS`.
-        folder: Where the files lie or shall lie.
-        downloader: How to download; pooch's own choice unless given.
+        folder: Where the files are or will be.
+        downloader: How to download; by default, as pooch chooses.
 
     Raises:
         TextError: A file cannot be downloaded, or is not the one that was expected.
@@ -123,7 +123,7 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
 @contextmanager
 def _downloaded(corpus: Download, file: str, scratch: Path, downloader: Downloader | None) -> Iterator[IO[bytes]]:
     """Download a file, or the archive that holds it unless that was done, and open it; no other member is touched."""
-    import pooch  # slow to import, and seldom needed
+    import pooch  # slow to import, and rarely needed
 
     url = corpus.base_url if corpus.archive_sum else corpus.base_url + file
     known_hash = f"sha256:{corpus.archive_sum or corpus.sums[file]}"

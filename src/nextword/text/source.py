@@ -27,7 +27,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 def split_lone_file(path: Path, valid_fraction: float, test_fraction: float) -> tuple[dict[str, TextRange], str]:
-    """Return the ranges of train, valid and test, and a sentence that says how they came about.
+    """Return the ranges of train, valid and test, and a sentence that says how they were made.
 
     Raises:
         TextError: The file cannot be read, or is too short or too unbroken for three parts.
@@ -57,7 +57,7 @@ def split_lone_file(path: Path, valid_fraction: float, test_fraction: float) -> 
 
 
 def _cut(content: mmap.mmap, nominal: int, smaller_part: int) -> tuple[int, str]:
-    """Return the first good place to cut at or after `nominal`, and what lies before it."""
+    """Return the first good place to cut at or after `nominal`, and what is before it."""
     for place, (pattern, window) in _PLACES.items():
         limit = min(nominal + window, len(content))
         if place == "a blank line":
@@ -94,7 +94,7 @@ LAYOUTS = (
 
 @dataclass(frozen=True)
 class TextSource:
-    """Where the splits of a text lie.
+    """Where the splits of a text are.
 
     Attributes:
         name: The sample's name, or the last part of the path.

@@ -32,7 +32,7 @@ class TokenStore:
     """The ids of one split, and what was counted while they were made.
 
     Attributes:
-        folder: Where they lie: the ids as little-endian int32, and the counts as JSON.
+        folder: Where they are: the ids as little-endian int32, and the counts as JSON.
         sha256: SHA-256 of the split's text, in hexadecimal.
         report: The counts.
     """

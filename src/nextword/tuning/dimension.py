@@ -58,7 +58,7 @@ class Range:
         return label
 
     def label(self, value: Any) -> Label | None:
-        """Return `value` as Optuna keeps it, or `None` where it lies outside."""
+        """Return `value` as Optuna keeps it, or `None` if it is outside."""
         if not _is_number(value) or not self.low <= value <= self.high:
             return None
         if not self.is_whole:
@@ -98,7 +98,7 @@ class Choices:
         return json.loads(str(label))
 
     def label(self, value: Any) -> Label | None:
-        """Return `value` as Optuna keeps it, or `None` where it is not among the choices."""
+        """Return `value` as Optuna keeps it, or `None` if it is not among the choices."""
         same = (choice for choice in self.values if choice == value and type(choice) in _kin(value))
         return next((json.dumps(choice) for choice in same), None)
 

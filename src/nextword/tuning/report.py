@@ -35,7 +35,7 @@ class TrialRow:
         rounds: Rounds that it reported.
         minutes: From its first beginning to its end, pauses included; `None` while it runs.
         values: The value of each dimension.
-        why: What ended it, where it did not come to its end.
+        why: What ended it, if it is not complete.
     """
 
     number: int
@@ -52,9 +52,9 @@ class StudyReport:
     """What a study has found.
 
     Attributes:
-        rows: The trials, best first: those that came to their end by perplexity, then the others.
+        rows: The trials, best first: the complete ones by perplexity, then the others.
         importances: The part of each dimension in what makes a trial good.
-        train_command: The command that trains the best settings; empty where no trial came to its end.
+        train_command: The command that trains the best settings; empty if no trial is complete.
     """
 
     rows: Sequence[TrialRow]
@@ -87,16 +87,16 @@ class StudyReport:
     def sentences(self) -> list[str]:
         """Return what the table does not show, in sentences."""
         counts = Counter(row.state for row in self.rows)
-        told = [
+        sentences = [
             f"{len(self.rows)} {'trial' if len(self.rows) == 1 else 'trials'}: "
             + ", ".join(f"{number} {state}" for state, number in counts.items())
         ]
         if self.importances:
             parts = ", ".join(f"{name.split('.', 1)[1]} {part:.0%}" for name, part in self.importances.items())
-            told.append(f"what mattered, among the complete trials: {parts}")
+            sentences.append(f"what mattered, among the complete trials: {parts}")
         if self.train_command:
-            told.append(f"train the best with: {self.train_command}")
-        return told
+            sentences.append(f"train the best with: {self.train_command}")
+        return sentences
 
     def to_json(self) -> str:
         """Return the whole report as JSON."""

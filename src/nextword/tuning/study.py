@@ -8,12 +8,14 @@ heartbeats tell.
 
 import shutil
 import warnings
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.storages import (
     BaseStorage,
     JournalStorage,
@@ -48,7 +50,7 @@ class Study:
         lock: Held by the process that changes what belongs to no trial alone.
 
     Raises:
-        StorageError: The database cannot be opened.
+        StorageError: The database cannot be used.
     """
 
     def __init__(self, directory: StudyDirectory, settings: StudySettings) -> None:
@@ -57,8 +59,8 @@ class Study:
         self.settings = settings
         self.space = settings.space
         self.lock = directory.lock()
-        with self.lock:
-            url = settings.options.storage
+        url = settings.options.storage
+        with self.lock, database_errors(url):
             self._storage = open_journal(directory.journal) if url is None else open_database(url)
             self._study = optuna.create_study(
                 storage=self._storage, study_name=_NAME, pruner=make_pruner(settings), load_if_exists=True
@@ -207,23 +209,37 @@ def open_database(url: str) -> BaseStorage:
     """Return the storage of several machines, a database; trials whose heartbeat stops are retried.
 
     Raises:
-        StorageError: It cannot be opened.
+        StorageError: It cannot be used.
     """
-    from sqlalchemy.exc import SQLAlchemyError  # slow to import, and needed here alone
+    with database_errors(url), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # heartbeats are marked experimental
+        return RDBStorage(
+            url,
+            heartbeat_interval=_HEARTBEAT_SECONDS,
+            grace_period=_GRACE_SECONDS,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_MOST_STARTS - 1),
+        )
+
+
+@contextmanager
+def database_errors(url: str | None) -> Iterator[None]:
+    """Turn an error of the database into one for the user; without a database, do nothing.
+
+    Raises:
+        StorageError: In place of the database's own.
+    """
+    if url is None:
+        yield
+        return
+    from sqlalchemy.exc import SQLAlchemyError  # slow to import, and no journal needs it
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # heartbeats are marked experimental
-            return RDBStorage(
-                url,
-                heartbeat_interval=_HEARTBEAT_SECONDS,
-                grace_period=_GRACE_SECONDS,
-                heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_MOST_STARTS - 1),
-            )
-    except (SQLAlchemyError, ImportError) as error:
+        yield
+    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+        why = str(error).splitlines()[0]
         raise StorageError(
-            "`--storage` must be the SQLAlchemy URL of a database that can be opened, but: "
-            f"{str(error).splitlines()[0]}; check the address and the driver, such as psycopg for PostgreSQL"
+            f"`--storage` must be the SQLAlchemy URL of a database that can be used, but: {why}; "
+            "check its address and server, and its driver, such as psycopg for PostgreSQL"
         ) from error
 
 

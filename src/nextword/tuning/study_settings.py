@@ -91,7 +91,7 @@ class StudySettings:
         return cache_key(text_sha256, json.dumps(table))
 
     def require_same(self, other: "StudySettings") -> None:
-        """Raise where another study is asked for than this, which lies on the disk; the number of trials is free.
+        """Raise if another study is asked for than this, which is on the disk; the number of trials is free.
 
         Raises:
             SettingError: What differs first.

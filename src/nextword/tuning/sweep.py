@@ -10,7 +10,7 @@ from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.training.log import TrainingObserver
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.report import describe, write_best
-from nextword.tuning.study import Study
+from nextword.tuning.study import Study, database_errors
 from nextword.tuning.trial_run import TrialRun
 
 Watching = Callable[[], AbstractContextManager[TrainingObserver]]
@@ -39,12 +39,14 @@ class Sweep:
         """Work on trials until there is none left to take.
 
         Raises:
-            TrainingInterrupted: A signal asked to stop; whoever works on the study next takes up the trial.
+            TrainingInterrupted: A signal asked to stop; whoever works on the study next continues the trial.
+            StorageError: The database of the study cannot be used.
         """
         use_compilation_cache(cache_root(self._run.around.cache_dir))
-        while self._work_on_next():
-            pass
-        self._whole(lambda: write_best(self._study))  # a process may have been killed before it could
+        with database_errors(self._study.settings.options.storage):
+            while self._work_on_next():
+                pass
+            self._whole(lambda: write_best(self._study))  # a process may have been killed before it could
 
     def _work_on_next(self) -> bool:
         with ExitStack() as held:
@@ -72,7 +74,7 @@ class Sweep:
         self._say(f"trial {claim.number}: {result}{', the best so far' if is_best else ''}")
 
     def _whole[Result](self, work: Callable[[], Result]) -> Result:
-        """Do what Ctrl-C must not cut in two, and heed it after."""
+        """Do what Ctrl-C must not interrupt, and act on it afterwards."""
         with self._interruption.listening():
             result = work()
         self._interruption.raise_if_asked()

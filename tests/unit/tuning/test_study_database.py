@@ -131,5 +131,5 @@ def test_machines_that_do_not_agree_are_refused(machine: Callable[..., Machine],
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:////nowhere/study.db", "oracle://host/study"])
 def test_a_database_that_cannot_be_opened_is_refused(settings: StudySettings, tmp_path: Path, url: str) -> None:
     shared = replace(settings, options=settings.options.replace(storage=url))
-    with pytest.raises(StorageError, match="`--storage` must be the SQLAlchemy URL of a database that can be opened"):
+    with pytest.raises(StorageError, match="`--storage` must be the SQLAlchemy URL of a database that can be used"):
         Study(StudyDirectory(tmp_path), shared)

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from optuna.trial import TrialState
 
+from nextword.errors import StorageError
 from nextword.storage.single_file import write_file
 from nextword.training.config import RunConfig, read_tables
 from nextword.training.interruption import TrainingInterrupted
@@ -15,6 +16,7 @@ from nextword.training.log import SilentObserver
 from nextword.training.run import Surroundings
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study import Study
+from nextword.tuning.study_settings import StudyDirectory, StudySettings
 from nextword.tuning.sweep import Sweep
 from nextword.tuning.trial_run import Report, TrialRun
 
@@ -104,3 +106,11 @@ def test_the_best_is_written_down_though_the_process_that_found_it_could_not(stu
     study.directory.best_file.unlink()
     sweep_of(study, Said()).work()
     assert study.directory.best_file.read_bytes() == written
+
+
+def test_a_database_that_fails_meanwhile_is_told_of(settings: StudySettings, tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    shared = replace(settings, options=settings.options.replace(storage=f"sqlite:///{path}"))
+    study = Study(StudyDirectory(tmp_path / "study"), shared)
+    with pytest.raises(StorageError, match="check its address and server"):
+        sweep_of(study, Said(), lambda: path.write_bytes(b"not a database" * 2**12)).work()

@@ -21,7 +21,8 @@ from nextword.batching.streams import Streams
 from nextword.batching.window import Window
 from nextword.models.language_model import LanguageModel
 from nextword.text.options import TextOptions
-from nextword.training.step import StreamModel, as_batch
+from nextword.training.step import as_batch
+from nextword.training.stream_model import StreamModel
 
 LAGS, ROWS = 100, 64
 WIDTH, BATCH_SIZE, NUM_STEPS, TRAINING_STEPS = 128, 32, 50, 600

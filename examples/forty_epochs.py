@@ -23,7 +23,8 @@ from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.models.language_model import LanguageModel
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.text.corpus import Corpus
-from nextword.training.step import RoundDataset, StreamModel
+from nextword.training.step import RoundDataset
+from nextword.training.stream_model import StreamModel
 
 TUTORIAL_WINDOWS = BatchOptions(windows="successive", batch_size=20, num_steps=30)
 PERPLEXITIES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
@@ -48,7 +49,7 @@ def validation_in_windows(model: LanguageModel, corpus: Corpus, path: Path) -> A
     reader.compile(optimizer="sgd")
 
     def validate(epoch: int, _logs: Mapping[str, Any] | None) -> None:
-        figures = reader.evaluate(RoundDataset(windows, windows.steps_per_epoch), verbose=0, return_dict=True)
+        figures = reader.evaluate(RoundDataset(windows, 0, windows.steps_per_epoch), verbose=0, return_dict=True)
         table = read_lines(path)
         table[epoch + 1] = {"perplexity": figures["perplexity"], "accuracy": figures["accuracy"]}
         lines = [json.dumps({"round": number, **row}) for number, row in sorted(table.items())]

@@ -11,7 +11,8 @@ from keras_steps import StepTimer, describe
 from nextword.batching.options import BatchOptions
 from nextword.batching.windows import make_windows
 from nextword.ops.precision import resolve_compute_dtype
-from nextword.training.step import RoundDataset, StreamModel
+from nextword.training.step import RoundDataset
+from nextword.training.stream_model import StreamModel
 from peer_protocol import Run, serve
 
 _WINDOWS_OF_TEXT = 100
@@ -33,8 +34,7 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
 
     def run(steps: int) -> dict[str, list[float]]:
         timer = StepTimer()
-        dataset = RoundDataset(windows, steps)
-        dataset.round = next(rounds)
+        dataset = RoundDataset(windows, next(rounds) * steps, steps)
         stream.fit(dataset, shuffle=False, verbose=0, callbacks=[timer])
         return {"step": timer.seconds}
 

@@ -10,7 +10,7 @@ from nextword.engine.opening import open_model
 from nextword.evaluation.perplexity import evaluate
 from nextword.training.config import read_tables
 from nextword.training.run_directory import RunDirectory
-from nextword.training.step import fingerprint
+from nextword.training.stream_model import fingerprint
 from quality_protocol import Ids, Outcome, Say, Task, compete
 
 
@@ -36,7 +36,7 @@ def train(task: Task, say: Say) -> Outcome:
         return {"stream": -evaluate(model.engine, ids.astype("int32")).log_prob}
 
     return Outcome(
-        parameters=config.architecture.num_parameters,
+        parameters=model.bundle.architecture.num_parameters,
         tokens=round(records[-1]["epoch"] * num_tokens),
         seconds=seconds,
         evaluate=evaluate_ids,

@@ -3,8 +3,8 @@
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
 
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
@@ -83,28 +83,23 @@ CELLS: dict[CellName, Cell] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Architecture(Settings):
-    """The sizes, the wiring and the dropout of an LSTM language model.
-
-    Everything that decides the names and the shapes of the weights stands here, and nothing about training but the
-    dropout rates, which belong to the layers.
+class ModelOptions(Settings):
+    """The sizes, the wiring and the dropout of a language model whose vocabulary is not known yet.
 
     Raises:
         SettingError: A value leaves its range, `cap_input_gate`, `layer_normalization` or `mogrifier_rank` meets a
-            `cell` that has it not, `skip_connections` meet layers of several widths, `tied` meets a last layer that is
-            not as wide as the embedding and no mixture or narrowing, `latent_dropout_rate` meets neither,
-            `narrowed_output` meets a mixture, or `adaptive_cutoffs` meet one of the three or do not rise from id to id
-            of the vocabulary.
+            `cell` that does not have it, `skip_connections` meet layers of several widths, `tied` meets a last layer
+            that is not as wide as the embedding and no mixture or narrowing, `latent_dropout_rate` meets neither,
+            `narrowed_output` meets a mixture, or `adaptive_cutoffs` meet one of the three or do not rise from id to
+            id.
 
     Example:
-        >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
-        >>> tutorial.num_parameters
+        >>> ModelOptions(embedding_size=500, hidden_sizes=(500, 500)).build(vocabulary_size=10_000).num_parameters
         14014000
     """
 
     group: ClassVar[str] = "model"
 
-    vocabulary_size: int = setting(help="Number of tokens in the vocabulary.", at_least=2, at_most=2**22)
     embedding_size: int = setting(help="Width of the token embedding.", at_least=1, at_most=2**14)
     hidden_sizes: tuple[int, ...] = setting(
         help="Width of each recurrent layer, first to last.", at_least=1, at_most=2**14
@@ -219,11 +214,52 @@ class Architecture(Settings):
             raise SettingError(f"`adaptive_cutoffs` must be at most {_MOST_CUTOFFS} ids, but are {len(cutoffs)}")
         if any(here >= following for here, following in itertools.pairwise(cutoffs)):
             raise SettingError(f"`adaptive_cutoffs` must rise from each id to the next, but are {list(cutoffs)}")
-        if cutoffs[-1] >= self.vocabulary_size:
+
+    def build(self, vocabulary_size: int) -> "Architecture":
+        """Return the model described for a vocabulary of `vocabulary_size` tokens.
+
+        Raises:
+            SettingError: The options do not go with a vocabulary of this size.
+        """
+        return Architecture(vocabulary_size=vocabulary_size, **_values(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(ModelOptions):
+    """A language model described: its options and the size of its vocabulary.
+
+    Everything that decides the names and the shapes of the weights is here, and nothing about training but the
+    dropout rates, which belong to the layers.
+
+    Raises:
+        SettingError: The options are refused, or `adaptive_cutoffs` reach beyond the vocabulary.
+
+    Example:
+        >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
+        >>> tutorial.num_parameters
+        14014000
+    """
+
+    vocabulary_size: int = setting(help="Number of tokens in the vocabulary.", at_least=2, at_most=2**22)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adaptive_cutoffs and self.adaptive_cutoffs[-1] >= self.vocabulary_size:
             raise SettingError(
                 f"`adaptive_cutoffs` must be below the number of tokens in the vocabulary, {self.vocabulary_size}, but "
-                f"the last is {cutoffs[-1]}; leave it out or lower it"
+                f"the last is {self.adaptive_cutoffs[-1]}; leave it out or lower it"
             )
+
+    @property
+    def options(self) -> ModelOptions:
+        """The options without the vocabulary."""
+        values = _values(self)
+        del values["vocabulary_size"]
+        return ModelOptions(**values)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the architecture as a table for TOML or JSON, the vocabulary first."""
+        return {"vocabulary_size": self.vocabulary_size, **super().to_table()}
 
     @property
     def num_layers(self) -> int:
@@ -309,6 +345,10 @@ class Architecture(Settings):
             shapes[f"projection/tail_{index}_kernel"] = (width, size)
             shapes[f"projection/tail_{index}_bias"] = (size,)
         return shapes
+
+
+def _values(settings: ModelOptions) -> dict[str, Any]:
+    return {field.name: getattr(settings, field.name) for field in fields(settings)}
 
 
 def useful_flops_per_word(architecture: Architecture) -> int:

@@ -51,6 +51,10 @@ class TrainingDivergedError(NextwordError):
     exit_code = 3
 
 
+class TrainingWarning(UserWarning):
+    """A run met something that it worked around, such as a damaged checkpoint."""
+
+
 class TrainingInterrupted(BaseException):
     """A signal asked training to stop. A `BaseException`, so that no handler of errors swallows it.
 

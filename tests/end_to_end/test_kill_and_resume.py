@@ -81,7 +81,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
     process.send_signal(number)
     _, errors = process.communicate(timeout=240)
     assert process.returncode == exit_code
-    assert errors == f"interrupted by {number.name}; go on with: nextword train --resume {run}\n"
+    assert errors == f"interrupted by {number.name}; resume with: nextword train --resume {run}\n"
     assert 2 <= command_line.rounds_of(run) < reference.num_rounds
     assert not (run / "model").exists()
     command_line.train(run)
@@ -120,7 +120,8 @@ def test_a_closed_pipe_ends_a_run_in_order_and_says_how_to_go_on(
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 128 + signal.SIGPIPE
     assert errors == (
-        f"training has stopped, since what read its output has ended; go on with: nextword train --resume '{run}'\n"
+        f"training has stopped, since the program that reads its output has ended; "
+        f"resume with: nextword train --resume '{run}'\n"
     )
     command_line.train(run)
     assert command_line.weights_of(run) == reference.weights

@@ -1,9 +1,9 @@
-"""A training of given minutes through the command line, and its repetition to the bit from what it wrote down."""
+"""A run of given minutes through the command line, repeated bit by bit from what it wrote down."""
 
 import subprocess
 import tomllib
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 TINY = ("--embedding-size", "8", "--hidden-sizes", "8", "--batch-size", "8", "--compute-dtype", "float32")
 
@@ -19,6 +19,12 @@ class CommandLine(Protocol):
     def rounds_of(self, run: Path) -> int: ...
 
 
+def plan_of(run: Path) -> dict[str, Any]:
+    """Return what a run wrote down of the plan that it had at its end."""
+    plan: dict[str, Any] = tomllib.loads((run / "config.toml").read_text(encoding="utf-8"))["plan"]
+    return plan
+
+
 def test_what_the_clock_decided_is_written_down_and_can_be_repeated(command_line: CommandLine) -> None:
     first, again = command_line.folder / "by the clock", command_line.folder / "repeated"
     given = ("--preset", "quick", *TINY, "--minutes", "1")
@@ -26,11 +32,13 @@ def test_what_the_clock_decided_is_written_down_and_can_be_repeated(command_line
     output, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     assert "words/s here" in output
-    training = tomllib.loads((first / "config.toml").read_text(encoding="utf-8"))["training"]
-    assert training["planned_steps"][-1] > training["round_steps"]
-    assert len(training["planned_steps"]) == command_line.rounds_of(first) + 1
+    plan = plan_of(first)
+    assert 0.0 < plan["seconds"] < 60.0
+    assert plan["planned_steps"][-1] > plan["round_steps"]
+    assert len(plan["planned_steps"]) == command_line.rounds_of(first) + 1
 
     process = command_line.start("train", command_line.text, "--run", again, "--config", first / "config.toml")
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     assert command_line.weights_of(again) == command_line.weights_of(first)
+    assert plan_of(again) == plan

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.models.language_model import LanguageModel
-from nextword.training.step import StreamModel
+from nextword.training.stream_model import StreamModel
 
 MENDED = (
     "Keras now carries the state of a stateful LSTM under JAX. That is good news: say so in the documentation of "

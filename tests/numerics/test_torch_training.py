@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.models.language_model import LanguageModel
-from nextword.training.step import RoundDataset, StreamModel, capture
+from nextword.training.step import RoundDataset
+from nextword.training.stream_model import StreamModel, capture
 
 pytestmark = pytest.mark.skipif(
     find_spec("torch") is None, reason="needs torch, which the project's own environment does not hold"
@@ -29,7 +30,7 @@ def trained(given: dict[str, Any], compute_dtype: str) -> dict[str, Any]:
     model = LanguageModel(architecture, compute_dtype=compute_dtype)
     model.set_named_weights({name: given[name] for name in architecture.weight_shapes()})
     streams = Streams(given["ids"], batch_size=3, num_steps=4, first_input=0)
-    windows = RoundDataset(streams, streams.steps_per_epoch)
+    windows = RoundDataset(streams, 0, streams.steps_per_epoch)
     stream = StreamModel(model, batch_size=3)
     stream.compile(optimizer=keras.optimizers.SGD(0.5, global_clipnorm=1.0))
     history = stream.fit(windows, validation_data=windows, epochs=4, shuffle=False, verbose=0).history
@@ -46,8 +47,7 @@ from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.models.language_model import LanguageModel
 from nextword.training.step import RoundDataset
-from nextword.training.step import StreamModel
-from nextword.training.step import capture
+from nextword.training.stream_model import StreamModel, capture
 
 {inspect.getsource(trained)}
 

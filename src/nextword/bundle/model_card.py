@@ -93,7 +93,7 @@ def model_card(facts: ModelFacts) -> str:
         "It was made by this command:",
         _fenced(facts.command, "sh"),
         "## Figures",
-        _figures(facts.metrics),
+        figures_table(facts.metrics),
         "## Use",
         "On the command line, where `MODEL` is the path of this directory:",
         _fenced(_COMMANDS, "sh"),
@@ -135,7 +135,8 @@ def _origin_rows(facts: ModelFacts) -> list[list[str]]:
     ]
 
 
-def _figures(metrics: Sequence[SplitMetrics]) -> str:
+def figures_table(metrics: Sequence[SplitMetrics]) -> str:
+    """Return what was measured as a table in Markdown, with the protocol of each split below it."""
     if not metrics:
         return "None were measured."
     names = ["split", "perplexity", "bits per word", "accuracy", "tokens"]

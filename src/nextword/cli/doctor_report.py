@@ -1,10 +1,9 @@
 """What `nextword doctor` reports: facts, measurements and problems together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from nextword.architecture import Architecture
 from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
 from nextword.storage.cache import cache_root
@@ -77,7 +76,8 @@ def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Meas
         peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}
     say("training")
     try:
-        training = measure_training(config, compute_dtype, seconds=_TRAINING_SECONDS)
+        config = replace(config, training=config.training.replace(compute_dtype=compute_dtype))
+        training = measure_training(config, seconds=_TRAINING_SECONDS)
     except NotImplementedError:  # Keras's numpy backend
         training = None
     return Measurements(compute_dtype=compute_dtype, reason=reason, product_peaks=peaks, training=training)
@@ -139,7 +139,7 @@ def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] 
         True
     """
     config = RunConfig.of(preset)
-    architecture = Architecture.from_table({"vocabulary_size": _VOCABULARY_SIZE, **config.model})
+    architecture = config.model.build(_VOCABULARY_SIZE)
     facts = gather_facts(training_memory_bytes(architecture, config.batching), cache_root())
     usable = facts.framework.usable
     measurements = measure(config, facts.framework.backend, say) if measuring and usable else None

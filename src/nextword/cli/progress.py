@@ -8,7 +8,7 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nextword.cli.console import Console
-from nextword.training.plan import RoundPlan
+from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 
@@ -23,7 +23,6 @@ class ProgressBar:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._plan = RoundPlan(1, 1, 1, 1)
         self._valid = ""
         self._bar = Progress(
             TextColumn("{task.fields[doing]}"),
@@ -47,9 +46,8 @@ class ProgressBar:
     ) -> None:
         self._bar.stop()
 
-    def on_start(self, plan: RoundPlan, progress: TrainingProgress) -> None:
+    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
         """Set the bar to where training begins."""
-        self._plan = plan
         done = progress.steps
         if done:
             self._console.print(f"going on after round {progress.rounds} of {plan.num_rounds}, step {done:,}")
@@ -69,15 +67,13 @@ class ProgressBar:
         """Say that validation is under way."""
         self._bar.update(self._task, doing="validating")
 
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         """Leave a line for the round."""
-        if progress.planned_steps:
-            self._plan = self._plan.with_total(progress.planned_steps[-1])
         self._valid = f", valid {record.valid_perplexity:,.1f}"
-        self._bar.update(self._task, completed=record.step, total=self._plan.total_steps)
+        self._bar.update(self._task, completed=record.step, total=plan.total_steps)
         best = "  best so far" if progress.latest_is_best else ""
         self._console.print(
-            f"round {record.round:>3}/{self._plan.num_rounds}  epoch {record.epoch:6.2f}  "
+            f"round {record.round:>3}/{plan.num_rounds}  epoch {record.epoch:6.2f}  "
             f"perplexity: train {record.train_perplexity:8,.2f}  valid {record.valid_perplexity:8,.2f}  "
             f"accuracy: train {record.train_accuracy:6.2%}  valid {record.valid_accuracy:6.2%}  "
             f"{record.words_per_second:7,.0f} words/s  {_clock(record.seconds)}{best}",

@@ -7,38 +7,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from rich.markdown import Markdown
 
-from nextword.architecture import Architecture
+from nextword.architecture import ModelOptions
 from nextword.batching.options import BatchOptions
+from nextword.bundle.model_card import figures_table
+from nextword.cli.console import Console
 from nextword.cli.options import SettingsCommand, given_tables, settings_options
+from nextword.cli.progress import ProgressBar
 from nextword.errors import MissingExtraError, SettingError, TrainingDivergedError
 from nextword.models.presets import preset_names
 from nextword.text.options import TextOptions
+from nextword.training.config import RunConfig, preset_below, read_tables
+from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions
+from nextword.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
-    from nextword.bundle.bundle import Bundle
-    from nextword.training.run import Surroundings
+    from nextword.training.result import FinishedRun
 
-_KINDS = (TextOptions, BatchOptions, Architecture, TrainingOptions)
+_KINDS = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
 
 
-@settings_options(_KINDS, without=["vocabulary_size", "training_seconds", "passes_at_end", "planned_steps"])
+@settings_options(_KINDS)
 @click.command(cls=SettingsCommand)
 @click.argument("text", required=False)
 @click.option("--preset", default="auto", show_default=True, help=f"Where settings begin: {', '.join(preset_names())}.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="TOML file of settings laid over the preset.",
+    help="TOML file of settings that override the preset.",
 )
 @click.option(
     "--run",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Directory of the run; runs/TEXT-PRESET where not given.",
+    help="Run directory (default: runs/TEXT-PRESET).",
 )
-@click.option("--resume", type=click.Path(path_type=Path), help="Go on with the run in this directory.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Resume the run in this directory.")
 @click.option("--finish", type=click.Path(path_type=Path), help="End this run here: its best weights become the model.")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
 @click.pass_context
@@ -64,12 +70,10 @@ def train(
     if former is not None:
         _refuse_other_arguments(context, "resume" if resume else "finish")
         ending = resume is None
-        _watched(former, lambda around: _experiment().resume_run(former, around, finish=ending), data_dir)
+        _watched(former, lambda context: _training().resume_run(former, context, finish=ending), data_dir)
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
-    from nextword.training.config import RunConfig, preset_below, read_tables
-
     tables, given = [read_tables(config)] if config else [], given_tables(context)
     if given.get("training", {}).keys() >= {"epochs", "minutes"}:
         raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
@@ -78,51 +82,45 @@ def train(
     origin = {"command": shlex.join(["nextword", *context.obj])}
     settings = RunConfig.of(preset, *tables, given, origin=origin)
     directory = run or Path("runs") / f"{Path(text).stem or 'text'}-{preset}"
-    _watched(directory, lambda around: _experiment().start_run(settings, text, directory, around), data_dir)
+    _watched(directory, lambda context: _training().start_run(settings, text, directory, context), data_dir)
 
 
-def _experiment() -> Any:
+def _training() -> Any:
+    """Return `nextword.training.start`: the door to the training framework, opened when the arguments are sound."""
     try:
-        from nextword.training import start as experiment
+        from nextword.training import start
     except ImportError as error:
         raise MissingExtraError(
             f"training needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
         ) from error
-    return experiment
+    return start
 
 
-def _watched(directory: Path, work: Callable[["Surroundings"], "Bundle"], data_dir: Path | None) -> None:
-    """Run a training with a progress bar, and say what to do next however it ends."""
-    from rich.markdown import Markdown
-
-    from nextword.cli.console import Console
-    from nextword.cli.progress import ProgressBar
-    from nextword.training.run_directory import RunDirectory
-
+def _watched(directory: Path, work: Callable[[RunContext], "FinishedRun"], data_dir: Path | None) -> None:
+    """Train with a progress bar, and say what to do next however it ends."""
     console = Console(highlight=False, soft_wrap=True)
-    go_on = f"go on with: nextword train --resume {shlex.quote(str(directory))}"
-    experiment = _experiment()
+    resume = f"resume with: nextword train --resume {shlex.quote(str(directory))}"
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
     try:
         with ProgressBar(console) as bar:
-            around = experiment.Surroundings(
-                observer=bar, say=lambda text: console.print(text, markup=False), data_dir=data_dir
-            )
-            bundle = work(around)
+            finished = work(RunContext(observer=bar, say=say, warn=say, data_dir=data_dir))
     except TrainingInterrupted as stop:
-        click.echo(f"{stop}; {go_on}", err=True)
+        click.echo(f"{stop}; {resume}", err=True)
         raise
     except KeyboardInterrupt as stop:  # before the first step, or after the last
         if not RunDirectory(directory).is_run:
             raise
-        click.echo(f"interrupted; {go_on}", err=True)
+        click.echo(f"interrupted; {resume}", err=True)
         raise TrainingInterrupted(signal.SIGINT) from stop
     except BrokenPipeError:
-        click.echo(f"training has stopped, since what read its output has ended; {go_on}", err=True)
+        click.echo(f"training has stopped, since the program that reads its output has ended; {resume}", err=True)
         raise
     except TrainingDivergedError as error:
         raise TrainingDivergedError(f"{error} (run: {directory})") from error
-    figures = bundle.card.split("## Figures")[1].split("## Use")[0]
-    console.print(Markdown(figures))
+    console.print(Markdown(figures_table(finished.metrics)))
     curves = directory / "curves.png"
     drawn = f"\ncurves: {curves}" if curves.is_file() else ""
     console.print(f"\nmodel:  {directory / 'model'}{drawn}", markup=False)

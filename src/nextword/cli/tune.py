@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nextword.architecture import Architecture
+from nextword.architecture import ModelOptions
 from nextword.batching.options import BatchOptions
 from nextword.cli.options import SettingsCommand, given_tables, settings_options
 from nextword.errors import MissingExtraError, SettingError
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from nextword.tuning.study_settings import StudySettings, SweepOptions
 
 _COLUMNS_OF_A_FILE = 160
-_KINDS = (TextOptions, BatchOptions, Architecture, TrainingOptions)
+_KINDS = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
 _GOES_WITH_ANY = {"study", "trials", "keep_runs", "data_dir", "as_json"}
-_DECIDED_HERE = ("vocabulary_size", "round_steps", "minutes", "training_seconds", "passes_at_end", "planned_steps")
+_DECIDED_HERE = ("round_steps", "minutes")
 
 
 @settings_options(_KINDS, without=_DECIDED_HERE)
@@ -91,16 +91,16 @@ def _require_extras() -> None:
 
 def _work(context: click.Context, console: "Console", root: Path, *, keep_checkpoints: bool) -> "Study":
     from nextword.cli.progress import ProgressBar
-    from nextword.training.run import Surroundings
+    from nextword.training.context import RunContext
     from nextword.tuning.opening import open_study
     from nextword.tuning.study_settings import StudyDirectory
     from nextword.tuning.sweep import Sweep
     from nextword.tuning.trial_run import TrialRun
 
-    around = Surroundings(say=lambda text: console.print(text, markup=False), data_dir=context.params["data_dir"])
+    run_context = RunContext(say=lambda text: console.print(text, markup=False), data_dir=context.params["data_dir"])
     wanted = _wanted(context)
-    study, text = open_study(StudyDirectory(root), wanted, around, trials=context.params["trials"])
-    run = TrialRun(text, study.settings.options, around)
+    study, text = open_study(StudyDirectory(root), wanted, run_context, trials=context.params["trials"])
+    run = TrialRun(text, study.settings.options, run_context)
     Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=keep_checkpoints).work()
     return study
 
@@ -137,9 +137,7 @@ def _with_time(base: "RunConfig", options: "SweepOptions", epochs: float | None)
             "leave out one of the two"
         )
     minutes = options.minutes_per_trial or base.training.minutes
-    # What a run of given minutes wrote down, where --config names its settings, would stand over the epochs.
-    training = base.training.replace(minutes=None, training_seconds=None, passes_at_end=0.0, planned_steps=())
-    base = dataclasses.replace(base, training=training)
+    base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
     return base, options.replace(minutes_per_trial=minutes)
 
 

@@ -1,11 +1,11 @@
-"""The best model for the time that a person has: what is trained, and for how many steps, fixed beforehand."""
+"""The best model for the time that a person has: its size and the number of steps, decided before the run."""
 
 import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from nextword.architecture import useful_flops_per_word
 from nextword.batching.window import Windows
@@ -14,8 +14,8 @@ from nextword.errors import SettingError
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
 from nextword.training.averaging import num_averages
-from nextword.training.config import RunConfig, Tables
-from nextword.training.plan import SCHEDULES_TO_AN_END, require_schedule_to_an_end
+from nextword.training.config import RunConfig
+from nextword.training.plan import SCHEDULES_TO_AN_END, TimePlan, require_schedule_to_an_end
 from nextword.training.speed import measure_training
 
 FAMILY = "auto"
@@ -30,8 +30,7 @@ _MOST_ROUNDS = 40
 _FINAL_PASS_COST = 1.3
 _LEAST_PART_LEFT = 0.5
 
-Precision = Literal["float32", "bfloat16"]
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -52,17 +51,17 @@ class Budget:
         return self.seconds - (time.monotonic() - self.began)
 
 
-def fix_plan(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
-    """Return resolved settings with all that a training of given time needs written in.
+def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
+    """Return resolved settings with the plan of a run of given minutes, and the model that suits them.
 
-    A machine's words a second are measured on the middle size of the family, from which the size follows, and then on
+    The speed of this machine is measured on the middle size of the family, from which the size follows, and then on
     the model itself, from which the number of steps follows.
 
     Args:
         config: Resolved settings.
         corpus: The text.
         budget: The time.
-        say: Is told what was found and what was decided.
+        say: Receives what was found and what was decided.
 
     Raises:
         SettingError: Measuring alone takes half of the time, validation and evaluation would take the rest, or a
@@ -71,19 +70,19 @@ def fix_plan(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Run
     config = _with_schedule_to_an_end(config, say)
     if config.origin.get("preset") == FAMILY:
         config = _choose_size(config, corpus, budget, say)
-    speed = measure_training(config, _precision(config), seconds=_MEASURED_SECONDS)
+    speed = measure_training(config, corpus.tokenizer.vocabulary_size, seconds=_MEASURED_SECONDS)
     _require_time_left(budget)
     windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
     plan = _plan(config, corpus, windows, budget, speed.words_per_second)
     say(
-        f"{speed.words_per_second:,.0f} words/s here: {plan['planned_steps'][0]:,} steps, "
-        f"{plan['planned_steps'][0] / windows.steps_per_epoch:.1f} epochs, in {budget.seconds / 60:g} minutes"
+        f"{speed.words_per_second:,.0f} words/s here: {plan.planned_steps[0]:,} steps, "
+        f"{plan.planned_steps[0] / windows.steps_per_epoch:.1f} epochs, in {budget.seconds / 60:g} minutes"
     )
-    return replace(config, training=config.training.replace(**plan))
+    return replace(config, plan=plan)
 
 
 def _with_schedule_to_an_end(config: RunConfig, say: Say) -> RunConfig:
-    """Return the settings with a linear schedule where the preset's own does not end with the time."""
+    """Return the settings with a linear schedule if the preset's own does not end with the time."""
     schedule = config.training.schedule
     if schedule in SCHEDULES_TO_AN_END:
         return config
@@ -102,13 +101,11 @@ def _require_time_left(budget: Budget) -> None:
         )
 
 
-def _plan(
-    config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float
-) -> dict[str, Any]:
+def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
     step_seconds = windows.batch_size * windows.num_steps / words_per_second
-    readings = num_averages(config.training.averaging)
-    validation = readings * _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
-    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / readings
+    passes = num_averages(config.training.averaging)
+    validation = passes * _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
+    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / passes
     seconds = budget.left
     training = seconds - passes_at_end * validation
     rounds = _num_rounds(training / validation)
@@ -119,17 +116,16 @@ def _plan(
             f"{(1 + passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more time, or "
             "a shorter valid and test split"
         )
-    round_steps = config.training.round_steps or max(1, math.ceil(steps / rounds))
-    return {
-        "training_seconds": seconds,
-        "passes_at_end": passes_at_end,
-        "round_steps": round_steps,
-        "planned_steps": (steps,),
-    }
+    return TimePlan(
+        seconds=seconds,
+        passes_at_end=passes_at_end,
+        round_steps=config.training.round_steps or max(1, math.ceil(steps / rounds)),
+        planned_steps=(steps,),
+    )
 
 
 def _num_rounds(validations: float) -> int:
-    """Return how many rounds there are in a time in which so many validations could be made."""
+    """Return how many rounds there are in a time that would suffice for `validations` validations."""
     affordable = max(1, math.floor(_MOST_VALIDATION_SHARE * validations))
     fewest = min(_FEWEST_ROUNDS, affordable)
     return min(_MOST_ROUNDS, max(fewest, math.floor(_VALIDATION_SHARE * validations)))
@@ -137,45 +133,30 @@ def _num_rounds(validations: float) -> int:
 
 def _choose_size(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
     """Return the settings with the family's size and regularisation for the words that the time buys."""
-    family = read_preset(FAMILY)
-    sizes = [Size(**size) for size in family["sizes"]]
-    middle = config.laid_under(sizes[len(sizes) // 2].settings)
-    flops_per_second = measure_training(middle, _precision(config), seconds=_MEASURED_SECONDS).flops_per_second
+    family, vocabulary_size = read_preset(FAMILY), corpus.tokenizer.vocabulary_size
+    sizes = family["sizes"]
+    middle = config.choosing(sizes[len(sizes) // 2]["settings"])
+    speed = measure_training(middle, vocabulary_size, seconds=_MEASURED_SECONDS)
     _require_time_left(budget)
-    words = [flops_per_second * budget.left / size.flops_per_word(config) for size in sizes]
-    chosen = max(index for index, size in enumerate(sizes) if words[index] >= size.at_least_words)
+    candidates = [config.choosing(size["settings"]) for size in sizes]
+    flops = [useful_flops_per_word(candidate.model.build(vocabulary_size)) for candidate in candidates]
+    words = [speed.flops_per_second * budget.left / each for each in flops]
+    chosen = max(index for index, size in enumerate(sizes) if words[index] >= size["at_least_words"])
     epochs = words[chosen] / len(corpus.train.ids)
     rates = {
         "model": _between(family["regularization"], epochs),
         "training": {"weight_decay": _weight_decay(family, len(corpus.train.ids))},
     }
-    config = config.laid_under(sizes[chosen].settings, rates)
+    config = config.choosing(sizes[chosen]["settings"], rates)
     say(
         f"time for about {words[chosen] / 1e6:.1f} million words, which is the text {epochs:.1f} times: "
-        f"embedding {config.model['embedding_size']}, layers {list(config.model['hidden_sizes'])}"
+        f"embedding {config.model.embedding_size}, layers {list(config.model.hidden_sizes)}"
     )
     return config
 
 
-@dataclass(frozen=True, kw_only=True)
-class Size:
-    """A size of the family.
-
-    Attributes:
-        at_least_words: Words that must be seen in training for the size to be worth its cost.
-        settings: Tables of settings.
-    """
-
-    at_least_words: float
-    settings: Tables
-
-    def flops_per_word(self, config: RunConfig) -> int:
-        """Return the arithmetic that training on a word takes, with the vocabulary of `config`."""
-        return useful_flops_per_word(config.laid_under(self.settings).architecture)
-
-
 def _weight_decay(family: Mapping[str, Any], num_words: int) -> float:
-    """Return the weight decay for a text of so many words, in two digits."""
+    """Return the weight decay for a text of `num_words` words, in two digits."""
     weight_decay = min(family["most_weight_decay"], family["weight_decay_of_text"] / num_words)
     return float(f"{weight_decay:.1e}")
 
@@ -193,7 +174,3 @@ def _between(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, fl
 
 def _rates(row: Mapping[str, float]) -> dict[str, float]:
     return {name: rate for name, rate in row.items() if name != "epochs"}
-
-
-def _precision(config: RunConfig) -> Precision:
-    return "bfloat16" if config.training.compute_dtype == "bfloat16" else "float32"

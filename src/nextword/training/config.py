@@ -8,18 +8,23 @@ from typing import Any, Self
 
 import tomli_w
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, ModelOptions
 from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
 from nextword.models.presets import read_preset
 from nextword.settings import Settings, unknown_name
 from nextword.text.options import TextOptions
-from nextword.text.vocabulary import MAXIMUM_SIZE
 from nextword.training.options import TrainingOptions
+from nextword.training.plan import TimePlan
 
 Tables = Mapping[str, Mapping[str, Any]]
 
-_GROUPS: dict[str, type[Settings]] = {"text": TextOptions, "batching": BatchOptions, "training": TrainingOptions}
+_GROUPS: dict[str, type[Settings]] = {
+    "text": TextOptions,
+    "batching": BatchOptions,
+    "training": TrainingOptions,
+    "model": ModelOptions,
+}
 
 # Python with Keras and JAX, the programs that XLA compiles, and the chunks that a step works in.
 _BASE = 800 * 10**6
@@ -37,24 +42,26 @@ class RunConfig:
         text: How the text is read.
         batching: How windows are cut.
         training: How the model is trained.
-        model: The fields of `Architecture`; the vocabulary's size joins them when the text was read.
+        model: The model, without the vocabulary that the text decides.
+        plan: What the run, or a former run that it repeats, decided for the minutes it has; `None` if there is none.
         origin: Where the run came from: text, preset, command, and the text's SHA-256. For the record.
-        given: The tables that were laid over the preset; nothing that is chosen later stands over them.
+        given: The tables that override the preset; nothing that a plan chooses later overrides them.
     """
 
     text: TextOptions
     batching: BatchOptions
     training: TrainingOptions
-    model: Mapping[str, Any]
+    model: ModelOptions
+    plan: TimePlan | None
     origin: Mapping[str, str]
     given: Tables = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
-        """Return the settings of a preset with tables laid over it, the last one on top.
+        """Return the settings of a preset with tables that override it; the last one wins.
 
-        Where a table gives `epochs` without `minutes`, the `minutes` below it are forgotten; where it changes the
-        length, the model or the windows, the steps that a former run had planned are.
+        A table with `epochs` and no `minutes` removes the `minutes` that it overrides. One that changes the length,
+        the model or the windows removes the plan of a former run.
 
         Raises:
             SettingError: The preset, a table or a setting is unknown, or a value is refused.
@@ -67,9 +74,8 @@ class RunConfig:
         given: dict[str, dict[str, Any]] = {}
         for override in overrides:
             _require_tables(override)
-            given = merge_tables(_without_former_length(given, override), override)
-        tables = merge_tables(_without_former_length(tables, given), given)
-        config = cls.from_tables({**tables, "origin": {"preset": preset, **(origin or {})}})
+            given = _overridden(given, override)
+        config = cls.from_tables({**_overridden(tables, given), "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
 
     @classmethod
@@ -81,11 +87,9 @@ class RunConfig:
         """
         _require_tables(tables)
         groups: dict[str, Any] = {name: kind.from_table(tables.get(name, {})) for name, kind in _GROUPS.items()}
-        model = dict(tables.get("model", {}))
-        # Until the text is read its vocabulary may be of any size; nothing is refused that could be right.
-        architecture = Architecture.from_table({"vocabulary_size": MAXIMUM_SIZE, **model})
-        groups["training"].check_softmax(architecture)
-        return cls(**groups, model=model, origin=dict(tables.get("origin", {})))
+        plan = TimePlan.from_table(tables["plan"]) if "plan" in tables else None
+        groups["training"].check_softmax(groups["model"])
+        return cls(**groups, plan=plan, origin=dict(tables.get("origin", {})))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -99,44 +103,39 @@ class RunConfig:
     def to_tables(self) -> dict[str, dict[str, Any]]:
         """Return the settings as tables."""
         groups = {name: getattr(self, name).to_table() for name in _GROUPS}
-        return {"origin": dict(self.origin), **groups, "model": dict(self.model)}
+        plan = {"plan": self.plan.to_table()} if self.plan else {}
+        return {"origin": dict(self.origin), **groups, **plan}
 
     def to_toml(self) -> str:
         """Return the settings as TOML."""
         return tomli_w.dumps(self.to_tables())
 
-    def laid_under(self, *tables: Tables) -> Self:
-        """Return the settings with tables laid over them, but under those that were given.
+    def choosing(self, *choices: Tables) -> Self:
+        """Return the settings with values that a plan chose, except for those that were given.
 
         Raises:
             SettingError: A value is refused.
         """
-        return replace(self.from_tables(merge_tables(self.to_tables(), *tables, self.given)), given=self.given)
+        chosen = merge_tables(*choices)
+        groups: dict[str, Any] = {
+            name: kind.from_table({**getattr(self, name).to_table(), **chosen[name], **self.given.get(name, {})})
+            for name, kind in _GROUPS.items()
+            if name in chosen
+        }
+        return replace(self, **groups)
 
-    def resolved(self, *, text: TextOptions, vocabulary_size: int, compute_dtype: str, **origin: str) -> Self:
-        """Return the settings with what only text and machine could tell written in.
-
-        Raises:
-            SettingError: The model does not go with the size of the vocabulary.
-        """
-        model = {**self.model, "vocabulary_size": vocabulary_size}
-        Architecture.from_table(model)
+    def resolved(self, *, text: TextOptions, compute_dtype: str, **origin: str) -> Self:
+        """Return the settings with what only text and machine could tell written in."""
         return replace(
             self,
             text=text,
-            model=model,
             training=self.training.replace(compute_dtype=compute_dtype),
             origin={**self.origin, **origin},
         )
 
-    @property
-    def architecture(self) -> Architecture:
-        """The model described; the settings must be resolved."""
-        return Architecture.from_table(self.model)
-
 
 def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
-    """Return tables laid over each other, the last one on top."""
+    """Return tables merged by group and setting; the last one wins."""
     merged: dict[str, dict[str, Any]] = {}
     for layer in layers:
         for group, values in layer.items():
@@ -145,24 +144,23 @@ def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
 
 
 def preset_below(tables: Tables) -> str | None:
-    """Return the preset that tables were laid over by the run that wrote them; `None` where none did."""
+    """Return the preset of the run that wrote the tables; `None` if no run did."""
     origin = tables.get("origin")
     return str(origin["preset"]) if isinstance(origin, Mapping) and "preset" in origin else None
 
 
-def _without_former_length(below: Tables, above: Tables) -> Tables:
-    """Return tables without the length of training, and the plan of it, that those laid over them make void."""
-    training, former, void = above.get("training", {}), below.get("training", {}), set[str]()
-    if "epochs" in training and "minutes" not in training:
-        void.add("minutes")
-    changed = above.get("model") or above.get("batching") or training.keys() & {"epochs", "minutes"}
-    if changed and "planned_steps" in former:
-        void |= {"planned_steps", "training_seconds", "passes_at_end", "round_steps"}
-    return {**below, "training": {name: value for name, value in former.items() if name not in void}}
+def _overridden(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
+    """Return tables with others over them, less the length and the plan below that those make void."""
+    merged, length = merge_tables(below, above), above.get("training", {}).keys() & {"epochs", "minutes"}
+    if length == {"epochs"}:
+        merged["training"].pop("minutes", None)
+    if "plan" not in above and (length or above.get("model") or above.get("batching")):
+        merged.pop("plan", None)
+    return merged
 
 
 def _require_tables(tables: Mapping[str, Any]) -> None:
-    known = (*_GROUPS, "model", "origin")
+    known = (*_GROUPS, "plan", "origin")
     for name, table in tables.items():
         if name not in known:
             raise SettingError(unknown_name("table of settings", name, known))

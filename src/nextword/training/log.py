@@ -1,4 +1,4 @@
-"""What a run tells while it trains: its observers, its log and its curves."""
+"""The log and the curves of a run."""
 
 import csv
 import io
@@ -6,11 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.storage.single_file import write_file
-from nextword.training.plan import RoundPlan
+from nextword.training.context import TrainingObserver
+from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 
@@ -75,7 +76,7 @@ def _finish(axes: Any, label: str) -> None:
 
 
 def write_log(directory: Path, progress: TrainingProgress) -> None:
-    """Write `log.jsonl` and `log.csv` anew from all rounds so far.
+    """Write `log.jsonl` and `log.csv` from all rounds so far.
 
     The checkpoint is the truth and the log follows from it, so that a run that was killed between the two has no
     line too few and none twice.
@@ -90,33 +91,22 @@ def write_log(directory: Path, progress: TrainingProgress) -> None:
     write_file(directory / "log.csv", table.getvalue().encode())
 
 
-class TrainingObserver(Protocol):
-    """What a trainer reports, and when. Observers see; they do not steer."""
+class LogWriter:
+    """An observer that writes the log after each round and passes everything on.
 
-    def on_start(self, plan: RoundPlan, progress: TrainingProgress) -> None:
-        """Training begins, or goes on where `progress` stands."""
+    Args:
+        observer: Receives what this one received.
+        directory: Where the log is written.
+    """
 
-    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        """Some steps were taken, `step` in all; called about once a second."""
+    def __init__(self, observer: TrainingObserver, directory: Path) -> None:
+        self._directory = directory
+        self._observer = observer
+        self.on_start = observer.on_start
+        self.on_step = observer.on_step
+        self.on_validation = observer.on_validation
 
-    def on_validation(self) -> None:
-        """A round's steps are done, and its validation begins."""
-
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
-        """A round ended and its checkpoint is safe."""
-
-
-class SilentObserver:
-    """An observer that says nothing."""
-
-    def on_start(self, plan: RoundPlan, progress: TrainingProgress) -> None:
-        """Say nothing."""
-
-    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        """Say nothing."""
-
-    def on_validation(self) -> None:
-        """Say nothing."""
-
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
-        """Say nothing."""
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
+        """Write the log, then pass the round on."""
+        write_log(self._directory, progress)
+        self._observer.on_round(record, plan, progress)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nextword.architecture import Architecture
+from nextword.architecture import ModelOptions
 from nextword.errors import SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.settings import Settings, setting
@@ -24,18 +24,6 @@ class TrainingOptions(Settings):
         help="Train for so many minutes instead of `epochs`, from the command to the finished model.",
         at_least=0.05,
         at_most=525_600.0,
-    )
-    training_seconds: float | None = setting(
-        None, help="What was left of `minutes` when training began; written down by the run.", at_least=0.0
-    )
-    passes_at_end: float = setting(
-        0.0, help="Validations that the evaluation at the end is worth; written down by the run.", at_least=0.0
-    )
-    planned_steps: tuple[int, ...] = setting(
-        (),
-        help="Steps in all as planned before each round of a training of `minutes`; written down by the run, and "
-        "followed instead of the clock where a later one is given them.",
-        at_least=1,
     )
     round_steps: int | None = setting(
         None,
@@ -123,21 +111,21 @@ class TrainingOptions(Settings):
                 f"`sampled_softmax` = {self.sampled_softmax}; leave out one of the two"
             )
 
-    def check_softmax(self, architecture: Architecture) -> None:
+    def check_softmax(self, model: ModelOptions) -> None:
         """Refuse what a model's softmax cannot be trained with.
 
         Raises:
             SettingError: `sampled_softmax` meets an adaptive softmax or a mixture, or `label_smoothing` or `z_loss` a
                 mixture.
         """
-        if architecture.adaptive_cutoffs and self.sampled_softmax:
+        if model.adaptive_cutoffs and self.sampled_softmax:
             raise SettingError(
                 f"`sampled_softmax` needs a full softmax, but is {self.sampled_softmax} beside `adaptive_cutoffs` = "
-                f"{list(architecture.adaptive_cutoffs)}; leave out one of the two"
+                f"{list(model.adaptive_cutoffs)}; leave out one of the two"
             )
         for name in ("sampled_softmax", "label_smoothing", "z_loss"):
-            if architecture.mixture_size > 1 and getattr(self, name):
+            if model.mixture_size > 1 and getattr(self, name):
                 raise SettingError(
                     f"`{name}` needs a single softmax, but is {getattr(self, name):g} beside `mixture_size` = "
-                    f"{architecture.mixture_size}; leave it out or set `mixture_size` to 1"
+                    f"{model.mixture_size}; leave it out or set `mixture_size` to 1"
                 )

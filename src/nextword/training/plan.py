@@ -1,128 +1,113 @@
-"""How the steps of a training are grouped into rounds, and how many there are when the clock decides."""
+"""The plan of a run: how its steps are grouped into rounds, and how many there are if the clock decides."""
 
 import itertools
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 from nextword.errors import SettingError
+from nextword.settings import Settings, setting
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord
-
-_LONGEST_ROUND = 2_000
 
 SCHEDULES_TO_AN_END = ("linear", "one_cycle")
 """The schedules that can be gone through in whatever time there is."""
 
+_LONGEST_ROUND = 2_000
 _LATEST_ROUNDS = 3
 # A last round of a few steps is not worth its validation.
 _LEAST_PART_OF_ROUND = 0.1
 
 
+@dataclass(frozen=True, kw_only=True)
+class TimePlan(Settings):
+    """What a run of given minutes decided from text, machine and clock; it is saved as `[plan]`.
+
+    A later run with the same table follows its steps instead of the clock, and so repeats the run bit by bit.
+    """
+
+    group: ClassVar[str] = "plan"
+
+    seconds: float = setting(
+        help="Seconds for training, validation and the evaluation at the end, measured from the first step.",
+        at_least=0.0,
+    )
+    passes_at_end: float = setting(help="Validations that the evaluation at the end is worth.", at_least=0.0)
+    round_steps: int = setting(help="Steps in each round but the last, which may have fewer.", at_least=1)
+    planned_steps: tuple[int, ...] = setting(
+        help="Steps in all as planned before each round; the first is an estimate from before the run.", at_least=1
+    )
+
+
 @dataclass(frozen=True)
-class RoundPlan:
-    """Rounds of a fixed number of steps, of which there are enough for the epochs asked.
+class Plan:
+    """How many steps a run takes, in rounds of a fixed number of steps.
 
     Attributes:
-        steps_per_epoch: Steps to go over the text once.
-        round_steps: Steps in each round.
-        num_rounds: Rounds in all; the last ends at or shortly after the epochs asked.
-        total_steps: Steps in all; where the clock decides on them, as far as it is known.
+        steps_per_epoch: Steps to read the text once.
+        round_steps: Steps in each round; if the clock decides, the last may have fewer.
+        planned_steps: Steps in all as planned before each round so far; a single entry if epochs decide.
+        time: What decides on the steps to come if the clock does; `None` if epochs do.
     """
 
     steps_per_epoch: int
     round_steps: int
-    num_rounds: int
-    total_steps: int
+    planned_steps: tuple[int, ...]
+    time: TimePlan | None = None
 
     @classmethod
-    def of(cls, options: TrainingOptions, steps_per_epoch: int) -> "RoundPlan":
+    def of(cls, options: TrainingOptions, steps_per_epoch: int, time: TimePlan | None = None) -> Self:
         """Return the plan for `options` over a text of `steps_per_epoch` windows.
 
+        Raises:
+            SettingError: `minutes` come without a time plan, or the schedule does not end with the time.
+
         Example:
-            >>> RoundPlan.of(TrainingOptions(epochs=3), steps_per_epoch=5_000)
-            RoundPlan(steps_per_epoch=5000, round_steps=1667, num_rounds=9, total_steps=15003)
+            >>> Plan.of(TrainingOptions(epochs=3), steps_per_epoch=5_000)
+            Plan(steps_per_epoch=5000, round_steps=1667, planned_steps=(15003,), time=None)
         """
-        if options.planned_steps and options.round_steps:
-            total_steps = options.planned_steps[0]
-            return cls(steps_per_epoch, options.round_steps, -(-total_steps // options.round_steps), total_steps)
+        if options.minutes is not None:
+            require_schedule_to_an_end(options)
+            if time is None:
+                raise SettingError(
+                    f"`minutes` must come with a time plan, but is {options.minutes:g} without one; "
+                    "`nextword.training.budget.plan_time` measures it"
+                )
+            return cls(steps_per_epoch, time.round_steps, time.planned_steps[:1], time)
         even_part = math.ceil(steps_per_epoch / math.ceil(steps_per_epoch / _LONGEST_ROUND))
         wanted_steps = max(1, math.ceil(options.epochs * steps_per_epoch))
         round_steps = min(options.round_steps or even_part, wanted_steps)
-        num_rounds = math.ceil(wanted_steps / round_steps)
-        return cls(steps_per_epoch, round_steps, num_rounds, num_rounds * round_steps)
+        return cls(steps_per_epoch, round_steps, (math.ceil(wanted_steps / round_steps) * round_steps,))
 
-    def with_total(self, total_steps: int) -> "RoundPlan":
-        """Return the plan with another number of steps in all, the last round being the shorter one."""
-        return replace(self, num_rounds=-(-total_steps // self.round_steps), total_steps=total_steps)
+    @property
+    def total_steps(self) -> int:
+        """Steps in all; if the clock decides, as far as is known."""
+        return self.planned_steps[-1]
 
+    @property
+    def num_rounds(self) -> int:
+        """Rounds in all."""
+        return math.ceil(self.total_steps / self.round_steps)
 
-@dataclass(frozen=True)
-class TimePlan:
-    r"""The steps of a training that ends by the clock.
+    def steps_after(self, steps: int) -> int:
+        """Return the steps of the round that begins after `steps` of them."""
+        return min(self.round_steps, self.total_steps - steps)
 
-    What was planned at the beginning of each round is remembered in `TrainingProgress.planned_steps`; a training that
-    is given these numbers follows them instead of the clock, and so can be repeated to the bit.
+    def after(self, records: Sequence[RoundRecord]) -> Self:
+        """Return the plan for the rounds to come, after those of `records`."""
+        if self.time is None:
+            return self
+        return replace(self, planned_steps=(*self.planned_steps, _total_steps(self.time, records, self.total_steps)))
 
-    Attributes:
-        seconds: Time for training, validation, and the evaluation at the end.
-        passes_at_end: Validations that the evaluation at the end is worth.
-        round_steps: Steps in each round but the last, which may have fewer.
-        written: Steps in all as planned at the beginning of each round, where a former training wrote them down; the
-            first is an estimate from before the training.
-    """
-
-    seconds: float
-    passes_at_end: float
-    round_steps: int
-    written: tuple[int, ...]
-
-    @classmethod
-    def of(cls, options: TrainingOptions) -> "TimePlan | None":
-        """Return the plan of a training of given minutes, `None` for one of given epochs.
-
-        Raises:
-            SettingError: Nothing was measured beforehand, or the schedule is not one to an end.
-        """
-        if options.minutes is None:
-            return None
-        require_schedule_to_an_end(options)
-        if options.training_seconds is None or options.round_steps is None or not options.planned_steps:
-            raise SettingError(
-                f"`minutes` must come with `training_seconds`, `round_steps` and `planned_steps`, but is "
-                f"{options.minutes:g} alone; `nextword.training.budget.fix_plan` measures them"
-            )
-        return cls(options.training_seconds, options.passes_at_end, options.round_steps, options.planned_steps)
-
-    def total_steps(self, records: Sequence[RoundRecord], planned: int) -> int:
-        r"""Return how many steps there will be in all, now that some rounds are done.
-
-        With $t$ seconds left, of which a step takes $a$ and the end of a round $b$, that is as many as were done and
-        the largest number $n$ with $n a + \lceil n / R \rceil b \le t$ for rounds of $R$ steps. The learning rate
-        has gone to zero where all steps are done that were planned: that is the end, whatever time is left. Where it
-        has not, there is one more round, however short.
-
-        Args:
-            records: The rounds so far.
-            planned: How many steps there should be, as planned before the last of these rounds.
-        """
-        if records[-1].step >= planned:
-            return records[-1].step
-        if len(records) < len(self.written):
-            return self.written[len(records)]
-        step_seconds, round_seconds = _pace_of(records)
-        left = self.seconds - records[-1].seconds - self.passes_at_end * records[-1].validation_seconds
-        whole_round = self.round_steps * step_seconds + round_seconds
-        whole_rounds = max(0, math.floor(left / whole_round))
-        part = math.floor((left - whole_rounds * whole_round - round_seconds) / step_seconds)
-        if part < _LEAST_PART_OF_ROUND * self.round_steps:
-            part = 0 if whole_rounds else max(1, part)
-        return records[-1].step + whole_rounds * self.round_steps + part
+    def resumed(self, planned_steps: Sequence[int]) -> Self:
+        """Return the plan as it stood at a checkpoint."""
+        return replace(self, planned_steps=tuple(planned_steps)) if self.time else self
 
 
 def require_schedule_to_an_end(options: TrainingOptions) -> None:
-    """Raise where the learning rate cannot be at zero when the time is over.
+    """Raise if the learning rate cannot be at zero when the time is over.
 
     Raises:
         SettingError: It cannot.
@@ -134,11 +119,38 @@ def require_schedule_to_an_end(options: TrainingOptions) -> None:
         )
 
 
-def _pace_of(records: Sequence[RoundRecord]) -> tuple[float, float]:
-    """Return the seconds of a step, and those of a round beside its steps, lately.
+def _total_steps(time: TimePlan, records: Sequence[RoundRecord], planned: int) -> int:
+    r"""Return how many steps there are in all, now that some rounds are done.
 
-    In the first round there is compiling too, so that it counts only as long as it is the only one. Once there are
-    three others, one that compiled anew or was disturbed does not count either.
+    With $t$ seconds left, of which a step takes $a$ and the end of a round $b$, that is the steps that were done and
+    the largest number $n$ with $n a + \lceil n / R \rceil b \le t$ for rounds of $R$ steps. The learning rate is at
+    zero if all steps are done that were planned: that is the end, whatever time is left. If it is not, there is one
+    more round, however short.
+
+    Args:
+        time: The time, and what a former run planned.
+        records: The rounds so far.
+        planned: Steps in all, as planned before the last of these rounds.
+    """
+    if records[-1].step >= planned:
+        return records[-1].step
+    if len(records) < len(time.planned_steps):
+        return time.planned_steps[len(records)]
+    step_seconds, round_seconds = _pace_of(records)
+    left = time.seconds - records[-1].seconds - time.passes_at_end * records[-1].validation_seconds
+    whole_round = time.round_steps * step_seconds + round_seconds
+    whole_rounds = max(0, math.floor(left / whole_round))
+    part = math.floor((left - whole_rounds * whole_round - round_seconds) / step_seconds)
+    if part < _LEAST_PART_OF_ROUND * time.round_steps:
+        part = 0 if whole_rounds else max(1, part)
+    return records[-1].step + whole_rounds * time.round_steps + part
+
+
+def _pace_of(records: Sequence[RoundRecord]) -> tuple[float, float]:
+    """Return the seconds of a step, and those of a round beside its steps, in the latest rounds.
+
+    The first round includes compiling, so that it counts only as long as it is the only one. Once there are three
+    others, one that compiled again or was disturbed does not count either.
     """
     latest = list(itertools.pairwise(records))[-_LATEST_ROUNDS:]
     if not latest:

@@ -1,4 +1,4 @@
-"""What a training has done so far: the record of each round, and the counters that decide what comes next."""
+"""What a run has done so far: the record of each round, and the counters that decide what comes next."""
 
 import math
 from collections.abc import Mapping
@@ -55,8 +55,6 @@ class TrainingProgress:
         best_round: The round with the lowest validation perplexity, 0 before the first.
         rate_factor: What the plateau schedule multiplies the learning rate by.
         rounds_on_plateau: Rounds since the last improvement or the last cut of the rate.
-        planned_steps: Steps in all as planned before each round, the one to come included, of a training that ends by
-            the clock.
         averaging_since: The round at whose end `triggered` averaging began, 0 before.
         finished: Whether training is over, by its length or by patience.
     """
@@ -66,7 +64,6 @@ class TrainingProgress:
     best_round: int = 0
     rate_factor: float = 1.0
     rounds_on_plateau: int = 0
-    planned_steps: tuple[int, ...] = ()
     averaging_since: int = 0
     finished: bool = False
 
@@ -128,11 +125,10 @@ class TrainingProgress:
     def to_table(self) -> dict[str, Any]:
         """Return the progress as a JSON table."""
         records = [asdict(record) for record in self.records]
-        return {**asdict(self), "records": records, "planned_steps": list(self.planned_steps)}
+        return {**asdict(self), "records": records}
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> "TrainingProgress":
         """Return the progress that `to_table` wrote."""
         records = tuple(RoundRecord(**record) for record in table["records"])
-        planned_steps = tuple(table.get("planned_steps", ()))
-        return cls(**{**table, "records": records, "planned_steps": planned_steps})
+        return cls(**{**table, "records": records})

@@ -25,6 +25,7 @@ class RunDirectory:
         RUN/checkpoints/   what resuming needs: the newest two, and the best
         RUN/log.jsonl      one object a round; log.csv holds the same
         RUN/curves.png     perplexity and accuracy by round; curves.svg holds the same
+        RUN/metrics.json   the figures of the finished run
         RUN/model/         the bundle, written at the end
 
     Attributes:
@@ -49,6 +50,11 @@ class RunDirectory:
         return self.root / MODEL_FOLDER
 
     @property
+    def metrics_file(self) -> Path:
+        """The figures of the finished run."""
+        return self.root / "metrics.json"
+
+    @property
     def is_run(self) -> bool:
         """Whether a run began here."""
         return self.config_file.is_file()
@@ -70,7 +76,7 @@ class RunDirectory:
         return RunConfig.read(self.config_file)
 
     def require_free(self) -> None:
-        """Raise where a run began here already.
+        """Raise if a run began here already.
 
         Raises:
             CheckpointError: One did.
@@ -78,7 +84,7 @@ class RunDirectory:
         if self.is_run:
             raise CheckpointError(
                 f"`{self.root}` must not hold a training run yet, but does; "
-                f"go on with it by `nextword train --resume {self.root}`, or name another directory"
+                f"resume it by `nextword train --resume {self.root}`, or name another directory"
             )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -19,21 +20,19 @@ Rate = float | Callable[[Any], Any]
 _CYCLE_RISE, _CYCLE_FALL, _CYCLE_MOMENTUM_DROP = 25.0, 1e4, 0.1
 
 
-@keras.saving.register_keras_serializable("nextword")
+@dataclass(frozen=True, eq=False)
 class LinearToZero(schedules.LearningRateSchedule):
     """Rise linearly to the peak over the warm-up, then fall linearly to zero at the last step.
 
-    Args:
+    Attributes:
         peak: The highest learning rate.
         warmup_steps: Steps until the peak.
-        total_steps: Steps of the whole training.
+        total_steps: Steps of the whole run.
     """
 
-    def __init__(self, peak: float, warmup_steps: int, total_steps: int) -> None:
-        super().__init__()
-        self.peak = peak
-        self.warmup_steps = warmup_steps
-        self.total_steps = total_steps
+    peak: float
+    warmup_steps: int
+    total_steps: int
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
@@ -42,28 +41,22 @@ class LinearToZero(schedules.LearningRateSchedule):
         fall = (self.total_steps - step) / max(1, self.total_steps - self.warmup_steps)
         return self.peak * ops.clip(ops.minimum(rise, fall), 0.0, 1.0)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {"peak": self.peak, "warmup_steps": self.warmup_steps, "total_steps": self.total_steps}
 
-
-@keras.saving.register_keras_serializable("nextword")
+@dataclass(frozen=True, eq=False)
 class StepDecay(schedules.LearningRateSchedule):
     """Stay constant for some epochs, then multiply by a factor at the beginning of each (Zaremba et al. 2014).
 
-    Args:
+    Attributes:
         initial: The learning rate of the first epochs.
         factor: What each later epoch multiplies it by.
         constant_epochs: Number of epochs at the initial rate.
         steps_per_epoch: Number of steps in an epoch.
     """
 
-    def __init__(self, initial: float, factor: float, constant_epochs: int, steps_per_epoch: int) -> None:
-        super().__init__()
-        self.initial = initial
-        self.factor = factor
-        self.constant_epochs = constant_epochs
-        self.steps_per_epoch = steps_per_epoch
+    initial: float
+    factor: float
+    constant_epochs: int
+    steps_per_epoch: int
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
@@ -71,17 +64,8 @@ class StepDecay(schedules.LearningRateSchedule):
         epoch = ops.floor((ops.cast(step, "float32") + 0.5) / self.steps_per_epoch)
         return self.initial * ops.power(self.factor, ops.maximum(0.0, epoch + 1.0 - self.constant_epochs))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "initial": self.initial,
-            "factor": self.factor,
-            "constant_epochs": self.constant_epochs,
-            "steps_per_epoch": self.steps_per_epoch,
-        }
 
-
-@keras.saving.register_keras_serializable("nextword")
+@dataclass(frozen=True, eq=False)
 class OneCycle(schedules.LearningRateSchedule):
     r"""Go from a start to a middle and on to an end, each on half a wave of the cosine.
 
@@ -91,21 +75,19 @@ class OneCycle(schedules.LearningRateSchedule):
     down, and the momentum down and up (Smith 2018, "A disciplined approach to neural network hyper-parameters"; with
     cosines, as fastai has it).
 
-    Args:
+    Attributes:
         start: The value of the first step.
         middle: The value at the end of the warm-up.
         end: The value after the last step.
         warmup_steps: Steps from start to middle.
-        total_steps: Steps of the whole training.
+        total_steps: Steps of the whole run.
     """
 
-    def __init__(self, start: float, middle: float, end: float, *, warmup_steps: int, total_steps: int) -> None:
-        super().__init__()
-        self.start = start
-        self.middle = middle
-        self.end = end
-        self.warmup_steps = warmup_steps
-        self.total_steps = total_steps
+    start: float
+    middle: float
+    end: float
+    warmup_steps: int
+    total_steps: int
 
     def __call__(self, step: Any) -> Any:
         """Return the value of `step`, counted from 0."""
@@ -117,18 +99,7 @@ class OneCycle(schedules.LearningRateSchedule):
         over = ops.clip(ops.where(rising, up, down), 0.0, 1.0)
         return end + 0.5 * (begin - end) * (1.0 + ops.cos(math.pi * over))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "start": self.start,
-            "middle": self.middle,
-            "end": self.end,
-            "warmup_steps": self.warmup_steps,
-            "total_steps": self.total_steps,
-        }
 
-
-@keras.saving.register_keras_serializable("nextword")
 class RescaledByLength(schedules.LearningRateSchedule):
     """Multiply a learning rate by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
 
@@ -151,29 +122,16 @@ class RescaledByLength(schedules.LearningRateSchedule):
         last = len(self.relative_lengths) - 1
         return rate * ops.take(ops.convert_to_tensor(self.relative_lengths), ops.minimum(step, last))
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        schedule = self.schedule if isinstance(self.schedule, float) else schedules.serialize(self.schedule)
-        return {"schedule": schedule, "relative_lengths": self.relative_lengths.tolist()}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "RescaledByLength":
-        """Rebuild the schedule from `get_config`."""
-        schedule = config["schedule"]
-        return cls(
-            schedule if isinstance(schedule, float) else schedules.deserialize(schedule), config["relative_lengths"]
-        )
-
 
 def make_schedule(options: TrainingOptions, *, steps_per_epoch: int, total_steps: int) -> Rate:
-    """Return the learning rate of a training, or its schedule; under `plateau` the trainer sets it between rounds."""
+    """Return the learning rate of a run, or its schedule; under `plateau` the run sets it between rounds."""
     rate = options.learning_rate
     warmup_steps = round(options.warmup_fraction * total_steps)
     if options.schedule == "linear":
         return LinearToZero(rate, warmup_steps, total_steps)
     if options.schedule == "one_cycle":
         start, end = rate / _CYCLE_RISE, rate / (_CYCLE_RISE * _CYCLE_FALL)
-        return OneCycle(start, rate, end, warmup_steps=warmup_steps, total_steps=total_steps)
+        return OneCycle(start, rate, end, warmup_steps, total_steps)
     if options.schedule == "step":
         return StepDecay(rate, options.decay_factor, options.constant_epochs, steps_per_epoch)
     return rate
@@ -185,11 +143,11 @@ def make_momentum(options: TrainingOptions, *, total_steps: int) -> Rate:
         return options.beta_1
     lowest = max(0.0, options.beta_1 - _CYCLE_MOMENTUM_DROP)
     warmup_steps = round(options.warmup_fraction * total_steps)
-    return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps=warmup_steps, total_steps=total_steps)
+    return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps, total_steps)
 
 
 class Pace:
-    r"""How much of a training's schedules has been gone through, where the number of steps is planned ever anew.
+    r"""How much of a run's schedules is done, if the number of steps is planned again every round.
 
     At step $s$ of a round that began at step $s_0$, when the part $p_0$ was done, and with $S$ steps planned in all,
     that is $p_0 + (1 - p_0) \frac{s - s_0}{S - s_0}$.
@@ -212,18 +170,18 @@ class Pace:
         self._plan.assign([float(step), float(self.part(step)), float(max(total_steps, step + 1))])
 
     def part(self, step: Any) -> Any:
-        """Return the part of the schedules that is gone through by `step`."""
+        """Return the part of the schedules that is done by `step`."""
         begin, part, end = ops.unstack(ops.convert_to_tensor(self._plan), 3)
         over = (ops.cast(step, "float32") - begin) / (end - begin)
         return part + (1.0 - part) * ops.clip(over, 0.0, 1.0)
 
 
 class Paced(schedules.LearningRateSchedule):
-    """A schedule that is gone through at a pace which is set anew from round to round.
+    """A schedule whose pace changes from round to round.
 
     Args:
-        schedule: What to go through, made for `pace.total_steps` steps.
-        pace: How far it is gone through.
+        schedule: The schedule, made for `pace.total_steps` steps.
+        pace: How much of it is done.
     """
 
     def __init__(self, schedule: Rate, pace: Pace) -> None:
@@ -236,7 +194,3 @@ class Paced(schedules.LearningRateSchedule):
         if isinstance(self.schedule, float):
             return self.schedule
         return self.schedule(self.pace.total_steps * self.pace.part(step))
-
-    def get_config(self) -> dict[str, Any]:
-        """Refuse, since a pace is of one training alone."""
-        raise NotImplementedError("a schedule that is paced by the clock belongs to one training and has no config")

@@ -1,21 +1,16 @@
-"""How many words a second training goes over here, measured by training."""
+"""How fast training is on this machine, measured by training."""
 
 import math
-import time
 from dataclasses import dataclass
-from typing import Literal
 
-import keras
 import numpy as np
 
-from nextword.architecture import Architecture, useful_flops_per_word
-from nextword.batching.window import Windows
+from nextword.architecture import useful_flops_per_word
 from nextword.batching.windows import make_windows
 from nextword.models.language_model import LanguageModel
-from nextword.training.candidate_sampler import make_sampler
 from nextword.training.config import RunConfig
-from nextword.training.optimizer import make_optimizer
-from nextword.training.step import RoundDataset, StreamModel
+from nextword.training.plan import Plan
+from nextword.training.step import TrainingStep
 
 # Tokens of the Penn Treebank's training split, by which the length of an epoch is told.
 PTB_TOKENS = 929_589
@@ -37,7 +32,7 @@ class TrainingSpeed:
         flops_per_second: Useful floating-point operations in a second, those of the matrix products.
     """
 
-    compute_dtype: Literal["float32", "bfloat16"]
+    compute_dtype: str
     num_steps: int
     seconds: float
     words_per_second: float
@@ -49,31 +44,34 @@ class TrainingSpeed:
         return PTB_TOKENS / self.words_per_second / 60
 
 
-def measure_training(
-    config: RunConfig, compute_dtype: Literal["float32", "bfloat16"], *, seconds: float
-) -> TrainingSpeed:
-    """Train the model of `config` for about so many seconds, on random words of its vocabulary, of 10,000 without one.
+def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE, *, seconds: float) -> TrainingSpeed:
+    """Run the training step of `config` for about `seconds` on random words, and return its speed.
 
     Compiling comes before, and takes some seconds more.
+
+    Args:
+        config: What is trained; its precision is resolved.
+        vocabulary_size: Tokens of the vocabulary.
+        seconds: The time to measure.
+
+    Raises:
+        SettingError: The settings do not go with the vocabulary.
     """
-    architecture = Architecture.from_table({"vocabulary_size": _VOCABULARY_SIZE, **config.model})
+    architecture = config.model.build(vocabulary_size)
     batching = config.batching.replace(variable_num_steps=False)  # each length would be compiled while it is timed
     num_tokens = _WINDOWS_OF_TEXT * batching.batch_size * batching.num_steps + 1
-    ids = np.random.default_rng(0).integers(architecture.vocabulary_size, size=num_tokens, dtype=np.int32)
+    ids = np.random.default_rng(0).integers(vocabulary_size, size=num_tokens, dtype=np.int32)
     windows = make_windows(ids, batching, end_id=0)
-    stream = StreamModel(
-        LanguageModel(architecture, compute_dtype=compute_dtype),
-        batch_size=batching.batch_size,
-        loss=config.training.loss,
-        sampler=make_sampler(config.training, architecture.vocabulary_size),
-    )
-    steps_per_epoch = windows.steps_per_epoch
-    stream.compile(make_optimizer(config.training, steps_per_epoch=steps_per_epoch, total_steps=_MOST_STEPS))
+    model = LanguageModel(architecture, compute_dtype=config.training.compute_dtype)
+    # A plan by epochs, whatever decides on the steps of the run: the step's arithmetic is the same.
+    options = config.training.replace(minutes=None)
+    plan = Plan(windows.steps_per_epoch, _MOST_STEPS, (_MOST_STEPS,))
+    step = TrainingStep(model, options, plan, train=windows, valid=windows)
 
-    num_steps, taken = _timed_steps(stream, windows, seconds)
-    words_per_second = num_steps * batching.batch_size * batching.num_steps / taken
+    num_steps, taken = _timed_steps(step, seconds)
+    words_per_second = num_steps * step.words_per_step / taken
     return TrainingSpeed(
-        compute_dtype=compute_dtype,
+        compute_dtype=model.product_dtype,
         num_steps=num_steps,
         seconds=taken,
         words_per_second=words_per_second,
@@ -81,18 +79,16 @@ def measure_training(
     )
 
 
-def _timed_steps(stream: keras.Model, windows: Windows, seconds: float) -> tuple[int, float]:
-    """Return a number of steps that takes about so many seconds, and what they took."""
+def _timed_steps(step: TrainingStep, seconds: float) -> tuple[int, float]:
+    """Return a number of steps that takes about `seconds`, and what they took."""
     num_steps = 2
-    _fit_seconds(stream, RoundDataset(windows, num_steps))  # compiles
-    taken = _fit_seconds(stream, RoundDataset(windows, num_steps))
+    _seconds_of(step, num_steps)  # compiles
+    taken = _seconds_of(step, num_steps)
     if taken < seconds:
         num_steps = min(_MOST_STEPS, math.ceil(num_steps * seconds / taken))
-        taken = _fit_seconds(stream, RoundDataset(windows, num_steps))
+        taken = _seconds_of(step, num_steps)
     return num_steps, taken
 
 
-def _fit_seconds(stream: keras.Model, dataset: RoundDataset) -> float:
-    start = time.perf_counter()
-    stream.fit(dataset, shuffle=False, verbose=0)
-    return time.perf_counter() - start
+def _seconds_of(step: TrainingStep, num_steps: int) -> float:
+    return step.learn(0, num_steps).seconds

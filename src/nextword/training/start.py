@@ -1,15 +1,16 @@
-"""A training run from text to bundle: begun, resumed, or called from Python."""
+"""The one way to train: a run is started or resumed by the command, from Python, or as a trial of a sweep."""
 
-import dataclasses
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from nextword.batching.options import BatchOptions
-from nextword.bundle.bundle import Bundle
+from nextword.batching.window import Windows
+from nextword.batching.windows import make_windows, validation_streams
 from nextword.bundle.files import require_storable
 from nextword.bundle.store import write_bundle
 from nextword.engine.opening import start_engine
@@ -21,51 +22,40 @@ from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.cache import cache_root
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
-from nextword.text.corpus import Corpus
+from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.source import stored_name
-from nextword.training.budget import Budget, fix_plan
+from nextword.training.budget import Budget, plan_time
+from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
-from nextword.training.log import draw_curves
-from nextword.training.make_bundle import make_bundle
-from nextword.training.progress import TrainingProgress
-from nextword.training.run import Surroundings, _windows, fit_model
+from nextword.training.context import RunContext
+from nextword.training.informed_start import begin_model, token_counts
+from nextword.training.log import LogWriter, draw_curves, write_log
+from nextword.training.plan import Plan
+from nextword.training.result import FinishedRun, finish_run, write_metrics
+from nextword.training.run import TrainingRun
 from nextword.training.run_directory import RunDirectory, RunLock
+from nextword.training.step import TrainingStep
 
 
-def start_run(config: RunConfig, text: str | Path, root: Path, around: Surroundings = Surroundings()) -> Bundle:
+def start_run(config: RunConfig, text: str | Path, root: Path, context: RunContext | None = None) -> FinishedRun:
     """Train a model on a text in a new run directory, and leave its bundle in `root/model`.
 
     Raises:
         CheckpointError: A run began in `root` already, or another process is at work there.
-        TrainingInterrupted: A signal asked to stop; `resume_run` goes on.
+        TrainingInterrupted: A signal asked to stop; `resume_run` continues.
         NextwordError: Text or settings are refused, or training diverged.
     """
-    began = time.monotonic()
-    use_compilation_cache(cache_root(around.cache_dir))
-    directory = RunDirectory(root)
+    began, context, directory = time.monotonic(), context or RunContext(), RunDirectory(root)
     directory.require_free()
-    corpus = _load(text, config, around)
-    with RunLock(root):
-        remove_leftovers(root)
+    corpus = _load(text, config, context)
+    with _at_work_in(directory, context):
         directory.require_free()
-        config = config.resolved(
-            text=corpus.options,
-            vocabulary_size=corpus.tokenizer.vocabulary_size,
-            compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
-            text_path=stored_name(text),
-            text_sha256=corpus.sha256,
-        )
-        # Whatever could be refused is refused before anything is written.
-        require_storable(config.architecture)
-        _windows(corpus, config)
-        if config.training.minutes is not None and not config.training.planned_steps:
-            config = fix_plan(config, corpus, Budget(60.0 * config.training.minutes, began), around.say)
-        write_file(directory.config_file, config.to_toml().encode())
-        return _train(config, corpus, directory, around)
+        config = _prepare(config, corpus, directory, context, began=began, text_path=stored_name(text))
+        return _keep(_complete(config, corpus, directory, context), config, directory, context)
 
 
-def resume_run(root: Path, around: Surroundings = Surroundings(), *, finish: bool = False) -> Bundle:
-    """Go on with a run after its last safe round; a run that is over is only given its bundle again.
+def resume_run(root: Path, context: RunContext | None = None, *, finish: bool = False) -> FinishedRun:
+    """Resume a run after its last safe round; a finished run is only given its bundle again.
 
     With `finish` nothing more is trained: the best weights so far become the bundle. The run can still be resumed.
 
@@ -74,63 +64,17 @@ def resume_run(root: Path, around: Surroundings = Surroundings(), *, finish: boo
         TrainingInterrupted: A signal asked to stop again.
         NextwordError: The text is gone, or training diverged.
     """
-    use_compilation_cache(cache_root(around.cache_dir))
-    directory = RunDirectory(root)
+    context, directory = context or RunContext(), RunDirectory(root)
     config = directory.read_config()
     text_path, text_sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
-    with RunLock(root):
-        remove_leftovers(root)
-        corpus = _load(text_path, config, around)
+    with _at_work_in(directory, context):
+        corpus = _load(text_path, config, context)
         if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
                 f"a run must be resumed on the text that it began with, but `{text_path}` has "
                 "changed since; put it back, or train in a new directory"
             )
-        return _train(config, corpus, directory, around, finish=finish)
-
-
-def _load(text: str | Path, config: RunConfig, around: Surroundings) -> Corpus:
-    corpus = Corpus.load(text, config.text, data_dir=around.data_dir, cache_dir=around.cache_dir)
-    for sentence in corpus.report.describe():
-        around.say(sentence)
-    return corpus
-
-
-def _train(
-    config: RunConfig, corpus: Corpus, directory: RunDirectory, around: Surroundings, *, finish: bool = False
-) -> Bundle:
-    architecture = config.architecture
-    model = LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
-    around.say(
-        f"{architecture.num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
-        f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
-    )
-    progress = fit_model(model, corpus, config, directory, around, finish=finish)
-    if progress.planned_steps:
-        config = replace(config, training=config.training.replace(planned_steps=progress.planned_steps))
-        write_file(directory.config_file, config.to_toml().encode())
-    around.say("evaluating the best weights on valid and test")
-    preset = config.origin.get("preset", "model")
-    bundle = make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{preset}")
-    write_bundle(directory.model, bundle, replace=True)
-    _draw(progress, directory, around, title=f"{preset} on {corpus.name}")
-    return bundle
-
-
-def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:
-    if name not in config.origin:
-        raise CheckpointError(
-            f"`{directory.config_file}` must say where its text came from, but has no `{name}` in [origin]; "
-            "was it written by hand?"
-        )
-    return config.origin[name]
-
-
-def _draw(progress: TrainingProgress, directory: RunDirectory, around: Surroundings, *, title: str) -> None:
-    try:
-        draw_curves(progress.records, directory.root, title=title)
-    except (MissingExtraError, StorageError) as error:  # no picture is worth a model
-        around.say(f"no curves were drawn: {error}")
+        return _keep(_complete(config, corpus, directory, context, finish=finish), config, directory, context)
 
 
 def fit(
@@ -148,53 +92,174 @@ def fit(
         model: The model; it is trained in place.
         corpus: The text.
         preset: Where batching and training settings come from.
-        run: Directory for checkpoints and log. Called again with the same directory, training goes on where it
-            stopped. Without it they are thrown away at the end.
+        run: Directory of the run. Called again with the same directory, training resumes where it stopped. Without it
+            the run is deleted at the end.
         callbacks: Keras callbacks of your own; an epoch, to them, is a round.
         **settings: Fields of `TrainingOptions` or `BatchOptions` that override the preset, such as `epochs=2`
             or `minutes=10`.
 
     Raises:
         SettingError: A setting is unknown or refused, or model and corpus differ in vocabulary.
-        TrainingInterrupted: Ctrl-C; with `run`, the same call goes on.
+        TrainingInterrupted: Ctrl-C; with `run`, the same call resumes.
         TrainingDivergedError: The loss is no longer a finite number.
     """
-    began = time.monotonic()
-    use_compilation_cache(cache_root())
-    config = _config(model, corpus, preset, settings)
-    around = Surroundings(callbacks=callbacks)
+    began, context = time.monotonic(), RunContext(callbacks=callbacks)
+    config = _config_of(model, corpus, preset, settings)
     with tempfile.TemporaryDirectory(prefix="nextword-") as scratch:
         directory = RunDirectory(Path(run or scratch))
-        with RunLock(directory.root):
-            config = _fixed(config, corpus, directory, began)
-            fit_model(model, corpus, config, directory, around)
-    return start_engine(make_bundle(model, corpus, config, name=f"{Path(corpus.name).stem}-{preset}"))
+        with _at_work_in(directory, context):
+            if directory.is_run:
+                config = replace(config, plan=directory.read_config().plan)
+            else:
+                config = _prepare(config, corpus, directory, context, began=began)
+            finished = _complete(config, corpus, directory, context, model=model)
+            if run is not None:
+                _keep(finished, config, directory, context)
+    return start_engine(finished.bundle)
 
 
-def _fixed(config: RunConfig, corpus: Corpus, directory: RunDirectory, began: float) -> RunConfig:
-    """Return the settings with the plan of a training of given minutes, which is kept for going on with it."""
-    if config.training.minutes is None or config.training.planned_steps:
-        return config
-    if directory.is_run:
-        return dataclasses.replace(config, training=directory.read_config().training)
-    config = fix_plan(config, corpus, Budget(60.0 * config.training.minutes, began), lambda _text: None)
+def train_model(
+    model: LanguageModel,
+    text: TrainingText,
+    config: RunConfig,
+    directory: RunDirectory,
+    context: RunContext,
+    *,
+    finish: bool = False,
+) -> TrainingRun:
+    """Train `model` in place over the checkpoints of a run directory, keep its log, and return the run.
+
+    With `finish` it is not trained, but given the best weights that the checkpoints hold.
+    """
+    store = CheckpointStore(directory.checkpoints, warn=context.warn)
+    options = config.training
+    seconds_before = begin_model(model, text, options, store)
+    train, valid = _windows(text, config)
+    plan = Plan.of(options, train.steps_per_epoch, config.plan)
+    counts = token_counts(text) if options.sampled_softmax else None
+    run = TrainingRun(
+        TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts),
+        plan,
+        options,
+        store,
+        observer=LogWriter(context.observer, directory.root),
+        warn=context.warn,
+        callbacks=context.callbacks,
+        seconds_before=seconds_before,
+    )
+    with run.interruption.listening():
+        progress = run.finish() if finish else run.run()
+    write_log(directory.root, progress)
+    return run
+
+
+@contextmanager
+def _at_work_in(directory: RunDirectory, context: RunContext) -> Iterator[None]:
+    """Hold the lock of a run's directory, cleared of what a killed process left half written."""
+    use_compilation_cache(cache_root(context.cache_dir))
+    with RunLock(directory.root):
+        remove_leftovers(directory.root)
+        yield
+
+
+def _load(text: str | Path, config: RunConfig, context: RunContext) -> Corpus:
+    corpus = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
+    for sentence in corpus.report.describe():
+        context.say(sentence)
+    return corpus
+
+
+def _prepare(
+    config: RunConfig, corpus: Corpus, directory: RunDirectory, context: RunContext, *, began: float, **origin: str
+) -> RunConfig:
+    """Return the settings with all that text, machine and clock decide, written down in the run's directory.
+
+    Whatever could be refused is refused before anything is written.
+    """
+    config = config.resolved(
+        text=corpus.options,
+        compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
+        text_sha256=corpus.sha256,
+        **origin,
+    )
+    require_storable(config.model.build(corpus.tokenizer.vocabulary_size))
+    _windows(corpus, config)
+    if config.training.minutes is not None and config.plan is None:
+        config = plan_time(config, corpus, Budget(60.0 * config.training.minutes, began), context.say)
     write_file(directory.config_file, config.to_toml().encode())
     return config
 
 
-def _config(model: LanguageModel, corpus: Corpus, preset: str, settings: dict[str, Any]) -> RunConfig:
+def _complete(
+    config: RunConfig,
+    corpus: Corpus,
+    directory: RunDirectory,
+    context: RunContext,
+    *,
+    model: LanguageModel | None = None,
+    finish: bool = False,
+) -> FinishedRun:
+    """Train to the end, or with `finish` end here, and evaluate the best weights."""
+    architecture = config.model.build(corpus.tokenizer.vocabulary_size)
+    model = model or LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
+    context.say(
+        f"{architecture.num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
+        f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
+    )
+    run = train_model(model, corpus, config, directory, context, finish=finish)
+    if config.plan is not None:
+        config = replace(config, plan=config.plan.replace(planned_steps=run.plan.planned_steps))
+        write_file(directory.config_file, config.to_toml().encode())
+    context.say("evaluating the best weights on valid and test")
+    return finish_run(model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")
+
+
+def _keep(finished: FinishedRun, config: RunConfig, directory: RunDirectory, context: RunContext) -> FinishedRun:
+    """Leave bundle, figures and curves in the run's directory."""
+    write_bundle(directory.model, finished.bundle, replace=True)
+    write_metrics(directory.metrics_file, finished)
+    try:
+        draw_curves(finished.progress.records, directory.root, title=f"{_preset(config)} on {finished.corpus}")
+    except MissingExtraError as error:
+        context.say(f"no curves were drawn: {error}")
+    except StorageError as error:  # no picture is worth a model
+        context.warn(f"no curves were drawn: {error}")
+    return finished
+
+
+def _preset(config: RunConfig) -> str:
+    return config.origin.get("preset", "model")
+
+
+def _windows(text: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
+    """Return the windows to train on and those to validate on."""
+    end_id = text.tokenizer.vocabulary.end_id
+    train = make_windows(text.train.ids, config.batching, end_id=end_id)
+    return train, validation_streams(text.valid.ids, end_id=end_id)
+
+
+def _config_of(model: LanguageModel, corpus: Corpus, preset: str, settings: dict[str, Any]) -> RunConfig:
     known, size = model.architecture.vocabulary_size, corpus.tokenizer.vocabulary_size
     if known != size:
         raise SettingError(
             f"the model must have the vocabulary of the corpus, {size} tokens, but has {known}; "
             "make it with `vocabulary_size=corpus.tokenizer.vocabulary_size`"
         )
-    names = {field.name for field in dataclasses.fields(BatchOptions)}
+    names = {field.name for field in fields(BatchOptions)}
     batching = {name: value for name, value in settings.items() if name in names}
     training = {name: value for name, value in settings.items() if name not in names}
     tables = {
         "batching": batching,
-        "model": model.architecture.to_table(),
+        "model": model.architecture.options.to_table(),
         "training": {"seed": model.seed, **training, "compute_dtype": model.product_dtype},
     }
     return RunConfig.of(preset, tables)
+
+
+def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:
+    if name not in config.origin:
+        raise CheckpointError(
+            f"`{directory.config_file}` must name the text that it came from, but has no `{name}` in [origin]; "
+            "was it written by hand, or by `nextword.fit`? Call that again to resume"
+        )
+    return config.origin[name]

@@ -1,229 +1,234 @@
-"""A language model in training: the same weights, with the state carried from window to window."""
+"""The training step: model, loss, optimizer and windows, built and compiled once for a run."""
 
-import os
-import platform
+import time
 from collections.abc import Mapping
-from importlib.metadata import version
-from typing import Any, Literal, override
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from numpy.typing import NDArray
 
 from nextword.batching.window import Window, Windows
-from nextword.errors import CheckpointError
 from nextword.models.language_model import LanguageModel
-from nextword.models.layers.carried_state import CarriedState
-from nextword.models.recurrent_stack import StackOutputs
-from nextword.training.candidate_sampler import CandidateSampler
+from nextword.training.candidate_sampler import make_sampler
+from nextword.training.optimizer import make_optimizer
+from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
+from nextword.training.progress import TrainingProgress
+from nextword.training.round_watch import RoundWatch
+from nextword.training.stream_model import Arrays, StreamModel, capture, restore
 
 Batch = tuple[dict[str, Any], Any, Any]
 
-Arrays = dict[str, np.ndarray[Any, Any]]
+# A plan by the clock may still grow by this factor before the windows' lengths are forgotten.
+_LENGTHS_AHEAD = 4
 
-_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # every other backend is one package of its own name
+
+@dataclass(frozen=True)
+class Learned:
+    """What the training steps of a round came to.
+
+    Attributes:
+        num_steps: Steps taken; fewer than asked for if a callback of the user's stopped the round.
+        perplexity: Over the round, with dropout, while the weights were changing.
+        accuracy: Part of the targets that were the first guess, in the same way.
+        seconds: What the steps took.
+        step_seconds: Time of a step, without the first of the round if there are others.
+    """
+
+    num_steps: int
+    perplexity: float
+    accuracy: float
+    seconds: float
+    step_seconds: float
 
 
-class StreamModel(keras.Model):
-    r"""Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
+@dataclass(frozen=True)
+class Validated:
+    """What a validation came to.
 
-    The batches are those of `nextword.training.step`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
-    `(B, T)` and weights `(B, T)`. The prediction is the last layer's output, and the loss goes from there to the
-    targets without the logits of a whole window ever existing.
+    Attributes:
+        perplexity: Of the validation split.
+        accuracy: Part of its tokens that were the first guess.
+        seconds: What it took.
+        averaged_steps: Steps over which the weights were averaged; 0 if the weights themselves were validated.
+    """
 
-    Pass `shuffle=False` to `fit`: Keras shuffles batches unless told otherwise, and would tear the streams apart.
+    perplexity: float
+    accuracy: float
+    seconds: float
+    averaged_steps: int
+
+
+class TrainingStep:
+    """Takes training steps and validates, a round at a time, with one compiled step for all rounds.
+
+    Whatever trains, and whatever measures the speed of training, takes its steps here.
 
     Args:
-        model: The language model to train; it is not copied.
-        batch_size: Rows of a training window.
-        valid_batch_size: Rows of a validation window, which has a carried state of its own.
-        loss: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
-        label_smoothing: Of the training loss; see `nextword.ops.cross_entropy.linear_cross_entropy`.
-        z_loss: Of the training loss.
-        activation_regularization: Factor of $\frac{1}{BTH} \sum h_t^2$ in the training loss, with the last layer's
-            output $h_t$ after dropout.
-        temporal_activation_regularization: Factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$, with the output
-            before dropout (both: Merity, McCann and Socher 2017; the second after Krueger and Memisevic 2016).
-        sampler: Draws the tokens that the softmax of a training step runs over; all where left out.
+        model: The model to train, in place.
+        options: Optimizer, loss and averages.
+        plan: How long the schedules are.
+        train: Training windows.
+        valid: Validation windows.
+        token_counts: How often each token occurs in the training text, `(V,)`; read by `sampled_softmax` alone.
+
+    Raises:
+        SettingError: `sampled_softmax` is not below the vocabulary, or the loss does not go with the model's softmax.
     """
 
     def __init__(
         self,
         model: LanguageModel,
+        options: TrainingOptions,
+        plan: Plan,
         *,
-        batch_size: int,
-        valid_batch_size: int | None = None,
-        loss: Literal["mean", "sum_over_time"] = "mean",
-        label_smoothing: float = 0.0,
-        z_loss: float = 0.0,
-        activation_regularization: float = 0.0,
-        temporal_activation_regularization: float = 0.0,
-        sampler: CandidateSampler | None = None,
-        **kwargs: Any,
+        train: Windows,
+        valid: Windows,
+        token_counts: NDArray[np.integer[Any]] | None = None,
     ) -> None:
-        super().__init__(**kwargs)
+        options.check_softmax(model.architecture)
         self.model = model
-        self.reduction = loss
-        self.loss_terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
-        self.activation_regularization = activation_regularization
-        self.temporal_activation_regularization = temporal_activation_regularization
-        self.sampler = sampler
-        sizes, cell = model.architecture.hidden_sizes, model.architecture.cell
-        self.train_state = CarriedState(sizes, batch_size, cell=cell, name="train_state")
-        self.valid_state = CarriedState(sizes, valid_batch_size or batch_size, cell=cell, name="valid_state")
-        self.perplexity = Perplexity(name="perplexity")
-        self.accuracy = keras.metrics.Mean(name="accuracy")
-        self.built = True
+        self._options = options
+        self._train = train
+        self._valid = valid
+        self._round_steps = plan.round_steps
+        self.stream = StreamModel(
+            model,
+            batch_size=train.batch_size,
+            valid_batch_size=valid.batch_size,
+            loss=options.loss,
+            label_smoothing=options.label_smoothing,
+            z_loss=options.z_loss,
+            activation_regularization=options.activation_regularization,
+            temporal_activation_regularization=options.temporal_activation_regularization,
+            sampler=make_sampler(options, model.architecture.vocabulary_size, token_counts),
+        )
+        self.optimizer = make_optimizer(
+            options,
+            steps_per_epoch=plan.steps_per_epoch,
+            total_steps=plan.total_steps,
+            relative_lengths=train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1)),
+            compute_dtype=model.product_dtype,
+            paced=plan.time is not None,
+        )
+        self.stream.compile(optimizer=self.optimizer)
+        self.optimizer.build(self.stream.trainable_variables)
 
-    def call(self, inputs: dict[str, Any], training: bool = False) -> StackOutputs:
-        """Return the hidden states of a window, and carry its last state along."""
-        carried = self.train_state if training else self.valid_state
-        outputs, state = self.model.stack_outputs(inputs["tokens"], carried(inputs["reset"]), training=training)
-        carried.assign(state)
-        return outputs
+    @property
+    def words_per_step(self) -> int:
+        """Number of cells in a training window."""
+        return self._train.batch_size * self._train.num_steps
 
-    @override
-    def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
-    ) -> Any:
-        """Return the loss of a window, and keep account of perplexity and accuracy."""
-        outputs = StackOutputs(*y_pred)
-        options = self._training_loss(y) if training else {}
-        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **options)
-        weights = ops.reshape(sample_weight, (-1,))
-        self.perplexity.update_state(losses.negative_log_likelihood, weights)
-        self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
-        if self.reduction == "sum_over_time":
-            loss = losses.total / ops.shape(y)[0]
-        else:
-            loss = losses.total / ops.maximum(ops.sum(weights), 1.0)
-        return loss + self._penalty(outputs) if training else loss
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the step to come."""
+        return float(self.optimizer.learning_rate)
 
-    @override
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        """Evaluate the weights, or in their place the averages that the optimizer keeps, of which the best counts.
+    def learn(self, first_step: int, num_steps: int, watch: RoundWatch | None = None) -> Learned:
+        """Take the steps of a round, on the windows from `first_step` on.
 
-        A result with names then holds `averaged_steps` too, the number of steps that this average goes over.
+        Raises:
+            TrainingInterrupted: A signal asked to stop.
+            TrainingDivergedError: The watch found a loss that is not finite.
         """
-        averages = getattr(self.optimizer, "averages", None)
-        if averages is None or not self.optimizer.built:
-            return super().evaluate(*args, **kwargs)
+        watch = watch or RoundWatch(self.stream)
+        round_number = first_step // self._round_steps
+        began = time.monotonic()
+        self.stream.fit(
+            RoundDataset(self._train, first_step, num_steps),
+            initial_epoch=round_number,
+            epochs=round_number + 1,
+            callbacks=watch,
+            shuffle=False,
+            verbose=0,
+        )
+        # Reading the figures waits for the last step.
+        perplexity, accuracy = (float(watch.figures[name]) for name in ("perplexity", "accuracy"))
+        ended, done = time.monotonic(), watch.steps_done
+        after_first = (ended - watch.first_step_ended) / (done - 1) if done > 1 else ended - began
+        return Learned(done, perplexity, accuracy, ended - began, after_first)
 
-        def evaluate() -> tuple[float, Any]:
-            try:
-                result = super(StreamModel, self).evaluate(*args, **kwargs)
-                return float(self.perplexity.result()), result
-            finally:
-                if keras.backend.backend() == "jax":
-                    self.jax_state_sync()  # where an exception passes: else Keras would put these weights back later
+    def validate(self, watch: RoundWatch | None = None) -> Validated:
+        """Validate the weights, or in their place the averages that the optimizer keeps, of which the best counts.
 
-        averaged_steps, result = averages.validate(evaluate, int(self.optimizer.iterations))
-        return {**result, "averaged_steps": averaged_steps} if isinstance(result, dict) else result
+        Raises:
+            TrainingInterrupted: A signal asked to stop.
+        """
+        watch = watch or RoundWatch(self.stream)
+        began = time.monotonic()
 
-    def _penalty(self, outputs: StackOutputs) -> Any:
-        penalty = 0.0
-        if self.activation_regularization:
-            penalty += self.activation_regularization * ops.mean(ops.square(outputs.hidden))
-        if self.temporal_activation_regularization and outputs.raw.shape[1] > 1:
-            change = outputs.raw[:, 1:] - outputs.raw[:, :-1]
-            penalty += self.temporal_activation_regularization * ops.mean(ops.square(change))
-        return penalty
+        def evaluate() -> tuple[float, Mapping[str, float]]:
+            figures = self._evaluate(watch)
+            return figures["perplexity"], figures
 
-    def _training_loss(self, targets: Any) -> dict[str, Any]:
-        terms = {name: factor for name, factor in self.loss_terms.items() if factor}
-        if self.sampler is None:
-            return terms
-        return {**terms, "candidates": self.sampler(ops.reshape(targets, (-1,)))}
+        averages = self.optimizer.averages
+        averaged_steps, figures = (
+            (0, evaluate()[1]) if averages is None else averages.validate(evaluate, int(self.optimizer.iterations))
+        )
+        return Validated(figures["perplexity"], figures["accuracy"], time.monotonic() - began, averaged_steps)
 
+    def follow(self, plan: Plan, progress: TrainingProgress) -> None:
+        """Let learning rate and averages follow from the rounds so far."""
+        if plan.time is not None:
+            self.optimizer.pace.plan(progress.steps, plan.total_steps)
+        if self._options.schedule == "plateau":
+            self.optimizer.learning_rate = self._options.learning_rate * progress.rate_factor
+        if self.optimizer.averages is not None:
+            self.optimizer.averages.end_round(progress)
 
-class Perplexity(keras.metrics.Mean):
-    """The exponential of the mean negative log-likelihood, every counted token weighing the same."""
+    def take_average(self) -> None:
+        """Put the average that stands for the weights, if there is one, in their place."""
+        if self.optimizer.averages is not None:
+            self.optimizer.averages.kept.take()
 
-    def result(self) -> Any:
-        """Return the perplexity so far."""
-        return ops.exp(super().result())
+    def capture(self) -> Arrays:
+        """Return all that a checkpoint holds of the step, by name; see `stream_model.capture`."""
+        return capture(self.stream)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Put back what `capture` took.
+
+        Raises:
+            CheckpointError: The arrays are not those of this model.
+        """
+        restore(self.stream, arrays)
+
+    def _evaluate(self, watch: RoundWatch) -> Mapping[str, float]:
+        dataset = RoundDataset(self._valid, 0, self._valid.steps_per_epoch)
+        try:
+            figures: Mapping[str, float] = self.stream.evaluate(dataset, callbacks=watch, return_dict=True, verbose=0)
+            return figures
+        finally:
+            if keras.backend.backend() == "jax":
+                self.stream.jax_state_sync()  # an exception that passes would leave the model without its weights
 
 
 class RoundDataset(keras.utils.PyDataset):
-    """The windows of one round, or of one validation pass; each batch is made of fresh arrays.
+    """The windows of one round, or of one validation, as Keras reads them; each batch is made of fresh arrays.
 
     Args:
         windows: Where the windows come from.
-        round_steps: Number of windows in a round.
-
-    Attributes:
-        round: The current round, counted from 0; the trainer moves it on.
+        first_step: Number of the first window.
+        num_steps: How many there are.
     """
 
-    def __init__(self, windows: Windows, round_steps: int) -> None:
+    def __init__(self, windows: Windows, first_step: int, num_steps: int) -> None:
         super().__init__()
         self._windows = windows
-        self._round_steps = round_steps
-        self.round = 0
+        self._first_step = first_step
+        self._num_steps = num_steps
 
     def __len__(self) -> int:
-        """Return the number of windows in a round."""
-        return self._round_steps
+        """Return the number of windows."""
+        return self._num_steps
 
     def __getitem__(self, index: int) -> Batch:
-        """Return window `index` of the current round."""
-        return as_batch(self._windows.window(self.round * self._round_steps + index))
-
-    @property
-    def words_per_window(self) -> int:
-        """Number of cells in a window."""
-        return self._windows.batch_size * self._windows.num_steps
+        """Return window `index` of the round."""
+        return as_batch(self._windows.window(self._first_step + index))
 
 
 def as_batch(window: Window) -> Batch:
     """Return a window as inputs, targets and weights."""
     return {"tokens": window.inputs, "reset": window.reset}, window.targets, window.weights
-
-
-def capture(stream: StreamModel) -> Arrays:
-    """Return weights, carried state, seed generators and optimizer of a compiled model."""
-    return {name: ops.convert_to_numpy(variable.value) for name, variable in _named_variables(stream).items()}
-
-
-def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Put back what `capture` took.
-
-    Raises:
-        CheckpointError: The arrays are not those of this model.
-    """
-    variables = _named_variables(stream)
-    for name in sorted(variables.keys() ^ arrays.keys()):
-        where = "not in the checkpoint" if name in variables else "not in the model"
-        raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")
-    for name, variable in variables.items():
-        if tuple(variable.shape) != arrays[name].shape:
-            raise CheckpointError(
-                f"the checkpoint must fit the model, but `{name}` is {arrays[name].shape} in the checkpoint and "
-                f"{tuple(variable.shape)} in the model; train in a new directory"
-            )
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
-
-
-def fingerprint() -> dict[str, str]:
-    """Return what the bits of a training depend on besides its settings."""
-    backend = keras.backend.backend()
-    return {
-        **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
-        "backend": backend,
-        "machine": platform.machine(),
-        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
-    }
-
-
-def _named_variables(stream: StreamModel) -> dict[str, Any]:
-    metrics = {id(variable) for variable in stream.metrics_variables}
-    kept = [variable for variable in stream.variables if id(variable) not in metrics]
-    # By position: Keras numbers the models and seed generators of a process, so that their paths differ between two.
-    named = {f"model/{index:03d}/{variable.name}": variable for index, variable in enumerate(kept)}
-    return named | {f"optimizer/{index:03d}": variable for index, variable in enumerate(stream.optimizer.variables)}

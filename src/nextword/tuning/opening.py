@@ -4,21 +4,21 @@ from dataclasses import replace
 
 from nextword.errors import CheckpointError
 from nextword.storage.single_file import write_file
-from nextword.training.run import Surroundings
+from nextword.training.context import RunContext
 from nextword.tuning.study import Study, open_database
 from nextword.tuning.study_settings import StudyDirectory, StudySettings, read_study
 from nextword.tuning.study_text import StudyText
 
 
 def open_study(
-    directory: StudyDirectory, wanted: StudySettings | None, around: Surroundings, *, trials: int | None = None
+    directory: StudyDirectory, wanted: StudySettings | None, context: RunContext, *, trials: int | None = None
 ) -> tuple[Study, StudyText]:
     """Return the study in a directory and its text; if there is none yet, `wanted` becomes it.
 
     Args:
         directory: Where the study is or will be.
         wanted: What it will be; a study that has begun needs none, and refuses another than itself.
-        around: Where the text is looked for.
+        context: Where the text is looked for.
         trials: Trials in all, in place of the number that the study began with.
 
     Raises:
@@ -34,7 +34,7 @@ def open_study(
             "begin one with `nextword tune TEXT --study DIR`"
         )
     settings = wanted if wanted is not None and not has_begun else read_study(directory.study_file)[0]
-    text = StudyText.load(settings.text, settings.base.text, data_dir=around.data_dir, cache_dir=around.cache_dir)
+    text = StudyText.load(settings.text, settings.base.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
     if not has_begun:
         _begin(directory, settings, text)
     settings, text_sha256 = read_study(directory.study_file)

@@ -120,9 +120,7 @@ def _write_best(study: Study) -> None:
     if best is None:
         return
     tables = tomllib.loads(study.best_config(best))
-    # The text of the new run decides the one, and the new run is an origin of its own.
-    tables["model"].pop("vocabulary_size")
-    tables.pop("origin")
+    tables.pop("origin")  # the new run has an origin of its own
     heading = f"# Trial {best.number}: validation perplexity {best.value:.2f}\n# {train_command(study)}\n\n"
     write_file(study.directory.best_file, (heading + tomli_w.dumps(tables)).encode())
 

@@ -10,11 +10,10 @@ from typing import Any
 
 from optuna import Trial
 
-from nextword.architecture import Architecture
+from nextword.architecture import ModelOptions
 from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
 from nextword.settings import Settings, unknown_name
-from nextword.text.vocabulary import MAXIMUM_SIZE
 from nextword.training.config import RunConfig, merge_tables
 from nextword.training.options import TrainingOptions
 from nextword.tuning.dimension import (
@@ -32,13 +31,9 @@ from nextword.tuning.dimension import (
     read_domain,
 )
 
-_GROUPS: dict[str, type[Settings]] = {"batching": BatchOptions, "model": Architecture, "training": TrainingOptions}
+_GROUPS: dict[str, type[Settings]] = {"batching": BatchOptions, "model": ModelOptions, "training": TrainingOptions}
 _NOT_SEARCHED = {
-    "model.vocabulary_size": "the text decides it",
     "training.minutes": "`--minutes-per-trial` gives all trials the same",
-    "training.passes_at_end": "a run writes it down itself",
-    "training.planned_steps": "a run writes it down itself",
-    "training.training_seconds": "a run writes it down itself",
     "training.round_steps": "`--rounds` decides it, so that all trials are compared at the same part of their training",
 }
 
@@ -131,8 +126,7 @@ class SearchSpace:
 
 def base_values(base: RunConfig) -> dict[str, Any]:
     """Return every setting that may be searched and is not `None`, as `group.setting`."""
-    architecture = Architecture.from_table({"vocabulary_size": MAXIMUM_SIZE, **base.model})
-    groups = {"batching": base.batching, "model": architecture, "training": base.training}
+    groups = {"batching": base.batching, "model": base.model, "training": base.training}
     return flat({name: settings.to_table() for name, settings in groups.items()})
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from nextword.machine.setup import use_compilation_cache
 from nextword.storage.cache import cache_root
+from nextword.training.context import TrainingObserver
 from nextword.training.interruption import Interruption, TrainingInterrupted
-from nextword.training.log import TrainingObserver
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.report import describe, write_best
 from nextword.tuning.study import Study, database_errors
@@ -30,7 +30,7 @@ class Sweep:
     def __init__(self, study: Study, run: TrialRun, watching: Watching, *, keep_checkpoints: bool = False) -> None:
         self._study = study
         self._run = run
-        self._say = run.around.say
+        self._say = run.context.say
         self._watching = watching
         self._keep_checkpoints = keep_checkpoints
         self._interruption = Interruption()
@@ -42,7 +42,7 @@ class Sweep:
             TrainingInterrupted: A signal asked to stop; whoever works on the study next continues the trial.
             StorageError: The database of the study cannot be used.
         """
-        use_compilation_cache(cache_root(self._run.around.cache_dir))
+        use_compilation_cache(cache_root(self._run.context.cache_dir))
         with database_errors(self._study.settings.options.storage):
             while self._work_on_next():
                 pass
@@ -59,7 +59,7 @@ class Sweep:
         self._say(f"trial {claim.number}: {describe(self._study.values(claim.number))}")
         try:
             with self._watching() as observer:
-                run = replace(self._run, around=replace(self._run.around, observer=observer))
+                run = replace(self._run, context=replace(self._run.context, observer=observer))
                 outcome = run.train(claim.config, self._study.directory.trial(claim.number).root, claim.report)
         except TrainingInterrupted:
             claim.note("starts", 0)

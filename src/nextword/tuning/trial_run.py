@@ -16,10 +16,11 @@ from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
 from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
 from nextword.training.progress import TrainingProgress
-from nextword.training.run import Surroundings, fit_model
 from nextword.training.run_directory import RunDirectory
 from nextword.training.speed import measure_training
+from nextword.training.start import train_model
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study_settings import SweepOptions
 from nextword.tuning.study_text import StudyText
@@ -33,11 +34,9 @@ Report = Callable[[int, float], bool]
 """Takes the number of a round and its validation perplexity; tells whether the trial shall end."""
 
 
-def measured_speed(config: RunConfig) -> float:
+def measured_speed(config: RunConfig, vocabulary_size: int) -> float:
     """Return the words a second that the model of resolved settings trains on here, from some seconds of training."""
-    return measure_training(
-        config, "bfloat16" if config.training.compute_dtype == "bfloat16" else "float32", seconds=_SECONDS_MEASURED
-    ).words_per_second
+    return measure_training(config, vocabulary_size, seconds=_SECONDS_MEASURED).words_per_second
 
 
 def epochs_in(minutes: float, words_per_second: float, windows: Windows, validated_words: int) -> float:
@@ -88,14 +87,14 @@ class TrialRun:
     Attributes:
         text: The text.
         options: How many rounds there are.
-        around: Who watches and is told.
+        context: Observer and messages.
         speed: Returns the words a second of a trial; asked where its time is given.
     """
 
     text: StudyText
     options: SweepOptions
-    around: Surroundings
-    speed: Callable[[RunConfig], float] = measured_speed
+    context: RunContext
+    speed: Callable[[RunConfig, int], float] = measured_speed
 
     def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
         """Train in `root`, from the last safe round if one is there, and return how it ended.
@@ -129,7 +128,6 @@ class TrialRun:
             return directory.read_config()
         config = config.resolved(
             text=self.text.options,
-            vocabulary_size=self.text.tokenizer.vocabulary_size,
             compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
             text_sha256=self.text.sha256,
         )
@@ -143,7 +141,8 @@ class TrialRun:
         windows = make_windows(self.text.train.ids, config.batching, end_id=self.text.tokenizer.vocabulary.end_id)
         if options.minutes_per_trial is not None:
             validated = options.rounds * self.text.valid.num_tokens
-            epochs = epochs_in(options.minutes_per_trial, self.speed(config), windows, validated)
+            words_per_second = self.speed(config, self.text.tokenizer.vocabulary_size)
+            epochs = epochs_in(options.minutes_per_trial, words_per_second, windows, validated)
             training = training.replace(epochs=epochs)
         # Rounds are parts of a trial, however large its batch: the pruner compares trials at the same part.
         round_steps = max(1, round(training.epochs * windows.steps_per_epoch / options.rounds))
@@ -152,10 +151,10 @@ class TrialRun:
         return replace(config, training=training.replace(round_steps=round_steps, epochs=epochs))
 
     def _fit(self, config: RunConfig, directory: RunDirectory, pruning: PruningCallback) -> TrainingProgress:
-        architecture = config.architecture
+        architecture = config.model.build(self.text.tokenizer.vocabulary_size)
         model = LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
-        around = replace(self.around, callbacks=(*self.around.callbacks, pruning))
-        return fit_model(model, self.text, config, directory, around)
+        context = replace(self.context, callbacks=(*self.context.callbacks, pruning))
+        return train_model(model, self.text, config, directory, context).progress
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -1,14 +1,16 @@
 import json
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nextword.training.config import RunConfig
+from nextword.training.config import RunConfig, read_tables
 from nextword.training.interruption import TrainingInterrupted
+from nextword.training.plan import TimePlan
 from nextword.tuning.sweep import Sweep
 
 Run = Callable[..., int]
@@ -62,16 +64,15 @@ def test_minutes_are_those_of_a_trial_and_never_of_its_run(
 
 
 def test_the_settings_of_a_run_of_given_minutes_may_be_the_base(begun: Callable[..., Any], tmp_path: Path) -> None:
-    ran = RunConfig.of("quick").training.replace(
-        minutes=3.0, training_seconds=170.0, passes_at_end=2.0, planned_steps=(900, 910), round_steps=90
-    )
+    plan = TimePlan(seconds=170.0, passes_at_end=2.0, planned_steps=(900, 910), round_steps=90)
+    ran = replace(RunConfig.of("quick", {"training": {"minutes": 3.0}}), plan=plan)
     path = tmp_path / "config.toml"
-    table = {name: value for name, value in ran.to_table().items() if name != "epochs"}
-    path.write_text("[training]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in table.items()))
+    path.write_text(ran.to_toml(), encoding="utf-8")
+    assert RunConfig.of("quick", read_tables(path)).plan == plan
     study = begun("--config", path)
     assert study["study"]["minutes_per_trial"] == 3.0
-    assert study["base"]["training"]["planned_steps"] == []
-    assert "training_seconds" not in study["base"]["training"]
+    assert "plan" not in study["base"]
+    assert study["base"]["training"].keys().isdisjoint({"minutes", "round_steps"})
 
 
 def test_a_study_that_has_begun_is_told_of_again(

@@ -21,7 +21,7 @@ from nextword.models.language_model import LanguageModel
 from nextword.models.recurrent_stack import LAYERS
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
-from nextword.training.step import StreamModel
+from nextword.training.stream_model import StreamModel
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "lstm": {},

@@ -13,7 +13,7 @@ from nextword.models.language_model import LanguageModel
 from nextword.models.layers.mixture_projection import MixtureProjection
 from nextword.models.presets import preset_names, read_preset
 from nextword.training.config import RunConfig
-from nextword.training.plan import RoundPlan
+from nextword.training.plan import Plan
 
 PENN_TREEBANK, WIKITEXT_2 = 10_000, 33_278
 TRAINING_TOKENS = 929_589  # of the Penn Treebank, ends of lines included
@@ -225,7 +225,7 @@ def test_a_preset_trains_as_its_source_says(preset: str) -> None:
 )
 def test_a_training_on_the_penn_treebank_has_the_published_rounds(preset: str, rounds: int, steps: int | None) -> None:
     config = RunConfig.of(preset)
-    plan = RoundPlan.of(config.training, steps_per_epoch(config.batching))
+    plan = Plan.of(config.training, steps_per_epoch(config.batching))
     assert plan.num_rounds == rounds
     assert plan.round_steps == (steps or plan.steps_per_epoch)  # AWD's rounds are epochs
 

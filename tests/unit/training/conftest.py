@@ -1,6 +1,6 @@
-"""A model and texts on which a whole training takes a fraction of a second, once it is compiled."""
+"""A model and texts on which a whole run takes a fraction of a second, once it is compiled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
+from nextword.batching.window import Windows
 from nextword.batching.windows import validation_streams
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.log import SilentObserver
+from nextword.training.context import SilentObserver
 from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.run import Trainer
+from nextword.training.run import TrainingRun
+from nextword.training.step import TrainingStep
 
-MakeTrainer = Callable[..., Trainer]
+MakeRun = Callable[..., TrainingRun]
 
 ARCHITECTURE = Architecture(
     vocabulary_size=12,
@@ -58,7 +61,7 @@ class CutOffError(Exception):
 
 
 class _CutOffAfterEachRound(SilentObserver):
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         raise CutOffError(record.round)
 
 
@@ -75,42 +78,54 @@ def options() -> TrainingOptions:
 
 
 @pytest.fixture(scope="session")
-def make_trainer() -> MakeTrainer:
-    """Makes a trainer over the checkpoints in a folder; with `unlike`, validation gets worse from round to round."""
+def make_run() -> MakeRun:
+    """Makes a run over the checkpoints in a folder, with a model and a step of its own.
 
-    def make(root: Path, options: TrainingOptions, *, unlike: bool = False, **arguments: Any) -> Trainer:
-        given: dict[str, Any] = {
-            "train": Streams(TRAIN, batch_size=4, num_steps=5, first_input=0),
-            "valid": validation_streams(UNLIKE if unlike else TRAIN[:120], end_id=0),
-            **arguments,
-        }
-        model = LanguageModel(ARCHITECTURE.replace(**given.pop("architecture", {})), seed=1)
-        return Trainer(model, options=options, store=CheckpointStore(root), **given)
+    With `unlike`, validation gets worse from round to round; `architecture` overrides options of the model.
+    """
+
+    def make(
+        root: Path,
+        options: TrainingOptions,
+        *,
+        unlike: bool = False,
+        architecture: Mapping[str, Any] | None = None,
+        time: TimePlan | None = None,
+        train: Windows | None = None,
+        valid: Windows | None = None,
+        **arguments: Any,
+    ) -> TrainingRun:
+        model = LanguageModel(ARCHITECTURE.replace(**(architecture or {})), seed=1)
+        train = train or Streams(TRAIN, batch_size=4, num_steps=5, first_input=0)
+        valid = valid or validation_streams(UNLIKE if unlike else TRAIN[:120], end_id=0)
+        plan = Plan.of(options, train.steps_per_epoch, time)
+        step = TrainingStep(model, options, plan, train=train, valid=valid)
+        return TrainingRun(step, plan, options, CheckpointStore(root), **arguments)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def finished(make_trainer: MakeTrainer) -> MakeTrainer:
-    """Makes a trainer and trains to the end from where the folder stands."""
+def finished(make_run: MakeRun) -> MakeRun:
+    """Makes a run and trains to the end from where the folder stands."""
 
-    def train(root: Path, options: TrainingOptions, **arguments: Any) -> Trainer:
-        trainer = make_trainer(root, options, **arguments)
-        assert trainer.run().finished
-        return trainer
+    def train(root: Path, options: TrainingOptions, **arguments: Any) -> TrainingRun:
+        run = make_run(root, options, **arguments)
+        assert run.run().finished
+        return run
 
     return train
 
 
 @pytest.fixture(scope="session")
-def cut_off_after_rounds(make_trainer: MakeTrainer) -> Callable[..., None]:
-    """Trains a round, crashes, goes on, crashes, and so on."""
+def cut_off_after_rounds(make_run: MakeRun) -> Callable[..., None]:
+    """Trains a round, crashes, resumes, crashes, and so on."""
 
     def train(root: Path, num_rounds: int, options: TrainingOptions, **arguments: Any) -> None:
         for done in range(num_rounds):
-            trainer = make_trainer(root, options, observer=_CutOffAfterEachRound(), **arguments)
-            assert trainer.progress.rounds == done
+            run = make_run(root, options, observer=_CutOffAfterEachRound(), **arguments)
+            assert run.progress.rounds == done
             with pytest.raises(CutOffError):
-                trainer.run()
+                run.run()
 
     return train

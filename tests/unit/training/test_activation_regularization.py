@@ -8,7 +8,8 @@ import pytest
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.models.language_model import LanguageModel
-from nextword.training.step import StreamModel, as_batch
+from nextword.training.step import as_batch
+from nextword.training.stream_model import StreamModel
 
 TOKENS = np.random.default_rng(0).integers(9, size=60).astype(np.int32)
 

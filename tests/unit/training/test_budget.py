@@ -1,20 +1,21 @@
 """What is chosen for a given time, with a machine whose speed is made up."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from nextword.architecture import useful_flops_per_word
+from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.errors import SettingError
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
 from nextword.training import budget as budget_module
-from nextword.training.budget import Budget, fix_plan
+from nextword.training.budget import Budget, plan_time
 from nextword.training.config import RunConfig
-from nextword.training.plan import RoundPlan
+from nextword.training.plan import Plan, TimePlan
 from nextword.training.speed import TrainingSpeed
 
 VOCABULARY_SIZE = 10_000
@@ -28,12 +29,12 @@ class Machine:
         self.flops_per_second = flops_per_second
         self.measured: list[tuple[int, ...]] = []
 
-    def measure(self, config: RunConfig, compute_dtype: Any, *, seconds: float) -> TrainingSpeed:
-        architecture = config.architecture
+    def measure(self, config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+        architecture = config.model.build(vocabulary_size)
         self.measured.append(architecture.hidden_sizes)
         words_per_second = self.flops_per_second / useful_flops_per_word(architecture)
         return TrainingSpeed(
-            compute_dtype=compute_dtype,
+            compute_dtype=config.training.compute_dtype,
             num_steps=1,
             seconds=seconds,
             words_per_second=words_per_second,
@@ -41,12 +42,18 @@ class Machine:
         )
 
 
+def with_many_words(corpus: Corpus) -> Corpus:
+    """The corpus with a vocabulary of a usual size, most of which it does not use."""
+    tokenizer: Any = SimpleNamespace(vocabulary=corpus.tokenizer.vocabulary, vocabulary_size=VOCABULARY_SIZE)
+    return replace(corpus, tokenizer=tokenizer)
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     folder = tmp_path_factory.mktemp("budget")
     text = folder / "story.txt"
     text.write_text("the cat sat on the mat and looked at the dog .\n" * 9000, encoding="utf-8")
-    return Corpus.load(text, cache_dir=folder / "cache")
+    return with_many_words(Corpus.load(text, cache_dir=folder / "cache"))
 
 
 @pytest.fixture
@@ -57,6 +64,20 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return machine
 
 
+def architecture_of(config: RunConfig) -> Architecture:
+    return config.model.build(VOCABULARY_SIZE)
+
+
+def time_plan_of(config: RunConfig) -> TimePlan:
+    assert config.plan is not None
+    return config.plan
+
+
+def steps_of(config: RunConfig) -> int:
+    """The steps in all that were planned."""
+    return time_plan_of(config).planned_steps[0]
+
+
 FixedPlan = Callable[..., RunConfig]
 
 
@@ -64,18 +85,18 @@ FixedPlan = Callable[..., RunConfig]
 def fixed(machine: Machine, corpus: Corpus) -> FixedPlan:
     def fix(minutes: float, *given: dict[str, Any], preset: str = "auto", said: list[str] | None = None) -> RunConfig:
         config = RunConfig.of(preset, *given, {"training": {"minutes": minutes}}).resolved(
-            text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
+            text=corpus.options, compute_dtype="float32"
         )
         say = (lambda _text: None) if said is None else said.append
-        return fix_plan(config, corpus, Budget(60.0 * minutes, NOW), say)
+        return plan_time(config, corpus, Budget(60.0 * minutes, NOW), say)
 
     return fix
 
 
 def test_more_time_never_means_a_smaller_model_or_fewer_words(fixed: FixedPlan) -> None:
     plans = [fixed(minutes) for minutes in (1, 3, 10, 30, 60, 120, 480)]
-    parameters = [plan.architecture.num_parameters for plan in plans]
-    words = [plan.training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps for plan in plans]
+    parameters = [architecture_of(plan).num_parameters for plan in plans]
+    words = [steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps for plan in plans]
     assert parameters == sorted(parameters)
     assert parameters[0] < parameters[-1]
     assert words[0] < words[1] < words[-1]
@@ -83,25 +104,25 @@ def test_more_time_never_means_a_smaller_model_or_fewer_words(fixed: FixedPlan) 
 
 def test_the_words_planned_take_the_time_that_is_there(fixed: FixedPlan, machine: Machine) -> None:
     plan = fixed(10)
-    words = plan.training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps
-    seconds = words * useful_flops_per_word(plan.architecture) / machine.flops_per_second
+    words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
+    seconds = words * useful_flops_per_word(architecture_of(plan)) / machine.flops_per_second
     assert 0.85 * 600 < seconds < 600
-    assert plan.training.training_seconds == 600
+    assert time_plan_of(plan).seconds == 600
 
 
 def test_a_slow_machine_gets_the_model_of_less_time(fixed: FixedPlan, machine: Machine) -> None:
     fast = fixed(30)
     machine.flops_per_second /= 10
-    assert fixed(30).architecture.num_parameters < fast.architecture.num_parameters
+    assert architecture_of(fixed(30)).num_parameters < architecture_of(fast).num_parameters
 
 
 def test_the_model_is_measured_before_its_steps_are_counted(fixed: FixedPlan, machine: Machine) -> None:
     plan = fixed(2)
-    assert machine.measured[-1] == plan.architecture.hidden_sizes
+    assert machine.measured[-1] == plan.model.hidden_sizes
 
 
 def test_dropout_grows_with_the_number_of_times_that_the_text_is_seen(fixed: FixedPlan) -> None:
-    rates = [fixed(minutes).model["output_dropout_rate"] for minutes in (0.06, 0.3, 1, 10)]
+    rates = [fixed(minutes).model.output_dropout_rate for minutes in (0.06, 0.3, 1, 10)]
     assert rates == sorted(rates)
     assert rates[0] < rates[-1] < 1.0
 
@@ -120,24 +141,22 @@ def test_weight_decay_has_a_most_for_a_text_of_a_few_words(tmp_path: Path) -> No
     text = tmp_path / "short.txt"
     text.write_text("the cat sat on the mat and looked at the dog .\n" * 200, encoding="utf-8")
     corpus = Corpus.load(text, cache_dir=tmp_path / "cache")
-    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(
-        text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
-    )
-    plan = fix_plan(config, corpus, Budget(60.0, NOW), lambda _text: None)
+    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
+    plan = plan_time(config, corpus, Budget(60.0, NOW), lambda _text: None)
     assert plan.training.weight_decay == read_preset("auto")["most_weight_decay"]
 
 
 def test_what_is_given_stands_over_what_is_chosen(fixed: FixedPlan) -> None:
     given = {"model": {"hidden_sizes": [96, 64], "embedding_size": 64, "input_dropout_rate": 0.123}}
     plan = fixed(30, given)
-    assert (plan.model["hidden_sizes"], plan.model["input_dropout_rate"]) == ([96, 64], 0.123)
-    assert plan.model["output_dropout_rate"] > 0
+    assert (plan.model.hidden_sizes, plan.model.input_dropout_rate) == ((96, 64), 0.123)
+    assert plan.model.output_dropout_rate > 0
 
 
 def test_another_preset_keeps_its_model_and_ends_with_a_rate_of_zero(fixed: FixedPlan) -> None:
     said: list[str] = []
     plan = fixed(10, preset="medium", said=said)
-    assert plan.architecture.hidden_sizes == (650, 650)
+    assert plan.model.hidden_sizes == (650, 650)
     assert plan.training.schedule == "linear"
     assert plan.training.learning_rate == 1.0
     assert "learning rate linear to zero, in place of the preset's `step`, which does not end with the time" in said
@@ -152,8 +171,8 @@ def test_a_schedule_that_is_given_is_kept_or_refused(fixed: FixedPlan) -> None:
 
 def test_validation_takes_little_of_the_time(fixed: FixedPlan) -> None:
     for minutes in (2, 10, 120):
-        plan = fixed(minutes).training
-        rounds = -(-plan.planned_steps[0] // (plan.round_steps or 1))
+        plan = time_plan_of(fixed(minutes))
+        rounds = -(-plan.planned_steps[0] // plan.round_steps)
         assert 4 <= rounds <= 40
 
 
@@ -162,18 +181,18 @@ def much_to_validate(tmp_path: Path, machine: Machine) -> Corpus:
     machine.flops_per_second = 1e9  # a validation takes minutes
     for split, lines in (("train", 3000), ("valid", 3000), ("test", 3000)):
         (tmp_path / f"{split}.txt").write_text("the cat sat on the mat and looked .\n" * lines, encoding="utf-8")
-    return Corpus.load(tmp_path, cache_dir=tmp_path / "cache")
+    return with_many_words(Corpus.load(tmp_path, cache_dir=tmp_path / "cache"))
 
 
 def plan_of(corpus: Corpus, seconds: float, averaging: str = "none") -> RunConfig:
     config = RunConfig.of("small", {"training": {"minutes": seconds / 60, "averaging": averaging}}).resolved(
-        text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
+        text=corpus.options, compute_dtype="float32"
     )
-    return fix_plan(config, corpus, Budget(seconds, NOW), lambda _text: None)
+    return plan_time(config, corpus, Budget(seconds, NOW), lambda _text: None)
 
 
 def seconds_of(config: RunConfig, machine: Machine, words: int) -> float:
-    return words * useful_flops_per_word(config.architecture) / machine.flops_per_second
+    return words * useful_flops_per_word(architecture_of(config)) / machine.flops_per_second
 
 
 def test_where_validation_is_dear_most_of_the_time_is_left_to_training(
@@ -183,8 +202,8 @@ def test_where_validation_is_dear_most_of_the_time_is_left_to_training(
     validation = 0.5 * seconds_of(plan_of(much_to_validate, 1e5), machine, num_words)
     for validations in (5, 7, 10, 20, 100):
         plan = plan_of(much_to_validate, validations * validation)
-        training, rest = plan.training, validations - plan.training.passes_at_end
-        words = training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps
+        rest = validations - time_plan_of(plan).passes_at_end
+        words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
         assert 0.55 * rest < seconds_of(plan, machine, words) / validation < rest
 
 
@@ -197,13 +216,13 @@ def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_
     one, two = (plan_of(much_to_validate, time_asked, averaging=kind) for kind in ("exponential", "two_tailed"))
 
     for plan, readings in ((one, 1), (two, 2)):
-        training = plan.training
-        rounds = -(-training.planned_steps[0] // (training.round_steps or 1))
-        words = training.planned_steps[0] * plan.batching.batch_size * plan.batching.num_steps
-        validating = readings * (rounds + training.passes_at_end) * reading
+        time_plan = time_plan_of(plan)
+        rounds = -(-steps_of(plan) // time_plan.round_steps)
+        words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
+        validating = readings * (rounds + time_plan.passes_at_end) * reading
         step = seconds_of(plan, machine, plan.batching.batch_size * plan.batching.num_steps)
         assert time_asked - step < seconds_of(plan, machine, words) + validating <= time_asked
-    assert one.training.passes_at_end == 2 * two.training.passes_at_end
+    assert time_plan_of(one).passes_at_end == 2 * time_plan_of(two).passes_at_end
 
 
 def test_a_time_in_which_nothing_could_be_trained_is_refused(much_to_validate: Corpus, machine: Machine) -> None:
@@ -213,13 +232,13 @@ def test_a_time_in_which_nothing_could_be_trained_is_refused(much_to_validate: C
         plan_of(much_to_validate, 3 * validation)
 
 
-def test_what_was_fixed_is_all_that_a_trainer_needs_and_survives_toml(fixed: FixedPlan, tmp_path: Path) -> None:
+def test_what_was_planned_is_all_that_a_run_needs_and_survives_toml(fixed: FixedPlan, tmp_path: Path) -> None:
     plan = fixed(3)
     path = tmp_path / "config.toml"
     path.write_text(plan.to_toml(), encoding="utf-8")
     read = RunConfig.read(path)
     assert read == plan
-    assert RoundPlan.of(read.training, steps_per_epoch=100).total_steps == plan.training.planned_steps[0]
+    assert Plan.of(read.training, steps_per_epoch=100, time=read.plan).total_steps == steps_of(plan)
 
 
 def test_what_was_decided_is_said(fixed: FixedPlan) -> None:
@@ -233,11 +252,9 @@ def test_what_was_decided_is_said(fixed: FixedPlan) -> None:
 def test_a_time_that_measuring_eats_up_is_refused(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch, machine: Machine, taken: float
 ) -> None:
-    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(
-        text=corpus.options, vocabulary_size=VOCABULARY_SIZE, compute_dtype="float32"
-    )
+    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
     with pytest.raises(SettingError, match="`minutes` must be long enough"):
-        fix_plan(config, corpus, Budget(60.0, NOW - taken), lambda _text: None)
+        plan_time(config, corpus, Budget(60.0, NOW - taken), lambda _text: None)
 
 
 def test_the_family_is_ordered_and_its_rates_do_not_fall() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.storage import sealed_directory
+from nextword.storage import durable
 from nextword.training.checkpoint_store import CheckpointStore
 
 
@@ -87,7 +87,7 @@ def test_a_file_that_is_not_synced_is_seen(tmp_path: Path, monkeypatch: pytest.M
         os.write(descriptor, data)
         os.close(descriptor)
 
-    monkeypatch.setattr(sealed_directory, "write_new_file", write_new_file)
+    monkeypatch.setattr(durable, "write_new_file", write_new_file)
     assert {"arrays.safetensors", "state.json", "MANIFEST.json"} <= set(watched_saves(tmp_path).faults)
 
 
@@ -95,7 +95,7 @@ def test_a_directory_that_is_not_synced_is_seen(tmp_path: Path, monkeypatch: pyt
     def forget(path: Path) -> None:
         assert path.is_dir()
 
-    monkeypatch.setattr(sealed_directory, "sync_directory", forget)
+    monkeypatch.setattr(durable, "sync_directory", forget)
     disk = watched_saves(tmp_path)
     assert any(name.startswith(".tmp-") for name in disk.faults)
     assert tmp_path in disk.unsynced

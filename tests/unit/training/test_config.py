@@ -1,4 +1,5 @@
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -6,16 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, ModelOptions
 from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
 from nextword.models.presets import preset_names, read_preset
 from nextword.training.config import RunConfig, preset_below, read_tables, training_memory_bytes
+from nextword.training.plan import TimePlan
 
 SIZES = st.integers(1, 2000)
 
 
-def test_a_flag_lies_over_a_file_and_a_file_over_the_preset() -> None:
+def test_a_flag_overrides_a_file_and_a_file_overrides_the_preset() -> None:
     from_file: dict[str, dict[str, Any]] = {"training": {"epochs": 7, "seed": 3}, "model": {"tied": False}}
     from_flags = {"training": {"seed": 4}, "batching": {"batch_size": 8}}
     config = RunConfig.of("quick", from_file, from_flags)
@@ -23,7 +25,7 @@ def test_a_flag_lies_over_a_file_and_a_file_over_the_preset() -> None:
     assert (config.training.epochs, config.training.seed) == (7.0, 4)
     assert config.training.learning_rate == preset["training"]["learning_rate"]
     assert (config.batching.batch_size, config.batching.num_steps) == (8, preset["batching"]["num_steps"])
-    assert config.model == {**preset["model"], "tied": False}
+    assert config.model == ModelOptions.from_table({**preset["model"], "tied": False})
 
 
 def test_what_nobody_names_has_the_default_of_its_settings() -> None:
@@ -32,15 +34,15 @@ def test_what_nobody_names_has_the_default_of_its_settings() -> None:
     assert config.text.valid_fraction == 0.05
 
 
-def test_the_presets_are_not_changed_by_what_is_laid_over_them() -> None:
+def test_the_presets_are_not_changed_by_what_overrides_them() -> None:
     before = read_preset("quick")
     RunConfig.of("quick", {"training": {"epochs": 99}})
     assert read_preset("quick") == before
     assert RunConfig.of("quick").training.epochs == before["training"]["epochs"]
 
 
-PLAN = {"planned_steps": [400, 410], "training_seconds": 580.0, "passes_at_end": 2.6, "round_steps": 100}
-BY_THE_CLOCK = {"training": {"epochs": 10.0, "minutes": 10.0, "seed": 3, **PLAN}}
+PLAN = {"seconds": 580.0, "passes_at_end": 2.6, "round_steps": 100, "planned_steps": [400, 410]}
+BY_THE_CLOCK: dict[str, dict[str, Any]] = {"training": {"epochs": 10.0, "minutes": 10.0, "seed": 3}, "plan": PLAN}
 
 
 @pytest.mark.parametrize(
@@ -52,17 +54,34 @@ BY_THE_CLOCK = {"training": {"epochs": 10.0, "minutes": 10.0, "seed": 3, **PLAN}
         {"batching": {"batch_size": 8}},
     ],
 )
-def test_what_a_former_run_had_planned_is_forgotten_where_its_length_changes(above: dict[str, Any]) -> None:
-    training = RunConfig.of("auto", BY_THE_CLOCK, above).training
-    assert (training.planned_steps, training.training_seconds, training.round_steps) == ((), None, None)
+def test_the_plan_of_a_former_run_is_void_if_its_length_its_model_or_its_windows_change(above: dict[str, Any]) -> None:
+    assert RunConfig.of("auto", BY_THE_CLOCK).plan is not None
+    config = RunConfig.of("auto", BY_THE_CLOCK, above)
+    training = config.training
+    assert (config.plan, training.round_steps) == (None, None)
+    assert "plan" not in config.to_tables()
     expected = {"minutes": 10.0, **above.get("training", {})}
     assert training.minutes == (None if "epochs" in expected else expected["minutes"])
     assert training.seed == 3
 
 
-def test_what_a_former_run_had_planned_is_followed_where_its_length_stays() -> None:
-    for above in ({}, {"training": {"learning_rate": 0.01}}, {"training": {"minutes": 60.0, **PLAN}}):
-        assert RunConfig.of("auto", BY_THE_CLOCK, above).training.planned_steps == (400, 410)
+def test_the_plan_of_a_former_run_is_followed_if_its_length_stays() -> None:
+    expected = TimePlan(seconds=580.0, passes_at_end=2.6, round_steps=100, planned_steps=(400, 410))
+    followed: list[dict[str, Any]] = [
+        {},
+        {"training": {"learning_rate": 0.01}},
+        {"text": {"minimum_count": 2}, "model": {}},
+        {"training": {"minutes": 60.0}, "plan": PLAN},
+    ]
+    for above in followed:
+        assert RunConfig.of("auto", BY_THE_CLOCK, above).plan == expected
+
+
+def test_a_plan_is_checked_like_every_table() -> None:
+    with pytest.raises(SettingError, match=r"`round_step` is not a setting of \[plan\]; did you mean `round_steps`"):
+        RunConfig.of("auto", {"plan": {**PLAN, "round_step": 3}})
+    with pytest.raises(SettingError, match="`planned_steps`"):
+        RunConfig.of("auto", {"plan": {**PLAN, "planned_steps": [0]}})
 
 
 @pytest.mark.parametrize("preset", preset_names())
@@ -71,12 +90,9 @@ def test_what_a_run_wrote_over_its_preset_gives_its_settings_again(preset: str) 
     tables = tomllib.loads(config.to_toml())
     assert preset_below(tables) == preset
     again = RunConfig.of(preset, tables)
-    sizes: dict[str, Any] = {"vocabulary_size": 100}
-    if "hidden_sizes" not in config.model:
-        sizes |= {"embedding_size": 8, "hidden_sizes": [8]}
-    architectures = [Architecture.from_table({**each.model, **sizes}) for each in (config, again)]
-    assert architectures[0] == architectures[1]
+    assert again.model.build(100_000) == config.model.build(100_000)
     assert (again.text, again.batching, again.training) == (config.text, config.batching, config.training)
+    assert again == config
 
 
 def test_a_file_that_no_run_wrote_has_no_preset_below_it() -> None:
@@ -103,7 +119,6 @@ def test_resolved_settings_hold_what_only_text_and_machine_could_tell_and_surviv
     config = RunConfig.of("quick")
     resolved = config.resolved(
         text=config.text.resolved(pretokenized=False),
-        vocabulary_size=321,
         compute_dtype="float32",
         text_path="/somewhere/text.txt",
         text_sha256="ab" * 32,
@@ -111,25 +126,21 @@ def test_resolved_settings_hold_what_only_text_and_machine_could_tell_and_surviv
     path = tmp_path / "config.toml"
     path.write_text(resolved.to_toml(), encoding="utf-8")
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert tables["model"]["vocabulary_size"] == 321
+    unset = {field.name for field in fields(ModelOptions) if getattr(config.model, field.name) is None}
+    assert tables["model"].keys() == {field.name for field in fields(ModelOptions)} - unset
     assert tables["training"]["compute_dtype"] == "float32"
     assert (tables["text"]["tokenizer"], tables["text"]["minimum_count"]) == ("word", 2)
     assert tables["origin"] == {"preset": "quick", "text_path": "/somewhere/text.txt", "text_sha256": "ab" * 32}
     assert RunConfig.read(path) == resolved
-    assert resolved.architecture == Architecture.from_table({**read_preset("quick")["model"], "vocabulary_size": 321})
-    assert "vocabulary_size" not in config.model
+    expected = Architecture.from_table({**read_preset("quick")["model"], "vocabulary_size": 321})
+    assert resolved.model.build(321) == expected
 
 
 def test_cutoffs_are_held_against_the_vocabulary_as_soon_as_it_is_known() -> None:
     config = RunConfig.of("quick", {"model": {"tied": False, "adaptive_cutoffs": [20, 100]}})
-
-    def resolved(vocabulary_size: int) -> RunConfig:
-        text = config.text.resolved(pretokenized=False)
-        return config.resolved(text=text, vocabulary_size=vocabulary_size, compute_dtype="float32")
-
-    assert resolved(101).architecture.tail_sizes == (80, 1)
+    assert config.model.build(101).tail_sizes == (80, 1)
     with pytest.raises(SettingError, match="in the vocabulary, 100, but the last is 100"):
-        resolved(100)
+        config.model.build(100)
 
 
 @pytest.mark.parametrize(
@@ -209,3 +220,16 @@ def test_more_of_anything_takes_more_memory(hidden: int, vocabulary: int, rows: 
         least
         > 16 * Architecture(vocabulary_size=vocabulary + 1, embedding_size=8, hidden_sizes=(hidden, 8)).num_parameters
     )
+
+
+def test_what_a_plan_chooses_does_not_override_what_was_given() -> None:
+    config = RunConfig.of("auto", {"model": {"tied": False}, "training": {"weight_decay": 0.25}})
+    chosen = config.choosing(
+        {"model": {"embedding_size": 24, "hidden_sizes": [24], "tied": True}},
+        {"training": {"weight_decay": 0.5, "learning_rate": 0.75}},
+    )
+    assert (chosen.model.embedding_size, chosen.model.hidden_sizes, chosen.model.tied) == (24, (24,), False)
+    assert (chosen.training.weight_decay, chosen.training.learning_rate) == (0.25, 0.75)
+    assert chosen.batching == config.batching
+    with pytest.raises(SettingError, match="`embedding_size` must be at least 1, but is 0"):
+        config.choosing({"model": {"embedding_size": 0}})

@@ -14,7 +14,9 @@ from nextword.engine.keras_engine import KerasEngine
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.options import TrainingOptions
-from nextword.training.run import Trainer
+from nextword.training.plan import Plan
+from nextword.training.run import TrainingRun
+from nextword.training.step import TrainingStep
 
 NUM_SYMBOLS = 8
 CHAIN = np.random.default_rng(0).dirichlet(np.full(NUM_SYMBOLS, 0.5), NUM_SYMBOLS) * 0.98 + 0.02 / NUM_SYMBOLS
@@ -44,12 +46,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     )
     trained = LanguageModel(architecture)
     root: Path = tmp_path_factory.mktemp("markov")
-    Trainer(
-        trained,
-        train=Streams(text_of_source(30_000, seed=1), batch_size=16, num_steps=25, first_input=0),
-        valid=validation_streams(text_of_source(5_000, seed=2), end_id=0),
-        options=TrainingOptions(epochs=5, learning_rate=0.02, schedule="linear", compute_dtype="float32"),
-        store=CheckpointStore(root),
+    options = TrainingOptions(epochs=5, learning_rate=0.02, schedule="linear", compute_dtype="float32")
+    train = Streams(text_of_source(30_000, seed=1), batch_size=16, num_steps=25, first_input=0)
+    valid = validation_streams(text_of_source(5_000, seed=2), end_id=0)
+    plan = Plan.of(options, train.steps_per_epoch)
+    TrainingRun(
+        TrainingStep(trained, options, plan, train=train, valid=valid), plan, options, CheckpointStore(root)
     ).run()
     return trained
 

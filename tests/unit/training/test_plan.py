@@ -1,7 +1,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,26 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.training import run as round_callback
-from nextword.training.log import SilentObserver
 from nextword.training.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
-from nextword.training.plan import RoundPlan, TimePlan
-from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.run import Trainer
+from nextword.training.plan import Plan, TimePlan
+from nextword.training.progress import RoundRecord
+from nextword.training.run import TrainingRun
 from nextword.training.schedule import LinearToZero, Pace, Paced
 
 epochs = st.floats(0.001, 60.0)
 steps_per_epoch = st.integers(1, 100_000)
 
-MakeTrainer = Callable[..., Trainer]
+MakeRun = Callable[..., TrainingRun]
+
+ROUND_STEPS = 6
 
 
 @given(epochs, steps_per_epoch, st.none() | st.integers(1, 300_000))
 def test_rounds_cover_the_epochs_asked_and_overshoot_by_less_than_a_round(
     epochs: float, steps_per_epoch: int, round_steps: int | None
 ) -> None:
-    plan = RoundPlan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)
+    plan = Plan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)
     wanted = max(1, epochs * steps_per_epoch)
     assert plan.total_steps == plan.num_rounds * plan.round_steps
     assert wanted <= plan.total_steps < wanted + plan.round_steps + 1
@@ -41,14 +40,14 @@ def test_rounds_cover_the_epochs_asked_and_overshoot_by_less_than_a_round(
 def test_a_round_is_at_most_two_thousand_steps_and_never_longer_than_an_epoch_unless_asked(
     epochs: float, steps_per_epoch: int
 ) -> None:
-    plan = RoundPlan.of(TrainingOptions(epochs=epochs), steps_per_epoch)
+    plan = Plan.of(TrainingOptions(epochs=epochs), steps_per_epoch)
     assert 1 <= plan.round_steps <= min(2_000, steps_per_epoch)
     assert plan.steps_per_epoch == steps_per_epoch
 
 
 @given(st.integers(1, 100_000))
 def test_the_rounds_of_an_epoch_are_even(steps_per_epoch: int) -> None:
-    plan = RoundPlan.of(TrainingOptions(epochs=1), steps_per_epoch)
+    plan = Plan.of(TrainingOptions(epochs=1), steps_per_epoch)
     assert plan.num_rounds == -(-steps_per_epoch // 2_000)
     assert plan.total_steps - steps_per_epoch < plan.num_rounds
 
@@ -57,7 +56,7 @@ def test_the_rounds_of_an_epoch_are_even(steps_per_epoch: int) -> None:
 def test_the_steps_asked_for_are_taken_unless_training_is_shorter(
     epochs: float, steps_per_epoch: int, round_steps: int
 ) -> None:
-    plan = RoundPlan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)
+    plan = Plan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)
     assert plan.round_steps == round_steps or (plan.round_steps < round_steps and plan.num_rounds == 1)
 
 
@@ -74,7 +73,7 @@ def test_the_steps_asked_for_are_taken_unless_training_is_shorter(
     ],
 )
 def test_some_plans(epochs: float, steps: int, round_steps: int | None, expected: tuple[int, int]) -> None:
-    plan = RoundPlan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps)
+    plan = Plan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps)
     assert (plan.round_steps, plan.num_rounds) == expected
 
 
@@ -94,8 +93,17 @@ MANY = 10**9
 """A plan that no training gets to the end of."""
 
 
-def plan(seconds: float, round_steps: int, *written: int, passes_at_end: float = 0.0) -> TimePlan:
-    return TimePlan(seconds, passes_at_end, round_steps, written or (1,))
+def time_plan(seconds: float, round_steps: int, *planned: int, passes_at_end: float = 0.0) -> TimePlan:
+    return TimePlan(
+        seconds=seconds, passes_at_end=passes_at_end, round_steps=round_steps, planned_steps=planned or (1,)
+    )
+
+
+def total_steps(time: TimePlan, done: list[RoundRecord], planned: int) -> int:
+    """The steps in all after some rounds, of which `planned` were planned before the last."""
+    plan = Plan(100, time.round_steps, (planned,), time).after(done)
+    assert plan.planned_steps == (planned, plan.total_steps)
+    return plan.total_steps
 
 
 @given(st.floats(1.0, 1e4), st.integers(1, 500), st.floats(1e-3, 1.0), st.floats(0.0, 5.0), st.floats(0.0, 4.0))
@@ -103,7 +111,7 @@ def test_the_steps_planned_fit_into_the_time_that_is_left(
     left: float, round_steps: int, step_seconds: float, validation_seconds: float, passes_at_end: float
 ) -> None:
     done = records((round_steps, step_seconds, validation_seconds))
-    total = plan(done[0].seconds + left, round_steps, passes_at_end=passes_at_end).total_steps(done, MANY)
+    total = total_steps(time_plan(done[0].seconds + left, round_steps, passes_at_end=passes_at_end), done, MANY)
     further = total - round_steps
     usable = left - passes_at_end * validation_seconds
 
@@ -119,40 +127,40 @@ def test_the_steps_planned_fit_into_the_time_that_is_left(
 def test_a_machine_that_becomes_slower_gets_fewer_steps() -> None:
     at_first = records((100, 0.1, 1.0), (100, 0.1, 1.0))
     later = records((100, 0.1, 1.0), (100, 0.1, 1.0), (100, 0.3, 3.0))
-    assert plan(110.0, 100).total_steps(at_first, MANY) == 1000
-    assert plan(110.0, 100).total_steps(later, MANY) < 700
+    assert total_steps(time_plan(110.0, 100), at_first, MANY) == 1000
+    assert total_steps(time_plan(110.0, 100), later, MANY) < 700
 
 
 def test_compiling_does_not_count_as_pace_once_there_is_another_round() -> None:
     done = records((10, 0.1, 30.0), (10, 0.1, 0.5))
-    assert plan(done[-1].seconds + 15.0, 10).total_steps(done, MANY) == 20 + 100
+    assert total_steps(time_plan(done[-1].seconds + 15.0, 10), done, MANY) == 20 + 100
 
 
 @pytest.mark.parametrize("seconds", [2.0, 11.0, 12.0, 1e9])
 def test_where_all_steps_planned_are_done_none_is_added_whatever_the_clock_says(seconds: float) -> None:
-    assert plan(seconds, 100).total_steps(records((100, 0.1, 1.0)), 100) == 100
-    assert plan(seconds, 100, 140, 190).total_steps(records((100, 0.1, 1.0)), 100) == 100
+    assert total_steps(time_plan(seconds, 100), records((100, 0.1, 1.0)), 100) == 100
+    assert total_steps(time_plan(seconds, 100, 140, 190), records((100, 0.1, 1.0)), 100) == 100
 
 
 @pytest.mark.parametrize("seconds", [2.0, 11.0, 12.0])
 def test_a_rate_that_is_not_at_zero_gets_there_though_the_time_is_over(seconds: float) -> None:
-    assert plan(seconds, 100).total_steps(records((100, 0.1, 1.0)), 130) == 101
-    assert plan(12.55, 100).total_steps(records((100, 0.1, 1.0)), 130) == 105
+    assert total_steps(time_plan(seconds, 100), records((100, 0.1, 1.0)), 130) == 101
+    assert total_steps(time_plan(12.55, 100), records((100, 0.1, 1.0)), 130) == 105
 
 
 def test_what_a_round_takes_beside_its_steps_counts_and_one_disturbance_does_not() -> None:
     done = records(*[(100, 0.1, 1.0)] * 4)
     saving = [replace(record, seconds=record.seconds + 4.0 * record.round) for record in done]
-    assert plan(saving[-1].seconds + 150.1, 100).total_steps(saving, MANY) == 400 + 1000  # 15 seconds a round
+    assert total_steps(time_plan(saving[-1].seconds + 150.1, 100), saving, MANY) == 400 + 1000  # 15 seconds a round
     disturbed = [*done[:2], *(replace(record, seconds=record.seconds + 60.0) for record in done[2:])]
-    assert plan(disturbed[-1].seconds + 110.1, 100).total_steps(disturbed, MANY) == 400 + 1000
+    assert total_steps(time_plan(disturbed[-1].seconds + 110.1, 100), disturbed, MANY) == 400 + 1000
 
 
 def test_what_was_written_down_counts_more_than_the_clock() -> None:
     done = records((100, 0.1, 1.0), (100, 0.1, 1.0))
-    assert plan(1e9, 100, 900, 400, 350).total_steps(done[:1], 900) == 400
-    assert plan(1e9, 100, 900, 400, 350).total_steps(done, 400) == 350
-    assert plan(32.0, 100, 900, 400).total_steps(done, 400) == 290
+    assert total_steps(time_plan(1e9, 100, 900, 400, 350), done[:1], 900) == 400
+    assert total_steps(time_plan(1e9, 100, 900, 400, 350), done, 400) == 350
+    assert total_steps(time_plan(32.0, 100, 900, 400), done, 400) == 290
 
 
 def paced_rate(total_steps: int) -> tuple[Pace, keras.optimizers.Optimizer]:
@@ -209,137 +217,31 @@ def test_the_momentum_of_one_cycle_is_bent_with_its_rate(step: int, total_steps:
 
 @pytest.fixture
 def timed(options: TrainingOptions) -> TrainingOptions:
-    return replace(options, minutes=1.0, training_seconds=60.0, planned_steps=(30,))
+    return replace(options, minutes=1.0)
 
 
-def test_minutes_without_a_measurement_are_refused(options: TrainingOptions) -> None:
+def test_minutes_without_a_measurement_are_refused(timed: TrainingOptions) -> None:
     with pytest.raises(SettingError, match="`minutes` must come with"):
-        TimePlan.of(replace(options, minutes=1.0))
+        Plan.of(timed, 15)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "plateau"])
 def test_a_schedule_that_does_not_end_with_the_time_is_refused(timed: TrainingOptions, schedule: Any) -> None:
     with pytest.raises(SettingError, match=f"`schedule` must be linear or one_cycle .* but is {schedule};"):
-        TimePlan.of(replace(timed, schedule=schedule))
+        Plan.of(replace(timed, schedule=schedule), 15, time_plan(60.0, 6))
 
 
-def test_a_training_by_a_clock_that_says_what_was_planned_is_the_training_by_epochs(
-    tmp_path: Path, options: TrainingOptions, timed: TrainingOptions, finished: MakeTrainer
-) -> None:
-    by_epochs = finished(tmp_path / "epochs", options)
-    by_clock = finished(tmp_path / "clock", replace(timed, planned_steps=(30,) * 6))
-    for name, weights in by_epochs.model.named_weights().items():
-        np.testing.assert_allclose(by_clock.model.named_weights()[name], weights, atol=1e-4, err_msg=name)
-
-
-class Clock:
-    """A clock that moves on by so much when it is looked at, and else stands still."""
-
-    def __init__(self, tick: float = 0.5) -> None:
-        self.now, self.tick = 0.0, tick
-
-    def monotonic(self) -> float:
-        self.now += self.tick
-        return self.now
-
-
-class Disturbance(SilentObserver):
-    """Makes a clock run at another speed once so many rounds are done."""
-
-    def __init__(self, clock: Clock, after_round: int, tick: float) -> None:
-        self.clock, self.after_round, self.tick = clock, after_round, tick
-
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
-        if record.round == self.after_round:
-            self.clock.tick = self.tick
-
-
-def test_a_training_ends_when_the_time_does_and_is_repeated_to_the_bit(
-    tmp_path: Path, timed: TrainingOptions, finished: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock()
-    monkeypatch.setattr(round_callback, "time", clock)
-    first = finished(tmp_path / "first", replace(timed, planned_steps=(1000,), training_seconds=40.0))
-    assert 20.0 < first.progress.seconds <= 44.0
-    planned = first.progress.planned_steps
-    assert planned[0] == 1000
-    assert planned[-1] == first.progress.steps < 1000
-    assert len(planned) == first.progress.rounds + 1
-    assert first.progress.records[-1].learning_rate == pytest.approx(0.0, abs=2e-3)
-
-    again = finished(tmp_path / "again", replace(timed, planned_steps=planned, training_seconds=1e-3))
-    assert again.progress.steps == first.progress.steps
-    for name, weights in first.model.named_weights().items():
-        np.testing.assert_array_equal(again.model.named_weights()[name], weights, err_msg=name)
-
-
-@pytest.mark.parametrize("seconds", range(24, 48, 6))
-@pytest.mark.parametrize(("after_round", "tick"), [(1, 0.35), (2, 0.3), (2, 0.7), (3, 0.4), (3, 0.9)])
-def test_however_the_machine_changes_the_rate_ends_at_zero_and_the_training_is_over(
-    tmp_path: Path,
+def test_the_first_estimate_counts_until_there_is_a_round_and_what_a_checkpoint_holds_after(
     timed: TrainingOptions,
-    finished: MakeTrainer,
-    monkeypatch: pytest.MonkeyPatch,
-    seconds: float,
-    after_round: int,
-    tick: float,
 ) -> None:
-    clock = Clock()
-    monkeypatch.setattr(round_callback, "time", clock)
-    changing = Disturbance(clock, after_round, tick)
-    asked = replace(timed, planned_steps=(1000,), training_seconds=float(seconds))
-    progress = finished(tmp_path, asked, observer=changing).progress
-    assert progress.records[-1].learning_rate == pytest.approx(0.0, abs=1e-6)
-    assert all(record.learning_rate > 1e-6 for record in progress.records[:-1])
-    assert progress.planned_steps[-1] == progress.steps
-    assert finished(tmp_path, asked).progress == progress  # there is nothing to go on with
+    plan = Plan.of(timed, 15, time_plan(60.0, 6, 33, 28, 27))
+    assert (plan.planned_steps, plan.total_steps, plan.num_rounds) == ((33,), 33, 6)
+    assert [plan.steps_after(steps) for steps in (0, 24, 30)] == [6, 6, 3]
+    resumed = plan.resumed([33, 28])
+    assert (resumed.planned_steps, resumed.num_rounds, resumed.steps_after(24)) == ((33, 28), 5, 4)
 
 
-def test_rounds_of_one_step_and_what_saving_takes_count(
-    tmp_path: Path, timed: TrainingOptions, finished: MakeTrainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = Clock(tick=0.0)
-    monkeypatch.setattr(round_callback, "time", clock)
-
-    class Saving(SilentObserver):
-        def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
-            clock.now += 3.0
-
-    def step(batch: int, logs: Any = None) -> None:
-        clock.now += 2.0
-
-    steps = keras.callbacks.LambdaCallback(on_train_batch_begin=step)
-    asked = replace(timed, round_steps=1, planned_steps=(100,), training_seconds=34.0)
-    records = finished(tmp_path, asked, observer=Saving(), callbacks=[steps]).progress.records
-    assert {record.step_seconds for record in records} == {2.0}
-    assert {record.words_per_second for record in records} == {4 * 5 / 2.0}
-    assert [record.seconds for record in records] == [2.0 + 5.0 * done for done in range(7)]
-
-
-def test_the_time_before_the_first_round_counts_when_a_training_goes_on_too(
-    tmp_path: Path,
-    timed: TrainingOptions,
-    finished: MakeTrainer,
-    cut_off_after_rounds: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(round_callback, "time", Clock())
-    asked = replace(timed, planned_steps=(1000,), training_seconds=100.0)
-    cut_off_after_rounds(tmp_path, 2, asked, seconds_before=75.0)
-    progress = finished(tmp_path, asked).progress
-    assert progress.seconds_before == 75.0
-    assert progress.records[0].seconds > 75.0
-    assert 85.0 < progress.seconds <= 104.0
-
-
-def test_it_goes_on_after_an_interruption_with_the_plan_that_it_had(
-    tmp_path: Path, timed: TrainingOptions, finished: MakeTrainer, cut_off_after_rounds: Callable[..., Any]
-) -> None:
-    planned = (30, 28, 27, 26, 26, 26)
-    at_once = finished(tmp_path / "at once", replace(timed, planned_steps=planned))
-    cut_off_after_rounds(tmp_path / "cut", 3, replace(timed, planned_steps=planned))
-    resumed = finished(tmp_path / "cut", replace(timed, planned_steps=planned))
-    assert at_once.progress.steps == resumed.progress.steps == 26
-    assert resumed.progress.planned_steps == planned
-    for name, weights in at_once.model.named_weights().items():
-        np.testing.assert_array_equal(resumed.model.named_weights()[name], weights, err_msg=name)
+def test_a_plan_by_epochs_stays_as_it_is(options: TrainingOptions) -> None:
+    plan = Plan.of(options, 15, time_plan(60.0, 6, 7))  # a plan for minutes is not followed without these
+    assert (plan.planned_steps, plan.time) == ((30,), None)
+    assert plan.after(records((6, 0.1, 1.0))) == plan.resumed([12]) == plan

@@ -12,16 +12,16 @@ from nextword.batching.streams import Streams, VariedStreams
 from nextword.batching.window import Window
 from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.models.language_model import LanguageModel
-from nextword.training import run as round_callback
+from nextword.training import round_watch
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.log import SilentObserver
+from nextword.training.context import SilentObserver
 from nextword.training.options import TrainingOptions
-from nextword.training.plan import RoundPlan
+from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.run import Trainer
+from nextword.training.run import TrainingRun
 from support.arrays import assert_equal_to_the_bit
 
-MakeTrainer = Callable[..., Trainer]
+MakeRun = Callable[..., TrainingRun]
 CutOff = Callable[..., None]
 
 NUM_ROUNDS, ROUND_STEPS = 5, 6
@@ -38,12 +38,12 @@ class Watcher(SilentObserver):
 
     def __init__(self) -> None:
         self.model: LanguageModel | None = None
-        self.starts: list[tuple[RoundPlan, int]] = []
+        self.starts: list[tuple[Plan, int]] = []
         self.steps: list[int] = []
         self.rounds: list[int] = []
         self.weights: list[dict[str, NDArray[np.float32]]] = []
 
-    def on_start(self, plan: RoundPlan, progress: TrainingProgress) -> None:
+    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
         self.starts.append((plan, progress.rounds))
 
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
@@ -51,7 +51,7 @@ class Watcher(SilentObserver):
         assert words_per_second > 0.0
         self.steps.append(step)
 
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         assert progress.records[-1] == record
         self.rounds.append(record.round)
         if self.model is not None:
@@ -69,7 +69,7 @@ class Destroyer(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
 # What a training comes to.
 
 
-def test_training_learns_and_its_log_says_so(finished: MakeTrainer, constant: TrainingOptions, tmp_path: Path) -> None:
+def test_training_learns_and_its_log_says_so(finished: MakeRun, constant: TrainingOptions, tmp_path: Path) -> None:
     records = finished(tmp_path, constant.replace(epochs=12.0, round_steps=30)).progress.records
     assert [(record.round, record.step, record.epoch) for record in records] == [
         (number, 30 * number, 2.0 * number) for number in range(1, 7)
@@ -94,59 +94,59 @@ class RecordedStreams(Streams):
 
 
 def test_every_step_is_taken_on_the_window_of_its_own(
-    make_trainer: MakeTrainer, options: TrainingOptions, tmp_path: Path
+    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     train, valid = RecordedStreams(), RecordedStreams()
-    make_trainer(tmp_path, options, train=train, valid=valid).run()
+    make_run(tmp_path, options, train=train, valid=valid).run()
     assert train.steps == list(range(NUM_ROUNDS * ROUND_STEPS))
     assert valid.steps == list(range(valid.steps_per_epoch)) * NUM_ROUNDS
 
 
 def test_the_model_ends_with_the_best_weights_and_not_the_last(
-    make_trainer: MakeTrainer, constant: TrainingOptions, tmp_path: Path
+    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
     watcher = Watcher()
-    trainer = make_trainer(tmp_path, constant, unlike=True, observer=watcher)
-    watcher.model = trainer.model
-    progress = trainer.run()
+    run = make_run(tmp_path, constant, unlike=True, observer=watcher)
+    watcher.model = run.step.model
+    progress = run.run()
     assert 0 < progress.best_round < NUM_ROUNDS
     valid = [record.valid_perplexity for record in progress.records]
     assert valid[progress.best_round - 1] == min(valid)
-    assert_equal_to_the_bit(trainer.model.named_weights(), watcher.weights[progress.best_round - 1])
-    for name, weight in trainer.model.named_weights().items():
+    assert_equal_to_the_bit(run.step.model.named_weights(), watcher.weights[progress.best_round - 1])
+    for name, weight in run.step.model.named_weights().items():
         assert not np.array_equal(weight, watcher.weights[-1][name]), name
 
 
 def test_a_training_may_be_ended_early_with_its_best_weights_and_gone_on_with_later(
-    make_trainer: MakeTrainer,
-    finished: MakeTrainer,
+    make_run: MakeRun,
+    finished: MakeRun,
     cut_off_after_rounds: CutOff,
     constant: TrainingOptions,
     tmp_path: Path,
 ) -> None:
     cut_off_after_rounds(tmp_path, 3, constant, unlike=True)
-    ended = make_trainer(tmp_path, constant, unlike=True)
+    ended = make_run(tmp_path, constant, unlike=True)
     assert ended.finish().best_round < 3
     best = CheckpointStore(tmp_path).best()
     assert best is not None
     np.testing.assert_array_equal(
-        ended.model.named_weights()["embedding/embeddings"], best.arrays["model/000/embeddings"]
+        ended.step.model.named_weights()["embedding/embeddings"], best.arrays["model/000/embeddings"]
     )
     resumed = finished(tmp_path, constant, unlike=True)
     at_once = finished(tmp_path / "at once", constant, unlike=True)
-    assert_equal_to_the_bit(resumed.model.named_weights(), at_once.model.named_weights())
+    assert_equal_to_the_bit(resumed.step.model.named_weights(), at_once.step.model.named_weights())
     assert resumed.progress.rounds == NUM_ROUNDS
 
 
 def test_a_training_without_a_round_cannot_be_ended(
-    make_trainer: MakeTrainer, constant: TrainingOptions, tmp_path: Path
+    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
     with pytest.raises(CheckpointError, match="must have finished a round before it can be ended"):
-        make_trainer(tmp_path, constant).finish()
+        make_run(tmp_path, constant).finish()
 
 
 def test_patience_ends_a_training_early_and_for_good(
-    finished: MakeTrainer, constant: TrainingOptions, tmp_path: Path
+    finished: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
     patient = constant.replace(patience=2)
     progress = finished(tmp_path, patient, unlike=True).progress
@@ -156,7 +156,7 @@ def test_patience_ends_a_training_early_and_for_good(
 
 @pytest.mark.parametrize(("schedule", "expected"), [("linear", [0.01, 0.0]), ("step", [0.01, 0.005])])
 def test_a_record_names_the_learning_rate_of_the_step_to_come(
-    schedule: str, expected: list[float], finished: MakeTrainer, options: TrainingOptions, tmp_path: Path
+    schedule: str, expected: list[float], finished: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     options = options.replace(schedule=schedule, warmup_fraction=0.0, constant_epochs=1, round_steps=15)
     rates = [record.learning_rate for record in finished(tmp_path, options).progress.records]
@@ -167,23 +167,23 @@ def test_a_record_names_the_learning_rate_of_the_step_to_come(
 
 
 def test_an_absurd_learning_rate_is_said_to_have_diverged(
-    make_trainer: MakeTrainer, constant: TrainingOptions, tmp_path: Path
+    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
     absurd = constant.replace(optimizer="sgd", learning_rate=1000.0, clip_norm=None)
     with pytest.raises(
         TrainingDivergedError, match=r"but is (inf|nan) at step .* there was no checkpoint yet; .*lower"
     ):
-        make_trainer(tmp_path, absurd).run()
+        make_run(tmp_path, absurd).run()
     assert CheckpointStore(tmp_path).newest() is None
 
 
 def test_a_divergence_names_the_checkpoint_that_is_kept_and_leaves_it_and_the_best_alone(
-    make_trainer: MakeTrainer, finished: MakeTrainer, constant: TrainingOptions, tmp_path: Path
+    make_run: MakeRun, finished: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
-    trainer = make_trainer(tmp_path / "diverged", constant, unlike=True, callbacks=[Destroyer()])
-    with pytest.raises(TrainingDivergedError, match="is nan at step 18; the checkpoint of step 12 is kept"):
-        trainer.run()
-    assert trainer.progress.rounds == 2
+    run = make_run(tmp_path / "diverged", constant, unlike=True, callbacks=[Destroyer()])
+    with pytest.raises(TrainingDivergedError, match=r"is nan at step 1[4-8]; the checkpoint of step 12"):
+        run.run()
+    assert run.progress.rounds == 2
     finished(tmp_path / "two rounds", constant.replace(epochs=0.8), unlike=True)
     kept, expected = CheckpointStore(tmp_path / "diverged"), CheckpointStore(tmp_path / "two rounds")
     for ours, theirs in ((kept.newest(), expected.newest()), (kept.best(), expected.best())):
@@ -194,44 +194,36 @@ def test_a_divergence_names_the_checkpoint_that_is_kept_and_leaves_it_and_the_be
 
 
 def test_a_divergence_is_found_inside_a_round(
-    make_trainer: MakeTrainer, constant: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(round_callback, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(round_watch, "_SECONDS_BETWEEN_LOOKS", 0.0)
     # The first step of the third round is taken with sound weights, and leaves unsound ones.
     with pytest.raises(TrainingDivergedError, match=r"training perplexity .* at step 14; the checkpoint of step 12"):
-        make_trainer(tmp_path, constant, callbacks=[Destroyer()]).run()
+        make_run(tmp_path, constant, callbacks=[Destroyer()]).run()
 
 
 # Who watches.
 
 
 def test_observers_are_told_of_start_steps_and_rounds(
-    finished: MakeTrainer,
+    finished: MakeRun,
     cut_off_after_rounds: CutOff,
     options: TrainingOptions,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(round_callback, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(round_watch, "_SECONDS_BETWEEN_LOOKS", 0.0)
     cut_off_after_rounds(tmp_path, 1, options)
     watcher = Watcher()
     finished(tmp_path, options, observer=watcher)
     total_steps = NUM_ROUNDS * ROUND_STEPS
-    assert watcher.starts == [(RoundPlan(15, ROUND_STEPS, NUM_ROUNDS, total_steps), 1)]
+    assert watcher.starts == [(Plan(15, ROUND_STEPS, (total_steps,)), 1)]
     assert watcher.rounds == [2, 3, 4, 5]
     assert watcher.steps == list(range(ROUND_STEPS + 1, NUM_ROUNDS * ROUND_STEPS + 1))
 
 
-def test_penalties_of_activations_reach_the_loss(
-    tmp_path: Path, constant: TrainingOptions, make_trainer: MakeTrainer
-) -> None:
-    asked = constant.replace(activation_regularization=2.0, temporal_activation_regularization=1.5)
-    stream = make_trainer(tmp_path, asked)._stream
-    assert (stream.activation_regularization, stream.temporal_activation_regularization) == (2.0, 1.5)
-
-
 def test_the_rate_of_a_step_goes_with_the_length_of_its_window(
-    tmp_path: Path, constant: TrainingOptions, finished: MakeTrainer, train_ids: NDArray[np.int32]
+    tmp_path: Path, constant: TrainingOptions, finished: MakeRun, train_ids: NDArray[np.int32]
 ) -> None:
     asked = BatchOptions(batch_size=4, num_steps=10, variable_num_steps=True)
     train = VariedStreams(train_ids, asked, first_input=0)

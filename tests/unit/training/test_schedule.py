@@ -123,22 +123,6 @@ def test_the_step_after_the_last_has_the_last_length() -> None:
     assert rates(RescaledByLength(1.0, [1.0, 0.5]), 2, 99) == [0.5, 0.5]
 
 
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        LinearToZero(0.3, 2, 9),
-        StepDecay(0.3, 0.7, 1, 3),
-        OneCycle(0.1, 0.3, 0.0, warmup_steps=2, total_steps=9),
-        RescaledByLength(0.3, [1.0, 0.5]),
-        RescaledByLength(LinearToZero(0.3, 2, 9), [1.0, 0.5, 1.25]),
-    ],
-    ids=lambda schedule: type(schedule).__name__,
-)
-def test_a_schedule_is_rebuilt_from_its_config(schedule: keras.optimizers.schedules.LearningRateSchedule) -> None:
-    rebuilt = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
-    assert rates(rebuilt, *range(10)) == rates(schedule, *range(10))
-
-
 def made(**options: Any) -> Rate:
     table = {"learning_rate": 0.8, **options}
     return make_schedule(TrainingOptions.from_table(table), steps_per_epoch=10, total_steps=100)

@@ -1,16 +1,18 @@
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from nextword.architecture import Architecture, useful_flops_per_word
+from nextword.architecture import useful_flops_per_word
 from nextword.errors import SettingError
+from nextword.models.language_model import LanguageModel
 from nextword.training import speed as training_speed
 from nextword.training.config import RunConfig
 from nextword.training.speed import TrainingSpeed, measure_training
-from nextword.training.step import StreamModel
+from nextword.training.step import TrainingStep
 
 SMALL: dict[str, dict[str, Any]] = {
     "model": {"embedding_size": 4, "hidden_sizes": [4], "tied": True, "output_dropout_rate": 0.5},
@@ -18,52 +20,86 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
-def small(windows: str) -> RunConfig:
-    return RunConfig.of("tutorial", {**SMALL, "batching": {**SMALL["batching"], "windows": windows}})
+def small(windows: str = "streams", **training: Any) -> RunConfig:
+    tables: dict[str, Any] = {
+        **SMALL,
+        "batching": {**SMALL["batching"], "windows": windows},
+        "training": {"compute_dtype": "float32", **training},
+    }
+    return RunConfig.of("tutorial", tables)
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TrainingStep, dict[str, NDArray[np.float32]]]]:
+    """The steps that were measured, each with the weights that it began with."""
+    steps: list[tuple[TrainingStep, dict[str, NDArray[np.float32]]]] = []
+
+    class Kept(TrainingStep):
+        def __init__(self, model: LanguageModel, *arguments: Any, **named: Any) -> None:
+            super().__init__(model, *arguments, **named)
+            steps.append((self, {name: array.copy() for name, array in model.named_weights().items()}))
+
+    monkeypatch.setattr(training_speed, "TrainingStep", Kept)
+    return steps
 
 
 @pytest.mark.parametrize("windows", ["streams", "successive"])
 @pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
-def test_the_figures_are_of_one_measurement(windows: str, compute_dtype: Any) -> None:
-    config = small(windows)
-    speed = measure_training(config, compute_dtype, seconds=0.02)
-    architecture = Architecture.from_table({"vocabulary_size": 10_000, **config.model})
+def test_the_figures_are_of_one_measurement(windows: str, compute_dtype: str) -> None:
+    config = small(windows, compute_dtype=compute_dtype)
+    speed = measure_training(config, seconds=0.02)
     assert speed.compute_dtype == compute_dtype
     assert speed.words_per_second * speed.seconds == pytest.approx(speed.num_steps * 3 * 5)
-    assert speed.flops_per_second == speed.words_per_second * useful_flops_per_word(architecture)
+    assert speed.flops_per_second == speed.words_per_second * useful_flops_per_word(config.model.build(10_000))
 
 
-def test_what_is_measured_is_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    models: list[Any] = []
-
-    def kept(model: Any, **options: Any) -> Any:
-        models.append((model, {name: array.copy() for name, array in model.named_weights().items()}))
-        return StreamModel(model, **options)
-
-    monkeypatch.setattr(training_speed, "StreamModel", kept)
-    measure_training(small("streams"), "float32", seconds=0.0)
-    ((model, before),) = models
-    for name, weights in model.named_weights().items():
+@pytest.mark.parametrize("vocabulary_size", [10_000, 12])
+def test_what_is_measured_is_training(measured: list[Any], vocabulary_size: int) -> None:
+    measure_training(small(), vocabulary_size, seconds=0.0)
+    ((step, before),) = measured
+    assert step.model.architecture == small().model.build(vocabulary_size)
+    for name, weights in step.model.named_weights().items():
         assert not np.array_equal(weights, before[name]), name
 
 
+def test_the_very_step_of_training_is_measured(measured: list[Any]) -> None:
+    loss: dict[str, Any] = {"loss": "sum_over_time", "label_smoothing": 0.1, "z_loss": 0.01}
+    penalties: dict[str, Any] = {"activation_regularization": 2.0, "temporal_activation_regularization": 1.0}
+    config = small(
+        optimizer="muon", compute_dtype="bfloat16", averaging="two_tailed", clip_norm=3.0, **loss, **penalties
+    )
+    measure_training(config, 12, seconds=0.0)
+    ((step, before),) = measured
+    stream, optimizer = step.stream, step.optimizer
+    assert (stream.reduction, stream.loss_terms) == ("sum_over_time", {"label_smoothing": 0.1, "z_loss": 0.01})
+    assert (stream.activation_regularization, stream.temporal_activation_regularization) == (2.0, 1.0)
+    assert (type(optimizer).__name__, optimizer.compute_dtype, optimizer.global_clipnorm) == ("Muon", "bfloat16", 3.0)
+    # Averages are kept while it is measured.
+    average = keras.ops.convert_to_numpy(optimizer.averages.kept.averages[0])
+    assert not np.array_equal(average, np.zeros_like(average))
+    assert not np.array_equal(average, before["embedding/embeddings"])
+
+
+def test_a_run_of_given_minutes_can_be_measured_before_it_has_a_plan(measured: list[Any]) -> None:
+    measure_training(small(minutes=1.0, schedule="linear"), 12, seconds=0.0)
+    assert measured[0][0].optimizer.pace is None
+
+
 def test_a_sampled_softmax_is_measured_as_one() -> None:
-    config = small("streams")
-    sampled = replace(config, training=config.training.replace(sampled_softmax=10_000))
     with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary of 10000"):
-        measure_training(sampled, "float32", seconds=0.0)
+        measure_training(small(sampled_softmax=10_000), seconds=0.0)
 
 
-def fits_taking(per_step: float, steps: list[int]) -> Callable[[Any, Any], float]:
-    def fit_seconds(_stream: Any, dataset: Any) -> float:
-        steps.append(len(dataset))
-        return per_step * len(dataset)
+def rounds_taking(per_step: float, steps: list[int]) -> Callable[[Any, int], float]:
+    def seconds_of(_step: Any, num_steps: int) -> float:
+        steps.append(num_steps)
+        return per_step * num_steps
 
-    return fit_seconds
+    return seconds_of
 
 
 @pytest.mark.parametrize(
-    ("per_step", "fits"),
+    ("per_step", "rounds"),
     [
         (0.1, [2, 2, 50]),
         (1.5, [2, 2, 4]),
@@ -72,12 +108,12 @@ def fits_taking(per_step: float, steps: list[int]) -> Callable[[Any, Any], float
     ],
 )
 def test_as_many_steps_are_timed_as_fit_into_the_time(
-    per_step: float, fits: list[int], monkeypatch: pytest.MonkeyPatch
+    per_step: float, rounds: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []
-    monkeypatch.setattr(training_speed, "_fit_seconds", fits_taking(per_step, steps))
-    speed = measure_training(small("streams"), "float32", seconds=5.0)
-    assert steps == fits
+    monkeypatch.setattr(training_speed, "_seconds_of", rounds_taking(per_step, steps))
+    speed = measure_training(small(), seconds=5.0)
+    assert steps == rounds
     assert speed.words_per_second == pytest.approx(3 * 5 / per_step)
 
 

@@ -1,22 +1,25 @@
 import json
 import random
 import shutil
+import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import pytest
 
-from nextword.bundle.bundle import Bundle
+from nextword.architecture import ModelOptions
+from nextword.bundle.model_card import SplitMetrics, figures_table
 from nextword.bundle.store import read_bundle
-from nextword.errors import CheckpointError, SettingError, TextError
+from nextword.errors import CheckpointError, SettingError, TextError, TrainingWarning
 from nextword.evaluation.perplexity import evaluate
 from nextword.storage import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
-from nextword.training.log import SilentObserver
+from nextword.training.context import RunContext, SilentObserver
+from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.run import Surroundings
 from nextword.training.start import resume_run, start_run
 
 CONFIG = RunConfig.of(
@@ -35,7 +38,7 @@ class Rounds(SilentObserver):
     def __init__(self) -> None:
         self.seen: list[int] = []
 
-    def on_round(self, record: RoundRecord, progress: TrainingProgress) -> None:
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         self.seen.append(record.round)
 
 
@@ -57,8 +60,9 @@ class Run:
         self.root = folder / "run"
         self.rounds, self.epochs = Rounds(), Epochs()
         self.said: list[str] = []
-        around = Surroundings(observer=self.rounds, say=self.said.append, callbacks=[self.epochs])
-        self.bundle: Bundle = start_run(CONFIG, self.text, self.root, around)
+        context = RunContext(observer=self.rounds, say=self.said.append, callbacks=[self.epochs])
+        self.finished = start_run(CONFIG, self.text, self.root, context)
+        self.bundle = self.finished.bundle
 
 
 def story() -> str:
@@ -75,7 +79,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_run_leaves_all_that_its_directory_promises(run: Run) -> None:
     names = {path.name for path in run.root.iterdir() if not path.name.startswith(".")}
-    assert names == {"config.toml", "checkpoints", "log.jsonl", "log.csv", "curves.png", "curves.svg", "model"}
+    pictures = {"curves.png", "curves.svg"}
+    assert names == {"config.toml", "checkpoints", "log.jsonl", "log.csv", "metrics.json", "model", *pictures}
     assert CheckpointStore(run.root / "checkpoints").newest() is not None
 
 
@@ -118,9 +123,51 @@ def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Ru
 def test_the_settings_of_the_run_are_written_resolved(run: Run) -> None:
     config = RunConfig.read(run.root / "config.toml")
     assert config.origin["text_path"] == str(run.text.resolve())
-    assert config.model["vocabulary_size"] == len(run.bundle.tokenizer.vocabulary)
+    assert config.model.build(len(run.bundle.tokenizer.vocabulary)) == run.bundle.architecture
     assert config.training == CONFIG.training
     assert config.text.tokenizer == "word"
+    assert config.plan is None
+
+
+def test_the_settings_of_the_run_list_every_option_of_the_model(run: Run) -> None:
+    tables = tomllib.loads((run.root / "config.toml").read_text(encoding="utf-8"))
+    named = {field.name for field in fields(ModelOptions)}
+    assert tables["model"].keys() == named - {"mogrifier_rank"}  # which is `None`, and TOML knows no such value
+    assert (tables["model"]["hidden_sizes"], tables["model"]["weight_drop_rate"]) == ([8], 0.0)
+    assert "plan" not in tables
+
+
+def test_the_figures_on_disk_are_those_returned_and_those_of_the_card(run: Run) -> None:
+    table = json.loads((run.root / "metrics.json").read_text(encoding="utf-8"))
+    assert table == run.finished.to_table()
+    assert figures_table(run.finished.metrics) in read_bundle(run.root / "model").card
+    assert figures_table([SplitMetrics(**row) for row in table["splits"]]) in run.bundle.card
+    lines = (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert (table["rounds"], table["steps"], table["seconds"]) == (
+        len(records),
+        records[-1]["step"],
+        records[-1]["seconds"],
+    )
+    assert min(records, key=lambda record: record["valid_perplexity"])["round"] == table["best_round"]
+    assert table["splits"][0]["perplexity"] == pytest.approx(
+        records[table["best_round"] - 1]["valid_perplexity"], rel=0.01
+    )
+
+
+def test_a_warning_goes_to_the_context_and_else_to_python(copied: Path) -> None:
+    newest = CheckpointStore(copied / "checkpoints").newest()
+    assert newest is not None
+    path = copied / "checkpoints" / f"step-{newest.step:010d}" / "arrays.safetensors"
+    path.write_bytes(path.read_bytes()[:-1])
+    shutil.copytree(copied, copied.parent / "again")
+    seen: list[str] = []
+    resume_run(copied, RunContext(warn=seen.append))
+    assert len(seen) == 1
+    assert "it is passed over" in seen[0]
+    with pytest.warns(TrainingWarning, match="it is passed over") as caught:
+        resume_run(copied.parent / "again")
+    assert len(caught) == 1
 
 
 @pytest.fixture
@@ -134,7 +181,7 @@ def test_a_finished_run_is_only_given_its_bundle_and_its_log_again(run: Run, cop
     (copied / "log.jsonl").write_bytes(log[: len(log) // 2])
     shutil.rmtree(copied / "model")
     rounds = Rounds()
-    resume_run(copied, Surroundings(observer=rounds))
+    resume_run(copied, RunContext(observer=rounds))
     assert rounds.seen == []
     assert (copied / "log.jsonl").read_bytes() == log
     before, after = (sealed_directory.verify(root / "model") for root in (run.root, copied))
@@ -147,7 +194,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_model(copied: Path) -> None:
     (copied / "curves.png").unlink()
     (copied / "curves.png").mkdir()
     said: list[str] = []
-    resume_run(copied, Surroundings(say=said.append))
+    resume_run(copied, RunContext(warn=said.append))
     assert any("no curves were drawn" in sentence and "curves.png" in sentence for sentence in said)
     sealed_directory.verify(copied / "model")
 
@@ -173,7 +220,7 @@ def test_a_text_that_has_changed_or_gone_is_not_trained_on(run: Run, tmp_path: P
 
 
 def test_settings_that_do_not_fit_the_text_leave_no_run_behind(run: Run, tmp_path: Path) -> None:
-    too_many = RunConfig.of("quick", {"batching": {"batch_size": 60_000}, "model": dict(CONFIG.model)})
+    too_many = RunConfig.of("quick", {"batching": {"batch_size": 60_000}, "model": CONFIG.model.to_table()})
     for _ in range(2):
         with pytest.raises(SettingError, match="a batch of 60000 streams needs at least 60000 tokens"):
             start_run(too_many, run.text, tmp_path / "run")
@@ -181,9 +228,7 @@ def test_settings_that_do_not_fit_the_text_leave_no_run_behind(run: Run, tmp_pat
 
 def test_a_run_whose_settings_have_lost_their_origin_is_refused(copied: Path) -> None:
     config = RunConfig.read(copied / "config.toml")
-    (copied / "config.toml").write_text(
-        RunConfig(config.text, config.batching, config.training, config.model, {}).to_toml(), encoding="utf-8"
-    )
+    (copied / "config.toml").write_text(replace(config, origin={}).to_toml(), encoding="utf-8")
     with pytest.raises((CheckpointError, SettingError), match="text_path"):
         resume_run(copied)
 

@@ -1,276 +1,23 @@
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any, Literal
+"""A round's windows, and the one compiled step that takes them, validates, and is captured."""
 
-import keras
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
-from nextword.batching.window import Window, Windows
-from nextword.batching.windows import SuccessiveWindows
-from nextword.errors import CheckpointError
-from nextword.models.language_model import LanguageModel
-from nextword.training.candidate_sampler import CandidateSampler
-from nextword.training.step import Arrays, RoundDataset, StreamModel, as_batch, capture, fingerprint, restore
+from nextword.training.options import TrainingOptions
+from nextword.training.round_watch import RoundWatch
+from nextword.training.run import TrainingRun
+from nextword.training.step import RoundDataset, as_batch
+from nextword.training.stream_model import StreamModel
 from support.arrays import assert_equal_to_the_bit
 
-BATCH_SIZE, NUM_STEPS, VOCABULARY_SIZE = 4, 5, 20
-ARCHITECTURE = Architecture(
-    vocabulary_size=VOCABULARY_SIZE, embedding_size=8, hidden_sizes=(12, 8), forget_bias=3.0, initializer_scale=1.0
-)
+MakeRun = Callable[..., TrainingRun]
 
 DATASET_BATCH_SIZE, DATASET_NUM_STEPS, ROUND_STEPS = 3, 4, 5
-
-TRAINING_STATE_BATCH_SIZE, TRAINING_STATE_ROUND_STEPS = 4, 6
-IDS = np.random.default_rng(0).integers(0, 20, 400).astype(np.int32)
-TRAINING_STATE_ARCHITECTURE = Architecture(
-    vocabulary_size=20, embedding_size=8, hidden_sizes=(6, 8), input_dropout_rate=0.3, output_dropout_rate=0.3
-)
-OPTIMIZERS: dict[str, Callable[[], Any]] = {
-    "adam": lambda: keras.optimizers.Adam(0.01),
-    "sgd": lambda: keras.optimizers.SGD(0.5),
-}
-
-
-class RandomWindows:
-    """Windows of random ids, of which some rows are reset and some targets do not count."""
-
-    batch_size, num_steps, steps_per_epoch = BATCH_SIZE, NUM_STEPS, 9
-
-    def window(self, step: int) -> Window:
-        random = np.random.default_rng(step % self.steps_per_epoch)
-        tokens = random.integers(0, VOCABULARY_SIZE, (self.batch_size, self.num_steps + 1)).astype(np.int32)
-        weights = (random.random((self.batch_size, self.num_steps)) < 0.7).astype(np.float32)
-        return Window(tokens[:, :-1], tokens[:, 1:], weights, random.random(self.batch_size) < 0.3)
-
-    def relative_lengths(self, num_windows: int) -> None:
-        """All windows are of the same length."""
-
-
-def all_windows(windows: Windows) -> list[Window]:
-    return [windows.window(step) for step in range(windows.steps_per_epoch)]
-
-
-def frozen(model: LanguageModel, loss: Literal["mean", "sum_over_time"] = "mean") -> StreamModel:
-    """A model in training that stands still."""
-    stream = StreamModel(model, batch_size=BATCH_SIZE, loss=loss)
-    stream.compile(optimizer=keras.optimizers.SGD(0.0))
-    return stream
-
-
-def carried(state: Any) -> list[NDArray[np.float32]]:
-    return [np.asarray(weight.value) for weight in state.weights]
-
-
-def run_by_hand(model: LanguageModel, windows: Windows) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float32]]]:
-    """The logits of each window, and the state after the last: hiddens of all layers, then cells."""
-    state = model.initial_state(windows.batch_size)
-    logits = []
-    for window in all_windows(windows):
-        keep = (~window.reset).astype(np.float32)[:, None]
-        state = keras.tree.map_structure(lambda array, keep=keep: array * keep, state)
-        window_logits, state = model(window.inputs, state)
-        logits.append(np.asarray(window_logits, np.float64))
-    return logits, [np.asarray(array) for arrays in zip(*state, strict=True) for array in arrays]
-
-
-def negative_log_likelihoods(logits: NDArray[np.float64], targets: NDArray[np.int32]) -> NDArray[np.float64]:
-    shifted = logits - logits.max(axis=-1, keepdims=True)
-    of_target = np.take_along_axis(shifted, targets[..., None], axis=-1)[..., 0]
-    losses: NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=-1)) - of_target
-    return losses
-
-
-def figures_by_hand(logits: list[NDArray[np.float64]], windows: Windows) -> tuple[float, float]:
-    """Perplexity and accuracy over the counted targets of all windows."""
-    losses, hits = [], []
-    for window, window_logits in zip(all_windows(windows), logits, strict=True):
-        counted = window.weights == 1
-        losses.append(negative_log_likelihoods(window_logits, window.targets)[counted])
-        hits.append((window_logits.argmax(axis=-1) == window.targets)[counted])
-    return float(np.exp(np.concatenate(losses).mean())), float(np.concatenate(hits).mean())
-
-
-# The carried state.
-
-
-def test_fit_carries_the_state_that_running_the_model_by_hand_ends_with() -> None:
-    model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
-    stream = frozen(model)
-    stream.fit(RoundDataset(windows, windows.steps_per_epoch), shuffle=False, verbose=0)
-    for ours, expected in zip(carried(stream.train_state), run_by_hand(model, windows)[1], strict=True):
-        np.testing.assert_allclose(ours, expected, atol=1e-6)
-        assert np.abs(expected).max() > 0.01
-
-
-def test_the_state_is_carried_from_round_to_round() -> None:
-    model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
-    at_once, in_thirds = frozen(model), frozen(model)
-    at_once.fit(RoundDataset(windows, 9), shuffle=False, verbose=0)
-    dataset = RoundDataset(windows, 3)
-    for dataset.round in range(3):
-        in_thirds.fit(dataset, shuffle=False, verbose=0)
-    for ours, expected in zip(carried(in_thirds.train_state), carried(at_once.train_state), strict=True):
-        np.testing.assert_array_equal(ours, expected)
-
-
-def test_validation_leaves_the_training_state_alone_and_has_its_own() -> None:
-    model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
-    stream = frozen(model)
-    dataset = RoundDataset(windows, 5)
-    stream.fit(dataset, shuffle=False, verbose=0)
-    before = carried(stream.train_state)
-    stream.evaluate(RoundDataset(windows, windows.steps_per_epoch), verbose=0)
-    for ours, expected in zip(carried(stream.train_state), before, strict=True):
-        np.testing.assert_array_equal(ours, expected)
-    for ours, expected in zip(carried(stream.valid_state), run_by_hand(model, windows)[1], strict=True):
-        np.testing.assert_allclose(ours, expected, atol=1e-6)
-
-
-def test_validation_may_have_another_number_of_rows() -> None:
-    stream = StreamModel(LanguageModel(ARCHITECTURE), batch_size=BATCH_SIZE, valid_batch_size=2)
-    stream.compile(optimizer=keras.optimizers.SGD(0.0))
-    ids = np.arange(40, dtype=np.int32) % VOCABULARY_SIZE
-    train = Streams(ids, batch_size=BATCH_SIZE, num_steps=NUM_STEPS, first_input=0)
-    valid = Streams(ids, batch_size=2, num_steps=NUM_STEPS, first_input=0)
-    stream.fit(RoundDataset(train, 2), validation_data=RoundDataset(valid, 4), shuffle=False, verbose=0)
-    assert [weights.shape[0] for weights in carried(stream.train_state)] == [BATCH_SIZE] * 4
-    assert [weights.shape[0] for weights in carried(stream.valid_state)] == [2] * 4
-
-
-# What the state is for: a text that can be predicted only by who remembers more than a window.
-
-NUM_MODES, PERIOD, LONG_WINDOW = 4, 5, 7
-
-
-def text_of_modes(num_blocks: int) -> NDArray[np.int32]:
-    """Blocks of eight periods `m f g h i`, in which `m` is a mode drawn at random for the block, and the rest fixed.
-
-    A window of seven steps does not always hold the `m` before the one to be predicted, and never the one before that.
-    """
-    modes = np.random.default_rng(0).integers(0, NUM_MODES, num_blocks)
-    rest = range(NUM_MODES, NUM_MODES + PERIOD - 1)
-    return np.array([token for mode in modes for _ in range(8) for token in (mode, *rest)], np.int32)
-
-
-def floor_without_memory(windows: Windows) -> float:
-    """The lowest perplexity over these windows of any function of what stands to the left within the window.
-
-    Such a function gives one distribution to all targets that have the same left side, and none does better on them
-    than their own frequencies.
-    """
-    targets: dict[tuple[int, ...], Counter[int]] = defaultdict(Counter)
-    for window in all_windows(windows):
-        for row, step in zip(*np.nonzero(window.weights), strict=True):
-            targets[tuple(window.inputs[row, : step + 1])][int(window.targets[row, step])] += 1
-    losses = [-count * np.log(count / counts.total()) for counts in targets.values() for count in counts.values()]
-    return float(np.exp(sum(losses) / sum(counts.total() for counts in targets.values())))
-
-
-def perplexity_after_training(windows: Windows) -> float:
-    architecture = Architecture(
-        vocabulary_size=NUM_MODES + PERIOD, embedding_size=16, hidden_sizes=(32,), initializer_scale=1.0
-    )
-    stream = StreamModel(LanguageModel(architecture), batch_size=windows.batch_size)
-    stream.compile(optimizer=keras.optimizers.Adam(0.02))
-    dataset = RoundDataset(windows, windows.steps_per_epoch)
-    stream.fit(dataset, epochs=16, shuffle=False, verbose=0)
-    return float(stream.evaluate(dataset, verbose=0, return_dict=True)["perplexity"])
-
-
-def test_what_only_memory_beyond_the_window_predicts_is_learned_over_streams() -> None:
-    windows = Streams(text_of_modes(200), batch_size=16, num_steps=LONG_WINDOW, first_input=NUM_MODES)
-    floor = floor_without_memory(windows)
-    assert floor > 1.2
-    assert np.log(perplexity_after_training(windows)) < 0.6 * np.log(floor)
-
-
-def test_what_only_memory_beyond_the_window_predicts_is_not_learned_over_the_tutorials_windows() -> None:
-    windows = SuccessiveWindows(text_of_modes(200), batch_size=16, num_steps=LONG_WINDOW, skip_step=LONG_WINDOW)
-    floor = floor_without_memory(windows)
-    assert 0.999 * floor < perplexity_after_training(windows) < 1.03 * floor
-
-
-# Loss and figures.
-
-
-def loss_of(stream: StreamModel, window: Window) -> float:
-    inputs, targets, weights = as_batch(window)
-    return float(stream.compute_loss(inputs, targets, stream(inputs), weights, training=False))
-
-
-def test_the_mean_loss_counts_weighted_targets_alone() -> None:
-    model = LanguageModel(ARCHITECTURE)
-    window = RandomWindows().window(0)
-    assert 0 < window.weights.sum() < window.weights.size
-    losses = negative_log_likelihoods(np.asarray(model(window.inputs)[0], np.float64), window.targets)
-    expected = losses[window.weights == 1].mean()
-    assert loss_of(frozen(model), window) == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_loss_summed_over_time_is_averaged_over_rows_alone() -> None:
-    model = LanguageModel(ARCHITECTURE)
-    window = RandomWindows().window(0)
-    losses = negative_log_likelihoods(np.asarray(model(window.inputs)[0], np.float64), window.targets)
-    expected = (losses * window.weights).sum() / BATCH_SIZE
-    assert loss_of(frozen(model, "sum_over_time"), window) == pytest.approx(expected, rel=1e-5)
-
-
-def test_the_summed_loss_of_a_full_window_is_num_steps_times_its_mean() -> None:
-    model = LanguageModel(ARCHITECTURE)
-    window = RandomWindows().window(0)
-    window = window._replace(weights=np.ones_like(window.weights))
-    mean, summed = (loss_of(frozen(model, loss), window) for loss in ("mean", "sum_over_time"))
-    assert summed == pytest.approx(NUM_STEPS * mean, rel=1e-6)
-
-
-def test_a_window_of_padding_alone_has_no_loss() -> None:
-    window = RandomWindows().window(0)
-    assert loss_of(frozen(LanguageModel(ARCHITECTURE)), window._replace(weights=np.zeros_like(window.weights))) == 0.0
-
-
-@pytest.mark.parametrize("loss", ["mean", "sum_over_time"])
-def test_perplexity_and_accuracy_are_those_of_the_logits(loss: Literal["mean", "sum_over_time"]) -> None:
-    model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
-    perplexity, accuracy = figures_by_hand(run_by_hand(model, windows)[0], windows)
-    stream = frozen(model, loss)
-    dataset = RoundDataset(windows, windows.steps_per_epoch)
-    trained = stream.fit(dataset, validation_data=dataset, shuffle=False, verbose=0).history
-    for prefix in ("", "val_"):
-        assert trained[f"{prefix}perplexity"] == pytest.approx([perplexity], rel=1e-5)
-        assert trained[f"{prefix}accuracy"] == pytest.approx([accuracy], rel=1e-6)
-
-
-def test_the_weights_that_learn_are_those_of_the_language_model() -> None:
-    model = LanguageModel(ARCHITECTURE)
-    before = model.named_weights()
-    stream = StreamModel(model, batch_size=BATCH_SIZE)
-    stream.compile(optimizer=keras.optimizers.SGD(1.0))
-    stream.fit(RoundDataset(RandomWindows(), 9), shuffle=False, verbose=0)
-    assert len(stream.trainable_variables) == len(before)
-    for name, weight in model.named_weights().items():
-        assert not np.array_equal(weight, before[name]), name
-
-
-@pytest.mark.parametrize("drawn_in_the_loss", ["latent dropout", "sampled softmax"])
-def test_what_the_loss_draws_is_another_in_every_step_of_training(drawn_in_the_loss: str) -> None:
-    latent = drawn_in_the_loss == "latent dropout"
-    changes: dict[str, Any] = {"tied": True, "narrowed_output": True, "latent_dropout_rate": 0.5} if latent else {}
-    model = LanguageModel(ARCHITECTURE.replace(**changes))
-    sampler = None if latent else CandidateSampler(np.arange(VOCABULARY_SIZE), 6)
-    stream = StreamModel(model, batch_size=BATCH_SIZE, sampler=sampler)
-    stream.compile(optimizer=keras.optimizers.SGD(0.0))
-    generator = model.projection.dropout.seed_generator if sampler is None else sampler.seed_generator
-    states = []
-    for _ in range(3):
-        stream.fit(RoundDataset(RandomWindows(), 1), shuffle=False, verbose=0)
-        states.append(np.asarray(generator.state.value).tolist())
-    stream.evaluate(RoundDataset(RandomWindows(), 1), verbose=0)
-    assert len({tuple(state) for state in states}) == 3
-    assert np.asarray(generator.state.value).tolist() == states[-1]
 
 
 def make_streams() -> Streams:
@@ -280,8 +27,8 @@ def make_streams() -> Streams:
     )
 
 
-def make_dataset() -> RoundDataset:
-    return RoundDataset(make_streams(), ROUND_STEPS)
+def make_dataset(round_number: int = 0) -> RoundDataset:
+    return RoundDataset(make_streams(), round_number * ROUND_STEPS, ROUND_STEPS)
 
 
 def assert_is_window(batch: Any, step: int) -> None:
@@ -303,23 +50,21 @@ def test_a_round_has_its_steps_and_each_is_a_window() -> None:
         assert_is_window(dataset[index], index)
 
 
-def test_a_round_goes_on_where_the_one_before_ended_over_the_end_of_the_text() -> None:
-    dataset = make_dataset()
+def test_a_round_begins_where_the_one_before_ended_over_the_end_of_the_text() -> None:
     steps = iter(range(4 * ROUND_STEPS))
-    for dataset.round in range(4):
+    for round_number in range(4):
+        dataset = make_dataset(round_number)
         for index in range(len(dataset)):
             assert_is_window(dataset[index], next(steps))
     resets = [make_streams().window(step).reset.all() for step in range(4 * ROUND_STEPS)]
     assert np.flatnonzero(resets).tolist() == [0, 9, 18]
 
 
-def test_the_position_in_the_text_depends_on_round_and_index_alone() -> None:
-    used, fresh = make_dataset(), make_dataset()
-    for used.round in (0, 3, 1):
-        for index in (4, 0, 2):
-            used[index]
+def test_the_position_in_the_text_depends_on_first_step_and_index_alone() -> None:
+    used, fresh = make_dataset(2), make_dataset(2)
+    for index in (4, 0, 2):
+        used[index]
     used.on_epoch_end()
-    used.round = fresh.round = 2
     assert_is_window(used[3], 2 * ROUND_STEPS + 3)
     assert_is_window(fresh[3], 2 * ROUND_STEPS + 3)
 
@@ -332,123 +77,75 @@ def test_a_batch_is_made_of_fresh_arrays() -> None:
     assert_is_window(dataset[1], 1)
 
 
-def test_words_are_counted_by_cells() -> None:
-    assert make_dataset().words_per_window == DATASET_BATCH_SIZE * DATASET_NUM_STEPS
-
-
 def test_a_window_keeps_its_types() -> None:
     inputs, targets, weights = as_batch(make_streams().window(0))
     assert (inputs["tokens"].dtype, inputs["reset"].dtype) == (np.int32, np.bool_)
     assert (targets.dtype, weights.dtype) == (np.int32, np.float32)
 
 
-def make_stream(
-    seed: int, optimizer: str = "adam", architecture: Architecture = TRAINING_STATE_ARCHITECTURE
-) -> StreamModel:
-    stream = StreamModel(LanguageModel(architecture, seed=seed), batch_size=TRAINING_STATE_BATCH_SIZE)
-    stream.compile(optimizer=OPTIMIZERS[optimizer]())
-    stream.optimizer.build(stream.trainable_variables)
-    return stream
+# The step.
 
 
-def train(stream: StreamModel, round_number: int) -> None:
-    dataset = RoundDataset(
-        Streams(IDS, batch_size=TRAINING_STATE_BATCH_SIZE, num_steps=5, first_input=0), TRAINING_STATE_ROUND_STEPS
-    )
-    dataset.round = round_number
-    stream.fit(dataset, validation_data=dataset, shuffle=False, verbose=0)
+def test_words_are_counted_by_cells(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
+    assert make_run(tmp_path, options, train=make_streams()).step.words_per_step == 3 * 4
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_restored_model_is_the_captured_one_and_goes_on_to_the_same_bits(optimizer: str) -> None:
-    original, other = make_stream(1, optimizer), make_stream(2, optimizer)
-    train(original, 0)
-    train(other, 3)
-    captured = {name: array.copy() for name, array in capture(original).items()}
-    restore(other, captured)
-    assert_equal_to_the_bit(capture(other), captured)
-    train(original, 1)
-    train(other, 1)
-    assert_equal_to_the_bit(capture(other), capture(original))
-
-
-def changed_by_training(optimizer: str) -> set[str]:
-    stream = make_stream(1, optimizer)
-    before = {name: array.copy() for name, array in capture(stream).items()}
-    train(stream, 0)
-    return {name for name, array in capture(stream).items() if not np.array_equal(array, before[name])}
-
-
-@pytest.mark.parametrize(("optimizer", "num_of_optimizer"), [("adam", 1 + 2 * 9), ("sgd", 1)])
-def test_weights_carried_states_dropout_seeds_and_optimizer_are_all_captured(
-    optimizer: str, num_of_optimizer: int
+def test_a_round_is_learned_in_one_call_and_has_its_figures(
+    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
-    changed = changed_by_training(optimizer)
-    kinds = sorted(name.split("/", 2)[-1] for name in changed if name.startswith("model/"))
-    weights = ["bias"] * 3 + ["embeddings"] + ["kernel"] * 3 + ["recurrent_kernel"] * 2
-    carried = ["cell_0", "cell_1", "hidden_0", "hidden_1"] * 2
-    assert kinds == sorted([*weights, *carried, *["seed_generator_state"] * 2])
-    assert len([name for name in changed if name.startswith("optimizer/")]) == num_of_optimizer
+    step = make_run(tmp_path, options).step
+    before = step.validate()
+    first, second = step.learn(0, 6), step.learn(6, 4)
+    assert (first.num_steps, second.num_steps) == (6, 4)
+    assert second.perplexity < first.perplexity < 20.0
+    assert 0.0 <= first.accuracy <= second.accuracy <= 1.0
+    assert 0.0 < second.step_seconds <= second.seconds
+    assert step.validate().perplexity < before.perplexity
+    assert before.averaged_steps == 0
+    assert int(step.optimizer.iterations) == 10
 
 
-def test_a_capture_does_not_change_while_training_goes_on() -> None:
-    stream = make_stream(1)
-    train(stream, 0)
-    captured = capture(stream)
-    copied = {name: array.copy() for name, array in captured.items()}
-    train(stream, 1)
-    assert_equal_to_the_bit(captured, copied)
+def test_all_rounds_take_the_step_that_was_compiled_for_the_first(
+    make_run: MakeRun, options: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: list[StreamModel] = []
+    compute_loss = StreamModel.compute_loss
+
+    def counted(self: StreamModel, *arguments: Any, **named: Any) -> Any:
+        traced.append(self)
+        return compute_loss(self, *arguments, **named)
+
+    monkeypatch.setattr(StreamModel, "compute_loss", counted)
+    step = make_run(tmp_path, options).step
+    for first_step in (0, 6, 12):
+        step.learn(first_step, 6)
+        step.validate()
+    assert len(traced) == 2  # once for training, once for validation
 
 
-def test_the_names_do_not_depend_on_how_many_models_were_made_before() -> None:
-    assert capture(make_stream(1)).keys() == capture(make_stream(1)).keys()
+def test_a_step_of_a_few_windows_at_a_time_is_that_of_many(
+    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
+) -> None:
+    at_once, in_parts = (make_run(tmp_path / name, options).step for name in ("at once", "in parts"))
+    at_once.learn(0, 12)
+    for first_step, num_steps in ((0, 5), (5, 1), (6, 6)):
+        in_parts.learn(first_step, num_steps, RoundWatch(in_parts.stream))
+    assert_equal_to_the_bit(in_parts.capture(), at_once.capture())
 
 
-def without(name: str) -> Callable[[Arrays], Arrays]:
-    return lambda arrays: {key: array for key, array in arrays.items() if key != name}
+def test_a_captured_step_is_restored(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
+    step = make_run(tmp_path, options.replace(averaging="two_tailed")).step
+    step.learn(0, 6)
+    captured = {name: array.copy() for name, array in step.capture().items()}
+    step.learn(6, 6)
+    after = {name: array.copy() for name, array in step.capture().items()}
+    step.restore(captured)
+    assert_equal_to_the_bit(step.capture(), captured)
+    step.learn(6, 6)
+    assert_equal_to_the_bit(step.capture(), after)
 
 
-def with_array(name: str, array: NDArray[Any]) -> Callable[[Arrays], Arrays]:
-    return lambda arrays: {**arrays, name: array}
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (without("model/000/embeddings"), "`model/000/embeddings` is not in the checkpoint"),
-        (without("optimizer/000"), "`optimizer/000` is not in the checkpoint"),
-        (with_array("optimizer/099", np.zeros(1)), "`optimizer/099` is not in the model"),
-        (
-            with_array("model/000/embeddings", np.zeros((21, 8))),
-            r"`model/000/embeddings` is \(21, 8\) in the checkpoint and \(20, 8\) in the model",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_named_and_changes_nothing(change: Callable[[Arrays], Arrays], message: str) -> None:
-    stream = make_stream(1)
-    before = {name: array.copy() for name, array in capture(stream).items()}
-    with pytest.raises(CheckpointError, match=message):
-        restore(stream, change({name: array + 1 for name, array in before.items()}))
-    assert_equal_to_the_bit(capture(stream), before)
-
-
-def test_a_checkpoint_of_another_architecture_is_refused() -> None:
-    arrays = capture(make_stream(1, architecture=TRAINING_STATE_ARCHITECTURE.replace(hidden_sizes=(7, 8))))
-    with pytest.raises(CheckpointError, match="the checkpoint must fit the model"):
-        restore(make_stream(1), arrays)
-
-
-def test_the_fingerprint_names_all_that_the_bits_depend_on() -> None:
-    found = fingerprint()
-    assert {"keras", "jax", "jaxlib", "numpy", "backend", "machine", "processors"} <= found.keys()
-    assert found["backend"] == keras.backend.backend()
-    assert found == fingerprint()
-
-
-def test_another_backend_is_named_in_the_place_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
-    monkeypatch.setattr("nextword.training.step.version", lambda package: f"version of {package}")
-    found = fingerprint()
-    assert found["torch"] == "version of torch"
-    assert found["backend"] == "torch"
-    assert "jax" not in found
+def test_penalties_of_activations_reach_the_loss(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
+    asked = options.replace(activation_regularization=2.0, temporal_activation_regularization=1.5)
+    stream = make_run(tmp_path, asked).step.stream
+    assert (stream.activation_regularization, stream.temporal_activation_regularization) == (2.0, 1.5)

@@ -7,25 +7,26 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
 from nextword.training.options import TrainingOptions
-from nextword.training.run import Trainer
-from nextword.training.step import StreamModel
+from nextword.training.run import TrainingRun
+from nextword.training.stream_model import StreamModel
 
-MakeTrainer = Callable[..., Trainer]
+MakeRun = Callable[..., TrainingRun]
 
 
-def weights(trainer: Trainer) -> dict[str, Any]:
-    return trainer.model.named_weights()
+def weights(run: TrainingRun) -> dict[str, NDArray[np.float32]]:
+    return run.step.model.named_weights()
 
 
 @pytest.mark.parametrize("change", [{"label_smoothing": 0.2}, {"z_loss": 0.1}, {"sampled_softmax": 4}], ids=str)
 def test_it_changes_training_and_leaves_validation_whole(
-    tmp_path: Path, options: TrainingOptions, finished: MakeTrainer, change: dict[str, Any]
+    tmp_path: Path, options: TrainingOptions, finished: MakeRun, change: dict[str, Any]
 ) -> None:
     still = replace(options, learning_rate=0.0, epochs=0.5)
     plain = finished(tmp_path / "plain", still).progress.records[-1]
@@ -39,10 +40,10 @@ def test_it_changes_training_and_leaves_validation_whole(
 
 
 def test_the_loss_that_is_asked_for_is_that_of_the_steps(
-    tmp_path: Path, options: TrainingOptions, make_trainer: MakeTrainer
+    tmp_path: Path, options: TrainingOptions, make_run: MakeRun
 ) -> None:
     asked = replace(options, loss="sum_over_time", label_smoothing=0.2, z_loss=0.1)
-    stream = make_trainer(tmp_path, asked)._stream
+    stream = make_run(tmp_path, asked).step.stream
     assert (stream.reduction, stream.loss_terms) == ("sum_over_time", {"label_smoothing": 0.2, "z_loss": 0.1})
 
 
@@ -63,7 +64,7 @@ def test_terms_of_the_loss_are_of_training_alone() -> None:
 
 
 def test_a_sampled_softmax_is_resumed_to_the_same_bits(
-    tmp_path: Path, options: TrainingOptions, finished: MakeTrainer, cut_off_after_rounds: Callable[..., None]
+    tmp_path: Path, options: TrainingOptions, finished: MakeRun, cut_off_after_rounds: Callable[..., None]
 ) -> None:
     sampled = replace(options, sampled_softmax=4)
     at_once = finished(tmp_path / "at_once", sampled)
@@ -87,8 +88,6 @@ def test_a_mixture_has_no_softmax_to_sample_or_to_smooth(option: dict[str, Any])
     TrainingOptions(**option).check_softmax(model.replace(mixture_size=1))
 
 
-def test_more_samples_than_tokens_are_refused(
-    tmp_path: Path, options: TrainingOptions, make_trainer: MakeTrainer
-) -> None:
+def test_more_samples_than_tokens_are_refused(tmp_path: Path, options: TrainingOptions, make_run: MakeRun) -> None:
     with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary"):
-        make_trainer(tmp_path, replace(options, sampled_softmax=10_000))
+        make_run(tmp_path, replace(options, sampled_softmax=10_000))

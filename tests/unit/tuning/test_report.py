@@ -16,7 +16,7 @@ def played(study: Study) -> Study:
         assert first is not None
         assert second is not None
         assert third is not None
-        config = first.config.resolved(text=first.config.text, vocabulary_size=9, compute_dtype="float32")
+        config = first.config.resolved(text=first.config.text, compute_dtype="float32")
         study.directory.trial(first.number).config_file.write_text(config.to_toml(), encoding="utf-8")
         first.report(1, 30.0)
         first.report(2, 20.0)

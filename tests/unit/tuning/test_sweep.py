@@ -11,9 +11,8 @@ from optuna.trial import TrialState
 from nextword.errors import StorageError
 from nextword.storage.single_file import write_file
 from nextword.training.config import RunConfig, read_tables
+from nextword.training.context import RunContext, SilentObserver
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.log import SilentObserver
-from nextword.training.run import Surroundings
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study import Study
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
@@ -25,7 +24,7 @@ from nextword.tuning.trial_run import Report, TrialRun
 class FakeRun:
     """Trains nothing: a trial's perplexity follows from its learning rate."""
 
-    around: Surroundings
+    context: RunContext
     before: Callable[[], object] = lambda: None
     seen: list[float] = field(default_factory=list)
 
@@ -33,9 +32,7 @@ class FakeRun:
         self.before()
         rate = config.training.learning_rate
         self.seen.append(rate)
-        write_file(
-            root / "config.toml", replace(config, model={**config.model, "vocabulary_size": 9}).to_toml().encode()
-        )
+        write_file(root / "config.toml", config.to_toml().encode())
         return Outcome("pruned", why="too slow") if report(1, 100 * rate) else Outcome("complete", 100 * rate)
 
 
@@ -45,7 +42,7 @@ class Said:
 
 
 def sweep_of(study: Study, said: Said, before: Callable[[], object] = lambda: None, **options: Any) -> Sweep:
-    run = FakeRun(Surroundings(say=said.lines.append), before)
+    run = FakeRun(RunContext(say=said.lines.append), before)
     return Sweep(study, cast("TrialRun", run), lambda: nullcontext(SilentObserver()), **options)
 
 

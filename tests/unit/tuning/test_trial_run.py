@@ -12,8 +12,8 @@ from nextword.batching.streams import Streams
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError, StorageError, TrainingDivergedError
 from nextword.training.config import RunConfig
-from nextword.training.plan import RoundPlan
-from nextword.training.run import Surroundings
+from nextword.training.context import RunContext
+from nextword.training.plan import Plan
 from nextword.tuning import trial_run
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study_settings import SweepOptions
@@ -37,7 +37,7 @@ class Reports:
 class Speed:
     words_per_second: float
 
-    def __call__(self, _config: RunConfig) -> float:
+    def __call__(self, _config: RunConfig, _vocabulary_size: int) -> float:
         return self.words_per_second
 
 
@@ -48,7 +48,7 @@ class Model:
 @pytest.fixture(scope="module")
 def run(folder_without_test: Path, base: RunConfig) -> TrialRun:
     text = StudyText.load(folder_without_test, base.text)
-    return TrialRun(text, SweepOptions(rounds=4), Surroundings())
+    return TrialRun(text, SweepOptions(rounds=4), RunContext())
 
 
 def rounds_of(root: Path) -> list[dict[str, Any]]:
@@ -75,7 +75,7 @@ def test_a_trial_is_ended_where_it_is_told_to_and_can_be_gone_on_with(
 
     config = RunConfig.read(tmp_path / "config.toml")
     assert config.origin["text_sha256"] == run.text.sha256
-    assert config.model["vocabulary_size"] == run.text.tokenizer.vocabulary_size
+    assert config.model == base.model
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_what_settings_bring_about_is_an_outcome(
     def fail(*_arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(trial_run, "fit_model", fail)
+    monkeypatch.setattr(trial_run, "train_model", fail)
     assert run.train(base, tmp_path, Reports()) == outcome
 
 
@@ -108,7 +108,7 @@ def test_what_they_do_not_bring_about_is_raised(
     def fail(*_arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(trial_run, "fit_model", fail)
+    monkeypatch.setattr(trial_run, "train_model", fail)
     with pytest.raises(type(error), match=str(error)):
         run.train(base, tmp_path, Reports())
 
@@ -123,7 +123,7 @@ def test_rounds_are_as_many_and_the_same_parts_whatever_the_batch(
     options = run.options.replace(rounds=rounds)
     training = replace(run, options=options)._paced(config).training
     windows = make_windows(run.text.train.ids, config.batching, end_id=run.text.tokenizer.vocabulary.end_id)
-    plan = RoundPlan.of(training, windows.steps_per_epoch)
+    plan = Plan.of(training, windows.steps_per_epoch)
     assert plan.num_rounds == rounds
     wanted = epochs * windows.steps_per_epoch
     assert plan.total_steps == rounds or abs(plan.total_steps - wanted) <= rounds / 2
@@ -138,7 +138,7 @@ def test_minutes_become_epochs_once(
         seen.append(config.training.epochs)
         raise SettingError("enough")
 
-    monkeypatch.setattr(trial_run, "fit_model", remember)
+    monkeypatch.setattr(trial_run, "train_model", remember)
     for speed in (1000.0, 2000.0):  # the second time the epochs are written down already
         options = run.options.replace(minutes_per_trial=2.0)
         replace(run, options=options, speed=Speed(speed)).train(base, tmp_path, Reports())
@@ -183,5 +183,5 @@ def test_speed_is_measured_on_the_model_that_is_trained(base: RunConfig, monkeyp
     from nextword.tuning import trial_run as pace
 
     monkeypatch.setattr(pace, "_SECONDS_MEASURED", 0.001)
-    resolved = base.resolved(text=base.text, vocabulary_size=9, compute_dtype="float32")
-    assert measured_speed(resolved) > 0
+    resolved = base.resolved(text=base.text, compute_dtype="float32")
+    assert measured_speed(resolved, 9) > 0

@@ -1,4 +1,4 @@
-"""Trainings that validate and keep averages of the weights."""
+"""Runs that validate and keep averages of the weights."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.options import TrainingOptions
-from nextword.training.run import Trainer
-from nextword.training.step import RoundDataset, _named_variables
+from nextword.training.run import TrainingRun
+from nextword.training.step import RoundDataset
+from nextword.training.stream_model import _named_variables
 
-MakeTrainer = Callable[..., Trainer]
+MakeRun = Callable[..., TrainingRun]
 
 NUM_ROUNDS, ROUND_STEPS = 5, 6
 
@@ -25,11 +26,11 @@ def averaging(options: TrainingOptions) -> Callable[..., TrainingOptions]:
     return lambda kind, **changes: options.replace(schedule="constant", averaging=kind, **changes)
 
 
-def best_arrays(root: Path, trainer: Trainer, variables: list[Any]) -> list[NDArray[np.float32]]:
+def best_arrays(root: Path, run: TrainingRun, variables: list[Any]) -> list[NDArray[np.float32]]:
     """What the best checkpoint holds of some variables."""
     best = CheckpointStore(root).best()
     assert best is not None
-    names = {id(variable): name for name, variable in _named_variables(trainer._stream).items()}
+    names = {id(variable): name for name, variable in _named_variables(run.step.stream).items()}
     return [best.arrays[names[id(variable)]] for variable in variables]
 
 
@@ -51,36 +52,37 @@ class Stop(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
 @pytest.mark.parametrize("kind", ["exponential", "two_tailed"])
 def test_the_model_ends_with_the_average_of_the_best_round(
     kind: str,
-    finished: MakeTrainer,
+    finished: MakeRun,
     averaging: Callable[..., TrainingOptions],
     tmp_path: Path,
 ) -> None:
-    trainer = finished(tmp_path, averaging(kind), unlike=True)
-    assert trainer.progress.best_round < NUM_ROUNDS
-    stream = trainer._stream
-    averages = best_arrays(tmp_path, trainer, stream.optimizer.averages.kept.averages)
-    unaveraged = best_arrays(tmp_path, trainer, stream.trainable_variables)
+    run = finished(tmp_path, averaging(kind), unlike=True)
+    assert run.progress.best_round < NUM_ROUNDS
+    stream = run.step.stream
+    averages = best_arrays(tmp_path, run, stream.optimizer.averages.kept.averages)
+    unaveraged = best_arrays(tmp_path, run, stream.trainable_variables)
     for weight, average, other in zip(stream.trainable_variables, averages, unaveraged, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), average)
         assert not np.array_equal(average, other)
 
 
 def test_the_log_has_the_perplexity_of_the_average(
-    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
-    trainer = finished(tmp_path, averaging("exponential", averaging_decay=0.9))
-    record = trainer.progress.records[-1]
-    assert trainer.progress.latest_is_best
-    assert [record.averaged_steps for record in trainer.progress.records] == [6, 12, 18, 24, 30]
-    # The average is the model's weights now; without an optimizer that averages these are evaluated as they are.
-    trainer._stream.compile(optimizer=keras.optimizers.SGD(0.0))
-    figures = trainer._stream.evaluate(trainer._valid, verbose=0, return_dict=True)
+    run = finished(tmp_path, averaging("exponential", averaging_decay=0.9))
+    record = run.progress.records[-1]
+    assert run.progress.latest_is_best
+    assert [record.averaged_steps for record in run.progress.records] == [6, 12, 18, 24, 30]
+    # The average is the model's weights now; Keras evaluates these as they are.
+    valid = run.step._valid
+    dataset = RoundDataset(valid, 0, valid.steps_per_epoch)
+    figures = run.step.stream.evaluate(dataset, verbose=0, return_dict=True)
     assert figures["perplexity"] == pytest.approx(record.valid_perplexity, rel=1e-6)
     assert figures["accuracy"] == pytest.approx(record.valid_accuracy, rel=1e-6)
 
 
 def test_averages_leave_the_training_itself_alone(
-    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
     logs = []
     for kind in ("none", "exponential", "triggered", "two_tailed"):
@@ -90,7 +92,7 @@ def test_averages_leave_the_training_itself_alone(
 
 
 def test_averaging_is_triggered_where_validation_gets_worse_and_lowers_it(
-    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
     plain = finished(tmp_path / "none", averaging("none"), unlike=True).progress
     triggered = finished(tmp_path / "triggered", averaging("triggered", averaging_patience=0), unlike=True).progress
@@ -104,36 +106,37 @@ def test_averaging_is_triggered_where_validation_gets_worse_and_lowers_it(
 
 
 def test_two_tails_are_validated_and_the_better_one_counts(
-    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
-    trainer = finished(tmp_path, averaging("two_tailed"), unlike=True)
-    lengths = [record.averaged_steps for record in trainer.progress.records]
+    run = finished(tmp_path, averaging("two_tailed"), unlike=True)
+    lengths = [record.averaged_steps for record in run.progress.records]
     assert lengths[0] == ROUND_STEPS
     assert all(length % ROUND_STEPS == 0 and 0 < length <= ROUND_STEPS * NUM_ROUNDS for length in lengths)
     best = CheckpointStore(tmp_path).best()
     assert best is not None
-    assert trainer._stream.optimizer.averages.kept.length_at(best.step) == lengths[trainer.progress.best_round - 1]
+    assert run.step.stream.optimizer.averages.kept.length_at(best.step) == lengths[run.progress.best_round - 1]
 
 
 def test_a_validation_that_is_broken_off_leaves_the_weights_themselves(
-    make_trainer: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+    make_run: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
-    plain = make_trainer(tmp_path / "none", averaging("none"), callbacks=[Stop()])
-    broken_off = make_trainer(tmp_path / "two_tailed", averaging("two_tailed"), callbacks=[Stop()])
-    for trainer in (plain, broken_off):
+    plain = make_run(tmp_path / "none", averaging("none"), callbacks=[Stop()])
+    broken_off = make_run(tmp_path / "two_tailed", averaging("two_tailed"), callbacks=[Stop()])
+    for run in (plain, broken_off):
         with pytest.raises(KeyboardInterrupt):
-            trainer.run()
-    expected = plain.model.named_weights()
-    for name, weight in broken_off.model.named_weights().items():
+            run.run()
+    expected = plain.step.model.named_weights()
+    for name, weight in broken_off.step.model.named_weights().items():
         np.testing.assert_array_equal(weight, expected[name], err_msg=name)
 
 
-def test_evaluating_between_trainings_changes_nothing(
-    finished: MakeTrainer, averaging: Callable[..., TrainingOptions], tmp_path: Path
+def test_validating_between_rounds_leaves_the_weights_alone(
+    finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
-    trainer = finished(tmp_path, averaging("two_tailed"))
-    before = {name: array.copy() for name, array in trainer.model.named_weights().items()}
-    figures = trainer._stream.evaluate(RoundDataset(trainer._valid._windows, 2), verbose=0)
-    assert isinstance(figures, list)
-    for name, weight in trainer.model.named_weights().items():
+    run = finished(tmp_path, averaging("exponential"))
+    before = {name: array.copy() for name, array in run.step.model.named_weights().items()}
+    found = [run.step.validate() for _ in range(2)]
+    assert found[0].averaged_steps > 0
+    assert found[1].perplexity == found[0].perplexity
+    for name, weight in run.step.model.named_weights().items():
         np.testing.assert_array_equal(weight, before[name], err_msg=name)

@@ -18,10 +18,10 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingProgress
-from nextword.training.run import Trainer
-from nextword.training.step import fingerprint
+from nextword.training.run import TrainingRun
+from nextword.training.stream_model import fingerprint
 
-MakeTrainer = Callable[..., Trainer]
+MakeRun = Callable[..., TrainingRun]
 CutOff = Callable[..., None]
 
 NUM_ROUNDS = 5
@@ -61,7 +61,7 @@ def crash() -> None:
 
 
 @pytest.fixture(scope="module")
-def at_once(finished: MakeTrainer, options: TrainingOptions, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+def at_once(finished: MakeRun, options: TrainingOptions, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
     """A training that nothing has cut off."""
     return finished(tmp_path_factory.mktemp("at_once"), options)
 
@@ -71,11 +71,11 @@ def without_clock(progress: TrainingProgress) -> TrainingProgress:
     return replace(progress, records=tuple(replace(record, **stopped) for record in progress.records))
 
 
-def assert_ended_alike(ours: Trainer, expected: Trainer) -> None:
+def assert_ended_alike(ours: TrainingRun, expected: TrainingRun) -> None:
     """The same model, the same log, and the same last checkpoint, to the bit."""
     assert without_clock(ours.progress) == without_clock(expected.progress)
-    weights = expected.model.named_weights()
-    for name, weight in ours.model.named_weights().items():
+    weights = expected.step.model.named_weights()
+    for name, weight in ours.step.model.named_weights().items():
         np.testing.assert_array_equal(weight, weights[name], err_msg=name)
     checkpoint, expected_checkpoint = ours._store.newest(), expected._store.newest()
     assert checkpoint is not None
@@ -109,7 +109,7 @@ def flip_a_byte(path: Path) -> None:
 def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was_not(
     changes: dict[str, Any],
     options: TrainingOptions,
-    finished: MakeTrainer,
+    finished: MakeRun,
     cut_off_after_rounds: CutOff,
     tmp_path: Path,
 ) -> None:
@@ -127,7 +127,7 @@ def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was
 def test_all_that_is_drawn_goes_on_where_it_was(
     options: TrainingOptions,
     train_ids: NDArray[np.int32],
-    finished: MakeTrainer,
+    finished: MakeRun,
     cut_off_after_rounds: CutOff,
     tmp_path: Path,
 ) -> None:
@@ -144,10 +144,10 @@ def test_all_that_is_drawn_goes_on_where_it_was(
 
 
 def test_a_round_that_was_cut_off_inside_is_done_again_to_the_same_bits(
-    make_trainer: MakeTrainer, finished: MakeTrainer, options: TrainingOptions, at_once: Trainer, tmp_path: Path
+    make_run: MakeRun, finished: MakeRun, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
 ) -> None:
     for moment, round_number, batch in (("train", 1, 2), ("begin", 2, 0), ("train", 3, 5), ("valid", 4, 0)):
-        interrupted = make_trainer(tmp_path, options, callbacks=[At(moment, round_number, batch, crash)])
+        interrupted = make_run(tmp_path, options, callbacks=[At(moment, round_number, batch, crash)])
         with pytest.raises(CrashError):
             interrupted.run()
         assert interrupted.progress.rounds == round_number - 1
@@ -158,13 +158,13 @@ def test_a_round_that_was_cut_off_inside_is_done_again_to_the_same_bits(
 def test_a_signal_stops_between_two_steps_and_the_training_can_be_gone_on_with(
     moment: str,
     number: int,
-    make_trainer: MakeTrainer,
-    finished: MakeTrainer,
+    make_run: MakeRun,
+    finished: MakeRun,
     options: TrainingOptions,
-    at_once: Trainer,
+    at_once: TrainingRun,
     tmp_path: Path,
 ) -> None:
-    stopped = make_trainer(tmp_path, options, callbacks=[At(moment, 2, 0, lambda: signal.raise_signal(number))])
+    stopped = make_run(tmp_path, options, callbacks=[At(moment, 2, 0, lambda: signal.raise_signal(number))])
     with stopped.interruption.listening(), pytest.raises(TrainingInterrupted) as stop:
         stopped.run()
     assert stop.value.signal_number == number
@@ -172,12 +172,41 @@ def test_a_signal_stops_between_two_steps_and_the_training_can_be_gone_on_with(
     assert_ended_alike(finished(tmp_path, options), at_once)
 
 
+@pytest.mark.parametrize("second", [False, True], ids=["first average", "second average"])
+def test_a_signal_in_the_validation_of_an_average_leaves_the_weights_usable(
+    second: bool, make_run: MakeRun, finished: MakeRun, options: TrainingOptions, tmp_path: Path
+) -> None:
+    averaged = options.replace(averaging="two_tailed", schedule="constant")
+    uninterrupted = finished(tmp_path / "at once", averaged, unlike=True)
+    validations = iter([False, True])
+
+    def interrupt() -> None:
+        if next(validations) == second:
+            signal.raise_signal(signal.SIGTERM)
+
+    callback = At("valid", NUM_ROUNDS - 1, 0, interrupt)
+    stopped = make_run(tmp_path / "cut off", averaged, unlike=True, callbacks=[callback])
+    with stopped.interruption.listening(), pytest.raises(TrainingInterrupted):
+        stopped.run()
+    assert stopped.progress.rounds == NUM_ROUNDS - 2
+    # The weights are those that the steps led to: what steps of the same windows without a validation lead to.
+    unvalidated = make_run(tmp_path / "unvalidated", averaged).step
+    unvalidated.learn(0, 6 * (NUM_ROUNDS - 1))
+    captured, expected = stopped.step.capture(), unvalidated.capture()
+    assert all(np.isfinite(array).all() for array in captured.values())
+    weights = {name for name in captured if name.endswith(("/embeddings", "kernel", "/bias"))}
+    assert len(weights) == len(stopped.step.model.named_weights())
+    for name in weights:
+        np.testing.assert_array_equal(captured[name], expected[name], err_msg=name)
+    assert_ended_alike(finished(tmp_path / "cut off", averaged, unlike=True), uninterrupted)
+
+
 def test_a_damaged_checkpoint_costs_one_round_and_no_bit(
-    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: Trainer, tmp_path: Path
+    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 3, options)
     flip_a_byte(max(tmp_path.glob("step-*")) / "arrays.safetensors")
-    resumed = make_trainer(tmp_path, options)
+    resumed = make_run(tmp_path, options)
     assert resumed.progress.rounds == 2
     assert len(resumed._store.damaged) == 1
     resumed.run()
@@ -185,33 +214,34 @@ def test_a_damaged_checkpoint_costs_one_round_and_no_bit(
 
 
 def test_with_all_checkpoints_damaged_training_begins_anew(
-    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: Trainer, tmp_path: Path
+    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 2, options)
     for checkpoint in tmp_path.glob("step-*"):
         flip_a_byte(checkpoint / "arrays.safetensors")
-    resumed = make_trainer(tmp_path, options)
+    resumed = make_run(tmp_path, options)
     assert resumed.progress.rounds == 0
     resumed.run()
     assert_ended_alike(resumed, at_once)
 
 
 def test_a_damaged_best_checkpoint_leaves_the_newest_weights_and_is_said(
-    finished: MakeTrainer, options: TrainingOptions, tmp_path: Path
+    finished: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     best_round = finished(tmp_path, options, unlike=True).progress.best_round
     assert best_round < NUM_ROUNDS
     flip_a_byte(tmp_path / f"step-{6 * best_round:010d}" / "arrays.safetensors")
-    again = finished(tmp_path, options, unlike=True)
-    assert again.warnings == ["the best checkpoint is damaged; the model keeps the newest weights"]
+    warnings: list[str] = []
+    again = finished(tmp_path, options, unlike=True, warn=warnings.append)
+    assert warnings == ["the best checkpoint is damaged; the model keeps the newest weights"]
     newest = CheckpointStore(tmp_path).newest()
     assert newest is not None
     np.testing.assert_array_equal(
-        again.model.named_weights()["embedding/embeddings"], newest.arrays["model/000/embeddings"]
+        again.step.model.named_weights()["embedding/embeddings"], newest.arrays["model/000/embeddings"]
     )
 
 
-def test_a_finished_training_does_nothing_more(finished: MakeTrainer, options: TrainingOptions, tmp_path: Path) -> None:
+def test_a_finished_training_does_nothing_more(finished: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
     first = finished(tmp_path, options)
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     again = finished(tmp_path, options, callbacks=[At("begin", 1, 0, crash)])
@@ -235,33 +265,36 @@ def test_the_dropout_of_the_rounds_differs(
 
 
 def test_resuming_on_another_machine_warns_and_names_what_differs(
-    make_trainer: MakeTrainer,
+    make_run: MakeRun,
     cut_off_after_rounds: CutOff,
     options: TrainingOptions,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     cut_off_after_rounds(tmp_path, 1, options)
-    assert make_trainer(tmp_path, options).warnings == []
+    warnings: list[str] = []
+    make_run(tmp_path, options, warn=warnings.append)
+    assert warnings == []
     elsewhere = {**fingerprint(), "jaxlib": "9.9.9"}
     monkeypatch.setattr("nextword.training.run.fingerprint", lambda: elsewhere)
-    (warning,) = make_trainer(tmp_path, options).warnings
+    make_run(tmp_path, options, warn=warnings.append)
+    (warning,) = warnings
     assert "-> 9.9.9" in warning
-    assert "not the same to the bit" in warning
+    assert "not bit-identical" in warning
     assert "numpy" not in warning
 
 
 def test_a_checkpoint_of_another_model_is_refused(
-    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
+    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 1, options)
     with pytest.raises(CheckpointError, match="the checkpoint must fit the model"):
-        make_trainer(tmp_path, options, architecture={"vocabulary_size": 13})
+        make_run(tmp_path, options, architecture={"vocabulary_size": 13})
 
 
 def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(
-    make_trainer: MakeTrainer, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
+    make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 1, options)
     with pytest.raises(CheckpointError, match="must lie at the end of a round of 7 steps"):
-        make_trainer(tmp_path, options.replace(round_steps=7))
+        make_run(tmp_path, options.replace(round_steps=7))

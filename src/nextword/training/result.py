@@ -1,0 +1,110 @@
+"""What a finished run leaves: its model and its figures."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card
+from nextword.engine.keras_engine import KerasEngine
+from nextword.evaluation.perplexity import evaluate
+from nextword.models.language_model import LanguageModel
+from nextword.storage.single_file import write_file
+from nextword.text.corpus import Corpus
+from nextword.text.source import SplitName
+from nextword.training.config import RunConfig
+from nextword.training.progress import TrainingProgress
+from nextword.training.stream_model import fingerprint
+
+_LARGEST_BATCH = 32
+_TOKENS_PER_ROW = 1024  # four times what a row reads before its own: short splits are read as one stream
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a run leaves.
+
+    Attributes:
+        bundle: The model.
+        corpus: The name of the text.
+        metrics: What was measured on valid and test, a row for each split.
+        progress: The record of each round.
+    """
+
+    bundle: Bundle
+    corpus: str
+    metrics: tuple[SplitMetrics, ...]
+    progress: TrainingProgress
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the figures of the run, the content of `metrics.json`."""
+        best = self.progress.records[self.progress.best_round - 1]
+        return {
+            "model": self.bundle.name,
+            "corpus": self.corpus,
+            "num_parameters": self.bundle.architecture.num_parameters,
+            "rounds": self.progress.rounds,
+            "steps": self.progress.steps,
+            "epochs": self.progress.records[-1].epoch,
+            "seconds": self.progress.seconds,
+            "best_round": best.round,
+            "best_epoch": best.epoch,
+            "splits": [asdict(row) for row in self.metrics],
+        }
+
+
+def finish_run(
+    model: LanguageModel, corpus: Corpus, config: RunConfig, progress: TrainingProgress, *, name: str
+) -> FinishedRun:
+    """Evaluate a trained model on valid and test, and return it with its figures."""
+    metrics = (_metrics(model, corpus, "valid"), _metrics(model, corpus, "test"))
+    facts = ModelFacts(
+        name=_file_name(name),
+        architecture=model.architecture,
+        corpus=corpus.name,
+        corpus_sha256=corpus.sha256,
+        tokenizer_kind=corpus.tokenizer.kind,
+        command=config.origin.get("command", "nextword.fit(...)"),
+        seed=config.training.seed,
+        date=datetime.now(UTC).date().isoformat(),
+        versions=fingerprint(),
+        metrics=metrics,
+    )
+    bundle = Bundle(facts.name, model.architecture, corpus.tokenizer, model.named_weights(), model_card(facts))
+    return FinishedRun(bundle, corpus.name, metrics, progress)
+
+
+def write_metrics(path: Path, finished: FinishedRun) -> None:
+    """Write the figures of a run as JSON.
+
+    Raises:
+        StorageError: The disk refused.
+    """
+    write_file(path, (json.dumps(finished.to_table(), indent=2) + "\n").encode())
+
+
+def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMetrics:
+    engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
+    store = corpus.split(split)
+    batch_size = max(1, min(_LARGEST_BATCH, store.num_tokens // _TOKENS_PER_ROW))
+    result = evaluate(engine, store.ids, batch_size=batch_size).with_counts(
+        num_words=store.num_words,
+        num_characters=store.num_characters,
+        num_out_of_vocabulary=store.report.num_out_of_vocabulary,
+    )
+    return SplitMetrics(
+        split=split,
+        perplexity=result.perplexity,
+        bits_per_word=result.bits_per_word or 0.0,
+        accuracy=result.accuracy,
+        num_tokens=result.num_tokens,
+        protocol=result.protocol,
+    )
+
+
+def _file_name(name: str) -> str:
+    """Return `name` as the bundle allows it: letters, digits, dots, dashes and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64] or "model"

@@ -1,0 +1,171 @@
+"""A language model in training: the same weights, with the state carried from window to window."""
+
+import os
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Literal, override
+
+import keras
+import numpy as np
+from keras import ops
+
+from nextword.errors import CheckpointError
+from nextword.models.language_model import LanguageModel
+from nextword.models.layers.carried_state import CarriedState
+from nextword.models.recurrent_stack import StackOutputs
+from nextword.training.candidate_sampler import CandidateSampler
+
+Batch = tuple[dict[str, Any], Any, Any]
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # every other backend is one package of its own name
+
+
+class StreamModel(keras.Model):
+    r"""Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
+
+    The batches are those of `nextword.training.step`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
+    `(B, T)` and weights `(B, T)`. The prediction is the last layer's output, and the loss goes from there to the
+    targets without the logits of a whole window ever existing.
+
+    Pass `shuffle=False` to `fit`: Keras shuffles batches unless told otherwise, and would tear the streams apart.
+
+    Args:
+        model: The language model to train; it is not copied.
+        batch_size: Rows of a training window.
+        valid_batch_size: Rows of a validation window, which has a carried state of its own.
+        loss: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
+        label_smoothing: Of the training loss; see `nextword.ops.cross_entropy.linear_cross_entropy`.
+        z_loss: Of the training loss.
+        activation_regularization: Factor of $\frac{1}{BTH} \sum h_t^2$ in the training loss, with the last layer's
+            output $h_t$ after dropout.
+        temporal_activation_regularization: Factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$, with the output
+            before dropout (both: Merity, McCann and Socher 2017; the second after Krueger and Memisevic 2016).
+        sampler: Draws the tokens that the softmax of a training step runs over; all where left out.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        batch_size: int,
+        valid_batch_size: int | None = None,
+        loss: Literal["mean", "sum_over_time"] = "mean",
+        label_smoothing: float = 0.0,
+        z_loss: float = 0.0,
+        activation_regularization: float = 0.0,
+        temporal_activation_regularization: float = 0.0,
+        sampler: CandidateSampler | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.reduction = loss
+        self.loss_terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
+        self.activation_regularization = activation_regularization
+        self.temporal_activation_regularization = temporal_activation_regularization
+        self.sampler = sampler
+        sizes, cell = model.architecture.hidden_sizes, model.architecture.cell
+        self.train_state = CarriedState(sizes, batch_size, cell=cell, name="train_state")
+        self.valid_state = CarriedState(sizes, valid_batch_size or batch_size, cell=cell, name="valid_state")
+        self.perplexity = Perplexity(name="perplexity")
+        self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> StackOutputs:
+        """Return the hidden states of a window, and carry its last state along."""
+        carried = self.train_state if training else self.valid_state
+        outputs, state = self.model.stack_outputs(inputs["tokens"], carried(inputs["reset"]), training=training)
+        carried.assign(state)
+        return outputs
+
+    @override
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """Return the loss of a window, and keep account of perplexity and accuracy."""
+        outputs = StackOutputs(*y_pred)
+        options = self._training_loss(y) if training else {}
+        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **options)
+        weights = ops.reshape(sample_weight, (-1,))
+        self.perplexity.update_state(losses.negative_log_likelihood, weights)
+        self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
+        if self.reduction == "sum_over_time":
+            loss = losses.total / ops.shape(y)[0]
+        else:
+            loss = losses.total / ops.maximum(ops.sum(weights), 1.0)
+        return loss + self._penalty(outputs) if training else loss
+
+    def _penalty(self, outputs: StackOutputs) -> Any:
+        penalty = 0.0
+        if self.activation_regularization:
+            penalty += self.activation_regularization * ops.mean(ops.square(outputs.hidden))
+        if self.temporal_activation_regularization and outputs.raw.shape[1] > 1:
+            change = outputs.raw[:, 1:] - outputs.raw[:, :-1]
+            penalty += self.temporal_activation_regularization * ops.mean(ops.square(change))
+        return penalty
+
+    def _training_loss(self, targets: Any) -> dict[str, Any]:
+        terms = {name: factor for name, factor in self.loss_terms.items() if factor}
+        if self.sampler is None:
+            return terms
+        return {**terms, "candidates": self.sampler(ops.reshape(targets, (-1,)))}
+
+
+class Perplexity(keras.metrics.Mean):
+    """The exponential of the mean negative log-likelihood, every counted token weighing the same."""
+
+    def result(self) -> Any:
+        """Return the perplexity so far."""
+        return ops.exp(super().result())
+
+
+def capture(stream: StreamModel) -> Arrays:
+    """Return weights, carried state, seed generators and optimizer of a compiled model."""
+    return {name: ops.convert_to_numpy(variable.value) for name, variable in _named_variables(stream).items()}
+
+
+def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Put back what `capture` took.
+
+    Raises:
+        CheckpointError: The arrays are not those of this model.
+    """
+    variables = _named_variables(stream)
+    for name in sorted(variables.keys() ^ arrays.keys()):
+        where = "not in the checkpoint" if name in variables else "not in the model"
+        raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != arrays[name].shape:
+            raise CheckpointError(
+                f"the checkpoint must fit the model, but `{name}` is {arrays[name].shape} in the checkpoint and "
+                f"{tuple(variable.shape)} in the model; train in a new directory"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def fingerprint() -> dict[str, str]:
+    """Return what the bits of a training depend on besides its settings."""
+    backend = keras.backend.backend()
+    return {
+        **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
+        "backend": backend,
+        "machine": platform.machine(),
+        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+    }
+
+
+def _named_variables(stream: StreamModel) -> dict[str, Any]:
+    metrics = {id(variable) for variable in stream.metrics_variables}
+    kept = [variable for variable in stream.variables if id(variable) not in metrics]
+    # By position: Keras numbers the models and seed generators of a process, so that their paths differ between two.
+    named = {f"model/{index:03d}/{variable.name}": variable for index, variable in enumerate(kept)}
+    return named | {f"optimizer/{index:03d}": variable for index, variable in enumerate(stream.optimizer.variables)}

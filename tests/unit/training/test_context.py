@@ -1,0 +1,40 @@
+"""Who receives what a run says, and what becomes of it if nobody was named."""
+
+import warnings
+
+import pytest
+
+from nextword.errors import TrainingWarning
+from nextword.training.context import RunContext, SilentObserver, TrainingObserver, warn_user
+from nextword.training.plan import Plan
+from nextword.training.progress import RoundRecord, TrainingProgress
+
+RECORD = RoundRecord(1, 6, 0.4, 0.1, 9.0, 0.3, 8.0, 0.2, 1e5, 1.5)
+
+
+def test_without_a_receiver_progress_and_sentences_are_dropped() -> None:
+    context, plan, progress = RunContext(), Plan(15, 6, (30,)), TrainingProgress(records=(RECORD,))
+    observer: TrainingObserver = context.observer
+    assert isinstance(observer, SilentObserver)
+    observer.on_start(plan, progress)
+    observer.on_step(3, 9.0, 1e5)
+    observer.on_validation()
+    observer.on_round(RECORD, plan, progress)
+    context.say("training")
+    assert list(context.callbacks) == []
+    assert (context.data_dir, context.cache_dir) == (None, None)
+
+
+def test_without_a_receiver_a_warning_goes_through_python() -> None:
+    with pytest.warns(TrainingWarning, match=r"^the checkpoint is damaged$"):
+        RunContext().warn("the checkpoint is damaged")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", TrainingWarning)
+        with pytest.raises(TrainingWarning, match="a person may make an error of it"):
+            warn_user("a person may make an error of it")
+
+
+def test_a_receiver_gets_the_warning_in_place_of_python() -> None:
+    seen: list[str] = []
+    RunContext(warn=seen.append).warn("the checkpoint is damaged")  # an error if it reached Python, in these tests
+    assert seen == ["the checkpoint is damaged"]

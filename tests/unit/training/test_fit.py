@@ -1,0 +1,191 @@
+"""Training from Python: `nextword.fit` leaves a run like the command's, and resumes it."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nextword.bundle.store import read_bundle
+from nextword.engine.text_model import TrainedModel
+from nextword.errors import TrainingWarning
+from nextword.models.language_model import LanguageModel
+from nextword.text.corpus import Corpus
+from nextword.training import start
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
+from nextword.training.plan import TimePlan
+from nextword.training.run_directory import RunDirectory
+from nextword.training.start import fit, train_model
+from support.arrays import assert_equal_to_the_bit
+
+Fit = Callable[..., TrainedModel]
+
+SETTINGS: dict[str, Any] = {
+    "epochs": 2.0,
+    "round_steps": 10,
+    "batch_size": 4,
+    "num_steps": 8,
+    "schedule": "constant",
+    "learning_rate": 0.02,
+    "start": "random",
+}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder, chosen = tmp_path_factory.mktemp("fit"), random.Random(0)
+    path = folder / "story.txt"
+    lines = (" ".join(chosen.choices(["a", "cat", "saw", "the", "dog"], k=6)) for _ in range(200))
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return Corpus.load(path, cache_dir=folder / "cache")
+
+
+def new_model(corpus: Corpus) -> LanguageModel:
+    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8]}
+    vocabulary_size = corpus.tokenizer.vocabulary_size
+    return LanguageModel.from_preset("quick", vocabulary_size=vocabulary_size, compute_dtype="float32", **sizes)
+
+
+@pytest.fixture(scope="module")
+def fitted(corpus: Corpus) -> Fit:
+    """Fits a new model with the settings above."""
+    return lambda run=None, **changes: fit(new_model(corpus), corpus, run=run, **{**SETTINGS, **changes})
+
+
+class WorseFromTheThirdRound(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        if epoch == 2:
+            self.model.optimizer.learning_rate = 0.5
+
+
+@pytest.fixture(scope="module")
+def root(fitted: Fit, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run whose best round is not the last."""
+    root = tmp_path_factory.mktemp("run") / "run"
+    fitted(root, callbacks=[WorseFromTheThirdRound()])
+    return root
+
+
+@pytest.fixture
+def copied(root: Path, tmp_path: Path) -> Path:
+    shutil.copytree(root, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def damage(checkpoint: Path) -> None:
+    path = checkpoint / "arrays.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 0x10
+    path.write_bytes(content)
+
+
+def best_and_newest(root: Path) -> tuple[Path, Path]:
+    store = CheckpointStore(root / "checkpoints")
+    best, newest = store.best(), store.newest()
+    assert best is not None
+    assert newest is not None
+    assert best.step < newest.step
+    return store._path(best.step), store._path(newest.step)
+
+
+def test_a_run_from_python_leaves_what_one_of_the_command_does(root: Path) -> None:
+    names = {path.name for path in root.iterdir() if not path.name.startswith(".")}
+    pictures = {"curves.png", "curves.svg"}
+    assert names == {"config.toml", "checkpoints", "log.jsonl", "log.csv", "metrics.json", "model", *pictures}
+    config = RunConfig.read(root / "config.toml")
+    assert (config.batching.batch_size, config.training.epochs, config.plan) == (4, 2.0, None)
+    assert config.model.build(read_bundle(root / "model").architecture.vocabulary_size).hidden_sizes == (8,)
+
+
+def test_the_same_call_gives_the_finished_model_again(fitted: Fit, copied: Path) -> None:
+    bundle, written = read_bundle(copied / "model"), (copied / "metrics.json").read_bytes()
+    config = (copied / "config.toml").read_bytes()
+    shutil.rmtree(copied / "model")
+    (copied / "metrics.json").unlink()
+    again = fitted(copied)
+    assert_equal_to_the_bit(again.bundle.weights, bundle.weights)
+    assert_equal_to_the_bit(read_bundle(copied / "model").weights, bundle.weights)
+    assert (copied / "metrics.json").read_bytes() == written
+    assert (copied / "config.toml").read_bytes() == config
+
+
+def test_without_a_directory_nothing_is_written_for_a_run(fitted: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[object] = []
+    for name in ("write_bundle", "write_metrics", "draw_curves"):
+        monkeypatch.setattr(start, name, lambda *arguments, **_named: kept.append(arguments))
+    assert fitted(epochs=0.5).bundle.name == "story-quick"
+    assert kept == []
+
+
+def test_a_damaged_checkpoint_is_warned_of_by_python(fitted: Fit, root: Path, copied: Path) -> None:
+    _, newest = best_and_newest(copied)
+    damage(newest)
+    with pytest.warns(TrainingWarning, match=f"{newest.name}.* it is passed over") as caught:
+        fitted(copied)
+    assert len(caught) == 1
+    records = [json.loads(line) for line in (copied / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(records) == json.loads((root / "metrics.json").read_text(encoding="utf-8"))["rounds"]
+
+
+def test_a_damaged_best_checkpoint_is_warned_of_by_python_and_the_newest_weights_kept(
+    fitted: Fit, copied: Path
+) -> None:
+    best, newest = best_and_newest(copied)
+    damage(best)
+    with pytest.warns(TrainingWarning) as caught:
+        trained = fitted(copied)
+    messages = [str(warning.message) for warning in caught]
+    assert len(messages) == 2
+    assert f"{best.name}" in messages[0]
+    assert messages[0].endswith("it is passed over")
+    assert messages[1] == "the best checkpoint is damaged; the model keeps the newest weights"
+    arrays = CheckpointStore(newest.parent)._load(int(newest.name[5:]))
+    assert arrays is not None
+    np.testing.assert_array_equal(trained.bundle.weights["embedding/embeddings"], arrays.arrays["model/000/embeddings"])
+
+
+def test_a_run_of_given_minutes_is_planned_once(fitted: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[float] = []
+
+    def plan_time(config: RunConfig, *_others: object) -> RunConfig:
+        planned.append(config.training.minutes or 0.0)
+        plan = TimePlan(seconds=1e-3, passes_at_end=1.0, round_steps=7, planned_steps=(20, 18, 12))
+        return replace(config, plan=plan)
+
+    monkeypatch.setattr(start, "plan_time", plan_time)
+    first, again = (fitted(tmp_path / "run", minutes=1.0, schedule="linear") for _ in range(2))
+    assert planned == [1.0]
+    assert_equal_to_the_bit(again.bundle.weights, first.bundle.weights)
+    plan = RunConfig.read(tmp_path / "run" / "config.toml").plan
+    assert plan is not None
+    assert plan.planned_steps == (20, 18, 12)
+
+
+def test_an_interrupted_call_resumes_with_the_same_model(corpus: Corpus, fitted: Fit, tmp_path: Path) -> None:
+    class Interrupt(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if int(self.model.optimizer.iterations) == 16:
+                raise KeyboardInterrupt
+
+    model = new_model(corpus)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, corpus, run=tmp_path / "run", callbacks=[Interrupt()], **SETTINGS)
+    resumed = fit(model, corpus, run=tmp_path / "run", **SETTINGS)
+    assert_equal_to_the_bit(resumed.bundle.weights, fitted().bundle.weights)
+
+
+def test_the_receiver_of_a_context_gets_warnings_in_place_of_python(corpus: Corpus, copied: Path) -> None:
+    _, newest = best_and_newest(copied)
+    damage(newest)
+    config, seen = RunConfig.read(copied / "config.toml"), list[str]()
+    train_model(new_model(corpus), corpus, config, RunDirectory(copied), RunContext(warn=seen.append))
+    assert len(seen) == 1
+    assert newest.name in seen[0]

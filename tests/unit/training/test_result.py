@@ -1,0 +1,93 @@
+"""The figures of a finished run: in the result, in its card, and in `metrics.json`."""
+
+import json
+import random
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.bundle.model_card import figures_table
+from nextword.engine.keras_engine import KerasEngine
+from nextword.evaluation.perplexity import evaluate
+from nextword.models.language_model import LanguageModel
+from nextword.text.corpus import Corpus
+from nextword.training.config import RunConfig
+from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.result import FinishedRun, finish_run, write_metrics
+
+CONFIG = RunConfig.of(
+    "quick",
+    {"model": {"embedding_size": 8, "hidden_sizes": [8]}, "training": {"seed": 4, "compute_dtype": "float32"}},
+    origin={"command": "nextword train story.txt"},
+)
+PROGRESS = TrainingProgress(
+    records=tuple(
+        RoundRecord(number, 10 * number, 0.5 * number, 0.1, 9.0, 0.3, perplexity, 0.2, 1e5, 1.5 * number)
+        for number, perplexity in ((1, 8.0), (2, 6.0), (3, 7.0))
+    ),
+    best_round=2,
+    finished=True,
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder, chosen = tmp_path_factory.mktemp("result"), random.Random(0)
+    path = folder / "story.txt"
+    lines = (" ".join(chosen.choices(["a", "cat", "saw", "the", "dog"], k=6)) for _ in range(300))
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return Corpus.load(path, cache_dir=folder / "cache")
+
+
+@pytest.fixture(scope="module")
+def model(corpus: Corpus) -> LanguageModel:
+    return LanguageModel(CONFIG.model.build(corpus.tokenizer.vocabulary_size), seed=4)
+
+
+@pytest.fixture(scope="module")
+def finished(model: LanguageModel, corpus: Corpus) -> FinishedRun:
+    return finish_run(model, corpus, CONFIG, PROGRESS, name="my story-quick")
+
+
+def test_valid_and_test_are_measured_as_an_evaluation_does(
+    finished: FinishedRun, model: LanguageModel, corpus: Corpus
+) -> None:
+    engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
+    assert [row.split for row in finished.metrics] == ["valid", "test"]
+    for row, store in zip(finished.metrics, (corpus.valid, corpus.test), strict=True):
+        expected = evaluate(engine, store.ids, batch_size=1)
+        assert row.perplexity == pytest.approx(expected.perplexity, rel=1e-5)
+        assert row.accuracy == pytest.approx(expected.accuracy)
+        assert row.num_tokens == store.num_tokens
+        assert row.bits_per_word > 1.0
+
+
+def test_the_bundle_is_that_of_the_model_and_its_card_has_the_figures(
+    finished: FinishedRun, model: LanguageModel, corpus: Corpus
+) -> None:
+    bundle = finished.bundle
+    assert (bundle.name, finished.corpus) == ("my-story-quick", "story.txt")
+    assert (bundle.architecture, bundle.tokenizer) == (model.architecture, corpus.tokenizer)
+    assert figures_table(finished.metrics) in bundle.card
+    for promised in ("nextword train story.txt", corpus.sha256, "| seed | 4 |"):
+        assert promised in bundle.card
+
+
+def test_the_file_holds_what_the_run_came_to(finished: FinishedRun, tmp_path: Path) -> None:
+    write_metrics(tmp_path / "metrics.json", finished)
+    table: dict[str, Any] = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert table == finished.to_table()
+    assert table == {
+        "model": "my-story-quick",
+        "corpus": "story.txt",
+        "num_parameters": finished.bundle.architecture.num_parameters,
+        "rounds": 3,
+        "steps": 30,
+        "epochs": 1.5,
+        "seconds": 4.5,
+        "best_round": 2,
+        "best_epoch": 1.0,
+        "splits": [asdict(row) for row in finished.metrics],
+    }

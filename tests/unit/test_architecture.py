@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, ModelOptions
 from nextword.errors import SettingError
 
 
@@ -217,3 +217,17 @@ def test_a_table_is_read_as_it_was_written() -> None:
     adaptive = architecture(adaptive_cutoffs=(2, 7), adaptive_factor=2.0)
     assert Architecture.from_table(adaptive.to_table()) == adaptive
     assert model.to_table()["adaptive_cutoffs"] == []
+
+
+def test_the_options_and_a_vocabulary_are_the_architecture() -> None:
+    options = ModelOptions(embedding_size=8, hidden_sizes=(6, 8), tied=True, weight_drop_rate=0.25)
+    architecture = options.build(vocabulary_size=30)
+    assert architecture == Architecture(
+        vocabulary_size=30, embedding_size=8, hidden_sizes=(6, 8), tied=True, weight_drop_rate=0.25
+    )
+    assert architecture.options == options
+    assert list(architecture.to_table()) == ["vocabulary_size", *options.to_table()]
+    assert Architecture.from_table(architecture.to_table()) == architecture
+    assert options.replace(tied=False).build(30).options != options
+    with pytest.raises(SettingError, match="`vocabulary_size` must be at least 2, but is 1"):
+        options.build(1)

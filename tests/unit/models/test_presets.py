@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, ModelOptions
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
 from nextword.models.presets import preset_names, read_preset
@@ -49,7 +49,7 @@ def test_keras_counts_the_tutorials_parameters_too() -> None:
 def test_every_preset_that_ships_is_read(preset: str) -> None:
     config = RunConfig.of(preset)
     assert config.origin == {"preset": preset}
-    assert config.model == read_preset(preset)["model"]
+    assert config.model == ModelOptions.from_table(read_preset(preset)["model"])
     tables = {"description", "text", "batching", "model", "training"}
     found_by_experiment = {"sizes", "regularization", "weight_decay_of_text", "most_weight_decay"}
     assert set(read_preset(preset)) == (tables | found_by_experiment if preset == "auto" else tables)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nextword.architecture import Architecture
+from nextword.architecture import Architecture, ModelOptions
 from nextword.batching.options import BatchOptions
 from nextword.models.language_model import LanguageModel
 from nextword.models.layers.mixture_projection import MixtureProjection
@@ -110,7 +110,7 @@ def test_the_numbers_in_the_comments_are_these() -> None:
 @every_preset
 def test_a_preset_is_read_and_names_its_model_and_its_price(preset: str) -> None:
     assert preset in preset_names()
-    assert RunConfig.of(preset).model == read_preset(preset)["model"]
+    assert RunConfig.of(preset).model == ModelOptions.from_table(read_preset(preset)["model"])
     assert read_preset(preset)["description"].endswith("wants a GPU.")
 
 

@@ -140,10 +140,12 @@ def test_each_round_counts_from_its_own_first_step(clock: Clock) -> None:
 
 
 def test_callbacks_hear_each_step(clock: Clock) -> None:
-    seen, heard = Seen(), list[int]()
-    watch = watching(seen, keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: heard.append(batch)))
-    take(watch, clock, [0.01] * 10)
-    assert heard == list(range(10))
+    seen, heard = Seen(), list[tuple[int, float]]()
+    hearing = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: heard.append((batch, *logs.values()))
+    )
+    take(watching(seen, hearing), clock, [0.01] * 10)
+    assert heard == [(batch, 7.5) for batch in range(10)]
     assert seen.steps == [1, 3, 7]
 
 

@@ -9,6 +9,8 @@
     end of input
                                              ends at once
 
+A peer that cannot run on this machine answers {"unable": "REASON"} in place of "ready", and ends.
+
 The peers are programs and no modules of the package: they may run in another Python than nextword's, from 3.10 on, and
 in that case import nothing but this file beside them. Each can be tried by hand:
 
@@ -31,6 +33,10 @@ Run = Callable[[int], dict[str, list[float]]]
 _WARM_UP_STEPS = 3
 
 
+class UnableError(Exception):
+    """The peer cannot run on this machine; the message is the reason."""
+
+
 def serve(
     prepare: Callable[[dict[str, Any]], tuple[dict[str, Any], Run]],
     *,
@@ -48,8 +54,12 @@ def serve(
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
 
-    description, run = prepare(json.loads(sys.argv[1]))
-    run(warm_up_steps)
+    try:
+        description, run = prepare(json.loads(sys.argv[1]))
+        run(warm_up_steps)
+    except UnableError as reason:
+        print(json.dumps({"unable": str(reason)}), file=answers, flush=True)
+        return
     print(json.dumps({"ready": description}), file=answers, flush=True)
     while True:
         seconds = run(json.loads(requests.get())["steps"])

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from peer_protocol import Run, serve
+from peer_protocol import Run, UnableError, serve
 
 _NUM_BATCHES = 100
 
@@ -61,6 +61,8 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
     torch.manual_seed(0)
     model, batching, dtype = settings["model"], settings["batching"], settings["compute_dtype"]
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    if dtype == "bfloat16":
+        require_bfloat16(device)
     network = PyTorchModel(model).to(device)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
     shape = (_NUM_BATCHES, batching["batch_size"], batching["num_steps"] + 1)
@@ -86,6 +88,18 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
         return {"step": seconds}
 
     return describe(network, dtype, device), run
+
+
+def require_bfloat16(device: str) -> None:
+    """Raise `UnableError` if PyTorch has no bfloat16 LSTM here: oneDNN's needs AVX-512."""
+    lstm = nn.LSTM(8, 8, batch_first=True).to(device)
+    try:
+        with torch.autocast(device, torch.bfloat16):
+            lstm(torch.zeros(2, 3, 8, device=device))[0].float().sum().backward()
+    except RuntimeError as error:
+        raise UnableError(
+            f"PyTorch's LSTM does not run in bfloat16 on this processor ({str(error)[:80]} ...)"
+        ) from error
 
 
 def describe(network: nn.Module, dtype: str, device: str) -> dict[str, Any]:

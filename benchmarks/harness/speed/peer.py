@@ -16,6 +16,10 @@ class PeerError(NextwordError):
     """A peer cannot be measured; the message is the reason."""
 
 
+class PeerUnableError(PeerError):
+    """A peer cannot run on this machine, as it says itself; the message is its reason."""
+
+
 class Work(Protocol):
     """What a program is given to do."""
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
-from harness.speed.peer import PeerError
+from harness.speed.peer import PeerError, PeerUnableError
 
 
 class Process:
@@ -54,6 +54,7 @@ class Process:
         """Return the next object that it writes.
 
         Raises:
+            PeerUnableError: It says that it cannot run on this machine.
             PeerError: It ended, is silent for `timeout` seconds, or writes something else.
         """
         with self.ended_on_error():
@@ -66,7 +67,10 @@ class Process:
                 ) from None
             if line is None:
                 raise PeerError(self._last_words())
-            return _read_object(line)
+            answer = _read_object(line)
+            if "unable" in answer:
+                raise PeerUnableError(f"cannot run here: {answer['unable']}")
+            return answer
 
     @contextmanager
     def ended_on_error(self) -> Iterator[None]:

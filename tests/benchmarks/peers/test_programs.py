@@ -4,6 +4,7 @@ The test of the whole command runs models with a shared embedding, and the produ
 """
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from harness.speed.catalogue import catalogue
 from harness.speed.interpreters import pytorch_interpreter
-from harness.speed.peer import PROGRAMS, Peer, PeerError
+from harness.speed.peer import PROGRAMS, Peer, PeerError, PeerUnableError
 from harness.speed.worker import Answer, Worker
 from harness.speed.workload import Tables, Workload
 from nextword.machine.framework import ComputeDtype
@@ -79,11 +80,37 @@ def test_pytorch_trains_the_very_model(name: str, model: str) -> None:
     except PeerError as error:
         pytest.skip(str(error))
     workload = workload_of(model)
-    worker, _ = measure(catalogue(workload)[name])
+    try:
+        worker, _ = measure(catalogue(workload)[name])
+    except PeerUnableError as error:
+        pytest.skip(str(error))
     # PyTorch gives each gate two biases, which are added to each other.
     second_biases = sum(4 * hidden_size for hidden_size in workload.architecture.hidden_sizes)
     assert worker.description.parameters == workload.architecture.num_parameters + second_biases
     assert worker.description.dtype == name.removeprefix("pytorch-")
+
+
+def test_pytorch_says_that_it_has_no_bfloat16_lstm_without_avx_512() -> None:
+    try:
+        pytorch_interpreter()
+    except PeerError as error:
+        pytest.skip(str(error))
+    peer = catalogue(workload_of("tied"))["pytorch-bfloat16"]
+    without = {**peer.environment, "ONEDNN_MAX_CPU_ISA": "AVX2"}  # as on a processor that has no more
+    with pytest.raises(PeerUnableError, match="PyTorch's LSTM does not run in bfloat16 on this processor"):
+        measure(replace(peer, environment=without))
+
+
+def test_a_peer_that_cannot_run_here_is_told_from_one_that_fails(tmp_path: Path) -> None:
+    program = tmp_path / "unable.py"
+    program.write_text(
+        f"import sys\nsys.path.insert(0, {str(PROGRAMS)!r})\nfrom peer_protocol import UnableError, serve\n\n\n"
+        "def prepare(settings):\n    raise UnableError('no such processor')\n\n\nserve(prepare)\n",
+        encoding="utf-8",
+    )
+    peer = replace(catalogue(workload_of("tied"))["nextword"], program=program)
+    with pytest.raises(PeerUnableError, match="cannot run here: no such processor"):
+        measure(peer)
 
 
 @pytest.mark.parametrize("program", ["peer_protocol.py", "pytorch.py"])

@@ -207,8 +207,8 @@ def _complete(
         f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
     )
     run = train_model(model, corpus, config, directory, context, finish=finish)
-    if config.plan is not None:
-        config = replace(config, plan=config.plan.replace(planned_steps=run.plan.planned_steps))
+    if run.plan.time is not None:
+        config = replace(config, plan=run.plan.time.replace(planned_steps=run.plan.planned_steps))
         write_file(directory.config_file, config.to_toml().encode())
     context.say("evaluating the best weights on valid and test")
     return finish_run(model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")

@@ -18,7 +18,7 @@ from nextword.storage import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, SilentObserver
-from nextword.training.plan import Plan
+from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.start import resume_run, start_run
 
@@ -135,6 +135,15 @@ def test_the_settings_of_the_run_list_every_option_of_the_model(run: Run) -> Non
     assert tables["model"].keys() == named - {"mogrifier_rank"}  # which is `None`, and TOML knows no such value
     assert (tables["model"]["hidden_sizes"], tables["model"]["weight_drop_rate"]) == ([8], 0.0)
     assert "plan" not in tables
+
+
+def test_a_plan_that_epochs_overrule_is_left_as_it_was(run: Run, copied: Path) -> None:
+    """`[plan]` is of a run by the clock; a run by epochs neither follows it nor writes its own steps into it."""
+    plan = TimePlan(seconds=9.0, passes_at_end=1.0, round_steps=5, planned_steps=(7, 8))
+    config = replace(RunConfig.read(copied / "config.toml"), plan=plan)
+    (copied / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+    assert resume_run(copied).progress.steps == run.finished.progress.steps
+    assert RunConfig.read(copied / "config.toml").plan == plan
 
 
 def test_the_figures_on_disk_are_those_returned_and_those_of_the_card(run: Run) -> None:

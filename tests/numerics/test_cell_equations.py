@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.models.layers.gru import gru
-from nextword.models.layers.lstm import normalized_lstm
-from nextword.models.layers.mogrifier_lstm import mogrifier_lstm
-from nextword.models.layers.rnn import rnn
-from nextword.ops.lstm import LSTMState, lstm
+from nextword.models.layers.gru import GRU
+from nextword.models.layers.lstm import LSTM
+from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.models.layers.recurrence import STATE_TYPES, Recurrence
+from nextword.models.layers.rnn import RNN
 
 Draw = Callable[..., NDArray[np.float32]]
 Arrays = dict[str, NDArray[Any]]
@@ -86,14 +86,12 @@ def rnn_equations(p: Arrays, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
 
 
 class Cell(NamedTuple):
-    """A recurrence of ours, and the same by its equations."""
+    """A layer of ours, and the same by its equations."""
 
-    operation: Callable[..., Any]
+    layer: Callable[..., Recurrence]
     equations: Callable[..., tuple[Any, Any]]
-    num_gates: int
     options: dict[str, Any]
     shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})  # of weights that only this cell has
-    group: str = ""  # the keyword that these are handed in by
 
 
 def modulations(*, factored: bool) -> dict[str, tuple[int, ...]]:
@@ -108,31 +106,25 @@ def modulations(*, factored: bool) -> dict[str, tuple[int, ...]]:
 
 
 GAINS = {"input_gain": (4 * H,), "recurrent_gain": (4 * H,), "cell_gain": (H,), "cell_bias": (H,)}
+CAPPED: dict[str, Any] = {"cap_input_gate": True}
+NORMALIZED: dict[str, Any] = {"layer_normalization": True}
+MOGRIFIER = {"num_rounds": NUM_ROUNDS, **CAPPED}
 CELLS = {
-    "lstm": Cell(lstm, lambda *a: lstm_equations(*a, cap=False), 4, {}),
-    "capped": Cell(lstm, lambda *a: lstm_equations(*a, cap=True), 4, {"cap_input_gate": True}),
-    "normalized": Cell(normalized_lstm, lambda *a: normalized_equations(*a, cap=False), 4, {}, GAINS, "gains"),
-    "normalized and capped": Cell(
-        normalized_lstm, lambda *a: normalized_equations(*a, cap=True), 4, {"cap_input_gate": True}, GAINS, "gains"
-    ),
+    "lstm": Cell(LSTM, lambda *a: lstm_equations(*a, cap=False), {}),
+    "capped": Cell(LSTM, lambda *a: lstm_equations(*a, cap=True), CAPPED),
+    "normalized": Cell(LSTM, lambda *a: normalized_equations(*a, cap=False), NORMALIZED, GAINS),
+    "normalized and capped": Cell(LSTM, lambda *a: normalized_equations(*a, cap=True), NORMALIZED | CAPPED, GAINS),
     "mogrifier": Cell(
-        mogrifier_lstm,
-        lambda *a: mogrifier_equations(*a, factored=False),
-        4,
-        {"cap_input_gate": True},
-        modulations(factored=False),
-        "modulations",
+        MogrifierLSTM, lambda *a: mogrifier_equations(*a, factored=False), MOGRIFIER, modulations(factored=False)
     ),
     "mogrifier of low rank": Cell(
-        mogrifier_lstm,
+        MogrifierLSTM,
         lambda *a: mogrifier_equations(*a, factored=True),
-        4,
-        {"cap_input_gate": True},
+        {**MOGRIFIER, "rank": K},
         modulations(factored=True),
-        "modulations",
     ),
-    "gru": Cell(gru, gru_equations, 3, {}),
-    "rnn": Cell(rnn, rnn_equations, 1, {}),
+    "gru": Cell(GRU, gru_equations, {}),
+    "rnn": Cell(RNN, rnn_equations, {}),
 }
 every_cell = pytest.mark.parametrize("name", CELLS)
 
@@ -140,7 +132,7 @@ every_cell = pytest.mark.parametrize("name", CELLS)
 def drawn(draw: Draw, name: str) -> Arrays:
     """Return everything that a cell reads; half of the hidden state is masked in each row."""
     cell = CELLS[name]
-    width = cell.num_gates * H
+    width = layer_of(name).kind.num_gates * H
     mask = np.zeros((B, H), np.float32)
     mask[:, ::2] = 1.6
     return {
@@ -164,18 +156,27 @@ def by_the_equations(name: str, arrays: Arrays) -> Results:
     return np.stack(hiddens, axis=1), h, s
 
 
-def by_our_operation(name: str, arrays: Arrays) -> Results:
-    cell = CELLS[name]
-    weights: dict[str, Any] = {key: arrays[key] for key in ("kernel", "recurrent_kernel", "bias", "state_mask")}
-    if cell.group:
-        weights[cell.group] = {key: arrays[key] for key in cell.shapes}
-    if name in {"gru", "rnn"}:  # these have no cell, and none comes out
-        hiddens, hidden = cell.operation(arrays["inputs"], arrays["hidden"], **weights)
-        return hiddens, hidden, arrays["cell"]
-    hiddens, state = cell.operation(
-        arrays["inputs"], LSTMState(arrays["hidden"], arrays["cell"]), **weights, **cell.options
-    )
-    return (hiddens, *state)
+@cache
+def layer_of(name: str) -> Recurrence:
+    """Return the layer of a cell, whose state is masked in training."""
+    layer = CELLS[name].layer(H, state_dropout_rate=0.5, **CELLS[name].options)
+    layer.build((None, None, I))
+    return layer
+
+
+def outputs_of(layer: Recurrence, arrays: Arrays) -> tuple[Any, Any]:
+    """Run a layer with the arrays in place of its weights and of the mask that it would draw."""
+    state = STATE_TYPES[layer.kind.state](*(arrays[key] for key in layer.kind.state))
+    weights = [(variable, arrays[variable.name]) for variable in layer.weights]
+    with keras.StatelessScope(state_mapping=weights), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layer, "_state_mask", lambda _hidden: arrays["state_mask"])
+        hiddens, after = layer.call(arrays["inputs"], state, training=True)
+    return hiddens, after
+
+
+def by_our_layer(name: str, arrays: Arrays) -> Results:
+    hiddens, state = outputs_of(layer_of(name), arrays)
+    return (hiddens, *state) if len(state) == 2 else (hiddens, *state, arrays["cell"])  # a cell that is not carried
 
 
 @cache
@@ -183,7 +184,7 @@ def compiled(name: str) -> Callable[[Arrays, Results], tuple[Results, Arrays]]:
     """Return our results, and the gradient of their scalar product with cotangents."""
 
     def run(arrays: Arrays, cotangents: Results) -> tuple[Results, Arrays]:
-        results, pull_back = jax.vjp(lambda arrays: by_our_operation(name, arrays), arrays)
+        results, pull_back = jax.vjp(lambda arrays: by_our_layer(name, arrays), arrays)
         return results, pull_back(cotangents)[0]
 
     function: Callable[[Arrays, Results], tuple[Results, Arrays]] = jax.jit(run)
@@ -234,10 +235,10 @@ def test_the_gradient_of_a_weight_is_right_in_every_element(draw: Draw, name: st
 @every_cell
 def test_a_sequence_read_in_two_parts_is_the_sequence_read_at_once(draw: Draw, name: str) -> None:
     arrays = drawn(draw, name)
-    whole, *last = by_our_operation(name, arrays)
-    first, *state = by_our_operation(name, {**arrays, "inputs": arrays["inputs"][:, :1]})
+    whole, *last = by_our_layer(name, arrays)
+    first, *state = by_our_layer(name, {**arrays, "inputs": arrays["inputs"][:, :1]})
     rest = {**arrays, "inputs": arrays["inputs"][:, 1:], **dict(zip(STATE, state, strict=True))}
-    second, *after = by_our_operation(name, rest)
+    second, *after = by_our_layer(name, rest)
     np.testing.assert_allclose(np.concatenate((first, second), axis=1), whole, atol=1e-6)
     for ours, theirs in zip(after, last, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
@@ -256,7 +257,7 @@ def test_a_cell_for_comparison_is_that_of_keras(draw: Draw, name: str, stock: Ca
     layer.build(arrays["inputs"].shape)
     layer.set_weights([arrays[key] for key in ("kernel", "recurrent_kernel", "bias")])
     theirs = layer(arrays["inputs"], initial_state=[arrays["hidden"]])
-    np.testing.assert_allclose(by_our_operation(name, arrays)[0], theirs, atol=2e-6)
+    np.testing.assert_allclose(by_our_layer(name, arrays)[0], theirs, atol=2e-6)
 
 
 def test_a_capped_cell_stays_between_minus_one_and_one(draw: Draw) -> None:
@@ -264,14 +265,14 @@ def test_a_capped_cell_stays_between_minus_one_and_one(draw: Draw) -> None:
     open_gates = np.repeat(np.array([3.0, 3.0, 2.0, 0.0], np.float32), H)  # i, f and g near 1 at every step
     arrays |= {"inputs": 0.1 * draw(B, 40, I), "cell": np.clip(arrays["cell"], -1, 1), "bias": open_gates}
     arrays["recurrent_kernel"] *= 0.1
-    free, bounded = (np.abs(by_our_operation(name, arrays)[2]).max() for name in ("lstm", "capped"))
+    free, bounded = (np.abs(by_our_layer(name, arrays)[2]).max() for name in ("lstm", "capped"))
     assert bounded <= 1 + 1e-6
     assert free > 5
 
 
 def test_a_mogrifier_of_no_rounds_is_an_lstm(draw: Draw) -> None:
     arrays = drawn(draw, "capped")
-    weights: dict[str, Any] = {key: arrays[key] for key in ("kernel", "recurrent_kernel", "bias", "state_mask")}
-    state = LSTMState(arrays["hidden"], arrays["cell"])
-    hiddens, _ = mogrifier_lstm(arrays["inputs"], state, **weights, modulations={}, cap_input_gate=True)
-    np.testing.assert_allclose(hiddens, by_our_operation("capped", arrays)[0], atol=1e-6)
+    layer = MogrifierLSTM(H, num_rounds=0, state_dropout_rate=0.5, cap_input_gate=True)
+    layer.build((None, None, I))
+    hiddens, _ = outputs_of(layer, arrays)
+    np.testing.assert_allclose(hiddens, by_our_layer("capped", arrays)[0], atol=1e-6)

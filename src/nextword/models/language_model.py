@@ -19,7 +19,6 @@ from nextword.models.layers.adaptive_projection import AdaptiveProjection
 from nextword.models.layers.dropout import EmbeddingDropout
 from nextword.models.layers.initialization import Initialization
 from nextword.models.layers.mixture_projection import MixtureProjection
-from nextword.models.layers.narrowed_projection import NarrowedProjection
 from nextword.models.layers.output_projection import OutputProjection
 from nextword.models.layers.projection import Projection, TokenBatch
 from nextword.models.presets import read_preset
@@ -218,6 +217,4 @@ def _projection_of(architecture: Architecture, **options: Any) -> Projection:
     }
     if architecture.mixture_size > 1:
         return MixtureProjection(vocabulary_size, mixture_size=architecture.mixture_size, **latent, **options)
-    if architecture.narrowed_output:
-        return NarrowedProjection(vocabulary_size, **latent, **options)
-    return OutputProjection(vocabulary_size, **options)
+    return OutputProjection(vocabulary_size, **(latent if architecture.narrowed_output else {}), **options)

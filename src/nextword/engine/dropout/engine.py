@@ -27,8 +27,6 @@ from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.engine.keras_engine import KerasEngine, Weights, require_jax, weights_of
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
-from nextword.models.layers.mixture_projection import MixtureProjection
-from nextword.models.layers.narrowed_projection import NarrowedProjection
 
 _BLOCK = 32
 """Tokens whose masks are drawn at once."""
@@ -155,7 +153,7 @@ class DropoutEngine(DistributionEngine):
 def _seeds(model: LanguageModel) -> tuple[list[Any], list[Any]]:
     """Return the states of the seed generators: those that move along a text, and those that are kept."""
     dropouts = [*model.stack.dropouts]
-    if isinstance(model.projection, MixtureProjection | NarrowedProjection):
+    if model.projection.dropout is not None:
         dropouts.append(model.projection.dropout)
     steps = [] if model.architecture.locked_dropout else dropouts
     moving = [layer.seed_generator.state for layer in steps if layer.rate]

@@ -11,51 +11,8 @@ from nextword.models.layers.recurrence import HiddenState, Recurrence
 from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
 
 
-def gru(
-    inputs: Any,
-    hidden: Any,
-    *,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any,
-    state_mask: Any = None,
-    compute_dtype: str = "float32",
-) -> tuple[Any, Any]:
-    r"""Run a gated recurrent unit over a sequence.
-
-    With the input $x_t$, the hidden state $h_t$, and the gates side by side in the order $z$ (update), $r$ (reset), $g$
-    (candidate) in the kernel $W$, the recurrent kernel $U$ and the bias $b$:
-
-    $$z, r = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + (r \odot h_{t-1}) U + b)$$
-    $$h_t = z \odot h_{t-1} + (1 - z) \odot g$$
-
-    Args:
-        inputs: The sequence `(B, T, I)`.
-        hidden: Hidden state before the first step `(B, H)`.
-        kernel: $W$, `(I, 3H)`.
-        recurrent_kernel: $U$, `(H, 3H)`.
-        bias: $b$, `(3H,)`.
-        state_mask: What $h_{t-1}$ is multiplied by where $U$ reads it, `(B, H)`, the same at every step.
-        compute_dtype: Precision of the matrix products on JAX.
-
-    Returns:
-        The hidden states `(B, T, H)`, and the last of them `(B, H)`.
-
-    Source:
-        Cho et al. (2014), equations 5 to 8; Keras has it as `GRU(reset_after=False)`.
-    """
-    projected = project(inputs, kernel, compute_dtype=compute_dtype)
-    hidden_size = recurrent_kernel.shape[0]
-    kernels = {"gates": recurrent_kernel[:, : 2 * hidden_size], "candidate": recurrent_kernel[:, 2 * hidden_size :]}
-    others = {"bias": bias, "state_mask": state_mask}
-    hiddens, (hidden,) = run_recurrence(
-        gru_step, projected, (hidden,), kernels=kernels, others=others, compute_dtype=compute_dtype
-    )
-    return hiddens, hidden
-
-
 def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
-    """Compute one step of `gru`, with $x_t W$ given."""
+    """Compute one step of `GRU`, with $x_t W$ given."""
     (hidden,) = state
     read_back = masked(hidden, others.get("state_mask"))
     z_input, r_input, g_input = ops.split(projected + others["bias"], 3, axis=-1)
@@ -70,12 +27,13 @@ def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, proj
 class GRU(Recurrence):
     r"""A layer of gated recurrent units, there to be compared with.
 
-    With the gates side by side in the order $z$ (update), $r$ (reset), $g$ (candidate):
+    With the gates side by side in the order $z$ (update), $r$ (reset), $g$ (candidate) in the kernel $W$ `(I, 3H)`, the
+    recurrent kernel $U$ `(H, 3H)` and the bias $b$ `(3H,)`:
 
     $$z = \sigma(b_z + x_t W_z + h_{t-1} U_z), \quad r = \sigma(b_r + x_t W_r + h_{t-1} U_r)$$
     $$g = \tanh(b_g + x_t W_g + (r \odot h_{t-1}) U_g), \quad h_t = z \odot h_{t-1} + (1 - z) \odot g$$
 
-    Its state is the hidden state alone. The arithmetic is `nextword.models.layers.gru.gru`.
+    Its state is the hidden state alone.
 
     Args:
         hidden_size: Width `H` of the hidden state.
@@ -90,7 +48,7 @@ class GRU(Recurrence):
         The hidden states `(B, T, H)` and the state after the last step.
 
     Source:
-        Cho et al. (2014), equations 5 to 8.
+        Cho et al. (2014), equations 5 to 8; Keras has it as `GRU(reset_after=False)`.
 
     Example:
         >>> from keras import ops
@@ -104,6 +62,14 @@ class GRU(Recurrence):
 
     def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        (hidden,) = state
-        hiddens, hidden = gru(inputs, hidden, **self.step_weights(hidden, training))
-        return hiddens, HiddenState(hidden)
+        read = self.step_weights(state[0], training)
+        width, recurrent_kernel = 2 * self.hidden_size, read["recurrent_kernel"]
+        hiddens, last = run_recurrence(
+            gru_step,
+            project(inputs, read["kernel"], compute_dtype=read["compute_dtype"]),
+            tuple(state),
+            kernels={"gates": recurrent_kernel[:, :width], "candidate": recurrent_kernel[:, width:]},
+            others={"bias": read["bias"], "state_mask": read["state_mask"]},
+            compute_dtype=read["compute_dtype"],
+        )
+        return hiddens, HiddenState(*last)

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-from nextword.architecture import CELLS, Architecture
+from nextword.architecture import CELLS
 from nextword.models.layers.recurrence import Recurrence
 from nextword.ops.lstm import LSTMState, lstm, update_cell
 from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
@@ -15,64 +15,9 @@ from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recu
 _EPSILON = 1e-5
 
 
-def normalized_lstm(
-    inputs: Any,
-    state: LSTMState,
-    *,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any,
-    gains: Mapping[str, Any],
-    cap_input_gate: bool = False,
-    state_mask: Any = None,
-    compute_dtype: str = "float32",
-) -> tuple[Any, LSTMState]:
-    r"""Run an LSTM with layer normalization over a sequence.
-
-    With $\text{LN}(a) = (a - \mu) / \sqrt{\sigma^2 + 10^{-5}}$, mean $\mu$ and variance $\sigma^2$ over the elements of
-    $a$, the LSTM of `nextword.ops.lstm.lstm` becomes
-
-    $$i, f, o = \sigma(a_t), \quad g = \tanh(a_t), \quad
-      a_t = \alpha \odot \text{LN}(x_t W) + \beta \odot \text{LN}(h_{t-1} U) + b$$
-    $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(\gamma \odot \text{LN}(c_t) + \delta)$$
-
-    The $4H$ pre-activations are normalized together, as in the paper; its two further biases inside $a_t$ would only
-    be added to $b$.
-
-    Args:
-        inputs: The sequence `(B, T, I)`.
-        state: Hidden and cell before the first step.
-        kernel: $W$, `(I, 4H)`.
-        recurrent_kernel: $U$, `(H, 4H)`.
-        bias: $b$, `(4H,)`.
-        gains: `input_gain` $\alpha$ `(4H,)`, `recurrent_gain` $\beta$ `(4H,)`, `cell_gain` $\gamma$ `(H,)` and
-            `cell_bias` $\delta$ `(H,)`.
-        cap_input_gate: As for `lstm`.
-        state_mask: What $h_{t-1}$ is multiplied by where it is read back, `(B, H)`, the same at every step.
-        compute_dtype: Precision of the matrix products on JAX.
-
-    Returns:
-        The hidden states `(B, T, H)`, and the state after the last step.
-
-    Source:
-        Ba, Kiros and Hinton (2016), equations 20 to 22.
-    """
-    projected = gains["input_gain"] * normalize(project(inputs, kernel, compute_dtype=compute_dtype)) + bias
-    others = {name: gains[name] for name in ("recurrent_gain", "cell_gain", "cell_bias")} | {"state_mask": state_mask}
-    hiddens, last = run_recurrence(
-        NormalizedStep(cap_input_gate),
-        projected,
-        tuple(state),
-        kernels={"recurrent_kernel": recurrent_kernel},
-        others=others,
-        compute_dtype=compute_dtype,
-    )
-    return hiddens, LSTMState(*last)
-
-
 @dataclass(frozen=True)
 class NormalizedStep:
-    """Computes one step of `normalized_lstm`, with all of $a_t$ given that does not depend on the state."""
+    """Computes one step of `LSTM` with layer normalization; all of $a_t$ that does not depend on the state is given."""
 
     cap_input_gate: bool
 
@@ -107,7 +52,16 @@ class LSTM(Recurrence):
     $$g = \tanh(b_g + x_t U_g + h_{t-1} V_g), \quad o = \sigma(b_o + x_t U_o + h_{t-1} V_o)$$
     $$s_t = s_{t-1} \odot f + g \odot i, \quad h_t = \tanh(s_t) \odot o$$
 
-    The arithmetic is `nextword.ops.lstm.lstm`.
+    The arithmetic is `nextword.ops.lstm.lstm`. With layer normalization, it becomes
+
+    $$i, f, o = \sigma(a_t), \quad g = \tanh(a_t), \quad
+      a_t = \alpha \odot \text{LN}(x_t W) + \beta \odot \text{LN}(h_{t-1} U) + b$$
+    $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(\gamma \odot \text{LN}(c_t) + \delta)$$
+
+    with $\text{LN}(a) = (a - \mu) / \sqrt{\sigma^2 + 10^{-5}}$, mean $\mu$ and variance $\sigma^2$ over the elements of
+    $a$, and the weights `input_gain` $\alpha$ `(4H,)`, `recurrent_gain` $\beta$ `(4H,)`, `cell_gain` $\gamma$ `(H,)`
+    and `cell_bias` $\delta$ `(H,)`. The $4H$ pre-activations are normalized together, as in the paper. Its two further
+    biases inside $a_t$ would only be added to $b$.
 
     Args:
         hidden_size: Width `H` of hidden state and cell.
@@ -115,7 +69,7 @@ class LSTM(Recurrence):
             2000; Jozefowicz et al. 2015).
         cap_input_gate: Whether $\min(i, 1 - f)$ stands for $i$, so that the cell stays in $[-1, 1]$ (Melis, Dyer and
             Blunsom 2018).
-        layer_normalization: Whether gates and cell are normalized (`nextword.models.layers.lstm`).
+        layer_normalization: Whether gates and cell are normalized (Ba, Kiros and Hinton 2016, equations 20 to 22).
         options: Those of `nextword.models.layers.recurrence.Recurrence`.
 
     Call arguments:
@@ -135,6 +89,7 @@ class LSTM(Recurrence):
     """
 
     kind = CELLS["lstm"]
+    own_options: ClassVar = {name: name for name in ("forget_bias", "cap_input_gate", "layer_normalization")}
 
     def __init__(
         self,
@@ -149,12 +104,6 @@ class LSTM(Recurrence):
         self.forget_bias = forget_bias
         self.cap_input_gate = cap_input_gate
         self.layer_normalization = layer_normalization
-
-    @classmethod
-    def options_of(cls, architecture: Architecture) -> dict[str, Any]:
-        """Return what an architecture says about this kind of layer alone."""
-        names = ("forget_bias", "cap_input_gate", "layer_normalization")
-        return {name: getattr(architecture, name) for name in names}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)` and bias `(4H,)`, and what normalization needs."""
@@ -174,16 +123,17 @@ class LSTM(Recurrence):
     def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
         """Run the layer over a window."""
         state = LSTMState(*state)
-        options = {**self.step_weights(state.hidden, training), "cap_input_gate": self.cap_input_gate}
-        if self.layer_normalization:
-            return normalized_lstm(inputs, state, gains=dict(self.gains), **options)
-        return lstm(inputs, state, **options)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "forget_bias": self.forget_bias,
-            "cap_input_gate": self.cap_input_gate,
-            "layer_normalization": self.layer_normalization,
-        }
+        read = self.step_weights(state.hidden, training)
+        if not self.layer_normalization:
+            return lstm(inputs, state, cap_input_gate=self.cap_input_gate, **read)
+        projected = normalize(project(inputs, read["kernel"], compute_dtype=read["compute_dtype"]))
+        gains = dict(self.gains)
+        hiddens, last = run_recurrence(
+            NormalizedStep(self.cap_input_gate),
+            gains.pop("input_gain") * projected + read["bias"],
+            tuple(state),
+            kernels={"recurrent_kernel": read["recurrent_kernel"]},
+            others={**gains, "state_mask": read["state_mask"]},
+            compute_dtype=read["compute_dtype"],
+        )
+        return hiddens, LSTMState(*last)

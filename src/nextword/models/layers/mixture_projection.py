@@ -5,14 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
-from nextword.models.layers.dropout import Dropout
-from nextword.models.layers.projection import Projection, TokenBatch
+from nextword.models.layers.output_projection import OutputProjection
+from nextword.models.layers.projection import TokenBatch
 from nextword.ops.cross_entropy import TokenLosses
 from nextword.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_log_probs
 
 
 @keras.saving.register_keras_serializable("nextword")
-class MixtureProjection(Projection):
+class MixtureProjection(OutputProjection):
     r"""A weighted mean of `K` softmaxes over one projection, each of a latent vector of its own.
 
     $$z_k = \tanh(h W_k + b_k), \quad \pi = \mathrm{softmax}(h U), \quad
@@ -25,11 +25,8 @@ class MixtureProjection(Projection):
     Args:
         vocabulary_size: `V`.
         mixture_size: `K`.
-        latent_size: `E`, the width of the latent vectors; that of the embedding if `tied`.
-        tied: Whether the caller hands in an embedding matrix `(V, E)` as $W^T$.
-        latent_dropout_rate: Dropout on the latent vectors in training.
-        locked_dropout: Whether one mask is drawn for all steps of a window.
-        options: Those of `nextword.models.layers.initialization.InitializedLayer`; the precision is that of the
+        latent_size: `E`, the width of the latent vectors $z_k$; that of the embedding if `tied`.
+        options: Those of `nextword.models.layers.output_projection.OutputProjection`; the precision is that of the
             products with $W$.
 
     Call arguments:
@@ -53,28 +50,11 @@ class MixtureProjection(Projection):
 
     refused_terms = ("candidates", "label_smoothing", "z_loss")
 
-    def __init__(
-        self,
-        vocabulary_size: int,
-        *,
-        mixture_size: int,
-        latent_size: int,
-        tied: bool = False,
-        latent_dropout_rate: float = 0.0,
-        locked_dropout: bool = False,
-        **options: Any,
-    ) -> None:
-        super().__init__(vocabulary_size, **options)
+    latent_size: int
+
+    def __init__(self, vocabulary_size: int, *, mixture_size: int, latent_size: int, **options: Any) -> None:
+        super().__init__(vocabulary_size, latent_size=latent_size, **options)
         self.mixture_size = mixture_size
-        self.latent_size = latent_size
-        self.tied = tied
-        self.locked_dropout = locked_dropout
-        self.kernel: Any = None
-        self.dropout = Dropout(
-            latent_dropout_rate,
-            (None, 1, None) if locked_dropout else None,
-            seed=self.initialization.dropout_seed(self.name),
-        )
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
         """Create $U$ `(H, K)`, all $W_k$ side by side `(H, K * E)`, all $b_k$, $W$ `(E, V)` unless tied, and $b$."""
@@ -92,9 +72,8 @@ class MixtureProjection(Projection):
         return mixture_log_probs(latents, self._log_priors(hidden), kernel=kernel, bias=self.bias, tied=self.tied)
 
     def _token_losses(self, batch: TokenBatch) -> TokenLosses:
-        hidden = ops.reshape(batch.hidden, (-1, batch.num_steps, batch.hidden.shape[-1]))
         return mixture_cross_entropy(
-            ops.reshape(self._latents(hidden, batch.training), (-1, self.mixture_size, self.latent_size)),
+            ops.reshape(self._latents_of(batch), (-1, self.mixture_size, self.latent_size)),
             self._log_priors(batch.hidden),
             batch.targets,
             batch.weights,
@@ -107,14 +86,7 @@ class MixtureProjection(Projection):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "mixture_size": self.mixture_size,
-            "latent_size": self.latent_size,
-            "tied": self.tied,
-            "latent_dropout_rate": self.dropout.rate,
-            "locked_dropout": self.locked_dropout,
-        }
+        return {**super().get_config(), "mixture_size": self.mixture_size}
 
     def _latents(self, hidden: Any, training: bool) -> Any:
         """Return the latent vectors `(..., K, E)`."""

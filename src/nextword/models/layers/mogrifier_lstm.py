@@ -2,74 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
 
-from nextword.architecture import CELLS, Architecture
+from nextword.architecture import CELLS
 from nextword.models.layers.recurrence import Recurrence
 from nextword.ops.lstm import LSTMState, update_cell
 from nextword.ops.recurrence import Multiply, Tensors, masked, run_recurrence, sigmoid
 
 
-def mogrifier_lstm(
-    inputs: Any,
-    state: LSTMState,
-    *,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any,
-    modulations: Mapping[str, Any],
-    cap_input_gate: bool = False,
-    state_mask: Any = None,
-    compute_dtype: str = "float32",
-) -> tuple[Any, LSTMState]:
-    r"""Run a Mogrifier LSTM over a sequence.
-
-    Before each step, the input $x^{-1} = x_t$ `(B, I)` and the hidden state $h^0 = h_{t-1}$ `(B, H)` gate each other in
-    turn, in rounds $r = 1, \dots, R$ (the numbers above count rounds, not steps):
-
-    $$x^r = 2\sigma(h^{r-1} Q^r + q^r) \odot x^{r-2} \quad \text{for odd } r$$
-    $$h^r = 2\sigma(x^{r-1} R^r + r^r) \odot h^{r-2} \quad \text{for even } r$$
-
-    The last $x$ and $h$ are what the gates of `nextword.ops.lstm.lstm` read. With no rounds this is that LSTM. The
-    biases $q$ and $r$ are not in the paper's equations, but in its authors' program, which its figures come from.
-
-    Args:
-        inputs: The sequence `(B, T, I)`.
-        state: Hidden and cell before the first step.
-        kernel: $W$, `(I, 4H)`.
-        recurrent_kernel: $U$, `(H, 4H)`.
-        bias: $b$, `(4H,)`.
-        modulations: For round $r$, from 1: `modulation_r_kernel`, $Q^r$ `(H, I)` or $R^r$ `(I, H)`; or its two factors
-            of rank $k$, `modulation_r_left` `(H, k)` or `(I, k)` and `modulation_r_right` `(k, I)` or `(k, H)`; and
-            `modulation_r_bias`, `(I,)` or `(H,)`.
-        cap_input_gate: As for `lstm`.
-        state_mask: What $h_{t-1}$ is multiplied by before the first round, `(B, H)`, the same at every step.
-        compute_dtype: Precision of the matrix products on JAX.
-
-    Returns:
-        The hidden states `(B, T, H)`, and the state after the last step.
-
-    Source:
-        Melis, Kočiský and Blunsom (2020), equations 1 and 2; google-deepmind/lamb.
-    """
-    kernels = {"gates": ops.concatenate((kernel, recurrent_kernel))}  # (I + H, 4H), one product instead of two
-    others = {"bias": bias, "state_mask": state_mask}
-    for name, weight in modulations.items():
-        (others if name.endswith("_bias") else kernels)[name] = weight
-    num_rounds = sum(name.endswith("_bias") for name in modulations)
-    step = MogrifierStep(num_rounds, "modulation_1_left" in modulations, cap_input_gate)
-    hiddens, last = run_recurrence(
-        step, inputs, tuple(state), kernels=kernels, others=others, compute_dtype=compute_dtype
-    )
-    return hiddens, LSTMState(*last)
-
-
 @dataclass(frozen=True)
 class MogrifierStep:
-    """Computes one step of `mogrifier_lstm`."""
+    """Computes one step of `MogrifierLSTM`."""
 
     num_rounds: int
     factored: bool
@@ -102,12 +48,18 @@ class MogrifierStep:
 class MogrifierLSTM(Recurrence):
     r"""An LSTM layer before whose every step input and hidden state modulate each other.
 
-    In rounds $r = 1, \dots, R$, from $x^{-1} = x_t$ and $h^0 = h_{t-1}$:
+    Before each step, the input $x^{-1} = x_t$ `(B, I)` and the hidden state $h^0 = h_{t-1}$ `(B, H)` gate each other in
+    turn, in rounds $r = 1, \dots, R$ (the numbers above count rounds, not steps):
 
     $$x^r = 2\sigma(h^{r-1} Q^r + q^r) \odot x^{r-2} \quad \text{for odd } r$$
     $$h^r = 2\sigma(x^{r-1} R^r + r^r) \odot h^{r-2} \quad \text{for even } r$$
 
-    The gates read the last $x$ and $h$. The arithmetic is `nextword.models.layers.mogrifier_lstm.mogrifier_lstm`.
+    The last $x$ and $h$ are what the gates of `nextword.ops.lstm.lstm` read. With no rounds this is that LSTM. The
+    biases $q$ and $r$ are not in the paper's equations, but in its authors' program, which its figures come from.
+
+    The weights of round $r$ are `modulation_r_bias`, `(I,)` or `(H,)`, and `modulation_r_kernel`, $Q^r$ `(H, I)` or
+    $R^r$ `(I, H)`; or its two factors of rank $k$, `modulation_r_left` `(H, k)` or `(I, k)` and `modulation_r_right`
+    `(k, I)` or `(k, H)`.
 
     Args:
         hidden_size: Width `H` of hidden state and cell.
@@ -126,7 +78,7 @@ class MogrifierLSTM(Recurrence):
         The hidden states `(B, T, H)` and the `LSTMState` after the last step.
 
     Source:
-        Melis, Kočiský and Blunsom (2020).
+        Melis, Kočiský and Blunsom (2020), equations 1 and 2; google-deepmind/lamb.
 
     Example:
         >>> from keras import ops
@@ -138,6 +90,12 @@ class MogrifierLSTM(Recurrence):
     """
 
     kind = CELLS["mogrifier_lstm"]
+    own_options: ClassVar = {
+        "num_rounds": "mogrifier_rounds",
+        "rank": "mogrifier_rank",
+        "forget_bias": "forget_bias",
+        "cap_input_gate": "cap_input_gate",
+    }
 
     def __init__(
         self,
@@ -154,16 +112,6 @@ class MogrifierLSTM(Recurrence):
         self.rank = rank
         self.forget_bias = forget_bias
         self.cap_input_gate = cap_input_gate
-
-    @classmethod
-    def options_of(cls, architecture: Architecture) -> dict[str, Any]:
-        """Return what an architecture says about this kind of layer alone."""
-        return {
-            "num_rounds": architecture.mogrifier_rounds,
-            "rank": architecture.mogrifier_rank,
-            "forget_bias": architecture.forget_bias,
-            "cap_input_gate": architecture.cap_input_gate,
-        }
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Create the weights of the LSTM, and matrices and bias of every round."""
@@ -194,20 +142,14 @@ class MogrifierLSTM(Recurrence):
     def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
         """Run the layer over a window."""
         state = LSTMState(*state)
-        return mogrifier_lstm(
-            inputs,
-            state,
-            modulations=dict(self.modulations),
-            cap_input_gate=self.cap_input_gate,
-            **self.step_weights(state.hidden, training),
+        read = self.step_weights(state.hidden, training)
+        # One product (I + H, 4H) instead of two.
+        kernels = {"gates": ops.concatenate((read["kernel"], read["recurrent_kernel"]))}
+        others = {"bias": read["bias"], "state_mask": read["state_mask"]}
+        for name, weight in self.modulations.items():
+            (others if name.endswith("_bias") else kernels)[name] = weight
+        step = MogrifierStep(self.num_rounds, self.rank is not None, self.cap_input_gate)
+        hiddens, last = run_recurrence(
+            step, inputs, tuple(state), kernels=kernels, others=others, compute_dtype=read["compute_dtype"]
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            **super().get_config(),
-            "num_rounds": self.num_rounds,
-            "rank": self.rank,
-            "forget_bias": self.forget_bias,
-            "cap_input_gate": self.cap_input_gate,
-        }
+        return hiddens, LSTMState(*last)

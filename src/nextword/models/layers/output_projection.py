@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nextword.models.layers.dropout import Dropout
 from nextword.models.layers.projection import Projection, TokenBatch
 from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy
 from nextword.ops.sampled_softmax import sampled_cross_entropy
@@ -15,38 +16,81 @@ class OutputProjection(Projection):
     r"""A linear layer to the vocabulary that can give logits, or the loss without ever holding the logits.
 
     $z = h W + b$, with $W$ of its own, or the transposed embedding matrix that the caller hands in (tied weights:
-    Press and Wolf 2017; Inan et al. 2017).
+    Press and Wolf 2017; Inan et al. 2017). With a `latent_size`, $z = (h P) W + b$: with tied weights the embedding may
+    so be narrower than the last layer (Melis, Dyer and Blunsom 2018, section 3).
 
     Args:
         vocabulary_size: `V`.
-        tied: Whether the caller hands in an embedding matrix `(V, H)`; then the layer has a bias alone.
+        tied: Whether the caller hands in an embedding matrix $W^T$; then the layer has no kernel of its own.
+        latent_size: `E`, the width of the latent vectors, $h P$ here; that of the embedding if `tied`. Without it, $h$
+            is multiplied by $W$ as it is, and `E` is `H`.
+        latent_dropout_rate: Dropout on the latent vectors in training.
+        locked_dropout: Whether one mask is drawn for all steps of a window.
         options: Those of `nextword.models.layers.initialization.InitializedLayer`.
 
     Call arguments:
-        hidden: `(..., H)`.
-        embeddings: The embedding matrix `(V, H)` if `tied`.
+        hidden: `(..., H)`; `(B, T, H)` if dropout acts.
+        embeddings: The embedding matrix `(V, E)` if `tied`.
+        training: Whether dropout acts.
 
     Returns:
         The logits `(..., V)`.
+
+    Example:
+        >>> layer = OutputProjection(7, latent_size=4)
+        >>> layer(ops.ones((2, 5, 6))).shape, layer.narrowing_kernel.shape, layer.kernel.shape
+        ((2, 5, 7), (6, 4), (4, 7))
     """
 
-    def __init__(self, vocabulary_size: int, *, tied: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        vocabulary_size: int,
+        *,
+        tied: bool = False,
+        latent_size: int | None = None,
+        latent_dropout_rate: float = 0.0,
+        locked_dropout: bool = False,
+        **options: Any,
+    ) -> None:
         super().__init__(vocabulary_size, **options)
         self.tied = tied
+        self.latent_size = latent_size
+        self.locked_dropout = locked_dropout
         self.kernel: Any = None
+        if latent_size is not None:
+            noise_shape = (None, 1, None) if locked_dropout else None
+            seed = self.initialization.dropout_seed(self.name)
+            self.dropout = Dropout(latent_dropout_rate, noise_shape, seed=seed)
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
-        """Create the bias `(V,)`, and the kernel `(H, V)` unless tied."""
+        """Create $P$ `(H, E)` if there are latent vectors, the kernel `(E, V)` unless tied, and the bias `(V,)`."""
+        width = hidden_shape[-1]
+        if self.latent_size is not None:
+            self.narrowing_kernel = self._kernel("narrowing_kernel", (width, self.latent_size))
+            width = self.latent_size
         if not self.tied:
-            self.kernel = self._kernel("kernel", (hidden_shape[-1], self.vocabulary_size), seed_name=self.name)
+            self.kernel = self._kernel("kernel", (width, self.vocabulary_size), seed_name=self.name)
         self.bias = self._bias("bias", self.vocabulary_size)
 
-    def call(self, hidden: Any, embeddings: Any = None) -> Any:
+    def call(self, hidden: Any, embeddings: Any = None, training: bool = False) -> Any:
         """Return the logits."""
         kernel = ops.transpose(embeddings) if self.tied else self.kernel
-        return ops.matmul(hidden, kernel) + self.bias
+        return ops.matmul(self._latents(hidden, training), kernel) + self.bias
+
+    def _latents(self, hidden: Any, training: bool) -> Any:
+        """Return what is multiplied by $W$, `(..., E)`."""
+        if self.dropout is None:
+            return hidden
+        return self.dropout(ops.matmul(hidden, self.narrowing_kernel), training=training)
+
+    def _latents_of(self, batch: TokenBatch) -> Any:
+        """Return the latent vectors of a batch, dropped window by window, as rows `(N, E)`."""
+        hidden = ops.reshape(batch.hidden, (-1, batch.num_steps, batch.hidden.shape[-1]))
+        latents = self._latents(hidden, batch.training)
+        return ops.reshape(latents, (-1, latents.shape[-1]))
 
     def _token_losses(self, batch: TokenBatch) -> TokenLosses:
+        hidden = batch.hidden if self.dropout is None else self._latents_of(batch)
         options: dict[str, Any] = {
             "kernel": batch.embeddings if self.tied else self.kernel,
             "bias": self.bias,
@@ -56,10 +100,10 @@ class OutputProjection(Projection):
         if batch.candidates is not None:
             # The candidates are drawn in training alone.
             return sampled_cross_entropy(
-                batch.hidden, batch.candidates, batch.weights, compute_dtype=self.product_dtype, **options
+                hidden, batch.candidates, batch.weights, compute_dtype=self.product_dtype, **options
             )
         return linear_cross_entropy(
-            batch.hidden,
+            hidden,
             batch.targets,
             batch.weights,
             compute_dtype=self._products_in(batch),
@@ -70,4 +114,10 @@ class OutputProjection(Projection):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        return {**super().get_config(), "tied": self.tied}
+        return {
+            **super().get_config(),
+            "tied": self.tied,
+            "latent_size": self.latent_size,
+            "latent_dropout_rate": 0.0 if self.dropout is None else self.dropout.rate,
+            "locked_dropout": self.locked_dropout,
+        }

@@ -49,6 +49,9 @@ class Projection(InitializedLayer):
     refused_terms: ClassVar[tuple[str, ...]] = ()
     """Terms of the loss that this kind of projection does not have: fields of `TokenBatch`."""
 
+    dropout: Any = None
+    """Dropout on the latent vectors of a projection that has them."""
+
     def __init__(self, vocabulary_size: int, **options: Any) -> None:
         super().__init__(**options)
         self.vocabulary_size = vocabulary_size

@@ -1,5 +1,6 @@
 """What all recurrent layers have in common."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import keras
@@ -45,6 +46,9 @@ class Recurrence(InitializedLayer):
     kind: ClassVar[Cell]
     """The layer's row in the table of cells."""
 
+    own_options: ClassVar[Mapping[str, str]] = {}
+    """The arguments that this kind of layer alone has, each with the name of its field in `Architecture`."""
+
     def __init__(
         self,
         hidden_size: int,
@@ -63,12 +67,12 @@ class Recurrence(InitializedLayer):
         )
 
     @classmethod
-    def options_of(cls, _architecture: Architecture) -> dict[str, Any]:
+    def options_of(cls, architecture: Architecture) -> dict[str, Any]:
         """Return what an architecture says about this kind of layer alone, as arguments of its constructor."""
-        return {}
+        return {name: getattr(architecture, field) for name, field in cls.own_options.items()}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create kernel, recurrent kernel and bias, with the gates side by side."""
+        """Create kernel `(I, G H)`, recurrent kernel `(H, G H)` and bias `(G H,)`, with the `G` gates side by side."""
         width = self.kind.num_gates * self.hidden_size
         self.kernel = self.add_weight(
             shape=(input_shape[-1], width), initializer=self.initialization.kernel(self.name), name="kernel"
@@ -89,7 +93,10 @@ class Recurrence(InitializedLayer):
         return STATE_TYPES[self.kind.state](*[zeros] * len(self.kind.state))
 
     def step_weights(self, hidden: Any, training: bool) -> dict[str, Any]:
-        """Return what the recurrence of every kind of layer reads besides inputs and state."""
+        """Return what the recurrence of every kind of layer reads besides inputs and state.
+
+        The `state_mask` `(B, H)` is what $h_{t-1}$ is multiplied by where it is read back, the same at every step.
+        """
         return {
             "kernel": self.kernel,
             "recurrent_kernel": self.weight_drop(self.recurrent_kernel, training=training),
@@ -109,4 +116,5 @@ class Recurrence(InitializedLayer):
             "hidden_size": self.hidden_size,
             "state_dropout_rate": self.state_dropout_rate,
             "weight_drop_rate": self.weight_drop.rate,
+            **{name: getattr(self, name) for name in self.own_options},
         }

@@ -11,48 +11,8 @@ from nextword.models.layers.recurrence import HiddenState, Recurrence
 from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
 
 
-def rnn(
-    inputs: Any,
-    hidden: Any,
-    *,
-    kernel: Any,
-    recurrent_kernel: Any,
-    bias: Any,
-    state_mask: Any = None,
-    compute_dtype: str = "float32",
-) -> tuple[Any, Any]:
-    r"""Run a simple recurrent network over a sequence.
-
-    With the input $x_t$, the hidden state $h_t$, the kernel $W$, the recurrent kernel $U$ and the bias $b$:
-
-    $$h_t = \tanh(x_t W + h_{t-1} U + b)$$
-
-    Args:
-        inputs: The sequence `(B, T, I)`.
-        hidden: Hidden state before the first step `(B, H)`.
-        kernel: $W$, `(I, H)`.
-        recurrent_kernel: $U$, `(H, H)`.
-        bias: $b$, `(H,)`.
-        state_mask: What $h_{t-1}$ is multiplied by where it is read back, `(B, H)`, the same at every step.
-        compute_dtype: Precision of the matrix products on JAX.
-
-    Returns:
-        The hidden states `(B, T, H)`, and the last of them `(B, H)`.
-
-    Source:
-        Elman (1990).
-    """
-    projected = project(inputs, kernel, compute_dtype=compute_dtype)
-    others = {"bias": bias, "state_mask": state_mask}
-    kernels = {"recurrent_kernel": recurrent_kernel}
-    hiddens, (hidden,) = run_recurrence(
-        rnn_step, projected, (hidden,), kernels=kernels, others=others, compute_dtype=compute_dtype
-    )
-    return hiddens, hidden
-
-
 def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
-    """Compute one step of `rnn`, with $x_t W$ given."""
+    """Compute one step of `RNN`, with $x_t W$ given."""
     (hidden,) = state
     recurrent = multiply(masked(hidden, others.get("state_mask")), "recurrent_kernel")
     hidden = ops.tanh(projected + recurrent + others["bias"])
@@ -65,7 +25,8 @@ class RNN(Recurrence):
 
     $$h_t = \tanh(x_t W + h_{t-1} U + b)$$
 
-    Its state is the hidden state alone. The arithmetic is `nextword.models.layers.rnn.rnn`.
+    The kernel $W$ is `(I, H)`, the recurrent kernel $U$ `(H, H)` and the bias $b$ `(H,)`. Its state is the hidden state
+    alone.
 
     Args:
         hidden_size: Width `H` of the hidden state.
@@ -94,6 +55,13 @@ class RNN(Recurrence):
 
     def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        (hidden,) = state
-        hiddens, hidden = rnn(inputs, hidden, **self.step_weights(hidden, training))
-        return hiddens, HiddenState(hidden)
+        read = self.step_weights(state[0], training)
+        hiddens, last = run_recurrence(
+            rnn_step,
+            project(inputs, read["kernel"], compute_dtype=read["compute_dtype"]),
+            tuple(state),
+            kernels={"recurrent_kernel": read["recurrent_kernel"]},
+            others={"bias": read["bias"], "state_mask": read["state_mask"]},
+            compute_dtype=read["compute_dtype"],
+        )
+        return hiddens, HiddenState(*last)

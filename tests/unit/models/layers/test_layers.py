@@ -23,7 +23,6 @@ from nextword.models.layers.initialization import Initialization, InitializedLay
 from nextword.models.layers.lstm import LSTM
 from nextword.models.layers.mixture_projection import MixtureProjection
 from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.models.layers.narrowed_projection import NarrowedProjection
 from nextword.models.layers.output_projection import OutputProjection
 from nextword.models.layers.projection import Projection
 from nextword.models.layers.recurrence import HiddenState, Recurrence
@@ -108,8 +107,8 @@ CASES = {
         lambda **options: MixtureProjection(7, mixture_size=2, latent_size=4, tied=True, **options),
         (numbers(2, 3, 5), numbers(7, 4)),
     ),
-    "NarrowedProjection": Case(
-        lambda **options: NarrowedProjection(
+    "OutputProjection, narrowed": Case(
+        lambda **options: OutputProjection(
             7,
             latent_size=4,
             latent_dropout_rate=0.5,

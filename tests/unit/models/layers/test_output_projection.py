@@ -6,14 +6,13 @@ import pytest
 from nextword.errors import SettingError
 from nextword.models.layers.adaptive_projection import AdaptiveProjection
 from nextword.models.layers.mixture_projection import MixtureProjection
-from nextword.models.layers.narrowed_projection import NarrowedProjection
 from nextword.models.layers.output_projection import OutputProjection
 from nextword.models.layers.projection import Projection, TokenBatch
 from nextword.ops.sampled_softmax import Candidates
 
 
-def numbers(*shape: int) -> Any:
-    return np.random.default_rng(sum(shape)).normal(size=shape).astype(np.float32)
+def numbers(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng((seed, *shape)).normal(size=shape).astype(np.float32)
 
 
 def projection(*, tied: bool = False, compute_dtype: str = "float32") -> OutputProjection:
@@ -71,7 +70,7 @@ CANDIDATES = Candidates(np.arange(7, dtype=np.int32), np.zeros(7, np.float32), n
     ("layer", "refused"),
     [
         (OutputProjection(7), ()),
-        (NarrowedProjection(7, latent_size=4), ()),
+        (OutputProjection(7, latent_size=4), ()),
         (AdaptiveProjection(7, cutoffs=(3,), tail_widths=(2,)), ("candidates",)),
         (MixtureProjection(7, mixture_size=2, latent_size=4), ("candidates", "label_smoothing", "z_loss")),
     ],
@@ -93,3 +92,65 @@ def test_label_smoothing_beside_candidates_is_refused() -> None:
     batch = batch_of(training=True, candidates=CANDIDATES, label_smoothing=0.1)
     with pytest.raises(SettingError, match=r"must be 0 beside `candidates`, but is 0\.1"):
         projection().losses_of(batch)
+
+
+# A projection of latent vectors, which are narrower than the hidden states.
+
+V, H, E = 9, 6, 4
+TARGETS = np.array([0, 8, 3, 7, 2, 4], np.int32)
+WEIGHTS = np.array([1, 0.5, 2, 0, 1, 1], np.float32)
+
+both_kinds = pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
+
+
+def narrowed_projection(**options: Any) -> OutputProjection:
+    layer = OutputProjection(V, latent_size=E, name="projection", **options)
+    layer.build((None, None, H))
+    for seed, weight in enumerate(layer.weights):
+        weight.assign(numbers(*weight.shape, seed=seed))
+    return layer
+
+
+def plain_part_of(layer: OutputProjection) -> OutputProjection:
+    """Return the projection that reads what was narrowed."""
+    plain = OutputProjection(V, tied=layer.tied)
+    plain.build((None, None, E))
+    plain.bias.assign(layer.bias.value)
+    if not layer.tied:
+        plain.kernel.assign(layer.kernel.value)
+    return plain
+
+
+@both_kinds
+def test_a_narrowed_one_is_a_plain_projection_of_what_was_narrowed(tied: bool) -> None:
+    layer, embeddings = narrowed_projection(tied=tied), numbers(V, E) if tied else None
+    shapes = {weight.name: weight.shape for weight in layer.weights}
+    assert shapes == {"narrowing_kernel": (H, E), "bias": (V,), **({} if tied else {"kernel": (E, V)})}
+    hidden, plain = numbers(2, 3, H), plain_part_of(layer)
+    narrowed = hidden @ np.asarray(layer.narrowing_kernel.value)
+    np.testing.assert_allclose(layer(hidden, embeddings), plain(narrowed, embeddings), atol=1e-5)
+    for options in ({}, {"ranks": True}, {"training": True, "label_smoothing": 0.1, "z_loss": 0.01}):
+        batch = TokenBatch(hidden.reshape(6, H), TARGETS, WEIGHTS, embeddings=embeddings, **options)
+        found, expected = layer.losses_of(batch), plain.losses_of(batch._replace(hidden=narrowed.reshape(6, E)))
+        for ours, theirs in zip(found, expected, strict=True):
+            if theirs is not None:
+                np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_a_narrowed_softmax_may_be_sampled() -> None:
+    layer, hidden = narrowed_projection(), numbers(6, H)
+    everything = Candidates(np.arange(V, dtype=np.int32), log_weights=np.zeros(V, np.float32), places=TARGETS)
+    sampled = layer.losses_of(TokenBatch(hidden, TARGETS, WEIGHTS, training=True, candidates=everything))
+    np.testing.assert_allclose(sampled.total, layer.losses_of(TokenBatch(hidden, TARGETS, WEIGHTS)).total, rtol=1e-5)
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_locked_mask_is_shared_by_the_steps_of_a_window_and_by_no_other_window(locked: bool) -> None:
+    layer = narrowed_projection(latent_dropout_rate=0.5, locked_dropout=locked)
+    same = np.tile(numbers(1, H), (8, 1))
+    targets, weights = np.zeros(8, np.int32), np.ones(8, np.float32)
+    np.testing.assert_array_equal(layer(same), narrowed_projection()(same))
+    losses = layer.losses_of(TokenBatch(same, targets, weights, training=True, num_steps=4)).negative_log_likelihood
+    windows = np.asarray(losses).reshape(2, 4)
+    assert [len(set(window.tolist())) == 1 for window in windows.round(4)] == [locked, locked]
+    assert windows[0, 0] != windows[1, 0]

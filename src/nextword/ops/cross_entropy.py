@@ -86,7 +86,7 @@ def linear_cross_entropy(
     bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)
     options = fast.LossOptions(tied, compute_dtype, 1.0 - label_smoothing, z_loss, skip_empty_chunks)
     compute = fast.token_ranks if ranks else fast.linear_cross_entropy
-    total, *of_tokens = compute(hidden, kernel, bias, targets, weights, options)
+    total, *of_tokens = compute(fast.LossInputs(hidden, kernel, bias, targets, weights), options)
     if label_smoothing:
         # The mean over the vocabulary of h W + b needs no logits: it is h times the mean column, plus the mean bias.
         mean_logits = hidden @ ops.mean(kernel, axis=0 if tied else 1) + ops.mean(bias)

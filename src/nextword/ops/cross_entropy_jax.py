@@ -37,16 +37,84 @@ _LARGE_KERNEL = 2**26
 """Weights of a kernel from which the vocabulary is cut: 256 MiB in float32."""
 
 
-def gradients_by_vocabulary(
-    hidden: jax.Array,
-    by_token: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    z_loss: float,
-    compute_dtype: str,
-) -> _Arrays:
+class LossInputs(NamedTuple):
+    """What the loss is computed from; see `nextword.ops.cross_entropy.linear_cross_entropy`."""
+
+    hidden: jax.Array
+    kernel: jax.Array
+    bias: jax.Array
+    targets: jax.Array
+    weights: jax.Array
+
+
+class LossOptions(NamedTuple):
+    """What is fixed when the loss is compiled; see `nextword.ops.cross_entropy.linear_cross_entropy`.
+
+    With `skip_empty_chunks` the rows of a chunk cost nothing if none of them has weight, and their losses are zero.
+    """
+
+    tied: bool = False
+    compute_dtype: str = "float32"
+    target_share: float = 1.0
+    z_loss: float = 0.0
+    skip_empty_chunks: bool = False
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def linear_cross_entropy(inputs: LossInputs, options: LossOptions) -> _Arrays:
+    """Return total, losses and hits; the gradient is that of the total."""
+    return token_ranks(inputs, options)[:3]
+
+
+def token_ranks(inputs: LossInputs, options: LossOptions) -> _Arrays:
+    """Return total, losses, hits and ranks; no gradient may be taken."""
+    hidden, kernel, bias, targets, weights = inputs
+    project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (H, V)
+
+    def score(chunk: _Arrays) -> _Arrays:
+        hidden, targets = chunk
+        logits = matmul(hidden, project, options.compute_dtype) + bias
+        target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
+        hits = (target_logits >= logits.max(axis=-1, keepdims=True))[:, 0]
+        log_partition = jax.nn.logsumexp(logits, axis=-1)
+        ranks = ranks_of(logits, target_logits, targets[:, None])
+        return log_partition - target_logits[:, 0], log_partition, hits, ranks
+
+    chunks = in_chunks(hidden, targets, limit=_chunk_rows(bias.shape[0], CHUNK_ROWS))
+    losses, log_partition, hits, ranks = (rows.reshape(-1)[: hidden.shape[0]] for rows in jax.lax.map(score, chunks))
+    return _total(losses, log_partition, weights, options), losses, hits, ranks
+
+
+def _forward(inputs: LossInputs, options: LossOptions) -> tuple[_Arrays, _Arrays]:
+    hidden, kernel, _, targets, weights = inputs
+    by_token = kernel if options.tied else kernel.T  # (V, H)
+    compute = _gradients_by_vocabulary if kernel.size > _LARGE_KERNEL else _gradients_by_rows
+    losses, hits, log_partition, d_hidden, d_by_token, d_bias = compute(inputs._replace(kernel=by_token), options)
+    target_weights = options.target_share * weights
+    d_hidden -= by_token[targets] * target_weights[:, None]
+    d_by_token = d_by_token.at[targets].add(-hidden * target_weights[:, None])
+    d_bias = d_bias.at[targets].add(-target_weights)
+    d_kernel = d_by_token if options.tied else d_by_token.T
+    return (_total(losses, log_partition, weights, options), losses, hits), (d_hidden, d_kernel, d_bias)
+
+
+def _backward(_options: LossOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[LossInputs]:
+    return (LossInputs._make((*(gradient * gradients[0] for gradient in residuals), None, None)),)
+
+
+def _total(losses: jax.Array, log_partition: jax.Array, weights: jax.Array, options: LossOptions) -> jax.Array:
+    """Return the weighted sum of $Z - share * z_y + z_loss * Z^2$, $Z$ the log-partition and $z_y$ of the target."""
+    share = options.target_share
+    own_loss = losses if share == 1.0 else log_partition - share * (log_partition - losses)
+    if options.z_loss:
+        own_loss += options.z_loss * log_partition**2
+    return (own_loss * weights).sum()
+
+
+def _gradients_by_vocabulary(inputs: LossInputs, options: LossOptions) -> _Arrays:
     """Return losses, hits, log-partitions, and their gradients in hidden, kernel `(V, H)` and bias."""
+    hidden, by_token, bias, targets, weights = inputs
+    compute_dtype = options.compute_dtype
     rows, kernel = hidden.astype(compute_dtype), by_token.astype(compute_dtype)
     # Both ways round, since a product that transposes one side as it goes takes twice as long.
     columns = jax.lax.optimization_barrier(kernel.T)
@@ -67,7 +135,7 @@ def gradients_by_vocabulary(
     none = jnp.full(targets.shape, -jnp.inf)
     largest, sums, target_logits = _over_blocks(add_to_sums, (none, jnp.zeros(targets.shape), none), hidden, bias)
     log_partition = jnp.log(sums) + largest
-    scales = weights * (1.0 + 2.0 * z_loss * log_partition) / sums
+    scales = weights * (1.0 + 2.0 * options.z_loss * log_partition) / sums
     scaled = (hidden * scales[:, None]).T.astype(compute_dtype)
     scales = scales[:, None]
 
@@ -103,100 +171,10 @@ def _block_tokens(num_rows: int, vocabulary_size: int) -> int:
     return min(vocabulary_size, max(16, _BLOCK_LOGITS // num_rows))
 
 
-class LossOptions(NamedTuple):
-    """What is fixed when the loss is compiled; see `nextword.ops.cross_entropy.linear_cross_entropy`.
-
-    With `skip_empty_chunks` the rows of a chunk cost nothing if none of them has weight, and their losses are zero.
-    """
-
-    tied: bool = False
-    compute_dtype: str = "float32"
-    target_share: float = 1.0
-    z_loss: float = 0.0
-    skip_empty_chunks: bool = False
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(5,))
-def linear_cross_entropy(*arguments: Any) -> _Arrays:
-    """Return total, losses and hits of the arguments of `token_ranks`; the gradient is that of the total."""
-    return token_ranks(*arguments)[:3]
-
-
-def token_ranks(
-    hidden: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    options: LossOptions,
-) -> _Arrays:
-    """Return total, losses, hits and ranks; no gradient may be taken."""
-    project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (H, V)
-
-    def score(chunk: _Arrays) -> _Arrays:
-        hidden, targets = chunk
-        logits = matmul(hidden, project, options.compute_dtype) + bias
-        target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
-        hits = (target_logits >= logits.max(axis=-1, keepdims=True))[:, 0]
-        log_partition = jax.nn.logsumexp(logits, axis=-1)
-        ranks = ranks_of(logits, target_logits, targets[:, None])
-        return log_partition - target_logits[:, 0], log_partition, hits, ranks
-
-    chunks = in_chunks(hidden, targets, limit=_chunk_rows(bias.shape[0], CHUNK_ROWS))
-    losses, log_partition, hits, ranks = (rows.reshape(-1)[: hidden.shape[0]] for rows in jax.lax.map(score, chunks))
-    return _total(losses, log_partition, weights, options), losses, hits, ranks
-
-
-def _forward(
-    hidden: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    options: LossOptions,
-) -> tuple[_Arrays, _Arrays]:
-    by_token = kernel if options.tied else kernel.T  # (V, H)
-    by_rows = partial(_gradients_by_rows, skip_empty_chunks=options.skip_empty_chunks)
-    compute = gradients_by_vocabulary if kernel.size > _LARGE_KERNEL else by_rows
-    losses, hits, log_partition, d_hidden, d_by_token, d_bias = compute(
-        hidden, by_token, bias, targets, weights, options.z_loss, options.compute_dtype
-    )
-    target_weights = options.target_share * weights
-    d_hidden -= by_token[targets] * target_weights[:, None]
-    d_by_token = d_by_token.at[targets].add(-hidden * target_weights[:, None])
-    d_bias = d_bias.at[targets].add(-target_weights)
-    d_kernel = d_by_token if options.tied else d_by_token.T
-    return (_total(losses, log_partition, weights, options), losses, hits), (d_hidden, d_kernel, d_bias)
-
-
-def _backward(_options: LossOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[jax.Array | None, ...]:
-    d_hidden, d_kernel, d_bias = residuals
-    scale = gradients[0]
-    return d_hidden * scale, d_kernel * scale, d_bias * scale, None, None
-
-
-def _total(losses: jax.Array, log_partition: jax.Array, weights: jax.Array, options: LossOptions) -> jax.Array:
-    """Return the weighted sum of $Z - share * z_y + z_loss * Z^2$, $Z$ the log-partition and $z_y$ of the target."""
-    share = options.target_share
-    own_loss = losses if share == 1.0 else log_partition - share * (log_partition - losses)
-    if options.z_loss:
-        own_loss += options.z_loss * log_partition**2
-    return (own_loss * weights).sum()
-
-
-def _gradients_by_rows(
-    hidden: jax.Array,
-    by_token: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    z_loss: float,
-    compute_dtype: str,
-    *,
-    skip_empty_chunks: bool = False,
-) -> _Arrays:
+def _gradients_by_rows(inputs: LossInputs, options: LossOptions) -> _Arrays:
     """Return losses, hits, log-partitions, and their gradients in hidden, kernel `(V, H)` and bias."""
-    num_rows, hidden_size = hidden.shape
+    hidden, by_token, bias, targets, weights = inputs
+    compute_dtype, (num_rows, hidden_size) = options.compute_dtype, hidden.shape
     columns = bias_rows(bias, compute_dtype).at[_ONES].set(1.0).T
     project_back = jnp.concatenate((by_token.astype(compute_dtype), columns), axis=1)  # (V, H + 8)
     # Side by side and then transposed: XLA's CPU takes ten times as long to put what it transposes on top of something.
@@ -211,7 +189,7 @@ def _gradients_by_rows(
         sums = back[:, hidden_size + _ONES]
         target_logits = jnp.take_along_axis(logits, targets[:, None], axis=-1)
         log_partition = jnp.log(sums) + largest[:, 0]
-        scales = weights * (1.0 + 2.0 * z_loss * log_partition) / sums
+        scales = weights * (1.0 + 2.0 * options.z_loss * log_partition) / sums
         d_project += matmul(hidden_transposed * scales, exponentials, compute_dtype)
         d_hidden = back[:, :hidden_size] * scales[:, None]
         losses, hits = log_partition - target_logits[:, 0], (target_logits >= largest)[:, 0]
@@ -222,7 +200,7 @@ def _gradients_by_rows(
     with_ones = jnp.pad(jnp.concatenate((hidden.astype(compute_dtype), ones), axis=1), ((0, 0), (0, BIAS_ROWS - _ONES)))
     hidden_chunks, *others = in_chunks(with_ones, targets, weights, limit=limit)
     chunks = (hidden_chunks, hidden_chunks.transpose(0, 2, 1), *others)
-    visit = _skipping_empty(score) if skip_empty_chunks else score
+    visit = _skipping_empty(score) if options.skip_empty_chunks else score
     d_project, by_row = jax.lax.scan(visit, jnp.zeros(project.shape, jnp.float32), chunks)
     losses, hits, log_partition, d_hidden = (rows.reshape(-1, *rows.shape[2:])[:num_rows] for rows in by_row)
     return losses, hits, log_partition, d_hidden, d_project[:hidden_size].T, d_project[hidden_size]

@@ -9,7 +9,7 @@ gradient as 0; and for the same reason not the candidate, but what its tanh is t
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -41,32 +41,18 @@ def lstm_recurrence(
     Returns:
         The hidden states `(T, B, H)`, and the last hidden and cell `(B, H)`.
     """
-    options = _Options(compute_dtype, cap_input_gate)
-    outputs: _Arrays = _recurrence(options, state_mask, inputs, hidden, cell, kernel, recurrent_kernel, bias)
+    arrays = (state_mask, inputs, hidden, cell, kernel, recurrent_kernel, bias)
+    outputs: _Arrays = _recurrence(compute_dtype, cap_input_gate, arrays)
     return outputs
 
 
-class _Options(NamedTuple):
-    compute_dtype: str
-    cap_input_gate: bool
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _recurrence(compute_dtype: str, cap_input_gate: bool, arrays: tuple[Any, ...]) -> _Arrays:
+    return _forward(compute_dtype, cap_input_gate, arrays)[0]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _recurrence(options: _Options, *arrays: Any) -> _Arrays:
-    return _forward(options, *arrays)[0]
-
-
-def _forward(
-    options: _Options,
-    mask: jax.Array | None,
-    inputs: jax.Array,
-    hidden: jax.Array,
-    cell: jax.Array,
-    kernel: jax.Array,
-    recurrent_kernel: jax.Array,
-    bias: jax.Array,
-) -> tuple[_Arrays, tuple[Any, ...]]:
-    compute_dtype = options.compute_dtype
+def _forward(compute_dtype: str, cap_input_gate: bool, arrays: tuple[Any, ...]) -> tuple[_Arrays, tuple[Any, ...]]:
+    mask, inputs, hidden, cell, kernel, recurrent_kernel, bias = arrays
     projected = matmul(flat(inputs), kernel, compute_dtype).reshape(*inputs.shape[:2], -1)  # (T, B, 4H)
     recurrent = recurrent_kernel.astype(compute_dtype)
 
@@ -75,7 +61,7 @@ def _forward(
         gates = projected_t + matmul(masked(hidden, mask), recurrent, compute_dtype) + bias
         i, f, into_g, o = jnp.split(gates, 4, axis=-1)
         i, f, g, o = sigmoid(i), sigmoid(f), jnp.tanh(into_g), sigmoid(o)
-        cell = f * cell + (jnp.minimum(i, 1.0 - f) if options.cap_input_gate else i) * g
+        cell = f * cell + (jnp.minimum(i, 1.0 - f) if cap_input_gate else i) * g
         hidden = o * jnp.tanh(cell)
         kept = (_folded(i), _folded(f), into_g, _folded(o))
         return (hidden, cell), (hidden, cell, *(array.astype(compute_dtype) for array in kept))
@@ -84,9 +70,10 @@ def _forward(
     return (hiddens, *last), (mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept)
 
 
-def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays) -> tuple[Any, ...]:
+def _backward(
+    compute_dtype: str, cap_input_gate: bool, residuals: tuple[Any, ...], gradients: _Arrays
+) -> tuple[tuple[Any, ...]]:
     mask, inputs, hidden, cell, kernel, recurrent_kernel, hiddens, cells, *kept = residuals
-    compute_dtype = options.compute_dtype
     d_hiddens, d_hidden, d_cell = gradients
     previous_cells = jnp.concatenate((cell[None], cells[:-1]))
     recurrent_transposed = transposed(recurrent_kernel, compute_dtype)
@@ -99,7 +86,7 @@ def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays)
         squashed = jnp.tanh(cell_t)
         d_hidden = d_state[0] + d_hidden_t
         d_cell = d_state[1] + d_hidden * o * (1.0 - squashed * squashed)
-        if options.cap_input_gate:
+        if cap_input_gate:
             capped = i > 1.0 - f
             d_i = jnp.where(capped, 0.0, d_cell * g * slope_i)
             d_f = d_cell * (previous_cell - jnp.where(capped, g, 0.0)) * slope_f
@@ -121,7 +108,7 @@ def _backward(options: _Options, residuals: tuple[Any, ...], gradients: _Arrays)
     d_kernel = weight_gradient(flat(inputs), d_gates, compute_dtype)
     d_recurrent = weight_gradient(flat(previous_hiddens), d_gates, compute_dtype)
     d_bias = d_gates.astype(jnp.float32).sum(axis=0)
-    return None, d_inputs, d_hidden, d_cell, d_kernel, d_recurrent, d_bias
+    return ((None, d_inputs, d_hidden, d_cell, d_kernel, d_recurrent, d_bias),)
 
 
 def _folded(gate: jax.Array) -> jax.Array:

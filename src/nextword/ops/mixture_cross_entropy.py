@@ -51,10 +51,9 @@ def mixture_cross_entropy(
         return mixture_cross_entropy_reference(
             latents, log_priors, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks
         )
-    latents, log_priors, targets, weights = map(ops.convert_to_tensor, (latents, log_priors, targets, weights))
-    kernel, bias, options = *map(ops.convert_to_tensor, (kernel, bias)), fast.MixtureOptions(tied, compute_dtype)
+    tensors = map(ops.convert_to_tensor, (latents, log_priors, kernel, bias, targets, weights))
     compute = fast.mixture_ranks if ranks else fast.mixture_cross_entropy
-    return TokenLosses(*compute(latents, log_priors, kernel, bias, targets, weights, options))
+    return TokenLosses(*compute(fast.MixtureInputs(*tensors), fast.MixtureOptions(tied, compute_dtype)))
 
 
 def mixture_cross_entropy_reference(

@@ -8,7 +8,7 @@ part of the product.
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,17 @@ from nextword.ops.ranks import ranks_of
 _Arrays = tuple[jax.Array, ...]
 
 
+class MixtureInputs(NamedTuple):
+    """What the loss is computed from; see `nextword.ops.mixture_cross_entropy.mixture_cross_entropy`."""
+
+    latents: jax.Array
+    log_priors: jax.Array
+    kernel: jax.Array
+    bias: jax.Array
+    targets: jax.Array
+    weights: jax.Array
+
+
 class MixtureOptions(NamedTuple):
     """What is fixed when the loss is compiled; see `nextword.ops.mixture_cross_entropy.mixture_cross_entropy`."""
 
@@ -26,22 +37,15 @@ class MixtureOptions(NamedTuple):
     compute_dtype: str = "float32"
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(6,))
-def mixture_cross_entropy(*arguments: Any) -> _Arrays:
-    """Return total, losses and hits of the arguments of `mixture_ranks`; the gradient is that of the total."""
-    return mixture_ranks(*arguments)[:3]
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def mixture_cross_entropy(inputs: MixtureInputs, options: MixtureOptions) -> _Arrays:
+    """Return total, losses and hits; the gradient is that of the total."""
+    return mixture_ranks(inputs, options)[:3]
 
 
-def mixture_ranks(
-    latents: jax.Array,
-    log_priors: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    options: MixtureOptions,
-) -> _Arrays:
+def mixture_ranks(inputs: MixtureInputs, options: MixtureOptions) -> _Arrays:
     """Return total, losses, hits and ranks; no gradient may be taken."""
+    latents, log_priors, kernel, bias, targets, weights = inputs
     project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (E, V)
 
     def score(chunk: _Arrays) -> _Arrays:
@@ -58,19 +62,10 @@ def mixture_ranks(
     return (losses * weights).sum(), losses, hits, ranks
 
 
-def _forward(
-    latents: jax.Array,
-    log_priors: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    options: MixtureOptions,
-) -> tuple[_Arrays, _Arrays]:
+def _forward(inputs: MixtureInputs, options: MixtureOptions) -> tuple[_Arrays, _Arrays]:
+    latents, _, kernel, _, targets, weights = inputs
     by_token = kernel if options.tied else kernel.T  # (V, E)
-    losses, hits, shares, d_latents, d_project = _gradients(
-        latents, log_priors, by_token, bias, targets, weights, options.compute_dtype
-    )
+    losses, hits, shares, d_latents, d_project = _gradients(inputs._replace(kernel=by_token), options.compute_dtype)
     d_by_token, d_bias = d_project[:-BIAS_ROWS].T, d_project[-BIAS_ROWS]
     d_latents -= by_token[targets][:, None] * shares[..., None]
     d_by_token = d_by_token.at[targets].add(-(latents * shares[..., None]).sum(axis=1))
@@ -79,30 +74,23 @@ def _forward(
     return ((losses * weights).sum(), losses, hits), (d_latents, -shares, d_kernel, d_bias)
 
 
-def _backward(_options: MixtureOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[jax.Array | None, ...]:
-    return *(gradient * gradients[0] for gradient in residuals), None, None
+def _backward(_options: MixtureOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[MixtureInputs]:
+    return (MixtureInputs._make((*(gradient * gradients[0] for gradient in residuals), None, None)),)
 
 
-def _gradients(
-    latents: jax.Array,
-    log_priors: jax.Array,
-    by_token: jax.Array,
-    bias: jax.Array,
-    targets: jax.Array,
-    weights: jax.Array,
-    compute_dtype: str,
-) -> _Arrays:
+def _gradients(inputs: MixtureInputs, compute_dtype: str) -> _Arrays:
     """Return losses, hits, weighted shares $w r$, and the gradients of the log-partitions in latents and projection.
 
     The projection is the kernel `(E, V)` with the rows of the bias below it.
     """
+    latents, log_priors, by_token, bias, targets, weights = inputs
     num_rows, mixture_size, latent_size = latents.shape
     project = jnp.concatenate((by_token.astype(compute_dtype).T, bias_rows(bias, compute_dtype)))  # (E + 8, V)
     project_back = by_token.astype(compute_dtype)
 
     def score(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
-        inputs, inputs_transposed, log_priors, targets, weights = chunk
-        logits = matmul(inputs, project, compute_dtype)  # (rows * K, V)
+        rows, rows_transposed, log_priors, targets, weights = chunk
+        logits = matmul(rows, project, compute_dtype)  # (rows * K, V)
         largest = logits.max(axis=-1, keepdims=True)
         exponentials = jnp.exp(logits - largest)
         sums = exponentials.sum(axis=-1).reshape(log_priors.shape)
@@ -113,16 +101,16 @@ def _gradients(
         hits = _hits(exponentials.reshape(*log_priors.shape, -1), jnp.exp(log_priors) / sums, targets)
         scales = (shares / sums).reshape(-1)
         exponentials = exponentials.astype(compute_dtype)
-        d_project += matmul(inputs_transposed * scales, exponentials, compute_dtype)
+        d_project += matmul(rows_transposed * scales, exponentials, compute_dtype)
         d_latents = matmul(exponentials, project_back, compute_dtype) * scales[:, None]
         return d_project, (-log_probs, hits, shares, d_latents)
 
     ones = jnp.ones((num_rows, mixture_size, BIAS_ROWS), compute_dtype)
     with_ones = jnp.concatenate((latents.astype(compute_dtype), ones), axis=-1)
     limit = _chunk_rows(bias.shape[0], mixture_size)
-    inputs, *others = in_chunks(with_ones, log_priors, targets, weights, limit=limit)
-    inputs = inputs.reshape(inputs.shape[0], -1, inputs.shape[-1])  # (chunks, rows * K, E + 8)
-    chunks = (inputs, inputs.transpose(0, 2, 1), *others)
+    rows, *others = in_chunks(with_ones, log_priors, targets, weights, limit=limit)
+    rows = rows.reshape(rows.shape[0], -1, rows.shape[-1])  # (chunks, rows * K, E + 8)
+    chunks = (rows, rows.transpose(0, 2, 1), *others)
     d_project, by_row = jax.lax.scan(score, jnp.zeros(project.shape, jnp.float32), chunks)
     losses, hits, shares, d_latents = by_row
     d_latents = d_latents.reshape(-1, mixture_size, latent_size)[:num_rows]

@@ -2,6 +2,7 @@
 
 import math
 import time
+import timeit
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Literal
@@ -38,13 +39,7 @@ def shortest_seconds(run: Callable[[], object], *, repeats: int = 7) -> float:
         >>> 0 < shortest_seconds(lambda: sum(range(1000))) < 1
         True
     """
-    run()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
+    return min(timeit.repeat(run, number=1, repeat=1 + repeats, timer=time.perf_counter)[1:])
 
 
 def resolve_compute_dtype(asked: ComputeDtype) -> Literal["float32", "bfloat16"]:

@@ -1,21 +1,32 @@
 """Suggestions while a text is typed, as a keyboard needs them."""
 
+import os
+from collections import defaultdict
 from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import TextError
-from nextword.suggestion.accepting import accepted, needs_space
+from nextword.settings import require_at_least
 from nextword.suggestion.letter_case import begins_sentence, capitalized, in_case_of
-from nextword.suggestion.lexicon import lexicon_of
+from nextword.suggestion.lexicon import lexicon_of, variants_of
 from nextword.suggestion.reader import TextReader
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.spelling import SPELLED, Beam, WordParts, spell
-from nextword.suggestion.suggestion import Suggestion, check_number
+from nextword.suggestion.suggestion import Suggestion
+from nextword.suggestion.typed_text import TypedText
 from nextword.suggestion.user_words import UserWords
 from nextword.suggestion.word_cache import WordUse
 from nextword.suggestion.word_candidates import Candidates, WordCandidates
+from nextword.text.pieces import is_mark
+from nextword.text.tokenizer import Tokenizer
 
 DEFAULT_OPTIONS = SessionOptions()
+
+_BRACKETS = frozenset("([{\u00ab")
+_QUOTES = frozenset("\"'\u2018\u201c")
 
 
 class SuggestionSession:
@@ -45,7 +56,7 @@ class SuggestionSession:
         self._model = model
         self._options = options
         self._lexicon = lexicon_of(tokenizer.vocabulary)
-        self._word_parts = WordParts.of(tokenizer.vocabulary, tokenizer.kind) if tokenizer.kind in SPELLED else None
+        self._word_parts = WordParts(tokenizer.vocabulary, tokenizer.kind) if tokenizer.kind in SPELLED else None
         self._words = UserWords() if user_words is None else user_words.copy()
         self._uses: list[WordUse] = []
         self._reader = self._new_reader()
@@ -88,7 +99,7 @@ class SuggestionSession:
         Raises:
             TextError: The tokenizer refuses the text; it stays as it was.
         """
-        same = _num_same(self.text, text)
+        same = len(os.path.commonprefix((self.text, text)))  # noqa: RUF071 - characters are what is compared
         taken_back = self.text[same:]
         self.backspace(len(taken_back))
         try:
@@ -101,7 +112,7 @@ class SuggestionSession:
         """Put a suggestion in place of the word being typed, with a space after it, or those that a mark asks for."""
         word = suggestion if isinstance(suggestion, str) else suggestion.text
         prediction = self._reader.read()
-        self.replace(accepted(self._reader.typed, self._tokenizer, word, prediction.log_probs))
+        self.replace(_accepted(self._reader.typed, self._tokenizer, word, prediction.log_probs))
 
     def suggestions(self, k: int = 5) -> list[Suggestion]:
         """Return the `k` most probable words, the most probable first; fewer where there are no more.
@@ -109,8 +120,8 @@ class SuggestionSession:
         Raises:
             SettingError: `k` is below 1.
         """
-        check_number(k)
-        candidates = self._spelled(k) if self._word_parts else self._of_vocabulary(k)
+        require_at_least("k", k, 1)
+        candidates = self._of_vocabulary(k) if self._word_parts is None else self._spelled(k, self._word_parts)
         return [Suggestion(word, probability) for word, probability in candidates]
 
     def learn(self, word: str) -> None:
@@ -163,10 +174,9 @@ class SuggestionSession:
             self._candidates = mark, WordCandidates(prediction, self._lexicon, self._reader.cache, self._options)
         return self._candidates[1]
 
-    def _spelled(self, k: int) -> Candidates:
+    def _spelled(self, k: int, word_parts: WordParts) -> Candidates:
         """Return words spelled out of characters or subwords; characters that are typed are read already."""
         prediction, prefix = self._reader.read(), self.prefix
-        word_parts = self._word_parts or WordParts.of(self._tokenizer.vocabulary, self._tokenizer.kind)
         beam = Beam(self._options.beam_width, self._options.beam_length)
         typed = (prefix, "") if self._tokenizer.kind == "character" else ("", self._unread())
         words = spell(self._model.engine, (prediction.log_probs, prediction.state), word_parts, typed, k, beam)
@@ -179,7 +189,7 @@ class SuggestionSession:
     def _unread(self) -> str:
         """Return what is typed of the next word and not read, with the space that it needs, if that is not typed."""
         typed = self._reader.typed
-        unread = f" {typed.unread}" if needs_space(typed, self._tokenizer) else typed.unread
+        unread = f" {typed.unread}" if _needs_space(typed, self._tokenizer) else typed.unread
         return unread.lower() if self._lexicon.is_lower_cased else unread
 
     def _wants_capital(self) -> bool:
@@ -190,18 +200,42 @@ class SuggestionSession:
 
 def _added_up(candidates: Iterable[tuple[str, float]]) -> Candidates:
     """Return candidates with those that have become the same taken together."""
-    totals: dict[str, float] = {}
+    totals: defaultdict[str, float] = defaultdict(float)
     for word, probability in candidates:
-        totals[word] = totals.get(word, 0.0) + probability
+        totals[word] += probability
     return sorted(totals.items(), key=lambda item: -item[1])
 
 
-def _num_same(first: str, second: str) -> int:
-    """Return how many characters two texts begin with alike."""
-    if second.startswith(first):
-        return len(first)
-    pairs = enumerate(zip(first, second, strict=False))
-    return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))
+def _accepted(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
+    """Return the text with a word in place of the one being typed, and what comes after it begun.
+
+    A word is followed by a space. A mark of running text has the spaces that are the most probable: `said` and `,`
+    become `"said, "`, while a quote may open or close.
+
+    Args:
+        typed: The text.
+        tokenizer: The model's.
+        word: The word or mark, as it was suggested.
+        log_probs: The log-probabilities of what comes after the tokens of the text `(V,)`.
+    """
+    variants = variants_of(word, tokenizer)
+    if tokenizer.kind == "word" and variants and is_mark(word):
+        best = max(variants, key=lambda token_id: (float(log_probs[token_id]), -token_id))
+        return typed.text.rstrip(" ") + tokenizer.vocabulary.token_of(best)
+    before = typed.text[: len(typed.text) - len(typed.prefix)]
+    return f"{before}{' ' if _needs_space(typed, tokenizer) else ''}{word} "
+
+
+def _needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
+    """Return whether the next word needs a space before it: after a mark, unless that opens something."""
+    text = typed.text
+    if typed.prefix or not text or text[-1].isspace() or text[-1] in _BRACKETS:
+        return False
+    if text[-1] in _QUOTES and (len(text) == 1 or text[-2].isspace()):
+        return False
+    if tokenizer.kind == "subword":
+        return True
+    return tokenizer.kind == "word" and tokenizer.vocabulary.token_of(next(typed.backwards()).token_id).endswith(" ")
 
 
 def complete(

@@ -33,11 +33,9 @@ class WordParts:
     """What the tokens of a vocabulary do to a word: go on with it, or end it.
 
     Args:
-        texts: What each token adds to the text `(V,)`.
-        unknown_id: The token that adds nobody knows what.
-        end_id: The token that ends a line.
-        spaces_begin_words: Whether a space is the first character of the word after it, and not the end of the one
-            before alone.
+        vocabulary: Characters or subwords, each of which adds its own characters to the text. `<unk>` adds nobody knows
+            what, and goes on with no word; nor does it end one.
+        kind: To subwords, a space is the first character of the word after it, and not the end of the one before alone.
 
     Attributes:
         texts: What each token adds to the text `(V,)`.
@@ -45,17 +43,14 @@ class WordParts:
         ending: The tokens after which a word before them is over.
     """
 
-    def __init__(
-        self, texts: tuple[str, ...], *, unknown_id: int, end_id: int, spaces_begin_words: bool = False
-    ) -> None:
-        self.texts = texts
-        is_part = np.array([_is_part(text.removeprefix(" ")) for text in texts], np.bool_)
-        is_part |= np.array([spaces_begin_words and text == " " for text in texts], np.bool_)
-        is_part[[unknown_id, end_id]] = False
-        begins_anew = np.array([text.startswith(" ") for text in texts], np.bool_)
-        self.going_on = np.flatnonzero(is_part & ~begins_anew)
-        is_ending = ~is_part | begins_anew
-        is_ending[unknown_id] = False
+    def __init__(self, vocabulary: Vocabulary, kind: TokenizerKind = "character") -> None:
+        texts = self.texts = vocabulary.tokens
+        is_part = np.array([_is_part(text.removeprefix(" ")) or (kind == "subword" and text == " ") for text in texts])
+        is_part[[vocabulary.unknown_id, vocabulary.end_id]] = False
+        begins_word = np.array([text.startswith(" ") for text in texts])
+        self.going_on = np.flatnonzero(is_part & ~begins_word)
+        is_ending = ~is_part | begins_word
+        is_ending[vocabulary.unknown_id] = False
         self.ending = np.flatnonzero(is_ending)
         parts = sorted(np.flatnonzero(is_part).tolist(), key=lambda token_id: texts[token_id])
         self._exact = PrefixIndex(texts[token_id] for token_id in parts)
@@ -63,16 +58,6 @@ class WordParts:
         folded = sorted(parts, key=lambda token_id: texts[token_id].casefold())
         self._folded = PrefixIndex(texts[token_id].casefold() for token_id in folded)
         self._folded_ids = np.array(folded, np.intp)
-
-    @classmethod
-    def of(cls, vocabulary: Vocabulary, kind: TokenizerKind = "character") -> "WordParts":
-        """Return those of a vocabulary of characters or subwords, each of which adds its own characters to the text."""
-        return cls(
-            vocabulary.tokens,
-            unknown_id=vocabulary.unknown_id,
-            end_id=vocabulary.end_id,
-            spaces_begin_words=kind == "subword",
-        )
 
     def compatible(self, rest: str) -> Compatible:
         """Return the tokens that may come next where `rest` is typed; whatever their case, if none has that of `rest`.

@@ -6,7 +6,7 @@ import numpy as np
 
 from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
-from nextword.errors import SettingError
+from nextword.settings import require_at_least
 from nextword.suggestion.letter_case import begins_sentence, capitalized
 from nextword.suggestion.lexicon import lexicon_of, top_k
 from nextword.suggestion.spelling import WordParts, spell
@@ -44,7 +44,7 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Fal
         SettingError: `k` is below 1.
         TextError: The text is refused by the tokenizer.
     """
-    check_number(k)
+    require_at_least("k", k, 1)
     engine, tokenizer = model.engine, model.tokenizer
     lexicon = lexicon_of(tokenizer.vocabulary)
     said = TypedText(tokenizer, lower_case=lexicon.is_lower_cased)
@@ -53,22 +53,11 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Fal
     log_probs, state = read_text(engine, [piece.token_id for piece in pieces])
     if tokenizer.kind == "subword":
         said.insert(" ")
-        best = spell(
-            engine, (log_probs[0], state), WordParts.of(tokenizer.vocabulary, tokenizer.kind), ("", said.unread), k
-        )
+        word_parts = WordParts(tokenizer.vocabulary, tokenizer.kind)
+        best = spell(engine, (log_probs[0], state), word_parts, ("", said.unread), k)
     else:
         probabilities = lexicon.word_probabilities(np.exp(log_probs[0].astype(np.float64)))
         words = top_k(probabilities, k).tolist()
         best = [(tokenizer.display(int(lexicon.first_tokens[word])), float(probabilities[word])) for word in words]
     capital = restore_case and lexicon.is_lower_cased and begins_sentence(piece.text for piece in reversed(pieces))
     return [Suggestion(capitalized(shown) if capital else shown, probability) for shown, probability in best]
-
-
-def check_number(k: int) -> None:
-    """Refuse to suggest fewer than one word.
-
-    Raises:
-        SettingError: `k` is below 1.
-    """
-    if k < 1:
-        raise SettingError(f"`k` must be at least 1, but is {k}; ask for one suggestion or more")

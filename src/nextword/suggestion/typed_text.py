@@ -1,19 +1,15 @@
 """A text in the making, cut into tokens as it is typed."""
 
-import itertools
 import re
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Iterator
 from typing import NamedTuple
-
-from tokenizers.pre_tokenizers import PreTokenizer
 
 from nextword.errors import SettingError, TextError
 from nextword.text.line_ends import ends_open, segments
 from nextword.text.lines import require_unicode, split_lines
-from nextword.text.pieces import is_mark, is_word_character, pre_tokenizer, slices, tidy, trailing_word
+from nextword.text.pieces import is_mark, is_word_character, slices, tidy, trailing_word
 from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import END, UNKNOWN
+from nextword.text.vocabulary import END
 
 _WORD_BEGINNINGS = re.compile(r"(\s+)\S")
 _TOKEN_BEGINNINGS = re.compile(r"([\t\x0b\x0c \r\n]+)[^\t\x0b\x0c \r\n]")
@@ -200,26 +196,16 @@ class TypedText:
                 pieces.append(Piece(END, self._tokenizer.vocabulary.end_id))
         return pieces
 
-    def _pieces_of(self, tidied: str) -> Iterable[Piece]:
-        if self._tokenizer.kind == "subword":
-            return itertools.starmap(Piece, self._tokenizer.cut(tidied.lower() if self._lower_case else tidied))
-        return map(self._piece, self._texts_of(tidied))
-
-    def _texts_of(self, tidied: str) -> list[str]:
-        if self._tokenizer.kind == "character":
-            return list(tidied)
-        if self._tokenizer.kind == "word":
-            return [piece for part in slices(tidied, "word") for piece, _ in self._cutter.pre_tokenize_str(part)]
-        pieces = tidied.split(" ") if tidied else []
-        if END in pieces:
-            raise TextError(f"`{END}` is reserved for line ends, but stands in the text; write a line end instead")
-        return pieces
-
-    def _piece(self, text: str) -> Piece:
-        vocabulary = self._tokenizer.vocabulary
-        if self._lower_case and text not in vocabulary:
-            return Piece(text, vocabulary.id_of(text.lower()))
-        return Piece(text, vocabulary.id_of(text))
+    def _pieces_of(self, tidied: str) -> Iterator[Piece]:
+        kind, vocabulary = self._tokenizer.kind, self._tokenizer.vocabulary
+        if self._lower_case and kind == "subword":
+            tidied = tidied.lower()
+        for part in slices(tidied, kind):
+            for text, token_id in self._tokenizer.cut(part):
+                if kind == "pretokenized" and text == END:
+                    raise TextError(f"`{END}` is reserved for line ends, but is in the text; write a line end instead")
+                is_lowered = self._lower_case and token_id == vocabulary.unknown_id
+                yield Piece(text, vocabulary.id_of(text.lower()) if is_lowered else token_id)
 
     def _prompt(self, tail: str) -> list[Piece]:
         """Return the pieces of the text's end; a mark that ends it has a space or not, as `encode_prompt` says."""
@@ -231,10 +217,6 @@ class TypedText:
         # Neither `<eos>` nor `<unk>` is followed by a space of its own.
         if last.token_id in (vocabulary.end_id, vocabulary.unknown_id) or not is_mark(last.text):
             return pieces
-        if spaced.token_id != vocabulary.id_of(UNKNOWN) and (tail[-1].isspace() or spaced.token_id < last.token_id):
+        if spaced.token_id != vocabulary.unknown_id and (tail[-1].isspace() or spaced.token_id < last.token_id):
             pieces[-1] = spaced
         return pieces
-
-    @cached_property
-    def _cutter(self) -> PreTokenizer:
-        return pre_tokenizer("word")

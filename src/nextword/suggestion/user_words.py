@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nextword.errors import SettingError, StorageError
+from nextword.settings import require_at_least
 from nextword.storage import strict_json
 from nextword.storage.single_file import write_file
 from nextword.text.vocabulary import END, UNKNOWN
@@ -40,8 +41,7 @@ class UserWords:
     """
 
     def __init__(self, *, maximum: int = 10_000) -> None:
-        if maximum < 1:
-            raise SettingError(f"`maximum` must be at least 1, but is {maximum}; keep one word or more")
+        require_at_least("maximum", maximum, 1)
         self._maximum = maximum
         self._counts: dict[str, int] = {}
         self._forgotten: dict[str, None] = {}

@@ -105,7 +105,7 @@ def _check(line: str, number: int, tokenizer: Tokenizer) -> None:
             "pass UTF-8"
         )
     if tokenizer.kind == "pretokenized" and END in line and END in surface(tokenizer, line):
-        raise TextError(f"`{END}` is reserved for line ends, but stands in line {number}; take it out of the text")
+        raise TextError(f"`{END}` is reserved for line ends, but is in line {number}; take it out of the text")
 
 
 def _encoded(tokenizer: Tokenizer, window: list[str], number: int) -> list[EncodedLine]:

@@ -17,7 +17,6 @@ piece, that between two words; decoding puts it back. A piece of the subword tok
 the space before it, and `nextword.text.subwords` cuts it on.
 """
 
-import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -59,7 +58,7 @@ APOSTROPHES = "'\u2019"
 """Part of a word where they stand between two of its characters."""
 
 
-@functools.cache  # it compiles regular expressions, which takes milliseconds
+@cache  # it compiles regular expressions, which takes milliseconds
 def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
     """Return the library's part that cuts a tidy segment into pieces."""
     match kind:
@@ -147,7 +146,7 @@ def is_word_character(character: str) -> bool:
         >>> [is_word_character(character) for character in "é7_,' "]
         [True, True, True, False, False, False]
     """
-    return [piece for piece, _ in _cutter().pre_tokenize_str(f"a {character}")] == ["a", character]
+    return [piece for piece, _ in pre_tokenizer("word").pre_tokenize_str(f"a {character}")] == ["a", character]
 
 
 def trailing_word(text: str) -> str:
@@ -175,8 +174,3 @@ def _joins(text: str, place: int) -> bool:
     if text[place] not in APOSTROPHES or place == 0 or not is_word_character(text[place - 1]):
         return False
     return place + 1 == len(text) or is_word_character(text[place + 1])
-
-
-@cache
-def _cutter() -> PreTokenizer:
-    return pre_tokenizer("word")

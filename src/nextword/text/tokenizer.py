@@ -80,7 +80,7 @@ class Tokenizer:
         require_unicode(text)
         lines = split_lines(text)
         if self.kind == "pretokenized" and any(END in tidy(line, self.kind).split(" ") for line in lines):
-            raise TextError(f"`{END}` is reserved for line ends, but stands in the text; write a line end instead")
+            raise TextError(f"`{END}` is reserved for line ends, but is in the text; write a line end instead")
         ids = list(chain.from_iterable(ids.tolist() for ids in self.encode_segments(segments(lines, self.line_ends))))
         return ids[:-1] if ends_open(lines, self.line_ends) else ids
 

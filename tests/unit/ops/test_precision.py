@@ -83,7 +83,7 @@ def test_a_device_without_bfloat16_stays_with_float32() -> None:
 
 def test_the_shortest_counts_and_the_first_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[None] = []
-    seconds = iter([4.0, 9.0, 2.0])
+    seconds = iter([1.0, 4.0, 9.0, 2.0])
 
     def clock() -> Iterator[float]:
         now = 100.0

@@ -26,7 +26,7 @@ def all_spellings(
     engine: Any, vocabulary: Vocabulary, typed: str, context: list[int], max_length: int
 ) -> dict[str, float]:
     """Return the joint probability of each whole word that begins as typed, by reading each spelling from the start."""
-    word_parts = WordParts.of(vocabulary)
+    word_parts = WordParts(vocabulary)
     going_on, ending = word_parts.going_on.tolist(), word_parts.ending.tolist()
     found: defaultdict[str, float] = defaultdict(float)
 
@@ -81,12 +81,12 @@ def test_words_of_subwords_are_exact_over_all_their_spellings(seed: int, typed: 
     context = [9, 2]
     expected = all_spellings(engine, vocabulary, typed, context, 3)
     log_probs, state = read_text(engine, context)
-    found = spell(engine, (log_probs[0], state), WordParts.of(vocabulary), ("", typed), 1000, Beam(5000, 3))
+    found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", typed), 1000, Beam(5000, 3))
     joint = dict(found)
     reached = sum(expected.values()) / sum(joint.values())
     assert joint == pytest.approx({word: value / reached for word, value in expected.items()}, rel=1e-4)
     # A narrow search finds some of them, with no more than their probability.
-    narrow = spell(engine, (log_probs[0], state), WordParts.of(vocabulary), ("", typed), k, Beam(2, 3))
+    narrow = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", typed), k, Beam(2, 3))
     assert len(narrow) <= k
     assert {word for word, _ in narrow} <= set(joint)
 
@@ -95,7 +95,7 @@ def test_what_is_reached_is_counted_over_all_tokens_that_may_come(fixed_engine: 
     vocabulary = Vocabulary(("<eos>", "<unk>", "a", "ab", "b", "abc", " "))
     engine = fixed_engine(vocabulary, [1, 1, 2, 3, 1, 1, 1])
     log_probs, state = read_text(engine, [])
-    found = spell(engine, (log_probs[0], state), WordParts.of(vocabulary), ("", "ab"), 5, Beam(9, 1))
+    found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", "ab"), 5, Beam(9, 1))
     # Words of one token: `ab` with 0.3 and `abc` with 0.1, over with 0.2; `a` and `b` begin so too, with 0.2 of 0.1.
     assert [word for word, _ in found] == ["ab", "abc"]
     assert [value for _, value in found] == pytest.approx([0.3 * 0.2 / 0.42, 0.1 * 0.2 / 0.42])
@@ -114,7 +114,7 @@ def test_what_is_reached_is_counted_over_all_tokens_that_may_come(fixed_engine: 
     ],
 )
 def test_the_tokens_compatible_with_what_is_typed(rest: str, reaching: set[str], within: set[str]) -> None:
-    compatible = WordParts.of(Vocabulary(SUBWORDS)).compatible(rest)
+    compatible = WordParts(Vocabulary(SUBWORDS)).compatible(rest)
     assert {SUBWORDS[token_id] for token_id in compatible.reaching} == reaching
     assert {SUBWORDS[token_id] for token_id in compatible.within} == within
 

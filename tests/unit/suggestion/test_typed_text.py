@@ -1,9 +1,11 @@
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError, TextError
-from nextword.suggestion.typed_text import TypedText
+from nextword.suggestion.typed_text import Piece, TypedText
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
@@ -134,13 +136,13 @@ def test_only_the_end_is_cut_again(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = TypedText(tokenizer_of("word", "line"))
     typed.insert("a, b " * 500)
     cut: list[str] = []
-    pieces_of = typed._texts_of
+    pieces_of = typed._pieces_of
 
-    def watched(part: str) -> list[str]:
+    def watched(part: str) -> Iterator[Piece]:
         cut.append(part)
         return pieces_of(part)
 
-    monkeypatch.setattr(typed, "_texts_of", watched)
+    monkeypatch.setattr(typed, "_pieces_of", watched)
     for key in "a--b, don't":
         typed.insert(key)
     typed.remove(11)

@@ -99,7 +99,7 @@ def test_a_window_ends_after_a_million_characters_too() -> None:
     [
         ("pretokenized", "the\ncat", "line 3 does; give each line by itself"),
         ("word", "the \ud800 cat", "line 3 holds half of a surrogate pair at character 4"),
-        ("pretokenized", "the <eos> cat", "`<eos>` is reserved for line ends, but stands in line 3"),
+        ("pretokenized", "the <eos> cat", "`<eos>` is reserved for line ends, but is in line 3"),
     ],
 )
 def test_a_line_is_refused_once_those_before_it_were_given(kind: TokenizerKind, line: str, message: str) -> None:

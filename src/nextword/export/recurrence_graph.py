@@ -26,10 +26,8 @@ Weights = Mapping[str, Floats]
 Added = tuple[str, list[str]]
 """The hidden states `(T, B, H)`, and the state after the last step."""
 
-LSTM_GATES = (0, 3, 1, 2)
-"""Places of ONNX's gates i, o, f, c among ours: input, forget, candidate, output."""
-
-_GATES = {"LSTM": LSTM_GATES, "GRU": (0, 1, 2), "RNN": (0,)}
+_GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2), "RNN": (0,)}
+"""Places of ONNX's gates among ours; of the LSTM's i, o, f, c among input, forget, candidate, output."""
 
 
 class Layer(NamedTuple):

@@ -52,12 +52,12 @@ class StackOutputs(NamedTuple):
 class RecurrentStack(InitializedLayer):
     """The recurrent part of a language model: dropout, LSTM, dropout, LSTM, ..., dropout.
 
-    Dropout stands on the connections between layers and never on the recurrent ones (Zaremba et al. 2014); those have
+    Dropout is on the connections between layers and never on the recurrent ones (Zaremba et al. 2014); those have
     `weight_drop_rate` and `state_dropout_rate`. A dropout that is locked draws one mask for all steps of a window (Gal
     and Ghahramani 2016).
 
     With skip connections, what comes out is the sum of the outputs of all layers, and the last dropout acts on the sum;
-    each layer reads the one below as ever (Melis, Dyer and Blunsom 2018).
+    each layer still reads the one below (Melis, Dyer and Blunsom 2018).
 
     Args:
         architecture: The kind of layer, sizes, connections and dropout rates.

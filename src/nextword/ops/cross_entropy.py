@@ -18,7 +18,7 @@ class TokenLosses(NamedTuple):
         total: Weighted sum of the losses, a scalar in nats; the gradient flows through this alone.
         negative_log_likelihood: One for each target `(N,)`, in nats.
         hit: Whether no other token was more probable than the target `(N,)`, boolean.
-        rank: Place of the target among all tokens, 1 the most probable `(N,)`, int32; equals stand in order of id.
+        rank: Place of the target among all tokens, 1 the most probable `(N,)`, int32; equals in order of id.
             `None` if not asked for.
     """
 
@@ -71,16 +71,9 @@ def linear_cross_entropy(
         Label smoothing: Szegedy et al. (2016), section 7. z-loss: Chowdhery et al. (2022), section 5.
     """
     if keras.backend.backend() != "jax":
+        terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
         return linear_cross_entropy_reference(
-            hidden,
-            targets,
-            weights,
-            kernel=kernel,
-            bias=bias,
-            tied=tied,
-            label_smoothing=label_smoothing,
-            z_loss=z_loss,
-            ranks=ranks,
+            hidden, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks, **terms
         )
     hidden, kernel, targets, weights = map(ops.convert_to_tensor, (hidden, kernel, targets, weights))
     bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)

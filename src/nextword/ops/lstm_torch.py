@@ -1,6 +1,6 @@
 """The LSTM recurrence by PyTorch's own: oneDNN's kernels on a CPU, cuDNN's on an NVIDIA GPU, and their gradients.
 
-Its gates stand in our order $i, f, g, o$; its weights are ours transposed, with a second bias that is zero here. They
+Its gates are in our order $i, f, g, o$; its weights are ours transposed, with a second bias that is zero here. They
 are packed into one buffer, as cuDNN wants them: handed over apart, it would warn and copy them at every call. Kernels
 and gradient are PyTorch's, so in bfloat16 the gates and the cell are bfloat16, too, where our JAX path keeps them
 float32; what comes out is float32 again.

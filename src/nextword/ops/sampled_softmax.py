@@ -15,7 +15,7 @@ class Candidates(NamedTuple):
         log_weights: What is added to their logits `(C,)`: the negative logarithm of how often each is expected among
             the candidates, hence 0 for those that are always there, and next to minus infinity for those that another
             place stands for.
-        places: Where each target stands among them `(N,)`, int32.
+        places: The place of each target among them `(N,)`, int32.
     """
 
     ids: Any

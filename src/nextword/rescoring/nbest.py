@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, Literal, NamedTuple
 
 from nextword.errors import TextError
@@ -67,7 +67,7 @@ class NbestList(NamedTuple):
     Attributes:
         utterance: Its id.
         hypotheses: At least one, the recognizer's own choice first.
-        reference: What was said, where it is known.
+        reference: What was said, if it is known.
     """
 
     utterance: str
@@ -103,7 +103,7 @@ class NbestFormat:
                 raise TextError(f"a column must have a name of its own, but `{name}` is there twice; rename one")
             if name in (LOG_PROB, TOTAL, RANK):
                 raise TextError(f"`{name}` must not be a column yet, for rescoring adds it, but is; rename it")
-        for name in (UTTERANCE, TEXT, REFERENCE):
+        for name in _TEXTS:
             if name in self.score_names:
                 raise TextError(f"a score must be a column of numbers, but `{name}` holds text; name another")
 
@@ -148,22 +148,18 @@ class NbestReader:
 
     def __iter__(self) -> Iterator[NbestList]:
         seen: set[str] = set()
-        held: list[_Line] = []
-        for line in map(self._parsed, self._lines):
-            if held and line.utterance != held[0].utterance:
-                yield self._list_of(held)
-                seen.add(held[0].utterance)
-                held = []
-            if line.utterance in seen:
+        for utterance, group in groupby(map(self._parsed, self._lines), key=lambda line: line.utterance):
+            lines = list(group)
+            if utterance in seen:
                 raise self._source.refuse(
-                    line.number,
-                    f"the hypotheses of an utterance must stand together, but `{line.utterance}` comes again after "
-                    "others; sort the file by utterance (`sort -s -k1,1`)",
+                    lines[0].number,
+                    f"the hypotheses of an utterance must stand together, but `{utterance}` comes again after others; "
+                    "sort the file by utterance (`sort -s -k1,1`)",
                 )
-            held.append(line)
-        if not held:
+            seen.add(utterance)
+            yield self._list_of(lines)
+        if not seen:
             raise TextError(f"`{self._source.name}` must hold at least one hypothesis, but has names of columns alone")
-        yield self._list_of(held)
 
     @property
     def fingerprint(self) -> str:

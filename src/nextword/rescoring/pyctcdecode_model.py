@@ -31,7 +31,7 @@ class FusionOptions(Settings):
 
 
 class PyctcdecodeModel:
-    r"""Stands where pyctcdecode's own `LanguageModel`, an n-gram model of KenLM, stands.
+    r"""Replaces pyctcdecode's own `LanguageModel`, an n-gram model of KenLM.
 
     The score of a word $w$ after $h$ is, as there, and in natural logarithms,
 
@@ -86,7 +86,7 @@ class PyctcdecodeModel:
         return self.alpha * total + beta, after
 
     def score_partial_token(self, partial_token: str) -> float:
-        """Return what is added as long as a word is not finished: 0 where a word that is known begins so."""
+        """Return what is added as long as a word is not finished: 0 if a word that is known begins so."""
         if self._known.begins_word(partial_token):
             return 0.0
         return self.unk_score_offset * max(1.0, len(partial_token) / _EXPECTED_LENGTH)
@@ -97,16 +97,11 @@ class PyctcdecodeModel:
         Raises:
             SettingError: A name is not one of the options, or a value is refused.
         """
-        options = FusionOptions(
-            alpha=self.alpha,
-            beta=self.beta,
-            unk_score_offset=self.unk_score_offset,
-            score_boundary=self.score_boundary,
-        )
+        former = {name: getattr(self, name) for name in FusionOptions().to_table()}
         for name in params:
-            if name not in options.to_table():
-                raise SettingError(unknown_name("weight of the decoder", name, options.to_table()))
-        self._take(options.replace(**params))
+            if name not in former:
+                raise SettingError(unknown_name("weight of the decoder", name, former))
+        self._take(FusionOptions(**{**former, **params}))
 
     def _take(self, options: FusionOptions) -> None:
         # Plain attributes, since older versions of pyctcdecode set them one by one.

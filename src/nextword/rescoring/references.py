@@ -10,7 +10,7 @@ class References:
     """Answers what was said in an utterance: from a table, or from the lists themselves.
 
     Args:
-        texts: Reference by utterance; `None` to take what stands in each list.
+        texts: Reference by utterance; `None` to take what each list holds.
         name: What messages call the table.
     """
 

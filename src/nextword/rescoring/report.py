@@ -18,11 +18,11 @@ class RescoringReport:
     Attributes:
         nbest: The file that was rescored.
         weights: With what.
-        tuned_on: The file that the weights were tuned on; empty where they were given.
+        tuned_on: The file that the weights were tuned on; empty if they were given.
         is_tuned_on_itself: Whether that is the file that was rescored.
         rates: Error rates, by who chooses.
-        comparison: Errors of the rescored against those of the first pass; `None` where there is one utterance, or
-            where the weights were tuned on these utterances and none were held out.
+        comparison: Errors of the rescored against those of the first pass; `None` if there is one utterance, or
+            if the weights were tuned on these utterances and none were held out.
         num_utterances: Lists.
         num_hypotheses: Hypotheses in all lists.
         num_unused: References without a list.

@@ -137,7 +137,7 @@ def rescore(
 
 
 def header_of(given: NbestFormat) -> Iterator[str]:
-    """Yield the first line of the output, where the input had one."""
+    """Yield the first line of the output, if the input had one."""
     if given.kind == "tsv" and given.has_header:
         yield "\t".join((*given.columns, LOG_PROB, TOTAL, RANK))
 

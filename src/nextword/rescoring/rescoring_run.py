@@ -1,8 +1,8 @@
 """One pass over a file of n-best lists: weights known or found, lines out, errors counted."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,47 +18,14 @@ from nextword.rescoring.weights import RescoringWeights, WeightsFile
 _FINGERPRINT, _NBEST, _MODEL = "fingerprint", "nbest", "model"
 
 
-class TunedLists(NamedTuple):
-    """What tuning came to.
-
-    Attributes:
-        weights: The weights that leave the fewest word errors.
-        counts: The word errors of the hypotheses of each list.
-        held_out: The place of the hypothesis of each list that is chosen by weights tuned on other lists; `None` where
-            there is one list.
-    """
-
-    weights: RescoringWeights
-    counts: Sequence[EditCounts]
-    held_out: Sequence[int] | None
-
-
-def tune_on_lists(
-    lists: Sequence[ScoredList], references: References, weights: RescoringWeights, *, given: Collection[str] = ()
-) -> TunedLists:
-    """Return the weights that leave the fewest word errors; those that are `given` stay as they are.
-
-    Raises:
-        MissingExtraError: jiwer is not installed.
-        SettingError: Nothing is left to be found.
-        TextError: A reference is missing.
-    """
-    counts = [reference_errors(scored, references.of(scored.nbest)) for scored in lists]
-    features = Features.of([scored.features() for scored in lists], [count.errors for count in counts])
-    tuning = tune(features, weights, given=given)
-    held_out = None if tuning.held_out is None else (tuning.held_out - features.begins[:-1]).tolist()
-    return TunedLists(tuning.weights, counts, held_out)
-
-
-def reference_errors(scored: ScoredList, reference: str) -> EditCounts:
-    """Return the word errors of all hypotheses of an utterance."""
-    return word_errors(reference, [hypothesis.text for hypothesis in scored.nbest.hypotheses])
-
-
-def first_pass_agrees(lists: Sequence[ScoredList]) -> bool:
-    """Return whether in most lists no hypothesis has a higher first score than the one that stands first."""
+def _first_pass_agrees(lists: Sequence[ScoredList]) -> bool:
+    """Return whether in most lists no hypothesis has a higher first score than the first one."""
     firsts = [[each.first_pass[:1] for each in scored.nbest.hypotheses] for scored in lists]
     return bool(np.mean([scores[0] == max(scores) for scores in firsts]) >= 0.5)
+
+
+def _word_errors(scored: ScoredList, reference: str) -> EditCounts:
+    return word_errors(reference, [hypothesis.text for hypothesis in scored.nbest.hypotheses])
 
 
 class RescoringRun:
@@ -66,7 +33,7 @@ class RescoringRun:
 
     Args:
         reader: The lists.
-        references: What was said, where it is known.
+        references: What was said, if it is known.
         model_name: What tells the model from others, for the record; see `nextword.bundle.store.identity_of`.
 
     Attributes:
@@ -82,7 +49,8 @@ class RescoringRun:
         self._model_name = model_name
         self._tally = Tally()
         self._origin: Mapping[str, Any] = {}
-        self._tuned: TunedLists | None = None
+        self._counts: list[EditCounts] = []  # of each list, once it was tuned on
+        self._held_out: list[int] = []
 
     def take_weights(self, path: Path | None, given: Mapping[str, Any]) -> None:
         """Take the weights of a file, and over them those that are given.
@@ -111,13 +79,18 @@ class RescoringRun:
             TextError: A list breaks a rule, or has no reference.
         """
         lists = list(scored)
-        if self.weights.first_pass_weights and "first_pass_weights" not in given and not first_pass_agrees(lists):
+        if self.weights.first_pass_weights and "first_pass_weights" not in given and not _first_pass_agrees(lists):
             self.notes.append(
                 f"most lists begin with a hypothesis that has not the highest `{self._reader.format.score_names[0]}`; "
                 "if these are costs, the lower the better, give `--first-pass-weights -1`"
             )
-        self._tuned = tune_on_lists(lists, self._references or References(), self.weights, given=given)
-        self.weights = self._tuned.weights
+        references = self._references or References()
+        self._counts = [_word_errors(each, references.of(each.nbest)) for each in lists]
+        features = Features.of([each.features() for each in lists], [counts.errors for counts in self._counts])
+        tuning = tune(features, self.weights, given=given)
+        self.weights = tuning.weights
+        if tuning.held_out is not None:
+            self._held_out = (tuning.held_out - features.begins[:-1]).tolist()
         self._origin = {_NBEST: self._reader.name, _FINGERPRINT: self._reader.fingerprint, _MODEL: self._model_name}
         return lists
 
@@ -172,7 +145,7 @@ class RescoringRun:
             return
         reference = self._references.of(scored.nbest)
         chosen = {AFTER: self.weights.ranking(scored.features())[0][0]}
-        if self._tuned is not None and self._tuned.held_out is not None:
-            chosen[HELD_OUT] = self._tuned.held_out[number]
-        counts = self._tuned.counts[number] if self._tuned else reference_errors(scored, reference)
+        if self._held_out:
+            chosen[HELD_OUT] = self._held_out[number]
+        counts = self._counts[number] if self._counts else _word_errors(scored, reference)
         self._tally.add(scored, reference, counts, chosen)

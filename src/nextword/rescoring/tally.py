@@ -87,7 +87,7 @@ class ErrorRates:
 
     @property
     def wer(self) -> float:
-        """Word error rate: errors per word of the references, above 1 where there is much too much."""
+        """Word error rate: errors per word of the references, above 1 if there is much too much."""
         return self.word_errors / self.num_words
 
     @property

@@ -110,7 +110,7 @@ class Tuning(NamedTuple):
     Attributes:
         weights: The weights that leave the fewest word errors.
         held_out: The hypothesis of each utterance `(U,)` that is chosen by weights tuned on other utterances; `None`
-            where there are fewer than two.
+            if there are fewer than two.
     """
 
     weights: RescoringWeights
@@ -123,7 +123,7 @@ def tune(features: Features, weights: RescoringWeights, *, given: Collection[str
     Args:
         features: The lists, with the errors of each hypothesis.
         weights: Those that are `given` keep their values here.
-        given: Names of the settings that are not to be found.
+        given: Names of the settings that are not tuned.
         seed: Seed of the directions that are searched.
 
     Raises:
@@ -135,7 +135,7 @@ def tune(features: Features, weights: RescoringWeights, *, given: Collection[str
 
 
 def _free(weights: RescoringWeights, given: Collection[str]) -> NDArray[np.bool_]:
-    """Return which weights are to be found `(F,)`: those not given, less one where none is."""
+    """Return which weights are tuned `(F,)`: those not given, less one if none is given."""
     num_first_pass = len(weights.first_pass_weights)
     fields = ("model_weight", "length_weight", *["first_pass_weights"] * num_first_pass)
     free = np.array([field not in given for field in fields])
@@ -164,7 +164,7 @@ def _fewest_errors(features: Features, start: Floats, free: NDArray[np.bool_], s
 
 
 def _grid(start: Floats, places: Integers, unit: float, random: np.random.Generator) -> list[Floats]:
-    """Return the weights to begin from: a grid over those at `places`, of which a lot is drawn where it is large."""
+    """Return the weights to begin from: a grid over those at `places`, of which some are drawn if it is large."""
     values = [[unit * size for size in _GRID] for _ in places]
     for axis, place in zip(values, places, strict=True):
         if place not in (_MODEL, _FIRST_PASS):

@@ -14,13 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import tomli_w
-from numpy.typing import NDArray
 
 from nextword.errors import SettingError
+from nextword.rescoring.features import Floats
 from nextword.settings import Settings, setting, unknown_name
 from nextword.storage.single_file import write_file
-
-Floats = NDArray[np.float64]
 
 # Far beyond what makes a difference, and far from where a total would not be a finite number.
 _MOST = 1e9

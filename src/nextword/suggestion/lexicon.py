@@ -16,7 +16,7 @@ class PrefixIndex:
     """Sorted strings, found by a prefix in the logarithm of their number.
 
     Args:
-        strings: The strings, in any order; one may stand there several times.
+        strings: The strings, in any order; one may be there several times.
 
     Example:
         >>> index = PrefixIndex(["the", "to", "then", "a"])
@@ -28,13 +28,13 @@ class PrefixIndex:
         self.strings: Sequence[str] = tuple(sorted(strings))
 
     def range_of(self, prefix: str) -> slice:
-        """Return where the strings stand that begin with `prefix`."""
+        """Return the places of the strings that begin with `prefix`."""
         first = bisect_left(self.strings, prefix)
         end = bisect_right(self.strings, prefix, lo=first, key=lambda string: string[: len(prefix)])
         return slice(first, end)
 
     def places_of(self, string: str) -> slice:
-        """Return where a string itself stands."""
+        """Return the places of a string itself."""
         first = bisect_left(self.strings, string)
         return slice(first, bisect_right(self.strings, string, lo=first))
 

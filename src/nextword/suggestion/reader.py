@@ -14,7 +14,7 @@ from nextword.text.pieces import is_word_character
 
 
 class _Use(NamedTuple):
-    """A word outside the vocabulary in the text: after how many tokens, which, and what stands before it."""
+    """A word outside the vocabulary in the text: after how many tokens, which, and what is before it."""
 
     place: int
     word: str

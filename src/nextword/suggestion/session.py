@@ -69,7 +69,7 @@ class SuggestionSession:
 
     @property
     def prefix(self) -> str:
-        """The word being typed, as far as it is; empty where the next one is expected."""
+        """The word being typed, as far as it is; empty if the next one is expected."""
         return self._reader.typed.prefix
 
     @property
@@ -115,7 +115,7 @@ class SuggestionSession:
         self.replace(_accepted(self._reader.typed, self._tokenizer, word, prediction.log_probs))
 
     def suggestions(self, k: int = 5) -> list[Suggestion]:
-        """Return the `k` most probable words, the most probable first; fewer where there are no more.
+        """Return the `k` most probable words, the most probable first; fewer if there are no more.
 
         Raises:
             SettingError: `k` is below 1.
@@ -135,7 +135,7 @@ class SuggestionSession:
         self._restart(words, self.text)
 
     def forget(self, word: str) -> None:
-        """Never suggest a word outside the vocabulary again, though it may stand in the text."""
+        """Never suggest a word outside the vocabulary again, though it may be in the text."""
         words = self._words.copy()
         words.forget(word)
         self._restart(words, self.text)
@@ -253,7 +253,7 @@ def complete(
     Args:
         model: The model at work.
         text: What has been typed.
-        k: How many to return; fewer where there are no more.
+        k: How many to return; fewer if there are no more.
         user_words: Words of the person's own.
         options: How suggestions are made.
 

@@ -33,8 +33,8 @@ class WordParts:
     """What the tokens of a vocabulary do to a word: go on with it, or end it.
 
     Args:
-        vocabulary: Characters or subwords, each of which adds its own characters to the text. `<unk>` adds nobody knows
-            what, and goes on with no word; nor does it end one.
+        vocabulary: Characters or subwords, each of which adds its own characters to the text. What `<unk>` adds
+            is not known; it neither goes on with a word nor ends one.
         kind: To subwords, a space is the first character of the word after it, and not the end of the one before alone.
 
     Attributes:

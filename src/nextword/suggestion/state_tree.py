@@ -16,7 +16,7 @@ class Prediction(NamedTuple):
     Attributes:
         log_probs: Natural logarithm of the probability of each token that may follow `(V,)`, float32.
         state: The engine's state, of a batch of one.
-        hidden: What the last layer made of the text `(H,)`, float32; `None` where it is not asked for, or not given.
+        hidden: What the last layer made of the text `(H,)`, float32; `None` if it is not asked for, or not given.
     """
 
     log_probs: NDArray[np.float32]
@@ -81,7 +81,7 @@ class StateTree:
         return prediction
 
     def hidden(self, node: Node) -> NDArray[np.float32] | None:
-        """Return the hidden state of a text, without reading it again if it is kept; `None` where there are none."""
+        """Return the hidden state of a text, without reading it again if it is kept; `None` if there are none."""
         if not self._with_hidden:
             return None
         return node.hidden if node.hidden is not None else self.read(node).hidden

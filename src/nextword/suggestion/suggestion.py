@@ -19,7 +19,7 @@ class Suggestion:
 
     Attributes:
         text: The word, or the mark, as shown to a person; for a model of characters the character.
-        probability: That it comes next, whatever spaces stand beside it.
+        probability: That it comes next, whatever spaces are beside it.
     """
 
     text: str
@@ -31,14 +31,14 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Fal
 
     Neither `<unk>` nor `<eos>` is among them, so that the probabilities of all suggestions sum to less than one. Marks
     that differ in the spaces beside them alone, such as `","` and `", "`, are one suggestion. A space at the end of the
-    text changes nothing, but for a model of characters, which reads it as any other character. Where the vocabulary has
+    text changes nothing, but for a model of characters, which reads it as any other character. If the vocabulary has
     no capitals, what is outside it is read in lower case.
 
     Args:
         model: The model at work.
         text: What has been said, its last word complete; empty for the beginning of a text.
-        k: How many to return; fewer where the vocabulary has no more.
-        restore_case: Whether a word that begins a sentence gets a capital where the vocabulary has none.
+        k: How many to return; fewer if the vocabulary has no more.
+        restore_case: Whether a word that begins a sentence gets a capital if the vocabulary has none.
 
     Raises:
         SettingError: `k` is below 1.

@@ -33,8 +33,8 @@ class _Anchor(NamedTuple):
 
     Attributes:
         position: Where in the text.
-        num_pieces: How many pieces stand before it.
-        is_spaced: Whether white space within a line or paragraph stands right before it.
+        num_pieces: How many pieces are before it.
+        is_spaced: Whether white space within a line or paragraph is right before it.
     """
 
     position: int
@@ -46,7 +46,7 @@ class TypedText:
     """A text that grows and shrinks at its end, and its tokens: those of the whole text, though only its end is cut.
 
     The word being typed, `prefix`, is not among the tokens, but for a model of characters, whose tokens they are. So
-    with `prefix` taken away from the text, `pieces` are those of `Tokenizer.encode` for what stands before a word, and
+    with `prefix` taken away from the text, `pieces` are those of `Tokenizer.encode` for what is before a word, and
     where `prefix` is empty those of `Tokenizer.encode_prompt` for the whole.
 
     A place where a word begins after white space is an anchor: the pieces before it are settled, and a key costs no

@@ -19,7 +19,7 @@ class WordUse(NamedTuple):
 
     Attributes:
         word: The word.
-        hidden: What the model made of the text before it `(H,)`; `None` where it does not say.
+        hidden: What the model made of the text before it `(H,)`; `None` if it does not say.
     """
 
     word: str

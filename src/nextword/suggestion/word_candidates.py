@@ -1,4 +1,4 @@
-"""Which words may come next, or end the one being typed, where a token is a word."""
+"""Which words may come next, or end the one being typed, if a token is a word."""
 
 from collections import defaultdict
 from collections.abc import Iterable

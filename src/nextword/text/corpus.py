@@ -162,11 +162,6 @@ class Corpus:
         return TokenStore.of(part, tokenizer, cache=cache_root(cache_dir), on_bad_bytes=options.on_bad_bytes)
 
     @property
-    def how_split(self) -> str:
-        """How the text was split, in one sentence."""
-        return self.report.how_split
-
-    @property
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, of the three splits' own."""
         return joined_sha256(self.train, self.valid, self.test)

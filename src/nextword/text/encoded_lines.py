@@ -41,7 +41,7 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: i
     Args:
         tokenizer: The model's.
         lines: The lines, read once.
-        most_lines: Most lines of a window; it also ends where it has a million characters.
+        most_lines: Most lines of a window; it also ends once it has a million characters.
 
     Raises:
         TextError: A line holds a line end, half of a surrogate pair, or, pretokenized, `<eos>` as a token; the lines
@@ -92,20 +92,16 @@ def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
 def _checked(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[str]:
     for number, given in enumerate(lines, start=1):
         line = given.removesuffix("\n").removesuffix("\r")
-        _check(line, number, tokenizer)
+        if "\n" in line or "\r" in line:
+            raise TextError(f"a line must hold no line end, but line {number} does; give each line by itself")
+        if (place := lone_surrogate(line)) is not None:
+            raise TextError(
+                f"a line must be valid Unicode, but line {number} holds half of a surrogate pair at character {place}; "
+                "pass UTF-8"
+            )
+        if tokenizer.kind == "pretokenized" and END in line and END in surface(tokenizer, line):
+            raise TextError(f"`{END}` is reserved for line ends, but is in line {number}; take it out of the text")
         yield line
-
-
-def _check(line: str, number: int, tokenizer: Tokenizer) -> None:
-    if "\n" in line or "\r" in line:
-        raise TextError(f"a line must hold no line end, but line {number} does; give each line by itself")
-    if (place := lone_surrogate(line)) is not None:
-        raise TextError(
-            f"a line must be valid Unicode, but line {number} holds half of a surrogate pair at character {place}; "
-            "pass UTF-8"
-        )
-    if tokenizer.kind == "pretokenized" and END in line and END in surface(tokenizer, line):
-        raise TextError(f"`{END}` is reserved for line ends, but is in line {number}; take it out of the text")
 
 
 def _encoded(tokenizer: Tokenizer, window: list[str], number: int) -> list[EncodedLine]:

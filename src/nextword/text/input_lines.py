@@ -21,7 +21,7 @@ _BLOCK = 2**16
 
 
 class LinePlace(NamedTuple):
-    """Where a line stands.
+    """Where a line is.
 
     Attributes:
         source: The file as it was named, `-` for standard input.
@@ -39,7 +39,7 @@ class InputLines:
     input too. Held are one block of a source and its longest line; a line that arrives is given at once.
 
     Args:
-        sources: Names of files, `-` for standard input; none of them stands for standard input alone.
+        sources: Names of files, `-` for standard input; without any, standard input alone is read.
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
 
@@ -62,13 +62,13 @@ class InputLines:
             self._begun.append(source)
             self._before.append(self._num_lines)
             for lines in self._lines_of(source):
-                # What a line's place is may be asked for as soon as it is given.
+                # A line's place may be asked for as soon as it is yielded.
                 for line in lines:
                     self._num_lines += 1
                     yield line
 
     def place_of(self, number: int) -> LinePlace:
-        """Return where the line stands that was given as the `number`-th, from 1."""
+        """Return the place of the line that was yielded as the `number`-th, from 1."""
         index = bisect_right(self._before, number - 1) - 1
         return LinePlace(self._begun[index], number - self._before[index])
 

@@ -1,4 +1,4 @@
-r"""Where `<eos>` stands: lines gathered into segments, each of which ends with one `<eos>`.
+r"""Where `<eos>` is: lines gathered into segments, each of which ends with one `<eos>`.
 
 ```
 line        the file's lines      |a  b|c  d|  |e|        a b <eos> c d <eos> <eos> e <eos>

@@ -19,7 +19,7 @@ _DEFAULT_LIMITS: dict[TokenizerKind, tuple[int, int | None]] = {
     "subword": (2, 8_000),
     "character": (1, None),
 }
-"""The minimum count and the maximum vocabulary of each tokenizer where the user names none."""
+"""The minimum count and the maximum vocabulary of each tokenizer if the user sets none."""
 
 
 @dataclass(frozen=True, kw_only=True)

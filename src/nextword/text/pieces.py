@@ -150,7 +150,7 @@ def is_word_character(character: str) -> bool:
 
 
 def trailing_word(text: str) -> str:
-    """Return the word that a text ends with, which may still be going on; empty where it ends with none.
+    """Return the word that a text ends with, which may still be going on; empty if it ends with none.
 
     An apostrophe right after a word belongs to it for the time being: `don'` may become `don't`.
 
@@ -170,7 +170,7 @@ def is_mark(piece: str) -> bool:
 
 
 def _joins(text: str, place: int) -> bool:
-    """Return whether an apostrophe stands after a word, and before another of its characters or the end."""
+    """Return whether an apostrophe is after a word, and before another of its characters or the end."""
     if text[place] not in APOSTROPHES or place == 0 or not is_word_character(text[place - 1]):
         return False
     return place + 1 == len(text) or is_word_character(text[place + 1])

@@ -73,7 +73,7 @@ class TextRange:
         return digest.hexdigest()
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes in blocks of about a megabyte; fewer where the file has become shorter.
+        """Yield the bytes in blocks of about a megabyte; fewer if the file has become shorter.
 
         Raises:
             TextError: The file cannot be read.

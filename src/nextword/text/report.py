@@ -1,4 +1,4 @@
-"""What was met in a text while it was read: counted, so that nothing is changed or left out in silence."""
+"""What was met in a text while it was read: counted, since nothing is changed or left out in silence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class ReadCounts:
 
     Attributes:
         num_bytes: Bytes of the range.
-        num_lines: Lines, the last one also where no line end follows it.
+        num_lines: Lines, the last one also if no line end follows it.
         num_words: Runs of characters between white space, and one for each line end.
         num_characters: Characters, a line end being one, a byte order mark none.
         longest_line: Characters of the longest line.

@@ -13,8 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from nextword.errors import TextError
+from nextword.errors import StorageError, TextError
 from nextword.storage.cache import cache_root
+from nextword.storage.single_file import write_file
 
 Downloader = Callable[[str, Any, Any], None]
 """Writes the content of an address to a file, as pooch's downloaders do: `(url, output_file, pooch)`."""
@@ -111,8 +112,8 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
         with TemporaryDirectory(dir=folder, prefix=".partial-") as scratch:
             for file in missing:
                 with _downloaded(corpus, file, Path(scratch), downloader) as source:
-                    _install(source.read(), folder / file, corpus.sums[file], Path(scratch))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+                    _install(source.read(), folder / file, corpus.sums[file])
+    except (OSError, StorageError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TextError(
             f"`{name}` must be downloaded, but that failed: {error}; try again, or name in the variable NEXTWORD_DATA "
             f"a folder that holds {', '.join(f'{name}/{file}' for file in corpus.sums)}"
@@ -136,15 +137,10 @@ def _downloaded(corpus: Download, file: str, scratch: Path, downloader: Download
             yield source
 
 
-def _install(content: bytes, target: Path, expected: str, scratch: Path) -> None:
+def _install(content: bytes, target: Path, expected: str) -> None:
     if hashlib.sha256(content).hexdigest() != expected:
         raise ValueError(f"`{target.name}` is not the expected file (its SHA-256 differs)")
-    verified = scratch / "verified"
-    with verified.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    verified.replace(target)
+    write_file(target, content)
 
 
 def _is_whole(path: Path, expected: str) -> bool:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,11 +75,6 @@ class TokenStore:
         return self.report.num_tokens
 
     @property
-    def num_unknown(self) -> int:
-        """Number of ids that are `<unk>`."""
-        return self.report.num_unknown
-
-    @property
     def num_words(self) -> int:
         """Number of words between white space, and one for each line end; it does not depend on the tokenizer."""
         return self.report.read.num_words
@@ -95,7 +89,7 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, *, on_bad_bytes:
     reader = LineReader(part, on_bad_bytes=on_bad_bytes, pretokenized=tokenizer.kind == "pretokenized")
     num_tokens = num_unknown = 0
     with (folder / _IDS).open("wb") as file:
-        for ids in _encoded(reader, tokenizer):
+        for ids in tokenizer.encode_segments(segments(reader, tokenizer.line_ends)):
             file.write(ids.astype("<i4").tobytes())
             num_tokens += ids.size
             num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
@@ -103,7 +97,3 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, *, on_bad_bytes:
         raise TextError(f"`{part.path}` must hold words, but bytes {part.start} to {part.stop} are white space")
     report = SplitReport(reader.counts, num_tokens, num_unknown)
     (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")
-
-
-def _encoded(reader: LineReader, tokenizer: Tokenizer) -> Iterator[NDArray[np.int32]]:
-    return tokenizer.encode_segments(segments(reader, tokenizer.line_ends))

@@ -36,8 +36,8 @@ _MAXIMUM_DEPTH = 16
 class Tokenizer:
     r"""One way to cut text and one vocabulary, around a `tokenizers.Tokenizer`.
 
-    Decoding inverts encoding up to white space: `decode(encode(text)) == normalize(text, kind, line_ends)` where every
-    piece is in the vocabulary. `pieces` says how each kind cuts, `line_ends` where `<eos>` stands.
+    Decoding inverts encoding up to white space: `decode(encode(text)) == normalize(text, kind, line_ends)` if every
+    piece is in the vocabulary. `pieces` says how each kind cuts, `line_ends` where `<eos>` is.
 
     Args:
         kind: How a line or paragraph is cut into pieces.
@@ -140,7 +140,7 @@ class Tokenizer:
         return "".join(parts)
 
     def display(self, token_id: int) -> str:
-        r"""Return a token as shown to a person: no spaces around it, nothing that a terminal would obey.
+        r"""Return a token as shown to a person: no spaces around it, nothing that a terminal would execute.
 
         A token of white space alone is shown as `␣`, an unprintable character as its escape.
         """

@@ -64,7 +64,7 @@ def test_a_text_is_read_with_the_tokenizer_of_a_model(folder: Path, cache: Path,
     assert corpus.tokenizer is model
     assert corpus.options.kind == "word"
     assert corpus.train.ids[:4].tolist() == [5, 5, 4, 0]
-    assert corpus.train.num_unknown == corpus.train.num_tokens // 2
+    assert corpus.train.report.num_unknown == corpus.train.num_tokens // 2
 
 
 def test_the_report_tells_how(folder: Path, cache: Path) -> None:
@@ -142,7 +142,7 @@ def test_the_sample_is_prose_that_survives_the_tokenizer(shared_cache: Path) -> 
     assert corpus.tokenizer.decode(corpus.train.ids[96:115]) == (
         "of his life, had a constant companion and housekeeper in his sister. But her death, which"
     )
-    assert "train 90.0%, valid 5.0%, test 5.0%; cut after a blank line" in corpus.how_split
+    assert "train 90.0%, valid 5.0%, test 5.0%; cut after a blank line" in corpus.report.how_split
 
 
 def test_ptb_is_read_as_the_tutorial_reads_it(data_dir: Path, shared_cache: Path) -> None:

@@ -28,7 +28,7 @@ def cache(tmp_path: Path) -> Path:
 def test_ids_and_counts_are_those_of_the_text(part: TextRange, cache: Path) -> None:
     store = TokenStore.of(part, PRETOKENIZED, cache=cache)
     assert store.ids.tolist() == [0, 1, 3, 2, 2, 3, 0, 2]
-    assert (store.num_tokens, store.num_unknown, store.report.num_out_of_vocabulary) == (8, 2, 1)
+    assert (store.num_tokens, store.report.num_unknown, store.report.num_out_of_vocabulary) == (8, 2, 1)
     assert (store.num_words, store.num_characters) == (8, 15)
     assert store.sha256 == part.sha256
 
@@ -97,7 +97,7 @@ def test_replaced_bytes_are_reported_from_the_cache_too(tmp_path: Path, cache: P
     for _ in range(2):
         store = TokenStore.of(TextRange.whole(path), PRETOKENIZED, cache=cache, on_bad_bytes="replace")
         assert (store.report.read.num_invalid, store.report.read.first_invalid) == (1, 2)
-        assert store.num_unknown == 1
+        assert store.report.num_unknown == 1
 
 
 def test_equal_bytes_at_another_place_are_reported_at_that_place(tmp_path: Path, cache: Path) -> None:

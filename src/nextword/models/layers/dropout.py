@@ -44,7 +44,7 @@ class Dropout(keras.layers.Dropout):
 
 @keras.saving.register_keras_serializable("nextword")
 class EmbeddingDropout(keras.layers.Layer):
-    r"""Drops words from the input of a window, each wherever it stands.
+    r"""Drops words from the input of a window, each wherever it occurs.
 
     With one mask $m \in \{0, 1\}^V$ for a window, the embedded token $x_t$ of the word $w_t$ becomes
     $x_t \, m_{w_t} / (1 - p)$: as if the rows of the words had been dropped from the embedding matrix, which itself

@@ -29,7 +29,7 @@ def setting(
 ) -> Any:
     """Return a dataclass field with its range and its one-line description.
 
-    For a tuple the range holds for each element, and it may be empty where its default is.
+    For a tuple the range holds for each element, and it may be empty if its default is.
     """
     metadata = {"help": help, "at_least": at_least, "at_most": at_most, "below": below, "may_be_empty": default == ()}
     return dataclasses.field(default=default, metadata=metadata)

@@ -31,48 +31,30 @@ def draw_curves(records: Sequence[RoundRecord], directory: Path, *, title: str) 
 
 def _draw(figure: Any, records: Sequence[RoundRecord], title: str) -> None:
     perplexity, accuracy = figure.subplots(1, 2)
-    _draw_perplexity(perplexity, records)
-    _draw_accuracy(accuracy, records)
+    train, valid = _draw_lines(perplexity, records, "perplexity")
+    best = min(range(len(valid)), key=valid.__getitem__)
+    perplexity.plot(records[best].epoch, valid[best], "o", color=MARK_COLOR, label=f"best {valid[best]:.1f}")
+    perplexity.set_yscale("log")
+    ticks = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
+    perplexity.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+    perplexity.minorticks_off()
+    perplexity.set_ylim(min(valid + train) / 1.15, max(valid[0], train[0]) * 1.15)
+    _draw_lines(accuracy, records, "accuracy", factor=100)
+    for axes, label in ((perplexity, "perplexity"), (accuracy, "accuracy, %")):
+        axes.set_xlabel("epochs")
+        axes.set_ylabel(label)
+        axes.legend(frameon=False, fontsize=9)
+        finish_axes(axes)
     figure.suptitle(title, fontsize=11)
 
 
-def _draw_perplexity(axes: Any, records: Sequence[RoundRecord]) -> None:
+def _draw_lines(axes: Any, records: Sequence[RoundRecord], name: str, factor: int = 1) -> tuple[list[float], ...]:
+    """Draw a figure by epoch, and return its values on the training and on the validation text."""
     epochs = [record.epoch for record in records]
-    valid = [record.valid_perplexity for record in records]
-    axes.plot(epochs, [record.train_perplexity for record in records], color=QUIET_COLOR, label="train (dropout on)")
+    train, valid = ([factor * getattr(record, f"{split}_{name}") for record in records] for split in ("train", "valid"))
+    axes.plot(epochs, train, color=QUIET_COLOR, label="train (dropout on)")
     axes.plot(epochs, valid, color=MAIN_COLOR, label="valid", marker="o", markersize=3)
-    best = min(range(len(valid)), key=valid.__getitem__)
-    axes.plot(epochs[best], valid[best], "o", color=MARK_COLOR, label=f"best {valid[best]:.1f}")
-    axes.set_yscale("log")
-    ticks = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
-    axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
-    axes.minorticks_off()
-    low, high = min(valid + [record.train_perplexity for record in records]), max(valid[0], records[0].train_perplexity)
-    axes.set_ylim(low / 1.15, high * 1.15)
-    _finish(axes, "perplexity")
-
-
-def _draw_accuracy(axes: Any, records: Sequence[RoundRecord]) -> None:
-    epochs = [record.epoch for record in records]
-    axes.plot(
-        epochs, [100 * record.train_accuracy for record in records], color=QUIET_COLOR, label="train (dropout on)"
-    )
-    axes.plot(
-        epochs,
-        [100 * record.valid_accuracy for record in records],
-        color=MAIN_COLOR,
-        label="valid",
-        marker="o",
-        markersize=3,
-    )
-    _finish(axes, "accuracy, %")
-
-
-def _finish(axes: Any, label: str) -> None:
-    axes.set_xlabel("epochs")
-    axes.set_ylabel(label)
-    axes.legend(frameon=False, fontsize=9)
-    finish_axes(axes)
+    return train, valid
 
 
 def write_log(directory: Path, progress: TrainingProgress) -> None:

@@ -33,7 +33,7 @@ from nextword.training.log import LogWriter, draw_curves, write_log
 from nextword.training.plan import Plan
 from nextword.training.result import FinishedRun, finish_run, write_metrics
 from nextword.training.run import TrainingRun
-from nextword.training.run_directory import RunDirectory, RunLock
+from nextword.training.run_directory import RunDirectory, run_lock
 from nextword.training.step import TrainingStep
 
 
@@ -137,16 +137,9 @@ def train_model(
     train, valid = _windows(text, config)
     plan = Plan.of(options, train.steps_per_epoch, config.plan)
     counts = token_counts(text) if options.sampled_softmax else None
-    run = TrainingRun(
-        TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts),
-        plan,
-        options,
-        store,
-        observer=LogWriter(context.observer, directory.root),
-        warn=context.warn,
-        callbacks=context.callbacks,
-        seconds_before=seconds_before,
-    )
+    step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts)
+    logged = replace(context, observer=LogWriter(context.observer, directory.root))
+    run = TrainingRun(step, store, logged, seconds_before=seconds_before)
     with run.interruption.listening():
         progress = run.finish() if finish else run.run()
     write_log(directory.root, progress)
@@ -157,7 +150,7 @@ def train_model(
 def _at_work_in(directory: RunDirectory, context: RunContext) -> Iterator[None]:
     """Hold the lock of a run's directory, cleared of what a killed process left half written."""
     use_compilation_cache(cache_root(context.cache_dir))
-    with RunLock(directory.root):
+    with run_lock(directory.root):
         remove_leftovers(directory.root)
         yield
 

@@ -22,10 +22,8 @@ from nextword.tuning.dimension import (
     Domain,
     JoinedSettings,
     Label,
-    OneSetting,
     Range,
     ScaledSettings,
-    Tables,
     flat,
     nested,
     read_domain,
@@ -76,7 +74,7 @@ class SearchSpace:
                 with _naming(f"{group}.{name}"):
                     dimensions.append(_READERS[group](f"{group}.{name}", declared, base))
         space = cls(tuple(dimensions), base)
-        space.check()
+        space._check()
         return space
 
     def suggest(self, trial: Trial) -> RunConfig:
@@ -103,12 +101,8 @@ class SearchSpace:
         labels = {each.name: each.domain.label(each.own_value(base)) for each in self.dimensions}
         return {name: label for name, label in labels.items() if label is not None}
 
-    def check(self) -> None:
-        """Raise where a value is refused, or a setting is decided twice.
-
-        Raises:
-            SettingError: One is.
-        """
+    def _check(self) -> None:
+        """Raise if a value is refused, or a setting is decided twice."""
         if not self.dimensions:
             raise SettingError("a search space must vary at least one setting, but is empty; add one")
         decided: dict[str, str] = {}
@@ -141,7 +135,7 @@ def _naming(name: str) -> Iterator[None]:
 
 def _one_setting(name: str, declared: Any, _base: RunConfig) -> Dimension:
     _require_searchable(name)
-    return OneSetting(name, _typed(name, read_domain(declared)))
+    return Dimension(name, _typed(name, read_domain(declared)), (name,))
 
 
 def _scaled_settings(name: str, declared: Any, base: RunConfig) -> Dimension:
@@ -160,7 +154,7 @@ def _scaled_settings(name: str, declared: Any, base: RunConfig) -> Dimension:
                 "set it by a flag or leave it out"
             )
         originals[target] = original
-    return ScaledSettings(name, domain, originals)
+    return ScaledSettings(name, domain, tuple(originals), originals)
 
 
 def _joined_settings(name: str, declared: Any, _base: RunConfig) -> Dimension:
@@ -176,12 +170,8 @@ def _joined_settings(name: str, declared: Any, _base: RunConfig) -> Dimension:
     if odd := next((other for other in targets if set(other) != set(targets[0])), None):
         raise SettingError(f"each choice must hold the same settings, but one holds {targets[0]} and another {odd}")
     # In one order, so that a choice can be told from another by its text.
-    return JoinedSettings(name, Choices(tuple(_ordered(choice, targets[0]) for choice in domain.values)), targets[0])
-
-
-def _ordered(choice: Tables, targets: tuple[str, ...]) -> Tables:
-    values = flat(choice)
-    return nested({target: values[target] for target in targets})
+    ordered = tuple(nested({target: flat(choice)[target] for target in targets[0]}) for choice in domain.values)
+    return JoinedSettings(name, Choices(ordered), targets[0])
 
 
 _READERS: dict[str, Callable[[str, Any, RunConfig], Dimension]] = {
@@ -212,7 +202,7 @@ def _require_searchable(target: str) -> None:
 
 
 def _typed(name: str, domain: Domain) -> Domain:
-    """Return `domain` with the bounds of a range in the type of its setting, or raise where it has none."""
+    """Return `domain` with the bounds of a range in the type of its setting, or raise if it has none."""
     if isinstance(domain, Choices):
         return domain
     group, setting = name.split(".")

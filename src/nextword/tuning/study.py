@@ -28,7 +28,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nextword.errors import CheckpointError, SettingError, StorageError
-from nextword.training.run_directory import RunLock
+from nextword.training.run_directory import run_lock
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
 
@@ -148,7 +148,7 @@ class Study:
 
     def _claimed(self, trial: optuna.Trial, held: ExitStack) -> Claim | None:
         try:
-            held.enter_context(RunLock(self.directory.trial(trial.number).root))
+            held.enter_context(run_lock(self.directory.trial(trial.number).root))
         except CheckpointError:  # its process is at work
             return None
         reported = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values

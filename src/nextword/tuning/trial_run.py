@@ -1,4 +1,4 @@
-"""One trial: a training like any other, without evaluation and without a model at its end."""
+"""One trial: a training run like any other, without evaluation and without a model at its end."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -34,13 +34,8 @@ Report = Callable[[int, float], bool]
 """Takes the number of a round and its validation perplexity; tells whether the trial shall end."""
 
 
-def measured_speed(config: RunConfig, vocabulary_size: int) -> float:
-    """Return the words a second that the model of resolved settings trains on here, from some seconds of training."""
-    return measure_training(config, vocabulary_size, seconds=_SECONDS_MEASURED).words_per_second
-
-
 def epochs_in(minutes: float, words_per_second: float, windows: Windows, validated_words: int) -> float:
-    """Return the epochs that training with validation does in so many minutes, compiling aside.
+    """Return the epochs that training with validation does in some minutes, compiling aside.
 
     Args:
         minutes: The time.
@@ -53,16 +48,16 @@ def epochs_in(minutes: float, words_per_second: float, windows: Windows, validat
 
 
 class PruningCallback(keras.callbacks.Callback):
-    """Reports the validation perplexity after each round, and ends the training where it is told to.
+    """Reports the validation perplexity after each round, and ends the run if it is told to.
 
     It comes before the checkpoint of the round: a round that is safe was reported.
 
     Args:
-        report: Who is told, and tells.
-        num_rounds: Rounds of the training; the last ends it in any case.
+        report: Receives the perplexity, and tells whether to end.
+        num_rounds: Rounds of the run; the last ends it in any case.
 
     Attributes:
-        ended_after: The round after which the training was ended, `None` where it was not.
+        ended_after: The round after which the run was ended, `None` if it was not.
     """
 
     def __init__(self, report: Report, num_rounds: int) -> None:
@@ -88,13 +83,11 @@ class TrialRun:
         text: The text.
         options: How many rounds there are.
         context: Observer and messages.
-        speed: Returns the words a second of a trial; asked where its time is given.
     """
 
     text: StudyText
     options: SweepOptions
     context: RunContext
-    speed: Callable[[RunConfig, int], float] = measured_speed
 
     def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
         """Train in `root`, from the last safe round if one is there, and return how it ended.
@@ -141,8 +134,8 @@ class TrialRun:
         windows = make_windows(self.text.train.ids, config.batching, end_id=self.text.tokenizer.vocabulary.end_id)
         if options.minutes_per_trial is not None:
             validated = options.rounds * self.text.valid.num_tokens
-            words_per_second = self.speed(config, self.text.tokenizer.vocabulary_size)
-            epochs = epochs_in(options.minutes_per_trial, words_per_second, windows, validated)
+            speed = measure_training(config, self.text.tokenizer.vocabulary_size, seconds=_SECONDS_MEASURED)
+            epochs = epochs_in(options.minutes_per_trial, speed.words_per_second, windows, validated)
             training = training.replace(epochs=epochs)
         # Rounds are parts of a trial, however large its batch: the pruner compares trials at the same part.
         round_steps = max(1, round(training.epochs * windows.steps_per_epoch / options.rounds))

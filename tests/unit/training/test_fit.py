@@ -128,7 +128,7 @@ def test_without_a_directory_nothing_is_written_for_a_run(fitted: Fit, monkeypat
 def test_a_damaged_checkpoint_is_warned_of_by_python(fitted: Fit, root: Path, copied: Path) -> None:
     _, newest = best_and_newest(copied)
     damage(newest)
-    with pytest.warns(TrainingWarning, match=f"{newest.name}.* it is passed over") as caught:
+    with pytest.warns(TrainingWarning, match=f"{newest.name}.* it is skipped") as caught:
         fitted(copied)
     assert len(caught) == 1
     records = [json.loads(line) for line in (copied / "log.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -145,7 +145,7 @@ def test_a_damaged_best_checkpoint_is_warned_of_by_python_and_the_newest_weights
     messages = [str(warning.message) for warning in caught]
     assert len(messages) == 2
     assert f"{best.name}" in messages[0]
-    assert messages[0].endswith("it is passed over")
+    assert messages[0].endswith("it is skipped")
     assert messages[1] == "the best checkpoint is damaged; the model keeps the newest weights"
     arrays = CheckpointStore(newest.parent)._load(int(newest.name[5:]))
     assert arrays is not None

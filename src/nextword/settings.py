@@ -130,12 +130,8 @@ def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingError(f"`{name}` must be of type {kind.__name__}, but is {value!r}")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        _check_range(name, value, limits)
-    return value
-
-
-def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
     if not abs(value) < math.inf:  # `math.isfinite` cannot take whole numbers that are larger than any float
         raise SettingError(f"`{name}` must be a finite number, but is {value}")
     rules = (
@@ -147,3 +143,4 @@ def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
         limit = limits.get(rule)
         if limit is not None and not holds(value, limit):
             raise SettingError(f"`{name}` must be {words} {limit}, but is {value}")
+    return value

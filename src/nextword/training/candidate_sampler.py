@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from nextword.errors import SettingError
 from nextword.ops.sampled_softmax import Candidates
-from nextword.training.options import TrainingOptions
 
 _ABSENT = -1e9
 """Added to the logit of a place that another stands for; its exponential is 0, and it can be computed with."""
@@ -128,13 +127,3 @@ class CandidateSampler(keras.layers.Layer):
             ),
             places=ops.where(place_in_head >= 0, place_in_head, len(self._head) + ops.take(last_row, targets)),
         )
-
-
-def make_sampler(
-    options: TrainingOptions, vocabulary_size: int, token_counts: NDArray[np.integer[Any]] | None = None
-) -> CandidateSampler | None:
-    """Return the sampler that `sampled_softmax` asks for, `None` if it does not; without counts all are alike."""
-    if options.sampled_softmax is None:
-        return None
-    counts = np.ones(vocabulary_size, np.int64) if token_counts is None else token_counts
-    return CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")

@@ -160,19 +160,16 @@ def _encode_arrays(arrays: Arrays) -> bytes:
 
 def _encode_state(step: int, best_step: int | None, state: Mapping[str, JSON]) -> bytes:
     for name, value in state.items():
-        if not _survives({name: value}):
+        try:
+            same = json.loads(json.dumps({name: value}, allow_nan=False)) == {name: value}
+        except (TypeError, ValueError, RecursionError):
+            same = False
+        if not same:
             raise CheckpointError(
                 f"`{name}` must be the same when read back from JSON, but is {value!r:.80}; convert it"
             )
     table = {"format": _FORMAT, "step": step, "best_step": best_step, "state": dict(state)}
     return (json.dumps(table, indent=2, allow_nan=False) + "\n").encode("utf-8")
-
-
-def _survives(value: JSON) -> bool:
-    try:
-        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
-    except (TypeError, ValueError, RecursionError):
-        return False
 
 
 def _read(path: Path, step: int) -> Checkpoint:

@@ -10,8 +10,6 @@ from typing import Any
 
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.storage.single_file import write_file
-from nextword.training.context import TrainingObserver
-from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 
@@ -71,24 +69,3 @@ def write_log(directory: Path, progress: TrainingProgress) -> None:
     writer.writerows(rows)
     write_file(directory / "log.jsonl", lines.encode())
     write_file(directory / "log.csv", table.getvalue().encode())
-
-
-class LogWriter:
-    """An observer that writes the log after each round and passes everything on.
-
-    Args:
-        observer: Receives what this one received.
-        directory: Where the log is written.
-    """
-
-    def __init__(self, observer: TrainingObserver, directory: Path) -> None:
-        self._directory = directory
-        self._observer = observer
-        self.on_start = observer.on_start
-        self.on_step = observer.on_step
-        self.on_validation = observer.on_validation
-
-    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Write the log, then pass the round on."""
-        write_log(self._directory, progress)
-        self._observer.on_round(record, plan, progress)

@@ -2,10 +2,11 @@
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError
-from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
+from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
 from nextword.training.progress import RoundRecord, TrainingProgress
@@ -23,6 +24,7 @@ class TrainingRun:
     Args:
         step: The training step of the model, which is trained in place, with its options and its plan.
         store: Where the checkpoints are; what it holds already is resumed from.
+        log: Receives the progress after each round that is safe, to write it down.
         context: Receives progress and warnings. To its Keras callbacks, an epoch is a round; what they remember
             themselves is not kept over an interruption.
         seconds_before: Time that the start of the weights took before the first round; it counts as time of the run.
@@ -35,6 +37,7 @@ class TrainingRun:
         self,
         step: TrainingStep,
         store: CheckpointStore,
+        log: Callable[[TrainingProgress], object],
         context: RunContext,
         *,
         seconds_before: float = 0.0,
@@ -45,6 +48,7 @@ class TrainingRun:
         self.interruption = Interruption()
         self._options = step.options
         self._store = store
+        self._log = log
         self._observer = context.observer
         self._warn = context.warn
         self._watch = RoundWatch(
@@ -93,8 +97,9 @@ class TrainingRun:
             self.plan = self.plan.after((*self.progress.records, record))
             self.progress = self.progress.after_round(record, self._options, self.plan.total_steps)
             self.step.follow(self.plan, self.progress)
-            # save, then tell
+            # save, log, then tell
             self._store.save(self.progress.steps, self.step.capture(), self._state(), best=self.progress.latest_is_best)
+            self._log(self.progress)
             self._observer.on_round(record, self.plan, self.progress)
             if self.step.stream.stop_training:  # as a callback of the user's asked
                 break
@@ -135,7 +140,7 @@ class TrainingRun:
             round=self.progress.rounds + 1,
             step=step,
             epoch=step / self.plan.steps_per_epoch,
-            learning_rate=self.step.learning_rate,
+            learning_rate=float(self.step.optimizer.learning_rate),
             train_perplexity=learned.perplexity,
             train_accuracy=learned.accuracy,
             valid_perplexity=found.perplexity,
@@ -180,9 +185,6 @@ class TrainingRun:
         self.step.restore(checkpoint.arrays)
         self.progress = progress
         self.plan = self.plan.resumed(checkpoint.state["planned_steps"])
-        self._warn_of_other_machine(checkpoint)
-
-    def _warn_of_other_machine(self, checkpoint: Checkpoint) -> None:
         then, now = checkpoint.state["fingerprint"], fingerprint()
         changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
         if changes:

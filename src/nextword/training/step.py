@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import Window, Windows
 from nextword.models.language_model import LanguageModel
-from nextword.training.candidate_sampler import make_sampler
+from nextword.training.candidate_sampler import CandidateSampler
 from nextword.training.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
@@ -70,7 +70,8 @@ class TrainingStep:
         plan: The rounds as planned before the first, and so how long the schedules are.
         train: Training windows.
         valid: Validation windows.
-        token_counts: How often each token occurs in the training text, `(V,)`; read by `sampled_softmax` alone.
+        token_counts: How often each token occurs in the training text, `(V,)`; read by `sampled_softmax` alone, to
+            which all are alike without.
 
     Raises:
         SettingError: `sampled_softmax` is not below the vocabulary, or the loss does not go with the model's softmax.
@@ -92,19 +93,15 @@ class TrainingStep:
         self.plan = plan
         self._train = train
         self._valid = valid
+        sampler = None
+        if options.sampled_softmax is not None:
+            counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
+            sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
         self.stream = StreamModel(
-            model,
-            options,
-            batch_size=train.batch_size,
-            valid_batch_size=valid.batch_size,
-            sampler=make_sampler(options, model.architecture.vocabulary_size, token_counts),
+            model, options, batch_size=train.batch_size, valid_batch_size=valid.batch_size, sampler=sampler
         )
-        self.optimizer = make_optimizer(
-            options,
-            plan,
-            relative_lengths=train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1)),
-            compute_dtype=model.product_dtype,
-        )
+        lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
+        self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
         self.stream.compile(optimizer=self.optimizer)
         self.optimizer.build(self.stream.trainable_variables)
 
@@ -112,11 +109,6 @@ class TrainingStep:
     def words_per_step(self) -> int:
         """Number of cells in a training window."""
         return self._train.batch_size * self._train.num_steps
-
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the step to come."""
-        return float(self.optimizer.learning_rate)
 
     def learn(self, first_step: int, num_steps: int, watch: RoundWatch | None = None) -> Learned:
         """Take the steps of a round, on the windows from `first_step` on.

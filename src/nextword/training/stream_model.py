@@ -76,12 +76,7 @@ class StreamModel(keras.Model):
 
     @override
     def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """Return the loss of a window, and keep account of perplexity and accuracy."""
         outputs = StackOutputs(*y_pred)

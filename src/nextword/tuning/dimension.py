@@ -135,10 +135,6 @@ def read_domain(table: Any) -> Domain:
         if not isinstance(table["choices"], list):
             raise SettingError(f"`choices` must be a list, but is {table['choices']!r}")
         return Choices(tuple(table["choices"]))
-    return _range(table)
-
-
-def _range(table: Mapping[str, Any]) -> Range:
     for bound in ("low", "high"):
         if not _is_number(table[bound]):
             raise SettingError(f"`{bound}` must be a number, but is {table[bound]!r}; others go into `choices`")

@@ -9,19 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import tomli_w
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from rich.table import Table
 
 from nextword.storage.single_file import write_file
+from nextword.tuning.claim import STATES
 from nextword.tuning.study import Study
 
 _MOST_SHOWN = 10
-_STATES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-}
 
 
 @dataclass(frozen=True)
@@ -147,7 +142,7 @@ def format_value(value: Any) -> str:
 def _row(study: Study, trial: FrozenTrial) -> TrialRow:
     return TrialRow(
         number=trial.number,
-        state=_STATES[trial.state],
+        state=next(name for name, state in STATES.items() if state == trial.state),
         perplexity=min(trial.intermediate_values.values(), default=None),
         rounds=len(trial.intermediate_values),
         minutes=None if trial.duration is None else trial.duration.total_seconds() / 60,

@@ -66,8 +66,13 @@ class SearchSpace:
         """
         dimensions: list[Dimension] = []
         for group, table in tables.items():
+            if group == "text":
+                raise SettingError(
+                    "[text] must not be searched, since perplexities over different tokens cannot be compared; "
+                    "give its settings as flags"
+                )
             if group not in _READERS:
-                raise SettingError(_unknown_group(group))
+                raise SettingError(unknown_name("table of a search space", group, _READERS))
             if not isinstance(table, Mapping):
                 raise SettingError(f"`{group}` of a search space must be a table, but is {table!r}")
             for name, declared in table.items():
@@ -120,8 +125,7 @@ class SearchSpace:
 
 def base_values(base: RunConfig) -> dict[str, Any]:
     """Return every setting that may be searched and is not `None`, as `group.setting`."""
-    groups = {"batching": base.batching, "model": base.model, "training": base.training}
-    return flat({name: settings.to_table() for name, settings in groups.items()})
+    return flat({name: getattr(base, name).to_table() for name in _GROUPS})
 
 
 @contextmanager
@@ -139,13 +143,14 @@ def _one_setting(name: str, declared: Any, _base: RunConfig) -> Dimension:
 
 
 def _scaled_settings(name: str, declared: Any, base: RunConfig) -> Dimension:
-    if not isinstance(declared, Mapping) or not _is_list_of_names(declared.get("settings")):
+    names = declared.get("settings") if isinstance(declared, Mapping) else None
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         raise SettingError(
             f'must name what is multiplied, such as settings = ["model.input_dropout_rate"], but is {declared!r}'
         )
     domain = read_domain({part: value for part, value in declared.items() if part != "settings"})
     values, originals = base_values(base), {}
-    for target in declared["settings"]:
+    for target in names:
         _require_searchable(target)
         original = values.get(target)
         if isinstance(original, bool) or not isinstance(original, int | float) or not original:
@@ -181,15 +186,6 @@ _READERS: dict[str, Callable[[str, Any, RunConfig], Dimension]] = {
 }
 
 
-def _unknown_group(group: str) -> str:
-    if group == "text":
-        return (
-            "[text] must not be searched, since perplexities over different tokens cannot be compared; "
-            "give its settings as flags"
-        )
-    return unknown_name("table of a search space", group, _READERS)
-
-
 def _require_searchable(target: str) -> None:
     group, _, name = target.partition(".")
     if group not in _GROUPS:
@@ -215,10 +211,6 @@ def _typed(name: str, domain: Domain) -> Domain:
     if not isinstance(domain.low, int) or not isinstance(domain.high, int):
         raise SettingError(f"`low` and `high` must be whole numbers, but are {domain.low} and {domain.high}")
     return domain
-
-
-def _is_list_of_names(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def _is_tables(value: Any) -> bool:

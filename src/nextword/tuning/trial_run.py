@@ -11,13 +11,11 @@ import keras
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError, TrainingDivergedError
-from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.progress import TrainingProgress
 from nextword.training.run_directory import RunDirectory
 from nextword.training.speed import measure_training
 from nextword.training.start import train_model
@@ -100,13 +98,14 @@ class TrialRun:
         pruning = PruningCallback(report, self.options.rounds)
         try:
             config = self._written(config, RunDirectory(root))
-            progress = self._fit(config, RunDirectory(root), pruning)
+            context = replace(self.context, callbacks=(*self.context.callbacks, pruning))
+            progress = train_model(self.text, config, RunDirectory(root), context).progress
         except TrainingDivergedError as error:
             return Outcome("pruned", why=f"diverged: {error}")
         except SettingError as error:
             return Outcome("failed", why=str(error))
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             return Outcome("failed", why=f"out of memory: {str(error).splitlines()[0]:.200}")
         if pruning.ended_after is not None:
@@ -142,13 +141,3 @@ class TrialRun:
         # Epochs are rounded up to steps, which half a step less leaves as they are and a rounding error would not.
         epochs = (options.rounds * round_steps - 0.5) / windows.steps_per_epoch
         return replace(config, training=training.replace(round_steps=round_steps, epochs=epochs))
-
-    def _fit(self, config: RunConfig, directory: RunDirectory, pruning: PruningCallback) -> TrainingProgress:
-        architecture = config.model.build(self.text.tokenizer.vocabulary_size)
-        model = LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
-        context = replace(self.context, callbacks=(*self.context.callbacks, pruning))
-        return train_model(model, self.text, config, directory, context).progress
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

@@ -93,6 +93,7 @@ def make_run() -> MakeRun:
         time: TimePlan | None = None,
         train: Windows | None = None,
         valid: Windows | None = None,
+        log: Callable[[TrainingProgress], object] = lambda _progress: None,
         seconds_before: float = 0.0,
         **context: Any,
     ) -> TrainingRun:
@@ -101,7 +102,7 @@ def make_run() -> MakeRun:
         valid = valid or validation_streams(UNLIKE if unlike else TRAIN[:120], end_id=0)
         plan = Plan.of(options, train.steps_per_epoch, time)
         step = TrainingStep(model, options, plan, train=train, valid=valid)
-        return TrainingRun(step, CheckpointStore(root), RunContext(**context), seconds_before=seconds_before)
+        return TrainingRun(step, CheckpointStore(root), log, RunContext(**context), seconds_before=seconds_before)
 
     return make
 

@@ -186,6 +186,6 @@ def test_the_receiver_of_a_context_gets_warnings_in_place_of_python(corpus: Corp
     _, newest = best_and_newest(copied)
     damage(newest)
     config, seen = RunConfig.read(copied / "config.toml"), list[str]()
-    train_model(new_model(corpus), corpus, config, RunDirectory(copied), RunContext(warn=seen.append))
+    train_model(corpus, config, RunDirectory(copied), RunContext(warn=seen.append), model=new_model(corpus))
     assert len(seen) == 1
     assert newest.name in seen[0]

@@ -52,7 +52,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     valid = validation_streams(text_of_source(5_000, seed=2), end_id=0)
     plan = Plan.of(options, train.steps_per_epoch)
     step = TrainingStep(trained, options, plan, train=train, valid=valid)
-    TrainingRun(step, CheckpointStore(root), RunContext()).run()
+    TrainingRun(step, CheckpointStore(root), lambda _progress: None, RunContext()).run()
     return trained
 
 

@@ -133,7 +133,7 @@ def test_minutes_become_epochs_once(
 ) -> None:
     seen: list[float] = []
 
-    def remember(_model: object, _text: object, config: RunConfig, *_others: object) -> None:
+    def remember(_text: object, config: RunConfig, *_others: object) -> None:
         seen.append(config.training.epochs)
         raise SettingError("enough")
 

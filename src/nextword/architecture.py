@@ -3,11 +3,11 @@
 import itertools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from nextword.errors import SettingError
-from nextword.settings import Settings, setting
+from nextword.settings import Settings, rate, setting
 
 Shape = tuple[int, ...]
 
@@ -106,15 +106,10 @@ class ModelOptions(Settings):
     )
     tied: bool = setting(False, help="Share the embedding matrix with the output projection.")
     adaptive_cutoffs: tuple[int, ...] = setting(
-        (),
-        help="Ids at which the adaptive softmax's clusters of rarer words begin; without, the softmax is full.",
-        at_least=1,
+        (), help="First id of each cluster of rarer words of an adaptive softmax (default: full softmax).", at_least=1
     )
     adaptive_factor: float = setting(
-        4.0,
-        help="By how much each cluster of the adaptive softmax is narrower than the one before.",
-        at_least=1.0,
-        at_most=1024.0,
+        4.0, help="Factor by which each of these clusters is narrower than the last.", at_least=1.0, at_most=1024.0
     )
     cell: CellName = setting("lstm", help="Kind of recurrent layer; gru and rnn are there to be compared with.")
     cap_input_gate: bool = setting(False, help="Cap an LSTM's input gate at 1 - f, so that its cell stays in [-1, 1].")
@@ -124,32 +119,25 @@ class ModelOptions(Settings):
         5, help="Times that input and hidden state of a Mogrifier modulate each other.", at_least=0, at_most=16
     )
     mogrifier_rank: int | None = setting(
-        None, help="Rank of a Mogrifier's modulating matrices; full where not given.", at_least=1, at_most=2**14
+        None, help="Rank of a Mogrifier's modulating matrices (default: full).", at_least=1, at_most=2**14
     )
     mixture_size: int = setting(1, help="Softmaxes that are mixed; 1 is a plain softmax.", at_least=1, at_most=64)
     narrowed_output: bool = setting(
         False, help="Project the last layer linearly to the width of the embedding, so that tied fits any width."
     )
-    embedding_dropout_rate: float = setting(
-        0.0, help="Dropout of whole words from the input, wherever they stand.", at_least=0.0, below=1.0
-    )
-    input_dropout_rate: float = setting(0.0, help="Dropout on the embedded input.", at_least=0.0, below=1.0)
-    hidden_dropout_rate: float = setting(0.0, help="Dropout between recurrent layers.", at_least=0.0, below=1.0)
-    output_dropout_rate: float = setting(0.0, help="Dropout after the last recurrent layer.", at_least=0.0, below=1.0)
-    latent_dropout_rate: float = setting(
-        0.0, help="Dropout on what a narrowed output or the softmaxes of a mixture read.", at_least=0.0, below=1.0
-    )
-    state_dropout_rate: float = setting(
-        0.0, help="Dropout on the hidden state that a layer reads back, one mask a window.", at_least=0.0, below=1.0
-    )
-    weight_drop_rate: float = setting(0.0, help="Dropout of recurrent weights (DropConnect).", at_least=0.0, below=1.0)
+    embedding_dropout_rate: float = rate(help="Dropout of whole words from the input, wherever they stand.")
+    input_dropout_rate: float = rate(help="Dropout on the embedded input.")
+    hidden_dropout_rate: float = rate(help="Dropout between recurrent layers.")
+    output_dropout_rate: float = rate(help="Dropout after the last recurrent layer.")
+    latent_dropout_rate: float = rate(help="Dropout on what a narrowed output or the softmaxes of a mixture read.")
+    state_dropout_rate: float = rate(help="Dropout on the hidden state that a layer reads back, one mask a window.")
+    weight_drop_rate: float = rate(help="Dropout of recurrent weights (DropConnect).")
     locked_dropout: bool = setting(
         False, help="Draw one input, hidden and output dropout mask for all steps of a window (variational dropout)."
     )
     forget_bias: float = setting(1.0, help="Initial bias of an LSTM's forget gate.", at_least=-10.0, at_most=10.0)
     initializer: Literal["glorot", "uniform"] = setting(
-        "glorot",
-        help="Glorot-uniform kernels with orthogonal recurrent kernels, or all uniform in +-initializer_scale.",
+        "glorot", help="Glorot-uniform kernels with orthogonal recurrent ones, or all uniform in +-initializer_scale."
     )
     initializer_scale: float = setting(
         0.05, help="Half-width of the uniform initializer; of the embedding in either.", at_least=0.0, at_most=10.0
@@ -221,7 +209,7 @@ class ModelOptions(Settings):
         Raises:
             SettingError: The options do not go with a vocabulary of this size.
         """
-        return Architecture(vocabulary_size=vocabulary_size, **_values(self))
+        return Architecture(vocabulary_size=vocabulary_size, **vars(self))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,9 +241,7 @@ class Architecture(ModelOptions):
     @property
     def options(self) -> ModelOptions:
         """The options without the vocabulary."""
-        values = _values(self)
-        del values["vocabulary_size"]
-        return ModelOptions(**values)
+        return ModelOptions(**{name: value for name, value in vars(self).items() if name != "vocabulary_size"})
 
     def to_table(self) -> dict[str, Any]:
         """Return the architecture as a table for TOML or JSON, the vocabulary first."""
@@ -277,7 +263,7 @@ class Architecture(ModelOptions):
         """Width to which each cluster of rarer words projects the hidden state `H`.
 
         Each is narrower than the one before by `adaptive_factor`, the first than `H`; none is narrower than 8, or than
-        `H` where that is less.
+        `H` if that is less.
         """
         width: float = self.hidden_sizes[-1]
         narrowest, widths = min(_NARROWEST_TAIL, self.hidden_sizes[-1]), []
@@ -299,56 +285,38 @@ class Architecture(ModelOptions):
         order update, reset, candidate.
         """
         shapes: dict[str, Shape] = {"embedding/embeddings": (self.vocabulary_size, self.embedding_size)}
-        input_size = self.embedding_size
-        for index, hidden_size in enumerate(self.hidden_sizes):
-            layer = self._layer_shapes(input_size, hidden_size)
+        cell, sizes = CELLS[self.cell], (self.embedding_size, *self.hidden_sizes)
+        for index, (input_size, hidden_size) in enumerate(itertools.pairwise(sizes)):
+            width = cell.num_gates * hidden_size
+            layer = {"kernel": (input_size, width), "recurrent_kernel": (hidden_size, width), "bias": (width,)}
+            layer |= cell.further_shapes(self, input_size, hidden_size)
             shapes |= {f"{self.cell}_{index}/{name}": shape for name, shape in layer.items()}
-            input_size = hidden_size
-        return {**shapes, **self._projection_shapes()}
+        projection = self._adaptive_shapes() if self.adaptive_cutoffs else self._softmax_shapes()
+        return shapes | {f"projection/{name}": shape for name, shape in projection.items()}
 
-    def _layer_shapes(self, input_size: int, hidden_size: int) -> dict[str, Shape]:
-        width = CELLS[self.cell].num_gates * hidden_size
-        return {
-            "kernel": (input_size, width),
-            "recurrent_kernel": (hidden_size, width),
-            "bias": (width,),
-            **CELLS[self.cell].further_shapes(self, input_size, hidden_size),
-        }
-
-    def _projection_shapes(self) -> dict[str, Shape]:
-        hidden_size, latent_width = self.hidden_sizes[-1], self.mixture_size * self.embedding_size
+    def _softmax_shapes(self) -> dict[str, Shape]:
+        hidden_size, width, shapes = self.hidden_sizes[-1], self.embedding_size, dict[str, Shape]()
         if self.mixture_size > 1:
-            return {
-                "projection/prior_kernel": (hidden_size, self.mixture_size),
-                "projection/latent_kernel": (hidden_size, latent_width),
-                "projection/latent_bias": (latent_width,),
-                **self._softmax_shapes(self.embedding_size),
-            }
-        if self.narrowed_output:
-            kernel = {"projection/narrowing_kernel": (hidden_size, self.embedding_size)}
-            return {**kernel, **self._softmax_shapes(self.embedding_size)}
-        return self._adaptive_shapes() if self.adaptive_cutoffs else self._softmax_shapes(hidden_size)
-
-    def _softmax_shapes(self, width: int) -> dict[str, Shape]:
-        kernel: dict[str, Shape] = {} if self.tied else {"projection/kernel": (width, self.vocabulary_size)}
-        return {**kernel, "projection/bias": (self.vocabulary_size,)}
+            latent_width = self.mixture_size * width
+            shapes["prior_kernel"] = (hidden_size, self.mixture_size)
+            shapes |= {"latent_kernel": (hidden_size, latent_width), "latent_bias": (latent_width,)}
+        elif self.narrowed_output:
+            shapes["narrowing_kernel"] = (hidden_size, width)
+        else:
+            width = hidden_size
+        if not self.tied:
+            shapes["kernel"] = (width, self.vocabulary_size)
+        return {**shapes, "bias": (self.vocabulary_size,)}
 
     def _adaptive_shapes(self) -> dict[str, Shape]:
         hidden_size = self.hidden_sizes[-1]
         num_classes = self.adaptive_cutoffs[0] + len(self.adaptive_cutoffs)
-        shapes: dict[str, Shape] = {
-            "projection/head_kernel": (hidden_size, num_classes),
-            "projection/head_bias": (num_classes,),
-        }
+        shapes: dict[str, Shape] = {"head_kernel": (hidden_size, num_classes), "head_bias": (num_classes,)}
         for index, (size, width) in enumerate(zip(self.tail_sizes, self.tail_widths, strict=True)):
-            shapes[f"projection/tail_{index}_projection"] = (hidden_size, width)
-            shapes[f"projection/tail_{index}_kernel"] = (width, size)
-            shapes[f"projection/tail_{index}_bias"] = (size,)
+            shapes[f"tail_{index}_projection"] = (hidden_size, width)
+            shapes[f"tail_{index}_kernel"] = (width, size)
+            shapes[f"tail_{index}_bias"] = (size,)
         return shapes
-
-
-def _values(settings: ModelOptions) -> dict[str, Any]:
-    return {field.name: getattr(settings, field.name) for field in fields(settings)}
 
 
 def useful_flops_per_word(architecture: Architecture) -> int:

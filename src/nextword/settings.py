@@ -6,6 +6,7 @@ command-line flag (`cli/settings_options.py`), so that the three can never disag
 
 import dataclasses
 import math
+import operator
 import types
 import typing
 from collections.abc import Mapping
@@ -28,10 +29,15 @@ def setting(
 ) -> Any:
     """Return a dataclass field with its range and its one-line description.
 
-    For a tuple the range holds for each element, and it may be empty where its default is.
+    For a tuple the range holds for each element, and it may be empty if its default is.
     """
     metadata = {"help": help, "at_least": at_least, "at_most": at_most, "below": below, "may_be_empty": default == ()}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def rate(default: float = 0.0, *, help: str) -> Any:
+    """Return a dataclass field for a part of a whole or a probability: at least 0, below 1, and 0 unless set."""
+    return setting(default, help=help, at_least=0.0, below=1.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,10 +77,9 @@ class Settings:
 
     def to_table(self) -> dict[str, Any]:
         """Return the settings as a table for TOML or JSON, leaving out those that are `None`."""
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in values.items()
+            for name, value in vars(self).items()
             if value is not None
         }
 
@@ -125,17 +130,17 @@ def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingError(f"`{name}` must be of type {kind.__name__}, but is {value!r}")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        _check_range(name, value, limits)
-    return value
-
-
-def _check_range(name: str, value: float, limits: Mapping[str, Any]) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
     if not abs(value) < math.inf:  # `math.isfinite` cannot take whole numbers that are larger than any float
         raise SettingError(f"`{name}` must be a finite number, but is {value}")
-    if limits.get("at_least") is not None and value < limits["at_least"]:
-        raise SettingError(f"`{name}` must be at least {limits['at_least']}, but is {value}")
-    if limits.get("at_most") is not None and value > limits["at_most"]:
-        raise SettingError(f"`{name}` must be at most {limits['at_most']}, but is {value}")
-    if limits.get("below") is not None and value >= limits["below"]:
-        raise SettingError(f"`{name}` must be below {limits['below']}, but is {value}")
+    rules = (
+        ("at_least", "at least", operator.ge),
+        ("at_most", "at most", operator.le),
+        ("below", "below", operator.lt),
+    )
+    for rule, words, holds in rules:
+        limit = limits.get(rule)
+        if limit is not None and not holds(value, limit):
+            raise SettingError(f"`{name}` must be {words} {limit}, but is {value}")
+    return value

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from nextword.training.run_directory import RunLock
+from nextword.training.run_directory import run_lock
 
 
 class CommandLine(Protocol):
@@ -64,7 +64,7 @@ def test_a_mistake_is_told_and_changes_nothing(
 
 
 def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, reference: Reference) -> None:
-    with RunLock(reference.run):
+    with run_lock(reference.run):
         before = contents(reference.run)
         assert_is_a_mistake(command_line.run("train", "--resume", reference.run), "is in use by process")
         assert contents(reference.run) == before

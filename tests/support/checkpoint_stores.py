@@ -39,11 +39,12 @@ def named(*steps: int) -> set[str]:
 def assert_whole(root: Path, steps: set[int]) -> None:
     for step in steps:
         sealed_directory.verify(root / f"step-{step:010d}")
-    store = CheckpointStore(root)
+    said: list[str] = []
+    store = CheckpointStore(root, said.append)
     for step in steps:
         checkpoint = store._load(step)
         assert checkpoint is not None
         assert checkpoint.state == {"epoch": step, "best_loss": None}
         for name, array in arrays_at(step).items():
             np.testing.assert_array_equal(checkpoint.arrays[name], array, strict=True)
-    assert store.damaged == []
+    assert said == []

@@ -34,10 +34,15 @@ class BatchOptions(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        varied = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
-        for name, off in varied.items():
-            if self.windows != "streams" and getattr(self, name) != off:
-                raise SettingError(
-                    f"`{name}` is for streams, but is {getattr(self, name)!r} beside `windows` = {self.windows!r}; "
-                    "leave it out or train on streams"
-                )
+        if self.varied and self.windows != "streams":
+            name = self.varied[0]
+            raise SettingError(
+                f"`{name}` is for streams, but is {getattr(self, name)!r} beside `windows` = {self.windows!r}; "
+                "leave it out or train on streams"
+            )
+
+    @property
+    def varied(self) -> list[str]:
+        """The settings by which streams vary from epoch to epoch."""
+        off = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
+        return [name for name, value in off.items() if getattr(self, name) != value]

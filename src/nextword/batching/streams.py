@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.options import BatchOptions
-from nextword.batching.window import TokenIds, Window, require_tokens
+from nextword.batching.window import TokenIds, Window, Windows, require_tokens
+
+Mask = NDArray[np.bool_]
 
 _LENGTH_UNIT = 5
 _LENGTH_SPREAD = 5.0
@@ -12,7 +14,29 @@ _SHORT_WINDOWS = 0.05
 _SHIFTS, _LENGTHS, _RESETS = range(3)
 
 
-class Streams:
+class _RowsOfText(Windows):
+    """Windows whose rows read the text at positions of their own; the very first input is not in the text."""
+
+    def __init__(self, ids: TokenIds, batch_size: int, num_steps: int, first_input: int) -> None:
+        require_tokens(len(ids), batch_size, f"a batch of {batch_size} streams")
+        self.batch_size = batch_size
+        self.num_steps = num_steps
+        self._ids = ids
+        self._first_input = first_input
+
+    def _cut(self, positions: NDArray[np.int64], *, inside: Mask, counted: Mask, reset: Mask) -> Window:
+        """Return the window of the targets at `positions`, of which those that are not `inside` a row are padding."""
+        positions = np.where(inside, positions, 0)  # (B, T)
+        inputs = np.where(positions > 0, self._ids[positions - 1], self._first_input)
+        return Window(
+            inputs=inputs.astype(np.int32),
+            targets=self._ids[positions].astype(np.int32),
+            weights=counted.astype(np.float32),
+            reset=reset,
+        )
+
+
+class Streams(_RowsOfText):
     """Windows over parallel streams, in which row `i` of a window continues row `i` of the window before.
 
     The text `a b c ... n` (14 tokens), `batch_size` 3 and `num_steps` 2. Each row is a stream of its own; a window
@@ -45,11 +69,7 @@ class Streams:
     """
 
     def __init__(self, ids: TokenIds, *, batch_size: int, num_steps: int, first_input: int, burn_in: int = 0) -> None:
-        require_tokens(len(ids), batch_size, f"a batch of {batch_size} streams")
-        self._ids = ids
-        self._first_input = first_input
-        self.batch_size = batch_size
-        self.num_steps = num_steps
+        super().__init__(ids, batch_size, num_steps, first_input)
         # The first row has no burn-in, so its own share is longer by as much: all rows are read for `length` steps.
         burn_in = min(burn_in, len(ids) // batch_size)
         length = -(-(len(ids) + (batch_size - 1) * burn_in) // batch_size)
@@ -67,20 +87,10 @@ class Streams:
         positions = self._row_starts[:, None] + offsets  # (B, T)
         inside = positions < self._row_ends[:, None]
         counted = inside & (positions >= self._counted_from[:, None])
-        positions = np.where(inside, positions, 0)
-        inputs = np.where(positions > 0, self._ids[positions - 1], self._first_input)
-        return Window(
-            inputs=inputs.astype(np.int32),
-            targets=self._ids[positions].astype(np.int32),
-            weights=counted.astype(np.float32),
-            reset=np.full(self.batch_size, index == 0),
-        )
-
-    def relative_lengths(self, num_windows: int) -> None:
-        """Return nothing: all windows are of the same length."""
+        return self._cut(positions, inside=inside, counted=counted, reset=np.full(self.batch_size, index == 0))
 
 
-class VariedStreams:
+class VariedStreams(_RowsOfText):
     r"""Windows over parallel streams of which every epoch has other cuts.
 
     Rows, padding and carried state are those of `nextword.batching.streams.Streams`. Three things vary, each by itself:
@@ -108,12 +118,8 @@ class VariedStreams:
     """
 
     def __init__(self, ids: TokenIds, options: BatchOptions, *, first_input: int) -> None:
-        require_tokens(len(ids), options.batch_size, f"a batch of {options.batch_size} streams")
-        self._ids = ids
+        super().__init__(ids, options.batch_size, options.num_steps, first_input)
         self._options = options
-        self._first_input = first_input
-        self.batch_size = options.batch_size
-        self.num_steps = options.num_steps
         self._row_length = -(-len(ids) // options.batch_size)
         self._row_starts = np.minimum(np.arange(options.batch_size, dtype=np.int64) * self._row_length, len(ids))
         self._row_lengths = np.diff(self._row_starts, append=len(ids))
@@ -128,17 +134,11 @@ class VariedStreams:
         offsets = np.arange(begin, begin + lengths[index])
         inside = offsets < self._row_lengths[:, None]  # (B, T)
         shifted = (offsets + self._shifts_of(epoch)[:, None]) % np.maximum(self._row_lengths, 1)[:, None]
-        positions = np.where(inside, self._row_starts[:, None] + shifted, 0)
-        inputs = np.where(positions > 0, self._ids[positions - 1], self._first_input)
-        return Window(
-            inputs=inputs.astype(np.int32),
-            targets=self._ids[positions].astype(np.int32),
-            weights=inside.astype(np.float32),
-            reset=self._resets_of(step) | (index == 0),
-        )
+        positions, reset = self._row_starts[:, None] + shifted, self._resets_of(step) | (index == 0)
+        return self._cut(positions, inside=inside, counted=inside, reset=reset)
 
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
-        """Return the lengths of the first windows over `num_steps`; `None` where all are 1."""
+        """Return the lengths of the first windows over `num_steps`; `None` if all are 1."""
         if not self._options.variable_num_steps:
             return None
         epochs = range(-(-num_windows // self.steps_per_epoch))
@@ -171,15 +171,10 @@ class VariedStreams:
             return np.zeros(self.batch_size, np.int64)
         return self._random(_SHIFTS, epoch).integers(np.maximum(self._row_lengths, 1))
 
-    def _resets_of(self, step: int) -> NDArray[np.bool_]:
+    def _resets_of(self, step: int) -> Mask:
         if not self._options.reset_rate:
             return np.zeros(self.batch_size, np.bool_)
         return self._random(_RESETS, step).random(self.batch_size) < self._options.reset_rate
 
     def _random(self, *what: int) -> np.random.Generator:
         return np.random.default_rng((self._options.shuffle_seed, *what))
-
-
-def is_varied(options: BatchOptions) -> bool:
-    """Say whether `options` ask for streams that vary from epoch to epoch."""
-    return options.variable_num_steps or options.shuffle != "none" or options.reset_rate > 0.0

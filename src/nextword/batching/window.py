@@ -1,6 +1,7 @@
 """What a window is, and what every way of cutting windows offers."""
 
-from typing import NamedTuple, Protocol
+from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ class Window(NamedTuple):
     Attributes:
         inputs: Token ids `(B, T)`, int32.
         targets: The token that follows each input, `(B, T)`, int32.
-        weights: 1 where a target counts and 0 where it is padding or burn-in, `(B, T)`, float32.
+        weights: 1 if a target counts and 0 if it is padding or burn-in, `(B, T)`, float32.
         reset: Rows whose carried state is cleared before the window, `(B,)`, bool.
     """
 
@@ -26,29 +27,28 @@ class Window(NamedTuple):
     reset: NDArray[np.bool_]
 
 
-class Windows(Protocol):
+class Windows(ABC):
     """An endless sequence of windows, addressed by the number of steps taken since training began.
 
     A window depends on its step alone, so that a resumed run continues exactly where it stopped.
+
+    Attributes:
+        batch_size: Number of rows in every window.
+        num_steps: Number of time steps in every window; roughly, if lengths vary.
+        steps_per_epoch: Number of windows that read the text once.
     """
 
-    @property
-    def batch_size(self) -> int:
-        """Number of rows in every window."""
+    batch_size: int
+    num_steps: int
+    steps_per_epoch: int
 
-    @property
-    def num_steps(self) -> int:
-        """Number of time steps in every window; roughly, if lengths vary."""
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of windows that go over the text once."""
-
+    @abstractmethod
     def window(self, step: int) -> Window:
         """Return the window of training step `step`, counted from 0."""
 
-    def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
-        """Return the lengths of the first windows over `num_steps`; `None` where all are 1."""
+    def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:  # noqa: ARG002
+        """Return the lengths of the first windows over `num_steps`; `None` if all are 1."""
+        return None
 
 
 def require_tokens(num_tokens: int, at_least: int, what: str) -> None:

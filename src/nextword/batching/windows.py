@@ -3,7 +3,7 @@
 import numpy as np
 
 from nextword.batching.options import BatchOptions
-from nextword.batching.streams import Streams, VariedStreams, is_varied
+from nextword.batching.streams import Streams, VariedStreams
 from nextword.batching.window import TokenIds, Window, Windows, require_tokens
 
 _NUM_STEPS = 64
@@ -11,11 +11,11 @@ _BURN_IN = 128
 _LARGEST_BATCH = 32
 
 
-class SuccessiveWindows:
+class SuccessiveWindows(Windows):
     """Windows cut one after the other from a single stream, as the tutorial's `KerasBatchGenerator` cuts them.
 
     The text `a b c ... n` (14 tokens), `batch_size` 2, `num_steps` 3 and `skip_step` 3. The rows of a batch are
-    neighbors in the text, and the pointer goes back to the beginning where no whole window and its targets are left:
+    neighbors in the text, and the pointer goes back to the beginning if no whole window and its targets are left:
 
                  batch 0             batch 1             batch 2
                  inputs   targets    inputs   targets    inputs   targets
@@ -56,9 +56,6 @@ class SuccessiveWindows:
             reset=np.ones(self.batch_size, np.bool_),
         )
 
-    def relative_lengths(self, num_windows: int) -> None:
-        """Return nothing: all windows are of the same length."""
-
 
 def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Windows:
     """Return the windows over `ids` that `options` ask for.
@@ -68,16 +65,12 @@ def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Window
     Raises:
         SettingError: The text has too few tokens for a window.
     """
-    if options.windows == "streams" and is_varied(options):
+    if options.varied:
         return VariedStreams(ids, options, first_input=end_id)
+    batch_size, num_steps = options.batch_size, options.num_steps
     if options.windows == "streams":
-        return Streams(ids, batch_size=options.batch_size, num_steps=options.num_steps, first_input=end_id)
-    return SuccessiveWindows(
-        ids,
-        batch_size=options.batch_size,
-        num_steps=options.num_steps,
-        skip_step=options.skip_step or options.num_steps,
-    )
+        return Streams(ids, batch_size=batch_size, num_steps=num_steps, first_input=end_id)
+    return SuccessiveWindows(ids, batch_size=batch_size, num_steps=num_steps, skip_step=options.skip_step or num_steps)
 
 
 def validation_streams(ids: TokenIds, *, end_id: int) -> Streams:

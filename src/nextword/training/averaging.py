@@ -1,7 +1,7 @@
 """Averages of the weights: kept beside them step by step, and validated in their place."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -11,17 +11,12 @@ from keras import ops
 from nextword.training.progress import TrainingProgress
 from nextword.training.schedule import Pace
 
-AveragingKind = Literal["exponential", "triggered", "two_tailed"]
+AveragingKind = Literal["none", "exponential", "triggered", "two_tailed"]
+
+NUM_AVERAGES: dict[AveragingKind, int] = {"none": 0, "exponential": 1, "triggered": 1, "two_tailed": 2}
+"""How many averages a run keeps, each of which is validated at the end of a round; without any, the weights are."""
 
 _NEVER = 2**31 - 1
-
-
-def num_averages(kind: AveragingKind | Literal["none"]) -> int:
-    """Return how many averages a training keeps, each of which is validated at the end of a round.
-
-    Without any it is the weights that are validated, once as well.
-    """
-    return 2 if kind == "two_tailed" else 1
 
 
 class RunningAverage:
@@ -78,7 +73,7 @@ class RunningAverage:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Put the average in the place of the weights for a while, and then the very bits of these back."""
+        """Put the average in the place of the weights for a while, and then the same bits of these back."""
         kept = [ops.copy(weight) for weight in self._weights]
         try:
             self.take()
@@ -89,13 +84,13 @@ class RunningAverage:
 
 
 class WeightAverages:
-    """The averages that a training keeps: one, or two of which the better counts.
+    """The averages that a run keeps: none, one, or two of which the better counts.
 
     - `exponential`: recent steps weigh more (Polyak and Juditsky 1992 average plainly; the exponential form with its
       correction at the beginning is that of Kingma and Ba 2015, section 7.2).
     - `triggered`: the plain mean from the round on in which validation stops improving, NT-ASGD (Merity, Keskar and
       Socher 2018, algorithm 1). Until then it is the weights themselves.
-    - `two_tailed`: two plain means, a short and a long one. Both are validated at the end of each round. Where the
+    - `two_tailed`: two plain means, a short and a long one. Both are validated at the end of each round. If the
       short one is at least as good it becomes the long one, and a new short one begins (Melis 2022).
 
     Args:
@@ -103,7 +98,7 @@ class WeightAverages:
         decay: What `exponential` keeps in each step.
     """
 
-    def __init__(self, kind: AveragingKind, decay: float) -> None:
+    def __init__(self, kind: AveragingKind = "none", decay: float = 0.0) -> None:
         self.kind = kind
         self._decay = decay if kind == "exponential" else None
         self._tails: list[RunningAverage] = []
@@ -112,7 +107,7 @@ class WeightAverages:
         """Create the variables."""
         begin = _NEVER if self.kind == "triggered" else 0
         self._tails = [
-            RunningAverage(optimizer, weights, begin=begin, decay=self._decay) for _ in range(num_averages(self.kind))
+            RunningAverage(optimizer, weights, begin=begin, decay=self._decay) for _ in range(NUM_AVERAGES[self.kind])
         ]
 
     def update(self, step: Any) -> None:
@@ -125,21 +120,27 @@ class WeightAverages:
         """The average that stands for the weights: the only one, or between rounds the long one."""
         return self._tails[-1]
 
-    def validate(self, evaluate: Callable[[], tuple[float, Any]], step: int) -> tuple[int, Any]:
-        """Evaluate each average in the place of the weights, the short one first.
+    def take(self) -> None:
+        """Put the average that stands for the weights, if there is one, in their place."""
+        if self._tails:
+            self.kept.take()
 
-        `evaluate` returns a perplexity and whatever else; that of the lowest perplexity comes back with the number of
-        steps that its average goes over. Averages over the same steps are evaluated once, and where one has not begun,
-        the weights themselves.
+    def validate(self, evaluate: Callable[[], Mapping[str, float]], step: int) -> tuple[int, Mapping[str, float]]:
+        """Evaluate each average in the place of the weights, the short one first; without any, the weights.
+
+        `evaluate` returns figures, the perplexity among them. Those of the lowest perplexity come back with the number
+        of steps that their average goes over. Averages over the same steps are evaluated once, and the weights
+        themselves in the place of one that has not begun.
         """
-        found: dict[int, tuple[float, Any]] = {}
+        found: dict[int, Mapping[str, float]] = {}
         for tail in self._tails:
             length = tail.length_at(step)
             if length not in found:
                 with tail.in_place() if length else nullcontext():
                     found[length] = evaluate()
-        best = min(found, key=lambda length: found[length][0])
-        return best, found[best][1]
+        found = found or {0: evaluate()}
+        best = min(found, key=lambda length: found[length]["perplexity"])
+        return best, found[best]
 
     def end_round(self, progress: TrainingProgress) -> None:
         """Draw the consequences of a round's validation."""
@@ -157,15 +158,15 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
     """What an optimizer inherits from first in order to keep `WeightAverages` of the weights that it updates.
 
     Args:
-        averages: The averages, or `None`.
-        pace: How far its schedules are gone through, where the clock decides; `None` where their length is known.
+        averages: The averages.
+        pace: How much of its schedules is done, if the clock decides; `None` if their length is known.
     """
 
     def __init__(
         self, *args: Any, averages: WeightAverages | None = None, pace: Pace | None = None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.averages = averages
+        self.averages = averages or WeightAverages()
         self.pace = pace
 
     def build(self, variables: Sequence[Any]) -> None:
@@ -173,13 +174,11 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
-        if self.averages is not None:
-            self.averages.build(self, variables)
+        self.averages.build(self, variables)
         if self.pace is not None:
             self.pace.build(self)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update the weights, then the averages of them."""
         super().apply(grads, trainable_variables)
-        if self.averages is not None:
-            self.averages.update(self.iterations)
+        self.averages.update(self.iterations)

@@ -1,11 +1,12 @@
 """The best model for the time that a person has: its size and the number of steps, decided before the run."""
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from nextword.architecture import useful_flops_per_word
 from nextword.batching.window import Windows
@@ -13,7 +14,7 @@ from nextword.batching.windows import make_windows
 from nextword.errors import SettingError
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
-from nextword.training.averaging import num_averages
+from nextword.training.averaging import NUM_AVERAGES
 from nextword.training.config import RunConfig
 from nextword.training.plan import SCHEDULES_TO_AN_END, TimePlan, require_schedule_to_an_end
 from nextword.training.speed import measure_training
@@ -103,7 +104,7 @@ def _require_time_left(budget: Budget) -> None:
 
 def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
     step_seconds = windows.batch_size * windows.num_steps / words_per_second
-    passes = num_averages(config.training.averaging)
+    passes = max(1, NUM_AVERAGES[config.training.averaging])
     validation = passes * _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
     passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / passes
     seconds = budget.left
@@ -163,14 +164,6 @@ def _weight_decay(family: Mapping[str, Any], num_words: int) -> float:
 
 def _between(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, float]:
     """Return the row for a number of epochs, linear in its logarithm between two rows and flat beyond the last."""
-    if epochs <= rows[0]["epochs"]:
-        return _rates(rows[0])
-    for low, high in itertools.pairwise(rows):
-        if epochs <= high["epochs"]:
-            part = math.log(epochs / low["epochs"]) / math.log(high["epochs"] / low["epochs"])
-            return {name: round(low[name] + part * (high[name] - low[name]), 3) for name in _rates(low)}
-    return _rates(rows[-1])
-
-
-def _rates(row: Mapping[str, float]) -> dict[str, float]:
-    return {name: rate for name, rate in row.items() if name != "epochs"}
+    known, names = np.log([row["epochs"] for row in rows]), [name for name in rows[0] if name != "epochs"]
+    rates = {name: np.interp(math.log(epochs), known, [row[name] for row in rows]) for name in names}
+    return {name: round(float(rate), 3) for name, rate in rates.items()}

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from nextword.errors import SettingError
 from nextword.ops.sampled_softmax import Candidates
-from nextword.training.options import TrainingOptions
 
 _ABSENT = -1e9
 """Added to the logit of a place that another stands for; its exponential is 0, and it can be computed with."""
@@ -22,7 +21,7 @@ class AliasTable(NamedTuple):
 
     $$p_i = \frac{1}{N} \Bigl(q_i + \sum_{j: a_j = i} (1 - q_j)\Bigr).$$
 
-    In float32 each $p_i$ is right to about a millionth of itself, or of $1 / N$ where that is more. To look a random
+    In float32 each $p_i$ is right to about a millionth of itself, or of $1 / N$ if that is more. To look a random
     number up in the cumulative distribution instead is wrong by up to $2^{-23}$, an eighth of what the rarest of
     260,000 words have.
 
@@ -58,7 +57,7 @@ class AliasTable(NamedTuple):
         return cls(np.array(thresholds, np.float32), np.array(aliases, np.int32))
 
     def draw(self, num_draws: int, seed: keras.random.SeedGenerator) -> Any:
-        """Return so many outcomes, drawn with replacement, int32 `(num_draws,)`."""
+        """Return `num_draws` outcomes, drawn with replacement, int32 `(num_draws,)`."""
         places = keras.random.randint((num_draws,), 0, len(self.aliases), dtype="int32", seed=seed)
         uniform = keras.random.uniform((num_draws,), seed=seed)
         return ops.where(uniform < ops.take(self.thresholds, places), places, ops.take(self.aliases, places))
@@ -109,7 +108,7 @@ class CandidateSampler(keras.layers.Layer):
         """Return the candidates of a step, and where its targets stand among them."""
         num_targets = targets.shape[0]
         rows = ops.arange(num_targets, dtype="int32")
-        # The last row of each target stands for all its rows; -1 or less where a token is no target.
+        # The last row of each target stands for all its rows; -1 or less if a token is no target.
         last_row = ops.segment_max(rows, targets, num_segments=len(self._place_in_head))
         place_in_head = ops.take(self._place_in_head, targets)
         stands = ops.logical_and(ops.take(last_row, targets) == rows, place_in_head < 0)
@@ -128,13 +127,3 @@ class CandidateSampler(keras.layers.Layer):
             ),
             places=ops.where(place_in_head >= 0, place_in_head, len(self._head) + ops.take(last_row, targets)),
         )
-
-
-def make_sampler(
-    options: TrainingOptions, vocabulary_size: int, token_counts: NDArray[np.integer[Any]] | None = None
-) -> CandidateSampler | None:
-    """Return the sampler that `sampled_softmax` asks for, `None` where it does not; without counts all are alike."""
-    if options.sampled_softmax is None:
-        return None
-    counts = np.ones(vocabulary_size, np.int64) if token_counts is None else token_counts
-    return CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")

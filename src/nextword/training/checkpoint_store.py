@@ -12,13 +12,13 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from nextword.errors import CheckpointError, SettingError, StorageError
+from nextword.errors import CheckpointError, StorageError
 from nextword.storage import durable, sealed_directory
-from nextword.training.run_directory import _LOCK, _LOCK_OWNER
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 type Arrays = Mapping[str, np.ndarray[Any, Any]]
 
+_KEPT = 2  # while one is replaced, there must be another
 _ARRAYS = "arrays.safetensors"
 _STATE = "state.json"
 _FORMAT = 1
@@ -43,15 +43,11 @@ class Checkpoint:
 class CheckpointStore:
     """The checkpoints of one run, each a sealed directory `step-0000001234` in a directory of their own.
 
-    Kept are the `keep` newest that are sound, and the best that each of these names, so that the loss of the newest
-    loses the best neither. The order is that of the steps; no clock is read. A checkpoint that is damaged is passed
-    over for the one before it, and said in `damaged`; what is no checkpoint is left alone, and named in `ignored`.
-    Both are passed to `warn` as well, each once.
+    The two newest that are sound are kept, and the best that each of these names: if the newest is lost, the best is
+    not. The order is that of the steps; no clock is read. A checkpoint that is damaged is skipped for the one before
+    it, and what is no checkpoint is left alone; `warn` receives each of these once.
 
-    Reading takes no lock and changes nothing. Who saves must hold a `RunLock`.
-
-    Raises:
-        SettingError: `keep` is less than 2: while one is replaced, there must be another.
+    Reading takes no lock and changes nothing. Who saves must hold the `run_lock`.
 
     Example:
         >>> import tempfile
@@ -62,14 +58,10 @@ class CheckpointStore:
         ({'epoch': 1}, 10)
     """
 
-    def __init__(self, root: Path, keep: int = 2, warn: Callable[[str], object] | None = None) -> None:
-        if keep < 2:
-            raise SettingError(f"`keep` must be at least 2, but is {keep}")
+    def __init__(self, root: Path, warn: Callable[[str], object] = lambda _message: None) -> None:
         self.root = root
-        self.keep = keep
-        self.damaged: list[str] = []
-        self.ignored: list[str] = []
-        self._warn = warn or _say_nothing
+        self._warn = warn
+        self._warnings: set[str] = set()
         self._best_steps: dict[int, int | None] = {}  # of the checkpoints known to be sound
 
     def save(self, step: int, arrays: Arrays, state: Mapping[str, JSON], *, best: bool = False) -> Path:
@@ -98,14 +90,12 @@ class CheckpointStore:
         return path
 
     def newest(self) -> Checkpoint | None:
-        """Return the sound checkpoint of the highest step, or `None` where there is none."""
-        for step in self._steps():
-            if (checkpoint := self._load(step)) is not None:
-                return checkpoint
-        return None
+        """Return the sound checkpoint of the highest step, or `None` if there is none."""
+        loaded = (self._load(step) for step in self._steps())
+        return next((checkpoint for checkpoint in loaded if checkpoint is not None), None)
 
     def best(self) -> Checkpoint | None:
-        """Return the checkpoint that the newest names as the best, or `None` where there is none or it is damaged."""
+        """Return the checkpoint that the newest names as the best, or `None` if there is none or it is damaged."""
         newest = next(self._sound_steps(), None)
         best_step = None if newest is None else self._best_steps[newest]
         return None if best_step is None else self._load(best_step)
@@ -118,10 +108,10 @@ class CheckpointStore:
     def _steps(self) -> list[int]:
         """Return the steps that have a directory, sound or not, highest first."""
         names = sealed_directory.names(self.root) if self.root.is_dir() else []
-        matches = {name: _STEP_NAME.fullmatch(name) for name in names if name not in (_LOCK, _LOCK_OWNER)}
-        for name in [name for name, match in matches.items() if match is None]:
-            self._say(self.ignored, name, f"`{self.root / name}` is not a checkpoint, and is left alone")
-        return sorted((int(match[1]) for match in matches.values() if match is not None), reverse=True)
+        for name in names:
+            if not _STEP_NAME.fullmatch(name):
+                self._warn_once(f"`{self.root / name}` is not a checkpoint, and is left alone")
+        return sorted((int(match[1]) for name in names if (match := _STEP_NAME.fullmatch(name))), reverse=True)
 
     def _sound_steps(self) -> Iterator[int]:
         """Yield the steps whose checkpoint is sound, highest first; each is read once in the life of the store."""
@@ -130,39 +120,31 @@ class CheckpointStore:
                 yield step
 
     def _load(self, step: int) -> Checkpoint | None:
-        """Return a checkpoint, or `None` where it is damaged, which is said."""
-        path = self._path(step)
+        """Return a checkpoint, or `None` with a warning if it is damaged."""
         try:
-            checkpoint = _read(path, step)
+            checkpoint = _read(self._path(step), step)
         except StorageError as error:
             self._best_steps.pop(step, None)
-            self._say(self.damaged, str(error), f"{error}; it is passed over")
+            self._warn_once(f"{error}; it is skipped")
             return None
         self._best_steps[step] = checkpoint.best_step
         return checkpoint
 
     def _prune(self) -> None:
-        newest = list(islice(self._sound_steps(), self.keep))
+        newest = list(islice(self._sound_steps(), _KEPT))
         kept = {*newest, *(self._best_steps[step] for step in newest)}
         for step in self._steps():
             if step < newest[-1] and step not in kept:
-                self._remove(step)
+                self._best_steps.pop(step, None)
+                try:
+                    sealed_directory.remove(self._path(step))
+                except StorageError as error:  # the new checkpoint is safe: no reason to stop the run
+                    self._warn(str(error))
 
-    def _remove(self, step: int) -> None:
-        self._best_steps.pop(step, None)
-        try:
-            sealed_directory.remove(self._path(step))
-        except StorageError as error:  # the new checkpoint is safe: no reason to stop the training
-            self._warn(str(error))
-
-    def _say(self, seen: list[str], entry: str, message: str) -> None:
-        if entry not in seen:
-            seen.append(entry)
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warnings:
+            self._warnings.add(message)
             self._warn(message)
-
-
-def _say_nothing(message: str) -> None:
-    """Take the place of a `warn` that was not given: all is in the lists of the store."""
 
 
 def _encode_arrays(arrays: Arrays) -> bytes:
@@ -178,19 +160,16 @@ def _encode_arrays(arrays: Arrays) -> bytes:
 
 def _encode_state(step: int, best_step: int | None, state: Mapping[str, JSON]) -> bytes:
     for name, value in state.items():
-        if not _survives({name: value}):
+        try:
+            same = json.loads(json.dumps({name: value}, allow_nan=False)) == {name: value}
+        except (TypeError, ValueError, RecursionError):
+            same = False
+        if not same:
             raise CheckpointError(
                 f"`{name}` must be the same when read back from JSON, but is {value!r:.80}; convert it"
             )
     table = {"format": _FORMAT, "step": step, "best_step": best_step, "state": dict(state)}
     return (json.dumps(table, indent=2, allow_nan=False) + "\n").encode("utf-8")
-
-
-def _survives(value: JSON) -> bool:
-    try:
-        return bool(json.loads(json.dumps(value, allow_nan=False)) == value)
-    except (TypeError, ValueError, RecursionError):
-        return False
 
 
 def _read(path: Path, step: int) -> Checkpoint:

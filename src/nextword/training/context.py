@@ -48,10 +48,6 @@ def warn_user(message: str) -> None:
     warnings.warn(message, TrainingWarning, stacklevel=3)
 
 
-def _ignore(_message: str) -> None:
-    """Take the place of a `say` that was not given."""
-
-
 @dataclass(frozen=True)
 class RunContext:
     """Context of a run: observer, messages, callbacks, data and cache folders.
@@ -66,7 +62,7 @@ class RunContext:
     """
 
     observer: TrainingObserver = field(default_factory=SilentObserver)
-    say: Callable[[str], object] = _ignore
+    say: Callable[[str], object] = lambda _message: None
     warn: Callable[[str], object] = warn_user
     callbacks: Sequence[Any] = ()
     data_dir: Path | None = None

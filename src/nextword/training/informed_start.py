@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import TrainingText
@@ -19,7 +19,6 @@ _MOST_WORDS = 2**15
 _MOST_TOKENS = 2**23
 _SMOOTHING = 0.75
 _OVERSAMPLING = 16
-_POWER_ITERATIONS = 1
 
 _EMBEDDING = "embedding/embeddings"
 _BIAS = "projection/bias"
@@ -70,8 +69,6 @@ def word_vectors(ids: TokenIds, *, vocabulary_size: int, width: int, seed: int) 
 
 def _company(ids: TokenIds, size: int) -> Any:
     """Return the sparse matrix `(V, 2V)` of how much more often than by chance words stand after and before words."""
-    from scipy import sparse
-
     after = sparse.csr_array((size, size))
     for first, second, weight in _neighbors(ids):
         known = (first < size) & (second < size)
@@ -90,8 +87,6 @@ def _neighbors(ids: TokenIds) -> Iterator[tuple[TokenIds, TokenIds, float]]:
 
 
 def _more_than_chance(counts: Any) -> Any:
-    from scipy import sparse
-
     counts = counts.tocoo()
     of_words, of_company = (np.asarray(counts.sum(axis)).ravel() for axis in (1, 0))
     chance = of_company**_SMOOTHING
@@ -106,12 +101,9 @@ def _left_singular_vectors(matrix: Any, rank: int, random: np.random.Generator) 
     """Return `U S ** 0.5` `(V, R)` of a sparse matrix, with `R` the rank asked for or the highest that there is."""
     rank = min(rank, *matrix.shape)
     drawn = random.normal(size=(matrix.shape[1], min(rank + _OVERSAMPLING, *matrix.shape))).astype(np.float32)
-    basis = matrix @ drawn
+    basis, _ = np.linalg.qr(matrix @ drawn)
     transposed = matrix.T.tocsr()
-    for _ in range(_POWER_ITERATIONS):
-        basis, _ = np.linalg.qr(basis)
-        basis = matrix @ (transposed @ basis)
-    basis, _ = np.linalg.qr(basis)
+    basis, _ = np.linalg.qr(matrix @ (transposed @ basis))  # one power iteration
     small = (transposed @ basis).astype(np.float64)
     squares, directions = np.linalg.eigh(small.T @ small)
     strongest = np.argsort(squares)[::-1][:rank]
@@ -134,8 +126,10 @@ def start_informed(model: LanguageModel, ids: TokenIds, counts: NDArray[np.integ
         ids: The training text `(N,)`.
         counts: How often each token stands in it `(V,)`.
     """
-    weights = model.named_weights()
-    vectors = _vectors(model.architecture, ids, seed=model.seed)
+    weights, architecture = model.named_weights(), model.architecture
+    size, width = architecture.vocabulary_size, architecture.embedding_size
+    vectors = word_vectors(ids, vocabulary_size=size, width=width, seed=model.seed)
+    vectors *= np.float32(architecture.initializer_scale / np.sqrt(3.0))
     has_vector = vectors.any(axis=1, keepdims=True)
     weights[_EMBEDDING] = np.where(has_vector, vectors, weights[_EMBEDDING])
     if _BIAS in weights:
@@ -144,23 +138,16 @@ def start_informed(model: LanguageModel, ids: TokenIds, counts: NDArray[np.integ
     model.set_named_weights(weights)
 
 
-def _vectors(architecture: Architecture, ids: TokenIds, *, seed: int) -> NDArray[np.float32]:
-    size, width = architecture.vocabulary_size, architecture.embedding_size
-    vectors = word_vectors(ids, vocabulary_size=size, width=width, seed=seed)
-    return vectors * np.float32(architecture.initializer_scale / np.sqrt(3.0))
-
-
 def begin_model(model: LanguageModel, text: TrainingText, options: TrainingOptions, store: CheckpointStore) -> float:
     """Give a new model the weights that `options.start` asks for.
 
-    A model that has learned already, and one whose training goes on from a checkpoint, stay as they are.
+    A model that has learned already, and one that is resumed from a checkpoint, stay as they are.
 
     Returns:
-        The seconds that this took, which are time of the training.
+        The seconds that this took, which are time of the run.
     """
     if options.start == "random" or not model.is_new or store.newest() is not None:
         return 0.0
-
     began = time.monotonic()
     start_informed(model, text.train.ids, token_counts(text))
     return time.monotonic() - began

@@ -12,17 +12,17 @@ __all__ = ["Interruption", "TrainingInterrupted"]
 
 
 class Interruption:
-    """Remembers that a signal came; the trainer asks between steps.
+    """Remembers that a signal came; the run asks between steps.
 
     The step in flight is finished, since JAX has given its buffers away and an exception inside it would leave none.
-    A second signal acts at once, as if nobody listened.
+    A second signal acts at once, as if none were listened to.
     """
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
 
     def raise_if_asked(self) -> None:
-        """Raise `TrainingInterrupted` where a signal came."""
+        """Raise `TrainingInterrupted` if a signal came."""
         if self.signal_number is not None:
             raise TrainingInterrupted(self.signal_number)
 

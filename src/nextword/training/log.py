@@ -10,8 +10,6 @@ from typing import Any
 
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.storage.single_file import write_file
-from nextword.training.context import TrainingObserver
-from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 
@@ -31,48 +29,30 @@ def draw_curves(records: Sequence[RoundRecord], directory: Path, *, title: str) 
 
 def _draw(figure: Any, records: Sequence[RoundRecord], title: str) -> None:
     perplexity, accuracy = figure.subplots(1, 2)
-    _draw_perplexity(perplexity, records)
-    _draw_accuracy(accuracy, records)
+    train, valid = _draw_lines(perplexity, records, "perplexity")
+    best = min(range(len(valid)), key=valid.__getitem__)
+    perplexity.plot(records[best].epoch, valid[best], "o", color=MARK_COLOR, label=f"best {valid[best]:.1f}")
+    perplexity.set_yscale("log")
+    ticks = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
+    perplexity.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+    perplexity.minorticks_off()
+    perplexity.set_ylim(min(valid + train) / 1.15, max(valid[0], train[0]) * 1.15)
+    _draw_lines(accuracy, records, "accuracy", factor=100)
+    for axes, label in ((perplexity, "perplexity"), (accuracy, "accuracy, %")):
+        axes.set_xlabel("epochs")
+        axes.set_ylabel(label)
+        axes.legend(frameon=False, fontsize=9)
+        finish_axes(axes)
     figure.suptitle(title, fontsize=11)
 
 
-def _draw_perplexity(axes: Any, records: Sequence[RoundRecord]) -> None:
+def _draw_lines(axes: Any, records: Sequence[RoundRecord], name: str, factor: int = 1) -> tuple[list[float], ...]:
+    """Draw a figure by epoch, and return its values on the training and on the validation text."""
     epochs = [record.epoch for record in records]
-    valid = [record.valid_perplexity for record in records]
-    axes.plot(epochs, [record.train_perplexity for record in records], color=QUIET_COLOR, label="train (dropout on)")
+    train, valid = ([factor * getattr(record, f"{split}_{name}") for record in records] for split in ("train", "valid"))
+    axes.plot(epochs, train, color=QUIET_COLOR, label="train (dropout on)")
     axes.plot(epochs, valid, color=MAIN_COLOR, label="valid", marker="o", markersize=3)
-    best = min(range(len(valid)), key=valid.__getitem__)
-    axes.plot(epochs[best], valid[best], "o", color=MARK_COLOR, label=f"best {valid[best]:.1f}")
-    axes.set_yscale("log")
-    ticks = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000]
-    axes.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
-    axes.minorticks_off()
-    low, high = min(valid + [record.train_perplexity for record in records]), max(valid[0], records[0].train_perplexity)
-    axes.set_ylim(low / 1.15, high * 1.15)
-    _finish(axes, "perplexity")
-
-
-def _draw_accuracy(axes: Any, records: Sequence[RoundRecord]) -> None:
-    epochs = [record.epoch for record in records]
-    axes.plot(
-        epochs, [100 * record.train_accuracy for record in records], color=QUIET_COLOR, label="train (dropout on)"
-    )
-    axes.plot(
-        epochs,
-        [100 * record.valid_accuracy for record in records],
-        color=MAIN_COLOR,
-        label="valid",
-        marker="o",
-        markersize=3,
-    )
-    _finish(axes, "accuracy, %")
-
-
-def _finish(axes: Any, label: str) -> None:
-    axes.set_xlabel("epochs")
-    axes.set_ylabel(label)
-    axes.legend(frameon=False, fontsize=9)
-    finish_axes(axes)
+    return train, valid
 
 
 def write_log(directory: Path, progress: TrainingProgress) -> None:
@@ -89,24 +69,3 @@ def write_log(directory: Path, progress: TrainingProgress) -> None:
     writer.writerows(rows)
     write_file(directory / "log.jsonl", lines.encode())
     write_file(directory / "log.csv", table.getvalue().encode())
-
-
-class LogWriter:
-    """An observer that writes the log after each round and passes everything on.
-
-    Args:
-        observer: Receives what this one received.
-        directory: Where the log is written.
-    """
-
-    def __init__(self, observer: TrainingObserver, directory: Path) -> None:
-        self._directory = directory
-        self._observer = observer
-        self.on_start = observer.on_start
-        self.on_step = observer.on_step
-        self.on_validation = observer.on_validation
-
-    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Write the log, then pass the round on."""
-        write_log(self._directory, progress)
-        self._observer.on_round(record, plan, progress)

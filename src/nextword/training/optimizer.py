@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from nextword.errors import SettingError
 from nextword.training.averaging import AveragingOptimizer, WeightAverages
 from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
 from nextword.training.schedule import Pace, Paced, Rate, RescaledByLength, make_momentum, make_schedule
 
 
-class GatewiseMuon(keras.optimizers.Muon):
+class Muon(AveragingOptimizer, keras.optimizers.Muon):
     r"""Muon (Jordan et al. 2024) on each gate's part of the recurrent layers' kernels, and Adam on all else.
 
     The momentum $M$ of a kernel `(I, G H)` is cut into its $G$ gates. Each `(I, H)` has its singular values brought
@@ -79,20 +80,13 @@ def gates_by_path(variables: Sequence[Any]) -> dict[str, int]:
 
     A recurrent kernel is `(H, G H)`, which tells the gates of the layer's other kernel too.
     """
+    kernels = [variable.path for variable in variables if variable.name in ("kernel", "recurrent_kernel")]
     gates = {
-        _layer_of(variable): variable.shape[1] // variable.shape[0]
+        variable.path.removesuffix("/recurrent_kernel"): variable.shape[1] // variable.shape[0]
         for variable in variables
         if variable.name == "recurrent_kernel"
     }
-    return {
-        variable.path: gates[_layer_of(variable)]
-        for variable in variables
-        if variable.name in ("kernel", "recurrent_kernel") and _layer_of(variable) in gates
-    }
-
-
-def _layer_of(variable: Any) -> str:
-    return str(variable.path.rpartition("/")[0])
+    return {path: gates[layer] for path in kernels if (layer := path.rpartition("/")[0]) in gates}
 
 
 class Adam(AveragingOptimizer, keras.optimizers.Adam):
@@ -134,40 +128,38 @@ class SGD(AveragingOptimizer, keras.optimizers.SGD):
     """Plain stochastic gradient descent."""
 
 
-class Muon(AveragingOptimizer, GatewiseMuon):
-    """Muon for the kernels of the recurrent layers, Adam for all else."""
-
-
 def make_optimizer(
     options: TrainingOptions,
+    plan: Plan,
     *,
-    steps_per_epoch: int,
-    total_steps: int,
     relative_lengths: NDArray[np.float32] | None = None,
-    paced: bool = False,
     compute_dtype: str = "float32",
 ) -> keras.optimizers.Optimizer:
-    """Return the optimizer of a training, with its schedule and the averages that it keeps.
+    """Return the optimizer of a run, with its schedule and the averages that it keeps.
 
     Args:
         options: What to make.
-        steps_per_epoch: Steps to go over the text once.
-        total_steps: Steps of the whole training.
-        relative_lengths: Length of each step's window over the usual one, where they differ; the rate of a mean loss
+        plan: How long the schedules are, and whether the clock decides on that.
+        relative_lengths: Length of each step's window over the usual one, if they differ; the rate of a mean loss
             goes with it.
-        paced: Whether the number of steps is planned anew from round to round.
         compute_dtype: Precision of Muon's matrix products.
 
     Raises:
         SettingError: `plateau` was asked for with windows of different lengths.
     """
-    rate = make_schedule(options, steps_per_epoch=steps_per_epoch, total_steps=total_steps)
-    pace = Pace(total_steps) if paced else None
+    rate, momentum = make_schedule(options, plan), make_momentum(options, plan)
+    pace = Pace(plan.total_steps) if plan.time else None
     if pace is not None:
-        rate = Paced(rate, pace)
+        rate, momentum = (each if isinstance(each, float) else Paced(each, pace) for each in (rate, momentum))
     if relative_lengths is not None and options.loss == "mean":
-        rate = _rescaled(rate, options, relative_lengths)
-    common: dict[str, Any] = {"global_clipnorm": options.clip_norm, "averages": _averages(options), "pace": pace}
+        if options.schedule == "plateau":
+            raise SettingError(
+                "`schedule` must be one that is known beforehand if `variable_num_steps` rescales the learning rate, "
+                "but is 'plateau'; choose another, or windows of one length"
+            )
+        rate = RescaledByLength(rate, relative_lengths)
+    averages = WeightAverages(options.averaging, options.averaging_decay)
+    common: dict[str, Any] = {"global_clipnorm": options.clip_norm, "averages": averages, "pace": pace}
     decay = options.weight_decay or None
     if options.optimizer == "sgd":
         return SGD(rate, weight_decay=decay, **common)
@@ -181,22 +173,4 @@ def make_optimizer(
             compute_dtype=compute_dtype,
             **common,
         )
-    momentum = make_momentum(options, total_steps=total_steps)
-    if pace is not None and not isinstance(momentum, float):
-        momentum = Paced(momentum, pace)
     return Adam(rate, beta_1=momentum, beta_2=options.beta_2, l2=options.weight_decay, **common)
-
-
-def _rescaled(rate: Rate, options: TrainingOptions, relative_lengths: NDArray[np.float32]) -> RescaledByLength:
-    if options.schedule == "plateau":
-        raise SettingError(
-            "`schedule` must be one that is known beforehand where `variable_num_steps` rescales the learning rate, "
-            "but is 'plateau'; choose another, or windows of one length"
-        )
-    return RescaledByLength(rate, relative_lengths)
-
-
-def _averages(options: TrainingOptions) -> WeightAverages | None:
-    if options.averaging == "none":
-        return None
-    return WeightAverages(options.averaging, options.averaging_decay)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from nextword.architecture import ModelOptions
 from nextword.errors import SettingError
 from nextword.machine.framework import ComputeDtype
-from nextword.settings import Settings, setting
+from nextword.settings import Settings, rate, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,17 +18,15 @@ class TrainingOptions(Settings):
 
     group: ClassVar[str] = "training"
 
-    epochs: float = setting(10.0, help="Times to go over the text; rounded up to whole rounds.", at_least=0.001)
+    epochs: float = setting(10.0, help="Times to read the text; rounded up to whole rounds.", at_least=0.001)
     minutes: float | None = setting(
         None,
-        help="Train for so many minutes instead of `epochs`, from the command to the finished model.",
+        help="Minutes from the command to the finished model, instead of `epochs`.",
         at_least=0.05,
         at_most=525_600.0,
     )
     round_steps: int | None = setting(
-        None,
-        help="Steps in a round; an epoch, or an even part of it of at most 2,000 steps, where not given.",
-        at_least=1,
+        None, help="Steps in a round (default: an epoch, or an even part of it of at most 2,000).", at_least=1
     )
     start: Literal["random", "informed"] = setting(
         "random",
@@ -38,8 +36,8 @@ class TrainingOptions(Settings):
     optimizer: Literal["adam", "muon", "sgd"] = setting(
         "adam", help="Optimizer; muon is for the kernels of the recurrent layers, with Adam for all else."
     )
-    beta_1: float = setting(0.9, help="Adam's decay of the mean gradient.", at_least=0.0, below=1.0)
-    beta_2: float = setting(0.999, help="Adam's decay of the mean squared gradient.", at_least=0.0, below=1.0)
+    beta_1: float = rate(0.9, help="Adam's decay of the mean gradient.")
+    beta_2: float = rate(0.999, help="Adam's decay of the mean squared gradient.")
     weight_decay: float = setting(
         0.0,
         help="Adam: half of this times the squared weights joins the loss; sgd and muon: this times the learning "
@@ -57,16 +55,13 @@ class TrainingOptions(Settings):
     temporal_activation_regularization: float = setting(
         0.0, help="Factor of the mean squared change of the last layer's output from step to step.", at_least=0.0
     )
-    label_smoothing: float = setting(
-        0.0, help="Part of the target's probability that the loss spreads over all tokens.", at_least=0.0, below=1.0
-    )
+    label_smoothing: float = rate(help="Part of the target's probability that the loss spreads over all tokens.")
     z_loss: float = setting(
         0.0, help="Factor of the squared logarithm of the softmax's denominator in the loss.", at_least=0.0
     )
     sampled_softmax: int | None = setting(
         None,
-        help="Train with a softmax over so many candidates and the targets instead of the vocabulary; validation "
-        "still uses all of it.",
+        help="Train with a softmax over this many candidates and the targets; validation uses the whole vocabulary.",
         at_least=2,
     )
     clip_norm: float | None = setting(
@@ -75,20 +70,18 @@ class TrainingOptions(Settings):
     schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"] = setting(
         "constant",
         help="Learning rate: constant; warmed up and then linear to zero; one cycle, of adam's beta_1 too; multiplied "
-        "by decay_factor each epoch after constant_epochs; or multiplied by it where validation stops improving.",
+        "by decay_factor each epoch after constant_epochs; or multiplied by it when validation stops improving.",
     )
-    warmup_fraction: float = setting(
-        0.05, help="Part of all steps that `linear` and `one_cycle` warm up.", at_least=0.0, below=1.0
-    )
+    warmup_fraction: float = rate(0.05, help="Part of all steps that `linear` and `one_cycle` warm up.")
     constant_epochs: int = setting(4, help="Epochs at full learning rate under `step`.", at_least=0)
     decay_factor: float = setting(0.5, help="Factor of `step` and `plateau`.", at_least=0.0, at_most=1.0)
-    plateau_rounds: int = setting(1, help="Rounds without improvement that `plateau` bears.", at_least=1)
+    plateau_rounds: int = setting(1, help="Rounds without improvement before `plateau` cuts.", at_least=1)
     averaging: Literal["none", "exponential", "triggered", "two_tailed"] = setting(
         "none",
-        help="Validate and keep an average of the weights: exponential; from where validation stops improving "
+        help="Validate and keep an average of the weights: exponential; begun when validation stops improving "
         "(NT-ASGD); or the better of two running tails.",
     )
-    averaging_decay: float = setting(0.999, help="What `exponential` keeps each step.", at_least=0.0, below=1.0)
+    averaging_decay: float = rate(0.999, help="What `exponential` keeps each step.")
     averaging_patience: int = setting(
         5, help="Rounds that `triggered` looks back beyond before it begins to average.", at_least=0
     )
@@ -96,7 +89,7 @@ class TrainingOptions(Settings):
         None, help="Round at whose end `triggered` averaging begins at the latest.", at_least=1
     )
     patience: int | None = setting(
-        None, help="Stop after so many rounds without a better validation perplexity.", at_least=1
+        None, help="Stop after this many rounds without a better validation perplexity.", at_least=1
     )
     compute_dtype: ComputeDtype = setting(
         "auto", help="Precision of matrix products: the faster on this processor, or one by name."

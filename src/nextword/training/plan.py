@@ -13,7 +13,7 @@ from nextword.training.options import TrainingOptions
 from nextword.training.progress import RoundRecord
 
 SCHEDULES_TO_AN_END = ("linear", "one_cycle")
-"""The schedules that can be gone through in whatever time there is."""
+"""The schedules that can end with whatever time there is."""
 
 _LONGEST_ROUND = 2_000
 _LATEST_ROUNDS = 3
@@ -114,7 +114,7 @@ def require_schedule_to_an_end(options: TrainingOptions) -> None:
     """
     if options.schedule not in SCHEDULES_TO_AN_END:
         raise SettingError(
-            f"`schedule` must be {' or '.join(SCHEDULES_TO_AN_END)} where `minutes` decide, so that the learning rate "
+            f"`schedule` must be {' or '.join(SCHEDULES_TO_AN_END)} if `minutes` decide, so that the learning rate "
             f"ends with the time, but is {options.schedule}; leave it out, or give `epochs` instead of `minutes`"
         )
 

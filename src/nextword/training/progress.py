@@ -15,7 +15,7 @@ class RoundRecord:
     Attributes:
         round: Number of the round, counted from 1.
         step: Steps taken by its end.
-        epoch: Times that the text was gone over by its end.
+        epoch: Times that the text was read by its end.
         learning_rate: At its end, which is that of the step to come.
         train_perplexity: Over the round, with dropout, while the weights were changing.
         train_accuracy: The same for the part of targets that were the first guess.
@@ -24,9 +24,9 @@ class RoundRecord:
         words_per_second: Training alone, without validation.
         seconds: Time since the beginning in the start of the weights, training, validation and saving, interruptions
             left out; what this round took to save counts in the next.
-        step_seconds: Time of a step, that of the first of the round left out where there are others.
+        step_seconds: Time of a step, that of the first of the round left out if there are others.
         validation_seconds: Time of the validation.
-        averaged_steps: Steps over which the weights were averaged that `valid_perplexity` is of; 0 where it is of the
+        averaged_steps: Steps over which the weights were averaged that `valid_perplexity` is of; 0 if it is of the
             weights themselves.
     """
 
@@ -74,7 +74,7 @@ class TrainingProgress:
 
     @property
     def seconds(self) -> float:
-        """Time of the training so far."""
+        """Time of the run so far."""
         return self.records[-1].seconds if self.records else self.seconds_before
 
     @property
@@ -124,11 +124,9 @@ class TrainingProgress:
 
     def to_table(self) -> dict[str, Any]:
         """Return the progress as a JSON table."""
-        records = [asdict(record) for record in self.records]
-        return {**asdict(self), "records": records}
+        return asdict(self) | {"records": [asdict(record) for record in self.records]}
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> "TrainingProgress":
         """Return the progress that `to_table` wrote."""
-        records = tuple(RoundRecord(**record) for record in table["records"])
-        return cls(**{**table, "records": records})
+        return cls(**{**table, "records": tuple(RoundRecord(**record) for record in table["records"])})

@@ -9,13 +9,9 @@ import keras
 from nextword.training.interruption import Interruption
 
 Look = Callable[[int, float, float], None]
-"""Receives the steps taken in the round, the perplexity over them, and the steps a second of late."""
+"""Receives the steps taken in the round, the perplexity over them, and the recent steps per second."""
 
 _SECONDS_BETWEEN_LOOKS = 0.5
-
-
-def _no_look(_steps: int, _perplexity: float, _steps_per_second: float) -> None:
-    """Take the place of a look that nobody wants."""
 
 
 class RoundWatch(keras.callbacks.CallbackList):
@@ -44,7 +40,7 @@ class RoundWatch(keras.callbacks.CallbackList):
         stream: keras.Model,
         callbacks: Sequence[Any] = (),
         *,
-        look: Look = _no_look,
+        look: Look = lambda *_: None,
         interruption: Interruption | None = None,
         **params: Any,
     ) -> None:

@@ -2,15 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError
-from nextword.training.checkpoint_store import Checkpoint, CheckpointStore
-from nextword.training.context import SilentObserver, TrainingObserver, warn_user
+from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
-from nextword.training.options import TrainingOptions
-from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.round_watch import RoundWatch
 from nextword.training.step import Learned, TrainingStep, Validated
@@ -24,14 +22,11 @@ class TrainingRun:
     an uninterrupted run on the same machine.
 
     Args:
-        step: The training step of the model, which is trained in place.
-        plan: The rounds, as planned before the first.
-        options: What decides on learning rate, averages and early stopping.
+        step: The training step of the model, which is trained in place, with its options and its plan.
         store: Where the checkpoints are; what it holds already is resumed from.
-        observer: Receives the progress.
-        warn: Receives what was met that a person should know.
-        callbacks: Keras callbacks of the user's own. An epoch, to them, is a round; what they remember themselves is
-            not kept over an interruption.
+        log: Receives the progress after each round that is safe, to write it down.
+        context: Receives progress and warnings. To its Keras callbacks, an epoch is a round; what they remember
+            themselves is not kept over an interruption.
         seconds_before: Time that the start of the weights took before the first round; it counts as time of the run.
 
     Raises:
@@ -41,30 +36,28 @@ class TrainingRun:
     def __init__(
         self,
         step: TrainingStep,
-        plan: Plan,
-        options: TrainingOptions,
         store: CheckpointStore,
+        log: Callable[[TrainingProgress], object],
+        context: RunContext,
         *,
-        observer: TrainingObserver | None = None,
-        warn: Callable[[str], object] = warn_user,
-        callbacks: Sequence[Any] = (),
         seconds_before: float = 0.0,
     ) -> None:
         self.step = step
-        self.plan = plan
+        self.plan = step.plan
         self.progress = TrainingProgress(seconds_before=seconds_before)
         self.interruption = Interruption()
-        self._options = options
+        self._options = step.options
         self._store = store
-        self._observer = observer or SilentObserver()
-        self._warn = warn
+        self._log = log
+        self._observer = context.observer
+        self._warn = context.warn
         self._watch = RoundWatch(
             step.stream,
-            callbacks,
+            context.callbacks,
             look=self._look,
             interruption=self.interruption,
-            epochs=plan.num_rounds,
-            steps=plan.round_steps,
+            epochs=self.plan.num_rounds,
+            steps=self.plan.round_steps,
         )
         self._counted_until = 0.0
         self._resume()
@@ -104,8 +97,9 @@ class TrainingRun:
             self.plan = self.plan.after((*self.progress.records, record))
             self.progress = self.progress.after_round(record, self._options, self.plan.total_steps)
             self.step.follow(self.plan, self.progress)
-            # save, then tell
+            # save, log, then tell
             self._store.save(self.progress.steps, self.step.capture(), self._state(), best=self.progress.latest_is_best)
+            self._log(self.progress)
             self._observer.on_round(record, self.plan, self.progress)
             if self.step.stream.stop_training:  # as a callback of the user's asked
                 break
@@ -125,7 +119,7 @@ class TrainingRun:
                 self._warn("the best checkpoint is damaged; the model keeps the newest weights")
             else:
                 self.step.restore(best.arrays)
-        self.step.take_average()
+        self.step.optimizer.averages.take()
         return self.progress
 
     def _look(self, steps: int, perplexity: float, steps_per_second: float) -> None:
@@ -146,7 +140,7 @@ class TrainingRun:
             round=self.progress.rounds + 1,
             step=step,
             epoch=step / self.plan.steps_per_epoch,
-            learning_rate=self.step.learning_rate,
+            learning_rate=float(self.step.optimizer.learning_rate),
             train_perplexity=learned.perplexity,
             train_accuracy=learned.accuracy,
             valid_perplexity=found.perplexity,
@@ -191,9 +185,6 @@ class TrainingRun:
         self.step.restore(checkpoint.arrays)
         self.progress = progress
         self.plan = self.plan.resumed(checkpoint.state["planned_steps"])
-        self._warn_of_other_machine(checkpoint)
-
-    def _warn_of_other_machine(self, checkpoint: Checkpoint) -> None:
         then, now = checkpoint.state["fingerprint"], fingerprint()
         changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
         if changes:

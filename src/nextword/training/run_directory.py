@@ -1,9 +1,11 @@
-"""What lies where in the directory of a training run."""
+"""The directory of a training run: its files and its lock."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER
 from nextword.errors import CheckpointError
@@ -13,7 +15,6 @@ from nextword.storage.single_file import write_file
 if TYPE_CHECKING:
     from nextword.training.config import RunConfig
 
-_LOCK = ".lock"
 _LOCK_OWNER = ".lock-owner"
 
 
@@ -88,50 +89,42 @@ class RunDirectory:
             )
 
 
-class RunLock:
-    """A lock on the directory of a run, held by one process at a time and let go when that process ends, however.
+@contextmanager
+def run_lock(root: Path) -> Iterator[None]:
+    """Hold the lock on the directory of a run, which one process has at a time and loses when it ends, however.
 
     Raises:
-        CheckpointError: On entering: another process holds the lock, which the message names, or it cannot be taken.
+        CheckpointError: Another process holds the lock, which the message names.
+        StorageError: It cannot be taken.
 
     Example:
         >>> import tempfile
         >>> root = Path(tempfile.mkdtemp())
-        >>> with RunLock(root), RunLock(root):  # doctest: +ELLIPSIS
+        >>> with run_lock(root), run_lock(root):  # doctest: +ELLIPSIS
         ...     pass
         Traceback (most recent call last):
         nextword.errors.CheckpointError: `...` is in use by process ...; wait until it ends, or choose another directory
     """
+    from filelock import FileLock, Timeout  # here, for who only reads a run's model would wait 15 ms for it
 
-    def __init__(self, root: Path) -> None:
-        from filelock import FileLock  # here, for who only reads a run's model would wait 15 ms for it
-
-        self.root = root
-        self._lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
-
-    def __enter__(self) -> Self:
-        from filelock import Timeout
-
-        with durable.disk_errors(self.root, "locked"):
-            durable.make_directory(self.root)
-            try:
-                self._lock.acquire()
-            except Timeout as error:
-                raise CheckpointError(
-                    f"`{self.root}` is in use by {self._owner()}; wait until it ends, or choose another directory"
-                ) from error
+    lock = FileLock(root / ".lock", timeout=0, thread_local=False)
+    with durable.disk_errors(root, "locked"):
+        durable.make_directory(root)
         try:
-            write_file(self.root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
-        except BaseException:
-            self._lock.release()
-            raise
-        return self
+            lock.acquire()
+        except Timeout as error:
+            raise CheckpointError(
+                f"`{root}` is in use by {_owner(root)}; wait until it ends, or choose another directory"
+            ) from error
+    try:
+        write_file(root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        lock.release()
 
-    def __exit__(self, *exception: object) -> None:
-        self._lock.release()
 
-    def _owner(self) -> str:
-        try:
-            return f"process {int((self.root / _LOCK_OWNER).read_bytes()[:20])}"
-        except (OSError, ValueError):
-            return "another process"
+def _owner(root: Path) -> str:
+    try:
+        return f"process {int((root / _LOCK_OWNER).read_bytes()[:20])}"
+    except (OSError, ValueError):
+        return "another process"

@@ -12,6 +12,7 @@ from keras.optimizers import schedules
 from numpy.typing import ArrayLike
 
 from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
 
 Rate = float | Callable[[Any], Any]
 """A number, or a schedule of Keras's: the number as a function of the step."""
@@ -100,32 +101,31 @@ class OneCycle(schedules.LearningRateSchedule):
         return end + 0.5 * (begin - end) * (1.0 + ops.cos(math.pi * over))
 
 
+@dataclass(frozen=True, eq=False)
 class RescaledByLength(schedules.LearningRateSchedule):
     """Multiply a learning rate by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
 
     The mean loss of a short window has as long a gradient as that of a long one, so that without this its few tokens
     would each weigh more. A loss that is summed over time needs none of it.
 
-    Args:
+    Attributes:
         schedule: The learning rate, or its schedule.
         relative_lengths: Length of each step's window over the usual one `(total_steps,)`; the last one goes on.
     """
 
-    def __init__(self, schedule: Rate, relative_lengths: ArrayLike) -> None:
-        super().__init__()
-        self.schedule = schedule
-        self.relative_lengths = np.asarray(relative_lengths, np.float32)
+    schedule: Rate
+    relative_lengths: ArrayLike
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
         rate = self.schedule if isinstance(self.schedule, float) else self.schedule(step)
-        last = len(self.relative_lengths) - 1
-        return rate * ops.take(ops.convert_to_tensor(self.relative_lengths), ops.minimum(step, last))
+        lengths = np.asarray(self.relative_lengths, np.float32)
+        return rate * ops.take(ops.convert_to_tensor(lengths), ops.minimum(step, len(lengths) - 1))
 
 
-def make_schedule(options: TrainingOptions, *, steps_per_epoch: int, total_steps: int) -> Rate:
+def make_schedule(options: TrainingOptions, plan: Plan) -> Rate:
     """Return the learning rate of a run, or its schedule; under `plateau` the run sets it between rounds."""
-    rate = options.learning_rate
+    rate, total_steps = options.learning_rate, plan.total_steps
     warmup_steps = round(options.warmup_fraction * total_steps)
     if options.schedule == "linear":
         return LinearToZero(rate, warmup_steps, total_steps)
@@ -133,17 +133,17 @@ def make_schedule(options: TrainingOptions, *, steps_per_epoch: int, total_steps
         start, end = rate / _CYCLE_RISE, rate / (_CYCLE_RISE * _CYCLE_FALL)
         return OneCycle(start, rate, end, warmup_steps, total_steps)
     if options.schedule == "step":
-        return StepDecay(rate, options.decay_factor, options.constant_epochs, steps_per_epoch)
+        return StepDecay(rate, options.decay_factor, options.constant_epochs, plan.steps_per_epoch)
     return rate
 
 
-def make_momentum(options: TrainingOptions, *, total_steps: int) -> Rate:
+def make_momentum(options: TrainingOptions, plan: Plan) -> Rate:
     """Return Adam's `beta_1`, or its schedule: under `one_cycle` it is lower where the learning rate is high."""
     if options.schedule != "one_cycle":
         return options.beta_1
     lowest = max(0.0, options.beta_1 - _CYCLE_MOMENTUM_DROP)
-    warmup_steps = round(options.warmup_fraction * total_steps)
-    return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps, total_steps)
+    warmup_steps = round(options.warmup_fraction * plan.total_steps)
+    return OneCycle(options.beta_1, lowest, options.beta_1, warmup_steps, plan.total_steps)
 
 
 class Pace:
@@ -176,21 +176,18 @@ class Pace:
         return part + (1.0 - part) * ops.clip(over, 0.0, 1.0)
 
 
+@dataclass(frozen=True, eq=False)
 class Paced(schedules.LearningRateSchedule):
     """A schedule whose pace changes from round to round.
 
-    Args:
+    Attributes:
         schedule: The schedule, made for `pace.total_steps` steps.
         pace: How much of it is done.
     """
 
-    def __init__(self, schedule: Rate, pace: Pace) -> None:
-        super().__init__()
-        self.schedule = schedule
-        self.pace = pace
+    schedule: Callable[[Any], Any]
+    pace: Pace
 
     def __call__(self, step: Any) -> Any:
         """Return the value of `step`, counted from 0."""
-        if isinstance(self.schedule, float):
-            return self.schedule
         return self.schedule(self.pace.total_steps * self.pace.part(step))

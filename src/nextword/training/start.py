@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,11 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.informed_start import begin_model, token_counts
-from nextword.training.log import LogWriter, draw_curves, write_log
+from nextword.training.log import draw_curves, write_log
 from nextword.training.plan import Plan
 from nextword.training.result import FinishedRun, finish_run, write_metrics
 from nextword.training.run import TrainingRun
-from nextword.training.run_directory import RunDirectory, RunLock
+from nextword.training.run_directory import RunDirectory, run_lock
 from nextword.training.step import TrainingStep
 
 
@@ -119,37 +120,35 @@ def fit(
 
 
 def train_model(
-    model: LanguageModel,
     text: TrainingText,
     config: RunConfig,
     directory: RunDirectory,
     context: RunContext,
     *,
+    model: LanguageModel | None = None,
     finish: bool = False,
 ) -> TrainingRun:
-    """Train `model` in place over the checkpoints of a run directory, keep its log, and return the run.
+    """Train a model, a new one unless given, over the checkpoints of a run directory, and return the run.
 
-    With `finish` it is not trained, but given the best weights that the checkpoints hold.
+    With `finish` it is not trained, but gets the best weights that the checkpoints hold.
     """
+    model = model or LanguageModel(
+        config.model.build(text.tokenizer.vocabulary_size),
+        seed=config.training.seed,
+        compute_dtype=config.training.compute_dtype,
+    )
     store = CheckpointStore(directory.checkpoints, warn=context.warn)
     options = config.training
     seconds_before = begin_model(model, text, options, store)
     train, valid = _windows(text, config)
     plan = Plan.of(options, train.steps_per_epoch, config.plan)
     counts = token_counts(text) if options.sampled_softmax else None
-    run = TrainingRun(
-        TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts),
-        plan,
-        options,
-        store,
-        observer=LogWriter(context.observer, directory.root),
-        warn=context.warn,
-        callbacks=context.callbacks,
-        seconds_before=seconds_before,
-    )
+    step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts)
+    log = partial(write_log, directory.root)
+    run = TrainingRun(step, store, log, context, seconds_before=seconds_before)
     with run.interruption.listening():
         progress = run.finish() if finish else run.run()
-    write_log(directory.root, progress)
+    log(progress)
     return run
 
 
@@ -157,7 +156,7 @@ def train_model(
 def _at_work_in(directory: RunDirectory, context: RunContext) -> Iterator[None]:
     """Hold the lock of a run's directory, cleared of what a killed process left half written."""
     use_compilation_cache(cache_root(context.cache_dir))
-    with RunLock(directory.root):
+    with run_lock(directory.root):
         remove_leftovers(directory.root)
         yield
 
@@ -200,18 +199,17 @@ def _complete(
     finish: bool = False,
 ) -> FinishedRun:
     """Train to the end, or with `finish` end here, and evaluate the best weights."""
-    architecture = config.model.build(corpus.tokenizer.vocabulary_size)
-    model = model or LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
+    num_parameters = config.model.build(corpus.tokenizer.vocabulary_size).num_parameters
     context.say(
-        f"{architecture.num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
+        f"{num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
         f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
     )
-    run = train_model(model, corpus, config, directory, context, finish=finish)
+    run = train_model(corpus, config, directory, context, model=model, finish=finish)
     if run.plan.time is not None:
         config = replace(config, plan=run.plan.time.replace(planned_steps=run.plan.planned_steps))
         write_file(directory.config_file, config.to_toml().encode())
     context.say("evaluating the best weights on valid and test")
-    return finish_run(model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")
+    return finish_run(run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")
 
 
 def _keep(finished: FinishedRun, config: RunConfig, directory: RunDirectory, context: RunContext) -> FinishedRun:

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import Window, Windows
 from nextword.models.language_model import LanguageModel
-from nextword.training.candidate_sampler import make_sampler
+from nextword.training.candidate_sampler import CandidateSampler
 from nextword.training.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.round_watch import RoundWatch
-from nextword.training.stream_model import Arrays, StreamModel, capture, restore
-
-Batch = tuple[dict[str, Any], Any, Any]
+from nextword.training.stream_model import Arrays, Batch, StreamModel, capture, restore
 
 # A plan by the clock may still grow by this factor before the windows' lengths are forgotten.
 _LENGTHS_AHEAD = 4
@@ -69,10 +67,11 @@ class TrainingStep:
     Args:
         model: The model to train, in place.
         options: Optimizer, loss and averages.
-        plan: How long the schedules are.
+        plan: The rounds as planned before the first, and so how long the schedules are.
         train: Training windows.
         valid: Validation windows.
-        token_counts: How often each token occurs in the training text, `(V,)`; read by `sampled_softmax` alone.
+        token_counts: How often each token occurs in the training text, `(V,)`; read by `sampled_softmax` alone, to
+            which all are alike without.
 
     Raises:
         SettingError: `sampled_softmax` is not below the vocabulary, or the loss does not go with the model's softmax.
@@ -90,29 +89,19 @@ class TrainingStep:
     ) -> None:
         options.check_softmax(model.architecture)
         self.model = model
-        self._options = options
+        self.options = options
+        self.plan = plan
         self._train = train
         self._valid = valid
-        self._round_steps = plan.round_steps
+        sampler = None
+        if options.sampled_softmax is not None:
+            counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
+            sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
         self.stream = StreamModel(
-            model,
-            batch_size=train.batch_size,
-            valid_batch_size=valid.batch_size,
-            loss=options.loss,
-            label_smoothing=options.label_smoothing,
-            z_loss=options.z_loss,
-            activation_regularization=options.activation_regularization,
-            temporal_activation_regularization=options.temporal_activation_regularization,
-            sampler=make_sampler(options, model.architecture.vocabulary_size, token_counts),
+            model, options, batch_size=train.batch_size, valid_batch_size=valid.batch_size, sampler=sampler
         )
-        self.optimizer = make_optimizer(
-            options,
-            steps_per_epoch=plan.steps_per_epoch,
-            total_steps=plan.total_steps,
-            relative_lengths=train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1)),
-            compute_dtype=model.product_dtype,
-            paced=plan.time is not None,
-        )
+        lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
+        self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
         self.stream.compile(optimizer=self.optimizer)
         self.optimizer.build(self.stream.trainable_variables)
 
@@ -120,11 +109,6 @@ class TrainingStep:
     def words_per_step(self) -> int:
         """Number of cells in a training window."""
         return self._train.batch_size * self._train.num_steps
-
-    @property
-    def learning_rate(self) -> float:
-        """The learning rate of the step to come."""
-        return float(self.optimizer.learning_rate)
 
     def learn(self, first_step: int, num_steps: int, watch: RoundWatch | None = None) -> Learned:
         """Take the steps of a round, on the windows from `first_step` on.
@@ -134,7 +118,7 @@ class TrainingStep:
             TrainingDivergedError: The watch found a loss that is not finite.
         """
         watch = watch or RoundWatch(self.stream)
-        round_number = first_step // self._round_steps
+        round_number = first_step // self.plan.round_steps
         began = time.monotonic()
         self.stream.fit(
             RoundDataset(self._train, first_step, num_steps),
@@ -157,31 +141,17 @@ class TrainingStep:
             TrainingInterrupted: A signal asked to stop.
         """
         watch = watch or RoundWatch(self.stream)
-        began = time.monotonic()
-
-        def evaluate() -> tuple[float, Mapping[str, float]]:
-            figures = self._evaluate(watch)
-            return figures["perplexity"], figures
-
-        averages = self.optimizer.averages
-        averaged_steps, figures = (
-            (0, evaluate()[1]) if averages is None else averages.validate(evaluate, int(self.optimizer.iterations))
-        )
+        began, done = time.monotonic(), int(self.optimizer.iterations)
+        averaged_steps, figures = self.optimizer.averages.validate(lambda: self._evaluate(watch), done)
         return Validated(figures["perplexity"], figures["accuracy"], time.monotonic() - began, averaged_steps)
 
     def follow(self, plan: Plan, progress: TrainingProgress) -> None:
         """Let learning rate and averages follow from the rounds so far."""
         if plan.time is not None:
             self.optimizer.pace.plan(progress.steps, plan.total_steps)
-        if self._options.schedule == "plateau":
-            self.optimizer.learning_rate = self._options.learning_rate * progress.rate_factor
-        if self.optimizer.averages is not None:
-            self.optimizer.averages.end_round(progress)
-
-    def take_average(self) -> None:
-        """Put the average that stands for the weights, if there is one, in their place."""
-        if self.optimizer.averages is not None:
-            self.optimizer.averages.kept.take()
+        if self.options.schedule == "plateau":
+            self.optimizer.learning_rate = self.options.learning_rate * progress.rate_factor
+        self.optimizer.averages.end_round(progress)
 
     def capture(self) -> Arrays:
         """Return all that a checkpoint holds of the step, by name; see `stream_model.capture`."""

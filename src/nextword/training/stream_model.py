@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
-from typing import Any, Literal, override
+from typing import Any, override
 
 import keras
 import numpy as np
@@ -15,6 +15,7 @@ from nextword.models.language_model import LanguageModel
 from nextword.models.layers.carried_state import CarriedState
 from nextword.models.recurrent_stack import StackOutputs
 from nextword.training.candidate_sampler import CandidateSampler
+from nextword.training.options import TrainingOptions
 
 Batch = tuple[dict[str, Any], Any, Any]
 
@@ -34,38 +35,30 @@ class StreamModel(keras.Model):
 
     Args:
         model: The language model to train; it is not copied.
+        options: Those of the loss count: `loss`, a `mean` over the counted tokens of a window or `sum_over_time`,
+            averaged over rows; and of training alone, `label_smoothing` and `z_loss` (see
+            `nextword.ops.cross_entropy.linear_cross_entropy`), `activation_regularization` as factor of
+            $\frac{1}{BTH} \sum h_t^2$, with the last layer's output $h_t$ after dropout, and
+            `temporal_activation_regularization` as factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$, with the
+            output before dropout (both: Merity, McCann and Socher 2017; the second after Krueger and Memisevic 2016).
         batch_size: Rows of a training window.
         valid_batch_size: Rows of a validation window, which has a carried state of its own.
-        loss: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
-        label_smoothing: Of the training loss; see `nextword.ops.cross_entropy.linear_cross_entropy`.
-        z_loss: Of the training loss.
-        activation_regularization: Factor of $\frac{1}{BTH} \sum h_t^2$ in the training loss, with the last layer's
-            output $h_t$ after dropout.
-        temporal_activation_regularization: Factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$, with the output
-            before dropout (both: Merity, McCann and Socher 2017; the second after Krueger and Memisevic 2016).
-        sampler: Draws the tokens that the softmax of a training step runs over; all where left out.
+        sampler: Draws the tokens that the softmax of a training step runs over; all if left out.
     """
 
     def __init__(
         self,
         model: LanguageModel,
+        options: TrainingOptions | None = None,
         *,
         batch_size: int,
         valid_batch_size: int | None = None,
-        loss: Literal["mean", "sum_over_time"] = "mean",
-        label_smoothing: float = 0.0,
-        z_loss: float = 0.0,
-        activation_regularization: float = 0.0,
-        temporal_activation_regularization: float = 0.0,
         sampler: CandidateSampler | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model = model
-        self.reduction = loss
-        self.loss_terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
-        self.activation_regularization = activation_regularization
-        self.temporal_activation_regularization = temporal_activation_regularization
+        self.options = options or TrainingOptions()
         self.sampler = sampler
         sizes, cell = model.architecture.hidden_sizes, model.architecture.cell
         self.train_state = CarriedState(sizes, batch_size, cell=cell, name="train_state")
@@ -83,40 +76,36 @@ class StreamModel(keras.Model):
 
     @override
     def compute_loss(
-        self,
-        x: Any = None,
-        y: Any = None,
-        y_pred: Any = None,
-        sample_weight: Any = None,
-        training: bool = True,
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         """Return the loss of a window, and keep account of perplexity and accuracy."""
         outputs = StackOutputs(*y_pred)
-        options = self._training_loss(y) if training else {}
-        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **options)
+        terms = self._training_terms(y) if training else {}
+        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **terms)
         weights = ops.reshape(sample_weight, (-1,))
         self.perplexity.update_state(losses.negative_log_likelihood, weights)
         self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
-        if self.reduction == "sum_over_time":
+        if self.options.loss == "sum_over_time":
             loss = losses.total / ops.shape(y)[0]
         else:
             loss = losses.total / ops.maximum(ops.sum(weights), 1.0)
         return loss + self._penalty(outputs) if training else loss
 
     def _penalty(self, outputs: StackOutputs) -> Any:
-        penalty = 0.0
-        if self.activation_regularization:
-            penalty += self.activation_regularization * ops.mean(ops.square(outputs.hidden))
-        if self.temporal_activation_regularization and outputs.raw.shape[1] > 1:
+        penalty, options = 0.0, self.options
+        if options.activation_regularization:
+            penalty += options.activation_regularization * ops.mean(ops.square(outputs.hidden))
+        if options.temporal_activation_regularization and outputs.raw.shape[1] > 1:
             change = outputs.raw[:, 1:] - outputs.raw[:, :-1]
-            penalty += self.temporal_activation_regularization * ops.mean(ops.square(change))
+            penalty += options.temporal_activation_regularization * ops.mean(ops.square(change))
         return penalty
 
-    def _training_loss(self, targets: Any) -> dict[str, Any]:
-        terms = {name: factor for name, factor in self.loss_terms.items() if factor}
-        if self.sampler is None:
-            return terms
-        return {**terms, "candidates": self.sampler(ops.reshape(targets, (-1,)))}
+    def _training_terms(self, targets: Any) -> dict[str, Any]:
+        factors = {"label_smoothing": self.options.label_smoothing, "z_loss": self.options.z_loss}
+        terms: dict[str, Any] = {name: factor for name, factor in factors.items() if factor}
+        if self.sampler is not None:
+            terms["candidates"] = self.sampler(ops.reshape(targets, (-1,)))
+        return terms
 
 
 class Perplexity(keras.metrics.Mean):
@@ -153,7 +142,7 @@ def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> 
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what the bits of a training depend on besides its settings."""
+    """Return what the bits of a run depend on besides its settings."""
     backend = keras.backend.backend()
     return {
         **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},

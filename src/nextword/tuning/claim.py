@@ -7,8 +7,17 @@ from typing import Literal
 
 from optuna import Trial
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
 
 from nextword.training.config import RunConfig
+
+STATES = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+    "running": TrialState.RUNNING,
+}
+"""What Optuna calls the states of a trial that has begun."""
 
 
 @dataclass(frozen=True)

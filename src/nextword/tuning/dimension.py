@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from optuna import Trial
 
@@ -18,7 +18,7 @@ Tables = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, whole ones alone where both are whole; uniform in their logarithm with `log`.
+    """All numbers from `low` to `high`, whole ones alone if both are whole; uniform in their logarithm with `log`.
 
     Raises:
         SettingError: The bounds are not in order, or a logarithm is asked of what is not above 0.
@@ -135,10 +135,6 @@ def read_domain(table: Any) -> Domain:
         if not isinstance(table["choices"], list):
             raise SettingError(f"`choices` must be a list, but is {table['choices']!r}")
         return Choices(tuple(table["choices"]))
-    return _range(table)
-
-
-def _range(table: Mapping[str, Any]) -> Range:
     for bound in ("low", "high"):
         if not _is_number(table[bound]):
             raise SettingError(f"`{bound}` must be a number, but is {table[bound]!r}; others go into `choices`")
@@ -147,70 +143,41 @@ def _range(table: Mapping[str, Any]) -> Range:
     return Range(**table)
 
 
-class Dimension(Protocol):
-    """One thing that a sweep varies."""
-
-    @property
-    def name(self) -> str:
-        """What Optuna, the table and the messages call it."""
-
-    @property
-    def domain(self) -> Domain:
-        """The values that it may take."""
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The settings that it decides, each as `group.setting`."""
-
-    def tables(self, value: Any) -> Tables:
-        """Return the settings, by group, that follow from a value."""
-
-    def own_value(self, base: Mapping[str, Any]) -> Any:
-        """Return the value that gives the settings of `base`, which maps `group.setting` to its value."""
-
-
 @dataclass(frozen=True)
-class OneSetting:
-    """A setting, whose name is the dimension's: `training.learning_rate`."""
-
-    name: str
-    domain: Domain
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The setting."""
-        return (self.name,)
-
-    def tables(self, value: Any) -> Tables:
-        """Return the setting with this value."""
-        return nested({self.name: value})
-
-    def own_value(self, base: Mapping[str, Any]) -> Any:
-        """Return the value that the setting has in `base`."""
-        return base.get(self.name)
-
-
-@dataclass(frozen=True)
-class ScaledSettings:
-    """Settings that are multiplied by one factor: all dropout rates, say.
+class Dimension:
+    """One thing that a sweep varies: a setting, whose name is the dimension's, or what a subclass makes of several.
 
     Attributes:
-        name: `scale.NAME`.
-        domain: The factors.
-        originals: What each setting is where the factor is 1.
+        name: What Optuna, the table and the messages call it: `training.learning_rate`.
+        domain: The values that it may take.
+        targets: The settings that it decides, each as `group.setting`.
     """
 
     name: str
     domain: Domain
+    targets: tuple[str, ...]
+
+    def tables(self, value: Any) -> Tables:
+        """Return the settings, by group, that follow from a value."""
+        return nested(dict.fromkeys(self.targets, value))
+
+    def own_value(self, base: Mapping[str, Any]) -> Any:
+        """Return the value that gives the settings of `base`, which maps `group.setting` to its value."""
+        return base.get(self.name)
+
+
+@dataclass(frozen=True)
+class ScaledSettings(Dimension):
+    """Settings that are multiplied by one factor: all dropout rates, say. Its name is `scale.NAME`.
+
+    Attributes:
+        originals: What each setting is if the factor is 1.
+    """
+
     originals: Mapping[str, float]
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The settings that are multiplied."""
-        return tuple(self.originals)
-
     def tables(self, value: float) -> Tables:
-        """Return the settings, each multiplied, and whole where it was whole."""
+        """Return the settings, each multiplied, and whole if it was whole."""
         products = {name: original * value for name, original in self.originals.items()}
         return nested(
             {
@@ -224,22 +191,11 @@ class ScaledSettings:
         return 1.0
 
 
-@dataclass(frozen=True)
-class JoinedSettings:
-    """Settings that change together, each choice being the tables that hold them.
-
-    Attributes:
-        name: `together.NAME`.
-        domain: The tables.
-        targets: The settings that all of them hold.
-    """
-
-    name: str
-    domain: Domain
-    targets: tuple[str, ...]
+class JoinedSettings(Dimension):
+    """Settings that change together, each value being the tables that hold them. Its name is `together.NAME`."""
 
     def tables(self, value: Tables) -> Tables:
-        """Return the choice itself."""
+        """Return the value itself."""
         return value
 
     def own_value(self, base: Mapping[str, Any]) -> Any:

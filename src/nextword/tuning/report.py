@@ -9,19 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import tomli_w
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 from rich.table import Table
 
 from nextword.storage.single_file import write_file
+from nextword.tuning.claim import STATES
 from nextword.tuning.study import Study
 
 _MOST_SHOWN = 10
-_STATES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-}
 
 
 @dataclass(frozen=True)
@@ -64,17 +59,17 @@ class StudyReport:
     @classmethod
     def of(cls, study: Study) -> "StudyReport":
         """Return the report of a study as it stands."""
-        rows = sorted((_row(study, trial) for trial in study.trials), key=_order)
+        rows = [_row(study, trial) for trial in study.trials]
+        rows.sort(key=lambda row: (row.state != "complete", row.perplexity is None, row.perplexity or 0.0, row.number))
         return cls(rows, study.importances(), train_command(study) if study.best_trial() else "")
 
     def table(self) -> Table:
         """Return the best ten trials as a table for a terminal."""
         table = Table(box=None, pad_edge=False)
-        for heading in ("trial", "valid perplexity", "rounds", "minutes"):
-            table.add_column(heading, justify="right")
         names = list(self.rows[0].values) if self.rows else []
-        for name in names:
-            table.add_column(name.split(".", 1)[1], justify="right")
+        varied = [name.split(".", 1)[1] for name in names]
+        for heading in ("trial", "valid perplexity", "rounds", "minutes", *varied):
+            table.add_column(heading, justify="right")
         table.add_column("")
         for row in self.rows[:_MOST_SHOWN]:
             perplexity = "" if row.perplexity is None else f"{row.perplexity:,.2f}"
@@ -112,25 +107,17 @@ class StudyReport:
 def write_best(study: Study) -> None:
     """Write `best.toml`, which `nextword train --config` trains again to the bits of the best trial's weights."""
     with study.lock:  # else an older best might be written over a newer one
-        _write_best(study)
-
-
-def _write_best(study: Study) -> None:
-    best = study.best_trial()
-    if best is None:
-        return
-    tables = tomllib.loads(study.best_config(best))
-    tables.pop("origin")  # the new run has an origin of its own
-    heading = f"# Trial {best.number}: validation perplexity {best.value:.2f}\n# {train_command(study)}\n\n"
-    write_file(study.directory.best_file, (heading + tomli_w.dumps(tables)).encode())
+        if best := study.best_trial():
+            tables = tomllib.loads(study.best_config(best))
+            tables.pop("origin")  # the new run has an origin of its own
+            heading = f"# Trial {best.number}: validation perplexity {best.value:.2f}\n# {train_command(study)}\n\n"
+            write_file(study.directory.best_file, (heading + tomli_w.dumps(tables)).encode())
 
 
 def train_command(study: Study) -> str:
     """Return the command that trains the best settings."""
-    settings = study.settings
-    preset = settings.base.origin.get("preset", "quick")
-    parts = ["nextword", "train", settings.text, "--preset", preset, "--config", str(study.directory.best_file)]
-    return shlex.join(parts)
+    text, preset = study.settings.text, study.settings.base.origin.get("preset", "quick")
+    return shlex.join(["nextword", "train", text, "--preset", preset, "--config", str(study.directory.best_file)])
 
 
 def describe(values: Mapping[str, Any]) -> str:
@@ -155,14 +142,10 @@ def format_value(value: Any) -> str:
 def _row(study: Study, trial: FrozenTrial) -> TrialRow:
     return TrialRow(
         number=trial.number,
-        state=_STATES[trial.state],
+        state=next(name for name, state in STATES.items() if state == trial.state),
         perplexity=min(trial.intermediate_values.values(), default=None),
         rounds=len(trial.intermediate_values),
         minutes=None if trial.duration is None else trial.duration.total_seconds() / 60,
         values=study.values(trial.number),
         why=trial.user_attrs.get("why", ""),
     )
-
-
-def _order(row: TrialRow) -> tuple[bool, bool, float, int]:
-    return (row.state != "complete", row.perplexity is None, row.perplexity or 0.0, row.number)

@@ -22,10 +22,8 @@ from nextword.tuning.dimension import (
     Domain,
     JoinedSettings,
     Label,
-    OneSetting,
     Range,
     ScaledSettings,
-    Tables,
     flat,
     nested,
     read_domain,
@@ -68,15 +66,20 @@ class SearchSpace:
         """
         dimensions: list[Dimension] = []
         for group, table in tables.items():
+            if group == "text":
+                raise SettingError(
+                    "[text] must not be searched, since perplexities over different tokens cannot be compared; "
+                    "give its settings as flags"
+                )
             if group not in _READERS:
-                raise SettingError(_unknown_group(group))
+                raise SettingError(unknown_name("table of a search space", group, _READERS))
             if not isinstance(table, Mapping):
                 raise SettingError(f"`{group}` of a search space must be a table, but is {table!r}")
             for name, declared in table.items():
                 with _naming(f"{group}.{name}"):
                     dimensions.append(_READERS[group](f"{group}.{name}", declared, base))
         space = cls(tuple(dimensions), base)
-        space.check()
+        space._check()
         return space
 
     def suggest(self, trial: Trial) -> RunConfig:
@@ -103,12 +106,8 @@ class SearchSpace:
         labels = {each.name: each.domain.label(each.own_value(base)) for each in self.dimensions}
         return {name: label for name, label in labels.items() if label is not None}
 
-    def check(self) -> None:
-        """Raise where a value is refused, or a setting is decided twice.
-
-        Raises:
-            SettingError: One is.
-        """
+    def _check(self) -> None:
+        """Raise if a value is refused, or a setting is decided twice."""
         if not self.dimensions:
             raise SettingError("a search space must vary at least one setting, but is empty; add one")
         decided: dict[str, str] = {}
@@ -126,8 +125,7 @@ class SearchSpace:
 
 def base_values(base: RunConfig) -> dict[str, Any]:
     """Return every setting that may be searched and is not `None`, as `group.setting`."""
-    groups = {"batching": base.batching, "model": base.model, "training": base.training}
-    return flat({name: settings.to_table() for name, settings in groups.items()})
+    return flat({name: getattr(base, name).to_table() for name in _GROUPS})
 
 
 @contextmanager
@@ -141,17 +139,18 @@ def _naming(name: str) -> Iterator[None]:
 
 def _one_setting(name: str, declared: Any, _base: RunConfig) -> Dimension:
     _require_searchable(name)
-    return OneSetting(name, _typed(name, read_domain(declared)))
+    return Dimension(name, _typed(name, read_domain(declared)), (name,))
 
 
 def _scaled_settings(name: str, declared: Any, base: RunConfig) -> Dimension:
-    if not isinstance(declared, Mapping) or not _is_list_of_names(declared.get("settings")):
+    names = declared.get("settings") if isinstance(declared, Mapping) else None
+    if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
         raise SettingError(
             f'must name what is multiplied, such as settings = ["model.input_dropout_rate"], but is {declared!r}'
         )
     domain = read_domain({part: value for part, value in declared.items() if part != "settings"})
     values, originals = base_values(base), {}
-    for target in declared["settings"]:
+    for target in names:
         _require_searchable(target)
         original = values.get(target)
         if isinstance(original, bool) or not isinstance(original, int | float) or not original:
@@ -160,7 +159,7 @@ def _scaled_settings(name: str, declared: Any, base: RunConfig) -> Dimension:
                 "set it by a flag or leave it out"
             )
         originals[target] = original
-    return ScaledSettings(name, domain, originals)
+    return ScaledSettings(name, domain, tuple(originals), originals)
 
 
 def _joined_settings(name: str, declared: Any, _base: RunConfig) -> Dimension:
@@ -176,12 +175,8 @@ def _joined_settings(name: str, declared: Any, _base: RunConfig) -> Dimension:
     if odd := next((other for other in targets if set(other) != set(targets[0])), None):
         raise SettingError(f"each choice must hold the same settings, but one holds {targets[0]} and another {odd}")
     # In one order, so that a choice can be told from another by its text.
-    return JoinedSettings(name, Choices(tuple(_ordered(choice, targets[0]) for choice in domain.values)), targets[0])
-
-
-def _ordered(choice: Tables, targets: tuple[str, ...]) -> Tables:
-    values = flat(choice)
-    return nested({target: values[target] for target in targets})
+    ordered = tuple(nested({target: flat(choice)[target] for target in targets[0]}) for choice in domain.values)
+    return JoinedSettings(name, Choices(ordered), targets[0])
 
 
 _READERS: dict[str, Callable[[str, Any, RunConfig], Dimension]] = {
@@ -189,15 +184,6 @@ _READERS: dict[str, Callable[[str, Any, RunConfig], Dimension]] = {
     "scale": _scaled_settings,
     "together": _joined_settings,
 }
-
-
-def _unknown_group(group: str) -> str:
-    if group == "text":
-        return (
-            "[text] must not be searched, since perplexities over different tokens cannot be compared; "
-            "give its settings as flags"
-        )
-    return unknown_name("table of a search space", group, _READERS)
 
 
 def _require_searchable(target: str) -> None:
@@ -212,7 +198,7 @@ def _require_searchable(target: str) -> None:
 
 
 def _typed(name: str, domain: Domain) -> Domain:
-    """Return `domain` with the bounds of a range in the type of its setting, or raise where it has none."""
+    """Return `domain` with the bounds of a range in the type of its setting, or raise if it has none."""
     if isinstance(domain, Choices):
         return domain
     group, setting = name.split(".")
@@ -225,10 +211,6 @@ def _typed(name: str, domain: Domain) -> Domain:
     if not isinstance(domain.low, int) or not isinstance(domain.high, int):
         raise SettingError(f"`low` and `high` must be whole numbers, but are {domain.low} and {domain.high}")
     return domain
-
-
-def _is_list_of_names(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)
 
 
 def _is_tables(value: Any) -> bool:

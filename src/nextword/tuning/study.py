@@ -16,20 +16,14 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.exceptions import StorageInternalError
-from optuna.storages import (
-    BaseStorage,
-    JournalStorage,
-    RDBStorage,
-    RetryHeartbeatStaleTrialCallback,
-    fail_stale_trials,
-)
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
 from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
 from nextword.errors import CheckpointError, SettingError, StorageError
-from nextword.training.run_directory import RunLock
-from nextword.tuning.claim import Claim, Outcome
+from nextword.training.run_directory import run_lock
+from nextword.tuning.claim import STATES, Claim, Outcome
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
 
 _NAME = "nextword"
@@ -110,13 +104,17 @@ class Study:
         with self.lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # heartbeats are marked experimental
             for trial in self.trials:
-                if trial.state == TrialState.RUNNING and self._ran_here(trial.number):
+                # In a journal all trials ran on this machine, in a database those that have a directory here.
+                ran_here = self.settings.options.storage is None or self.directory.trial(trial.number).root.is_dir()
+                if trial.state == TrialState.RUNNING and ran_here:
                     self._study.sampler = _sampler(self.settings, trial.number)
                     if claim := self._claimed(optuna.Trial(self._study, self._trial_id(trial.number)), held):
                         return claim
             fail_stale_trials(self._study)  # another machine's, which become new trials
             while len(self.trials) < self.settings.options.trials:
-                self._study.sampler = _sampler(self.settings, self._next_number())
+                every = self._study.get_trials(deepcopy=False)
+                number = next((trial.number for trial in every if trial.state == TrialState.WAITING), len(every))
+                self._study.sampler = _sampler(self.settings, number)
                 if claim := self._claimed(self._study.ask(), held):
                     return claim
         return None
@@ -148,7 +146,7 @@ class Study:
 
     def _claimed(self, trial: optuna.Trial, held: ExitStack) -> Claim | None:
         try:
-            held.enter_context(RunLock(self.directory.trial(trial.number).root))
+            held.enter_context(run_lock(self.directory.trial(trial.number).root))
         except CheckpointError:  # its process is at work
             return None
         reported = self._study.get_trials(deepcopy=False)[trial.number].intermediate_values
@@ -170,22 +168,13 @@ class Study:
         claim.note("rounds", rounds)
         return claim
 
-    def _ran_here(self, number: int) -> bool:
-        """Return whether a trial ran on this machine: in a journal all did, in a database those with a directory."""
-        return self.settings.options.storage is None or self.directory.trial(number).root.is_dir()
-
-    def _next_number(self) -> int:
-        every = self._study.get_trials(deepcopy=False)
-        return next((trial.number for trial in every if trial.state == TrialState.WAITING), len(every))
-
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(_NAME)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
 
     def _tell(self, number: int, outcome: Outcome) -> None:
-        states = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
         # Another machine may have taken its process for dead, and have ended the trial.
-        self._study.tell(number, outcome.perplexity, state=states[outcome.kind], skip_if_finished=True)
+        self._study.tell(number, outcome.perplexity, state=STATES[outcome.kind], skip_if_finished=True)
 
 
 def open_journal(path: Path) -> BaseStorage:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
+from functools import partial
 
 from nextword.machine.setup import use_compilation_cache
 from nextword.storage.cache import cache_root
@@ -44,16 +45,13 @@ class Sweep:
         """
         use_compilation_cache(cache_root(self._run.context.cache_dir))
         with database_errors(self._study.settings.options.storage):
-            while self._work_on_next():
-                pass
+            while True:
+                with ExitStack() as held:
+                    claim = self._whole(partial(self._study.claim, held))
+                    if claim is None:
+                        break
+                    self._work_on(claim)
             self._whole(lambda: write_best(self._study))  # a process may have been killed before it could
-
-    def _work_on_next(self) -> bool:
-        with ExitStack() as held:
-            claim = self._whole(lambda: self._study.claim(held))
-            if claim is not None:
-                self._work_on(claim)
-            return claim is not None
 
     def _work_on(self, claim: Claim) -> None:
         self._say(f"trial {claim.number}: {describe(self._study.values(claim.number))}")

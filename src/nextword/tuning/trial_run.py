@@ -1,4 +1,4 @@
-"""One trial: a training like any other, without evaluation and without a model at its end."""
+"""One trial: a training run like any other, without evaluation and without a model at its end."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,13 +11,11 @@ import keras
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError, TrainingDivergedError
-from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.progress import TrainingProgress
 from nextword.training.run_directory import RunDirectory
 from nextword.training.speed import measure_training
 from nextword.training.start import train_model
@@ -34,13 +32,8 @@ Report = Callable[[int, float], bool]
 """Takes the number of a round and its validation perplexity; tells whether the trial shall end."""
 
 
-def measured_speed(config: RunConfig, vocabulary_size: int) -> float:
-    """Return the words a second that the model of resolved settings trains on here, from some seconds of training."""
-    return measure_training(config, vocabulary_size, seconds=_SECONDS_MEASURED).words_per_second
-
-
 def epochs_in(minutes: float, words_per_second: float, windows: Windows, validated_words: int) -> float:
-    """Return the epochs that training with validation does in so many minutes, compiling aside.
+    """Return the epochs that training with validation does in some minutes, compiling aside.
 
     Args:
         minutes: The time.
@@ -53,16 +46,16 @@ def epochs_in(minutes: float, words_per_second: float, windows: Windows, validat
 
 
 class PruningCallback(keras.callbacks.Callback):
-    """Reports the validation perplexity after each round, and ends the training where it is told to.
+    """Reports the validation perplexity after each round, and ends the run if it is told to.
 
     It comes before the checkpoint of the round: a round that is safe was reported.
 
     Args:
-        report: Who is told, and tells.
-        num_rounds: Rounds of the training; the last ends it in any case.
+        report: Receives the perplexity, and tells whether to end.
+        num_rounds: Rounds of the run; the last ends it in any case.
 
     Attributes:
-        ended_after: The round after which the training was ended, `None` where it was not.
+        ended_after: The round after which the run was ended, `None` if it was not.
     """
 
     def __init__(self, report: Report, num_rounds: int) -> None:
@@ -88,13 +81,11 @@ class TrialRun:
         text: The text.
         options: How many rounds there are.
         context: Observer and messages.
-        speed: Returns the words a second of a trial; asked where its time is given.
     """
 
     text: StudyText
     options: SweepOptions
     context: RunContext
-    speed: Callable[[RunConfig, int], float] = measured_speed
 
     def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
         """Train in `root`, from the last safe round if one is there, and return how it ended.
@@ -107,13 +98,14 @@ class TrialRun:
         pruning = PruningCallback(report, self.options.rounds)
         try:
             config = self._written(config, RunDirectory(root))
-            progress = self._fit(config, RunDirectory(root), pruning)
+            context = replace(self.context, callbacks=(*self.context.callbacks, pruning))
+            progress = train_model(self.text, config, RunDirectory(root), context).progress
         except TrainingDivergedError as error:
             return Outcome("pruned", why=f"diverged: {error}")
         except SettingError as error:
             return Outcome("failed", why=str(error))
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
                 raise
             return Outcome("failed", why=f"out of memory: {str(error).splitlines()[0]:.200}")
         if pruning.ended_after is not None:
@@ -141,21 +133,11 @@ class TrialRun:
         windows = make_windows(self.text.train.ids, config.batching, end_id=self.text.tokenizer.vocabulary.end_id)
         if options.minutes_per_trial is not None:
             validated = options.rounds * self.text.valid.num_tokens
-            words_per_second = self.speed(config, self.text.tokenizer.vocabulary_size)
-            epochs = epochs_in(options.minutes_per_trial, words_per_second, windows, validated)
+            speed = measure_training(config, self.text.tokenizer.vocabulary_size, seconds=_SECONDS_MEASURED)
+            epochs = epochs_in(options.minutes_per_trial, speed.words_per_second, windows, validated)
             training = training.replace(epochs=epochs)
         # Rounds are parts of a trial, however large its batch: the pruner compares trials at the same part.
         round_steps = max(1, round(training.epochs * windows.steps_per_epoch / options.rounds))
         # Epochs are rounded up to steps, which half a step less leaves as they are and a rounding error would not.
         epochs = (options.rounds * round_steps - 0.5) / windows.steps_per_epoch
         return replace(config, training=training.replace(round_steps=round_steps, epochs=epochs))
-
-    def _fit(self, config: RunConfig, directory: RunDirectory, pruning: PruningCallback) -> TrainingProgress:
-        architecture = config.model.build(self.text.tokenizer.vocabulary_size)
-        model = LanguageModel(architecture, seed=config.training.seed, compute_dtype=config.training.compute_dtype)
-        context = replace(self.context, callbacks=(*self.context.callbacks, pruning))
-        return train_model(model, self.text, config, directory, context).progress
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)

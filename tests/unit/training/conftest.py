@@ -14,7 +14,7 @@ from nextword.batching.window import Windows
 from nextword.batching.windows import validation_streams
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.context import SilentObserver
+from nextword.training.context import RunContext, SilentObserver
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
@@ -67,7 +67,7 @@ class _CutOffAfterEachRound(SilentObserver):
 
 @pytest.fixture(scope="session")
 def train_ids() -> NDArray[np.int32]:
-    """What is trained on where nothing else is said."""
+    """What is trained on unless a test says otherwise."""
     return TRAIN
 
 
@@ -93,14 +93,16 @@ def make_run() -> MakeRun:
         time: TimePlan | None = None,
         train: Windows | None = None,
         valid: Windows | None = None,
-        **arguments: Any,
+        log: Callable[[TrainingProgress], object] = lambda _progress: None,
+        seconds_before: float = 0.0,
+        **context: Any,
     ) -> TrainingRun:
         model = LanguageModel(ARCHITECTURE.replace(**(architecture or {})), seed=1)
         train = train or Streams(TRAIN, batch_size=4, num_steps=5, first_input=0)
         valid = valid or validation_streams(UNLIKE if unlike else TRAIN[:120], end_id=0)
         plan = Plan.of(options, train.steps_per_epoch, time)
         step = TrainingStep(model, options, plan, train=train, valid=valid)
-        return TrainingRun(step, plan, options, CheckpointStore(root), **arguments)
+        return TrainingRun(step, CheckpointStore(root), log, RunContext(**context), seconds_before=seconds_before)
 
     return make
 

@@ -8,6 +8,7 @@ import pytest
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.models.language_model import LanguageModel
+from nextword.training.options import TrainingOptions
 from nextword.training.step import as_batch
 from nextword.training.stream_model import StreamModel
 
@@ -19,7 +20,7 @@ def loss_of(*, num_steps: int = 5, training: bool = True, rate: float = 0.5, **f
     architecture = Architecture(
         vocabulary_size=9, embedding_size=6, hidden_sizes=(7, 6), tied=True, output_dropout_rate=rate
     )
-    stream = StreamModel(LanguageModel(architecture, seed=3), batch_size=4, **factors)
+    stream = StreamModel(LanguageModel(architecture, seed=3), TrainingOptions(**factors), batch_size=4)
     inputs, targets, weights = as_batch(Streams(TOKENS, batch_size=4, num_steps=num_steps, first_input=0).window(0))
     outputs = stream(inputs, training=training)
     loss = stream.compute_loss(inputs, targets, outputs, weights, training=training)

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -138,9 +139,9 @@ def test_the_two_tails_switch_as_published() -> None:
             tails.step(place)
         before = (len(tails.short), len(tails.long))
         assert [tail.length_at(number * ROUND_STEPS) for tail in averages._tails] == list(before)
-        found = iter((short, long))
-        best, result = averages.validate(lambda found=found: (next(found), None), number * ROUND_STEPS)  # type: ignore[misc]
-        assert result is None
+        found = iter([{"perplexity": short}, {"perplexity": long}])
+        best, figures = averages.validate(partial(next, found), number * ROUND_STEPS)
+        assert figures == {"perplexity": min(short, long)}
         averages.end_round(progress(number, averaged_steps=best))
         tails.evaluate(short, long)
         lengths.append(len(tails.long))
@@ -153,8 +154,8 @@ def test_the_two_tails_switch_as_published() -> None:
 def test_two_averages_over_the_same_steps_are_validated_once() -> None:
     walk = Walk(averages := WeightAverages("two_tailed", 0.9))
     walk.go(ROUND_STEPS)
-    results = iter([(1.0, "the only one")])
-    assert averages.validate(lambda: next(results), ROUND_STEPS) == (ROUND_STEPS, "the only one")
+    results = iter([only := {"perplexity": 1.0}])
+    assert averages.validate(lambda: next(results), ROUND_STEPS) == (ROUND_STEPS, only)
 
 
 def test_the_better_of_two_results_comes_back() -> None:
@@ -162,10 +163,11 @@ def test_the_better_of_two_results_comes_back() -> None:
     walk.go(ROUND_STEPS)
     averages.end_round(progress(1, averaged_steps=ROUND_STEPS))
     walk.go(2 * ROUND_STEPS)
-    results = iter([(3.0, "short"), (2.0, "long")])
-    assert averages.validate(lambda: next(results), 3 * ROUND_STEPS) == (3 * ROUND_STEPS, "long")
-    results = iter([(2.0, "short"), (2.0, "long")])
-    assert averages.validate(lambda: next(results), 3 * ROUND_STEPS) == (2 * ROUND_STEPS, "short")
+    short, long = {"perplexity": 2.0, "accuracy": 0.2}, {"perplexity": 2.0, "accuracy": 0.1}
+    results = iter([{"perplexity": 3.0}, long])
+    assert averages.validate(lambda: next(results), 3 * ROUND_STEPS) == (3 * ROUND_STEPS, long)
+    results = iter([short, long])
+    assert averages.validate(lambda: next(results), 3 * ROUND_STEPS) == (2 * ROUND_STEPS, short)
 
 
 # In the place of the weights.
@@ -178,9 +180,9 @@ def test_each_average_is_evaluated_in_the_place_of_the_weights() -> None:
     walk.go(ROUND_STEPS)
     seen: list[list[Array]] = []
 
-    def evaluate() -> tuple[float, None]:
+    def evaluate() -> dict[str, float]:
         seen.append(walk.place())
-        return 1.0, None
+        return {"perplexity": 1.0}
 
     averages.validate(evaluate, 2 * ROUND_STEPS)
     assert_close(seen[0], walk.mean(5, 8))
@@ -194,8 +196,13 @@ def test_each_average_is_evaluated_in_the_place_of_the_weights() -> None:
 def test_before_an_average_begins_the_weights_themselves_are_evaluated(kind: Any, num_steps: int) -> None:
     walk = Walk(averages := WeightAverages(kind, 0.9))
     walk.go(num_steps)
-    seen = []
-    assert averages.validate(lambda: (1.0, seen.extend(walk.place())), num_steps) == (0, None)  # type: ignore[func-returns-value]
+    seen: list[Array] = []
+
+    def evaluate() -> dict[str, float]:
+        seen.extend(walk.place())
+        return {"perplexity": 1.0}
+
+    assert averages.validate(evaluate, num_steps) == (0, {"perplexity": 1.0})
     for array, expected in zip(seen, walk.places[-1], strict=True):
         np.testing.assert_array_equal(array, expected)
 
@@ -210,12 +217,12 @@ def test_the_weights_come_back_to_the_bit_whatever_happens(trouble: type[BaseExc
     walk.go(5)
     before = walk.place()
 
-    def evaluate() -> tuple[float, None]:
+    def evaluate() -> dict[str, float]:
         assert not np.array_equal(walk.place()[0], before[0])
         walk.weights[0].assign(np.full((3, 2), np.nan, np.float32))
         if trouble:
             raise trouble
-        return 1.0, None
+        return {"perplexity": 1.0}
 
     if trouble:
         with pytest.raises(trouble):

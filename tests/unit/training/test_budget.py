@@ -165,7 +165,7 @@ def test_another_preset_keeps_its_model_and_ends_with_a_rate_of_zero(fixed: Fixe
 def test_a_schedule_that_is_given_is_kept_or_refused(fixed: FixedPlan) -> None:
     assert fixed(10, {"training": {"schedule": "one_cycle"}}).training.schedule == "one_cycle"
     for preset in ("auto", "medium"):
-        with pytest.raises(SettingError, match="`schedule` must be linear or one_cycle where `minutes` decide"):
+        with pytest.raises(SettingError, match="`schedule` must be linear or one_cycle if `minutes` decide"):
             fixed(10, {"training": {"schedule": "step"}}, preset=preset)
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import CheckpointError, StorageError
-from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.run_directory import RunLock
+from nextword.training.run_directory import run_lock
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nextword.training.run_directory import RunLock
-with RunLock(Path(sys.argv[1])):
+from nextword.training.run_directory import run_lock
+with run_lock(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(60)
 """
@@ -33,7 +32,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 def test_the_second_writer_is_told_who_the_first_is(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
     with (
         pytest.raises(CheckpointError, match=rf"run` is in use by process {holder.pid}; wait"),
-        RunLock(tmp_path / "run"),
+        run_lock(tmp_path / "run"),
     ):
         pass
 
@@ -41,36 +40,27 @@ def test_the_second_writer_is_told_who_the_first_is(tmp_path: Path, holder: subp
 def test_the_lock_dies_with_its_owner(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
     holder.kill()
     holder.wait()
-    with RunLock(tmp_path / "run"):
+    with run_lock(tmp_path / "run"):
         assert int((tmp_path / "run" / ".lock-owner").read_text(encoding="utf-8")) == os.getpid()
 
 
 def test_a_lock_let_go_can_be_taken_again(tmp_path: Path) -> None:
-    lock = RunLock(tmp_path / "new" / "run")
     for _ in range(2):
-        with lock:
+        with run_lock(tmp_path / "new" / "run"):
             pass
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"not a number", None])
 def test_an_owner_that_cannot_be_read_is_not_named(tmp_path: Path, content: bytes | None) -> None:
-    with RunLock(tmp_path):
+    with run_lock(tmp_path):
         (tmp_path / ".lock-owner").unlink()
         if content is not None:
             (tmp_path / ".lock-owner").write_bytes(content)
-        with pytest.raises(CheckpointError, match="in use by another process"), RunLock(tmp_path):
+        with pytest.raises(CheckpointError, match="in use by another process"), run_lock(tmp_path):
             pass
 
 
 def test_a_lock_that_cannot_be_taken_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match="could not be locked"), RunLock(tmp_path / "file" / "run"):
+    with pytest.raises(StorageError, match="could not be locked"), run_lock(tmp_path / "file" / "run"):
         pass
-
-
-def test_the_lock_and_the_store_may_share_a_directory(tmp_path: Path) -> None:
-    with RunLock(tmp_path):
-        store = CheckpointStore(tmp_path)
-        store.save(1, {}, {})
-        assert store.newest() is not None
-        assert store.ignored == []

@@ -128,7 +128,7 @@ def test_without_a_directory_nothing_is_written_for_a_run(fitted: Fit, monkeypat
 def test_a_damaged_checkpoint_is_warned_of_by_python(fitted: Fit, root: Path, copied: Path) -> None:
     _, newest = best_and_newest(copied)
     damage(newest)
-    with pytest.warns(TrainingWarning, match=f"{newest.name}.* it is passed over") as caught:
+    with pytest.warns(TrainingWarning, match=f"{newest.name}.* it is skipped") as caught:
         fitted(copied)
     assert len(caught) == 1
     records = [json.loads(line) for line in (copied / "log.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -145,7 +145,7 @@ def test_a_damaged_best_checkpoint_is_warned_of_by_python_and_the_newest_weights
     messages = [str(warning.message) for warning in caught]
     assert len(messages) == 2
     assert f"{best.name}" in messages[0]
-    assert messages[0].endswith("it is passed over")
+    assert messages[0].endswith("it is skipped")
     assert messages[1] == "the best checkpoint is damaged; the model keeps the newest weights"
     arrays = CheckpointStore(newest.parent)._load(int(newest.name[5:]))
     assert arrays is not None
@@ -186,6 +186,6 @@ def test_the_receiver_of_a_context_gets_warnings_in_place_of_python(corpus: Corp
     _, newest = best_and_newest(copied)
     damage(newest)
     config, seen = RunConfig.read(copied / "config.toml"), list[str]()
-    train_model(new_model(corpus), corpus, config, RunDirectory(copied), RunContext(warn=seen.append))
+    train_model(corpus, config, RunDirectory(copied), RunContext(warn=seen.append), model=new_model(corpus))
     assert len(seen) == 1
     assert newest.name in seen[0]

@@ -12,9 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextword.errors import MissingExtraError, StorageError
-from nextword.training.context import SilentObserver
-from nextword.training.log import LogWriter, draw_curves, write_log
-from nextword.training.plan import Plan
+from nextword.training.log import draw_curves, write_log
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 WHITE = np.ones(4)
@@ -122,36 +120,3 @@ def test_both_files_hold_every_round_to_the_bit_and_nothing_of_what_was_there(
 def test_a_log_that_cannot_be_written_is_an_error_for_the_user(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"log\.jsonl` could not be written"):
         write_log(tmp_path / "absent", TrainingProgress())
-
-
-class Told(SilentObserver):
-    """Keeps what it is told, and the log that it finds after each round."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.told: list[Any] = []
-
-    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        self.told.append((plan, progress))
-
-    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        self.told.append((step, train_perplexity, words_per_second))
-
-    def on_validation(self) -> None:
-        self.told.append("validation")
-
-    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        self.told.append((record, plan, progress, read_jsonl(self.directory / "log.jsonl")))
-
-
-def test_the_log_is_written_before_the_round_is_passed_on_with_all_else(tmp_path: Path) -> None:
-    told = Told(tmp_path)
-    writer, plan = LogWriter(told, tmp_path), Plan(20, 10, (40,))
-    begun, progress = TrainingProgress(), TrainingProgress(records=tuple(RECORDS[:2]))
-    writer.on_start(plan, begun)
-    writer.on_step(3, 9.0, 1e5)
-    writer.on_validation()
-    assert list(tmp_path.iterdir()) == []
-    writer.on_round(RECORDS[1], plan, progress)
-    log = [asdict(record) for record in RECORDS[:2]]
-    assert told.told == [(plan, begun), (3, 9.0, 1e5), "validation", (RECORDS[1], plan, progress, log)]

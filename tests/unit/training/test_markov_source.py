@@ -13,6 +13,7 @@ from nextword.batching.windows import validation_streams
 from nextword.engine.keras_engine import KerasEngine
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.context import RunContext
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.run import TrainingRun
@@ -50,9 +51,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
     train = Streams(text_of_source(30_000, seed=1), batch_size=16, num_steps=25, first_input=0)
     valid = validation_streams(text_of_source(5_000, seed=2), end_id=0)
     plan = Plan.of(options, train.steps_per_epoch)
-    TrainingRun(
-        TrainingStep(trained, options, plan, train=train, valid=valid), plan, options, CheckpointStore(root)
-    ).run()
+    step = TrainingStep(trained, options, plan, train=train, valid=valid)
+    TrainingRun(step, CheckpointStore(root), lambda _progress: None, RunContext()).run()
     return trained
 
 

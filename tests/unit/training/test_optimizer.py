@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
-from nextword.training.optimizer import Adam, GatewiseMuon, gates_by_path, make_optimizer
+from nextword.training.optimizer import Adam, Muon, gates_by_path, make_optimizer
 from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
 from nextword.training.schedule import OneCycle
 
 Arrays = list[NDArray[np.float64]]
@@ -19,10 +20,12 @@ SHAPES = ((3, 4), (4,))
 
 EMBEDDING_SIZE, HIDDEN_SIZE, RATE = 12, 16, 0.02
 
+PLAN = Plan(steps_per_epoch=10, round_steps=10, planned_steps=(100,))
+
 
 def made(**options: Any) -> Any:
     table = {"learning_rate": 0.8, **options}
-    return make_optimizer(TrainingOptions.from_table(table), steps_per_epoch=10, total_steps=100)
+    return make_optimizer(TrainingOptions.from_table(table), PLAN)
 
 
 def rate_after(optimizer: Any, steps: int) -> float:
@@ -81,7 +84,7 @@ def test_the_rate_follows_the_lengths_of_the_windows() -> None:
     def rescaled(schedule: str) -> Any:
         options = TrainingOptions.from_table({"schedule": schedule, "learning_rate": 30.0})
         lengths = np.array([1.0, 0.5], np.float32)
-        return make_optimizer(options, steps_per_epoch=10, total_steps=2, relative_lengths=lengths)
+        return make_optimizer(options, Plan(10, 2, (2,)), relative_lengths=lengths)
 
     assert [rate_after(rescaled("constant"), step) for step in (0, 1)] == pytest.approx([30.0, 15.0])
     with pytest.raises(SettingError, match=r"`schedule` must be one that is known beforehand .* but is 'plateau'"):
@@ -92,7 +95,7 @@ def test_the_rate_follows_the_lengths_of_the_windows() -> None:
 def test_a_loss_that_is_summed_over_time_goes_with_the_length_by_itself(schedule: str) -> None:
     options = TrainingOptions.from_table({"schedule": schedule, "learning_rate": 30.0, "loss": "sum_over_time"})
     lengths = np.array([1.0, 0.5], np.float32)
-    optimizer = make_optimizer(options, steps_per_epoch=10, total_steps=2, relative_lengths=lengths)
+    optimizer = make_optimizer(options, Plan(10, 2, (2,)), relative_lengths=lengths)
     assert [rate_after(optimizer, step) for step in (0, 1)] == [30.0, 30.0]
 
 
@@ -197,7 +200,7 @@ def test_each_gate_is_brought_to_singular_values_near_one(model: LanguageModel, 
     gradients = random_gradients(model)
     uneven = np.repeat([1.0, 100.0, 0.01, 10.0], HIDDEN_SIZE)  # no gate sets the measure for another
     gradients = [g * uneven if g.shape[-1] == 4 * HIDDEN_SIZE else g for g in gradients]
-    changed = updates(GatewiseMuon(RATE, compute_dtype=compute_dtype), model, gradients)
+    changed = updates(Muon(RATE, compute_dtype=compute_dtype), model, gradients)
     for name, width in (("lstm_0/kernel", EMBEDDING_SIZE), ("lstm_0/recurrent_kernel", HIDDEN_SIZE)):
         for gate in np.split(changed[name], 4, axis=1):
             values = np.linalg.svd(gate / (RATE * 0.2 * np.sqrt(max(width, HIDDEN_SIZE))), compute_uv=False)
@@ -208,7 +211,7 @@ def test_each_gate_is_brought_to_singular_values_near_one(model: LanguageModel, 
 
 def test_the_direction_is_that_of_the_orthogonal_part_of_the_gradient(model: LanguageModel) -> None:
     gradients = random_gradients(model)
-    changed = updates(GatewiseMuon(RATE), model, gradients)["lstm_0/kernel"]
+    changed = updates(Muon(RATE), model, gradients)["lstm_0/kernel"]
     kernel = next(i for i, weight in enumerate(model.trainable_variables) if weight.shape[0] == EMBEDDING_SIZE)
     for gate, gradient in zip(np.split(changed, 4, axis=1), np.split(gradients[kernel], 4, axis=1), strict=True):
         left, _, right = np.linalg.svd(gradient, full_matrices=False)
@@ -219,7 +222,7 @@ def test_the_direction_is_that_of_the_orthogonal_part_of_the_gradient(model: Lan
 
 def test_all_other_weights_are_updated_as_keras_adam_does(model: LanguageModel) -> None:
     gradients = random_gradients(model)
-    ours = updates(GatewiseMuon(RATE, adam_beta_1=0.8, adam_beta_2=0.99), model, gradients)
+    ours = updates(Muon(RATE, adam_beta_1=0.8, adam_beta_2=0.99), model, gradients)
     other = LanguageModel(model.architecture, seed=1)
     theirs = updates(keras.optimizers.Adam(RATE, 0.8, 0.99), other, gradients)
     for name in sorted(set(theirs) - {"lstm_0/kernel", "lstm_0/recurrent_kernel"}):
@@ -228,15 +231,15 @@ def test_all_other_weights_are_updated_as_keras_adam_does(model: LanguageModel) 
 
 def test_the_momentum_is_that_of_nesterov(model: LanguageModel) -> None:
     first, second = random_gradients(model), [0.5 * gradient[::-1] for gradient in random_gradients(model)]
-    optimizer = GatewiseMuon(RATE)
+    optimizer = Muon(RATE)
     updates(optimizer, model, first)
     changed = updates(optimizer, model, second)["lstm_0/recurrent_kernel"]
     index = next(i for i, weight in enumerate(model.trainable_variables) if weight.name == "recurrent_kernel")
     direction = second[index] + 0.95 * (0.95 * first[index] + second[index])
     other = LanguageModel(model.architecture, seed=1)
-    anew = [direction if i == index else gradient for i, gradient in enumerate(second)]
+    alone = [direction if i == index else gradient for i, gradient in enumerate(second)]
     # One update alone goes along 1.95 times its gradient, and the length of it does not matter.
-    expected = updates(GatewiseMuon(RATE), other, anew)["lstm_0/recurrent_kernel"]
+    expected = updates(Muon(RATE), other, alone)["lstm_0/recurrent_kernel"]
     np.testing.assert_allclose(changed, expected, atol=2e-6)
 
 
@@ -244,8 +247,8 @@ def test_the_kernels_have_a_rate_of_their_own(model: LanguageModel) -> None:
     gradients = random_gradients(model)
     other = LanguageModel(model.architecture, seed=1)
     once, thrice = (
-        updates(GatewiseMuon(RATE), model, gradients),
-        updates(GatewiseMuon(RATE, rate_ratio=3.0), other, gradients),
+        updates(Muon(RATE), model, gradients),
+        updates(Muon(RATE, rate_ratio=3.0), other, gradients),
     )
     for name in once:
         factor = 3.0 if name in ("lstm_0/kernel", "lstm_0/recurrent_kernel") else 1.0
@@ -256,15 +259,15 @@ def test_weight_decay_takes_a_part_of_every_weight_off(model: LanguageModel) -> 
     gradients = random_gradients(model)
     other = LanguageModel(model.architecture, seed=1)
     before = other.named_weights()
-    plain = updates(GatewiseMuon(RATE), model, gradients)
-    decayed = updates(GatewiseMuon(RATE, weight_decay=0.5), other, gradients)
+    plain = updates(Muon(RATE), model, gradients)
+    decayed = updates(Muon(RATE, weight_decay=0.5), other, gradients)
     for name in plain:
         np.testing.assert_allclose(decayed[name] - plain[name], -RATE * 0.5 * before[name], atol=2e-6, err_msg=name)
 
 
 def test_the_settings_reach_the_optimizer() -> None:
     options = TrainingOptions(optimizer="muon", beta_1=0.8, beta_2=0.95, weight_decay=0.1, muon_rate_ratio=2.0)
-    muon: Any = make_optimizer(options, steps_per_epoch=10, total_steps=100, compute_dtype="bfloat16")
+    muon: Any = make_optimizer(options, PLAN, compute_dtype="bfloat16")
     assert (muon.adam_beta_1, muon.adam_beta_2) == (0.8, 0.95)
     assert (muon.weight_decay, muon.adam_weight_decay) == (0.1, 0.1)
     assert (muon.rate_ratio, muon.compute_dtype) == (2.0, "bfloat16")

@@ -198,7 +198,7 @@ def test_a_change_of_plan_bends_the_rate_without_a_jump_and_it_ends_at_zero(step
 @given(st.integers(1, 90), st.integers(91, 400))
 def test_the_momentum_of_one_cycle_is_bent_with_its_rate(step: int, total_steps: int) -> None:
     options = TrainingOptions(schedule="one_cycle", learning_rate=0.5, warmup_fraction=0.2)
-    optimizer = make_optimizer(options, steps_per_epoch=10, total_steps=100, paced=True)
+    optimizer = make_optimizer(options, Plan(10, 10, (100,), time_plan(60.0, 10)))
     optimizer.build([keras.Variable(np.zeros(2, np.float32))])
 
     def part_of_cycle(at: int) -> tuple[float, float]:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nextword.models.language_model import LanguageModel
 from nextword.training import round_watch
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import SilentObserver
+from nextword.training.log import write_log
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
@@ -220,6 +222,19 @@ def test_observers_are_told_of_start_steps_and_rounds(
     assert watcher.starts == [(Plan(15, ROUND_STEPS, (total_steps,)), 1)]
     assert watcher.rounds == [2, 3, 4, 5]
     assert watcher.steps == list(range(ROUND_STEPS + 1, NUM_ROUNDS * ROUND_STEPS + 1))
+
+
+def test_the_log_is_written_before_observers_are_told_of_a_round(
+    finished: MakeRun, options: TrainingOptions, tmp_path: Path
+) -> None:
+    told: list[int] = []
+
+    class Reader(SilentObserver):
+        def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
+            told.append(len((tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()))
+
+    finished(tmp_path / "run", options, log=partial(write_log, tmp_path), observer=Reader())
+    assert told == [1, 2, 3, 4, 5]
 
 
 def test_the_rate_of_a_step_goes_with_the_length_of_its_window(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
 from nextword.training.schedule import (
     LinearToZero,
     OneCycle,
@@ -18,6 +19,8 @@ from nextword.training.schedule import (
     make_momentum,
     make_schedule,
 )
+
+PLAN = Plan(steps_per_epoch=10, round_steps=10, planned_steps=(100,))
 
 
 def rates(schedule: Rate, *steps: int) -> list[float]:
@@ -125,7 +128,7 @@ def test_the_step_after_the_last_has_the_last_length() -> None:
 
 def made(**options: Any) -> Rate:
     table = {"learning_rate": 0.8, **options}
-    return make_schedule(TrainingOptions.from_table(table), steps_per_epoch=10, total_steps=100)
+    return make_schedule(TrainingOptions.from_table(table), PLAN)
 
 
 def test_the_schedule_is_the_one_asked_for() -> None:
@@ -142,6 +145,6 @@ def test_one_cycle_has_the_ratios_of_fastai() -> None:
 
 def test_one_cycle_lowers_the_momentum_where_the_rate_is_high() -> None:
     options = TrainingOptions(schedule="one_cycle", warmup_fraction=0.3, beta_1=0.8)
-    assert rates(make_momentum(options, total_steps=100), 0, 30, 100) == pytest.approx([0.8, 0.7, 0.8])
-    assert rates(make_momentum(options.replace(beta_1=0.05), total_steps=100), 30) == [0.0]
-    assert make_momentum(options.replace(schedule="linear"), total_steps=100) == 0.8
+    assert rates(make_momentum(options, PLAN), 0, 30, 100) == pytest.approx([0.8, 0.7, 0.8])
+    assert rates(make_momentum(options.replace(beta_1=0.05), PLAN), 30) == [0.0]
+    assert make_momentum(options.replace(schedule="linear"), PLAN) == 0.8

@@ -147,5 +147,5 @@ def test_a_captured_step_is_restored(make_run: MakeRun, options: TrainingOptions
 
 def test_penalties_of_activations_reach_the_loss(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
     asked = options.replace(activation_regularization=2.0, temporal_activation_regularization=1.5)
-    stream = make_run(tmp_path, asked).step.stream
-    assert (stream.activation_regularization, stream.temporal_activation_regularization) == (2.0, 1.5)
+    options = make_run(tmp_path, asked).step.stream.options
+    assert (options.activation_regularization, options.temporal_activation_regularization) == (2.0, 1.5)

@@ -12,6 +12,7 @@ from nextword.batching.window import Window, Windows
 from nextword.batching.windows import SuccessiveWindows
 from nextword.models.language_model import LanguageModel
 from nextword.training.candidate_sampler import CandidateSampler
+from nextword.training.options import TrainingOptions
 from nextword.training.step import RoundDataset, as_batch
 from nextword.training.stream_model import StreamModel
 
@@ -21,7 +22,7 @@ ARCHITECTURE = Architecture(
 )
 
 
-class RandomWindows:
+class RandomWindows(Windows):
     """Windows of random ids, of which some rows are reset and some targets do not count."""
 
     batch_size, num_steps, steps_per_epoch = BATCH_SIZE, NUM_STEPS, 9
@@ -32,9 +33,6 @@ class RandomWindows:
         weights = (random.random((self.batch_size, self.num_steps)) < 0.7).astype(np.float32)
         return Window(tokens[:, :-1], tokens[:, 1:], weights, random.random(self.batch_size) < 0.3)
 
-    def relative_lengths(self, num_windows: int) -> None:
-        """All windows are of the same length."""
-
 
 def all_windows(windows: Windows) -> list[Window]:
     return [windows.window(step) for step in range(windows.steps_per_epoch)]
@@ -42,7 +40,7 @@ def all_windows(windows: Windows) -> list[Window]:
 
 def frozen(model: LanguageModel, loss: Literal["mean", "sum_over_time"] = "mean") -> StreamModel:
     """A model in training that stands still."""
-    stream = StreamModel(model, batch_size=BATCH_SIZE, loss=loss)
+    stream = StreamModel(model, TrainingOptions(loss=loss), batch_size=BATCH_SIZE)
     stream.compile(optimizer=keras.optimizers.SGD(0.0))
     return stream
 

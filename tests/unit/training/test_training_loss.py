@@ -43,8 +43,8 @@ def test_the_loss_that_is_asked_for_is_that_of_the_steps(
     tmp_path: Path, options: TrainingOptions, make_run: MakeRun
 ) -> None:
     asked = replace(options, loss="sum_over_time", label_smoothing=0.2, z_loss=0.1)
-    stream = make_run(tmp_path, asked).step.stream
-    assert (stream.reduction, stream.loss_terms) == ("sum_over_time", {"label_smoothing": 0.2, "z_loss": 0.1})
+    options = make_run(tmp_path, asked).step.stream.options
+    assert (options.loss, options.label_smoothing, options.z_loss) == ("sum_over_time", 0.2, 0.1)
 
 
 def test_terms_of_the_loss_are_of_training_alone() -> None:
@@ -53,7 +53,7 @@ def test_terms_of_the_loss_are_of_training_alone() -> None:
     window = Streams(np.arange(41, dtype=np.int32) % 9, batch_size=4, num_steps=5, first_input=0).window(0)
 
     def loss(training: bool, **terms: Any) -> float:
-        stream = StreamModel(model, batch_size=4, **terms)
+        stream = StreamModel(model, TrainingOptions(**terms), batch_size=4)
         outputs = stream({"tokens": window.inputs, "reset": window.reset}, training=training)
         return float(stream.compute_loss(None, window.targets, outputs, window.weights, training=training))
 

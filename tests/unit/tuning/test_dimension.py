@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from nextword.errors import SettingError
 from nextword.tuning.dimension import (
     Choices,
+    Dimension,
     JoinedSettings,
-    OneSetting,
     Range,
     ScaledSettings,
     flat,
@@ -23,13 +23,14 @@ BASE = {"training.learning_rate": 0.01, "model.input_dropout_rate": 0.1, "batchi
 
 
 def test_one_setting_is_written_under_its_group() -> None:
-    rate = OneSetting("training.learning_rate", Range(0.001, 0.1))
+    rate = Dimension("training.learning_rate", Range(0.001, 0.1), ("training.learning_rate",))
     assert rate.tables(0.05) == {"training": {"learning_rate": 0.05}}
     assert rate.own_value(BASE) == 0.01
 
 
 def test_scaled_settings_keep_their_proportion_and_their_type() -> None:
-    scaled = ScaledSettings("scale.x", Range(0.5, 2.0), {"model.input_dropout_rate": 0.1, "batching.num_steps": 35})
+    originals = {"model.input_dropout_rate": 0.1, "batching.num_steps": 35}
+    scaled = ScaledSettings("scale.x", Range(0.5, 2.0), tuple(originals), originals)
     assert scaled.tables(1.5) == {"model": {"input_dropout_rate": 0.1 * 1.5}, "batching": {"num_steps": 52}}
     assert scaled.tables(scaled.own_value(BASE)) == {
         "model": {"input_dropout_rate": 0.1},

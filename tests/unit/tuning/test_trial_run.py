@@ -14,11 +14,12 @@ from nextword.errors import SettingError, StorageError, TrainingDivergedError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan
+from nextword.training.speed import TrainingSpeed, measure_training
 from nextword.tuning import trial_run
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study_settings import SweepOptions
 from nextword.tuning.study_text import StudyText
-from nextword.tuning.trial_run import PruningCallback, TrialRun, epochs_in, measured_speed
+from nextword.tuning.trial_run import PruningCallback, TrialRun, epochs_in
 
 WINDOWS = Streams(np.zeros(10_000, np.int32), batch_size=10, num_steps=20, first_input=0)
 
@@ -37,8 +38,8 @@ class Reports:
 class Speed:
     words_per_second: float
 
-    def __call__(self, _config: RunConfig, _vocabulary_size: int) -> float:
-        return self.words_per_second
+    def __call__(self, _config: RunConfig, _vocabulary_size: int, *, seconds: float) -> "Speed":
+        return self
 
 
 class Model:
@@ -55,9 +56,7 @@ def rounds_of(root: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (root / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_trial_is_ended_where_it_is_told_to_and_can_be_gone_on_with(
-    run: TrialRun, base: RunConfig, tmp_path: Path
-) -> None:
+def test_a_trial_is_ended_if_it_is_told_to_and_can_be_resumed(run: TrialRun, base: RunConfig, tmp_path: Path) -> None:
     early = Reports(end_after=2)
     outcome = run.train(base, tmp_path, early)
     assert outcome.kind == "pruned"
@@ -134,14 +133,15 @@ def test_minutes_become_epochs_once(
 ) -> None:
     seen: list[float] = []
 
-    def remember(_model: object, _text: object, config: RunConfig, *_others: object) -> None:
+    def remember(_text: object, config: RunConfig, *_others: object) -> None:
         seen.append(config.training.epochs)
         raise SettingError("enough")
 
     monkeypatch.setattr(trial_run, "train_model", remember)
     for speed in (1000.0, 2000.0):  # the second time the epochs are written down already
+        monkeypatch.setattr(trial_run, "measure_training", Speed(speed))
         options = run.options.replace(minutes_per_trial=2.0)
-        replace(run, options=options, speed=Speed(speed)).train(base, tmp_path, Reports())
+        replace(run, options=options).train(base, tmp_path, Reports())
     words = 2.0 * 60 * 1000.0 - 4 * run.text.valid.num_tokens / 2
     assert seen == [pytest.approx(words / run.text.train.num_tokens, rel=0.02)] * 2
 
@@ -166,7 +166,7 @@ def test_the_last_round_ends_a_trial_as_complete() -> None:
     assert not callback.model.stop_training
 
 
-def test_a_text_of_as_many_words_as_the_time_allows_is_gone_over_once() -> None:
+def test_a_text_of_as_many_words_as_the_time_allows_is_read_once() -> None:
     assert epochs_in(1.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(1.0)
     assert epochs_in(3.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(3.0)
 
@@ -179,9 +179,20 @@ def test_some_training_is_left_however_short_the_time() -> None:
     assert epochs_in(0.01, 1.0, WINDOWS, 10**9) == 0.001
 
 
-def test_speed_is_measured_on_the_model_that_is_trained(base: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nextword.tuning import trial_run as pace
+def test_speed_is_measured_on_the_model_that_is_trained(
+    run: TrialRun, base: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[tuple[RunConfig, int, float]] = []
 
-    monkeypatch.setattr(pace, "_SECONDS_MEASURED", 0.001)
+    def remember(config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+        speed = measure_training(config, vocabulary_size, seconds=seconds)
+        measured.append((config, vocabulary_size, speed.words_per_second))
+        return speed
+
+    monkeypatch.setattr(trial_run, "_SECONDS_MEASURED", 0.001)
+    monkeypatch.setattr(trial_run, "measure_training", remember)
     resolved = base.resolved(text=base.text, compute_dtype="float32")
-    assert measured_speed(resolved, 9) > 0
+    replace(run, options=run.options.replace(minutes_per_trial=2.0))._paced(resolved)
+    ((config, vocabulary_size, words_per_second),) = measured
+    assert (config, vocabulary_size) == (resolved, run.text.tokenizer.vocabulary_size)
+    assert words_per_second > 0

@@ -35,8 +35,9 @@ def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, A
     logits, state = model(given["tokens"])
     hidden, _ = model.hidden_states(given["tokens"])
     losses = model.token_losses(hidden, given["targets"], given["weights"], ranks=True)
-    scores = KerasEngine(model, end_id=0).score(given["tokens"], given["lengths"])
-    log_probs, _ = KerasEngine(model, end_id=0).step(given["tokens"][:, 0], state)
+    engine = KerasEngine(model, end_id=0)
+    scores, _ = engine.score_window(given["tokens"], given["targets"], engine.start(len(given["tokens"])))
+    log_probs, _ = engine.step(given["tokens"][:, 0], state)
     states = {
         f"state {index} {name}": part for index, layer in enumerate(state) for name, part in layer._asdict().items()
     }
@@ -51,6 +52,7 @@ import numpy as np
 from nextword.architecture import Architecture
 from nextword.engine.keras_engine import KerasEngine
 from nextword.models.language_model import LanguageModel
+from support.whole_texts import score_texts
 import keras
 
 {inspect.getsource(results_of)}

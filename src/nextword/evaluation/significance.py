@@ -20,8 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine
-from nextword.engine.stream import token_log_probs
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.settings import require_at_least
 from nextword.storage.strict_json import finite
@@ -132,17 +130,8 @@ class Comparison:
         return f"the second against the first; paired bootstrap and permutation over {units}, {self.resamples:,} draws"
 
 
-def line_scores(engine: Engine, ids: TokenIds) -> LineScores:
-    """Return how well a model predicts the lines of a text `(N,)`, which end at `<eos>`, read as one stream.
-
-    Raises:
-        EvaluationError: There are no tokens, or some that the model does not know, or one has no probability at all.
-    """
-    return lines_of(token_log_probs(engine, ids), ids, end_id=engine.end_id)
-
-
 def lines_of(log_probs: NDArray[np.float64], ids: TokenIds, *, end_id: int) -> LineScores:
-    """Return the scores of the lines of a text, given the log-probability of each of its tokens, both `(N,)`.
+    """Return the scores of the lines of a text, which end at `<eos>`, from the log-probabilities of its tokens `(N,)`.
 
     Raises:
         EvaluationError: A token has no probability at all.
@@ -170,7 +159,7 @@ def compare_lines(
     which does not depend on how it is cut. A model that reads more `<unk>` has it easier, though.
 
     Args:
-        first: The scores of one model, from `line_scores`.
+        first: The scores of one model, from `lines_of`.
         second: Those of the other.
         unit: What is resampled.
         confidence: The part of intervals that are to hold the true difference.

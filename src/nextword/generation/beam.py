@@ -220,7 +220,8 @@ class BeamSearch:
 
     def go_on(self) -> Branches | None:
         """Return the last tokens of all texts that are not complete; see `Writer.go_on`."""
-        parents = [rows[parent] for group, rows in self._rows_before() for parent in group.parents]
+        groups = zip(self._groups, self._rows, strict=True)
+        parents = [rows[parent] for group, rows in groups for parent in group.parents]
         ids = [text.ids[-1] for group in self._groups for text in group.texts]
         ends = np.cumsum([len(group.texts) for group in self._groups]).tolist()
         self._rows = [range(end - len(group.texts), end) for group, end in zip(self._groups, ends, strict=True)]
@@ -235,6 +236,3 @@ class BeamSearch:
         rejected = [text for group in self._groups for text in group.rejected]
         distinct = {text.ids: text for text in complete or rejected}
         return sorted(distinct.values(), key=lambda text: -text.score(self._task.exponent))
-
-    def _rows_before(self) -> list[tuple[BeamGroup, Sequence[int]]]:
-        return list(zip(self._groups, self._rows, strict=True))

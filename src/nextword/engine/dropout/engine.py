@@ -33,8 +33,6 @@ from nextword.models.layers.narrowed_projection import NarrowedProjection
 _BLOCK = 32
 """Tokens whose masks are drawn at once."""
 
-_DEFAULT_OPTIONS = DropoutOptions()
-
 
 class DropoutState(NamedTuple):
     """Texts half read.
@@ -68,7 +66,7 @@ class DropoutEngine(DistributionEngine):
         SettingError: The backend is not JAX, or the model has no dropout.
     """
 
-    def __init__(self, engine: KerasEngine, options: DropoutOptions = _DEFAULT_OPTIONS) -> None:
+    def __init__(self, engine: KerasEngine, options: DropoutOptions) -> None:
         require_jax("Monte-Carlo dropout")
         _require_dropout(engine.model)
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)

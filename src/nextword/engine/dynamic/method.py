@@ -19,7 +19,7 @@ _STATISTICS_TOKENS = 200_000
 """Tokens of the train split from which it is learned how much each gradient moves; all of it would say little more."""
 
 _MOST_TOKENS = 20_000
-"""Tokens of the validation split, from its first, that each setting is tried on: a reading is dear."""
+"""Tokens of the validation split, from its first, that each setting is tried on: to read them is slow."""
 
 
 class Dynamic(Method[DynamicOptions]):
@@ -36,9 +36,9 @@ class Dynamic(Method[DynamicOptions]):
     ) -> AppliedMethod[DynamicOptions]:
         """Put a `DynamicEngine` around `engine`."""
         inner = require_jax_engine(engine, self.name)
-        from nextword.engine.dynamic.engine import DynamicEngine, gradient_statistics
+        from nextword.engine.dynamic.engine import DynamicEngine, root_mean_square_gradients
 
-        statistics = gradient_statistics(
+        statistics = root_mean_square_gradients(
             inner.model,
             splits.train(),
             end_id=inner.end_id,

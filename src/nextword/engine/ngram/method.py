@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import OuterEngine, interpolate
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import AppliedMethod, Method, Splits, mean_log_prob, mixture_weights
+from nextword.engine.method import AppliedMethod, Method, Splits, weighed
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
@@ -105,17 +106,14 @@ class Ngram(Method[NgramOptions]):
 def _tuned(engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]) -> NgramOptions:
     ids = splits.valid()
     own = np.exp(token_log_probs(engine, ids))
+    given = None if "ngram_weight" in to_tune else options.ngram_weight
     candidates = []
     for order in _ORDERS if "ngram_order" in to_tune else (options.ngram_order,):
         model = _fitted(engine, splits.train(), order)
         counted = model.token_probabilities(contexts_of(ids, order, end_id=engine.end_id), ids)
-        both = np.stack((own, counted))
-        weight = options.ngram_weight
-        if "ngram_weight" in to_tune:
-            weight = round(float(mixture_weights(both)[1]), 4)
-        score = mean_log_prob(np.array([1 - weight, weight]), both)
-        candidates.append((score, options.replace(ngram_order=order, ngram_weight=weight)))
-    return max(candidates, key=lambda candidate: candidate[0])[1]
+        candidates.append((*weighed(own, counted, given), order))
+    _, weight, order = max(candidates, key=itemgetter(0))
+    return options.replace(ngram_order=order, ngram_weight=weight)
 
 
 def _fitted(engine: Engine, ids: TokenIds, order: int) -> KneserNeyModel:

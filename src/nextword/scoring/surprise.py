@@ -116,7 +116,10 @@ def most_surprising_lines(
     for score, bits in _measured(score_lines(model, lines, options), measure, threshold):
         if len(best) < k or (bits, -score.number) > best[0][:2]:
             entry = (bits, -score.number, _described(score, bits, model.tokenizer, num_words))
-            (heapq.heappush if len(best) < k else heapq.heapreplace)(best, entry)
+            if len(best) < k:
+                heapq.heappush(best, entry)
+            else:
+                heapq.heapreplace(best, entry)
     return [line for _, _, line in sorted(best, reverse=True)]
 
 

@@ -119,7 +119,7 @@ def score_lines(model: TrainedModel, lines: Iterable[str], **options: Any) -> It
 
 
 def rank(model: TrainedModel, text: str, candidates: Iterable[str] | None = None) -> list[RankedCandidate]:
-    """Return candidates for the gap `___` in a text, the best first; the model's own where none are given."""
+    """Return candidates for the gap `___` in a text, the best first; the model's own if none are given."""
     named = proposals(model, text) if candidates is None else candidates
     return rank_candidates(model, text, named)
 
@@ -160,7 +160,7 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
 
     Args:
         path: The directory of the run or the bundle.
-        engine: `onnx`, `keras`, or whichever of the two is there, the first where both are.
+        engine: `onnx`, `keras`, or whichever of the two is there, the first if both are.
         num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
 
     Raises:

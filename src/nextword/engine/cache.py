@@ -39,8 +39,8 @@ class Memory(NamedTuple):
     """What was read recently, `B` texts side by side, the latest last; no array is ever changed in place.
 
     Attributes:
-        hidden: The hidden states after the last `size` inputs `(B, size, H)`; zeros where fewer were read. `H` is 0
-            where nothing was read.
+        hidden: The hidden states after the last `size` inputs `(B, size, H)`; zeros if fewer were read. `H` is 0
+            if nothing was read.
         followers: The tokens that followed all of them but the last `(B, size - 1)`; that one's is the next input.
         num_read: How many inputs were read.
     """
@@ -64,7 +64,7 @@ class Matches(NamedTuple):
     known: NDArray[np.bool_]
 
     def weights(self, theta: float) -> Floats:
-        r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros where nothing is known."""
+        r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros if nothing is known."""
         scaled: Floats = np.where(self.known, np.float32(theta) * self.similarity, np.float32(-np.inf))
         highest: Floats = scaled.max(axis=-1, keepdims=True)
         weights: Floats = np.exp(scaled - np.where(self.known[:, -1:], highest, np.float32(0)))
@@ -114,7 +114,7 @@ class CacheEngine(OuterEngine):
         options: Size, $\theta$ and $\lambda$.
 
     Raises:
-        SettingError: At the first prediction, where the engine has no hidden states.
+        SettingError: At the first prediction, if the engine has no hidden states.
 
     Source:
         Grave, Joulin and Usunier (2017), "Improving Neural Language Models with a Continuous Cache", equations 3 and 5.

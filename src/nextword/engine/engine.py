@@ -32,7 +32,7 @@ class WindowPrediction(NamedTuple):
 
     Attributes:
         log_probs: Natural logarithm of the probability of each token that may follow `(B, T, V)`, float32.
-        hidden: What the last layer made of the text so far `(B, T, H)`, float32, for caches; `None` where an engine
+        hidden: What the last layer made of the text so far `(B, T, H)`, float32, for caches; `None` if an engine
             has no hidden states.
     """
 

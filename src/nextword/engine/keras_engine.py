@@ -21,7 +21,7 @@ Weights = tuple[Any, ...]
 
 
 class KerasEngine:
-    """Runs a `LanguageModel` in float32, compiled where the backend compiles.
+    """Runs a `LanguageModel` in float32, compiled if the backend compiles.
 
     Args:
         model: The model; its weights are read at every call, so that an engine follows a model in training.
@@ -121,7 +121,7 @@ def in_place_of(model: LanguageModel, weights: Weights) -> Any:
 
 
 def require_jax(what: str) -> None:
-    """Raise where Keras does not run on JAX.
+    """Raise if Keras does not run on JAX.
 
     Raises:
         SettingError: It runs on another backend.

@@ -39,7 +39,7 @@ class OnnxEngine(DistributionEngine):
         data: The content of the file.
         architecture: What the model is.
         end_id: The id of `<eos>`.
-        num_threads: Threads that share the work of one call; as many as this process has processors where left out.
+        num_threads: Threads that share the work of one call; as many as this process has processors if left out.
 
     Raises:
         BundleError: The file is not such a model, reaches for another file, or is refused by onnxruntime.

@@ -118,9 +118,9 @@ class Evaluation:
         by_frequency: The same by rank in the training vocabulary.
         by_place: The same by place in the sentence.
         protocol: How it was measured, in one sentence.
-        num_words: Words of the split between white space, and one for each line end; `None` where not known.
-        num_characters: Characters of the split; `None` where not known.
-        num_out_of_vocabulary: Tokens that the vocabulary lacks, read as `<unk>`; `None` where not known.
+        num_words: Words of the split between white space, and one for each line end; `None` if not known.
+        num_characters: Characters of the split; `None` if not known.
+        num_out_of_vocabulary: Tokens that the vocabulary lacks, read as `<unk>`; `None` if not known.
         method: What changed the predictions after training; "static" for the model as it was trained.
     """
 
@@ -151,7 +151,7 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """The inverse of the geometric mean probability of a token; infinite where a token had none."""
+        """The inverse of the geometric mean probability of a token; infinite if a token had none."""
         return _exp(-self.log_prob / self.num_tokens)
 
     @property
@@ -171,17 +171,17 @@ class Evaluation:
 
     @property
     def perplexity_per_word(self) -> float | None:
-        """The perplexity as if words between white space had been predicted; `None` where they were not counted."""
+        """The perplexity as if words between white space had been predicted; `None` if they were not counted."""
         return None if self.num_words is None else _exp(-self.log_prob / self.num_words)
 
     @property
     def bits_per_word(self) -> float | None:
-        """The surprisal of the split by its words; `None` where they were not counted."""
+        """The surprisal of the split by its words; `None` if they were not counted."""
         return None if self.num_words is None else (0.0 - self.log_prob) / math.log(2) / self.num_words
 
     @property
     def bits_per_character(self) -> float | None:
-        """The surprisal of the split by its characters; `None` where they were not counted."""
+        """The surprisal of the split by its characters; `None` if they were not counted."""
         return None if self.num_characters is None else -self.log_prob / math.log(2) / self.num_characters
 
     def to_table(self) -> dict[str, Any]:

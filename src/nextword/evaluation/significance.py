@@ -56,7 +56,7 @@ class Comparison:
         high: Upper end of the interval.
         confidence: The part of such intervals that hold the true difference.
         p_value: How probable a difference as large is, in either direction, between models that are equally good.
-        per: What the mean is over: tokens, or lines where the models do not cut them into as many tokens.
+        per: What the mean is over: tokens, or lines if the two cut a line into different numbers of tokens.
         log_probs: Log-probability of the whole text by each model.
         num_tokens: Tokens of the text to each model.
         num_units: How many units there are.
@@ -78,17 +78,17 @@ class Comparison:
 
     @property
     def perplexities(self) -> tuple[float, float]:
-        """The perplexity of each model; they can be compared where `per` is `token`."""
+        """The perplexity of each model; they can be compared if `per` is `token`."""
         return _exp(-self.log_probs[0] / self.num_tokens[0]), _exp(-self.log_probs[1] / self.num_tokens[1])
 
     @property
     def perplexity_ratio(self) -> float | None:
-        """The second's perplexity divided by the first's; `None` where their tokens differ."""
+        """The second's perplexity divided by the first's; `None` if their tokens differ."""
         return _exp(-self.difference) if self.per == "token" else None
 
     @property
     def ratio_interval(self) -> tuple[float, float] | None:
-        """The interval of the ratio; `None` where the models' tokens differ."""
+        """The interval of the ratio; `None` if the models' tokens differ."""
         return (_exp(-self.high), _exp(-self.low)) if self.per == "token" else None
 
     def to_table(self) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def compare_lines(
 ) -> Comparison:
     """Compare two models by the lines of one text; their vocabularies may differ.
 
-    Where they cut a line into different numbers of tokens, the difference is that of a line's mean log-probability,
+    If they cut a line into different numbers of tokens, the difference is that of a line's mean log-probability,
     which does not depend on how it is cut. A model that reads more `<unk>` has it easier, though.
 
     Args:

@@ -23,7 +23,7 @@ def generate_texts(model: TextModel, prompts: Sequence[str], request: Request | 
 
     A text depends on its prompt and on the request, its seed among it, and not on the other prompts: with a seed, the
     same prompt twice gives the same text twice. (The arithmetic of an engine may depend on the size of the batch in
-    its last bits; then another token may be taken where two are as good as equal.)
+    its last bits; then another token may be taken if two are as good as equal.)
 
     Raises:
         SettingError: `prompts` is one string; a required word cannot be spelled, or does not fit into the text or the

@@ -29,7 +29,7 @@ class SearchOptions(Settings):
     group: ClassVar[str] = "search"
 
     method: Method = setting(
-        "auto", help="Draw each token, take the most probable, or search with a beam; auto: beam where one is set."
+        "auto", help="Draw each token, take the most probable, or search with a beam; auto: beam if one is set."
     )
     beam_size: int | None = setting(
         None, help="Texts that a beam search keeps; 4 unless set, or as many as required words need.", at_least=1
@@ -160,7 +160,7 @@ class Request:
 
     @property
     def draws(self) -> SamplingOptions:
-        """How tokens are drawn, the most probable where the method is greedy."""
+        """How tokens are drawn, the most probable if the method is greedy."""
         return self.sampling.replace(temperature=0.0) if self.search.method == "greedy" else self.sampling
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:

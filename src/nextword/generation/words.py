@@ -71,7 +71,7 @@ class RequiredWords:
         return met | {number for number in self._unmet(met) if self._is_closed_by_end(number, before, ids)}
 
     def next_tokens(self, met: frozenset[int], before: int, ids: Sequence[int]) -> Iterator[frozenset[int]]:
-        """Yield, for each phrase not met, the tokens that begin it, and those that go on with it where it is begun."""
+        """Yield, for each phrase not met, the tokens that begin it, and those that go on with it if it is begun."""
         for number in self._unmet(met):
             sets = self._phrases[number].sets
             yield from {sets[0], sets[self._begun(number, before, ids)]}

@@ -27,7 +27,7 @@ LN_10 = math.log(10)
 """Natural logarithms are divided by it to become logarithms to the base 10."""
 
 _CARRIED_STEPS = 512
-"""Tokens that are read at once where all lines are one text."""
+"""Tokens that are read at once if all lines are one text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class LineScore:
     Attributes:
         number: The line's place among all that were given, from 1.
         text: The line.
-        ids: The tokens that count `(N,)`, `<eos>` the last of them where the line's end counts.
+        ids: The tokens that count `(N,)`, `<eos>` the last of them if the line's end counts.
         log_probs: Natural logarithm of each one's probability `(N,)`, float32.
         ranks: Place of each among all tokens, 1 the most probable `(N,)`.
         out_of_vocabulary: Which of them the vocabulary lacks `(N,)`; they are scored as `<unk>`.
@@ -105,7 +105,7 @@ class LineScore:
 
     @property
     def perplexity(self) -> float:
-        r"""$\exp(-\frac{1}{N} \ln p)$; infinite where a token had no probability.
+        r"""$\exp(-\frac{1}{N} \ln p)$; infinite if a token had no probability.
 
         Raises:
             EvaluationError: No token counts: the line is empty, and so is its end.

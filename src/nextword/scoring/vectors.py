@@ -87,7 +87,7 @@ class NearWord:
 
     Attributes:
         word: As shown to a person.
-        cosine: Of the angle between their vectors: 1 where they point the same way.
+        cosine: Of the angle between their vectors: 1 if they point the same way.
     """
 
     word: str
@@ -114,7 +114,7 @@ class WordVectors:
     def nearest(self, word: str, k: int = 10) -> list[NearWord]:
         r"""Return the `k` words whose vectors point most nearly the same way, the nearest first.
 
-        The cosine of the vectors $u$ and $v$ is $u^\top v / (|u| \, |v|)$, and 0 where one of them is 0. Neither the
+        The cosine of the vectors $u$ and $v$ is $u^\top v / (|u| \, |v|)$, and 0 if one of them is 0. Neither the
         word itself nor `<unk>` and `<eos>` are given.
 
         Raises:

@@ -1,6 +1,6 @@
 r"""A text read word by word, for programs that ask for the probability of one word after another.
 
-A word is what stands between white space, and its probability that of its tokens, one after another. Where the last of
+A word is what stands between white space, and its probability that of its tokens, one after another. If the last of
 these depends on what follows (see `nextword.scoring.word_tokens`), the word's probability is the sum over the two
 possibilities, and what is read next decides between them: with $a$ the token if another word follows and $b$ the one if
 none does,
@@ -63,7 +63,7 @@ class WordContext:
     def start(cls, engine: Engine, tokenizer: WordTokenizer, *, bos: bool) -> WordContext:
         """Return the context in which a sentence begins, or, without `bos`, one of which nothing is known.
 
-        A network has no state without a past; where nothing is known, it has read one unknown word, `<unk>`.
+        A network has no state without a past; if nothing is known, it has read one unknown word, `<unk>`.
         """
         first_input = tokenizer.end_id if bos else tokenizer.unknown_id
         branch = _Branch(_Cursor(engine, engine.start(1), first_input), 0.0)
@@ -129,7 +129,7 @@ def _split(cursor: _Cursor, going_on: int, ending: int) -> tuple[float, tuple[_B
         return cursor.log_prob(going_on), (branch, branch)
     first, second = cursor.log_prob(going_on), cursor.log_prob(ending)
     both = float(np.logaddexp(first, second))
-    # Where neither is possible, all that follows is impossible already.
+    # If neither is possible, all that follows is impossible already.
     parts = (first - both, second - both) if math.isfinite(both) else (0.0, 0.0)
     return both, (_Branch(cursor.after(going_on), parts[0]), _Branch(cursor.after(ending), parts[1]))
 

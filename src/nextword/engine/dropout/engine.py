@@ -24,7 +24,7 @@ from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dropout.options import DropoutOptions
 from nextword.engine.engine import Rows, State, WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, Weights, require_jax, weights_of
+from nextword.engine.keras_engine import KerasEngine, Weights, weights_of
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
 from nextword.models.layers.mixture_projection import MixtureProjection
@@ -63,11 +63,10 @@ class DropoutEngine(DistributionEngine):
         options: How many samples, which mean, and the seed.
 
     Raises:
-        SettingError: The backend is not JAX, or the model has no dropout.
+        SettingError: The model has no dropout.
     """
 
     def __init__(self, engine: KerasEngine, options: DropoutOptions) -> None:
-        require_jax("Monte-Carlo dropout")
         _require_dropout(engine.model)
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model

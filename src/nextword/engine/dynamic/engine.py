@@ -28,7 +28,7 @@ from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import Rows, State, WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, Weights, in_place_of, require_jax, weights_of
+from nextword.engine.keras_engine import KerasEngine, Weights, in_place_of, weights_of
 from nextword.models.language_model import LanguageModel
 
 _NO_IDS = np.zeros(0, np.int32)
@@ -53,7 +53,7 @@ def root_mean_square_gradients(
         model: The model; its weights stay as they are.
         ids: The tokens of the text `(N,)`.
         end_id: The id of `<eos>`.
-        batch_size: Streams that are read side by side; fewer where the text is short. The more, the less the
+        batch_size: Streams that are read side by side; fewer if the text is short. The more, the less the
             gradients move, and the farther a learning rate goes.
         num_steps: Tokens of a stream in a batch, as many as a segment is to have.
         max_tokens: About how many tokens to read at most, from the beginning of every stream; all if left out.
@@ -62,9 +62,8 @@ def root_mean_square_gradients(
         RMS, an array for each trainable variable of the model, in their order.
 
     Raises:
-        SettingError: The backend is not JAX, or the text is empty.
+        SettingError: The text is empty.
     """
-    require_jax("dynamic evaluation")
     batch_size = max(1, min(batch_size, len(ids) // num_steps))
     streams = Streams(ids, batch_size=batch_size, num_steps=num_steps, first_input=end_id)
     num_batches = streams.steps_per_epoch
@@ -124,13 +123,9 @@ class DynamicEngine(DistributionEngine):
         engine: What runs the model as it was trained; on the JAX backend.
         root_mean_squares: Those of the model's gradients over its training text, from `root_mean_square_gradients`.
         options: How far the weights move.
-
-    Raises:
-        SettingError: The backend is not JAX.
     """
 
     def __init__(self, engine: KerasEngine, root_mean_squares: Weights, options: DynamicOptions) -> None:
-        require_jax("dynamic evaluation")
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model
         self.options = options

@@ -56,7 +56,7 @@ class Dynamic(Method[DynamicOptions]):
 
 
 def mean_log_prob(engine: Engine, ids: TokenIds) -> float:
-    """Return the mean log-probability of a token of a text `(N,)`, minus infinity where a model broke down."""
+    """Return the mean log-probability of a token of a text `(N,)`, minus infinity if a model broke down."""
     try:
         return float(token_log_probs(engine, ids).mean())
     except EvaluationError:

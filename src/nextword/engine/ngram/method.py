@@ -3,10 +3,9 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import OuterEngine, interpolate
@@ -30,20 +29,10 @@ class NgramOptions(Settings):
     ngram_weight: float = setting(0.1, help="Weight of the Kneser-Ney model.", at_least=0.0, at_most=1.0)
 
 
-class NgramState(NamedTuple):
-    """What the engine carries.
-
-    Attributes:
-        inner: The state of the engine within.
-        latest: The last `order - 1` tokens read `(B, order - 1)`, int32, never changed in place.
-    """
-
-    inner: State
-    latest: NDArray[np.int32]
-
-
 class NgramEngine(OuterEngine):
     r"""Mixes an engine with an n-gram model: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{Kneser-Ney}$.
+
+    A state is that of the engine within, and the last tokens read `(B, order - 1)`, int32, never changed in place.
 
     Args:
         engine: Any engine.
@@ -66,23 +55,22 @@ class NgramEngine(OuterEngine):
 
     def start(self, batch_size: int) -> State:
         """Return the state in which a text begins, after `<eos>` and nothing else."""
-        return NgramState(
-            self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
-        )
+        return self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
 
     def select(self, state: Any, rows: Rows) -> State:
         """Return some rows of a state; see `Engine.select`."""
-        return NgramState(self._engine.select(state.inner, rows), state.latest[rows])
+        inner, latest = state
+        return self._engine.select(inner, rows), latest[rows]
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""
-        prediction, inner = self._engine.predict_window(inputs, state.inner)
+        prediction, inner = self._engine.predict_window(inputs, state[0])
         length = self._model.order - 1
-        read = np.concatenate((state.latest, inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
+        read = np.concatenate((state[1], inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
         contexts = np.lib.stride_tricks.sliding_window_view(read, length, axis=1)[:, 1:] if length else read[..., :0]
         expected = np.log(self._model.probabilities(contexts.reshape(inputs.size, length))).astype(np.float32)
         mixed = interpolate(prediction.log_probs, expected.reshape(prediction.log_probs.shape), self._weight)
-        return WindowPrediction(mixed, prediction.hidden), NgramState(inner, read[:, read.shape[1] - length :])
+        return prediction._replace(log_probs=mixed), (inner, read[:, read.shape[1] - length :])
 
 
 class Ngram(Method[NgramOptions]):

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,9 +10,12 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
 from nextword.engine.dropout.engine import DropoutEngine
+from nextword.engine.dropout.method import Dropout
 from nextword.engine.dropout.options import DropoutOptions
+from nextword.engine.dynamic.method import Dynamic
 from nextword.engine.engine import WindowPrediction
 from nextword.engine.keras_engine import KerasEngine
+from nextword.engine.method import Method, Splits
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
 from support.whole_texts import score_texts
@@ -159,7 +163,10 @@ def test_a_model_without_dropout_is_refused() -> None:
         DropoutEngine(engine_of(**none), DropoutOptions())
 
 
-def test_another_backend_is_refused(engine: KerasEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", [Dropout(), Dynamic()])
+def test_another_backend_is_refused(
+    engine: KerasEngine, monkeypatch: pytest.MonkeyPatch, splits_of: Callable[..., Splits], method: Method[Any]
+) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(SettingError, match="Monte-Carlo dropout needs Keras on the backend jax, but it runs on torch"):
-        DropoutEngine(engine, DropoutOptions())
+    with pytest.raises(SettingError, match=f"`{method.name}` needs Keras on the backend jax, but it runs on torch"):
+        method.apply(engine, method.options_type(), splits_of(), ())

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -13,7 +12,6 @@ from nextword.engine.dynamic.engine import DynamicEngine, root_mean_square_gradi
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import WindowPrediction
 from nextword.engine.keras_engine import KerasEngine, Weights, weights_of
-from nextword.errors import SettingError
 from nextword.evaluation.perplexity import evaluate
 from nextword.models.language_model import LanguageModel
 from support.whole_texts import score_texts
@@ -223,18 +221,6 @@ def test_it_follows_a_text_unlike_what_the_model_knows() -> None:
     options = DynamicOptions(segment_length=5, learning_rate=1e-3, decay=0.001)
     static, moving = evaluate(engine, ids), evaluate(DynamicEngine(engine, statistics, options), ids)
     assert moving.perplexity < 0.5 * static.perplexity
-
-
-def test_another_backend_is_refused(engine: KerasEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    statistics = statistics_of(engine)
-    calls: list[Callable[[], Any]] = [
-        lambda: DynamicEngine(engine, statistics, FAST),
-        lambda: root_mean_square_gradients(engine.model, ids_of()[0], end_id=0),
-    ]
-    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    for call in calls:
-        with pytest.raises(SettingError, match="needs Keras on the backend jax, but it runs on torch"):
-            call()
 
 
 @pytest.fixture(scope="module")

@@ -52,7 +52,6 @@ import numpy as np
 from nextword.architecture import Architecture
 from nextword.engine.keras_engine import KerasEngine
 from nextword.models.language_model import LanguageModel
-from support.whole_texts import score_texts
 import keras
 
 {inspect.getsource(results_of)}
@@ -69,7 +68,7 @@ def drawn(architecture: Architecture) -> dict[str, Any]:
     shapes = architecture.weight_shapes().items()
     weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
     texts = {name: random.integers(11, size=(3, 7), dtype=np.int32) for name in ("tokens", "targets")}
-    return {**weights, **texts, "weights": np.ones((3, 7), np.float32), "lengths": np.array([7, 3, 5], np.int32)}
+    return {**weights, **texts, "weights": np.ones((3, 7), np.float32)}
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])

@@ -9,9 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nextword.api import complete as complete
     from nextword.api import generate as generate
-    from nextword.api import generate_texts as generate_texts
     from nextword.api import load as load
     from nextword.api import nearest_words as nearest_words
     from nextword.api import perplexity as perplexity
@@ -20,14 +18,16 @@ if TYPE_CHECKING:
     from nextword.api import score as score
     from nextword.api import score_lines as score_lines
     from nextword.api import sentence_vectors as sentence_vectors
-    from nextword.api import suggest as suggest
     from nextword.api import suggestion_session as suggestion_session
     from nextword.api import surprising_lines as surprising_lines
     from nextword.architecture import Architecture as Architecture
+    from nextword.generation.batch import generate_texts as generate_texts
     from nextword.generation.request import Request as Request
     from nextword.generation.request import SearchOptions as SearchOptions
     from nextword.generation.sampling import SamplingOptions as SamplingOptions
     from nextword.models.language_model import LanguageModel as LanguageModel
+    from nextword.suggestion.session import complete as complete
+    from nextword.suggestion.suggestion import suggest as suggest
     from nextword.suggestion.user_words import UserWords as UserWords
     from nextword.text.corpus import Corpus as Corpus
     from nextword.training.start import fit as fit
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _USES = (
-    "complete",
     "generate",
-    "generate_texts",
     "load",
     "nearest_words",
     "perplexity",
@@ -46,7 +44,6 @@ _USES = (
     "score",
     "score_lines",
     "sentence_vectors",
-    "suggest",
     "suggestion_session",
     "surprising_lines",
 )
@@ -59,7 +56,10 @@ _HOMES = {
     "SamplingOptions": "nextword.generation.sampling",
     "SearchOptions": "nextword.generation.request",
     "UserWords": "nextword.suggestion.user_words",
+    "complete": "nextword.suggestion.session",
     "fit": "nextword.training.start",
+    "generate_texts": "nextword.generation.batch",
+    "suggest": "nextword.suggestion.suggestion",
     **dict.fromkeys(_USES, "nextword.api"),
 }
 

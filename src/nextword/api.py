@@ -14,7 +14,7 @@ nextword.save(trained, "austen-model")
 trained = nextword.load("austen-model")
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,7 @@ from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import TrainedModel
 from nextword.errors import SettingError, TextError
 from nextword.evaluation.perplexity import evaluate
-from nextword.generation.batch import generate_texts as write_texts
-from nextword.generation.generated_text import GeneratedText
-from nextword.generation.generator import generate_text
+from nextword.generation.generator import stream_text
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.scoring.gaps import RankedCandidate, proposals
@@ -41,10 +39,7 @@ from nextword.scoring.surprise import SurprisingLine, most_surprising_lines
 from nextword.scoring.vectors import NearWord, Pooling, WordVectors
 from nextword.scoring.vectors import sentence_vectors as vectors_of_lines
 from nextword.suggestion.session import SuggestionSession
-from nextword.suggestion.session import complete as complete_word
 from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.suggestion import Suggestion
-from nextword.suggestion.suggestion import suggest as suggest_words
 from nextword.suggestion.user_words import UserWords
 from nextword.text.token_store import TokenStore
 
@@ -83,16 +78,6 @@ def perplexity(
     return evaluate(outcome.model.engine, ids).perplexity
 
 
-def suggest(model: TrainedModel, text: str, k: int = 5) -> list[Suggestion]:
-    """Return the `k` most probable words after a text."""
-    return suggest_words(model, text, k)
-
-
-def complete(model: TrainedModel, text: str, k: int = 5, *, user_words: UserWords | None = None) -> list[Suggestion]:
-    """Return the `k` most probable words for the one that a text ends with; after a space, the next word."""
-    return complete_word(model, text, k, user_words=user_words)
-
-
 def suggestion_session(
     model: TrainedModel, *, user_words: UserWords | None = None, **options: Any
 ) -> SuggestionSession:
@@ -118,13 +103,8 @@ def generate(model: TrainedModel, prompt: str = "", *, words: int = 100, **optio
         words: How many tokens to write.
         **options: Fields of `SamplingOptions`, such as `temperature=0.8`.
     """
-    sampling = SamplingOptions.from_table(options)
-    return prompt + "".join(generate_text(model, prompt, num_tokens=words, options=sampling))
-
-
-def generate_texts(model: TrainedModel, prompts: Sequence[str], request: Request | None = None) -> list[GeneratedText]:
-    """Return a text for each prompt, in their order, written side by side in one batch."""
-    return write_texts(model, prompts, request or Request())
+    request = Request(num_tokens=words, sampling=SamplingOptions.from_table(options))
+    return prompt + "".join(stream_text(model, prompt, request))
 
 
 def score(model: TrainedModel, line: str, **options: Any) -> LineScore:
@@ -139,7 +119,7 @@ def score_lines(model: TrainedModel, lines: Iterable[str], **options: Any) -> It
 
 
 def rank(model: TrainedModel, text: str, candidates: Iterable[str] | None = None) -> list[RankedCandidate]:
-    """Return candidates for the gap `___` in a text, the best first; the model's own where none are given."""
+    """Return candidates for the gap `___` in a text, the best first; the model's own if none are given."""
     named = proposals(model, text) if candidates is None else candidates
     return rank_candidates(model, text, named)
 
@@ -180,7 +160,7 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
 
     Args:
         path: The directory of the run or the bundle.
-        engine: `onnx`, `keras`, or whichever of the two is there, the first where both are.
+        engine: `onnx`, `keras`, or whichever of the two is there, the first if both are.
         num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
 
     Raises:

@@ -28,7 +28,7 @@ from nextword.engine.opening import open_model
 from nextword.engine.text_model import TrainedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.lines import LN_10, ScoringOptions, score_lines
-from nextword.scoring.word_context import END_WORDS, WordContext, WordScore
+from nextword.scoring.word_context import END_WORDS, WordContext
 from nextword.scoring.word_tokens import WordTokenizer, words_of
 
 _BEGIN = "<s>"
@@ -158,7 +158,7 @@ class Model:
         context = self._begin if bos else self._null
         for word in (*self._split(sentence), *([END_WORDS[0]] if eos else [])):
             scored = context.score(word)
-            yield _log10_prob(scored), scored.after.num_words, not scored.is_known
+            yield scored.log_prob / LN_10, scored.after.num_words, not scored.is_known
             context = scored.after
 
     def BeginSentenceWrite(self, state: State) -> None:  # noqa: N802
@@ -177,7 +177,7 @@ class Model:
         """Return the same, with `ngram_length` and `oov`."""
         scored = (in_state.context or self._null).score(_checked(word))
         out_state.context = scored.after
-        return FullScoreReturn(_log10_prob(scored), scored.after.num_words, not scored.is_known)
+        return FullScoreReturn(scored.log_prob / LN_10, scored.after.num_words, not scored.is_known)
 
     def __contains__(self, word: str | bytes) -> bool:
         text = _text(word)
@@ -214,7 +214,3 @@ def _checked(word: str) -> str:
     if word == _BEGIN:
         raise TextError(f"`{_BEGIN}` must not stand in a text, since nothing predicts it, but does; pass `bos=True`")
     return word
-
-
-def _log10_prob(scored: WordScore) -> float:
-    return scored.log_prob / LN_10

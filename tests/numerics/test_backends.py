@@ -35,8 +35,9 @@ def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, A
     logits, state = model(given["tokens"])
     hidden, _ = model.hidden_states(given["tokens"])
     losses = model.token_losses(hidden, given["targets"], given["weights"], ranks=True)
-    scores = KerasEngine(model, end_id=0).score(given["tokens"], given["lengths"])
-    log_probs, _ = KerasEngine(model, end_id=0).step(given["tokens"][:, 0], state)
+    engine = KerasEngine(model, end_id=0)
+    scores, _ = engine.score_window(given["tokens"], given["targets"], engine.start(len(given["tokens"])))
+    log_probs, _ = engine.step(given["tokens"][:, 0], state)
     states = {
         f"state {index} {name}": part for index, layer in enumerate(state) for name, part in layer._asdict().items()
     }
@@ -67,7 +68,7 @@ def drawn(architecture: Architecture) -> dict[str, Any]:
     shapes = architecture.weight_shapes().items()
     weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes}
     texts = {name: random.integers(11, size=(3, 7), dtype=np.int32) for name in ("tokens", "targets")}
-    return {**weights, **texts, "weights": np.ones((3, 7), np.float32), "lengths": np.array([7, 3, 5], np.int32)}
+    return {**weights, **texts, "weights": np.ones((3, 7), np.float32)}
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])

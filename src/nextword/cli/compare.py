@@ -11,7 +11,7 @@ from nextword.cli.target_text import load_split
 from nextword.engine.text_model import TrainedModel
 from nextword.evaluation.comparison import compare as compare_tokens
 from nextword.evaluation.comparison import render_comparison
-from nextword.evaluation.comparison_page import PageHeading, comparison_page
+from nextword.evaluation.comparison_page import comparison_page
 from nextword.evaluation.perplexity import evaluate
 from nextword.storage.single_file import write_file
 from nextword.text.options import OnBadBytes
@@ -62,10 +62,9 @@ def compare(
 def _write_page(
     path: Path, model: TrainedModel, store: TokenStore, corpus: str, split: SplitOrAll, num_words: int
 ) -> None:
-
     with evaluation_progress(split, store.num_tokens) as on_progress:
         evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)
     num_words = min(num_words, store.num_tokens)
     tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, num_words=num_words)
-    heading = PageHeading(model=model.name, corpus=corpus, split=split)
-    write_file(path, comparison_page(tokens, evaluation, model.tokenizer, heading).encode())
+    page = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=corpus, split=split)
+    write_file(path, page.encode())

@@ -119,13 +119,9 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> Eval
             on_progress=on_progress,
             on_scored=lambda scored: log_probs.append(scored.log_probs),
         )
-    evaluation = evaluation.with_counts(
-        num_words=store.num_words,
-        num_characters=store.num_characters,
-        num_out_of_vocabulary=store.report.num_out_of_vocabulary,
-    )
+    evaluation = evaluation.with_counts(store)
     if any(model.precision == "int8" for model in column.models):
         evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:
-        evaluation = evaluation.with_method(column.method, outcome.description)
+        evaluation = evaluation.with_protocol(outcome.description, method=column.method)
     return EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))

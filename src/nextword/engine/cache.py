@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import OuterEngine, even_pieces
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import AppliedMethod, Method, Splits, mean_log_prob, mixture_weights
+from nextword.engine.method import AppliedMethod, Method, Splits, weighed
 from nextword.engine.stream import predicted_windows
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
@@ -38,8 +39,8 @@ class Memory(NamedTuple):
     """What was read recently, `B` texts side by side, the latest last; no array is ever changed in place.
 
     Attributes:
-        hidden: The hidden states after the last `size` inputs `(B, size, H)`; zeros where fewer were read. `H` is 0
-            where nothing was read.
+        hidden: The hidden states after the last `size` inputs `(B, size, H)`; zeros if fewer were read. `H` is 0
+            if nothing was read.
         followers: The tokens that followed all of them but the last `(B, size - 1)`; that one's is the next input.
         num_read: How many inputs were read.
     """
@@ -63,7 +64,7 @@ class Matches(NamedTuple):
     known: NDArray[np.bool_]
 
     def weights(self, theta: float) -> Floats:
-        r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros where nothing is known."""
+        r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros if nothing is known."""
         scaled: Floats = np.where(self.known, np.float32(theta) * self.similarity, np.float32(-np.inf))
         highest: Floats = scaled.max(axis=-1, keepdims=True)
         weights: Floats = np.exp(scaled - np.where(self.known[:, -1:], highest, np.float32(0)))
@@ -113,7 +114,7 @@ class CacheEngine(OuterEngine):
         options: Size, $\theta$ and $\lambda$.
 
     Raises:
-        SettingError: At the first prediction, where the engine has no hidden states.
+        SettingError: At the first prediction, if the engine has no hidden states.
 
     Source:
         Grave, Joulin and Usunier (2017), "Improving Neural Language Models with a Continuous Cache", equations 3 and 5.
@@ -192,17 +193,14 @@ def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collec
     sizes = _SIZES if "cache_size" in to_tune else (options.cache_size,)
     thetas = _THETAS if "cache_theta" in to_tune else (options.cache_theta,)
     own, remembered = token_probabilities(engine, ids, sizes, thetas)
-    candidates = []
-    for size, of_size in zip(sizes, remembered, strict=True):
-        for theta, probabilities in zip(thetas, of_size, strict=True):
-            both = np.stack((own, probabilities))
-            weight = options.cache_weight
-            if "cache_weight" in to_tune:
-                weight = min(round(float(mixture_weights(both)[1]), 4), 0.9999)
-            score = mean_log_prob(np.array([1 - weight, weight]), both)
-            found = options.replace(cache_size=size, cache_theta=theta, cache_weight=weight)
-            candidates.append((score, found))
-    return max(candidates, key=lambda candidate: candidate[0])[1]
+    given = None if "cache_weight" in to_tune else options.cache_weight
+    candidates = [
+        (*weighed(own, probabilities, given, at_most=0.9999), size, theta)
+        for size, of_size in zip(sizes, remembered, strict=True)
+        for theta, probabilities in zip(thetas, of_size, strict=True)
+    ]
+    _, weight, size, theta = max(candidates, key=itemgetter(0))
+    return options.replace(cache_size=size, cache_theta=theta, cache_weight=weight)
 
 
 def token_probabilities(

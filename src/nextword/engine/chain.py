@@ -1,7 +1,7 @@
 """Methods put around models, one after the other, each tuned around what is within."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class AppliedMethods:
 
     @property
     def description(self) -> str:
-        """What was done, for a protocol; empty where nothing was."""
+        """What was done, for a protocol; empty if nothing was."""
         parts = [
             f"{name} ({'; '.join(', '.join(_values(options)) for options in kinds)})" for name, kinds in self.settings
         ]
@@ -56,7 +56,7 @@ class AppliedMethods:
         return ", then ".join(parts) + tuned
 
     def to_table(self) -> dict[str, Any]:
-        """Return the settings of each method for JSON; a list where each member of an ensemble has its own."""
+        """Return the settings of each method for JSON; a list if each member of an ensemble has its own."""
         tables = {name: [options.to_table() for options in kinds] for name, kinds in self.settings}
         return {name: table[0] if len(table) == 1 else table for name, table in tables.items()}
 
@@ -71,7 +71,7 @@ def apply_methods(
 ) -> AppliedMethods:
     """Put methods around a model, or around the ensemble of several.
 
-    Those that go around the model itself go around each member; the others around their ensemble. Where `tune`, each
+    Those that go around the model itself go around each member; the others around their ensemble. If `tune`, each
     method's settings are found on the validation split, one method after the other from the innermost on.
 
     Args:
@@ -84,8 +84,8 @@ def apply_methods(
     Raises:
         SettingError: A setting is refused, or models and methods do not go together.
     """
-    require_one_tokenizer(models)
-    chain = _Chain(tables, splits, tune=tune)
+    _require_one_tokenizer(models)
+    chain = _Chain(tables, splits, tune)
     engines: list[Engine] = [model.engine for model in models]
     for method in (method for method in methods if method.is_innermost):
         engines = chain.put_around(method, engines)
@@ -96,48 +96,41 @@ def apply_methods(
     return AppliedMethods(models[0].with_engine(engines[0]), tuple(chain.settings), tuple(chain.tuned))
 
 
+@dataclass
 class _Chain:
     """Puts one thing around another, and notes what was done."""
 
-    def __init__(self, tables: Tables, splits: Splits, *, tune: bool) -> None:
-        self._tables = tables
-        self._splits = splits
-        self._tune = tune
-        self.settings: list[tuple[str, tuple[Settings, ...]]] = []
-        self.tuned: list[str] = []
+    tables: Tables
+    splits: Splits
+    tune: bool
+    settings: list[tuple[str, tuple[Settings, ...]]] = field(default_factory=list)
+    tuned: list[str] = field(default_factory=list)
 
     def put_around(self, method: Method[Any], engines: Sequence[Engine]) -> list[Engine]:
-        """Put a method around each engine, with settings of its own where they are tuned."""
-        given = self._tables.get(method.options_type.group, {})
-        to_tune = [name for name in method.tunable if self._tune and name not in given]
+        """Put a method around each engine, with settings of its own if they are tuned."""
+        given = self.tables.get(method.options_type.group, {})
+        to_tune = [name for name in method.tunable if self.tune and name not in given]
         options = method.options_type.from_table(given)
-        applied = [method.apply(engine, options, self._splits, to_tune) for engine in engines]
-        self._note(method.name, [each.options for each in applied], to_tune)
+        applied = [method.apply(engine, options, self.splits, to_tune) for engine in engines]
+        self.settings.append((method.name, tuple(each.options for each in applied)))
+        self.tuned += to_tune
         return [each.engine for each in applied]
 
     def joined(self, engines: Sequence[Engine]) -> Engine:
         """Return the ensemble of engines."""
-        given = self._tables.get(EnsembleOptions.group, {})
+        given = self.tables.get(EnsembleOptions.group, {})
         options = EnsembleOptions.from_table({"ensemble_weights": (1.0,) * len(engines), **given})
-        to_tune = ["ensemble_weights"] if self._tune and not given else []
-        if to_tune:
-            ids = self._splits.valid()
+        if self.tune and not given:
+            ids = self.splits.valid()
             weights = mixture_weights(np.exp([token_log_probs(engine, ids) for engine in engines]))
             options = options.replace(ensemble_weights=tuple(round(float(weight), 4) for weight in weights))
-        self._note(EnsembleOptions.group, [options], to_tune)
+            self.tuned.append("ensemble_weights")
+        self.settings.append((EnsembleOptions.group, (options,)))
         return EnsembleEngine(engines, options)
 
-    def _note(self, name: str, options: Sequence[Settings], tuned: Sequence[str]) -> None:
-        self.settings.append((name, tuple(options)))
-        self.tuned.extend(tuned)
 
-
-def require_one_tokenizer(models: Sequence[TrainedModel]) -> None:
-    """Raise where models do not read a text alike, so that their probabilities cannot be averaged.
-
-    Raises:
-        SettingError: Two tokenizers differ.
-    """
+def _require_one_tokenizer(models: Sequence[TrainedModel]) -> None:
+    """Raise if models do not read a text alike, so that their probabilities cannot be averaged."""
     for other in models[1:]:
         if other.tokenizer.fingerprint != models[0].tokenizer.fingerprint:
             raise SettingError(
@@ -163,7 +156,7 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         >>> tables_of({"cache_size": 200, "temperature": 0.9})
         {'cache': {'cache_size': 200}, 'temperature': {'temperature': 0.9}}
     """
-    groups = {field.name: options.group for options in OPTIONS_TYPES for field in fields(options)}
+    groups = {each.name: options.group for options in OPTIONS_TYPES for each in fields(options)}
     tables: dict[str, dict[str, Any]] = {}
     for name, value in settings.items():
         if name not in groups:
@@ -173,7 +166,7 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Method[Any]], *, ensemble: bool) -> None:
-    """Raise where a setting was given that belongs to no method that was asked for.
+    """Raise if a setting was given that belongs to no method that was asked for.
 
     Raises:
         SettingError: There is one.

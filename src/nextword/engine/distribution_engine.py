@@ -1,25 +1,23 @@
 """What an engine can do once it can give whole distributions: the base of the engines around an engine."""
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start, score_in_pieces
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_in_pieces
 
 _MOST_NUMBERS = 20_000_000
 """Probabilities that are held at once: 80 MB in float32."""
 
 
-def select_rows(state: State, rows: Rows, *, axis: int = 0) -> State:
+def select_rows(state: State, rows: Rows) -> State:
     """Return nested tuples of arrays with `rows` of each array, in that order.
 
     Args:
         state: An array, or a tuple, plain or named, of such.
         rows: Which to take; one may be taken several times.
-        axis: The axis of every array along which the texts stand.
 
     Raises:
         TypeError: Something in `state` is neither an array nor a tuple.
@@ -32,12 +30,9 @@ def select_rows(state: State, rows: Rows, *, axis: int = 0) -> State:
                [1]]), ())
     """
     if isinstance(state, tuple):
-        parts = [select_rows(part, rows, axis=axis) for part in state]
+        parts = [select_rows(part, rows) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    if not hasattr(state, "shape"):
-        raise TypeError(f"a state must be made of arrays and tuples to have its rows taken, but holds {state!r}")
-    before: tuple[Any, ...] = (slice(None),) * axis
-    return state[(*before, rows)]
+    return state[rows]
 
 
 class DistributionEngine(ABC):
@@ -74,10 +69,6 @@ class DistributionEngine(ABC):
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         """Score a window, a piece at a time; see `Engine.score_window`."""
         return score_in_pieces(self._score_piece, inputs, targets, state, self.pieces(*inputs.shape))
-
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score whole texts; see `Engine.score`."""
-        return score_from_start(self, ids, lengths)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Return the distributions of `predict_window` `(B, T, V)` alone, and the state."""

@@ -32,7 +32,7 @@ class WindowPrediction(NamedTuple):
 
     Attributes:
         log_probs: Natural logarithm of the probability of each token that may follow `(B, T, V)`, float32.
-        hidden: What the last layer made of the text so far `(B, T, H)`, float32, for caches; `None` where an engine
+        hidden: What the last layer made of the text so far `(B, T, H)`, float32, for caches; `None` if an engine
             has no hidden states.
     """
 
@@ -91,14 +91,6 @@ class Engine(Protocol):
             The predictions, and the state after the last input.
         """
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score whole texts `(B, T)`, of which `lengths` `(B,)` tokens count, from the beginning.
-
-        Returns:
-            The scores of the ids, the first predicted from `<eos>`; what lies beyond a length has log-probability 0
-            and rank 0.
-        """
-
 
 def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], State]:
     """Read a text from its beginning.
@@ -112,12 +104,12 @@ def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], 
     return log_probs, state
 
 
-WindowScorer = Callable[[TokenIds, TokenIds, State], tuple[TokenScores, State]]
-"""A function like `Engine.score_window`."""
-
-
 def score_in_pieces(
-    score: WindowScorer, inputs: TokenIds, targets: TokenIds, state: State, pieces: Iterable[slice]
+    score: Callable[[TokenIds, TokenIds, State], tuple[TokenScores, State]],
+    inputs: TokenIds,
+    targets: TokenIds,
+    state: State,
+    pieces: Iterable[slice],
 ) -> tuple[TokenScores, State]:
     """Score a window `(B, T)` piece by piece, with the state carried from one to the next.
 
@@ -137,12 +129,3 @@ def score_in_pieces(
         found.append(scores)
     log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
     return TokenScores(log_probs, ranks), state
-
-
-def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-    """Do what `Engine.score` promises by way of `Engine.score_window`."""
-    first = np.full((ids.shape[0], 1), engine.end_id, np.int32)
-    inputs = np.concatenate((first, ids[:, :-1]), axis=1)
-    scores, _ = engine.score_window(inputs, ids, engine.start(ids.shape[0]))
-    counted = np.arange(ids.shape[1]) < lengths[:, None]
-    return TokenScores(np.where(counted, scores.log_probs, np.float32(0)), np.where(counted, scores.ranks, 0))

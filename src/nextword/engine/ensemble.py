@@ -40,9 +40,10 @@ class EnsembleEngine(DistributionEngine):
     def __init__(self, engines: Sequence[Engine], options: EnsembleOptions = EnsembleOptions()) -> None:
         if not engines:
             raise SettingError("an ensemble must have at least one model, but has none")
-        kinds = {(engine.vocabulary_size, engine.end_id) for engine in engines}
+        kinds = sorted({(engine.vocabulary_size, engine.end_id) for engine in engines})
         if len(kinds) > 1:
-            raise SettingError(f"the models of an ensemble must have one vocabulary, but have {_listed(kinds)}")
+            listed = " and ".join(f"{size} tokens with <eos> {end_id}" for size, end_id in kinds)
+            raise SettingError(f"the models of an ensemble must have one vocabulary, but have {listed}")
         super().__init__(
             vocabulary_size=engines[0].vocabulary_size,
             end_id=engines[0].end_id,
@@ -81,7 +82,3 @@ def _scaled(weights: tuple[float, ...], count: int) -> tuple[float, ...]:
     if not sum(given) > 0:
         raise SettingError(f"`ensemble_weights` must not all be zero, but are {list(given)}")
     return tuple(weight / sum(given) for weight in given)
-
-
-def _listed(kinds: set[tuple[int, int]]) -> str:
-    return " and ".join(f"{size} tokens with <eos> {end_id}" for size, end_id in sorted(kinds))

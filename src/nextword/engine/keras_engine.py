@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
-from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
 from nextword.errors import SettingError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
@@ -21,7 +21,7 @@ Weights = tuple[Any, ...]
 
 
 class KerasEngine:
-    """Runs a `LanguageModel` in float32, compiled where the backend compiles.
+    """Runs a `LanguageModel` in float32, compiled if the backend compiles.
 
     Args:
         model: The model; its weights are read at every call, so that an engine follows a model in training.
@@ -74,10 +74,6 @@ class KerasEngine:
         log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
         return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score whole texts; see `Engine.score`."""
-        return score_from_start(self, ids, lengths)
-
     def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:
         logits, state = self.model(tokens, state)
         return ops.log_softmax(logits[:, 0]), state
@@ -125,7 +121,7 @@ def in_place_of(model: LanguageModel, weights: Weights) -> Any:
 
 
 def require_jax(what: str) -> None:
-    """Raise where Keras does not run on JAX.
+    """Raise if Keras does not run on JAX.
 
     Raises:
         SettingError: It runs on another backend.

@@ -100,3 +100,20 @@ def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
 def mean_log_prob(weights: NDArray[np.float64], probabilities: NDArray[np.floating]) -> float:
     """Return the mean log-probability of a token under a mixture of distributions, given the probabilities `(K, N)`."""
     return float(np.log(weights @ probabilities).mean())
+
+
+def weighed(
+    own: NDArray[np.float64], other: NDArray[np.floating], weight: float | None, *, at_most: float = 1.0
+) -> tuple[float, float]:
+    """Return the mean log-probability of a token under two mixed distributions, and the weight of the second.
+
+    Args:
+        own: The probability of each token under the first `(N,)`.
+        other: The same under the second `(N,)`.
+        weight: The weight of the second; the best is found if it is `None`.
+        at_most: The largest weight to find.
+    """
+    both = np.stack((own, other))
+    if weight is None:
+        weight = min(round(float(mixture_weights(both)[1]), 4), at_most)
+    return mean_log_prob(np.array([1 - weight, weight]), both), weight

@@ -18,7 +18,7 @@ from nextword.bundle.onnx_file import (
     next_name,
     state_widths,
 )
-from nextword.engine.distribution_engine import DistributionEngine, even_pieces, select_rows
+from nextword.engine.distribution_engine import DistributionEngine, even_pieces
 from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.machine.capacity import read_control_group
@@ -39,7 +39,7 @@ class OnnxEngine(DistributionEngine):
         data: The content of the file.
         architecture: What the model is.
         end_id: The id of `<eos>`.
-        num_threads: Threads that share the work of one call; as many as this process has processors where left out.
+        num_threads: Threads that share the work of one call; as many as this process has processors if left out.
 
     Raises:
         BundleError: The file is not such a model, reaches for another file, or is refused by onnxruntime.
@@ -66,7 +66,7 @@ class OnnxEngine(DistributionEngine):
 
     def select(self, state: State, rows: Rows) -> State:
         """Return some rows of a state; see `Engine.select`."""
-        return select_rows(state, rows, axis=1)
+        return tuple(array[:, rows] for array in state)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Give the distributions without the hidden states, which are then not copied."""

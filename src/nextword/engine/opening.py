@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 EngineName = Literal["auto", "onnx", "keras"]
 
-ENGINES: tuple[EngineName, ...] = ("auto", "onnx", "keras")
-"""How a model may be run; `auto` takes `model.onnx` where it and onnxruntime are there, and Keras elsewhere."""
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+"""How a model may be run; `auto` takes `model.onnx` if it and onnxruntime are there, and Keras if not."""
 
 
 def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None) -> TrainedModel:
@@ -64,20 +64,14 @@ def _keras_engine(bundle: Bundle) -> Engine:
     try:
         from nextword.engine.keras_engine import KerasEngine
     except ImportError as error:
-        raise MissingExtraError(_what_to_install(bundle, error.name)) from error
+        raise MissingExtraError(
+            f"running `{bundle.name}` needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`, "
+            "or `nextword[run]` and a copy of the model that was exported by `nextword export`"
+            if bundle.onnx is None
+            else f"running `{bundle.name}` needs onnxruntime, or Keras and JAX, but `{error.name}` is missing too; "
+            "install `nextword[run]`, which is small, or `nextword[train]`"
+        ) from error
     return KerasEngine.of(bundle)
-
-
-def _what_to_install(bundle: Bundle, missing: str | None) -> str:
-    if bundle.onnx is not None:
-        return (
-            f"running `{bundle.name}` needs onnxruntime, or Keras and JAX, but `{missing}` is missing too; install "
-            "`nextword[run]`, which is small, or `nextword[train]`"
-        )
-    return (
-        f"running `{bundle.name}` needs Keras and JAX, but `{missing}` is missing; install `nextword[train]`, or "
-        "`nextword[run]` and a copy of the model that was exported by `nextword export`"
-    )
 
 
 def _is_installed(package: str) -> bool:

@@ -22,13 +22,13 @@ from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
 
 BURN_IN = 256
-"""Tokens that each row but the first reads before its own, where several rows are read side by side."""
+"""Tokens that each row but the first reads before its own, if several rows are read side by side."""
 
 _CONTEXT_STEPS = 512
 """Tokens of context that are read at once."""
 
 _MOST_TOKENS = 8192
-"""Tokens that are read at once where the vocabulary is small."""
+"""Tokens that are read at once if the vocabulary is small."""
 
 
 class ScoredTokens(NamedTuple):
@@ -132,7 +132,7 @@ def token_log_probs(engine: Engine, ids: TokenIds) -> NDArray[np.float64]:
 
 
 def require_known(engine: Engine, ids: TokenIds) -> None:
-    """Raise where a text holds no tokens, or tokens that the engine does not know."""
+    """Raise if a text holds no tokens, or tokens that the engine does not know."""
     if len(ids) == 0:
         raise EvaluationError("a text must have at least one token to be predicted, but has none; give more text")
     lowest, highest = int(ids.min()), int(ids.max())

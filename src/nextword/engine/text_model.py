@@ -12,9 +12,6 @@ from nextword.bundle.onnx_file import Precision
 from nextword.engine.engine import Engine
 from nextword.text.tokenizer import Tokenizer
 
-Library = Literal["Keras", "onnxruntime"]
-"""What can run a model."""
-
 
 @dataclass(frozen=True, eq=False)
 class TextModel:
@@ -45,7 +42,7 @@ class TrainedModel(TextModel):
 
     tokenizer: Tokenizer = field(init=False)
     bundle: Bundle = field(repr=False)
-    library: Library = "Keras"
+    library: Literal["Keras", "onnxruntime"] = "Keras"
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:

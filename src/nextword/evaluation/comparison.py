@@ -12,7 +12,7 @@ state carried; the tutorial's model sees the 30 words of the window alone.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -52,11 +52,6 @@ class ComparedToken:
     log_prob: float
     rank: int
     top: tuple[Prediction, ...]
-
-    @property
-    def predicted_id(self) -> int:
-        """The most probable token."""
-        return self.top[0].token_id
 
     @property
     def surprisal_bits(self) -> float:
@@ -109,10 +104,10 @@ def render_comparison(tokens: Sequence[ComparedToken], tokenizer: Tokenizer) -> 
     """
     rows = [("position", "actual", "predicted", "rank", "surprisal")]
     for token in tokens:
-        actual, predicted = tokenizer.display(token.actual_id), tokenizer.display(token.predicted_id)
+        actual, predicted = tokenizer.display(token.actual_id), tokenizer.display(token.top[0].token_id)
         rows.append((f"{token.position:,}", actual, predicted, f"{token.rank:,}", f"{token.surprisal_bits:.2f}"))
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return [_aligned(row, widths) for row in rows]
+    return ["  ".join(map(_aligned, row, widths, (False, True, True, False, False))) for row in rows]
 
 
 def _compared(position: int, actual_id: int, log_probs: NDArray[np.float32], num_top: int) -> ComparedToken:
@@ -129,10 +124,6 @@ def _most_probable(log_probs: NDArray[np.float32], count: int) -> NDArray[np.int
     return candidates[np.argsort(-log_probs[candidates], kind="stable")][:count]
 
 
-def _aligned(row: Iterable[str], widths: Iterable[int]) -> str:
-    position, actual, predicted, rank, surprisal = (
-        (cell, " " * (width - cell_len(cell))) for cell, width in zip(row, widths, strict=True)
-    )
-    left = "  ".join("".join(cell) for cell in (actual, predicted))
-    numbers = [padding + number for number, padding in (position, rank, surprisal)]
-    return f"{numbers[0]}  {left}  {numbers[1]}  {numbers[2]}"
+def _aligned(cell: str, width: int, to_the_left: bool) -> str:
+    padding = " " * (width - cell_len(cell))
+    return cell + padding if to_the_left else padding + cell

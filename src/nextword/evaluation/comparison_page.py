@@ -10,7 +10,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from importlib import resources
 from itertools import pairwise
 from string import Template
@@ -26,23 +25,14 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 _SPACE_BEFORE, _SPACE_AFTER = 1, 2
 
 
-@dataclass(frozen=True)
-class PageHeading:
-    """What was compared, as the page names it.
-
-    Attributes:
-        model: The model's name.
-        corpus: The text's name.
-        split: Which part of the text.
-    """
-
-    model: str
-    corpus: str
-    split: str
-
-
 def comparison_page(
-    tokens: Sequence[ComparedToken], evaluation: Evaluation, tokenizer: Tokenizer, heading: PageHeading
+    tokens: Sequence[ComparedToken],
+    evaluation: Evaluation,
+    tokenizer: Tokenizer,
+    *,
+    model: str,
+    corpus: str,
+    split: str,
 ) -> str:
     """Return the HTML of a page that shows a stretch of text, coloured by surprisal, and where the model errs.
 
@@ -50,7 +40,9 @@ def comparison_page(
         tokens: The stretch, each token at the position after the one before; about 2,000 are easily read.
         evaluation: The figures of the whole split.
         tokenizer: What the tokens are shown by.
-        heading: The names in the page's head.
+        model: The model's name, for the page's head.
+        corpus: The text's name.
+        split: Which part of the text.
 
     Raises:
         EvaluationError: There are no tokens.
@@ -58,12 +50,13 @@ def comparison_page(
     if not tokens:
         raise EvaluationError("a page must show at least one token, but has none; compare more words")
     style, script = _beside("comparison_page.css"), _beside("comparison_page.js")
+    heading = {"model": model, "corpus": corpus, "split": split}
     return Template(_beside("comparison_page.html")).substitute(
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
         "form-action 'none'",
         style=style,
         script=script,
-        data=_embedded(_data(tokens, evaluation, tokenizer) | {"heading": asdict(heading)}),
+        data=_embedded(_data(tokens, evaluation, tokenizer) | {"heading": heading}),
     )
 
 

@@ -1,4 +1,4 @@
-r"""How well a model predicts a text, in one number and some others.
+r"""How well a model predicts a text, in one number and some others, and for tokens in groups.
 
 With the tokens $w_1 \dots w_N$ of a split, `<eos>` included, and $w_0$ an `<eos>`,
 
@@ -13,18 +13,97 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
 from nextword.engine.stream import BURN_IN, ScoredTokens, scored_tokens
-from nextword.evaluation.token_groups import FREQUENCY_RANKS, PLACES, GroupTally, TokenGroup
 from nextword.storage.strict_json import finite
+from nextword.text.token_store import TokenStore
 
 Progress = Callable[[int, int], None]
-"""Told how many tokens have been predicted, and how many there are."""
+"""Receives how many tokens have been predicted, and how many there are."""
+
+FREQUENCY_RANKS = (10, 100, 1_000, 10_000)
+"""The last rank in the training vocabulary of each group but the last; ids are sorted by frequency."""
+
+PLACES = (1, 2, 3, 5, 10, 20)
+"""The last place in a sentence of each group but the last."""
+
+_FIGURES = (
+    *("perplexity", "bits_per_token", "accuracy", "top_five_accuracy", "perplexity_per_word", "bits_per_word"),
+    *("bits_per_character", "log_prob", "num_tokens", "num_out_of_vocabulary", "num_words", "num_characters"),
+)
+
+
+@dataclass(frozen=True)
+class TokenGroup:
+    """How well the tokens of a group were predicted.
+
+    Attributes:
+        label: Which tokens they are, such as `11-100`.
+        num_tokens: How many there are.
+        num_correct: How many of them were the most probable token.
+        log_prob: Natural logarithm of the product of their probabilities.
+    """
+
+    label: str
+    num_tokens: int
+    num_correct: int
+    log_prob: float
+
+    @property
+    def accuracy(self) -> float | None:
+        """The fraction predicted right; `None` in an empty group."""
+        return self.num_correct / self.num_tokens if self.num_tokens else None
+
+    @property
+    def bits_per_token(self) -> float | None:
+        """The mean surprisal in bits; `None` in an empty group."""
+        return -self.log_prob / math.log(2) / self.num_tokens if self.num_tokens else None
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the group for JSON; a figure that is infinite, or of no tokens, is `None`."""
+        return {
+            "label": self.label,
+            "num_tokens": self.num_tokens,
+            "accuracy": self.accuracy,
+            "bits_per_token": finite(self.bits_per_token),
+        }
+
+
+class GroupTally:
+    """Counts the tokens of a text into groups, whose last numbers are `bounds`; one more group holds the rest.
+
+    Example:
+        >>> [group.label for group in GroupTally((1, 2, 5)).groups()]
+        ['1', '2', '3-5', 'over 5']
+    """
+
+    def __init__(self, bounds: tuple[int, ...]) -> None:
+        self._bounds = bounds
+        self._sums = np.zeros((3, len(bounds) + 1))  # tokens, correct ones and log-probabilities of each group
+
+    def add(self, numbers: NDArray[np.integer[Any]], scored: ScoredTokens) -> None:
+        """Count tokens, each in the group that its number `(N,)`, at least 1, falls into."""
+        groups = np.searchsorted(self._bounds, numbers)
+        size, weights = self._sums.shape[1], (None, scored.ranks == 1, scored.log_probs)
+        self._sums += [np.bincount(groups, each, minlength=size) for each in weights]
+
+    def groups(self) -> tuple[TokenGroup, ...]:
+        """Return the groups counted so far."""
+        labels = [
+            f"{last:,}" if last == before + 1 else f"{before + 1:,}-{last:,}"
+            for before, last in pairwise((0, *self._bounds))
+        ]
+        counts = zip((*labels, f"over {self._bounds[-1]:,}"), *self._sums.tolist(), strict=True)
+        return tuple(
+            TokenGroup(label, int(tokens), int(correct), log_prob) for label, tokens, correct, log_prob in counts
+        )
 
 
 @dataclass(frozen=True)
@@ -39,9 +118,9 @@ class Evaluation:
         by_frequency: The same by rank in the training vocabulary.
         by_place: The same by place in the sentence.
         protocol: How it was measured, in one sentence.
-        num_words: Words of the split between white space, and one for each line end; `None` where not known.
-        num_characters: Characters of the split; `None` where not known.
-        num_out_of_vocabulary: Tokens that the vocabulary lacks, read as `<unk>`; `None` where not known.
+        num_words: Words of the split between white space, and one for each line end; `None` if not known.
+        num_characters: Characters of the split; `None` if not known.
+        num_out_of_vocabulary: Tokens that the vocabulary lacks, read as `<unk>`; `None` if not known.
         method: What changed the predictions after training; "static" for the model as it was trained.
     """
 
@@ -57,23 +136,22 @@ class Evaluation:
     num_out_of_vocabulary: int | None = None
     method: str = "static"
 
-    def with_method(self, method: str, description: str) -> Self:
-        """Return the evaluation marked as that of a method, its protocol ending with what was done."""
-        return dataclasses.replace(self, method=method, protocol=f"{self.protocol}; {description}")
+    def with_protocol(self, addition: str, *, method: str | None = None) -> Self:
+        """Return the evaluation with more in its protocol, and as that of a method if one is named."""
+        return dataclasses.replace(self, method=method or self.method, protocol=f"{self.protocol}; {addition}")
 
-    def with_protocol(self, addition: str) -> Self:
-        """Return the evaluation with something more in the sentence that says how it was measured."""
-        return dataclasses.replace(self, protocol=f"{self.protocol}; {addition}")
-
-    def with_counts(self, *, num_words: int, num_characters: int, num_out_of_vocabulary: int) -> Self:
+    def with_counts(self, store: TokenStore) -> Self:
         """Return the evaluation with what its split was counted to hold, so that figures per word can be given."""
         return dataclasses.replace(
-            self, num_words=num_words, num_characters=num_characters, num_out_of_vocabulary=num_out_of_vocabulary
+            self,
+            num_words=store.num_words,
+            num_characters=store.num_characters,
+            num_out_of_vocabulary=store.report.num_out_of_vocabulary,
         )
 
     @property
     def perplexity(self) -> float:
-        """The inverse of the geometric mean probability of a token; infinite where a token had none."""
+        """The inverse of the geometric mean probability of a token; infinite if a token had none."""
         return _exp(-self.log_prob / self.num_tokens)
 
     @property
@@ -93,34 +171,23 @@ class Evaluation:
 
     @property
     def perplexity_per_word(self) -> float | None:
-        """The perplexity as if words between white space had been predicted; `None` where they were not counted."""
+        """The perplexity as if words between white space had been predicted; `None` if they were not counted."""
         return None if self.num_words is None else _exp(-self.log_prob / self.num_words)
 
     @property
     def bits_per_word(self) -> float | None:
-        """The surprisal of the split by its words; `None` where they were not counted."""
+        """The surprisal of the split by its words; `None` if they were not counted."""
         return None if self.num_words is None else (0.0 - self.log_prob) / math.log(2) / self.num_words
 
     @property
     def bits_per_character(self) -> float | None:
-        """The surprisal of the split by its characters; `None` where they were not counted."""
+        """The surprisal of the split by its characters; `None` if they were not counted."""
         return None if self.num_characters is None else -self.log_prob / math.log(2) / self.num_characters
 
     def to_table(self) -> dict[str, Any]:
         """Return all figures for JSON; one that is infinite, or not known, is `None`."""
         return {
-            "perplexity": finite(self.perplexity),
-            "bits_per_token": finite(self.bits_per_token),
-            "accuracy": self.accuracy,
-            "top_five_accuracy": self.top_five_accuracy,
-            "perplexity_per_word": finite(self.perplexity_per_word),
-            "bits_per_word": finite(self.bits_per_word),
-            "bits_per_character": finite(self.bits_per_character),
-            "log_prob": finite(self.log_prob),
-            "num_tokens": self.num_tokens,
-            "num_out_of_vocabulary": self.num_out_of_vocabulary,
-            "num_words": self.num_words,
-            "num_characters": self.num_characters,
+            **{name: finite(getattr(self, name)) for name in _FIGURES},
             "by_frequency": [group.to_table() for group in self.by_frequency],
             "by_place": [group.to_table() for group in self.by_place],
             "method": self.method,

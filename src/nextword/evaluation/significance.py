@@ -20,8 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine
-from nextword.engine.stream import token_log_probs
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.settings import require_at_least
 from nextword.storage.strict_json import finite
@@ -58,7 +56,7 @@ class Comparison:
         high: Upper end of the interval.
         confidence: The part of such intervals that hold the true difference.
         p_value: How probable a difference as large is, in either direction, between models that are equally good.
-        per: What the mean is over: tokens, or lines where the models do not cut them into as many tokens.
+        per: What the mean is over: tokens, or lines if the two cut a line into different numbers of tokens.
         log_probs: Log-probability of the whole text by each model.
         num_tokens: Tokens of the text to each model.
         num_units: How many units there are.
@@ -80,17 +78,17 @@ class Comparison:
 
     @property
     def perplexities(self) -> tuple[float, float]:
-        """The perplexity of each model; they can be compared where `per` is `token`."""
+        """The perplexity of each model; they can be compared if `per` is `token`."""
         return _exp(-self.log_probs[0] / self.num_tokens[0]), _exp(-self.log_probs[1] / self.num_tokens[1])
 
     @property
     def perplexity_ratio(self) -> float | None:
-        """The second's perplexity divided by the first's; `None` where their tokens differ."""
+        """The second's perplexity divided by the first's; `None` if their tokens differ."""
         return _exp(-self.difference) if self.per == "token" else None
 
     @property
     def ratio_interval(self) -> tuple[float, float] | None:
-        """The interval of the ratio; `None` where the models' tokens differ."""
+        """The interval of the ratio; `None` if the models' tokens differ."""
         return (_exp(-self.high), _exp(-self.low)) if self.per == "token" else None
 
     def to_table(self) -> dict[str, Any]:
@@ -132,17 +130,8 @@ class Comparison:
         return f"the second against the first; paired bootstrap and permutation over {units}, {self.resamples:,} draws"
 
 
-def line_scores(engine: Engine, ids: TokenIds) -> LineScores:
-    """Return how well a model predicts the lines of a text `(N,)`, which end at `<eos>`, read as one stream.
-
-    Raises:
-        EvaluationError: There are no tokens, or some that the model does not know, or one has no probability at all.
-    """
-    return lines_of(token_log_probs(engine, ids), ids, end_id=engine.end_id)
-
-
 def lines_of(log_probs: NDArray[np.float64], ids: TokenIds, *, end_id: int) -> LineScores:
-    """Return the scores of the lines of a text, given the log-probability of each of its tokens, both `(N,)`.
+    """Return the scores of the lines of a text, which end at `<eos>`, from the log-probabilities of its tokens `(N,)`.
 
     Raises:
         EvaluationError: A token has no probability at all.
@@ -166,11 +155,11 @@ def compare_lines(
 ) -> Comparison:
     """Compare two models by the lines of one text; their vocabularies may differ.
 
-    Where they cut a line into different numbers of tokens, the difference is that of a line's mean log-probability,
+    If they cut a line into different numbers of tokens, the difference is that of a line's mean log-probability,
     which does not depend on how it is cut. A model that reads more `<unk>` has it easier, though.
 
     Args:
-        first: The scores of one model, from `line_scores`.
+        first: The scores of one model, from `lines_of`.
         second: Those of the other.
         unit: What is resampled.
         confidence: The part of intervals that are to hold the true difference.

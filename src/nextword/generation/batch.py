@@ -18,12 +18,12 @@ from nextword.generation.words import RequiredWords
 Writers = list[SampledText] | list[BeamSearch]
 
 
-def generate_texts(model: TextModel, prompts: Sequence[str], request: Request) -> list[GeneratedText]:
+def generate_texts(model: TextModel, prompts: Sequence[str], request: Request | None = None) -> list[GeneratedText]:
     """Return a text for each prompt, in their order, all written side by side in one batch.
 
     A text depends on its prompt and on the request, its seed among it, and not on the other prompts: with a seed, the
     same prompt twice gives the same text twice. (The arithmetic of an engine may depend on the size of the batch in
-    its last bits; then another token may be taken where two are as good as equal.)
+    its last bits; then another token may be taken if two are as good as equal.)
 
     Raises:
         SettingError: `prompts` is one string; a required word cannot be spelled, or does not fit into the text or the
@@ -32,7 +32,7 @@ def generate_texts(model: TextModel, prompts: Sequence[str], request: Request) -
     """
     if isinstance(prompts, str):
         raise SettingError("`prompts` must be several prompts, but is one string; put it into a list")
-    generation = _Generation(model, request)
+    generation = _Generation(model, request or Request())
     prompt_ids = [model.tokenizer.encode_prompt(prompt) for prompt in prompts]
     writers = [generation.writers(ids) for ids in prompt_ids]
     works = [(ids, writer) for ids, own in zip(prompt_ids, writers, strict=True) for writer in own]

@@ -44,7 +44,7 @@ class BeamGroup:
     """Keeps the `size` best texts of each length, and the `size` best complete ones.
 
     At each step all texts are continued by all tokens. In order of log-probability, those that are complete are set
-    aside if they are among the first `size`, and the first `size` of the others go on. Where words are required, the
+    aside if they are among the first `size`, and the first `size` of the others go on. If words are required, the
     places are shared out among the degrees of progress instead, so that a text which is about to hold them is never
     crowded out by more probable ones that are not (Post and Vilar 2018, after Hokamp and Liu 2017).
 
@@ -73,10 +73,8 @@ class BeamGroup:
             The tokens that were chosen, one for each text that goes on or was completed.
         """
         scores = np.array([[text.log_prob] for text in self.texts]) + self._allowed(log_probs)  # (R, V), float64
-        if self._task.required.num_tokens:
-            ended, kept = self._by_progress(scores, scores - costs)
-        else:
-            ended, kept = self._by_score(scores, scores - costs)
+        choose = self._by_progress if self._task.required.num_tokens else self._by_score
+        ended, kept = choose(scores, scores - costs)
         for text in ended:
             (self.rejected if self._task.required.missing(text.met) else self.complete).append(text)
         self.complete = self._best(self.complete)
@@ -176,7 +174,7 @@ def best_first(scores: Floats, at_once: int) -> Iterator[tuple[int, int]]:
 def allocate_beam(progress: Sequence[int], most: int, size: int) -> list[int]:
     """Return which of texts, the best first, are kept: `size` at most, shared out among the degrees of progress.
 
-    Each degree from 0 to `most` has the same number of places, one more for the highest where they do not come out
+    Each degree from 0 to `most` has the same number of places, one more for the highest if they do not come out
     even; places that a degree does not fill go to the best of what is left.
 
     Example:
@@ -220,7 +218,8 @@ class BeamSearch:
 
     def go_on(self) -> Branches | None:
         """Return the last tokens of all texts that are not complete; see `Writer.go_on`."""
-        parents = [rows[parent] for group, rows in self._rows_before() for parent in group.parents]
+        groups = zip(self._groups, self._rows, strict=True)
+        parents = [rows[parent] for group, rows in groups for parent in group.parents]
         ids = [text.ids[-1] for group in self._groups for text in group.texts]
         ends = np.cumsum([len(group.texts) for group in self._groups]).tolist()
         self._rows = [range(end - len(group.texts), end) for group, end in zip(self._groups, ends, strict=True)]
@@ -229,12 +228,9 @@ class BeamSearch:
     def found(self) -> list[Hypothesis]:
         """Return the complete texts of all groups that differ, the best first.
 
-        Where none of them holds all that is required, they are those that do not.
+        If none of them holds all that is required, they are those that do not.
         """
         complete = [text for group in self._groups for text in group.complete]
         rejected = [text for group in self._groups for text in group.rejected]
         distinct = {text.ids: text for text in complete or rejected}
         return sorted(distinct.values(), key=lambda text: -text.score(self._task.exponent))
-
-    def _rows_before(self) -> list[tuple[BeamGroup, Sequence[int]]]:
-        return list(zip(self._groups, self._rows, strict=True))

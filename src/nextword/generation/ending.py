@@ -13,7 +13,7 @@ Ending = Literal["end", "stop", "length"]
 
 
 def stop_place(text: str, stops: Sequence[str]) -> int | None:
-    """Return how many characters of a text stand before its stop string, `None` where it has none.
+    """Return how many characters of a text stand before its stop string, `None` if it has none.
 
     Example:
         >>> stop_place("abcd", ["cd", "bc", "d"])
@@ -31,8 +31,8 @@ def held_back(text: str, stops: Sequence[str]) -> int:
         5
     """
     longest = min(len(text), max(map(len, stops), default=1) - 1)
-    ends = (length for length in range(longest, 0, -1) if any(_begins(stop, text[-length:]) for stop in stops))
-    return next(ends, 0)
+    lengths = range(longest, 0, -1)
+    return next((n for n in lengths if any(n < len(stop) and stop.startswith(text[-n:]) for stop in stops)), 0)
 
 
 def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
@@ -54,17 +54,13 @@ def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
         yield held
 
 
-def _begins(stop: str, text: str) -> bool:
-    return len(text) < len(stop) and stop.startswith(text)
-
-
 @dataclass(frozen=True)
 class EndRule:
     """What ends a text.
 
     Attributes:
         num_tokens: Its most tokens.
-        end_id: The id of `<eos>` where that ends it.
+        end_id: The id of `<eos>` if that ends it.
         stops: Stop strings; `nextword.generation.ending` says where they cut.
         tokenizer: How tokens become text, for stop strings.
     """
@@ -82,7 +78,7 @@ class EndRule:
         return tail[len(tail) - kept :] + piece_of(self.tokenizer, before, token_id)
 
     def num_shown(self, before: int | None, ids: Sequence[int]) -> int:
-        """Return how many of a text's tokens stand whole before its stop string, all where it has none."""
+        """Return how many of a text's tokens stand whole before its stop string, all if it has none."""
         if self.tokenizer is None:
             return len(ids)
         pieces = list(text_pieces(self.tokenizer, [] if before is None else [before], ids))

@@ -14,7 +14,7 @@ class GeneratedText:
     Attributes:
         prompt: What it goes on from.
         text: The text, prompt and stop string left out.
-        ids: Its tokens, with `<eos>` or the stop string where one ended it.
+        ids: Its tokens, with `<eos>` or the stop string if one ended it.
         log_prob: Natural logarithm of the probability of `ids` after the prompt, by the model itself.
         score: `log_prob` over the length normalizer of `ids`.
         ending: Why it ends: "end" at `<eos>`, "stop" at a stop string, "length" after as many tokens as asked for.
@@ -56,7 +56,7 @@ class Hypothesis(NamedTuple):
     Attributes:
         ids: Its tokens.
         log_prob: The logarithm of their probability by the engine.
-        ending: Why it is complete, `None` where it is not.
+        ending: Why it is complete, `None` if it is not.
         tail: Its end, in which a stop string may begin.
         met: The required phrases that it holds, by number.
         progress: How many tokens of required phrases it holds or ends with.

@@ -47,26 +47,10 @@ def generate(
     return _as_drawn(engine, prompt_ids, text, rule)
 
 
-def generate_text(
-    model: TextModel,
-    prompt: str,
-    *,
-    num_tokens: int,
-    options: SamplingOptions = DEFAULT_SAMPLING,
-    stop_at_end: bool = False,
-) -> Iterator[str]:
-    """Yield the text that follows a prompt, piece by piece; `<unk>` is not in it unless the options allow it.
-
-    Raises:
-        SettingError: `num_tokens` is below 1.
-        TextError: The prompt is refused by the tokenizer.
-    """
-    request = Request(num_tokens=num_tokens, sampling=options, stop_at_end=stop_at_end)
-    return stream_text(model, prompt, request)
-
-
 def stream_text(model: TextModel, prompt: str, request: Request) -> Iterator[str]:
-    """Yield the text that was asked for as it is drawn, by whole characters, never a part of a stop string.
+    """Yield the text that follows a prompt as it is drawn, by whole characters, never a part of a stop string.
+
+    `<unk>` is not in it unless the sampling options allow it.
 
     Raises:
         SettingError: The text can only be known when it is complete: the best of several, or of a beam.

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.engine.engine import Engine, Rows, State
+from nextword.engine.engine import Engine, Rows
 
 
 class Branches(NamedTuple):
@@ -84,17 +84,14 @@ def lockstep(engine: Engine, prompts: Sequence[Sequence[int]], writers: Sequence
         slots = [slot for slot, _ in going]
         parents = _padded([parent for _, branches in going for parent in branches.parents])
         ids = _padded([token_id for _, branches in going for token_id in branches.ids])
-        state, num_rows = _selected(engine, state, parents, num_rows), len(parents)
+        if not np.array_equal(parents, np.arange(num_rows)):
+            state, num_rows = engine.select(state, parents), len(parents)
         log_probs, state = engine.step(ids.astype(np.int32), state)
         first = 0
         for slot, branches in going:
             slot.take(log_probs[first : first + len(branches.ids)], first)
             first += len(branches.ids)
         yield
-
-
-def _selected(engine: Engine, state: State, rows: Rows, num_rows: int) -> State:
-    return state if np.array_equal(rows, np.arange(num_rows)) else engine.select(state, rows)
 
 
 def _batch_size(num_rows: int) -> int:

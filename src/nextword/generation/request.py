@@ -29,7 +29,7 @@ class SearchOptions(Settings):
     group: ClassVar[str] = "search"
 
     method: Method = setting(
-        "auto", help="Draw each token, take the most probable, or search with a beam; auto: beam where one is set."
+        "auto", help="Draw each token, take the most probable, or search with a beam; auto: beam if one is set."
     )
     beam_size: int | None = setting(
         None, help="Texts that a beam search keeps; 4 unless set, or as many as required words need.", at_least=1
@@ -95,8 +95,6 @@ def length_normalizer(num_tokens: int, exponent: float) -> float:
     return float(((5 + num_tokens) / 6) ** exponent)
 
 
-DEFAULT_SEARCH = SearchOptions()
-
 _WITH_A_BEAM = ("seed", "allow_unknown")
 """The sampling options that say nothing about how tokens are drawn, or do no harm."""
 
@@ -120,7 +118,7 @@ class Request:
 
     num_tokens: int = 100
     sampling: SamplingOptions = DEFAULT_SAMPLING
-    search: SearchOptions = DEFAULT_SEARCH
+    search: SearchOptions = SearchOptions()
     stop_at_end: bool = False
     stop: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
@@ -133,7 +131,11 @@ class Request:
                 raise SettingError(f"`{name}` must be several texts, but is one string; write it as a tuple")
             if not all(text.strip() or (name == "stop" and text) for text in getattr(self, name)):
                 raise SettingError(f"`{name}` must be text, but is empty; leave it out")
-            self._require_unicode(name)
+            for text in getattr(self, name):
+                if lone_surrogate(text) is not None:
+                    raise SettingError(
+                        f"`{name}` must be valid Unicode, but {text!a} holds half of a surrogate pair; pass UTF-8"
+                    )
         if self.require and (self.search.method in ("sample", "greedy") or self.search.best_of > 1):
             raise SettingError(
                 'required words are searched for with a beam, but texts are to be drawn; set `method = "beam"`, or '
@@ -158,15 +160,8 @@ class Request:
 
     @property
     def draws(self) -> SamplingOptions:
-        """How tokens are drawn, the most probable where the method is greedy."""
+        """How tokens are drawn, the most probable if the method is greedy."""
         return self.sampling.replace(temperature=0.0) if self.search.method == "greedy" else self.sampling
-
-    def _require_unicode(self, name: str) -> None:
-        for text in getattr(self, name):
-            if lone_surrogate(text) is not None:
-                raise SettingError(
-                    f"`{name}` must be valid Unicode, but {text!a} holds half of a surrogate pair; pass UTF-8"
-                )
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:
         """Refuse sampling options that are not at their defaults and would do nothing."""

@@ -33,8 +33,8 @@ def without(log_probs: LogProbs, forbidden: Collection[int]) -> NDArray[np.float
 def with_repetition_penalty(log_probs: LogProbs, recent: Collection[int], penalty: float) -> NDArray[np.float64]:
     r"""Return the distribution proportional to `p(w) ** penalty` for each recent token, to `p(w)` for all others.
 
-    Keskar et al. divide the logit of a token that was written before by a penalty $\theta$, which lowers it where it
-    is positive and would raise it where it is negative. Log-probabilities are never positive: here they are multiplied,
+    Keskar et al. divide the logit of a token that was written before by a penalty $\theta$, which lowers it if it
+    is positive and would raise it if it is negative. Log-probabilities are never positive: here they are multiplied,
 
     $$\ln p'(w) = \theta \ln p(w) - \ln Z \quad (w \text{ recent}), \qquad \ln p'(w) = \ln p(w) - \ln Z$$
 

@@ -134,7 +134,7 @@ class Speller:
                 yield (frozenset(ids), *others)
 
     def _rest(self, left: str, before: int | None, token_id: int) -> str | None:
-        """Return what is left of a phrase after a token, `None` where the token, as it is joined on, is not in it."""
+        """Return what is left of a phrase after a token, `None` if the token, as it is joined on, is not in it."""
         piece = self._folded(piece_of(self._tokenizer, before, token_id))
         if before is None:
             piece = piece.lstrip(" ")

@@ -1,23 +1,11 @@
 """What must be written."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
 from nextword.errors import SettingError
 from nextword.generation.speller import Phrase, Speller
 from nextword.text.tokenizer import Tokenizer
-
-
-class Progress(NamedTuple):
-    """How far a text has come with what it must hold.
-
-    Attributes:
-        met: The phrases that it holds, by number.
-        num_tokens: The tokens of those, and of the best-begun one beside them that it ends with the beginning of.
-    """
-
-    met: frozenset[int]
-    num_tokens: int
 
 
 class RequiredWords:
@@ -50,13 +38,17 @@ class RequiredWords:
         """How many tokens a text needs at most to hold all phrases."""
         return sum(len(phrase.sets) for phrase in self._phrases)
 
-    def progress(self, met: frozenset[int], before: int, ids: Sequence[int]) -> Progress:
-        """Return how far a text has come.
+    def progress(self, met: frozenset[int], before: int, ids: Sequence[int]) -> tuple[frozenset[int], int]:
+        """Return how far a text has come with what it must hold.
 
         Args:
             met: The phrases that it held before its last token.
             before: The token before the text.
             ids: The text.
+
+        Returns:
+            The phrases that it holds, by number, and the number of their tokens and of those of the best-begun phrase
+            beside them that it ends with the beginning of.
         """
         met |= {
             number
@@ -64,7 +56,7 @@ class RequiredWords:
             if number not in met and phrase.has_begun(len(phrase.sets), _context(phrase, before, ids))
         }
         begun = (self._begun(number, before, ids) for number in self._unmet(met))
-        return Progress(met, sum(len(self._phrases[number].sets) for number in met) + max(begun, default=0))
+        return met, sum(len(self._phrases[number].sets) for number in met) + max(begun, default=0)
 
     def held_by(self, before: int, ids: Sequence[int]) -> frozenset[int]:
         """Return the phrases that a complete text holds; its end closes one as what may stand after it does.
@@ -75,11 +67,11 @@ class RequiredWords:
         """
         met: frozenset[int] = frozenset()
         for length in range(1, len(ids) + 1):
-            met = self.progress(met, before, ids[:length]).met
+            met, _ = self.progress(met, before, ids[:length])
         return met | {number for number in self._unmet(met) if self._is_closed_by_end(number, before, ids)}
 
     def next_tokens(self, met: frozenset[int], before: int, ids: Sequence[int]) -> Iterator[frozenset[int]]:
-        """Yield, for each phrase not met, the tokens that begin it, and those that go on with it where it is begun."""
+        """Yield, for each phrase not met, the tokens that begin it, and those that go on with it if it is begun."""
         for number in self._unmet(met):
             sets = self._phrases[number].sets
             yield from {sets[0], sets[self._begun(number, before, ids)]}

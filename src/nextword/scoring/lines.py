@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, State, TokenScores, score_in_pieces
+from nextword.engine.engine import Engine, TokenScores, score_in_pieces
 from nextword.engine.stream import require_numbers
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
@@ -25,11 +26,8 @@ from nextword.text.vocabulary import END
 LN_10 = math.log(10)
 """Natural logarithms are divided by it to become logarithms to the base 10."""
 
-LN_2 = math.log(2)
-"""Natural logarithms are divided by it to become bits."""
-
 _CARRIED_STEPS = 512
-"""Tokens that are read at once where all lines are one text."""
+"""Tokens that are read at once if all lines are one text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +65,7 @@ class LineScore:
     Attributes:
         number: The line's place among all that were given, from 1.
         text: The line.
-        ids: The tokens that count `(N,)`, `<eos>` the last of them where the line's end counts.
+        ids: The tokens that count `(N,)`, `<eos>` the last of them if the line's end counts.
         log_probs: Natural logarithm of each one's probability `(N,)`, float32.
         ranks: Place of each among all tokens, 1 the most probable `(N,)`.
         out_of_vocabulary: Which of them the vocabulary lacks `(N,)`; they are scored as `<unk>`.
@@ -103,11 +101,11 @@ class LineScore:
     @property
     def bits(self) -> NDArray[np.float64]:
         """The surprisal of each token in bits `(N,)`."""
-        return self.log_probs.astype(np.float64) / -LN_2
+        return self.log_probs.astype(np.float64) / -math.log(2)
 
     @property
     def perplexity(self) -> float:
-        r"""$\exp(-\frac{1}{N} \ln p)$; infinite where a token had no probability.
+        r"""$\exp(-\frac{1}{N} \ln p)$; infinite if a token had no probability.
 
         Raises:
             EvaluationError: No token counts: the line is empty, and so is its end.
@@ -167,49 +165,37 @@ def score_lines(
     """
     engine, tokenizer = model.engine, model.tokenizer
     first_input = engine.end_id if options.bos else tokenizer.vocabulary.unknown_id
-    carried = _Carried(engine, first_input) if options.carry else None
-    for window in encoded_windows(tokenizer, lines, most_lines=options.read_ahead):
-        if carried is not None:
-            scored = carried.score(window)
-        else:
-            counted = [line.ids if options.eos else line.ids[:-1] for line in window]
-            scored = score_sentences(engine, counted, first_input=first_input)
-        for line, scores in zip(window, scored, strict=True):
-            yield _line_score(line, scores, eos=options.eos)
+    windows = encoded_windows(tokenizer, lines, most_lines=options.read_ahead)
+    scored = _carried(engine, windows, first_input) if options.carry else _apart(engine, windows, first_input, options)
+    for line, scores in scored:
+        counted = slice(len(line.ids) if options.eos else len(line.ids) - 1)
+        log_probs, ranks = scores.log_probs[counted], scores.ranks[counted]
+        yield LineScore(line.number, line.text, line.ids[counted], log_probs, ranks, line.out_of_vocabulary[counted])
 
 
-class _Carried:
-    """Scores lines as one text, from window to window."""
+def _apart(
+    engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int, options: ScoringOptions
+) -> Iterator[tuple[EncodedLine, TokenScores]]:
+    """Yield lines with their scores, each a text of its own."""
+    for window in windows:
+        counted = [line.ids if options.eos else line.ids[:-1] for line in window]
+        yield from zip(window, score_sentences(engine, counted, first_input=first_input), strict=True)
 
-    def __init__(self, engine: Engine, first_input: int) -> None:
-        self._engine = engine
-        self._previous = first_input
-        self._state: State = engine.start(1)
 
-    def score(self, window: Sequence[EncodedLine]) -> list[TokenScores]:
-        """Return the scores of each line, all of them read."""
+def _carried(
+    engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int
+) -> Iterator[tuple[EncodedLine, TokenScores]]:
+    """Yield lines with their scores, ends included, all of them read as one text."""
+    state = engine.start(1)
+    for window in windows:
         ids = np.concatenate([line.ids for line in window])
-        inputs = np.concatenate(([self._previous], ids[:-1]), dtype=np.int32)
+        inputs = np.concatenate(([first_input], ids[:-1]), dtype=np.int32)
         pieces = (slice(first, first + _CARRIED_STEPS) for first in range(0, len(ids), _CARRIED_STEPS))
-        (log_probs, ranks), self._state = score_in_pieces(
-            self._engine.score_window, inputs[None], ids[None], self._state, pieces
-        )
-        self._previous = int(ids[-1])
+        scores, state = score_in_pieces(engine.score_window, inputs[None], ids[None], state, pieces)
+        first_input = int(ids[-1])
         ends = np.cumsum([len(line.ids) for line in window])[:-1]
-        parts = zip(np.split(log_probs[0], ends), np.split(ranks[0], ends), strict=True)
-        return [require_numbers(TokenScores(*part)) for part in parts]
-
-
-def _line_score(line: EncodedLine, scores: TokenScores, *, eos: bool) -> LineScore:
-    counted = slice(None) if eos else slice(len(line.ids) - 1)
-    return LineScore(
-        line.number,
-        line.text,
-        line.ids[counted],
-        scores.log_probs[counted],
-        scores.ranks[counted],
-        line.out_of_vocabulary[counted],
-    )
+        parts = zip(*(np.split(array[0], ends) for array in require_numbers(scores)), strict=True)
+        yield from zip(window, starmap(TokenScores, parts), strict=True)
 
 
 def shown_tokens(tokenizer: Tokenizer, score: LineScore) -> list[str]:

@@ -29,12 +29,9 @@ class ScoreSummary:
         """Count a line."""
         self.num_lines += 1
         self.num_tokens += line.num_tokens
+        self.num_out_of_vocabulary += line.num_out_of_vocabulary
         self.log_prob += line.log_prob
-        known = line.log_prob
-        if line.num_out_of_vocabulary:
-            self.num_out_of_vocabulary += line.num_out_of_vocabulary
-            known = float(line.log_probs[~line.out_of_vocabulary].sum(dtype=float))
-        self.known_log_prob += known
+        self.known_log_prob += float(line.log_probs[~line.out_of_vocabulary].sum(dtype=float))
 
     @property
     def perplexity(self) -> float:

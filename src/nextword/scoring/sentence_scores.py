@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nextword.batching.sentences import SentenceBatches
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine, TokenScores, score_in_pieces
 from nextword.engine.stream import require_numbers, sentence_batches
@@ -18,7 +17,7 @@ def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_inpu
     Args:
         engine: The model at work.
         sentences: Their ids `(N,)` each; a sentence may be empty.
-        first_input: What the first token of each is predicted from: `<eos>` where a text begins.
+        first_input: What the first token of each is predicted from: `<eos>` if a text begins.
 
     Raises:
         EvaluationError: A log-probability is not a number.
@@ -27,19 +26,10 @@ def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_inpu
     found = [nothing] * len(sentences)
     batches = sentence_batches(engine)
     for batch in batches.batches([len(sentence) for sentence in sentences]):
-        rows = [sentences[index] for index in batch]
-        for index, scores in zip(batch, _score_batch(engine, rows, batches, first_input), strict=True):
-            found[index] = scores
+        padded = batches.padded([sentences[index] for index in batch], first_input)
+        pieces, start = batches.pieces(*padded.inputs.shape), engine.start(len(padded.inputs))
+        (log_probs, ranks), _ = score_in_pieces(engine.score_window, padded.inputs, padded.targets, start, pieces)
+        for row, index in enumerate(batch):
+            length = len(sentences[index])
+            found[index] = require_numbers(TokenScores(log_probs[row, :length], ranks[row, :length]))
     return found
-
-
-def _score_batch(
-    engine: Engine, sentences: Sequence[TokenIds], batches: SentenceBatches, first_input: int
-) -> list[TokenScores]:
-    padded = batches.padded(sentences, first_input)
-    pieces, start = batches.pieces(*padded.inputs.shape), engine.start(len(padded.inputs))
-    (log_probs, ranks), _ = score_in_pieces(engine.score_window, padded.inputs, padded.targets, start, pieces)
-    return [
-        require_numbers(TokenScores(log_probs[row, : len(sentence)], ranks[row, : len(sentence)]))
-        for row, sentence in enumerate(sentences)
-    ]

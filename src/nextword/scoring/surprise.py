@@ -88,12 +88,8 @@ def surprising_lines(
         TextError: (while iterating) A line is refused.
     """
     require_at_least("num_words", num_words, 0)
-    scores = score_lines(model, lines, options)
-    return (
-        _described(score, bits, model.tokenizer, num_words)
-        for score, bits in _measured(scores, measure)
-        if bits >= threshold
-    )
+    found = _measured(score_lines(model, lines, options), measure, threshold)
+    return (_described(score, bits, model.tokenizer, num_words) for score, bits in found)
 
 
 def most_surprising_lines(
@@ -117,37 +113,25 @@ def most_surprising_lines(
     require_at_least("k", k, 1)
     require_at_least("num_words", num_words, 0)
     best: list[tuple[float, int, SurprisingLine]] = []  # a heap, the least surprising first; of equals the latest
-    for score, bits in _measured(score_lines(model, lines, options), measure):
-        if bits < threshold or (len(best) == k and (bits, -score.number) < best[0][:2]):
-            continue
-        entry = (bits, -score.number, _described(score, bits, model.tokenizer, num_words))
-        if len(best) < k:
-            heapq.heappush(best, entry)
-        else:
-            heapq.heapreplace(best, entry)
+    for score, bits in _measured(score_lines(model, lines, options), measure, threshold):
+        if len(best) < k or (bits, -score.number) > best[0][:2]:
+            entry = (bits, -score.number, _described(score, bits, model.tokenizer, num_words))
+            if len(best) < k:
+                heapq.heappush(best, entry)
+            else:
+                heapq.heapreplace(best, entry)
     return [line for _, _, line in sorted(best, reverse=True)]
 
 
-def _measured(scores: Iterable[LineScore], measure: Measure) -> Iterator[tuple[LineScore, float]]:
-    return ((score, _bits(score, measure)) for score in scores if score.num_tokens)
-
-
-def _bits(score: LineScore, measure: Measure) -> float:
-    match measure:
-        case "mean":
-            return float(score.bits.mean())
-        case "max":
-            return float(score.bits.max())
-        case "sum":
-            return float(score.bits.sum())
+def _measured(scores: Iterable[LineScore], measure: Measure, threshold: float) -> Iterator[tuple[LineScore, float]]:
+    measured = ((score, float(getattr(score.bits, measure)())) for score in scores if score.num_tokens)
+    return ((score, bits) for score, bits in measured if bits >= threshold)
 
 
 def _described(score: LineScore, bits: float, tokenizer: Tokenizer, num_words: int) -> SurprisingLine:
-    shown = shown_tokens(tokenizer, score)
-    by_token = score.bits
-    order = np.argsort(-by_token, kind="stable")[:num_words].tolist()
+    shown, by_token = shown_tokens(tokenizer, score), score.bits
     tokens = tuple(
         SurprisingToken(shown[index], float(by_token[index]), index + 1, not score.out_of_vocabulary[index])
-        for index in order
+        for index in np.argsort(-by_token, kind="stable")[:num_words].tolist()
     )
     return SurprisingLine(score.number, score.text, bits, score.num_tokens, tokens)

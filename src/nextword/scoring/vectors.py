@@ -4,8 +4,9 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +28,11 @@ Pooling = Literal["mean", "last"]
 
 Vectors = NDArray[np.float32]
 
+_READ_AHEAD = 4096
 
-def sentence_vectors(
-    model: TextModel, lines: Iterable[str], *, pooling: Pooling = "mean", read_ahead: int = 4096
-) -> Iterator[Vectors]:
-    r"""Yield the vectors of all lines in their order, `(N, H)` for each `N` lines that are read ahead.
+
+def sentence_vectors(model: TextModel, lines: Iterable[str], *, pooling: Pooling = "mean") -> Iterator[Vectors]:
+    r"""Yield the vectors of all lines in their order, `(N, H)` for each `N` lines that are read ahead, at most 4096.
 
     A line is read from `<eos>` on, as a text of its own. With $h_i$ the hidden state of the last layer after its token
     $w_i$, the vector is the mean $\frac{1}{n} \sum_{i=1}^{n} h_i$ or the last, $h_n$. Its end is not read. A line
@@ -41,14 +42,12 @@ def sentence_vectors(
         model: The model at work; its engine must have hidden states.
         lines: The lines, read once.
         pooling: "mean" or "last".
-        read_ahead: Most lines that are read before their vectors are given.
 
     Raises:
-        SettingError: `read_ahead` is below 1; or, while iterating, the engine has no hidden states.
+        SettingError: (while iterating) The engine has no hidden states.
         TextError: (while iterating) A line is refused.
     """
-    require_at_least("read_ahead", read_ahead, 1)
-    windows = encoded_windows(model.tokenizer, lines, most_lines=read_ahead)
+    windows = encoded_windows(model.tokenizer, lines, most_lines=_READ_AHEAD)
     return (_vectors(model.engine, [line.ids for line in window], pooling) for window in windows)
 
 
@@ -88,7 +87,7 @@ class NearWord:
 
     Attributes:
         word: As shown to a person.
-        cosine: Of the angle between their vectors: 1 where they point the same way.
+        cosine: Of the angle between their vectors: 1 if they point the same way.
     """
 
     word: str
@@ -115,7 +114,7 @@ class WordVectors:
     def nearest(self, word: str, k: int = 10) -> list[NearWord]:
         r"""Return the `k` words whose vectors point most nearly the same way, the nearest first.
 
-        The cosine of the vectors $u$ and $v$ is $u^\top v / (|u| \, |v|)$, and 0 where one of them is 0. Neither the
+        The cosine of the vectors $u$ and $v$ is $u^\top v / (|u| \, |v|)$, and 0 if one of them is 0. Neither the
         word itself nor `<unk>` and `<eos>` are given.
 
         Raises:
@@ -124,12 +123,12 @@ class WordVectors:
         """
         require_at_least("k", k, 1)
         own = self._id_of(word)
-        cosines = self._cosines(own)
+        lengths = np.linalg.norm(self.vectors, axis=1)
+        cosines = self.vectors @ self.vectors[own] / np.maximum(lengths * lengths[own], np.finfo(np.float32).tiny)
         vocabulary = self.tokenizer.vocabulary
         left_out = {own, vocabulary.unknown_id, vocabulary.end_id}
         order = (token_id for token_id in np.argsort(-cosines, kind="stable").tolist() if token_id not in left_out)
-        near = [token_id for token_id, _ in zip(order, range(k), strict=False)]
-        return [NearWord(self.tokenizer.display(token_id), float(cosines[token_id])) for token_id in near]
+        return [NearWord(self.tokenizer.display(near), float(cosines[near])) for near in islice(order, k)]
 
     def save(self, path: Path) -> None:
         """Write `words` `(V,)` and `vectors` `(V, E)`, float32, to a file that `numpy.load` reads.
@@ -140,12 +139,6 @@ class WordVectors:
         packed = io.BytesIO()
         np.savez(packed, words=np.array(self.tokenizer.vocabulary.tokens), vectors=self.vectors)
         write_file(path, packed.getvalue())
-
-    def _cosines(self, token_id: int) -> NDArray[np.float32]:
-        lengths = np.linalg.norm(self.vectors, axis=1)
-        products: NDArray[np.float32] = self.vectors @ self.vectors[token_id]
-        cosines: NDArray[np.float32] = products / np.maximum(lengths * lengths[token_id], np.finfo(np.float32).tiny)
-        return cosines
 
     def _id_of(self, word: str) -> int:
         vocabulary = self.tokenizer.vocabulary
@@ -170,22 +163,18 @@ def write_vectors(path: Path, parts: Iterable[NDArray[np.float32]]) -> tuple[int
         TextError: There is not one vector.
         StorageError: The disk refused; what was there before is kept.
     """
-    with replacing(path) as temporary, temporary.open("xb") as file:
-        return _write(file, parts)
-
-
-def _write(file: BinaryIO, parts: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
     num_vectors = width = 0
-    for index, part in enumerate(parts):
-        if index == 0:
-            width = part.shape[1]
-            file.write(_header((0, width)))
-        file.write(np.ascontiguousarray(part, "<f4").data)
-        num_vectors += len(part)
-    if not num_vectors:
-        raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
-    file.seek(0)
-    file.write(_header((num_vectors, width)))
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        for part in parts:
+            if not file.tell():
+                width = part.shape[1]
+                file.write(_header((0, width)))
+            file.write(np.ascontiguousarray(part, "<f4").data)
+            num_vectors += len(part)
+        if not num_vectors:
+            raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
+        file.seek(0)
+        file.write(_header((num_vectors, width)))
     return num_vectors, width
 
 

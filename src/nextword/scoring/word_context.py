@@ -1,6 +1,6 @@
 r"""A text read word by word, for programs that ask for the probability of one word after another.
 
-A word is what stands between white space, and its probability that of its tokens, one after another. Where the last of
+A word is what stands between white space, and its probability that of its tokens, one after another. If the last of
 these depends on what follows (see `nextword.scoring.word_tokens`), the word's probability is the sum over the two
 possibilities, and what is read next decides between them: with $a$ the token if another word follows and $b$ the one if
 none does,
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -64,7 +63,7 @@ class WordContext:
     def start(cls, engine: Engine, tokenizer: WordTokenizer, *, bos: bool) -> WordContext:
         """Return the context in which a sentence begins, or, without `bos`, one of which nothing is known.
 
-        A network has no state without a past; where nothing is known, it has read one unknown word, `<unk>`.
+        A network has no state without a past; if nothing is known, it has read one unknown word, `<unk>`.
         """
         first_input = tokenizer.end_id if bos else tokenizer.unknown_id
         branch = _Branch(_Cursor(engine, engine.start(1), first_input), 0.0)
@@ -79,12 +78,10 @@ class WordContext:
         for token_id in tokens.leading:
             log_prob += cursor.log_prob(token_id)
             cursor = cursor.after(token_id)
-        branches = _split(cursor, tokens.going_on, tokens.ending)
-        log_prob += branches.log_prob
-        after = WordContext(
-            self._tokenizer, branches.pair, tokens.leaves, self.num_words + 1, _key(self.key, f"{word} ")
-        )
-        return WordScore(log_prob, tokens.is_known, after)
+        of_both, branches = _split(cursor, tokens.going_on, tokens.ending)
+        key = _key(self.key, f"{word} ")
+        after = WordContext(self._tokenizer, branches, tokens.leaves, self.num_words + 1, key)
+        return WordScore(log_prob + of_both, tokens.is_known, after)
 
     def score_end(self) -> WordScore:
         """Return how probable it is that the sentence ends here, and the context in which the next begins."""
@@ -125,23 +122,16 @@ class _Branch(NamedTuple):
     log_prob: float
 
 
-@dataclass(frozen=True)
-class _Split:
-    """The ways to go on after a word, and the logarithm of the probability of both."""
-
-    log_prob: float
-    pair: tuple[_Branch, _Branch]
-
-
-def _split(cursor: _Cursor, going_on: int, ending: int) -> _Split:
+def _split(cursor: _Cursor, going_on: int, ending: int) -> tuple[float, tuple[_Branch, _Branch]]:
+    """Return the logarithm of the probability of both ways to go on after a word, and these."""
     if going_on == ending:
         branch = _Branch(cursor.after(going_on), 0.0)
-        return _Split(cursor.log_prob(going_on), (branch, branch))
+        return cursor.log_prob(going_on), (branch, branch)
     first, second = cursor.log_prob(going_on), cursor.log_prob(ending)
     both = float(np.logaddexp(first, second))
-    # Where neither is possible, all that follows is impossible already.
+    # If neither is possible, all that follows is impossible already.
     parts = (first - both, second - both) if math.isfinite(both) else (0.0, 0.0)
-    return _Split(both, (_Branch(cursor.after(going_on), parts[0]), _Branch(cursor.after(ending), parts[1])))
+    return both, (_Branch(cursor.after(going_on), parts[0]), _Branch(cursor.after(ending), parts[1]))
 
 
 def _key(before: bytes, read: str) -> bytes:

@@ -23,8 +23,6 @@ Before = Literal["nothing", "word", "mark"]
 _STAND_INS: dict[Before, str] = {"nothing": "", "word": "x ", "mark": ", "}
 _AFTER = " x"
 
-_MOST_REMEMBERED = 2**16
-
 _TOKEN = re.compile(r"[^\t\n\x0b\x0c\r ]+")
 
 
@@ -48,7 +46,7 @@ class WordTokens:
 
 
 class WordTokenizer:
-    """Makes tokens of words one by one; what it has met lately it remembers.
+    """Makes tokens of words one by one; it remembers those that it met last.
 
     Args:
         tokenizer: The model's.
@@ -64,7 +62,7 @@ class WordTokenizer:
         self.end_id = tokenizer.vocabulary.end_id
         self.unknown_id = tokenizer.vocabulary.unknown_id
         self._tokenizer = tokenizer
-        self._cached = lru_cache(maxsize=_MOST_REMEMBERED)(self._tokens)
+        self._cached = lru_cache(maxsize=2**16)(self._tokens)
 
     def tokens(self, word: str, before: Before) -> WordTokens:
         """Return the tokens of a word that follows `before`."""

@@ -90,11 +90,7 @@ def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMet
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
     store = corpus.split(split)
     batch_size = max(1, min(_LARGEST_BATCH, store.num_tokens // _TOKENS_PER_ROW))
-    result = evaluate(engine, store.ids, batch_size=batch_size).with_counts(
-        num_words=store.num_words,
-        num_characters=store.num_characters,
-        num_out_of_vocabulary=store.report.num_out_of_vocabulary,
-    )
+    result = evaluate(engine, store.ids, batch_size=batch_size).with_counts(store)
     return SplitMetrics(
         split=split,
         perplexity=result.perplexity,

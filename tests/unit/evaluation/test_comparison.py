@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction
 from nextword.errors import EvaluationError, SettingError
 from nextword.evaluation.comparison import compare, render_comparison
 from nextword.evaluation.perplexity import evaluate
@@ -45,9 +45,6 @@ class FirstTokenEngine:
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         raise NotImplementedError
 
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        return score_from_start(self, ids, lengths)
-
 
 def tutorial_places(num_skipped: int, num_words: int, num_steps: int) -> list[int]:
     """Return which words the tutorial's batch generator, with a batch and a skip of 1, has as last targets."""
@@ -70,14 +67,14 @@ def test_the_words_before_are_read_from_the_first_on() -> None:
     ids = np.array([7] + [3] * 1_300, np.int32)
     for start in (1, 30, 511, 512, 513, 1_024, 1_290):
         (token,) = compare(FirstTokenEngine(), ids, skip=start, num_steps=0, num_words=1)
-        assert (token.predicted_id, token.actual_id, token.position) == (7, 3, start)
+        assert (token.top[0].token_id, token.actual_id, token.position) == (7, 3, start)
 
 
 def test_nothing_after_a_word_is_read(markov_engine: MakeEngine) -> None:
     ids = np.array([1, 2, 0, 1], np.int32)
     full = compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, num_steps=0, num_words=4)
     assert compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, num_steps=0, num_words=2) == full[:2]
-    assert [token.predicted_id for token in full] == [0, 1, 2, 0]
+    assert [token.top[0].token_id for token in full] == [0, 1, 2, 0]
 
 
 def test_the_log_probabilities_and_ranks_are_those_of_the_perplexity(lstm_engine: Engine) -> None:

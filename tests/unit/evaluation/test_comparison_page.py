@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine
 from nextword.errors import EvaluationError
 from nextword.evaluation.comparison import compare
-from nextword.evaluation.comparison_page import PageHeading, comparison_page
+from nextword.evaluation.comparison_page import comparison_page
 from nextword.evaluation.perplexity import evaluate
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
@@ -21,7 +21,7 @@ from nextword.text.vocabulary import Vocabulary
 MakeEngine = Callable[[NDArray[np.float64]], Engine]
 
 HOSTILE = ("<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "<!--", "-->", "&lt;", "$script")
-HEADING = PageHeading("</title><script>alert(1)</script>", "<b>corpus</b>", "$data")
+HEADING = {"model": "</title><script>alert(1)</script>", "corpus": "<b>corpus</b>", "split": "$data"}
 
 
 class Elements(HTMLParser):
@@ -46,10 +46,10 @@ class Elements(HTMLParser):
         return [text for tag, text in self.texts if tag == name and text.strip()]
 
 
-def page_of(engine: Engine, tokenizer: Tokenizer, ids: list[int], heading: PageHeading = HEADING) -> str:
+def page_of(engine: Engine, tokenizer: Tokenizer, ids: list[int]) -> str:
     array = np.array(ids, np.int32)
     tokens = compare(engine, array, skip=0, num_steps=0, num_words=len(ids))
-    return comparison_page(tokens, evaluate(engine, array), tokenizer, heading)
+    return comparison_page(tokens, evaluate(engine, array), tokenizer, **HEADING)
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def test_hostile_words_stay_words(markov_engine: MakeEngine) -> None:
     assert not [name for name, _ in elements.attributes if name.startswith("on")]
     assert "<!--" not in page
     assert set(HOSTILE) <= set(data_of(page)["words"])
-    assert data_of(page)["heading"] == {"model": HEADING.model, "corpus": HEADING.corpus, "split": HEADING.split}
+    assert data_of(page)["heading"] == HEADING
 
 
 def test_only_the_pages_own_script_and_style_may_run(markov_engine: MakeEngine) -> None:
@@ -136,4 +136,4 @@ def test_a_page_without_words_is_refused(markov_engine: MakeEngine) -> None:
     evaluation = evaluate(markov_engine(np.full((2, 2), 0.5)), np.array([0], np.int32))
     tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>")))
     with pytest.raises(EvaluationError, match="at least one token"):
-        comparison_page([], evaluation, tokenizer, HEADING)
+        comparison_page([], evaluation, tokenizer, **HEADING)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine
+from nextword.engine.stream import ScoredTokens
 from nextword.errors import EvaluationError, SettingError
-from nextword.evaluation.perplexity import Evaluation, evaluate
+from nextword.evaluation.perplexity import FREQUENCY_RANKS, PLACES, Evaluation, GroupTally, evaluate
+from support.whole_texts import score_texts
 
 MakeEngine = Callable[[NDArray[np.float64]], Engine]
 
@@ -78,7 +81,7 @@ def test_perplexity_is_independent_of_batch_size_and_window(
 def test_the_state_is_carried_through_the_whole_split(lstm_engine: Engine) -> None:
     ids = random_ids(200)
     carried = evaluate(lstm_engine, ids, num_steps=10).log_prob
-    whole = lstm_engine.score(ids[None, :], np.array([200], np.int32)).log_probs.sum(dtype=np.float64)
+    whole = score_texts(lstm_engine, ids[None, :], np.array([200], np.int32)).log_probs.sum(dtype=np.float64)
     inputs = np.concatenate(([0], ids[:-1])).astype(np.int32).reshape(20, 10)
     dropped, _ = lstm_engine.score_window(inputs, ids.reshape(20, 10), lstm_engine.start(20))
     assert carried == pytest.approx(whole, rel=1e-5)
@@ -143,7 +146,7 @@ def test_figures_per_word_and_character_count_what_the_split_held() -> None:
     evaluation = evaluation_of(-600.0, num_tokens=300)
     assert evaluation.perplexity_per_word is None
     assert evaluation.bits_per_character is None
-    counted = evaluation.with_counts(num_words=100, num_characters=1_200, num_out_of_vocabulary=3)
+    counted = dataclasses.replace(evaluation, num_words=100, num_characters=1_200, num_out_of_vocabulary=3)
     assert counted.perplexity == pytest.approx(math.exp(2))
     assert counted.perplexity_per_word == pytest.approx(math.exp(6))
     assert counted.bits_per_character == pytest.approx(0.5 / math.log(2))
@@ -192,6 +195,24 @@ def test_sizes_out_of_range_are_refused(
 def test_a_method_is_named_with_what_was_done() -> None:
     static = evaluation_of(-5.0)
     assert static.to_table()["method"] == "static"
-    cached = static.with_method("cache", "cache (cache_size 5)")
+    cached = static.with_protocol("cache (cache_size 5)", method="cache")
     assert (cached.method, cached.protocol) == ("cache", "by hand; cache (cache_size 5)")
     assert cached.perplexity == static.perplexity
+    assert cached.with_protocol("weights in int8").method == "cache"
+
+
+def test_the_bounds_belong_to_the_group_that_they_end() -> None:
+    numbers = np.array([1, 10, 11, 100, 101, 1_000, 1_001, 10_000, 10_001, 99_999])
+    ranks = np.array([1, 2, 1, 1, 9, 9, 9, 9, 9, 1], np.int32)
+    tally = GroupTally(FREQUENCY_RANKS)
+    tally.add(numbers, ScoredTokens(numbers.astype(np.int32), np.full(10, -np.log(4.0)), ranks, numbers))
+    groups = tally.groups()
+    assert [group.label for group in groups] == ["1-10", "11-100", "101-1,000", "1,001-10,000", "over 10,000"]
+    assert [group.num_tokens for group in groups] == [2] * 5
+    assert [group.accuracy for group in groups] == [0.5, 1.0, 0.0, 0.0, 0.5]
+    assert [group.to_table()["bits_per_token"] for group in groups] == [2.0] * 5
+
+
+def test_an_empty_group_has_no_figures() -> None:
+    group = GroupTally(PLACES).groups()[0]
+    assert group.to_table() == {"label": "1", "num_tokens": 0, "accuracy": None, "bits_per_token": None}

@@ -10,16 +10,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine
+from nextword.engine.stream import token_log_probs
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.evaluation.perplexity import evaluate
 from nextword.evaluation.significance import (
     BLOCK_LINES,
     LineScores,
     compare_lines,
-    line_scores,
+    lines_of,
 )
 
 MakeEngine = Callable[[NDArray[np.float64]], Engine]
+
+
+def line_scores(engine: Engine, ids: NDArray[np.int32]) -> LineScores:
+    return lines_of(token_log_probs(engine, ids), ids, end_id=engine.end_id)
 
 
 def scores_of(seed: int, num_lines: int = 60) -> LineScores:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.batch import generate_texts
-from nextword.generation.generator import generate_text
+from nextword.generation.generator import stream_text
 from nextword.generation.request import Request, SearchOptions, length_normalizer
 from nextword.generation.sampling import SamplingOptions
 from nextword.text.tokenizer import Tokenizer
@@ -51,10 +51,7 @@ def test_one_sample_is_what_is_streamed(
     options = SamplingOptions(seed=seed, temperature=1.5)
     request = Request(num_tokens=12, sampling=options, stop_at_end=stop_at_end, search=SearchOptions(best_of=1))
     text = generate_texts(TextModel(toy_engine(), words), [prompt], request)[0]
-    pieces = generate_text(
-        TextModel(toy_engine(), words), prompt, num_tokens=12, options=options, stop_at_end=stop_at_end
-    )
-    assert text.text == "".join(pieces)
+    assert text.text == "".join(stream_text(TextModel(toy_engine(), words), prompt, request))
     assert text.others == ()
 
 

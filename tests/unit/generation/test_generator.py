@@ -12,13 +12,14 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.batch import generate_texts
 from nextword.generation.ending import stop_place
-from nextword.generation.generator import generate, generate_text, stream_text
+from nextword.generation.generator import generate, stream_text
 from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import SamplingOptions
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.whole_texts import score_texts
 
 GREEDY = SamplingOptions(temperature=0)
 
@@ -49,9 +50,6 @@ class CountingEngine:
         raise NotImplementedError
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        raise NotImplementedError
-
-    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         raise NotImplementedError
 
 
@@ -104,16 +102,16 @@ def test_a_forbidden_token_is_never_drawn() -> None:
 
 def test_unknown_words_are_not_written_unless_allowed() -> None:
     def text(options: SamplingOptions) -> str:
-        return "".join(
-            generate_text(TextModel(CountingEngine(0), running_text()), "He", num_tokens=300, options=options)
-        )
+        request = Request(num_tokens=300, sampling=options)
+        return "".join(stream_text(TextModel(CountingEngine(0), running_text()), "He", request))
 
     assert "<unk>" not in text(SamplingOptions(seed=1))
     assert "<unk>" in text(SamplingOptions(seed=1, allow_unknown=True))
 
 
 def test_text_goes_on_from_the_prompt() -> None:
-    pieces = generate_text(TextModel(CountingEngine(), running_text()), "He said", num_tokens=6, options=GREEDY)
+    request = Request(num_tokens=6, sampling=GREEDY)
+    pieces = stream_text(TextModel(CountingEngine(), running_text()), "He said", request)
     assert list(pieces) == [" He", " said", ", ", ",", ' "', '"']
 
 
@@ -121,9 +119,8 @@ def test_text_goes_on_from_the_prompt() -> None:
     ("prompt", "text"), [("He said ", "He said"), ("He said", " He said"), ("He said\t", "He said")]
 )
 def test_a_space_at_the_end_of_the_prompt_is_the_one_before_the_next_word(prompt: str, text: str) -> None:
-    pieces = generate_text(TextModel(CountingEngine(), running_text()), prompt, num_tokens=2, options=GREEDY)
-    assert "".join(pieces) == text
     request = Request(num_tokens=2, sampling=GREEDY)
+    assert "".join(stream_text(TextModel(CountingEngine(), running_text()), prompt, request)) == text
     assert generate_texts(TextModel(CountingEngine(), running_text()), [prompt], request)[0].text == text
 
 
@@ -178,7 +175,7 @@ def test_a_real_model_writes_what_it_scores_highest() -> None:
     )
     engine = KerasEngine(LanguageModel(sizes, seed=1), end_id=0)
     ids = [3, 4, *generate(engine, [3, 4], num_tokens=8, options=GREEDY)]
-    scores = engine.score(np.array([ids], np.int32), np.array([10], np.int32))
+    scores = score_texts(engine, np.array([ids], np.int32), np.array([10], np.int32))
     assert scores.ranks[0, 2:].tolist() == [1] * 8
 
 

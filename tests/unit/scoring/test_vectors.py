@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nextword.engine import stream as sentence_batches
 from nextword.engine.text_model import TrainedModel
 from nextword.errors import SettingError, StorageError, TextError
+from nextword.scoring import vectors as vectors_module
 from nextword.scoring.vectors import Pooling, Vectors, WordVectors, sentence_vectors, write_vectors
 from nextword.text.options import TokenizerKind
 from nextword.text.tokenizer import Tokenizer
@@ -53,15 +54,17 @@ def test_vectors_are_those_of_each_line_by_itself(
 ) -> None:
     model = small_model(kind)
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors_module, "_READ_AHEAD", read_ahead)
         patch.setattr(sentence_batches, "_MOST_TOKENS", most_tokens)
         patch.setattr(model.engine, "compiles_each_shape", few_shapes)
-        parts = sentence_vectors(model, lines, pooling=pooling, read_ahead=read_ahead)
+        parts = sentence_vectors(model, lines, pooling=pooling)
         vectors = np.concatenate(list(parts))
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(vectors, [by_line(model, line, pooling) for line in lines], atol=1e-5)
 
 
-def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model) -> None:
+def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors_module, "_READ_AHEAD", 5)
     model = small_model()
     num_read = 0
 
@@ -71,7 +74,7 @@ def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model) -> None:
             num_read += 1
             yield "the cat"
 
-    parts = sentence_vectors(model, endless(), read_ahead=5)
+    parts = sentence_vectors(model, endless())
     for count in range(1, 20):
         assert next(parts).shape == (5, 4)
         assert num_read == 5 * count
@@ -86,12 +89,6 @@ def test_an_engine_without_hidden_states_is_refused(small_model: Model) -> None:
     )
     with pytest.raises(SettingError, match="needs an engine with hidden states, but this one gives none"):
         list(sentence_vectors(model, ["the"]))
-
-
-def test_reading_ahead_no_line_is_refused(small_model: Model) -> None:
-    model = small_model()
-    with pytest.raises(SettingError, match="`read_ahead` must be at least 1, but is 0"):
-        sentence_vectors(model, ["the"], read_ahead=0)
 
 
 @pytest.fixture

@@ -24,14 +24,12 @@ from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dropout.options import DropoutOptions
 from nextword.engine.engine import Rows, State, WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, Weights, require_jax, weights_of
+from nextword.engine.keras_engine import KerasEngine, Weights, weights_of
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
 
 _BLOCK = 32
 """Tokens whose masks are drawn at once."""
-
-_DEFAULT_OPTIONS = DropoutOptions()
 
 
 class DropoutState(NamedTuple):
@@ -63,11 +61,10 @@ class DropoutEngine(DistributionEngine):
         options: How many samples, which mean, and the seed.
 
     Raises:
-        SettingError: The backend is not JAX, or the model has no dropout.
+        SettingError: The model has no dropout.
     """
 
-    def __init__(self, engine: KerasEngine, options: DropoutOptions = _DEFAULT_OPTIONS) -> None:
-        require_jax("Monte-Carlo dropout")
+    def __init__(self, engine: KerasEngine, options: DropoutOptions) -> None:
         _require_dropout(engine.model)
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model

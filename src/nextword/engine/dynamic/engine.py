@@ -28,35 +28,13 @@ from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import Rows, State, WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, Weights, in_place_of, require_jax, weights_of
-from nextword.errors import SettingError
+from nextword.engine.keras_engine import KerasEngine, Weights, in_place_of, weights_of
 from nextword.models.language_model import LanguageModel
 
-Progress = Callable[[int, int], None]
-"""Told how many tokens have been read, and how many will be."""
-
-_DEFAULT_OPTIONS = DynamicOptions()
 _NO_IDS = np.zeros(0, np.int32)
 
 
-class GradientStatistics(NamedTuple):
-    """How much the gradient of each weight moved over a text.
-
-    Attributes:
-        root_mean_squares: RMS, an array for each trainable variable of the model, in their order.
-        num_tokens: How many tokens of the text were read.
-    """
-
-    root_mean_squares: Weights
-    num_tokens: int
-
-    @property
-    def mean(self) -> float:
-        """The mean over the arrays of the means over their elements."""
-        return float(np.mean([float(ops.mean(array)) for array in self.root_mean_squares]))
-
-
-def gradient_statistics(
+def root_mean_square_gradients(
     model: LanguageModel,
     ids: TokenIds,
     *,
@@ -64,8 +42,7 @@ def gradient_statistics(
     batch_size: int = 100,
     num_steps: int = 20,
     max_tokens: int | None = None,
-    on_progress: Progress | None = None,
-) -> GradientStatistics:
+) -> Weights:
     r"""Read a training text once, without dropout, and return how much the gradient of each weight moved.
 
     With the gradient $g_b$ of the mean loss of batch $b$,
@@ -76,30 +53,28 @@ def gradient_statistics(
         model: The model; its weights stay as they are.
         ids: The tokens of the text `(N,)`.
         end_id: The id of `<eos>`.
-        batch_size: Streams that are read side by side; fewer where the text is short. The more, the less the
+        batch_size: Streams that are read side by side; fewer if the text is short. The more, the less the
             gradients move, and the farther a learning rate goes.
         num_steps: Tokens of a stream in a batch, as many as a segment is to have.
-        max_tokens: About how many tokens to read at most, from the beginning of every stream; all where left out.
-        on_progress: Called after each batch.
+        max_tokens: About how many tokens to read at most, from the beginning of every stream; all if left out.
+
+    Returns:
+        RMS, an array for each trainable variable of the model, in their order.
 
     Raises:
-        SettingError: The backend is not JAX, or the text is empty.
+        SettingError: The text is empty.
     """
-    require_jax("dynamic evaluation")
     batch_size = max(1, min(batch_size, len(ids) // num_steps))
     streams = Streams(ids, batch_size=batch_size, num_steps=num_steps, first_input=end_id)
-    cells, num_batches = batch_size * num_steps, streams.steps_per_epoch
+    num_batches = streams.steps_per_epoch
     if max_tokens is not None:
-        num_batches = max(1, min(num_batches, max_tokens // cells))
+        num_batches = max(1, min(num_batches, max_tokens // (batch_size * num_steps)))
     add, weights, state = _adder(model), weights_of(model), model.initial_state(batch_size)
     sums = tuple(ops.zeros_like(array) for array in weights)
     for index in range(num_batches):
         window = streams.window(index)
         sums, state = add(sums, weights, state, window.inputs, window.targets, window.weights)
-        if on_progress is not None:
-            on_progress(min((index + 1) * cells, len(ids)), min(num_batches * cells, len(ids)))
-    root_mean_squares = tuple(ops.sqrt(total / num_batches) for total in sums)
-    return GradientStatistics(root_mean_squares, min(num_batches * cells, len(ids)))
+    return tuple(ops.sqrt(total / num_batches) for total in sums)
 
 
 def _adder(model: LanguageModel) -> Callable[..., tuple[Weights, State]]:
@@ -146,23 +121,16 @@ class DynamicEngine(DistributionEngine):
 
     Args:
         engine: What runs the model as it was trained; on the JAX backend.
-        statistics: Those of the model's gradients over its training text, from `gradient_statistics`.
+        root_mean_squares: Those of the model's gradients over its training text, from `root_mean_square_gradients`.
         options: How far the weights move.
-
-    Raises:
-        SettingError: The backend is not JAX, or the statistics are those of another model.
     """
 
-    def __init__(
-        self, engine: KerasEngine, statistics: GradientStatistics, options: DynamicOptions = _DEFAULT_OPTIONS
-    ) -> None:
-        require_jax("dynamic evaluation")
-        _require_statistics(engine.model, statistics)
+    def __init__(self, engine: KerasEngine, root_mean_squares: Weights, options: DynamicOptions) -> None:
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model
         self.options = options
-        self._root_mean_squares = statistics.root_mean_squares
-        self._mean = statistics.mean
+        mean = float(np.mean([float(ops.mean(array)) for array in root_mean_squares]))
+        self._statistics = root_mean_squares, mean
         self._predict = jax.jit(self._predict_of)
         self._learn = jax.jit(self._learn_of, donate_argnums=0)
 
@@ -184,14 +152,14 @@ class DynamicEngine(DistributionEngine):
     def _predict_row(self, inputs: NDArray[np.int32], state: DynamicState) -> tuple[Any, Any, DynamicState]:
         length, parts, trained = self.options.segment_length, [], weights_of(self.model)
         # What `_learn` overwrites must not be the caller's.
-        state = state._replace(weights=_copied(state.weights)) if len(state.inputs) + len(inputs) > length else state
+        if len(state.inputs) + len(inputs) > length:
+            state = state._replace(weights=tuple(ops.copy(array) for array in state.weights))
         while len(inputs):
             ids, missing = np.concatenate((state.inputs, inputs)), length - len(state.inputs)
             if len(inputs) > missing:
                 segment, following = ids[None, :length], ids[None, 1 : length + 1]
-                statistics = self._root_mean_squares, self._mean
                 weights, prediction, after = self._learn(
-                    state.weights, trained, statistics, segment, following, state.before
+                    state.weights, trained, self._statistics, segment, following, state.before
                 )
                 parts.append([np.asarray(array[0])[length - missing :] for array in prediction])
                 state, inputs = DynamicState(weights, after, after, _NO_IDS), inputs[missing:]
@@ -224,18 +192,3 @@ class DynamicEngine(DistributionEngine):
             pull = ops.minimum(options.decay / mean * rms, 1.0)
             moved.append(now + pull * (origin - now) - options.learning_rate * g / (rms + options.epsilon))
         return tuple(moved), prediction, after
-
-
-def _copied(weights: Weights) -> Weights:
-    """Return weights that may be overwritten."""
-    return tuple(ops.copy(array) for array in weights)
-
-
-def _require_statistics(model: LanguageModel, statistics: GradientStatistics) -> None:
-    expected = [tuple(variable.shape) for variable in model.trainable_variables]
-    found = [tuple(array.shape) for array in statistics.root_mean_squares]
-    if found != expected:
-        raise SettingError(
-            f"the gradient statistics must have the shapes of the model's weights, {expected}, but have {found}; make "
-            "them again with `gradient_statistics`"
-        )

@@ -19,7 +19,7 @@ _STATISTICS_TOKENS = 200_000
 """Tokens of the train split from which it is learned how much each gradient moves; all of it would say little more."""
 
 _MOST_TOKENS = 20_000
-"""Tokens of the validation split, from its first, that each setting is tried on: a reading is dear."""
+"""Tokens of the validation split, from its first, that each setting is tried on: to read them is slow."""
 
 
 class Dynamic(Method[DynamicOptions]):
@@ -36,9 +36,9 @@ class Dynamic(Method[DynamicOptions]):
     ) -> AppliedMethod[DynamicOptions]:
         """Put a `DynamicEngine` around `engine`."""
         inner = require_jax_engine(engine, self.name)
-        from nextword.engine.dynamic.engine import DynamicEngine, gradient_statistics
+        from nextword.engine.dynamic.engine import DynamicEngine, root_mean_square_gradients
 
-        statistics = gradient_statistics(
+        statistics = root_mean_square_gradients(
             inner.model,
             splits.train(),
             end_id=inner.end_id,
@@ -56,7 +56,7 @@ class Dynamic(Method[DynamicOptions]):
 
 
 def mean_log_prob(engine: Engine, ids: TokenIds) -> float:
-    """Return the mean log-probability of a token of a text `(N,)`, minus infinity where a model broke down."""
+    """Return the mean log-probability of a token of a text `(N,)`, minus infinity if a model broke down."""
     try:
         return float(token_log_probs(engine, ids).mean())
     except EvaluationError:

@@ -10,7 +10,7 @@ from nextword.settings import Settings, setting
 class DynamicOptions(Settings):
     """How far a model moves while it reads.
 
-    Learning rate and decay are per segment: where segments are shorter, both are to be as much smaller.
+    Learning rate and decay are per segment: if segments are shorter, both are to be as much smaller.
 
     Raises:
         SettingError: A value leaves its range.

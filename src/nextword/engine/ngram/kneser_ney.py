@@ -23,7 +23,7 @@ from nextword.batching.window import TokenIds
 from nextword.errors import SettingError
 
 FALLBACK = (0.5, 1.0, 1.5)
-"""The discounts of counts 1, 2 and more where a text is too short to estimate them."""
+"""The discounts of counts 1, 2 and more if a text is too short to estimate them."""
 
 Integers = NDArray[np.int64]
 
@@ -40,7 +40,7 @@ def discounts_of(counts: Integers) -> NDArray[np.float64]:
 
     $$D_0 = 0, \quad D_c = c - (c + 1) \, Y \, n_{c+1} / n_c.$$
 
-    Where some $n_c$ is zero, or a discount leaves $0 < D_c \le c$, all three are `FALLBACK`.
+    If some $n_c$ is zero, or a discount leaves $0 < D_c \le c$, all three are `FALLBACK`.
 
     Example:
         >>> discounts_of(np.array([1, 1, 1, 1, 2, 2, 3, 4])).round(3).tolist()

@@ -2,15 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from operator import itemgetter
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import OuterEngine, interpolate
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import AppliedMethod, Method, Splits, mean_log_prob, mixture_weights
+from nextword.engine.method import AppliedMethod, Method, Splits, weighed
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
@@ -29,20 +29,10 @@ class NgramOptions(Settings):
     ngram_weight: float = setting(0.1, help="Weight of the Kneser-Ney model.", at_least=0.0, at_most=1.0)
 
 
-class NgramState(NamedTuple):
-    """What the engine carries.
-
-    Attributes:
-        inner: The state of the engine within.
-        latest: The last `order - 1` tokens read `(B, order - 1)`, int32, never changed in place.
-    """
-
-    inner: State
-    latest: NDArray[np.int32]
-
-
 class NgramEngine(OuterEngine):
     r"""Mixes an engine with an n-gram model: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{Kneser-Ney}$.
+
+    A state is that of the engine within, and the last tokens read `(B, order - 1)`, int32, never changed in place.
 
     Args:
         engine: Any engine.
@@ -65,23 +55,22 @@ class NgramEngine(OuterEngine):
 
     def start(self, batch_size: int) -> State:
         """Return the state in which a text begins, after `<eos>` and nothing else."""
-        return NgramState(
-            self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
-        )
+        return self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
 
     def select(self, state: Any, rows: Rows) -> State:
         """Return some rows of a state; see `Engine.select`."""
-        return NgramState(self._engine.select(state.inner, rows), state.latest[rows])
+        inner, latest = state
+        return self._engine.select(inner, rows), latest[rows]
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
         """Give whole distributions; see `Engine.predict_window`."""
-        prediction, inner = self._engine.predict_window(inputs, state.inner)
+        prediction, inner = self._engine.predict_window(inputs, state[0])
         length = self._model.order - 1
-        read = np.concatenate((state.latest, inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
+        read = np.concatenate((state[1], inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
         contexts = np.lib.stride_tricks.sliding_window_view(read, length, axis=1)[:, 1:] if length else read[..., :0]
         expected = np.log(self._model.probabilities(contexts.reshape(inputs.size, length))).astype(np.float32)
         mixed = interpolate(prediction.log_probs, expected.reshape(prediction.log_probs.shape), self._weight)
-        return WindowPrediction(mixed, prediction.hidden), NgramState(inner, read[:, read.shape[1] - length :])
+        return prediction._replace(log_probs=mixed), (inner, read[:, read.shape[1] - length :])
 
 
 class Ngram(Method[NgramOptions]):
@@ -105,17 +94,14 @@ class Ngram(Method[NgramOptions]):
 def _tuned(engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]) -> NgramOptions:
     ids = splits.valid()
     own = np.exp(token_log_probs(engine, ids))
+    given = None if "ngram_weight" in to_tune else options.ngram_weight
     candidates = []
     for order in _ORDERS if "ngram_order" in to_tune else (options.ngram_order,):
         model = _fitted(engine, splits.train(), order)
         counted = model.token_probabilities(contexts_of(ids, order, end_id=engine.end_id), ids)
-        both = np.stack((own, counted))
-        weight = options.ngram_weight
-        if "ngram_weight" in to_tune:
-            weight = round(float(mixture_weights(both)[1]), 4)
-        score = mean_log_prob(np.array([1 - weight, weight]), both)
-        candidates.append((score, options.replace(ngram_order=order, ngram_weight=weight)))
-    return max(candidates, key=lambda candidate: candidate[0])[1]
+        candidates.append((*weighed(own, counted, given), order))
+    _, weight, order = max(candidates, key=itemgetter(0))
+    return options.replace(ngram_order=order, ngram_weight=weight)
 
 
 def _fitted(engine: Engine, ids: TokenIds, order: int) -> KneserNeyModel:

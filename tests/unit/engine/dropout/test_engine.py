@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,11 +10,15 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
 from nextword.engine.dropout.engine import DropoutEngine
+from nextword.engine.dropout.method import Dropout
 from nextword.engine.dropout.options import DropoutOptions
+from nextword.engine.dynamic.method import Dynamic
 from nextword.engine.engine import WindowPrediction
 from nextword.engine.keras_engine import KerasEngine
+from nextword.engine.method import Method, Splits
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
+from support.whole_texts import score_texts
 
 VOCABULARY_SIZE, BLOCK = 7, 32
 KINDS: list[dict[str, Any]] = [
@@ -105,8 +110,8 @@ def test_how_a_text_is_cut_into_windows_changes_nothing(subject: DropoutEngine, 
 
 def test_a_text_scores_the_same_alone_as_beside_others(subject: DropoutEngine) -> None:
     ids = ids_of(3)
-    together = subject.score(ids, np.full(3, 40, np.int32))
-    alone = subject.score(ids[1:2], np.full(1, 40, np.int32))
+    together = score_texts(subject, ids, np.full(3, 40, np.int32))
+    alone = score_texts(subject, ids[1:2], np.full(1, 40, np.int32))
     np.testing.assert_allclose(alone.log_probs[0], together.log_probs[1], atol=1e-5)
 
 
@@ -119,7 +124,7 @@ def test_a_state_given_twice_gives_the_same_answer_twice(subject: DropoutEngine)
 def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine, subject: DropoutEngine) -> None:
     before = [np.array(variable.value) for variable in engine.model.variables]
     engines = subject, dropout(engine, seed=subject.options.seed), dropout(engine, seed=5)
-    found = [each.score(ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
+    found = [score_texts(each, ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2], atol=1e-2)
     for variable, array in zip(engine.model.variables, before, strict=True):
@@ -155,10 +160,13 @@ def test_masks_are_drawn_anew_along_a_text_unless_locked(where: dict[str, Any], 
 def test_a_model_without_dropout_is_refused() -> None:
     none = {"input_dropout_rate": 0.0, "output_dropout_rate": 0.0}
     with pytest.raises(SettingError, match="needs a model trained with dropout, but all its rates are zero: "):
-        DropoutEngine(engine_of(**none))
+        DropoutEngine(engine_of(**none), DropoutOptions())
 
 
-def test_another_backend_is_refused(engine: KerasEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", [Dropout(), Dynamic()])
+def test_another_backend_is_refused(
+    engine: KerasEngine, monkeypatch: pytest.MonkeyPatch, splits_of: Callable[..., Splits], method: Method[Any]
+) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(SettingError, match="Monte-Carlo dropout needs Keras on the backend jax, but it runs on torch"):
-        DropoutEngine(engine)
+    with pytest.raises(SettingError, match=f"`{method.name}` needs Keras on the backend jax, but it runs on torch"):
+        method.apply(engine, method.options_type(), splits_of(), ())

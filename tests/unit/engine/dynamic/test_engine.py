@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,13 +8,13 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
-from nextword.engine.dynamic.engine import DynamicEngine, GradientStatistics, gradient_statistics
+from nextword.engine.dynamic.engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, weights_of
-from nextword.errors import SettingError
+from nextword.engine.keras_engine import KerasEngine, Weights, weights_of
 from nextword.evaluation.perplexity import evaluate
 from nextword.models.language_model import LanguageModel
+from support.whole_texts import score_texts
 
 Arrays = list[NDArray[np.float64]]
 
@@ -39,11 +38,11 @@ def engine() -> KerasEngine:
     return engine_of()
 
 
-def statistics_of(engine: KerasEngine) -> GradientStatistics:
+def statistics_of(engine: KerasEngine) -> Weights:
     """Statistics as they might be, some weights never having moved."""
     random = np.random.default_rng(2)
     arrays = [random.gamma(0.5, 0.05, array.shape) for array in weights_of(engine.model)]
-    return GradientStatistics(tuple((array * (array > 1e-3)).astype(np.float32) for array in arrays), 100)
+    return tuple((array * (array > 1e-3)).astype(np.float32) for array in arrays)
 
 
 def dynamic(engine: KerasEngine, **changes: Any) -> DynamicEngine:
@@ -65,7 +64,7 @@ class SlowReference:
     def __init__(self, engine: KerasEngine, options: DynamicOptions) -> None:
         self._options = options
         self._trained = [np.asarray(array, np.float64) for array in weights_of(engine.model)]
-        self._rms = [np.asarray(array, np.float64) for array in statistics_of(engine).root_mean_squares]
+        self._rms = [np.asarray(array, np.float64) for array in statistics_of(engine)]
 
     def log_probs(self, ids: list[int]) -> NDArray[np.float64]:
         """Return the log-probabilities `(N - 1, V)` of what follows each id but the last."""
@@ -148,7 +147,7 @@ def test_a_huge_decay_brings_weights_back_to_the_trained_ones_and_no_further(eng
     (row,) = subject.start(1)
     astray = (row._replace(weights=tuple(array + 1.0 for array in trained)),)
     _, (after,) = subject.predict_window(ids_of(num_steps=SEGMENT + 1), astray)
-    for now, origin, rms in zip(after.weights, trained, statistics_of(engine).root_mean_squares, strict=True):
+    for now, origin, rms in zip(after.weights, trained, statistics_of(engine), strict=True):
         np.testing.assert_allclose(now, np.where(rms > 0, origin, origin + 1.0), atol=1e-6)
 
 
@@ -198,47 +197,30 @@ def test_a_state_given_twice_gives_the_same_answer_twice(engine: KerasEngine, nu
 
 def test_a_text_scores_the_same_alone_as_beside_others(engine: KerasEngine) -> None:
     subject, ids = dynamic(engine), ids_of(3)
-    together = subject.score(ids, np.full(3, 18, np.int32))
-    alone = subject.score(ids[1:2], np.full(1, 18, np.int32))
+    together = score_texts(subject, ids, np.full(3, 18, np.int32))
+    alone = score_texts(subject, ids[1:2], np.full(1, 18, np.int32))
     np.testing.assert_array_equal(alone.log_probs[0], together.log_probs[1])
 
 
 def test_the_stored_weights_stay_as_they_are() -> None:
     engine = engine_of()
     before = {name: array.copy() for name, array in engine.model.named_weights().items()}
-    statistics = gradient_statistics(engine.model, ids_of(num_steps=200)[0], end_id=0, num_steps=SEGMENT)
+    statistics = root_mean_square_gradients(engine.model, ids_of(num_steps=200)[0], end_id=0, num_steps=SEGMENT)
     subject = DynamicEngine(engine, statistics, FAST)
-    subject.score(ids_of(2), np.full(2, 18, np.int32))
+    score_texts(subject, ids_of(2), np.full(2, 18, np.int32))
     after = engine.model.named_weights()
     assert all(np.array_equal(after[name], array) for name, array in before.items())
-    assert engine.score(ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # nothing of it was given away
+    assert score_texts(engine, ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # nothing of it was given away
 
 
 def test_it_follows_a_text_unlike_what_the_model_knows() -> None:
     engine = engine_of(embedding_size=8, hidden_sizes=(8,))
     random = np.random.default_rng(0)
-    statistics = gradient_statistics(engine.model, random.integers(7, size=2_000, dtype=np.int32), end_id=0)
+    statistics = root_mean_square_gradients(engine.model, random.integers(7, size=2_000, dtype=np.int32), end_id=0)
     ids = np.tile(np.array([3, 1, 4, 1, 5], np.int32), 80)
     options = DynamicOptions(segment_length=5, learning_rate=1e-3, decay=0.001)
     static, moving = evaluate(engine, ids), evaluate(DynamicEngine(engine, statistics, options), ids)
     assert moving.perplexity < 0.5 * static.perplexity
-
-
-def test_statistics_of_another_model_are_refused(engine: KerasEngine) -> None:
-    with pytest.raises(SettingError, match="must have the shapes of the model's weights"):
-        DynamicEngine(engine, statistics_of(engine_of(hidden_sizes=(4, 3))))
-
-
-def test_another_backend_is_refused(engine: KerasEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    statistics = statistics_of(engine)
-    calls: list[Callable[[], Any]] = [
-        lambda: DynamicEngine(engine, statistics),
-        lambda: gradient_statistics(engine.model, ids_of()[0], end_id=0),
-    ]
-    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    for call in calls:
-        with pytest.raises(SettingError, match="needs Keras on the backend jax, but it runs on torch"):
-            call()
 
 
 @pytest.fixture(scope="module")
@@ -270,35 +252,22 @@ def test_it_is_the_root_mean_square_over_batches_with_the_state_carried(model: L
     inputs = [[0, 1, 2], [1, 1, 3]], [[3, 4, 5], [5, 2, 4]]
     first, state = squared_gradients(model, inputs[0], [[1, 2, 3], [1, 3, 5]], model.initial_state(2))
     second, _ = squared_gradients(model, inputs[1], [[4, 5, 1], [2, 4, 1]], state)
-    found = gradient_statistics(model, ids, end_id=0, batch_size=2, num_steps=3)
-    assert found.num_tokens == 12
-    for array, expected in zip(found.root_mean_squares, means_of([first, second]), strict=True):
+    found = root_mean_square_gradients(model, ids, end_id=0, batch_size=2, num_steps=3)
+    for array, expected in zip(found, means_of([first, second]), strict=True):
         np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-7)
-    assert found.mean == pytest.approx(np.mean([np.mean(array) for array in found.root_mean_squares]))
 
 
 @pytest.mark.parametrize("max_tokens", [1, 6, 11])
 def test_no_more_is_read_than_asked_for(model: LanguageModel, max_tokens: int) -> None:
     ids = np.array([1, 2, 3, 4, 5, 1, 1, 3, 5, 2, 4, 1], np.int32)
-    told: list[tuple[int, int]] = []
-    found = gradient_statistics(
-        model,
-        ids,
-        end_id=0,
-        batch_size=2,
-        num_steps=3,
-        max_tokens=max_tokens,
-        on_progress=lambda done, total: told.append((done, total)),
-    )
+    found = root_mean_square_gradients(model, ids, end_id=0, batch_size=2, num_steps=3, max_tokens=max_tokens)
     only, _ = squared_gradients(model, [[0, 1, 2], [1, 1, 3]], [[1, 2, 3], [1, 3, 5]], model.initial_state(2))
-    for array, expected in zip(found.root_mean_squares, means_of([only]), strict=True):
+    for array, expected in zip(found, means_of([only]), strict=True):
         np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-7)
-    assert (found.num_tokens, told) == (6, [(6, 6)])
 
 
 def test_a_text_shorter_than_a_batch_is_read_whole(model: LanguageModel) -> None:
-    found = gradient_statistics(model, np.array([3, 1], np.int32), end_id=0)
+    found = root_mean_square_gradients(model, np.array([3, 1], np.int32), end_id=0)
     only, _ = squared_gradients(model, [[0, 3]], [[3, 1]], model.initial_state(1))
-    assert found.num_tokens == 2
-    for array, expected in zip(found.root_mean_squares, means_of([only]), strict=True):
+    for array, expected in zip(found, means_of([only]), strict=True):
         np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-7)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.architecture import Architecture
-from nextword.engine.dynamic.engine import DynamicEngine, gradient_statistics
+from nextword.engine.dynamic.engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.dynamic.method import Dynamic, hill_climb, mean_log_prob
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.keras_engine import KerasEngine
@@ -65,7 +65,7 @@ def test_how_far_weights_move_is_learned_from_the_training_text_alone(
 ) -> None:
     train, options = np.random.default_rng(1).integers(7, size=900, dtype=np.int32), DynamicOptions(segment_length=6)
     applied = Dynamic().apply(keras_engine, options, splits_of(train=train), ())
-    expected = gradient_statistics(keras_engine.model, train, end_id=0, num_steps=6)
+    expected = root_mean_square_gradients(keras_engine.model, train, end_id=0, num_steps=6)
     text = np.random.default_rng(2).integers(7, size=60, dtype=np.int32)
     assert applied.options == options
     np.testing.assert_allclose(

@@ -10,8 +10,8 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from nextword.cli.options import preset_option
 from nextword.cli.progress import Console, waiting
+from nextword.cli.run_options import preset_option
 from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
 from nextword.storage.cache import cache_root

@@ -1,7 +1,6 @@
 """Flags made from the declarations of settings, and the options and arguments that several commands share."""
 
 import dataclasses
-import shlex
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -10,21 +9,10 @@ from typing import Any
 
 import click
 
-from nextword.architecture import ModelOptions
-from nextword.batching.options import BatchOptions
-from nextword.models.presets import preset_names
 from nextword.settings import Settings
 from nextword.storage.single_file import kind_of
-from nextword.text.options import TextOptions
-from nextword.training.config import RunConfig, preset_below, read_tables
-from nextword.training.options import TrainingOptions
 
 Tables = dict[str, dict[str, Any]]
-
-RUN_SETTINGS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
-"""The settings of a training run, in the order of the help."""
-
-_FROM_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
 
 
 class SettingOption(click.Option):
@@ -115,29 +103,6 @@ def given_settings[Options: Settings](given: Tables, kind: type[Options]) -> Opt
     return kind.from_table(given.get(kind.group, {}))
 
 
-def given_names(context: click.Context, *besides: str) -> list[str]:
-    """Return the names of what was given on the command line, dashes in them, but for the parameters `besides`."""
-    names = [str(parameter.name) for parameter in context.command.params if parameter.name not in besides]
-    given = [name for name in names if context.get_parameter_source(name) is _FROM_COMMAND_LINE]
-    return [name.removeprefix("setting_").replace("_", "-") for name in given]
-
-
-def run_config(context: click.Context, **origin: str) -> RunConfig:
-    """Return the settings of a run: those of `--preset`, overridden by `--config`, overridden by flags.
-
-    A file that a run wrote stands on the preset of that run unless `--preset` is given.
-
-    Args:
-        context: The context of a command with `preset_option`, `config_option` and `RUN_SETTINGS`.
-        origin: Where the run comes from, besides the command.
-    """
-    preset, config, given = (context.params[name] for name in ("preset", "config", "given"))
-    tables = [read_tables(config)] if config else []
-    if tables and context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
-        preset = preset_below(tables[0]) or preset
-    return RunConfig.of(preset, *tables, given, origin={"command": shlex.join(["nextword", *context.obj]), **origin})
-
-
 def _parameter_type(hint: Any) -> Any:
     if typing.get_origin(hint) is typing.Literal:
         return click.Choice(typing.get_args(hint))
@@ -162,15 +127,6 @@ class OutputFile(click.Path):
             self.fail(f"{str(path)!a} must be a file or a new name, but is {kind_of(path)}", param, ctx)
         return path
 
-
-def preset_option(default: str, meaning: str = "Where settings begin") -> Callable[[Callable[..., Any]], Any]:
-    """Return the option `--preset`."""
-    return click.option("--preset", default=default, show_default=True, help=f"{meaning}: {', '.join(preset_names())}.")
-
-
-config_option = click.option(
-    "--config", type=click.Path(path_type=Path), help="TOML file of settings that override the preset."
-)
 
 data_dir_option = click.option(
     "--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA."

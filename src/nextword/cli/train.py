@@ -10,17 +10,9 @@ import click
 from rich.markdown import Markdown
 
 from nextword.bundle.model_card import figures_table
-from nextword.cli.options import (
-    RUN_SETTINGS,
-    Tables,
-    config_option,
-    data_dir_option,
-    given_names,
-    preset_option,
-    run_config,
-    settings_command,
-)
+from nextword.cli.options import Tables, data_dir_option, settings_command
 from nextword.cli.progress import Console, ProgressBar
+from nextword.cli.run_options import RUN_SETTINGS, config_option, given_names, preset_option, run_config
 from nextword.errors import MissingExtraError, SettingError, TrainingDivergedError
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted

@@ -8,14 +8,12 @@ from nextword.cli.options import OutputFile, bad_bytes_of_splits_option, data_di
 from nextword.cli.progress import evaluation_progress
 from nextword.cli.target import SplitOrAll, Target, engine_option, run_or_model_argument, split_option
 from nextword.cli.target_text import TargetText
-from nextword.engine.text_model import TrainedModel
 from nextword.evaluation.comparison import compare as compare_tokens
 from nextword.evaluation.comparison import render_comparison
 from nextword.evaluation.comparison_page import PageHeading, comparison_page
 from nextword.evaluation.perplexity import evaluate
 from nextword.storage.single_file import write_file
 from nextword.text.options import OnBadBytes
-from nextword.text.token_store import TokenStore
 
 _TUTORIAL_STEPS = 30
 
@@ -55,14 +53,10 @@ def compare(
     hits = sum(token.rank == 1 for token in tokens)
     click.echo(f"\n{hits} of {len(tokens)} predicted right")
     if html is not None:
+        with evaluation_progress(split, store.num_tokens) as on_progress:
+            evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)
+        num_words = min(html_words, store.num_tokens)
+        tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, num_words=num_words)
         heading = PageHeading(model=model.name, corpus=read.name, split=split)
-        _write_page(html, model, store, heading, html_words)
+        write_file(html, comparison_page(tokens, evaluation, model.tokenizer, heading).encode())
         click.echo(f"page: {html}")
-
-
-def _write_page(path: Path, model: TrainedModel, store: TokenStore, heading: PageHeading, num_words: int) -> None:
-    with evaluation_progress(heading.split, store.num_tokens) as on_progress:
-        evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)
-    num_words = min(num_words, store.num_tokens)
-    tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, num_words=num_words)
-    write_file(path, comparison_page(tokens, evaluation, model.tokenizer, heading).encode())

@@ -39,7 +39,7 @@ from nextword.text.options import OnBadBytes
 @click.option(
     "--unit",
     type=click.Choice(["line", "block"]),
-    help="What --significance takes to be independent: a line, or a block of 32; blocks where a method learns as it "
+    help="What --significance takes to be independent: a line, or a block of 32; blocks if a method learns as it "
     "reads, else lines.",
 )
 @click.option("--ensemble", is_flag=True, help="Take all models as one, by the mean of their probabilities.")
@@ -166,7 +166,8 @@ def _describe(found: Sequence[_EvaluatedColumn], comparisons: Sequence[Compariso
     """Return the figures side by side, the flags that repeat what was tuned, and the comparisons with the first."""
     labels = [each.column.label for each in found]
     lines = _side_by_side(labels, [each.evaluation for each in found])
-    if part := found[0].column.first.part_of_file:
+    first = found[0].column.first
+    if part := first.text.part_of_file(first.split):
         lines.insert(-len(found), f"({part})")  # before the protocols
     lines += [f"the same without --tune: {_flags_of(each)}" for each in found if _can_be_repeated(each)]
     for label, comparison in zip(labels[1:], comparisons, strict=False):
@@ -214,7 +215,7 @@ def _table(found: _EvaluatedColumn) -> dict[str, Any]:
         "label": found.column.label,
         "text": first.text.named or first.text.target.text,
         "split": first.split,
-        "part_of_file": first.part_of_file,
+        "part_of_file": first.text.part_of_file(first.split),
         "settings": found.outcome.to_table(),
         "tuned": list(found.outcome.tuned),
         **found.evaluation.to_table(),

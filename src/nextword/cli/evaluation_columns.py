@@ -40,11 +40,6 @@ class EvaluationInput:
         """The model, started when it is first asked for."""
         return self.text.target.open()
 
-    @cached_property
-    def part_of_file(self) -> str | None:
-        """Which part of a file is read, in words; `None` if all of it is."""
-        return self.text.part_of_file(self.split)
-
     def store(self, split: SplitOrAll) -> TokenStore:
         """Return a split of the text."""
         return self.text.load(split, self.model.tokenizer)

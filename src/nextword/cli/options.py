@@ -3,7 +3,7 @@
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,6 @@ class _Numbers(click.ParamType[Any]):
         self.kind = kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
         try:
             return tuple(self.kind(part) for part in value.split(","))
         except ValueError:
@@ -108,8 +106,7 @@ def _parameter_type(hint: Any) -> Any:
         return click.Choice(typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         return _Numbers(typing.get_args(hint)[0])
-    parameter_types: Mapping[Any, Any] = {bool: click.BOOL, int: click.INT, float: click.FLOAT}
-    return parameter_types.get(hint, click.STRING)
+    return hint
 
 
 class OutputFile(click.Path):

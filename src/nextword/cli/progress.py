@@ -29,7 +29,7 @@ class ProgressBar:
     The live line appears on a terminal alone; the lines of the rounds come everywhere.
 
     Args:
-        console: Where to show it.
+        console: Where to show it; made to leave lines as they are.
     """
 
     def __init__(self, console: Console) -> None:
@@ -85,9 +85,7 @@ class ProgressBar:
             f"round {record.round:>3}/{plan.num_rounds}  epoch {record.epoch:6.2f}  "
             f"perplexity: train {record.train_perplexity:8,.2f}  valid {record.valid_perplexity:8,.2f}  "
             f"accuracy: train {record.train_accuracy:6.2%}  valid {record.valid_accuracy:6.2%}  "
-            f"{record.words_per_second:7,.0f} words/s  {_clock(record.seconds)}{best}",
-            highlight=False,
-            soft_wrap=True,
+            f"{record.words_per_second:7,.0f} words/s  {_clock(record.seconds)}{best}"
         )
 
 

@@ -30,7 +30,7 @@ _PROPOSALS = 200
 @click.option(
     "--proposals",
     type=click.IntRange(1),
-    help=f"Words that the model proposes where no candidates are given.  [default: {_PROPOSALS}]",
+    help=f"Words that the model proposes if no candidates are given.  [default: {_PROPOSALS}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @bad_bytes_option
@@ -70,7 +70,7 @@ def rank(
 
 
 def _named(candidates: tuple[str, ...], file: str | None, on_bad_bytes: OnBadBytes) -> list[str] | None:
-    """Return the candidates that were given, or `None` where the model has to find some."""
+    """Return the candidates that were given, or `None` if the model has to find some."""
     if file is None:
         return list(candidates) or None
     if candidates:

@@ -43,7 +43,7 @@ def suggest(
 
     --interactive reads lines from standard input, each the whole text typed so far, and answers each with a line: after
     a space the next word, else the end of the one being typed. An empty line begins a new text, and learns the words of
-    the one before; so does the end, where --words keeps them.
+    the one before; so does the end, if --words keeps them.
     """
     if complete and interactive:
         raise SettingError("`--complete` must be left out with `--interactive`, which completes words as it is")

@@ -11,7 +11,7 @@ from nextword.cli.options import Tables, bad_bytes_option, given_settings, setti
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.scoring.lines import ScoringOptions
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
-from nextword.text.input_lines import InputLines
+from nextword.text.input_lines import InputLines, LinePlace
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
 
@@ -67,16 +67,12 @@ def surprise(
     else:
         found = most_surprising_lines(model, lines, count or _DEFAULT_COUNT, threshold=threshold or 0.0, **options)
     for line in found:
-        click.echo(_json(line, lines) if as_json else _shown(line, lines))
+        place = lines.place_of(line.number)
+        table = {"file": place.source, **line.to_table(), "number": place.line}
+        click.echo(json.dumps(table, allow_nan=False) if as_json else _shown(line, place))
 
 
-def _json(line: SurprisingLine, lines: InputLines) -> str:
-    place = lines.place_of(line.number)
-    return json.dumps({"file": place.source, **line.to_table(), "number": place.line}, allow_nan=False)
-
-
-def _shown(line: SurprisingLine, lines: InputLines) -> str:
-    place = lines.place_of(line.number)
+def _shown(line: SurprisingLine, place: LinePlace) -> str:
     named = f"{line.bits:8.2f} bits  {printable(place.source)}:{place.line}  {printable(_cut(line.text))}".rstrip()
     words = (f"{_cut(token.token)}{'' if token.is_known else '*'} {token.bits:.1f}" for token in line.tokens)
     return f"{named}\n{'':15}{'  '.join(words)}".rstrip()

@@ -32,7 +32,7 @@ engine_option = click.option(
     show_default=True,
     expose_value=False,
     callback=lambda context, _parameter, value: context.meta.update({_ENGINE: value}),
-    help="What runs the model; auto: model.onnx and onnxruntime where both are there, else Keras.",
+    help="What runs the model; auto: model.onnx and onnxruntime if both are there, else Keras.",
 )
 """The option `--engine`, which `Target.open` reads."""
 
@@ -60,16 +60,14 @@ class Target:
         Raises:
             BundleError: There is nothing, or a run without a model.
         """
+        rule = f"`{path}` must be the directory of a run or a model"
         try:
-            is_directory = path.is_dir()
+            if not path.is_dir():
+                raise BundleError(f"{rule}, but there is no such directory")
         except OSError as error:
-            raise BundleError(
-                f"`{path}` must be the directory of a run or a model, but cannot be read: {error.strerror or error}"
-            ) from error
-        if not is_directory:
-            raise BundleError(f"`{path}` must be the directory of a run or a model, but there is no such directory")
+            raise BundleError(f"{rule}, but cannot be read: {error.strerror or error}") from error
         if not cls.is_at(path):
-            raise BundleError(f"`{path}` must be the directory of a run or a model, but holds neither")
+            raise BundleError(f"{rule}, but holds neither")
         directory = RunDirectory(path)
         if not directory.is_run:
             return cls(path)

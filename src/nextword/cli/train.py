@@ -3,6 +3,7 @@
 import shlex
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +84,7 @@ def _watched(directory: Path, work: Callable[[RunContext], "FinishedRun"], data_
     """Train with a progress bar, and say what to do next however it ends."""
     console = Console(highlight=False, soft_wrap=True)
     resume = f"resume with: nextword train --resume {shlex.quote(str(directory))}"
-
-    def say(text: str) -> None:
-        console.print(text, markup=False)
-
+    say = partial(console.print, markup=False)
     try:
         with ProgressBar(console) as bar:
             finished = work(RunContext(observer=bar, say=say, warn=say, data_dir=data_dir))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
 
 if TYPE_CHECKING:
-    from nextword.tuning.study import Study
+    from nextword.tuning.report import StudyReport
     from nextword.tuning.study_settings import StudySettings
 
 _COLUMNS_OF_A_FILE = 160
@@ -68,22 +69,28 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     if not console.is_terminal:
         console.width = _COLUMNS_OF_A_FILE
     try:
-        _show(_work(context, console, study, keep_checkpoints=keep_runs), console, as_json=as_json)
+        report = _work(context, console, study, keep_checkpoints=keep_runs)
     except TrainingInterrupted as stop:
         click.echo(f"{stop}; go on with: nextword tune --study {shlex.quote(str(study))}", err=True)
         raise
+    if as_json:
+        click.echo(report.to_json())
+        return
+    console.print(report.table())
+    for sentence in report.sentences():
+        console.print(sentence, markup=False)
 
 
-def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoints: bool) -> "Study":
+def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoints: bool) -> "StudyReport":
     # The door to Optuna and the training framework, opened when they are known to be installed.
-    from nextword.tuning import opening, study_settings, sweep, trial_run
+    from nextword.tuning import opening, report, study_settings, sweep, trial_run
 
-    run_context = RunContext(say=lambda text: console.print(text, markup=False), data_dir=context.params["data_dir"])
+    run_context = RunContext(say=partial(console.print, markup=False), data_dir=context.params["data_dir"])
     directory, wanted = study_settings.StudyDirectory(root), _wanted(context)
     study, text = opening.open_study(directory, wanted, run_context, trials=context.params["trials"])
     run = trial_run.TrialRun(text, study.settings.options, run_context)
     sweep.Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=keep_checkpoints).work()
-    return study
+    return report.StudyReport.of(study)
 
 
 def _wanted(context: click.Context) -> "StudySettings | None":
@@ -115,15 +122,3 @@ def _wanted(context: click.Context) -> "StudySettings | None":
     base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
     search = read_tables(given["search"]) if given["search"] else default_space.default_space(base)
     return study_settings.StudySettings(options, text, base, search)
-
-
-def _show(study: "Study", console: Console, *, as_json: bool) -> None:
-    from nextword.tuning.report import StudyReport
-
-    report = StudyReport.of(study)
-    if as_json:
-        click.echo(report.to_json())
-        return
-    console.print(report.table())
-    for sentence in report.sentences():
-        console.print(sentence, markup=False)

@@ -7,7 +7,6 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -16,15 +15,14 @@ from harness.inference.measure import measure_inference
 from harness.inference.render import render_inference
 from harness.inference.settings import Effort, ModelSize
 from harness.speed.peer import PeerError
-from nextword.cli.options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import Tables, given_settings, settings_command
 from nextword.errors import NextwordError, SettingError
 from nextword.storage.single_file import write_file
 
 _COLUMNS_OF_A_FILE = 160
 
 
-@settings_options([Effort, ModelSize])
-@click.command(cls=SettingsCommand)
+@settings_command(Effort, ModelSize)
 @click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=600.0, show_default=True, help="Seconds to wait for a peer."
@@ -32,18 +30,13 @@ _COLUMNS_OF_A_FILE = 160
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
 )
-@click.pass_context
-def inference(
-    context: click.Context, /, pytorch: str | None, timeout: float, json_path: Path | None, **_settings: Any
-) -> None:
+def inference(pytorch: str | None, timeout: float, json_path: Path | None, given: Tables) -> None:
     """Measure how fast an exported model of random weights answers, beside the same model in PyTorch.
 
     Each peer runs in a process of its own and in turn. Nothing is left behind but the file that is asked for.
     """
     try:
-        tables = given_tables(context)
-        size = ModelSize.from_table(tables.get(ModelSize.group, {}))
-        effort = Effort.from_table(tables.get(Effort.group, {}))
+        size, effort = given_settings(given, ModelSize), given_settings(given, Effort)
         if json_path is not None and not json_path.absolute().parent.is_dir():
             raise SettingError(f"`{json_path}` must lie in a folder that exists, but does not; make it first")
         report = measure_inference(

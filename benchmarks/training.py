@@ -27,7 +27,7 @@ from harness.speed.scaling_points import points_around
 from harness.speed.workload import Workload
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
-from nextword.cli.options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import Tables, settings_command
 from nextword.errors import NextwordError, SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.models.presets import preset_names
@@ -47,8 +47,7 @@ class _Effort:
     timeout: float
 
 
-@settings_options((BatchOptions, Architecture))
-@click.command(cls=SettingsCommand, context_settings={"help_option_names": ["-h", "--help"]})
+@settings_command(BatchOptions, Architecture)
 @click.option("--preset", help=f"Model and windows of a preset: {', '.join(preset_names())} (default: 2 x 512 units).")
 @click.option(
     "--compute-dtype",
@@ -74,10 +73,7 @@ class _Effort:
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
 )
 @click.option("--plot", "plot_path", type=click.Path(path_type=Path, dir_okay=False), help="Draw to an .svg or .png.")
-@click.pass_context
 def training(
-    context: click.Context,
-    /,
     preset: str | None,
     compute_dtype: ComputeDtype,
     only: str | None,
@@ -88,7 +84,7 @@ def training(
     pytorch: str | None,
     json_path: Path | None,
     plot_path: Path | None,
-    **_settings: Any,
+    given: Tables,
 ) -> None:
     """Measure how fast nextword trains on this machine.
 
@@ -97,7 +93,7 @@ def training(
     others. Nothing is left behind but the files that are asked for.
     """
     try:
-        workload = Workload.of(preset, given_tables(context), compute_dtype=compute_dtype)
+        workload = Workload.of(preset, given, compute_dtype=compute_dtype)
         _check_files(json_path, plot_path)
         if scaling:
             _refuse_comparing(only=only, repeats=repeats, pytorch=pytorch)

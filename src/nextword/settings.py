@@ -1,7 +1,7 @@
 """Settings declared once: a frozen dataclass whose fields carry their range and their meaning.
 
 From one declaration follow the check (`__post_init__`), the TOML and JSON form (`from_table`, `to_table`), and the
-command-line flag (`cli/settings_options.py`), so that the three can never disagree.
+command-line flag (`cli/options.py`), so that the three can never disagree.
 """
 
 import dataclasses

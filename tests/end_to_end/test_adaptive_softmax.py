@@ -9,7 +9,6 @@ import numpy as np
 
 import nextword
 from nextword.bundle.store import read_bundle, write_bundle
-from support.whole_texts import score_texts
 
 
 class CommandLine(Protocol):
@@ -40,7 +39,7 @@ def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
 
     engine = nextword.load(command_line.folder / "again").engine
     ids = np.random.default_rng(0).integers(bundle.architecture.vocabulary_size, size=(2, 9), dtype=np.int32)
-    scores = score_texts(engine, ids, np.full(2, 9, np.int32))
+    scores = engine.score(ids, np.full(2, 9, np.int32))
     state, before = engine.start(2), np.full(2, engine.end_id, np.int32)
     for step in range(9):
         log_probs, state = engine.step(before, state)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 
 Probabilities = NDArray[np.float64]
 
@@ -41,3 +41,6 @@ class MarkovEngine:
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         return WindowPrediction(self._log_probs[inputs], None), state + inputs.shape[1]
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        return score_from_start(self, ids, lengths)

@@ -1,25 +1,23 @@
-"""A trained model as it lies in memory, before it is written and after it is read."""
+"""A trained model in memory, before it is written and after it is read."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.errors import BundleError
 from nextword.text.tokenizer import Tokenizer
 
-Weight = np.ndarray[Any, np.dtype[np.float32]]
-
-Weights = Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
+Weights = Mapping[str, NDArray[np.float32]]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class DeferredWeights(Mapping[str, Weight]):
+class DeferredWeights(Mapping[str, NDArray[np.float32]]):
     """The weights of a bundle whose model runs without them, from `model.onnx`.
 
     Args:
@@ -27,15 +25,15 @@ class DeferredWeights(Mapping[str, Weight]):
         read: Returns them, checked; called at most once.
     """
 
-    def __init__(self, names: Iterable[str], read: Callable[[], Mapping[str, Weight]]) -> None:
+    def __init__(self, names: Iterable[str], read: Callable[[], Weights]) -> None:
         self._names = tuple(names)
         self._read = read
 
     @cached_property
-    def _weights(self) -> Mapping[str, Weight]:
+    def _weights(self) -> Weights:
         return self._read()
 
-    def __getitem__(self, name: str) -> Weight:
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
         return self._weights[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -59,7 +57,7 @@ class Bundle:
         weights: Names and shapes are those of `architecture.weight_shapes()`; float32, all finite. Those that are read
             later are checked then.
         card: The model card, in Markdown; `nextword.bundle.model_card` makes one.
-        onnx: The content of `model.onnx`, where the model was exported; whoever runs it looks it through first.
+        onnx: The content of `model.onnx`, if the model was exported; whoever runs it looks it through first.
 
     Raises:
         BundleError: The parts do not fit together, or a weight is not finite.
@@ -112,11 +110,7 @@ def check_weights(weights: Weights, architecture: Architecture) -> None:
             raise BundleError(f"weight `{name}` must have the shape {shape}, but has {weight.shape}")
         if weight.dtype != np.float32:
             raise BundleError(f"weight `{name}` must be float32, but is {weight.dtype}; convert it")
-        if not _is_finite(weight):
+        with np.errstate(invalid="ignore"):  # not `isfinite(weight)`, an array of truth values as long as the weight
+            is_finite = np.isfinite(weight.min()) and np.isfinite(weight.max())
+        if not is_finite:
             raise BundleError(f"weight `{name}` must be finite, but holds NaN or infinity; train again more gently")
-
-
-def _is_finite(array: np.ndarray[Any, np.dtype[np.float32]]) -> bool:
-    """Return whether all elements are finite, without an array of truth values as long as `array`."""
-    with np.errstate(invalid="ignore"):
-        return bool(np.isfinite(array.min()) and np.isfinite(array.max()))

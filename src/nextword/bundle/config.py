@@ -12,7 +12,6 @@ from nextword.settings import Settings, setting
 from nextword.storage import strict_json
 
 _FORMAT = 1
-_MAX_DEPTH = 8
 _NAMES = frozenset(["format", "name", "architecture", "tokenizer"])
 
 
@@ -28,18 +27,11 @@ class TokenizerConfig(Settings):
 
 @dataclass(frozen=True)
 class BundleConfig:
-    """What `config.json` says.
-
-    Raises:
-        BundleError: `name` is refused.
-    """
+    """What `config.json` says."""
 
     name: str
     architecture: Architecture
     tokenizer: TokenizerConfig
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
 
 
 def encode_config(config: BundleConfig) -> bytes:
@@ -57,11 +49,12 @@ def decode_config(data: bytes) -> BundleConfig:
     """Return what a `config.json` of unknown origin says.
 
     Raises:
-        BundleError: It is not JSON of one meaning, of another format, or a value in it is unknown or out of range.
+        BundleError: It is not JSON of one meaning, of another format, or a value in it is unknown or refused.
     """
     try:
-        table = strict_json.parse(data, max_bytes=MAX_CONFIG_BYTES, max_depth=_MAX_DEPTH)
+        table = strict_json.parse(data, max_bytes=MAX_CONFIG_BYTES)
         _check_table(table)
+        check_name(table["name"])
         return BundleConfig(
             table["name"],
             Architecture.from_table(table["architecture"]),

@@ -1,6 +1,5 @@
 """The files of a bundle and how large each may be."""
 
-import math
 from collections.abc import Mapping
 
 from nextword.architecture import Architecture
@@ -21,12 +20,11 @@ MAX_CARD_BYTES = 2**20
 
 _BYTES_A_TOKEN = 1024
 _REQUIRED = frozenset([CONFIG, TOKENIZER, WEIGHTS, CARD])
-_OPTIONAL = frozenset([ONNX])
 
 
 def num_weight_bytes(architecture: Architecture) -> int:
     """Return how many bytes the weights themselves take, in float32."""
-    return 4 * sum(math.prod(shape) for shape in architecture.weight_shapes().values())
+    return 4 * architecture.num_parameters
 
 
 def max_onnx_bytes(architecture: Architecture) -> int:
@@ -56,7 +54,7 @@ def check_names(names: Mapping[str, object]) -> None:
     """
     for name in sorted(_REQUIRED - names.keys()):
         raise BundleError(f"a bundle must hold `{name}`, but does not")
-    for name in sorted(names.keys() - _REQUIRED - _OPTIONAL):
+    for name in sorted(names.keys() - _REQUIRED - {ONNX}):
         raise BundleError(f"a bundle must not hold `{name}`, but does")
 
 

@@ -83,13 +83,28 @@ class ModelFacts:
 
 def model_card(facts: ModelFacts) -> str:
     """Return the model card in Markdown; text in `facts` comes out as text, whatever marks it holds."""
-    cell = CELLS[facts.architecture.cell].title
+    architecture = facts.architecture
+    cell = CELLS[architecture.cell].title
+    model_rows = [
+        ["vocabulary", f"{architecture.vocabulary_size:,} tokens, {facts.tokenizer_kind}"],
+        ["embedding", f"{architecture.embedding_size:,}{', shared with the output' if architecture.tied else ''}"],
+        [f"{cell} layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
+        ["dropout", _dropout(architecture)],
+        ["parameters", f"{architecture.num_parameters:,} ({num_weight_bytes(architecture) / 1e6:.1f} MB)"],
+    ]
+    origin_rows = [
+        ["trained on", facts.corpus],
+        ["SHA-256 of its splits' SHA-256", facts.corpus_sha256],
+        ["date", facts.date],
+        ["seed", str(facts.seed)],
+        ["software", ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))],
+    ]
     sections = [
         f"# {_plain(facts.name)}",
         f"A language model ({cell}): it gives each word of its vocabulary a probability of being the next one.",
-        _table(["what", "value"], _model_rows(facts)),
+        _table(["what", "value"], model_rows),
         "## Origin",
-        _table(["what", "value"], _origin_rows(facts)),
+        _table(["what", "value"], origin_rows),
         "It was made by this command:",
         _fenced(facts.command, "sh"),
         "## Figures",
@@ -104,53 +119,24 @@ def model_card(facts: ModelFacts) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _model_rows(facts: ModelFacts) -> list[list[str]]:
-    architecture = facts.architecture
-    return [
-        ["vocabulary", f"{architecture.vocabulary_size:,} tokens, {facts.tokenizer_kind}"],
-        ["embedding", f"{architecture.embedding_size:,}{', shared with the output' if architecture.tied else ''}"],
-        [f"{CELLS[architecture.cell].title} layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
-        ["dropout", _dropout(architecture)],
-        ["parameters", f"{architecture.num_parameters:,} ({num_weight_bytes(architecture) / 1e6:.1f} MB)"],
-    ]
-
-
 def _dropout(architecture: Architecture) -> str:
     """Return the rates that are not zero, each with its name."""
-    rates = {name: getattr(architecture, name) for name in _DROPOUT_RATES}
-    told = [f"{_DROPOUT_RATES[name]} {rate:g}" for name, rate in rates.items() if rate]
-    if told and architecture.locked_dropout:
-        told.append("one mask for all steps of a window")
-    return ", ".join(told) or "none"
-
-
-def _origin_rows(facts: ModelFacts) -> list[list[str]]:
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))
-    return [
-        ["trained on", facts.corpus],
-        ["SHA-256 of its splits' SHA-256", facts.corpus_sha256],
-        ["date", facts.date],
-        ["seed", str(facts.seed)],
-        ["software", versions],
-    ]
+    rates = ((title, getattr(architecture, name)) for name, title in _DROPOUT_RATES.items())
+    shown = [f"{title} {rate:g}" for title, rate in rates if rate]
+    if shown and architecture.locked_dropout:
+        shown.append("one mask for all steps of a window")
+    return ", ".join(shown) or "none"
 
 
 def figures_table(metrics: Sequence[SplitMetrics]) -> str:
     """Return what was measured as a table in Markdown, with the protocol of each split below it."""
     if not metrics:
         return "None were measured."
-    names = ["split", "perplexity", "bits per word", "accuracy", "tokens"]
     table = _table(
-        names,
+        ["split", "perplexity", "bits per word", "accuracy", "tokens"],
         [
-            [
-                row.split,
-                f"{row.perplexity:,.2f}",
-                f"{row.bits_per_word:.3f}",
-                f"{row.accuracy:.2%}",
-                f"{row.num_tokens:,}",
-            ]
-            for row in metrics
+            [of.split, f"{of.perplexity:,.2f}", f"{of.bits_per_word:.3f}", f"{of.accuracy:.2%}", f"{of.num_tokens:,}"]
+            for of in metrics
         ],
     )
     splits_of: dict[str, list[str]] = {}

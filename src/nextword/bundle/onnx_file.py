@@ -15,14 +15,12 @@ from nextword.errors import BundleError
 
 # Fields of onnx.proto that may be there. Not among them: functions, training, sparse tensors, tensors in attributes,
 # and of a tensor `external_data` (13) and `data_location` (14), which name another file.
-_MODEL, _GRAPH, _NODE, _ATTRIBUTE, _TENSOR, _OPSET = (
-    frozenset([1, 2, 3, 5, 7, 8]),
-    frozenset([1, 2, 5, 11, 12, 13]),
-    frozenset([1, 2, 3, 4, 5, 7]),
-    frozenset([1, 2, 3, 4, 6, 7, 8, 20]),
-    frozenset([1, 2, 4, 5, 7, 8, 9]),
-    frozenset([1, 2]),
-)
+_MODEL = frozenset([1, 2, 3, 5, 7, 8])
+_GRAPH = frozenset([1, 2, 5, 11, 12, 13])
+_NODE = frozenset([1, 2, 3, 4, 5, 7])
+_ATTRIBUTE = frozenset([1, 2, 3, 4, 6, 7, 8, 20])
+_TENSOR = frozenset([1, 2, 4, 5, 7, 8, 9])
+_OPSET = frozenset([1, 2])
 
 _DOMAINS = frozenset([b"", b"ai.onnx", b"com.microsoft"])
 

@@ -27,7 +27,7 @@ from nextword.storage.sealed_directory import Sealed
 from nextword.text.tokenizer import Tokenizer
 
 MODEL_FOLDER = "model"
-"""Where the bundle lies in the directory of a run."""
+"""Where the bundle is in the directory of a run."""
 
 CONFIG_FILE = "config.toml"
 """The settings of a run, by which its directory is known."""
@@ -37,12 +37,12 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
     """Read a bundle and check all of it; nothing in it is run, imported or followed.
 
     The names, the shapes and the sizes of everything are computed from the checked `config.json` before anything
-    large is read. `model.onnx`, where there is one, is checked by size and sum; the engine that runs it looks inside.
+    large is read. `model.onnx`, if there is one, is checked by size and sum; the engine that runs it looks inside.
 
     Args:
         path: The directory.
         max_bytes: The most that all its files together may take, and so about the most memory that is taken.
-        defer_weights: Where there is a `model.onnx`, check the sum of the weights only, and read them when they are
+        defer_weights: If there is a `model.onnx`, check the sum of the weights only, and read them when they are
             first asked for; the directory must then still be there, and its weights be the same.
 
     Raises:
@@ -76,7 +76,7 @@ def identity_of(path: Path) -> str:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Sealed]:
-    """Open a bundle, and tell of whatever is wrong with it as a `BundleError` that begins with its path."""
+    """Open a bundle, and report whatever is wrong with it as a `BundleError` that begins with its path."""
     try:
         with sealed_directory.opened(path) as sealed:
             yield sealed
@@ -109,7 +109,7 @@ def _deferred(sealed: Sealed, architecture: Architecture) -> Weights:
     def read() -> Weights:
         with _opened(path) as again:
             if again.manifest.get(WEIGHTS) != seal:
-                raise BundleError(f"`{WEIGHTS}` must be what it was, but was written anew; open the model again")
+                raise BundleError(f"`{WEIGHTS}` must be what it was, but was written again; open the model again")
             weights = _decoded(again, architecture)
             check_weights(weights, architecture)
             return weights
@@ -125,7 +125,7 @@ def _text(sealed: Sealed, name: str) -> str:
 
 
 def model_path(path: Path) -> Path:
-    """Return where the bundle lies that a path means: that of a run, or the path itself.
+    """Return where the bundle of a path is: that of a run, or the path itself.
 
     Raises:
         BundleError: A run has no model yet.

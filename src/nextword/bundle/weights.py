@@ -26,14 +26,19 @@ def encode_weights(weights: Weights) -> bytes:
     return safetensors.numpy.save({name: np.asarray(weight, order="C") for name, weight in weights.items()})
 
 
-def decode_weights(data: bytes, architecture: Architecture) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    """Return the weights that lie in `data`, as read-only views of it.
+def decode_weights(data: bytes, architecture: Architecture) -> Weights:
+    """Return the weights that `data` holds, as read-only views of it.
 
     Raises:
         BundleError: The content is not exactly the weights of the architecture.
     """
+    num_bytes, header_length = num_weight_bytes(architecture), int.from_bytes(data[:8], "little")
     try:
-        header_length = _header_length(data, num_weight_bytes(architecture))
+        if 8 + header_length + num_bytes != len(data):
+            raise ValueError(
+                f"must be 8 bytes, a header and {num_bytes} bytes of weights long, but is {len(data)} with a header "
+                f"of {header_length}"
+            )
         header = strict_json.parse(data[8 : 8 + header_length], max_bytes=MAX_WEIGHTS_HEADER_BYTES, max_depth=3)
         starts = _starts(header, architecture.weight_shapes())
     except ValueError as error:
@@ -42,16 +47,6 @@ def decode_weights(data: bytes, architecture: Architecture) -> dict[str, np.ndar
         name: np.frombuffer(data, "<f4", math.prod(shape), 8 + header_length + starts[name]).reshape(shape)
         for name, shape in architecture.weight_shapes().items()
     }
-
-
-def _header_length(data: bytes, num_bytes: int) -> int:
-    header_length = int.from_bytes(data[:8], "little")
-    if 8 + header_length + num_bytes != len(data):
-        raise ValueError(
-            f"must be 8 bytes, a header and {num_bytes} bytes of weights long, but is {len(data)} with a header of "
-            f"{header_length}"
-        )
-    return header_length
 
 
 def _starts(header: Any, shapes: Mapping[str, Shape]) -> dict[str, int]:

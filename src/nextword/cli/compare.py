@@ -4,18 +4,16 @@ from pathlib import Path
 
 import click
 
-from nextword.cli.options import OutputFile, bad_bytes_of_splits_option
+from nextword.cli.options import OutputFile, bad_bytes_of_splits_option, data_dir_option
 from nextword.cli.progress import evaluation_progress
-from nextword.cli.target import SplitOrAll, Target, data_dir_option, engine_option, run_or_model_argument, split_option
-from nextword.cli.target_text import load_split
-from nextword.engine.text_model import TrainedModel
+from nextword.cli.target import SplitOrAll, Target, engine_option, run_or_model_argument, split_option
+from nextword.cli.target_text import TargetText
 from nextword.evaluation.comparison import compare as compare_tokens
 from nextword.evaluation.comparison import render_comparison
 from nextword.evaluation.comparison_page import comparison_page
 from nextword.evaluation.perplexity import evaluate
 from nextword.storage.single_file import write_file
 from nextword.text.options import OnBadBytes
-from nextword.text.token_store import TokenStore
 
 _TUTORIAL_STEPS = 30
 
@@ -47,24 +45,18 @@ def compare(
     The words are those of the tutorial: with --skip 40, the 71st of the split and the ones after it. A word's rank is
     its place among all the model's guesses, 1 the first; its surprisal is in bits.
     """
-    target = Target.of(run_or_model, on_bad_bytes=on_bad_bytes)
-    model = target.open()
-    store = load_split(target, text, split, model.tokenizer, data_dir)
+    read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
+    model = read.target.open()
+    store = read.load(split, model.tokenizer)
     tokens = compare_tokens(model.engine, store.ids, skip=skip, num_words=num_words, num_steps=_TUTORIAL_STEPS)
     click.echo("\n".join(render_comparison(tokens, model.tokenizer)))
     hits = sum(token.rank == 1 for token in tokens)
     click.echo(f"\n{hits} of {len(tokens)} predicted right")
     if html is not None:
-        _write_page(html, model, store, Path(text or target.text or "").name, split, html_words)
+        with evaluation_progress(split, store.num_tokens) as on_progress:
+            evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)
+        num_words = min(html_words, store.num_tokens)
+        tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, num_words=num_words)
+        page = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=read.name, split=split)
+        write_file(html, page.encode())
         click.echo(f"page: {html}")
-
-
-def _write_page(
-    path: Path, model: TrainedModel, store: TokenStore, corpus: str, split: SplitOrAll, num_words: int
-) -> None:
-    with evaluation_progress(split, store.num_tokens) as on_progress:
-        evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)
-    num_words = min(num_words, store.num_tokens)
-    tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, num_words=num_words)
-    page = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=corpus, split=split)
-    write_file(path, page.encode())

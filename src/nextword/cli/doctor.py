@@ -2,26 +2,37 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
+from rich.markup import escape
+from rich.table import Table
 
-from nextword.models.presets import preset_names
+from nextword.cli.progress import Console, waiting
+from nextword.cli.run_options import preset_option
+from nextword.machine.facts import Facts, gather_facts
+from nextword.machine.problems import Problem, find_problems
+from nextword.storage.cache import cache_root
+from nextword.training.config import RunConfig, training_memory_bytes
 
 if TYPE_CHECKING:
-    from nextword.cli.doctor_report import Measurements, Report
-    from nextword.machine.facts import Facts
+    from nextword.training.speed import TrainingSpeed
 
-Rows = Iterator[tuple[str, str]]
+# Compiling takes about as long again.
+_TRAINING_SECONDS = 5.0
+_PRODUCT_SECONDS = 1.0  # for each precision
+
+_VOCABULARY_SIZE = 10_000
+
+_Rows = Iterator[tuple[str, str]]
 
 
 @click.command()
-@click.option(
-    "--preset", default="quick", show_default=True, help=f"What to train in measuring: {', '.join(preset_names())}."
-)
+@preset_option("quick", "What to train in measuring")
 @click.option("--no-measure", is_flag=True, help="Look, and measure nothing.")
-@click.option("--strict", is_flag=True, help="Exit with 1 where there are problems.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there are problems.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
     """Look at processor, memory and framework, measure how fast training is, and say what to repair.
@@ -29,10 +40,7 @@ def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
     The speed is that of some real training steps on random words: about a quarter of a minute with compiling. It works
     without the training extra, too, and then says what is missing.
     """
-    from nextword.cli.console import Console
-    from nextword.cli.doctor_report import diagnose
-
-    with Console(stderr=True).status("looking") as status:
+    with waiting("looking") as status:
         report = diagnose(preset, measuring=not no_measure, say=lambda what: status.update(f"measuring {what}"))
     if as_json:
         click.echo(json.dumps(report.to_table(), allow_nan=False))
@@ -42,12 +50,135 @@ def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
         sys.exit(1)
 
 
-def _print(report: "Report") -> None:
-    from rich.markup import escape
-    from rich.table import Table
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """Speeds measured here and now; whatever else is at work at the same time lowers them.
 
-    from nextword.cli.console import Console
+    Attributes:
+        compute_dtype: Precision of the matrix products in training.
+        reason: Why it is this one.
+        product_peaks_flops_per_second: Speed of the fastest product, by precision; empty without JAX.
+        training: What training comes to; `None` if the backend cannot train.
+    """
 
+    compute_dtype: Literal["float32", "bfloat16"]
+    reason: str
+    product_peaks_flops_per_second: Mapping[str, float]
+    training: "TrainingSpeed | None"
+
+    @property
+    def share_of_peak(self) -> float | None:
+        """Useful operations of training over those of the fastest product in the same precision."""
+        peak = self.product_peaks_flops_per_second.get(self.compute_dtype)
+        return self.training.flops_per_second / peak if self.training and peak else None
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the measurements as a table for JSON."""
+        table = asdict(self)
+        if self.training:
+            table["training"]["minutes_per_ptb_epoch"] = self.training.minutes_per_ptb_epoch
+            table["training"]["share_of_peak"] = self.share_of_peak
+        return table
+
+
+def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Measurements:
+    """Measure precision, products and some seconds of training; Keras must be installed.
+
+    Args:
+        config: What is trained.
+        backend: The backend that Keras uses.
+        say: Receives what is being measured.
+    """
+    from nextword.training.speed import measure_training
+
+    say("precision")
+    compute_dtype, reason = choose_compute_dtype(config)
+    peaks = {}
+    if backend == "jax":
+        from nextword.machine.product_peak import measure_product_peak
+
+        say("products")
+        peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}
+    say("training")
+    try:
+        config = replace(config, training=config.training.replace(compute_dtype=compute_dtype))
+        training = measure_training(config, seconds=_TRAINING_SECONDS)
+    except NotImplementedError:  # Keras's numpy backend
+        training = None
+    return Measurements(
+        compute_dtype=compute_dtype, reason=reason, product_peaks_flops_per_second=peaks, training=training
+    )
+
+
+def choose_compute_dtype(config: RunConfig) -> tuple[Literal["float32", "bfloat16"], str]:
+    """Return the precision in which `config` is trained here, and why."""
+    from nextword.ops.precision import WORTHWHILE_SPEEDUP, bfloat16_speedup, resolve_compute_dtype
+
+    asked = config.training.compute_dtype
+    if asked != "auto":
+        return resolve_compute_dtype(asked), "the preset asks for it"
+    speedup = f"bfloat16 is {bfloat16_speedup():.2f} times as fast as float32 here"
+    return resolve_compute_dtype(asked), f"{speedup}, at least {WORTHWHILE_SPEEDUP:g} is asked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What `nextword doctor` found.
+
+    Attributes:
+        preset: The preset that it had in mind.
+        facts: What machine and framework are.
+        lstm_path: What runs the LSTM recurrence; `None` if the framework cannot be used.
+        measurements: What was measured; `None` if it was not asked for or is not possible.
+        problems: What to repair.
+    """
+
+    preset: str
+    facts: Facts
+    lstm_path: str | None
+    measurements: Measurements | None
+    problems: tuple[Problem, ...]
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the report as a table for JSON; memory in bytes, speeds in operations or words a second."""
+        return {
+            "preset": self.preset,
+            **asdict(self.facts),
+            "lstm_path": self.lstm_path,
+            "measurements": self.measurements and self.measurements.to_table(),
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+
+def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] = lambda _what: None) -> Report:
+    """Look at the machine and the framework, and measure if asked and possible.
+
+    Args:
+        preset: What to train in the measurement.
+        measuring: Whether to measure; about a quarter of a minute, half of it compiling.
+        say: Receives what is being measured.
+
+    Raises:
+        SettingError: There is no preset of that name.
+
+    Example:
+        >>> diagnose("quick", measuring=False).facts.capacity.cores >= 1
+        True
+    """
+    config = RunConfig.of(preset)
+    architecture = config.model.build(_VOCABULARY_SIZE)
+    facts = gather_facts(training_memory_bytes(architecture, config.batching), cache_root())
+    measurements = path = None
+    if facts.framework.usable:
+        if measuring:
+            measurements = measure(config, facts.framework.backend, say)
+        from nextword.ops.lstm import lstm_path
+
+        path = lstm_path()  # training may have chosen another one
+    return Report(preset=preset, facts=facts, lstm_path=path, measurements=measurements, problems=find_problems(facts))
+
+
+def _print(report: Report) -> None:
     table = Table(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -64,7 +195,7 @@ def _print(report: "Report") -> None:
         console.print("no problems found")
 
 
-def _machine(facts: "Facts") -> Rows:
+def _machine(facts: Facts) -> _Rows:
     processor, capacity = facts.processor, facts.capacity
     yield "system", f"{facts.system}, Python {facts.python}"
     yield "processor", f"{processor.name}, {processor.architecture}"
@@ -80,7 +211,7 @@ def _machine(facts: "Facts") -> Rows:
         yield "NVIDIA GPUs", ", ".join(facts.gpus)
 
 
-def _framework(facts: "Facts") -> Rows:
+def _framework(facts: Facts) -> _Rows:
     framework = facts.framework
     yield "packages", ", ".join(f"{name} {version or '(none)'}" for name, version in facts.versions.items())
     yield "Keras backend", framework.backend if framework.usable else f"{framework.backend}, which cannot be used"
@@ -91,15 +222,17 @@ def _framework(facts: "Facts") -> Rows:
         yield "environment", "\n".join(f"{name}={value}" for name, value in facts.environment.items())
 
 
-def _speed(report: "Report") -> Rows:
+def _speed(report: Report) -> _Rows:
     measured = report.measurements
     if report.lstm_path:
         yield "LSTM path", report.lstm_path
     if measured is None:
         return
     yield "precision", f"{measured.compute_dtype}; {measured.reason}"
-    if measured.product_peaks:
-        peaks = (f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in measured.product_peaks.items())
+    if measured.product_peaks_flops_per_second:
+        peaks = (
+            f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in measured.product_peaks_flops_per_second.items()
+        )
         yield "fastest product", ", ".join(peaks)
     yield f"training {report.preset}", _training(measured)
     load, cores = report.facts.capacity.load, report.facts.capacity.cores
@@ -107,7 +240,7 @@ def _speed(report: "Report") -> Rows:
         yield "others at work", f"{load:.1f} processes for {cores} cores just before; alone, all of this is faster"
 
 
-def _training(measured: "Measurements") -> str:
+def _training(measured: Measurements) -> str:
     training = measured.training
     if training is None:
         return "not possible on this backend"

@@ -1,33 +1,27 @@
 """`nextword evaluate`: how good is the model, as it is or with what can be done after training?"""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.cli.evaluation_columns import (
-    Column,
-    columns_of,
-    comparison_unit,
-    inputs_of,
-    require_comparable,
-    require_same_words,
-)
-from nextword.cli.evaluation_report import EvaluatedColumn, compared, describe, to_json
-from nextword.cli.options import SettingsCommand, Tables, bad_bytes_of_splits_option, given_tables, settings_options
+from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, require_comparable, require_same_words
+from nextword.cli.options import Tables, bad_bytes_of_splits_option, data_dir_option, settings_command
 from nextword.cli.progress import evaluation_progress, waiting
-from nextword.cli.target import SplitOrAll, data_dir_option, engine_option, split_option
+from nextword.cli.target import SplitOrAll, engine_option, split_option
 from nextword.engine.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
 from nextword.errors import SettingError
+from nextword.evaluation.perplexity import Evaluation
 from nextword.evaluation.perplexity import evaluate as evaluate_engine
-from nextword.evaluation.significance import Unit
+from nextword.evaluation.significance import Comparison, Unit, compare_lines, lines_of
 from nextword.text.options import OnBadBytes
 
 
-@settings_options(OPTIONS_TYPES)
-@click.command(cls=SettingsCommand)
+@settings_command(*OPTIONS_TYPES)
 @click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL... [TEXT]")
 @split_option
 @click.option(
@@ -45,7 +39,7 @@ from nextword.text.options import OnBadBytes
 @click.option(
     "--unit",
     type=click.Choice(["line", "block"]),
-    help="What --significance takes to be independent: a line, or a block of 32; blocks where a method learns as it "
+    help="What --significance takes to be independent: a line, or a block of 32; blocks if a method learns as it "
     "reads, else lines.",
 )
 @click.option("--ensemble", is_flag=True, help="Take all models as one, by the mean of their probabilities.")
@@ -59,10 +53,7 @@ from nextword.text.options import OnBadBytes
 @data_dir_option
 @bad_bytes_of_splits_option
 @engine_option
-@click.pass_context
 def evaluate(
-    context: click.Context,
-    /,
     arguments: tuple[str, ...],
     split: SplitOrAll,
     chains: tuple[str, ...],
@@ -74,7 +65,7 @@ def evaluate(
     as_json: bool,
     data_dir: Path | None,
     on_bad_bytes: OnBadBytes | None,
-    **_settings: Any,
+    given: Tables,
 ) -> None:
     """Measure perplexity and accuracy of models on a split of TEXT.
 
@@ -82,24 +73,42 @@ def evaluate(
     is predicted once from all that stands before it. Several models, and several --method, stand in columns side by
     side. The stored weights are never changed.
     """
-    inputs = inputs_of(arguments, split, data_dir, on_bad_bytes=on_bad_bytes)
+    inputs = inputs_of(arguments, split, data_dir, on_bad_bytes)
     columns = columns_of(inputs, [chain.split(",") for chain in chains], as_ensemble=ensemble)
     if significance:
         require_comparable(columns, batch_size)
     elif unit is not None:
         raise SettingError("`--unit` must go with `--significance`, which was not asked for; add it, or leave it out")
-    if tune and not ensemble and not any(method.tunable for column in columns for method in column.methods):
+    methods = [method for column in columns for method in column.methods]
+    if tune and not ensemble and not any(method.tunable for method in methods):
         raise SettingError(
             "`--tune` must go with a `--method` that has settings to find, but there is none; name one, or leave it out"
         )
-    tables = given_tables(context)
-    require_used(tables, [method for column in columns for method in column.methods], ensemble=ensemble)
-    outcomes = [_prepared(column, tables, tune=tune) for column in columns]  # before the split asked for is looked at
+    require_used(given, methods, ensemble=ensemble)
+    outcomes = [_prepared(column, given, tune=tune) for column in columns]  # before the split asked for is looked at
     if significance:
         require_same_words(columns)
     found = [_evaluated(column, outcome, batch_size) for column, outcome in zip(columns, outcomes, strict=True)]
-    comparisons = compared(found, unit or comparison_unit(columns)) if significance else []
-    click.echo(to_json(found, comparisons) if as_json else "\n".join(describe(found, comparisons)))
+    # Blocks of lines are nearly independent if a method learns from line to line.
+    unit = unit or ("block" if any(method.learns for method in methods) else "line")
+    comparisons = _compared(found, unit) if significance else []
+    click.echo(_to_json(found, comparisons) if as_json else "\n".join(_describe(found, comparisons)))
+
+
+class _EvaluatedColumn(NamedTuple):
+    """A column with its figures.
+
+    Attributes:
+        column: What was evaluated.
+        outcome: Its methods at work.
+        evaluation: The figures.
+        log_probs: The log-probability of each token, in the order in which they were read.
+    """
+
+    column: Column
+    outcome: AppliedMethods
+    evaluation: Evaluation
+    log_probs: NDArray[np.float64]
 
 
 def _prepared(column: Column, tables: Tables, *, tune: bool) -> AppliedMethods:
@@ -107,7 +116,7 @@ def _prepared(column: Column, tables: Tables, *, tune: bool) -> AppliedMethods:
         return apply_methods(column.models, column.methods, tables, column.first.splits, tune=tune)
 
 
-def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> EvaluatedColumn:
+def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> _EvaluatedColumn:
     first = column.first
     store = first.store(first.split)
     log_probs: list[NDArray[np.float64]] = []
@@ -124,4 +133,86 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> Eval
         evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:
         evaluation = evaluation.with_protocol(outcome.description, method=column.method)
-    return EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))
+    return _EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))
+
+
+def _compared(found: Sequence[_EvaluatedColumn], unit: Unit) -> list[Comparison]:
+    """Return the comparison of each further column with the first, by units; they were read as one stream."""
+    lines = []
+    for column, outcome, _, log_probs in found:
+        ids = column.first.store(column.first.split).ids
+        lines.append(lines_of(log_probs, ids, end_id=outcome.model.engine.end_id))
+    return [compare_lines(lines[0], other, unit=unit) for other in lines[1:]]
+
+
+def _to_json(found: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> str:
+    """Return one object: the table of a lone column, or those of all and of the comparisons with the first."""
+    tables = [_table(each) for each in found]
+    if len(tables) == 1:
+        return json.dumps(tables[0], allow_nan=False)
+    labels = [each.column.label for each in found]
+    significance = [
+        {"first": labels[0], "second": label, **comparison.to_table()}
+        for label, comparison in zip(labels[1:], comparisons, strict=False)
+    ]
+    return json.dumps({"evaluations": tables, "significance": significance}, allow_nan=False)
+
+
+def _describe(found: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> list[str]:
+    """Return the figures side by side, the flags that repeat what was tuned, and the comparisons with the first."""
+    labels = [each.column.label for each in found]
+    lines = _side_by_side(labels, [each.evaluation for each in found])
+    first = found[0].column.first
+    if part := first.text.part_of_file(first.split):
+        lines.insert(-len(found), f"({part})")  # before the protocols
+    lines += [f"the same without --tune: {_flags_of(each)}" for each in found if _can_be_repeated(each)]
+    for label, comparison in zip(labels[1:], comparisons, strict=False):
+        lines += ["", f"{label} against {labels[0]}", *comparison.describe()]
+    return lines
+
+
+def _flags_of(found: _EvaluatedColumn) -> str:
+    """Return the flags that give a column its settings without being tuned again."""
+    methods = ",".join(method.name for method in found.column.methods)
+    flags = [f"--method {methods}"] if methods else []
+    if len(found.column.inputs) > 1:
+        flags.append("--ensemble")
+    for _, kinds in found.outcome.settings:
+        for name, value in kinds[0].to_table().items():
+            shown = ",".join(map(str, value)) if isinstance(value, list) else value
+            flags.append(f"--{name.replace('_', '-')} {shown}")
+    return " ".join(flags)
+
+
+def _can_be_repeated(found: _EvaluatedColumn) -> bool:
+    """Say whether something was tuned, and flags can give it: members of an ensemble may have settings of their own."""
+    return bool(found.outcome.tuned) and all(len(set(kinds)) == 1 for _, kinds in found.outcome.settings)
+
+
+def _side_by_side(labels: Sequence[str], evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return the figures under their labels and the protocol of each; a lone static column needs no label."""
+    if len(evaluations) == 1 and evaluations[0].method == "static":
+        return evaluations[0].describe()
+    columns = [evaluation.figures() for evaluation in evaluations]
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = [("", *labels), *((name, *(column.get(name, "") for column in columns)) for name in names)]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    protocols = zip(labels, evaluations, strict=True)
+    return [*lines, *(f"({label}: {evaluation.protocol})" for label, evaluation in protocols)]
+
+
+def _table(found: _EvaluatedColumn) -> dict[str, Any]:
+    first = found.column.first
+    names, run_by = ([getattr(model, of) for model in found.column.models] for of in ("name", "run_by"))
+    return {
+        "model": names[0] if len(names) == 1 else names,
+        "run_by": run_by[0] if len(run_by) == 1 else run_by,
+        "label": found.column.label,
+        "text": first.text.named or first.text.target.text,
+        "split": first.split,
+        "part_of_file": first.text.part_of_file(first.split),
+        "settings": found.outcome.to_table(),
+        "tuned": list(found.outcome.tuned),
+        **found.evaluation.to_table(),
+    }

@@ -1,6 +1,6 @@
 """What stands side by side in an evaluation: a model or an ensemble, with methods around it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from nextword.batching.window import TokenIds
-from nextword.cli.target import SplitOrAll, Target, targets_of
-from nextword.cli.target_text import load_split, part_of_file, text_read
-from nextword.engine.chain import STATIC, methods_of
+from nextword.cli.target import SplitOrAll, Target
+from nextword.cli.target_text import TargetText
+from nextword.engine.chain import methods_of
 from nextword.engine.method import Method, Splits
 from nextword.engine.text_model import TrainedModel
 from nextword.errors import MissingExtraError, SettingError
-from nextword.evaluation.significance import Unit
 from nextword.text.options import OnBadBytes
 from nextword.text.source import SplitName
 from nextword.text.token_store import TokenStore
@@ -27,32 +26,23 @@ class EvaluationInput:
     """A model, and the text that it is to read.
 
     Attributes:
-        path: Where the model lies, as it was given.
-        target: The same, found.
-        text: The text that was named; that of the run where none was.
+        path: Where the model is, as it was given.
+        text: What it reads.
         split: The split that is to be evaluated.
-        data_dir: A folder of sample corpora.
     """
 
     path: str
-    target: Target
-    text: str | None
+    text: TargetText
     split: SplitOrAll
-    data_dir: Path | None
 
     @cached_property
     def model(self) -> TrainedModel:
         """The model, started when it is first asked for."""
-        return self.target.open()
-
-    @cached_property
-    def part_of_file(self) -> str | None:
-        """Which part of a file is read, in words; `None` where all of it is."""
-        return part_of_file(self.target, self.text, self.split, self.data_dir)
+        return self.text.target.open()
 
     def store(self, split: SplitOrAll) -> TokenStore:
         """Return a split of the text."""
-        return load_split(self.target, self.text, split, self.model.tokenizer, self.data_dir)
+        return self.text.load(split, self.model.tokenizer)
 
     @property
     def splits(self) -> Splits:
@@ -77,7 +67,7 @@ class Column:
     """One way to predict a text.
 
     Attributes:
-        label: What stands above it.
+        label: What is shown above it.
         method: The names of its methods, with commas between them.
         inputs: The model, or the members of the ensemble.
         methods: What goes around, the first of them the innermost.
@@ -100,11 +90,7 @@ class Column:
 
 
 def inputs_of(
-    arguments: Sequence[str],
-    split: SplitOrAll,
-    data_dir: Path | None,
-    *,
-    on_bad_bytes: OnBadBytes | None = None,
+    arguments: Sequence[str], split: SplitOrAll, data_dir: Path | None, on_bad_bytes: OnBadBytes | None
 ) -> list[EvaluationInput]:
     """Return the models that a command line names, each with the text that ends it, or the text of the runs.
 
@@ -112,22 +98,22 @@ def inputs_of(
         BundleError: A path holds no model.
         SettingError: No text was given, and the runs have several; or the runs have split one text in several ways.
     """
-    targets, text = targets_of(arguments, on_bad_bytes=on_bad_bytes)
-    read = [text_read(target, text) for target in targets]
-    known = {source for source, _ in read}
+    paths = list(arguments)
+    # The last of several arguments is a model if one is there, and the text if not.
+    text = paths.pop() if len(paths) > 1 and not Target.is_at(Path(paths[-1])) else None
+    texts = [TargetText(Target.of(Path(path)), text, data_dir, on_bad_bytes) for path in paths]
+    known = {each.source for each in texts}
     if text is None and len(known) > 1:
         raise SettingError(
-            f"TEXT must be given where the models do not come from one text, but they come from "
+            f"TEXT must be given if the models do not come from one text, but they come from "
             f"{' and '.join(sorted(map(str, known)))}"
         )
-    if len({(options.valid_fraction, options.test_fraction, options.on_bad_bytes) for _, options in read}) > 1:
+    if len({(each.valid_fraction, each.test_fraction, each.on_bad_bytes) for each in (of.options for of in texts)}) > 1:
         raise SettingError(
-            f"models must read the same part of a text, but these have split `{read[0][0]}` in different ways "
+            f"models must read the same part of a text, but these have split `{texts[0].source}` in different ways "
             "(`valid_fraction`, `test_fraction`, `on_bad_bytes`); name another TEXT, such as a folder of its splits"
         )
-    return [
-        EvaluationInput(path, target, text, split, data_dir) for path, target in zip(arguments, targets, strict=False)
-    ]
+    return [EvaluationInput(path, each, split) for path, each in zip(paths, texts, strict=True)]
 
 
 def columns_of(
@@ -140,25 +126,20 @@ def columns_of(
     """
     if as_ensemble and len(inputs) < 2:
         raise SettingError("`--ensemble` needs at least two models, but was given one; name more")
-    of_methods = [(names, tuple(methods_of(names))) for names in chains]
     groups = [tuple(inputs)] if as_ensemble else [(each,) for each in inputs]
     columns = []
     for members in groups:
-        for names, methods in of_methods:
-            method = _joined(names, as_ensemble=as_ensemble)
+        for names in chains:
+            methods = methods_of(names)
+            method = ",".join([_ENSEMBLE, *(each.name for each in methods)] if as_ensemble else names)
             path = members[0].path
             label = method if len(groups) == 1 else path if len(chains) == 1 else f"{path} {method}"
-            columns.append(Column(label, method, members, methods))
+            columns.append(Column(label, method, members, tuple(methods)))
     return columns
 
 
-def comparison_unit(columns: Sequence[Column]) -> Unit:
-    """Return what is nearly independent: lines, or blocks of them where a method learns from line to line."""
-    return "block" if any(method.learns for column in columns for method in column.methods) else "line"
-
-
 def require_same_words(columns: Sequence[Column]) -> None:
-    """Raise where models read different words as `<unk>`, which makes a text easier for the one that knows fewer.
+    """Raise if models read different words as `<unk>`, which makes a text easier for the one that knows fewer.
 
     Raises:
         SettingError: They do.
@@ -169,14 +150,14 @@ def require_same_words(columns: Sequence[Column]) -> None:
     unknown = [store.report.num_out_of_vocabulary for store in stores]
     if any(unknown):
         raise SettingError(
-            "`--significance` needs models of one vocabulary where a text has words beyond it, but these read "
+            "`--significance` needs models of one vocabulary if a text has words beyond it, but these read "
             f"{' and '.join(f'{number:,}' for number in unknown)} words as `<unk>`; train them with the same text "
             "settings, or with `--tokenizer subword`"
         )
 
 
 def require_comparable(columns: Sequence[Column], batch_size: int) -> None:
-    """Raise where columns cannot be compared, whatever they read.
+    """Raise if columns cannot be compared, whatever they read.
 
     Raises:
         MissingExtraError: SciPy is missing.
@@ -190,9 +171,3 @@ def require_comparable(columns: Sequence[Column], batch_size: int) -> None:
         raise MissingExtraError("comparing models needs SciPy, which is missing; install `nextword[significance]`")
     if batch_size != 1:
         raise SettingError(f"`--batch-size` must be 1 for `--significance`, but is {batch_size}; leave it out")
-
-
-def _joined(names: Collection[str], *, as_ensemble: bool) -> str:
-    if not as_ensemble:
-        return ",".join(names)
-    return ",".join([_ENSEMBLE, *(name for name in names if name != STATIC)])

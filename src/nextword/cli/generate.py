@@ -1,16 +1,14 @@
 """`nextword generate`: text that goes on from a prompt."""
 
 import json
-from collections.abc import Iterable, Iterator
 from itertools import batched
 from pathlib import Path
 from typing import Any
 
 import click
 
-from nextword.cli.options import SettingsCommand, bad_bytes_option, given_settings, settings_options
+from nextword.cli.options import Tables, bad_bytes_option, given_settings, settings_command
 from nextword.cli.target import Target, engine_option, run_or_model_argument
-from nextword.engine.text_model import TrainedModel
 from nextword.generation.batch import generate_texts
 from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import stream_text
@@ -21,8 +19,7 @@ from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
 
 
-@settings_options([SamplingOptions, SearchOptions])
-@click.command(cls=SettingsCommand)
+@settings_command(SamplingOptions, SearchOptions)
 @run_or_model_argument
 @click.option("--prompt", default="", help="What the text goes on from; the beginning of a text if not given.")
 @click.option("--prompts", metavar="FILE", help="A file with a prompt a line, - for standard input; gzip is fine.")
@@ -39,52 +36,34 @@ from nextword.text.printable import printable
 @click.option("--json", "as_json", is_flag=True, help="Write JSON, a line for each prompt, with the log-probability.")
 @bad_bytes_option
 @engine_option
-@click.pass_context
 def generate(
-    context: click.Context,
-    /,
     run_or_model: Path,
     prompt: str,
     prompts: str | None,
+    batch_size: int,
+    as_json: bool,
     on_bad_bytes: OnBadBytes,
-    **options: Any,
+    given: Tables,
+    **asked: Any,
 ) -> None:
     """Write text, word by word as it comes."""
-    request = _request(context, options)
+    sampling, search = given_settings(given, SamplingOptions), given_settings(given, SearchOptions)
+    request = Request(sampling=sampling, search=search, **asked)
     if prompt and prompts is not None:
         raise click.UsageError("prompts must come from --prompt or from --prompts, but both are given; leave one out")
-    given = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=on_bad_bytes)
+    lines = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=on_bad_bytes)
     model = Target.of(run_or_model).open()
-    if prompts is None and not options["as_json"] and not request.is_compared:
-        _stream(model, prompt, request)
+    if prompts is None and not as_json and not request.is_compared:
+        pieces = stream_text(model, prompt, request)
+        click.echo(prompt, nl=False)
+        for piece in pieces:
+            click.echo(_shown(piece), nl=False)
+        click.echo()
         return
-    for text in _texts(model, given, request, options["batch_size"]):
-        _warn(text)
-        click.echo(json.dumps(text.to_table()) if options["as_json"] else _shown(text.prompt + text.text))
-
-
-def _request(context: click.Context, options: dict[str, Any]) -> Request:
-    names = ("num_tokens", "stop_at_end", "stop", "forbid", "require")
-    return Request(
-        sampling=given_settings(context, SamplingOptions),
-        search=given_settings(context, SearchOptions),
-        **{name: options[name] for name in names},
-    )
-
-
-def _stream(model: TrainedModel, prompt: str, request: Request) -> None:
-
-    pieces = stream_text(model, prompt, request)
-    click.echo(prompt, nl=False)
-    for piece in pieces:
-        click.echo(_shown(piece), nl=False)
-    click.echo()
-
-
-def _texts(model: TrainedModel, prompts: Iterable[str], request: Request, batch_size: int) -> Iterator[GeneratedText]:
-
-    for some in batched(prompts, batch_size):
-        yield from generate_texts(model, some, request)
+    for some in batched(lines, batch_size):
+        for text in generate_texts(model, some, request):
+            _warn(text)
+            click.echo(json.dumps(text.to_table()) if as_json else _shown(text.prompt + text.text))
 
 
 def _warn(text: GeneratedText) -> None:

@@ -1,9 +1,9 @@
-"""Flags made from the declarations of settings, and the tables that they give back."""
+"""Flags made from the declarations of settings, and the options and arguments that several commands share."""
 
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +14,53 @@ from nextword.storage.single_file import kind_of
 
 Tables = dict[str, dict[str, Any]]
 
-_HELP = "Refuse bytes that are not UTF-8 and NULs, or read U+FFFD for them"
+
+class SettingOption(click.Option):
+    """A flag without a default that stands for one field of a group of settings."""
+
+    def __init__(self, kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> None:
+        if isinstance(hint, types.UnionType):
+            hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
+        name = field.name.replace("_", "-")
+        declared = f"--{name}/--no-{name}" if hint is bool else f"--{name}"
+        # The prefix tells `--seed` of the settings from a parameter `seed` of the command.
+        names, parameter_type = [declared, f"setting_{field.name}"], _parameter_type(hint)
+        super().__init__(names, type=parameter_type, default=None, help=field.metadata["help"])
+        self.group, self.field = kind.group, field.name
 
 
 class SettingsCommand(click.Command):
-    """A command whose help lists the flags of each group of settings under a heading of their own.
+    """A command that takes the settings given as flags in one argument, `given`: tables by group.
 
-    A command that begins with a preset says so in each heading.
+    Its help lists the flags of each group under a heading of their own. A command that begins with a preset says so in
+    each heading.
     """
+
+    def invoke(self, context: click.Context) -> Any:
+        """Gather the settings, and run the command."""
+        given: Tables = {}
+        for parameter in self.params:
+            if isinstance(parameter, SettingOption):
+                value = context.params.pop(f"setting_{parameter.field}")
+                if value is not None:
+                    given.setdefault(parameter.group, {})[parameter.field] = value
+        context.params["given"] = given
+        return super().invoke(context)
 
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the plain options first, then each group."""
+        parameters = self.get_params(context)
+        whence = ", as the preset has them unless given" if any(each.name == "preset" for each in parameters) else ""
         sections: dict[str, list[tuple[str, str]]] = {}
-        for parameter in self.get_params(context):
-            record = parameter.get_help_record(context) if isinstance(parameter, click.Option) else None
-            if record is not None:
-                group = parameter.group if isinstance(parameter, SettingOption) else "Options"
-                sections.setdefault(group, []).append(record)
-        has_presets = any(parameter.name == "preset" for parameter in self.get_params(context))
-        for group, records in sections.items():
-            settings = f"Settings of [{group}]{', as the preset has them unless given' if has_presets else ''}"
-            with formatter.section(group if group == "Options" else settings):
+        for parameter in parameters:
+            # Arguments have a record too.
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)):
+                group = parameter.group if isinstance(parameter, SettingOption) else None
+                heading = f"Settings of [{group}]{whence}" if group else "Options"
+                sections.setdefault(heading, []).append(record)
+        for heading, records in sections.items():
+            with formatter.section(heading):
                 formatter.write_dl(records)
-
-
-class SettingOption(click.Option):
-    """A flag that stands for one field of a group of settings."""
-
-    def __init__(self, *args: Any, group: str, field: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.group = group
-        self.field = field
 
 
 class _Numbers(click.ParamType[Any]):
@@ -56,64 +72,33 @@ class _Numbers(click.ParamType[Any]):
         self.kind = kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, tuple):
-            return value
         try:
             return tuple(self.kind(part) for part in value.split(","))
         except ValueError:
-            like = (
-                "whole numbers with commas between them, such as 650,650" if self.kind is int else "numbers with commas"
-            )
-            self.fail(f"{value!r} must be {like}", param, ctx)
+            whole = "whole numbers with commas between them, such as 650,650"
+            self.fail(f"{value!r} must be {whole if self.kind is int else 'numbers with commas'}", param, ctx)
 
 
-def settings_options(
-    kinds: Sequence[type[Settings]], *, without: Sequence[str] = ()
-) -> Callable[[click.Command], click.Command]:
-    """Return a decorator that gives a command one flag for each field of `kinds`, none of them with a default."""
+def settings_command(
+    *kinds: type[Settings], without: Sequence[str] = ()
+) -> Callable[[Callable[..., Any]], SettingsCommand]:
+    """Return a decorator that makes a `SettingsCommand` with one flag for each field of `kinds`."""
 
-    def decorate(command: click.Command) -> click.Command:
+    def decorate(function: Callable[..., Any]) -> SettingsCommand:
+        names = {"help_option_names": ["-h", "--help"]}
+        command = click.command(cls=SettingsCommand, context_settings=names)(function)
         for kind in kinds:
             hints = typing.get_type_hints(kind)
-            for field in dataclasses.fields(kind):
-                if field.name not in without:
-                    command.params.append(_option(kind, field, hints[field.name]))
+            fields = [field for field in dataclasses.fields(kind) if field.name not in without]
+            command.params += [SettingOption(kind, field, hints[field.name]) for field in fields]
         return command
 
     return decorate
 
 
-def given_tables(context: click.Context) -> Tables:
-    """Return the settings that were given as flags, as tables by group."""
-    tables: Tables = {}
-    for parameter in context.command.params:
-        if isinstance(parameter, SettingOption) and context.params.get(_key(parameter.field)) is not None:
-            tables.setdefault(parameter.group, {})[parameter.field] = context.params[_key(parameter.field)]
-    return tables
-
-
-def given_settings[Options: Settings](context: click.Context, kind: type[Options]) -> Options:
+def given_settings[Options: Settings](given: Tables, kind: type[Options]) -> Options:
     """Return the settings of one group: those that were given as flags, and the defaults of the others."""
-    return kind.from_table(given_tables(context).get(kind.group, {}))
-
-
-def _key(field: str) -> str:
-    return f"setting_{field}"
-
-
-def _option(kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> SettingOption:
-    flag = f"--{field.name.replace('_', '-')}"
-    if isinstance(hint, types.UnionType):
-        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
-    declared = f"{flag}/--no-{flag[2:]}" if hint is bool else flag
-    return SettingOption(
-        [declared, _key(field.name)],
-        group=kind.group,
-        field=field.name,
-        type=_parameter_type(hint),
-        default=None,
-        help=field.metadata["help"],
-    )
+    return kind.from_table(given.get(kind.group, {}))
 
 
 def _parameter_type(hint: Any) -> Any:
@@ -121,18 +106,17 @@ def _parameter_type(hint: Any) -> Any:
         return click.Choice(typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
         return _Numbers(typing.get_args(hint)[0])
-    parameter_types: Mapping[Any, Any] = {bool: click.BOOL, int: click.INT, float: click.FLOAT}
-    return parameter_types.get(hint, click.STRING)
+    return hint
 
 
 class OutputFile(click.Path):
-    """A file to be written in a folder that is there: said before hours of work are done, and not after."""
+    """A file to be written in a folder that exists: said before hours of work are done, and not after."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, dir_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path, or fail where its folder is missing, or no file can take its place."""
+        """Return the path, or fail if its folder is missing, or no file can take its place."""
         path = Path(str(super().convert(value, param, ctx)))
         if not path.absolute().parent.is_dir():
             self.fail(f"{str(path)!a} must be in a folder that is there, but {str(path.parent)!a} is none", param, ctx)
@@ -141,21 +125,19 @@ class OutputFile(click.Path):
         return path
 
 
-def bad_bytes_option[Function: Callable[..., Any]](function: Function) -> Function:
-    """Give a command the option `--on-bad-bytes`."""
-    return click.option(
-        "--on-bad-bytes",
-        type=click.Choice(["strict", "replace"]),
-        default="strict",
-        show_default=True,
-        help=f"{_HELP}.",
-    )(function)
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA."
+)
 
+_BAD_BYTES: dict[str, Any] = {"type": click.Choice(["strict", "replace"])}
+_BAD_BYTES_HELP = "Refuse bytes that are not UTF-8 and NULs, or read U+FFFD for them"
 
-def bad_bytes_of_splits_option[Function: Callable[..., Any]](function: Function) -> Function:
-    """Give a command the option `--on-bad-bytes`, `None` where it is not given."""
-    return click.option(
-        "--on-bad-bytes",
-        type=click.Choice(["strict", "replace"]),
-        help=f"{_HELP}; else as in training for the text of the run, and strict for another.",
-    )(function)
+bad_bytes_option = click.option(
+    "--on-bad-bytes", **_BAD_BYTES, default="strict", show_default=True, help=f"{_BAD_BYTES_HELP}."
+)
+
+bad_bytes_of_splits_option = click.option(
+    "--on-bad-bytes",
+    **_BAD_BYTES,
+    help=f"{_BAD_BYTES_HELP}; else as in training for the text of the run, and strict for another.",
+)

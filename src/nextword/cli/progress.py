@@ -1,15 +1,26 @@
-"""A live line while a model is trained, and one that stays for each round."""
+"""Where commands print, and how they show that work goes on: a live line, and one that stays for each round."""
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Self
 
+import rich.console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.status import Status
 
-from nextword.cli.console import Console
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
+
+
+class Console(rich.console.Console):
+    """Rich's console, which leaves a closed pipe to the command instead of ending the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent, and raise the error again; the one that is being handled goes with it."""
+        self.quiet = True
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
 
 class ProgressBar:
@@ -18,7 +29,7 @@ class ProgressBar:
     The live line appears on a terminal alone; the lines of the rounds come everywhere.
 
     Args:
-        console: Where to show it.
+        console: Where to show it; made to leave lines as they are.
     """
 
     def __init__(self, console: Console) -> None:
@@ -41,9 +52,7 @@ class ProgressBar:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._bar.stop()
 
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
@@ -76,9 +85,7 @@ class ProgressBar:
             f"round {record.round:>3}/{plan.num_rounds}  epoch {record.epoch:6.2f}  "
             f"perplexity: train {record.train_perplexity:8,.2f}  valid {record.valid_perplexity:8,.2f}  "
             f"accuracy: train {record.train_accuracy:6.2%}  valid {record.valid_accuracy:6.2%}  "
-            f"{record.words_per_second:7,.0f} words/s  {_clock(record.seconds)}{best}",
-            highlight=False,
-            soft_wrap=True,
+            f"{record.words_per_second:7,.0f} words/s  {_clock(record.seconds)}{best}"
         )
 
 
@@ -97,12 +104,6 @@ def evaluation_progress(split: str, num_tokens: int) -> Iterator[Callable[[int, 
         yield lambda done, _total: bar.update(task, completed=done)
 
 
-@contextmanager
-def waiting(doing: str) -> Iterator[None]:
-    """Show what is being done for as long as it takes, on standard error and on a terminal alone."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(doing):
-        yield
+def waiting(doing: str) -> Status:
+    """Return a block's context that shows what is being done, on standard error and on a terminal alone."""
+    return Console(stderr=True).status(doing)

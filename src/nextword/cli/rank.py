@@ -2,11 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from nextword.cli.options import SettingsCommand, bad_bytes_option, given_settings, settings_options
+from nextword.cli.options import Tables, bad_bytes_option, given_settings, settings_command
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.scoring.gaps import proposals as proposed
@@ -19,8 +18,7 @@ from nextword.text.printable import printable
 _PROPOSALS = 200
 
 
-@settings_options([ScoringOptions], without=["carry", "read_ahead"])
-@click.command(cls=SettingsCommand)
+@settings_command(ScoringOptions, without=["carry", "read_ahead"])
 @run_or_model_argument
 @click.argument("text")
 @click.argument("candidates", nargs=-1)
@@ -32,15 +30,12 @@ _PROPOSALS = 200
 @click.option(
     "--proposals",
     type=click.IntRange(1),
-    help=f"Words that the model proposes where no candidates are given.  [default: {_PROPOSALS}]",
+    help=f"Words that the model proposes if no candidates are given.  [default: {_PROPOSALS}]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @bad_bytes_option
 @engine_option
-@click.pass_context
 def rank(
-    context: click.Context,
-    /,
     run_or_model: Path,
     text: str,
     candidates: tuple[str, ...],
@@ -50,7 +45,7 @@ def rank(
     proposals: int | None,
     as_json: bool,
     on_bad_bytes: OnBadBytes,
-    **_settings: Any,
+    given: Tables,
 ) -> None:
     """Order CANDIDATES by how probable TEXT is with each of them in its gap.
 
@@ -58,7 +53,7 @@ def rank(
     words that it expects most after what stands before the gap. Printed are each one's probability among them, the
     natural logarithm of the text's, and the candidate.
     """
-    options = given_settings(context, ScoringOptions)
+    options = given_settings(given, ScoringOptions)
     named = _named(candidates, file, on_bad_bytes)
     if named is not None and proposals is not None:
         raise SettingError("`--proposals` is for a gap without candidates, but some are given; leave it out")
@@ -75,7 +70,7 @@ def rank(
 
 
 def _named(candidates: tuple[str, ...], file: str | None, on_bad_bytes: OnBadBytes) -> list[str] | None:
-    """Return the candidates that were given, or `None` where the model has to find some."""
+    """Return the candidates that were given, or `None` if the model has to find some."""
     if file is None:
         return list(candidates) or None
     if candidates:

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from nextword.bundle.store import identity_of
-from nextword.cli.options import OutputFile, SettingsCommand, bad_bytes_option, given_tables, settings_options
+from nextword.cli.options import OutputFile, Tables, bad_bytes_option, settings_command
 from nextword.cli.progress import waiting
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
@@ -53,8 +54,7 @@ class Request(NamedTuple):
     given: dict[str, Any]
 
 
-@settings_options([RescoringWeights])
-@click.command(cls=SettingsCommand)
+@settings_command(RescoringWeights)
 @run_or_model_argument
 @click.argument("nbest")
 @click.option("--tune", is_flag=True, help="Find the weights that are not given, by the word errors they leave here.")
@@ -67,19 +67,16 @@ class Request(NamedTuple):
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 @bad_bytes_option
 @engine_option
-@click.pass_context
-def rescore(context: click.Context, /, run_or_model: Path, **options: Any) -> None:
+def rescore(run_or_model: Path, given: Tables, **asked: Any) -> None:
     """Reorder the hypotheses in NBEST by a weighted sum of the model's log-probability, length and first-pass scores.
 
     NBEST is a table with tabs (utterance, text, scores; a first line may name the columns) or JSON Lines with the
     fields `utterance`, `text` and a number for each score; gzip is fine, and - is standard input. The hypotheses of an
     utterance stand together, the recognizer's own choice first. They come out as they came, the best first, with
-    `log_prob`, `total` and `rank`; where references are known, a report follows. With --tune, hypotheses are put out
-    only where --output is given.
+    `log_prob`, `total` and `rank`; if references are known, a report follows. With --tune, hypotheses are put out
+    only if --output is given.
     """
-    given = given_tables(context).get(RescoringWeights.group, {})
-    asked = {name: value for name, value in options.items() if name in Request._fields}
-    request = Request(**asked, given=given)
+    request = Request(**asked, given=given.get(RescoringWeights.group, {}))
     _check(request)
     _rescore(Target.of(run_or_model), request)
 
@@ -105,10 +102,10 @@ def _check(request: Request) -> None:
 
 
 def _rescore(target: Target, request: Request) -> None:
-
     names = request.scores.split(",") if request.scores else None
-    reader = NbestReader(_source(request.nbest, request), score_names=names)
-    references = References.read(_source(request.references, request)) if request.references else References()
+    source = partial(LineSource, on_bad_bytes=request.on_bad_bytes)
+    reader = NbestReader(source(request.nbest), score_names=names)
+    references = References.read(source(request.references)) if request.references else References()
     is_known = request.references is not None or REFERENCE in reader.format.columns
     if request.tune and not is_known:
         raise SettingError("`--tune` needs what was said, but there is no `reference`; give `--references FILE`")
@@ -135,10 +132,6 @@ def _rescore(target: Target, request: Request) -> None:
         report = run.report()
         text = json.dumps(report.to_table(), allow_nan=False) if request.as_json else "\n".join(report.describe())
         click.echo(text, err=request.output is None and not request.tune)
-
-
-def _source(path: str, request: Request) -> LineSource:
-    return LineSource(path, on_bad_bytes=request.on_bad_bytes)
 
 
 @contextmanager

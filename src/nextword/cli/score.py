@@ -8,13 +8,7 @@ from typing import Any
 
 import click
 
-from nextword.cli.options import (
-    OutputFile,
-    SettingsCommand,
-    bad_bytes_option,
-    given_settings,
-    settings_options,
-)
+from nextword.cli.options import OutputFile, Tables, bad_bytes_option, given_settings, settings_command
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.scoring.score_summary import ScoreSummary
@@ -29,24 +23,16 @@ _COLUMNS = ("line", "log_prob", "log10_prob", "tokens", "oov", "perplexity")
 _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank", "oov")
 
 
-@settings_options([ScoringOptions])
-@click.command(cls=SettingsCommand)
+@settings_command(ScoringOptions)
 @run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--tokens", "each_token", is_flag=True, help="Give each token, not only each line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with its text.")
 @click.option("--no-header", is_flag=True, help="Leave out the line with the names of the columns.")
-@click.option(
-    "--summary",
-    type=OutputFile(),
-    help="Write the totals to this file as JSON, not to standard error.",
-)
+@click.option("--summary", type=OutputFile(), help="Write the totals to this file as JSON, not to standard error.")
 @bad_bytes_option
 @engine_option
-@click.pass_context
 def score(
-    context: click.Context,
-    /,
     run_or_model: Path,
     files: tuple[str, ...],
     each_token: bool,
@@ -54,15 +40,15 @@ def score(
     no_header: bool,
     summary: Path | None,
     on_bad_bytes: OnBadBytes,
-    **_settings: Any,
+    given: Tables,
 ) -> None:
     """Give each line of FILEs its log-probability, in the order of the lines.
 
-    Without FILE, or where it is -, lines come from standard input; either may be packed with gzip. Columns are
+    Without FILE, or if it is -, lines come from standard input; either may be packed with gzip. Columns are
     separated by tabs: the line's number, natural and base-10 logarithm of its probability, number of tokens, how many
     of them are out of vocabulary, and perplexity. The totals follow on standard error.
     """
-    options = given_settings(context, ScoringOptions)
+    options = given_settings(given, ScoringOptions)
     model = Target.of(run_or_model).open()
     lines = InputLines(files, on_bad_bytes=on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, each_token=each_token, as_json=as_json, name_files=len(files) > 1)
@@ -75,7 +61,10 @@ def score(
         if scored.number % options.read_ahead == 0:
             sys.stdout.flush()  # who feeds lines slowly, with a small --read-ahead, waits for these
     sys.stdout.flush()
-    _conclude(totals, summary)
+    if summary is None:
+        click.echo("\n".join(totals.describe()), err=True)
+    else:
+        write_file(summary, json.dumps(totals.to_table(), indent=2, allow_nan=False).encode() + b"\n")
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,10 @@ class _Rows:
             table: dict[str, Any] = {"file": place.source} if self.name_files else {}
             table |= {**scored.to_table(), "line": place.line}
             if self.each_token:
-                table["tokens"] = [_without_infinity(token) for token in self._tokens(scored)]
+                table["tokens"] = [
+                    token | {name: finite(token[name]) for name in ("log_prob", "log10_prob")}
+                    for token in self._tokens(scored)
+                ]
             return json.dumps(table, allow_nan=False) + "\n"
         before = (printable(place.source), place.line) if self.name_files else (place.line,)
         if self.each_token:
@@ -111,8 +103,7 @@ class _Rows:
         return _row(*before, *figures)
 
     def _tokens(self, scored: LineScore) -> list[dict[str, Any]]:
-        tokens = shown_tokens(self.tokenizer, scored)
-        log_probs = scored.log_probs.tolist()
+        figures = (scored.log_probs.tolist(), scored.ranks.tolist(), scored.out_of_vocabulary.tolist())
         return [
             {
                 "position": position,
@@ -123,13 +114,9 @@ class _Rows:
                 "out_of_vocabulary": missing,
             }
             for position, (token, log_prob, rank, missing) in enumerate(
-                zip(tokens, log_probs, scored.ranks.tolist(), scored.out_of_vocabulary.tolist(), strict=True), 1
+                zip(shown_tokens(self.tokenizer, scored), *figures, strict=True), 1
             )
         ]
-
-
-def _without_infinity(token: dict[str, Any]) -> dict[str, Any]:
-    return {name: finite(value) if isinstance(value, float) else value for name, value in token.items()}
 
 
 def _row(*cells: Any) -> str:
@@ -142,10 +129,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return str(int(value))
     return f"{value:.6f}" if isinstance(value, float) else str(value)
-
-
-def _conclude(totals: ScoreSummary, summary: Path | None) -> None:
-    if summary is None:
-        click.echo("\n".join(totals.describe()), err=True)
-    else:
-        write_file(summary, json.dumps(totals.to_table(), indent=2, allow_nan=False).encode() + b"\n")

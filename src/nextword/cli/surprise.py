@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from nextword.cli.options import SettingsCommand, bad_bytes_option, given_settings, settings_options
+from nextword.cli.options import Tables, bad_bytes_option, given_settings, settings_command
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.scoring.lines import ScoringOptions
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
-from nextword.text.input_lines import InputLines
+from nextword.text.input_lines import InputLines, LinePlace
 from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
 
@@ -19,8 +19,7 @@ _DEFAULT_COUNT = 10
 _MOST_SHOWN = 200
 
 
-@settings_options([ScoringOptions])
-@click.command(cls=SettingsCommand)
+@settings_command(ScoringOptions)
 @run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("-k", "count", type=click.IntRange(1), help="Number of most surprising lines to show.  [default: 10]")
@@ -41,10 +40,7 @@ _MOST_SHOWN = 200
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @bad_bytes_option
 @engine_option
-@click.pass_context
 def surprise(
-    context: click.Context,
-    /,
     run_or_model: Path,
     files: tuple[str, ...],
     count: int | None,
@@ -53,36 +49,30 @@ def surprise(
     num_words: int,
     as_json: bool,
     on_bad_bytes: OnBadBytes,
-    **_settings: Any,
+    given: Tables,
 ) -> None:
     """Find the lines of FILEs that the model expected least, with the words that cause it.
 
-    Without FILE, or where it is -, lines come from standard input; either may be packed with gzip. A line is measured
+    Without FILE, or if it is -, lines come from standard input; either may be packed with gzip. A line is measured
     by the surprisal of its tokens in bits: a token of probability 1/2 has one bit, of 1/1024 ten. A * marks words that
     the vocabulary lacks.
     """
-    options = given_settings(context, ScoringOptions)
+    scoring = given_settings(given, ScoringOptions)
+    options: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": scoring}
     model = Target.of(run_or_model).open()
     lines = InputLines(files, on_bad_bytes=on_bad_bytes)
-    given: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": options}
     found: Iterable[SurprisingLine]
     if threshold is not None and count is None:
-        found = surprising_lines(model, lines, threshold=threshold, **given)
+        found = surprising_lines(model, lines, threshold=threshold, **options)
     else:
-        most = count or _DEFAULT_COUNT
-        given["threshold"] = threshold or 0.0
-        found = most_surprising_lines(model, lines, most, **given)
+        found = most_surprising_lines(model, lines, count or _DEFAULT_COUNT, threshold=threshold or 0.0, **options)
     for line in found:
-        click.echo(_json(line, lines) if as_json else _shown(line, lines))
+        place = lines.place_of(line.number)
+        table = {"file": place.source, **line.to_table(), "number": place.line}
+        click.echo(json.dumps(table, allow_nan=False) if as_json else _shown(line, place))
 
 
-def _json(line: SurprisingLine, lines: InputLines) -> str:
-    place = lines.place_of(line.number)
-    return json.dumps({"file": place.source, **line.to_table(), "number": place.line}, allow_nan=False)
-
-
-def _shown(line: SurprisingLine, lines: InputLines) -> str:
-    place = lines.place_of(line.number)
+def _shown(line: SurprisingLine, place: LinePlace) -> str:
     named = f"{line.bits:8.2f} bits  {printable(place.source)}:{place.line}  {printable(_cut(line.text))}".rstrip()
     words = (f"{_cut(token.token)}{'' if token.is_known else '*'} {token.bits:.1f}" for token in line.tokens)
     return f"{named}\n{'':15}{'  '.join(words)}".rstrip()

@@ -1,54 +1,80 @@
 """The text that a command reads: one that was named, or that of the run it is pointed at."""
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from nextword.cli.target import SplitOrAll, Target
 from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
-from nextword.text.options import TextOptions
+from nextword.text.options import OnBadBytes, TextOptions
 from nextword.text.reader import TextRange
 from nextword.text.source import SPLITS, resolve_source, stored_name
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 
 
-def text_read(target: Target, text: str | None) -> tuple[str | None, TextOptions]:
-    """Return what is read where `text` is named, and how: the model's own is split as it was in training."""
-    is_own = text is None or (target.text is not None and stored_name(text) == target.text)
-    named, options = (target.text, target.options) if is_own else (text, TextOptions())
-    return named, options.replace(on_bad_bytes=target.on_bad_bytes) if target.on_bad_bytes else options
+@dataclass(frozen=True)
+class TargetText:
+    """The text that a command reads, and the model that it is for.
 
-
-def load_split(
-    target: Target, text: str | None, split: SplitOrAll, tokenizer: Tokenizer, data_dir: Path | None
-) -> TokenStore:
-    """Return a split of `text`, or of the text that the model was trained on.
-
-    Raises:
-        SettingError: No text was given, and none is known.
-        TextError: None was given, and what the model was trained on has changed since, so that its splits would
-            not be those of the training.
+    Attributes:
+        target: The model, and the text that it was trained on.
+        named: The text that was named; `None` for the model's own.
+        data_dir: A folder of sample corpora.
+        on_bad_bytes: What bad bytes come to; `None` for the model's own text as in training, and strict for another.
     """
-    source, options = text_read(target, text)
-    if source is None:
-        raise SettingError(f"TEXT must be given: `{target.bundle}` is a bundle, and does not hold its text")
-    if text is None and target.text_sha256 is not None:
-        _require_unchanged(source, options, target.text_sha256, data_dir)
-    return Corpus.load_split(source, split, tokenizer, options, data_dir=data_dir)
 
+    target: Target
+    named: str | None
+    data_dir: Path | None
+    on_bad_bytes: OnBadBytes | None
 
-def part_of_file(target: Target, text: str | None, split: SplitOrAll, data_dir: Path | None) -> str | None:
-    """Return in words which part of a file `load_split` reads, or `None` where it reads all of one."""
-    source, options = text_read(target, text)
-    if source is None or split == "all":
-        return None
-    part = resolve_source(source, options, needed=(split,), data_dir=data_dir).parts[split]
-    share = part.num_bytes / TextRange.whole(part.path).num_bytes
-    if share == 1:
-        return None
-    said = f"read was the {split} split of `{part.path.name}`, {share:.1%} of it"
-    return said if source == target.text else f"{said}; --split all reads the whole file"
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the text that the model was trained on."""
+        return self.named is None or (self.target.text is not None and stored_name(self.named) == self.target.text)
+
+    @property
+    def source(self) -> str | None:
+        """Where it is; `None` if none was named, and none is known."""
+        return self.target.text if self.is_own else self.named
+
+    @property
+    def options(self) -> TextOptions:
+        """How it is read: the model's own is split as it was in training."""
+        options = self.target.options if self.is_own else TextOptions()
+        return options.replace(on_bad_bytes=self.on_bad_bytes) if self.on_bad_bytes else options
+
+    @property
+    def name(self) -> str:
+        """Its name, without the folders."""
+        return Path(self.named or self.target.text or "").name
+
+    def load(self, split: SplitOrAll, tokenizer: Tokenizer) -> TokenStore:
+        """Return a split of it.
+
+        Raises:
+            SettingError: No text was given, and none is known.
+            TextError: None was given, and what the model was trained on has changed since, so that its splits would
+                not be those of the training run.
+        """
+        if self.source is None:
+            raise SettingError(f"TEXT must be given: `{self.target.bundle}` is a bundle, and does not hold its text")
+        if self.named is None and self.target.text_sha256 is not None:
+            _require_unchanged(self.source, self.options, self.target.text_sha256, self.data_dir)
+        return Corpus.load_split(self.source, split, tokenizer, self.options, data_dir=self.data_dir)
+
+    def part_of_file(self, split: SplitOrAll) -> str | None:
+        """Return in words which part of a file a split is, or `None` if it is all of one."""
+        if self.source is None or split == "all":
+            return None
+        part = resolve_source(self.source, self.options, needed=(split,), data_dir=self.data_dir).parts[split]
+        share = part.num_bytes / TextRange.whole(part.path).num_bytes
+        if share == 1:
+            return None
+        said = f"read was the {split} split of `{part.path.name}`, {share:.1%} of it"
+        return said if self.is_own else f"{said}; --split all reads the whole file"
 
 
 @cache

@@ -2,36 +2,31 @@
 
 import dataclasses
 import shlex
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nextword.architecture import ModelOptions
-from nextword.batching.options import BatchOptions
-from nextword.cli.options import SettingsCommand, given_tables, settings_options
+from nextword.cli.options import data_dir_option, settings_command
+from nextword.cli.progress import Console, ProgressBar
+from nextword.cli.run_options import RUN_SETTINGS, config_option, given_names, preset_option, run_config
 from nextword.errors import MissingExtraError, SettingError
-from nextword.models.presets import preset_names
-from nextword.text.options import TextOptions
 from nextword.text.source import stored_name
+from nextword.training.config import read_tables
+from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.options import TrainingOptions
 
 if TYPE_CHECKING:
-    from nextword.cli.console import Console
-    from nextword.training.config import RunConfig
-    from nextword.tuning.study import Study
-    from nextword.tuning.study_settings import StudySettings, SweepOptions
+    from nextword.tuning.report import StudyReport
+    from nextword.tuning.study_settings import StudySettings
 
 _COLUMNS_OF_A_FILE = 160
-_KINDS = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
-_GOES_WITH_ANY = {"study", "trials", "keep_runs", "data_dir", "as_json"}
-_DECIDED_HERE = ("round_steps", "minutes")
+_GOES_WITH_ANY = ("study", "trials", "keep_runs", "data_dir", "as_json")
 
 
-@settings_options(_KINDS, without=_DECIDED_HERE)
-@click.command(cls=SettingsCommand)
+@settings_command(*RUN_SETTINGS, without=("round_steps", "minutes"))
 @click.argument("text", required=False)
 @click.option(
     "--study",
@@ -40,10 +35,8 @@ _DECIDED_HERE = ("round_steps", "minutes")
     help="Directory of the study, shared by the processes of one machine.",
 )
 @click.option("--trials", type=click.IntRange(1), help="Trials in all, by however many processes.  [default: 20]")
-@click.option(
-    "--preset", default="quick", show_default=True, help=f"Where settings begin: {', '.join(preset_names())}."
-)
-@click.option("--config", type=click.Path(path_type=Path), help="TOML file of settings laid over the preset.")
+@preset_option("quick")
+@config_option
 @click.option("--search", type=click.Path(path_type=Path), help="TOML file of what to vary; see docs/tuning.md.")
 @click.option(
     "--pruner",
@@ -57,107 +50,75 @@ _DECIDED_HERE = ("round_steps", "minutes")
 @click.option("--sampler-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the suggestions.")
 @click.option("--storage", metavar="URL", help="Database to share the study between machines; see docs/tuning.md.")
 @click.option("--keep-runs", is_flag=True, help="Keep the checkpoints of trials that have ended.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder of sample corpora; else NEXTWORD_DATA.")
+@data_dir_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the report as JSON, and everything else on standard error."
 )
 @click.pass_context
 def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool, **_others: Any) -> None:
-    """Search for the settings that suit TEXT best, by many short trainings.
+    """Search for the settings that suit TEXT best, by many short training runs.
 
     Each trial is a run in STUDY/trials with settings that Optuna suggests, compared by validation perplexity; the test
     split is never opened. Run the command again to resume; several processes may work on one study, and with --storage
     several machines. A study that has begun needs no more than `nextword tune --study STUDY`.
     """
-    from nextword.cli.console import Console
-
-    _require_extras()
+    for module, extra in (("optuna", "tune"), ("keras", "train"), ("jax", "train")):
+        if find_spec(module) is None:
+            raise MissingExtraError(f"tuning needs `{module}`, which is missing; install `nextword[{extra}]`")
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     if not console.is_terminal:
         console.width = _COLUMNS_OF_A_FILE
     try:
-        opened = _work(context, console, study, keep_checkpoints=keep_runs)
+        report = _work(context, console, study, keep_checkpoints=keep_runs)
     except TrainingInterrupted as stop:
         click.echo(f"{stop}; go on with: nextword tune --study {shlex.quote(str(study))}", err=True)
         raise
-    _show(opened, console, as_json=as_json)
-
-
-def _require_extras() -> None:
-    for module, extra in (("optuna", "tune"), ("keras", "train"), ("jax", "train")):
-        if find_spec(module) is None:
-            raise MissingExtraError(f"tuning needs `{module}`, which is missing; install `nextword[{extra}]`")
-
-
-def _work(context: click.Context, console: "Console", root: Path, *, keep_checkpoints: bool) -> "Study":
-    from nextword.cli.progress import ProgressBar
-    from nextword.training.context import RunContext
-    from nextword.tuning.opening import open_study
-    from nextword.tuning.study_settings import StudyDirectory
-    from nextword.tuning.sweep import Sweep
-    from nextword.tuning.trial_run import TrialRun
-
-    run_context = RunContext(say=lambda text: console.print(text, markup=False), data_dir=context.params["data_dir"])
-    wanted = _wanted(context)
-    study, text = open_study(StudyDirectory(root), wanted, run_context, trials=context.params["trials"])
-    run = TrialRun(text, study.settings.options, run_context)
-    Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=keep_checkpoints).work()
-    return study
-
-
-def _wanted(context: click.Context) -> "StudySettings | None":
-    """Return the study that the arguments describe, or `None` where they only name one that has begun."""
-    from nextword.training.config import RunConfig, preset_below, read_tables
-    from nextword.tuning.default_space import default_space
-    from nextword.tuning.study_settings import StudySettings, SweepOptions
-
-    given = context.params
-    if given["text"] is None:
-        _refuse_other_arguments(context)
-        return None
-    tables = [read_tables(given["config"])] if given["config"] else []
-    text = stored_name(given["text"])
-    origin = {"command": shlex.join(["nextword", *context.obj]), "text_path": text}
-    preset = given["preset"]
-    if tables and context.get_parameter_source("preset") is click.core.ParameterSource.DEFAULT:
-        preset = preset_below(tables[0]) or preset
-    base = RunConfig.of(preset, *tables, given_tables(context), origin=origin)
-    fields = {field.name: given[field.name] for field in dataclasses.fields(SweepOptions)}
-    options = SweepOptions(**{name: value for name, value in fields.items() if value is not None})
-    base, options = _with_time(base, options, given["setting_epochs"])
-    search = read_tables(given["search"]) if given["search"] else default_space(base)
-    return StudySettings(options, text, base, search)
-
-
-def _with_time(base: "RunConfig", options: "SweepOptions", epochs: float | None) -> tuple["RunConfig", "SweepOptions"]:
-    """Return the settings without minutes, and the options with them: a trial's epochs are fixed before it begins."""
-    if options.minutes_per_trial is not None and epochs is not None:
-        raise SettingError(
-            f"`--minutes-per-trial` decides the epochs, but `--epochs {epochs:g}` was given too; "
-            "leave out one of the two"
-        )
-    minutes = options.minutes_per_trial or base.training.minutes
-    base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
-    return base, options.replace(minutes_per_trial=minutes)
-
-
-def _refuse_other_arguments(context: click.Context) -> None:
-    for name in context.params:
-        source = context.get_parameter_source(name)
-        if name not in _GOES_WITH_ANY and source is click.core.ParameterSource.COMMANDLINE:
-            given = name.removeprefix("setting_").replace("_", "-")
-            raise SettingError(
-                f"`--{given}` must be given with TEXT, but is given without; a study that has begun keeps its settings"
-            )
-
-
-def _show(study: "Study", console: "Console", *, as_json: bool) -> None:
-    from nextword.tuning.report import StudyReport
-
-    report = StudyReport.of(study)
     if as_json:
         click.echo(report.to_json())
         return
     console.print(report.table())
     for sentence in report.sentences():
         console.print(sentence, markup=False)
+
+
+def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoints: bool) -> "StudyReport":
+    # The door to Optuna and the training framework, opened when they are known to be installed.
+    from nextword.tuning import opening, report, study_settings, sweep, trial_run
+
+    run_context = RunContext(say=partial(console.print, markup=False), data_dir=context.params["data_dir"])
+    directory, wanted = study_settings.StudyDirectory(root), _wanted(context)
+    study, text = opening.open_study(directory, wanted, run_context, trials=context.params["trials"])
+    run = trial_run.TrialRun(text, study.settings.options, run_context)
+    sweep.Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=keep_checkpoints).work()
+    return report.StudyReport.of(study)
+
+
+def _wanted(context: click.Context) -> "StudySettings | None":
+    """Return the study that the arguments describe, or `None` if they only name one that has begun.
+
+    A trial's epochs are fixed before it begins, so that minutes are those of the study, never of its runs.
+    """
+    from nextword.tuning import default_space, study_settings
+
+    given = context.params
+    if given["text"] is None:
+        if others := given_names(context, *_GOES_WITH_ANY):
+            raise SettingError(
+                f"`--{others[0]}` must be given with TEXT, but is given without; a study that has begun keeps its "
+                "settings"
+            )
+        return None
+    text = stored_name(given["text"])
+    base = run_config(context, text_path=text)
+    minutes, epochs = given["minutes_per_trial"], given["given"].get("training", {}).get("epochs")
+    if minutes is not None and epochs is not None:
+        raise SettingError(
+            f"`--minutes-per-trial` decides the epochs, but `--epochs {epochs:g}` was given too; "
+            "leave out one of the two"
+        )
+    names = [field.name for field in dataclasses.fields(study_settings.SweepOptions)]
+    fields = {name: given[name] for name in names if given[name] is not None}
+    options = study_settings.SweepOptions(**{"minutes_per_trial": base.training.minutes, **fields})
+    base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
+    search = read_tables(given["search"]) if given["search"] else default_space.default_space(base)
+    return study_settings.StudySettings(options, text, base, search)

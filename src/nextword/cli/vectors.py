@@ -44,7 +44,7 @@ def vectors(
 ) -> None:
     """Turn lines of FILEs into vectors, or show which words are near one another.
 
-    Lines come from standard input without FILE, or where it is -; either may be packed with gzip. Their vectors are
+    Lines come from standard input without FILE, or if it is -; either may be packed with gzip. Their vectors are
     written to a NumPy file `(N, H)`, float32, in their order. With --words the file is an archive of `words` `(V,)` and
     `vectors` `(V, E)`.
     """
@@ -53,12 +53,23 @@ def vectors(
         raise SettingError("`--pooling` is for lines, but words are asked for; leave it out")
     if nearest is None and (as_json or count is not None):
         raise SettingError("`-k` and `--json` must go with `--nearest`, which was not asked for; leave them out")
-    if nearest is not None:
-        _show_nearest(run_or_model, nearest, count or _NEAREST, as_json=as_json)
-    elif output is not None and words:
-        _save_words(run_or_model, output)
-    elif output is not None:
-        _save_lines(run_or_model, InputLines(files, on_bad_bytes=on_bad_bytes), output, pooling or "mean")
+    target = Target.of(run_or_model)
+    if output is not None and not words:
+        lines = InputLines(files, on_bad_bytes=on_bad_bytes)
+        shape = write_vectors(output, sentence_vectors(target.open(), lines, pooling=pooling or "mean"))
+        click.echo(f"{output}: {shape[0]} x {shape[1]}, the vectors of all lines", err=True)
+        return
+    embeddings = WordVectors.of(read_bundle(target.bundle))
+    if output is not None:
+        embeddings.save(output)
+        click.echo(f"{output}: {' x '.join(map(str, embeddings.vectors.shape))}, the vectors of all words", err=True)
+    elif nearest is not None:
+        near = embeddings.nearest(nearest, count or _NEAREST)
+        if as_json:
+            click.echo(json.dumps({"word": nearest, "nearest": [vars(other) for other in near]}))
+            return
+        for other in near:
+            click.echo(f"{other.cosine:7.3f}  {other.word}")
 
 
 def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest: str | None) -> None:
@@ -70,27 +81,3 @@ def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest:
     if nearest is None and (output is None or output.suffix != suffix):
         given = "is not given" if output is None else f"is {str(output)!a}"
         raise SettingError(f"`--output` must name a file that ends in {suffix}, but {given}")
-
-
-def _show_nearest(run_or_model: Path, word: str, count: int, *, as_json: bool) -> None:
-
-    near = WordVectors.of(read_bundle(Target.of(run_or_model).bundle)).nearest(word, count)
-    if as_json:
-        click.echo(json.dumps({"word": word, "nearest": [vars(other) for other in near]}))
-        return
-    for other in near:
-        click.echo(f"{other.cosine:7.3f}  {other.word}")
-
-
-def _save_words(run_or_model: Path, output: Path) -> None:
-
-    words = WordVectors.of(read_bundle(Target.of(run_or_model).bundle))
-    words.save(output)
-    click.echo(f"{output}: {' x '.join(map(str, words.vectors.shape))}, the vectors of all words", err=True)
-
-
-def _save_lines(run_or_model: Path, lines: InputLines, output: Path, pooling: Pooling) -> None:
-
-    model = Target.of(run_or_model).open()
-    shape = write_vectors(output, sentence_vectors(model, lines, pooling=pooling))
-    click.echo(f"{output}: {shape[0]} x {shape[1]}, the vectors of all lines", err=True)

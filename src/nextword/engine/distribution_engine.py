@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_in_pieces
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start, score_in_pieces
 
 _MOST_NUMBERS = 20_000_000
 """Probabilities that are held at once: 80 MB in float32."""
@@ -69,6 +69,10 @@ class DistributionEngine(ABC):
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         """Score a window, a piece at a time; see `Engine.score_window`."""
         return score_in_pieces(self._score_piece, inputs, targets, state, self.pieces(*inputs.shape))
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score whole texts from the beginning; see `Engine.score`."""
+        return score_from_start(self, ids, lengths)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Return the distributions of `predict_window` `(B, T, V)` alone, and the state."""

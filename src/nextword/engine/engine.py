@@ -91,6 +91,14 @@ class Engine(Protocol):
             The predictions, and the state after the last input.
         """
 
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score whole texts `(B, T)`, of which `lengths` `(B,)` tokens count, from the beginning.
+
+        Returns:
+            The scores of the ids, the first predicted from `<eos>`; what is beyond a length has log-probability 0 and
+            rank 0.
+        """
+
 
 def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], State]:
     """Read a text from its beginning.
@@ -129,3 +137,12 @@ def score_in_pieces(
         found.append(scores)
     log_probs, ranks = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
     return TokenScores(log_probs, ranks), state
+
+
+def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+    """Do what `Engine.score` promises by way of `Engine.score_window`."""
+    first = np.full((ids.shape[0], 1), engine.end_id, np.int32)
+    inputs = np.concatenate((first, ids[:, :-1]), axis=1)
+    scores, _ = engine.score_window(inputs, ids, engine.start(ids.shape[0]))
+    counted = np.arange(ids.shape[1]) < lengths[:, None]
+    return TokenScores(np.where(counted, scores.log_probs, np.float32(0)), np.where(counted, scores.ranks, 0))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
-from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.errors import SettingError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
@@ -73,6 +73,10 @@ class KerasEngine:
         """Give whole distributions; see `Engine.predict_window`."""
         log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
         return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score whole texts from the beginning; see `Engine.score`."""
+        return score_from_start(self, ids, lengths)
 
     def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:
         logits, state = self.model(tokens, state)

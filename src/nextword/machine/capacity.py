@@ -13,7 +13,7 @@ _VM_STAT = "/usr/bin/vm_stat"
 
 @dataclass(frozen=True, kw_only=True)
 class ControlGroup:
-    """Limits of a control group and of all that stand above it; `None` where there is no limit.
+    """Limits of a control group and of all above it; `None` if there is no limit.
 
     Attributes:
         cores: Cores' worth of time, whole or not.
@@ -54,7 +54,7 @@ def read_control_group(
 def _folders(line: str, root: Path) -> Iterator[Path]:
     """Return the folders of a line `id:controllers:path`, from the group itself up to the root.
 
-    A container sees its own group as the root, and may be told a path that it cannot see: then the root is left.
+    A container sees its own group as the root, and may be given a path that it cannot see: then the root is left.
     """
     _, controllers, path = line.split(":", 2)
     mounts = [root / name for name in controllers.split(",")] if controllers else [root, root / "unified"]
@@ -96,10 +96,10 @@ class Capacity:
     Attributes:
         cores: Cores that this process may run on.
         machine_cores: Cores of the machine.
-        core_quota: Cores' worth of time that its control group may use, where that is limited.
-        load: Processes that wanted a core, on average over the last minute; `None` where that cannot be told.
-        memory_bytes: Memory of the machine, or the limit of the control group; `None` where it cannot be told.
-        available_memory_bytes: What of it can be had now; `None` where it cannot be told.
+        core_quota: Cores' worth of time that its control group may use, if that is limited.
+        load: Processes that wanted a core, on average over the last minute; `None` if that is unknown.
+        memory_bytes: Memory of the machine, or the limit of the control group; `None` if it is unknown.
+        available_memory_bytes: What of it is available now; `None` if it is unknown.
     """
 
     cores: int
@@ -126,7 +126,7 @@ def read_capacity() -> Capacity:
 
 
 def parse_meminfo(text: str) -> tuple[int | None, int | None]:
-    r"""Return the bytes of memory, and the available ones, that Linux's `/proc/meminfo` tells.
+    r"""Return the bytes of memory, and the available ones, that Linux's `/proc/meminfo` gives.
 
     Example:
         >>> parse_meminfo("MemTotal: 8 kB\nMemAvailable: 5 kB")
@@ -137,7 +137,7 @@ def parse_meminfo(text: str) -> tuple[int | None, int | None]:
 
 
 def parse_vm_stat(text: str) -> int | None:
-    r"""Return the available bytes that macOS's `vm_stat` tells: free pages, and those not used for a while.
+    r"""Return the available bytes that macOS's `vm_stat` gives: free pages, and those not used for a while.
 
     Example:
         >>> parse_vm_stat("(page size of 16384 bytes)\nPages free:   2.\nPages inactive:   3.")

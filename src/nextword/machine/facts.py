@@ -1,4 +1,4 @@
-"""What can be told of machine and framework without measuring anything."""
+"""What is known of machine and framework without measuring anything."""
 
 import platform
 from collections.abc import Mapping
@@ -23,9 +23,9 @@ class Facts:
         gpus: NVIDIA GPUs that the system knows, whether or not JAX uses them.
         framework: Keras and its backend.
         versions: Version of each package, `None` for one that is not installed.
-        environment: Environment variables that bear on speed.
+        environment: Environment variables that change speed.
         training_memory_bytes: What training the preset takes, about.
-        setups: What nextword has set up for training, by part; empty where the framework cannot be used.
+        setups: What nextword has set up for training, by part; empty if the framework cannot be used.
     """
 
     system: str
@@ -44,12 +44,19 @@ def gather_facts(training_memory_bytes: int, cache_folder: Path) -> Facts:
     """Look at the machine and at the framework.
 
     Args:
-        training_memory_bytes: What the training in mind takes, about.
+        training_memory_bytes: What the training run in mind takes, about.
         cache_folder: Where compiled code is kept.
     """
     # Before the framework takes memory, and sets variables, of its own.
     capacity, environment = read_capacity(), speed_environment()
     framework = read_framework()
+    setups = {}
+    if framework.usable:  # what training sets up
+        compiled = use_compilation_cache(cache_folder)
+        setups = {
+            "freed memory": "kept for the next step" if keep_freed_memory() else "given back after every step",
+            "compiled code": f"kept in {compiled}" if compiled else "not kept for the next process",
+        }
     return Facts(
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
@@ -60,14 +67,5 @@ def gather_facts(training_memory_bytes: int, cache_folder: Path) -> Facts:
         versions=read_versions(),
         environment=environment,
         training_memory_bytes=training_memory_bytes,
-        setups=_set_up(cache_folder) if framework.usable else {},
+        setups=setups,
     )
-
-
-def _set_up(cache_folder: Path) -> dict[str, str]:
-    """Set up what training sets up, and tell what came of it."""
-    compiled = use_compilation_cache(cache_folder)
-    return {
-        "freed memory": "kept for the next step" if keep_freed_memory() else "given back after every step",
-        "compiled code": f"kept in {compiled}" if compiled else "not kept for the next process",
-    }

@@ -1,9 +1,9 @@
 """The training framework as it is installed and set up here."""
 
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,9 +13,7 @@ ComputeDtype = Literal["auto", "float32", "bfloat16"]
 """Precision of matrix products: `auto` is the faster one on this processor."""
 
 _PACKAGES = ("keras", "jax", "jaxlib", "numpy", "tokenizers")
-_BACKEND_PACKAGES = {"torch": "torch", "tensorflow": "tensorflow"}
-
-_DRIVER = Path("/proc/driver/nvidia/gpus")
+_OTHER_BACKENDS = frozenset(["torch", "tensorflow"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +21,10 @@ class Framework:
     """Keras and its backend.
 
     Attributes:
-        backend: The backend that Keras uses, or was asked to use where it cannot be imported.
+        backend: The backend that Keras uses, or was asked to use if it cannot be imported.
         devices: What JAX computes on; empty on other backends.
-        missing: The package that is not installed; `None` where all are.
-        failure: What the framework says against working here; `None` where it works.
+        missing: The package that is not installed; `None` if all are.
+        failure: What the framework says against working here; `None` if it works.
     """
 
     backend: str
@@ -42,9 +40,8 @@ class Framework:
 
 def read_versions() -> dict[str, str | None]:
     """Return the version of each package that training depends on, `None` for those that are not installed."""
-    backend = _BACKEND_PACKAGES.get(os.environ.get("KERAS_BACKEND", ""))
-    packages = (*_PACKAGES, backend) if backend else _PACKAGES
-    return {name: _version(name) for name in ("nextword", *packages)}
+    backend = {os.environ.get("KERAS_BACKEND", "")} & _OTHER_BACKENDS
+    return {name: _version(name) for name in ("nextword", *_PACKAGES, *backend)}
 
 
 def read_framework() -> Framework:
@@ -57,7 +54,7 @@ def read_framework() -> Framework:
         return Framework(backend=backend, devices=_devices() if backend == "jax" else ())
     except ImportError as error:
         return Framework(backend=asked, missing=error.name or str(error))
-    except Exception as error:  # whatever a framework raises is to be told, not to end the diagnosis
+    except Exception as error:  # whatever a framework raises is to be reported, not to end the diagnosis
         return Framework(backend=asked, failure=f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": "))
 
 
@@ -74,12 +71,11 @@ def is_older(version: str | None, than: tuple[int, ...]) -> bool:
     return numbers < than
 
 
-def speed_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment variables that bear on the speed of training."""
-    environment = os.environ if environment is None else environment
+def speed_environment() -> dict[str, str]:
+    """Return the environment variables that change the speed of training."""
     prefixes = ("JAX_", "XLA_", "OMP_", "MKL_", "KMP_", "MALLOC_")
     names = ("CUDA_VISIBLE_DEVICES", "LD_PRELOAD", "NPROC")
-    return {name: environment[name] for name in sorted(environment) if name.startswith(prefixes) or name in names}
+    return {name: value for name, value in sorted(os.environ.items()) if name.startswith(prefixes) or name in names}
 
 
 def _devices() -> tuple[str, ...]:
@@ -98,22 +94,18 @@ def _version(package: str) -> str | None:
         return None
 
 
-def read_nvidia_gpus(driver: Path = _DRIVER) -> tuple[str, ...]:
+def read_nvidia_gpus(driver: Path = Path("/proc/driver/nvidia/gpus")) -> tuple[str, ...]:
     """Return the names of the NVIDIA GPUs that a driver is at work for."""
     found = [information.read_text(encoding="utf-8") for information in sorted(driver.glob("*/information"))]
     if found:
-        return tuple(_model(text) for text in found)
+        models = (re.search(r"^Model:(.*)", text, re.MULTILINE) for text in found)
+        return tuple(model[1].strip() if model else "unknown" for model in models)
     program = shutil.which("nvidia-smi")
     if program is None:
         return ()
     try:
         command = [program, "--query-gpu=name", "--format=csv,noheader"]
-        told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    return tuple(line.strip() for line in told.stdout.splitlines() if line.strip()) if told.returncode == 0 else ()
-
-
-def _model(information: str) -> str:
-    entries = dict(line.split(":", 1) for line in information.splitlines() if ":" in line)
-    return entries.get("Model", "unknown").strip()
+    return tuple(line.strip() for line in done.stdout.splitlines() if line.strip()) if done.returncode == 0 else ()

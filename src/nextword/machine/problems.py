@@ -1,6 +1,6 @@
 """What keeps training from being as fast as it could be here, each with its repair."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from nextword.machine.facts import Facts
@@ -27,7 +27,8 @@ class Problem:
 
 def find_problems(facts: Facts) -> tuple[Problem, ...]:
     """Return all that could be better."""
-    return tuple(problem for check in _CHECKS for problem in check(facts))
+    checks = (_framework, _old_jax, _gpu, _cores, _memory, _environment)
+    return tuple(problem for check in checks for problem in check(facts))
 
 
 def _framework(facts: Facts) -> Iterator[Problem]:
@@ -144,13 +145,3 @@ def _environment(facts: Facts) -> Iterator[Problem]:
 def _number(environment: Mapping[str, str], name: str) -> int | None:
     value = environment.get(name, "")
     return int(value) if value.isdigit() else None
-
-
-_CHECKS: tuple[Callable[[Facts], Iterator[Problem]], ...] = (
-    _framework,
-    _old_jax,
-    _gpu,
-    _cores,
-    _memory,
-    _environment,
-)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # Name for people: name in `flags` (x86) or `Features` (aarch64) of /proc/cpuinfo.
-_LINUX_X86 = {"AVX2": "avx2", "AVX-512": "avx512f", "AVX512_BF16": "avx512_bf16", "AMX-BF16": "amx_bf16"}
-_LINUX_ARM = {"NEON": "asimd", "SVE": "sve", "BF16": "bf16", "I8MM": "i8mm"}
+_LINUX = {
+    "x86_64": {"AVX2": "avx2", "AVX-512": "avx512f", "AVX512_BF16": "avx512_bf16", "AMX-BF16": "amx_bf16"},
+    "aarch64": {"NEON": "asimd", "SVE": "sve", "BF16": "bf16", "I8MM": "i8mm"},
+}
 # Name for people: keys of sysctl that are 1, any of them. No Apple processor has SVE outside its SME unit.
 _APPLE_ARM = {
     "NEON": ("hw.optional.AdvSIMD", "hw.optional.neon"),
@@ -45,8 +47,8 @@ class Processor:
     Attributes:
         name: What its maker or the system calls it.
         architecture: The instruction set, `x86_64` or `aarch64` for instance.
-        features: Whether it has each of the vector features that decide; empty where that cannot be told.
-        caches: Bytes of each cache of the first core, by name; empty where that cannot be told.
+        features: Whether it has each of the vector features that decide; empty if that is unknown.
+        caches: Bytes of each cache of the first core, by name; empty if that is unknown.
     """
 
     name: str
@@ -56,22 +58,22 @@ class Processor:
 
 
 def read_processor() -> Processor:
-    """Return the processor of this machine; what cannot be told is left out."""
+    """Return the processor of this machine; what is unknown is left out."""
     architecture = platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         caches = read_caches(Path("/sys/devices/system/cpu/cpu0/cache"))
         return parse_cpuinfo(cpuinfo.read_text(encoding="utf-8", errors="replace"), architecture, caches)
     if shutil.which(_SYSCTL):
-        told = subprocess.run([_SYSCTL, "hw", "machdep.cpu"], capture_output=True, text=True, check=False).stdout
-        return parse_sysctl(told, architecture)
+        listed = subprocess.run([_SYSCTL, "hw", "machdep.cpu"], capture_output=True, text=True, check=False).stdout
+        return parse_sysctl(listed, architecture)
     return Processor(name=platform.processor() or "unknown", architecture=architecture)
 
 
 def parse_cpuinfo(text: str, architecture: str, caches: Mapping[str, int] | None = None) -> Processor:
     r"""Return the processor that Linux's `/proc/cpuinfo` describes.
 
-    A feature counts only where all cores have it, and kinds of cores are named side by side.
+    A feature counts only if all cores have it, and kinds of cores are named side by side.
 
     Example:
         >>> parse_cpuinfo("model name: AMD EPYC\nflags: avx2 avx512f avx512_bf16", "x86_64").features["AVX512_BF16"]
@@ -81,7 +83,7 @@ def parse_cpuinfo(text: str, architecture: str, caches: Mapping[str, int] | None
     lists = [set(entry[1].split()) for entry in entries if entry[0] in ("flags", "Features")]
     common = set.intersection(*lists) if lists else set()
     names = [entry[1] for entry in entries if entry[0] == "model name"] or _arm_names(entries)
-    known = _LINUX_X86 if _is_x86(architecture) else _LINUX_ARM if _is_arm(architecture) else {}
+    known = _LINUX.get(architecture, {})
     return Processor(
         name=" + ".join(dict.fromkeys(names)) or "unknown",
         architecture=architecture,
@@ -100,7 +102,7 @@ def parse_sysctl(text: str, architecture: str) -> Processor:
         True
     """
     values = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
-    known = _APPLE_X86 if _is_x86(architecture) else _APPLE_ARM
+    known = _APPLE_X86 if architecture == "x86_64" else _APPLE_ARM
     sizes = {
         name: values.get(f"hw.perflevel0.{key}") or values.get(f"hw.{key}", "")
         for name, key in {"L1d": "l1dcachesize", "L2": "l2cachesize", "L3": "l3cachesize"}.items()
@@ -137,11 +139,3 @@ def _arm_names(entries: list[tuple[str, ...]]) -> list[str]:
         _ARM_PARTS.get(pair, "Arm implementer {} part {}".format(*pair))
         for pair in zip(implementers, parts, strict=False)
     ]
-
-
-def _is_x86(architecture: str) -> bool:
-    return architecture.lower() in ("x86_64", "amd64")
-
-
-def _is_arm(architecture: str) -> bool:
-    return architecture.lower() in ("aarch64", "arm64")

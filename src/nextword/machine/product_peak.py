@@ -15,7 +15,7 @@ _product = jax.jit(partial(jnp.matmul, preferred_element_type=jnp.float32))
 
 
 def measure_product_peak(dtype: str, *, seconds: float) -> float:
-    r"""Return the floating-point operations a second of the fastest product, measured for about so many seconds.
+    r"""Return the floating-point operations a second of the fastest product, measured for about `seconds`.
 
     A product of $(M, K)$ and $(K, N)$ counts $2 M K N$, and is accumulated in float32 whatever `dtype` is.
     """

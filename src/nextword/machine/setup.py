@@ -9,16 +9,12 @@ from pathlib import Path
 
 _MOST_BYTES = 2**30
 
-# Parameters of mallopt(3), from glibc's malloc.h.
-_TRIM_THRESHOLD = -1
-_MMAP_MAX = -4
-_ARENA_MAX = -8
-
-_NO_LIMIT = 2**31 - 1
+# Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX, and M_TRIM_THRESHOLD of glibc's malloc.h.
+_MALLOPT = ((-8, 1), (-4, 0), (-1, 2**31 - 1))
 
 
 def use_compilation_cache(root: Path) -> Path | None:
-    """Let JAX keep compiled functions under `root`, and return the folder; `None` where Keras runs on another backend.
+    """Let JAX keep compiled functions under `root`, and return the folder; `None` if Keras runs on another backend.
 
     The folder is named after the processor's features, since machine code for one processor may not run on another
     that shares the home directory. The oldest entries go when it exceeds a gigabyte. A cache that the user has set up
@@ -60,7 +56,7 @@ def keep_freed_memory() -> bool:
     """Let the allocator of this process keep what is freed, and return whether it does.
 
     One arena for all threads, never trimmed and never replaced by a mapping of its own. Call it before the training
-    framework starts its threads. It does nothing where the allocator is not glibc's, or where the variable
+    framework starts its threads. It does nothing if the allocator is not glibc's, or if the variable
     `NEXTWORD_KEEP_MEMORY` is 0.
 
     Source:
@@ -73,5 +69,4 @@ def keep_freed_memory() -> bool:
         ctypes.CDLL(None).gnu_get_libc_version  # noqa: B018 - only glibc has it
     except (AttributeError, OSError, TypeError):
         return False
-    settings = ((_ARENA_MAX, 1), (_MMAP_MAX, 0), (_TRIM_THRESHOLD, _NO_LIMIT))
-    return all(mallopt(parameter, value) == 1 for parameter, value in settings)
+    return all(mallopt(parameter, value) == 1 for parameter, value in _MALLOPT)

@@ -117,7 +117,7 @@ def opened_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) 
 
 def damaged(path: Path, what: str) -> StorageError:
     """Return the error that says what is wrong with a directory."""
-    return StorageError(f"`{path}` is damaged: {what}; write it anew or restore it from a copy")
+    return StorageError(f"`{path}` is damaged: {what}; write it again or restore it from a copy")
 
 
 def _decode_seal(name: str, seal: Any) -> Seal:

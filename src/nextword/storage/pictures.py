@@ -14,7 +14,7 @@ _GRID_COLOR = "#e5e7eb"
 
 
 def require_matplotlib(what: str) -> None:
-    """Raise where pictures cannot be drawn, `what` being what needs them.
+    """Raise if pictures cannot be drawn, `what` being what needs them.
 
     Raises:
         MissingExtraError: matplotlib is not installed.

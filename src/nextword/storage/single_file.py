@@ -10,7 +10,7 @@ from nextword.storage.durable import disk_errors, named_path, sync_directory, te
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file, or replace it in one step; where `path` is a link, what it leads to.
+    """Write a file, or replace it in one step; if `path` is a link, what it leads to.
 
     Raises:
         StorageError: The disk refused; the former file is whole. Or there is something that is no file.
@@ -21,7 +21,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give the name of a new file beside `path`, which takes its place where the block ends well, and is gone if not.
+    """Give the name of a new file beside `path`, which takes its place if the block ends well, and is gone if not.
 
     A link stays: what it leads to is replaced.
 
@@ -36,7 +36,8 @@ def replacing(path: Path) -> Iterator[Path]:
     with disk_errors(path, "written"):
         try:
             yield temporary
-            _sync_file(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -47,11 +48,3 @@ def replacing(path: Path) -> Iterator[Path]:
 def kind_of(path: Path) -> str:
     """Return what there is at a path that is no file."""
     return "a directory" if path.is_dir() else "a pipe or a device"
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

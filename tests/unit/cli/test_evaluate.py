@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from nextword.cli.target import Target
-from nextword.cli.target_text import load_split
+from nextword.cli.target_text import TargetText
 from nextword.engine import cache
 from nextword.engine.chain import apply_methods
 from nextword.text.corpus import joined_sha256
@@ -119,16 +118,18 @@ def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_a
 ) -> None:
     events: list[str] = []
 
-    def watched_load(target: Target, text: Any, split: Any, *rest: Any) -> Any:
+    load = TargetText.load
+
+    def watched_load(text: TargetText, split: Any, tokenizer: Any) -> Any:
         events.append(split)
-        return load_split(target, text, split, *rest)
+        return load(text, split, tokenizer)
 
     def watched_apply(*arguments: Any, **options: Any) -> Any:
         outcome = apply_methods(*arguments, **options)
         events.append("tuned")
         return outcome
 
-    monkeypatch.setattr("nextword.cli.evaluation_columns.load_split", watched_load)
+    monkeypatch.setattr(TargetText, "load", watched_load)
     monkeypatch.setattr("nextword.cli.evaluate.apply_methods", watched_apply)
     monkeypatch.setattr(cache, "_SIZES", (5, 20))
     arguments = ("evaluate", trained_run, "--method", "cache", "--method", "ngram", "--tune")
@@ -300,4 +301,4 @@ def test_no_model_and_no_text_are_said(trained_run: Path, nextword: Run, capsys:
     assert nextword("evaluate", tmp_path / "none") == 2
     assert "no such directory" in capsys.readouterr().err
     assert nextword("evaluate", trained_run, trained_run / "model") == 2
-    assert "TEXT must be given where the models do not come from one text" in capsys.readouterr().err
+    assert "TEXT must be given if the models do not come from one text" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from nextword.architecture import ModelOptions
 from nextword.batching.options import BatchOptions
-from nextword.cli.options import SettingsCommand, Tables, given_tables, settings_options
+from nextword.cli.options import Tables, settings_command
 from nextword.cli.train import train
 from nextword.settings import Settings
 from nextword.text.options import TextOptions
@@ -52,11 +52,9 @@ def tables_of(*arguments: str) -> Tables:
     """What a command with all settings is given by these arguments."""
     found: list[Tables] = []
 
-    @settings_options(KINDS)
-    @click.command(cls=SettingsCommand)
-    @click.pass_context
-    def command(context: click.Context, /, **_settings: Any) -> None:
-        found.append(given_tables(context))
+    @settings_command(*KINDS)
+    def command(given: Tables) -> None:
+        found.append(given)
 
     command.main(list(arguments), standalone_mode=False)
     return found[0]

@@ -26,7 +26,6 @@ from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.method import NgramEngine
 from nextword.engine.temperature import TemperatureEngine, TemperatureOptions
 from nextword.models.language_model import LanguageModel
-from support.whole_texts import score_texts
 
 MakeEngine = Callable[..., Engine]
 
@@ -137,7 +136,7 @@ def test_scores_are_those_of_the_distributions_however_a_window_is_cut(
     scores, _ = engine.score_window(inputs, targets, state)
     np.testing.assert_allclose(scores.log_probs, expected.log_probs, atol=1e-5)
     np.testing.assert_array_equal(scores.ranks, expected.ranks)
-    of_text = score_texts(engine, targets, np.array([9, 4, 0], np.int32))
+    of_text = engine.score(targets, np.array([9, 4, 0], np.int32))
     assert (of_text.ranks[1, 4:] == 0).all()
     assert of_text.log_probs[0, 0] == pytest.approx(
         np.log(probabilities_of(engine, np.array([[3]]))[0, 0, targets[0, 0]])

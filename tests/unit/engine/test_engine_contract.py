@@ -20,7 +20,6 @@ from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.temperature import TemperatureEngine, TemperatureOptions
 from nextword.export.language_model_graph import language_model_graph
 from nextword.models.language_model import LanguageModel
-from support.whole_texts import score_texts
 
 VOCABULARY_SIZE, END_ID = 11, 3
 
@@ -148,7 +147,7 @@ def test_some_rows_of_a_state_go_on_as_they_would_have(engine: Engine) -> None:
 
 def test_whole_texts_are_scored_from_the_end_token_and_masked_beyond_their_length(engine: Engine) -> None:
     ids, lengths = ids_of(), np.array([7, 4, 0], np.int32)
-    scores = score_texts(engine, ids, lengths)
+    scores = engine.score(ids, lengths)
     log_probs = step_through(engine, np.hstack((np.full((3, 1), END_ID, np.int32), ids[:, :-1])))
     expected = np.take_along_axis(log_probs, ids[..., None], axis=-1)[..., 0]
     for row, length in enumerate(lengths):
@@ -162,15 +161,13 @@ def test_whole_texts_are_scored_from_the_end_token_and_masked_beyond_their_lengt
 def test_what_pads_a_text_does_not_change_its_score(engine: Engine) -> None:
     ids, other, lengths = ids_of(), ids_of(seed=5), np.array([7, 4, 2], np.int32)
     padded = np.where(np.arange(7) < lengths[:, None], ids, other)
-    np.testing.assert_array_equal(
-        score_texts(engine, ids, lengths).log_probs, score_texts(engine, padded, lengths).log_probs
-    )
+    np.testing.assert_array_equal(engine.score(ids, lengths).log_probs, engine.score(padded, lengths).log_probs)
 
 
 def test_a_text_scores_the_same_alone_as_beside_others(engine: Engine) -> None:
     ids = ids_of()
-    together = score_texts(engine, ids, np.full(3, 7, np.int32))
-    alone = score_texts(engine, ids[1:2], np.full(1, 7, np.int32))
+    together = engine.score(ids, np.full(3, 7, np.int32))
+    alone = engine.score(ids[1:2], np.full(1, 7, np.int32))
     np.testing.assert_allclose(alone.log_probs[0], together.log_probs[1], atol=1e-5)
 
 
@@ -228,6 +225,6 @@ def test_engines_around_an_engine_take_either(pair: Pair, ngram_model: KneserNey
         outer = [make(inner) for inner in pair]
         compiles = [True, True] if name == "ensemble" else [True, False]  # an ensemble has the Keras engine beside
         assert [each.compiles_each_shape for each in outer] == compiles
-        expected, found = (score_texts(each, ids_of(), np.full(3, 7, np.int32)) for each in outer)
+        expected, found = (each.score(ids_of(), np.full(3, 7, np.int32)) for each in outer)
         np.testing.assert_allclose(found.log_probs, expected.log_probs, atol=1e-4, err_msg=name)
         np.testing.assert_allclose(step_through(outer[1], ids_of()), step_through(outer[0], ids_of()), atol=1e-4)

@@ -10,7 +10,6 @@ from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
 from nextword.engine.keras_engine import KerasEngine
 from nextword.models.language_model import LanguageModel
-from support.whole_texts import score_texts
 
 VOCABULARY_SIZE, END_ID = 11, 3
 
@@ -78,11 +77,9 @@ def test_it_predicts_as_the_model_does_in_float32(engine: KerasEngine) -> None:
 
 def test_it_follows_the_weights_of_its_model() -> None:
     engine, ids, lengths = engine_of(), ids_of(), np.full(3, 7, np.int32)
-    before, stepped = score_texts(engine, ids, lengths), engine.step(ids[:, 0], engine.start(3))[0]
+    before, stepped = engine.score(ids, lengths), engine.step(ids[:, 0], engine.start(3))[0]
     draw_weights(engine.model, seed=8)
-    after = score_texts(engine, ids, lengths)
+    after = engine.score(ids, lengths)
     assert not np.allclose(after.log_probs, before.log_probs, atol=1e-2)
     assert not np.allclose(engine.step(ids[:, 0], engine.start(3))[0], stepped, atol=1e-2)
-    np.testing.assert_allclose(
-        after.log_probs, score_texts(KerasEngine(engine.model, end_id=END_ID), ids, lengths).log_probs
-    )
+    np.testing.assert_allclose(after.log_probs, KerasEngine(engine.model, end_id=END_ID).score(ids, lengths).log_probs)

@@ -21,7 +21,6 @@ from nextword.export.language_model_graph import language_model_graph
 from nextword.storage import sealed_directory
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
-from support.whole_texts import score_texts
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +71,7 @@ def test_an_exported_model_is_run_by_keras_where_onnxruntime_is_missing(exported
 
 def test_both_give_the_same_log_probabilities(exported: Bundle) -> None:
     text, lengths = np.array([[0, 3, 2, 2, 1]], np.int32), np.array([5], np.int32)
-    onnx, keras = (score_texts(start_engine(exported, name).engine, text, lengths) for name in ("onnx", "keras"))
+    onnx, keras = (start_engine(exported, name).engine.score(text, lengths) for name in ("onnx", "keras"))
     np.testing.assert_allclose(onnx.log_probs, keras.log_probs, atol=1e-5)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from rich.cells import cell_len
 
 from nextword.batching.window import TokenIds
-from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction
+from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.errors import EvaluationError, SettingError
 from nextword.evaluation.comparison import compare, render_comparison
 from nextword.evaluation.perplexity import evaluate
@@ -44,6 +44,9 @@ class FirstTokenEngine:
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         raise NotImplementedError
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        return score_from_start(self, ids, lengths)
 
 
 def tutorial_places(num_skipped: int, num_words: int, num_steps: int) -> list[int]:

@@ -13,7 +13,6 @@ from nextword.engine.engine import Engine
 from nextword.engine.stream import ScoredTokens
 from nextword.errors import EvaluationError, SettingError
 from nextword.evaluation.perplexity import FREQUENCY_RANKS, PLACES, Evaluation, GroupTally, evaluate
-from support.whole_texts import score_texts
 
 MakeEngine = Callable[[NDArray[np.float64]], Engine]
 
@@ -81,7 +80,7 @@ def test_perplexity_is_independent_of_batch_size_and_window(
 def test_the_state_is_carried_through_the_whole_split(lstm_engine: Engine) -> None:
     ids = random_ids(200)
     carried = evaluate(lstm_engine, ids, num_steps=10).log_prob
-    whole = score_texts(lstm_engine, ids[None, :], np.array([200], np.int32)).log_probs.sum(dtype=np.float64)
+    whole = lstm_engine.score(ids[None, :], np.array([200], np.int32)).log_probs.sum(dtype=np.float64)
     inputs = np.concatenate(([0], ids[:-1])).astype(np.int32).reshape(20, 10)
     dropped, _ = lstm_engine.score_window(inputs, ids.reshape(20, 10), lstm_engine.start(20))
     assert carried == pytest.approx(whole, rel=1e-5)

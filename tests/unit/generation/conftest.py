@@ -9,7 +9,6 @@ from nextword.engine.engine import Engine
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
-from support.whole_texts import score_texts
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +25,7 @@ def log_prob_of() -> Callable[..., float]:
 
     def log_prob(engine: Engine, prompt: tuple[int, ...], ids: tuple[int, ...]) -> float:
         whole = np.array([[*prompt, *ids]], np.int32)
-        scores = score_texts(engine, whole, np.array([whole.shape[1]], np.int32))
+        scores = engine.score(whole, np.array([whole.shape[1]], np.int32))
         return float(scores.log_probs[0, len(prompt) :].astype(np.float64).sum())
 
     return log_prob

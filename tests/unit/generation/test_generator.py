@@ -19,7 +19,6 @@ from nextword.generation.sampling import SamplingOptions
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
-from support.whole_texts import score_texts
 
 GREEDY = SamplingOptions(temperature=0)
 
@@ -50,6 +49,9 @@ class CountingEngine:
         raise NotImplementedError
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        raise NotImplementedError
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
         raise NotImplementedError
 
 
@@ -175,7 +177,7 @@ def test_a_real_model_writes_what_it_scores_highest() -> None:
     )
     engine = KerasEngine(LanguageModel(sizes, seed=1), end_id=0)
     ids = [3, 4, *generate(engine, [3, 4], num_tokens=8, options=GREEDY)]
-    scores = score_texts(engine, np.array([ids], np.int32), np.array([10], np.int32))
+    scores = engine.score(np.array([ids], np.int32), np.array([10], np.int32))
     assert scores.ranks[0, 2:].tolist() == [1] * 8
 
 

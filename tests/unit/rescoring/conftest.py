@@ -12,7 +12,6 @@ from nextword.rescoring.nbest import LineSource, NbestList, NbestReader
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
-from support.whole_texts import score_texts
 
 WORDS = ("the", "cat", "<eos>", "sat", "cats", "at", "<unk>")
 
@@ -102,7 +101,7 @@ def text_log_prob(engine_for: Callable[[Tokenizer], ToyEngine]) -> Callable[[Tok
 
     def score(each_tokenizer: Tokenizer, line: str) -> float:
         ids = np.array([[*each_tokenizer.encode(line), 2]], np.int32)
-        scores = score_texts(engine_for(each_tokenizer), ids, np.array([ids.shape[1]], np.int32))
+        scores = engine_for(each_tokenizer).score(ids, np.array([ids.shape[1]], np.int32))
         return float(scores.log_probs.sum(dtype=np.float64))
 
     return score

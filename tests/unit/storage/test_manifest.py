@@ -133,5 +133,5 @@ def test_an_error_of_the_disk_while_it_is_read_is_told(tmp_path: Path, descripto
 
 def test_what_is_damaged_is_named_with_its_repair(tmp_path: Path) -> None:
     assert str(manifest.damaged(tmp_path, "half of it")).startswith(
-        f"`{tmp_path}` is damaged: half of it; write it anew"
+        f"`{tmp_path}` is damaged: half of it; write it again"
     )

@@ -18,7 +18,6 @@ from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.method import Method, Splits
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
-from support.whole_texts import score_texts
 
 VOCABULARY_SIZE, BLOCK = 7, 32
 KINDS: list[dict[str, Any]] = [
@@ -110,8 +109,8 @@ def test_how_a_text_is_cut_into_windows_changes_nothing(subject: DropoutEngine, 
 
 def test_a_text_scores_the_same_alone_as_beside_others(subject: DropoutEngine) -> None:
     ids = ids_of(3)
-    together = score_texts(subject, ids, np.full(3, 40, np.int32))
-    alone = score_texts(subject, ids[1:2], np.full(1, 40, np.int32))
+    together = subject.score(ids, np.full(3, 40, np.int32))
+    alone = subject.score(ids[1:2], np.full(1, 40, np.int32))
     np.testing.assert_allclose(alone.log_probs[0], together.log_probs[1], atol=1e-5)
 
 
@@ -124,7 +123,7 @@ def test_a_state_given_twice_gives_the_same_answer_twice(subject: DropoutEngine)
 def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine, subject: DropoutEngine) -> None:
     before = [np.array(variable.value) for variable in engine.model.variables]
     engines = subject, dropout(engine, seed=subject.options.seed), dropout(engine, seed=5)
-    found = [score_texts(each, ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
+    found = [each.score(ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2], atol=1e-2)
     for variable, array in zip(engine.model.variables, before, strict=True):

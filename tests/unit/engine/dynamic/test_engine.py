@@ -14,7 +14,6 @@ from nextword.engine.engine import WindowPrediction
 from nextword.engine.keras_engine import KerasEngine, Weights, weights_of
 from nextword.evaluation.perplexity import evaluate
 from nextword.models.language_model import LanguageModel
-from support.whole_texts import score_texts
 
 Arrays = list[NDArray[np.float64]]
 
@@ -197,8 +196,8 @@ def test_a_state_given_twice_gives_the_same_answer_twice(engine: KerasEngine, nu
 
 def test_a_text_scores_the_same_alone_as_beside_others(engine: KerasEngine) -> None:
     subject, ids = dynamic(engine), ids_of(3)
-    together = score_texts(subject, ids, np.full(3, 18, np.int32))
-    alone = score_texts(subject, ids[1:2], np.full(1, 18, np.int32))
+    together = subject.score(ids, np.full(3, 18, np.int32))
+    alone = subject.score(ids[1:2], np.full(1, 18, np.int32))
     np.testing.assert_array_equal(alone.log_probs[0], together.log_probs[1])
 
 
@@ -207,10 +206,10 @@ def test_the_stored_weights_stay_as_they_are() -> None:
     before = {name: array.copy() for name, array in engine.model.named_weights().items()}
     statistics = root_mean_square_gradients(engine.model, ids_of(num_steps=200)[0], end_id=0, num_steps=SEGMENT)
     subject = DynamicEngine(engine, statistics, FAST)
-    score_texts(subject, ids_of(2), np.full(2, 18, np.int32))
+    subject.score(ids_of(2), np.full(2, 18, np.int32))
     after = engine.model.named_weights()
     assert all(np.array_equal(after[name], array) for name, array in before.items())
-    assert score_texts(engine, ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # nothing of it was given away
+    assert engine.score(ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # nothing of it was given away
 
 
 def test_it_follows_a_text_unlike_what_the_model_knows() -> None:

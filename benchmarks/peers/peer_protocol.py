@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-# Runs so many steps, and returns the wall seconds of each, by what was repeated.
+# Runs a number of steps, and returns the wall seconds of each, by what was repeated.
 Run = Callable[[int], dict[str, list[float]]]
 
 _WARM_UP_STEPS = 3

@@ -124,7 +124,7 @@ class Transformer(nn.Module):
 
 
 def epochs(ids: Ids, recipe: Recipe, seed: int) -> Iterator[Tensor]:
-    """Yield batches `(B, T + 1)` for ever; an epoch cuts the text anew into windows, and takes them in random order."""
+    """Yield batches `(B, T + 1)` for ever; each epoch cuts new windows from the text, and takes them at random."""
     random = np.random.default_rng(seed)
     context = min(recipe.context, len(ids) // 2)
     while True:

@@ -2,7 +2,7 @@
 
     embedding -> LSTM -> LSTM -> dropout -> dense at every time step -> softmax
 
-Targets are one-hot rows made anew for each batch, the loss is the categorical cross-entropy, and windows of one stream
+Targets are one-hot rows, made for each batch, the loss is the categorical cross-entropy, and windows of one stream
 follow each other without any state between them, as the tutorial has it. Written from its description.
 """
 

@@ -20,7 +20,7 @@ def train(task: Task, say: Say) -> Outcome:
     arguments = task.recipe.get("arguments", ["--minutes", f"{task.minutes:g}"])
     scratch = tempfile.TemporaryDirectory(prefix="run-", dir=task.ids)  # which the harness removes, whatever happens
     run = RunDirectory(Path(scratch.name) / "run")
-    command = [sys.executable, "-m", "nextword.cli.main", "train", task.text, *arguments]
+    command = [sys.executable, "-m", "nextword", "train", task.text, *arguments]
     clock = task.start_clock()
     subprocess.run([*command, "--seed", str(task.seed), "--run", str(run.root)], check=True)
     seconds = clock.seconds

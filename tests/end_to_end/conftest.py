@@ -33,7 +33,7 @@ class CommandLine:
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Start a command."""
         return subprocess.Popen(
-            [sys.executable, "-m", "nextword.cli.main", *map(str, arguments)],
+            [sys.executable, "-m", "nextword", *map(str, arguments)],
             cwd=self.folder,
             env={
                 **os.environ,

@@ -167,7 +167,7 @@ def test_the_environment_has_no_training_framework(python: Path) -> None:
 @pytest.mark.parametrize("precision", ["model", "int8_model"])
 def test_it_suggests_and_generates(python: Path, precision: str, request: pytest.FixtureRequest) -> None:
     path = request.getfixturevalue(precision)
-    command = ("-m", "nextword.cli.main")
+    command = ("-m", "nextword")
     suggestions = json.loads(run(python, *command, "suggest", path, "it is", "-k", "3", "--json"))["suggestions"]
     assert len(suggestions) == 3
     assert 0 < suggestions[2]["probability"] <= suggestions[0]["probability"] < 1
@@ -209,6 +209,6 @@ def test_without_onnxruntime_it_says_what_to_install(python: Path, model: Path, 
     )
     assert done.returncode == 2
     assert done.stderr.startswith(
-        "nextword: running `tiny` needs onnxruntime, or Keras and JAX, but `keras` is missing"
+        "nextword: error: running `tiny` needs onnxruntime, or Keras and JAX, but `keras` is missing"
     )
     assert "install `nextword[run]`" in done.stderr

@@ -21,15 +21,14 @@ class Reference(Protocol):
 
 
 def assert_is_a_mistake(told: tuple[int, str], message: str) -> None:
-    """One line from nextword, or the lines of usage and one."""
+    """One line in the form of all errors, and after a mistake of usage where to read on."""
     exit_code, errors = told
     assert exit_code == 2, errors
     assert "Traceback" not in errors
-    *usage, last = errors.splitlines()
-    assert message in last
-    assert (last.startswith("nextword: ") and not usage) or (
-        last.startswith("Error: ") and usage[0].startswith("Usage: ")
-    )
+    first, *usage = errors.splitlines()
+    assert message in first
+    assert first.startswith("nextword: error: ")
+    assert not usage or usage == ["Try `nextword train --help`."]
 
 
 def contents(run: Path) -> dict[Path, bytes]:

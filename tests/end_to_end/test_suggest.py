@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, Protocol
 
-COMMAND = [sys.executable, "-m", "nextword.cli.main", "suggest"]
+COMMAND = [sys.executable, "-m", "nextword", "suggest"]
 
 
 class FinishedRun(Protocol):

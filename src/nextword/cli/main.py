@@ -75,11 +75,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         nextword.main(args=given, prog_name="nextword", standalone_mode=False, obj=given)
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
+    except click.exceptions.NoArgsIsHelpError as request:
+        request.show()
+        sys.exit(2)
     except click.ClickException as error:
-        error.show()
+        _show_error(error.format_message())
+        if isinstance(error, click.UsageError) and error.ctx:
+            click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         sys.exit(2)
     except NextwordError as error:
-        click.echo(f"nextword: {error}", err=True)
+        _show_error(str(error))
         sys.exit(error.exit_code)
     except TrainingInterrupted as stop:
         sys.exit(128 + stop.signal_number)
@@ -94,14 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if error.errno not in _DISK_FULL:
             raise
         _let_output_go()
-        click.echo(f"nextword: the output cannot be written: {error.strerror}; make room, or name another", err=True)
+        _show_error(f"the output cannot be written: {error.strerror}; make room, or name another")
         sys.exit(2)
+
+
+def _show_error(message: str) -> None:
+    """Print an error in the one form that all errors have."""
+    click.echo(f"nextword: error: {message}", err=True)
 
 
 def _let_output_go() -> None:
     """Let what is left of the output go nowhere, so that Python does not fail on it once more at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

@@ -17,6 +17,14 @@ def test_the_version_is_told(nextword: Run, capsys: pytest.CaptureFixture[str]) 
     assert __version__ in capsys.readouterr().out
 
 
+def test_without_a_command_the_help_is_shown(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nextword() == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("Usage: nextword [OPTIONS] COMMAND")
+    assert "nextword: error:" not in captured.err
+    assert captured.out == ""
+
+
 @pytest.mark.parametrize("command", every_command.list_commands(click.Context(every_command)))
 def test_every_command_explains_itself(command: str, nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert nextword(command, "--help") == 0
@@ -54,17 +62,21 @@ def test_a_mistake_is_one_clear_line_and_exit_code_two(
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
     assert nextword(*arguments) == 2
     captured = capsys.readouterr()
-    assert message in captured.err
+    first, *further = captured.err.splitlines()
+    assert first.startswith("nextword: error: ")
+    assert message in first
     assert "Traceback" not in captured.err
+    assert not further or further in ([f"Try `nextword {arguments[0]} --help`."], ["Try `nextword --help`."])
     assert captured.out == ""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which this system has not")
 def test_a_full_disk_is_told_in_a_line() -> None:
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "nextword.cli.main", "--help"]
+        command = [sys.executable, "-m", "nextword", "--help"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert (
-        done.stderr == "nextword: the output cannot be written: No space left on device; make room, or name another\n"
+        done.stderr
+        == "nextword: error: the output cannot be written: No space left on device; make room, or name another\n"
     )

@@ -1,0 +1,5 @@
+"""`python -m nextword`: the command line."""
+
+from nextword.cli.main import main
+
+main()

@@ -1,4 +1,7 @@
-"""Presets: reviewed settings of model, batching and training, each a TOML file in `presets/`."""
+"""Presets: reviewed settings of model, batching and training, each a TOML file in `presets/`.
+
+Besides the tables of settings, a file holds its `description` and what it `suits`, one line each.
+"""
 
 import tomllib
 from importlib import resources
@@ -21,7 +24,7 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """Return the tables of a preset.
+    """Return the tables of a preset, with its `description` and what it `suits`.
 
     Raises:
         SettingError: There is no preset of that name.

@@ -50,10 +50,11 @@ def test_every_preset_that_ships_is_read(preset: str) -> None:
     config = RunConfig.of(preset)
     assert config.origin == {"preset": preset}
     assert config.model == ModelOptions.from_table(read_preset(preset)["model"])
-    tables = {"description", "text", "batching", "model", "training"}
+    tables = {"description", "suits", "text", "batching", "model", "training"}
     found_by_experiment = {"sizes", "regularization", "weight_decay_of_text", "most_weight_decay"}
     assert set(read_preset(preset)) == (tables | found_by_experiment if preset == "auto" else tables)
     assert read_preset(preset)["description"].endswith(".")
+    assert 0 < len(read_preset(preset)["suits"]) <= 24
 
 
 def test_the_presets_that_the_documents_name_are_there() -> None:

@@ -1,0 +1,75 @@
+"""`nextword presets`: which presets are there, and what does one of them set?"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+import tomli_w
+from rich.table import Table
+
+from nextword.architecture import ModelOptions
+from nextword.cli.progress import Console
+from nextword.models.presets import preset_names, read_preset
+
+_VOCABULARY_SIZE = 10_000
+_GROUPS = ("text", "batching", "model", "training")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: an array of presets, or one object with settings.")
+def presets(name: str | None, as_json: bool) -> None:
+    """List the presets, or print the settings of one as TOML.
+
+    \b
+    Examples:
+      nextword presets
+      nextword presets tutorial > my.toml
+
+    Edit a copy of the settings, and train with it: nextword train TEXT --config my.toml. Parameters are counted for a
+    vocabulary of 10,000 words. NAME is that of a preset (default: list all).
+    """
+    if name is None:
+        found = [_facts(each) for each in preset_names()]
+        if as_json:
+            click.echo(json.dumps(found, allow_nan=False))
+        else:
+            _print_table(found)
+    elif as_json:
+        click.echo(json.dumps({**_facts(name), "settings": _tables(name)}, allow_nan=False))
+    else:
+        facts = _facts(name)
+        click.echo(f"# {facts['description']}\n# For {facts['suits']}.\n")
+        # With its origin, `--config` takes it for changes to this preset, whatever is deleted from it.
+        click.echo(tomli_w.dumps({"origin": {"preset": name}, **_tables(name)}), nl=False)
+
+
+def _facts(name: str) -> dict[str, Any]:
+    """Return what tells a preset from others; `num_parameters` is `None` if the size follows from the time."""
+    preset = read_preset(name)
+    architecture = ModelOptions.from_table(preset["model"]).build(_VOCABULARY_SIZE)
+    return {
+        "name": name,
+        "num_parameters": None if "sizes" in preset else architecture.num_parameters,
+        "suits": preset["suits"],
+        "description": preset["description"],
+    }
+
+
+def _tables(name: str) -> dict[str, Any]:
+    preset = read_preset(name)
+    return {group: preset[group] for group in _GROUPS}
+
+
+def _print_table(presets: Sequence[Mapping[str, Any]]) -> None:
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("preset", no_wrap=True)
+    table.add_column("parameters", no_wrap=True, justify="right")
+    table.add_column("for", no_wrap=True)
+    table.add_column("what it is")
+    for facts in presets:
+        size = facts["num_parameters"]
+        shown = "by time" if size is None else f"{size / 1e6:.1f} M"
+        table.add_row(facts["name"], shown, facts["suits"], facts["description"])
+    Console(highlight=False).print(table)

@@ -64,6 +64,16 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
         )
 
 
+def read_config(path: Path) -> BundleConfig:
+    """Return what the `config.json` of a bundle says; weights and tokenizer are not read.
+
+    Raises:
+        BundleError: The directory is not a bundle; what its other files hold is not looked at.
+    """
+    with _opened(path) as sealed:
+        return _read_config(sealed, MAX_BYTES)
+
+
 def identity_of(path: Path) -> str:
     """Return the name of the model in a bundle with the beginning of its weights' SHA-256, which tell it from others.
 

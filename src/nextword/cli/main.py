@@ -27,6 +27,7 @@ _COMMANDS = {
     "surprise": "Find the lines that a model did not expect.",
     "vectors": "Turn lines and words into vectors.",
     "export": "Make a model run without a training framework.",
+    "info": "Show what a model or a run is, its figures and files.",
     "presets": "List the presets, or print the settings of one.",
     "doctor": "Look at this machine and say what to repair.",
 }

@@ -85,11 +85,12 @@ class ProgressBar:
             f"round {record.round:>3}/{plan.num_rounds}  epoch {record.epoch:6.2f}  "
             f"perplexity: train {record.train_perplexity:8,.2f}  valid {record.valid_perplexity:8,.2f}  "
             f"accuracy: train {record.train_accuracy:6.2%}  valid {record.valid_accuracy:6.2%}  "
-            f"{record.words_per_second:7,.0f} words/s  {_clock(record.seconds)}{best}"
+            f"{record.words_per_second:7,.0f} words/s  {clock(record.seconds)}{best}"
         )
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds, such as `0:01:58`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}"

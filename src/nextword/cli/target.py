@@ -60,14 +60,7 @@ class Target:
         Raises:
             BundleError: There is nothing, or a run without a model.
         """
-        rule = f"`{path}` must be the directory of a run or a model"
-        try:
-            if not path.is_dir():
-                raise BundleError(f"{rule}, but there is no such directory")
-        except OSError as error:
-            raise BundleError(f"{rule}, but cannot be read: {error.strerror or error}") from error
-        if not cls.is_at(path):
-            raise BundleError(f"{rule}, but holds neither")
+        cls.require_at(path)
         directory = RunDirectory(path)
         if not directory.is_run:
             return cls(path)
@@ -78,6 +71,22 @@ class Target:
     def is_at(path: Path) -> bool:
         """Return whether the directory of a run or a bundle is at `path`, sound or not."""
         return path.is_dir() and (RunDirectory(path).is_run or (path / MANIFEST_NAME).is_file())
+
+    @staticmethod
+    def require_at(path: Path) -> None:
+        """Raise unless the directory of a run or a bundle is at `path`.
+
+        Raises:
+            BundleError: Neither is.
+        """
+        rule = f"`{path}` must be the directory of a run or a model"
+        try:
+            if not path.is_dir():
+                raise BundleError(f"{rule}, but there is no such directory")
+        except OSError as error:
+            raise BundleError(f"{rule}, but cannot be read: {error.strerror or error}") from error
+        if not Target.is_at(path):
+            raise BundleError(f"{rule}, but holds neither")
 
     def open(self) -> TrainedModel:
         """Start the model, by the engine that `--engine` names in the command that runs."""

@@ -1,16 +1,20 @@
-"""The log and the curves of a run."""
+"""The log and the curves of a run, and the figures that one has left."""
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from nextword.bundle.model_card import SplitMetrics
+from nextword.errors import CheckpointError
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.storage.single_file import write_file
 from nextword.training.progress import RoundRecord, TrainingProgress
+
+LOG_FILE = "log.jsonl"
 
 
 def draw_curves(records: Sequence[RoundRecord], directory: Path, *, title: str) -> list[Path]:
@@ -67,5 +71,35 @@ def write_log(directory: Path, progress: TrainingProgress) -> None:
     writer = csv.DictWriter(table, [field.name for field in fields(RoundRecord)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_file(directory / "log.jsonl", lines.encode())
+    write_file(directory / LOG_FILE, lines.encode())
     write_file(directory / "log.csv", table.getvalue().encode())
+
+
+def read_log(path: Path) -> tuple[RoundRecord, ...]:
+    """Return the rounds in a `log.jsonl`; none if there is no such file yet.
+
+    Raises:
+        CheckpointError: It cannot be read, or holds something else.
+    """
+    return _read(path, lambda text: tuple(RoundRecord(**json.loads(line)) for line in text.splitlines()))
+
+
+def read_split_metrics(path: Path) -> tuple[SplitMetrics, ...]:
+    """Return the figures in a `metrics.json`, a row for each split; none if there is no such file yet.
+
+    Raises:
+        CheckpointError: It cannot be read, or holds something else.
+    """
+    return _read(path, lambda text: tuple(SplitMetrics(**row) for row in json.loads(text)["splits"]))
+
+
+def _read[Row](path: Path, parse: Callable[[str], tuple[Row, ...]]) -> tuple[Row, ...]:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise CheckpointError(
+            f"`{path}` must hold what a run wrote, but cannot be read ({error}); "
+            f"`nextword train --resume {path.parent}` writes it again"
+        ) from error

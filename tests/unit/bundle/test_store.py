@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import read_bundle, write_bundle
+from nextword.bundle.store import read_bundle, read_config, write_bundle
 from nextword.errors import BundleError, StorageError
 from nextword.storage import manifest, sealed_directory
 from nextword.text.tokenizer import Tokenizer
@@ -281,3 +281,14 @@ def test_a_tokenizer_that_no_reader_would_take_is_not_written(tmp_path: Path, bu
     with pytest.raises(BundleError, match=r"`tokenizer\.json` must be at most"):
         write_bundle(tmp_path / "long", replace(bundle, tokenizer=Tokenizer("word", "line", vocabulary)))
     assert not (tmp_path / "long").exists()
+
+
+def test_the_config_is_read_without_the_other_files(path: Path, bundle: Bundle) -> None:
+    for name in (WEIGHTS, "tokenizer.json", "README.md"):
+        (path / name).write_bytes(b"")
+    config = read_config(path)
+    assert (config.name, config.architecture) == (bundle.name, bundle.architecture)
+    assert (config.tokenizer.kind, config.tokenizer.line_ends) == ("word", "line")
+    (path / WEIGHTS).unlink()
+    with pytest.raises(BundleError, match=WEIGHTS):
+        read_config(path)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextword.errors import MissingExtraError, StorageError
-from nextword.training.log import draw_curves, write_log
+from nextword.bundle.model_card import SplitMetrics
+from nextword.errors import CheckpointError, MissingExtraError, StorageError
+from nextword.training.log import draw_curves, read_log, read_split_metrics, write_log
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 WHITE = np.ones(4)
@@ -120,3 +121,27 @@ def test_both_files_hold_every_round_to_the_bit_and_nothing_of_what_was_there(
 def test_a_log_that_cannot_be_written_is_an_error_for_the_user(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"log\.jsonl` could not be written"):
         write_log(tmp_path / "absent", TrainingProgress())
+
+
+def test_the_log_is_read_as_it_was_written(tmp_path: Path) -> None:
+    assert read_log(tmp_path / "log.jsonl") == ()
+    write_log(tmp_path, TrainingProgress(records=tuple(RECORDS)))
+    assert read_log(tmp_path / "log.jsonl") == tuple(RECORDS)
+
+
+def test_the_figures_of_the_splits_are_read_as_they_were_written(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    assert read_split_metrics(path) == ()
+    row = SplitMetrics(
+        split="test", perplexity=9.0, bits_per_word=3.0, accuracy=0.5, num_tokens=8, protocol="every token once"
+    )
+    path.write_text(json.dumps({"splits": [asdict(row)]}), encoding="utf-8")
+    assert read_split_metrics(path) == (row,)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[1]", b"{}", b"\xff"])
+def test_a_damaged_log_or_figures_are_named_with_the_repair(tmp_path: Path, content: bytes) -> None:
+    for name, read in (("log.jsonl", read_log), ("metrics.json", read_split_metrics)):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CheckpointError, match=rf"{name}` must hold what a run wrote.*--resume {tmp_path}"):
+            read(tmp_path / name)

@@ -1,0 +1,191 @@
+"""`nextword info`: what is in this directory, how good is it, and how is it used?"""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.markdown import Markdown
+
+from nextword.architecture import CELLS, ModelOptions
+from nextword.bundle.config import BundleConfig
+from nextword.bundle.files import CARD, num_weight_bytes
+from nextword.bundle.model_card import SplitMetrics, figures_table
+from nextword.bundle.store import read_config
+from nextword.cli.progress import Console, clock
+from nextword.cli.target import Target, run_or_model_argument
+from nextword.text.printable import printable
+from nextword.training.config import RunConfig
+from nextword.training.log import LOG_FILE, read_log, read_split_metrics
+from nextword.training.progress import RoundRecord
+from nextword.training.run_directory import RunDirectory
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@run_or_model_argument
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def info(run_or_model: Path, as_json: bool) -> None:
+    """Show what a model or a run is, its figures and files, and how to use it.
+
+    \b
+    Examples:
+      nextword info runs/demo
+      nextword info austen-model --json
+
+    RUN_OR_MODEL is a directory. A run may still be going on: its progress up to the last round is shown. Weights are
+    not read, and no training framework is needed.
+    """
+    found = ModelInfo.of(run_or_model)
+    if as_json:
+        click.echo(json.dumps(found.to_table(), allow_nan=False))
+    else:
+        found.print()
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a directory of a run or a bundle holds.
+
+    Attributes:
+        path: The directory.
+        run: The settings of the run; `None` for a bundle alone.
+        model: What the bundle says that it is; `None` for a run that has not finished.
+        options: What the network is; an `Architecture` once the vocabulary is known.
+        rounds: The log of the run.
+        metrics: The figures of the run, a row for each split.
+        files: Number of bytes of each file, checkpoints taken together.
+    """
+
+    path: Path
+    run: RunConfig | None
+    model: BundleConfig | None
+    options: ModelOptions
+    rounds: Sequence[RoundRecord]
+    metrics: Sequence[SplitMetrics]
+    files: Mapping[str, int]
+
+    @classmethod
+    def of(cls, path: Path) -> "ModelInfo":
+        """Read what is at `path`, except for the weights.
+
+        Raises:
+            BundleError: There is neither a run nor a bundle, or the bundle is damaged.
+            CheckpointError: The log or the figures of a run are damaged.
+            SettingError: Its settings are.
+        """
+        Target.require_at(path)
+        directory, files = RunDirectory(path), _files(path)
+        if not directory.is_run:
+            model = read_config(path)
+            return cls(path, None, model, model.architecture, (), (), files)
+        run = directory.read_config()
+        bundle = read_config(directory.model) if directory.model.is_dir() else None
+        rounds, metrics = read_log(path / LOG_FILE), read_split_metrics(directory.metrics_file)
+        return cls(path, run, bundle, bundle.architecture if bundle else run.model, rounds, metrics, files)
+
+    @cached_property
+    def commands(self) -> list[str]:
+        """Two command lines: to use the model, or to go on with the run."""
+        path = shlex.quote(str(self.path))
+        if self.model is None:
+            return [f"nextword train --resume {path}", f"nextword train --finish {path}"]
+        return [
+            f'nextword suggest {path} "the text so far" -k 5',
+            f'nextword generate {path} --prompt "Once upon a time" --words 50',
+        ]
+
+    def to_table(self) -> dict[str, Any]:
+        """Return everything for JSON; what is not known is `None`."""
+        model, best, progress = self.model, self._best, None
+        if best is not None:
+            progress = asdict(self.rounds[-1]) | {
+                "best_round": best.round,
+                "best_valid_perplexity": best.valid_perplexity,
+            }
+        return {
+            "path": str(self.path),
+            "kind": "run" if self.run else "model",
+            "finished": model is not None,
+            "name": model and model.name,
+            "num_parameters": model and model.architecture.num_parameters,
+            "model": self.options.to_table(),
+            "tokenizer": model and model.tokenizer.to_table(),
+            "origin": self.run and dict(self.run.origin),
+            "progress": progress,
+            "splits": [asdict(row) for row in self.metrics],
+            "files": dict(self.files),
+            "commands": self.commands,
+        }
+
+    def print(self) -> None:
+        """Print everything for a person."""
+        console = Console(highlight=False, soft_wrap=True)
+        for name, value in self._facts().items():
+            console.print(f"{name:<12}{printable(value)}", markup=False)
+        if self.metrics:
+            console.print(Markdown(figures_table(self.metrics)), soft_wrap=False)
+        console.print("\nfiles")
+        for name, size in self.files.items():
+            console.print(f"{_size(size):>12}  {printable(name)}", markup=False)
+        console.print("\nuse" if self.model else "\ngo on with, or end, the run")
+        for command in self.commands:
+            console.print(f"  {printable(command)}", markup=False)
+
+    def _facts(self) -> dict[str, str]:
+        options, facts = self.options, dict[str, str]()
+        if self.model:
+            facts["model"] = self.model.name
+        if self.run:
+            facts["run"] = "finished" if self.model else "not finished"
+            facts["trained on"] = self.run.origin.get("text_path", "unknown")
+            facts["preset"] = self.run.origin.get("preset", "none")
+        facts["cell"] = CELLS[options.cell].title
+        facts["layers"] = ", ".join(f"{size:,}" for size in options.hidden_sizes)
+        facts["embedding"] = f"{options.embedding_size:,}{', shared with the output' if options.tied else ''}"
+        if self.model:
+            architecture, tokenizer = self.model.architecture, self.model.tokenizer
+            facts["parameters"] = f"{architecture.num_parameters:,} ({_size(num_weight_bytes(architecture))})"
+            facts["vocabulary"] = f"{architecture.vocabulary_size:,} tokens"
+            facts["tokenizer"] = f"{tokenizer.kind}, <eos> at the end of each {tokenizer.line_ends}"
+            facts["card"] = str((RunDirectory(self.path).model if self.run else self.path) / CARD)
+        if self.run:
+            facts["progress"] = self._progress()
+        if not self.metrics:
+            facts["figures"] = "none here; the card may have some" if self.model else "none yet"
+        return facts
+
+    def _progress(self) -> str:
+        best = self._best
+        if best is None:
+            return "no round has ended yet"
+        last = self.rounds[-1]
+        return (
+            f"{last.round:,} rounds, {last.step:,} steps, {last.epoch:.2f} epochs in {clock(last.seconds)}; "
+            f"best valid perplexity {best.valid_perplexity:,.2f}, in round {best.round}"
+        )
+
+    @property
+    def _best(self) -> RoundRecord | None:
+        return min(self.rounds, key=lambda record: record.valid_perplexity, default=None)
+
+
+def _files(root: Path) -> dict[str, int]:
+    """Return the number of bytes of each file, those of checkpoints added up; links and hidden files are left out."""
+    sizes: dict[str, int] = {}
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        # A run that is going on may remove a file between two looks.
+        with suppress(FileNotFoundError):
+            if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in parts):
+                name = "checkpoints/" if parts[0] == "checkpoints" else "/".join(parts)
+                sizes[name] = sizes.get(name, 0) + path.stat().st_size
+    return sizes
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e5 else f"{num_bytes / 1e3:.1f} kB"

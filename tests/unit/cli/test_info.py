@@ -1,0 +1,142 @@
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., int]
+Bundle = Callable[..., Path]
+Captured = pytest.CaptureFixture[str]
+
+WITHOUT_FRAMEWORKS = """
+import sys
+sys.modules.update(dict.fromkeys(["keras", "jax", "onnxruntime"]))
+from nextword.cli.main import main
+main(["info", *sys.argv[1:]])
+"""
+
+
+@pytest.fixture
+def info(nextword: Run, capsys: Captured) -> Callable[[Path], Any]:
+    def table(path: Path) -> Any:
+        capsys.readouterr()
+        assert nextword("info", path, "--json") == 0
+        return json.loads(capsys.readouterr().out)
+
+    return table
+
+
+@pytest.fixture
+def unfinished(trained_run: Path, tmp_path: Path) -> Path:
+    """A run that has no model yet, in a folder whose name must be quoted."""
+    run = Path(shutil.copytree(trained_run, tmp_path / "my run"))
+    shutil.rmtree(run / "model")
+    (run / "metrics.json").unlink()
+    return run
+
+
+def test_a_finished_run_is_described(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("info", trained_run) == 0
+    lines = capsys.readouterr().out.splitlines()
+    facts = dict(line.split(maxsplit=1) for line in lines[:12])
+    assert (facts["model"], facts["run"], facts["preset"]) == ("story-quick", "finished", "quick")
+    assert (facts["cell"], facts["layers"], facts["embedding"]) == ("LSTM", "24, 16", "16, shared with the output")
+    assert facts["tokenizer"] == "word, <eos> at the end of each line"
+    assert facts["progress"].startswith("6 rounds, ")
+    assert facts["card"] == str(trained_run / "model" / "README.md")
+    assert [line.split()[0] for line in lines if line.startswith((" valid ", " test "))] == ["valid", "test"]
+    assert any(line.endswith("  model/weights.safetensors") for line in lines)
+    assert lines[-2].strip() == f'nextword suggest {trained_run} "the text so far" -k 5'
+    assert lines[-1].strip().startswith(f"nextword generate {trained_run} ")
+
+
+def test_json_has_the_figures_of_the_run(trained_run: Path, info: Callable[[Path], Any]) -> None:
+    table, metrics = info(trained_run), json.loads((trained_run / "metrics.json").read_text(encoding="utf-8"))
+    assert (table["kind"], table["finished"], table["name"]) == ("run", True, metrics["model"])
+    assert table["splits"] == metrics["splits"]
+    assert table["num_parameters"] == metrics["num_parameters"]
+    progress = {name: table["progress"][name] for name in ("round", "step", "best_round")}
+    assert progress == {"round": metrics["rounds"], "step": metrics["steps"], "best_round": metrics["best_round"]}
+    assert table["origin"]["preset"] == "quick"
+    weights = trained_run / "model" / "weights.safetensors"
+    assert table["files"]["model/weights.safetensors"] == weights.stat().st_size
+    assert table["files"]["checkpoints/"] > 0
+    assert not any("lock" in name for name in table["files"])
+
+
+def test_the_commands_that_it_names_run(
+    trained_run: Path, info: Callable[[Path], Any], nextword: Run, capsys: Captured
+) -> None:
+    suggest = info(trained_run)["commands"][0]
+    assert suggest.split()[:3] == ["nextword", "suggest", str(trained_run)]
+    assert nextword("suggest", trained_run, "the text so far", "-k", "5") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_a_bundle_is_described_and_its_weights_are_not_read(
+    small_bundle: Bundle, info: Callable[[Path], Any], nextword: Run, capsys: Captured
+) -> None:
+    path = small_bundle("character")
+    (path / "weights.safetensors").write_bytes(b"")
+    table = info(path)
+    assert (table["kind"], table["name"], table["finished"]) == ("model", "small-character", True)
+    assert table["tokenizer"] == {"kind": "character", "line_ends": "line"}
+    assert (table["origin"], table["progress"], table["splits"]) == (None, None, [])
+    assert table["files"]["weights.safetensors"] == 0
+    assert nextword("info", path) == 0
+    printed = capsys.readouterr().out
+    assert "vocabulary  7 tokens" in printed
+    assert "figures     none here; the card may have some" in printed
+
+
+def test_a_run_that_has_not_finished_shows_its_progress(
+    unfinished: Path, info: Callable[[Path], Any], nextword: Run, capsys: Captured
+) -> None:
+    table = info(unfinished)
+    assert (table["finished"], table["name"], table["num_parameters"], table["splits"]) == (False, None, None, [])
+    assert table["progress"]["round"] == 6
+    assert table["model"]["hidden_sizes"] == [24, 16]
+    assert table["commands"] == [f"nextword train --{way} '{unfinished}'" for way in ("resume", "finish")]
+    assert nextword("info", unfinished) == 0
+    printed = capsys.readouterr().out
+    assert "run         not finished" in printed
+    assert "figures     none yet" in printed
+    (unfinished / "log.jsonl").unlink()
+    assert info(unfinished)["progress"] is None
+    assert nextword("info", unfinished) == 0
+    assert "progress    no round has ended yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("log.jsonl", b'{"round": 1}\n'), ("log.jsonl", b"\xff"), ("metrics.json", b"[]"), ("config.toml", b"=")],
+)
+def test_what_is_damaged_is_named(name: str, content: bytes, unfinished: Path, nextword: Run, capsys: Captured) -> None:
+    (unfinished / name).write_bytes(content)
+    assert nextword("info", unfinished) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nextword: error: ")
+    assert name in line
+
+
+def test_a_directory_that_is_neither_is_refused(tmp_path: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("info", tmp_path) == 2
+    assert "must be the directory of a run or a model, but holds neither" in capsys.readouterr().err
+    assert nextword("info", tmp_path / "absent") == 2
+    assert "but there is no such directory" in capsys.readouterr().err
+
+
+def test_it_needs_no_framework(trained_run: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_FRAMEWORKS, str(trained_run), "--json"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(told.stdout)["name"] == "story-quick"
+    assert told.stderr == ""
+
+
+def test_the_help_opens_with_examples(nextword: Run, capsys: Captured) -> None:
+    assert nextword("info", "--help") == 0
+    assert "    nextword info runs/demo\n    nextword info austen-model --json\n" in capsys.readouterr().out

@@ -21,72 +21,84 @@ if TYPE_CHECKING:
     from nextword.api import suggestion_session as suggestion_session
     from nextword.api import surprising_lines as surprising_lines
     from nextword.architecture import Architecture as Architecture
+    from nextword.bundle.bundle import Bundle as Bundle
+    from nextword.engine.text_model import TextModel as TextModel
+    from nextword.engine.text_model import TrainedModel as TrainedModel
+    from nextword.errors import BundleError as BundleError
+    from nextword.errors import CheckpointError as CheckpointError
+    from nextword.errors import EvaluationError as EvaluationError
+    from nextword.errors import ExportError as ExportError
+    from nextword.errors import MissingExtraError as MissingExtraError
+    from nextword.errors import NextwordError as NextwordError
+    from nextword.errors import SettingError as SettingError
+    from nextword.errors import StorageError as StorageError
+    from nextword.errors import TextError as TextError
+    from nextword.errors import TrainingDivergedError as TrainingDivergedError
+    from nextword.errors import TrainingInterrupted as TrainingInterrupted
+    from nextword.errors import TrainingWarning as TrainingWarning
+    from nextword.evaluation.perplexity import Evaluation as Evaluation
+    from nextword.evaluation.significance import Comparison as Comparison
     from nextword.generation.batch import generate_texts as generate_texts
+    from nextword.generation.generated_text import GeneratedText as GeneratedText
     from nextword.generation.request import Request as Request
     from nextword.generation.request import SearchOptions as SearchOptions
     from nextword.generation.sampling import SamplingOptions as SamplingOptions
     from nextword.models.language_model import LanguageModel as LanguageModel
+    from nextword.scoring.gaps import RankedCandidate as RankedCandidate
+    from nextword.scoring.lines import LineScore as LineScore
+    from nextword.scoring.lines import ScoringOptions as ScoringOptions
+    from nextword.scoring.surprise import SurprisingLine as SurprisingLine
+    from nextword.scoring.surprise import SurprisingToken as SurprisingToken
+    from nextword.scoring.vectors import NearWord as NearWord
+    from nextword.suggestion.session import SuggestionSession as SuggestionSession
     from nextword.suggestion.session import complete as complete
+    from nextword.suggestion.suggestion import Suggestion as Suggestion
     from nextword.suggestion.suggestion import suggest as suggest
     from nextword.suggestion.user_words import UserWords as UserWords
     from nextword.text.corpus import Corpus as Corpus
+    from nextword.text.token_store import TokenStore as TokenStore
+    from nextword.text.tokenizer import Tokenizer as Tokenizer
+    from nextword.training.result import FinishedRun as FinishedRun
     from nextword.training.start import fit as fit
 
 __version__ = "0.1.0"
 
-_USES = (
-    "generate",
-    "load",
-    "nearest_words",
-    "perplexity",
-    "rank",
-    "save",
-    "score",
-    "score_lines",
-    "sentence_vectors",
-    "suggestion_session",
-    "surprising_lines",
-)
-
-_HOMES = {
-    "Architecture": "nextword.architecture",
-    "Corpus": "nextword.text.corpus",
-    "LanguageModel": "nextword.models.language_model",
-    "Request": "nextword.generation.request",
-    "SamplingOptions": "nextword.generation.sampling",
-    "SearchOptions": "nextword.generation.request",
-    "UserWords": "nextword.suggestion.user_words",
-    "complete": "nextword.suggestion.session",
-    "fit": "nextword.training.start",
-    "generate_texts": "nextword.generation.batch",
-    "suggest": "nextword.suggestion.suggestion",
-    **dict.fromkeys(_USES, "nextword.api"),
+_NAMES = {
+    "api": (
+        "generate load nearest_words perplexity rank save score score_lines sentence_vectors "
+        "suggestion_session surprising_lines"
+    ),
+    "architecture": "Architecture",
+    "bundle.bundle": "Bundle",
+    "engine.text_model": "TextModel TrainedModel",
+    "errors": (
+        "BundleError CheckpointError EvaluationError ExportError MissingExtraError NextwordError SettingError "
+        "StorageError TextError TrainingDivergedError TrainingInterrupted TrainingWarning"
+    ),
+    "evaluation.perplexity": "Evaluation",
+    "evaluation.significance": "Comparison",
+    "generation.batch": "generate_texts",
+    "generation.generated_text": "GeneratedText",
+    "generation.request": "Request SearchOptions",
+    "generation.sampling": "SamplingOptions",
+    "models.language_model": "LanguageModel",
+    "scoring.gaps": "RankedCandidate",
+    "scoring.lines": "LineScore ScoringOptions",
+    "scoring.surprise": "SurprisingLine SurprisingToken",
+    "scoring.vectors": "NearWord",
+    "suggestion.session": "SuggestionSession complete",
+    "suggestion.suggestion": "Suggestion suggest",
+    "suggestion.user_words": "UserWords",
+    "text.corpus": "Corpus",
+    "text.token_store": "TokenStore",
+    "text.tokenizer": "Tokenizer",
+    "training.result": "FinishedRun",
+    "training.start": "fit",
 }
 
-__all__ = [
-    "Architecture",
-    "Corpus",
-    "LanguageModel",
-    "Request",
-    "SamplingOptions",
-    "SearchOptions",
-    "UserWords",
-    "complete",
-    "fit",
-    "generate",
-    "generate_texts",
-    "load",
-    "nearest_words",
-    "perplexity",
-    "rank",
-    "save",
-    "score",
-    "score_lines",
-    "sentence_vectors",
-    "suggest",
-    "suggestion_session",
-    "surprising_lines",
-]
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = list(_HOMES)
 
 # Keras reads this when it is first imported; without it, it would look for TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -95,7 +107,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'nextword' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"nextword.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

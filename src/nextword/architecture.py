@@ -143,6 +143,11 @@ class ModelOptions(Settings):
         0.05, help="Half-width of the uniform initializer; of the embedding in either.", at_least=0.0, at_most=10.0
     )
 
+    @property
+    def summary(self) -> str:
+        """Cell and widths of the layers in a few characters, such as `LSTM 320-160`."""
+        return f"{CELLS[self.cell].title} {'-'.join(map(str, self.hidden_sizes))}"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if len(self.hidden_sizes) > _MOST_LAYERS:

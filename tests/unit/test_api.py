@@ -1,3 +1,5 @@
+import ast
+import inspect
 import math
 from pathlib import Path
 from typing import Any
@@ -6,6 +8,7 @@ import keras
 import pytest
 
 import nextword
+from nextword import errors
 from nextword.errors import SettingError, TextError
 
 TEXT = "\n".join(["the cat drinks milk .", "a dog eats bones ."] * 200) + "\n"
@@ -111,3 +114,18 @@ def test_all_names_are_there() -> None:
     assert set(nextword.__all__) <= set(dir(nextword))
     with pytest.raises(AttributeError, match="no attribute 'fitt'"):
         _ = nextword.fitt
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    (block,) = (node for node in ast.parse(inspect.getsource(nextword)).body if isinstance(node, ast.If))
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    seen = {alias.asname: f"{node.module}" for node in imports for alias in node.names}
+    assert seen == {name: f"nextword.{module}" for name, module in nextword._HOMES.items()}
+
+
+def test_every_error_is_there() -> None:
+    kinds = {
+        name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__
+    }
+    assert kinds <= set(nextword.__all__)
+    assert "TrainingInterrupted" in kinds

@@ -70,6 +70,15 @@ class Bundle:
     card: str
     onnx: bytes | None = None
 
+    def __repr__(self) -> str:
+        exported = "" if self.onnx is None else ", with model.onnx"
+        return f"Bundle({self.name!r}, {self.summary}{exported})"
+
+    @property
+    def summary(self) -> str:
+        """The model in a few words, such as `LSTM 320-160, 9,878 words`."""
+        return f"{self.architecture.summary}, {self.tokenizer.summary}"
+
     def __post_init__(self) -> None:
         check_name(self.name)
         size = self.tokenizer.vocabulary_size

@@ -25,6 +25,9 @@ class TextModel:
     engine: Engine
     tokenizer: Tokenizer
 
+    def __repr__(self) -> str:
+        return f"TextModel({type(self.engine).__name__}, {self.tokenizer.summary})"
+
     def with_engine(self, engine: Engine) -> "TextModel":
         """Return the model with another engine, such as one around its own; the ids mean the same to both."""
         return TextModel(engine, self.tokenizer)
@@ -41,12 +44,16 @@ class TrainedModel(TextModel):
     """
 
     tokenizer: Tokenizer = field(init=False)
-    bundle: Bundle = field(repr=False)
+    bundle: Bundle
     library: Literal["Keras", "onnxruntime"] = "Keras"
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tokenizer", self.bundle.tokenizer)
+
+    def __repr__(self) -> str:
+        precision = "" if self.precision == "float32" else f" {self.precision}"
+        return f"TrainedModel({self.name!r}, {self.bundle.summary}, {self.library}{precision})"
 
     @property
     def name(self) -> str:

@@ -136,6 +136,12 @@ class Evaluation:
     num_out_of_vocabulary: int | None = None
     method: str = "static"
 
+    def __repr__(self) -> str:
+        return (
+            f"Evaluation({self.method}, perplexity {self.perplexity:,.2f}, accuracy {self.accuracy:.2%}, "
+            f"{self.num_tokens:,} tokens)"
+        )
+
     def with_protocol(self, addition: str, *, method: str | None = None) -> Self:
         """Return the evaluation with more in its protocol, and as that of a method if one is named."""
         return dataclasses.replace(self, method=method or self.method, protocol=f"{self.protocol}; {addition}")

@@ -76,6 +76,10 @@ class Comparison:
     unit: Unit
     resamples: int
 
+    def __repr__(self) -> str:
+        first, second = self.perplexities
+        return f"Comparison(perplexity {first:,.2f} and {second:,.2f}, p-value {self.p_value:.2g})"
+
     @property
     def perplexities(self) -> tuple[float, float]:
         """The perplexity of each model; they can be compared if `per` is `token`."""

@@ -1,6 +1,7 @@
 """Lines scored as they come: read ahead a little, batched by length, given back in their order."""
 
 import math
+import reprlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,6 +78,9 @@ class LineScore:
     log_probs: NDArray[np.float32]
     ranks: NDArray[np.int32]
     out_of_vocabulary: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        return f"LineScore({reprlib.repr(self.text)}, log_prob {self.log_prob:.3f}, {self.num_tokens} tokens)"
 
     @property
     def num_tokens(self) -> int:

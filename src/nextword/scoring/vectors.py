@@ -106,6 +106,9 @@ class WordVectors:
     tokenizer: Tokenizer
     vectors: NDArray[np.float32]
 
+    def __repr__(self) -> str:
+        return f"WordVectors({self.tokenizer.summary}, {self.vectors.shape[1]} wide)"
+
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
         """Return the embeddings of a model."""

@@ -161,6 +161,10 @@ class Corpus:
             part = source.parts[split]
         return TokenStore.of(part, tokenizer, cache=cache_root(cache_dir), on_bad_bytes=options.on_bad_bytes)
 
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name} {self.split(name).num_tokens:,}" for name in SPLITS)
+        return f"Corpus({self.name!r}, {sizes} tokens, {self.tokenizer.summary})"
+
     @property
     def sha256(self) -> str:
         """SHA-256, in hexadecimal, of the three splits' own."""

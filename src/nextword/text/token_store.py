@@ -64,6 +64,9 @@ class TokenStore:
         table = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
         return cls(folder, part.sha256, SplitReport(**table | {"read": ReadCounts(**table["read"])}))
 
+    def __repr__(self) -> str:
+        return f"TokenStore({self.num_tokens:,} tokens, {self.report.num_out_of_vocabulary:,} out of vocabulary)"
+
     @cached_property
     def ids(self) -> NDArray[np.int32]:
         """The ids, `(T,)`, mapped read-only from the disk."""

@@ -61,6 +61,15 @@ class Tokenizer:
         if self.line_ends == "paragraph" and self.kind not in RUNNING_TEXT:
             raise TextError(f'`line_ends` must be "line" for the {self.kind} tokenizer, but is "paragraph"')
 
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.kind!r}, {self.summary}, <eos> ends a {self.line_ends})"
+
+    @property
+    def summary(self) -> str:
+        """The size of the vocabulary and what is in it, such as `9,878 words`."""
+        unit = "words" if self.kind in ("pretokenized", "word") else f"{self.kind}s"
+        return f"{self.vocabulary_size:,} {unit}"
+
     @property
     def vocabulary_size(self) -> int:
         """Number of tokens that ids are drawn from."""

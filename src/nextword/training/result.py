@@ -39,6 +39,10 @@ class FinishedRun:
     metrics: tuple[SplitMetrics, ...]
     progress: TrainingProgress
 
+    def __repr__(self) -> str:
+        perplexities = ", ".join(f"{row.split} {row.perplexity:,.2f}" for row in self.metrics)
+        return f"FinishedRun({self.bundle.name!r} on {self.corpus!r}, perplexity: {perplexities})"
+
     def to_table(self) -> dict[str, Any]:
         """Return the figures of the run, the content of `metrics.json`."""
         best = self.progress.records[self.progress.best_round - 1]

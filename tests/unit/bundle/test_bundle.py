@@ -128,3 +128,8 @@ def test_weights_that_are_not_finite_are_refused_when_they_are_read(exported: Pa
     deferred = read_bundle(exported, defer_weights=True)
     with pytest.raises(BundleError, match="must be finite"):
         deferred.weights["lstm_0/bias"]
+
+
+def test_it_is_shown_in_one_line(bundle: Bundle) -> None:
+    assert repr(bundle) == "Bundle('tiny-1.0', LSTM 4-4, 6 words)"
+    assert repr(replace(bundle, onnx=b"graph")) == "Bundle('tiny-1.0', LSTM 4-4, 6 words, with model.onnx)"

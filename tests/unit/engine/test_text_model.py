@@ -13,7 +13,7 @@ def test_a_trained_model_has_the_tokenizer_of_its_bundle(
     model = model_of(hiddenless_engine)
     assert model.tokenizer is model.bundle.tokenizer
     assert (model.name, model.run_by) == ("tiny", "Keras")
-    assert "weights" not in repr(model)
+    assert repr(model) == "TrainedModel('tiny', LSTM 2, 7 words, Keras)"
 
 
 def test_with_another_engine_it_is_a_model_of_the_same_text(
@@ -22,6 +22,7 @@ def test_with_another_engine_it_is_a_model_of_the_same_text(
     model, other = model_of(toy_engine(1)), toy_engine(2)
     changed = model.with_engine(other)
     assert type(changed) is TextModel
+    assert repr(changed) == "TextModel(ToyEngine, 7 words)"
     assert changed.engine is other
     assert changed.tokenizer is model.tokenizer
 
@@ -32,3 +33,4 @@ def test_the_precision_is_named_if_it_changes_figures(
     model = model_of(hiddenless_engine)
     assert replace(model, library="onnxruntime").run_by == "onnxruntime"
     assert replace(model, library="onnxruntime", precision="int8").run_by == "onnxruntime in int8"
+    assert repr(replace(model, library="onnxruntime", precision="int8")).endswith(", onnxruntime int8)")

@@ -215,3 +215,9 @@ def test_the_bounds_belong_to_the_group_that_they_end() -> None:
 def test_an_empty_group_has_no_figures() -> None:
     group = GroupTally(PLACES).groups()[0]
     assert group.to_table() == {"label": "1", "num_tokens": 0, "accuracy": None, "bits_per_token": None}
+
+
+def test_it_is_shown_in_one_line() -> None:
+    shown = "Evaluation(static, perplexity 1.00, accuracy 0.00%, 1,000 tokens)"
+    assert repr(evaluation_of(0.0, 1000)) == shown
+    assert repr(evaluation_of(-2000.0)) == "Evaluation(static, perplexity inf, accuracy 0.00%, 1 tokens)"

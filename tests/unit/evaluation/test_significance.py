@@ -180,3 +180,9 @@ def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(MissingExtraError, match=r"nextword\[significance\]"):
         compare_lines(scores_of(0), scores_of(0))
+
+
+def test_it_is_shown_in_one_line() -> None:
+    found = compare_lines(scores_of(0), scores_of(0), resamples=199)
+    perplexity = f"{found.perplexities[0]:,.2f}"
+    assert repr(found) == f"Comparison(perplexity {perplexity} and {perplexity}, p-value 1)"

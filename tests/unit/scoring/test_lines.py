@@ -1,6 +1,7 @@
 import json
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,3 +190,9 @@ def test_tokens_are_shown_as_they_are_written(small_model: Model) -> None:
 def test_a_terminal_obeys_none_of_them(small_model: Model) -> None:
     assert shown(small_model(), "the\x1b[2J cat\x07") == [r"the\x1b[2J", r"cat\x07", "<eos>"]
     assert shown(small_model(), "\u202ethe") == [r"\u202ethe", "<eos>"]
+
+
+def test_it_is_shown_in_one_line() -> None:
+    score = line_score([math.log(0.5), math.log(0.25)])
+    assert repr(score) == "LineScore('a b', log_prob -2.079, 2 tokens)"
+    assert len(repr(replace(score, text=1000 * "a\nb"))) < 80

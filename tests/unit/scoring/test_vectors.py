@@ -191,3 +191,7 @@ def test_a_file_of_another_s_is_left_alone(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere/vectors\.npy` could not be written"):
         write_vectors(tmp_path / "nowhere" / "vectors.npy", parts(1))
+
+
+def test_it_is_shown_in_one_line(compass: WordVectors) -> None:
+    assert repr(compass) == f"WordVectors({len(TOKENS)} words, {VECTORS.shape[1]} wide)"

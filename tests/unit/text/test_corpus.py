@@ -230,3 +230,10 @@ def test_a_text_that_is_refused_is_refused_each_time(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(TextError, match="line 1, byte 2: `<eos>` is reserved"):
             tokenizer_for(train_on(tmp_path, b"a <eos>\n"), options, cache=tmp_path)
+
+
+def test_it_is_shown_in_one_line(folder: Path, cache: Path) -> None:
+    corpus = Corpus.load(folder, cache_dir=cache)
+    sizes = ", ".join(f"{name} {corpus.split(name).num_tokens}" for name in SPLITS)
+    assert repr(corpus) == f"Corpus({corpus.name!r}, {sizes} tokens, {corpus.tokenizer.summary})"
+    assert repr(corpus.train) == f"TokenStore({corpus.train.num_tokens} tokens, 2 out of vocabulary)"

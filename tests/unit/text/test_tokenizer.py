@@ -299,3 +299,12 @@ def test_tokens_come_in_the_order_of_their_ids() -> None:
 def test_a_token_that_is_half_a_surrogate_pair_is_refused() -> None:
     with pytest.raises(TextError, match="one or more characters"):
         vocabulary_of({"model": {"vocab": {"\ud800": 0, "<unk>": 1, "<eos>": 2}}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit"),
+    [("pretokenized", "words"), ("word", "words"), ("subword", "subwords"), ("character", "characters")],
+)
+def test_it_is_shown_in_one_line(kind: TokenizerKind, unit: str) -> None:
+    tokenizer = Tokenizer(kind, "line", Vocabulary((UNKNOWN, END, "a")))
+    assert repr(tokenizer) == f"Tokenizer({kind!r}, 3 {unit}, <eos> ends a line)"

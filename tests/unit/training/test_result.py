@@ -91,3 +91,8 @@ def test_the_file_holds_what_the_run_came_to(finished: FinishedRun, tmp_path: Pa
         "best_epoch": 1.0,
         "splits": [asdict(row) for row in finished.metrics],
     }
+
+
+def test_it_is_shown_in_one_line(finished: FinishedRun) -> None:
+    valid, test = (f"{row.split} {row.perplexity:,.2f}" for row in finished.metrics)
+    assert repr(finished) == f"FinishedRun('my-story-quick' on 'story.txt', perplexity: {valid}, {test})"

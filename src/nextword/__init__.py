@@ -24,18 +24,7 @@ if TYPE_CHECKING:
     from nextword.bundle.bundle import Bundle as Bundle
     from nextword.engine.text_model import TextModel as TextModel
     from nextword.engine.text_model import TrainedModel as TrainedModel
-    from nextword.errors import BundleError as BundleError
-    from nextword.errors import CheckpointError as CheckpointError
-    from nextword.errors import EvaluationError as EvaluationError
-    from nextword.errors import ExportError as ExportError
-    from nextword.errors import MissingExtraError as MissingExtraError
-    from nextword.errors import NextwordError as NextwordError
-    from nextword.errors import SettingError as SettingError
-    from nextword.errors import StorageError as StorageError
-    from nextword.errors import TextError as TextError
-    from nextword.errors import TrainingDivergedError as TrainingDivergedError
-    from nextword.errors import TrainingInterrupted as TrainingInterrupted
-    from nextword.errors import TrainingWarning as TrainingWarning
+    from nextword.errors import *  # noqa: F403
     from nextword.evaluation.perplexity import Evaluation as Evaluation
     from nextword.evaluation.significance import Comparison as Comparison
     from nextword.generation.batch import generate_texts as generate_texts

@@ -116,16 +116,21 @@ def test_all_names_are_there() -> None:
         _ = nextword.fitt
 
 
+def error_names() -> set[str]:
+    of_module = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    return {kind.__name__ for kind in of_module if kind.__module__ == errors.__name__}
+
+
 def test_type_checkers_see_the_same_names() -> None:
     (block,) = (node for node in ast.parse(inspect.getsource(nextword)).body if isinstance(node, ast.If))
-    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
-    seen = {alias.asname: f"{node.module}" for node in imports for alias in node.names}
-    assert seen == {name: f"nextword.{module}" for name, module in nextword._HOMES.items()}
+    imports = [(alias, node.module) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    seen: dict[str, Any] = {alias.name: module for alias, module in imports if alias.asname == alias.name}
+    assert [module for alias, module in imports if alias.asname is None] == [errors.__name__]  # by a star
+    assert seen | dict.fromkeys(error_names(), errors.__name__) == {
+        name: f"nextword.{module}" for name, module in nextword._HOMES.items()
+    }
 
 
 def test_every_error_is_there() -> None:
-    kinds = {
-        name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__
-    }
-    assert kinds <= set(nextword.__all__)
-    assert "TrainingInterrupted" in kinds
+    assert error_names() <= set(nextword.__all__)
+    assert {"NextwordError", "TrainingInterrupted", "TrainingWarning"} <= error_names()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nextword.architecture import CELLS, Architecture
+from nextword.architecture import CELLS, Architecture, ModelOptions
 from nextword.bundle.files import num_weight_bytes
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
@@ -83,15 +83,7 @@ class ModelFacts:
 
 def model_card(facts: ModelFacts) -> str:
     """Return the model card in Markdown; text in `facts` comes out as text, whatever marks it holds."""
-    architecture = facts.architecture
-    cell = CELLS[architecture.cell].title
-    model_rows = [
-        ["vocabulary", f"{architecture.vocabulary_size:,} tokens, {facts.tokenizer_kind}"],
-        ["embedding", f"{architecture.embedding_size:,}{', shared with the output' if architecture.tied else ''}"],
-        [f"{cell} layers", ", ".join(f"{size:,}" for size in architecture.hidden_sizes)],
-        ["dropout", _dropout(architecture)],
-        ["parameters", f"{architecture.num_parameters:,} ({num_weight_bytes(architecture) / 1e6:.1f} MB)"],
-    ]
+    cell = CELLS[facts.architecture.cell].title
     origin_rows = [
         ["trained on", facts.corpus],
         ["SHA-256 of its splits' SHA-256", facts.corpus_sha256],
@@ -102,7 +94,7 @@ def model_card(facts: ModelFacts) -> str:
     sections = [
         f"# {_plain(facts.name)}",
         f"A language model ({cell}): it gives each word of its vocabulary a probability of being the next one.",
-        _table(["what", "value"], model_rows),
+        _table(["what", "value"], [*network_facts(facts.architecture, facts.tokenizer_kind).items()]),
         "## Origin",
         _table(["what", "value"], origin_rows),
         "It was made by this command:",
@@ -119,11 +111,27 @@ def model_card(facts: ModelFacts) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _dropout(architecture: Architecture) -> str:
+def network_facts(options: ModelOptions, tokenizer_kind: str) -> dict[str, str]:
+    """Return what a network is, by name; vocabulary and parameters are known of an `Architecture` alone."""
+    facts = {
+        "embedding": f"{options.embedding_size:,}{', shared with the output' if options.tied else ''}",
+        f"{CELLS[options.cell].title} layers": ", ".join(f"{size:,}" for size in options.hidden_sizes),
+        "dropout": _dropout(options),
+    }
+    if not isinstance(options, Architecture):
+        return facts
+    return {
+        "vocabulary": f"{options.vocabulary_size:,} tokens, {tokenizer_kind}",
+        **facts,
+        "parameters": f"{options.num_parameters:,} ({num_weight_bytes(options) / 1e6:.1f} MB)",
+    }
+
+
+def _dropout(options: ModelOptions) -> str:
     """Return the rates that are not zero, each with its name."""
-    rates = ((title, getattr(architecture, name)) for name, title in _DROPOUT_RATES.items())
+    rates = ((title, getattr(options, name)) for name, title in _DROPOUT_RATES.items())
     shown = [f"{title} {rate:g}" for title, rate in rates if rate]
-    if shown and architecture.locked_dropout:
+    if shown and options.locked_dropout:
         shown.append("one mask for all steps of a window")
     return ", ".join(shown) or "none"
 

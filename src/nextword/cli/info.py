@@ -12,10 +12,10 @@ from typing import Any
 import click
 from rich.markdown import Markdown
 
-from nextword.architecture import CELLS, ModelOptions
+from nextword.architecture import ModelOptions
 from nextword.bundle.config import BundleConfig
-from nextword.bundle.files import CARD, num_weight_bytes
-from nextword.bundle.model_card import SplitMetrics, figures_table
+from nextword.bundle.files import CARD
+from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
 from nextword.bundle.store import read_config
 from nextword.cli.progress import Console, clock
 from nextword.cli.target import Target, run_or_model_argument
@@ -99,14 +99,21 @@ class ModelInfo:
             f'nextword generate {path} --prompt "Once upon a time" --words 50',
         ]
 
+    @cached_property
+    def progress(self) -> dict[str, Any] | None:
+        """The last round, with number and perplexity of the best; `None` before the first has ended."""
+        if not self.rounds:
+            return None
+        best = min(self.rounds, key=lambda record: record.valid_perplexity)
+        return {
+            **asdict(self.rounds[-1]),
+            "best_round": best.round,
+            "best_valid_perplexity": best.valid_perplexity,
+        }
+
     def to_table(self) -> dict[str, Any]:
         """Return everything for JSON; what is not known is `None`."""
-        model, best, progress = self.model, self._best, None
-        if best is not None:
-            progress = asdict(self.rounds[-1]) | {
-                "best_round": best.round,
-                "best_valid_perplexity": best.valid_perplexity,
-            }
+        model = self.model
         return {
             "path": str(self.path),
             "kind": "run" if self.run else "model",
@@ -116,7 +123,7 @@ class ModelInfo:
             "model": self.options.to_table(),
             "tokenizer": model and model.tokenizer.to_table(),
             "origin": self.run and dict(self.run.origin),
-            "progress": progress,
+            "progress": self.progress,
             "splits": [asdict(row) for row in self.metrics],
             "files": dict(self.files),
             "commands": self.commands,
@@ -124,54 +131,43 @@ class ModelInfo:
 
     def print(self) -> None:
         """Print everything for a person."""
-        console = Console(highlight=False, soft_wrap=True)
-        for name, value in self._facts().items():
-            console.print(f"{name:<12}{printable(value)}", markup=False)
+        console, facts = Console(highlight=False, soft_wrap=True), self._facts()
+        width = max(map(len, facts))
+        for name, value in facts.items():
+            console.print(f"{name:<{width}}  {printable(value)}", markup=False)
         if self.metrics:
             console.print(Markdown(figures_table(self.metrics)), soft_wrap=False)
         console.print("\nfiles")
         for name, size in self.files.items():
             console.print(f"{_size(size):>12}  {printable(name)}", markup=False)
-        console.print("\nuse" if self.model else "\ngo on with, or end, the run")
+        console.print("\nuse" if self.model else "\nresume, or end at the best round")
         for command in self.commands:
             console.print(f"  {printable(command)}", markup=False)
 
     def _facts(self) -> dict[str, str]:
-        options, facts = self.options, dict[str, str]()
+        facts = dict[str, str]()
         if self.model:
             facts["model"] = self.model.name
         if self.run:
             facts["run"] = "finished" if self.model else "not finished"
-            facts["trained on"] = self.run.origin.get("text_path", "unknown")
             facts["preset"] = self.run.origin.get("preset", "none")
-        facts["cell"] = CELLS[options.cell].title
-        facts["layers"] = ", ".join(f"{size:,}" for size in options.hidden_sizes)
-        facts["embedding"] = f"{options.embedding_size:,}{', shared with the output' if options.tied else ''}"
-        if self.model:
-            architecture, tokenizer = self.model.architecture, self.model.tokenizer
-            facts["parameters"] = f"{architecture.num_parameters:,} ({_size(num_weight_bytes(architecture))})"
-            facts["vocabulary"] = f"{architecture.vocabulary_size:,} tokens"
-            facts["tokenizer"] = f"{tokenizer.kind}, <eos> at the end of each {tokenizer.line_ends}"
-            facts["card"] = str((RunDirectory(self.path).model if self.run else self.path) / CARD)
-        if self.run:
+            facts["trained on"] = self.run.origin.get("text_path", "unknown")
             facts["progress"] = self._progress()
+        facts |= network_facts(self.options, self.model.tokenizer.kind if self.model else "")
+        if self.model:
+            facts["<eos>"] = f"at the end of each {self.model.tokenizer.line_ends}"
+            facts["model card"] = str((RunDirectory(self.path).model if self.run else self.path) / CARD)
         if not self.metrics:
-            facts["figures"] = "none here; the card may have some" if self.model else "none yet"
+            facts["figures"] = "none here; the model card may have some" if self.model else "none yet"
         return facts
 
     def _progress(self) -> str:
-        best = self._best
-        if best is None:
+        if self.progress is None:
             return "no round has ended yet"
-        last = self.rounds[-1]
         return (
-            f"{last.round:,} rounds, {last.step:,} steps, {last.epoch:.2f} epochs in {clock(last.seconds)}; "
-            f"best valid perplexity {best.valid_perplexity:,.2f}, in round {best.round}"
-        )
-
-    @property
-    def _best(self) -> RoundRecord | None:
-        return min(self.rounds, key=lambda record: record.valid_perplexity, default=None)
+            "{round:,} rounds, {step:,} steps, {epoch:.2f} epochs in {time}; best valid perplexity "
+            "{best_valid_perplexity:,.2f}, in round {best_round}"
+        ).format(time=clock(self.progress["seconds"]), **self.progress)
 
 
 def _files(root: Path) -> dict[str, int]:

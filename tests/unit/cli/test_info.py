@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -42,12 +43,12 @@ def unfinished(trained_run: Path, tmp_path: Path) -> Path:
 def test_a_finished_run_is_described(trained_run: Path, nextword: Run, capsys: Captured) -> None:
     assert nextword("info", trained_run) == 0
     lines = capsys.readouterr().out.splitlines()
-    facts = dict(line.split(maxsplit=1) for line in lines[:12])
+    facts = dict(re.split("  +", line, maxsplit=1) for line in lines[:12])
     assert (facts["model"], facts["run"], facts["preset"]) == ("story-quick", "finished", "quick")
-    assert (facts["cell"], facts["layers"], facts["embedding"]) == ("LSTM", "24, 16", "16, shared with the output")
-    assert facts["tokenizer"] == "word, <eos> at the end of each line"
+    assert (facts["LSTM layers"], facts["embedding"]) == ("24, 16", "16, shared with the output")
+    assert (facts["vocabulary"], facts["<eos>"]) == ("20 tokens, word", "at the end of each line")
     assert facts["progress"].startswith("6 rounds, ")
-    assert facts["card"] == str(trained_run / "model" / "README.md")
+    assert facts["model card"] == str(trained_run / "model" / "README.md")
     assert [line.split()[0] for line in lines if line.startswith((" valid ", " test "))] == ["valid", "test"]
     assert any(line.endswith("  model/weights.safetensors") for line in lines)
     assert lines[-2].strip() == f'nextword suggest {trained_run} "the text so far" -k 5'
@@ -89,8 +90,8 @@ def test_a_bundle_is_described_and_its_weights_are_not_read(
     assert table["files"]["weights.safetensors"] == 0
     assert nextword("info", path) == 0
     printed = capsys.readouterr().out
-    assert "vocabulary  7 tokens" in printed
-    assert "figures     none here; the card may have some" in printed
+    assert "vocabulary   7 tokens, character" in printed
+    assert "figures      none here; the model card may have some" in printed
 
 
 def test_a_run_that_has_not_finished_shows_its_progress(
@@ -103,12 +104,12 @@ def test_a_run_that_has_not_finished_shows_its_progress(
     assert table["commands"] == [f"nextword train --{way} '{unfinished}'" for way in ("resume", "finish")]
     assert nextword("info", unfinished) == 0
     printed = capsys.readouterr().out
-    assert "run         not finished" in printed
-    assert "figures     none yet" in printed
+    assert "run          not finished" in printed
+    assert "figures      none yet" in printed
     (unfinished / "log.jsonl").unlink()
     assert info(unfinished)["progress"] is None
     assert nextword("info", unfinished) == 0
-    assert "progress    no round has ended yet" in capsys.readouterr().out
+    assert "progress     no round has ended yet" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

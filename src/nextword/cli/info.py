@@ -165,8 +165,8 @@ class ModelInfo:
         if self.progress is None:
             return "no round has ended yet"
         return (
-            "{round:,} rounds, {step:,} steps, {epoch:.2f} epochs in {time}; best valid perplexity "
-            "{best_valid_perplexity:,.2f}, in round {best_round}"
+            "round {round:,}, step {step:,}, epoch {epoch:.2f} after {time}; best valid perplexity "
+            "{best_valid_perplexity:,.2f}, in round {best_round:,}"
         ).format(time=clock(self.progress["seconds"]), **self.progress)
 
 

@@ -47,7 +47,7 @@ def test_a_finished_run_is_described(trained_run: Path, nextword: Run, capsys: C
     assert (facts["model"], facts["run"], facts["preset"]) == ("story-quick", "finished", "quick")
     assert (facts["LSTM layers"], facts["embedding"]) == ("24, 16", "16, shared with the output")
     assert (facts["vocabulary"], facts["<eos>"]) == ("20 tokens, word", "at the end of each line")
-    assert facts["progress"].startswith("6 rounds, ")
+    assert facts["progress"].startswith("round 6, ")
     assert facts["model card"] == str(trained_run / "model" / "README.md")
     assert [line.split()[0] for line in lines if line.startswith((" valid ", " test "))] == ["valid", "test"]
     assert any(line.endswith("  model/weights.safetensors") for line in lines)

@@ -154,5 +154,5 @@ def test_a_mistake_is_told_and_leaves_no_study(
     code, errors = command_line.run("tune", *(argument.format_map(places) for argument in arguments))
     assert code == 2, errors
     assert "Traceback" not in errors
-    assert message in errors.splitlines()[-1]
+    assert message in next(line for line in errors.splitlines() if line.startswith("nextword: error: "))
     assert not (tmp_path / "study").exists()

@@ -112,10 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = LanguageModel.from_preset("tutorial", **options)
     asked.run.mkdir(parents=True, exist_ok=True)
     in_windows = asked.run / "in-windows.jsonl"
-    settings = {"windows": asked.windows, "epochs": asked.epochs, "run": asked.run}
-    validation = validation_in_windows(model, corpus, in_windows)
-    trained = nextword.fit(model, corpus, preset="tutorial", callbacks=[validation], **settings)
-    nextword.save(trained, asked.run / "model", replace=True)
+    nextword.train(
+        corpus,
+        model=model,
+        preset="tutorial",
+        epochs=asked.epochs,
+        settings={"windows": asked.windows},
+        run=asked.run,
+        callbacks=[validation_in_windows(model, corpus, in_windows)],
+        verbose=0,
+    )
     draw(read_lines(asked.run / "log.jsonl"), read_lines(in_windows), asked.run / "forty-epochs.svg")
 
 

@@ -163,26 +163,27 @@ from nextword import kenlm
 
 corpus = nextword.Corpus.load("text")
 model = nextword.LanguageModel.from_preset("quick", vocabulary_size=corpus.tokenizer.vocabulary_size)
-fitted = nextword.fit(model, corpus, preset="quick", epochs=0.25, batch_size=8, num_steps=10, round_steps=20)
-nextword.save(fitted, "api-model")
+settings = {"batch_size": 8, "num_steps": 10, "round_steps": 20}
+fitted = nextword.train(corpus, model=model, preset="quick", epochs=0.25, settings=settings, verbose=0)
+fitted.save("api-model")
 trained, line = nextword.load("api-model"), "She was very much obliged."
-session = nextword.suggestion_session(trained)
+session = trained.session()
 session.type("She was ve")
 found = {
-    "perplexity": nextword.perplexity(trained, corpus.test),
-    "perplexity cache": nextword.perplexity(trained, corpus.test, method="cache", valid=corpus.valid),
-    "suggest": nextword.suggest(trained, "She was very", k=5),
-    "complete": nextword.complete(trained, "She was ve", k=5),
+    "perplexity": trained.perplexity(corpus.test),
+    "perplexity cache": trained.evaluate(corpus.test, methods=["cache"], corpus=corpus, tune=True).perplexity,
+    "suggest": trained.suggest("She was very", k=5),
+    "complete": trained.complete("She was ve", k=5),
     "session": session.suggestions(k=3),
-    "generate": nextword.generate(trained, "She was", words=20, seed=1),
-    "generate texts": nextword.generate_texts(trained, ["She was"], nextword.Request(
+    "generate": trained.generate("She was", max_tokens=20, seed=1),
+    "generate texts": trained.generate_many(["She was"], nextword.Request(
         num_tokens=5, sampling=nextword.SamplingOptions(seed=2, top_k=9))),
-    "score": nextword.score(trained, line).log10_prob,
-    "score lines": list(nextword.score_lines(trained, [line, "She was"])),
-    "rank": nextword.rank(trained, "She was very ___.", ["much", "the"]),
-    "surprise": nextword.surprising_lines(trained, ["She was very", "much the of"], k=2),
-    "vectors": nextword.sentence_vectors(trained, [line]),
-    "nearest": nextword.nearest_words(trained, "was", k=3),
+    "score": trained.score(line).log10_prob,
+    "score lines": list(trained.score_lines([line, "She was"])),
+    "rank": trained.rank("She was very ___.", ["much", "the"]),
+    "surprise": trained.surprising_lines(["She was very", "much the of"], k=2),
+    "vectors": trained.vectors([line]),
+    "nearest": trained.nearest_words("was", k=3),
     "kenlm": list(kenlm.Model("api-model").full_scores(line)),
 }
 plain = lambda value: dataclasses.astuple(value) if dataclasses.is_dataclass(value) else value.tolist()

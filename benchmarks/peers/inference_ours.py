@@ -9,10 +9,10 @@ import onnxruntime
 
 import nextword
 from nextword.engine.opening import open_model
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 
 
-def open_bundle(settings: dict[str, Any]) -> TrainedModel:
+def open_bundle(settings: dict[str, Any]) -> LoadedModel:
     """Return the model, running by onnxruntime."""
     return open_model(Path(settings["bundle"]), "onnx", num_threads=settings["threads"])
 

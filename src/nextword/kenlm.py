@@ -25,7 +25,7 @@ from typing import Any
 
 from nextword.bundle.store import model_path
 from nextword.engine.opening import open_model
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.lines import LN_10, ScoringOptions, score_lines
 from nextword.scoring.word_context import END_WORDS, WordContext
@@ -104,13 +104,13 @@ class Model:
         ModelReadError: There is no sound model.
     """
 
-    def __init__(self, path: str | bytes | TrainedModel, config: Config | None = None) -> None:  # noqa: ARG002
-        if isinstance(path, TrainedModel):
+    def __init__(self, path: str | bytes | LoadedModel, config: Config | None = None) -> None:  # noqa: ARG002
+        if isinstance(path, LoadedModel):
             model, self.path = path, path.name.encode()
         else:
             self.path = os.path.abspath(os.fsencode(path))  # noqa: PTH100
             model = _opened(Path(os.fsdecode(self.path)))
-        self._source = path if isinstance(path, TrainedModel) else self.path
+        self._source = path if isinstance(path, LoadedModel) else self.path
         self._model = model
         self._words = WordTokenizer(model.tokenizer)
         self._begin = WordContext.start(model.engine, self._words, bos=True)
@@ -197,7 +197,7 @@ class LanguageModel(Model):
     """The old name of `Model`."""
 
 
-def _opened(path: Path) -> TrainedModel:
+def _opened(path: Path) -> LoadedModel:
     try:
         return open_model(model_path(path))
     except BundleError as error:

@@ -11,7 +11,7 @@ from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.machine.capacity import Capacity
 from nextword.machine.facts import Facts
 from nextword.machine.framework import Framework
@@ -47,7 +47,7 @@ clip_norm = 1.0
 """
 
 
-def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = "line", seed: int = 0) -> TrainedModel:
+def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = "line", seed: int = 0) -> LoadedModel:
     tokenizer = Tokenizer(kind, line_ends, Vocabulary(_VOCABULARIES[kind]))
     size = tokenizer.vocabulary_size
     architecture = Architecture(vocabulary_size=size, embedding_size=_WIDTH, hidden_sizes=(_WIDTH,))
@@ -56,11 +56,11 @@ def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = 
         name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
     }
     network = ToyEngine(size, tokenizer.vocabulary.end_id, seed=seed)
-    return TrainedModel(network, Bundle(f"small-{kind}", architecture, tokenizer, weights, ""))
+    return LoadedModel(network, Bundle(f"small-{kind}", architecture, tokenizer, weights, ""))
 
 
 @pytest.fixture(scope="session")
-def small_model() -> Callable[..., TrainedModel]:
+def small_model() -> Callable[..., LoadedModel]:
     """Makes a model of a kind of tokens; its network is a few lines of NumPy, and not that of its bundle."""
     return _small_model
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from nextword import kenlm
 from nextword.bundle.store import write_bundle
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
 

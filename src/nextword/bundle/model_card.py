@@ -21,14 +21,14 @@ _DROPOUT_RATES = {
 
 _COMMANDS = """\
 nextword suggest MODEL "the text so far" -k 5
-nextword generate MODEL --prompt "Once upon a time" --words 50
+nextword generate MODEL --prompt "Once upon a time" --max-tokens 50
 nextword evaluate MODEL TEXT --split test"""
 
 _PYTHON = """\
 import nextword
 
 model = nextword.load("MODEL")
-nextword.suggest(model, "the text so far", k=5)"""
+model.suggest("the text so far", k=5)"""
 
 
 @dataclass(frozen=True, kw_only=True)

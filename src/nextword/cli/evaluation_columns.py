@@ -12,7 +12,7 @@ from nextword.cli.target import SplitOrAll, Target
 from nextword.cli.target_text import TargetText
 from nextword.engine.chain import methods_of
 from nextword.engine.method import Method, Splits
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import MissingExtraError, SettingError
 from nextword.text.options import OnBadBytes
 from nextword.text.source import SplitName
@@ -36,7 +36,7 @@ class EvaluationInput:
     split: SplitOrAll
 
     @cached_property
-    def model(self) -> TrainedModel:
+    def model(self) -> LoadedModel:
         """The model, started when it is first asked for."""
         return self.text.target.open()
 
@@ -84,7 +84,7 @@ class Column:
         return self.inputs[0]
 
     @property
-    def models(self) -> list[TrainedModel]:
+    def models(self) -> list[LoadedModel]:
         """The model, or the members of the ensemble."""
         return [each.model for each in self.inputs]
 

@@ -17,12 +17,13 @@ from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
 from nextword.bundle.store import read_config
-from nextword.cli.progress import Console, clock
+from nextword.cli.progress import Console
 from nextword.cli.target import Target, run_or_model_argument
 from nextword.text.printable import printable
 from nextword.training.config import RunConfig
 from nextword.training.log import LOG_FILE, read_log, read_split_metrics
 from nextword.training.progress import RoundRecord
+from nextword.training.progress_bar import clock
 from nextword.training.run_directory import RunDirectory
 
 

@@ -8,7 +8,7 @@ import click
 
 from nextword.bundle.store import model_path
 from nextword.engine.opening import ENGINES, open_model
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import TextOptions
@@ -88,7 +88,7 @@ class Target:
         if not Target.is_at(path):
             raise BundleError(f"{rule}, but holds neither")
 
-    def open(self) -> TrainedModel:
+    def open(self) -> LoadedModel:
         """Start the model, by the engine that `--engine` names in the command that runs."""
         context = click.get_current_context(silent=True)
         return open_model(self.bundle, context.meta.get(_ENGINE, "auto") if context else "auto")

@@ -12,11 +12,13 @@ from rich.markdown import Markdown
 
 from nextword.bundle.model_card import figures_table
 from nextword.cli.options import Tables, data_dir_option, settings_command
-from nextword.cli.progress import Console, ProgressBar
+from nextword.cli.progress import Console
 from nextword.cli.run_options import RUN_SETTINGS, config_option, given_names, preset_option, run_config
 from nextword.errors import MissingExtraError, SettingError, TrainingDivergedError
+from nextword.models.presets import DEFAULT_PRESET
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
+from nextword.training.progress_bar import ProgressBar
 from nextword.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 @settings_command(*RUN_SETTINGS)
 @click.argument("text", required=False)
-@preset_option("auto")
+@preset_option(DEFAULT_PRESET)
 @config_option
 @click.option(
     "--run", type=click.Path(path_type=Path, file_okay=False), help="Run directory (default: runs/TEXT-PRESET)."

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nextword.cli.options import data_dir_option, settings_command
-from nextword.cli.progress import Console, ProgressBar
+from nextword.cli.progress import Console
 from nextword.cli.run_options import RUN_SETTINGS, config_option, given_names, preset_option, run_config
 from nextword.errors import MissingExtraError, SettingError
 from nextword.text.source import stored_name
 from nextword.training.config import read_tables
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
+from nextword.training.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from nextword.tuning.report import StudyReport

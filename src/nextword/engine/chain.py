@@ -1,7 +1,7 @@
 """Methods put around models, one after the other, each tuned around what is within."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from nextword.engine.method import Method, Splits, mixture_weights
 from nextword.engine.ngram.method import Ngram
 from nextword.engine.stream import token_log_probs
 from nextword.engine.temperature import Temperature
-from nextword.engine.text_model import TextModel, TrainedModel
+from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.errors import SettingError
 from nextword.settings import Settings, unknown_name
 
@@ -62,7 +62,7 @@ class AppliedMethods:
 
 
 def apply_methods(
-    models: Sequence[TrainedModel],
+    models: Sequence[LoadedModel],
     methods: Sequence[Method[Any]],
     tables: Tables,
     splits: Splits,
@@ -129,7 +129,7 @@ class _Chain:
         return EnsembleEngine(engines, options)
 
 
-def _require_one_tokenizer(models: Sequence[TrainedModel]) -> None:
+def _require_one_tokenizer(models: Sequence[LoadedModel]) -> None:
     """Raise if models do not read a text alike, so that their probabilities cannot be averaged."""
     for other in models[1:]:
         if other.tokenizer.fingerprint != models[0].tokenizer.fingerprint:
@@ -144,25 +144,6 @@ def _values(options: Settings) -> list[str]:
     return [
         f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in table.items()
     ]
-
-
-def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return settings of any methods, given by their names, in a table for each group.
-
-    Raises:
-        SettingError: A name is not that of a setting.
-
-    Example:
-        >>> tables_of({"cache_size": 200, "temperature": 0.9})
-        {'cache': {'cache_size': 200}, 'temperature': {'temperature': 0.9}}
-    """
-    groups = {each.name: options.group for options in OPTIONS_TYPES for each in fields(options)}
-    tables: dict[str, dict[str, Any]] = {}
-    for name, value in settings.items():
-        if name not in groups:
-            raise SettingError(unknown_name("setting of a method", name, groups))
-        tables.setdefault(groups[name], {})[name] = value
-    return tables
 
 
 def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Method[Any]], *, ensemble: bool) -> None:

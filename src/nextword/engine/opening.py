@@ -8,7 +8,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle
 from nextword.engine.engine import Engine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.settings import unknown_name
 
@@ -21,7 +21,7 @@ ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 """How a model may be run; `auto` takes `model.onnx` if it and onnxruntime are there, and Keras if not."""
 
 
-def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None) -> TrainedModel:
+def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None) -> LoadedModel:
     """Return the model of a bundle, running.
 
     Args:
@@ -42,13 +42,13 @@ def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: in
             "`nextword export`, or take the engine keras"
         )
     if engine == "keras" or bundle.onnx is None or (engine == "auto" and not _is_installed("onnxruntime")):
-        return TrainedModel(_keras_engine(bundle), bundle)
+        return LoadedModel(_keras_engine(bundle), bundle)
     end_id = bundle.tokenizer.vocabulary.end_id
     onnx = OnnxEngine(bundle.onnx, architecture=bundle.architecture, end_id=end_id, num_threads=num_threads)
-    return TrainedModel(onnx, bundle, "onnxruntime", onnx.precision)
+    return LoadedModel(onnx, bundle, "onnxruntime", onnx.precision)
 
 
-def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | None = None) -> TrainedModel:
+def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | None = None) -> LoadedModel:
     """Read a bundle and start it; see `start_engine`.
 
     Raises:

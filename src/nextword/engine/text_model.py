@@ -34,13 +34,13 @@ class TextModel:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedModel(TextModel):
-    """A text model that was read from a bundle, or is ready to be written as one.
+class LoadedModel(TextModel):
+    """A text model with the bundle that it was loaded from.
 
     Attributes:
         bundle: The model as it is stored.
         library: The library that runs it.
-        precision: The precision of the weights that it runs with.
+        precision: The precision of its weights.
     """
 
     tokenizer: Tokenizer = field(init=False)
@@ -53,7 +53,7 @@ class TrainedModel(TextModel):
 
     def __repr__(self) -> str:
         precision = "" if self.precision == "float32" else f" {self.precision}"
-        return f"TrainedModel({self.name!r}, {self.bundle.summary}, {self.library}{precision})"
+        return f"{type(self).__name__}({self.name!r}, {self.bundle.summary}, {self.library}{precision})"
 
     @property
     def name(self) -> str:

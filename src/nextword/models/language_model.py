@@ -87,16 +87,32 @@ class LanguageModel(keras.Model):
 
     @classmethod
     def from_preset(
-        cls, name: str, *, vocabulary_size: int, seed: int = 0, compute_dtype: ComputeDtype = "auto", **overrides: Any
+        cls,
+        name: str,
+        *,
+        vocabulary_size: int,
+        settings: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        compute_dtype: ComputeDtype = "auto",
     ) -> "LanguageModel":
         """Return an untrained model of a preset's architecture.
 
-        `overrides` are fields of `Architecture`; `auto` picks the precision that this processor is faster in.
+        Args:
+            name: Name of the preset.
+            vocabulary_size: Number of tokens.
+            settings: Fields of `Architecture` that override the preset, such as `{"hidden_sizes": (256, 256)}`.
+            seed: Seed of the weights and of the dropout masks.
+            compute_dtype: Precision of matrix products in training; `auto` picks the faster on this processor.
 
         Raises:
-            SettingError: The preset or a field is not known.
+            SettingError: The preset or a field is unknown.
+
+        Example:
+            >>> sizes = {"embedding_size": 8, "hidden_sizes": (16, 8)}
+            >>> LanguageModel.from_preset("quick", vocabulary_size=50, settings=sizes).architecture.num_parameters
+            2850
         """
-        table = {**read_preset(name)["model"], **overrides, "vocabulary_size": vocabulary_size}
+        table = {**read_preset(name)["model"], **(settings or {}), "vocabulary_size": vocabulary_size}
         return cls(Architecture.from_table(table), seed=seed, compute_dtype=resolve_compute_dtype(compute_dtype))
 
     def build(self, _input_shape: Any = None) -> None:

@@ -10,6 +10,9 @@ from typing import Any
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
 
+DEFAULT_PRESET = "auto"
+"""The preset whose size and regularization follow from the time, the text and the machine."""
+
 _FOLDER = resources.files("nextword.models").joinpath("presets")
 
 

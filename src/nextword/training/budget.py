@@ -12,15 +12,12 @@ from nextword.architecture import useful_flops_per_word
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows
 from nextword.errors import SettingError
-from nextword.models.presets import read_preset
+from nextword.models.presets import DEFAULT_PRESET, read_preset
 from nextword.text.corpus import Corpus
 from nextword.training.averaging import NUM_AVERAGES
 from nextword.training.config import RunConfig
 from nextword.training.plan import SCHEDULES_TO_AN_END, TimePlan, require_schedule_to_an_end
 from nextword.training.speed import measure_training
-
-FAMILY = "auto"
-"""The preset whose size and regularisation follow from the time."""
 
 _MEASURED_SECONDS = 2.0
 _VALIDATION_COST = 0.5
@@ -69,7 +66,7 @@ def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Ru
             schedule was given that does not end with the time.
     """
     config = _with_schedule_to_an_end(config, say)
-    if config.origin.get("preset") == FAMILY:
+    if config.origin.get("preset") == DEFAULT_PRESET:
         config = _choose_size(config, corpus, budget, say)
     speed = measure_training(config, corpus.tokenizer.vocabulary_size, seconds=_MEASURED_SECONDS)
     _require_time_left(budget)
@@ -134,7 +131,7 @@ def _num_rounds(validations: float) -> int:
 
 def _choose_size(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
     """Return the settings with the family's size and regularisation for the words that the time buys."""
-    family, vocabulary_size = read_preset(FAMILY), corpus.tokenizer.vocabulary_size
+    family, vocabulary_size = read_preset(DEFAULT_PRESET), corpus.tokenizer.vocabulary_size
     sizes = family["sizes"]
     middle = config.choosing(sizes[len(sizes) // 2]["settings"])
     speed = measure_training(middle, vocabulary_size, seconds=_MEASURED_SECONDS)

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -124,6 +124,21 @@ class RunConfig:
         }
         return replace(self, **groups)
 
+    def require_kept_by(self, run: "RunConfig") -> None:
+        """Raise unless a run that has begun has every setting given here.
+
+        Raises:
+            SettingError: A setting differs.
+        """
+        for group, values in self.given.items():
+            kept = getattr(run, group).to_table()
+            for name, value in getattr(self, group).to_table().items():
+                if name in values and value not in ("auto", kept.get(name)):
+                    raise SettingError(
+                        f"`{name}` must be {kept.get(name)} as when the run began, but is {value}; leave it out to "
+                        "resume, or name another run directory"
+                    )
+
     def resolved(self, *, text: TextOptions, compute_dtype: str, **origin: str) -> Self:
         """Return the settings with what only text and machine could tell written in."""
         return replace(
@@ -141,6 +156,25 @@ def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
         for group, values in layer.items():
             merged[group] = {**merged.get(group, {}), **values}
     return merged
+
+
+def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return settings that are given by name alone as tables by group.
+
+    Raises:
+        SettingError: A name is unknown.
+
+    Example:
+        >>> tables_of({"hidden_sizes": (64, 64), "learning_rate": 0.002})
+        {'model': {'hidden_sizes': (64, 64)}, 'training': {'learning_rate': 0.002}}
+    """
+    groups = {each.name: group for group, kind in _GROUPS.items() for each in fields(kind)}
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in settings.items():
+        if name not in groups:
+            raise SettingError(unknown_name("setting", name, groups))
+        tables.setdefault(groups[name], {})[name] = value
+    return tables
 
 
 def preset_below(tables: Tables) -> str | None:

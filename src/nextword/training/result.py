@@ -71,7 +71,7 @@ def finish_run(
         corpus=corpus.name,
         corpus_sha256=corpus.sha256,
         tokenizer_kind=corpus.tokenizer.kind,
-        command=config.origin.get("command", "nextword.fit(...)"),
+        command=config.origin.get("command", "nextword.train(...)"),
         seed=config.training.seed,
         date=datetime.now(UTC).date().isoformat(),
         versions=fingerprint(),

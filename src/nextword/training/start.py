@@ -1,22 +1,17 @@
 """The one way to train: a run is started or resumed by the command, from Python, or as a trial of a sweep."""
 
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from nextword.batching.options import BatchOptions
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows, validation_streams
 from nextword.bundle.files import require_storable
 from nextword.bundle.store import write_bundle
-from nextword.engine.opening import start_engine
-from nextword.engine.text_model import TrainedModel
-from nextword.errors import CheckpointError, MissingExtraError, SettingError, StorageError
+from nextword.errors import CheckpointError, MissingExtraError, StorageError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
@@ -38,85 +33,76 @@ from nextword.training.run_directory import RunDirectory, run_lock
 from nextword.training.step import TrainingStep
 
 
-def start_run(config: RunConfig, text: str | Path, root: Path, context: RunContext | None = None) -> FinishedRun:
-    """Train a model on a text in a new run directory, and leave its bundle in `root/model`.
+def start_run(
+    config: RunConfig,
+    text: str | Path | Corpus,
+    root: Path,
+    context: RunContext | None = None,
+    *,
+    model: LanguageModel | None = None,
+    keep: bool = True,
+) -> FinishedRun:
+    """Train a model on a text in a new run directory.
+
+    Args:
+        config: The settings.
+        text: The text. A run over a path or a sample's name can be resumed from the directory alone.
+        root: The run directory.
+        context: Observer, messages and folders.
+        model: The model to train in place; a new one if left out.
+        keep: Whether to leave bundle, figures and curves in `root`.
 
     Raises:
-        CheckpointError: A run began in `root` already, or another process is at work there.
+        CheckpointError: A run began in `root` already, or another process works there.
         TrainingInterrupted: A signal asked to stop; `resume_run` continues.
         NextwordError: Text or settings are refused, or training diverged.
     """
     began, context, directory = time.monotonic(), context or RunContext(), RunDirectory(root)
     directory.require_free()
     corpus = _load(text, config, context)
+    origin = {} if isinstance(text, Corpus) else {"text_path": stored_name(text)}
     with _at_work_in(directory, context):
         directory.require_free()
-        config = _prepare(config, corpus, directory, context, began=began, text_path=stored_name(text))
-        return _keep(_complete(config, corpus, directory, context), config, directory, context)
+        config = _prepare(config, corpus, directory, context, began=began, **origin)
+        finished = _complete(config, corpus, directory, context, model=model)
+        return _keep(finished, config, directory, context) if keep else finished
 
 
-def resume_run(root: Path, context: RunContext | None = None, *, finish: bool = False) -> FinishedRun:
-    """Resume a run after its last safe round; a finished run is only given its bundle again.
+def resume_run(
+    root: Path,
+    context: RunContext | None = None,
+    *,
+    finish: bool = False,
+    corpus: Corpus | None = None,
+    model: LanguageModel | None = None,
+) -> FinishedRun:
+    """Resume a run after its last safe round. For a finished run, write its bundle again.
 
-    With `finish` nothing more is trained: the best weights so far become the bundle. The run can still be resumed.
+    Args:
+        root: The run directory.
+        context: Observer, messages and folders.
+        finish: Whether to stop here and make a bundle of the best weights so far. The run can still be resumed.
+        corpus: The text that the run began with; loaded again if left out.
+        model: The model to train in place; a new one if left out.
 
     Raises:
-        CheckpointError: There is no run in `root`, its text has changed, or another process is at work there.
+        CheckpointError: There is no run in `root`, its text has changed, or another process works there.
         TrainingInterrupted: A signal asked to stop again.
         NextwordError: The text is gone, or training diverged.
     """
     context, directory = context or RunContext(), RunDirectory(root)
     config = directory.read_config()
-    text_path, text_sha256 = (_origin(config, name, directory) for name in ("text_path", "text_sha256"))
+    text = corpus or _origin(config, "text_path", directory)
+    text_sha256 = _origin(config, "text_sha256", directory)
     with _at_work_in(directory, context):
-        corpus = _load(text_path, config, context)
+        corpus = _load(text, config, context)
         if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
-                f"a run must be resumed on the text that it began with, but `{text_path}` has "
-                "changed since; put it back, or train in a new directory"
+                f"a run must be resumed on the text that it began with, but `{corpus.name}` has changed since; "
+                "restore it, or train in a new directory"
             )
-        return _keep(_complete(config, corpus, directory, context, finish=finish), config, directory, context)
-
-
-def fit(
-    model: LanguageModel,
-    corpus: Corpus,
-    *,
-    preset: str = "quick",
-    run: str | Path | None = None,
-    callbacks: Sequence[Any] = (),
-    **settings: Any,
-) -> TrainedModel:
-    """Train a model on a corpus, and return it ready for use, with its best weights.
-
-    Args:
-        model: The model; it is trained in place.
-        corpus: The text.
-        preset: Where batching and training settings come from.
-        run: Directory of the run. Called again with the same directory, training resumes where it stopped. Without it
-            the run is deleted at the end.
-        callbacks: Keras callbacks of your own; an epoch, to them, is a round.
-        **settings: Fields of `TrainingOptions` or `BatchOptions` that override the preset, such as `epochs=2`
-            or `minutes=10`.
-
-    Raises:
-        SettingError: A setting is unknown or refused, or model and corpus differ in vocabulary.
-        TrainingInterrupted: Ctrl-C; with `run`, the same call resumes.
-        TrainingDivergedError: The loss is no longer a finite number.
-    """
-    began, context = time.monotonic(), RunContext(callbacks=callbacks)
-    config = _config_of(model, corpus, preset, settings)
-    with tempfile.TemporaryDirectory(prefix="nextword-") as scratch:
-        directory = RunDirectory(Path(run or scratch))
-        with _at_work_in(directory, context):
-            if directory.is_run:
-                config = replace(config, plan=directory.read_config().plan)
-            else:
-                config = _prepare(config, corpus, directory, context, began=began)
-            finished = _complete(config, corpus, directory, context, model=model)
-            if run is not None:
-                _keep(finished, config, directory, context)
-    return start_engine(finished.bundle)
+        finished = _complete(config, corpus, directory, context, model=model, finish=finish)
+        return _keep(finished, config, directory, context)
 
 
 def train_model(
@@ -161,11 +147,12 @@ def _at_work_in(directory: RunDirectory, context: RunContext) -> Iterator[None]:
         yield
 
 
-def _load(text: str | Path, config: RunConfig, context: RunContext) -> Corpus:
-    corpus = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
-    for sentence in corpus.report.describe():
+def _load(text: str | Path | Corpus, config: RunConfig, context: RunContext) -> Corpus:
+    if not isinstance(text, Corpus):
+        text = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
+    for sentence in text.report.describe():
         context.say(sentence)
-    return corpus
+    return text
 
 
 def _prepare(
@@ -236,28 +223,10 @@ def _windows(text: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
     return train, validation_streams(text.valid.ids, end_id=end_id)
 
 
-def _config_of(model: LanguageModel, corpus: Corpus, preset: str, settings: dict[str, Any]) -> RunConfig:
-    known, size = model.architecture.vocabulary_size, corpus.tokenizer.vocabulary_size
-    if known != size:
-        raise SettingError(
-            f"the model must have the vocabulary of the corpus, {size} tokens, but has {known}; "
-            "make it with `vocabulary_size=corpus.tokenizer.vocabulary_size`"
-        )
-    names = {field.name for field in fields(BatchOptions)}
-    batching = {name: value for name, value in settings.items() if name in names}
-    training = {name: value for name, value in settings.items() if name not in names}
-    tables = {
-        "batching": batching,
-        "model": model.architecture.options.to_table(),
-        "training": {"seed": model.seed, **training, "compute_dtype": model.product_dtype},
-    }
-    return RunConfig.of(preset, tables)
-
-
 def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:
     if name not in config.origin:
         raise CheckpointError(
             f"`{directory.config_file}` must name the text that it came from, but has no `{name}` in [origin]; "
-            "was it written by hand, or by `nextword.fit`? Call that again to resume"
+            "was it written by hand, or by `nextword.train` with a corpus? Call that again to resume"
         )
     return config.origin[name]

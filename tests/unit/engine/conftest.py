@@ -12,7 +12,7 @@ from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Engine, State, WindowPrediction
 from nextword.engine.method import Splits
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
@@ -92,13 +92,13 @@ def splits_of() -> Callable[..., Splits]:
 
 
 @pytest.fixture
-def model_of() -> Callable[..., TrainedModel]:
+def model_of() -> Callable[..., LoadedModel]:
     """Puts an engine into a bundle of its own."""
 
-    def make(engine: Engine, *, words: tuple[str, ...] = WORDS, name: str = "tiny") -> TrainedModel:
+    def make(engine: Engine, *, words: tuple[str, ...] = WORDS, name: str = "tiny") -> LoadedModel:
         architecture = Architecture(vocabulary_size=len(words), embedding_size=2, hidden_sizes=(2,))
         weights = {key: np.zeros(shape, np.float32) for key, shape in architecture.weight_shapes().items()}
         tokenizer = Tokenizer("pretokenized", "line", Vocabulary(words))
-        return TrainedModel(engine, Bundle(name, architecture, tokenizer, weights, "# card"))
+        return LoadedModel(engine, Bundle(name, architecture, tokenizer, weights, "# card"))
 
     return make

@@ -4,20 +4,20 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from nextword.engine.engine import Engine
-from nextword.engine.text_model import TextModel, TrainedModel
+from nextword.engine.text_model import LoadedModel, TextModel
 
 
 def test_a_trained_model_has_the_tokenizer_of_its_bundle(
-    model_of: Callable[..., TrainedModel], hiddenless_engine: Engine
+    model_of: Callable[..., LoadedModel], hiddenless_engine: Engine
 ) -> None:
     model = model_of(hiddenless_engine)
     assert model.tokenizer is model.bundle.tokenizer
     assert (model.name, model.run_by) == ("tiny", "Keras")
-    assert repr(model) == "TrainedModel('tiny', LSTM 2, 7 words, Keras)"
+    assert repr(model) == "LoadedModel('tiny', LSTM 2, 7 words, Keras)"
 
 
 def test_with_another_engine_it_is_a_model_of_the_same_text(
-    model_of: Callable[..., TrainedModel], toy_engine: Callable[..., Engine]
+    model_of: Callable[..., LoadedModel], toy_engine: Callable[..., Engine]
 ) -> None:
     model, other = model_of(toy_engine(1)), toy_engine(2)
     changed = model.with_engine(other)
@@ -28,7 +28,7 @@ def test_with_another_engine_it_is_a_model_of_the_same_text(
 
 
 def test_the_precision_is_named_if_it_changes_figures(
-    model_of: Callable[..., TrainedModel], hiddenless_engine: Engine
+    model_of: Callable[..., LoadedModel], hiddenless_engine: Engine
 ) -> None:
     model = model_of(hiddenless_engine)
     assert replace(model, library="onnxruntime").run_by == "onnxruntime"

@@ -135,7 +135,9 @@ def test_a_keras_file_gives_the_same_logits_again(tied: bool, tmp_path: Path) ->
 
 
 def test_a_preset_is_overridden_field_by_field() -> None:
-    model = LanguageModel.from_preset("small", vocabulary_size=9, seed=2, embedding_size=3, hidden_sizes=(4,))
+    model = LanguageModel.from_preset(
+        "small", vocabulary_size=9, seed=2, settings={"embedding_size": 3, "hidden_sizes": (4,)}
+    )
     assert model.architecture == Architecture(
         vocabulary_size=9,
         embedding_size=3,
@@ -153,7 +155,7 @@ def test_a_preset_is_overridden_field_by_field() -> None:
 )
 def test_an_unknown_name_is_refused_with_the_nearest(preset: str, overrides: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingError, match=said):
-        LanguageModel.from_preset(preset, vocabulary_size=9, **overrides)
+        LanguageModel.from_preset(preset, vocabulary_size=9, settings=overrides)
 
 
 def test_an_adaptive_softmax_is_one_more_architecture(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_preset_has_the_size_of_the_model_that_it_is_named_for(preset: str, wi
 
 def test_keras_counts_the_tutorials_parameters_too() -> None:
     # Drawn uniformly, since orthogonal matrices of that size take seconds where other programs hold the processor.
-    model = LanguageModel.from_preset("tutorial", vocabulary_size=VOCABULARY_SIZE, initializer="uniform")
+    model = LanguageModel.from_preset("tutorial", vocabulary_size=VOCABULARY_SIZE, settings={"initializer": "uniform"})
     assert model.count_params() == 14_014_000
     assert model.architecture == architecture_of("tutorial").replace(initializer="uniform")
 

@@ -239,7 +239,7 @@ def steps_per_epoch(batching: BatchOptions) -> int:
 
 def test_a_small_mixture_is_wired_as_the_preset_says() -> None:
     small: dict[str, Any] = {"embedding_size": 4, "hidden_sizes": (6, 6, 5), "initializer": "uniform"}
-    model = LanguageModel.from_preset("mos", vocabulary_size=9, compute_dtype="float32", **small)
+    model = LanguageModel.from_preset("mos", vocabulary_size=9, compute_dtype="float32", settings=small)
     assert isinstance(model.projection, MixtureProjection)
     assert (model.projection.mixture_size, model.projection.locked_dropout) == (15, True)
     assert model.projection.dropout.rate == 0.29

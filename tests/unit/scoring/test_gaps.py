@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.engine.engine import WindowPrediction
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import SettingError, TextError
 from nextword.scoring.gaps import proposals, rank
 from nextword.scoring.lines import ScoringOptions, score_lines
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 
 candidate_lists = st.lists(st.sampled_from(["cat", "sat on", "", "dog", "mat ."]), min_size=1, max_size=6)
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.engine import stream as sentence_batches
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, TextError
 from nextword.evaluation.perplexity import evaluate
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.text.options import LineEnds, TokenizerKind
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 StepByStep = Callable[..., list[float]]
 
 KINDS: list[tuple[TokenizerKind, LineEnds]] = [
@@ -175,7 +175,7 @@ def test_a_line_without_tokens_has_no_perplexity() -> None:
     assert score.to_table()["perplexity"] is None
 
 
-def shown(model: TrainedModel, line: str, *, eos: bool = True) -> list[str]:
+def shown(model: LoadedModel, line: str, *, eos: bool = True) -> list[str]:
     (score,) = score_lines(model, [line], ScoringOptions(eos=eos))
     return shown_tokens(model.tokenizer, score)
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError
 from nextword.scoring.lines import score_lines
 from nextword.scoring.score_summary import ScoreSummary
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 
 
 def test_perplexities_with_and_without_words_out_of_vocabulary(small_model: Model) -> None:

@@ -9,11 +9,11 @@ from nextword.batching.window import TokenIds
 from nextword.engine import stream as sentence_batches
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, TokenScores, WindowPrediction
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError
 from nextword.scoring.sentence_scores import score_sentences
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 StepByStep = Callable[..., list[float]]
 
 sentences_of_ids = st.lists(
@@ -21,7 +21,7 @@ sentences_of_ids = st.lists(
 )
 
 
-def ranks_step_by_step(model: TrainedModel, sentence: TokenIds, first_input: int) -> list[int]:
+def ranks_step_by_step(model: LoadedModel, sentence: TokenIds, first_input: int) -> list[int]:
     prediction, _ = model.engine.predict_window(
         np.array([[first_input, *sentence[:-1]]], np.int32), model.engine.start(1)
     )

@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import SettingError
 from nextword.scoring import surprise
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.surprise import Measure, most_surprising_lines, surprising_lines
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 
 lines_of_text = st.lists(
     st.lists(st.sampled_from(["the", "cat", "dog", "sat", "."]), max_size=6).map(" ".join), max_size=12
 )
 
 
-def measured(model: TrainedModel, lines: list[str], measure: Measure, *, eos: bool = True) -> list[float]:
+def measured(model: LoadedModel, lines: list[str], measure: Measure, *, eos: bool = True) -> list[float]:
     by_name: dict[Measure, Callable[[list[float]], float]] = {"mean": statistics.fmean, "max": max, "sum": sum}
     scores = score_lines(model, lines, ScoringOptions(eos=eos))
     bits = [[-log_prob / math.log(2) for log_prob in score.log_probs.tolist()] for score in scores]

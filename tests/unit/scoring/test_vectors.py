@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nextword.engine import stream as sentence_batches
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.errors import SettingError, StorageError, TextError
 from nextword.scoring import vectors as vectors_module
 from nextword.scoring.vectors import Pooling, Vectors, WordVectors, sentence_vectors, write_vectors
@@ -16,7 +16,7 @@ from nextword.text.options import TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
 
@@ -28,7 +28,7 @@ TOKENS = ("<unk>", "<eos>", "east", "north", "east north", "west", ", ", "nowher
 VECTORS = np.array([[9, 9], [9, 8], [1, 0], [0, 5], [3, 3], [-2, 0], [4, -3], [0, 0]], np.float32)
 
 
-def by_line(model: TrainedModel, line: str, pooling: Pooling) -> Vectors:
+def by_line(model: LoadedModel, line: str, pooling: Pooling) -> Vectors:
     """The reference: each line read by itself, its hidden states taken as the definition says."""
     inputs = np.array([[model.engine.end_id, *model.tokenizer.encode(line)]], np.int32)
     prediction, _ = model.engine.predict_window(inputs, model.engine.start(1))

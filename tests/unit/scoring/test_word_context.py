@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import State
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.scoring.lines import ScoringOptions, score_lines
 from nextword.scoring.word_context import WordContext
 from nextword.scoring.word_tokens import WordTokenizer
 from nextword.text.options import TokenizerKind
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 StepByStep = Callable[..., list[float]]
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
@@ -23,7 +23,7 @@ KINDS: list[TokenizerKind] = ["pretokenized", "word", "character"]
 words_of_text = st.lists(st.sampled_from(["the", "cat,", "dog", '"on', "-", "don't", "'the'", "é.", "a-b"]), max_size=8)
 
 
-def begun(model: TrainedModel, *, bos: bool = True) -> WordContext:
+def begun(model: LoadedModel, *, bos: bool = True) -> WordContext:
     return WordContext.start(model.engine, WordTokenizer(model.tokenizer), bos=bos)
 
 

@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.engine.text_model import TrainedModel
+from nextword.engine.text_model import LoadedModel
 from nextword.scoring.word_tokens import Before, WordTokenizer, words_of
 from nextword.text.encoded_lines import surface
 from nextword.text.options import TokenizerKind
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
-Model = Callable[..., TrainedModel]
+Model = Callable[..., LoadedModel]
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 

@@ -1,4 +1,4 @@
-"""Training from Python: `nextword.fit` leaves a run like the command's, and resumes it."""
+"""`nextword.train` trains as the command does, leaves the same run, and resumes it."""
 
 import json
 import random
@@ -12,9 +12,10 @@ import keras
 import numpy as np
 import pytest
 
+from nextword.api.train import train
+from nextword.api.trained_model import TrainedModel, load
 from nextword.bundle.store import read_bundle
-from nextword.engine.text_model import TrainedModel
-from nextword.errors import TrainingWarning
+from nextword.errors import SettingError, TrainingWarning
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.training import start
@@ -23,7 +24,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import TimePlan
 from nextword.training.run_directory import RunDirectory
-from nextword.training.start import fit, train_model
+from nextword.training.start import train_model
 from support.arrays import assert_equal_to_the_bit
 
 Fit = Callable[..., TrainedModel]
@@ -49,15 +50,22 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 def new_model(corpus: Corpus) -> LanguageModel:
-    sizes: dict[str, Any] = {"embedding_size": 8, "hidden_sizes": [8]}
+    sizes = {"embedding_size": 8, "hidden_sizes": (8,)}
     vocabulary_size = corpus.tokenizer.vocabulary_size
-    return LanguageModel.from_preset("quick", vocabulary_size=vocabulary_size, compute_dtype="float32", **sizes)
+    return LanguageModel.from_preset("quick", vocabulary_size=vocabulary_size, compute_dtype="float32", settings=sizes)
 
 
 @pytest.fixture(scope="module")
 def fitted(corpus: Corpus) -> Fit:
     """Fits a new model with the settings above."""
-    return lambda run=None, **changes: fit(new_model(corpus), corpus, run=run, **{**SETTINGS, **changes})
+    return lambda run=None, callbacks=(), **changes: fit(new_model(corpus), corpus, run, callbacks, **changes)
+
+
+def fit(model: LanguageModel, corpus: Corpus, run: Path | None, callbacks: Any = (), **changes: Any) -> TrainedModel:
+    settings = {**SETTINGS, **changes}
+    if "minutes" in settings:
+        del settings["epochs"]
+    return train(corpus, model=model, preset="quick", run=run, settings=settings, callbacks=callbacks, verbose=0)
 
 
 class WorseFromTheThirdRound(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
@@ -177,8 +185,8 @@ def test_an_interrupted_call_resumes_with_the_same_model(corpus: Corpus, fitted:
 
     model = new_model(corpus)
     with pytest.raises(KeyboardInterrupt):
-        fit(model, corpus, run=tmp_path / "run", callbacks=[Interrupt()], **SETTINGS)
-    resumed = fit(model, corpus, run=tmp_path / "run", **SETTINGS)
+        fit(model, corpus, tmp_path / "run", [Interrupt()])
+    resumed = fit(model, corpus, tmp_path / "run")
     assert_equal_to_the_bit(resumed.bundle.weights, fitted().bundle.weights)
 
 
@@ -189,3 +197,55 @@ def test_the_receiver_of_a_context_gets_warnings_in_place_of_python(corpus: Corp
     train_model(corpus, config, RunDirectory(copied), RunContext(warn=seen.append), model=new_model(corpus))
     assert len(seen) == 1
     assert newest.name in seen[0]
+
+
+def test_settings_are_checked_by_name(corpus: Corpus) -> None:
+    with pytest.raises(SettingError, match="did you mean `epochs`"):
+        train(corpus, settings={"epoch": 1})
+    with pytest.raises(SettingError, match="`minutes` and `epochs` must not be given together"):
+        train(corpus, minutes=1, epochs=1)
+
+
+def test_a_model_of_another_vocabulary_is_refused(corpus: Corpus) -> None:
+    model = LanguageModel.from_preset("quick", vocabulary_size=50, settings={"hidden_sizes": (4,), "tied": False})
+    with pytest.raises(SettingError, match="the model must have the vocabulary of the text, 7 tokens, but has 50"):
+        train(corpus, model=model)
+
+
+def test_a_model_that_exists_has_settings_of_its_own(corpus: Corpus) -> None:
+    with pytest.raises(SettingError, match="`hidden_sizes` must not be given with `model`"):
+        train(corpus, model=new_model(corpus), settings={"hidden_sizes": (4,)})
+
+
+def test_a_run_that_began_keeps_its_settings(fitted: Fit, copied: Path) -> None:
+    with pytest.raises(SettingError, match=r"`learning_rate` must be 0\.02 as when the run began, but is 0\.5"):
+        fitted(copied, learning_rate=0.5)
+
+
+def test_the_history_is_that_of_the_run(fitted: Fit, copied: Path) -> None:
+    trained = fitted(copied)
+    assert trained.history is not None
+    assert len(trained.history) == json.loads((copied / "metrics.json").read_text(encoding="utf-8"))["rounds"]
+    loaded = load(copied)
+    assert loaded.history == trained.history
+    assert trained.history.best.valid_perplexity == min(trained.history.valid_perplexity)
+
+
+def test_a_path_can_be_resumed_by_the_command(tmp_path: Path, corpus: Corpus) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("the cat sat on the mat .\n" * 300, encoding="utf-8")
+    sizes = {"embedding_size": 8, "hidden_sizes": (8,), "batch_size": 4, "num_steps": 8}
+    train(text, preset="quick", epochs=0.1, settings=sizes, run=tmp_path / "run", verbose=0)
+    assert start.resume_run(tmp_path / "run").bundle.name == "text-quick"
+
+
+def test_progress_is_shown_unless_it_is_silenced(
+    fitted: Fit, corpus: Corpus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {**SETTINGS, "epochs": 0.5}
+    train(corpus, model=new_model(corpus), preset="quick", settings=settings)
+    shown = capsys.readouterr()
+    assert "round   1/" in shown.out
+    assert "parameters" in shown.out
+    train(corpus, model=new_model(corpus), preset="quick", settings=settings, verbose=0)
+    assert capsys.readouterr() == ("", "")

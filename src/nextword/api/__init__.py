@@ -1,0 +1,1 @@
+"""nextword from Python: train a model, or load one, and call its methods."""

@@ -1,0 +1,152 @@
+"""Train a model from Python, the way `nextword train` does."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from nextword.api.trained_model import TrainedModel
+from nextword.engine.opening import start_engine
+from nextword.errors import MissingExtraError, SettingError
+from nextword.models.presets import DEFAULT_PRESET
+from nextword.text.corpus import Corpus
+from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
+from nextword.training.context import RunContext
+from nextword.training.history import TrainingHistory
+from nextword.training.progress_bar import ProgressBar
+from nextword.training.run_directory import RunDirectory
+
+if TYPE_CHECKING:
+    import keras
+
+    from nextword.models.language_model import LanguageModel
+    from nextword.training.result import FinishedRun
+
+
+def train(
+    text: str | Path | Corpus,
+    *,
+    minutes: float | None = None,
+    epochs: float | None = None,
+    preset: str = DEFAULT_PRESET,
+    run: str | Path | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Any] | None = None,
+    model: "LanguageModel | None" = None,
+    callbacks: Sequence["keras.callbacks.Callback"] = (),
+    verbose: int = 1,
+) -> TrainedModel:
+    """Train a model on a text, and return it with its best weights.
+
+    The preset `auto` trains for ten minutes unless `minutes` or `epochs` are given.
+
+    Args:
+        text: A file, a folder, the name of a sample, or a `Corpus`.
+        minutes: Minutes from the call to the trained model.
+        epochs: Times to read the text, instead of `minutes`.
+        preset: Where the settings come from; `nextword presets` lists them.
+        run: Run directory to keep. The same call resumes a run that was interrupted. If left out, the run is deleted.
+        seed: Seed of the weights and of dropout.
+        settings: Any other setting by name, such as `{"hidden_sizes": (256, 256)}`; `nextword train --help-all` lists
+            them.
+        model: A model of your own to train in place. Its vocabulary must be that of the text.
+        callbacks: Keras callbacks. An epoch, to them, is a round.
+        verbose: 0 prints nothing; 1 shows a progress bar and a line for each round.
+
+    Raises:
+        TextError: The text is refused.
+        SettingError: A setting is unknown or refused.
+        MissingExtraError: The extra `train` is not installed.
+        TrainingInterrupted: Ctrl-C; with `run`, the same call resumes.
+        TrainingDivergedError: The loss is no longer a finite number.
+
+    Example:
+        >>> import nextword
+        >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
+    """
+    start = _training()
+    lengths = {"minutes": minutes, "epochs": epochs, "seed": seed}
+    given = tables_of({**(settings or {}), **{name: value for name, value in lengths.items() if value is not None}})
+    if given.get("training", {}).keys() >= {"minutes", "epochs"}:
+        raise SettingError("`minutes` and `epochs` must not be given together, but are; leave one out")
+    if model is not None:
+        given = _with_model(given, model)
+    config = RunConfig.of(preset, given)
+    with _context(callbacks, verbose) as context, _run_directory(run) as directory:
+        options = config.text
+        if directory.is_run:
+            options = directory.read_config().text
+            config.require_kept_by(directory.read_config())
+        corpus = text if isinstance(text, Corpus) else Corpus.load(text, options)
+        if model is not None:
+            _require_vocabulary(model, corpus)
+        if directory.is_run:
+            finished = start.resume_run(directory.root, context, corpus=corpus, model=model)
+        else:
+            source = text if isinstance(text, str | Path) else corpus
+            finished = start.start_run(config, source, directory.root, context, model=model, keep=run is not None)
+        return _trained(finished)
+
+
+def _training() -> Any:
+    """Import `nextword.training.start`, which needs the training framework."""
+    try:
+        from nextword.training import start
+    except ImportError as error:
+        raise MissingExtraError(
+            f"training needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
+        ) from error
+    return start
+
+
+def _trained(finished: "FinishedRun") -> TrainedModel:
+    return TrainedModel.of(start_engine(finished.bundle), TrainingHistory(finished.progress.records))
+
+
+@contextmanager
+def _context(callbacks: Sequence[Any], verbose: int) -> Iterator[RunContext]:
+    """Return the context of a run that shows its progress, or with `verbose` 0 shows nothing."""
+    context = RunContext(callbacks=callbacks)
+    if not verbose:
+        yield context
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    with ProgressBar(console) as bar:
+        yield replace(context, observer=bar, say=partial(console.print, markup=False))
+
+
+@contextmanager
+def _run_directory(run: str | Path | None) -> Iterator[RunDirectory]:
+    """Return the run directory, a temporary one if none is named."""
+    if run is not None:
+        yield RunDirectory(Path(run))
+        return
+    with tempfile.TemporaryDirectory(prefix="nextword-") as scratch:
+        yield RunDirectory(Path(scratch))
+
+
+def _with_model(given: Tables, model: "LanguageModel") -> dict[str, dict[str, Any]]:
+    """Return the settings with those of a model that exists."""
+    if named := given.get("model"):
+        raise SettingError(
+            f"`{next(iter(named))}` must not be given with `model`, which has its own; build the model with it"
+        )
+    own = {
+        "model": model.architecture.options.to_table(),
+        "training": {"seed": model.seed, "compute_dtype": model.product_dtype},
+    }
+    return merge_tables(own, given)
+
+
+def _require_vocabulary(model: "LanguageModel", corpus: Corpus) -> None:
+    known, size = model.architecture.vocabulary_size, corpus.tokenizer.vocabulary_size
+    if known != size:
+        raise SettingError(
+            f"the model must have the vocabulary of the text, {size} tokens, but has {known}; "
+            "build it with `vocabulary_size=corpus.tokenizer.vocabulary_size`"
+        )

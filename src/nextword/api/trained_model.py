@@ -1,0 +1,450 @@
+"""A trained model as Python programs use it: an object with methods."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.bundle.store import CONFIG_FILE, model_path, write_bundle
+from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
+from nextword.engine.method import Splits
+from nextword.engine.opening import EngineName, open_model
+from nextword.engine.text_model import LoadedModel
+from nextword.errors import SettingError, TextError
+from nextword.evaluation.comparison import ComparedToken, compare
+from nextword.evaluation.perplexity import Evaluation, evaluate
+from nextword.generation.batch import generate_texts
+from nextword.generation.generated_text import GeneratedText
+from nextword.generation.generator import stream_text
+from nextword.generation.request import Request
+from nextword.generation.sampling import SamplingOptions
+from nextword.scoring.gaps import GAP, RankedCandidate, proposals, rank
+from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
+from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
+from nextword.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
+from nextword.settings import Settings
+from nextword.suggestion.session import SuggestionSession, complete
+from nextword.suggestion.session_options import SessionOptions
+from nextword.suggestion.suggestion import Suggestion, suggest
+from nextword.suggestion.user_words import UserWords
+from nextword.text.corpus import Corpus
+from nextword.text.token_store import TokenStore
+from nextword.training.history import TrainingHistory
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TrainedModel(LoadedModel):
+    """A trained language model.
+
+    `nextword.train` and `nextword.load` return one.
+
+    Attributes:
+        history: What each round of its training measured; `None` if the model was loaded without its run.
+
+    Example:
+        >>> import nextword
+        >>> model = nextword.load("austen")
+        >>> [suggestion.text for suggestion in model.suggest("I am very much", k=2)]
+        ['obliged', 'pleased']
+    """
+
+    history: TrainingHistory | None = None
+
+    @classmethod
+    def of(cls, model: LoadedModel, history: TrainingHistory | None = None) -> Self:
+        """Return a loaded model with the methods of this class."""
+        return cls(model.engine, model.bundle, model.library, model.precision, history)
+
+    @property
+    def card(self) -> str:
+        """The model card, in Markdown: what the model is, how it was trained, and its figures."""
+        return self.bundle.card
+
+    def suggest(self, text: str = "", k: int = 5, *, restore_case: bool = False) -> list[Suggestion]:
+        """Return the `k` most probable next words, the most probable first.
+
+        Args:
+            text: The text so far, its last word complete; empty for the beginning of a text.
+            k: How many to return.
+            restore_case: Whether a word that begins a sentence gets a capital if the vocabulary has none.
+
+        Raises:
+            SettingError: `k` is below 1.
+            TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> nextword.load("austen").suggest("It is a truth universally", k=1)[0].text
+            'acknowledged'
+        """
+        return suggest(self, text, k, restore_case=restore_case)
+
+    def complete(self, text: str, k: int = 5, *, user_words: UserWords | None = None) -> list[Suggestion]:
+        """Return the `k` most probable words for the one that `text` ends with; after a space, the next word.
+
+        Args:
+            text: The text so far.
+            k: How many to return.
+            user_words: Words outside the vocabulary that this person uses.
+
+        Raises:
+            SettingError: `k` is below 1.
+            TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> nextword.load("austen").complete("I am very much oblig", k=1)[0].text
+            'obliged'
+        """
+        return complete(self, text, k, user_words=user_words)
+
+    def session(
+        self, *, user_words: UserWords | None = None, options: SessionOptions | None = None
+    ) -> SuggestionSession:
+        """Return a text to be typed, with suggestions after every key.
+
+        Args:
+            user_words: Words outside the vocabulary that this person uses.
+            options: How suggestions are made.
+
+        Example:
+            >>> import nextword
+            >>> session = nextword.load("austen").session()
+            >>> session.type("I am very much ob")
+            >>> session.accept(session.suggestions(k=1)[0])
+            >>> session.text
+            'I am very much obliged '
+        """
+        return SuggestionSession(self, user_words=user_words, options=options or SessionOptions())
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        max_tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        stop: Sequence[str] = (),
+        forbid: Sequence[str] = (),
+        stop_at_end: bool = False,
+        seed: int | None = None,
+    ) -> str:
+        """Return the prompt and the text that the model writes after it.
+
+        Args:
+            prompt: The text to continue; empty for the beginning of a text.
+            max_tokens: Most tokens to write.
+            temperature: Divides the log-probabilities: below 1 sharper, above 1 flatter; 0 takes the most probable
+                token each time.
+            top_k: Sample from the `top_k` most probable tokens only.
+            top_p: Sample from the fewest most probable tokens whose probabilities reach `top_p`.
+            min_p: Sample from tokens that are at least `min_p` times as probable as the most probable one.
+            repetition_penalty: Raises the probability of tokens used recently to this power.
+            stop: Strings before which the text ends.
+            forbid: Words and phrases that the text does not hold.
+            stop_at_end: Whether to end with the line or paragraph.
+            seed: Seed of the draws; without one, each call differs.
+
+        Raises:
+            SettingError: A value leaves its range.
+            TextError: The tokenizer refuses the prompt.
+
+        Example:
+            >>> import nextword
+            >>> model = nextword.load("austen")
+            >>> text = model.generate("She was", max_tokens=20, temperature=0.8, seed=1)
+            >>> text == model.generate("She was", max_tokens=20, temperature=0.8, seed=1)
+            True
+        """
+        return prompt + "".join(
+            self.stream(
+                prompt,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                top_k=top_k,
+                top_p=top_p,
+                min_p=min_p,
+                repetition_penalty=repetition_penalty,
+                stop=stop,
+                forbid=forbid,
+                stop_at_end=stop_at_end,
+                seed=seed,
+            )
+        )
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        max_tokens: int = 100,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        min_p: float = 0.0,
+        repetition_penalty: float = 1.0,
+        stop: Sequence[str] = (),
+        forbid: Sequence[str] = (),
+        stop_at_end: bool = False,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """Yield the text after a prompt as it is written; the arguments are those of `generate`."""
+        sampling = SamplingOptions(
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            repetition_penalty=repetition_penalty,
+            seed=seed,
+        )
+        request = Request(
+            num_tokens=max_tokens, sampling=sampling, stop=tuple(stop), forbid=tuple(forbid), stop_at_end=stop_at_end
+        )
+        return stream_text(self, prompt, request)
+
+    def generate_many(self, prompts: Sequence[str], request: Request | None = None) -> list[GeneratedText]:
+        """Return a text for each prompt with its log-probability, all written in one batch.
+
+        Args:
+            prompts: The prompts.
+            request: All that can be asked for, beam search and required words included.
+
+        Raises:
+            SettingError: `prompts` is one string, or the request cannot be met.
+            TextError: The tokenizer refuses a prompt.
+        """
+        return generate_texts(self, prompts, request)
+
+    def score(self, line: str, *, bos: bool = True, eos: bool = True) -> LineScore:
+        """Return the log-probability of a line.
+
+        Args:
+            line: One line of text.
+            bos: Whether the line begins a text; else nothing is known before it.
+            eos: Whether its end counts as a token.
+
+        Raises:
+            TextError: The tokenizer refuses the line.
+
+        Example:
+            >>> import nextword
+            >>> model = nextword.load("austen")
+            >>> likely, unlikely = (model.score(line).log10_prob for line in ("She was very happy.", "Happy very was."))
+            >>> likely > unlikely
+            True
+        """
+        (scored,) = self.score_lines([line], bos=bos, eos=eos)
+        return scored
+
+    def score_lines(
+        self,
+        lines: Iterable[str],
+        *,
+        bos: bool = True,
+        eos: bool = True,
+        carry: bool = False,
+        read_ahead: int = 4096,
+    ) -> Iterator[LineScore]:
+        """Yield the score of each line, in order and in bounded memory.
+
+        Args:
+            lines: The lines, read once.
+            bos: Whether each line begins a text; else nothing is known before it.
+            eos: Whether the end of a line counts as a token.
+            carry: Whether to read the lines as one text, each after those before it.
+            read_ahead: Lines to read ahead, so that lines of similar length form a batch.
+
+        Raises:
+            TextError: The tokenizer refuses a line.
+        """
+        return score_lines(self, lines, ScoringOptions(bos=bos, eos=eos, carry=carry, read_ahead=read_ahead))
+
+    def rank(
+        self, text: str, candidates: Iterable[str] | None = None, *, k: int | None = None, gap: str = GAP
+    ) -> list[RankedCandidate]:
+        """Return candidates for the gap in a text, the most probable first.
+
+        Args:
+            text: One line with a gap, such as `"She was very ___."`; the words after the gap count too.
+            candidates: What may fill the gap; words that the model proposes if left out.
+            k: How many to return; all if left out.
+            gap: The string that marks the gap.
+
+        Raises:
+            SettingError: There is no gap, or more than one.
+            TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> nextword.load("austen").rank("She was very ___.", ["happy", "table"])[0].candidate
+            'happy'
+        """
+        named = proposals(self, text, gap=gap) if candidates is None else candidates
+        return rank(self, text, named, gap=gap)[:k]
+
+    def surprising_lines(self, lines: Iterable[str], k: int = 10, *, measure: Measure = "mean") -> list[SurprisingLine]:
+        """Return the `k` lines that the model expected least, with their most surprising tokens.
+
+        Args:
+            lines: The lines, read once.
+            k: How many to return.
+            measure: The surprisal of a line: the "mean", "max" or "sum" over its tokens.
+        """
+        return most_surprising_lines(self, lines, k, measure=measure)
+
+    def perplexity(self, text: TokenStore | str) -> float:
+        r"""Return the perplexity of a text: $\exp\bigl(-\frac{1}{N} \sum_i \ln p(w_i \mid w_1 \dots w_{i-1})\bigr)$.
+
+        Args:
+            text: A split of a corpus, such as `corpus.test`, or a string.
+
+        Raises:
+            EvaluationError: There are no tokens.
+            TextError: The tokenizer refuses the text.
+        """
+        return self.evaluate(text).perplexity
+
+    def evaluate(
+        self,
+        text: TokenStore | str,
+        *,
+        methods: Sequence[str | Settings] = (),
+        corpus: Corpus | None = None,
+        tune: bool = False,
+        batch_size: int = 1,
+    ) -> Evaluation:
+        """Return perplexity, accuracy and more on a text. The weights stay as they are.
+
+        Args:
+            text: A split of a corpus, such as `corpus.test`, or a string. Every token is predicted once.
+            methods: Methods to apply after training, the innermost first: names such as `"cache"`, or options such as
+                `CacheOptions(cache_size=200)`.
+            corpus: The corpus whose train split `ngram` and `dynamic` read, and on whose valid split `tune` works.
+            tune: Whether to find the options of methods given by name on the valid split.
+            batch_size: Rows to read side by side. 1 is exact; more is faster on long texts.
+
+        Raises:
+            EvaluationError: There are no tokens.
+            SettingError: A method is unknown, or lacks the corpus.
+            TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> model = nextword.load("austen")
+            >>> text = "She was very much obliged. " * 20
+            >>> cached = model.evaluate(text, methods=["cache"])
+            >>> cached.perplexity < model.perplexity(text)
+            True
+        """
+        ids = np.array(self.tokenizer.encode(text), np.int32) if isinstance(text, str) else text.ids
+        tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
+        chosen = methods_of([each if isinstance(each, str) else _method_of(each) for each in methods])
+        require_used(tables, chosen, ensemble=False)
+        splits = Splits(train=lambda: _of(corpus).train.ids, valid=lambda: _of(corpus).valid.ids)
+        outcome = apply_methods([self], chosen, tables, splits, tune=tune)
+        evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size)
+        if isinstance(text, TokenStore):
+            evaluation = evaluation.with_counts(text)
+        if self.precision == "int8":
+            evaluation = evaluation.with_protocol("weights in int8")
+        if outcome.settings:
+            evaluation = evaluation.with_protocol(
+                outcome.description, method=",".join(method.name for method in chosen)
+            )
+        return evaluation
+
+    def compare(
+        self, text: TokenStore | str, *, skip: int = 0, max_tokens: int = 10, top: int = 5
+    ) -> list[ComparedToken]:
+        """Return actual tokens beside the ones that the model predicted.
+
+        Args:
+            text: A split of a corpus, such as `corpus.test`, or a string.
+            skip: Tokens to skip.
+            max_tokens: How many tokens to return.
+            top: How many predictions to return for each.
+
+        Raises:
+            EvaluationError: The text is too short.
+            TextError: The tokenizer refuses the text.
+        """
+        ids = np.array(self.tokenizer.encode(text), np.int32) if isinstance(text, str) else text.ids
+        num_words = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
+        return compare(self.engine, ids, skip=skip, num_words=num_words, num_top=top, num_steps=0)
+
+    def vectors(self, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
+        """Return a vector for each line, `(N, H)`: the mean of its hidden states, or the last.
+
+        Args:
+            lines: At least one line.
+            pooling: "mean" or "last".
+
+        Raises:
+            TextError: There is no line, or the tokenizer refuses one.
+        """
+        parts = list(sentence_vectors(self, lines, pooling=pooling))
+        if not parts:
+            raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
+        return np.concatenate(parts)
+
+    def nearest_words(self, word: str, k: int = 10) -> list[NearWord]:
+        """Return the `k` words whose embeddings have the highest cosine similarity to that of a word.
+
+        Raises:
+            SettingError: `k` is below 1.
+            TextError: The word is not in the vocabulary.
+        """
+        return WordVectors.of(self.bundle).nearest(word, k)
+
+    def save(self, path: str | Path, *, replace: bool = False) -> None:
+        """Write the model as a bundle, which `nextword.load` reads.
+
+        Args:
+            path: The directory.
+            replace: Whether to replace a bundle that exists.
+
+        Raises:
+            StorageError: `path` exists and `replace` is false, or the disk refused.
+        """
+        write_bundle(Path(path), self.bundle, replace=replace)
+
+
+def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | None = None) -> TrainedModel:
+    """Load a model.
+
+    Args:
+        path: A run directory, a bundle, or `"austen"`, the sample model.
+        engine: `onnx`, `keras`, or `auto`: onnxruntime if it is installed and the model was exported, else Keras.
+        num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
+
+    Raises:
+        BundleError: There is no sound bundle, or the run has no model yet.
+        MissingExtraError: Nothing that could run the model is installed.
+
+    Example:
+        >>> import nextword
+        >>> nextword.load("austen").name
+        'austen'
+    """
+    model = open_model(model_path(Path(path)), engine, num_threads=num_threads)
+    is_run = (Path(path) / CONFIG_FILE).is_file()
+    return TrainedModel.of(model, TrainingHistory.of_run(Path(path)) if is_run else None)
+
+
+def _method_of(options: Settings) -> str:
+    """Return the name of the method that takes these options."""
+    for method in METHODS.values():
+        if isinstance(options, method.options_type):
+            return method.name
+    raise SettingError(f"`methods` must be names of methods or their options, but holds {options!r}")
+
+
+def _of(corpus: Corpus | None) -> Corpus:
+    if corpus is None:
+        raise SettingError("`corpus` must be given for this method, but is not; pass `corpus=corpus`")
+    return corpus

@@ -1,0 +1,86 @@
+"""The history of a training run: what each round measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from nextword.training.log import LOG_FILE, draw_curves, read_log
+from nextword.training.progress import RoundRecord
+
+
+@dataclass(frozen=True)
+class TrainingHistory(Sequence[RoundRecord]):
+    """The records of a training run, one for each round, in order.
+
+    Example:
+        >>> first = RoundRecord(1, 100, 0.5, 1e-3, 220.0, 0.15, 180.0, 0.17, 9_000.0, 12.0)
+        >>> second = RoundRecord(2, 200, 1.0, 0.0, 160.0, 0.18, 150.0, 0.19, 9_000.0, 24.0)
+        >>> history = TrainingHistory((first, second))
+        >>> history.valid_perplexity, history.best.round
+        ([180.0, 150.0], 2)
+    """
+
+    records: tuple[RoundRecord, ...]
+
+    @classmethod
+    def of_run(cls, run: Path) -> "TrainingHistory":
+        """Read the history of a run directory; it is empty before the first round ends.
+
+        Raises:
+            CheckpointError: The log of the run cannot be read.
+        """
+        return cls(read_log(run / LOG_FILE))
+
+    def __repr__(self) -> str:
+        if not self.records:
+            return "TrainingHistory(no rounds)"
+        best = self.best
+        return (
+            f"TrainingHistory({len(self)} rounds, best valid perplexity {best.valid_perplexity:,.2f} in {best.round})"
+        )
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> RoundRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[RoundRecord, ...]: ...
+    def __getitem__(self, index: int | slice) -> RoundRecord | tuple[RoundRecord, ...]:
+        return self.records[index]
+
+    @property
+    def epochs(self) -> list[float]:
+        """Epochs read by the end of each round."""
+        return [record.epoch for record in self.records]
+
+    @property
+    def train_perplexity(self) -> list[float]:
+        """Perplexity on the training text in each round, measured with dropout."""
+        return [record.train_perplexity for record in self.records]
+
+    @property
+    def valid_perplexity(self) -> list[float]:
+        """Perplexity on the validation split after each round."""
+        return [record.valid_perplexity for record in self.records]
+
+    @property
+    def best(self) -> RoundRecord:
+        """The round with the lowest validation perplexity, whose weights the model has.
+
+        Raises:
+            IndexError: There are no rounds.
+        """
+        if not self.records:
+            raise IndexError("a history without rounds has no best one")
+        return min(self.records, key=lambda record: record.valid_perplexity)
+
+    def plot(self, directory: str | Path, *, title: str = "Training") -> list[Path]:
+        """Draw perplexity and accuracy by epoch into `curves.png` and `curves.svg`.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            StorageError: The files cannot be written.
+        """
+        return draw_curves(self.records, Path(directory), title=title)

@@ -1,0 +1,88 @@
+"""A progress bar for a training run, in a terminal or a notebook."""
+
+from importlib.util import find_spec
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nextword.training.plan import Plan
+from nextword.training.progress import RoundRecord, TrainingProgress
+
+
+class ProgressBar:
+    """Shows the step, words per second, time left, and perplexity on training and validation text.
+
+    The live line appears in a terminal, and in a notebook with ipywidgets. A line for each round appears everywhere.
+
+    Args:
+        console: Where to show it. It must leave lines as they are.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._valid = ""
+        self._bar = Progress(
+            TextColumn("{task.fields[doing]}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[perplexities]}"),
+            console=console,
+            transient=True,
+            disable=not (console.is_terminal or _is_live_notebook(console)),
+        )
+        self._task = self._bar.add_task("", doing="starting", speed="", perplexities="", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bar.stop()
+
+    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
+        """Set the bar to the first step."""
+        done = progress.steps
+        if done:
+            self._console.print(f"resuming after round {progress.rounds} of {plan.num_rounds}, step {done:,}")
+        self._bar.update(self._task, doing="compiling", total=plan.total_steps, completed=done)
+
+    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
+        """Advance the bar."""
+        self._bar.update(
+            self._task,
+            doing="training",
+            completed=step,
+            speed=f"{words_per_second:,.0f} words/s",
+            perplexities=f"perplexity: train {train_perplexity:,.1f}{self._valid}",
+        )
+
+    def on_validation(self) -> None:
+        """Show that validation has begun."""
+        self._bar.update(self._task, doing="validating")
+
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
+        """Print a line for the round."""
+        self._valid = f", valid {record.valid_perplexity:,.1f}"
+        self._bar.update(self._task, completed=record.step, total=plan.total_steps)
+        best = "  best so far" if progress.latest_is_best else ""
+        self._console.print(
+            f"round {record.round:>3}/{plan.num_rounds}  epoch {record.epoch:6.2f}  "
+            f"perplexity: train {record.train_perplexity:8,.2f}  valid {record.valid_perplexity:8,.2f}  "
+            f"accuracy: train {record.train_accuracy:6.2%}  valid {record.valid_accuracy:6.2%}  "
+            f"{record.words_per_second:7,.0f} words/s  {clock(record.seconds)}{best}"
+        )
+
+
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds, such as `0:01:58`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def _is_live_notebook(console: Console) -> bool:
+    """Return whether rich can update a line in this notebook."""
+    return console.is_jupyter and find_spec("ipywidgets") is not None

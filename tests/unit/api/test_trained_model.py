@@ -1,0 +1,159 @@
+"""A trained model is an object with methods; the package exports what they take and return."""
+
+import ast
+import inspect
+import math
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nextword
+from nextword import errors
+from nextword.errors import SettingError, TextError
+from support.small_run import SMALL_RUN_SETTINGS, small_run_text
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> nextword.Corpus:
+    path = tmp_path_factory.mktemp("text") / "story.txt"
+    path.write_text(small_run_text(), encoding="utf-8")
+    return nextword.Corpus.load(path)
+
+
+@pytest.fixture(scope="module")
+def model(corpus: nextword.Corpus) -> nextword.TrainedModel:
+    return nextword.train(corpus, preset="quick", epochs=10, settings=SMALL_RUN_SETTINGS, verbose=0)
+
+
+def test_a_model_suggests_completes_and_follows_typing(model: nextword.TrainedModel) -> None:
+    assert model.suggest("a dog eats", k=1)[0].text == "bones"
+    assert model.complete("a dog ea", k=1)[0].text == "eats"
+    session = model.session()
+    session.type("the cat dr")
+    assert session.suggestions(k=1)[0].text == "drinks"
+
+
+def test_a_model_writes_text(model: nextword.TrainedModel) -> None:
+    assert model.generate("the cat", max_tokens=2, temperature=0) == "the cat drinks milk"
+    assert "".join(model.stream("the cat", max_tokens=2, temperature=0)) == " drinks milk"
+    assert model.generate("the", max_tokens=20, seed=3) == model.generate("the", max_tokens=20, seed=3)
+    assert "milk" not in model.generate("the cat drinks", max_tokens=20, forbid=["milk"], seed=1)
+    assert model.generate("the cat", max_tokens=9, temperature=0, stop=[" milk"]) == "the cat drinks"
+    greedy = nextword.Request(num_tokens=2, sampling=nextword.SamplingOptions(temperature=0.0))
+    assert [text.text for text in model.generate_many(["the cat"], greedy)] == [" drinks milk"]
+
+
+def test_a_model_scores_ranks_and_finds_surprises(model: nextword.TrainedModel) -> None:
+    lines = ["a dog eats bones .", "milk milk the a ."]
+    scores = list(model.score_lines(lines))
+    assert scores[0].log_prob > scores[1].log_prob
+    assert model.score(lines[0]).log_prob == pytest.approx(scores[0].log_prob, abs=1e-5)
+    assert model.score(lines[0], eos=False).num_tokens == scores[0].num_tokens - 1
+    assert model.rank("a dog ___ bones .", ["milk", "eats"])[0].candidate == "eats"
+    assert [ranked.candidate for ranked in model.rank("a dog _ bones .", k=1, gap="_")] == ["eats"]
+    assert model.surprising_lines(lines, k=1)[0].text == lines[1]
+
+
+def test_a_model_gives_vectors(model: nextword.TrainedModel) -> None:
+    assert model.vectors(["a dog eats bones .", "milk"]).shape == (2, 12)
+    with pytest.raises(TextError, match="there must be at least one line to make a vector of"):
+        model.vectors([])
+    assert len(model.nearest_words("dog", k=3)) == 3
+
+
+def test_a_model_is_evaluated_on_splits_and_strings(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
+    found = model.evaluate(corpus.test)
+    assert 1 < found.perplexity < 2
+    assert found.num_words == corpus.test.num_words
+    assert model.perplexity(corpus.test) == found.perplexity
+    assert math.isfinite(model.perplexity("the cat eats .\n"))
+
+
+def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
+    static = model.perplexity(corpus.test)
+    same = model.evaluate(corpus.test, methods=[nextword.TemperatureOptions(temperature=1.0)])
+    assert same.perplexity == pytest.approx(static)
+    counted = model.evaluate(corpus.test, methods=[nextword.NgramOptions(ngram_weight=1.0)], corpus=corpus)
+    assert 1 < counted.perplexity < 2
+    assert counted.perplexity != static
+    mixed = model.evaluate(corpus.test, methods=["ngram"], corpus=corpus, tune=True)
+    assert mixed.perplexity <= 1.001 * min(static, counted.perplexity)
+    assert mixed.method == "ngram"
+    assert "tuned on the validation split" in mixed.protocol
+    two = model.evaluate(corpus.test, methods=["ngram", nextword.CacheOptions(cache_weight=0.01)], corpus=corpus)
+    assert two.method == "ngram,cache"
+
+
+def test_a_method_that_cannot_work_is_refused(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
+    with pytest.raises(SettingError, match="`corpus` must be given for this method"):
+        model.evaluate(corpus.test, methods=["ngram"])
+    with pytest.raises(SettingError, match="did you mean `cache`"):
+        model.evaluate(corpus.test, methods=["cach"])
+    with pytest.raises(SettingError, match="`methods` must be names of methods or their options"):
+        model.evaluate(corpus.test, methods=[nextword.SamplingOptions()])
+
+
+def test_actual_tokens_stand_beside_predicted_ones(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
+    compared = model.compare("the cat drinks milk .\n")
+    assert [token.position for token in compared] == list(range(6))
+    assert len(model.compare(corpus.test, skip=3, max_tokens=2, top=1)) == 2
+
+
+def test_a_model_is_saved_and_loaded(corpus: nextword.Corpus, model: nextword.TrainedModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    again = nextword.load(tmp_path / "model")
+    assert again.perplexity(corpus.test) == model.perplexity(corpus.test)
+    assert again.card == model.card
+    assert again.card.startswith(f"# {again.name}")
+    assert again.history is None
+    assert repr(again) == f"TrainedModel('{again.name}', LSTM 16-12, 11 words, Keras)"
+
+
+def test_all_names_are_there() -> None:
+    assert all(getattr(nextword, name) is not None for name in nextword.__all__)
+    assert set(nextword.__all__) <= set(dir(nextword))
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        _ = nextword.trian
+
+
+def error_names() -> set[str]:
+    of_module = (kind for kind in vars(errors).values() if isinstance(kind, type))
+    return {kind.__name__ for kind in of_module if kind.__module__ == errors.__name__}
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    (block,) = (node for node in ast.parse(inspect.getsource(nextword)).body if isinstance(node, ast.If))
+    imports = [(alias, node.module) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    seen: dict[str, Any] = {alias.name: module for alias, module in imports if alias.asname == alias.name}
+    assert [module for alias, module in imports if alias.asname is None] == [errors.__name__]  # by a star
+    assert seen | dict.fromkeys(error_names(), errors.__name__) == {
+        name: f"nextword.{module}" for name, module in nextword._HOMES.items()
+    }
+
+
+def test_every_error_is_there() -> None:
+    assert error_names() <= set(nextword.__all__)
+    assert {"NextwordError", "TrainingInterrupted", "TrainingWarning"} <= error_names()
+
+
+def public_functions() -> list[Any]:
+    methods = [each for name, each in inspect.getmembers(nextword.TrainedModel) if not name.startswith("_")]
+    functions = [each.__func__ if inspect.ismethod(each) else each for each in methods]
+    return [nextword.train, nextword.load, *filter(inspect.isfunction, functions)]
+
+
+@pytest.mark.parametrize("function", public_functions(), ids=lambda function: function.__name__)
+def test_arguments_are_spelled_out_typed_and_described(function: Any) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    assert not any(each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL) for each in parameters)
+    assert all(each.annotation is not each.empty for each in parameters if each.name not in ("self", "cls"))
+    assert typing.cast("str", function.__doc__).strip()
+
+
+def test_every_result_of_a_method_is_exported() -> None:
+    source = "".join(str(inspect.signature(function).return_annotation) for function in public_functions())
+    named = set(source.replace("[", " ").replace("]", " ").replace("'", " ").replace(">", " ").split())
+    results = {part.rsplit(".", 1)[-1] for part in named if part.startswith("nextword.")}
+    assert results <= set(nextword.__all__)

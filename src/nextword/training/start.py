@@ -98,7 +98,7 @@ def resume_run(
         corpus = _load(text, config, context)
         if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
-                f"a run must be resumed on the text that it began with, but `{corpus.name}` has changed since; "
+                f"a run must be resumed on the text that it began with, but `{corpus.name}` has changed; "
                 "restore it, or train in a new directory"
             )
         finished = _complete(config, corpus, directory, context, model=model, finish=finish)

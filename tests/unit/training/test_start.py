@@ -219,7 +219,7 @@ def test_a_text_that_has_changed_or_gone_is_not_trained_on(run: Run, tmp_path: P
     original = run.text.read_bytes()
     try:
         run.text.write_bytes(original + b"a cat saw the dog\n")
-        with pytest.raises(CheckpointError, match=r"story\.txt` has changed since; put it back"):
+        with pytest.raises(CheckpointError, match=r"story\.txt` has changed; restore it"):
             resume_run(run.root)
         run.text.unlink()
         with pytest.raises(TextError, match=r"story\.txt"):

@@ -5,7 +5,7 @@ tokens of a window laid in a row. Token ids are int32 `(B, T)`.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, override
 
 import keras
 import numpy as np
@@ -34,8 +34,9 @@ class LanguageModel(keras.Model):
         token ids -> embedding -> LSTM, LSTM, ... -> projection -> logits of the next token
         (B, T)       (B, T, E)    (B, T, H)                        (B, T, V)
 
-    Nothing is hidden: the recurrent state goes in and comes out. Training over carried state is the business of
-    `nextword.training.step.StreamModel`, which wraps this model and shares its weights.
+    The recurrent state is an argument and a result. Keras's `compile` and `fit` train on windows that each begin a
+    text: inputs `(B, T)` and targets `(B, T)`, one token ahead. `nextword.train` carries the state from window
+    to window, by `nextword.training.stream_model.StreamModel`, which wraps this model.
 
     Args:
         architecture: What the model is made of.
@@ -55,6 +56,11 @@ class LanguageModel(keras.Model):
         >>> logits, state = model(np.zeros((2, 5), np.int32))
         >>> logits.shape, len(state), state[0].hidden.shape
         ((2, 5, 50), 2, (2, 16))
+        >>> model.compile(optimizer="adam", metrics=["accuracy"])
+        >>> tokens = np.tile(np.arange(6, dtype=np.int32), (8, 1))
+        >>> history = model.fit(tokens[:, :-1], tokens[:, 1:], epochs=2, verbose=0)
+        >>> sorted(history.history)
+        ['accuracy', 'loss']
     """
 
     def __init__(
@@ -130,6 +136,21 @@ class LanguageModel(keras.Model):
         """Return the logits of the token after each, and the state after the last."""
         hidden, state = self.hidden_states(tokens, state, training=training)
         return self.projection(hidden, self.tied_embeddings), state
+
+    @override
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Return the mean cross-entropy of the targets `y` `(B, T)`, which `fit` minimizes."""
+        losses = keras.losses.sparse_categorical_crossentropy(y, y_pred[0], from_logits=True)
+        if sample_weight is None:
+            return ops.mean(losses)
+        return ops.sum(losses * sample_weight) / ops.maximum(ops.sum(sample_weight), 1.0)
+
+    @override
+    def compute_metrics(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the metrics of `compile`, computed from the logits."""
+        return super().compute_metrics(x, y, y_pred[0], sample_weight=sample_weight)
 
     def hidden_states(self, tokens: Any, state: State | None = None, training: bool = False) -> tuple[Any, State]:
         """Return what the projection reads, `(B, T, H)`, and the state after the last token."""

@@ -207,3 +207,28 @@ def test_the_rows_of_a_batch_have_masks_of_their_own_and_its_steps_share_them() 
     first, second = np.asarray(losses.negative_log_likelihood).reshape(2, 4).round(4)
     assert (len(set(first.tolist())), len(set(second.tolist()))) == (1, 1)
     assert first[0] != second[0]
+
+
+def test_keras_trains_it_by_compile_and_fit() -> None:
+    model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=8, hidden_sizes=(8,)))
+    model.compile(optimizer=keras.optimizers.Adam(0.02), metrics=["accuracy"])
+    tokens = np.tile(np.arange(7, dtype=np.int32), (8, 1))
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    expected = model.token_losses(model.hidden_states(inputs)[0], targets, np.ones(targets.shape)).total / targets.size
+    found = model.evaluate(inputs, targets, verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(float(expected), rel=1e-5)
+    stop = keras.callbacks.EarlyStopping("accuracy", mode="max", patience=40)
+    history = model.fit(inputs, targets, epochs=40, callbacks=[stop], verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert history["accuracy"][-1] == 1.0
+
+
+def test_keras_weights_count_in_the_loss() -> None:
+    model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=4, hidden_sizes=(4,)))
+    model.compile(optimizer="sgd")
+    tokens = np.tile(np.arange(7, dtype=np.int32), (2, 1))
+    first = np.zeros((2, 6), np.float32)
+    first[0] = 1.0
+    weighted = model.evaluate(tokens[:, :-1], tokens[:, 1:], sample_weight=first, verbose=0)
+    alone = model.evaluate(tokens[:1, :-1], tokens[:1, 1:], verbose=0)
+    assert weighted == pytest.approx(alone, rel=1e-5)

@@ -1,0 +1,65 @@
+"""Report words that a reader stumbles over, in texts, comments, docstrings, messages and names.
+
+    python scripts/check_words.py                 # the whole repository
+    python scripts/check_words.py README.md src   # these files and folders
+
+Prints `file:line: word -> better words` for each and exits with 1 if there are any. The list is `words.txt`.
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORDS = ROOT / "scripts" / "words.txt"
+PLACES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "mkdocs.yml", "pyproject.toml", "docs", "src")
+PLACES += ("tests", "benchmarks", "examples", "scripts")
+SUFFIXES = {".md", ".py", ".toml", ".yml", ".sh", ".html", ".js", ".css", ""}
+GAP = r"(?:[\s_#*>]|//)+"  # words may be apart by a line end, the mark of a comment, or the underscore of a name
+
+Rule = tuple[re.Pattern[str], str]
+Allowed = set[tuple[str, str]]
+
+
+def read_rules() -> tuple[list[Rule], Allowed]:
+    """Return the patterns with their better words, and the texts that are allowed in a file."""
+    rules, allowed = [], set()
+    for line in WORDS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("allow "):
+            _, path, text = line.split(" ", 2)
+            allowed.add((path, text))
+        elif line and not line.startswith("#"):
+            pattern, better = line.split(" = ")
+            whole = rf"(?<![A-Za-z])(?:{pattern.replace(' ', GAP)})(?![a-z])"
+            rules.append((re.compile(whole, re.IGNORECASE), better))
+    return rules, allowed
+
+
+def findings(path: Path, rules: list[Rule], allowed: Allowed) -> Iterator[str]:
+    """Yield a line for each listed word in a file."""
+    name = path.relative_to(ROOT).as_posix()
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.read_text(encoding="utf-8"))  # SomeName is Some_Name
+    lines = text.split("\n")
+    for pattern, better in rules:
+        for found in pattern.finditer(text):
+            number = text.count("\n", 0, found.start())
+            if not any(name == place and part in lines[number] for place, part in allowed):
+                yield f"{name}:{number + 1}: {' '.join(found[0].split())} -> {better}"
+
+
+def main(places: list[str]) -> int:
+    """Check the given files and folders, or all; return the exit code."""
+    rules, allowed = read_rules()
+    found = []
+    for place in places or PLACES:
+        path = (ROOT / place).resolve()
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix in SUFFIXES and "__pycache__" not in file.parts:
+                found.extend(findings(file, rules, allowed))
+    print("\n".join(found) or "no word of the list was found")
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""The tables and the pictures of docs/results.md, made of docs/results.jsonl.
+"""The tables of docs/results.md and the pictures of perplexity, made from docs/results.jsonl.
 
 python benchmarks/results.py --add quality.json
 """
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from harness.ledger.bars import draw_bars
 from harness.ledger.page import renewed
 from harness.ledger.picture import draw_minutes
 from harness.ledger.result import read_results, results_of_contest, write_results
@@ -23,10 +24,10 @@ _DOCS = Path(__file__).resolve().parent.parent / "docs"
 @click.option(
     "--add", "added", type=click.Path(path_type=Path, dir_okay=False), help="What benchmarks/quality.py wrote."
 )
-@click.option("--check", is_flag=True, help="Change nothing; say whether the page is up to date.")
+@click.option("--check", is_flag=True, help="Change nothing; report whether the page is up to date.")
 @click.option("--docs", type=click.Path(path_type=Path, file_okay=False), default=_DOCS, help="Folder of the page.")
 def results(added: Path | None, check: bool, docs: Path) -> None:
-    """Write the tables and the picture of the results page again from the ledger."""
+    """Write the tables of the results page and the pictures of perplexity again from the ledger."""
     try:
         if check and added is not None:
             raise SettingError("`--check` must stand alone, since it changes nothing, but `--add` is given too")
@@ -43,6 +44,7 @@ def results(added: Path | None, check: bool, docs: Path) -> None:
         if not check:
             write_file(page, latter.encode())
             draw_minutes(known, "ptb", picture)
+            draw_bars(known, "ptb", 30, docs / "images" / "ptb-30-minutes.svg")
     except (NextwordError, OSError) as error:
         click.echo(f"results: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 2))

@@ -1,4 +1,4 @@
-"""Perplexity against the minutes that it took, of `nextword train --minutes` and of what else was trained so long."""
+"""Test perplexity against minutes of training, for `nextword train --minutes` and for other programs."""
 
 import math
 from collections.abc import Sequence
@@ -18,18 +18,20 @@ _STYLES = ((MAIN_COLOR, "o"), (MARK_COLOR, "s"), ("#0f766e", "D"), ("#7c3aed", "
 
 
 def draw_minutes(results: Sequence[Result], corpus: str, path: Path) -> None:
-    """Draw panels for the preset `auto` as it is, with a cache, and with n-grams; in them a line for each machine.
+    """Draw panels for the preset `auto`: static, with a cache, and with n-grams; each has a line for each machine.
 
-    The first panel has a mark for each program of the contest, at the best that it reached.
+    The first panel has a mark for each other program, at its best result.
     """
     ours = Query(corpus=corpus, preset="auto", read=_READ).groups(results)
     contest = Query(corpus=corpus, preset="contest/*", pick="all").groups(results)
-    theirs = {group.first.preset: group for group in sorted(contest, key=_lowest, reverse=True)}  # the best of each
+    # The best of each program comes last and stays.
+    theirs = {group.first.preset: group for group in sorted(contest, key=lowest_valid, reverse=True)}
     theirs.pop("contest/nextword", None)  # which is `auto` once more
     draw_picture(path, (11, 5), lambda figure: _draw(figure, ours, [*theirs.values()]))
 
 
-def _lowest(group: Group) -> float:
+def lowest_valid(group: Group) -> float:
+    """Return the lowest validation perplexity of the results of a group."""
     return min(group.values("valid_perplexity"), default=math.inf)
 
 
@@ -57,7 +59,7 @@ def _draw_line(axes: Any, parts: Sequence[Group], **look: str) -> None:
 
 
 def _mark(axes: Any, group: Group) -> None:
-    best = min(group.by_method.values(), key=_lowest)
+    best = min(group.by_method.values(), key=lowest_valid)
     value = fmean(best.values("test_perplexity"))
     axes.plot([group.first.minutes], [value], color=QUIET_COLOR, marker="o", linestyle="none")
     name = group.first.preset.removeprefix("contest/")

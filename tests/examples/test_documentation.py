@@ -1,0 +1,136 @@
+"""Every example of the README and of the documentation runs.
+
+A test takes a page from top to bottom, its commands and its blocks of Python with shared names, in a folder with a tiny
+trained run. A new example is picked up without work. The rules:
+
+- `train`, `tune` and `doctor` are parsed, with every flag and value, and not run, since they take minutes.
+- A name `runs/NAME`, `RUN`, `DIR` or `MODEL` is a copy of the tiny run; a text file is one of `_files`.
+- `nextword.train` in a block of Python trains for a moment, with a tiny network unless the page has one of its own.
+- `<!-- not run: REASON -->` right above a block takes it out; Python must compile even so.
+- The output that a page shows is not compared. Results and the lab log keep the commands of their day.
+"""
+
+import functools
+import gzip
+import io
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from nextword.api import train as train_module
+from nextword.cli.main import main, nextword
+from nextword.text.samples import sample_path
+from support.documentation import Command, blocks_of
+
+ROOT = Path(__file__).parents[2]
+RECORDS = {"results.md", "lab-log.md"}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
+PAGES = [page for page in PAGES if page.name not in RECORDS and any(each.runs for each in blocks_of(page))]
+PARSED_ONLY = {"train", "tune", "doctor"}
+TEXTS = {"ptb": "my-text.txt", "wikitext-2": "my-text.txt", "TEXT": "my-text.txt"}
+RUNS = re.compile(r"\bruns/[\w-]+")
+
+TINY_MODEL = {"embedding_size": 8, "hidden_sizes": (12, 8), "compute_dtype": "float32"}
+TINY_TRAINING = {"num_steps": 10, "batch_size": 8}
+SENTENCES = (
+    "I am very much obliged to her letter. She was not table, happy or attached, and it is a truth universal.\n\n"
+)
+NBEST = "utterance\ttext\tacoustic\nu1\tshe was happy\t-4\nu1\tshe was table\t-3\nu2\the was not\t-5\nu2\the was\t-6\n"
+REFERENCES = "u1\tshe was happy\nu2\the was not\n"
+
+
+def _files(text: str) -> dict[str, str]:
+    lines = "She was very much obliged.\nIt is a truth.\n"
+    words = {"my-text.txt": text, "novel.txt": text, "mine.txt": text, "words.txt": "she\nwas\n"}
+    lists = {"dev.tsv": NBEST, "test.tsv": NBEST, "dev.txt": REFERENCES, "test.txt": REFERENCES}
+    weights = "[rescoring]\nmodel_weight = 0.5\nlength_weight = 0.0\n"
+    typed = {"lines.txt": lines, "a.txt": lines, "app.log": lines, "prompts.txt": "She was\nIt is\n", "keys": "my na\n"}
+    return {**words, **lists, **typed, "weights.toml": weights}
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `my-text.txt` and `run`, a finished run over it that was exported."""
+    folder = tmp_path_factory.mktemp("documentation")
+    austen = sample_path("austen").read_text(encoding="utf-8")
+    (folder / "my-text.txt").write_text(SENTENCES * 10 + austen[:150_000] + SENTENCES * 10, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        train_module.train(
+            "my-text.txt", preset="quick", epochs=0.2, run="run", settings={**TINY_MODEL, **TINY_TRAINING}, verbose=0
+        )
+        assert _exit_code(["export", "run"]) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files that examples read; the working directory."""
+    for name, text in _files((tiny_run / "my-text.txt").read_text(encoding="utf-8")).items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"She was not.\n"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _train_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = train_module.train
+
+    @functools.wraps(train)
+    def briefly(text: Any, **given: Any) -> Any:
+        settings = {**given.pop("settings", {}), **TINY_TRAINING, **({} if given.get("model") else TINY_MODEL)}
+        run = given.get("run") and f"{given['run']}-of-python"  # since the tiny run is at that name
+        return train(text, **{**given, "minutes": None, "epochs": 0.05, "run": run, "settings": settings, "verbose": 0})
+
+    monkeypatch.setattr(train_module, "train", briefly)
+
+
+def _bring_runs(text: str, tiny_run: Path, folder: Path) -> None:
+    """Copy the tiny run to every place where a page expects a run."""
+    for name in {*RUNS.findall(text), "RUN", "DIR", "MODEL"}:
+        if not (folder / name).exists():
+            shutil.copytree(tiny_run / "run", folder / name)
+
+
+def _exit_code(arguments: list[str]) -> int:
+    try:
+        main(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0
+
+
+def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [TEXTS.get(argument, argument) for argument in command.arguments]
+    if arguments[0] in PARSED_ONLY:
+        context = click.Context(nextword, obj=arguments)
+        parsed = nextword.get_command(context, arguments[0])
+        assert parsed is not None
+        parsed.make_context(arguments[0], arguments[1:], parent=context)
+        return
+    typed = Path(command.source).read_text(encoding="utf-8") if command.source else command.typed or ""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode()), encoding="utf-8"))
+    code = _exit_code(arguments)
+    output, errors = capsys.readouterr()
+    assert code == 0, f"{command.line}\n{errors}"
+    if command.target:
+        Path(command.target).write_text(output, encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_examples_run(
+    page: Path, tiny_run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _bring_runs(page.read_text(encoding="utf-8"), tiny_run, folder)
+    names: dict[str, Any] = {"__name__": "example"}
+    for block in blocks_of(page):
+        code = compile("\n" * block.line + block.body, str(page), "exec") if block.is_python else ""
+        if not block.not_run:
+            exec(code, names)  # noqa: S102
+            for command in block.commands:
+                _run(command, monkeypatch, capsys)

@@ -1,4 +1,4 @@
-"""How fast a model answers, beside PyTorch: a step, many sentences, a cold start, a key press.
+"""Speed of an exported model beside PyTorch: a step, many sentences, a cold start, a key press.
 
 python benchmarks/inference.py --json inference.json
 """
@@ -31,14 +31,14 @@ _COLUMNS_OF_A_FILE = 160
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write everything to a file."
 )
 def inference(pytorch: str | None, timeout: float, json_path: Path | None, given: Tables) -> None:
-    """Measure how fast an exported model of random weights answers, beside the same model in PyTorch.
+    """Measure the speed of an exported model with random weights, beside the same model in PyTorch.
 
-    Each peer runs in a process of its own and in turn. Nothing is left behind but the file that is asked for.
+    Each peer runs in a separate process, in turn. Only the requested file is left behind.
     """
     try:
         size, effort = given_settings(given, ModelSize), given_settings(given, Effort)
         if json_path is not None and not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must lie in a folder that exists, but does not; make it first")
+            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
         report = measure_inference(
             size, effort, pytorch=pytorch, timeout=timeout, say=lambda line: click.echo(line, err=True)
         )
@@ -47,7 +47,7 @@ def inference(pytorch: str | None, timeout: float, json_path: Path | None, given
             console.width = _COLUMNS_OF_A_FILE
         console.print(render_inference(report))
         if not report.measured:
-            raise PeerError("nothing could be measured; the reasons stand above")
+            raise PeerError("nothing could be measured; the reasons are above")
         if json_path is not None:
             command = shlex.join(["python", "benchmarks/inference.py", *sys.argv[1:]])
             table = {**report.to_table(), "command": command}

@@ -1,4 +1,4 @@
-"""How low a perplexity nextword and its peers reach in the same minutes, one after the other.
+"""The perplexity that nextword and its peers reach in the same minutes, one after the other.
 
 python benchmarks/quality.py PTB_FOLDER --minutes 30 --json quality.json
 """
@@ -52,12 +52,12 @@ def quality(
 ) -> None:
     """Train nextword and its peers on TEXT for the same time each, and compare their perplexities.
 
-    TEXT is a folder with train, valid and test files, or whatever else `nextword train` reads.
+    TEXT is a folder with train, valid and test files, or anything else that `nextword train` reads.
     """
     try:
         chosen_peers = chosen(catalogue(pytorch=pytorch), peers)
         if json_path is not None and not json_path.absolute().parent.is_dir():
-            raise SettingError(f"`{json_path}` must lie in a folder that exists, but does not; make it first")
+            raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
         contest = Contest(Corpus.load(text), text, minutes, seed, _read_recipe(recipe))
         again = frozenset(peer.name for peer in chosen_peers) if fresh else frozenset()
         record = Record.open(json_path, contest.terms, without=again)
@@ -65,7 +65,7 @@ def quality(
         contest.hold(chosen_peers, record, lambda line: click.echo(line, err=True))
         _print(record)
         if not record.results:
-            raise PeerError("nothing could be measured; the reasons stand above")
+            raise PeerError("nothing could be measured; the reasons are above")
     except NextwordError as error:
         click.echo(f"quality: {error}", err=True)
         sys.exit(error.exit_code)

@@ -30,7 +30,7 @@ def results(added: Path | None, check: bool, docs: Path) -> None:
     """Write the tables of the results page and the pictures of perplexity again from the ledger."""
     try:
         if check and added is not None:
-            raise SettingError("`--check` must stand alone, since it changes nothing, but `--add` is given too")
+            raise SettingError("`--check` must be used alone, because it changes nothing, but `--add` is given too")
         picture = docs / "images" / "ptb-minutes.svg"
         require_plots(picture)
         if added is not None:
@@ -40,7 +40,7 @@ def results(added: Path | None, check: bool, docs: Path) -> None:
         former = page.read_text(encoding="utf-8")
         latter = renewed(former, known)
         if check and latter != former:
-            raise SettingError(f"`{page}` must show what results.jsonl holds, but is older; run benchmarks/results.py")
+            raise SettingError(f"`{page}` must show what results.jsonl has, but is older; run benchmarks/results.py")
         if not check:
             write_file(page, latter.encode())
             draw_minutes(known, "ptb", picture)

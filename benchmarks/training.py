@@ -1,4 +1,4 @@
-"""How fast nextword trains on this machine, beside its peers; or, alone, how the cost of a word grows.
+"""Training speed on this machine, beside other programs; or, with nextword alone, how the cost of a word grows.
 
 python benchmarks/training.py --json training.json --plot training.svg
 python benchmarks/training.py --scaling --json scaling.json --plot scaling.svg
@@ -40,7 +40,7 @@ _LONGEST_TIMEOUT = 1e6
 
 @dataclass(frozen=True)
 class _Effort:
-    """How long to measure, and for how long to wait."""
+    """How long to measure, and how long to wait."""
 
     repeats: int
     steps: int
@@ -90,7 +90,7 @@ def training(
 
     The same model also runs as stock Keras layers and in PyTorch, the tutorial's program runs at its own shape, and
     plain matrix products show what the processor can do. Each peer runs in a process of its own, in turn with the
-    others. Nothing is left behind but the files that are asked for.
+    others. Only the requested files are left behind.
     """
     try:
         workload = Workload.of(preset, given, compute_dtype=compute_dtype)
@@ -101,7 +101,7 @@ def training(
         report = _scaling_report(workload, effort) if scaling else _report(workload, effort, only, pytorch)
         _print(report)
         if not report.measured:
-            raise PeerError("nothing could be measured; the reasons stand above")
+            raise PeerError("nothing could be measured; the reasons are above")
         command = shlex.join(["python", "benchmarks/training.py", *sys.argv[1:]])
         _write_files(report, json_path, plot_path, {"command": command, **vars(effort)})
     except NextwordError as error:
@@ -120,11 +120,11 @@ def _report(workload: Workload, effort: _Effort, only: str | None, pytorch: str 
 
 
 def _refuse_comparing(**options: Any) -> None:
-    """Refuse what is for several peers, where nextword is measured alone."""
+    """Refuse options for several peers if nextword is measured alone."""
     for name, value in options.items():
         if value is not None:
             raise SettingError(
-                f"`--scaling` must stand without `--{name}`, since it measures nextword alone; leave it out"
+                f"`--scaling` must be used without `--{name}`, because it measures nextword alone; leave it out"
             )
 
 
@@ -140,15 +140,15 @@ def _scaling_report(workload: Workload, effort: _Effort) -> ScalingReport:
 
 
 def _say(text: str) -> None:
-    # Plain lines: a live display would take its share of the processor from what is being measured.
+    # Plain lines: a live display would use part of the measured processor.
     click.echo(text, err=True)
 
 
 def _check_files(json_path: Path | None, plot_path: Path | None) -> None:
-    """Refuse what could not be written, before minutes are spent on it."""
+    """Refuse files that could not be written, before minutes are spent on them."""
     for path in (json_path, plot_path):
         if path is not None and not path.absolute().parent.is_dir():
-            raise SettingError(f"`{path}` must lie in a folder that exists, but does not; make {path.parent} first")
+            raise SettingError(f"`{path}` must be in a folder that exists, but is not; create {path.parent} first")
     if plot_path is not None:
         require_plots(plot_path)
 

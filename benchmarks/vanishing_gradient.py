@@ -1,4 +1,4 @@
-"""How far back a gradient reaches in a simple recurrent network, a GRU and an LSTM: measured, and drawn.
+"""Measure and draw how far back a gradient reaches in a simple recurrent network, a GRU and an LSTM.
 
 python benchmarks/vanishing_gradient.py --plot docs/images/vanishing-gradient.svg --json vanishing-gradient.json
 
@@ -103,7 +103,7 @@ def draw(curves: dict[str, Any], path: Path) -> None:
         for cell, label in LABELS.items():
             first = curves[panel][cell][0]
             axes.semilogy(np.asarray(curves[panel][cell]) / first, color=COLORS[cell], label=label)
-            if cell == "lstm":  # the last step's cell is read by no later one
+            if cell == "lstm":  # no later step reads the last step's cell
                 shares = np.asarray(curves[panel]["lstm cell"][1:]) / first
                 axes.semilogy(range(1, LAGS + 1), shares, color=COLORS[cell], ls="--", label="its cell")
         axes.set(title=TITLES[panel], xlabel="steps back", ylim=(1e-9, 30), xlim=(0, LAGS))
@@ -121,14 +121,14 @@ def draw(curves: dict[str, Any], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure, and write what was asked for."""
+    """Measure, and write the requested files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--plot", type=Path, help="picture to draw (.svg or .png)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()
     for path in (arguments.plot, arguments.json):
         if path is not None and not path.absolute().parent.is_dir():
-            parser.error(f"{path} must lie in a folder that exists, but does not")
+            parser.error(f"{path} must be in a folder that exists, but is not")
     if arguments.plot and arguments.plot.suffix not in (".svg", ".png"):
         parser.error(f"{arguments.plot} must end in .svg or .png, but does not")
     curves = measure()

@@ -1,12 +1,11 @@
-"""The tutorial's forty epochs, and validation as it is done there beside what it could be.
+"""Train the tutorial's forty epochs, and validate both as the tutorial does and with the state carried.
 
     python examples/forty_epochs.py ptb --run runs/forty                      # the tutorial's windows, no state carried
     python examples/forty_epochs.py ptb --run runs/carried --windows streams  # parallel streams, the state carried
 
-Stopped by Ctrl-C, it goes on where it was when called again. The tutorial validates in windows of 20 x 30 words, each
-of which begins with an empty state. After every epoch that is measured here too, beside nextword's own validation,
-which reads the text as it stands and carries the state. `RUN/forty-epochs.svg` shows both beside what the tutorial
-reports.
+After Ctrl-C, run the same command again to resume. The tutorial validates in windows of 20 x 30 words, each of which
+begins with an empty state. After every epoch this is measured here too, beside nextword's own validation, which reads
+the continuous text and carries the state. `RUN/forty-epochs.svg` shows both beside the tutorial's figures.
 """
 
 import argparse
@@ -40,7 +39,7 @@ def validation_in_windows(model: LanguageModel, corpus: Corpus, path: Path) -> A
     Args:
         model: In training.
         corpus: Whose validation split is read.
-        path: Where the figures are kept, a line of JSON a round; a round that is trained again replaces its line.
+        path: File of the figures, one line of JSON per round; a round that is trained again replaces its line.
     """
     import keras
 
@@ -59,7 +58,7 @@ def validation_in_windows(model: LanguageModel, corpus: Corpus, path: Path) -> A
 
 
 def read_lines(path: Path) -> Table:
-    """Return the lines of a log by round; none where there is no log yet."""
+    """Return the lines of a log by round; empty if there is no log yet."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     return {int(row.pop("round")): row for row in map(json.loads, lines)}
 
@@ -132,5 +131,5 @@ if __name__ == "__main__":
         print(f"forty_epochs: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except TrainingInterrupted as stop:
-        print(f"forty_epochs: {stop}; the same command goes on", file=sys.stderr)
+        print(f"forty_epochs: {stop}; the same command resumes", file=sys.stderr)
         sys.exit(128 + stop.signal_number)

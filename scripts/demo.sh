@@ -8,7 +8,7 @@ run=$2
 step() { printf '\n\033[1m$ nextword %s\033[0m\n' "$*"; }
 
 if [ -f "$run/model/config.json" ]; then
-    echo "a demo model is there already, in $run; remove that directory to train anew"
+    echo "there is already a demo model in $run; remove that directory to train again"
 elif [ -f "$run/config.toml" ]; then
     step train --resume "$run"
     "$nextword" train --resume "$run"
@@ -24,5 +24,5 @@ step suggest "$run" '"I am very much"' -k 5
 "$nextword" suggest "$run" "I am very much" -k 5
 step generate "$run" --prompt '"She was"' --words 60 --temperature 0.8 --seed 1
 "$nextword" generate "$run" --prompt "She was" --words 60 --temperature 0.8 --seed 1
-printf '\nThe report lies in %s: open it in a browser. The model is %s, its curves %s.\n' \
+printf '\nThe report is %s: open it in a browser. The model is %s, its curves %s.\n' \
     "$run/comparison.html" "$run/model" "$run/curves.png"

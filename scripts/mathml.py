@@ -1,4 +1,4 @@
-"""A hook of MkDocs: formulas become MathML, which browsers draw by themselves, without a program from elsewhere."""
+"""MkDocs hook: convert formulas to MathML, which browsers render without a script."""
 
 import html
 import re
@@ -10,7 +10,7 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>'
 
 
 def on_page_content(content: str, **_: Any) -> str:
-    """Return the HTML of a page with its formulas, which `pymdownx.arithmatex` has marked, as MathML."""
+    """Return the HTML of a page with the formulas that `pymdownx.arithmatex` has marked converted to MathML."""
     return _FORMULA.sub(_mathml, content)
 
 

@@ -50,7 +50,7 @@ _CLOCK = frozenset(("second", "seconds", "minutes", "time", "date", "speed", "pa
 _SIZES = ("--embedding-size", "16", "--batch-size", "8", "--num-steps", "10", "--compute-dtype", "float32")
 _QUICK = ("--preset", "quick", *_SIZES, "--hidden-sizes", "24,16", "--epochs", "4")
 _DEEP = (*_SIZES, "--hidden-sizes", "24,24,16", "--epochs", "4", "--averaging-latest-round", "2")
-_TRAININGS: dict[str, tuple[str, ...]] = {
+_TRAINING_RUNS: dict[str, tuple[str, ...]] = {
     "quick": _QUICK,
     "mos": ("--preset", "mos", *_DEEP, "--mixture-size", "3"),
     "adaptive": (*_QUICK, "--adaptive-cutoffs", "200,500", "--no-tied"),
@@ -193,7 +193,7 @@ print(json.dumps({name: json.dumps(value, default=plain) for name, value in foun
 
 @dataclass(frozen=True)
 class Step:
-    """A command to run, and what it leaves.
+    """A command to run, and the files that it writes.
 
     Attributes:
         name: Name of its pin.
@@ -208,7 +208,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Workplace:
-    """Runs the code of a checkout in a folder of its own, with caches of its own."""
+    """Runs the code of a checkout in its own folder, with its own caches."""
 
     folder: Path
     source: Path
@@ -315,10 +315,10 @@ def main() -> None:
 def _jobs() -> dict[str, Job]:
     """Return what can be done side by side, the longest first."""
     used = {"quick": _use_fully, "gru": _use, "mos": _use, "adaptive": _use, "subword": _use}
-    trainings: dict[str, Job] = {}
-    for number, (name, flags) in enumerate(_TRAININGS.items()):
-        trainings[name] = partial(_train, flags=flags, number=_SIGNALS[number % 3], use=used.get(name))
-    return {"quick": trainings["quick"], "minutes": _minutes, "tune": _tune, "api": _api, **trainings}
+    training_runs: dict[str, Job] = {}
+    for number, (name, flags) in enumerate(_TRAINING_RUNS.items()):
+        training_runs[name] = partial(_train, flags=flags, number=_SIGNALS[number % 3], use=used.get(name))
+    return {"quick": training_runs["quick"], "minutes": _minutes, "tune": _tune, "api": _api, **training_runs}
 
 
 def _train(place: Workplace, name: str, flags: Sequence[str], number: signal.Signals, use: Job | None = None) -> Pins:

@@ -1,1 +1,1 @@
-"""What the benchmarks are made of: peers in processes of their own, what they are asked, and reports of it."""
+"""The parts of the benchmarks: peers in separate processes, the work they do, and reports."""

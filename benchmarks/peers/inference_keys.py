@@ -1,4 +1,4 @@
-"""Keys pressed one after the other on one core, and after each the suggestions asked for, as a keyboard does."""
+"""Press keys one after the other on one core, and request suggestions after each, like a keyboard."""
 
 import os
 
@@ -36,7 +36,7 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
 
 def random_keys(tokens: tuple[str, ...]) -> Iterator[str]:
     """Yield the characters of words of a vocabulary, those of small ids more often, with a space after each."""
-    chance = random.Random(0)  # noqa: S311  # nothing is kept secret by it
+    chance = random.Random(0)  # noqa: S311  # no secret depends on it
     words = [token for token in tokens if token.isalpha()]
     while True:
         yield from words[int(len(words) ** chance.random()) - 1] + " "

@@ -1,4 +1,4 @@
-"""A bundle read from the disk and started, in a process that has done so before."""
+"""Read a bundle from the disk and start it, in a process that has done so before."""
 
 import time
 from typing import Any

@@ -1,6 +1,6 @@
-"""What the peers of the inference benchmark need, put into a folder by nextword: models, sentences, PyTorch's weights.
+"""Write the files that the peers of the inference benchmark need: models, sentences, PyTorch's weights.
 
-    int8/ float32/      bundles that `nextword export` has gone through
+    int8/ float32/      bundles that `nextword export` has made
     weights.npz         the weights of both, by their names in a bundle
     share-0.npz ...     sentences as ids, and the batches that `nextword score` makes of them
 
@@ -28,12 +28,12 @@ from nextword.export.export_options import ExportOptions
 from peer_protocol import open_answers
 
 _TRIED_SENTENCES = 50
-# Weights that know nothing of a text may lose or win by eight bits whatever chance has it.
+# The perplexity of random weights changes by chance in eight bits.
 _INT8 = ExportOptions(int8=True, max_loss_percent=100.0)
 
 
 def make(task: dict[str, Any]) -> dict[str, Any]:
-    """Make everything, and return what is to be told of it."""
+    """Make everything, and return its description."""
     folder, size = Path(task["folder"]), ModelSize.from_table(task["model"])
     tokenizer = random_tokenizer(size.vocabulary_size, task["seed"])
     weights = random_weights(size.architecture, task["seed"])
@@ -58,7 +58,7 @@ def make(task: dict[str, Any]) -> dict[str, Any]:
 
 
 def _write_share(path: Path, sentences: list[TokenIds], engine: Engine) -> None:
-    """Write the sentences one after the other, the batches that are made of them, and what is true of the first."""
+    """Write the sentences one after the other, their batches, and the log-probabilities of the first batch."""
     batches = sentence_batches(engine)
     arrays = {"ids": np.concatenate(sentences), "lengths": np.array([*map(len, sentences)])}
     for index, rows in enumerate(batches.batches([len(sentence) for sentence in sentences])):

@@ -1,4 +1,4 @@
-"""What the peers of the inference benchmark share that run nextword."""
+"""Shared code of the peers of the inference benchmark that run nextword."""
 
 import platform
 from pathlib import Path
@@ -18,7 +18,7 @@ def open_bundle(settings: dict[str, Any]) -> LoadedModel:
 
 
 def describe(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the description of a peer of ours."""
+    """Return the description of a peer that runs nextword."""
     return {
         "parameters": settings["parameters"],
         "threads": settings["threads"],

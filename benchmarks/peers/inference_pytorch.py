@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from inference_shares import read_share
 
-# How far its log-probabilities may be from nextword's in float32 before it is another model.
+# Largest difference of its log-probabilities from nextword's in float32.
 _TOLERANCE = {"float32": 1e-3, "int8": 0.5}
 
 State = tuple[Tensor, Tensor]
@@ -40,7 +40,7 @@ class InferenceNetwork(nn.Module):
         return torch.zeros(shape), torch.zeros(shape)
 
     def set_weights(self, weights: dict[str, Any]) -> None:
-        """Take the weights of a bundle, whose gates lie in the same order, and whose gates have one bias."""
+        """Load the weights of a bundle; its gates have the same order, and one bias each."""
         given = {name: torch.from_numpy(weight) for name, weight in weights.items()}
         self.embedding.weight.copy_(given["embedding/embeddings"])
         self.projection.weight = self.embedding.weight
@@ -53,7 +53,7 @@ class InferenceNetwork(nn.Module):
 
 
 def make_network(settings: dict[str, Any]) -> Any:
-    """Return the network in the precision that is asked for, checked to be nextword's model.
+    """Return the network in the requested precision, checked against nextword's model.
 
     Raises:
         ValueError: It is not.
@@ -68,7 +68,7 @@ def make_network(settings: dict[str, Any]) -> Any:
     network.eval()
     if settings["precision"] == "int8":
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what PyTorch will do away with
+            warnings.simplefilter("ignore")  # PyTorch deprecates it
             network = torch.ao.quantization.quantize_dynamic(network, {nn.LSTM, nn.Linear}, dtype=torch.qint8)
     _check(network, folder, _TOLERANCE[settings["precision"]])
     return network

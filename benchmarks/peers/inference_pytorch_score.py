@@ -1,4 +1,4 @@
-"""Sentences scored in PyTorch, in the very batches that nextword makes of them, which are made before the clock runs.
+"""Score sentences in PyTorch, in the batches that nextword makes of them; making the batches is not timed.
 
 A step is one share of the sentences.
 """

@@ -13,7 +13,7 @@ _WARM_UP_STEPS = 20
 
 
 def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
-    """Make the network, and draw a text."""
+    """Make the network, and a random text."""
     network = make_network(settings)
     ids = torch.randint(settings["model"]["vocabulary_size"], (1000, 1, 1), generator=torch.manual_seed(0))
     state, places = network.start(1), count()

@@ -1,4 +1,4 @@
-"""Sentences scored as `nextword score` scores them; a step is one share of them, batches and padding included."""
+"""Score sentences as `nextword score` does; a step is one share of them, batches and padding included."""
 
 import time
 from itertools import count

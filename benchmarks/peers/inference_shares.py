@@ -1,4 +1,4 @@
-"""The sentences that are scored, as `inference_models.py` has written them."""
+"""Read the sentences to score, which `inference_models.py` has written."""
 
 from pathlib import Path
 from typing import Any

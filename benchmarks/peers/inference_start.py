@@ -1,7 +1,7 @@
 """`nextword suggest` from a cold start: from the start of a process to its end, with an answer.
 
-The memory is that of the command. Whoever starts a process lends it the most memory that it has held itself; so this
-program imports nothing of weight.
+The memory is that of the command. A process starts with the peak memory of its parent, so this program imports
+nothing large.
 """
 
 import platform
@@ -13,7 +13,7 @@ from typing import Any
 
 from peer_protocol import Run, serve
 
-# What the script `nextword` does, wherever it was installed.
+# The code of the script `nextword`, wherever it is installed.
 _COMMAND = "import sys; from nextword.cli.main import main; sys.exit(main())"
 _TEXT = "the text so far"
 _BYTES_PER_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -42,7 +42,7 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
 
 
 def memory() -> int:
-    """Return the most memory that one of the commands has held."""
+    """Return the peak memory of the commands."""
     return _BYTES_PER_UNIT * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 

@@ -1,6 +1,6 @@
-"""A step of one text: a token goes in, the log-probabilities of all that may follow come out, the state is carried.
+"""A step of one text: a token in, the log-probabilities of all next tokens out, the state carried.
 
-Beside it memory is read, as fast as one thread can: the largest byte of a buffer is looked for that no cache holds.
+Between the steps, one thread reads memory: it finds the largest byte of a buffer that no cache can hold.
 """
 
 import time
@@ -17,7 +17,7 @@ _STEPS_PER_READ = 20
 
 
 def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
-    """Start the engine, and draw a text."""
+    """Start the engine, and make a random text."""
     engine = open_bundle(settings).engine
     ids = np.random.default_rng(0).integers(engine.vocabulary_size, size=(1000, 1), dtype=np.int32)
     buffer = np.ones(settings["buffer_bytes"], np.int8)

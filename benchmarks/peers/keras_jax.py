@@ -1,4 +1,4 @@
-"""The same model of stock Keras layers on JAX, with integer targets, as a Keras user of today would write it.
+"""The same model in stock Keras layers on JAX, with integer targets, as a Keras user would write it today.
 
 It begins every window with a state of zeros: `LSTM(stateful=True)` carries nothing in `fit` on JAX.
 """
@@ -63,7 +63,7 @@ class RandomBatches(keras.utils.PyDataset):
 
 
 def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
-    """Build and compile the model, and draw its data."""
+    """Build and compile the model, and make random data."""
     model, batching = settings["model"], settings["batching"]
     network = StockModel(model)
     network.compile(

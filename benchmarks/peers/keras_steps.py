@@ -1,4 +1,4 @@
-"""What the peers on Keras have in common: how a step of `fit` is timed, and what decides on its speed."""
+"""Shared code of the peers on Keras: timing of the steps of `fit`, and the description."""
 
 import math
 import platform
@@ -27,11 +27,11 @@ class StepTimer(keras.callbacks.Callback):
         self._last = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:  # noqa: ARG002  # the names are Keras's
-        """Take the time."""
+        """Start the clock."""
         self._last = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002
-        """Keep the time since the step before."""
+        """Record the time since the previous step."""
         now = time.perf_counter()
         self.seconds.append(now - self._last)
         self._last = now

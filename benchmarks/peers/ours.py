@@ -1,4 +1,4 @@
-"""nextword, by the path that everybody's training takes: `LanguageModel`, `StreamModel`, windows, Keras's `fit`."""
+"""nextword, by the path of every training run: `LanguageModel`, `StreamModel`, windows, Keras's `fit`."""
 
 from itertools import count
 from typing import Any

@@ -11,8 +11,8 @@
 
 A peer that cannot run on this machine answers {"unable": "REASON"} in place of "ready", and ends.
 
-The peers are programs and no modules of the package: they may run in another Python than nextword's, from 3.10 on, and
-in that case import nothing but this file beside them. Each can be tried by hand:
+The peers are programs, not modules of the package. They may run in another Python than nextword's, from 3.10, and then
+import only this file beside them. You can try each by hand:
 
     echo '{"steps": 2}' | KERAS_BACKEND=jax python keras_jax.py '{"model": ...}'
 """
@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-# Runs a number of steps, and returns the wall seconds of each, by what was repeated.
+# Runs a number of steps, and returns the wall seconds of each, by task.
 Run = Callable[[int], dict[str, list[float]]]
 
 _WARM_UP_STEPS = 3
@@ -48,7 +48,7 @@ def serve(
     Args:
         prepare: Makes, from the settings, the description of the peer and what runs its steps.
         warm_up_steps: Steps before the first that counts.
-        memory: Returns the most memory that was held, in bytes, where it is not this process that counts.
+        memory: Returns the peak memory in bytes, if another process than this one counts.
     """
     answers = open_answers()
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
@@ -68,14 +68,14 @@ def serve(
 
 
 def open_answers() -> TextIO:
-    """Return where the answers go; what libraries print goes elsewhere, so that it cannot stand between them."""
+    """Return the stream of the answers; the output of libraries is sent elsewhere, so that it cannot mix with them."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers
 
 
 def peak_memory_bytes() -> int:
-    """Return the most memory that this process has held."""
+    """Return the peak memory of this process."""
     status = Path("/proc/self/status")
     if status.exists():
         # `ru_maxrss` would count the memory of the program that started this one.
@@ -85,7 +85,7 @@ def peak_memory_bytes() -> int:
 
 
 def children_peak_memory_bytes() -> int:
-    """Return the most memory that a program which this process has started, and which has ended, has held."""
+    """Return the peak memory of the programs that this process has started and that have ended."""
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
@@ -96,7 +96,7 @@ def num_threads() -> int:
 
 
 def _read(requests: "queue.SimpleQueue[bytes]") -> None:
-    """Hand over the requests, and end the process in the midst of its work when the harness has gone."""
+    """Pass on the requests, and end the process at once if the harness has ended."""
     # Not `sys.stdin`: a thread that waits in it keeps a lock, and a program that failed could not end in peace.
     with open(0, "rb", buffering=0, closefd=False) as lines:
         for line in lines:

@@ -1,4 +1,4 @@
-"""What the processor can do: matrix products with float32 accumulation in JAX, of the shapes that training meets."""
+"""The peak of the processor: matrix products with float32 accumulation in JAX, in the shapes of training."""
 
 import platform
 import time
@@ -23,7 +23,7 @@ SHAPES = (
     (1024, 1024, 1024),
     (2048, 2048, 2048),
 )
-# What fills a processor leaves a GPU idle.
+# Shapes that fill a processor leave a GPU idle.
 GPU_SHAPES = ((4096, 4096, 4096), (8192, 8192, 8192))
 DTYPES = ("bfloat16", "float32")
 

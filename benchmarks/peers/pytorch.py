@@ -1,4 +1,4 @@
-"""The same model in PyTorch: `nn.LSTM`, carried state, fused Adam, bfloat16 by autocast where that is asked for.
+"""The same model in PyTorch: `nn.LSTM`, carried state, fused Adam, bfloat16 by autocast on request.
 
 It runs in PyTorch's own environment, which need not have nextword.
 """
@@ -57,7 +57,7 @@ class PyTorchModel(nn.Module):
 
 
 def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
-    """Build the model and its optimizer, and draw its data."""
+    """Build the model and its optimizer, and make random data."""
     torch.manual_seed(0)
     model, batching, dtype = settings["model"], settings["batching"], settings["compute_dtype"]
     device = "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,4 +1,4 @@
-"""nextword, by the command that everybody uses: `nextword train TEXT --minutes N`."""
+"""nextword, by its usual command: `nextword train TEXT --minutes N`."""
 
 import json
 import subprocess
@@ -15,10 +15,10 @@ from quality_protocol import Ids, Outcome, Say, Task, compete
 
 
 def train(task: Task, say: Say) -> Outcome:
-    """Train by the command line; the seconds are those of the whole command, its own evaluation included."""
+    """Train with the command line; the seconds are those of the whole command, its own evaluation included."""
     task.require_known("arguments")
     arguments = task.recipe.get("arguments", ["--minutes", f"{task.minutes:g}"])
-    scratch = tempfile.TemporaryDirectory(prefix="run-", dir=task.ids)  # which the harness removes, whatever happens
+    scratch = tempfile.TemporaryDirectory(prefix="run-", dir=task.ids)  # which the harness always removes
     run = RunDirectory(Path(scratch.name) / "run")
     command = [sys.executable, "-m", "nextword", "train", task.text, *arguments]
     clock = task.start_clock()

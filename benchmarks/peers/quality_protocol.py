@@ -1,8 +1,8 @@
-"""What the programs share that are given the same minutes to reach the lowest perplexity.
+"""Shared code of the programs of the quality benchmark, which get the same minutes.
 
     harness                                  peer
     starts PROGRAM '{"ids": "FOLDER", "vocabulary_size": 10000, "end_id": 24, "minutes": 30, "seed": 0}'
-                                             trains until the time is over, and validates as its recipe has it
+                                             trains until the time is over, and validates by its recipe
                                              {"round": {"seconds": 60.2, "tokens": 9000, "valid_perplexity": 250.1}}
                                              ...
                                              evaluates on valid and test, which is not part of the time
@@ -40,7 +40,7 @@ Evaluate = Callable[[Ids], dict[str, float]]
 
 @dataclass
 class Task:
-    """What a program is asked for.
+    """The task of a program.
 
     Attributes:
         ids: Folder of the encoded splits.
@@ -50,8 +50,8 @@ class Task:
         seed: Seed of weights, order and dropout.
         clock: `wall`, or `processor` for seconds of the processor over the number of threads: fair where other work
             runs beside.
-        recipe: Settings that differ from the program's own.
-        text: What the ids were made of, for a program that reads text.
+        recipe: Settings that override the program's own.
+        text: The text of the ids, for a program that reads text.
     """
 
     ids: str
@@ -104,26 +104,26 @@ class Clock:
 
     @property
     def part(self) -> float:
-        """The part of the time that has gone, 0 to 1."""
+        """The part of the time that has passed, 0 to 1."""
         return min(1.0, self.seconds / self.budget)
 
     @property
     def over(self) -> bool:
-        """Whether the time has gone."""
+        """Whether the time is over."""
         return self.seconds >= self.budget
 
 
 @dataclass
 class Outcome:
-    """What a program has come to.
+    """The result of a program.
 
     Attributes:
         parameters: Number of trainable scalars.
-        tokens: Number of tokens that were trained on, counted as often as they were met.
-        seconds: How long that took, validation in between included.
+        tokens: Number of tokens trained on, repetitions included.
+        seconds: Seconds of training, validation included.
         evaluate: Returns, for the ids of a split, the sum of -ln p by the method of evaluation.
         dtype: Precision of the matrix products in training.
-        versions: Of the packages that matter.
+        versions: Versions of the relevant packages.
         recipe: The settings, in numbers.
     """
 
@@ -140,13 +140,13 @@ Say = Callable[[dict[str, Any]], None]
 
 
 def compete(train: Callable[[Task, Say], Outcome]) -> None:
-    """Speak the protocol: train, evaluate, tell.
+    """Speak the protocol: train, evaluate, report.
 
     Args:
-        train: Is given the task, and what to tell of each round.
+        train: Gets the task and a function that reports each round.
     """
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print must not stand between the answers
+    os.dup2(2, 1)  # the output of libraries must not mix with the answers
     _end_with_harness()
 
     def say(kind: str, table: dict[str, Any]) -> None:
@@ -211,7 +211,7 @@ def slides(num_tokens: int, context: int, stride: int) -> Iterator[Slide]:
 
 
 def _end_with_harness() -> None:
-    """End this process when the harness, at the other end of the pipe, has gone."""
+    """End this process if the harness, at the other end of the pipe, has ended."""
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         threading.Thread(target=_wait_for_end, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""A small decoder-only transformer of nanoGPT's kind, in PyTorch: what many would reach for today.
+"""A small decoder-only transformer like nanoGPT, in PyTorch: the usual choice today.
 
 Pre-norm blocks of causal attention and a GELU layer of four times the width, learned positions, embedding shared with
 the output, no biases, weights from a normal distribution of 0.02 with the residual projections scaled down by the root
@@ -137,7 +137,7 @@ def epochs(ids: Ids, recipe: Recipe, seed: int) -> Iterator[Tensor]:
 
 
 def learning_rate(recipe: Recipe, part: float) -> float:
-    """Return the learning rate when a part of the time has gone."""
+    """Return the learning rate after a part of the time."""
     if part < recipe.warmup_part:
         return recipe.learning_rate * (part / recipe.warmup_part)
     gone = (part - recipe.warmup_part) / (1 - recipe.warmup_part)
@@ -146,7 +146,7 @@ def learning_rate(recipe: Recipe, part: float) -> float:
 
 
 def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return AdamW that decays matrices and nothing else."""
+    """Return AdamW that decays only matrices."""
     matrices = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
     others = [parameter for parameter in model.parameters() if parameter.dim() < 2]
     groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]

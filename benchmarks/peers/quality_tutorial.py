@@ -32,7 +32,7 @@ class UntilOver(keras.callbacks.Callback):
         self.tokens = 0
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  # the names are Keras's
-        """Look at the clock."""
+        """Check the clock."""
         self.tokens += self.tokens_per_step
         if self.clock.over:
             self.model.stop_training = True

@@ -73,7 +73,7 @@ class Training:
         self.tokens = 0
 
     def run(self) -> None:
-        """Train until the time or the epochs are over, and take the best weights, if an epoch ended at all."""
+        """Train until the time or the epochs are over, and use the best weights, if an epoch ended."""
         for _ in range(self.recipe.epochs):
             self._train_epoch()
             if self.clock.over:

@@ -3,7 +3,7 @@
     embedding -> LSTM -> LSTM -> dropout -> dense at every time step -> softmax
 
 Targets are one-hot rows, made for each batch, the loss is the categorical cross-entropy, and windows of one stream
-follow each other without any state between them, as the tutorial has it. Written from its description.
+follow each other without any state between them, as in the tutorial. Written from its description.
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def build(model: dict[str, Any], num_steps: int) -> Any:
 
 
 def batches(ids: NDArray[np.int32], vocabulary_size: int, batch_size: int, num_steps: int) -> Iterator[Batch]:
-    """Yield batches of successive windows for ever, going back to the beginning where the text ends."""
+    """Yield batches of successive windows forever, and start again at the end of the text."""
     start = 0
     while True:
         inputs = np.zeros((batch_size, num_steps), np.int32)

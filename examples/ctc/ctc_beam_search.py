@@ -59,7 +59,7 @@ class CtcOptions(Settings):
         help="What each character of a word that the model does not know adds to its log-probability.",
         at_most=0.0,
     )
-    score_end: bool = setting(True, help="Whether the line ends where the sound does.")
+    score_end: bool = setting(True, help="Whether the line ends with the sound.")
     beam_size: int = setting(32, help="Texts that are kept after each frame.", at_least=1)
     minimum_log_prob: float = setting(
         -12.0, help="A text is not continued by a character that a frame finds less probable than this.", at_most=0.0
@@ -71,11 +71,11 @@ DEFAULT_OPTIONS = CtcOptions()
 
 
 class CtcHypothesis(NamedTuple):
-    """A text that may have been said.
+    """A possible text.
 
     Attributes:
         text: Its words, a space between them.
-        score: What it was chosen by.
+        score: The score by which it was chosen.
         acoustic_log_prob: Natural logarithm of the probability of all its alignments that were followed.
     """
 
@@ -90,12 +90,12 @@ def ctc_beam_search(
     model: WordModel | None = None,
     options: CtcOptions = DEFAULT_OPTIONS,
 ) -> list[CtcHypothesis]:
-    """Return the texts that may have been said, the best first.
+    """Return the possible texts, the best first.
 
     Args:
         log_probs: Natural logarithm of each label's probability in each frame `(T, C)`.
         alphabet: The labels: characters, one of them a space, and the blank, `""`.
-        model: What knows the language; without it, the sound alone decides.
+        model: The language model; without it, only the sound decides.
         options: Weights and width.
 
     Raises:
@@ -121,12 +121,12 @@ class _TextNode:
     Attributes:
         parent: The text without its last label; `None` for the empty text.
         label: The last label; for the empty text the space, as if one stood before it, or -1 if there is none.
-        character: What that label says.
-        word: What has been said of a word that is not finished.
+        character: The character of that label.
+        word: The beginning of a word that is not finished.
         score: Weighted score of the finished words.
         expected: What the unfinished word will cost at least, if no known word begins so; 0 where one does.
         context: What the model has read, the finished words; `None` without a model.
-        children: The texts with a label more that were met.
+        children: The known texts with one more label.
     """
 
     parent: "_TextNode | None"
@@ -149,11 +149,11 @@ class _TextNode:
 
 
 class _TextTree:
-    """Makes texts longer, and scores each word as it ends.
+    """Extends texts, and scores each word at its end.
 
     Args:
         alphabet: The labels, one of them the blank.
-        model: What knows the language, if anything does.
+        model: The language model, if there is one.
         options: The weights.
 
     Attributes:
@@ -173,7 +173,7 @@ class _TextTree:
         self._options = options
 
     def child(self, node: _TextNode, label: int) -> _TextNode:
-        """Return the text with a label more; always the same object, and itself where the label adds nothing."""
+        """Return the text with one more label; always the same object, and itself if the label adds nothing."""
         if label == self.space and not node.word:
             return node
         if label not in node.children:
@@ -235,11 +235,11 @@ def _advanced(beam: _Beam, frame: Floats, tree: _TextTree, options: CtcOptions) 
     longer = _longer(beam, total, last, frame, tree, options)
     places = {node: place for place, node in enumerate(beam.nodes)}
     for place, node in enumerate(beam.nodes):
-        if node.label == tree.space:  # a space more leaves it as it is
+        if node.label == tree.space:  # another space does not change it
             labelled[place] = np.logaddexp(labelled[place], longer[place, tree.space])
             longer[place, tree.space] = -np.inf
         parent = places.get(node.parent) if node.parent is not None else None
-        if parent is not None:  # the text that it goes on from is kept too, and may become this one
+        if parent is not None:  # the text that it continues is kept too, and may become this one
             labelled[place] = np.logaddexp(labelled[place], longer[parent, node.label])
             longer[parent, node.label] = -np.inf
     return _best(beam, blank, labelled, longer, tree, options)

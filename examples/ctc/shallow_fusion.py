@@ -3,7 +3,7 @@
     python examples/ctc/shallow_fusion.py                     # a trigram model of the train split, fitted in seconds
     python examples/ctc/shallow_fusion.py --model runs/demo   # a model of yours
 
-There is no microphone here. A made-up acoustic model "hears" the short paragraphs of the Austen sample's test split:
+An artificial acoustic model "hears" the short paragraphs of the Austen sample's test split:
 for each character it gives a distribution over all of them, in which characters that sound alike are probable too, and
 noise drawn by a seed decides how much. Its output has the shape of a CTC network's, and the same beam search decodes it
 twice: by sound alone, and with the language model.
@@ -41,10 +41,10 @@ LONGEST = 60
 
 
 class UniformEngine(DistributionEngine):
-    """Knows nothing: every token is as probable as any other. An n-gram model around it speaks for itself."""
+    """A uniform model: every token is equally probable. An n-gram model around it then decides alone."""
 
     def start(self, batch_size: int) -> State:
-        """Return a state without anything in it."""
+        """Return an empty state."""
         return np.zeros((batch_size, 0))
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
@@ -98,7 +98,7 @@ def decoded(
 
 
 def main(arguments: Sequence[str] | None = None) -> tuple[float, float]:
-    """Decode, print what came of it, and return the word error rates without and with the model."""
+    """Decode, print the results, and return the word error rates without and with the model."""
     given = _parsed(arguments)
     lines = short_paragraphs(given.lines)
     alphabet = [BLANK, *sorted(set("".join(lines)) | {" "})]

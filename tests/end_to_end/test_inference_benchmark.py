@@ -51,7 +51,7 @@ def test_without_pytorch_the_rest_is_measured_and_it_is_told(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--json", "no-such-folder/inference.json"], "must lie in a folder that exists"),
+        (["--json", "no-such-folder/inference.json"], "must be in a folder that exists"),
         (["--sentences", "2"], "`sentences` must be at least one for each of the 6 turns"),
         (["--hidden-size", "0"], "hidden"),
     ],

@@ -45,7 +45,7 @@ MISTAKES = {
     "peer": (["--peers", "transformr"], "transformr"),
     "recipe": (["--recipe", "width=3"], "`--recipe` must be JSON"),
     "list": (["--recipe", "[3]"], "`--recipe` must be an object"),
-    "place": (["--json", "nowhere/quality.json"], "must lie in a folder that exists"),
+    "place": (["--json", "nowhere/quality.json"], "must be in a folder that exists"),
 }
 
 

@@ -83,7 +83,7 @@ def test_nothing_is_added_where_nothing_may_change(docs: Path) -> None:
     (docs / "quality.json").write_text(json.dumps(CONTEST), encoding="utf-8")
     refused = results("--docs", docs, "--check", "--add", docs / "quality.json")
     assert refused.returncode == 2
-    assert "must stand alone" in refused.stderr
+    assert "must be used alone" in refused.stderr
     assert (docs / "results.jsonl").read_bytes() == ledger
 
 

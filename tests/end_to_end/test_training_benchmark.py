@@ -93,7 +93,7 @@ def test_where_nothing_can_be_measured_the_reasons_are_told(hanging_python: Path
     exit_code, output, errors = run(*TINY, *arguments)
     assert exit_code == 2
     assert "missing: pytorch-float32: gave no answer within 1 seconds" in output
-    assert errors.splitlines()[-1] == "training: nothing could be measured; the reasons stand above"
+    assert errors.splitlines()[-1] == "training: nothing could be measured; the reasons are above"
     assert not report.exists()
 
 
@@ -103,11 +103,11 @@ def test_where_nothing_can_be_measured_the_reasons_are_told(hanging_python: Path
         (["--only", "pytorhc"], "`pytorhc` is not a peer"),
         (["--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
         (["--hidden-sizes", "8"], "`tied` needs a last layer as wide as the embedding"),
-        (["--scaling", "--only", "nextword"], "must stand without `--only`"),
-        (["--scaling", "--repeats", "2"], "must stand without `--repeats`"),
+        (["--scaling", "--only", "nextword"], "must be used without `--only`"),
+        (["--scaling", "--repeats", "2"], "must be used without `--repeats`"),
         (["--timeout", "inf"], "'--timeout'"),
         (["--plot", "report.txt"], "`--plot` must end in .svg, .png, .pdf"),
-        (["--json", "no-such-folder/report.json"], "must lie in a folder that exists"),
+        (["--json", "no-such-folder/report.json"], "must be in a folder that exists"),
         (["--repeats", "0"], "0 is not in the range x>=1"),
     ],
 )

@@ -1,1 +1,1 @@
-"""How fast a model answers, beside PyTorch: a step, many sentences, a cold start, a key press."""
+"""Speed of an exported model beside PyTorch: a step, many sentences, a cold start, a key press."""

@@ -1,4 +1,4 @@
-"""The peers of the inference benchmark, in the groups in which they take turns."""
+"""The peers of the inference benchmark, in groups that take turns."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from nextword.machine.capacity import read_capacity
 from nextword.machine.processor import read_processor
 
 STEP, SCORE = "step", "score"
-# PyTorch's LSTM is the faster without oneDNN where one text takes one step, which few of its users know.
+# In single steps of one text, PyTorch's LSTM is faster without oneDNN, which few of its users know.
 WITHOUT_ONEDNN = "pytorch-step-float32-without-onednn"
 START, LOAD, KEYS = "nextword-start", "nextword-load", "nextword-keys"
 
-# A buffer several times as large as the last cache is read from memory, and not from there.
+# A buffer several times as large as the last cache is read from memory, not from the cache.
 _CACHES, _LEAST_BUFFER, _LARGEST_BUFFER = 4, 2**27, 2**30
 
 InferencePeer = PeerOf[InferenceWork]
@@ -55,7 +55,7 @@ def groups(size: ModelSize, effort: Effort, folder: Path, *, pytorch: str | None
         size: How large the model is.
         effort: How much is measured.
         folder: Where the models and the sentences are.
-        pytorch: A Python with PyTorch; looked for where not given.
+        pytorch: A Python with PyTorch; one is searched for if it is not given.
     """
     of = partial(InferenceWork, size=size, folder=folder)
     cores = read_capacity().cores

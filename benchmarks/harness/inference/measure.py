@@ -1,4 +1,4 @@
-"""The models made, and all that is asked of them measured."""
+"""Make the models, and measure the peers."""
 
 import json
 import os
@@ -30,9 +30,9 @@ def measure_inference(
     Args:
         size: How large the model is.
         effort: How much is measured.
-        pytorch: A Python with PyTorch; looked for where not given.
+        pytorch: A Python with PyTorch; one is searched for if it is not given.
         timeout: Seconds within which a peer must have warmed up, and within which it must have finished a turn.
-        say: Told what happens.
+        say: Receives messages about the progress.
 
     Raises:
         PeerError: The models cannot be made.
@@ -50,7 +50,7 @@ def measure_inference(
 
 
 def make_models(folder: Path, size: ModelSize, effort: Effort, *, timeout: float) -> dict[str, Any]:
-    """Let a process of its own, which has a training framework, make what the peers need, and return what it says.
+    """Make the files that the peers need, in a separate process with a training framework, and return its answer.
 
     Raises:
         PeerError: It ended, is silent, or speaks another protocol.
@@ -63,7 +63,7 @@ def make_models(folder: Path, size: ModelSize, effort: Effort, *, timeout: float
         "seed": SEED,
     }
     command = [*own_interpreter(), str(PROGRAMS / "inference_models.py"), json.dumps(task)]
-    # The program makes random weights and sentences by this harness.
+    # The program makes random weights and sentences with this harness.
     path = os.pathsep.join(filter(None, [str(PROGRAMS.parent), os.environ.get("PYTHONPATH")]))
     with Process(command, {"KERAS_BACKEND": "jax", "PYTHONPATH": path}) as process, process.ended_on_error():
         made: dict[str, Any] = process.answer(timeout)["made"]

@@ -26,7 +26,7 @@ _LOGIT_DEVIATION = 2.0
 
 def random_tokenizer(vocabulary_size: int, seed: int) -> Tokenizer:
     """Return a tokenizer of words, of which one in eight has a capital, four marks, `<unk>` and `<eos>`."""
-    chance = random.Random(seed)  # noqa: S311  # nothing is kept secret by it
+    chance = random.Random(seed)  # noqa: S311  # no secret depends on it
     syllables = ["".join(parts) for parts in product(_ONSETS, _VOWELS, _CODAS)]
     tokens = dict.fromkeys((END, UNKNOWN, *_MARKS))
     while len(tokens) < vocabulary_size:
@@ -36,7 +36,7 @@ def random_tokenizer(vocabulary_size: int, seed: int) -> Tokenizer:
 
 
 def random_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[np.float32]]:
-    """Return random weights: signals keep their size from layer to layer, and distributions are far from even."""
+    """Return random weights: signals keep their size from layer to layer, and distributions are not uniform."""
     generator = np.random.default_rng(seed)
     hidden_deviation = 0.3 * np.sqrt(architecture.hidden_sizes[-1])
     weights = {}
@@ -50,7 +50,7 @@ def random_weights(architecture: Architecture, seed: int) -> dict[str, NDArray[n
 def random_sentences(count: int, vocabulary_size: int, end_id: int, seed: int) -> list[TokenIds]:
     """Return sentences, `<eos>` at the end of each, as long as those of the Penn Treebank.
 
-    A word's probability falls with its id about as Zipf's law has it.
+    A word's probability falls with its id approximately by Zipf's law.
     """
     generator = np.random.default_rng(seed)
     lengths = np.maximum(1, generator.gamma(_LENGTH_SHAPE, _LENGTH_SCALE, count).round()).astype(np.int64)

@@ -1,4 +1,4 @@
-"""A report of the inference benchmark as tables for people."""
+"""A report of the inference benchmark as readable tables."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,7 +12,7 @@ _BYS = ("nextword", "pytorch")
 
 
 def render_inference(report: InferenceReport) -> RenderableType:
-    """Return the tables of steps and of scoring, the other figures, and what is to be said below them."""
+    """Return the tables of steps and of scoring, the other figures, and the notes below them."""
     lines = [line for line in _figures(report) if line is not None]
     lines += [f"missing: {name}: {reason}" for name, reason in report.rotation.missing.items()]
     return Group(_steps(report), _scores(report), *map(Text, lines), *provenance_lines(report.provenance))

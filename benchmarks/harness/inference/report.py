@@ -1,4 +1,4 @@
-"""What the inference benchmark says: ratios, a step beside a reading of the weights, and how long a person waits."""
+"""The report of the inference benchmark: ratios, a step beside reading the weights, and waiting times."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +28,7 @@ class InferenceReport:
     Attributes:
         size: How large the model is.
         effort: How much was measured.
-        made: What was said by the program that made the models and the sentences.
+        made: The answer of the program that made the models and the sentences.
         rotation: What was measured.
         provenance: Where, when and of what code.
     """
@@ -45,7 +45,7 @@ class InferenceReport:
         return bool(self.rotation.measurements)
 
     def seconds(self, name: str, what: str) -> list[float]:
-        """Return the seconds of every repetition of something by a peer, none where that was not measured."""
+        """Return the seconds of every repetition of a task by a peer; empty if it was not measured."""
         measurement = self.rotation.measurements.get(name)
         return measurement.seconds.get(what, []) if measurement else []
 
@@ -60,13 +60,13 @@ class InferenceReport:
 
     @property
     def scoring_engine(self) -> Precision | None:
-        """The precision in which we score the faster."""
+        """The precision in which nextword scores faster."""
         rates = [(rate, each) for each in PRECISIONS if (rate := self.words_per_second("nextword", each))]
         return max(rates)[1] if rates else None
 
     @property
     def ratios(self) -> dict[str, float | None]:
-        """How many times as fast we are: a step in int8, and scoring in `scoring_engine` beside float32."""
+        """How many times as fast nextword is: a step in int8, and scoring in `scoring_engine` beside float32."""
         engine = self.scoring_engine
         return {
             "pytorch-int8": self._step_ratio(_THEIR_INT8_STEP, _OUR_INT8_STEP),
@@ -76,7 +76,7 @@ class InferenceReport:
 
     @property
     def other_ratios(self) -> dict[str, float | None]:
-        """The same beside PyTorch without oneDNN, and each precision beside itself."""
+        """The same beside PyTorch without oneDNN, and for each precision beside itself."""
         return {
             "pytorch-float32-without-onednn": self._step_ratio(WITHOUT_ONEDNN, _OUR_INT8_STEP),
             "step-float32": self._step_ratio(_THEIR_FLOAT32_STEP, name_of(STEP, "nextword", "float32")),
@@ -86,7 +86,7 @@ class InferenceReport:
 
     @property
     def bytes_per_second(self) -> float | None:
-        """How fast one thread read memory, in the process that took the steps in int8."""
+        """Bandwidth of one thread that reads memory, in the process of the int8 steps."""
         reading = self._reading
         return None if reading is None else reading[0] / reading[1].median
 
@@ -98,22 +98,22 @@ class InferenceReport:
 
     @property
     def cold_start_seconds(self) -> float | None:
-        """From the start of a process to its end, with an answer."""
+        """Seconds from the start of a process to its end, with an answer."""
         return _median(self.seconds(START, "start"))
 
     @property
     def cold_start_bytes(self) -> int | None:
-        """The most memory that such a process held."""
+        """Peak memory of such a process."""
         measurement = self.rotation.measurements.get(START)
         return measurement.peak_memory_bytes if measurement else None
 
     @property
     def load_seconds(self) -> float | None:
-        """Reading the bundle and starting the engine, in a process that runs already."""
+        """Seconds to read the bundle and start the engine, in a running process."""
         return _median(self.seconds(LOAD, "load"))
 
     def key_milliseconds(self, percent: float) -> float | None:
-        """Return what `percent` of the keys do not exceed."""
+        """Return the time in ms that `percent` of the keys do not exceed."""
         seconds = self.seconds(KEYS, _KEY)
         return 1000 * float(np.percentile(seconds, percent)) if seconds else None
 
@@ -144,14 +144,14 @@ class InferenceReport:
 
     @property
     def _reading(self) -> tuple[int, Quartiles] | None:
-        """The size of the buffer in bytes, and the quartiles of the seconds in which it was read."""
+        """The size of the buffer in bytes, and the quartiles of the seconds to read it."""
         quartiles = _quartiles(self.seconds(_OUR_INT8_STEP, _READ))
         if quartiles is None:
             return None
         return self.rotation.measurements[_OUR_INT8_STEP].peer.workload.buffer_bytes, quartiles
 
     def _step_ratio(self, theirs: str, ours: str) -> float | None:
-        """Return how many times as long a step of theirs takes as one of ours."""
+        """Return how many times as long a peer's step takes as one of nextword's."""
         seconds = self.step_seconds(theirs), self.step_seconds(ours)
         return None if seconds[0] is None or seconds[1] is None else seconds[0].median / seconds[1].median
 

@@ -1,4 +1,4 @@
-"""What is measured of a model at work, and for how long."""
+"""What the inference benchmark measures, and for how long."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -75,5 +75,5 @@ class Effort(Settings):
 
     @property
     def keys_per_turn(self) -> int:
-        """Keys in a turn, such that all turns together have no fewer than were asked for."""
+        """Keys in a turn: all turns together have at least `keys`."""
         return -(-self.keys // self.turns)

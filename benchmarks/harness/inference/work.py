@@ -1,4 +1,4 @@
-"""What a peer of the inference benchmark does, and with which model."""
+"""The work of a peer of the inference benchmark, and its model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +11,15 @@ Precision = Literal["float32", "int8"]
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceWork:
-    """A model, and how it is run.
+    """A model, and how it runs.
 
     Attributes:
         size: How large it is.
         folder: Where `peers/inference_models.py` has put the models and the sentences.
-        precision: Of its weights.
+        precision: Precision of its weights.
         num_threads: Threads that share the work of one call.
-        onednn: Whether PyTorch may use oneDNN, which it does unless told otherwise.
-        buffer_bytes: What is read from memory beside the steps, to see how fast that goes; 0 for nothing.
+        onednn: Whether PyTorch may use oneDNN, which is its default.
+        buffer_bytes: Bytes to read from memory between the steps, to measure the bandwidth; 0 for none.
     """
 
     size: ModelSize

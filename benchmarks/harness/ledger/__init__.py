@@ -1,1 +1,1 @@
-"""The results of trainings, one JSON object a line, and the tables and pictures that are made of them."""
+"""The results of training runs, one JSON object a line, and the tables and pictures made from them."""

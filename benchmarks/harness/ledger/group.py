@@ -1,4 +1,4 @@
-"""Results that belong in one row: one thing, one program, one machine, with any seeds, read by any methods."""
+"""Results that belong in one row: the same command, commit and machine, with any seeds and methods of evaluation."""
 
 import re
 import statistics
@@ -14,7 +14,7 @@ _DECORATION = re.compile(r"\(R\)|\(TM\)| family \d+| Processor\b")
 
 @dataclass(frozen=True)
 class Group:
-    """Results that differ in their seed and their method alone.
+    """Results that differ only in seed and method.
 
     Attributes:
         results: Oldest first.
@@ -24,7 +24,7 @@ class Group:
 
     @property
     def first(self) -> Result:
-        """One of them, for what they share."""
+        """One of them, for the fields that they share."""
         return self.results[0]
 
     @property
@@ -41,7 +41,7 @@ class Group:
 
     @property
     def seeds(self) -> list[int]:
-        """Whose results there are."""
+        """The seeds of the results."""
         return sorted({result.seed for result in self.results})
 
     @property
@@ -53,7 +53,7 @@ class Group:
         return {method: Group(tuple(results)) for method, results in methods.items()}
 
     def values(self, name: str) -> list[float]:
-        """Return what the results have under a name, one for each seed that has it."""
+        """Return the values of a field, one for each seed that has it."""
         by_seed = {result.seed: getattr(result, name) for result in self.results}
         return [value for value in by_seed.values() if value is not None]
 
@@ -68,12 +68,12 @@ def grouped(results: Iterable[Result]) -> list[Group]:
 
 
 def newest(groups: Sequence[Group]) -> list[Group]:
-    """Return of each thing on each machine the group that began last."""
+    """Return the newest group of each command on each machine."""
     return list({(group.what, group.machine): group for group in groups}.values())
 
 
 def mean_and_spread(values: Sequence[float], decimals: int) -> str:
-    """Return the mean, and the standard deviation of a sample where there are several."""
+    """Return the mean, and the sample standard deviation if there are several."""
     if not values:
         return ""
     mean = f"{statistics.fmean(values):,.{decimals}f}"

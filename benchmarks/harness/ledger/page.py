@@ -1,4 +1,4 @@
-"""Tables of results inside a page, each between two comments of which the first says what it shows.
+"""Tables of results inside a page, each between two comments; the first says what it shows.
 
 <!-- results: corpus=ptb preset=auto -->
 
@@ -23,7 +23,7 @@ def renewed(page: str, results: Sequence[Result]) -> str:
     """Return the page with each of its tables written again.
 
     Raises:
-        SettingError: A table is asked for that cannot be.
+        SettingError: A comment asks for an impossible table.
     """
     return _TABLE.sub(lambda found: f"{found[1]}\n{render(Query.of(found['query']), results)}\n{found[4]}", page)
 
@@ -41,7 +41,7 @@ def render(query: Query, results: Sequence[Result]) -> str:
 
 
 def _headings(query: Query, rows: Sequence[Columns]) -> list[str]:
-    """Return the headings of all rows, but for those that the query itself has one answer to."""
+    """Return the headings of all rows, without those that the query fixes."""
     plain = {key for key in ("corpus", "preset") if not set(getattr(query, key)) & set("*?[,")}
     last = ["seeds", "commit"]
     headings = dict.fromkeys(heading for row in rows for heading in row)

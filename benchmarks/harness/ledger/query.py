@@ -1,4 +1,4 @@
-"""Which results a table shows, as a page asks for it.
+"""Which results a table shows, as the comment of a page says.
 
 corpus=ptb preset=auto pick=newest methods=across read=static;cache,temperature
 """
@@ -29,7 +29,7 @@ class Query:
         read: Pattern of the method of evaluation; several with semicolons between them.
         pick: Of results of the same thing on the same machine by several commits: `all`, the `newest`, or those
             `earlier`.
-        methods: The methods of evaluation stand `down` in rows of their own, or `across` in columns.
+        methods: The methods of evaluation are rows (`down`) or columns (`across`).
     """
 
     corpus: str = "*"
@@ -59,7 +59,7 @@ class Query:
         return query
 
     def groups(self, results: Sequence[Result]) -> list[Group]:
-        """Return what the table shows, the shortest training first, and of equals the lowest perplexity."""
+        """Return the groups that the table shows, the shortest training run first, then the lowest perplexity."""
         groups = grouped(result for result in results if self._shows(result))
         last = newest(groups)
         chosen = {"all": groups, "newest": last, "earlier": [group for group in groups if group not in last]}

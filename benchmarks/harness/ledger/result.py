@@ -1,4 +1,4 @@
-"""A line of the ledger: what was trained on what, how it was read, and what came of it."""
+"""A line of the ledger: what was trained on which text, how it was evaluated, and the figures."""
 
 import dataclasses
 import json
@@ -15,21 +15,21 @@ from nextword.storage.single_file import write_file
 
 @dataclass(frozen=True)
 class Result:
-    """What one run came to by one method of evaluation.
+    """The figures of one run by one method of evaluation.
 
     Attributes:
-        corpus: What it was trained on.
-        preset: What was trained; a program of the contest as `contest/NAME`.
-        command: That gives it again.
-        commit: Of nextword.
-        seed: Of weights, order and dropout.
-        minutes: How long it trained.
-        processor: On which, and whether other work ran beside.
-        method: Of evaluation.
-        valid_perplexity: None where it was not measured.
-        test_perplexity: None where it was not measured.
+        corpus: The text.
+        preset: The preset; a program of the quality benchmark as `contest/NAME`.
+        command: The command that reproduces it.
+        commit: Commit of nextword.
+        seed: Seed of weights, order and dropout.
+        minutes: Minutes of training.
+        processor: The processor, and whether other work ran beside it.
+        method: Method of evaluation.
+        valid_perplexity: None if it was not measured.
+        test_perplexity: None if it was not measured.
         parameters: Number of trainable scalars.
-        epochs: Times that it went over the text.
+        epochs: Times that the text was read.
     """
 
     corpus: str
@@ -47,7 +47,7 @@ class Result:
 
     @classmethod
     def of(cls, table: Mapping[str, Any]) -> Self:
-        """Return the result that a table of JSON tells.
+        """Return the result in a JSON table.
 
         Raises:
             SettingError: A key is missing, unknown, or of the wrong type.
@@ -74,7 +74,7 @@ def read_results(path: Path) -> list[Result]:
     """Return the results of a file, oldest first.
 
     Raises:
-        SettingError: The file cannot be read, a line is not a result, or one stands there twice.
+        SettingError: The file cannot be read, a line is not a result, or a result is repeated.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -93,7 +93,7 @@ def read_results(path: Path) -> list[Result]:
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
-    """Write the results to a file, one a line.
+    """Write the results to a file, one per line.
 
     Raises:
         StorageError: The disk refused.
@@ -132,7 +132,7 @@ def results_of_contest(table: Mapping[str, Any]) -> list[Result]:
 
 
 def _command(name: str, *, corpus: str, minutes: float, seed: int, recipe: Mapping[str, Any], **_: Any) -> str:
-    """Return what gives one program's result again, without the folders of this machine."""
+    """Return the command that reproduces one program's result, without the folders of this machine."""
     words = ["python", "benchmarks/quality.py", corpus, "--minutes", f"{minutes:g}", "--peers", name]
     words += ["--recipe", json.dumps(recipe)] if recipe else []
     return shlex.join(words + (["--seed", str(seed)] if seed else []))

@@ -1,1 +1,1 @@
-"""How low a perplexity nextword and its peers reach in the same minutes on the same machine."""
+"""The perplexity that nextword and its peers reach in the same minutes on the same machine."""

@@ -16,10 +16,10 @@ _KERAS = {"KERAS_BACKEND": "jax"}
 
 @dataclass(frozen=True)
 class QualityPeer:
-    """A program that trains for some minutes, in a process of its own.
+    """A program that trains for some minutes, in a separate process.
 
     Attributes:
-        name: What it is called in table and JSON.
+        name: Name in table and JSON.
         program: A Python file that speaks the protocol of `peers/quality_protocol.py`.
         interpreter: Finds the Python that runs it, or raises `PeerError`.
         environment: Environment variables beside the inherited ones.
@@ -35,7 +35,7 @@ def catalogue(*, pytorch: str | None = None) -> dict[str, QualityPeer]:
     """Return all peers by name, in the order in which they run.
 
     Args:
-        pytorch: A Python with PyTorch; looked for where not given.
+        pytorch: A Python with PyTorch; one is searched for if it is not given.
     """
     torch = partial(pytorch_interpreter, pytorch)
     peers = [

@@ -1,4 +1,4 @@
-"""Programs run one after the other, each for the same minutes on the same ids."""
+"""Run programs one after the other, each for the same minutes on the same ids."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from harness.speed.rotation import failure_noted
 from nextword.text.corpus import Corpus
 from nextword.text.source import SPLITS
 
-# For compilation, and for the evaluation after the time is over, on a machine that may be slow or busy.
+# For compilation, and for the evaluation afterwards, on a machine that may be slow or busy.
 _PATIENCE_SECONDS = 3600.0
 
 Say = Callable[[str], None]
@@ -27,14 +27,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Contest:
-    """What all are given.
+    """What every program gets.
 
     Attributes:
         corpus: The text.
-        text: What the text is called, for a program that reads it itself.
+        text: Name or path of the text, for a program that reads it itself.
         minutes: How long each may train.
         seed: Seed of weights, order and dropout.
-        recipe: Settings of the programs that differ from their own, for trying one out.
+        recipe: Settings that override the programs' own.
     """
 
     corpus: Corpus
@@ -45,11 +45,11 @@ class Contest:
 
     @property
     def terms(self) -> Terms:
-        """What decides whether two results may stand side by side."""
+        """What two results must share to be compared."""
         return Terms(self.corpus.name, self.corpus.sha256, self.minutes, self.seed, self.recipe)
 
     def hold(self, peers: Sequence[QualityPeer], record: Record, say: Say) -> None:
-        """Run those that the record holds no result of, strictly one after the other, and record each at once."""
+        """Run the peers without a result in the record, strictly one after the other, and record each at once."""
         with tempfile.TemporaryDirectory(prefix="nextword-ids-") as folder:
             task = self._task(Path(folder))
             for peer in peers:
@@ -77,7 +77,7 @@ class Contest:
         }
 
     def _run(self, peer: QualityPeer, task: dict[str, Any], say: Say) -> dict[str, Any]:
-        """Return what a program came to.
+        """Return the result of a program.
 
         Raises:
             PeerError: It cannot be started, ended, is silent, or speaks another protocol.
@@ -101,11 +101,11 @@ class Contest:
 
 
 def summarize(result: dict[str, Any]) -> dict[str, Any]:
-    """Return a program's result with its headline: the method of evaluation that valid prefers.
+    """Return a program's result with its headline: the method with the lowest valid perplexity.
 
     Raises:
         KeyError: It lacks a figure.
-        PeerError: A perplexity is no finite number.
+        PeerError: A perplexity is not finite.
     """
     perplexities = result["perplexities"]
     for method, found in dict(perplexities).items():

@@ -1,4 +1,4 @@
-"""The results of a contest in a file, to which each is added as soon as there is one."""
+"""The results of the quality benchmark in a file; each is added as soon as it exists."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -11,7 +11,7 @@ from nextword.storage.single_file import write_file
 
 @dataclass(frozen=True)
 class Terms:
-    """What decides whether two results may stand side by side.
+    """What two results must share to be compared.
 
     Attributes:
         corpus: Name of the text.
@@ -33,11 +33,11 @@ class Record:
     """The results so far.
 
     Attributes:
-        terms: On which they were got.
-        path: The file, where there is one.
-        results: What each program came to, by its name.
-        missing: Why others came to nothing.
-        made_by: Of the command, for the file.
+        terms: The conditions of the results.
+        path: The file, if there is one.
+        results: Result of each program, by name.
+        missing: Why other programs have no result.
+        made_by: Versions, commit and command, for the file.
     """
 
     terms: Terms
@@ -52,7 +52,7 @@ class Record:
 
         Args:
             path: The file; `None` keeps the record in memory alone.
-            terms: On which further results will be got.
+            terms: The conditions of further results.
             without: Names whose results are dropped.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A record as a table for people, which is Markdown too."""
+"""A record as a readable table, in Markdown."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _HEADINGS = ("peer", "parameters", "words/s", "tokens", "epochs", "minutes", "va
 
 
 def render_record(record: Record) -> RenderableType:
-    """Return the table, the lowest test perplexity first, and what is to be said below it."""
+    """Return the table, the lowest test perplexity first, and the notes below it."""
     table = Table(box=box.MARKDOWN, pad_edge=True)
     for index, heading in enumerate(_HEADINGS):
         table.add_column(heading, justify="left" if index in (0, 8) else "right", no_wrap=True)

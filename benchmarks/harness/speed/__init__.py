@@ -1,1 +1,1 @@
-"""How fast training is, beside its peers and beside what the processor could do."""
+"""Speed of training, beside other programs and beside the peak of the processor."""

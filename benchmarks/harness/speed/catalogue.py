@@ -1,4 +1,4 @@
-"""The peers that nextword is measured beside."""
+"""The peers of the training benchmark."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,10 +15,10 @@ Interpreter = Callable[[], Sequence[str]]
 
 OURS, OURS_AT_TUTORIAL, PRODUCT_PEAK = "nextword", "nextword-tutorial", "product-peak"
 
-# The ratios that a report always names, by the peer that nextword's speed is divided by.
+# Ratios that every report has, by the peer that nextword is compared with.
 RATIOS = ("pytorch-bfloat16", "pytorch-float32", "keras-jax", "tutorial")
 
-# glibc gives freed memory of this size back and faults it in again in every step, unless told to keep it.
+# By default glibc returns freed memory of this size and faults it in again in every step.
 KEPT_MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000"}
 
 
@@ -26,8 +26,8 @@ def catalogue(workload: Workload, *, pytorch: str | None = None) -> dict[str, Pe
     """Return all peers by name.
 
     Args:
-        workload: What all train but the tutorial's program and `nextword-tutorial`, which train the tutorial's.
-        pytorch: A Python with PyTorch; looked for where not given.
+        workload: The workload of all peers except `tutorial` and `nextword-tutorial`, which have the tutorial's.
+        pytorch: A Python with PyTorch; one is searched for if it is not given.
     """
     tutorial = Workload.of("tutorial", compute_dtype=workload.compute_dtype)
     torch = _of_plain_models(partial(pytorch_interpreter, pytorch), workload)
@@ -56,7 +56,7 @@ def ours(workload: Workload) -> Peer:
 
 
 def product_peak(workload: Workload) -> Peer:
-    """Return the peer that does nothing but matrix products."""
+    """Return the peer that only multiplies matrices."""
     return _peer(PRODUCT_PEAK, "products", workload)
 
 
@@ -74,7 +74,7 @@ def chosen(peers: dict[str, Peer], names: str | None) -> list[Peer]:
 
 
 def _of_plain_models(interpreter: Interpreter, workload: Workload) -> Interpreter:
-    """Return the interpreter of a peer that trains plain LSTMs alone, which is none for another model."""
+    """Return the interpreter of a peer that trains only plain LSTMs; none for another model."""
     beyond = workload.beyond_plain
     if not beyond:
         return interpreter

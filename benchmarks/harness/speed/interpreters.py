@@ -1,4 +1,4 @@
-"""Where a Python with PyTorch is."""
+"""Find a Python with PyTorch."""
 
 import os
 import shutil
@@ -15,12 +15,12 @@ VARIABLE = "NEXTWORD_PYTORCH"
 # Made by `make peers`.
 _ENVIRONMENT = Path(__file__).resolve().parents[2] / "environments" / "pytorch" / "bin" / "python"
 _ON_PATH = ("python3.11", "python3")
-# Asking whether torch is there takes a twentieth of the time of importing it.
+# Looking for torch takes a twentieth of the time of importing it.
 _QUESTION = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
 
 
 def own_interpreter() -> Sequence[str]:
-    """Return the command of the Python that runs this."""
+    """Return the command of this Python."""
     return (sys.executable,)
 
 
@@ -28,11 +28,11 @@ def own_interpreter() -> Sequence[str]:
 def pytorch_interpreter(named: str | None = None) -> Sequence[str]:
     """Return the command of a Python with PyTorch.
 
-    It is the one that is named, or else that of the environment variable NEXTWORD_PYTORCH, or else the first with
+    It is the named one, else that of the environment variable NEXTWORD_PYTORCH, else the first with
     PyTorch among `benchmarks/environments/pytorch`, this Python, and `python3.11` and `python3` on the path.
 
     Raises:
-        PeerError: The one that was named has no PyTorch, or none has.
+        PeerError: The named one has no PyTorch, or none has.
     """
     chosen = named or os.environ.get(VARIABLE)
     if chosen:
@@ -65,5 +65,5 @@ def _has_torch(interpreter: str) -> bool:
 
 
 def _isolated(interpreter: str) -> Sequence[str]:
-    # Without PYTHONPATH and its like, which are meant for the Python that runs nextword.
+    # Without PYTHONPATH and similar variables, which are meant for the Python that runs nextword.
     return (interpreter, "-E")

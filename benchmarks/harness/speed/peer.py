@@ -1,4 +1,4 @@
-"""A program that is timed at its work, and what it says of itself."""
+"""A program that is timed, and its description of itself."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ class PeerError(NextwordError):
 
 
 class PeerUnableError(PeerError):
-    """A peer cannot run on this machine, as it says itself; the message is its reason."""
+    """A peer reports that it cannot run on this machine; the message is its reason."""
 
 
 class Work(Protocol):
-    """What a program is given to do."""
+    """The work that a program gets."""
 
     def to_table(self) -> dict[str, Any]:
         """Return it as a table for JSON, as the program reads it."""
@@ -29,10 +29,10 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class PeerOf[W: Work]:
-    """A program at some work, in a process of its own.
+    """A program and its work, in a separate process.
 
     Attributes:
-        name: What it is called in table and JSON.
+        name: Name in table and JSON.
         program: A Python file that speaks the protocol of `peers/peer_protocol.py`.
         workload: What it does.
         interpreter: Finds the Python that runs it, or raises `PeerError`.
@@ -54,11 +54,11 @@ Peer = PeerOf[Workload]
 
 @dataclass(frozen=True)
 class Description:
-    """What a peer says of itself when it is ready.
+    """What a peer reports when it is ready.
 
     Attributes:
-        parameters: Number of trainable scalars, 0 where nothing is trained.
-        threads: Number of threads that it may compute with.
+        parameters: Number of trainable scalars, 0 if nothing is trained.
+        threads: Number of threads that it may use.
         dtype: Precision of its matrix products.
         device: What it computes on, such as `cpu`.
         versions: Versions of Python and of the packages that decide on speed.

@@ -1,4 +1,4 @@
-"""Pictures of benchmarks, for the documentation and for people in a hurry."""
+"""Pictures of benchmarks."""
 
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ _FORMATS = (".svg", ".png", ".pdf")
 
 
 def require_plots(path: Path) -> None:
-    """Raise where a picture could not be drawn to `path`, before anything is measured for it.
+    """Raise if a picture cannot be drawn to `path`, before anything is measured for it.
 
     Raises:
-        SettingError: The name ends otherwise than a picture's.
+        SettingError: The name does not end like that of a picture.
         MissingExtraError: matplotlib is not installed.
     """
     if path.suffix not in _FORMATS:

@@ -1,4 +1,4 @@
-"""A program in a process of its own that answers in JSON, a line at a time, and is ended whatever happens."""
+"""A program in a separate process that answers in JSON, one line at a time, and is always ended."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from harness.speed.peer import PeerError, PeerUnableError
 
 
 class Process:
-    """A program that is started where the context is entered, and ended where it is left or fails.
+    """A program that runs while the context is open, and ends when the context is left or fails.
 
-    It sees the end of its input when this process dies, by whatever means, and is to end itself.
+    If this process dies, the program sees the end of its input and must end itself.
 
     Args:
         command: Interpreter, program and arguments.
@@ -46,7 +46,7 @@ class Process:
 
     def tell(self, table: dict[str, Any]) -> None:
         """Write an object to its input."""
-        with suppress(BrokenPipeError):  # it has ended, and the missing answer says how
+        with suppress(BrokenPipeError):  # it has ended; the missing answer tells how
             self._stdin.write(json.dumps(table).encode() + b"\n")
             self._stdin.flush()
 
@@ -54,7 +54,7 @@ class Process:
         """Return the next object that it writes.
 
         Raises:
-            PeerUnableError: It says that it cannot run on this machine.
+            PeerUnableError: It reports that it cannot run on this machine.
             PeerError: It ended, is silent for `timeout` seconds, or writes something else.
         """
         with self.ended_on_error():
@@ -74,7 +74,7 @@ class Process:
 
     @contextmanager
     def ended_on_error(self) -> Iterator[None]:
-        """End the process where it fails, so that it is no burden to those measured after it."""
+        """End the process if it fails, so that it does not slow down the peers measured after it."""
         try:
             yield
         except (KeyError, TypeError) as error:
@@ -94,7 +94,7 @@ class Process:
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env={**os.environ, **self._environment},
-                start_new_session=True,  # Ctrl-C is for the harness, which ends its workers itself
+                start_new_session=True,  # Ctrl-C reaches only the harness, which ends its workers
             )
         except OSError as error:
             raise PeerError(f"could not be started: {error.strerror or error}") from error

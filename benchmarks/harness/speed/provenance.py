@@ -17,7 +17,7 @@ _TELLING = (
     *("JAX_", "KMP_", "LD_PRELOAD", "MALLOC_", "MKL_", "NEXTWORD_KEEP_MEMORY", "NPROC", "OMP_", "OPENBLAS_", "XLA_"),
 )
 
-# With more than this at work before the first peer has started, the figures say little.
+# If the load before the first peer is higher than this, the figures are unreliable.
 _BUSY = 0.5
 
 
@@ -26,12 +26,12 @@ class Provenance:
     """Where, when and of what code a figure was measured.
 
     Attributes:
-        processor: The processor's name, how many cores may be used, and what it has for matrix products.
+        processor: The processor's name, the number of usable cores, and its features for matrix products.
         system: Operating system.
-        commit: Commit of nextword's code, with `-dirty` where it was changed since; `None` outside its repository.
+        commit: Commit of nextword's code, with `-dirty` if it was changed since; `None` outside its repository.
         date: Date and time in UTC.
-        load: Processes that wanted a core, on average over the minute before; `None` where that cannot be told.
-        environment: Environment variables that bear on speed.
+        load: Processes that wanted a core, on average over the minute before; `None` if that is unknown.
+        environment: Environment variables that affect speed.
     """
 
     processor: str
@@ -43,7 +43,7 @@ class Provenance:
 
     @classmethod
     def now(cls) -> Self:
-        """Return the provenance of what is measured from here on."""
+        """Return the provenance of the measurements that follow."""
         processor, capacity = read_processor(), read_capacity()
         features = [name for name, has in processor.features.items() if has]
         return cls(
@@ -57,7 +57,7 @@ class Provenance:
 
     @property
     def busy(self) -> bool:
-        """Whether something else was at work."""
+        """Whether other work ran."""
         return self.load is not None and self.load > _BUSY
 
     def to_table(self) -> dict[str, Any]:

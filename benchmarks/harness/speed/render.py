@@ -1,4 +1,4 @@
-"""A report as a table for people."""
+"""A report as a readable table."""
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,7 +11,7 @@ from harness.speed.scaling import ScalingReport
 
 
 def render_report(report: Report) -> RenderableType:
-    """Return the table of a training benchmark, and what is to be said below it."""
+    """Return the table of a training benchmark, and the notes below it."""
     table = plain_table("peer", "model", "window", "parameters", "products", "ms a step", "words/s", "quartiles")
     for heading in ("GFLOP/s", "nextword is", "memory"):
         table.add_column(heading, justify="right")
@@ -87,7 +87,7 @@ def _below(report: Report) -> list[Text]:
 
 
 def provenance_lines(provenance: Provenance) -> list[Text]:
-    """Return what is to be said of where and when a figure was measured."""
+    """Return the notes on where and when a figure was measured."""
     lines = [Text(f"{provenance.processor}; {provenance.date}; commit {provenance.commit or 'unknown'}")]
     if provenance.busy:
         lines.append(

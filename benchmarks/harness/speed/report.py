@@ -1,4 +1,4 @@
-"""What a rotation of peers says: words a second, ratios, and the share of the processor's peak."""
+"""The report of a rotation of peers: words per second, ratios, and the share of the processor's peak."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -44,7 +44,7 @@ class Row:
 
     @classmethod
     def of(cls, measurement: Measurement) -> Self:
-        """Return the figures of what was measured."""
+        """Return the figures of a measurement."""
         return cls(measurement, Quartiles.of(measurement.seconds["step"]))
 
     @property
@@ -82,7 +82,7 @@ class Report:
 
     Attributes:
         rows: The peers that train, by name.
-        ratios: Our words a second over theirs, by the other's name; `None` where one of the two is missing.
+        ratios: nextword's words per second over the peer's, by its name; `None` if one of the two is missing.
         peaks: The fastest products, by precision.
         rotation: What was measured.
         provenance: Where, when and of what code.
@@ -96,7 +96,7 @@ class Report:
 
     @classmethod
     def of(cls, rotation: Rotation, provenance: Provenance) -> Self:
-        """Return what a rotation says."""
+        """Return the report of a rotation."""
         measured = dict(rotation.measurements)
         products = measured.pop(PRODUCT_PEAK, None)
         rows = {name: Row.of(measurement) for name, measurement in measured.items()}
@@ -110,7 +110,7 @@ class Report:
 
     @property
     def peak_share(self) -> float | None:
-        """Our useful operations a second as a part of the peak in our precision."""
+        """Useful operations of nextword per second as a fraction of the peak in its precision."""
         row = self.rows.get(OURS)
         return share_of_peak(row, self.peaks) if row else None
 
@@ -149,7 +149,7 @@ def peaks_of(seconds: dict[str, list[float]]) -> dict[str, Peak]:
 
 
 def share_of_peak(row: Row, peaks: dict[str, Peak]) -> float | None:
-    """Return a peer's useful operations a second as a part of the peak in its precision, where that was measured."""
+    """Return a peer's useful operations per second as a fraction of the peak in its precision, if that was measured."""
     peak = peaks.get(row.measurement.description.dtype)
     return row.flops_per_second / peak.flops_per_second if peak else None
 

@@ -1,4 +1,4 @@
-"""Peers measured in turn, so that whatever slows the machine down for a while slows all of them down."""
+"""Measure peers in turn, so that a slow phase of the machine slows all of them."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,9 +15,9 @@ class MeasurementOf[W: Work]:
 
     Attributes:
         peer: The peer.
-        description: What it said of itself.
-        seconds: Wall seconds of every repetition, by what was repeated.
-        peak_memory_bytes: The most memory that its process has held.
+        description: Its own description.
+        seconds: Wall seconds of every repetition, by task.
+        peak_memory_bytes: Peak memory of its process.
     """
 
     peer: PeerOf[W]
@@ -26,7 +26,7 @@ class MeasurementOf[W: Work]:
     peak_memory_bytes: int = 0
 
     def add(self, answer: Answer) -> None:
-        """Add what a peer has answered."""
+        """Add the answer of a peer."""
         for what, seconds in answer.seconds.items():
             self.seconds.setdefault(what, []).extend(seconds)
         self.peak_memory_bytes = max(self.peak_memory_bytes, answer.peak_memory_bytes)
@@ -34,10 +34,10 @@ class MeasurementOf[W: Work]:
 
 @dataclass
 class RotationOf[W: Work]:
-    """What a rotation has come to.
+    """The outcome of a rotation.
 
     Attributes:
-        measurements: What was measured, by the names of the peers.
+        measurements: Measurements by the names of the peers.
         missing: The names of the peers that could not be measured to the end, and why.
     """
 
@@ -55,19 +55,19 @@ Rotation = RotationOf[Workload]
 def rotate[W: Work](
     peers: Sequence[PeerOf[W]], *, repeats: int, steps: int, timeout: float, say: Callable[[str], None]
 ) -> RotationOf[W]:
-    """Start all peers, and let each in its turn run some steps, `repeats` times over.
+    """Start all peers, and let each run some steps in turn, `repeats` times.
 
         a starts, b starts, c starts,   a runs, b runs, c runs,   a runs, b runs, c runs,   ...
 
-    One is at work at a time, while the others wait for their input. A peer that fails is left out from there on, and
-    what it had measured is given up.
+    One works at a time, while the others wait for their input. A peer that fails is left out from then, and
+    its measurements are dropped.
 
     Args:
-        peers: Whom to measure.
+        peers: The peers.
         repeats: Number of turns of each.
         steps: Number of steps in a turn.
         timeout: Seconds within which a peer must have warmed up, and within which it must have finished a turn.
-        say: Told what happens.
+        say: Receives messages about the progress.
     """
     rotation = RotationOf[W]()
     workers: dict[str, Worker] = {}
@@ -90,7 +90,7 @@ def rotate[W: Work](
 
 @contextmanager
 def failure_noted(missing: dict[str, str], name: str, say: Callable[[str], None]) -> Iterator[None]:
-    """Note a `PeerError` as the reason why something is missing, and go on."""
+    """Record a `PeerError` as the reason why a peer is missing, and continue."""
     try:
         yield
     except PeerError as error:

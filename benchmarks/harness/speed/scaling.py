@@ -26,7 +26,7 @@ class ScalingReport:
         points: The points.
         provenance: Where, when and of what code.
         rows: The figures of those that were measured, by workload.
-        shares: Useful operations a second as a part of the product peak measured right before and right after.
+        shares: Useful operations per second as a fraction of the product peak measured right before and right after.
         products: Seconds of the products, over the whole run.
         missing: What could not be measured, and why.
     """
@@ -80,15 +80,15 @@ def measure_scaling(
     timeout: float,
     say: Callable[[str], None],
 ) -> ScalingReport:
-    """Measure every point in a process of its own, and the product peak before the first and after each.
+    """Measure every point in a separate process, and the product peak before the first and after each.
 
     Args:
-        points: The points; a workload that lies on several axes is measured once.
+        points: The points; a workload on several axes is measured once.
         peer_of: Makes the peer that trains a workload.
         product_peak: The peer that multiplies matrices.
         steps: Number of training steps at a point.
         timeout: Seconds within which a peer must have warmed up, and within which it must have run its steps.
-        say: Told what happens.
+        say: Receives messages about the progress.
     """
     report = ScalingReport(points, Provenance.now())
     products = Worker(product_peak, timeout=timeout)

@@ -28,7 +28,7 @@ class Point:
 
 
 def points_around(base: Workload) -> list[Point]:
-    """Return the points to measure, axis by axis; the base lies on every axis that it has the value for."""
+    """Return the points to measure, axis by axis; the base is on every axis that has its value."""
     return [*_of_batching(base), *_of_hidden_size(base), *_of_vocabulary_size(base), *_of_num_layers(base)]
 
 

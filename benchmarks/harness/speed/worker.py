@@ -1,4 +1,4 @@
-"""A peer at work: started, asked, and ended whatever happens."""
+"""A running peer: start it, request steps, and always end it."""
 
 import json
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from harness.speed.process import Process
 
 @dataclass(frozen=True)
 class Answer:
-    """What a peer answers to a request.
+    """A peer's answer to a request.
 
     Attributes:
-        seconds: Wall seconds of each repetition, by what was repeated: `step`, or a product's precision and shape.
-        peak_memory_bytes: The most memory that the process has held so far.
+        seconds: Wall seconds of each repetition, by task: `step`, or a product's precision and shape.
+        peak_memory_bytes: Peak memory of the process so far.
     """
 
     seconds: dict[str, list[float]]
@@ -26,7 +26,7 @@ class Worker:
     """The process of a peer; entering the context waits until it has warmed up, leaving it ends the process.
 
     Args:
-        peer: Whom to start.
+        peer: The peer to start.
         timeout: Seconds within which each answer must come.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What is trained in a benchmark, and how much arithmetic it takes."""
+"""The workload of a benchmark, and its arithmetic."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ VOCABULARY_SIZE = 10_000
 
 Tables = dict[str, dict[str, Any]]
 
-# Where frameworks are compared: 2 x 512 units, embedding shared with the output.
+# The model on which frameworks are compared: 2 x 512 units, embedding shared with the output.
 _STANDARD: Tables = {
     "model": {"embedding_size": 512, "hidden_sizes": [512, 512], "tied": True},
     "batching": {"batch_size": 64, "num_steps": 35},
 }
 
 
-# What a plain LSTM of any framework has; and how weights begin, which costs nothing.
+# What a plain LSTM of any framework has, and initialization, which costs nothing.
 _PLAIN = (
     *("vocabulary_size", "embedding_size", "hidden_sizes", "tied"),
     *("input_dropout_rate", "hidden_dropout_rate", "output_dropout_rate"),
@@ -50,9 +50,9 @@ class Workload:
     def of(
         cls, preset: str | None = None, given: Tables | None = None, *, compute_dtype: ComputeDtype = "auto"
     ) -> "Workload":
-        """Return the workload of a preset, or the one where frameworks are compared, overridden by `given`.
+        """Return the workload of a preset, or the one for comparing frameworks, overridden by `given`.
 
-        Its windows are of one length: each other would be compiled while it is timed.
+        Its windows have one length: each other length would be compiled while it is timed.
 
         Raises:
             SettingError: The preset or a setting is not known, or a value is refused.
@@ -79,7 +79,7 @@ class Workload:
 
     @property
     def beyond_plain(self) -> list[str]:
-        """Names of the model's settings that a plain LSTM of another framework has not."""
+        """Names of the model's settings that a plain LSTM of another framework does not have."""
         fields = [field for field in dataclasses.fields(Architecture) if field.name not in _PLAIN]
         return [field.name for field in fields if getattr(self.architecture, field.name) != field.default]
 

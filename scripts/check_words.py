@@ -13,8 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WORDS = ROOT / "scripts" / "words.txt"
-PLACES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "mkdocs.yml", "pyproject.toml", "docs", "src")
-PLACES += ("tests", "benchmarks", "examples", "scripts")
+PLACES = (
+    *("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile", "mkdocs.yml", "pyproject.toml"),
+    *("docs", "src", "tests", "benchmarks", "examples", "scripts"),
+)
 SUFFIXES = {".md", ".py", ".toml", ".yml", ".sh", ".html", ".js", ".css", ""}
 GAP = r"(?:[\s_#*>]|//)+"  # words may be apart by a line end, the mark of a comment, or the underscore of a name
 
@@ -24,7 +26,8 @@ Allowed = set[tuple[str, str]]
 
 def read_rules() -> tuple[list[Rule], Allowed]:
     """Return the patterns with their better words, and the texts that are allowed in a file."""
-    rules, allowed = [], set()
+    rules: list[Rule] = []
+    allowed: Allowed = set()
     for line in WORDS.read_text(encoding="utf-8").splitlines():
         if line.startswith("allow "):
             _, path, text = line.split(" ", 2)
@@ -38,7 +41,7 @@ def read_rules() -> tuple[list[Rule], Allowed]:
 
 def findings(path: Path, rules: list[Rule], allowed: Allowed) -> Iterator[str]:
     """Yield a line for each listed word in a file."""
-    name = path.relative_to(ROOT).as_posix()
+    name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.read_text(encoding="utf-8"))  # SomeName is Some_Name
     lines = text.split("\n")
     for pattern, better in rules:
@@ -51,7 +54,7 @@ def findings(path: Path, rules: list[Rule], allowed: Allowed) -> Iterator[str]:
 def main(places: list[str]) -> int:
     """Check the given files and folders, or all; return the exit code."""
     rules, allowed = read_rules()
-    found = []
+    found: list[str] = []
     for place in places or PLACES:
         path = (ROOT / place).resolve()
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:

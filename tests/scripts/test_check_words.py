@@ -1,0 +1,31 @@
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "check_words.py"
+
+
+def check(path: Path) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, SCRIPT, path], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def test_words_are_found_in_text_in_names_and_over_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text(
+        "# Train it anew.\nclass RunSurroundings:\n    laid_under = 1  # it is a\n    # matter of taste\n", "utf-8"
+    )
+    code, output = check(path)
+    assert code == 1
+    assert output.splitlines() == [
+        "bad.py:1: anew -> again",
+        "bad.py:3: laid_under -> is overridden by",
+        "bad.py:2: Surroundings -> context, environment",
+        "bad.py:3: a # matter of -> name the thing: depends on, belongs to",
+    ]
+
+
+def test_plain_words_pass(tmp_path: Path) -> None:
+    path = tmp_path / "good.md"
+    path.write_text("Train again. Bearings, mentions and a recommended renewal are no words of the list.\n", "utf-8")
+    assert check(path)[0] == 0

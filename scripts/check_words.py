@@ -30,7 +30,7 @@ def read_rules() -> tuple[list[Rule], Allowed]:
     allowed: Allowed = set()
     for line in WORDS.read_text(encoding="utf-8").splitlines():
         if line.startswith("allow "):
-            _, path, text = line.split(" ", 2)
+            path, _, text = line.removeprefix("allow ").partition(" ")
             allowed.add((path, text))
         elif line and not line.startswith("#"):
             pattern, better = line.split(" = ")

@@ -15,6 +15,7 @@ import gzip
 import io
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ RECORDS = {"results.md", "lab-log.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
 PAGES = [page for page in PAGES if page.name not in RECORDS and any(each.runs for each in blocks_of(page))]
 PARSED_ONLY = {"train", "tune", "doctor"}
-TEXTS = {"ptb": "my-text.txt", "wikitext-2": "my-text.txt", "TEXT": "my-text.txt"}
-RUNS = re.compile(r"\bruns/[\w-]+")
+TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")
+RUNS = re.compile(r"\bruns/[\w-]+|(?<=^nextword export )my-model", re.MULTILINE)
 
 TINY_MODEL = {"embedding_size": 8, "hidden_sizes": (12, 8), "compute_dtype": "float32"}
 TINY_TRAINING = {"num_steps": 10, "batch_size": 8}
@@ -113,6 +114,9 @@ def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         assert parsed is not None
         parsed.make_context(arguments[0], arguments[1:], parent=context)
         return
+    for option, value in pairwise(arguments):
+        if option in {"-o", "--output"} and Path(value).is_dir():
+            shutil.rmtree(value)
     typed = Path(command.source).read_text(encoding="utf-8") if command.source else command.typed or ""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode()), encoding="utf-8"))
     code = _exit_code(arguments)

@@ -83,7 +83,7 @@ def _command(line: str) -> Command | None:
     if "nextword " not in f"{line} ":
         return None
     try:
-        words = _split(line)
+        words = _split(re.split(r" {3,}", line)[0])  # what the line says about the command is apart from it
     except ValueError:  # prose with an apostrophe
         return None
     *before, call = _parts(words)

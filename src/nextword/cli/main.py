@@ -26,6 +26,7 @@ _COMMANDS = {
     "rank": "Order the candidates for a gap in a text.",
     "surprise": "Find the lines that a model did not expect.",
     "vectors": "Turn lines and words into vectors.",
+    "ngram": "Train an n-gram model, and write it as an ARPA file.",
     "export": "Make a model run without a training framework.",
     "info": "Show what a model or a run is, its figures and files.",
     "presets": "List the presets, or print the settings of one.",

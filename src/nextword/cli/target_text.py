@@ -9,7 +9,8 @@ from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import OnBadBytes, TextOptions
 from nextword.text.reader import TextRange
-from nextword.text.source import SPLITS, resolve_source, stored_name
+from nextword.text.source import resolve_source, stored_name
+from nextword.text.splitting import SPLITS
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 
@@ -73,7 +74,7 @@ class TargetText:
         share = part.num_bytes / TextRange.whole(part.path).num_bytes
         if share == 1:
             return None
-        said = f"read was the {split} split of `{part.path.name}`, {share:.1%} of it"
+        said = f"read was the {split} split of `{Path(part.name).name}`, {share:.1%} of it"
         return said if self.is_own else f"{said}; --split all reads the whole file"
 
 

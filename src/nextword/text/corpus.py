@@ -16,7 +16,8 @@ from nextword.text.options import DEFAULT_OPTIONS, LineEnds, TextOptions
 from nextword.text.pieces import count_pieces
 from nextword.text.reader import LineReader, TextRange
 from nextword.text.report import TextReport
-from nextword.text.source import SPLITS, SplitName, resolve_source, resolve_whole_file
+from nextword.text.source import TextLike, resolve_source, resolve_whole
+from nextword.text.splitting import SPLITS, SplitName
 from nextword.text.subwords import subword_vocabulary
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
@@ -65,7 +66,9 @@ class Corpus:
     """A text, cut and split, its ids on disk.
 
     Attributes:
-        name: The name of the sample, file or folder.
+        name: The name of the sample, file or folder; `text` for a text that was in memory.
+        stored_name: The name by which the text is found again from any folder; a text that was in memory is in the
+            cache.
         options: The options with every open value set, as a run records them.
         tokenizer: What made the ids.
         train: The ids to learn from; the vocabulary was built from this split alone.
@@ -75,6 +78,7 @@ class Corpus:
     """
 
     name: str
+    stored_name: str
     options: TextOptions
     tokenizer: Tokenizer
     train: TokenStore
@@ -85,27 +89,45 @@ class Corpus:
     @classmethod
     def load(
         cls,
-        text: str | Path,
+        text: TextLike,
         options: TextOptions = DEFAULT_OPTIONS,
         *,
+        field: str | None = None,
         tokenizer: Tokenizer | None = None,
         data_dir: Path | None = None,
         cache_dir: Path | None = None,
     ) -> Self:
         """Read a text, or what the cache holds of it.
 
+        A text without splits is split by bytes in its own order, as the options say.
+
         Args:
-            text: A file, a folder with train, valid and test files, or a sample: austen, ptb, wikitext-2.
+            text: One of
+                - a file of plain text or of JSON Lines, packed with gzip or zstd or not;
+                - a folder with such files for train, valid and test, or with any number of .txt and .md files, which
+                  are read as one text;
+                - the name of a sample: austen, ptb, wikitext-2;
+                - an iterable of strings, or of mappings that hold a string under the key `field`;
+                - a mapping from train, valid (or validation) and test to such iterables, for example a `DatasetDict`
+                  of the library `datasets`.
             options: How to read it.
+            field: Field that holds the text; overrides `options.field`.
             tokenizer: That of a model to be applied to this text; by default, one is made from the training split.
-            data_dir: A folder with samples in it; else the variable `NEXTWORD_DATA` is asked.
-            cache_dir: Where to keep derived files; else `NEXTWORD_CACHE`, else the user's cache folder.
+            data_dir: A folder with samples in it; by default, the one that the variable `NEXTWORD_DATA` names.
+            cache_dir: Where to keep derived files; by default `NEXTWORD_CACHE`, else the user's cache folder.
 
         Raises:
             SettingError: The options do not go together.
             TextError: The text cannot be found, read or used.
             StorageError: The cache cannot be written.
+
+        Example:
+            >>> lines = [f"the cat sat on mat {number}" for number in range(200)]
+            >>> corpus = Corpus.load(lines)
+            >>> corpus.tokenizer.kind, corpus.name
+            ('word', 'text')
         """
+        options = options if field is None else options.replace(field=field)
         cache = cache_root(cache_dir)
         source = resolve_source(text, options, data_dir=data_dir, cache_dir=cache_dir)
         if tokenizer is None:
@@ -120,6 +142,7 @@ class Corpus:
         }
         return cls(
             name=source.name,
+            stored_name=source.stored_name,
             options=options.replace(tokenizer=tokenizer.kind, line_ends=tokenizer.line_ends),
             tokenizer=tokenizer,
             train=stores["train"],
@@ -130,7 +153,7 @@ class Corpus:
 
     @staticmethod
     def load_split(
-        text: str | Path,
+        text: TextLike,
         split: Literal["train", "valid", "test", "all"],
         tokenizer: Tokenizer,
         options: TextOptions = DEFAULT_OPTIONS,
@@ -154,7 +177,7 @@ class Corpus:
             StorageError: The cache cannot be written.
         """
         if split == "all":
-            part = resolve_whole_file(text, data_dir=data_dir, cache_dir=cache_dir)
+            part = resolve_whole(text, options, data_dir=data_dir, cache_dir=cache_dir)
         else:
             _check_split(split)
             source = resolve_source(text, options, needed=(split,), data_dir=data_dir, cache_dir=cache_dir)

@@ -1,18 +1,14 @@
 """Lines of files and of standard input, one after another, read once and as they come."""
 
-import gzip
-import io
 import sys
-import zlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from nextword.errors import TextError
 from nextword.text.lines import read_lines
 from nextword.text.options import OnBadBytes
-from nextword.text.reader import GZIP, unreadable
+from nextword.text.packing import unpacked_blocks, unpacked_stream, unreadable
 
 STANDARD_INPUT = "-"
 """The name that stands for standard input."""
@@ -35,8 +31,8 @@ class LinePlace(NamedTuple):
 class InputLines:
     r"""The lines of several sources without their ends, to be iterated once.
 
-    Lines end at `\n`, `\r\n` and lone `\r`. A source whose first two bytes are those of gzip is unpacked, standard
-    input too. Held are one block of a source and its longest line; a line that arrives is given at once.
+    Lines end at `\n`, `\r\n` and lone `\r`. A source packed with gzip or zstd is unpacked, standard input
+    too. Memory holds one block of a source and its longest line. A line is yielded as soon as it arrives.
 
     Args:
         sources: Names of files, `-` for standard input; without any, standard input alone is read.
@@ -97,20 +93,8 @@ def _blocks_of(source: str) -> Iterator[bytes]:
     """Yield the unpacked bytes of a source as they come."""
     try:
         if source == STANDARD_INPUT:
-            yield from _unpacked(sys.stdin.buffer)
+            yield from unpacked_stream(sys.stdin.buffer, _shown(source), block=_BLOCK)
         else:
-            with Path(source).open("rb") as file:
-                yield from _unpacked(file)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise TextError(
-            f"{_shown(source)} must be a whole gzip file, but is damaged ({error}); pack or copy it again"
-        ) from error
+            yield from unpacked_blocks(Path(source), block=_BLOCK)
     except OSError as error:
         raise unreadable(Path(source), error) from error
-
-
-def _unpacked(packed: BinaryIO) -> Iterator[bytes]:
-    file = packed if isinstance(packed, io.BufferedReader) else io.BufferedReader(packed)  # type: ignore[type-var]
-    unpacked = gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == GZIP else file
-    while block := unpacked.read1(_BLOCK):
-        yield block

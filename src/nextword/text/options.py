@@ -65,6 +65,8 @@ class TextOptions(Settings):
         "strict", help="Refuse bytes that are not UTF-8 and NULs, or put U+FFFD for them and count them."
     )
 
+    field: str = setting("text", help="Field of a JSON Lines record, or of a row in Python, that holds the text.")
+
     def resolved(self, *, pretokenized: bool) -> Self:
         """Return the options with every open value set, but `line_ends = "auto"` of running text.
 

@@ -10,42 +10,31 @@ from pathlib import Path
 from nextword.errors import TextError
 from nextword.text.lines import Chunk, read_lines
 from nextword.text.options import OnBadBytes
+from nextword.text.packing import unreadable
 from nextword.text.report import ReadCounts
 
 _BLOCK = 2**20
-GZIP = b"\x1f\x8b"
-"""How a file begins that gzip packed."""
 
 _WORD = re.compile(r"\S+")
 _WRITTEN_END = re.compile(rb"<eos>(?<![^\t\n\x0b\x0c\r ]<eos>)(?![^\t\n\x0b\x0c\r ])")
 _WRITTEN_UNKNOWN = re.compile(rb"<unk>(?<![^\t\n\x0b\x0c\r ]<unk>)(?![^\t\n\x0b\x0c\r ])")
 
 
-def unreadable(path: Path, error: OSError) -> TextError:
-    """Return the error for a file that the system does not let us read."""
-    return TextError(f"`{path}` must be a file that can be read, but: {error.strerror or error}")
-
-
-def is_packed(path: Path) -> bool:
-    """Return whether a file begins as gzip's do.
-
-    Raises:
-        TextError: It cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return file.read(len(GZIP)) == GZIP
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
 @dataclass(frozen=True)
 class TextRange:
-    """The bytes of a file from `start` up to, but not including, `stop`."""
+    """The bytes of a plain file from `start` up to, but not including, `stop`.
+
+    Attributes:
+        path: The file.
+        start: Offset of the first byte.
+        stop: Offset after the last byte.
+        shown: How to name the file in messages if it was made of another, such as a packed one; empty if not.
+    """
 
     path: Path
     start: int
     stop: int
+    shown: str = ""
 
     @classmethod
     def whole(cls, path: Path) -> "TextRange":
@@ -58,6 +47,15 @@ class TextRange:
             return cls(path, 0, path.stat().st_size)
         except OSError as error:
             raise unreadable(path, error) from error
+
+    @property
+    def name(self) -> str:
+        """The path that the user knows."""
+        return self.shown or str(self.path)
+
+    def part(self, start: int, stop: int) -> "TextRange":
+        """Return another range of the same file."""
+        return TextRange(self.path, start, stop, self.shown)
 
     @property
     def num_bytes(self) -> int:
@@ -135,7 +133,7 @@ class LineReader:
             self.counts.num_bytes += len(block)
             yield block
         if digest.hexdigest() != expected:
-            raise TextError(f"`{self._part.path}` must stay as it is while it is read, but has changed; try again")
+            raise TextError(f"`{self._part.name}` must not change while it is read, but has changed; try again")
 
     def _check_symbols(self, chunk: Chunk) -> None:
         if found := _WRITTEN_END.search(chunk.data):
@@ -160,4 +158,4 @@ class LineReader:
         for block in TextRange(self._part.path, 0, byte).blocks():
             num += block.count(b"\n") + block.count(b"\r") - (last + block).count(b"\r\n")
             last = block[-1:]
-        return f"`{self._part.path}`, line {1 + num}, byte {byte}"
+        return f"`{self._part.name}`, line {1 + num}, byte {byte}"

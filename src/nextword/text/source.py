@@ -1,72 +1,28 @@
 """TEXT as a person names it, resolved to the bytes of its splits."""
 
-import mmap
-import re
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, NamedTuple
 
 from nextword.errors import TextError
 from nextword.settings import unknown_name
-from nextword.text.options import TextOptions
-from nextword.text.reader import TextRange, is_packed, unreadable
+from nextword.storage.cache import cache_root
+from nextword.text.documents import JSON_LINES_SUFFIXES
+from nextword.text.gathering import WHOLE, gathered, joined_files, plain_range
+from nextword.text.options import DEFAULT_OPTIONS, TextOptions
+from nextword.text.packing import PACKED_SUFFIXES, bare_name, unreadable
+from nextword.text.reader import TextRange
 from nextword.text.samples import SAMPLES, sample_path
+from nextword.text.splitting import SPLITS, SplitName, split_whole
 
-_LINE_END = rb"(?>\r\n|\r|\n)"  # atomic: the two halves of one are not two
-_PLACES = {
-    "a blank line": (re.compile(_LINE_END + rb"[ \t]*" + _LINE_END), 2**16),
-    "a line end": (re.compile(_LINE_END), 2**20),
-    "a space": (re.compile(rb"[ \t]"), 2**20),
-}
-"""Where to cut, best first, and how many bytes to search for such a place."""
+TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
+"""A text: a path, the name of a sample, several strings, rows with a text field, or a mapping of splits to these."""
 
-SplitName = Literal["train", "valid", "test"]
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-
-
-def split_lone_file(path: Path, valid_fraction: float, test_fraction: float) -> tuple[dict[str, TextRange], str]:
-    """Return the ranges of train, valid and test, and a sentence that says how they were made.
-
-    Raises:
-        TextError: The file cannot be read, or is too short or too unbroken for three parts.
-    """
-    whole = TextRange.whole(path)
-    if not whole.num_bytes:
-        raise TextError(f"`{path}` must hold text, but is empty")
-    smaller_part = int(whole.num_bytes * min(valid_fraction, test_fraction))
-    try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            train_stop, place = _cut(content, int(whole.stop * (1 - valid_fraction - test_fraction)), smaller_part)
-            valid_stop, _ = _cut(content, max(int(whole.stop * (1 - test_fraction)), train_stop), smaller_part)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if not train_stop < valid_stop < whole.stop:
-        raise TextError(
-            f"`{path}` must be long enough to be cut in three, but has {whole.num_bytes:,} bytes; give more text, or a "
-            "folder with train.txt, valid.txt and test.txt, or have a file evaluated whole by `--split all`"
-        )
-    ranges = {
-        "train": TextRange(path, 0, train_stop),
-        "valid": TextRange(path, train_stop, valid_stop),
-        "test": TextRange(path, valid_stop, whole.stop),
-    }
-    shares = ", ".join(f"{name} {part.num_bytes / whole.num_bytes:.1%}" for name, part in ranges.items())
-    return ranges, f"one file, `{path.name}`, split by bytes in its own order: {shares}; cut after {place}"
-
-
-def _cut(content: mmap.mmap, nominal: int, smaller_part: int) -> tuple[int, str]:
-    """Return the first good place to cut at or after `nominal`, and what is before it."""
-    for place, (pattern, window) in _PLACES.items():
-        limit = min(nominal + window, len(content))
-        if place == "a blank line":
-            limit = min(limit, nominal + smaller_part // 2)
-        if found := pattern.search(content, nominal, limit):
-            stop = found.end()
-            # The window may end between the two halves of a line end.
-            return stop + (content[stop - 1 : stop + 1] == b"\r\n"), place
-    return len(content), "its end"
+IN_MEMORY = "text"
+"""The name of a text that a program holds in memory."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +30,7 @@ class Layout:
     """The file names of a kind of folder.
 
     Attributes:
-        names: The names that each split's file may have, first choice first.
+        names: The names that each split's file may have, first choice first; packed files may end in .gz or .zst.
         pretokenized: Whether such files hold tokens between spaces.
     """
 
@@ -82,13 +38,20 @@ class Layout:
     pretokenized: bool
 
 
+def _named(*suffixes: str) -> dict[SplitName, tuple[str, ...]]:
+    names: dict[SplitName, tuple[str, ...]] = {
+        "train": ("train",),
+        "valid": ("valid", "validation", "dev"),
+        "test": ("test",),
+    }
+    return {split: tuple(f"{name}{suffix}" for name in names[split] for suffix in suffixes) for split in SPLITS}
+
+
 LAYOUTS = (
     Layout({split: (f"ptb.{split}.txt",) for split in SPLITS}, pretokenized=True),
     Layout({split: (f"wiki.{split}.tokens",) for split in SPLITS}, pretokenized=True),
-    Layout(
-        {"train": ("train.txt",), "valid": ("valid.txt", "validation.txt", "dev.txt"), "test": ("test.txt",)},
-        pretokenized=False,
-    ),
+    Layout(_named(".txt"), pretokenized=False),
+    Layout(_named(*JSON_LINES_SUFFIXES), pretokenized=False),
 )
 
 
@@ -97,20 +60,31 @@ class TextSource:
     """Where the splits of a text are.
 
     Attributes:
-        name: The sample's name, or the last part of the path.
+        name: The sample's name, or the last part of the path; `text` for a text that was in memory.
+        stored_name: The name by which the text is found again, from any folder.
         parts: The bytes of each split.
         pretokenized: Whether the text is known by its names to hold tokens between spaces (PTB, WikiText).
         how_split: One sentence for a person.
     """
 
     name: str
+    stored_name: str
     parts: Mapping[SplitName, TextRange]
     pretokenized: bool
     how_split: str
 
 
+class _Place(NamedTuple):
+    """The file or folder that a text is, or was written to if it was in memory."""
+
+    path: Path
+    name: str
+    stored_name: str
+    is_file: bool = True
+
+
 def resolve_source(
-    text: str | Path,
+    text: TextLike,
     options: TextOptions,
     *,
     needed: Sequence[SplitName] = SPLITS,
@@ -120,37 +94,57 @@ def resolve_source(
     """Find the splits of a text.
 
     Args:
-        text: A file, a folder with a file for each split, or the name of a sample. A name alone is that of a sample
-            if there is one so called; a file or folder of that name is written `./NAME`, or given as a `Path`.
-        options: How to split a lone file.
-        needed: The splits that a folder must have.
-        data_dir: A folder with samples in it; else the variable `NEXTWORD_DATA` is asked.
-        cache_dir: Where downloaded samples are kept.
+        text: A file, a folder, the name of a sample, or strings, rows or splits in memory; see `Corpus.load`. A name
+            alone is that of a sample if there is one with this name. For a file or folder with a sample's name, write
+            `./NAME`, or pass a `Path`.
+        options: How to split a text without splits, and how to read it.
+        needed: The splits that a folder or a mapping must have.
+        data_dir: A folder with samples in it; by default, the one that `NEXTWORD_DATA` names.
+        cache_dir: Where downloaded samples, and plain files made of other texts, are kept.
 
     Raises:
         TextError: There is no such text, or a split is missing or empty.
+        StorageError: The cache cannot be written.
     """
-    path = _located(text, data_dir, cache_dir)
-    name = str(text) if text in SAMPLES else path.resolve().name
-    source = _of_folder(path, name, needed) if path.is_dir() else _of_lone_file(path, name, options)
+    cache = cache_root(cache_dir)
+    if isinstance(text, str | Path):
+        place = _Place(_located(text, data_dir, cache_dir), *_names_of(text))
+    else:
+        place = _in_memory(gathered(text, options, cache), needed)
+    resolve = _of_folder if place.path.is_dir() else _of_lone_file
+    source = resolve(place, options, needed, cache)
+    if not isinstance(text, str | Path):
+        source = _described_as_in_memory(source, is_split=place.path.is_dir())
     for split, part in source.parts.items():
         if not part.num_bytes:
-            raise TextError(f"`{part.path}` must hold text for the {split} split, but is empty")
+            raise TextError(f"`{part.name}` must hold text for the {split} split, but is empty")
     return source
 
 
-def resolve_whole_file(text: str | Path, *, data_dir: Path | None = None, cache_dir: Path | None = None) -> TextRange:
-    """Find all of a file that is not to be split.
+def resolve_whole(
+    text: TextLike,
+    options: TextOptions = DEFAULT_OPTIONS,
+    *,
+    data_dir: Path | None = None,
+    cache_dir: Path | None = None,
+) -> TextRange:
+    """Find all of a text that is not to be split.
 
     Raises:
-        TextError: There is no such file, or it is a folder, or it is empty.
+        TextError: There is no such text, or it has splits, or it is empty.
+        StorageError: The cache cannot be written.
     """
-    path = _located(text, data_dir, cache_dir)
-    if path.is_dir():
-        raise TextError(f'`{text}` must be one file to be read whole, but is a folder; name a split, such as "test"')
-    part = TextRange.whole(path)
+    cache = cache_root(cache_dir)
+    if isinstance(text, str | Path):
+        path, shown = _located(text, data_dir, cache_dir), str(text)
+    else:
+        path, shown = _in_memory(gathered(text, options, cache), SPLITS).path, IN_MEMORY
+    joined = joined_files(path, options, cache) if path.is_dir() and not _split_files(path) else None
+    if path.is_dir() and joined is None:
+        raise TextError(f'`{shown}` must be one text to be read whole, but has splits; name one, such as "test"')
+    part = joined.part if joined else plain_range(path, options, cache)
     if not part.num_bytes:
-        raise TextError(f"`{path}` must hold text, but is empty")
+        raise TextError(f"`{part.name}` must hold text, but is empty")
     return part
 
 
@@ -159,54 +153,93 @@ def stored_name(text: str | Path) -> str:
     return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
 
 
+def _names_of(text: str | Path) -> tuple[str, str]:
+    return str(text) if text in SAMPLES else Path(text).resolve().name, stored_name(text)
+
+
+def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
+    """Return the place of a text that was written to the cache; a lone split is taken for the whole."""
+    files = [path for path in folder.iterdir() if path.suffix == ".txt"]
+    is_whole = len(files) == 1 and (files[0].name in (WHOLE, "train.txt") or [files[0].stem] != list(needed))
+    path = files[0] if is_whole else folder
+    return _Place(path, IN_MEMORY, str(path.resolve()), is_file=False)
+
+
+def _described_as_in_memory(source: TextSource, *, is_split: bool) -> TextSource:
+    parts = {split: dataclasses.replace(part, shown="the text in memory") for split, part in source.parts.items()}
+    how_split = f"split as given: {', '.join(parts)}" if is_split else source.how_split
+    return dataclasses.replace(source, parts=parts, how_split=how_split)
+
+
 def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) -> Path:
     """Return the file or folder that a text is."""
     if text in SAMPLES:
         return sample_path(str(text), data_dir=data_dir, cache_dir=cache_dir)
+    if isinstance(text, str) and "\n" in text:
+        raise TextError(
+            "a string must be a path or the name of a sample, but this one has several lines; to pass the text itself, "
+            "pass a list of strings, such as `text.splitlines()`"
+        )
     path = Path(text)
     try:
         exists = path.is_dir() or path.is_file()
-    except OSError as error:  # before Python 3.13, where a folder on the way is closed to us or a name is too long
+    except OSError as error:  # before Python 3.13, if a folder on the way is closed to us or a name is too long
         raise unreadable(path, error) from error
     if not exists:
         raise TextError(_not_found(str(text), path))
-    if path.is_file() and is_packed(path):
-        raise TextError(f"`{path}` must be plain text, but is packed with gzip; unpack it first: gunzip -k '{path}'")
     return path
 
 
-def _of_folder(folder: Path, name: str, needed: Sequence[SplitName]) -> TextSource:
+def _of_folder(place: _Place, options: TextOptions, needed: Sequence[SplitName], cache: Path) -> TextSource:
+    folder = place.path
     for layout in LAYOUTS:
-        found = {split: _first_file(folder, layout.names[split]) for split in SPLITS}
+        found = {split: _first_file(folder, layout.names[split]) for split in needed}
         paths = {split: path for split, path in found.items() if path is not None}
-        if all(split in paths for split in needed):
-            listed = ", ".join(f"{split} `{paths[split].name}`" for split in needed)
+        if len(paths) == len(needed):
+            listed = ", ".join(f"{split} `{path.name}`" for split, path in paths.items())
             return TextSource(
-                name=name,
-                parts={split: TextRange.whole(paths[split]) for split in needed},
+                name=place.name,
+                stored_name=place.stored_name,
+                parts={split: plain_range(path, options, cache) for split, path in paths.items()},
                 pretokenized=layout.pretokenized,
                 how_split=f"split as the files of `{folder.name}` are: {listed}",
             )
-    raise TextError(
-        f"`{folder}` must hold a file for each of {', '.join(needed)}, but lacks {_lacking(folder, needed)}; looked "
-        f"for {'; or '.join(_listing(layout, needed) for layout in LAYOUTS)}"
-    )
+    joined = None if _split_files(folder) else joined_files(folder, options, cache)
+    if joined is None:
+        raise TextError(
+            f"`{folder}` must hold a file for each of {', '.join(needed)}, but lacks {_lacking(folder, needed)}; "
+            f"looked for {'; or '.join(_listing(layout, needed) for layout in LAYOUTS)}; or only for other .txt and "
+            ".md files, which are read as one text"
+        )
+    return _split(place, joined.part, options, joined.description)
 
 
-def _of_lone_file(path: Path, name: str, options: TextOptions) -> TextSource:
-    ranges, how_split = split_lone_file(path, options.valid_fraction, options.test_fraction)
+def _of_lone_file(place: _Place, options: TextOptions, _needed: Sequence[SplitName], cache: Path) -> TextSource:
+    description = f"one file, `{place.path.name}`" if place.is_file else "one text in memory"
+    return _split(place, plain_range(place.path, options, cache), options, description)
+
+
+def _split(place: _Place, whole: TextRange, options: TextOptions, description: str) -> TextSource:
+    ranges, how_split = split_whole(whole, options.valid_fraction, options.test_fraction, description)
+    name = bare_name(place.path.name)
     return TextSource(
-        name=name,
-        parts={split: ranges[split] for split in SPLITS},
-        pretokenized=any(
-            path.name in names for layout in LAYOUTS if layout.pretokenized for names in layout.names.values()
-        ),
+        name=place.name,
+        stored_name=place.stored_name,
+        parts=ranges,
+        pretokenized=any(name in names for layout in LAYOUTS if layout.pretokenized for names in layout.names.values()),
         how_split=how_split,
     )
 
 
 def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    paths = (folder / f"{name}{suffix}" for name in names for suffix in ("", *PACKED_SUFFIXES))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _split_files(folder: Path) -> list[Path]:
+    """Return the files of a folder that are named like splits."""
+    found = (_first_file(folder, names) for layout in LAYOUTS for names in layout.names.values())
+    return [path for path in found if path is not None]
 
 
 def _listing(layout: Layout, needed: Sequence[SplitName]) -> str:

@@ -97,6 +97,6 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, *, on_bad_bytes:
             num_tokens += ids.size
             num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
     if reader.counts.num_words == reader.counts.num_lines:
-        raise TextError(f"`{part.path}` must hold words, but bytes {part.start} to {part.stop} are white space")
+        raise TextError(f"`{part.name}` must hold words, but bytes {part.start} to {part.stop} are white space")
     report = SplitReport(reader.counts, num_tokens, num_unknown)
     (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")

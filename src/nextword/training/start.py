@@ -19,7 +19,7 @@ from nextword.storage.cache import cache_root
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
 from nextword.text.corpus import Corpus, TrainingText
-from nextword.text.source import stored_name
+from nextword.text.source import TextLike
 from nextword.training.budget import Budget, plan_time
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
@@ -35,7 +35,7 @@ from nextword.training.step import TrainingStep
 
 def start_run(
     config: RunConfig,
-    text: str | Path | Corpus,
+    text: TextLike | Corpus,
     root: Path,
     context: RunContext | None = None,
     *,
@@ -46,7 +46,7 @@ def start_run(
 
     Args:
         config: The settings.
-        text: The text. A run over a path or a sample's name can be resumed from the directory alone.
+        text: The text. Unless it is a `Corpus`, the run can be resumed from the directory alone.
         root: The run directory.
         context: Observer, messages and folders.
         model: The model to train in place; a new one if left out.
@@ -60,7 +60,7 @@ def start_run(
     began, context, directory = time.monotonic(), context or RunContext(), RunDirectory(root)
     directory.require_free()
     corpus = _load(text, config, context)
-    origin = {} if isinstance(text, Corpus) else {"text_path": stored_name(text)}
+    origin = {} if isinstance(text, Corpus) else {"text_path": corpus.stored_name}
     with _at_work_in(directory, context):
         directory.require_free()
         config = _prepare(config, corpus, directory, context, began=began, **origin)
@@ -147,7 +147,7 @@ def _at_work_in(directory: RunDirectory, context: RunContext) -> Iterator[None]:
         yield
 
 
-def _load(text: str | Path | Corpus, config: RunConfig, context: RunContext) -> Corpus:
+def _load(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Corpus:
     if not isinstance(text, Corpus):
         text = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
     for sentence in text.report.describe():

@@ -13,6 +13,7 @@ Source:
     study of smoothing techniques for language modeling", equation 4.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
@@ -143,6 +144,22 @@ class _Level(NamedTuple):
     sizes: Integers
 
 
+class KneserNeyEntries(NamedTuple):
+    """The n-grams of one length in a Kneser-Ney model, `G` of them, in the order of their numbers.
+
+    Attributes:
+        contexts: The number of each one's context `(G,)`; 0 for single tokens.
+        tokens: The last token of each `(G,)`.
+        probabilities: The interpolated probability of that token after the context `(G,)`.
+        weights: The weight of the shorter context if the n-gram is the context `(G,)`.
+    """
+
+    contexts: Integers
+    tokens: Integers
+    probabilities: Floats
+    weights: Floats
+
+
 class KneserNeyModel:
     """A distribution over the next token from the last `order - 1`, fitted to a text in seconds.
 
@@ -199,6 +216,23 @@ class KneserNeyModel:
             own = level.table.numbers(numbers, tokens)
             probabilities = level.shares[own] + level.left_over[numbers] * probabilities
         return probabilities
+
+    def entries(self) -> Iterator["KneserNeyEntries"]:
+        """Yield the n-grams of each length from 1 to the order, with their probabilities and weights."""
+        probabilities = self._singles
+        tokens, contexts = np.arange(self.vocabulary_size), np.zeros(self.vocabulary_size, np.int64)
+        # The place of an n-gram's last `length - 1` tokens in the table of that length.
+        shorter = np.zeros(self.vocabulary_size, np.int64)
+        for index in range(self.order):
+            longer = self._levels[index] if index + 1 < self.order else None
+            weights = longer.left_over[:-1] if longer else np.ones(len(tokens))
+            yield KneserNeyEntries(contexts, tokens, probabilities, weights)
+            if longer is None:
+                return
+            contexts, tokens = longer.table.contexts, longer.table.tokens
+            previous = self._levels[index - 1].table if index else None
+            shorter = previous.numbers(shorter[contexts], tokens) if previous else tokens
+            probabilities = longer.shares[:-1] + longer.left_over[contexts] * probabilities[shorter]
 
     def _numbers(self, contexts: NDArray[np.integer]) -> list[Integers]:
         """Return the number of each context's last token, last two tokens, ..., last `order - 1` tokens."""

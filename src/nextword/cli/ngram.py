@@ -1,0 +1,139 @@
+"""`nextword ngram`: train an n-gram model, and write it as an ARPA file."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from nextword.cli.options import OutputFile, Tables, data_dir_option, given_settings, settings_command
+from nextword.cli.progress import waiting
+from nextword.engine.ngram.arpa import write_arpa
+from nextword.engine.ngram.backoff_model import backoff_form
+from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
+from nextword.storage.strict_json import finite
+from nextword.text.corpus import Corpus
+from nextword.text.options import TextOptions
+from nextword.text.token_store import TokenStore
+from nextword.text.vocabulary import END, UNKNOWN
+
+_LONGEST = 16
+
+
+@settings_command(TextOptions)
+@click.argument("text")
+@click.option(
+    "--order", type=click.IntRange(1, _LONGEST), default=5, show_default=True, help="Length of the longest n-grams."
+)
+@click.option(
+    "--arpa", type=OutputFile(), metavar="FILE", help="Write the model as an ARPA file, gzipped if FILE ends in .gz."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@data_dir_option
+def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Path | None, given: Tables) -> None:
+    r"""Train an n-gram model on the train split of TEXT, and print its perplexity.
+
+    \b
+    nextword ngram mine.txt --arpa mine.arpa
+    nextword ngram ptb --order 3 --json
+
+    \b
+    split   perplexity  without <unk>   tokens  <unk>
+    valid       148.30         158.29   73,760  3,485
+    test        141.19         150.36   82,430  4,794
+
+    The smoothing is interpolated modified Kneser-Ney, as in `lmplz` of KenLM. Each line is a sentence, and words are
+    separated by spaces, unless --tokenizer says otherwise. KenLM, SRILM and `nextword.kenlm` read the ARPA file; it has
+    ▁ for a space inside a token. To mix an n-gram model with a network, use `nextword evaluate --method ngram`.
+    """
+    options = given_settings(given, TextOptions)
+    if options.tokenizer == "auto":
+        options = options.replace(tokenizer="pretokenized")
+    corpus = Corpus.load(text, options, data_dir=data_dir)
+    vocabulary = corpus.tokenizer.vocabulary
+    began = time.monotonic()
+    with waiting(f"counting n-grams of up to {order} tokens"):
+        model = KneserNeyModel.fit(corpus.train.ids, order, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
+        form = backoff_form(model, vocabulary.tokens, end=END, unknown=UNKNOWN)
+    result = _Result(
+        text=corpus.name,
+        order=order,
+        tokenizer=corpus.tokenizer.kind,
+        vocabulary_size=len(vocabulary),
+        num_ngrams=[len(table) for table in form.tables],
+        training_seconds=round(time.monotonic() - began, 3),
+        splits={
+            name: _measured(model, corpus.split(name), vocabulary.end_id, vocabulary.unknown_id)
+            for name in ("valid", "test")
+        },
+        arpa=None if arpa is None else str(arpa),
+    )
+    if arpa is not None:
+        with waiting(f"writing {arpa}"):
+            write_arpa(arpa, form)
+    click.echo(json.dumps(result.to_table(), allow_nan=False) if as_json else "\n".join(result.describe()))
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """How well a split is predicted.
+
+    Attributes:
+        perplexity: Perplexity over all tokens.
+        perplexity_without_unknown: Perplexity over the tokens that are not `<unk>`.
+        num_tokens: Tokens, line ends included.
+        num_unknown: Tokens that are `<unk>`.
+    """
+
+    perplexity: float
+    perplexity_without_unknown: float | None
+    num_tokens: int
+    num_unknown: int
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What the command prints."""
+
+    text: str
+    order: int
+    tokenizer: str
+    vocabulary_size: int
+    num_ngrams: list[int]
+    training_seconds: float
+    splits: dict[str, _Figures]
+    arpa: str | None
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the result for JSON."""
+        splits = {
+            name: {key: finite(value) if isinstance(value, float) else value for key, value in asdict(figures).items()}
+            for name, figures in self.splits.items()
+        }
+        return {**asdict(self), "splits": splits}
+
+    def describe(self) -> list[str]:
+        """Return the result as lines of text."""
+        lines = [f"{'split':<6} {'perplexity':>11}  {'without <unk>':>13}  {'tokens':>9}  {'<unk>':>7}"]
+        for name, found in self.splits.items():
+            without = "" if found.perplexity_without_unknown is None else f"{found.perplexity_without_unknown:.2f}"
+            figures = f"{found.perplexity:>11.2f}  {without:>13}  {found.num_tokens:>9,}  {found.num_unknown:>7,}"
+            lines.append(f"{name:<6} {figures}")
+        sizes = ", ".join(f"{count:,}" for count in self.num_ngrams)
+        lines.append(f"({self.vocabulary_size:,} words; n-grams of length 1 to {self.order}: {sizes})")
+        return [*lines, f"model:  {self.arpa}"] if self.arpa else lines
+
+
+def _measured(model: KneserNeyModel, store: TokenStore, end_id: int, unknown_id: int) -> _Figures:
+    ids = np.asarray(store.ids)
+    log_probs = np.log(model.token_probabilities(contexts_of(ids, model.order, end_id=end_id), ids))
+    known = log_probs[ids != unknown_id]
+    return _Figures(
+        perplexity=float(np.exp(-log_probs.mean())),
+        perplexity_without_unknown=float(np.exp(-known.mean())) if known.size else None,
+        num_tokens=len(ids),
+        num_unknown=len(ids) - len(known),
+    )

@@ -1,0 +1,194 @@
+"""Texts that are not plain files, written once as plain files into the cache.
+
+The rest of the text pipeline reads ranges of plain files. Everything else becomes one here: packed files, JSON Lines,
+folders of text files, and what a Python program holds in memory. A plain file is kept under a name that depends on all
+that it was made of, so that the same text is written only once. Memory holds one block or one document at a time.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from nextword.errors import StorageError, TextError
+from nextword.storage.cache import cache_key, cached_folder
+from nextword.text.documents import documents_of_json_lines, documents_of_rows, is_json_lines, plain_text
+from nextword.text.lines import read_lines
+from nextword.text.options import OnBadBytes, TextOptions
+from nextword.text.packing import bare_name, packing_of, unpacked_blocks, unreadable
+from nextword.text.reader import TextRange
+from nextword.text.splitting import SplitName
+
+_FORMAT = 1
+"""Raise this number whenever the same source gives another plain text."""
+
+WHOLE = "text.txt"
+"""The file of a text that has no splits."""
+
+TEXT_SUFFIXES = (".txt", ".md")
+"""Endings of the files that a folder without splits is read from, packed or not."""
+
+_MOST_NAMED = 3
+
+SPLIT_KEYS: Mapping[SplitName, tuple[str, ...]] = {
+    "train": ("train",),
+    "valid": ("valid", "validation", "val", "dev"),
+    "test": ("test",),
+}
+"""The keys under which a mapping may hold each split, first choice first."""
+
+
+class JoinedFiles(NamedTuple):
+    """Several files read as one text.
+
+    Attributes:
+        part: The text.
+        description: In words, which files it was made of.
+    """
+
+    part: TextRange
+    description: str
+
+
+def plain_range(path: Path, options: TextOptions, cache: Path) -> TextRange:
+    """Return the plain text of a file: the file itself, or what was made of it in the cache.
+
+    Raises:
+        TextError: The file cannot be read or is damaged, or a record of it is refused.
+        StorageError: The cache cannot be written.
+    """
+    packing = packing_of(path)
+    if is_json_lines(path):
+        documents = documents_of_json_lines(path, options.field, options.on_bad_bytes)
+        blocks = plain_text(documents, options.on_bad_bytes)
+        made_by: tuple[str, ...] = ("json lines", options.field, options.on_bad_bytes)
+    elif packing:
+        blocks, made_by = unpacked_blocks(path), (packing,)
+    else:
+        return TextRange.whole(path)
+    return _cached(blocks, (*made_by, TextRange.whole(path).sha256), cache, shown=str(path))
+
+
+def joined_files(folder: Path, options: TextOptions, cache: Path) -> JoinedFiles | None:
+    """Return all text files below a folder as one text, in the order of their names; `None` if there are none.
+
+    A blank line is put between two files. Hidden files and folders are skipped.
+
+    Raises:
+        TextError: A file cannot be read, or holds a refused byte.
+        StorageError: The cache cannot be written.
+    """
+    paths = _text_files(folder)
+    if not paths:
+        return None
+    sums = [TextRange.whole(path).sha256 for path in paths]
+    blocks = _joined(paths, options.on_bad_bytes)
+    files = f"{len(paths)} files" if len(paths) > 1 else "one file"
+    part = _cached(blocks, ("joined", options.on_bad_bytes, *sums), cache, shown=f"{folder} ({files} as one text)")
+    named = ", ".join(str(path.relative_to(folder)) for path in paths[:_MOST_NAMED])
+    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+    return JoinedFiles(part, f"{files} of `{folder.name}` in the order of their names ({named}{more})")
+
+
+def gathered(text: Any, options: TextOptions, cache: Path) -> Path:
+    """Write what a program holds in memory to the cache, and return the folder of it.
+
+    The folder holds train.txt, valid.txt and test.txt, as many as there are, or `WHOLE` for a text without splits.
+
+    Args:
+        text: An iterable of strings, or of mappings with the key `options.field`; or a mapping from the names of
+            splits to such iterables, such as a `datasets.DatasetDict`.
+        options: Which field to read, and what to do with bad characters.
+        cache: The cache folder.
+
+    Raises:
+        TextError: The text is none of these, or a row is refused.
+        StorageError: The cache cannot be written.
+    """
+    files = _files_of(text)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=cache, prefix=".gathering-")
+    except OSError as error:
+        raise StorageError(
+            f"the cache `{cache}` must be writable, but: {error.strerror or error}; name another folder in the "
+            "variable NEXTWORD_CACHE"
+        ) from error
+    with scratch as name:
+        written = Path(name)
+        sums = []
+        for file, (shown, rows) in files.items():
+            documents = documents_of_rows(rows, options.field, shown)
+            sums += [file, _write(plain_text(documents, options.on_bad_bytes), written / file)]
+
+        def take(empty: Path) -> None:
+            for file in files:
+                (written / file).rename(empty / file)
+
+        return cached_folder(cache / f"text-{cache_key(_FORMAT, 'rows', *sums)}", take)
+
+
+def _cached(blocks: Iterator[bytes], key: Iterable[str], cache: Path, *, shown: str) -> TextRange:
+    folder = cache / f"text-{cache_key(_FORMAT, *key)}"
+    cached_folder(folder, lambda empty: cast("None", _write(blocks, empty / WHOLE)))
+    return TextRange(folder / WHOLE, 0, (folder / WHOLE).stat().st_size, shown)
+
+
+def _write(blocks: Iterable[bytes], path: Path) -> str:
+    """Write a file, and return the SHA-256 of its bytes in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for block in blocks:
+            file.write(block)
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _text_files(folder: Path) -> list[Path]:
+    try:
+        found = [path for path in folder.rglob("*") if Path(bare_name(path.name)).suffix.lower() in TEXT_SUFFIXES]
+    except OSError as error:
+        raise unreadable(folder, error) from error
+    relative = sorted(path.relative_to(folder) for path in found if path.is_file())
+    return [folder / path for path in relative if not any(part.startswith(".") for part in path.parts)]
+
+
+def _joined(paths: Iterable[Path], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
+    between = b""
+    for path in paths:
+        yield between
+        last = b""
+        for chunk in read_lines(unpacked_blocks(path), partial(_place, path), on_bad_bytes=on_bad_bytes):
+            yield chunk.data
+            last = chunk.data[-1:] or last
+        between = b"\n" if last in (b"\n", b"\r") else b"\n\n" if last else b""
+
+
+def _place(path: Path, line: int, byte: int) -> str:
+    return f"`{path}`, line {line}, byte {byte}"
+
+
+def _files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:
+    """Return the name of each file to be written, what errors call its rows, and its rows."""
+    if not (hasattr(text, "keys") and hasattr(text, "__getitem__")):
+        return {WHOLE: ("the text", _rows(text, "the text"))}
+    keys = list(text.keys())
+    found = {split: next((key for key in names if key in keys), None) for split, names in SPLIT_KEYS.items()}
+    splits = {split: key for split, key in found.items() if key is not None}
+    if not splits:
+        raise TextError(
+            f"a mapping must hold the splits `train`, `valid` (or `validation`) and `test`, or one of them, but holds "
+            f"{', '.join(map(repr, keys)) or 'nothing'}; pass a list of strings for a text without splits"
+        )
+    return {f"{split}.txt": (f"`{key}`", _rows(text[key], f"`{key}`")) for split, key in splits.items()}
+
+
+def _rows(rows: Any, shown: str) -> Iterable[Any]:
+    if isinstance(rows, str | bytes | Mapping) or not isinstance(rows, Iterable):
+        what = "one string" if isinstance(rows, str) else f"of type {type(rows).__name__}"
+        raise TextError(
+            f"{shown} must be several strings, or several mappings with a string in them, but is {what}; pass a list"
+        )
+    return rows

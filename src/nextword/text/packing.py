@@ -1,0 +1,100 @@
+"""Files packed with gzip or zstd, recognized by their first bytes and never by their name."""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from nextword.errors import TextError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+"""The first bytes of a packed file."""
+
+PACKED_SUFFIXES = (".gz", ".zst", ".zstd")
+"""The endings that packed files usually have."""
+
+_DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError)
+
+BLOCK = 2**16
+
+
+def unreadable(path: Path, error: OSError) -> TextError:
+    """Return the error for a file that the system does not let us read."""
+    return TextError(f"`{path}` must be a file that can be read, but: {error.strerror or error}")
+
+
+def packing_of(path: Path) -> str | None:
+    """Return `gzip` or `zstd` if a file begins as such files do, else `None`.
+
+    Raises:
+        TextError: The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return _packing(file.read(4))
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def bare_name(name: str) -> str:
+    """Return a file name without the ending of a packed file.
+
+    Example:
+        >>> bare_name("train.txt.gz"), bare_name("train.txt")
+        ('train.txt', 'train.txt')
+    """
+    suffix = Path(name).suffix.lower()
+    return name[: -len(suffix)] if suffix in PACKED_SUFFIXES else name
+
+
+def unpacked_blocks(path: Path, *, block: int = BLOCK) -> Iterator[bytes]:
+    """Yield the bytes of a file, unpacked if it is packed.
+
+    Raises:
+        TextError: The file cannot be read or is damaged.
+    """
+    try:
+        with path.open("rb") as file:
+            yield from unpacked_stream(file, f"`{path}`", block=block)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unpacked_stream(stream: BinaryIO, shown: str, *, block: int = BLOCK) -> Iterator[bytes]:
+    """Yield the bytes of an open stream as they come, unpacked if they are packed.
+
+    Args:
+        stream: The stream.
+        shown: How errors name it.
+        block: Most bytes to yield at once.
+
+    Raises:
+        TextError: The stream is packed, and damaged or incomplete.
+        OSError: The stream cannot be read.
+    """
+    file = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+    packing = _packing(file.peek(4))
+    unpacked: io.BufferedIOBase = file
+    if packing == "gzip":
+        unpacked = gzip.GzipFile(fileobj=file)
+    elif packing == "zstd":
+        unpacked = zstd.ZstdFile(file)
+    try:
+        while data := unpacked.read1(block):
+            yield data
+    except _DAMAGED as error:
+        raise TextError(
+            f"{shown} must be a whole {packing} file, but is damaged ({error}); pack or copy it again"
+        ) from error
+
+
+def _packing(head: bytes) -> str | None:
+    return next((packing for packing, magic in _MAGIC.items() if head.startswith(magic)), None)

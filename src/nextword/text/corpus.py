@@ -121,11 +121,11 @@ class Corpus:
             TextError: The text cannot be found, read or used.
             StorageError: The cache cannot be written.
 
-        Example:
-            >>> lines = [f"the cat sat on mat {number}" for number in range(200)]
-            >>> corpus = Corpus.load(lines)
-            >>> corpus.tokenizer.kind, corpus.name
-            ('word', 'text')
+        Example::
+
+            corpus = Corpus.load("mine.jsonl.gz", field="body")
+            corpus = Corpus.load(["It is a truth", "universally acknowledged", ...])
+            corpus = Corpus.load(datasets.load_dataset("imdb"))
         """
         options = options if field is None else options.replace(field=field)
         cache = cache_root(cache_dir)

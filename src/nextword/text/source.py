@@ -138,7 +138,7 @@ def resolve_whole(
     if isinstance(text, str | Path):
         path, shown = _located(text, data_dir, cache_dir), str(text)
     else:
-        path, shown = _in_memory(gathered(text, options, cache), SPLITS).path, IN_MEMORY
+        path, shown = _in_memory(gathered(text, options, cache), ()).path, IN_MEMORY
     joined = joined_files(path, options, cache) if path.is_dir() and not _split_files(path) else None
     if path.is_dir() and joined is None:
         raise TextError(f'`{shown}` must be one text to be read whole, but has splits; name one, such as "test"')
@@ -162,6 +162,11 @@ def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
     files = [path for path in folder.iterdir() if path.suffix == ".txt"]
     is_whole = len(files) == 1 and (files[0].name in (WHOLE, "train.txt") or [files[0].stem] != list(needed))
     path = files[0] if is_whole else folder
+    if lacking := [split for split in needed if not is_whole and not (folder / f"{split}.txt").is_file()]:
+        raise TextError(
+            f"a mapping must hold each of {', '.join(needed)}, but lacks {', '.join(lacking)}; add it, or pass one "
+            'split alone, such as `text["train"]`, which is then split itself'
+        )
     return _Place(path, IN_MEMORY, str(path.resolve()), is_file=False)
 
 

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from nextword.text import corpus as tokenizer_building
 from nextword.text.corpus import Corpus, tokenizer_for
 from nextword.text.options import TextOptions
 from nextword.text.reader import TextRange
-from nextword.text.source import SPLITS
+from nextword.text.splitting import SPLITS
 from nextword.text.tokenizer import Tokenizer
 
 PROSE = b"It is a truth\nacknowledged, that\n\na man in a\ngood mood\n"
@@ -237,3 +238,37 @@ def test_it_is_shown_in_one_line(folder: Path, cache: Path) -> None:
     sizes = ", ".join(f"{name} {corpus.split(name).num_tokens}" for name in SPLITS)
     assert repr(corpus) == f"Corpus({corpus.name!r}, {sizes} tokens, {corpus.tokenizer.summary})"
     assert repr(corpus.train) == f"TokenStore({corpus.train.num_tokens} tokens, 2 out of vocabulary)"
+
+
+def test_a_text_in_memory_is_the_corpus_of_its_file(tmp_path: Path) -> None:
+    lines = [f"the cat sat on mat {number} ." for number in range(300)]
+    path = tmp_path / "text.txt"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    of_file, of_lines = Corpus.load(path), Corpus.load(lines)
+    assert of_lines.sha256 == of_file.sha256
+    assert of_lines.name == "text"
+    assert Corpus.load(of_lines.stored_name).sha256 == of_lines.sha256
+    assert of_file.stored_name == str(path.resolve())
+
+
+def test_the_field_can_be_named_beside_the_options_and_is_recorded() -> None:
+    rows = [{"body": f"line {number}"} for number in range(300)]
+    corpus = Corpus.load(rows, TextOptions(tokenizer="pretokenized"), field="body")
+    assert corpus.options.field == "body"
+    with pytest.raises(TextError, match="the text, row 1: the field `text` is missing"):
+        Corpus.load(rows)
+
+
+def test_one_split_of_a_mapping_is_read_for_a_model() -> None:
+    lines = [f"the cat sat on mat {number} ." for number in range(300)]
+    tokenizer = Corpus.load(lines, TextOptions(tokenizer="pretokenized")).tokenizer
+    store = Corpus.load_split({"test": ["the cat", "sat"]}, "test", tokenizer)
+    assert store.num_tokens == 5
+    assert Corpus.load_split(["the cat", "sat"], "all", tokenizer).sha256 == store.sha256
+
+
+def test_an_error_in_a_packed_text_names_the_packed_file_and_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt.gz"
+    path.write_bytes(gzip.compress(b"one\ntwo\n" * 100 + b"th\xffree\n" + b"four\n" * 5))
+    with pytest.raises(TextError, match=r"book\.txt\.gz`, line 201, byte 802: text must be UTF-8"):
+        Corpus.load(path)

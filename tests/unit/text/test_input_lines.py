@@ -1,4 +1,3 @@
-import gzip
 import io
 import re
 import sys
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from nextword.errors import TextError
 from nextword.text import input_lines
 from nextword.text.input_lines import InputLines
+from support.packing import PACK
 
 
 class StandardInput(io.TextIOWrapper):
@@ -55,11 +55,19 @@ def test_blocks_do_not_show(text: str, block: int) -> None:
         assert list(InputLines()) == (expected if expected[-1] else expected[:-1])
 
 
-def test_gzip_is_known_by_its_first_bytes(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    packed = gzip.compress(b"one\ntwo\n") + gzip.compress(b"three\n")
+@pytest.mark.parametrize("packing", PACK)
+def test_a_packing_is_known_by_its_first_bytes(source: Path, monkeypatch: pytest.MonkeyPatch, packing: str) -> None:
+    packed = PACK[packing](b"one\ntwo\n") + PACK[packing](b"three\n")
     source.write_bytes(packed)
     monkeypatch.setattr(sys, "stdin", StandardInput(packed))
     assert read(source) == list(InputLines()) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_bytes_that_are_not_text_are_refused_with_their_unpacked_place(source: Path, packing: str) -> None:
+    source.write_bytes(PACK[packing](b"one\r\ntwo\rth\xffree\n"))
+    with pytest.raises(TextError, match=re.escape(f"`{source}`, line 3, byte 11: text must be UTF-8")):
+        read(source)
 
 
 def test_several_sources_are_read_one_after_another(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,12 +142,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_a_damaged_gzip_file_is_named(source: Path) -> None:
-    packed = gzip.compress(b"one\n" * 100)
+@pytest.mark.parametrize("packing", PACK)
+def test_a_damaged_packed_file_is_named(source: Path, monkeypatch: pytest.MonkeyPatch, packing: str) -> None:
+    packed = PACK[packing](b"one\n" * 100)
     for damaged in (packed[:-4], packed[:-6] + b"\0" * 6):
         source.write_bytes(damaged)
-        with pytest.raises(TextError, match="must be a whole gzip file, but is damaged"):
+        with pytest.raises(TextError, match=f"lines.txt` must be a whole {packing} file, but is damaged"):
             read(source)
+        monkeypatch.setattr(sys, "stdin", StandardInput(damaged))
+        with pytest.raises(TextError, match=f"standard input must be a whole {packing} file, but is damaged"):
+            list(InputLines())
 
 
 def test_lines_are_given_as_they_come(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,14 @@
-import gzip
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from nextword.errors import TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reader import TextRange
-from nextword.text.source import SPLITS, TextSource, resolve_source, resolve_whole_file, split_lone_file, stored_name
+from nextword.text.source import TextLike, TextSource, resolve_source, resolve_whole, stored_name
+from nextword.text.splitting import SPLITS
+from support.packing import PACK
 
 
 def folder_with(folder: Path, *names: str) -> Path:
@@ -16,6 +16,10 @@ def folder_with(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).write_text(f"text of {name}\n", encoding="utf-8")
     return folder
+
+
+def bytes_of(part: TextRange) -> bytes:
+    return b"".join(part.blocks())
 
 
 def files_of(source: TextSource) -> list[str]:
@@ -62,11 +66,116 @@ def test_a_folder_without_the_files_is_refused_with_what_was_looked_for(tmp_path
         assert looked_for in str(caught.value)
 
 
-def test_a_packed_file_is_refused_with_how_to_unpack_it(tmp_path: Path) -> None:
-    path = tmp_path / "book.txt.gz"
-    path.write_bytes(gzip.compress(b"the cat sat\n" * 1000))
-    with pytest.raises(TextError, match=r"but is packed with gzip; unpack it first: gunzip -k '.*book\.txt\.gz'"):
-        resolve_source(path, DEFAULT_OPTIONS)
+@pytest.mark.parametrize("packing", PACK)
+def test_a_packed_file_is_read_whatever_its_name(tmp_path: Path, packing: str) -> None:
+    path, plain = tmp_path / "ptb.train.txt.gz", b"the cat sat\n" * 1000
+    path.write_bytes(PACK[packing](plain))
+    source = resolve_source(path, DEFAULT_OPTIONS)
+    assert b"".join(bytes_of(part) for part in source.parts.values()) == plain
+    assert {part.name for part in source.parts.values()} == {str(path)}
+    assert source.name == "ptb.train.txt.gz"
+    assert source.stored_name == str(path.resolve())
+    assert source.how_split.startswith("one file, `ptb.train.txt.gz`, split by bytes")
+    assert source.pretokenized  # as the unpacked file
+    assert bytes_of(resolve_whole(path)) == plain
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
+@pytest.mark.parametrize("name", ["jsonl", "ndjson"])
+def test_the_splits_of_a_folder_may_be_json_lines_and_packed(tmp_path: Path, ending: str, name: str) -> None:
+    for split in ("train", "validation", "test"):
+        packed = PACK["gzip" if ending == ".gz" else "zstd"](b'{"text": "a %s"}\n' % split.encode())
+        path = tmp_path / f"{split}.{name}{ending}"
+        path.write_bytes(packed if ending else b'{"text": "a %s"}\n' % split.encode())
+    source = resolve_source(tmp_path, DEFAULT_OPTIONS)
+    assert [bytes_of(source.parts[split]) for split in SPLITS] == [b"a train\n", b"a validation\n", b"a test\n"]
+    assert f"valid `validation.{name}{ending}`" in source.how_split
+
+
+def test_the_field_of_a_lone_json_lines_file_can_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    path.write_bytes(b'{"text": "x", "body": "the cat sat"}\n' * 100)
+    source = resolve_source(path, TextOptions(field="body"))
+    assert b"".join(bytes_of(part) for part in source.parts.values()) == b"the cat sat\n" * 100
+    assert bytes_of(resolve_whole(path)) == b"x\n" * 100
+
+
+def test_a_folder_of_other_text_files_is_one_text(tmp_path: Path) -> None:
+    for name in ("b.txt", "a/z.md", "a.txt", "notes.csv", ".hidden/x.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"%s\n" % name.encode() * 50)
+    source = resolve_source(tmp_path, DEFAULT_OPTIONS)
+    joined = b"".join(bytes_of(source.parts[split]) for split in SPLITS)
+    assert joined == b"a/z.md\n" * 50 + b"\n" + b"a.txt\n" * 50 + b"\n" + b"b.txt\n" * 50
+    start = f"3 files of `{tmp_path.name}` in the order of their names (a/z.md, a.txt, b.txt), split by bytes"
+    assert source.how_split.startswith(start)
+    assert bytes_of(resolve_whole(tmp_path)) == joined
+
+
+def test_a_folder_with_some_of_its_splits_is_not_one_text(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "books", "train.txt", "other.txt")
+    with pytest.raises(TextError, match=r"but lacks valid, test; looked for .* or only for other \.txt and \.md files"):
+        resolve_source(folder, DEFAULT_OPTIONS)
+
+
+LINES = [f"the cat sat on mat {number}" for number in range(100)]
+
+
+def test_strings_in_memory_are_one_text() -> None:
+    plain = "".join(f"{line}\n" for line in LINES).encode()
+    for text in (LINES, tuple(LINES), (line for line in LINES), [{"text": line} for line in LINES]):
+        source = resolve_source(text, DEFAULT_OPTIONS)
+        assert b"".join(bytes_of(source.parts[split]) for split in SPLITS) == plain
+        assert source.name == "text"
+        assert source.how_split.startswith("one text in memory, split by bytes in its own order: train 90.")
+        assert {part.name for part in source.parts.values()} == {"the text in memory"}
+    assert bytes_of(resolve_whole(LINES)) == plain
+
+
+class Rows:
+    """One split of a library: an iterable of mappings."""
+
+    def __init__(self, *texts: str) -> None:
+        self._texts = texts
+
+    def __iter__(self) -> Iterator[dict[str, object]]:
+        return iter([{"text": text, "label": number} for number, text in enumerate(self._texts)])
+
+
+class Splits(dict[str, Rows]):
+    """Like `datasets.DatasetDict`."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        {"train": ["a", "b"], "valid": ["c"], "test": ["d"]},
+        Splits(train=Rows("a", "b"), validation=Rows("c"), test=Rows("d"), unsupervised=Rows("e")),
+    ],
+)
+def test_splits_in_memory_stay_as_they_are(text: TextLike) -> None:
+    source = resolve_source(text, DEFAULT_OPTIONS)
+    assert [bytes_of(source.parts[split]) for split in SPLITS] == [b"a\nb\n", b"c\n", b"d\n"]
+    assert source.how_split == "split as given: train, valid, test"
+    again = resolve_source(source.stored_name, DEFAULT_OPTIONS)  # as a resumed run finds it
+    assert [part.sha256 for part in again.parts.values()] == [part.sha256 for part in source.parts.values()]
+
+
+def test_a_lone_split_is_split_unless_it_is_the_one_needed() -> None:
+    for name in ("train", "test"):
+        source = resolve_source({name: LINES}, DEFAULT_OPTIONS)
+        assert [part.num_bytes > 0 for part in source.parts.values()] == [True] * 3
+        assert Path(source.stored_name).is_file()
+    assert list(resolve_source({"test": ["a"]}, DEFAULT_OPTIONS, needed=("test",)).parts) == ["test"]
+    with pytest.raises(TextError, match="must hold each of train, valid, test, but lacks valid; add it, or pass one"):
+        resolve_source({"train": LINES, "test": LINES}, DEFAULT_OPTIONS)
+    with pytest.raises(TextError, match="`text` must be one text to be read whole, but has splits"):
+        resolve_whole({"train": LINES, "test": LINES})
+
+
+def test_a_text_of_several_lines_as_a_string_is_answered_with_what_to_pass() -> None:
+    with pytest.raises(TextError, match=r"this one has several lines; .* pass a list of strings"):
+        resolve_source("It is a truth\nuniversally acknowledged\n", DEFAULT_OPTIONS)
 
 
 def test_one_split_needs_one_file(tmp_path: Path) -> None:
@@ -132,7 +241,7 @@ def test_a_misspelt_text_is_answered_with_the_nearest(
 ) -> None:
     folder_with(tmp_path, "book.txt")
     monkeypatch.chdir(tmp_path)
-    for resolve in (lambda: resolve_source(text, DEFAULT_OPTIONS), lambda: resolve_whole_file(text)):
+    for resolve in (lambda: resolve_source(text, DEFAULT_OPTIONS), lambda: resolve_whole(text)):
         with pytest.raises(TextError) as caught:
             resolve()
         assert message in str(caught.value)
@@ -142,109 +251,12 @@ def test_a_misspelt_text_is_answered_with_the_nearest(
 def test_a_whole_file_is_not_split(tmp_path: Path) -> None:
     path = tmp_path / "short.txt"
     path.write_bytes(b"one line\n")
-    assert resolve_whole_file(path) == TextRange(path, 0, 9)
+    assert resolve_whole(path) == TextRange(path, 0, 9)
 
 
 def test_a_folder_or_an_empty_file_is_no_whole_file(tmp_path: Path) -> None:
-    with pytest.raises(TextError, match="must be one file to be read whole, but is a folder"):
-        resolve_whole_file(tmp_path)
+    with pytest.raises(TextError, match="must be one text to be read whole, but has splits"):
+        resolve_whole(tmp_path)
     (tmp_path / "empty.txt").write_bytes(b"")
     with pytest.raises(TextError, match=r"empty\.txt` must hold text, but is empty"):
-        resolve_whole_file(tmp_path / "empty.txt")
-
-
-def parts(path: Path, valid: float = 0.1, test: float = 0.1) -> list[bytes]:
-    content = path.read_bytes()
-    ranges, _ = split_lone_file(path, valid, test)
-    return [content[ranges[name].start : ranges[name].stop] for name in ("train", "valid", "test")]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "book.txt"
-
-
-def test_the_cut_is_after_the_next_line_end(path: Path) -> None:
-    path.write_bytes(b"".join(b"line %03d\n" % number for number in range(100)))
-    train, valid, test = parts(path)
-    assert (train[-9:], valid[-9:], test[-9:]) == (b"line 080\n", b"line 090\n", b"line 099\n")
-
-
-@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
-def test_a_blank_line_nearby_is_preferred_and_half_a_line_end_is_none(path: Path, end: bytes) -> None:
-    lines = [b"" if number in (45, 84) else b"line %03d" % number for number in range(100)]
-    path.write_bytes(end.join(lines) + end)
-    train, valid, _ = parts(path)
-    assert train.endswith(b"line 083" + end + end)
-    assert valid.endswith(b"line 090" + end)
-
-
-def test_a_blank_line_too_far_away_is_not_waited_for(path: Path) -> None:
-    lines = [b"" if number == 88 else b"line %03d" % number for number in range(100)]
-    path.write_bytes(b"\n".join(lines) + b"\n")
-    assert parts(path)[0].endswith(b"line 079\n")
-
-
-def test_a_line_end_of_two_characters_is_not_cut_apart(path: Path) -> None:
-    for length in range(1, 12):
-        path.write_bytes((b"a" * length + b"\r\n") * 60)
-        for part in parts(path):
-            assert part.endswith(b"a\r\n")
-            assert part.startswith(b"a")
-
-
-def test_a_line_end_is_not_cut_apart_where_the_search_for_a_blank_line_stops(path: Path) -> None:
-    for length in range(780, 880):
-        path.write_bytes(b"a" * length + b"\r\n\r\n" + b"line\r\n" * ((1000 - length) // 6))
-        assert all(part.endswith(b"\r\n") for part in parts(path))
-
-
-def test_a_blank_line_may_end_with_two_characters_or_hold_spaces(path: Path) -> None:
-    path.write_bytes(b"one two\r\n \t\r\n" * 100)
-    assert all(part.endswith(b"two\r\n \t\r\n") for part in parts(path))
-
-
-def test_text_without_line_ends_is_cut_at_a_space(path: Path) -> None:
-    path.write_bytes(b"word " * 100)
-    assert all(part.startswith(b"word ") and part.endswith(b" ") for part in parts(path))
-    assert "cut after a space" in split_lone_file(path, 0.1, 0.1)[1]
-
-
-def test_the_sentence_says_how(path: Path) -> None:
-    path.write_bytes(b"line\n" * 100)
-    sentence = split_lone_file(path, 0.1, 0.2)[1]
-    assert sentence == (
-        "one file, `book.txt`, split by bytes in its own order: train 71.0%, valid 10.0%, test 19.0%; "
-        "cut after a line end"
-    )
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(
-    lines=st.lists(st.sampled_from(["a", "b c", "", "é", "\r"]), min_size=60),
-    end=st.sampled_from(["\n", "\r\n", "\r"]),
-    valid=st.floats(0.1, 0.4),
-    test=st.floats(0.1, 0.4),
-)
-def test_nothing_is_lost_or_doubled_and_no_part_is_empty(
-    tmp_path: Path, lines: list[str], end: str, valid: float, test: float
-) -> None:
-    path = tmp_path / "any.txt"
-    path.write_bytes((end.join(lines) + end).encode())
-    first = parts(path, valid, test)
-    assert b"".join(first) == path.read_bytes()
-    assert all(first)
-    assert parts(path, valid, test) == first
-
-
-@pytest.mark.parametrize("content", [b"one line\n", b"x", b"unbroken" * 1000, b"a\nb\n"])
-def test_a_file_that_cannot_be_cut_in_three_is_refused(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    with pytest.raises(TextError, match=r"book\.txt` must be long enough to be cut in three"):
-        split_lone_file(path, 0.05, 0.05)
-
-
-def test_an_empty_file_is_refused(path: Path) -> None:
-    path.write_bytes(b"")
-    with pytest.raises(TextError, match=r"book\.txt` must hold text, but is empty"):
-        split_lone_file(path, 0.05, 0.05)
+        resolve_whole(tmp_path / "empty.txt")

@@ -1,0 +1,67 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nextword import kenlm
+
+Run = Callable[..., int]
+
+
+def test_a_model_is_trained_measured_and_written(
+    nextword: Run, small_text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arpa = tmp_path / "story.arpa.gz"
+    assert nextword("ngram", small_text, "--order", 3, "--arpa", arpa, "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["order"] == 3
+    assert result["tokenizer"] == "pretokenized"
+    assert result["num_ngrams"][0] == result["vocabulary_size"] + 1  # `<s>` too
+    assert len(result["num_ngrams"]) == 3
+    assert result["arpa"] == str(arpa)
+    assert result["splits"].keys() == {"valid", "test"}
+    assert 1 < result["splits"]["test"]["perplexity"] < 2
+    assert result["splits"]["test"]["num_unknown"] == 0
+    model = kenlm.Model(str(arpa))
+    assert model.order == 3
+    assert model.perplexity("the cat sat on the mat .") < 2
+
+
+def test_the_perplexity_is_that_of_the_file(
+    nextword: Run, small_text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arpa = tmp_path / "story.arpa"
+    folder = tmp_path / "split"
+    folder.mkdir()
+    lines = small_text.read_text(encoding="utf-8").splitlines()
+    test = ["the cat ate a zebra .", "", "a day it was"]
+    for name, part in {"train": lines[:400], "valid": lines[400:410], "test": test}.items():
+        (folder / f"{name}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
+    assert nextword("ngram", folder, "--arpa", arpa, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)["splits"]["test"]
+    model = kenlm.Model(str(arpa))
+    scores = [score for line in test for score in model.full_scores(line)]
+    assert figures["num_tokens"] == len(scores)
+    assert figures["num_unknown"] == sum(oov for _, _, oov in scores) == 1
+    assert figures["perplexity"] == pytest.approx(10 ** -(sum(score for score, _, _ in scores) / len(scores)), rel=1e-5)
+    known = [score for score, _, oov in scores if not oov]
+    assert figures["perplexity_without_unknown"] == pytest.approx(10 ** -(sum(known) / len(known)), rel=1e-5)
+
+
+def test_the_table_is_for_a_person(nextword: Run, small_text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nextword("ngram", small_text, "--tokenizer", "word", "--order", 2) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["split", "perplexity", "without", "<unk>", "tokens", "<unk>"]
+    assert [line.split()[0] for line in lines[1:3]] == ["valid", "test"]
+    assert "n-grams of length 1 to 2" in lines[3]
+    assert len(lines) == 4
+
+
+def test_a_setting_that_is_wrong_is_refused(
+    nextword: Run, small_text: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert nextword("ngram", small_text, "--order", 0) == 2
+    assert nextword("ngram", small_text, "--arpa", small_text.parent / "nowhere" / "a.arpa") == 2
+    assert nextword("ngram", "nowhere.txt") == 2
+    assert "nowhere.txt` is not a sample, file or folder" in capsys.readouterr().err

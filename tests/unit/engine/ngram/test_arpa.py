@@ -1,0 +1,179 @@
+import gzip
+import re
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nextword.engine.ngram.arpa import read_arpa, write_arpa
+from nextword.engine.ngram.backoff_model import BackoffModel, backoff_form
+from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
+from nextword.errors import TextError
+from support.packing import PACK
+
+TOKENS = ("</eos>", "<unk>", "the", "cat", "é\u00a0e")
+
+SMALL = """\\data\\
+ngram 1=4
+ngram 2=2
+
+\\1-grams:
+-0.5\t</s>
+-99\t<s>\t-0.25
+-0.75\tcat\t-0.125
+-1.5\t<unk>
+
+\\2-grams:
+-0.1\t<s> cat
+-0.2\tcat </s>
+
+\\end\\
+"""
+
+
+def fitted(ids: list[int], order: int) -> KneserNeyModel:
+    return KneserNeyModel.fit(np.array(ids, np.int32), order, vocabulary_size=len(TOKENS), end_id=0)
+
+
+def form_of(model: KneserNeyModel) -> BackoffModel:
+    return backoff_form(model, TOKENS, end="</eos>", unknown="<unk>")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "small.arpa"
+
+
+texts = st.lists(st.integers(0, len(TOKENS) - 1), min_size=1, max_size=60)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@given(ids=texts, order=st.integers(1, 4), others=texts)
+def test_a_model_that_is_written_and_read_gives_the_same_probabilities(
+    path: Path, ids: list[int], order: int, others: list[int]
+) -> None:
+    model = fitted(ids, order)
+    write_arpa(path, form_of(model))
+    read = read_arpa(path)
+    assert read.order == order
+    assert read.words == (*("</s>", "<unk>"), *TOKENS[2:], "<s>")
+    text = np.array([*others, 0], np.int32)
+    expected = model.token_probabilities(contexts_of(text, order, end_id=0), text)
+    found: list[float] = []
+    for sentence in " ".join(map(str, text)).split("0")[:-1]:
+        words = [read.begin_id, *map(int, sentence.split()), read.end_id]
+        found += read.score(np.array(words))[0][1:].tolist()
+    np.testing.assert_allclose(10 ** np.array(found), expected, rtol=1e-6)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@given(ids=texts, order=st.integers(1, 4))
+def test_the_probabilities_after_each_context_sum_to_one(path: Path, ids: list[int], order: int) -> None:
+    write_arpa(path, form_of(fitted(ids, order)))
+    model = read_arpa(path)
+    words = [word for word in range(len(model.words)) if word != model.begin_id]
+    for context in product(words[1:3], repeat=order - 1):
+        for begin in ((), (model.begin_id,)):
+            read = [*begin, *context]
+            total = sum(10 ** model.score(np.array([*read, word]))[0][-1] for word in words)
+            assert total == pytest.approx(1.0, abs=1e-5)
+
+
+def test_an_arpa_file_is_read_as_it_was_written_by_others(path: Path) -> None:
+    for text in (SMALL, "made by hand\n" + SMALL.replace("\n", "\r\n"), SMALL.replace("\t", " ")):
+        path.write_text(text, encoding="utf-8", newline="")
+        model = read_arpa(path)
+        assert model.words == ("</s>", "<s>", "cat", "<unk>")
+        log10_probs, lengths = model.score(np.array([1, 2, 2, 3, 0]))
+        #                                  <s> cat cat <unk> </s>
+        np.testing.assert_allclose(log10_probs[1:], [-0.1, -0.125 - 0.75, -0.125 - 1.5, -0.5])
+        assert lengths[1:].tolist() == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize("packing", PACK)
+def test_a_packed_file_is_read(path: Path, packing: str) -> None:
+    path.write_bytes(PACK[packing](SMALL.encode()))
+    assert len(read_arpa(path).tables[1]) == 2
+
+
+def test_a_name_with_gz_is_written_packed(tmp_path: Path) -> None:
+    path = tmp_path / "small.arpa.gz"
+    write_arpa(path, form_of(fitted([2, 3, 0, 2, 0], 2)))
+    assert gzip.decompress(path.read_bytes()).startswith(b"\\data\\\nngram 1=6\nngram 2=")
+    assert read_arpa(path).order == 2
+
+
+def test_what_is_written_is_what_other_programs_expect(path: Path) -> None:
+    write_arpa(path, form_of(fitted([2, 3, 0, 2, 0], 2)))
+    text = path.read_text(encoding="utf-8")
+    assert re.search(r"^-99\t<s>\t-0\.\d+$", text, re.MULTILINE)
+    assert re.search(r"^-0\.\d+\t</s>\t0$", text, re.MULTILINE)
+    assert re.search(r"^-\d\.?\d*\t<s> the$", text, re.MULTILINE)
+    assert re.search(r"^-\d\.?\d*\tcat </s>$", text, re.MULTILINE)
+    assert "</s> " not in text
+    assert text.endswith("\n\n\\end\\\n")
+
+
+def test_an_unknown_word_that_the_file_lacks_is_added(path: Path) -> None:
+    path.write_text(SMALL.replace("-1.5\t<unk>\n", "").replace("1=4", "1=3"), encoding="utf-8")
+    model = read_arpa(path)
+    assert model.score(np.array([model.unknown_id]))[0].tolist() == [-100.0]
+    path.write_text(SMALL.replace("<unk>", "<UNK>"), encoding="utf-8")
+    model = read_arpa(path)
+    assert model.score(np.array([model.id_of("dog")]))[0].tolist() == [-1.5]
+
+
+@pytest.mark.parametrize(
+    ("found", "put", "message"),
+    [
+        ("\\data\\", "text", "must begin with `.data.`|must go on with"),
+        ("ngram 2=2", "ngram 3=2", "line 3: an ARPA file must have `ngram 2=COUNT` here"),
+        ("2=2", "2=3", r"line 14: an entry must be a log10 probability, 2 words .* has 0 fields; are there 3"),
+        ("2=2", "2=1", r"line 13: an ARPA file must have `\\end\\` here, but has `-0.2"),
+        ("\\2-grams", "\\3-grams", r"line 11: an ARPA file must have `\\2-grams:` here"),
+        ("-0.2\tcat", "-0.2\tdog", "line 13: a word is not among the 1-grams"),
+        ("-0.2\tcat", "0.2\tcat", "line 13: a log10 probability must be at most 0"),
+        ("-0.2\tcat", "nan\tcat", "line 13: `nan` must be a finite number"),
+        ("-0.75\tcat", "x\tcat", "line 8: `x` must be a finite number"),
+        ("-0.75\tcat", "-0.75\tcat dog", "line 8: `dog` must be a finite number|line 8: an entry"),
+        ("-0.1\t<s> cat", "-0.2\tcat </s>", "2-grams of .* must be distinct"),
+        ("-1.5\t<unk>", "-1.5\tcat", "1-grams of .* must be distinct"),
+        ("</s>\n-99", "end\n-99", "must hold `</s>` among its 1-grams"),
+        ("\n\\end\\", "", "must go on with"),
+    ],
+)
+def test_a_file_that_is_not_sound_is_refused_with_the_line(path: Path, found: str, put: str, message: str) -> None:
+    path.write_text(SMALL.replace(found, put, 1), encoding="utf-8")
+    with pytest.raises(TextError, match=message):
+        read_arpa(path)
+
+
+def test_a_context_that_is_missing_is_refused(path: Path) -> None:
+    text = SMALL.replace("2=2\n", "2=2\nngram 3=1\n").replace("\\end", "\\3-grams:\n-0.1\tcat cat </s>\n\n\\end")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TextError, match="its first 2 words must be a 2-gram of the file"):
+        read_arpa(path)
+
+
+def test_a_binary_file_of_kenlm_and_a_missing_file_are_refused(path: Path) -> None:
+    with pytest.raises(TextError, match=r"small\.arpa` must be a file that can be read"):
+        read_arpa(path)
+    path.write_bytes(b"mmap lm http://kheafield.com/code format version 5\n\0")
+    with pytest.raises(TextError, match="is a binary file of KenLM; give the ARPA file"):
+        read_arpa(path)
+    path.write_bytes(b"\x00\x01\x02")
+    with pytest.raises(TextError, match="must begin with"):
+        read_arpa(path)
+
+
+def test_tokens_that_an_arpa_file_cannot_hold_are_refused() -> None:
+    model = KneserNeyModel.fit(np.array([2, 3, 0], np.int32), 2, vocabulary_size=4, end_id=0)
+    for token in ("<s>", "</s>", "a\tb"):
+        with pytest.raises(TextError, match="a word of an ARPA file must hold no white space"):
+            backoff_form(model, ("<eos>", "<unk>", "the", token), end="<eos>", unknown="<unk>")
+    with pytest.raises(TextError, match="must not hold both spaces and"):
+        backoff_form(model, ("<eos>", "<unk>", ", ", ",\u2581"), end="<eos>", unknown="<unk>")
+    assert backoff_form(model, ("<eos>", "<unk>", ", ", "the"), end="<eos>", unknown="<unk>").words[2] == ",\u2581"

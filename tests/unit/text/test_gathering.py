@@ -1,0 +1,113 @@
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from nextword.errors import StorageError, TextError
+from nextword.text import gathering
+from nextword.text.gathering import gathered, joined_files, plain_range
+from nextword.text.options import DEFAULT_OPTIONS, TextOptions
+from nextword.text.reader import TextRange
+from support.packing import PACK
+
+
+def bytes_of(part: TextRange) -> bytes:
+    return b"".join(part.blocks())
+
+
+def test_a_plain_file_is_read_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "book.txt"
+    path.write_bytes(b"the cat\n")
+    assert plain_range(path, DEFAULT_OPTIONS, tmp_path / "cache") == TextRange(path, 0, 8)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_packed_file_is_unpacked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, cache = tmp_path / "a.gz", tmp_path / "b.gz", tmp_path / "cache"
+    for path in (first, second):
+        path.write_bytes(PACK["gzip"](b"the cat\n"))
+    part = plain_range(first, DEFAULT_OPTIONS, cache)
+    monkeypatch.setattr(gathering, "_write", None)
+    other = plain_range(second, DEFAULT_OPTIONS, cache)
+    assert (part.path, bytes_of(part)) == (other.path, b"the cat\n")
+    assert (part.name, other.name) == (str(first), str(second))
+
+
+def test_records_are_kept_by_field_and_by_what_is_done_with_bad_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "notes.jsonl"
+    path.write_bytes(b'{"text": "a", "body": "b"}\n')
+    options = (DEFAULT_OPTIONS, TextOptions(field="body"), TextOptions(on_bad_bytes="replace"))
+    parts = [plain_range(path, each, tmp_path / "cache") for each in options]
+    assert list(map(bytes_of, parts)) == [b"a\n", b"b\n", b"a\n"]
+    assert len({part.path for part in parts}) == 3
+
+
+def test_a_large_packed_file_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "large.gz"
+    path.write_bytes(PACK["gzip"](b"the cat sat on the mat\n" * 2**20))  # 24 MB
+    tracemalloc.start()
+    part = plain_range(path, DEFAULT_OPTIONS, tmp_path / "cache")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert part.num_bytes == 23 * 2**20
+    assert peak < 4 * 2**20
+
+
+def test_files_are_joined_in_the_order_of_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "b.txt").write_bytes(b"\xef\xbb\xbfno line end")
+    (folder / "a.txt.gz").write_bytes(PACK["gzip"](b"packed\r\n"))
+    (folder / "c.md").write_bytes(b"")
+    (folder / "sub" / "d.TXT").write_bytes(b"last\n")
+    joined = joined_files(folder, DEFAULT_OPTIONS, tmp_path / "cache")
+    assert joined is not None
+    assert bytes_of(joined.part) == b"packed\r\n\nno line end\n\nlast\n"
+    assert joined.part.name == f"{folder} (4 files as one text)"
+    assert joined.description == "4 files of `notes` in the order of their names (a.txt.gz, b.txt, c.md and 1 more)"
+    assert joined_files(tmp_path / "cache", DEFAULT_OPTIONS, tmp_path / "other") is not None
+    assert joined_files(tmp_path / "nowhere", DEFAULT_OPTIONS, tmp_path / "other") is None
+
+
+def test_a_bad_byte_of_a_joined_file_is_named_by_that_file(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"good\n")
+    (folder / "b.txt").write_bytes(b"good\nb\xffad\n")
+    with pytest.raises(TextError, match=r"b\.txt`, line 2, byte 6: text must be UTF-8"):
+        joined_files(folder, DEFAULT_OPTIONS, tmp_path / "cache")
+    joined = joined_files(folder, TextOptions(on_bad_bytes="replace"), tmp_path / "cache")
+    assert joined is not None
+    assert bytes_of(joined.part) == b"good\n\ngood\nb\xffad\n"
+
+
+def test_what_is_in_memory_is_written_once_and_nothing_is_left_over(tmp_path: Path) -> None:
+    folders = [gathered(text, DEFAULT_OPTIONS, tmp_path) for text in (["a", "b"], iter(["a", "b"]), ["a\n", "b"])]
+    assert len(set(folders)) == 1
+    assert (folders[0] / "text.txt").read_bytes() == b"a\nb\n"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".gathering")] == []
+    with pytest.raises(TextError, match="the text, row 1: must be an object"):
+        gathered([1], DEFAULT_OPTIONS, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".gathering")] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ({"text": ["a"]}, "must hold the splits `train`, .* but holds 'text'; pass a list"),
+        ({}, "but holds nothing"),
+        ({"train": "the cat"}, "`train` must be several strings, .* but is one string; pass a list"),
+        ({"train": {"text": ["a"]}}, "`train` must be several strings, .* but is of type dict"),
+        (b"the cat", "the text must be several strings, .* but is of type bytes"),
+        (7, "the text must be several strings, .* but is of type int"),
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, text: object, message: str) -> None:
+    with pytest.raises(TextError, match=message):
+        gathered(text, DEFAULT_OPTIONS, tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_bytes(b"")
+    with pytest.raises(StorageError, match=r"cache` must be writable, .*NEXTWORD_CACHE"):
+        gathered(["a"], DEFAULT_OPTIONS, tmp_path / "cache")

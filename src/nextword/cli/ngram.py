@@ -34,16 +34,16 @@ _LONGEST = 16
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @data_dir_option
 def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Path | None, given: Tables) -> None:
-    r"""Train an n-gram model on the train split of TEXT, and print its perplexity.
+    """Train an n-gram model on the train split of TEXT, and print its perplexity.
 
     \b
-    nextword ngram mine.txt --arpa mine.arpa
-    nextword ngram ptb --order 3 --json
+    nextword ngram mine.txt --order 3 --arpa mine.arpa
+    nextword ngram ptb
 
     \b
-    split   perplexity  without <unk>   tokens  <unk>
-    valid       148.30         158.29   73,760  3,485
-    test        141.19         150.36   82,430  4,794
+    split   perplexity  without <unk>     tokens    <unk>
+    valid       148.01         165.48     73,760    3,485
+    test        141.19         161.85     82,430    4,794
 
     The smoothing is interpolated modified Kneser-Ney, as in `lmplz` of KenLM. Each line is a sentence, and words are
     separated by spaces, unless --tokenizer says otherwise. KenLM, SRILM and `nextword.kenlm` read the ARPA file; it has

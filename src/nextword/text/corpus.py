@@ -1,4 +1,4 @@
-"""A text made ready for a language model: its tokenizer, and the ids of its three splits."""
+"""A text prepared for a language model: its tokenizer, and the token ids of its three splits."""
 
 import hashlib
 import json
@@ -24,13 +24,13 @@ from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
 _FORMAT = 1
-"""To be raised whenever the same text and options give another vocabulary or other line ends."""
+"""Raise this number whenever the same text and options give another vocabulary or other line ends."""
 
 _FILE = "vocabulary.json"
 
 
 def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path) -> Tokenizer:
-    """Return the tokenizer that a training split and resolved options call for, from the cache if it is there.
+    """Return the tokenizer for a training split and resolved options, from the cache if it is there.
 
     Raises:
         TextError: The text cannot be read or is refused.
@@ -63,18 +63,18 @@ def _lines(train: TextRange, options: TextOptions) -> LineReader:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text, cut and split, its ids on disk.
+    """A text as token ids on disk, in three splits.
 
     Attributes:
         name: The name of the sample, file or folder; `text` for a text that was in memory.
         stored_name: The name by which the text is found again from any folder; a text that was in memory is in the
             cache.
-        options: The options with every open value set, as a run records them.
-        tokenizer: What made the ids.
-        train: The ids to learn from; the vocabulary was built from this split alone.
-        valid: The ids that decide when to stop.
-        test: The ids that nothing is decided by.
-        report: What was met in the text.
+        options: The options with all defaults filled in, as a run records them.
+        tokenizer: The tokenizer that made the ids.
+        train: The training split; the vocabulary was built from it alone.
+        valid: The validation split, which decides when to stop.
+        test: The test split, which decides nothing.
+        report: What was found in the text.
     """
 
     name: str
@@ -161,13 +161,13 @@ class Corpus:
         data_dir: Path | None = None,
         cache_dir: Path | None = None,
     ) -> TokenStore:
-        """Read one split of a text for a model that exists; the text may lack the others.
+        """Read one split of a text for an existing model; the text may lack the others.
 
         Args:
             text: As for `load`.
-            split: Which; "all" for a file that is not to be split.
-            tokenizer: The model's.
-            options: How to split a lone file, and what to do with bad bytes.
+            split: Name of the split; "all" for a text that must not be split.
+            tokenizer: The tokenizer of the model.
+            options: How to split a text without splits, which field to read, and what to do with bad bytes.
             data_dir: As for `load`.
             cache_dir: As for `load`.
 
@@ -190,26 +190,26 @@ class Corpus:
 
     @property
     def sha256(self) -> str:
-        """SHA-256, in hexadecimal, of the three splits' own."""
+        """SHA-256, in hexadecimal, over the SHA-256 sums of the three splits."""
         return joined_sha256(self.train, self.valid, self.test)
 
     @property
     def sha256_without_test(self) -> str:
-        """SHA-256, in hexadecimal, of training and validation split, by which a sweep knows its text."""
+        """The same over training and validation split; a sweep recognizes its text by it."""
         return joined_sha256(self.train, self.valid)
 
     def split(self, name: SplitName) -> TokenStore:
         """Return the split of this name.
 
         Raises:
-            SettingError: There is none.
+            SettingError: There is no such split.
         """
         _check_split(name)
         return {"train": self.train, "valid": self.valid, "test": self.test}[name]
 
 
 def joined_sha256(*splits: TokenStore | TextRange) -> str:
-    """Return the SHA-256, in hexadecimal, of those of some splits."""
+    """Return the SHA-256, in hexadecimal, over the SHA-256 sums of some splits."""
     return hashlib.sha256(" ".join(split.sha256 for split in splits).encode("ascii")).hexdigest()
 
 
@@ -219,24 +219,24 @@ def _check_split(name: str) -> None:
 
 
 def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool) -> str:
-    reason = " (chosen by the look of the training text)" if is_chosen else ""
+    reason = " (chosen from the training text)" if is_chosen else ""
     return (
-        f"cut by the {tokenizer.kind} tokenizer into a vocabulary of {tokenizer.vocabulary_size:,}, <eos> standing for "
+        f"cut by the {tokenizer.kind} tokenizer, vocabulary of {tokenizer.vocabulary_size:,}; <eos> stands for "
         f"the end of a {tokenizer.line_ends}{reason}"
     )
 
 
 class TrainingText(Protocol):
-    """A text as a training run sees it: a `Corpus`, or one whose test split was never opened."""
+    """A text as a training run sees it: a `Corpus`, or a text whose test split was never opened."""
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """What made the ids."""
+        """The tokenizer that made the ids."""
 
     @property
     def train(self) -> TokenStore:
-        """The ids to learn from."""
+        """The training split."""
 
     @property
     def valid(self) -> TokenStore:
-        """The ids that decide."""
+        """The validation split."""

@@ -1,4 +1,4 @@
-"""Lines that are texts of their own, read ahead in windows of bounded size and made ids."""
+"""Lines that are independent texts, encoded as token ids in windows of bounded size."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -13,17 +13,17 @@ from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN
 
 _MOST_CHARACTERS = 2**20
-"""Characters of a window, but for its last line."""
+"""Most characters of a window, its last line not counted."""
 
 
 class EncodedLine(NamedTuple):
     """A line and its ids.
 
     Attributes:
-        number: Its place among all lines, from 1.
+        number: Its number among all lines, from 1.
         text: The line.
         ids: Its tokens and the `<eos>` at its end `(N,)`, int32.
-        out_of_vocabulary: Which of them the vocabulary lacks `(N,)`; an `<unk>` that is written in the text is not.
+        out_of_vocabulary: Which of them the vocabulary lacks `(N,)`. An `<unk>` written in the text does not count.
     """
 
     number: int
@@ -33,22 +33,22 @@ class EncodedLine(NamedTuple):
 
 
 def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: int) -> Iterator[list[EncodedLine]]:
-    r"""Yield all lines in their order, at most `most_lines` at a time; no more are read than are yielded next.
+    r"""Yield all lines in their order, at most `most_lines` at a time, and read no more than are yielded next.
 
-    Each line is encoded by itself and ended by `<eos>`, for models of paragraphs too, to which a line is a paragraph. A
-    line end `\n` or `\r\n` at the end of a line is taken off, so that an open file will do for `lines`.
+    Each line is encoded by itself and ended by `<eos>`; a model of paragraphs takes it for a paragraph. A line end `\n`
+    or `\r\n` at the end of a line is removed, so `lines` may be an open file.
 
     Args:
-        tokenizer: The model's.
-        lines: The lines, read once.
-        most_lines: Most lines of a window; it also ends once it has a million characters.
+        tokenizer: The tokenizer of the model.
+        lines: The lines, iterated once.
+        most_lines: Most lines of a window. A window also ends when it has a million characters.
 
     Raises:
-        TextError: A line holds a line end, half of a surrogate pair, or, pretokenized, `<eos>` as a token; the lines
+        TextError: A line holds a line end, half of a surrogate pair or, if pretokenized, `<eos>` as a token. The lines
             before it have been yielded.
     """
     if isinstance(lines, str):
-        raise TextError("`lines` must be several lines, but is one string; put it into a list")
+        raise TextError("`lines` must be several lines, but is one string; pass a list of lines")
     number = 1
     for window in _windows(_checked(tokenizer, lines), most_lines):
         yield _encoded(tokenizer, window, number)
@@ -56,7 +56,7 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: i
 
 
 def surface(tokenizer: Tokenizer, line: str) -> list[str]:
-    """Return the pieces of a line as they are written, one for each token of it, `<eos>` not among them.
+    """Return the pieces of a line as they are written, one for each token except `<eos>`.
 
     Example:
         >>> from nextword.text.vocabulary import Vocabulary
@@ -69,7 +69,7 @@ def surface(tokenizer: Tokenizer, line: str) -> list[str]:
 
 
 def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
-    """Yield lines in windows; what goes wrong is raised once the lines before it have been yielded."""
+    """Yield lines in windows. An error is raised after the lines before it have been yielded."""
     failure: NextwordError | None = None
     while failure is None:
         window: list[str] = []
@@ -93,14 +93,14 @@ def _checked(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[str]:
     for number, given in enumerate(lines, start=1):
         line = given.removesuffix("\n").removesuffix("\r")
         if "\n" in line or "\r" in line:
-            raise TextError(f"a line must hold no line end, but line {number} does; give each line by itself")
+            raise TextError(f"a line must hold no line end, but line {number} does; pass each line by itself")
         if (place := lone_surrogate(line)) is not None:
             raise TextError(
                 f"a line must be valid Unicode, but line {number} holds half of a surrogate pair at character {place}; "
                 "pass UTF-8"
             )
         if tokenizer.kind == "pretokenized" and END in line and END in surface(tokenizer, line):
-            raise TextError(f"`{END}` is reserved for line ends, but is in line {number}; take it out of the text")
+            raise TextError(f"`{END}` is reserved for line ends, but is in line {number}; remove it from the text")
         yield line
 
 

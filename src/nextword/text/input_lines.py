@@ -1,4 +1,4 @@
-"""Lines of files and of standard input, one after another, read once and as they come."""
+"""Lines of files and of standard input, one after another, read once and as they arrive."""
 
 import sys
 from bisect import bisect_right
@@ -11,7 +11,7 @@ from nextword.text.options import OnBadBytes
 from nextword.text.packing import unpacked_blocks, unpacked_stream, unreadable
 
 STANDARD_INPUT = "-"
-"""The name that stands for standard input."""
+"""The name of standard input."""
 
 _BLOCK = 2**16
 
@@ -20,8 +20,8 @@ class LinePlace(NamedTuple):
     """Where a line is.
 
     Attributes:
-        source: The file as it was named, `-` for standard input.
-        line: Its number there, from 1.
+        source: The file as the user named it; `-` for standard input.
+        line: Its number in the file, from 1.
     """
 
     source: str
@@ -29,19 +29,19 @@ class LinePlace(NamedTuple):
 
 
 class InputLines:
-    r"""The lines of several sources without their ends, to be iterated once.
+    r"""The lines of several sources without their line ends; can be iterated once.
 
     Lines end at `\n`, `\r\n` and lone `\r`. A source packed with gzip or zstd is unpacked, standard input
     too. Memory holds one block of a source and its longest line. A line is yielded as soon as it arrives.
 
     Args:
-        sources: Names of files, `-` for standard input; without any, standard input alone is read.
+        sources: Names of files, `-` for standard input. If there are none, standard input is read.
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
 
     Raises:
-        TextError: There is no such file. Or, while iterating: a source cannot be read, is damaged, or holds something
-            refused; the lines before it have been given.
+        TextError: There is no such file. While iterating: a source cannot be read, is damaged, or holds a refused
+            byte; the lines before it have been yielded.
     """
 
     def __init__(self, sources: Sequence[str] = (), *, on_bad_bytes: OnBadBytes = "strict") -> None:
@@ -58,13 +58,13 @@ class InputLines:
             self._begun.append(source)
             self._before.append(self._num_lines)
             for lines in self._lines_of(source):
-                # A line's place may be asked for as soon as it is yielded.
+                # The place of a line must be known when the line is yielded.
                 for line in lines:
                     self._num_lines += 1
                     yield line
 
     def place_of(self, number: int) -> LinePlace:
-        """Return the place of the line that was yielded as the `number`-th, from 1."""
+        """Return the place of a yielded line by its number among all lines, from 1."""
         index = bisect_right(self._before, number - 1) - 1
         return LinePlace(self._begun[index], number - self._before[index])
 
@@ -81,7 +81,7 @@ def _shown(source: str) -> str:
 
 
 def _require_file(source: str) -> None:
-    """Say that a file is missing before hours are spent on those named before it."""
+    """Raise if a file is missing, before hours are spent on the files before it."""
     if source != STANDARD_INPUT:
         try:
             Path(source).stat()
@@ -90,7 +90,7 @@ def _require_file(source: str) -> None:
 
 
 def _blocks_of(source: str) -> Iterator[bytes]:
-    """Yield the unpacked bytes of a source as they come."""
+    """Yield the unpacked bytes of a source as they arrive."""
     try:
         if source == STANDARD_INPUT:
             yield from unpacked_stream(sys.stdin.buffer, _shown(source), block=_BLOCK)

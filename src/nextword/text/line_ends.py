@@ -1,4 +1,4 @@
-r"""Where `<eos>` is: lines gathered into segments, each of which ends with one `<eos>`.
+r"""Where `<eos>` is: lines are joined into segments, and each segment ends with one `<eos>`.
 
 ```
 line        the file's lines      |a  b|c  d|  |e|        a b <eos> c d <eos> <eos> e <eos>
@@ -14,11 +14,11 @@ from nextword.text.options import LineEnds
 MINIMUM_BLANK_FRACTION = 0.02
 
 MARKS: dict[LineEnds, str] = {"line": "\n", "paragraph": "\n\n"}
-"""What ends a segment in running text."""
+"""The characters that end a segment in running text."""
 
 
 def segments(lines: Iterable[str], line_ends: LineEnds) -> Iterator[str]:
-    """Yield what one `<eos>` ends: each line, or each run of lines between blank ones, joined by spaces.
+    """Yield the segments: each line, or the lines between blank lines joined by spaces.
 
     Example:
         >>> list(segments(["It is", "a truth", "", "", "My dear"], "paragraph"))
@@ -28,15 +28,15 @@ def segments(lines: Iterable[str], line_ends: LineEnds) -> Iterator[str]:
 
 
 def ends_open(lines: Sequence[str], line_ends: LineEnds) -> bool:
-    """Return whether the last segment of `split_lines(text)` still waits for its end."""
+    """Return whether the last segment of `split_lines(text)` has not ended yet."""
     return line_ends == "line" or any(line.strip() for line in lines[-2:])
 
 
 def choose_line_ends(lines: Iterable[str]) -> LineEnds:
-    """Choose "paragraph" for hard-wrapped prose, "line" for all other text.
+    """Choose "paragraph" for prose with wrapped lines, "line" for all other text.
 
-    Prose is hard-wrapped if at least 2 % of its lines are blank and more than half of the runs between blank lines
-    hold several lines.
+    Lines count as wrapped if at least 2 % of them are blank and more than half of the runs between blank lines have
+    several lines.
     """
     num_blank = num_lines = num_runs = num_long_runs = 0
     for is_blank, run in groupby(lines, key=_is_blank):

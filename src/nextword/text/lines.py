@@ -1,6 +1,6 @@
-r"""Bytes to lines of text, for a corpus and for the lines of a command alike.
+r"""Bytes to lines of text, for a corpus and for the input lines of a command.
 
-Text is UTF-8; a byte order mark at its start is left out. Lines end at `\n`, `\r\n` and lone `\r`, and nowhere else.
+Text is UTF-8; a byte order mark at its start is dropped. Lines end at `\n`, `\r\n` and lone `\r`, and nowhere else.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,7 +18,7 @@ class Chunk(NamedTuple):
     """Whole lines of a stream.
 
     Attributes:
-        offset: Where its bytes begin, in bytes from the start of the file.
+        offset: Offset of its first byte in the file.
         data: Its bytes, without a byte order mark.
         text: The same as text.
         lines: Its lines without their ends.
@@ -31,7 +31,7 @@ class Chunk(NamedTuple):
 
 
 def split_lines(text: str) -> list[str]:
-    r"""Cut a text at `\n`, `\r\n` and lone `\r`, and nowhere else; the last line is the one still open.
+    r"""Split a text at `\n`, `\r\n` and lone `\r`, and nowhere else. The last line is what follows the last line end.
 
     Example:
         >>> split_lines("one\r\ntwo\u2028still two\n")
@@ -52,11 +52,11 @@ def read_lines(
 
     Args:
         blocks: The bytes, in blocks of any size.
-        place_of: Returns in words the place of a line of the stream, counted from 1, and of a byte of the file.
+        place_of: Describes a place for an error: takes the line of the stream, from 1, and the byte of the file.
         start: Offset of the first block in the file.
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
-        counts: Where replaced bytes and the byte order mark are counted.
+        counts: Counts replaced bytes and the byte order mark.
 
     Raises:
         TextError: A byte is refused; the lines before it have been yielded.
@@ -83,20 +83,20 @@ def read_lines(
             at, fault = bad
             raise TextError(
                 f"{place_of(number, offset + at)}: text must be UTF-8 without NUL, but the byte 0x{data[at]:02x} "
-                f"{fault}; convert the text, or read U+FFFD for such bytes by `--on-bad-bytes replace` "
+                f"{fault}; convert the text, or replace such bytes by U+FFFD with `--on-bad-bytes replace` "
                 '(`on_bad_bytes = "replace"`)'
             )
         offset += len(data)
 
 
 def lone_surrogate(text: str) -> int | None:
-    r"""Return the place of the first half of a surrogate pair, which UTF-8 cannot hold, or `None` in valid Unicode.
+    r"""Return the place of the first half of a surrogate pair, which UTF-8 cannot encode; `None` if there is none.
 
     Example:
         >>> lone_surrogate("caf\ud800"), lone_surrogate("café")
         (3, None)
     """
-    if text.isascii():  # which is known without a look
+    if text.isascii():  # costs nothing: strings store it
         return None
     try:
         text.encode("utf-8")
@@ -118,10 +118,10 @@ def require_unicode(text: str) -> None:
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the bytes in pieces that end at line ends."""
+    """Yield the bytes in pieces of whole lines."""
     held: list[bytes] = []
     for block in blocks:
-        # A carriage return at the block's end may be the first half of a line end: it waits for the next block.
+        # A carriage return at the end of a block may be half of a line end, so it is kept for the next block.
         cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
         if cut:
             yield b"".join([*held, block[:cut]])
@@ -132,7 +132,7 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _first_bad_byte(data: bytes) -> tuple[int, str] | None:
-    """Return the place of the first byte that is not text, and why it is not."""
+    """Return the place of the first byte that is not text, and the reason."""
     nul = data.find(b"\0")
     try:
         data.decode("utf-8")
@@ -143,7 +143,7 @@ def _first_bad_byte(data: bytes) -> tuple[int, str] | None:
 
 
 def _replaced(offset: int, data: bytes, counts: ReadCounts) -> str:
-    """Return the text of bytes, with U+FFFD for what is not text, which is counted."""
+    """Return bytes as text, with U+FFFD for those that are not text, and count these."""
     text = data.decode("utf-8", "replace")
     invalid, num_nul = _first_bad_byte(data.replace(b"\0", b" ")), text.count("\0")
     if invalid and counts.first_invalid is None:

@@ -1,4 +1,4 @@
-"""The settings that turn a text into a corpus, and what their open values come to."""
+"""The settings that turn a text into a corpus, and their defaults for each tokenizer."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
@@ -11,7 +11,7 @@ LineEnds = Literal["line", "paragraph"]
 OnBadBytes = Literal["strict", "replace"]
 
 RUNNING_TEXT: frozenset[TokenizerKind] = frozenset(["word", "subword"])
-"""The tokenizers to which text is words and marks, however its lines are wrapped."""
+"""The tokenizers for text made of words and punctuation, with lines wrapped in any way."""
 
 _DEFAULT_LIMITS: dict[TokenizerKind, tuple[int, int | None]] = {
     "pretokenized": (1, None),
@@ -19,7 +19,7 @@ _DEFAULT_LIMITS: dict[TokenizerKind, tuple[int, int | None]] = {
     "subword": (2, 8_000),
     "character": (1, None),
 }
-"""The minimum count and the maximum vocabulary of each tokenizer if the user sets none."""
+"""Default minimum count and maximum vocabulary of each tokenizer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class TextOptions(Settings):
     """How a text is read, cut into tokens and split.
 
     Raises:
-        SettingError: A value leaves its range.
+        SettingError: A value is out of its range.
 
     Example:
         >>> TextOptions().resolved(pretokenized=True).kind
@@ -39,42 +39,42 @@ class TextOptions(Settings):
     group: ClassVar[str] = "text"
 
     tokenizer: Literal["auto", "pretokenized", "word", "subword", "character"] = setting(
-        "auto", help="How text is cut; auto: pretokenized for PTB and WikiText, word for all other text."
+        "auto", help="How text is cut into tokens; auto: pretokenized for PTB and WikiText, word for all other text."
     )
     line_ends: Literal["auto", "line", "paragraph"] = setting(
-        "auto", help="What `<eos>` stands for: each line end or each blank line; auto looks at the training text."
+        "auto", help="What `<eos>` stands for: each line end or each blank line; auto decides by the training text."
     )
     maximum_vocabulary: int | None = setting(
         None,
-        help="Most tokens that a vocabulary keeps; for word 50,000, for subword 8,000 unless set.",
+        help="Most tokens in the vocabulary (default: word 50,000, subword 8,000, others no limit).",
         at_least=3,
         at_most=2**22,
     )
     minimum_count: int | None = setting(
         None,
-        help="Fewest occurrences that keep a token in the vocabulary; for word and subword 2 unless set.",
+        help="Fewest occurrences of a token in the vocabulary (default: word and subword 2, others 1).",
         at_least=1,
     )
     valid_fraction: float = setting(
-        0.05, help="Part of a lone file that is kept for validation.", at_least=0.001, at_most=0.4
+        0.05, help="Part of a text without splits that is used for validation.", at_least=0.001, at_most=0.4
     )
     test_fraction: float = setting(
-        0.05, help="Part of a lone file that is kept for the test.", at_least=0.001, at_most=0.4
+        0.05, help="Part of a text without splits that is used for the test.", at_least=0.001, at_most=0.4
     )
     on_bad_bytes: Literal["strict", "replace"] = setting(
-        "strict", help="Refuse bytes that are not UTF-8 and NULs, or put U+FFFD for them and count them."
+        "strict", help="Bytes that are not UTF-8, and NULs: refuse them, or replace them by U+FFFD and count them."
     )
 
     field: str = setting("text", help="Field of a JSON Lines record, or of a row in Python, that holds the text.")
 
     def resolved(self, *, pretokenized: bool) -> Self:
-        """Return the options with every open value set, but `line_ends = "auto"` of running text.
+        """Return the options with all defaults filled in, except `line_ends = "auto"` of running text.
 
         Args:
-            pretokenized: Whether the source is known to hold tokens between spaces, as PTB and WikiText do.
+            pretokenized: Whether the source has tokens between spaces, as PTB and WikiText do.
 
         Raises:
-            SettingError: `line_ends = "paragraph"` meets a tokenizer that works line by line.
+            SettingError: `line_ends = "paragraph"` is set for a tokenizer that works line by line.
         """
         automatic: TokenizerKind = "pretokenized" if pretokenized else "word"
         kind = automatic if self.tokenizer == "auto" else self.tokenizer
@@ -95,13 +95,13 @@ class TextOptions(Settings):
 
 
 DEFAULT_OPTIONS = TextOptions()
-"""Every value open or at its default."""
+"""All defaults."""
 
 
 def _always_line(kind: TokenizerKind, line_ends: str) -> LineEnds:
     if line_ends == "paragraph":
         raise SettingError(
-            f'`line_ends` must be "line" for the {kind} tokenizer, but is "paragraph"; paragraphs go with '
-            '`tokenizer = "word"` and "subword"'
+            f'`line_ends` must be "line" for the {kind} tokenizer, but is "paragraph"; use '
+            '`tokenizer = "word"` or "subword" for paragraphs'
         )
     return "line"

@@ -1,8 +1,8 @@
-r"""Segments cut into pieces, each of which is one token if the vocabulary holds it; of subwords, one or more.
+r"""Segments cut into pieces. Each piece is one token if the vocabulary holds it; for subwords, one or more tokens.
 
-The cuts are made by pre-tokenizers of the `tokenizers` library, which `tokenizer.json` records whole, so that the same
-file cuts the same way wherever it is read. What happens before them is here and nowhere else: `tidy` collapses white
-space, so that the space U+0020 is the only one that the tokenizers of running text meet.
+Pre-tokenizers of the `tokenizers` library make the cuts. `tokenizer.json` records them completely, so the same file
+cuts the same way everywhere. Only one thing happens before them: `tidy` collapses white space. The tokenizers of
+running text therefore meet no other space than U+0020.
 
 ```
 pretokenized   He said , " no . "         |He|said|,|"|no|.|"|
@@ -12,9 +12,9 @@ character      He said                    |H|e| |s|a|i|d|
 ```
 
 A word is a run of letters, marks, digits and underscores, with apostrophes inside (`don't`, `o’clock`). Every other
-character but the space is a piece of its own that carries the spaces beside it. So one space alone is not in any
-piece, that between two words; decoding puts it back. A piece of the subword tokenizer is a word or a row of marks with
-the space before it, and `nextword.text.subwords` cuts it on.
+character except the space is a piece of its own, with the spaces beside it. Only the space between two words is in no
+piece; decoding puts it back. A piece of the subword tokenizer is a word or a row of marks, with the space before it;
+`nextword.text.subwords` cuts it into tokens.
 """
 
 import re
@@ -31,10 +31,10 @@ from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.vocabulary import END
 
 SLICE = 2**16
-"""About how many characters the library is given at once."""
+"""Characters passed to the library at once, approximately."""
 
 LONGEST_WORD = 64
-"""Characters of a word after which the subword tokenizer begins another piece; to match one costs their square."""
+"""Most characters of a subword piece that is a word; matching takes time quadratic in its length."""
 
 _WORD = r"\p{L}\p{M}\p{N}_"
 _APOSTROPHE = r"'\x{2019}"
@@ -52,15 +52,15 @@ _SAFE_CUTS: dict[TokenizerKind, re.Pattern[str]] = {
     "subword": re.compile("(?<=[A-Za-z0-9])(?= [A-Za-z0-9])"),
     "character": re.compile(""),
 }
-"""Where a tidy segment may be cut, the match taken out, without changing its pieces."""
+"""Where a tidy segment may be cut, with the match removed, without changing its pieces."""
 
 APOSTROPHES = "'\u2019"
-"""Part of a word where they stand between two of its characters."""
+"""Part of a word if they are between two of its characters."""
 
 
 @cache  # it compiles regular expressions, which takes milliseconds
 def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
-    """Return the library's part that cuts a tidy segment into pieces."""
+    """Return the pre-tokenizer that cuts a tidy segment into pieces."""
     match kind:
         case "pretokenized":
             return Split(" ", "removed")
@@ -73,7 +73,7 @@ def pre_tokenizer(kind: TokenizerKind) -> PreTokenizer:
 
 
 def tidy(segment: str, kind: TokenizerKind) -> str:
-    r"""Return a segment without the white space that its tokenizer does not keep.
+    r"""Return a segment without the white space that its tokenizer drops.
 
     - pretokenized: runs of white space, as `bytes.split` sees it (space, tab, `\x0b`, `\x0c`), become one space, and
       the ends are stripped. A no-break space is part of its token.
@@ -92,13 +92,13 @@ def tidy(segment: str, kind: TokenizerKind) -> str:
 def normalize(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> str:
     r"""Return a text as decoding gives it back.
 
-    It is the whole of what encoding loses: `decode(encode(text)) == normalize(text, kind, line_ends)` for every text
-    whose pieces are all in the vocabulary. The rule:
+    Encoding loses nothing else: `decode(encode(text)) == normalize(text, kind, line_ends)` for every text whose pieces
+    are all in the vocabulary. The rules:
 
     - `\r\n` and lone `\r` become `\n`. No other character ends a line.
     - With `line_ends = "paragraph"`, lines are joined by a space until a blank line, runs of blank lines become one,
       and those before the first word are dropped.
-    - Within a line or paragraph, white space is made regular as `tidy` says.
+    - Within a line or paragraph, white space changes as `tidy` says.
 
     There is no Unicode normalization and no lower-casing.
 
@@ -114,9 +114,9 @@ def normalize(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "li
 
 
 def slices(segment: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str]:
-    """Cut a tidy segment into slices of about `size` characters whose pieces are those of the whole.
+    """Cut a tidy segment into slices of about `size` characters, without changing its pieces.
 
-    The library needs some hundred bytes for each token that it is given at once, and a line may be as long as a file.
+    The library needs some hundred bytes for each token passed at once, and a line may be as long as a file.
     """
     start = 0
     while len(segment) - start > size and (cut := _SAFE_CUTS[kind].search(segment, start + size)):
@@ -138,9 +138,9 @@ def count_pieces(whole: Iterable[str], kind: TokenizerKind) -> Counter[str]:
 
 @lru_cache(maxsize=2**14)
 def is_word_character(character: str) -> bool:
-    """Return whether the word tokenizer takes a character for part of a word: a letter, mark, digit or underscore.
+    """Return whether a character is part of a word for the word tokenizer: a letter, mark, digit or underscore.
 
-    It is asked itself, since its tables of Unicode and Python's may be of different years.
+    The tokenizer itself decides, because its Unicode tables may differ from those of Python.
 
     Example:
         >>> [is_word_character(character) for character in "é7_,' "]
@@ -150,9 +150,9 @@ def is_word_character(character: str) -> bool:
 
 
 def trailing_word(text: str) -> str:
-    """Return the word that a text ends with, which may still be going on; empty if it ends with none.
+    """Return the word at the end of a text, which may be incomplete; empty if there is none.
 
-    An apostrophe right after a word belongs to it for the time being: `don'` may become `don't`.
+    An apostrophe right after a word counts as part of it, because `don'` may become `don't`.
 
     Example:
         >>> [trailing_word(text) for text in ("I don'", "said 'th", "well, ", "well-kn")]

@@ -1,12 +1,12 @@
-"""Text that is safe to show on a terminal: a vocabulary or a line of unknown origin may hold control characters."""
+"""Text that is safe to print on a terminal, even if it comes from a file of unknown origin."""
 
 
 def printable(text: str, *, keep: str = "") -> str:
-    r"""Return a text with an escape for each character that is not printable.
+    r"""Return a text with each unprintable character escaped.
 
     Args:
         text: The text.
-        keep: Characters that stay as they are all the same, such as line ends.
+        keep: Characters to leave as they are, such as line ends.
 
     Example:
         >>> printable("no\x1b[2J\n", keep="\n")

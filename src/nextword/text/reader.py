@@ -1,4 +1,4 @@
-"""A range of a file read as lines, in memory that does not grow with the file (but with its longest line)."""
+"""A range of a file read as lines; memory grows only with the longest line."""
 
 import hashlib
 import re
@@ -38,7 +38,7 @@ class TextRange:
 
     @classmethod
     def whole(cls, path: Path) -> "TextRange":
-        """Return the range of a whole file.
+        """Return a whole file as a range.
 
         Raises:
             TextError: The file cannot be read.
@@ -59,7 +59,7 @@ class TextRange:
 
     @property
     def num_bytes(self) -> int:
-        """Length of the range."""
+        """Length of the range in bytes."""
         return self.stop - self.start
 
     @cached_property
@@ -71,7 +71,7 @@ class TextRange:
         return digest.hexdigest()
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes in blocks of about a megabyte; fewer if the file has become shorter.
+        """Yield the bytes in blocks of at most a megabyte; fewer bytes if the file has become shorter.
 
         Raises:
             TextError: The file cannot be read.
@@ -88,22 +88,22 @@ class TextRange:
 
 
 class LineReader:
-    r"""The lines of a range of a file without their ends, to be iterated once.
+    r"""The lines of a range of a file without their line ends; can be iterated once.
 
-    They are read as `nextword.text.lines` says. Everything irregular is counted in `counts`, or refused with file,
+    `nextword.text.lines` says how they are read. Everything irregular is counted in `counts`, or refused with file,
     line and byte.
 
     Args:
         part: What to read.
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
-        pretokenized: Whether `<eos>` between spaces would be taken for the special token, and so is refused.
+        pretokenized: Whether to refuse `<eos>` between spaces, which would be taken for the special token.
 
     Attributes:
-        counts: What has been read so far.
+        counts: Counts of what has been read so far.
 
     Raises:
-        TextError: (while iterating) The file cannot be read, has changed since `part.sha256` was taken, or holds
+        TextError: (while iterating) The file cannot be read, has changed since `part.sha256` was computed, or holds
             something refused.
     """
 
@@ -138,7 +138,7 @@ class LineReader:
     def _check_symbols(self, chunk: Chunk) -> None:
         if found := _WRITTEN_END.search(chunk.data):
             place = self._place_of(chunk.offset + found.start())
-            raise TextError(f"{place}: `<eos>` is reserved for line ends; take it out of the text")
+            raise TextError(f"{place}: `<eos>` is reserved for line ends; remove it from the text")
         self.counts.num_written_unknown += len(_WRITTEN_UNKNOWN.findall(chunk.data))
 
     def _count(self, chunk: Chunk) -> None:

@@ -1,4 +1,4 @@
-"""What was met in a text while it was read: counted, since nothing is changed or left out in silence."""
+"""Counts of what was found in a text. Nothing is changed or dropped without being counted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 @dataclass(kw_only=True)
 class ReadCounts:
-    """The counts of one range of a file, which depend on the text alone and not on a tokenizer.
+    """The counts of one range of a file. They depend on the text alone, not on the tokenizer.
 
     Attributes:
         num_bytes: Bytes of the range.
-        num_lines: Lines, the last one also if no line end follows it.
-        num_words: Runs of characters between white space, and one for each line end.
-        num_characters: Characters, a line end being one, a byte order mark none.
+        num_lines: Lines, including a last line without line end.
+        num_words: Runs of characters between white space, plus one for each line end.
+        num_characters: Characters. A line end counts as one, a byte order mark as none.
         longest_line: Characters of the longest line.
-        num_written_unknown: Tokens of pretokenized text that are `<unk>` as written.
+        num_written_unknown: Tokens of pretokenized text that are written as `<unk>`.
         num_invalid: Sequences of bytes that are not UTF-8, each replaced by U+FFFD.
-        first_invalid: Offset of the first of them in the file.
+        first_invalid: Offset of the first such sequence in the file.
         num_nul: NULs, each replaced by U+FFFD.
-        first_nul: Offset of the first of them in the file.
+        first_nul: Offset of the first NUL in the file.
         num_crlf: Line ends that are a carriage return with a line feed.
         num_lone_cr: Line ends that are a carriage return alone.
-        has_byte_order_mark: Whether a byte order mark at the file's start was left out.
+        has_byte_order_mark: Whether a byte order mark at the start of the file was dropped.
         lacks_last_line_end: Whether a line end was added to the last line.
     """
 
@@ -47,8 +47,8 @@ class SplitReport:
 
     Attributes:
         read: The counts of its text.
-        num_tokens: Ids, those of `<eos>` included.
-        num_unknown: Ids that are `<unk>`.
+        num_tokens: Number of ids, including those of `<eos>`.
+        num_unknown: Number of ids that are `<unk>`.
     """
 
     read: ReadCounts
@@ -61,7 +61,7 @@ class SplitReport:
         return self.num_unknown - self.read.num_written_unknown
 
     def describe(self) -> list[str]:
-        """Return the counts as sentences for a person; what did not occur is not mentioned."""
+        """Return the counts as sentences. Irregularities that did not occur are left out."""
         read = self.read
         unknown = f"{_count(self.num_out_of_vocabulary, 'token')} out of vocabulary, read as <unk>"
         if read.num_written_unknown:
@@ -76,7 +76,7 @@ class TextReport:
     """The counts of a corpus.
 
     Attributes:
-        how_split: How the text was split, in one sentence.
+        how_split: How the text was read and split, in one sentence.
         how_cut: How it was cut into tokens, in one sentence.
         splits: The report of each split by its name.
     """
@@ -86,14 +86,14 @@ class TextReport:
     splits: Mapping[str, SplitReport]
 
     def describe(self) -> list[str]:
-        """Return the report as sentences for a person."""
+        """Return the report as sentences."""
         sentences = [f"{name}: {line}" for name, report in self.splits.items() for line in report.describe()]
         return [self.how_split, self.how_cut, *sentences]
 
 
 def _irregularities(read: ReadCounts) -> list[str]:
     sentences = {
-        "a byte order mark at the file's start left out": read.has_byte_order_mark,
+        "a byte order mark at the start of the file was dropped": read.has_byte_order_mark,
         f"{_count(read.num_invalid, 'invalid byte sequence')} replaced by U+FFFD, the first at byte "
         f"{read.first_invalid}": read.num_invalid,
         f"{_count(read.num_nul, 'NUL')} replaced by U+FFFD, the first at byte {read.first_nul}": read.num_nul,

@@ -1,4 +1,4 @@
-"""Corpora known by name."""
+"""Sample corpora, found by name."""
 
 import atexit
 import hashlib
@@ -18,17 +18,17 @@ from nextword.storage.cache import cache_root
 from nextword.storage.single_file import write_file
 
 Downloader = Callable[[str, Any, Any], None]
-"""Writes the content of an address to a file, as pooch's downloaders do: `(url, output_file, pooch)`."""
+"""Downloads an address to a file, with the arguments of pooch's downloaders: `(url, output_file, pooch)`."""
 
 
 def sample_path(name: str, *, data_dir: Path | None = None, cache_dir: Path | None = None) -> Path:
-    """Return the file or folder of a sample, downloaded if need be.
+    """Return the file or folder of a sample, downloaded if it is missing.
 
-    `austen` is part of the package. The others are looked for as folders `ptb` and `wikitext-2` in `data_dir`, else in
-    the folder that the variable `NEXTWORD_DATA` names, and then among what was downloaded before.
+    `austen` is part of the package. The others are looked for as folders `ptb` and `wikitext-2` in `data_dir`, or in
+    the folder that the variable `NEXTWORD_DATA` names if there is no `data_dir`, and then among earlier downloads.
 
     Raises:
-        TextError: The sample can be neither found nor downloaded.
+        TextError: The sample was not found and cannot be downloaded.
     """
     if name == "austen":
         return _packaged("austen.txt")
@@ -41,7 +41,7 @@ def sample_path(name: str, *, data_dir: Path | None = None, cache_dir: Path | No
 
 @cache
 def _packaged(name: str) -> Path:
-    """Return the path of a file of the package, unpacked until the program ends if the package is an archive."""
+    """Return the path of a file of the package; unpack it until the program ends if the package is an archive."""
     stack = ExitStack()
     atexit.register(stack.close)
     return stack.enter_context(as_file(files("nextword.text") / "samples" / name))
@@ -49,13 +49,13 @@ def _packaged(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Download:
-    """A corpus that can be downloaded, file by file or as one archive.
+    """A corpus to download, file by file or as one archive.
 
     Attributes:
-        base_url: The address of the files' folder, or of a zip archive.
-        sums: The SHA-256 of each file.
-        folder: The files' folder in the archive.
-        archive_sum: The SHA-256 of the archive; empty if the files are downloaded one by one.
+        base_url: Address of the folder of the files, or of a zip archive.
+        sums: SHA-256 of each file.
+        folder: Folder of the files in the archive.
+        archive_sum: SHA-256 of the archive; empty if the files are downloaded one by one.
     """
 
     base_url: str
@@ -86,14 +86,14 @@ DOWNLOADS = {
 }
 
 SAMPLES = ("austen", *DOWNLOADS)
-"""The names that stand for a text."""
+"""The names of all samples."""
 
 
 def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path:
-    """Return `folder` with the files of a corpus in it, downloading those that it lacks.
+    """Download the files of a corpus that `folder` lacks, and return `folder`.
 
-    A file is downloaded into a temporary folder, verified, and only then given its name, so that what an interrupted
-    download leaves is never read.
+    A file is downloaded into a temporary folder and verified before it gets its name. An interrupted download is
+    therefore never read.
 
     Args:
         name: One of `DOWNLOADS`.
@@ -101,7 +101,7 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
         downloader: How to download; by default, as pooch chooses.
 
     Raises:
-        TextError: A file cannot be downloaded, or is not the one that was expected.
+        TextError: A file cannot be downloaded, or its SHA-256 is wrong.
     """
     corpus = DOWNLOADS[name]
     missing = [file for file, expected in corpus.sums.items() if not _is_whole(folder / file, expected)]
@@ -115,15 +115,15 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
                     _install(source.read(), folder / file, corpus.sums[file])
     except (OSError, StorageError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise TextError(
-            f"`{name}` must be downloaded, but that failed: {error}; try again, or name in the variable NEXTWORD_DATA "
-            f"a folder that holds {', '.join(f'{name}/{file}' for file in corpus.sums)}"
+            f"`{name}` must be downloaded, but the download failed: {error}; try again, or set NEXTWORD_DATA to a "
+            f"folder that holds {', '.join(f'{name}/{file}' for file in corpus.sums)}"
         ) from error
     return folder
 
 
 @contextmanager
 def _downloaded(corpus: Download, file: str, scratch: Path, downloader: Downloader | None) -> Iterator[IO[bytes]]:
-    """Download a file, or the archive that holds it unless that was done, and open it; no other member is touched."""
+    """Download a file, or the archive that holds it unless it is there already, and open the file."""
     import pooch  # slow to import, and rarely needed
 
     url = corpus.base_url if corpus.archive_sum else corpus.base_url + file

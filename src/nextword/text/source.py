@@ -1,4 +1,4 @@
-"""TEXT as a person names it, resolved to the bytes of its splits."""
+"""Find the text that a user names, and the bytes of its splits."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
@@ -60,11 +60,11 @@ class TextSource:
     """Where the splits of a text are.
 
     Attributes:
-        name: The sample's name, or the last part of the path; `text` for a text that was in memory.
+        name: Name of the sample, or the last part of the path; `text` for a text that was in memory.
         stored_name: The name by which the text is found again, from any folder.
         parts: The bytes of each split.
         pretokenized: Whether the text is known by its names to hold tokens between spaces (PTB, WikiText).
-        how_split: One sentence for a person.
+        how_split: How the text was read and split, in one sentence.
     """
 
     name: str
@@ -149,7 +149,7 @@ def resolve_whole(
 
 
 def stored_name(text: str | Path) -> str:
-    """Return how to name a text so that it is found from any folder; the name of a sample stays a name."""
+    """Return a name by which a text is found from any folder: a sample's name, or an absolute path."""
     return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
 
 
@@ -252,7 +252,7 @@ def _listing(layout: Layout, needed: Sequence[SplitName]) -> str:
 
 
 def _lacking(folder: Path, needed: Sequence[SplitName]) -> str:
-    """Return the splits without a file in the layout that lacks fewest."""
+    """Return the splits that are missing in the layout that lacks fewest."""
 
     def lacking(layout: Layout) -> list[SplitName]:
         return [split for split in needed if _first_file(folder, layout.names[split]) is None]
@@ -268,6 +268,6 @@ def _not_found(text: str, path: Path) -> str:
         neighbors = []
     near = get_close_matches(text, [*SAMPLES, *neighbors], n=1)
     return (
-        f"{unknown_name('sample, file or folder', text, near or SAMPLES)} (a file or folder that is named like a "
-        "sample is written ./NAME)"
+        f"{unknown_name('sample, file or folder', text, near or SAMPLES)} (for a file or folder with a "
+        "sample's name, write ./NAME)"
     )

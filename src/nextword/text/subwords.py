@@ -1,12 +1,13 @@
-r"""Words as rows of shorter tokens, so that a small vocabulary spells all of them.
+r"""Words as sequences of shorter tokens, so that a small vocabulary spells all of them.
 
 The tokens are found by byte-pair encoding (Sennrich, Haddow and Birch 2016, "Neural Machine Translation of Rare Words
-with Subword Units", https://arxiv.org/abs/1508.07909), over characters and within the pieces of `nextword.text.pieces`,
-and used by taking from the left the longest one that fits. That cuts text as well as repeating the merges does (Uzan,
-Schmidt, Tanner and Pinter 2024, "Greed is All You Need", https://arxiv.org/abs/2403.01289), and needs nothing but the
-tokens: a vocabulary is the whole tokenizer, as it is with words.
+with Subword Units", https://arxiv.org/abs/1508.07909), over characters and within the pieces of `nextword.text.pieces`.
+Text is cut by taking the longest token from the left. That is as good as repeating the merges (Uzan, Schmidt, Tanner
+and Pinter 2024, "Greed is All You Need", https://arxiv.org/abs/2403.01289), and needs only the tokens: as with words,
+the vocabulary is the whole tokenizer.
 
-The characters of the vocabulary are its *alphabet*. A row of others, with the space before it, is one `<unk>`.
+The single characters of the vocabulary are its *alphabet*. A run of other characters, with the space before it, is one
+`<unk>`.
 """
 
 from collections import Counter
@@ -23,13 +24,13 @@ from nextword.text.pieces import LONGEST_WORD, pre_tokenizer
 from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 
 SPACE = " "
-"""What parts words, and is the first character of most tokens; always in the alphabet."""
+"""Separates words, and is the first character of most tokens; always in the alphabet."""
 
 _SPECIALS = frozenset([UNKNOWN, END])
 
 
 def subword_engine(vocabulary: Vocabulary) -> tokenizers.Tokenizer:
-    """Return the library's tokenizer that cuts a tidy segment into the longest tokens of a vocabulary.
+    """Return a tokenizer of the library that cuts a tidy segment into the longest tokens of a vocabulary.
 
     Example:
         >>> tokens = ("<unk>", "<eos>", " ", "a", "b", "ab", " a")
@@ -48,19 +49,19 @@ def subword_engine(vocabulary: Vocabulary) -> tokenizers.Tokenizer:
 
 
 def subword_vocabulary(counts: Mapping[str, int], *, minimum_count: int, maximum_size: int | None) -> Vocabulary:
-    """Return the tokens that spell the pieces of a text best, sorted by how often they do.
+    """Return the subword vocabulary of a text, sorted by how often each token is used.
 
     Args:
-        counts: How often each piece occurs in the training split, `<eos>` among them.
-        minimum_count: Fewest occurrences of a character of the alphabet; a token of several has at least two.
-        maximum_size: Most tokens, the two specials included; half of them at most are single characters.
+        counts: How often each piece occurs in the training split, `<eos>` included.
+        minimum_count: Fewest occurrences of a character of the alphabet. A longer token occurs at least twice.
+        maximum_size: Most tokens, the two special ones included. At most half of them are single characters.
     """
     pieces = {piece: count for piece, count in counts.items() if piece not in _SPECIALS}
     alphabet = _alphabet(pieces, minimum_count, maximum_size)
     known = {piece: count for piece, count in pieces.items() if alphabet.issuperset(piece)}
     tokens = _merged(known, alphabet, max(2, minimum_count), maximum_size)
     found = _count_tokens(Vocabulary((*sorted(tokens), UNKNOWN, END)), pieces)
-    # A token that was only a step on the way to longer ones is never cut out.
+    # A token that only served to build longer ones is never used; drop it.
     used = {token: found[token] for token in tokens if found[token] or len(token) == 1}
     return Vocabulary.from_counts(used | {UNKNOWN: found[UNKNOWN], END: counts.get(END, 0)}, minimum_count=0)
 
@@ -76,9 +77,9 @@ def _alphabet(pieces: Mapping[str, int], minimum_count: int, maximum_size: int |
 
 
 def _merged(pieces: Mapping[str, int], alphabet: set[str], minimum_count: int, maximum_size: int | None) -> set[str]:
-    """Return the characters and what byte-pair encoding joins of them."""
+    """Return the characters, and the tokens that byte-pair encoding makes of them."""
     room = (MAXIMUM_SIZE if maximum_size is None else maximum_size) - len(_SPECIALS)
-    # The library makes room for all that it is allowed, and a merge takes away a character at least.
+    # The library allocates memory for all tokens that it may make. Each merge removes at least one character.
     most = len(alphabet) + sum(map(len, pieces))
     trainer = BpeTrainer(
         vocab_size=max(min(room, most), len(alphabet)),

@@ -1,4 +1,4 @@
-"""The ids of one split on disk, mapped into memory and never read whole."""
+"""The token ids of one split on disk, mapped into memory and never read as a whole."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ from nextword.text.report import ReadCounts, SplitReport
 from nextword.text.tokenizer import Tokenizer
 
 _FORMAT = 1
-"""To be raised whenever the same text and tokenizer give other ids or other counts."""
+"""Raise this number whenever the same text and tokenizer give other ids or other counts."""
 
 _IDS = "ids.int32"
 _REPORT = "report.json"
@@ -28,10 +28,10 @@ _REPORT = "report.json"
 
 @dataclass(frozen=True)
 class TokenStore:
-    """The ids of one split, and what was counted while they were made.
+    """The ids of one split, and the counts made while encoding it.
 
     Attributes:
-        folder: Where they are: the ids as little-endian int32, and the counts as JSON.
+        folder: Folder with the ids as little-endian int32 and the counts as JSON.
         sha256: SHA-256 of the split's text, in hexadecimal.
         report: The counts.
     """
@@ -42,14 +42,14 @@ class TokenStore:
 
     @classmethod
     def of(cls, part: TextRange, tokenizer: Tokenizer, *, cache: Path, on_bad_bytes: OnBadBytes = "strict") -> Self:
-        """Return the store of a text, written if the cache has none that is sound.
+        """Return the store of a text from the cache; encode the text if the cache lacks it.
 
-        It is kept under a name that depends on the text's bytes and their place in the file, on the tokenizer with its
-        vocabulary, and on the library's version. Its files are verified by SHA-256 each time.
+        The name in the cache depends on the bytes of the text and their place in the file, on the tokenizer with its
+        vocabulary, and on the version of the library. The files are verified by SHA-256 each time.
 
         Args:
             part: The text.
-            tokenizer: What makes ids of it.
+            tokenizer: The tokenizer.
             cache: The folder to keep stores in.
             on_bad_bytes: Whether bytes that are not UTF-8 are refused or replaced.
 
@@ -74,17 +74,17 @@ class TokenStore:
 
     @property
     def num_tokens(self) -> int:
-        """Number of ids, those of `<eos>` included."""
+        """Number of ids, including those of `<eos>`."""
         return self.report.num_tokens
 
     @property
     def num_words(self) -> int:
-        """Number of words between white space, and one for each line end; it does not depend on the tokenizer."""
+        """Number of words between white space, plus one for each line end; independent of the tokenizer."""
         return self.report.read.num_words
 
     @property
     def num_characters(self) -> int:
-        """Number of characters, one for each line end included; it does not depend on the tokenizer."""
+        """Number of characters, including one for each line end; independent of the tokenizer."""
         return self.report.read.num_characters
 
 
@@ -97,6 +97,6 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, *, on_bad_bytes:
             num_tokens += ids.size
             num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
     if reader.counts.num_words == reader.counts.num_lines:
-        raise TextError(f"`{part.name}` must hold words, but bytes {part.start} to {part.stop} are white space")
+        raise TextError(f"`{part.name}` must hold words, but bytes {part.start} to {part.stop} are white space only")
     report = SplitReport(reader.counts, num_tokens, num_unknown)
     (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")

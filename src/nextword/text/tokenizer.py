@@ -1,4 +1,4 @@
-"""Text to ids and back."""
+"""Text to token ids and back."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ from nextword.text.subwords import subword_engine
 from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 
 _BATCH = 2**18
-"""About how many characters are encoded at once."""
+"""Characters encoded at once, approximately."""
 
 MAXIMUM_BYTES = 64 * 2**20
 """Most bytes of a `tokenizer.json`."""
@@ -34,15 +34,16 @@ _MAXIMUM_DEPTH = 16
 
 @dataclass(frozen=True)
 class Tokenizer:
-    r"""One way to cut text and one vocabulary, around a `tokenizers.Tokenizer`.
+    r"""A way to cut text and a vocabulary; wraps a `tokenizers.Tokenizer`.
 
-    Decoding inverts encoding up to white space: `decode(encode(text)) == normalize(text, kind, line_ends)` if every
-    piece is in the vocabulary. `pieces` says how each kind cuts, `line_ends` where `<eos>` is.
+    Decoding inverts encoding except for white space: `decode(encode(text)) == normalize(text, kind, line_ends)` if
+    every piece is in the vocabulary. `nextword.text.pieces` says how each kind cuts, `nextword.text.line_ends` where
+    `<eos>` is.
 
     Args:
         kind: How a line or paragraph is cut into pieces.
-        line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs go with the kinds "word" and "subword".
-        vocabulary: The tokens; a piece that is not among them becomes `<unk>`.
+        line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs need the kind "word" or "subword".
+        vocabulary: The tokens. A piece that is not one of them becomes `<unk>`.
 
     Example:
         >>> tokens = ("<eos>", "It", "is", "so", ", ", "he", "said", ".", "<unk>")
@@ -66,22 +67,22 @@ class Tokenizer:
 
     @property
     def summary(self) -> str:
-        """The size of the vocabulary and what is in it, such as `9,878 words`."""
+        """The size of the vocabulary and its unit, such as `9,878 words`."""
         unit = "words" if self.kind in ("pretokenized", "word") else f"{self.kind}s"
         return f"{self.vocabulary_size:,} {unit}"
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of tokens that ids are drawn from."""
+        """Number of tokens in the vocabulary."""
         return len(self.vocabulary)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of all that decides how text is encoded."""
+        """SHA-256, in hexadecimal, of everything that determines how text is encoded."""
         return hashlib.sha256("\0".join([self.kind, self.line_ends, self.to_json()]).encode("utf-8")).hexdigest()
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text, with `<eos>` for each line or paragraph end in it and none after its last line.
+        """Return the ids of a text, with `<eos>` for each line or paragraph end but none after the last line.
 
         Raises:
             TextError: The text holds half of a surrogate pair, or is pretokenized and holds `<eos>` as a token.
@@ -111,7 +112,7 @@ class Tokenizer:
     def encode_segments(self, whole: Iterable[str]) -> Iterator[NDArray[np.int32]]:
         """Yield the ids of lines or paragraphs, each ended by `<eos>`, in arrays of bounded size `(T,)`.
 
-        Their boundaries need not be those of the segments.
+        An array may begin or end within a segment.
         """
         for batch in _batches(self._marked_slices(whole)):
             encodings = self._engine.encode_batch_fast([text for text, _ in batch], add_special_tokens=False)
@@ -123,7 +124,7 @@ class Tokenizer:
             yield np.array(ids, dtype=np.int32)
 
     def cut(self, tidied: str) -> list[tuple[str, int]]:
-        """Return the tokens of a tidy segment or of a part of it, each as it is written and as its id."""
+        """Return the tokens of a tidy segment or a slice of one, each as written and as id."""
         if self.kind == "subword":
             encoding = self._engine.encode(tidied, add_special_tokens=False)
             written = [tidied[start:stop] for start, stop in encoding.offsets]
@@ -132,7 +133,7 @@ class Tokenizer:
         return [(piece, self.vocabulary.id_of(piece)) for piece, _ in cut(tidied)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of ids; that of a longer list begins with that of a shorter one.
+        """Return the text of ids. The text of a longer list begins with the text of a shorter one.
 
         Raises:
             TextError: An id is outside the vocabulary.
@@ -149,23 +150,23 @@ class Tokenizer:
         return "".join(parts)
 
     def display(self, token_id: int) -> str:
-        r"""Return a token as shown to a person: no spaces around it, nothing that a terminal would execute.
+        r"""Return a token for display: without spaces around it, and without control characters.
 
-        A token of white space alone is shown as `␣`, an unprintable character as its escape.
+        White space alone is shown as `␣`, an unprintable character as its escape.
         """
         shown = self.vocabulary.token_of(token_id).strip(" ") or "␣"
         return printable(shown)
 
     def to_json(self) -> str:
-        """Return the tokenizer as the `tokenizers` library writes it."""
+        """Return the tokenizer as JSON, as the `tokenizers` library writes it."""
         return self._engine.to_str()
 
     @classmethod
     def from_json(cls, text: str, *, kind: TokenizerKind, line_ends: LineEnds) -> Self:
-        """Rebuild the tokenizer from the vocabulary in a `tokenizer.json` of unknown origin.
+        """Rebuild a tokenizer from the vocabulary in a `tokenizer.json` of unknown origin.
 
         Raises:
-            TextError: The file is not what this kind of tokenizer with this vocabulary is written as.
+            TextError: The file differs from what this kind of tokenizer with this vocabulary writes.
         """
         try:
             parsed = strict_json.parse(
@@ -195,7 +196,7 @@ class Tokenizer:
         return {self.vocabulary.unknown_id: True, self.vocabulary.end_id: False}
 
     def _is_word(self, token_id: int) -> bool:
-        """Whether the space between this token and itself is implied, by the rule that cuts text."""
+        """Return whether decoding puts a space between this token and another word, by the rule that cuts text."""
         if token_id not in self._words:
             token = self.vocabulary.token_of(token_id)
             pieces = pre_tokenizer(self.kind).pre_tokenize_str(f"{token} {token}")
@@ -212,7 +213,7 @@ class Tokenizer:
                 return False
 
     def _marked_slices(self, whole: Iterable[str]) -> Iterator[tuple[str, bool]]:
-        """Yield the slices of segments, each with whether it is its segment's last."""
+        """Yield the slices of segments, each with whether it is the last of its segment."""
         for segment in whole:
             *earlier, last = slices(tidy(segment, self.kind), self.kind)
             yield from ((part, False) for part in earlier)

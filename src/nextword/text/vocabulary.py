@@ -9,17 +9,17 @@ from nextword.errors import TextError
 from nextword.text.lines import lone_surrogate
 
 UNKNOWN = "<unk>"
-"""The token that stands for every token outside the vocabulary."""
+"""The token for everything outside the vocabulary."""
 
 END = "<eos>"
-"""The token that stands for a line end, or for a paragraph's."""
+"""The token for the end of a line or paragraph."""
 
 MAXIMUM_SIZE = 2**22
 
 
 @dataclass(frozen=True, repr=False)
 class Vocabulary:
-    """An immutable list of distinct tokens; a token's id is its place.
+    """An immutable list of distinct tokens. The id of a token is its place in the list.
 
     Raises:
         TextError: A token is empty, repeated, not valid Unicode or holds a line end or a NUL; `<unk>` or `<eos>` is
@@ -41,7 +41,7 @@ class Vocabulary:
                 f"a vocabulary must have at most {MAXIMUM_SIZE:,} tokens, but has {len(self.tokens):,}; set "
                 "`maximum_vocabulary` or `minimum_count`"
             )
-        if not (all(self.tokens) and _is_token("".join(self.tokens))):  # all at once, which is many times faster
+        if not (all(self.tokens) and _is_token("".join(self.tokens))):  # one check of all is many times faster
             refused = next(token for token in self.tokens if not _is_token(token))
             raise TextError(f"a token must be one or more characters without line end or NUL, but is {refused!r}")
         if len(self._ids) < len(self.tokens):
@@ -52,14 +52,14 @@ class Vocabulary:
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], *, minimum_count: int = 1, maximum_size: int | None = None) -> Self:
-        """Build a vocabulary sorted by (-count, token), `<unk>` and `<eos>` among the others by their own counts.
+        """Build a vocabulary sorted by (-count, token), including `<unk>` and `<eos>`.
 
-        The two specials are kept whatever their counts. A token that is cut off counts as `<unk>`.
+        The two special tokens are always kept. The counts of dropped tokens are added to that of `<unk>`.
 
         Args:
             counts: How often each token occurs in the training split.
             minimum_count: Fewest occurrences that keep a token.
-            maximum_size: Most tokens to keep, the two specials included.
+            maximum_size: Most tokens to keep, the two special ones included.
         """
         specials = {UNKNOWN: counts.get(UNKNOWN, 0), END: counts.get(END, 0)}
         ordinary = {token: count for token, count in counts.items() if token not in specials}
@@ -81,14 +81,14 @@ class Vocabulary:
         return self._ids[END]
 
     def id_of(self, token: str) -> int:
-        """Return the id of a token, which is that of `<unk>` for a token outside the vocabulary."""
+        """Return the id of a token; for a token outside the vocabulary, the id of `<unk>`."""
         return self._ids.get(token, self._ids[UNKNOWN])
 
     def token_of(self, token_id: int) -> str:
         """Return the token with this id.
 
         Raises:
-            TextError: There is none.
+            TextError: There is no such token.
         """
         if not 0 <= token_id < len(self.tokens):
             raise TextError(f"a token id must be between 0 and {len(self.tokens) - 1}, but is {token_id}")

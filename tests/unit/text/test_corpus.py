@@ -71,7 +71,7 @@ def test_a_text_is_read_with_the_tokenizer_of_a_model(folder: Path, cache: Path,
 def test_the_report_tells_how(folder: Path, cache: Path) -> None:
     described = Corpus.load(folder, cache_dir=cache).report.describe()
     assert described[0].startswith("split as the files of")
-    assert "<eos> standing for the end of a line (chosen by the look of the training text)" in described[1]
+    assert "<eos> stands for the end of a line (chosen from the training text)" in described[1]
     assert "test: 2 tokens out of vocabulary, read as <unk>" in described
     given = Corpus.load(folder, TextOptions(line_ends="line"), cache_dir=cache)
     assert "chosen" not in given.report.how_cut

@@ -60,7 +60,7 @@ def test_a_document_of_several_lines_is_set_apart_by_blank_lines() -> None:
             "line 2: text must be valid Unicode, but holds half of a surrogate pair at character 0",
         ),
         (b'{"text": "a\\u0000"}', "line 2: text must hold no NUL, but character 1 is one"),
-        (b'{"text": "a\xff"}', "line 2, byte 29: text must be UTF-8"),
+        (b'{"text": "a\xff"}', "line 2, byte 28: text must be UTF-8"),
         (b"[" * 100_000, "line 2: each line must be one JSON object"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_window_ends_after_a_million_characters_too() -> None:
 @pytest.mark.parametrize(
     ("kind", "line", "message"),
     [
-        ("pretokenized", "the\ncat", "line 3 does; give each line by itself"),
+        ("pretokenized", "the\ncat", "line 3 does; pass each line by itself"),
         ("word", "the \ud800 cat", "line 3 holds half of a surrogate pair at character 4"),
         ("pretokenized", "the <eos> cat", "`<eos>` is reserved for line ends, but is in line 3"),
     ],

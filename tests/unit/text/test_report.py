@@ -27,7 +27,7 @@ def test_everything_irregular_is_told() -> None:
         lacks_last_line_end=True,
     )
     assert SplitReport(read, 1, 0).describe()[2:] == [
-        "a byte order mark at the file's start left out",
+        "a byte order mark at the start of the file was dropped",
         "1 invalid byte sequence replaced by U+FFFD, the first at byte 17",
         "2 NULs replaced by U+FFFD, the first at byte 0",
         "3 line ends of two characters (CRLF) read as one",

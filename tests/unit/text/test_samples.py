@@ -117,7 +117,7 @@ def test_a_damaged_file_is_downloaded_again_and_no_other(files: FakeNetwork, tmp
 
 def test_a_file_with_another_sum_is_not_kept(files: FakeNetwork, tmp_path: Path) -> None:
     files.content["https://example.org/two.txt"] = b"not what was asked for"
-    with pytest.raises(TextError, match="must be downloaded, but that failed"):
+    with pytest.raises(TextError, match="must be downloaded, but the download failed"):
         fetch("files", tmp_path, files)
     assert names(tmp_path) == ["one.txt"]
 
@@ -156,7 +156,7 @@ def test_the_members_of_an_archive_are_taken_out_after_one_download(
 def test_an_archive_without_the_expected_files_is_refused(
     zipped: Callable[[bytes], FakeNetwork], tmp_path: Path, content: bytes
 ) -> None:
-    with pytest.raises(TextError, match="`zipped` must be downloaded, but that failed"):
+    with pytest.raises(TextError, match="`zipped` must be downloaded, but the download failed"):
         fetch("zipped", tmp_path, zipped(content))
     assert "two.txt" not in names(tmp_path)
     assert "all.zip" not in names(tmp_path)

@@ -127,7 +127,7 @@ def test_strings_in_memory_are_one_text() -> None:
         source = resolve_source(text, DEFAULT_OPTIONS)
         assert b"".join(bytes_of(source.parts[split]) for split in SPLITS) == plain
         assert source.name == "text"
-        assert source.how_split.startswith("one text in memory, split by bytes in its own order: train 90.")
+        assert source.how_split.startswith("one text in memory, split by bytes in its own order: train 91.0%")
         assert {part.name for part in source.parts.values()} == {"the text in memory"}
     assert bytes_of(resolve_whole(LINES)) == plain
 

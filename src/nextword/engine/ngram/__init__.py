@@ -1,1 +1,1 @@
-"""Counts of short sequences of tokens, the Kneser-Ney model made of them, and its mixture with a network."""
+"""N-gram models: counts, modified Kneser-Ney smoothing, ARPA files, and the mixture with a network."""

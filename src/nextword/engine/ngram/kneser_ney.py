@@ -1,12 +1,12 @@
-r"""The n-gram model that neural ones are measured against.
+r"""N-gram models with interpolated modified Kneser-Ney smoothing.
 
-Interpolated modified Kneser-Ney smoothing: with $c$ the counts, $D$ the discounts, and $u'$ the context $u$
-without its first token,
+With $c$ the counts, $D$ the discounts, and $u'$ the context $u$ without its first token,
 
 $$p(w \mid u) = \frac{c(u w) - D_{c(u w)}}{\sum_v c(u v)} + \gamma(u) \, p(w \mid u'), \qquad
 \gamma(u) = \frac{\sum_v D_{c(u v)}}{\sum_v c(u v)},$$
 
-down to the single token, which is mixed with the uniform distribution. A context that was not seen is passed over.
+down to the single token, whose probability is mixed with the uniform distribution. If a context was not seen in
+training, the shorter context is used.
 
 Source:
     Kneser and Ney (1995), "Improved backing-off for m-gram language modeling"; Chen and Goodman (1999), "An empirical
@@ -24,12 +24,12 @@ from nextword.batching.window import TokenIds
 from nextword.errors import SettingError
 
 FALLBACK = (0.5, 1.0, 1.5)
-"""The discounts of counts 1, 2 and more if a text is too short to estimate them."""
+"""The discounts of counts 1, 2, and 3 or more, for a text that is too short to estimate them."""
 
 Integers = NDArray[np.int64]
 
 ABSENT = -1
-"""The number of an n-gram that a text does not hold."""
+"""The number of an n-gram that is not in the text."""
 
 Floats = NDArray[np.float64]
 
@@ -37,11 +37,11 @@ Floats = NDArray[np.float64]
 def discounts_of(counts: Integers) -> NDArray[np.float64]:
     r"""Return the discount $D_c$ of each count 0, 1, 2 and 3 or more, `(4,)`.
 
-    With $n_c$ the number of n-grams that count $c$, and $Y = n_1 / (n_1 + 2 n_2)$,
+    With $n_c$ the number of n-grams whose count is $c$, and $Y = n_1 / (n_1 + 2 n_2)$,
 
     $$D_0 = 0, \quad D_c = c - (c + 1) \, Y \, n_{c+1} / n_c.$$
 
-    If some $n_c$ is zero, or a discount leaves $0 < D_c \le c$, all three are `FALLBACK`.
+    If some $n_c$ is zero, or a discount is not in $0 < D_c \le c$, all three are `FALLBACK`.
 
     Example:
         >>> discounts_of(np.array([1, 1, 1, 1, 2, 2, 3, 4])).round(3).tolist()
@@ -61,13 +61,13 @@ def discounts_of(counts: Integers) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class CountTable:
-    """N-grams, each a shorter one, its context, and the token that follows.
+    """N-grams of one length. Each is a shorter n-gram, its context, and the token after it.
 
     Attributes:
         vocabulary_size: `V`.
-        keys: `context * V + token` of each, ascending `(G,)`. A context is the number of an n-gram in the table of the
-            next shorter length; the place of a key is the number of its n-gram. That of a single token is its id.
-        counts: How often each stands in the text, or whatever stands for that `(G,)`.
+        keys: `context * V + token` of each n-gram, ascending `(G,)`. The number of an n-gram is the place of its key;
+            the number of a single token is its id. A context is a number in the table of the next shorter length.
+        counts: The count of each n-gram `(G,)`; empty in a table that only finds n-grams.
     """
 
     vocabulary_size: int
@@ -85,7 +85,7 @@ class CountTable:
         return self.keys // self.vocabulary_size
 
     def numbers(self, contexts: Integers, tokens: NDArray[np.integer]) -> Integers:
-        """Return the number of each n-gram of a context and a token, or `ABSENT`, in the shape of both."""
+        """Return the number of the n-gram of each context and token, or `ABSENT`; all arrays have one shape."""
         if not len(self.keys):
             return np.full(contexts.shape, ABSENT)
         wanted = contexts * self.vocabulary_size + tokens
@@ -94,15 +94,15 @@ class CountTable:
 
 
 def count_ngrams(ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int) -> list[CountTable]:
-    """Return the n-grams of a text `(N,)`, of all lengths from 1 to `order`, with the counts of Kneser and Ney.
+    """Count the n-grams of a text `(N,)`, of all lengths from 1 to `order`, as Kneser and Ney do.
 
-    The longest count by how often they stand in the text, the shorter by how many different tokens stand before them.
-    Those that begin with `<eos>` have nothing before them, and count by how often they stand in the text.
+    The count of a longest n-gram is how often it occurs. The count of a shorter one is how many different tokens occur
+    before it. N-grams that begin with `<eos>` have no token before them, so their count is how often they occur.
     """
     read = np.concatenate(([end_id], ids)).astype(np.int64)
     singles = np.bincount(ids, minlength=vocabulary_size)
     tables = [CountTable(vocabulary_size, np.arange(vocabulary_size), singles)]
-    numbers = read  # of the n-gram of the current length that ends at each position
+    numbers = read  # number of the n-gram of the current length that ends at each position
     after_end = np.zeros(vocabulary_size, bool)  # which n-grams of the current length begin with `<eos>`
     for length in range(2, order + 1):
         contexts = np.concatenate(([ABSENT], numbers[:-1]))
@@ -125,15 +125,15 @@ def count_ngrams(ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int
 class _Level(NamedTuple):
     r"""The n-grams of one length, `G` of them after `C` contexts.
 
-    Each array has an element more than it needs, for the number `ABSENT`, -1, to find what leaves nothing changed.
+    Each array has one element more, which the number `ABSENT`, -1, finds: with it, the shorter context decides alone.
 
     Attributes:
         table: The n-grams.
         tokens: The last token of each `(G + 1,)`.
         shares: The discounted share of each in its context `(G + 1,)`.
-        left_over: What the discounts leave to the shorter context $\gamma(u)$ `(C + 1,)`.
-        begins: The first n-gram of each context `(C + 1,)`.
-        sizes: How many there are `(C + 1,)`.
+        left_over: The weight of the shorter context, $\gamma(u)$ `(C + 1,)`.
+        begins: The number of the first n-gram of each context `(C + 1,)`.
+        sizes: Number of n-grams of each context `(C + 1,)`.
     """
 
     table: CountTable
@@ -161,10 +161,10 @@ class KneserNeyEntries(NamedTuple):
 
 
 class KneserNeyModel:
-    """A distribution over the next token from the last `order - 1`, fitted to a text in seconds.
+    """A distribution over the next token given the last `order - 1` tokens, fitted to a text in seconds.
 
     Args:
-        tables: What `count_ngrams` returned.
+        tables: The result of `count_ngrams`.
 
     Example:
         >>> model = KneserNeyModel.fit(np.array([1, 2, 0, 1, 2, 0], np.int32), 3, vocabulary_size=4, end_id=0)
@@ -185,7 +185,7 @@ class KneserNeyModel:
 
     @classmethod
     def fit(cls, ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int) -> Self:
-        """Return the model of a text `(N,)`.
+        """Fit a model to the ids of a text `(N,)`.
 
         Raises:
             SettingError: There are no tokens, or `order` is below 1.
@@ -193,11 +193,11 @@ class KneserNeyModel:
         if order < 1:
             raise SettingError(f"`order` must be at least 1, but is {order}")
         if not len(ids):
-            raise SettingError("an n-gram model must be fitted to at least one token, but got none; give more text")
+            raise SettingError("an n-gram model needs at least one token to fit, but got none; give more text")
         return cls(count_ngrams(ids, order, vocabulary_size=vocabulary_size, end_id=end_id))
 
     def probabilities(self, contexts: NDArray[np.integer]) -> Floats:
-        """Return the distribution of the token `(N, V)` after each context `(N, order - 1)`, the latest token last."""
+        """Return the distribution `(N, V)` of the token after each context `(N, order - 1)`, the latest token last."""
         scale = np.ones(len(contexts))
         seen = []
         for level, numbers in zip(self._levels[::-1], self._numbers(contexts)[::-1], strict=True):
@@ -246,9 +246,9 @@ class KneserNeyModel:
 
 
 def contexts_of(ids: TokenIds, order: int, *, end_id: int) -> TokenIds:
-    """Return what stands before each token of a text `(N,)`, the `order - 1` nearest `(N, order - 1)`.
+    """Return the context of each token of a text `(N,)`: the `order - 1` tokens before it `(N, order - 1)`.
 
-    What would stand before the text is `<eos>`, again and again.
+    Places before the start of the text are filled with `<eos>`.
     """
     read = np.concatenate((np.full(order - 1, end_id), ids)).astype(np.int32)
     return np.lib.stride_tricks.sliding_window_view(read, order - 1)[: len(ids)] if order > 1 else read[:, None][:, :0]
@@ -271,7 +271,7 @@ def _level(table: CountTable, num_contexts: int) -> _Level:
 
 
 def _ragged(begins: Integers, sizes: Integers) -> tuple[Integers, Integers]:
-    """Return the row and the element of each of `sizes` elements from `begins` on, row after row."""
+    """Return row and place of the `sizes` elements from `begins` on, row after row."""
     rows = np.repeat(np.arange(len(sizes)), sizes)
     firsts = np.cumsum(sizes) - sizes
     return rows, np.arange(len(rows)) - firsts[rows] + begins[rows]

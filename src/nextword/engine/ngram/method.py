@@ -1,4 +1,4 @@
-"""An engine beside a model of counts."""
+"""The mixture of an engine and an n-gram model."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,26 +21,27 @@ _ORDERS = (3, 4, 5, 6)
 
 @dataclass(frozen=True, kw_only=True)
 class NgramOptions(Settings):
-    """How much a Kneser-Ney model counts beside an engine."""
+    """Order and weight of the Kneser-Ney model."""
 
     group: ClassVar[str] = "ngram"
 
-    ngram_order: int = setting(5, help="Longest n-gram that the Kneser-Ney model counts.", at_least=1, at_most=16)
+    ngram_order: int = setting(5, help="Length of the longest n-grams of the Kneser-Ney model.", at_least=1, at_most=16)
     ngram_weight: float = setting(0.1, help="Weight of the Kneser-Ney model.", at_least=0.0, at_most=1.0)
 
 
 class NgramEngine(OuterEngine):
     r"""Mixes an engine with an n-gram model: $(1 - \lambda) \, p_\text{engine} + \lambda \, p_\text{Kneser-Ney}$.
 
-    A state is that of the engine within, and the last tokens read `(B, order - 1)`, int32, never changed in place.
+    A state holds the state of the wrapped engine, and the last tokens read `(B, order - 1)`, int32, never changed in
+    place.
 
     Args:
-        engine: Any engine.
-        model: The n-gram model, fitted to the engine's own ids.
+        engine: The engine to wrap.
+        model: The n-gram model, fitted to ids of the same tokenizer.
         weight: $\lambda$, from 0 to 1.
 
     Raises:
-        SettingError: The two differ in vocabulary.
+        SettingError: The vocabularies differ in size.
     """
 
     def __init__(self, engine: Engine, model: KneserNeyModel, *, weight: float) -> None:
@@ -54,7 +55,7 @@ class NgramEngine(OuterEngine):
         self._weight = weight
 
     def start(self, batch_size: int) -> State:
-        """Return the state in which a text begins, after `<eos>` and nothing else."""
+        """Return the state at the start of a text, after one `<eos>`."""
         return self._engine.start(batch_size), np.full((batch_size, self._model.order - 1), self.end_id, np.int32)
 
     def select(self, state: Any, rows: Rows) -> State:
@@ -63,7 +64,7 @@ class NgramEngine(OuterEngine):
         return self._engine.select(inner, rows), latest[rows]
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
-        """Give whole distributions; see `Engine.predict_window`."""
+        """Predict a window, always with whole distributions; see `Engine.predict_window`."""
         prediction, inner = self._engine.predict_window(inputs, state[0])
         length = self._model.order - 1
         read = np.concatenate((state[1], inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
@@ -74,7 +75,7 @@ class NgramEngine(OuterEngine):
 
 
 class Ngram(Method[NgramOptions]):
-    """A Kneser-Ney model of the training ids beside the engine; order and weight can be tuned."""
+    """Mixes the engine with a Kneser-Ney model of the training ids; order and weight can be tuned."""
 
     name = "ngram"
     options_type: ClassVar[type[Settings]] = NgramOptions
@@ -83,7 +84,7 @@ class Ngram(Method[NgramOptions]):
     def apply(
         self, engine: Engine, options: NgramOptions, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[NgramOptions]:
-        """Put an `NgramEngine` around `engine`."""
+        """Wrap `engine` in an `NgramEngine`."""
         train = splits.train()
         if to_tune:
             options = _tuned(engine, options, splits, to_tune)

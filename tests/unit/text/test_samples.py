@@ -133,7 +133,7 @@ def test_a_download_that_breaks_off_leaves_nothing_that_could_be_read(files: Fak
 
 
 def test_offline_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(TextError, match=r"no route to host.*NEXTWORD_DATA a folder that holds ptb/ptb\.train\.txt"):
+    with pytest.raises(TextError, match=r"no route to host.*NEXTWORD_DATA to a folder that holds ptb/ptb\.train\.txt"):
         fetch("ptb", tmp_path, FakeNetwork({}))
 
 

@@ -17,6 +17,7 @@ from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, TextError
 from nextword.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
+from support.toy_arpa import TOY_ARPA
 
 Model = Callable[..., LoadedModel]
 
@@ -194,3 +195,81 @@ def test_a_training_framework_is_not_imported() -> None:
 def test_what_is_no_text_is_a_type_error_as_kenlm_raises_it(words_model: kenlm.Model) -> None:
     with pytest.raises(TypeError, match="Cannot convert"):
         words_model.score(7)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> kenlm.Model:
+    path = tmp_path / "toy.arpa"
+    path.write_text(TOY_ARPA, encoding="utf-8")
+    return kenlm.Model(str(path))
+
+
+@pytest.mark.parametrize(
+    ("sentence", "bos", "expected"),
+    [
+        (
+            "the cat sat on the fish .",
+            True,
+            [(-0.140332, 2), (-0.567181, 3), (-0.472178, 3), (-0.195171, 3), (-0.162949, 3), (-1.09866, 2)]
+            + [(-0.419565, 3), (-0.010283, 3)],
+        ),
+        ("the cat sat on", False, [(-0.974119, 1), (-0.680937, 2), (-0.472178, 3), (-0.195171, 3)]),
+        (
+            "a zebra ate the mat",
+            True,
+            [(-1.048624, 2), (-1.822641, 1), (-1.193582, 1), (-0.426782, 2), (-1.333997, 2), (-1.649514, 1)],
+        ),
+        ("", True, [(-1.841399, 1)]),
+    ],
+)
+def test_an_arpa_file_gives_the_numbers_of_kenlm(
+    toy: kenlm.Model, sentence: str, bos: bool, expected: list[tuple[float, int]]
+) -> None:
+    """As KenLM 0.3.0 gives them; fragments are without end."""
+    scores = list(toy.full_scores(sentence, bos=bos, eos=bos))
+    assert [length for _, length, _ in scores] == [length for _, length in expected]
+    assert [score for score, _, _ in scores] == pytest.approx([score for score, _ in expected], abs=1e-5)
+    assert [oov for _, _, oov in scores] == [
+        word == "zebra" for word in (*sentence.split(), *(["</s>"] if bos else []))
+    ]
+    assert toy.score(sentence, bos=bos, eos=bos) == pytest.approx(sum(score for score, _ in expected), abs=1e-5)
+
+
+def test_the_states_of_an_arpa_file_are_those_of_kenlm(toy: kenlm.Model) -> None:
+    def state_after(*words: str) -> kenlm.State:
+        state = kenlm.State()
+        toy.BeginSentenceWrite(state)
+        for word in words:
+            toy.BaseScore(state, word, state)
+        return state
+
+    null = kenlm.State()
+    toy.NullContextWrite(null)
+    assert state_after("the", "cat") == state_after("on", "the", "cat") == state_after("sat", "on", "the", "cat")
+    assert state_after("zebra") == state_after("the", "zebra") == state_after("</s>") == null == kenlm.State()
+    assert state_after("dog") == state_after("a", "dog")
+    assert state_after(".") != state_after("mat", ".")
+    assert state_after() != null
+    full = toy.BaseFullScore(state_after("the"), "cat", kenlm.State())
+    assert (full.log_prob, full.ngram_length, full.oov) == (pytest.approx(-0.567181, abs=1e-5), 3, False)
+
+
+def test_words_order_and_path_of_an_arpa_file(toy: kenlm.Model) -> None:
+    assert toy.order == 3
+    assert toy.perplexity("the cat sat on the fish .") == pytest.approx(2.417074, abs=1e-5)
+    assert "cat" in toy
+    assert "zebra" not in toy
+    assert "<unk>" not in toy
+    assert "</s>" in toy
+    assert repr(toy) == "<Model from toy.arpa>"
+    again = pickle.loads(pickle.dumps(toy))  # noqa: S301
+    assert again.score("the cat") == toy.score("the cat")
+    with pytest.raises(TextError, match="must not hold `<s>`"):
+        toy.score("<s> the cat")
+
+
+def test_an_arpa_file_that_is_damaged_is_an_error_as_kenlm_raises_it(tmp_path: Path) -> None:
+    path = tmp_path / "toy.arpa"
+    path.write_text(TOY_ARPA[:-20], encoding="utf-8")
+    with pytest.raises(OSError, match="Cannot read model .*line "):
+        kenlm.Model(str(path))

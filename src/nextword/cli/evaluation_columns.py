@@ -15,7 +15,7 @@ from nextword.engine.method import Method, Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import MissingExtraError, SettingError
 from nextword.text.options import OnBadBytes
-from nextword.text.source import SplitName
+from nextword.text.splitting import SplitName
 from nextword.text.token_store import TokenStore
 
 _ENSEMBLE = "ensemble"

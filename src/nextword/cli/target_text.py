@@ -43,8 +43,8 @@ class TargetText:
 
     @property
     def options(self) -> TextOptions:
-        """How it is read: the model's own is split as it was in training."""
-        options = self.target.options if self.is_own else TextOptions()
+        """How it is read: the text of the run as in training; another one with the same field and the defaults."""
+        options = self.target.options if self.is_own else TextOptions(field=self.target.options.field)
         return options.replace(on_bad_bytes=self.on_bad_bytes) if self.on_bad_bytes else options
 
     @property

@@ -14,7 +14,7 @@ from nextword.evaluation.perplexity import evaluate
 from nextword.models.language_model import LanguageModel
 from nextword.storage.single_file import write_file
 from nextword.text.corpus import Corpus
-from nextword.text.source import SplitName
+from nextword.text.splitting import SplitName
 from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
 from nextword.training.stream_model import fingerprint

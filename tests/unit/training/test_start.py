@@ -254,3 +254,17 @@ def test_the_figures_of_the_card_are_those_of_an_evaluation(run: Run) -> None:
         (line,) = [line for line in run.bundle.card.splitlines() if line.startswith(f"| {split} |")]
         assert float(line.split("|")[2]) == pytest.approx(result.perplexity, abs=0.006)
         assert f"| {len(store.ids):,} |" in line
+
+
+@pytest.mark.parametrize("kind", ["rows", "file"])
+def test_a_run_on_records_is_resumed_with_its_field_from_its_directory_alone(tmp_path: Path, kind: str) -> None:
+    records = [{"body": line} for line in story().splitlines()]
+    path = tmp_path / "story.jsonl"
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
+    config = replace(CONFIG, text=CONFIG.text.replace(field="body"), training=CONFIG.training.replace(epochs=0.5))
+    text = iter(records) if kind == "rows" else path
+    finished = start_run(config, text, tmp_path / "run", RunContext(warn=lambda _: None))
+    table = tomllib.loads((tmp_path / "run" / "config.toml").read_text(encoding="utf-8"))
+    assert table["text"]["field"] == "body"
+    again = resume_run(tmp_path / "run", RunContext(warn=lambda _: None), finish=True)
+    assert again.metrics == finished.metrics

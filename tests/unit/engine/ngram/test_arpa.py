@@ -13,6 +13,7 @@ from nextword.engine.ngram.backoff_model import BackoffModel, backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.errors import TextError
 from support.packing import PACK
+from support.toy_arpa import TOY_ARPA, TOY_SENTENCES
 
 TOKENS = ("</eos>", "<unk>", "the", "cat", "é\u00a0e")
 
@@ -177,3 +178,20 @@ def test_tokens_that_an_arpa_file_cannot_hold_are_refused() -> None:
     with pytest.raises(TextError, match="must not hold both spaces and"):
         backoff_form(model, ("<eos>", "<unk>", ", ", ",\u2581"), end="<eos>", unknown="<unk>")
     assert backoff_form(model, ("<eos>", "<unk>", ", ", "the"), end="<eos>", unknown="<unk>").words[2] == ",\u2581"
+
+
+def test_the_model_of_a_text_is_that_of_lmplz(path: Path) -> None:
+    """Both fall back to the same discounts on a text this short."""
+    path.write_text(TOY_ARPA, encoding="utf-8")
+    theirs = read_arpa(path)
+    tokens = ["<eos>", "<unk>", *(word for word in theirs.words if not word.startswith("<"))]
+    ids = [tokens.index(word) for line in TOY_SENTENCES.splitlines() for word in (*line.split(), "<eos>")]
+    model = KneserNeyModel.fit(np.array(ids, np.int32), 3, vocabulary_size=len(tokens), end_id=0)
+    ours = backoff_form(model, tokens, end="<eos>", unknown="<unk>")
+    assert list(map(len, ours.tables)) == list(map(len, theirs.tables))
+    for sentence in ("the cat sat on the fish .", "a zebra ate the mat .", "fish fish the"):
+        words = ["<s>", *sentence.split(), "</s>"]
+        found, lengths = ours.score(np.array([ours.id_of(word) for word in words]))
+        expected, expected_lengths = theirs.score(np.array([theirs.id_of(word) for word in words]))
+        np.testing.assert_allclose(found[1:], expected[1:], atol=1e-5)
+        assert lengths.tolist() == expected_lengths.tolist()

@@ -210,8 +210,10 @@ def toy(tmp_path: Path) -> kenlm.Model:
         (
             "the cat sat on the fish .",
             True,
-            [(-0.140332, 2), (-0.567181, 3), (-0.472178, 3), (-0.195171, 3), (-0.162949, 3), (-1.09866, 2)]
-            + [(-0.419565, 3), (-0.010283, 3)],
+            [
+                *((-0.140332, 2), (-0.567181, 3), (-0.472178, 3), (-0.195171, 3)),
+                *((-0.162949, 3), (-1.09866, 2), (-0.419565, 3), (-0.010283, 3)),
+            ],
         ),
         ("the cat sat on", False, [(-0.974119, 1), (-0.680937, 2), (-0.472178, 3), (-0.195171, 3)]),
         (
@@ -271,5 +273,5 @@ def test_words_order_and_path_of_an_arpa_file(toy: kenlm.Model) -> None:
 def test_an_arpa_file_that_is_damaged_is_an_error_as_kenlm_raises_it(tmp_path: Path) -> None:
     path = tmp_path / "toy.arpa"
     path.write_text(TOY_ARPA[:-20], encoding="utf-8")
-    with pytest.raises(OSError, match="Cannot read model .*line "):
+    with pytest.raises(OSError, match=r"Cannot read model .*line "):
         kenlm.Model(str(path))

@@ -2,7 +2,7 @@
 
 The rest of the text pipeline reads ranges of plain files. Everything else becomes one here: packed files, JSON Lines,
 folders of text files, and what a Python program holds in memory. A plain file is kept under a name that depends on all
-that it was made of, so that the same text is written only once. Memory holds one block or one document at a time.
+that it was made of, and the same text is written only once. Memory holds one block or one document at a time.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-r"""Words as sequences of shorter tokens, so that a small vocabulary spells all of them.
+r"""Subwords: words as sequences of shorter tokens, by which a small vocabulary can spell all words.
 
 The tokens are found by byte-pair encoding (Sennrich, Haddow and Birch 2016, "Neural Machine Translation of Rare Words
 with Subword Units", https://arxiv.org/abs/1508.07909), over characters and within the pieces of `nextword.text.pieces`.

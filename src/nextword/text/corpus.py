@@ -121,11 +121,10 @@ class Corpus:
             TextError: The text cannot be found, read or used.
             StorageError: The cache cannot be written.
 
-        Example::
-
-            corpus = Corpus.load("mine.jsonl.gz", field="body")
-            corpus = Corpus.load(["It is a truth", "universally acknowledged", ...])
-            corpus = Corpus.load(datasets.load_dataset("imdb"))
+        Example:
+            >>> Corpus.load("notes.jsonl.gz", field="body")  # doctest: +SKIP
+            >>> Corpus.load(["It is a truth", "universally acknowledged"])  # doctest: +SKIP
+            >>> Corpus.load(datasets.load_dataset("imdb")["train"])  # doctest: +SKIP
         """
         options = options if field is None else options.replace(field=field)
         cache = cache_root(cache_dir)

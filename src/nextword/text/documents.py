@@ -78,7 +78,7 @@ def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Itera
     Args:
         documents: The documents.
         on_bad_bytes: With "strict", halves of surrogate pairs and NULs are refused. With "replace" they are written as
-            they are; whoever reads the plain text replaces and counts them.
+            they are, and replaced and counted when the plain text is read.
 
     Raises:
         TextError: A document holds something refused; the message gives its place.

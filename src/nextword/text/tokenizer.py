@@ -97,9 +97,9 @@ class Tokenizer:
     def encode_prompt(self, text: str) -> list[int]:
         r"""Return the ids of a text that is to be continued.
 
-        They are those of `encode`, but for punctuation at the end of running text, whose token depends on whether a
-        space follows: one does if the text ends with white space, and otherwise if that token is the more frequent
-        (if the vocabulary holds it, in either case). So `"said,"` goes on to the next word as `"said, "` does, while
+        They are those of `encode`, except for punctuation at the end of running text: its token depends on whether a
+        space follows. A space follows if the text ends with white space. If it does not, the more frequent of the two
+        tokens is taken, if the vocabulary holds it. So `"said,"` continues with the next word as `"said, "` does, and
         `"It is a "` is the same as `"It is a"`.
         """
         ids = self.encode(text)

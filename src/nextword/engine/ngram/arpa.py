@@ -131,7 +131,7 @@ def _next_line(path: Path, lines: _Lines, wanted: str) -> tuple[int, bytes]:
     for number, line in lines:
         if stripped := line.strip():
             return number, stripped
-    raise _fault(path, number, f"an ARPA file must go on with `{wanted}`, but ends here; copy or write it again")
+    raise _fault(path, number, f"an ARPA file must continue with `{wanted}`, but ends here; copy or write it again")
 
 
 def _expect(path: Path, lines: _Lines, wanted: str) -> None:
@@ -162,7 +162,7 @@ def _read_counts(path: Path, lines: _Lines) -> list[int]:
         if name.split() != ["ngram", str(len(counts) + 1)] or not value.strip().isdecimal():
             raise _fault(path, number, f"an ARPA file must have `ngram {len(counts) + 1}=COUNT` here")
         counts.append(int(value))
-    raise _fault(path, number, "an ARPA file must go on after its counts, but ends here")
+    raise _fault(path, number, "an ARPA file must continue after its counts, but ends here")
 
 
 class _Section(NamedTuple):

@@ -130,7 +130,7 @@ def test_an_unknown_word_that_the_file_lacks_is_added(path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "put", "message"),
     [
-        ("\\data\\", "text", "must begin with `.data.`|must go on with"),
+        ("\\data\\", "text", "must begin with `.data.`|must continue with"),
         ("ngram 2=2", "ngram 3=2", "line 3: an ARPA file must have `ngram 2=COUNT` here"),
         ("2=2", "2=3", r"line 14: an entry must be a log10 probability, 2 words .* has 0 fields; are there 3"),
         ("2=2", "2=1", r"line 13: an ARPA file must have `\\end\\` here, but has `-0.2"),
@@ -143,7 +143,7 @@ def test_an_unknown_word_that_the_file_lacks_is_added(path: Path) -> None:
         ("-0.1\t<s> cat", "-0.2\tcat </s>", "2-grams of .* must be distinct"),
         ("-1.5\t<unk>", "-1.5\tcat", "1-grams of .* must be distinct"),
         ("</s>\n-99", "end\n-99", "must hold `</s>` among its 1-grams"),
-        ("\n\\end\\", "", "must go on with"),
+        ("\n\\end\\", "", "must continue with"),
     ],
 )
 def test_a_file_that_is_not_sound_is_refused_with_the_line(path: Path, found: str, put: str, message: str) -> None:

@@ -172,11 +172,11 @@ def _place(path: Path, line: int, byte: int) -> str:
 
 def _files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:
     """Return the name of each file to be written, what errors call its rows, and its rows."""
-    if not (hasattr(text, "keys") and hasattr(text, "__getitem__")):
-        return {WHOLE: ("the text", _rows(text, "the text"))}
-    keys = list(text.keys())
+    keys = list(text.keys()) if hasattr(text, "keys") and hasattr(text, "__getitem__") else []
     found = {split: next((key for key in names if key in keys), None) for split, names in SPLIT_KEYS.items()}
     splits = {split: key for split, key in found.items() if key is not None}
+    if not splits and not isinstance(text, Mapping):  # a column of a table has keys too: the numbers of its rows
+        return {WHOLE: ("the text", _rows(text, "the text"))}
     if not splits:
         raise TextError(
             f"a mapping must hold the splits `train`, `valid` (or `validation`) and `test`, or one of them, but holds "

@@ -1,4 +1,5 @@
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,23 @@ def test_what_is_in_memory_is_written_once_and_nothing_is_left_over(tmp_path: Pa
     with pytest.raises(TextError, match="the text, row 1: must be an object"):
         gathered([1], DEFAULT_OPTIONS, tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".gathering")] == []
+
+
+class Column:
+    """Like a `Series` of pandas: an iterable of strings with the numbers of its rows as keys."""
+
+    def keys(self) -> range:
+        return range(2)
+
+    def __getitem__(self, key: int) -> str:
+        return "ab"[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter("ab")
+
+
+def test_a_column_of_a_table_is_a_text(tmp_path: Path) -> None:
+    assert (gathered(Column(), DEFAULT_OPTIONS, tmp_path) / "text.txt").read_bytes() == b"a\nb\n"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from nextword.engine.opening import start_engine
 from nextword.errors import MissingExtraError, SettingError
 from nextword.models.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
+from nextword.text.source import TextLike
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.history import TrainingHistory
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    text: str | Path | Corpus,
+    text: TextLike | Corpus,
     *,
     minutes: float | None = None,
     epochs: float | None = None,
@@ -38,6 +39,7 @@ def train(
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     model: "LanguageModel | None" = None,
+    field: str | None = None,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
     verbose: int = 1,
 ) -> TrainedModel:
@@ -46,7 +48,8 @@ def train(
     The preset `auto` trains for ten minutes unless `minutes` or `epochs` are given.
 
     Args:
-        text: A file, a folder, the name of a sample, or a `Corpus`.
+        text: A file, a folder, the name of a sample, several strings, rows or splits of a data set, or a `Corpus`; see
+            `Corpus.load`.
         minutes: Minutes from the call to the trained model.
         epochs: Times to read the text, instead of `minutes`.
         preset: Where the settings come from; `nextword presets` lists them.
@@ -55,6 +58,7 @@ def train(
         settings: Any other setting by name, such as `{"hidden_sizes": (256, 256)}`; `nextword train --help-all` lists
             them.
         model: A model of your own to train in place. Its vocabulary must be that of the text.
+        field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
         verbose: 0 prints nothing; 1 shows a progress bar and a line for each round.
 
@@ -70,7 +74,7 @@ def train(
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
     start = _training()
-    lengths = {"minutes": minutes, "epochs": epochs, "seed": seed}
+    lengths = {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}
     given = tables_of({**(settings or {}), **{name: value for name, value in lengths.items() if value is not None}})
     if given.get("training", {}).keys() >= {"minutes", "epochs"}:
         raise SettingError("`minutes` and `epochs` must not be given together, but are; leave one out")
@@ -88,7 +92,7 @@ def train(
         if directory.is_run:
             finished = start.resume_run(directory.root, context, corpus=corpus, model=model)
         else:
-            source = text if isinstance(text, str | Path) else corpus
+            source = corpus if isinstance(text, Corpus) else corpus.stored_name
             finished = start.start_run(config, source, directory.root, context, model=model, keep=run is not None)
         return _trained(finished)
 

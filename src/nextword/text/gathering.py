@@ -6,6 +6,7 @@ that it was made of, and the same text is written only once. Memory holds one bl
 """
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -23,6 +24,9 @@ from nextword.text.splitting import SplitName
 
 _FORMAT = 1
 """Raise this number whenever the same source gives another plain text."""
+
+GATHERED = re.compile("text-[0-9a-f]{64}")
+"""The name of a folder in the cache that holds a plain text."""
 
 WHOLE = "text.txt"
 """The file of a text that has no splits."""

@@ -39,32 +39,31 @@ class TextOptions(Settings):
     group: ClassVar[str] = "text"
 
     tokenizer: Literal["auto", "pretokenized", "word", "subword", "character"] = setting(
-        "auto", help="How text is cut into tokens; auto: pretokenized for PTB and WikiText, word for all other text."
+        "auto", help="How text is cut; auto: pretokenized for PTB and WikiText, word for all other text."
     )
     line_ends: Literal["auto", "line", "paragraph"] = setting(
-        "auto", help="What `<eos>` stands for: each line end or each blank line; auto decides by the training text."
+        "auto", help="What `<eos>` stands for: each line end or each blank line; auto looks at the training text."
     )
     maximum_vocabulary: int | None = setting(
         None,
-        help="Most tokens in the vocabulary (default: word 50,000, subword 8,000, others no limit).",
+        help="Most tokens that a vocabulary keeps; for word 50,000, for subword 8,000 unless set.",
         at_least=3,
         at_most=2**22,
     )
     minimum_count: int | None = setting(
         None,
-        help="Fewest occurrences of a token in the vocabulary (default: word and subword 2, others 1).",
+        help="Fewest occurrences that keep a token in the vocabulary; for word and subword 2 unless set.",
         at_least=1,
     )
     valid_fraction: float = setting(
-        0.05, help="Part of a text without splits that is used for validation.", at_least=0.001, at_most=0.4
+        0.05, help="Part of a lone file that is kept for validation.", at_least=0.001, at_most=0.4
     )
     test_fraction: float = setting(
-        0.05, help="Part of a text without splits that is used for the test.", at_least=0.001, at_most=0.4
+        0.05, help="Part of a lone file that is kept for the test.", at_least=0.001, at_most=0.4
     )
     on_bad_bytes: Literal["strict", "replace"] = setting(
-        "strict", help="Bytes that are not UTF-8, and NULs: refuse them, or replace them by U+FFFD and count them."
+        "strict", help="Refuse bytes that are not UTF-8 and NULs, or put U+FFFD for them and count them."
     )
-
     field: str = setting("text", help="Field of a JSON Lines record, or of a row in Python, that holds the text.")
 
     def resolved(self, *, pretokenized: bool) -> Self:

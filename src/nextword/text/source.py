@@ -11,7 +11,7 @@ from nextword.errors import TextError
 from nextword.settings import unknown_name
 from nextword.storage.cache import cache_root
 from nextword.text.documents import JSON_LINES_SUFFIXES
-from nextword.text.gathering import WHOLE, gathered, joined_files, plain_range
+from nextword.text.gathering import GATHERED, WHOLE, gathered, joined_files, plain_range
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.packing import PACKED_SUFFIXES, bare_name, unreadable
 from nextword.text.reader import TextRange
@@ -154,7 +154,10 @@ def stored_name(text: str | Path) -> str:
 
 
 def _names_of(text: str | Path) -> tuple[str, str]:
-    return str(text) if text in SAMPLES else Path(text).resolve().name, stored_name(text)
+    path = Path(text).resolve()
+    if any(GATHERED.fullmatch(name) for name in (path.name, path.parent.name)):  # was in memory
+        return IN_MEMORY, str(path)
+    return str(text) if text in SAMPLES else path.name, stored_name(text)
 
 
 def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:

@@ -159,6 +159,9 @@ def test_splits_in_memory_stay_as_they_are(text: TextLike) -> None:
     assert source.how_split == "split as given: train, valid, test"
     again = resolve_source(source.stored_name, DEFAULT_OPTIONS)  # as a resumed run finds it
     assert [part.sha256 for part in again.parts.values()] == [part.sha256 for part in source.parts.values()]
+    assert again.name == source.name == "text"
+    lone = resolve_source(LINES, DEFAULT_OPTIONS)
+    assert resolve_source(lone.stored_name, DEFAULT_OPTIONS).name == "text"
 
 
 def test_a_lone_split_is_split_unless_it_is_the_one_needed() -> None:

@@ -1,1 +1,1 @@
-"""A model on disk: written, verified and read without ever running anything from it."""
+"""A model on disk: write it, check it and read it, without running anything from it."""

@@ -1,14 +1,16 @@
-"""A trained model in memory, before it is written and after it is read."""
+"""A trained model in memory: what is written to a bundle and what is read from one."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
+from nextword.bundle.onnx_embeddings import read_embeddings
 from nextword.errors import BundleError
 from nextword.text.tokenizer import Tokenizer
 
@@ -18,11 +20,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class DeferredWeights(Mapping[str, NDArray[np.float32]]):
-    """The weights of a bundle whose model runs without them, from `model.onnx`.
+    """Weights that are read when they are first used. A model that runs from `model.onnx` does not need them.
 
     Args:
-        names: Their names, in order.
-        read: Returns them, checked; called at most once.
+        names: The names of the weights, in order.
+        read: Returns the weights, checked; called at most once.
     """
 
     def __init__(self, names: Iterable[str], read: Callable[[], Weights]) -> None:
@@ -46,18 +48,42 @@ class DeferredWeights(Mapping[str, NDArray[np.float32]]):
         return name in self._names
 
 
-@dataclass(frozen=True, eq=False)
-class Bundle:
-    """All that is needed to use a model, checked to fit together.
+class AbsentWeights(DeferredWeights):
+    """The weights of a slim bundle, which stores `model.onnx` only: using them raises a `BundleError`.
 
     Args:
-        name: Letters, digits, dots, dashes and underscores, at most 64 of them; it may serve as a file name.
-        architecture: What the model is.
-        tokenizer: How text becomes its ids.
-        weights: Names and shapes are those of `architecture.weight_shapes()`; float32, all finite. Those that are read
-            later are checked then.
+        model: The name of the model, for the error.
+        architecture: Gives the names of the weights.
+    """
+
+    def __init__(self, model: str, architecture: Architecture) -> None:
+        super().__init__(architecture.weight_shapes(), lambda: require_weights(model))
+
+
+def require_weights(model: str) -> NoReturn:
+    """Refuse to use the float32 weights of a slim bundle.
+
+    Raises:
+        BundleError: Always.
+    """
+    raise BundleError(
+        f"`{model}` must have its float32 weights for this, but is a slim copy that holds `model.onnx` only; use the "
+        "model that it was exported from, or run it with onnxruntime"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """Everything that is needed to use a model, checked to fit together.
+
+    Args:
+        name: 1 to 64 letters, digits, dots, dashes and underscores; usable as a file name.
+        architecture: The description of the network.
+        tokenizer: Turns text into the ids of the model.
+        weights: Float32 and finite, with the names and shapes of `architecture.weight_shapes()`. `DeferredWeights` are
+            checked when they are read.
         card: The model card, in Markdown; `nextword.bundle.model_card` makes one.
-        onnx: The content of `model.onnx`, if the model was exported; whoever runs it looks it through first.
+        onnx: The content of `model.onnx`, if the model was exported. The engine that runs it checks it first.
 
     Raises:
         BundleError: The parts do not fit together, or a weight is not finite.
@@ -71,7 +97,7 @@ class Bundle:
     onnx: bytes | None = None
 
     def __repr__(self) -> str:
-        exported = "" if self.onnx is None else ", with model.onnx"
+        exported = "" if self.onnx is None else ", model.onnx only" if self.is_slim else ", with model.onnx"
         return f"Bundle({self.name!r}, {self.summary}{exported})"
 
     @property
@@ -79,20 +105,54 @@ class Bundle:
         """The model in a few words, such as `LSTM 320-160, 9,878 words`."""
         return f"{self.architecture.summary}, {self.tokenizer.summary}"
 
+    @property
+    def is_slim(self) -> bool:
+        """Whether the bundle stores `model.onnx` without the float32 weights."""
+        return isinstance(self.weights, AbsentWeights)
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """Return the embedding matrix `(V, E)`. That of a slim bundle comes from `model.onnx`, rounded if in int8.
+
+        Raises:
+            BundleError: `model.onnx` is refused.
+        """
+        if self.is_slim and self.onnx is not None:
+            return read_embeddings(self.onnx, self.architecture)
+        return self.weights["embedding/embeddings"]
+
+    def to_slim(self) -> "Bundle":
+        """Return the bundle without its float32 weights.
+
+        Raises:
+            BundleError: There is no `model.onnx` to run instead.
+        """
+        return Bundle(
+            self.name,
+            self.architecture,
+            self.tokenizer,
+            AbsentWeights(self.name, self.architecture),
+            self.card,
+            self.onnx,
+        )
+
     def __post_init__(self) -> None:
         check_name(self.name)
         size = self.tokenizer.vocabulary_size
         if size != self.architecture.vocabulary_size:
             raise BundleError(
                 f"the tokenizer must have the {self.architecture.vocabulary_size} tokens of the architecture, but has "
-                f"{size}; take the tokenizer that the model was trained with"
+                f"{size}; use the tokenizer that the model was trained with"
+            )
+        if self.is_slim and self.onnx is None:
+            raise BundleError(
+                f"`{self.name}` must have `model.onnx` or weights, but has neither; run `nextword export` first"
             )
         if not isinstance(self.weights, DeferredWeights):
             check_weights(self.weights, self.architecture)
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that could not be that of a file.
+    """Refuse a name that could not be the name of a file.
 
     Raises:
         BundleError: The name is refused.
@@ -104,10 +164,10 @@ def check_name(name: str) -> None:
 
 
 def check_weights(weights: Weights, architecture: Architecture) -> None:
-    """Refuse weights that are not those of an architecture, or not finite.
+    """Refuse weights that do not match an architecture or are not finite.
 
     Raises:
-        BundleError: They are refused.
+        BundleError: The weights are refused.
     """
     shapes = architecture.weight_shapes()
     for name in sorted(weights.keys() ^ shapes.keys()):
@@ -119,7 +179,9 @@ def check_weights(weights: Weights, architecture: Architecture) -> None:
             raise BundleError(f"weight `{name}` must have the shape {shape}, but has {weight.shape}")
         if weight.dtype != np.float32:
             raise BundleError(f"weight `{name}` must be float32, but is {weight.dtype}; convert it")
-        with np.errstate(invalid="ignore"):  # not `isfinite(weight)`, an array of truth values as long as the weight
+        with np.errstate(invalid="ignore"):  # `isfinite(weight)` would allocate an array as long as the weight
             is_finite = np.isfinite(weight.min()) and np.isfinite(weight.max())
         if not is_finite:
-            raise BundleError(f"weight `{name}` must be finite, but holds NaN or infinity; train again more gently")
+            raise BundleError(
+                f"weight `{name}` must be finite, but holds NaN or infinity; train again with a lower learning rate"
+            )

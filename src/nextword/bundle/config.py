@@ -1,4 +1,4 @@
-"""`config.json`: a closed schema, so that what it says is all known and checked before anything is built from it."""
+"""`config.json`: a closed schema. Every value in it is known and checked before anything is built from it."""
 
 import json
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _NAMES = frozenset(["format", "name", "architecture", "tokenizer"])
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerConfig(Settings):
-    """What a bundle says of its tokenizer besides the vocabulary."""
+    """Settings of a bundle's tokenizer, besides its vocabulary."""
 
     group: ClassVar[str] = "tokenizer"
 
@@ -27,7 +27,7 @@ class TokenizerConfig(Settings):
 
 @dataclass(frozen=True)
 class BundleConfig:
-    """What `config.json` says."""
+    """The content of `config.json`."""
 
     name: str
     architecture: Architecture
@@ -46,10 +46,10 @@ def encode_config(config: BundleConfig) -> bytes:
 
 
 def decode_config(data: bytes) -> BundleConfig:
-    """Return what a `config.json` of unknown origin says.
+    """Return the content of a `config.json` from an untrusted source.
 
     Raises:
-        BundleError: It is not JSON of one meaning, of another format, or a value in it is unknown or refused.
+        BundleError: The file is ambiguous or not JSON, has another format, or holds a value that is unknown or refused.
     """
     try:
         table = strict_json.parse(data, max_bytes=MAX_CONFIG_BYTES)
@@ -68,7 +68,7 @@ def decode_config(data: bytes) -> BundleConfig:
 
 def _check_table(table: Any) -> None:
     if not isinstance(table, dict) or table.keys() != _NAMES:
-        raise ValueError(f"must hold {', '.join(sorted(_NAMES))}, and nothing else")
+        raise ValueError(f"must hold {', '.join(sorted(_NAMES))} and nothing else")
     if type(table["format"]) is not int or table["format"] != _FORMAT:
         raise ValueError(f"must be of format {_FORMAT}, but is of {table['format']!a:.40}; use a newer nextword")
     for name, kind in {"name": str, "architecture": dict, "tokenizer": dict}.items():

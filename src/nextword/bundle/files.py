@@ -1,4 +1,4 @@
-"""The files of a bundle and how large each may be."""
+"""The files of a bundle, and how large each may be."""
 
 from collections.abc import Mapping
 
@@ -12,31 +12,33 @@ CARD = "README.md"
 ONNX = "model.onnx"
 
 MAX_BYTES = 2**33
-"""The most that all files of a bundle may take together, unless a reader allows less."""
+"""The largest total size of a bundle, unless a reader allows less."""
 
 MAX_CONFIG_BYTES = 2**16
 MAX_WEIGHTS_HEADER_BYTES = 2**16
 MAX_CARD_BYTES = 2**20
 
 _BYTES_A_TOKEN = 1024
-_REQUIRED = frozenset([CONFIG, TOKENIZER, WEIGHTS, CARD])
+_REQUIRED = frozenset([CONFIG, TOKENIZER, CARD])
+_MODELS = frozenset([WEIGHTS, ONNX])
+"""A bundle holds at least one of them; a slim bundle holds `model.onnx` only."""
 
 
 def num_weight_bytes(architecture: Architecture) -> int:
-    """Return how many bytes the weights themselves take, in float32."""
+    """Return the size of the weights in float32, in bytes."""
     return 4 * architecture.num_parameters
 
 
 def max_onnx_bytes(architecture: Architecture) -> int:
-    """Return the most bytes that `model.onnx` may take: its weights, those of a tied embedding twice, and the graph."""
+    """Return the largest size of `model.onnx`: the weights, a tied embedding counted twice, and the graph."""
     return 2**20 + 2 * num_weight_bytes(architecture)
 
 
 def require_storable(architecture: Architecture) -> None:
-    """Refuse a model that no bundle can hold, before it is trained.
+    """Refuse a model that is too large for a bundle, before it is trained.
 
     Raises:
-        SettingError: The weights take more than a bundle may.
+        SettingError: The weights are larger than a bundle may be.
     """
     num_bytes = num_weight_bytes(architecture)
     if num_bytes > MAX_BYTES // 2:  # the other half is for `model.onnx`
@@ -47,19 +49,21 @@ def require_storable(architecture: Architecture) -> None:
 
 
 def check_names(names: Mapping[str, object]) -> None:
-    """Refuse a directory that lacks a file of a bundle, or holds another.
+    """Refuse a directory that lacks a file of a bundle, or that holds another file.
 
     Raises:
         BundleError: A file is missing or one too many.
     """
     for name in sorted(_REQUIRED - names.keys()):
         raise BundleError(f"a bundle must hold `{name}`, but does not")
-    for name in sorted(names.keys() - _REQUIRED - {ONNX}):
+    if not names.keys() & _MODELS:
+        raise BundleError(f"a bundle must hold `{WEIGHTS}` or `{ONNX}`, but holds neither")
+    for name in sorted(names.keys() - _REQUIRED - _MODELS):
         raise BundleError(f"a bundle must not hold `{name}`, but does")
 
 
 def check_size(name: str, size: int, max_bytes: int) -> None:
-    """Refuse a file that is too long to be what its name says.
+    """Refuse a file that is too long for its name.
 
     Raises:
         BundleError: The file is too long.
@@ -77,10 +81,16 @@ def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
     num_bytes = num_weight_bytes(architecture)
     check_size(CARD, sizes[CARD], MAX_CARD_BYTES)
     check_size(TOKENIZER, sizes[TOKENIZER], 2**16 + _BYTES_A_TOKEN * architecture.vocabulary_size)
-    check_size(WEIGHTS, sizes[WEIGHTS], 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes)
-    if sizes[WEIGHTS] < 8 + num_bytes:
-        raise BundleError(
-            f"`{WEIGHTS}` must hold the {num_bytes} bytes of the architecture's weights, but is {sizes[WEIGHTS]} long"
-        )
+    if WEIGHTS in sizes:
+        check_size(WEIGHTS, sizes[WEIGHTS], 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes)
+        _check_holds(WEIGHTS, sizes[WEIGHTS], 8 + num_bytes, f"the {num_bytes} bytes of the architecture's weights")
     if ONNX in sizes:
         check_size(ONNX, sizes[ONNX], max_onnx_bytes(architecture))
+    if WEIGHTS not in sizes:
+        num_weights = architecture.num_parameters
+        _check_holds(ONNX, sizes[ONNX], num_weights, f"the architecture's {num_weights} weights, a byte each")
+
+
+def _check_holds(name: str, size: int, min_bytes: int, what: str) -> None:
+    if size < min_bytes:
+        raise BundleError(f"`{name}` must hold {what}, but is {size} bytes long")

@@ -1,4 +1,4 @@
-"""The model card: what a model is, what it was made from and how, how good it is, and how it is used."""
+"""The model card: what a model is, how it was trained, how good it is, and how to use it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -33,15 +33,15 @@ model.suggest("the text so far", k=5)"""
 
 @dataclass(frozen=True, kw_only=True)
 class SplitMetrics:
-    """What was measured on one split.
+    """The figures of one split.
 
     Attributes:
         split: `train`, `valid` or `test`.
-        perplexity: Of a token.
-        bits_per_word: Cross-entropy in bits, over the words of the text.
-        accuracy: Part of the tokens that the first guess had right, 0 to 1.
-        num_tokens: How many tokens were predicted.
-        protocol: One sentence: what was counted, and how the state was carried.
+        perplexity: Per token.
+        bits_per_word: Cross-entropy in bits per word of the text.
+        accuracy: Fraction of tokens that the most probable prediction got right, 0 to 1.
+        num_tokens: Number of tokens that were predicted.
+        protocol: One sentence: which tokens count, and how the state is carried.
     """
 
     split: str
@@ -54,19 +54,19 @@ class SplitMetrics:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """What a model card tells.
+    """The content of a model card.
 
     Attributes:
         name: The name of the bundle.
-        architecture: What the model is.
-        corpus: The name of the text that it was trained on.
-        corpus_sha256: SHA-256 of the splits' own, in hexadecimal; see `Corpus.sha256`.
-        tokenizer_kind: How text was cut into tokens.
-        command: The command that made it, as it would be typed.
-        seed: The seed of that run.
-        date: The day of it, as `2018-03-04`.
-        versions: Of the software, by name.
-        metrics: What was measured, a row for each split.
+        architecture: The description of the network.
+        corpus: The name of the training text.
+        corpus_sha256: SHA-256 of the splits' SHA-256 sums, in hexadecimal; see `Corpus.sha256`.
+        tokenizer_kind: The kind of tokenizer.
+        command: The command that trained the model, as it would be typed.
+        seed: The seed of the training run.
+        date: The day of the training run, such as `2018-03-04`.
+        versions: Versions of the software, by name.
+        metrics: The figures, one row for each split.
     """
 
     name: str
@@ -82,7 +82,7 @@ class ModelFacts:
 
 
 def model_card(facts: ModelFacts) -> str:
-    """Return the model card in Markdown; text in `facts` comes out as text, whatever marks it holds."""
+    """Return the model card in Markdown. Text in `facts` is escaped, so Markdown in it has no effect."""
     cell = CELLS[facts.architecture.cell].title
     origin_rows = [
         ["trained on", facts.corpus],
@@ -93,26 +93,26 @@ def model_card(facts: ModelFacts) -> str:
     ]
     sections = [
         f"# {_plain(facts.name)}",
-        f"A language model ({cell}): it gives each word of its vocabulary a probability of being the next one.",
-        _table(["what", "value"], [*network_facts(facts.architecture, facts.tokenizer_kind).items()]),
+        f"A language model ({cell}). It predicts the next word: it gives each word of its vocabulary a probability.",
+        _table(["property", "value"], [*network_facts(facts.architecture, facts.tokenizer_kind).items()]),
         "## Origin",
-        _table(["what", "value"], origin_rows),
-        "It was made by this command:",
+        _table(["property", "value"], origin_rows),
+        "This command trained the model:",
         _fenced(facts.command, "sh"),
         "## Figures",
         figures_table(facts.metrics),
         "## Use",
-        "On the command line, where `MODEL` is the path of this directory:",
+        "On the command line (`MODEL` is the path of this directory):",
         _fenced(_COMMANDS, "sh"),
         "From Python:",
         _fenced(_PYTHON, "python"),
-        "The files are verified by `MANIFEST.json` when the model is read, and nothing in them is ever run.",
+        "`MANIFEST.json` holds the SHA-256 of every file, which nextword checks. It never runs code from a model.",
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def network_facts(options: ModelOptions, tokenizer_kind: str) -> dict[str, str]:
-    """Return what a network is, by name; vocabulary and parameters are known of an `Architecture` alone."""
+    """Return the properties of a network, by name. Only an `Architecture` knows its vocabulary and its parameters."""
     facts = {
         "embedding": f"{options.embedding_size:,}{', shared with the output' if options.tied else ''}",
         f"{CELLS[options.cell].title} layers": ", ".join(f"{size:,}" for size in options.hidden_sizes),
@@ -128,7 +128,7 @@ def network_facts(options: ModelOptions, tokenizer_kind: str) -> dict[str, str]:
 
 
 def _dropout(options: ModelOptions) -> str:
-    """Return the rates that are not zero, each with its name."""
+    """Return the dropout rates that are not zero, with their names."""
     rates = ((title, getattr(options, name)) for name, title in _DROPOUT_RATES.items())
     shown = [f"{title} {rate:g}" for title, rate in rates if rate]
     if shown and options.locked_dropout:
@@ -137,9 +137,9 @@ def _dropout(options: ModelOptions) -> str:
 
 
 def figures_table(metrics: Sequence[SplitMetrics]) -> str:
-    """Return what was measured as a table in Markdown, with the protocol of each split below it."""
+    """Return the figures as a table in Markdown, with the protocol of each split below it."""
     if not metrics:
-        return "None were measured."
+        return "No figures were measured."
     table = _table(
         ["split", "perplexity", "bits per word", "accuracy", "tokens"],
         [
@@ -166,5 +166,5 @@ def _fenced(text: str, language: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` on one line, its marks escaped."""
+    """Return `text` on one line, with its Markdown escaped."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))

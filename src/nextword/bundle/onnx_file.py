@@ -1,25 +1,25 @@
 """`model.onnx` from an untrusted source, checked before anything runs it.
 
-The file is a tree of protocol-buffer messages. What could reach outside of it, or hide what is computed, is refused by
-a list of what may be there: fields of the messages by number, operators by name. Everything else is not known here and
-not let in. The weights themselves are stepped over, so that this takes no time and no memory.
+The file is a tree of protocol-buffer messages. Two lists say what it may hold: fields of the messages by number, and
+operators by name. Everything else is refused, because it could read another file or hide what is computed. The weights
+are skipped, so the check takes little time and no memory.
 """
 
 import math
-from collections.abc import Iterator
 from typing import Any, Literal
 
 from nextword.architecture import CELLS, Architecture
 from nextword.bundle.files import ONNX, check_size, max_onnx_bytes
+from nextword.bundle.protobuf import fields, message, numbers
 from nextword.errors import BundleError
 
-# Fields of onnx.proto that may be there. Not among them: functions, training, sparse tensors, tensors in attributes,
-# and of a tensor `external_data` (13) and `data_location` (14), which name another file.
-_MODEL = frozenset([1, 2, 3, 5, 7, 8])
-_GRAPH = frozenset([1, 2, 5, 11, 12, 13])
+# The fields of onnx.proto that are allowed. Missing on purpose: functions, training, sparse tensors, tensors in
+# attributes, and the fields `external_data` (13) and `data_location` (14) of a tensor, which name another file.
+MODEL_FIELDS = frozenset([1, 2, 3, 5, 7, 8])
+GRAPH_FIELDS = frozenset([1, 2, 5, 11, 12, 13])
 _NODE = frozenset([1, 2, 3, 4, 5, 7])
 _ATTRIBUTE = frozenset([1, 2, 3, 4, 6, 7, 8, 20])
-_TENSOR = frozenset([1, 2, 4, 5, 7, 8, 9])
+TENSOR_FIELDS = frozenset([1, 2, 4, 5, 7, 8, 9])
 _OPSET = frozenset([1, 2])
 
 _DOMAINS = frozenset([b"", b"ai.onnx", b"com.microsoft"])
@@ -33,13 +33,13 @@ OPERATORS = frozenset(
         *("Concat", "Gather", "Identity", "Reshape", "Shape", "Split", "Squeeze", "Transpose", "Unsqueeze"),
     ]
 )
-"""What an exported model is made of. None makes more of its inputs than their product, reads a file or runs code."""
+"""The operators of exported models. None reads a file, runs code, or has a result larger than its inputs' product."""
 
 _INT8_OPERATORS = frozenset(["DynamicQuantizeLSTM", "DynamicQuantizeLinear"])
-"""Those that turn numbers into eight bits: one of them is in every model whose weights are in int8."""
+"""Operators that round numbers to eight bits. Every model with int8 weights has one of them."""
 
 Precision = Literal["float32", "int8"]
-"""How the weights of a model are stored."""
+"""The precision of the stored weights."""
 
 _MOST_NODES = 2000
 
@@ -48,17 +48,17 @@ LOG_PROBS = "log_probs"
 HIDDEN = "hidden"
 
 OPSET = 17
-"""Of the operators, which has been known to ONNX since 2022."""
+"""The version of the ONNX operators, from 2022."""
 
 OLDEST_ONNXRUNTIME = (1, 23)
-"""What the extra `run` asks for; older ones were not tried."""
+"""The oldest version that the extra `run` allows; older versions were not tested."""
 
 
 def check_onnx_file(data: bytes, architecture: Architecture) -> Precision:
-    """Refuse a file that is too long for its architecture, names another file, or computes by other means than ours do.
+    """Refuse a file that is too long for its architecture, names another file, or uses other operators than ours.
 
     Returns:
-        The precision of its weights, which its operators tell.
+        The precision of its weights, which follows from its operators.
 
     Raises:
         BundleError: The file is refused.
@@ -74,12 +74,12 @@ def check_onnx_file(data: bytes, architecture: Architecture) -> Precision:
 def _check_model(data: memoryview) -> set[str]:
     """Return the names of the model's operators."""
     graphs, operators = 0, set[str]()
-    for number, value in _fields(data, _MODEL, "a model"):
+    for number, value in fields(data, MODEL_FIELDS, "a model"):
         if number == 7:
             graphs += 1
             operators |= _check_graph(value, depth=0)
         elif number == 8:
-            _check_domain(dict(_fields(value, _OPSET, "an operator set")).get(1, memoryview(b"")))
+            _check_domain(dict(fields(value, _OPSET, "an operator set")).get(1, memoryview(b"")))
     if graphs != 1:
         raise ValueError(f"must hold one graph, but holds {graphs}")
     return operators
@@ -87,7 +87,7 @@ def _check_model(data: memoryview) -> set[str]:
 
 def _check_graph(data: Any, depth: int) -> set[str]:
     num_nodes, operators = 0, set[str]()
-    for number, value in _fields(data, _GRAPH, "a graph"):
+    for number, value in fields(data, GRAPH_FIELDS, "a graph"):
         if number == 1:
             num_nodes += 1
             operators |= _check_node(value, depth)
@@ -100,13 +100,13 @@ def _check_graph(data: Any, depth: int) -> set[str]:
 
 def _check_node(data: Any, depth: int) -> set[str]:
     operator, inner = b"", set[str]()
-    for number, value in _fields(data, _NODE, "a node"):
+    for number, value in fields(data, _NODE, "a node"):
         if number == 4:
-            operator = bytes(_message(value))
+            operator = bytes(message(value))
         elif number == 7:
             _check_domain(value)
         elif number == 5:
-            for field, part in _fields(value, _ATTRIBUTE, "an attribute"):
+            for field, part in fields(value, _ATTRIBUTE, "an attribute"):
                 if field == 6 and depth:
                     raise ValueError("must hold no loop inside a loop, but does")
                 if field == 6:
@@ -118,72 +118,19 @@ def _check_node(data: Any, depth: int) -> set[str]:
 
 
 def _check_tensor(data: Any) -> None:
-    dimensions = [value for number, value in _fields(data, _TENSOR, "a tensor") if number == 1]
-    sizes = [size for part in dimensions for size in (_numbers(part) if isinstance(part, memoryview) else [part])]
+    dimensions = [value for number, value in fields(data, TENSOR_FIELDS, "a tensor") if number == 1]
+    sizes = [size for part in dimensions for size in (numbers(part) if isinstance(part, memoryview) else [part])]
     if math.prod(sizes) > len(data):
         raise ValueError(f"must hold all numbers of its tensors, but has a tensor of {sizes} in {len(data)} bytes")
 
 
 def _check_domain(name: Any) -> None:
-    if bytes(_message(name)) not in _DOMAINS:
+    if bytes(message(name)) not in _DOMAINS:
         raise ValueError("must use the operators of ONNX and onnxruntime alone, but uses others")
 
 
-def _fields(data: Any, known: frozenset[int], kind: str) -> Iterator[tuple[int, Any]]:
-    """Yield the fields of a message, by number: whole numbers, or parts of `data`.
-
-    Raises:
-        ValueError: The message is cut off, or has a field that is not among the known ones.
-    """
-    data, place = _message(data), 0
-    while place < len(data):
-        tag, place = _varint(data, place)
-        number, wire_type = tag >> 3, tag & 7
-        if number not in known:
-            raise ValueError(f"must hold no field {number} in {kind}, but does")
-        if wire_type == 0:
-            value, place = _varint(data, place)
-            yield number, value
-            continue
-        if wire_type not in (2, 5):
-            raise ValueError(f"must be as ONNX files are written, but has a field of type {wire_type}")
-        length, place = _varint(data, place) if wire_type == 2 else (4, place)
-        if length > len(data) - place:
-            raise ValueError("must be whole, but is cut off")
-        yield number, data[place : place + length]
-        place += length
-
-
-def _message(value: Any) -> memoryview:
-    if not isinstance(value, memoryview):
-        raise ValueError("must be as ONNX files are written, but has a number in place of a message or a name")
-    return value
-
-
-def _numbers(data: memoryview) -> list[int]:
-    numbers, place = [], 0
-    while place < len(data):
-        number, place = _varint(data, place)
-        numbers.append(number)
-    return numbers
-
-
-def _varint(data: memoryview, place: int) -> tuple[int, int]:
-    """Return the number that begins at `place`, seven bits a byte, and where the next field begins."""
-    number = 0
-    for shift in range(0, 64, 7):
-        if place >= len(data):
-            raise ValueError("must be whole, but is cut off")
-        byte = data[place]
-        place += 1
-        number |= (byte & 127) << shift
-        if byte < 128:
-            return number, place
-    raise ValueError("must be as ONNX files are written, but has a number of more than 64 bits")
-
-
 def state_widths(architecture: Architecture) -> dict[str, int]:
-    """Return the names of the arrays that make up a state, in order, and the width `H` of each.
+    """Return the names of the arrays in a state, in order, with the width `H` of each.
 
     Example:
         >>> state_widths(Architecture(vocabulary_size=9, embedding_size=2, hidden_sizes=(4, 3)))
@@ -194,5 +141,5 @@ def state_widths(architecture: Architecture) -> dict[str, int]:
 
 
 def next_name(name: str) -> str:
-    """Return the name of what `name` has become after the last token."""
+    """Return the name of the state array `name` after the last token."""
     return f"next_{name}"

@@ -1,12 +1,13 @@
-"""A bundle on disk: read, written, and found in the directory of a run."""
+"""A bundle on disk: write it, read it, and find it by the name or the path that a person gives."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
 
 from nextword.architecture import Architecture
-from nextword.bundle.bundle import Bundle, DeferredWeights, Weights, check_weights
+from nextword.bundle.bundle import AbsentWeights, Bundle, DeferredWeights, Weights, check_weights
 from nextword.bundle.config import BundleConfig, TokenizerConfig, decode_config, encode_config
 from nextword.bundle.files import (
     CARD,
@@ -20,6 +21,7 @@ from nextword.bundle.files import (
     check_size,
     check_sizes,
 )
+from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
 from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.errors import BundleError, SettingError, StorageError, TextError
 from nextword.storage import sealed_directory
@@ -27,23 +29,23 @@ from nextword.storage.sealed_directory import Sealed
 from nextword.text.tokenizer import Tokenizer
 
 MODEL_FOLDER = "model"
-"""Where the bundle is in the directory of a run."""
+"""The directory of the bundle inside a run directory."""
 
 CONFIG_FILE = "config.toml"
-"""The settings of a run, by which its directory is known."""
+"""The settings of a run. A directory that holds this file is a run directory."""
 
 
 def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool = False) -> Bundle:
-    """Read a bundle and check all of it; nothing in it is run, imported or followed.
+    """Read a bundle and check all of it. Nothing in it is run, imported or followed.
 
-    The names, the shapes and the sizes of everything are computed from the checked `config.json` before anything
-    large is read. `model.onnx`, if there is one, is checked by size and sum; the engine that runs it looks inside.
+    All names, shapes and sizes are computed from the checked `config.json` before anything large is read. The size and
+    the sum of `model.onnx` are checked here; its content is checked by the engine that runs it.
 
     Args:
         path: The directory.
-        max_bytes: The most that all its files together may take, and so about the most memory that is taken.
-        defer_weights: If there is a `model.onnx`, check the sum of the weights only, and read them when they are
-            first asked for; the directory must then still be there, and its weights be the same.
+        max_bytes: The largest total size of its files, which is about the most memory that reading takes.
+        defer_weights: If there is a `model.onnx`, check the sum of the weights now and read the weights when they are
+            first used. The directory must still be there then, with the same weights.
 
     Raises:
         BundleError: The directory is not a bundle, is damaged, or breaks a rule, which the message names.
@@ -53,45 +55,47 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
         tokenizer = Tokenizer.from_json(
             _text(sealed, TOKENIZER), kind=config.tokenizer.kind, line_ends=config.tokenizer.line_ends
         )
-        has_onnx = ONNX in sealed.manifest
         return Bundle(
             name=config.name,
             architecture=config.architecture,
             tokenizer=tokenizer,
-            weights=(_deferred if has_onnx and defer_weights else _decoded)(sealed, config.architecture),
+            weights=_weights(sealed, config, defer=defer_weights),
             card=_text(sealed, CARD),
-            onnx=sealed.read(ONNX) if has_onnx else None,
+            onnx=sealed.read(ONNX) if ONNX in sealed.manifest else None,
         )
 
 
 def read_config(path: Path) -> BundleConfig:
-    """Return what the `config.json` of a bundle says; weights and tokenizer are not read.
+    """Return the content of a bundle's `config.json` without reading its weights and its tokenizer.
 
     Raises:
-        BundleError: The directory is not a bundle; what its other files hold is not looked at.
+        BundleError: The directory is not a bundle. The content of its other files is not checked.
     """
     with _opened(path) as sealed:
         return _read_config(sealed, MAX_BYTES)
 
 
 def identity_of(path: Path) -> str:
-    """Return the name of the model in a bundle with the beginning of its weights' SHA-256, which tell it from others.
+    """Return the name of a model and the first digits of its weights' SHA-256, which tell it from other models.
+
+    The sum is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
 
     Raises:
-        BundleError: The directory is not a bundle; what it holds besides is not looked at.
+        BundleError: The directory is not a bundle. The content of its other files is not checked.
     """
     with _opened(path) as sealed:
-        return f"{_read_config(sealed, MAX_BYTES).name} {sealed.manifest[WEIGHTS].sha256[:12]}"
+        seal = sealed.manifest.get(WEIGHTS) or sealed.manifest[ONNX]
+        return f"{_read_config(sealed, MAX_BYTES).name} {seal.sha256[:12]}"
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Sealed]:
-    """Open a bundle, and report whatever is wrong with it as a `BundleError` that begins with its path."""
+    """Open a bundle, and report any fault as a `BundleError` that begins with its path."""
     try:
         with sealed_directory.opened(path) as sealed:
             yield sealed
     except (BundleError, SettingError, TextError) as error:
-        reason = shorten(str(error), 1000, placeholder=" ...")  # it may quote what the file holds
+        reason = shorten(str(error), 1000, placeholder=" ...")  # it may quote the content of a file
         raise BundleError(f"`{path}` must be a sound bundle, but is not: {reason}") from error
     except StorageError as error:
         raise BundleError(str(error)) from error
@@ -108,8 +112,12 @@ def _read_config(sealed: Sealed, max_bytes: int) -> BundleConfig:
     return config
 
 
-def _decoded(sealed: Sealed, architecture: Architecture) -> Weights:
-    return decode_weights(sealed.read(WEIGHTS), architecture)
+def _weights(sealed: Sealed, config: BundleConfig, *, defer: bool) -> Weights:
+    if WEIGHTS not in sealed.manifest:
+        return AbsentWeights(config.name, config.architecture)
+    if ONNX in sealed.manifest and defer:
+        return _deferred(sealed, config.architecture)
+    return decode_weights(sealed.read(WEIGHTS), config.architecture)
 
 
 def _deferred(sealed: Sealed, architecture: Architecture) -> Weights:
@@ -119,8 +127,8 @@ def _deferred(sealed: Sealed, architecture: Architecture) -> Weights:
     def read() -> Weights:
         with _opened(path) as again:
             if again.manifest.get(WEIGHTS) != seal:
-                raise BundleError(f"`{WEIGHTS}` must be what it was, but was written again; open the model again")
-            weights = _decoded(again, architecture)
+                raise BundleError(f"`{WEIGHTS}` must be unchanged, but was written again; open the model again")
+            weights = decode_weights(again.read(WEIGHTS), architecture)
             check_weights(weights, architecture)
             return weights
 
@@ -134,8 +142,50 @@ def _text(sealed: Sealed, name: str) -> str:
         raise BundleError(f"`{name}` must be UTF-8, but byte {error.start} is not") from error
 
 
+def find_model(name: str | Path) -> Path:
+    """Return the directory of the bundle that a person names.
+
+    Args:
+        name: The directory of a run or a bundle, or the name of a sample model such as `"austen"`. A directory with
+            the name of a sample model is written `"./austen"` or given as a `Path`.
+
+    Raises:
+        BundleError: There is no such directory, or the run has no model yet.
+    """
+    if name in SAMPLE_MODELS:
+        return sample_model_path(str(name))
+    path = Path(name)
+    require_directory(path)
+    return model_path(path)
+
+
+def require_directory(path: Path) -> None:
+    """Raise unless a directory is at the path of a run or a model.
+
+    Raises:
+        BundleError: There is no directory, or it cannot be read. The message names a model with a similar name.
+    """
+    rule = f"`{path}` must be the directory of a run or a model"
+    try:
+        if path.is_dir():
+            return
+    except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
+        raise BundleError(f"{rule}, but cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    raise BundleError(f"{rule}, but there is no such directory; {_similar(path)}")
+
+
+def _similar(path: Path) -> str:
+    """Return the repair for a path without a model: the nearest name that has one."""
+    try:
+        neighbors = [str(path.with_name(other.name)) for other in path.parent.iterdir() if other.is_dir()]
+    except (OSError, ValueError):
+        neighbors = []
+    near = get_close_matches(str(path), [*SAMPLE_MODELS, *neighbors], n=1)
+    return f"did you mean `{near[0]}`?" if near else f"sample models: {', '.join(SAMPLE_MODELS)}"
+
+
 def model_path(path: Path) -> Path:
-    """Return where the bundle of a path is: that of a run, or the path itself.
+    """Return the directory of the bundle of a run, or the path itself if it is not a run.
 
     Raises:
         BundleError: A run has no model yet.
@@ -144,25 +194,32 @@ def model_path(path: Path) -> Path:
         return path
     if not (path / MODEL_FOLDER).is_dir():
         raise BundleError(
-            f"the run in `{path}` must have finished, but has no model yet; go on with `nextword train --resume {path}`"
+            f"the run in `{path}` must have finished, but has no model yet; resume it with "
+            f"`nextword train --resume {path}`"
         )
     return path / MODEL_FOLDER
 
 
 def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
-    """Write a bundle into a directory of its own, which is whole or absent whatever happens.
+    """Write a bundle into a directory of its own. Whatever happens, the directory is whole or absent.
 
     Raises:
-        BundleError: The model card or the tokenizer is longer than a reader would accept.
-        StorageError: `path` exists and `replace` is false, or holds what nextword did not write, or the disk refused.
+        BundleError: The card or the tokenizer is longer than a reader accepts, a slim bundle would replace float32
+            weights, or the directory belongs to a sample model.
+        StorageError: `path` exists and `replace` is false, `path` holds files that nextword did not write, or the disk
+            refused.
     """
+    refuse_sample(path)
+    if bundle.is_slim and replace and (path / WEIGHTS).exists():
+        raise BundleError(f"a slim copy must not replace the float32 weights in `{path}`; choose another directory")
     tokenizer = TokenizerConfig(kind=bundle.tokenizer.kind, line_ends=bundle.tokenizer.line_ends)
     files = {
         CONFIG: encode_config(BundleConfig(bundle.name, bundle.architecture, tokenizer)),
         TOKENIZER: bundle.tokenizer.to_json().encode("utf-8"),
-        WEIGHTS: encode_weights(bundle.weights),
         CARD: bundle.card.encode("utf-8"),
     }
+    if not bundle.is_slim:
+        files[WEIGHTS] = encode_weights(bundle.weights)
     if bundle.onnx is not None:
         files[ONNX] = bundle.onnx
     check_sizes({name: len(data) for name, data in files.items()}, bundle.architecture)

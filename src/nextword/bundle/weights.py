@@ -1,9 +1,9 @@
-"""`weights.safetensors`: written by the library, read by a rule of our own that is stricter than the format.
+"""`weights.safetensors`: written by the library, and read by a rule of our own that is stricter than the format.
 
-The file is `<header length, 8 bytes little-endian> <header, JSON> <data>`; the header names each weight with its type,
-its shape and where in the data it lies. All three are known from the architecture beforehand but the last, and for
-that there is only one rule: the weights lie end to end and fill the data. So nothing in the file decides how much
-memory is taken, and no byte of it is without a meaning.
+The file is `<header length, 8 bytes little-endian> <header, JSON> <data>`. The header gives the type, the shape and the
+place in the data of each weight. The architecture determines all of them except the place, and for places there is one
+rule: the weights lie end to end and fill the data. The file therefore cannot decide how much memory is used, and every
+byte of it has a meaning.
 """
 
 import math
@@ -22,12 +22,12 @@ from nextword.storage import strict_json
 
 def encode_weights(weights: Weights) -> bytes:
     """Return the content of `weights.safetensors`."""
-    # The library reads the memory of an array as it lies, whatever its strides are.
+    # The library reads the memory of an array in order and ignores its strides.
     return safetensors.numpy.save({name: np.asarray(weight, order="C") for name, weight in weights.items()})
 
 
 def decode_weights(data: bytes, architecture: Architecture) -> Weights:
-    """Return the weights that `data` holds, as read-only views of it.
+    """Return the weights in `data`, as read-only views of it.
 
     Raises:
         BundleError: The content is not exactly the weights of the architecture.
@@ -50,9 +50,9 @@ def decode_weights(data: bytes, architecture: Architecture) -> Weights:
 
 
 def _starts(header: Any, shapes: Mapping[str, Shape]) -> dict[str, int]:
-    """Return where in the data each weight begins, after checking that they fill it end to end."""
+    """Return the place in the data where each weight begins, after checking that they fill the data end to end."""
     if not isinstance(header, dict):
-        raise ValueError("must have a header with a table of weights, but has not")
+        raise ValueError("must have a header with a table of weights, but does not")
     for name in sorted(header.keys() ^ shapes.keys()):
         raise ValueError(f"must hold the weights of the architecture, but {name[:80]!a} is missing or one too many")
     spans = {name: _span(name, header[name], shape) for name, shape in shapes.items()}

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from nextword.batching.window import TokenIds
-from nextword.cli.target import SplitOrAll, Target
+from nextword.cli.target import SplitOrAll, Target, target_path
 from nextword.cli.target_text import TargetText
 from nextword.engine.chain import methods_of
 from nextword.engine.method import Method, Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import MissingExtraError, SettingError
 from nextword.text.options import OnBadBytes
+from nextword.text.samples import SAMPLES
 from nextword.text.splitting import SplitName
 from nextword.text.token_store import TokenStore
 
@@ -99,9 +100,10 @@ def inputs_of(
         SettingError: No text was given, and the runs have several; or the runs have split one text in several ways.
     """
     paths = list(arguments)
-    # The last of several arguments is a model if one is there, and the text if not.
-    text = paths.pop() if len(paths) > 1 and not Target.is_at(Path(paths[-1])) else None
-    texts = [TargetText(Target.of(Path(path)), text, data_dir, on_bad_bytes) for path in paths]
+    # The last of several arguments is a model if one is there, and the text if not; `austen` there is the text.
+    has_text = len(paths) > 1 and (paths[-1] in SAMPLES or not Target.is_at(Path(paths[-1])))
+    text = paths.pop() if has_text else None
+    texts = [TargetText(Target.of(target_path(path)), text, data_dir, on_bad_bytes) for path in paths]
     known = {each.source for each in texts}
     if text is None and len(known) > 1:
         raise SettingError(

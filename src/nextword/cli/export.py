@@ -24,6 +24,13 @@ _SPLIT: SplitOrAll = "valid"
     help="The split of TEXT on which int8 is measured.  [default: valid]",
 )
 @click.option("--keras", "keras_path", type=click.Path(path_type=Path), help="Write a .keras file there as well.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write the exported model to this new directory; RUN_OR_MODEL stays as it is.",
+)
 @data_dir_option
 @bad_bytes_of_splits_option
 def export(
@@ -31,6 +38,7 @@ def export(
     text: str | None,
     split: SplitOrAll | None,
     keras_path: Path | None,
+    output: Path | None,
     data_dir: Path | None,
     on_bad_bytes: OnBadBytes | None,
     given: Tables,
@@ -61,9 +69,10 @@ def export(
     report = export_bundle(
         read.target.bundle,
         options,
+        output=output,
         text=tried if options.int8 or text is not None else None,
         keras_path=keras_path,
         say=lambda what: click.echo(f"{what} ...", err=True),
     )
     click.echo("\n".join(report.sentences()))
-    click.echo(f"\nmodel: {read.target.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))
+    click.echo(f"\nmodel: {output or read.target.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))

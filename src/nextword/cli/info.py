@@ -16,6 +16,7 @@ from nextword.architecture import ModelOptions
 from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
+from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import read_config
 from nextword.cli.progress import Console
 from nextword.cli.target import Target, run_or_model_argument
@@ -92,7 +93,7 @@ class ModelInfo:
     @cached_property
     def commands(self) -> list[str]:
         """Two command lines: to use the model, or to go on with the run."""
-        path = shlex.quote(str(self.path))
+        path = sample_model_name(self.path) or shlex.quote(str(self.path))
         if self.model is None:
             return [f"nextword train --resume {path}", f"nextword train --finish {path}"]
         return [

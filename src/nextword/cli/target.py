@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
-from nextword.bundle.store import model_path
+from nextword.bundle.samples import SAMPLE_MODELS, sample_model_name, sample_model_path
+from nextword.bundle.store import model_path, require_directory
 from nextword.engine.opening import ENGINES, open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError
@@ -18,7 +19,20 @@ SplitOrAll = Literal["train", "valid", "test", "all"]
 
 _ENGINE = "nextword.engine"
 
-run_or_model_argument = click.argument("run_or_model", type=click.Path(path_type=Path))
+
+def target_path(argument: str) -> Path:
+    """Return the directory that an argument RUN_OR_MODEL names; the name of a sample model alone is that model."""
+    return sample_model_path(argument) if argument in SAMPLE_MODELS else Path(argument)
+
+
+class _RunOrModel(click.Path):
+    """The directory of a run or a model, or the name of a sample model."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        return target_path(str(super().convert(value, param, ctx)))
+
+
+run_or_model_argument = click.argument("run_or_model", type=_RunOrModel())
 
 split_option = click.option(
     "--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", show_default=True
@@ -60,6 +74,8 @@ class Target:
         Raises:
             BundleError: There is nothing, or a run without a model.
         """
+        if sample := sample_model_name(path):
+            return cls(path, text=sample)
         cls.require_at(path)
         directory = RunDirectory(path)
         if not directory.is_run:
@@ -79,14 +95,9 @@ class Target:
         Raises:
             BundleError: Neither is.
         """
-        rule = f"`{path}` must be the directory of a run or a model"
-        try:
-            if not path.is_dir():
-                raise BundleError(f"{rule}, but there is no such directory")
-        except OSError as error:
-            raise BundleError(f"{rule}, but cannot be read: {error.strerror or error}") from error
+        require_directory(path)
         if not Target.is_at(path):
-            raise BundleError(f"{rule}, but holds neither")
+            raise BundleError(f"`{path}` must be the directory of a run or a model, but holds neither")
 
     def open(self) -> LoadedModel:
         """Start the model, by the engine that `--engine` names in the command that runs."""

@@ -30,7 +30,8 @@ def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: in
         num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
 
     Raises:
-        BundleError: The model was not exported, and onnxruntime was asked for; or its `model.onnx` is refused.
+        BundleError: The model was not exported, and onnxruntime was asked for; it is slim, and Keras was asked for; or
+            its `model.onnx` is refused.
         MissingExtraError: Nothing that could run it is installed.
         SettingError: There is no engine of that name, or `num_threads` is below 1.
     """
@@ -41,7 +42,8 @@ def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: in
             f"`{bundle.name}` must hold `model.onnx` to be run by onnxruntime, but does not; make one by "
             "`nextword export`, or take the engine keras"
         )
-    if engine == "keras" or bundle.onnx is None or (engine == "auto" and not _is_installed("onnxruntime")):
+    prefers_keras = engine == "auto" and not bundle.is_slim and not _is_installed("onnxruntime")
+    if engine == "keras" or bundle.onnx is None or prefers_keras:
         return LoadedModel(_keras_engine(bundle), bundle)
     end_id = bundle.tokenizer.vocabulary.end_id
     onnx = OnnxEngine(bundle.onnx, architecture=bundle.architecture, end_id=end_id, num_threads=num_threads)

@@ -1,1 +1,1 @@
-"""A bundle that runs without a training framework: weights to ONNX, in float32 or int8."""
+"""Export a model to ONNX, in float32 or int8, so that it runs without a training framework."""

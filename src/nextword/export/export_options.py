@@ -1,4 +1,4 @@
-"""How a model is exported."""
+"""Options of an export."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,15 +8,18 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class ExportOptions(Settings):
-    """In which precision a model is exported, and what that may cost.
+    """The precision of an exported model, its allowed cost, and the files that are kept.
 
     Raises:
-        SettingError: A value leaves its range.
+        SettingError: A value is out of range.
     """
 
     group: ClassVar[str] = "export"
 
-    int8: bool = setting(False, help="Keep the weights in eight bits: smaller, and several times faster.")
+    int8: bool = setting(False, help="Store the weights in eight bits: smaller, and several times faster.")
+    slim: bool = setting(
+        False, help="Leave out the float32 weights, for a model that only runs in onnxruntime. Needs --output."
+    )
     max_loss_percent: float = setting(
-        1.0, help="By how many percent int8 may raise the perplexity of the text.", at_least=0.0, at_most=1000.0
+        1.0, help="Allowed rise of the perplexity by int8, in percent.", at_least=0.0, at_most=1000.0
     )

@@ -1,4 +1,4 @@
-"""What came of an export, for a person and for the model card."""
+"""The result of an export, for a person and for the model card."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from nextword.engine.engine import Engine
 from nextword.errors import ExportError
 
 TOLERANCE = 1e-4
-"""By how much two engines on one model may differ in a log-probability."""
+"""The largest allowed difference between the log-probabilities of two engines that run one model."""
 
 _SHAPE = (3, 24)
 _MOST_TOKENS = 256
@@ -21,11 +21,11 @@ _HEADING = "\n## Export\n"
 
 
 class Agreement(NamedTuple):
-    """How far two engines are from each other.
+    """The difference between two engines.
 
     Attributes:
-        largest_difference: Of all log-probabilities that were compared.
-        num_log_probs: How many those were.
+        largest_difference: The largest difference of a log-probability.
+        num_log_probs: Number of log-probabilities that were compared.
     """
 
     largest_difference: float
@@ -33,25 +33,25 @@ class Agreement(NamedTuple):
 
 
 def require_agreement(exported: Engine, original: Engine, text: TokenIds, tolerance: float = TOLERANCE) -> Agreement:
-    """Compare the log-probabilities of all tokens along random ids and along a text, in windows and step by step.
+    """Compare the log-probabilities of all tokens after random ids and after a text, in windows and step by step.
 
     Args:
-        exported: The engine to be checked.
-        original: What it must be like.
-        text: Ids of a text `(N,)`, of which the first 256 are read.
-        tolerance: The largest difference that is let pass.
+        exported: The engine to check.
+        original: The engine that it must agree with.
+        text: Ids of a text `(N,)`; the first 256 are used.
+        tolerance: The largest allowed difference.
 
     Raises:
-        ExportError: They differ by more.
+        ExportError: A log-probability differs by more.
     """
     random_ids = np.random.default_rng(0).integers(original.vocabulary_size, size=_SHAPE, dtype=np.int32)
     parts = [np.ravel(_differences(exported, original, ids)) for ids in (random_ids, text[None, :_MOST_TOKENS])]
     differences = np.concatenate(parts)
     found = Agreement(float(differences.max()), differences.size)
-    if not found.largest_difference <= tolerance:  # neither does a NaN pass
+    if not found.largest_difference <= tolerance:  # a NaN fails too
         raise ExportError(
-            f"`model.onnx` must give the log-probabilities of the model to {tolerance:g}, but is up to "
-            f"{found.largest_difference:.2g} away; it was not kept, and the model is as it was"
+            f"`model.onnx` must give the log-probabilities of the model to {tolerance:g}, but differs by up to "
+            f"{found.largest_difference:.2g}; it was discarded, and the model is unchanged"
         )
     return found
 
@@ -59,7 +59,7 @@ def require_agreement(exported: Engine, original: Engine, text: TokenIds, tolera
 def _differences(
     exported: Engine, original: Engine, ids: TokenIds
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """Return by how much the log-probabilities differ, all but the last token in one window, and the last in a step."""
+    """Return the differences of the log-probabilities: those of the last token in a step, of the others in a window."""
     of_both = []
     for engine in (exported, original):
         window, state = engine.predict_window(ids[:, :-1], engine.start(len(ids)))
@@ -70,13 +70,13 @@ def _differences(
 
 @dataclass(frozen=True, kw_only=True)
 class Int8Cost:
-    """What eight bits cost.
+    """The cost of eight bits.
 
     Attributes:
-        perplexity: Of a token in float32.
-        int8_perplexity: The same in int8.
-        num_tokens: How many tokens were predicted.
-        text: The name of the text, and its split.
+        perplexity: Per token, in float32.
+        int8_perplexity: Per token, in int8.
+        num_tokens: Number of tokens that were predicted.
+        text: The name of the text and its split.
     """
 
     perplexity: float
@@ -86,7 +86,7 @@ class Int8Cost:
 
     @property
     def percent(self) -> float:
-        """By how many percent the perplexity rose; negative if it fell."""
+        """The rise of the perplexity in percent; negative if it fell."""
         return 100 * (self.int8_perplexity / self.perplexity - 1)
 
     def sentence(self) -> str:
@@ -99,17 +99,19 @@ class Int8Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportReport:
-    """What was exported, and how it was checked.
+    """The exported model and its checks.
 
     Attributes:
-        num_bytes: Of `model.onnx`.
-        agreement: How far it is from the Keras engine in float32.
-        int8_cost: What eight bits cost; `None` for a model in float32.
+        num_bytes: The size of `model.onnx`.
+        agreement: Its difference from the Keras engine, in float32.
+        int8_cost: The cost of eight bits; `None` for a model in float32.
+        slim: Whether the float32 weights were left out.
     """
 
     num_bytes: int
     agreement: Agreement
     int8_cost: Int8Cost | None
+    slim: bool = False
 
     def sentences(self) -> list[str]:
         """Return the report in sentences."""
@@ -117,16 +119,22 @@ class ExportReport:
         oldest = ".".join(map(str, OLDEST_ONNXRUNTIME))
         what = (
             f"model.onnx holds the model in {precision}, {self.num_bytes / 1e6:.1f} MB: opset {OPSET}, for onnxruntime "
-            f"{oldest} or newer; tried with {onnxruntime.__version__}."
+            f"{oldest} or newer; tested with {onnxruntime.__version__}."
         )
         close = (
-            f"In float32 its log-probabilities are the Keras engine's to {self.agreement.largest_difference:.1g} "
-            f"({self.agreement.num_log_probs:,} of them, along random tokens and along a text)."
+            "In float32 its log-probabilities differ from the Keras engine's by at most "
+            f"{self.agreement.largest_difference:.1g} ({self.agreement.num_log_probs:,} compared, on random tokens and "
+            "on a text)."
         )
-        return [what, close] if self.int8_cost is None else [what, close, self.int8_cost.sentence()]
+        said = [what, close]
+        if self.int8_cost is not None:
+            said.append(self.int8_cost.sentence())
+        if self.slim:
+            said.append("The float32 weights were left out: the model runs in onnxruntime only.")
+        return said
 
 
 def with_export_section(card: str, report: ExportReport) -> str:
-    """Return a model card that ends with what came of the export; a former export's section is replaced."""
+    """Return a model card with the result of an export as its last section, in place of a former one."""
     former, _, _ = card.partition(_HEADING)
     return f"{former.rstrip()}\n{_HEADING}\n" + "\n".join(f"- {sentence}" for sentence in report.sentences()) + "\n"

@@ -1,4 +1,4 @@
-"""A graph in the making: nodes and constants, each result under a name of its own."""
+"""Builds a graph of nodes and constants, in which each result has its own name."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from onnx import helper, numpy_helper
 class GraphBuilder:
     """Collects the nodes and the constants of an ONNX graph.
 
-    The body of a loop is a builder of its own, made by `body`: it reads what the outer graph has computed, and its
-    constants are those of the outer graph.
+    The body of a loop has its own builder, made by `body`. It can read results of the outer graph, and shares its
+    constants.
 
     Attributes:
-        nodes: In the order in which they compute.
+        nodes: In the order of execution.
         constants: By name.
     """
 
@@ -26,7 +26,7 @@ class GraphBuilder:
         self._numbers: dict[str, int] = {}
 
     def body(self) -> "GraphBuilder":
-        """Return a builder for a graph inside of this one."""
+        """Return a builder for a graph inside this one."""
         inner = GraphBuilder()
         inner.constants, inner._numbers = self.constants, self._numbers
         return inner
@@ -42,22 +42,22 @@ class GraphBuilder:
         return results
 
     def rename(self, result: str, name: str) -> None:
-        """Give a result the name that the outside knows it by."""
+        """Rename a result, such as to the name of an output of the model."""
         for node in self.nodes:
             for names in (node.input, node.output):
                 names[:] = [name if each == result else each for each in names]
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """Add a constant, unless there is one of this name already, and return the name."""
+        """Add a constant if there is none of this name, and return the name."""
         if name not in self.constants:
             self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
     def integers(self, *values: int) -> str:
-        """Return the name of a constant of whole numbers, such as axes or a shape."""
+        """Return the name of a constant with these integers, such as axes or a shape."""
         return self.constant(f"integers_{'_'.join(map(str, values))}", np.array(values, np.int64))
 
     def new_name(self, kind: str) -> str:
-        """Return a name that nothing has yet."""
+        """Return an unused name."""
         self._numbers[kind] = self._numbers.get(kind, -1) + 1
         return f"{kind}_{self._numbers[kind]}"

@@ -1,4 +1,4 @@
-"""A `.keras` file, for those who go on in Keras."""
+"""A `.keras` file, for use in Keras."""
 
 import secrets
 from pathlib import Path
@@ -19,15 +19,15 @@ def require_free_keras_path(path: Path) -> None:
     if path.exists(follow_symlinks=False):
         raise SettingError(f"`{path}` exists already; choose another name, or move it away")
     if not path.absolute().parent.is_dir():
-        raise SettingError(f"`{path}` must lie in a folder that exists, but does not; make it first")
+        raise SettingError(f"`{path}` must be in a folder that exists, but its folder is missing; make it first")
 
 
 def write_keras_file(path: Path, model: LanguageModel) -> None:
-    """Write a model as Keras saves it; `keras.saving.load_model` reads it after `from nextword import LanguageModel`.
+    """Save a model with Keras. `keras.saving.load_model` reads it after `from nextword import LanguageModel`.
 
     Raises:
         SettingError: See `require_free_keras_path`.
-        StorageError: The disk refused; nothing is left behind.
+        StorageError: The disk refused. No file is left behind.
     """
     require_free_keras_path(path)
     partial = path.with_name(f".{path.stem}-{secrets.token_hex(6)}.keras")

@@ -1,4 +1,4 @@
-"""A language model as an ONNX graph, built from its description and its weights."""
+"""Builds the ONNX graph of a language model from its architecture and its weights."""
 
 from collections.abc import Mapping
 
@@ -9,26 +9,27 @@ from onnx import TensorProto, helper
 
 from nextword import __version__
 from nextword.architecture import Architecture
+from nextword.bundle.onnx_embeddings import EMBEDDINGS
 from nextword.bundle.onnx_file import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
 from nextword.export.graph_builder import GraphBuilder
 from nextword.export.recurrence_graph import Layer, add_layer
 
 Weights = Mapping[str, NDArray[np.float32]]
 
-_IR_VERSION = 8  # that of opset 17
+_IR_VERSION = 8  # the version that belongs to opset 17
 
 
 def add_projection(builder: GraphBuilder, architecture: Architecture, weights: Weights, hidden: str) -> str:
-    """Add the projection of hidden states in rows.
+    """Add the output projection.
 
     Args:
-        builder: The graph, in which the embedding matrix is a constant `embeddings`.
-        architecture: Says which projection.
-        weights: Those of the projection, by their names without its own.
-        hidden: `(N, H)`.
+        builder: The graph, with the embedding matrix as the constant `embeddings`.
+        architecture: Selects the projection.
+        weights: The weights of the projection, by their names without `projection/`.
+        hidden: The name of the hidden states `(N, H)`.
 
     Returns:
-        The log-probabilities `(N, V)`.
+        The name of the log-probabilities `(N, V)`.
     """
     constants = {name: builder.constant(f"projection_{name}", weight) for name, weight in weights.items()}
     if architecture.adaptive_cutoffs:
@@ -43,7 +44,7 @@ def add_projection(builder: GraphBuilder, architecture: Architecture, weights: W
 def _add_logits(builder: GraphBuilder, constants: Mapping[str, str], rows: str) -> str:
     if "kernel" in constants:
         return builder.add("Gemm", rows, constants["kernel"], constants["bias"])
-    return builder.add("Gemm", rows, "embeddings", constants["bias"], transB=1)
+    return builder.add("Gemm", rows, EMBEDDINGS, constants["bias"], transB=1)
 
 
 def _add_mixture(builder: GraphBuilder, architecture: Architecture, constants: Mapping[str, str], hidden: str) -> str:
@@ -77,7 +78,7 @@ def language_model_graph(architecture: Architecture, weights: Weights) -> onnx.M
     """Return the ONNX model of `nextword.bundle.onnx_file`, for any batch size and any number of steps.
 
     Args:
-        architecture: Any.
+        architecture: Any architecture with a cell in `nextword.export.recurrence_graph.GRAPHS`.
         weights: By the names of `architecture.weight_shapes()`.
     """
     builder = GraphBuilder()
@@ -92,8 +93,8 @@ def language_model_graph(architecture: Architecture, weights: Weights) -> onnx.M
 
 
 def _add_stack(builder: GraphBuilder, architecture: Architecture, weights: Weights) -> tuple[str, dict[str, str]]:
-    """Add all layers; return the hidden states `(B, T, H)`, and what each result of a state is to be called."""
-    embeddings = builder.constant("embeddings", weights["embedding/embeddings"])
+    """Add all layers. Return the hidden states `(B, T, H)`, and the new name of each state result."""
+    embeddings = builder.constant(EMBEDDINGS, weights["embedding/embeddings"])
     outputs = builder.add("Gather", embeddings, builder.add("Transpose", TOKENS, perm=[1, 0]))  # (T, B, E)
     names, hiddens = list(state_widths(architecture)), []
     state: dict[str, str] = {}
@@ -109,7 +110,7 @@ def _add_stack(builder: GraphBuilder, architecture: Architecture, weights: Weigh
 
 
 def _under(weights: Weights, layer: str) -> dict[str, NDArray[np.float32]]:
-    """Return the weights of a layer, by their names without the layer's."""
+    """Return the weights of a layer, by their names without the name of the layer."""
     return {name.removeprefix(f"{layer}/"): weight for name, weight in weights.items() if name.startswith(f"{layer}/")}
 
 

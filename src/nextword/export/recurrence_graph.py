@@ -1,4 +1,4 @@
-"""Recurrent layers as graphs: an operator of ONNX if it has the cell, else a loop over a step of plain operators."""
+"""Graphs of recurrent layers: an ONNX operator if there is one for the cell, else a loop over plain operators."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,12 +13,12 @@ from nextword.errors import ExportError
 from nextword.export.graph_builder import GraphBuilder
 
 Step = Callable[[GraphBuilder, str, str, str], tuple[str, str]]
-"""Takes body, hidden, cell and input; gives the next hidden state and cell."""
+"""Takes the body, the hidden state, the cell and the input; returns the next hidden state and cell."""
 
 Names = Mapping[str, str]
 
 EPSILON = 1e-5
-"""What layer normalization adds to the variance."""
+"""The number that layer normalization adds to the variance."""
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, Floats]
@@ -27,18 +27,18 @@ Added = tuple[str, list[str]]
 """The hidden states `(T, B, H)`, and the state after the last step."""
 
 _GATES = {"LSTM": (0, 3, 1, 2), "GRU": (0, 1, 2), "RNN": (0,)}
-"""Places of ONNX's gates among ours; of the LSTM's i, o, f, c among input, forget, candidate, output."""
+"""The place of each ONNX gate among ours. An LSTM of ONNX has i, o, f, c; ours has input, forget, candidate, output."""
 
 
 class Layer(NamedTuple):
-    """A recurrent layer that is added to a graph.
+    """A recurrent layer to add to a graph.
 
     Attributes:
         builder: The graph.
-        architecture: Says which cell, with which options.
-        weights: Those of the layer, by their names without the layer's.
+        architecture: Selects the cell and its options.
+        weights: The weights of the layer, by their names without the name of the layer.
         inputs: The sequence `(T, B, I)`, time first.
-        state: The arrays that the cell carries from step to step, `(1, B, H)` each.
+        state: The arrays that the cell carries from step to step, each `(1, B, H)`.
     """
 
     builder: GraphBuilder
@@ -49,7 +49,7 @@ class Layer(NamedTuple):
 
 
 def capped_step(constants: Names) -> Step:
-    """Return the step of an LSTM with a capped input gate, whose input is all that does not depend on the state."""
+    """Return the step of an LSTM with a capped input gate. Its input is the part that does not depend on the state."""
 
     def step(body: GraphBuilder, hidden: str, cell: str, projected: str) -> tuple[str, str]:
         recurrent = body.add("MatMul", hidden, constants["recurrent_kernel"])
@@ -59,7 +59,7 @@ def capped_step(constants: Names) -> Step:
 
 
 def normalized_step(constants: Names, *, cap_input_gate: bool) -> Step:
-    """Return the step of an LSTM with layer normalization, whose input is all that does not depend on the state."""
+    """Return the step of an LSTM with layer normalization. Its input is the part that does not depend on the state."""
 
     def squash(body: GraphBuilder, cell: str) -> str:
         gain, bias = constants["cell_gain"], constants["cell_bias"]
@@ -75,7 +75,7 @@ def normalized_step(constants: Names, *, cap_input_gate: bool) -> Step:
 
 
 def mogrifier_step(architecture: Architecture, constants: Names) -> Step:
-    """Return the step of a Mogrifier LSTM, whose input is that of the layer."""
+    """Return the step of a Mogrifier LSTM. Its input is the input of the layer."""
 
     def modulated(body: GraphBuilder, source: str, target: str, index: int) -> str:
         name = f"modulation_{index}"
@@ -108,7 +108,7 @@ def _add_update(
     cap_input_gate: bool,
     squash: Callable[[GraphBuilder, str], str] = lambda body, cell: body.add("Tanh", cell),
 ) -> tuple[str, str]:
-    """Add what follows from the gates before their functions `(B, 4H)`: see `nextword.ops.lstm.update_cell`."""
+    """Add the update by the gates `(B, 4H)` before their activation functions; see `nextword.ops.lstm.update_cell`."""
     i, f, g, o = body.add_all("Split", [gates], 4, axis=-1)
     i, f, g, o = body.add("Sigmoid", i), body.add("Sigmoid", f), body.add("Tanh", g), body.add("Sigmoid", o)
     if cap_input_gate:
@@ -119,7 +119,7 @@ def _add_update(
 
 
 def add_layer(layer: Layer) -> Added:
-    """Add a recurrent layer; return its hidden states `(T, B, H)`, and the state after the last step.
+    """Add a recurrent layer. Return its hidden states `(T, B, H)` and the state after the last step.
 
     Raises:
         ExportError: The cell has no graph.
@@ -158,13 +158,13 @@ def _constants(builder: GraphBuilder, weights: Weights) -> dict[str, str]:
 
 
 def gates_for_onnx(weight: Floats, order: Sequence[int]) -> Floats:
-    """Return gates that lie side by side in the last axis in the order of ONNX, which has them in the first."""
+    """Return gates, which are side by side in the last axis, in the order of ONNX and in the first axis."""
     gates = np.split(weight, len(order), axis=-1)
     return np.concatenate([gates[place] for place in order], axis=-1).T
 
 
 def _add_operator(operator: str, layer: Layer) -> Added:
-    """Add a cell that ONNX has as an operator."""
+    """Add a cell for which ONNX has an operator."""
     builder, weights = layer.builder, layer.weights
     order, name = _GATES[operator], builder.new_name(f"{operator.lower()}_weights")
     hidden_size = weights["recurrent_kernel"].shape[0]
@@ -172,17 +172,17 @@ def _add_operator(operator: str, layer: Layer) -> Added:
     constants = {
         "kernel": gates_for_onnx(weights["kernel"], order)[None],
         "recurrent_kernel": gates_for_onnx(weights["recurrent_kernel"], order)[None],
-        "bias": np.concatenate((bias, np.zeros_like(bias)))[None],  # ONNX has a second one, of the recurrence
+        "bias": np.concatenate((bias, np.zeros_like(bias)))[None],  # ONNX has a second bias, for the recurrence
     }
     names = [builder.constant(f"{name}_{kind}", array) for kind, array in constants.items()]
     hiddens, *after = builder.add_all(
         operator, [layer.inputs, *names, "", *layer.state], 1 + len(layer.state), hidden_size=hidden_size
-    )  # (T, 1, B, H), the 1 being the direction
+    )  # (T, 1, B, H); the axis of length 1 is the direction
     return builder.add("Squeeze", hiddens, builder.integers(1)), after
 
 
 def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[str]) -> Added:
-    """Add a loop over time: hidden state and cell go from step to step, and the hidden states are put out."""
+    """Add a loop over time. It carries hidden state and cell from step to step, and returns all hidden states."""
     first = builder.integers(0)
     before = [builder.add("Squeeze", part, first) for part in state]
     body = builder.body()
@@ -200,7 +200,7 @@ def _add_scan(builder: GraphBuilder, step: Step, inputs: str, state: Sequence[st
 
 
 def _with_one_kernel(weights: Weights) -> dict[str, Floats]:
-    """Return the weights with the two kernels in one `(I + H, 4H)`, so that a step has one product for both."""
+    """Return the weights with the two kernels joined `(I + H, 4H)`. A step then has one product for both."""
     others = {name: weight for name, weight in weights.items() if name not in ("kernel", "recurrent_kernel")}
     return {"joined_kernel": np.concatenate((weights["kernel"], weights["recurrent_kernel"])), **others}
 
@@ -211,4 +211,4 @@ GRAPHS: dict[str, Callable[[Layer], Added]] = {
     "gru": partial(_add_operator, "GRU"),
     "rnn": partial(_add_operator, "RNN"),
 }
-"""The graph of each row in the table of cells that can be exported."""
+"""The graph of each cell that can be exported."""

@@ -112,7 +112,7 @@ class WordVectors:
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
         """Return the embeddings of a model."""
-        return cls(bundle.tokenizer, bundle.weights["embedding/embeddings"])
+        return cls(bundle.tokenizer, bundle.embeddings())
 
     def nearest(self, word: str, k: int = 10) -> list[NearWord]:
         r"""Return the `k` words whose vectors point most nearly the same way, the nearest first.

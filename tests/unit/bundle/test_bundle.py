@@ -116,7 +116,7 @@ def test_other_weights_in_the_meantime_are_not_taken_for_these(exported: Path, b
     deferred = read_bundle(exported, defer_weights=True)
     others = {name: weight + 1 for name, weight in bundle.weights.items()}
     write_bundle(exported, replace(bundle, weights=others), replace=True)
-    with pytest.raises(BundleError, match="must be what it was, but was written again; open the model again"):
+    with pytest.raises(BundleError, match="must be unchanged, but was written again; open the model again"):
         deferred.weights["lstm_0/bias"]
 
 

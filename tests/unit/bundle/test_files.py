@@ -7,6 +7,7 @@ from nextword.errors import BundleError, SettingError
 ARCHITECTURE = Architecture(vocabulary_size=10, embedding_size=2, hidden_sizes=(2,))
 NUM_BYTES = 4 * ARCHITECTURE.num_parameters
 SIZES = {"config.json": 300, "tokenizer.json": 300, "weights.safetensors": NUM_BYTES + 500, "README.md": 10}
+SLIM = {"config.json": 300, "tokenizer.json": 300, "model.onnx": NUM_BYTES, "README.md": 10}
 
 
 def test_the_weights_take_four_bytes_each() -> None:
@@ -19,7 +20,26 @@ def test_the_files_of_a_bundle_are_taken_with_and_without_onnx() -> None:
     files.check_sizes(SIZES, ARCHITECTURE)
 
 
-@pytest.mark.parametrize("name", SIZES)
+def test_a_slim_bundle_holds_onnx_in_place_of_the_weights() -> None:
+    files.check_names(SLIM)
+    files.check_sizes(SLIM, ARCHITECTURE)
+    with pytest.raises(BundleError, match=r"must hold `weights\.safetensors` or `model\.onnx`, but holds neither"):
+        files.check_names({name: 0 for name in SLIM if name != "model.onnx"})
+    for name in ("config.json", "tokenizer.json", "README.md"):
+        with pytest.raises(BundleError, match=f"must hold `{name}`, but does not"):
+            files.check_names({other: 0 for other in SLIM if other != name})
+
+
+def test_onnx_too_short_for_the_architecture_is_refused_where_it_is_the_model() -> None:
+    files.check_sizes({**SIZES, "model.onnx": 1}, ARCHITECTURE)
+    files.check_sizes({**SLIM, "model.onnx": NUM_BYTES // 4}, ARCHITECTURE)
+    with pytest.raises(BundleError, match=rf"`model\.onnx` must hold the architecture's {NUM_BYTES // 4} weights"):
+        files.check_sizes({**SLIM, "model.onnx": NUM_BYTES // 4 - 1}, ARCHITECTURE)
+    with pytest.raises(BundleError, match=r"`model\.onnx` must be at most"):
+        files.check_sizes({**SLIM, "model.onnx": 2**20 + 2 * NUM_BYTES + 1}, ARCHITECTURE)
+
+
+@pytest.mark.parametrize("name", [name for name in SIZES if name != "weights.safetensors"])
 def test_a_missing_file_is_refused(name: str) -> None:
     with pytest.raises(BundleError, match=f"must hold `{name}`, but does not"):
         files.check_names({other: 0 for other in SIZES if other != name})

@@ -41,7 +41,7 @@ FACTS = ModelFacts(
         "| vocabulary | 10,000 tokens, pretokenized |",
         "| LSTM layers | 500, 500 |",
         "| dropout | output 0.5 |",
-        "A language model (LSTM): ",
+        "A language model (LSTM). ",
         "| parameters | 14,014,000 (56.1 MB) |",
         "| trained on | ptb |",
         f"| SHA-256 of its splits' SHA-256 | {'ab' * 32} |",
@@ -68,7 +68,7 @@ def test_a_shared_embedding_is_told() -> None:
     ("changes", "said"),
     [
         ({"cell": "gru"}, "| GRU layers | 500, 500 |"),
-        ({"cell": "mogrifier_lstm"}, "A language model (Mogrifier LSTM): "),
+        ({"cell": "mogrifier_lstm"}, "A language model (Mogrifier LSTM). "),
         ({"cell": "rnn"}, "| RNN layers | 500, 500 |"),
         ({"output_dropout_rate": 0.0}, "| dropout | none |"),
         (
@@ -89,7 +89,7 @@ def test_every_rate_of_an_architecture_has_its_name_on_the_card() -> None:
 
 
 def test_a_card_without_figures_says_so() -> None:
-    assert "## Figures\n\nNone were measured.\n" in model_card(replace(FACTS, metrics=[]))
+    assert "## Figures\n\nNo figures were measured.\n" in model_card(replace(FACTS, metrics=[]))
 
 
 def without_fences(card: str) -> str:
@@ -112,7 +112,7 @@ def test_text_comes_out_as_text_whatever_marks_it_holds(text: str) -> None:
 @pytest.mark.parametrize("command", ["nextword train '```' x", "a\n````\nb", "`"])
 def test_the_command_cannot_leave_its_fence(command: str) -> None:
     card = model_card(replace(FACTS, command=command))
-    start = card.index("It was made by this command:\n\n") + len("It was made by this command:\n\n")
+    start = card.index("This command trained the model:\n\n") + len("This command trained the model:\n\n")
     fence = card[start:].split("sh\n", 1)[0]
     assert set(fence) == {"`"}
     assert fence not in command

@@ -24,7 +24,7 @@ def test_a_card_says_what_was_exported_and_how_it_was_checked() -> None:
     card = with_export_section(CARD, FLOAT)
     assert card.startswith(CARD)
     assert "holds the model in float32, 1.5 MB: opset 17, for onnxruntime 1.23 or newer" in card
-    assert "to 2e-06 (12,000 of them" in card
+    assert "by at most 2e-06 (12,000 compared" in card
     assert "int8" not in card
 
 
@@ -76,7 +76,7 @@ def test_a_weight_that_is_a_little_off_is_seen(
 ) -> None:
     changed = {**weights, "lstm_1/bias": weights["lstm_1/bias"] + np.float32(1e-2)}
     data = language_model_graph(architecture, changed).SerializeToString()
-    with pytest.raises(ExportError, match=r"to 0\.0001, but is up to .* away; it was not kept, and the model is as it"):
+    with pytest.raises(ExportError, match=r"to 0\.0001, but differs by up to .*; it was discarded, and the model is unchanged"):
         require_agreement(OnnxEngine(data, architecture=architecture, end_id=1), engine, text_ids)
 
 

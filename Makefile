@@ -9,10 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: help setup demo test check lint types imports docs format peers constraints clean
+.PHONY: help setup demo test check lint types imports docs format peers constraints sample-model clean
 
 help:  ## What there is to make.
-	@sed -n 's/^\([a-z]*\):.*##/\1:/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
 
 setup: $(VENV)/installed  ## The environment .venv, with .venv/bin/nextword.
 
@@ -53,6 +53,9 @@ peers:  ## PyTorch, in an environment of its own, for the benchmarks.
 
 constraints: setup  ## Pin what is installed now.
 	@sh scripts/constraints.sh $(BIN)/python > constraints.new && mv constraints.new constraints.txt
+
+sample-model: setup  ## Train the sample model again and put it into the package, in about 15 minutes.
+	$(BIN)/python scripts/sample_model.py
 
 clean:  ## Remove what was made, the environment and the runs aside.
 	rm -rf site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

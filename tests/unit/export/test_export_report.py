@@ -76,7 +76,9 @@ def test_a_weight_that_is_a_little_off_is_seen(
 ) -> None:
     changed = {**weights, "lstm_1/bias": weights["lstm_1/bias"] + np.float32(1e-2)}
     data = language_model_graph(architecture, changed).SerializeToString()
-    with pytest.raises(ExportError, match=r"to 0\.0001, but differs by up to .*; it was discarded, and the model is unchanged"):
+    with pytest.raises(
+        ExportError, match=r"to 0\.0001, but differs by up to .*; it was discarded, and the model is unch"
+    ):
         require_agreement(OnnxEngine(data, architecture=architecture, end_id=1), engine, text_ids)
 
 

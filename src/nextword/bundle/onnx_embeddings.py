@@ -40,14 +40,19 @@ def read_embeddings(data: bytes, architecture: Architecture) -> NDArray[np.float
         BundleError: The file is refused, or holds no embedding matrix of this size.
     """
     check_onnx_file(data, architecture)
-    shape = architecture.vocabulary_size, architecture.embedding_size
-    tensors = _tensors(data)
+    try:
+        return _embeddings(_tensors(data), (architecture.vocabulary_size, architecture.embedding_size))
+    except ValueError as error:
+        raise BundleError(f"`{ONNX}` {error}; export the model again") from error
+
+
+def _embeddings(tensors: Mapping[str, Tensor], shape: tuple[int, int]) -> NDArray[np.float32]:
     quantized, scale, zero_point = quantized_names(EMBEDDINGS)
     if tensors.get(EMBEDDINGS, {}).get(_DATA_TYPE) == _FLOAT32:
         return _matrix(tensors[EMBEDDINGS], np.float32, shape)
     kind = _EIGHT_BITS.get(tensors.get(quantized, {}).get(_DATA_TYPE, 0))
     if kind is None or not {scale, zero_point} <= tensors.keys():
-        raise BundleError(f"`{ONNX}` must hold an embedding matrix, but does not; export the model again")
+        raise ValueError("must hold an embedding matrix, but does not")
     steps = _matrix(tensors[quantized], kind, shape).astype(np.float32)
     return (steps - np.float32(_zero_point(tensors[zero_point], kind))) * _scale(tensors[scale])
 
@@ -69,9 +74,7 @@ def _matrix[Number: np.generic](tensor: Tensor, kind: type[Number], shape: tuple
     raw = bytes(message(tensor.get(_RAW, memoryview(b""))))
     expected = shape[0] * shape[1] * np.dtype(kind).itemsize
     if len(raw) != expected:
-        raise BundleError(
-            f"the embedding matrix in `{ONNX}` must have {expected} bytes, but has {len(raw)}; export the model again"
-        )
+        raise ValueError(f"must hold an embedding matrix of {expected} bytes, but its matrix has {len(raw)}")
     return np.frombuffer(raw, np.dtype(kind).newbyteorder("<")).reshape(shape).astype(kind, copy=False)
 
 
@@ -79,7 +82,7 @@ def _scale(tensor: Tensor) -> np.float32:
     raw = bytes(message(tensor.get(_FLOATS) or tensor.get(_RAW) or memoryview(b"")))
     scale = np.frombuffer(raw, "<f4") if len(raw) == 4 else np.array([np.nan], np.float32)
     if not np.isfinite(scale[0]):
-        raise BundleError(f"`{ONNX}` must hold a finite scale for its embedding matrix, but does not; export it again")
+        raise ValueError("must hold a finite scale for its embedding matrix, but does not")
     return np.float32(scale[0])
 
 

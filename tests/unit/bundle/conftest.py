@@ -3,6 +3,7 @@ import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from nextword.storage import sealed_directory
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
-FILES = ("config.json", "tokenizer.json", "weights.safetensors", "README.md", "MANIFEST.json")
+FILES = ("config.json", "tokenizer.json", "weights.safetensors", "model.onnx", "README.md", "MANIFEST.json")
 MAX_MEMORY = 3 * 2**20
 
 
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
-    """A model of 283 parameters."""
+    """A model of 320 parameters."""
     architecture = Architecture(vocabulary_size=6, embedding_size=3, hidden_sizes=(4, 4), hidden_dropout_rate=0.5)
     tokenizer = Tokenizer("word", "line", Vocabulary(("<unk>", "<eos>", "It", "is", "so", ", ")))
     random = np.random.default_rng(1)
@@ -37,6 +38,14 @@ def path(tmp_path: Path, bundle: Bundle) -> Path:
     """Where that model lies."""
     path = tmp_path / "models" / "tiny"
     write_bundle(path, bundle)
+    return path
+
+
+@pytest.fixture
+def slim_path(tmp_path: Path, bundle: Bundle) -> Path:
+    """Where that model lies as a slim bundle, with something for onnxruntime."""
+    path = tmp_path / "models" / "slim"
+    write_bundle(path, replace(bundle, onnx=bytes(range(256)) * 2).to_slim())
     return path
 
 

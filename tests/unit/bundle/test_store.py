@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import read_bundle, read_config, write_bundle
+from nextword.bundle.samples import sample_model_path
+from nextword.bundle.store import find_model, identity_of, read_bundle, read_config, write_bundle
 from nextword.errors import BundleError, StorageError
 from nextword.storage import manifest, sealed_directory
 from nextword.text.tokenizer import Tokenizer
@@ -292,3 +293,119 @@ def test_the_config_is_read_without_the_other_files(path: Path, bundle: Bundle) 
     (path / WEIGHTS).unlink()
     with pytest.raises(BundleError, match=WEIGHTS):
         read_config(path)
+
+
+SLIM_FILES = ("config.json", "tokenizer.json", "model.onnx", "README.md", "MANIFEST.json")
+
+
+def test_a_slim_bundle_is_written_and_read(slim_path: Path, bundle: Bundle) -> None:
+    assert set(sealed_directory.read(slim_path)) == {"config.json", "tokenizer.json", "model.onnx", "README.md"}
+    slim = read_bundle(slim_path)
+    assert slim.is_slim
+    assert (slim.onnx, slim.architecture, slim.card) == (bytes(range(256)) * 2, bundle.architecture, bundle.card)
+    assert list(slim.weights) == list(bundle.weights)
+    with pytest.raises(BundleError, match=r"`tiny-1\.0` must have its float32 weights for this, but is a slim copy"):
+        slim.weights["lstm_0/bias"]
+    assert read_config(slim_path).name == "tiny-1.0"
+    assert repr(slim) == "Bundle('tiny-1.0', LSTM 4-4, 6 words, model.onnx only)"
+
+
+def test_a_slim_bundle_is_copied_as_it_is(slim_path: Path, tmp_path: Path) -> None:
+    write_bundle(tmp_path / "copy", read_bundle(slim_path, defer_weights=True))
+    assert sealed_directory.read(tmp_path / "copy") == sealed_directory.read(slim_path)
+
+
+def test_a_slim_bundle_never_replaces_float32_weights(path: Path, slim_path: Path) -> None:
+    before, slim = sealed_directory.read(path), read_bundle(slim_path)
+    with pytest.raises(BundleError, match="a slim copy must not replace the float32 weights"):
+        write_bundle(path, slim, replace=True)
+    assert sealed_directory.read(path) == before
+    write_bundle(slim_path, slim, replace=True)
+    assert read_bundle(slim_path).is_slim
+
+
+def test_a_model_is_known_by_the_sum_of_what_it_holds(path: Path, slim_path: Path) -> None:
+    full, slim = sealed_directory.verify(path), sealed_directory.verify(slim_path)
+    assert identity_of(path) == f"tiny-1.0 {full[WEIGHTS].sha256[:12]}"
+    assert identity_of(slim_path) == f"tiny-1.0 {slim['model.onnx'].sha256[:12]}"
+
+
+def link_onnx(path: Path) -> None:
+    (path / "model.onnx").rename(path.with_name("m"))
+    (path / "model.onnx").symlink_to(path.with_name("m"))
+
+
+def lose_onnx(path: Path) -> None:
+    (path / "model.onnx").unlink()
+
+
+def forget_onnx(path: Path) -> None:
+    lose_onnx(path)
+    former = manifest.decode((path / "MANIFEST.json").read_bytes())
+    del former["model.onnx"]
+    (path / "MANIFEST.json").write_bytes(manifest.encode(former))
+
+
+def promise_onnx(path: Path, size: int) -> None:
+    os.truncate(path / "model.onnx", size)
+    seal_by_hand(path, **{"model.onnx": manifest.Seal(size, "0" * 64)})
+
+
+def add_weights(path: Path) -> None:
+    (path / WEIGHTS).write_bytes(b"weights")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (link_onnx, "regular file"),
+        (link_card_to_a_secret, "regular file"),
+        (link_manifest, "regular file"),
+        (add_file, "does not name the file 'custom.py'"),
+        (add_weights, "does not name the file 'weights.safetensors'"),
+        (lose_onnx, "`model.onnx` is missing"),
+        (forget_onnx, "must hold `weights.safetensors` or `model.onnx`, but holds neither"),
+        (lambda path: promise_onnx(path, 2**40), "its files must take at most 8589934592 bytes"),
+        (lambda path: promise_onnx(path, 2**30), "`model.onnx` must be at most"),
+        (lambda path: promise_onnx(path, 200), "`model.onnx` must hold the architecture's 320 weights"),
+        (name_outside, "plain names"),
+        (promise_long_config, "`config.json` must be at most 65536 bytes"),
+    ],
+)
+def test_a_hostile_slim_directory_is_refused(
+    slim_path: Path, refusal: Refusal, change: Callable[[Path], None], said: str
+) -> None:
+    read_bundle(slim_path)
+    change(slim_path)
+    assert said in refusal(slim_path)
+    assert said in refusal(slim_path, defer_weights=True)
+
+
+@pytest.mark.parametrize("name", SLIM_FILES)
+def test_a_changed_byte_in_any_file_of_a_slim_bundle_is_refused(slim_path: Path, refusal: Refusal, name: str) -> None:
+    data = bytearray((slim_path / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (slim_path / name).write_bytes(data)
+    assert "is damaged" in refusal(slim_path)
+
+
+def test_a_model_is_found_by_path_or_by_the_name_of_a_sample(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_model(path) == find_model(str(path)) == path
+    assert find_model("austen") == sample_model_path("austen")
+    monkeypatch.chdir(path.parent)
+    path.rename("austen")
+    assert find_model("austen") == sample_model_path("austen")
+    assert find_model("./austen") == find_model(Path("austen")) == Path("austen")
+
+
+def test_a_model_that_is_not_there_is_told_with_the_nearest_name(path: Path) -> None:
+    with pytest.raises(BundleError, match="`austin` must be the directory of a run or a model, but there is no such"):
+        find_model("austin")
+    with pytest.raises(BundleError, match="did you mean `austen`"):
+        find_model("austin")
+    with pytest.raises(BundleError, match=f"did you mean `{path}`"):
+        find_model(str(path.with_name("tinny")))
+    with pytest.raises(BundleError, match="no such directory; sample models: austen"):
+        find_model("quite another")
+    with pytest.raises(BundleError, match="must be the directory of a run or a model, but"):
+        find_model("nul\0")

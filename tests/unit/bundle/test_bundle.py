@@ -130,6 +130,15 @@ def test_weights_that_are_not_finite_are_refused_when_they_are_read(exported: Pa
         deferred.weights["lstm_0/bias"]
 
 
+def test_a_bundle_is_made_slim_only_if_it_was_exported(bundle: Bundle) -> None:
+    assert replace(bundle, onnx=b"graph").to_slim().is_slim
+    assert not bundle.is_slim
+    with pytest.raises(
+        BundleError, match=r"must have `model\.onnx` or weights, but has neither; run `nextword export`"
+    ):
+        bundle.to_slim()
+
+
 def test_it_is_shown_in_one_line(bundle: Bundle) -> None:
     assert repr(bundle) == "Bundle('tiny-1.0', LSTM 4-4, 6 words)"
     assert repr(replace(bundle, onnx=b"graph")) == "Bundle('tiny-1.0', LSTM 4-4, 6 words, with model.onnx)"

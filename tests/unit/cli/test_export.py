@@ -93,3 +93,26 @@ def test_a_command_takes_the_engine_that_it_is_told(
     assert nextword("suggest", run, "the cat") == 0
     assert opened == [OnnxEngine, OnnxEngine, KerasEngine, OnnxEngine]
     assert nextword("suggest", run, "the cat", "--engine", "torch") == 2
+
+
+def test_a_slim_copy_is_written_and_works(run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    before, slim = sealed_directory.read(run / "model"), tmp_path / "slim"
+    assert nextword("export", run, "--int8", "--slim", "--max-loss-percent", "50", "-o", slim) == 0
+    assert capsys.readouterr().out.endswith(f"model: {slim}\n")
+    assert sealed_directory.read(run / "model") == before
+    assert set(sealed_directory.read(slim)) == {"config.json", "tokenizer.json", "model.onnx", "README.md"}
+    assert nextword("suggest", slim, "the cat sat on the") == 0
+    assert nextword("info", slim) == 0
+    assert nextword("vectors", slim, "--nearest", "cat") == 0
+    capsys.readouterr()
+    for command in (("suggest", slim, "the cat", "--engine", "keras"), ("export", slim)):
+        assert nextword(*command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "must have its float32 weights for this, but is a slim copy" in line
+
+
+def test_a_slim_copy_needs_a_place_of_its_own(run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    assert nextword("export", run, "--slim") == 2
+    assert "`--slim` needs `--output`, because the model itself would lose its float32" in capsys.readouterr().err
+    assert nextword("export", run, "--slim", "--output", tmp_path) == 2
+    assert "`--output` must name a new directory" in capsys.readouterr().err

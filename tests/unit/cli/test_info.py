@@ -131,6 +131,17 @@ def test_a_directory_that_is_neither_is_refused(tmp_path: Path, nextword: Run, c
     assert "but there is no such directory" in capsys.readouterr().err
 
 
+def test_the_sample_model_is_described_under_its_name(
+    nextword: Run, info: Callable[[Any], Any], capsys: Captured
+) -> None:
+    table = info("austen")
+    assert (table["kind"], table["name"], table["finished"]) == ("model", "austen", True)
+    assert set(table["files"]) == {"config.json", "tokenizer.json", "model.onnx", "README.md", "MANIFEST.json"}
+    assert table["commands"][0] == 'nextword suggest austen "the text so far" -k 5'
+    assert nextword("info", "austen") == 0
+    assert "model            austen\n" in capsys.readouterr().out.replace("model        ", "model            ", 1)
+
+
 def test_it_needs_no_framework(trained_run: Path) -> None:
     command = [sys.executable, "-c", WITHOUT_FRAMEWORKS, str(trained_run), "--json"]
     told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)

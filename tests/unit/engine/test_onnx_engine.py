@@ -8,8 +8,8 @@ import pytest
 from nextword.architecture import Architecture
 from nextword.engine import onnx_engine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.export.export import quantized
 from nextword.export.language_model_graph import language_model_graph
+from nextword.export.quantization import quantized
 from nextword.machine.capacity import ControlGroup
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}

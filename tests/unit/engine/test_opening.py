@@ -119,6 +119,18 @@ def test_it_is_said_what_to_install_for_a_model_that_was_not_exported(plain: Bun
         start_engine(plain)
 
 
+def test_a_slim_model_is_run_by_onnxruntime_only(exported: Bundle) -> None:
+    slim = exported.to_slim()
+    assert isinstance(start_engine(slim).engine, OnnxEngine)
+    with pytest.raises(BundleError, match="`tiny` must have its float32 weights for this, but is a slim copy"):
+        start_engine(slim, "keras")
+
+
+def test_it_is_said_what_to_install_for_a_slim_model(exported: Bundle, no_onnxruntime: None) -> None:
+    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install `nextword\[run\]`"):
+        start_engine(exported.to_slim())
+
+
 def test_an_onnxruntime_that_is_too_old_is_named(exported: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onnxruntime.__version__", "1.22.1")
     with pytest.raises(

@@ -1,33 +1,31 @@
 """Whole exports of a tiny model."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.errors import ExportError, SettingError
+from nextword.engine.opening import start_engine
+from nextword.errors import BundleError, ExportError, SettingError
 from nextword.evaluation.perplexity import evaluate
 from nextword.export import export as module
-from nextword.export.export import NamedText, export_bundle, quantized
+from nextword.export.export import NamedText, export_bundle
 from nextword.export.export_options import ExportOptions
 from nextword.export.language_model_graph import language_model_graph
 from nextword.generation.generator import generate
 from nextword.generation.sampling import SamplingOptions
+from nextword.scoring.vectors import WordVectors
 from nextword.storage import sealed_directory
 
 Ids = NDArray[np.int32]
 
 FLOAT, INT8 = ExportOptions(), ExportOptions(int8=True, max_loss_percent=1000)
-
-SIZES: dict[str, Any] = {"vocabulary_size": 120, "embedding_size": 32, "hidden_sizes": (32, 32)}
 
 
 def engine_of(bundle: Bundle) -> OnnxEngine:
@@ -115,73 +113,53 @@ def test_a_keras_file_is_written_too_unless_it_cannot_be(path: Path, tmp_path: P
     assert sealed_directory.read(path) == before
 
 
-def weights_of(architecture: Architecture) -> dict[str, NDArray[np.float32]]:
-    random, shapes = np.random.default_rng(1), architecture.weight_shapes()
-    return {name: (0.3 * random.normal(size=shape)).astype(np.float32) for name, shape in shapes.items()}
+def test_an_output_is_a_new_bundle_and_the_model_stays_as_it_is(path: Path, tmp_path: Path, text_ids: Ids) -> None:
+    before = sealed_directory.read(path)
+    export_bundle(path, INT8, output=tmp_path / "new", text=lambda _bundle: NamedText("story", text_ids))
+    assert sealed_directory.read(path) == before
+    after = sealed_directory.read(tmp_path / "new")
+    assert after.keys() == before.keys() | {"model.onnx"}
+    assert {name for name in before if after[name] != before[name]} == {"README.md"}
 
 
-def log_probs_of(model: onnx.ModelProto, architecture: Architecture) -> NDArray[np.float32]:
-    ids = np.random.default_rng(2).integers(120, size=(3, 6), dtype=np.int32)
-    engine = OnnxEngine(model.SerializeToString(), architecture=architecture, end_id=1)
-    return engine.predict_window(ids, engine.start(3))[0].log_probs
+def test_a_slim_output_has_no_float32_weights_and_runs(path: Path, tmp_path: Path, text_ids: Ids) -> None:
+    options = INT8.replace(slim=True)
+    export_bundle(path, options, output=tmp_path / "slim", text=lambda _bundle: NamedText("story", text_ids))
+    export_bundle(path, INT8, text=lambda _bundle: NamedText("story", text_ids))
+    assert set(sealed_directory.read(tmp_path / "slim")) == {"config.json", "tokenizer.json", "model.onnx", "README.md"}
+    slim, full = read_bundle(tmp_path / "slim"), read_bundle(path)
+    assert slim.is_slim
+    assert slim.onnx == full.onnx
+    assert "The float32 weights were left out: the model runs in onnxruntime only." in slim.card
+    model = start_engine(slim)
+    assert (model.library, model.precision) == ("onnxruntime", "int8")
+    words, expected = WordVectors.of(slim), WordVectors.of(full)
+    np.testing.assert_allclose(words.vectors, expected.vectors, atol=0.05)
+    assert words.nearest("it", 3)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"tied": True},
-        {"cell": "mogrifier_lstm", "mogrifier_rank": 8},
-        {"cap_input_gate": True, "layer_normalization": True},
-        {"cell": "gru"},
-        {"mixture_size": 2, "tied": True},
-        {"adaptive_cutoffs": (40, 90)},
-        {"narrowed_output": True},
-    ],
-    ids=str,
-)
-def test_eight_bits_are_smaller_and_close(changes: dict[str, Any]) -> None:
-    architecture = Architecture(**{**SIZES, **changes})
-    model = language_model_graph(architecture, weights_of(architecture))
-    int8 = quantized(model)
-    onnx.checker.check_model(int8)
-    assert len(int8.SerializeToString()) < 0.8 * len(model.SerializeToString())
-    found, expected = log_probs_of(int8, architecture), log_probs_of(model, architecture)
-    assert 0 < np.abs(found - expected).max() < 0.1
+def test_a_slim_model_is_not_exported_again_nor_run_by_keras(path: Path, tmp_path: Path) -> None:
+    export_bundle(path, FLOAT.replace(slim=True), output=tmp_path / "slim")
+    with pytest.raises(BundleError, match="`tiny` must have its float32 weights for this, but is a slim copy that"):
+        export_bundle(tmp_path / "slim", FLOAT)
+    with pytest.raises(BundleError, match="use the model that it was exported from"):
+        start_engine(read_bundle(tmp_path / "slim"), "keras")
 
 
-def test_the_recurrence_is_the_native_operator() -> None:
-    architecture = Architecture(**SIZES)
-    operators = [
-        node.op_type for node in quantized(language_model_graph(architecture, weights_of(architecture))).graph.node
-    ]
-    assert operators.count("DynamicQuantizeLSTM") == 2
-    assert operators.count("MatMulInteger") == 1
-    assert not {"LSTM", "MatMul", "Gemm"} & set(operators)
+def test_a_slim_export_needs_an_output(path: Path) -> None:
+    before = sealed_directory.read(path)
+    with pytest.raises(SettingError, match="`--slim` needs `--output`, because the model itself would lose its"):
+        export_bundle(path, FLOAT.replace(slim=True))
+    assert sealed_directory.read(path) == before
 
 
-def test_the_model_that_is_given_stays_as_it_is() -> None:
-    architecture = Architecture(**SIZES)
-    model = language_model_graph(architecture, weights_of(architecture))
-    before = model.SerializeToString()
-    quantized(model)
-    assert model.SerializeToString() == before
+def test_an_output_that_exists_is_refused_before_anything_is_done(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    for place in (tmp_path / "mine", path):
+        with pytest.raises(SettingError, match=f"must name a new directory, but `{place}` exists already"):
+            export_bundle(path, FLOAT, output=place)
 
 
-def largest_of_columns(architecture: Architecture, weights: Mapping[str, NDArray[np.float32]]) -> NDArray[np.int64]:
-    tensors = {
-        tensor.name: onnx.numpy_helper.to_array(tensor)
-        for tensor in quantized(language_model_graph(architecture, weights)).graph.initializer
-    }
-    (name,) = (name for name in tensors if name.startswith("lstm_weights_0_recurrent_kernel") and "quantized" in name)
-    largest: NDArray[np.int64] = np.abs(tensors[name].astype(np.int64)).max(axis=(0, 1))
-    return largest
-
-
-def test_each_column_has_a_scale_of_its_own_and_no_sum_of_two_products_overflows_sixteen_bits() -> None:
-    architecture = Architecture(**SIZES)
-    weights = weights_of(architecture)
-    weights["lstm_0/recurrent_kernel"] = weights["lstm_0/recurrent_kernel"] * np.logspace(-2, 0, 128, dtype=np.float32)
-    largest = largest_of_columns(architecture, weights)
-    assert largest.shape == (128,)
-    assert set(largest.tolist()) <= {63, 64}  # two products with 255 stay below 2**15
+def test_a_sample_model_is_not_exported_over(path: Path) -> None:
+    with pytest.raises(SettingError, match="exists already"):
+        export_bundle(path, FLOAT, output=sample_model_path("austen"))

@@ -1,0 +1,51 @@
+"""RUN_OR_MODEL as a person names it: a run, a bundle, or a sample model."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from nextword.bundle.samples import sample_model_path
+from nextword.cli.target import Target, target_path
+from nextword.errors import BundleError
+from nextword.text.options import TextOptions
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+def test_a_name_alone_is_the_sample_model_and_a_folder_of_that_name_is_written_with_its_place() -> None:
+    assert target_path("austen") == sample_model_path("austen")
+    assert target_path("./austen") == Path("austen")
+    assert target_path("runs/austen") == Path("runs/austen")
+
+
+def test_the_text_of_a_sample_model_is_the_sample_of_its_name() -> None:
+    target = Target.of(target_path("austen"))
+    assert (target.bundle, target.text) == (sample_model_path("austen"), "austen")
+    assert (target.options, target.text_sha256) == (TextOptions(), None)
+
+
+def test_a_run_in_the_current_folder_does_not_hide_the_sample_model(
+    trained_run: Path, tmp_path: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copytree(trained_run, tmp_path / "austen")
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for argument in ("austen", "./austen"):
+        assert nextword("info", argument, "--json") == 0
+        names.append(json.loads(capsys.readouterr().out)["name"])
+    assert names == ["austen", "story-quick"]
+
+
+def test_another_name_is_refused_with_the_nearest(nextword: Run, capsys: Captured) -> None:
+    assert nextword("suggest", "austin", "I am") == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "nextword: error: `austin` must be the directory of a run or a model, but there is no such directory; "
+        "did you mean `austen`?\n"
+    )
+    with pytest.raises(BundleError, match="did you mean `austen`"):
+        Target.of(Path("austin"))

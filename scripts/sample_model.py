@@ -70,12 +70,7 @@ def section(figures: dict[str, Any]) -> str:
     return f"""
 ## The sample model
 
-This model ships with nextword under the name `{NAME}`:
-
-```sh
-nextword suggest {NAME} "I am very much"
-nextword evaluate {NAME} --split test
-```
+This model ships with nextword under the name `{NAME}`.
 
 {table}
 
@@ -86,7 +81,8 @@ nextword evaluate {NAME} --split test
 def install(figures: dict[str, Any]) -> None:
     """Put the exported model into the package, under its name and with its card."""
     exported = read_bundle(ROOT / EXPORTED)
-    card = exported.card.replace(f"# {exported.name}\n", f"# {NAME}\n", 1) + section(figures)
+    card = exported.card.replace(f"# {exported.name}\n", f"# {NAME}\n", 1)
+    card = card.replace(" (`MODEL` is the path of this directory)", "").replace("MODEL", NAME) + section(figures)
     finished = ROOT / FINISHED
     write_bundle(finished, replace(exported, name=NAME, card=card), replace=True)
     num_bytes = sum(path.stat().st_size for path in finished.iterdir())

@@ -123,7 +123,7 @@ def network_facts(options: ModelOptions, tokenizer_kind: str) -> dict[str, str]:
     return {
         "vocabulary": f"{options.vocabulary_size:,} tokens, {tokenizer_kind}",
         **facts,
-        "parameters": f"{options.num_parameters:,} ({num_weight_bytes(options) / 1e6:.1f} MB)",
+        "parameters": f"{options.num_parameters:,} ({num_weight_bytes(options) / 1e6:.1f} MB in float32)",
     }
 
 

@@ -42,7 +42,7 @@ FACTS = ModelFacts(
         "| LSTM layers | 500, 500 |",
         "| dropout | output 0.5 |",
         "A language model (LSTM). ",
-        "| parameters | 14,014,000 (56.1 MB) |",
+        "| parameters | 14,014,000 (56.1 MB in float32) |",
         "| trained on | ptb |",
         f"| SHA-256 of its splits' SHA-256 | {'ab' * 32} |",
         "| date | 2018-02-03 |",

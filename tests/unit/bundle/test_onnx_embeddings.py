@@ -55,7 +55,8 @@ def changed(name: str, array: NDArray[Any] | None) -> bytes:
     model.graph.initializer.remove(tensor)
     if array is not None:
         model.graph.initializer.append(numpy_helper.from_array(array, name))
-    return model.SerializeToString()
+    data: bytes = model.SerializeToString()
+    return data
 
 
 @pytest.mark.parametrize(

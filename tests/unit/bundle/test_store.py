@@ -342,8 +342,8 @@ def lose_onnx(path: Path) -> None:
 def forget_onnx(path: Path) -> None:
     lose_onnx(path)
     former = manifest.decode((path / "MANIFEST.json").read_bytes())
-    del former["model.onnx"]
-    (path / "MANIFEST.json").write_bytes(manifest.encode(former))
+    kept = {name: seal for name, seal in former.items() if name != "model.onnx"}
+    (path / "MANIFEST.json").write_bytes(manifest.encode(kept))
 
 
 def promise_onnx(path: Path, size: int) -> None:

@@ -139,7 +139,7 @@ def test_the_sample_model_is_described_under_its_name(
     assert set(table["files"]) == {"config.json", "tokenizer.json", "model.onnx", "README.md", "MANIFEST.json"}
     assert table["commands"][0] == 'nextword suggest austen "the text so far" -k 5'
     assert nextword("info", "austen") == 0
-    assert "model            austen\n" in capsys.readouterr().out.replace("model        ", "model            ", 1)
+    assert capsys.readouterr().out.split()[:2] == ["model", "austen"]
 
 
 def test_it_needs_no_framework(trained_run: Path) -> None:

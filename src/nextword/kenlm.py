@@ -23,7 +23,7 @@ from functools import total_ordering
 from pathlib import Path
 from typing import Any
 
-from nextword.bundle.store import model_path
+from nextword.bundle.store import find_model
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel
@@ -112,7 +112,7 @@ class Model:
             self._scorer: SentenceScorer = NetworkScorer(path)
         else:
             self.path = os.path.abspath(os.fsencode(path))  # noqa: PTH100
-            self._scorer = _opened(Path(os.fsdecode(self.path)))
+            self._scorer = _opened(os.fsdecode(path))
         self._source = path if isinstance(path, LoadedModel) else self.path
 
     @property
@@ -188,11 +188,14 @@ class LanguageModel(Model):
     """The old name of `Model`."""
 
 
-def _opened(path: Path) -> SentenceScorer:
+def _opened(name: str) -> SentenceScorer:
+    """Return the scorer of an ARPA file, a run, a bundle or a sample model."""
     try:
-        return NgramScorer(read_arpa(path)) if path.is_file() else NetworkScorer(open_model(model_path(path)))
+        return (
+            NgramScorer(read_arpa(Path(name))) if Path(name).is_file() else NetworkScorer(open_model(find_model(name)))
+        )
     except (BundleError, TextError) as error:
-        raise ModelReadError(f"Cannot read model '{path}' ({error})") from error
+        raise ModelReadError(f"Cannot read model '{name}' ({error})") from error
 
 
 def _text(data: str | bytes) -> str:

@@ -92,8 +92,7 @@ def train(
         if directory.is_run:
             finished = start.resume_run(directory.root, context, corpus=corpus, model=model)
         else:
-            source = corpus if isinstance(text, Corpus) else corpus.stored_name
-            finished = start.start_run(config, source, directory.root, context, model=model, keep=run is not None)
+            finished = start.start_run(config, corpus, directory.root, context, model=model, keep=run is not None)
         return _trained(finished)
 
 

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.bundle.store import CONFIG_FILE, model_path, write_bundle
+from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
 from nextword.engine.method import Splits
 from nextword.engine.opening import EngineName, open_model
@@ -77,8 +77,8 @@ class TrainedModel(LoadedModel):
 
         Example:
             >>> import nextword
-            >>> nextword.load("austen").suggest("It is a truth universally", k=1)[0].text
-            'acknowledged'
+            >>> nextword.load("austen").suggest("I have not the smallest", k=1)[0].text
+            'doubt'
         """
         return suggest(self, text, k, restore_case=restore_case)
 
@@ -418,7 +418,7 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
     """Load a model.
 
     Args:
-        path: A run directory, a bundle, or `"austen"`, the sample model.
+        path: A run directory, a bundle, or `"austen"`, the sample model. A folder of that name is `"./austen"`.
         engine: `onnx`, `keras`, or `auto`: onnxruntime if it is installed and the model was exported, else Keras.
         num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
 
@@ -431,9 +431,10 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
         >>> nextword.load("austen").name
         'austen'
     """
-    model = open_model(model_path(Path(path)), engine, num_threads=num_threads)
-    is_run = (Path(path) / CONFIG_FILE).is_file()
-    return TrainedModel.of(model, TrainingHistory.of_run(Path(path)) if is_run else None)
+    found = find_model(path)
+    run = found.parent if found.name == MODEL_FOLDER and (found.parent / CONFIG_FILE).is_file() else None
+    model = open_model(found, engine, num_threads=num_threads)
+    return TrainedModel.of(model, TrainingHistory.of_run(run) if run else None)
 
 
 def _method_of(options: Settings) -> str:

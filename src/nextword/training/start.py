@@ -46,7 +46,7 @@ def start_run(
 
     Args:
         config: The settings.
-        text: The text. Unless it is a `Corpus`, the run can be resumed from the directory alone.
+        text: The text, or what it is made from.
         root: The run directory.
         context: Observer, messages and folders.
         model: The model to train in place; a new one if left out.
@@ -60,10 +60,9 @@ def start_run(
     began, context, directory = time.monotonic(), context or RunContext(), RunDirectory(root)
     directory.require_free()
     corpus = _load(text, config, context)
-    origin = {} if isinstance(text, Corpus) else {"text_path": corpus.stored_name}
     with _at_work_in(directory, context):
         directory.require_free()
-        config = _prepare(config, corpus, directory, context, began=began, **origin)
+        config = _prepare(config, corpus, directory, context, began=began, text_path=corpus.stored_name)
         finished = _complete(config, corpus, directory, context, model=model)
         return _keep(finished, config, directory, context) if keep else finished
 
@@ -227,6 +226,6 @@ def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:
     if name not in config.origin:
         raise CheckpointError(
             f"`{directory.config_file}` must name the text that it came from, but has no `{name}` in [origin]; "
-            "was it written by hand, or by `nextword.train` with a corpus? Call that again to resume"
+            "train in a new directory"
         )
     return config.origin[name]

@@ -1,10 +1,11 @@
 """Every error that nextword raises on purpose.
 
-A message says the rule, the value and the repair. The command line turns each of these into one line on standard
-error and the exit code of its class; anything else that escapes is a defect of ours and shows its traceback.
+A message states the rule, the value and the repair. The command line prints it as one line on standard error and exits
+with the code of its class. Any other exception is a bug in nextword and shows its traceback.
 """
 
 import signal
+from typing import Self
 
 
 class NextwordError(Exception):
@@ -35,6 +36,34 @@ class BundleError(StorageError):
 
 class MissingExtraError(NextwordError):
     """A part of nextword needs packages that are not installed."""
+
+    @classmethod
+    def of(cls, need: str, missing: str | None, extra: str) -> Self:
+        """Return the error for a package that is missing, with the command that installs it.
+
+        Args:
+            need: What needs which packages, such as "training needs Keras and JAX".
+            missing: The package that is missing; `None` if it is the one that `need` names.
+            extra: The extra of nextword that brings the packages.
+
+        Example:
+            >>> str(MissingExtraError.of("curves need matplotlib", None, "train"))
+            "curves need matplotlib, which is missing; install the extra `train`: pip install 'nextword[train]'"
+        """
+        what = f"but `{missing}` is missing" if missing else "which is missing"
+        return cls(f"{need}, {what}; {cls.advice(extra)}")
+
+    @staticmethod
+    def advice(extra: str) -> str:
+        """Return how to install an extra of nextword.
+
+        The command works in a clone too: pip adds what the installed nextword lacks, wherever that came from.
+
+        Example:
+            >>> MissingExtraError.advice("train")
+            "install the extra `train`: pip install 'nextword[train]'"
+        """
+        return f"install the extra `{extra}`: pip install 'nextword[{extra}]'"
 
 
 class ExportError(NextwordError):

@@ -27,7 +27,8 @@ PARTLY_ABSENT = ("errno", "mmap", "os", "select", "signal", "socket", "sys", "ti
 def absent_names(module: str) -> set[str]:
     """Return the public names of a module that Linux has and Windows has not."""
     mypy = importlib.util.find_spec("mypy")
-    assert mypy is not None and mypy.origin is not None
+    assert mypy is not None
+    assert mypy.origin is not None
     stdlib = Path(mypy.origin).parent / "typeshed" / "stdlib"
     path = next(path for path in (stdlib / module / "__init__.pyi", stdlib / f"{module}.pyi") if path.is_file())
     body = ast.parse(path.read_text(encoding="utf-8")).body
@@ -114,15 +115,15 @@ def import_as_on_windows(real_import: Callable[..., ModuleType]) -> Callable[...
     }
 
     def import_(
-        name: str, globals: Mapping[str, Any] | None = None, locals: Any = None, fromlist: Any = (), level: int = 0
+        name: str, names: Mapping[str, Any] | None = None, others: Any = None, wanted: Any = (), level: int = 0, /
     ) -> ModuleType:
-        importer = str((globals or {}).get("__name__", ""))
+        importer = str((names or {}).get("__name__", ""))
         if level == 0 and importer.partition(".")[0] == "nextword":
             if name in ABSENT_MODULES:
                 raise ModuleNotFoundError(f"No module named '{name}'", name=name)
             if name in stand_ins:
                 return stand_ins[name]
-        return real_import(name, globals, locals, fromlist, level)
+        return real_import(name, names, others, wanted, level)
 
     return import_
 

@@ -114,16 +114,14 @@ def import_as_on_windows(real_import: Callable[..., ModuleType]) -> Callable[...
         name: StandIn(import_module(name), absent_names(name), CHANGED.get(name, {})) for name in PARTLY_ABSENT
     }
 
-    def import_(
-        name: str, names: Mapping[str, Any] | None = None, others: Any = None, wanted: Any = (), level: int = 0, /
-    ) -> ModuleType:
-        importer = str((names or {}).get("__name__", ""))
+    def import_(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> ModuleType:  # noqa: A002
+        importer = str((globals or {}).get("__name__", ""))
         if level == 0 and importer.partition(".")[0] == "nextword":
             if name in ABSENT_MODULES:
                 raise ModuleNotFoundError(f"No module named '{name}'", name=name)
             if name in stand_ins:
                 return stand_ins[name]
-        return real_import(name, names, others, wanted, level)
+        return real_import(name, globals, locals, fromlist, level)
 
     return import_
 

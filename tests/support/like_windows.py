@@ -128,7 +128,7 @@ def import_as_on_windows(real_import: Callable[..., ModuleType]) -> Callable[...
 
 def main() -> None:
     """Run the program that the command line names."""
-    builtins.__import__ = import_as_on_windows(builtins.__import__)  # type: ignore[assignment]
+    builtins.__import__ = import_as_on_windows(builtins.__import__)
     program = Path(sys.argv[1])
     sys.argv = sys.argv[1:]
     exec(compile(program.read_bytes(), program, "exec"), {"__name__": "__main__"})  # noqa: S102

@@ -9,13 +9,13 @@ from typing import Self
 
 
 class NextwordError(Exception):
-    """The base of all errors that a user can cause and repair."""
+    """Base class of all errors that a user can cause and repair."""
 
     exit_code = 2
 
 
 class SettingError(NextwordError):
-    """A value is out of its range, of the wrong type, or not known under that name."""
+    """A setting has an unknown name, a value of the wrong type, or a value out of range."""
 
 
 class TextError(NextwordError):
@@ -27,11 +27,11 @@ class StorageError(NextwordError):
 
 
 class CheckpointError(StorageError):
-    """A training run cannot be resumed from what lies in its directory."""
+    """A training run cannot be resumed from its directory."""
 
 
 class BundleError(StorageError):
-    """A directory is not a model bundle, or not a sound one."""
+    """A directory is not a model bundle, or the bundle is damaged."""
 
 
 class MissingExtraError(NextwordError):
@@ -67,11 +67,11 @@ class MissingExtraError(NextwordError):
 
 
 class ExportError(NextwordError):
-    """A model came out of its export other than it went in, or worse than was allowed."""
+    """An exported model differs from the original, or is worse than allowed."""
 
 
 class EvaluationError(NextwordError):
-    """A figure was asked for that the data cannot give, such as a perplexity over no tokens."""
+    """The data are not enough to compute a figure, such as a perplexity over no tokens."""
 
 
 class TrainingDivergedError(NextwordError):
@@ -81,14 +81,14 @@ class TrainingDivergedError(NextwordError):
 
 
 class TrainingWarning(UserWarning):
-    """A run met something that it worked around, such as a damaged checkpoint."""
+    """A training run worked around a problem, such as a damaged checkpoint."""
 
 
 class TrainingInterrupted(BaseException):
-    """A signal asked training to stop. A `BaseException`, so that no handler of errors swallows it.
+    """A signal stopped a training run. It is a `BaseException`, so `except Exception` does not catch it.
 
     Attributes:
-        signal_number: Which signal.
+        signal_number: The number of the signal.
     """
 
     def __init__(self, signal_number: int) -> None:

@@ -114,7 +114,7 @@ def test_a_damaged_directory_is_replaced(path: Path, damage: str) -> None:
     assert sealed_directory.read(path) == FILES
 
 
-def test_a_directory_with_something_of_somebody_else_is_not_replaced(path: Path) -> None:
+def test_a_directory_with_a_foreign_file_is_not_replaced(path: Path) -> None:
     (path / "notes").write_text("mine", encoding="utf-8")
     with pytest.raises(StorageError, match="holds 'notes', which would be lost"):
         sealed_directory.write(path, NEWER, replace=True)

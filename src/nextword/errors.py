@@ -9,13 +9,13 @@ from typing import Self
 
 
 class NextwordError(Exception):
-    """Base class of all errors that a user can cause and repair."""
+    """The base class of all errors that a user can cause and repair."""
 
     exit_code = 2
 
 
 class SettingError(NextwordError):
-    """A setting has an unknown name, a value of the wrong type, or a value out of range."""
+    """A setting is out of range, has the wrong type, or has an unknown name."""
 
 
 class TextError(NextwordError):
@@ -23,7 +23,7 @@ class TextError(NextwordError):
 
 
 class StorageError(NextwordError):
-    """A directory that nextword wrote is damaged, incomplete, in use, or could not be written."""
+    """A directory of nextword is damaged, incomplete, in use, or cannot be written."""
 
 
 class CheckpointError(StorageError):
@@ -67,11 +67,11 @@ class MissingExtraError(NextwordError):
 
 
 class ExportError(NextwordError):
-    """An exported model differs from the original, or is worse than allowed."""
+    """An exported model differs from its source by more than the allowed tolerance."""
 
 
 class EvaluationError(NextwordError):
-    """The data are not enough to compute a figure, such as a perplexity over no tokens."""
+    """The data is not sufficient for a result, such as a perplexity over zero tokens."""
 
 
 class TrainingDivergedError(NextwordError):
@@ -85,10 +85,10 @@ class TrainingWarning(UserWarning):
 
 
 class TrainingInterrupted(BaseException):
-    """A signal stopped a training run. It is a `BaseException`, so `except Exception` does not catch it.
+    """A signal asked training to stop. It is a `BaseException`, so `except Exception` does not catch it.
 
     Attributes:
-        signal_number: The number of the signal.
+        signal_number: Number of the signal.
     """
 
     def __init__(self, signal_number: int) -> None:

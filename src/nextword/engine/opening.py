@@ -64,13 +64,15 @@ def _keras_engine(bundle: Bundle) -> Engine:
     try:
         from nextword.engine.keras_engine import KerasEngine
     except ImportError as error:
-        if bundle.onnx is not None:
+        if bundle.onnx is not None and not _is_installed("onnxruntime"):
             raise MissingExtraError.of(f"running `{bundle.name}` needs onnxruntime", None, "run") from error
-        raise MissingExtraError(
-            f"running `{bundle.name}` needs Keras and JAX, but `{error.name}` is missing; "
-            f"{MissingExtraError.advice('train')}; or export the model where they are installed (`nextword export`), "
-            "and install the extra `run` here"
-        ) from error
+        missing = MissingExtraError.of(f"running `{bundle.name}` needs Keras and JAX", error.name, "train")
+        if bundle.onnx is None:
+            raise MissingExtraError(
+                f"{missing}; or export the model where they are installed (`nextword export`), and install the extra "
+                "`run` here"
+            ) from error
+        raise missing from error
     return KerasEngine.of(bundle)
 
 

@@ -116,6 +116,13 @@ def test_it_is_said_what_to_install_for_an_exported_model(
         start_engine(exported, "onnx")
 
 
+def test_it_is_said_what_keras_needs_if_it_was_asked_for(exported: Bundle, no_keras: None) -> None:
+    with pytest.raises(
+        MissingExtraError, match=r"running `.*` needs Keras and JAX, but `.*` is missing; .* `train`: [^;]*$"
+    ):
+        start_engine(exported, "keras")
+
+
 def test_it_is_said_what_to_install_for_a_model_that_was_not_exported(plain: Bundle, no_keras: None) -> None:
     with pytest.raises(
         MissingExtraError, match=r"install the extra `train`: .*; or export the model .* the extra `run` here"

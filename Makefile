@@ -41,8 +41,9 @@ lint: setup  ## Check style and format.
 	$(BIN)/ruff format --check src tests benchmarks examples scripts
 	$(BIN)/ruff check src tests benchmarks examples scripts
 
-types: setup  ## Check types.
+types: setup  ## Check types, those of Windows too.
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src
 
 imports: setup  ## Check which part imports which.
 	$(BIN)/lint-imports

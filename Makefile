@@ -1,6 +1,6 @@
-# Everything a person or CI does here. `make demo` is the place to begin.
+# Everything that a person or CI does here. Start with `make demo`.
 
-# The first Python that runs and is new enough; a name alone is not enough, since some are shims that refuse.
+# The first Python that runs and is new enough. A name alone is not enough: some are shims that fail.
 CANDIDATES := python3.13 python3.14 python3.12 python3
 PYTHON := $(shell for name in $(CANDIDATES); do \
 	$$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && echo $$name && break; done)
@@ -9,53 +9,65 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := runs/demo
 
-.PHONY: help setup demo test check lint types imports docs format peers constraints sample-model clean
+# `make demo` needs the extra `train`, `make setup` installs `dev`, which contains it. The second tops up the first.
+DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-train)
 
-help:  ## What there is to make.
+.PHONY: help setup demo test check lint types imports docs format peers constraints dist sample-model clean
+
+help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
 
-setup: $(VENV)/installed  ## The environment .venv, with .venv/bin/nextword.
+setup: $(VENV)/with-dev  ## Create .venv with everything that work on nextword needs.
 
-$(VENV)/installed: pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "nextword needs Python 3.12 or newer with venv; none of $(CANDIDATES) is. Install one, or: make setup PYTHON=/path/to/python" >&2; exit 1; }
+demo: $(DEMO_NEEDS)  ## Train on the sample text for some minutes, and show the results.
+	@sh scripts/demo.sh $(BIN)/nextword $(DEMO)
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "nextword needs Python 3.12 or newer with venv, but none of $(CANDIDATES) is; install one, or: make setup PYTHON=/path/to/python" >&2; exit 1; }
 	@echo "using $$($(PYTHON) --version) ($(PYTHON))"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
 
-demo: setup  ## Train on the sample text for about three minutes, and see what was learned.
-	@sh scripts/demo.sh $(BIN)/nextword $(DEMO)
+# Without bytecode, which would double the time: Python compiles the modules that it imports, when it imports them.
+$(VENV)/with-%: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[$*]'
+	@touch $@
 
 test: setup  ## All tests.
 	$(BIN)/python -m pytest tests src benchmarks/harness
 
-check: lint types imports docs  ## Everything CI checks besides the tests.
+check: lint types imports docs  ## All checks except the tests.
 
-lint: setup  ## Style and format.
+lint: setup  ## Check style and format.
 	$(BIN)/ruff format --check src tests benchmarks examples scripts
 	$(BIN)/ruff check src tests benchmarks examples scripts
 
-types: setup  ## Strict types.
+types: setup  ## Check types, those of Windows too.
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 src
 
-imports: setup  ## Which part may import which.
+imports: setup  ## Check which part imports which.
 	$(BIN)/lint-imports
 
-docs: setup  ## The documentation, into site/.
+docs: setup  ## Build the documentation into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-format: setup  ## Put the code in shape.
+format: setup  ## Format the code.
 	$(BIN)/ruff format src tests benchmarks examples scripts
 	$(BIN)/ruff check --fix src tests benchmarks examples scripts
 
-peers:  ## PyTorch, in an environment of its own, for the benchmarks.
+peers:  ## Create an environment with PyTorch for the benchmarks.
 	sh benchmarks/environments.sh
 
-constraints: setup  ## Pin what is installed now.
+constraints: setup  ## Pin the installed versions in constraints.txt.
 	@sh scripts/constraints.sh $(BIN)/python > constraints.new && mv constraints.new constraints.txt
 
 sample-model: setup  ## Train the sample model again and put it into the package, in about 15 minutes.
 	$(BIN)/python scripts/sample_model.py
 
-clean:  ## Remove what was made, the environment and the runs aside.
+# The wheel is built from the sdist. Both are the same bytes for the same commit.
+dist: setup  ## Build sdist and wheel into dist/.
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} $(BIN)/python -m build --no-isolation
+
+clean:  ## Remove all build results except .venv and runs/.
 	rm -rf site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -101,9 +101,7 @@ def _training() -> Any:
     try:
         from nextword.training import start
     except ImportError as error:
-        raise MissingExtraError(
-            f"training needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
-        ) from error
+        raise MissingExtraError.of("training needs Keras and JAX", error.name, "train") from error
     return start
 
 

@@ -170,6 +170,6 @@ def require_comparable(columns: Sequence[Column], batch_size: int) -> None:
             "`--significance` needs two columns to compare, but there is one; name another model, or another `--method`"
         )
     if find_spec("scipy") is None:
-        raise MissingExtraError("comparing models needs SciPy, which is missing; install `nextword[significance]`")
+        raise MissingExtraError.of("comparing models needs SciPy", None, "train")
     if batch_size != 1:
         raise SettingError(f"`--batch-size` must be 1 for `--significance`, but is {batch_size}; leave it out")

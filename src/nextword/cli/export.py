@@ -57,10 +57,8 @@ def export(
     try:
         from nextword.export.export import NamedText, export_bundle
     except ImportError as error:
-        raise MissingExtraError(
-            f"exporting needs Keras, JAX, onnx and onnxruntime, but `{error.name}` is missing; install "
-            "`nextword[export]`"
-        ) from error
+        need = "exporting needs Keras, JAX, onnx and onnxruntime"
+        raise MissingExtraError.of(need, error.name, "train") from error
 
     def tried(bundle: Bundle) -> NamedText:
         named = split or _SPLIT

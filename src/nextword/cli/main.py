@@ -34,7 +34,8 @@ _COMMANDS = {
 }
 
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_SIGPIPE = 13  # by number, since Windows has no such signal
 
 
 class _OutputClosedError(Exception):
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except _OutputClosedError:
         # The reader has gone (`nextword generate ... | head`): nobody is left to tell.
         _let_output_go()
-        sys.exit(128 + signal.SIGPIPE)
+        sys.exit(128 + _SIGPIPE)
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise

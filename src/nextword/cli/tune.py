@@ -63,9 +63,9 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     split is never opened. Run the command again to resume; several processes may work on one study, and with --storage
     several machines. A study that has begun needs no more than `nextword tune --study STUDY`.
     """
-    for module, extra in (("optuna", "tune"), ("keras", "train"), ("jax", "train")):
+    for module in ("optuna", "keras", "jax"):
         if find_spec(module) is None:
-            raise MissingExtraError(f"tuning needs `{module}`, which is missing; install `nextword[{extra}]`")
+            raise MissingExtraError.of(f"tuning needs `{module}`", None, "all")
     console = Console(highlight=False, soft_wrap=True, stderr=as_json)
     if not console.is_terminal:
         console.width = _COLUMNS_OF_A_FILE

@@ -1,7 +1,6 @@
 """An engine over `model.onnx`, which needs onnxruntime and nothing of the training wing."""
 
 import math
-import os
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from nextword.bundle.onnx_file import (
 from nextword.engine.distribution_engine import DistributionEngine, even_pieces
 from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.errors import BundleError, MissingExtraError, SettingError
-from nextword.machine.capacity import read_control_group
+from nextword.machine.capacity import count_cores, read_control_group
 
 _PIECE = 2_000_000
 """Log-probabilities of a piece of a window: 8 MB, which are still in the cache when they are looked at."""
@@ -125,21 +124,19 @@ def _import_onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise MissingExtraError(
-            "running `model.onnx` needs onnxruntime, which is missing; install `nextword[run]`"
-        ) from error
+        raise MissingExtraError.of("running `model.onnx` needs onnxruntime", None, "run") from error
     version = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2])
     if version < OLDEST_ONNXRUNTIME:
         oldest = ".".join(map(str, OLDEST_ONNXRUNTIME))
         raise MissingExtraError(
             f"running `model.onnx` needs onnxruntime {oldest} or newer, but {onnxruntime.__version__} is installed; "
-            f'install "onnxruntime>={oldest}"'
+            f"upgrade it: pip install 'onnxruntime>={oldest}'"
         )
     return onnxruntime
 
 
 def _num_processors() -> int:
     """Return how many processors this process may keep busy: those it may run on, or fewer by its container's quota."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = count_cores()
     quota = read_control_group().cores
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))

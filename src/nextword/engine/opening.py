@@ -66,13 +66,15 @@ def _keras_engine(bundle: Bundle) -> Engine:
     try:
         from nextword.engine.keras_engine import KerasEngine
     except ImportError as error:
-        raise MissingExtraError(
-            f"running `{bundle.name}` needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`, "
-            "or `nextword[run]` and a copy of the model that was exported by `nextword export`"
-            if bundle.onnx is None
-            else f"running `{bundle.name}` needs onnxruntime, or Keras and JAX, but `{error.name}` is missing too; "
-            "install `nextword[run]`, which is small, or `nextword[train]`"
-        ) from error
+        if bundle.onnx is not None and not _is_installed("onnxruntime"):
+            raise MissingExtraError.of(f"running `{bundle.name}` needs onnxruntime", None, "run") from error
+        missing = MissingExtraError.of(f"running `{bundle.name}` needs Keras and JAX", error.name, "train")
+        if bundle.onnx is None:
+            raise MissingExtraError(
+                f"{missing}; or export the model where they are installed (`nextword export`), and install the extra "
+                "`run` here"
+            ) from error
+        raise missing from error
     return KerasEngine.of(bundle)
 
 
@@ -90,9 +92,7 @@ def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
     try:
         from nextword.engine.keras_engine import KerasEngine, require_jax
     except ImportError as error:
-        raise MissingExtraError(
-            f"`{method}` needs Keras and JAX, but `{error.name}` is missing; install `nextword[train]`"
-        ) from error
+        raise MissingExtraError.of(f"`{method}` needs Keras and JAX", error.name, "train") from error
     if not isinstance(engine, KerasEngine):
         raise SettingError(
             f"`{method}` must go around the Keras model itself, but was given the engine {type(engine).__name__}; "

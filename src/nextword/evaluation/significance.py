@@ -229,9 +229,7 @@ def _interval(
     try:
         from scipy.stats import bootstrap
     except ImportError as error:
-        raise MissingExtraError(
-            f"comparing models needs SciPy, but `{error.name}` is missing; install `nextword[significance]`"
-        ) from error
+        raise MissingExtraError.of("comparing models needs SciPy", None, "train") from error
     found = bootstrap(
         (differences, counts),
         lambda difference, count, axis: difference.sum(axis=axis) / count.sum(axis=axis),

@@ -1,1 +1,4 @@
-"""The machine that training runs on: what it has, and what is set up on it. Frameworks are imported only if called."""
+"""The machine that training runs on: its hardware, its software, and what nextword sets up on it.
+
+Training frameworks are imported only when a function needs them.
+"""

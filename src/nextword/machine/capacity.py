@@ -1,4 +1,4 @@
-"""How many cores and how much memory this process may use."""
+"""The cores and the memory that this process may use."""
 
 import os
 import re
@@ -13,12 +13,12 @@ _VM_STAT = "/usr/bin/vm_stat"
 
 @dataclass(frozen=True, kw_only=True)
 class ControlGroup:
-    """Limits of a control group and of all above it; `None` if there is no limit.
+    """Limits of a control group and of its parents; `None` if there is no limit.
 
     Attributes:
-        cores: Cores' worth of time, whole or not.
+        cores: CPU time per second of wall time, such as 1.5.
         memory_bytes: Memory of all processes in the group together.
-        available_memory_bytes: What is left of it, files that can be dropped counted as free.
+        available_memory_bytes: What is left of it. Cached files that the system can drop count as free.
     """
 
     cores: float | None = None
@@ -29,7 +29,7 @@ class ControlGroup:
 def read_control_group(
     membership: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
 ) -> ControlGroup:
-    """Return the limits of the group that this process is in, of version 1 or 2; no limits outside Linux."""
+    """Return the limits of the control group of this process, version 1 or 2. Outside Linux there are none."""
     try:
         lines = membership.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -54,7 +54,8 @@ def read_control_group(
 def _folders(line: str, root: Path) -> Iterator[Path]:
     """Return the folders of a line `id:controllers:path`, from the group itself up to the root.
 
-    A container sees its own group as the root, and may be given a path that it cannot see: then the root is left.
+    A container sees its own group as the root. If its path names a folder that it cannot see, only the
+    root counts.
     """
     _, controllers, path = line.split(":", 2)
     mounts = [root / name for name in controllers.split(",")] if controllers else [root, root / "unified"]
@@ -64,7 +65,7 @@ def _folders(line: str, root: Path) -> Iterator[Path]:
 
 
 def _quota(folder: Path) -> float | None:
-    """Return the cores' worth of time that a group may use in each period."""
+    """Return the CPU time per second of wall time that a group may use."""
     try:
         quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
     except (OSError, ValueError):
@@ -91,15 +92,15 @@ def _number(folder: Path, name: str) -> int | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """Cores and memory within reach.
+    """Cores and memory that this process may use.
 
     Attributes:
         cores: Cores that this process may run on.
         machine_cores: Cores of the machine.
-        core_quota: Cores' worth of time that its control group may use, if that is limited.
-        load: Processes that wanted a core, on average over the last minute; `None` if that is unknown.
-        memory_bytes: Memory of the machine, or the limit of the control group; `None` if it is unknown.
-        available_memory_bytes: What of it is available now; `None` if it is unknown.
+        core_quota: CPU time per second of wall time that its control group may use; `None` if that is not limited.
+        load: Processes that were running or waiting for a core, averaged over the last minute; `None` if unknown.
+        memory_bytes: Memory of the machine, or the limit of the control group; `None` if unknown.
+        available_memory_bytes: Memory that is available now; `None` if unknown.
     """
 
     cores: int
@@ -110,14 +111,18 @@ class Capacity:
     available_memory_bytes: int | None = None
 
 
+def count_cores() -> int:
+    """Return the number of cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def read_capacity() -> Capacity:
-    """Return what this process may use here."""
+    """Return the cores and the memory that this process may use."""
     group = read_control_group()
     memory, available = _read_memory()
-    machine_cores = os.cpu_count() or 1
     return Capacity(
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine_cores,
-        machine_cores=machine_cores,
+        cores=count_cores(),
+        machine_cores=os.cpu_count() or 1,
         core_quota=group.cores,
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         memory_bytes=_smallest((memory, group.memory_bytes)),
@@ -126,7 +131,7 @@ def read_capacity() -> Capacity:
 
 
 def parse_meminfo(text: str) -> tuple[int | None, int | None]:
-    r"""Return the bytes of memory, and the available ones, that Linux's `/proc/meminfo` gives.
+    r"""Return the total and the available memory in bytes from the text of Linux's `/proc/meminfo`.
 
     Example:
         >>> parse_meminfo("MemTotal: 8 kB\nMemAvailable: 5 kB")
@@ -137,7 +142,7 @@ def parse_meminfo(text: str) -> tuple[int | None, int | None]:
 
 
 def parse_vm_stat(text: str) -> int | None:
-    r"""Return the available bytes that macOS's `vm_stat` gives: free pages, and those not used for a while.
+    r"""Return the available memory in bytes from the output of macOS's `vm_stat`: free and inactive pages.
 
     Example:
         >>> parse_vm_stat("(page size of 16384 bytes)\nPages free:   2.\nPages inactive:   3.")
@@ -155,9 +160,11 @@ def _read_memory() -> tuple[int | None, int | None]:
     available = None
     if shutil.which(_VM_STAT):
         available = parse_vm_stat(subprocess.run([_VM_STAT], capture_output=True, text=True, check=False).stdout)
+    if not hasattr(os, "sysconf"):  # Windows
+        return None, available
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), available
-    except (AttributeError, ValueError, OSError):
+    except (ValueError, OSError):
         return None, available
 
 

@@ -1,4 +1,4 @@
-"""What is known of machine and framework without measuring anything."""
+"""Facts about the machine and the training framework that need no measurement."""
 
 import platform
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from nextword.machine.setup import keep_freed_memory, use_compilation_cache
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What training finds here.
+    """The machine and the software that training runs on.
 
     Attributes:
-        system: Operating system and its release.
-        python: Version of Python.
+        system: Operating system and release.
+        python: Python version.
         processor: The processor.
         capacity: Cores and memory.
-        gpus: NVIDIA GPUs that the system knows, whether or not JAX uses them.
+        gpus: Names of the NVIDIA GPUs of the system, whether or not JAX uses them.
         framework: Keras and its backend.
         versions: Version of each package, `None` for one that is not installed.
         environment: Environment variables that change speed.
-        training_memory_bytes: What training the preset takes, about.
-        setups: What nextword has set up for training, by part; empty if the framework cannot be used.
+        training_memory_bytes: Estimated memory of a training run with the preset.
+        setups: What nextword has set up for training, by name; empty if the framework cannot be used.
     """
 
     system: str
@@ -41,20 +41,22 @@ class Facts:
 
 
 def gather_facts(training_memory_bytes: int, cache_folder: Path) -> Facts:
-    """Look at the machine and at the framework.
+    """Read the facts of this machine.
 
     Args:
-        training_memory_bytes: What the training run in mind takes, about.
-        cache_folder: Where compiled code is kept.
+        training_memory_bytes: Estimated memory of the training run.
+        cache_folder: Folder for compiled code.
     """
-    # Before the framework takes memory, and sets variables, of its own.
+    # Before the framework takes memory and sets environment variables itself.
     capacity, environment = read_capacity(), speed_environment()
     framework = read_framework()
     setups = {}
-    if framework.usable:  # what training sets up
+    if framework.usable:  # training sets these up
         compiled = use_compilation_cache(cache_folder)
         setups = {
-            "freed memory": "kept for the next step" if keep_freed_memory() else "given back after every step",
+            "freed memory": "kept for the next step"
+            if keep_freed_memory()
+            else "returned to the system after every step",
             "compiled code": f"kept in {compiled}" if compiled else "not kept for the next process",
         }
     return Facts(

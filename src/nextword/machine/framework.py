@@ -1,4 +1,4 @@
-"""The training framework as it is installed and set up here."""
+"""The installed training framework and its configuration."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 ComputeDtype = Literal["auto", "float32", "bfloat16"]
-"""Precision of matrix products: `auto` is the faster one on this processor."""
+"""Precision of matrix products. `auto` is the one that is faster on this processor."""
 
 _PACKAGES = ("keras", "jax", "jaxlib", "numpy", "tokenizers")
 _OTHER_BACKENDS = frozenset(["torch", "tensorflow"])
@@ -21,10 +21,10 @@ class Framework:
     """Keras and its backend.
 
     Attributes:
-        backend: The backend that Keras uses, or was asked to use if it cannot be imported.
-        devices: What JAX computes on; empty on other backends.
+        backend: The backend that Keras uses; the configured one if Keras cannot be imported.
+        devices: The devices that JAX computes on; empty on other backends.
         missing: The package that is not installed; `None` if all are.
-        failure: What the framework says against working here; `None` if it works.
+        failure: The error of the framework; `None` if it works.
     """
 
     backend: str
@@ -34,7 +34,7 @@ class Framework:
 
     @property
     def usable(self) -> bool:
-        """Whether training could begin."""
+        """Whether a training run could start."""
         return self.missing is None and self.failure is None
 
 
@@ -45,7 +45,7 @@ def read_versions() -> dict[str, str | None]:
 
 
 def read_framework() -> Framework:
-    """Import Keras and its backend, and return what they are set up to do, or why they are not."""
+    """Import Keras and its backend, and return their configuration, or why they do not work."""
     asked = os.environ.get("KERAS_BACKEND", "jax")
     try:
         import keras
@@ -54,12 +54,12 @@ def read_framework() -> Framework:
         return Framework(backend=backend, devices=_devices() if backend == "jax" else ())
     except ImportError as error:
         return Framework(backend=asked, missing=error.name or str(error))
-    except Exception as error:  # whatever a framework raises is to be reported, not to end the diagnosis
+    except Exception as error:  # the diagnosis reports any error of a framework and continues
         return Framework(backend=asked, failure=f"{type(error).__name__}: {error}".splitlines()[0].rstrip(": "))
 
 
 def is_older(version: str | None, than: tuple[int, ...]) -> bool:
-    """Return whether a version is known and older than another.
+    """Return whether a version is older than another; `False` if it is unknown.
 
     Example:
         >>> is_older("0.10.2", than=(0, 12)), is_older("0.12.0.1", than=(0, 12)), is_older(None, than=(0, 12))
@@ -72,7 +72,7 @@ def is_older(version: str | None, than: tuple[int, ...]) -> bool:
 
 
 def speed_environment() -> dict[str, str]:
-    """Return the environment variables that change the speed of training."""
+    """Return the environment variables that affect the speed of training."""
     prefixes = ("JAX_", "XLA_", "OMP_", "MKL_", "KMP_", "MALLOC_")
     names = ("CUDA_VISIBLE_DEVICES", "LD_PRELOAD", "NPROC")
     return {name: value for name, value in sorted(os.environ.items()) if name.startswith(prefixes) or name in names}
@@ -95,7 +95,7 @@ def _version(package: str) -> str | None:
 
 
 def read_nvidia_gpus(driver: Path = Path("/proc/driver/nvidia/gpus")) -> tuple[str, ...]:
-    """Return the names of the NVIDIA GPUs that a driver is at work for."""
+    """Return the names of the NVIDIA GPUs that have a driver."""
     found = [information.read_text(encoding="utf-8") for information in sorted(driver.glob("*/information"))]
     if found:
         models = (re.search(r"^Model:(.*)", text, re.MULTILINE) for text in found)

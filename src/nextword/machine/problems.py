@@ -1,8 +1,9 @@
-"""What keeps training from being as fast as it could be here, each with its repair."""
+"""Problems of a machine that slow training down, each with its repair."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from nextword.errors import MissingExtraError
 from nextword.machine.facts import Facts
 from nextword.machine.framework import is_older
 
@@ -12,11 +13,11 @@ _OF_THE_TRAIN_EXTRA = ("keras", "jax", "jaxlib")
 
 @dataclass(frozen=True)
 class Problem:
-    """Something to repair.
+    """A problem of this machine.
 
     Attributes:
-        code: A name for programs.
-        what: What is the matter.
+        code: Its name for programs.
+        what: The problem in words.
         repair: What to do about it.
     """
 
@@ -26,7 +27,7 @@ class Problem:
 
 
 def find_problems(facts: Facts) -> tuple[Problem, ...]:
-    """Return all that could be better."""
+    """Return the problems of a machine."""
     checks = (_framework, _old_jax, _gpu, _cores, _memory, _environment)
     return tuple(problem for check in checks for problem in check(facts))
 
@@ -37,7 +38,7 @@ def _framework(facts: Facts) -> Iterator[Problem]:
         yield Problem(
             "no-training-extra",
             f"`{framework.missing}` is not installed: models can be used here, but not trained",
-            "in the folder of nextword: pip install '.[train]'",
+            MissingExtraError.advice("train"),
         )
     elif framework.missing is not None:
         yield Problem(
@@ -52,12 +53,12 @@ def _framework(facts: Facts) -> Iterator[Problem]:
             f"Keras on {framework.backend} does not work{f' with JAX_PLATFORMS={platforms}' if platforms else ''}: "
             f"{framework.failure}",
             f"unset {'JAX_PLATFORMS' if platforms else 'KERAS_BACKEND'}; "
-            "if that does not help, in the folder of nextword: pip install --force-reinstall '.[train]'",
+            "if that does not help: pip install --force-reinstall keras jax jaxlib",
         )
     elif framework.backend != "jax":
         yield Problem(
             "other-backend",
-            f"the Keras backend is {framework.backend}, but nextword's own fast arithmetic is written for JAX",
+            f"the Keras backend is {framework.backend}, but nextword's fast code is written for JAX",
             "set KERAS_BACKEND=jax, or unset it",
         )
 
@@ -67,8 +68,8 @@ def _old_jax(facts: Facts) -> Iterator[Problem]:
     if facts.processor.features.get("AVX512_BF16") and is_older(version, than=_FAST_BFLOAT16_JAX):
         yield Problem(
             "old-jax",
-            f"bfloat16 is slow here: JAX {version} does not use this processor's AVX512_BF16, JAX 0.12 does",
-            "pip install --upgrade jax (0.12 and later are made for Python 3.12 and later)",
+            f"bfloat16 is slow here: JAX {version} does not use this processor's AVX512_BF16, but JAX 0.12 does",
+            "pip install --upgrade jax",
         )
 
 
@@ -84,7 +85,7 @@ def _gpu(facts: Facts) -> Iterator[Problem]:
     yield Problem(
         "unused-gpu",
         f"there is a GPU, {facts.gpus[0]}, but JAX computes on the processor",
-        f"unset {hiding[0]}" if hiding else "in the folder of nextword: pip install '.[gpu]'",
+        f"unset {hiding[0]}" if hiding else MissingExtraError.advice("gpu"),
     )
 
 
@@ -95,16 +96,16 @@ def _cores(facts: Facts) -> Iterator[Problem]:
         allowed = max(1, int(quota))
         yield Problem(
             "core-quota",
-            f"the control group allows {quota:g} cores' worth of time, but work is shared out among {cores} cores and "
-            "stopped midway",
-            f"give the container more, or set NPROC={allowed}",
+            f"the control group allows the time of {quota:g} cores, but work is divided among {cores} cores and paused "
+            "when that time is used up",
+            f"give the container more CPU time, or set NPROC={allowed}",
         )
     if cores == 1:
         more = f" of {capacity.machine_cores}" if capacity.machine_cores > 1 else ""
         yield Problem(
             "one-core",
-            f"this process may run on one core{more} only",
-            "start it without `taskset` or the like" if more else "train on a machine with more cores",
+            f"this process may only run on one core{more}",
+            "start it without `taskset` or similar" if more else "train on a machine with more cores",
         )
 
 
@@ -120,7 +121,7 @@ def _memory(facts: Facts) -> Iterator[Problem]:
 
 def _environment(facts: Facts) -> Iterator[Problem]:
     environment, backend, cores = facts.environment, facts.framework.backend, facts.capacity.cores
-    # JAX 0.12 shares products out among NPROC threads and does not read OMP_NUM_THREADS; PyTorch reads that alone.
+    # JAX 0.12 divides products among NPROC threads and ignores OMP_NUM_THREADS; PyTorch reads only OMP_NUM_THREADS.
     name = "NPROC" if backend == "jax" else "OMP_NUM_THREADS"
     threads = _number(environment, name)
     quota = facts.capacity.core_quota or cores
@@ -131,12 +132,12 @@ def _environment(facts: Facts) -> Iterator[Problem]:
     if "multi_thread_eigen=false" in environment.get("XLA_FLAGS", "").lower():
         yield Problem(
             "threads-off",
-            "XLA_FLAGS has --xla_cpu_multi_thread_eigen=false, by which some versions of JAX run products on one core",
+            "XLA_FLAGS has --xla_cpu_multi_thread_eigen=false, so some versions of JAX run products on one core",
             "remove it from XLA_FLAGS",
         )
     for variable, consequence in (
         ("JAX_DISABLE_JIT", "nothing is compiled"),
-        ("JAX_DEBUG_NANS", "every step is checked and may be run twice"),
+        ("JAX_DEBUG_NANS", "every step is checked and may run twice"),
     ):
         if environment.get(variable, "").lower() not in ("", "0", "false"):
             yield Problem("debugging", f"{variable} is set: {consequence}", f"unset {variable}")

@@ -1,4 +1,4 @@
-"""The processor, and those of its features that decide how fast matrix products run."""
+"""The processor, and its features that decide how fast matrix products run."""
 
 import platform
 import re
@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Name for people: name in `flags` (x86) or `Features` (aarch64) of /proc/cpuinfo.
+# Displayed name: name in `flags` (x86) or `Features` (aarch64) of /proc/cpuinfo.
 _LINUX = {
     "x86_64": {"AVX2": "avx2", "AVX-512": "avx512f", "AVX512_BF16": "avx512_bf16", "AMX-BF16": "amx_bf16"},
     "aarch64": {"NEON": "asimd", "SVE": "sve", "BF16": "bf16", "I8MM": "i8mm"},
 }
-# Name for people: keys of sysctl that are 1, any of them. No Apple processor has SVE outside its SME unit.
+# Displayed name: keys of sysctl, of which one must be 1. Apple processors have SVE only in their SME unit.
 _APPLE_ARM = {
     "NEON": ("hw.optional.AdvSIMD", "hw.optional.neon"),
     "SVE": (),
@@ -22,7 +22,7 @@ _APPLE_ARM = {
 }
 _APPLE_X86 = {"AVX2": ("hw.optional.avx2_0",), "AVX-512": ("hw.optional.avx512f",), "AVX512_BF16": (), "AMX-BF16": ()}
 
-# Linux names no aarch64 processor; these are (implementer, part) of the ones that are trained on most.
+# Linux does not name aarch64 processors. These are the (implementer, part) of common ones.
 # Source: lscpu of util-linux, sys-utils/lscpu-arm.c.
 _ARM_PARTS = {
     ("0x41", "0xd08"): "Arm Cortex-A72",
@@ -42,13 +42,13 @@ _SYSCTL = "/usr/sbin/sysctl"
 
 @dataclass(frozen=True, kw_only=True)
 class Processor:
-    """A processor as far as training depends on it.
+    """The properties of a processor that training depends on.
 
     Attributes:
-        name: What its maker or the system calls it.
-        architecture: The instruction set, `x86_64` or `aarch64` for instance.
-        features: Whether it has each of the vector features that decide; empty if that is unknown.
-        caches: Bytes of each cache of the first core, by name; empty if that is unknown.
+        name: Its name, from the maker or the system.
+        architecture: The instruction set, such as `x86_64` or `aarch64`.
+        features: Whether it has each vector feature that matters, by name; empty if unknown.
+        caches: Size in bytes of each cache of the first core, by name; empty if unknown.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Processor:
 
 
 def read_processor() -> Processor:
-    """Return the processor of this machine; what is unknown is left out."""
+    """Return the processor of this machine. Unknown properties are left out."""
     architecture = platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
@@ -71,9 +71,9 @@ def read_processor() -> Processor:
 
 
 def parse_cpuinfo(text: str, architecture: str, caches: Mapping[str, int] | None = None) -> Processor:
-    r"""Return the processor that Linux's `/proc/cpuinfo` describes.
+    r"""Return the processor that the text of Linux's `/proc/cpuinfo` describes.
 
-    A feature counts only if all cores have it, and kinds of cores are named side by side.
+    A feature counts only if all cores have it. If there are several kinds of cores, the name lists them all.
 
     Example:
         >>> parse_cpuinfo("model name: AMD EPYC\nflags: avx2 avx512f avx512_bf16", "x86_64").features["AVX512_BF16"]
@@ -93,9 +93,9 @@ def parse_cpuinfo(text: str, architecture: str, caches: Mapping[str, int] | None
 
 
 def parse_sysctl(text: str, architecture: str) -> Processor:
-    r"""Return the processor that the lines `key: value` of macOS's `sysctl hw machdep.cpu` describe.
+    r"""Return the processor that the output of macOS's `sysctl hw machdep.cpu` describes.
 
-    Of Apple's two kinds of cores, the caches are those of the fast one.
+    Apple processors have two kinds of cores; the caches are those of the fast kind.
 
     Example:
         >>> parse_sysctl("machdep.cpu.brand_string: Apple M2\nhw.optional.arm.FEAT_BF16: 1", "arm64").features["BF16"]
@@ -116,7 +116,7 @@ def parse_sysctl(text: str, architecture: str) -> Processor:
 
 
 def read_caches(folder: Path) -> dict[str, int]:
-    """Return the bytes of the data caches that Linux describes in `/sys/devices/system/cpu/cpu0/cache`."""
+    """Return the sizes in bytes of the data caches that Linux lists in `/sys/devices/system/cpu/cpu0/cache`."""
     caches = {}
     for index in sorted(folder.glob("index*")):
         try:

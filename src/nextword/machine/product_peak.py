@@ -1,4 +1,4 @@
-"""The fastest matrix products that JAX runs on this machine: what training is measured against."""
+"""The fastest matrix products that JAX runs on this machine. Training speed is compared with them."""
 
 import time
 from functools import partial
@@ -6,18 +6,18 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-# (M, K, N) for a product of (M, K) and (K, N): those of training, and square ones.
+# (M, K, N) for a product of (M, K) and (K, N): the shapes of training, and square ones.
 _SHAPES = ((448, 512, 2048), (448, 512, 10_000), (640, 512, 10_000), (1024, 1024, 1024), (2048, 2048, 2048))
-# What fills a processor leaves a GPU idle.
+# Products that keep a CPU busy are too small for a GPU.
 _GPU_SHAPES = ((4096, 4096, 4096), (8192, 8192, 8192))
 
 _product = jax.jit(partial(jnp.matmul, preferred_element_type=jnp.float32))
 
 
 def measure_product_peak(dtype: str, *, seconds: float) -> float:
-    r"""Return the floating-point operations a second of the fastest product, measured for about `seconds`.
+    r"""Return the floating-point operations per second of the fastest product, measured for about `seconds`.
 
-    A product of $(M, K)$ and $(K, N)$ counts $2 M K N$, and is accumulated in float32 whatever `dtype` is.
+    A product of $(M, K)$ and $(K, N)$ counts $2 M K N$ operations. It is accumulated in float32 for every `dtype`.
     """
     shapes = _SHAPES if jax.default_backend() == "cpu" else _SHAPES + _GPU_SHAPES
     return max(_rate(shape, dtype, seconds / len(shapes)) for shape in shapes)

@@ -1,4 +1,4 @@
-"""What is set up for training on this machine: a cache of compiled code, and an allocator that keeps memory."""
+"""What nextword sets up for training on this machine: a cache of compiled code, and an allocator that keeps memory."""
 
 import ctypes
 import hashlib
@@ -9,16 +9,16 @@ from pathlib import Path
 
 _MOST_BYTES = 2**30
 
-# Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX, and M_TRIM_THRESHOLD of glibc's malloc.h.
+# Parameters of mallopt(3) and their values: M_ARENA_MAX, M_MMAP_MAX and M_TRIM_THRESHOLD in glibc's malloc.h.
 _MALLOPT = ((-8, 1), (-4, 0), (-1, 2**31 - 1))
 
 
 def use_compilation_cache(root: Path) -> Path | None:
-    """Let JAX keep compiled functions under `root`, and return the folder; `None` if Keras runs on another backend.
+    """Let JAX cache compiled functions under `root`, and return the folder; `None` if Keras runs on another backend.
 
-    The folder is named after the processor's features, since machine code for one processor may not run on another
-    that shares the home directory. The oldest entries go when it exceeds a gigabyte. A cache that the user has set up
-    (`JAX_COMPILATION_CACHE_DIR`) is left as it is, and so is JAX when `root` cannot be written.
+    The folder's name depends on the processor's features: machine code for one processor may not run on another one
+    that shares the home directory. JAX removes the oldest entries when the folder exceeds a gigabyte. A cache that the
+    user has configured (`JAX_COMPILATION_CACHE_DIR`) stays in use. If `root` cannot be written, there is no cache.
     """
     import keras
 
@@ -40,7 +40,7 @@ def use_compilation_cache(root: Path) -> Path | None:
 
 
 def _processor_key() -> str:
-    """Return a short name for what this processor can do."""
+    """Return a short name that identifies the features of this processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -53,11 +53,11 @@ def _processor_key() -> str:
 
 @cache
 def keep_freed_memory() -> bool:
-    """Let the allocator of this process keep what is freed, and return whether it does.
+    """Let the memory allocator of this process keep freed memory, and return whether it does.
 
-    One arena for all threads, never trimmed and never replaced by a mapping of its own. Call it before the training
-    framework starts its threads. It does nothing if the allocator is not glibc's, or if the variable
-    `NEXTWORD_KEEP_MEMORY` is 0.
+    All threads share one arena. It is never trimmed, and large blocks are not mapped separately. Call this before the
+    training framework starts its threads. Nothing changes if the allocator is not glibc's, or if the environment
+    variable `NEXTWORD_KEEP_MEMORY` is 0.
 
     Source:
         mallopt(3).

@@ -63,9 +63,7 @@ def _jiwer() -> Any:
     try:
         import jiwer
     except ImportError as error:
-        raise MissingExtraError(
-            f"counting word errors needs jiwer, but `{error.name}` is missing; install `nextword[rescore]`"
-        ) from error
+        raise MissingExtraError.of("counting word errors needs jiwer", None, "all") from error
     return jiwer
 
 

@@ -1,1 +1,1 @@
-"""How anything gets on the disk and back: whole, checked, and without running what it reads."""
+"""Reading and writing files: never half-written, always checked, and never executed."""

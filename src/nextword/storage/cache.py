@@ -1,33 +1,47 @@
-"""Folders that are built once, kept under a name that says all they depend on, and checked whenever they are used.
+"""Folders that are built once and checked whenever they are used. The name of each follows from all it depends on.
 
-Each is a sealed directory, built by one process at a time. A folder under its own name is whole, or damaged and known
-to be so; then it is built again.
+Each is a sealed directory, built by one process at a time. A damaged folder is built again.
 """
 
 import hashlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
-
-from filelock import FileLock
-from platformdirs import user_cache_path
 
 from nextword.errors import StorageError
 from nextword.storage import sealed_directory
 
 
 def cache_root(cache_dir: Path | None = None) -> Path:
-    """Return where derived files are kept: `cache_dir`, else `NEXTWORD_CACHE`, else the user's cache folder."""
+    """Return the folder for derived files: `cache_dir`, else `NEXTWORD_CACHE`, else one in the user's cache folder.
+
+    The user's cache folder is `$XDG_CACHE_HOME` or `~/.cache` on Linux, `~/Library/Caches` on macOS, and
+    `%LOCALAPPDATA%` on Windows.
+    """
     if cache_dir is not None:
         return cache_dir
     variable = os.environ.get("NEXTWORD_CACHE")
-    return Path(variable) if variable else user_cache_path("nextword")
+    return Path(variable) if variable else user_cache(sys.platform) / "nextword"
+
+
+def user_cache(system: str) -> Path:
+    """Return the folder in which the programs of a user keep caches.
+
+    Args:
+        system: The operating system as `sys.platform` names it.
+    """
+    if system == "darwin":
+        return Path.home() / "Library" / "Caches"
+    name, default = ("LOCALAPPDATA", "AppData/Local") if system == "win32" else ("XDG_CACHE_HOME", ".cache")
+    folder = Path(os.environ.get(name, ""))
+    return folder if folder.is_absolute() else Path.home() / default
 
 
 def cache_key(*dependencies: str | int | None) -> str:
-    """Return a name, in hexadecimal, for what follows from these values and from nothing else."""
+    """Return a name, in hexadecimal, for a result that depends on these values and on nothing else."""
     return hashlib.sha256(json.dumps(dependencies).encode("utf-8")).hexdigest()
 
 
@@ -36,13 +50,15 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
 
     Args:
         folder: Where the result is or will be.
-        build: Writes the files into the empty folder that it is given.
+        build: Writes the files into the empty folder that it gets.
 
     Raises:
         StorageError: The folder cannot be written.
     """
     if _is_sound(folder):
         return folder
+    from filelock import FileLock  # slow to import, and rarely needed
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f".{folder.name}.lock")):
@@ -52,8 +68,8 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
                 sealed_directory.build(folder, build)
     except OSError as error:
         raise StorageError(
-            f"the cache `{folder.parent}` must be writable, but: {error.strerror or error}; name another folder in the "
-            "variable NEXTWORD_CACHE"
+            f"the cache `{folder.parent}` must be writable, but is not ({error.strerror or error}); set "
+            "NEXTWORD_CACHE to another folder"
         ) from error
     return folder
 

@@ -1,4 +1,4 @@
-"""Single steps on the disk, each finished when it returns: a power failure cannot take it back."""
+"""Single steps on the disk. A step that has returned survives a power failure."""
 
 import os
 import re
@@ -8,35 +8,39 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nextword.errors import StorageError
+from nextword.storage.held_directory import CLOSE_ON_EXEC
 
 TEMPORARY_NAME = re.compile(r"\.tmp-.+-[0-9a-f]{12}")
-"""What is called so was left by a write that was cut off, and may be removed by the next one."""
+"""Names of files and directories that an interrupted write left behind. The next write may remove them."""
+
+# Windows cannot open a directory, and has no call that writes its names to the disk.
+_CAN_SYNC_DIRECTORIES = hasattr(os, "O_DIRECTORY")
 
 
 def named_path(path: Path) -> Path:
-    """Return `path` from the root on.
+    """Return `path` as an absolute path.
 
     Raises:
-        StorageError: It ends in no name of its own.
+        StorageError: The path does not end in a name, such as `..`.
     """
     path = path.absolute()
     if path.name in ("", ".."):
-        raise StorageError(f"`{path}` must end in a name of its own, but does not; give it one")
+        raise StorageError(f"`{path}` must end in a name, but does not; add one")
     return path
 
 
 def temporary_path(path: Path) -> Path:
-    """Return a new name beside `path` for what will become it; see `TEMPORARY_NAME`."""
+    """Return a new name beside `path`, under which its content is written first; see `TEMPORARY_NAME`."""
     return path.with_name(f".tmp-{path.name}-{secrets.token_hex(6)}")
 
 
 def write_new_file(path: Path, data: bytes) -> None:
-    """Create a file, readable by whom the umask allows, with every byte on the disk; its name may not be yet.
+    """Create a file and write its bytes to the disk; the umask decides who may read it.
 
     Raises:
         OSError: The file exists, or the disk refused.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSE_ON_EXEC, 0o666)
     try:
         rest = memoryview(data)
         while rest:
@@ -47,12 +51,16 @@ def write_new_file(path: Path, data: bytes) -> None:
 
 
 def sync_directory(path: Path) -> None:
-    """Put the names in a directory on the disk: those made, changed and removed so far.
+    """Write the names in a directory to the disk: those created, changed and removed so far.
+
+    On Windows this does nothing: a power failure there may undo the last changes of names.
 
     Raises:
         OSError: The disk refused.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    if not _CAN_SYNC_DIRECTORIES:
+        return
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | CLOSE_ON_EXEC)
     try:
         os.fsync(descriptor)
     finally:
@@ -60,7 +68,7 @@ def sync_directory(path: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Create a directory and those above it, outermost first; an existing one is left alone.
+    """Create a directory and its parents, outermost first; those that exist stay as they are.
 
     Raises:
         OSError: The disk refused.
@@ -73,7 +81,7 @@ def make_directory(path: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path, done: str) -> Iterator[None]:
-    """Turn an error of the operating system into one for the user: "`path` could not be `done`, because ...".
+    """Turn an error of the operating system into one for the user: "`path` could not be `done` (...)".
 
     Raises:
         StorageError: In place of every `OSError`.
@@ -83,5 +91,5 @@ def disk_errors(path: Path, done: str) -> Iterator[None]:
     except OSError as error:
         raise StorageError(
             f"`{path}` could not be {done} ({error.strerror or error}); what was there before is kept; "
-            "see to the disk, or choose another place"
+            "free space or repair the disk, or choose another place"
         ) from error

@@ -1,14 +1,12 @@
-"""`MANIFEST.json`, the seal of a directory, and the files that it names, opened with distrust.
+"""`MANIFEST.json`, the seal of a directory: the name, the size and the SHA-256 sum of each of its files.
 
-The manifest holds the name, the size and the SHA-256 sum of each file. The directory may be of unknown origin: what is
-opened is a regular file of a bounded length, or nothing.
+The directory may come from an untrusted source. Only regular files of a limited length are opened.
 """
 
 import hashlib
 import json
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ from typing import Any
 
 from nextword.errors import StorageError
 from nextword.storage import strict_json
+from nextword.storage.held_directory import HeldDirectory
 
 MANIFEST_NAME = "MANIFEST.json"
 MAX_FILES = 100
@@ -30,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Seal:
-    """What a manifest says of one file: its size in bytes and its SHA-256 sum in hexadecimal."""
+    """What a manifest says about one file: its size in bytes and its SHA-256 sum in hexadecimal."""
 
     size: int
     sha256: str
@@ -45,16 +44,17 @@ def seal_of(data: bytes) -> Seal:
 
 
 def seal_of_stream(stream: BufferedIOBase) -> Seal:
-    """Return the seal of an open file, read from where it stands in little memory."""
+    """Return the seal of an open file. It is read from its current position, in small pieces."""
     sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return Seal(stream.tell(), sha256)
 
 
 def check_names(names: Mapping[str, object]) -> None:
-    """Refuse names that are not plain, or too many.
+    """Check the names of the files of a sealed directory.
 
     Raises:
-        ValueError: A name is refused; the message is a clause such as "must hold at most 100 files, ...".
+        ValueError: A name is not plain, or there are too many. The message is a clause such as "must hold at most 100
+            files, ...".
     """
     if len(names) > MAX_FILES:
         raise ValueError(f"must hold at most {MAX_FILES} files, but would hold {len(names)}")
@@ -70,10 +70,10 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def decode(data: bytes) -> Manifest:
-    """Return the manifest that `data`, the content of a `MANIFEST.json` of unknown origin, holds.
+    """Return the manifest in `data`, the content of an untrusted `MANIFEST.json`.
 
     Raises:
-        ValueError: It is not a manifest; the message is a clause such as "must hold `format` and `files`".
+        ValueError: It is not a manifest. The message is a clause such as "must hold `format` and `files`".
     """
     table = strict_json.parse(data, max_bytes=MAX_BYTES)
     if not isinstance(table, dict) or table.keys() != {"format", "files"} or not isinstance(table["files"], dict):
@@ -83,28 +83,27 @@ def decode(data: bytes) -> Manifest:
     check_names(table["files"])
     manifest = {name: _decode_seal(name, seal) for name, seal in table["files"].items()}
     if encode(manifest) != data:
-        raise ValueError("must be written as nextword writes it, to the byte, but is not")
+        raise ValueError("must be, byte for byte, what nextword writes, but is not")
     return manifest
 
 
 @contextmanager
-def opened_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) -> Iterator[BufferedReader]:
-    """Open a file in an open directory for reading, refusing all but a regular file of at most `max_bytes`.
+def opened_regular_file(path: Path, directory: HeldDirectory, name: str, max_bytes: int) -> Iterator[BufferedReader]:
+    """Open a regular file of at most `max_bytes` for reading.
 
     Args:
-        path: The directory, for the message.
-        descriptor: The same, open.
-        name: Of the file in it.
-        max_bytes: The most that it may be long.
+        path: The directory as the user named it, for messages.
+        directory: The same directory, held open.
+        name: The file's name in it.
+        max_bytes: The largest size that is accepted.
 
     Raises:
-        StorageError: The file is missing, refused, or cannot be read.
+        StorageError: The file is missing, is not regular, is too large, or cannot be read.
     """
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        if not stat.S_ISREG(os.stat(name, dir_fd=descriptor, follow_symlinks=False).st_mode):
+        if not directory.is_regular_file(name):
             raise damaged(path, f"`{name}` must be a regular file, but is a link or something else")
-        with os.fdopen(os.open(name, flags, dir_fd=descriptor), "rb") as stream:
+        with os.fdopen(directory.open_file(name), "rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             if size > max_bytes:
                 raise damaged(path, f"`{name}` must be at most {max_bytes} bytes long, but is {size}")
@@ -112,11 +111,11 @@ def opened_regular_file(path: Path, descriptor: int, name: str, max_bytes: int) 
     except FileNotFoundError as error:
         raise damaged(path, f"`{name}` is missing") from error
     except OSError as error:
-        raise StorageError(f"`{path}/{name}` must be a file that can be read ({error.strerror})") from error
+        raise StorageError(f"`{path}/{name}` must be readable, but is not ({error.strerror})") from error
 
 
 def damaged(path: Path, what: str) -> StorageError:
-    """Return the error that says what is wrong with a directory."""
+    """Return the error for a directory that is not as it was written."""
     return StorageError(f"`{path}` is damaged: {what}; write it again or restore it from a copy")
 
 

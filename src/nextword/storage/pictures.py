@@ -1,4 +1,4 @@
-"""Pictures with matplotlib: the same figures give the same bytes, and a file is whole or as it was."""
+"""Pictures with matplotlib. The same figures give the same bytes, and a file is replaced in one step."""
 
 import importlib
 import io
@@ -14,7 +14,10 @@ _GRID_COLOR = "#e5e7eb"
 
 
 def require_matplotlib(what: str) -> None:
-    """Raise if pictures cannot be drawn, `what` being what needs them.
+    """Check that pictures can be drawn.
+
+    Args:
+        what: What needs them, in the plural: "curves".
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -22,14 +25,19 @@ def require_matplotlib(what: str) -> None:
     try:
         importlib.import_module("matplotlib.figure")
     except ImportError as error:
-        raise MissingExtraError(f"{what} need matplotlib; install `nextword[plots]`") from error
+        raise MissingExtraError.of(f"{what} need matplotlib", None, "train") from error
 
 
 def draw_picture(path: Path, size: tuple[float, float], draw: Callable[[Any], None]) -> None:
-    """Write the picture that `draw` puts on a figure of `size` inches, in the format of the path's ending.
+    """Write a picture in the format that the suffix of `path` names.
+
+    Args:
+        path: Where to write it.
+        size: Width and height in inches.
+        draw: Draws on the figure that it gets.
 
     Raises:
-        StorageError: The disk refused; the former picture is whole.
+        StorageError: The disk refused; the old picture is kept.
     """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -39,7 +47,7 @@ def draw_picture(path: Path, size: tuple[float, float], draw: Callable[[Any], No
     FigureCanvasAgg(figure)
     draw(figure)
     picture = io.BytesIO()
-    # Neither dates nor random names in the file: the same figures draw the same picture.
+    # No dates and no random names in the file: the same figures give the same bytes.
     with rc_context({"svg.hashsalt": "nextword"}):
         metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix)
         figure.savefig(picture, format=path.suffix[1:], dpi=150, metadata=metadata)
@@ -47,7 +55,7 @@ def draw_picture(path: Path, size: tuple[float, float], draw: Callable[[Any], No
 
 
 def finish_axes(axes: Any, grid: str = "both") -> None:
-    """Give a panel a quiet grid along an axis, `x` or `y`, or both, and no frame."""
+    """Give a panel a light grid along an axis (`x`, `y` or `both`), and no frame."""
     axes.grid(axis=grid, color=_GRID_COLOR, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

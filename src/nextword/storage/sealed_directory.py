@@ -1,7 +1,7 @@
-"""Directories that are whole or absent: how nextword writes everything that it must not lose.
+"""Directories that are replaced in one step. nextword writes bundles, checkpoints and cached folders in this way.
 
-A sealed directory holds a few regular files and `MANIFEST.json`, which names each of them with its size and its
-SHA-256 sum. It is filled under a temporary name beside its place, and gets its name when every byte is on the disk:
+A sealed directory holds a few regular files and `MANIFEST.json`, which lists the name, the size and the SHA-256 sum of
+each. It is written under a temporary name, and renamed when every byte is on the disk:
 
     step                                                        what a reader of `model` finds
     .tmp-model-91f0c2a1b3d4/weights, ... written, fsynced       the old directory, if there was one
@@ -11,22 +11,25 @@ SHA-256 sum. It is filled under a temporary name beside its place, and gets its 
     .tmp-model-91f0c2a1b3d4 -> model                            the new directory
     parent fsynced, .aside-model removed                        the new directory
 
-So a reader, or the next run after a crash or a power failure, finds the old directory or the new one, never a mixture:
-readers hold the directory itself open, not its name, and check the very bytes that they return. Two writers of one
-place must exclude each other by a lock of their own. POSIX only.
+A reader finds the old directory or the new one, never a mixture; so does the next run after a crash or a power failure.
+Readers hold the directory open, not its name, and check the bytes that they return. Two writers of one directory must
+exclude each other with a lock of their own.
+
+On Windows, a directory is neither fsynced nor held open. A power failure there may undo the last replacement, and a
+replacement fails while a reader has a file open.
 """
 
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from nextword.errors import StorageError
 from nextword.storage import durable
+from nextword.storage.held_directory import HeldDirectory, held
 from nextword.storage.manifest import (
     MANIFEST_NAME,
     MAX_BYTES,
@@ -51,27 +54,27 @@ class Sealed:
 
     path: Path
     manifest: Manifest
-    _descriptor: int
+    _directory: HeldDirectory
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file, checked against the manifest.
+        """Return the content of a file after checking it against the manifest.
 
         Raises:
-            StorageError: The manifest does not name the file, or the file is not what the manifest says.
+            StorageError: The manifest does not name the file, or its size or its sum differs.
         """
         seal = self._seal(name)
-        with opened_regular_file(self.path, self._descriptor, name, seal.size) as stream:
+        with opened_regular_file(self.path, self._directory, name, seal.size) as stream:
             data = stream.read(seal.size)
         self._require(name, seal_of(data))
         return data
 
     def check(self, name: str) -> None:
-        """Check a file against the manifest as `read` does, in little memory, and return nothing of it.
+        """Check a file against the manifest without loading it whole.
 
         Raises:
-            StorageError: The manifest does not name the file, or the file is not what the manifest says.
+            StorageError: The manifest does not name the file, or its size or its sum differs.
         """
-        with opened_regular_file(self.path, self._descriptor, name, self._seal(name).size) as stream:
+        with opened_regular_file(self.path, self._directory, name, self._seal(name).size) as stream:
             self._require(name, seal_of_stream(stream))
 
     def _seal(self, name: str) -> Seal:
@@ -89,27 +92,24 @@ class Sealed:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Sealed]:
-    """Open a sealed directory: its list of files is checked at once, each file when it is read.
+    """Open a sealed directory. Its list of files is checked now, each file when it is read.
 
-    `path` itself may be a link, such as `models/current`; a link inside is refused.
+    `path` itself may be a link, such as `models/current`; links in the directory are refused.
 
     Raises:
-        StorageError: There is no such directory, its manifest is not sound, or a file is missing or one too many.
+        StorageError: There is no such directory, its manifest is damaged, a file is missing, or one is not listed.
     """
-    descriptor = _open_directory(path)
-    try:
-        manifest = _read_manifest(path, descriptor)
-        _check_entries(path, descriptor, manifest)
-        yield Sealed(path, manifest, descriptor)
-    finally:
-        os.close(descriptor)
+    with _held(path) as directory:
+        manifest = _read_manifest(path, directory)
+        _check_entries(path, directory, manifest)
+        yield Sealed(path, manifest, directory)
 
 
 def read(path: Path) -> dict[str, bytes]:
     """Return the checked content of every file of a sealed directory.
 
     Raises:
-        StorageError: The directory is not sound; the message names the file and what is wrong.
+        StorageError: The directory is damaged; the message names the file and the damage.
     """
     with opened(path) as sealed:
         return {name: sealed.read(name) for name in sealed.manifest}
@@ -119,7 +119,7 @@ def verify(path: Path) -> Manifest:
     """Return the manifest of a sealed directory after checking every file, one at a time.
 
     Raises:
-        StorageError: The directory is not sound; the message names the file and what is wrong.
+        StorageError: The directory is damaged; the message names the file and the damage.
     """
     with opened(path) as sealed:
         for name in sealed.manifest:
@@ -128,10 +128,11 @@ def verify(path: Path) -> Manifest:
 
 
 def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> None:
-    """Write a sealed directory; on any error, what was at `path` before is still there and whole.
+    """Write a sealed directory. On any error, what was at `path` before is kept.
 
     Raises:
-        StorageError: `path` exists and `replace` is false, or holds what nextword did not write, or the disk refused.
+        StorageError: `path` exists and `replace` is false, it holds files that nextword did not write, or the disk
+            refused.
     """
     path = durable.named_path(path)
     try:
@@ -145,11 +146,11 @@ def write(path: Path, files: Mapping[str, bytes], *, replace: bool = False) -> N
 
 
 def build(path: Path, fill: Callable[[Path], None]) -> None:
-    """Write a sealed directory file by file, for what is too large for the memory; `path` must not exist yet.
+    """Write a sealed directory file by file, for content that is too large for memory. `path` must not exist yet.
 
     Args:
         path: The directory.
-        fill: Writes the files into the empty directory that it is given; whatever it raises is passed on.
+        fill: Writes the files into the empty directory that it gets; what it raises is passed on.
 
     Raises:
         OSError: The disk refused.
@@ -158,7 +159,7 @@ def build(path: Path, fill: Callable[[Path], None]) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a sealed directory; it loses its name first, so that no reader finds it in part.
+    """Remove a sealed directory. It is renamed first: no reader finds a part of it.
 
     Raises:
         StorageError: The disk refused.
@@ -171,7 +172,7 @@ def remove(path: Path) -> None:
 
 
 def names(parent: Path) -> list[str]:
-    """Return the sorted names that readers find in `parent`: all but the leftovers of interrupted writes.
+    """Return the sorted names in `parent`, without what interrupted writes left behind.
 
     Raises:
         StorageError: The disk refused.
@@ -182,7 +183,9 @@ def names(parent: Path) -> list[str]:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Remove what interrupted writes left in `parent`, and put back what they had set aside; for its only writer.
+    """Remove what interrupted writes left in `parent`, and restore what they had set aside.
+
+    Only the writer of `parent` may call this.
 
     Raises:
         StorageError: The disk refused.
@@ -199,7 +202,7 @@ def remove_leftovers(parent: Path) -> None:
 
 
 def _install(path: Path, fill: Callable[[Path], Manifest]) -> None:
-    """Fill a temporary directory, seal it by the manifest that `fill` returns, and give it its name."""
+    """Fill a temporary directory, write the manifest that `fill` returns, and rename the directory to `path`."""
     temporary = durable.temporary_path(path)
     durable.make_directory(path.parent)
     try:
@@ -229,7 +232,10 @@ def _sync_files(fill: Callable[[Path], None], temporary: Path) -> Manifest:
 
 
 def _move_in(new: Path, path: Path) -> None:
-    """Give `new` the name `path`, or undo every step; what to undo is read from the disk, not from a flag."""
+    """Rename `new` to `path`, or undo every step.
+
+    What to undo is read from the disk, not from a flag, since an interrupt may come anywhere.
+    """
     aside = _aside(path)
     try:
         if path.exists(follow_symlinks=False):
@@ -246,7 +252,7 @@ def _move_in(new: Path, path: Path) -> None:
 
 
 def _recover(path: Path) -> None:
-    """Undo a replacement that was cut off between its two renames, or finish one that was cut off after them."""
+    """Undo a replacement that was interrupted between its two renames, or finish one interrupted after them."""
     aside = _aside(path)
     if aside.exists() and not path.exists(follow_symlinks=False):
         aside.rename(path)
@@ -255,28 +261,30 @@ def _recover(path: Path) -> None:
 
 
 def _check_place(path: Path, files: Mapping[str, bytes], replace: bool) -> None:
-    """Refuse to replace anything whose loss would be a loss: what nextword did not write there itself."""
+    """Refuse to replace anything that nextword did not write itself."""
     if not path.exists(follow_symlinks=False):
         return
     if not replace:
         raise StorageError(f"`{path}` exists already; choose another name, or ask for it to be replaced")
     if path.is_symlink() or not path.is_dir():
         raise StorageError(f"`{path}` must be a directory to be replaced, but is a file or a link; move it away")
-    descriptor = _open_directory(path)
     ours = {MANIFEST_NAME, *files}
-    try:
-        with suppress(StorageError):  # what is damaged may be replaced
-            ours |= _read_manifest(path, descriptor).keys()
-    finally:
-        os.close(descriptor)
+    with _held(path) as directory, suppress(StorageError):  # a damaged directory may be replaced
+        ours |= _read_manifest(path, directory).keys()
     if foreign := {entry.name for entry in path.iterdir()} - ours:
         raise StorageError(f"`{path}` holds {min(foreign)!a}, which would be lost if it were replaced; move it away")
 
 
-def _open_directory(path: Path) -> int:
+@contextmanager
+def _held(path: Path) -> Iterator[HeldDirectory]:
+    with ExitStack() as stack:
+        yield _enter(stack, path)
+
+
+def _enter(stack: ExitStack, path: Path) -> HeldDirectory:
     for place in (path, _aside(path), path):  # a writer may finish between the first attempt and the second
         try:
-            return os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return stack.enter_context(held(place))
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
@@ -284,17 +292,16 @@ def _open_directory(path: Path) -> int:
     raise StorageError(f"`{path}` must be a directory that nextword wrote, but does not exist; check the name")
 
 
-def _read_manifest(path: Path, descriptor: int) -> Manifest:
+def _read_manifest(path: Path, directory: HeldDirectory) -> Manifest:
     try:
-        with opened_regular_file(path, descriptor, MANIFEST_NAME, MAX_BYTES) as stream:
+        with opened_regular_file(path, directory, MANIFEST_NAME, MAX_BYTES) as stream:
             return decode(stream.read(MAX_BYTES))
     except ValueError as error:
         raise damaged(path, f"`{MANIFEST_NAME}` {error}") from error
 
 
-def _check_entries(path: Path, descriptor: int, manifest: Manifest) -> None:
-    with os.scandir(descriptor) as entries:
-        found = {entry.name for entry in islice(entries, MAX_FILES + 2)}
+def _check_entries(path: Path, directory: HeldDirectory, manifest: Manifest) -> None:
+    found = directory.names(at_most=MAX_FILES + 2)
     if extra := found - manifest.keys() - {MANIFEST_NAME}:
         raise damaged(path, f"`{MANIFEST_NAME}` does not name the file {min(extra)!a}")
     if missing := manifest.keys() - found:

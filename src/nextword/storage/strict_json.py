@@ -1,4 +1,4 @@
-"""JSON from a stranger: small, shallow, and with one meaning only."""
+"""JSON from an untrusted source: only small, shallow and unambiguous texts are accepted."""
 
 import json
 import math
@@ -7,19 +7,23 @@ from collections import Counter
 from typing import Any
 
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
-_MAX_DIGITS = 18  # every such number fits into 64 bits
+_MAX_DIGITS = 18  # each of these numbers fits into 64 bits
 
 
 def parse(data: bytes, *, max_bytes: int = 2**16, max_depth: int = 8, only_whole_numbers: bool = False) -> Any:
-    """Return the value of a JSON text, refusing what Python's parser lets through or dies of.
+    """Return the value of a JSON text. It is stricter than Python's parser, and safe where that one crashes.
 
-    Refused are texts that are too long or too deep (before they are parsed), encodings other than UTF-8, names given
-    twice, integers of more than 18 digits, `NaN` and `Infinity`, numbers that overflow, and unpaired surrogates; with
-    `only_whole_numbers`, all numbers with a fraction or an exponent too.
+    These are refused:
+
+    - texts that are too long or too deep, before they are parsed;
+    - encodings other than UTF-8, and unpaired surrogates;
+    - an object that has a name twice;
+    - integers of more than 18 digits, `NaN`, `Infinity`, and numbers that overflow;
+    - with `only_whole_numbers`, numbers with a fraction or an exponent.
 
     Raises:
-        ValueError: The text is refused; the message is a clause such as "must not name `size` twice", for the caller
-            to put the name of the file before.
+        ValueError: The text is refused. The message is a clause such as "must not name `size` twice"; the caller puts
+            the name of the file before it.
 
     Example:
         >>> parse(b'{"sizes": [1, 2.5]}')
@@ -41,7 +45,7 @@ def parse(data: bytes, *, max_bytes: int = 2**16, max_depth: int = 8, only_whole
         raise ValueError(f"must be UTF-8, but byte {error.start} is not") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"must be JSON, but is not at line {error.lineno}, column {error.colno}") from error
-    if "\\u" in text:  # only an escape brings in half of a surrogate pair
+    if "\\u" in text:  # half of a surrogate pair can only come from an escape
         _require_unicode(value)
     return value
 
@@ -93,5 +97,5 @@ def _constant(name: str) -> float:
 
 
 def finite(value: float | None) -> float | None:
-    """Return a number as JSON can hold it: `None` for one that is infinite."""
+    """Return a number that JSON can hold: `None` for one that is not finite."""
     return value if value is not None and math.isfinite(value) else None

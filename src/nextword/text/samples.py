@@ -9,11 +9,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-from nextword.errors import StorageError, TextError
+from nextword.errors import MissingExtraError, StorageError, TextError
 from nextword.storage.cache import cache_root
 from nextword.storage.single_file import write_file
 
@@ -28,6 +29,7 @@ def sample_path(name: str, *, data_dir: Path | None = None, cache_dir: Path | No
     the folder that the variable `NEXTWORD_DATA` names if there is no `data_dir`, and then among earlier downloads.
 
     Raises:
+        MissingExtraError: The sample must be downloaded, and pooch is not installed.
         TextError: The sample was not found and cannot be downloaded.
     """
     if name == "austen":
@@ -101,12 +103,15 @@ def fetch(name: str, folder: Path, downloader: Downloader | None = None) -> Path
         downloader: How to download; by default, as pooch chooses.
 
     Raises:
+        MissingExtraError: pooch is not installed.
         TextError: A file cannot be downloaded, or its SHA-256 is wrong.
     """
     corpus = DOWNLOADS[name]
     missing = [file for file, expected in corpus.sums.items() if not _is_whole(folder / file, expected)]
     if not missing:
         return folder
+    if find_spec("pooch") is None:
+        raise MissingExtraError.of(f"downloading `{name}` needs pooch", None, "train")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder, prefix=".partial-") as scratch:

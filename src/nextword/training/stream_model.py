@@ -1,6 +1,5 @@
 """A language model in training: the same weights, with the state carried from window to window."""
 
-import os
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -11,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from nextword.errors import CheckpointError
+from nextword.machine.capacity import count_cores
 from nextword.models.language_model import LanguageModel
 from nextword.models.layers.carried_state import CarriedState
 from nextword.models.recurrent_stack import StackOutputs
@@ -148,7 +148,7 @@ def fingerprint() -> dict[str, str]:
         **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
         "backend": backend,
         "machine": platform.machine(),
-        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "processors": str(count_cores()),
     }
 
 

@@ -153,7 +153,7 @@ def test_nothing_is_measured_where_training_is_not_possible(monkeypatch: pytest.
     assert report.measurements is None
     assert report.lstm_path is None
     assert report.problems[0].code == "no-training-extra"
-    assert report.to_table()["problems"][0]["repair"] == "in the folder of nextword: pip install '.[train]'"
+    assert report.to_table()["problems"][0]["repair"] == "install the extra `train`: pip install 'nextword[train]'"
 
 
 def test_the_dispatch_is_asked_for_the_path_when_training_has_chosen_it(

@@ -108,14 +108,25 @@ def test_onnxruntime_is_not_asked_to_run_what_is_not_there(plain: Bundle) -> Non
 def test_it_is_said_what_to_install_for_an_exported_model(
     exported: Bundle, no_onnxruntime: None, no_keras: None
 ) -> None:
-    with pytest.raises(MissingExtraError, match=r"install `nextword\[run\]`, which is small, or `nextword\[train\]`"):
+    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install the extra `run`"):
         start_engine(exported)
-    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install `nextword\[run\]`"):
+    with pytest.raises(
+        MissingExtraError, match=r"needs onnxruntime, which is missing; .*pip install 'nextword\[run\]'"
+    ):
         start_engine(exported, "onnx")
 
 
+def test_it_is_said_what_keras_needs_if_it_was_asked_for(exported: Bundle, no_keras: None) -> None:
+    with pytest.raises(
+        MissingExtraError, match=r"running `.*` needs Keras and JAX, but `.*` is missing; .* `train`: [^;]*$"
+    ):
+        start_engine(exported, "keras")
+
+
 def test_it_is_said_what_to_install_for_a_model_that_was_not_exported(plain: Bundle, no_keras: None) -> None:
-    with pytest.raises(MissingExtraError, match=r"install `nextword\[train\]`, or `nextword\[run\]` and a copy"):
+    with pytest.raises(
+        MissingExtraError, match=r"install the extra `train`: .*; or export the model .* the extra `run` here"
+    ):
         start_engine(plain)
 
 
@@ -134,7 +145,7 @@ def test_it_is_said_what_to_install_for_a_slim_model(exported: Bundle, no_onnxru
 def test_an_onnxruntime_that_is_too_old_is_named(exported: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onnxruntime.__version__", "1.22.1")
     with pytest.raises(
-        MissingExtraError, match=r"needs onnxruntime 1\.23 or newer, but 1\.22\.1 is installed; install"
+        MissingExtraError, match=r"needs onnxruntime 1\.23 or newer, but 1\.22\.1 is installed; upgrade it"
     ):
         start_engine(exported)
 

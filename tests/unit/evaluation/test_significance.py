@@ -178,7 +178,9 @@ def test_what_cannot_be_compared_is_refused(markov_engine: MakeEngine) -> None:
 
 def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
-    with pytest.raises(MissingExtraError, match=r"nextword\[significance\]"):
+    with pytest.raises(
+        MissingExtraError, match="comparing models needs SciPy, which is missing; install the extra `train`"
+    ):
         compare_lines(scores_of(0), scores_of(0))
 
 

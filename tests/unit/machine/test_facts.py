@@ -32,7 +32,9 @@ def test_what_the_framework_sets_itself_is_not_taken_for_the_users(
     assert "XLA_FLAGS" not in gather_facts(MEMORY, tmp_path).environment
 
 
-@pytest.mark.parametrize(("kept", "memory"), [(True, "kept for the next step"), (False, "given back after every step")])
+@pytest.mark.parametrize(
+    ("kept", "memory"), [(True, "kept for the next step"), (False, "returned to the system after every step")]
+)
 def test_what_is_set_up_is_told(kept: bool, memory: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     roots: list[Path] = []
     monkeypatch.setattr(facts, "keep_freed_memory", lambda: kept)

@@ -28,7 +28,7 @@ def test_a_sound_machine_has_no_problems(sound: Facts) -> None:
             {"framework": Framework(backend="jax", missing="keras")},
             "no-training-extra",
             "`keras` is not installed",
-            "in the folder of nextword: pip install '.[train]'",
+            "install the extra `train`: pip install 'nextword[train]'",
         ),
         (
             {"framework": Framework(backend="torch", missing="torch")},
@@ -50,7 +50,7 @@ def test_a_sound_machine_has_no_problems(sound: Facts) -> None:
         ),
         ({"framework": Framework(backend="numpy")}, "other-backend", "backend is numpy", "KERAS_BACKEND=jax"),
         ({"versions": {"jax": "0.10.2"}}, "old-jax", "JAX 0.10.2", "pip install --upgrade jax"),
-        ({"gpus": GPU}, "unused-gpu", "NVIDIA L4", "in the folder of nextword: pip install '.[gpu]'"),
+        ({"gpus": GPU}, "unused-gpu", "NVIDIA L4", "pip install 'nextword[gpu]'"),
         ({"gpus": GPU, "environment": {"JAX_PLATFORMS": "cpu"}}, "unused-gpu", "NVIDIA L4", "unset JAX_PLATFORMS"),
         (
             {"gpus": GPU, "environment": {"CUDA_VISIBLE_DEVICES": ""}},
@@ -58,10 +58,10 @@ def test_a_sound_machine_has_no_problems(sound: Facts) -> None:
             "NVIDIA L4",
             "unset CUDA_VISIBLE_DEVICES",
         ),
-        ({"core_quota": 2.5}, "core-quota", "allows 2.5 cores' worth of time", "NPROC=2"),
-        ({"core_quota": 0.5}, "core-quota", "allows 0.5 cores' worth of time", "NPROC=1"),
+        ({"core_quota": 2.5}, "core-quota", "allows the time of 2.5 cores", "NPROC=2"),
+        ({"core_quota": 0.5}, "core-quota", "allows the time of 0.5 cores", "NPROC=1"),
         ({"cores": 1}, "one-core", "one core of 8", "without `taskset`"),
-        ({"cores": 1, "machine_cores": 1}, "one-core", "one core only", "more cores"),
+        ({"cores": 1, "machine_cores": 1}, "one-core", "only run on one core", "more cores"),
         ({"available_memory_bytes": 2**29}, "little-memory", "about 1.1 GB, but 0.5 GB", "smaller --batch-size"),
         ({"environment": {"NPROC": "2"}}, "few-threads", "6 of 8 cores idle", "unset NPROC"),
         (

@@ -52,7 +52,7 @@ def run(root: Path, **variables: str) -> list[str]:
     return result.stdout.split()
 
 
-def test_the_second_process_compiles_nothing_anew(tmp_path: Path) -> None:
+def test_the_second_process_compiles_nothing_again(tmp_path: Path) -> None:
     folder, value, hits = run(tmp_path)
     assert Path(folder).is_relative_to(tmp_path)
     assert (value, hits) == ("7.0", "0")

@@ -41,5 +41,7 @@ def test_a_corpus_has_the_rate_that_jiwer_gives_it() -> None:
 
 def test_jiwer_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jiwer", None)
-    with pytest.raises(MissingExtraError, match=r"install `nextword\[rescore\]`"):
+    with pytest.raises(
+        MissingExtraError, match="counting word errors needs jiwer, which is missing; install the extra `all`"
+    ):
         word_errors("a", ["b"])

@@ -115,7 +115,7 @@ def test_of_two_that_build_at_once_one_does(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StorageError, match=r"file` must be writable.*NEXTWORD_CACHE"):
+    with pytest.raises(StorageError, match=r"file` must be writable, but is not .*set NEXTWORD_CACHE"):
         cached_folder(tmp_path / "file" / "folder", Builder())
 
 

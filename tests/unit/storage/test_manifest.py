@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nextword.errors import StorageError
 from nextword.storage import manifest
+from nextword.storage.held_directory import HeldDirectory, held
 
 SUM = "0" * 64
 
@@ -89,19 +90,20 @@ def test_another_format_is_refused(number: object) -> None:
 
 
 @pytest.fixture
-def descriptor(tmp_path: Path) -> Iterator[int]:
+def directory(tmp_path: Path) -> Iterator[HeldDirectory]:
     (tmp_path / "file").write_bytes(b"content")
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    descriptor = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
-    yield descriptor
-    os.close(descriptor)
+    with held(tmp_path) as directory:
+        yield directory
 
 
-def test_a_file_is_opened_in_the_directory_that_is_open_wherever_it_is_now(tmp_path: Path, descriptor: int) -> None:
+def test_a_file_is_opened_in_the_directory_that_is_open_wherever_it_is_now(
+    tmp_path: Path, directory: HeldDirectory
+) -> None:
     tmp_path.rename(tmp_path.with_name("moved"))
-    with manifest.opened_regular_file(tmp_path, descriptor, "file", 7) as stream:
+    with manifest.opened_regular_file(tmp_path, directory, "file", 7) as stream:
         assert stream.read() == b"content"
 
 
@@ -115,18 +117,18 @@ def test_a_file_is_opened_in_the_directory_that_is_open_wherever_it_is_now(tmp_p
         ("file", "`file` must be at most 6 bytes long, but is 7"),
     ],
 )
-def test_what_is_no_file_or_too_long_is_refused(tmp_path: Path, descriptor: int, name: str, said: str) -> None:
+def test_what_is_no_file_or_too_long_is_refused(tmp_path: Path, directory: HeldDirectory, name: str, said: str) -> None:
     with (
         pytest.raises(StorageError, match=f"^`{tmp_path}` is damaged: {said}"),
-        manifest.opened_regular_file(tmp_path, descriptor, name, 6),
+        manifest.opened_regular_file(tmp_path, directory, name, 6),
     ):
         pass
 
 
-def test_an_error_of_the_disk_while_it_is_read_is_told(tmp_path: Path, descriptor: int) -> None:
+def test_an_error_of_the_disk_while_it_is_read_is_told(tmp_path: Path, directory: HeldDirectory) -> None:
     with (
-        pytest.raises(StorageError, match="must be a file that can be read"),
-        manifest.opened_regular_file(tmp_path, descriptor, "file", 7),
+        pytest.raises(StorageError, match="must be readable"),
+        manifest.opened_regular_file(tmp_path, directory, "file", 7),
     ):
         raise OSError(5, "Input/output error")
 

@@ -84,7 +84,7 @@ def test_a_relative_path_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("name", ["..", "a/..", "/"])
 def test_a_path_without_a_name_of_its_own_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="name of its own"):
+    with pytest.raises(StorageError, match="must end in a name"):
         sealed_directory.write(tmp_path / name, FILES, replace=True)
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_directory_is_replaced(path: Path, damage: str) -> None:
     assert sealed_directory.read(path) == FILES
 
 
-def test_a_directory_with_something_of_somebody_else_is_not_replaced(path: Path) -> None:
+def test_a_directory_with_a_foreign_file_is_not_replaced(path: Path) -> None:
     (path / "notes").write_text("mine", encoding="utf-8")
     with pytest.raises(StorageError, match="holds 'notes', which would be lost"):
         sealed_directory.write(path, NEWER, replace=True)

@@ -115,7 +115,7 @@ def test_a_link_put_there_between_the_look_and_the_opening_is_refused(
 ) -> None:
     link(path)
     monkeypatch.setattr(stat, "S_ISREG", bool)
-    with pytest.raises(StorageError, match=r"a\.txt` must be a file that can be read"):
+    with pytest.raises(StorageError, match=r"a\.txt` must be readable"):
         sealed_directory.read(path)
 
 

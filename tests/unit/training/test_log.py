@@ -90,7 +90,7 @@ def test_few_rounds_and_unusual_perplexities_can_be_drawn(tmp_path: Path, perple
 
 def test_without_matplotlib_the_repair_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingExtraError, match=r"curves need matplotlib; install `nextword\[plots\]`"):
+    with pytest.raises(MissingExtraError, match="curves need matplotlib, which is missing; install the extra `train`"):
         draw_curves(RECORDS, tmp_path, title="a run")
     assert list(tmp_path.iterdir()) == []
 

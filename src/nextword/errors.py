@@ -1,20 +1,20 @@
 """Every error that nextword raises on purpose.
 
-A message says the rule, the value and the repair. The command line turns each of these into one line on standard
-error and the exit code of its class; anything else that escapes is a defect of ours and shows its traceback.
+A message states the rule, the value and the repair. The command line prints it as one line on standard error and exits
+with the code of its class. Any other exception is a bug in nextword and shows its traceback.
 """
 
 import signal
 
 
 class NextwordError(Exception):
-    """The base of all errors that a user can cause and repair."""
+    """The base class of all errors that a user can cause and repair."""
 
     exit_code = 2
 
 
 class SettingError(NextwordError):
-    """A value is out of its range, of the wrong type, or not known under that name."""
+    """A setting is out of range, has the wrong type, or has an unknown name."""
 
 
 class TextError(NextwordError):
@@ -22,15 +22,15 @@ class TextError(NextwordError):
 
 
 class StorageError(NextwordError):
-    """A directory that nextword wrote is damaged, incomplete, in use, or could not be written."""
+    """A directory of nextword is damaged, incomplete, in use, or cannot be written."""
 
 
 class CheckpointError(StorageError):
-    """A training run cannot be resumed from what lies in its directory."""
+    """A training run cannot be resumed from its directory."""
 
 
 class BundleError(StorageError):
-    """A directory is not a model bundle, or not a sound one."""
+    """A directory is not a model bundle, or the bundle is damaged."""
 
 
 class MissingExtraError(NextwordError):
@@ -38,11 +38,11 @@ class MissingExtraError(NextwordError):
 
 
 class ExportError(NextwordError):
-    """A model came out of its export other than it went in, or worse than was allowed."""
+    """An exported model differs from its source by more than the allowed tolerance."""
 
 
 class EvaluationError(NextwordError):
-    """A figure was asked for that the data cannot give, such as a perplexity over no tokens."""
+    """The data is not sufficient for a result, such as a perplexity over zero tokens."""
 
 
 class TrainingDivergedError(NextwordError):
@@ -52,14 +52,14 @@ class TrainingDivergedError(NextwordError):
 
 
 class TrainingWarning(UserWarning):
-    """A run met something that it worked around, such as a damaged checkpoint."""
+    """A training run worked around a problem, such as a damaged checkpoint."""
 
 
 class TrainingInterrupted(BaseException):
-    """A signal asked training to stop. A `BaseException`, so that no handler of errors swallows it.
+    """A signal asked training to stop. It is a `BaseException`, so `except Exception` does not catch it.
 
     Attributes:
-        signal_number: Which signal.
+        signal_number: Number of the signal.
     """
 
     def __init__(self, signal_number: int) -> None:

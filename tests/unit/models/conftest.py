@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(autouse=True, scope="package")
 def hasty_compiler() -> Iterator[None]:
-    """Disable XLA's optimizations: small layers take much longer to compile than to run."""
+    """Spare XLA its optimizations: so small a layer is compiled much longer than it is run."""
     import jax
 
     jax.config.update("jax_disable_most_optimizations", True)

@@ -97,7 +97,7 @@ def clusters(draw: st.DrawFn) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
 
 @settings(max_examples=8)
 @given(clusters())
-def test_the_probabilities_sum_to_one_for_all_cutoffs(case: tuple[int, tuple[int, ...], tuple[int, ...]]) -> None:
+def test_wherever_it_is_cut_the_probabilities_sum_to_one(case: tuple[int, tuple[int, ...], tuple[int, ...]]) -> None:
     vocabulary_size, cutoffs, widths = case
     layer, hidden = layer_of(vocabulary_size=vocabulary_size, cutoffs=cutoffs, widths=widths), numbers(2, 3, H)
     log_probs = np.asarray(layer(hidden), np.float64)

@@ -1,4 +1,4 @@
-"""A language model described: what both the training wing and the using wing agree on."""
+"""The architecture of a language model: its options and the shapes of its weights."""
 
 import itertools
 import math
@@ -11,9 +11,9 @@ from nextword.settings import Settings, rate, setting
 
 Shape = tuple[int, ...]
 
-_MOST_LAYERS = 16
-_MOST_CUTOFFS = 16
-_NARROWEST_TAIL = 8
+_MAX_LAYERS = 16
+_MAX_CUTOFFS = 16
+_MIN_TAIL_WIDTH = 8
 
 CellName = Literal["lstm", "mogrifier_lstm", "gru", "rnn"]
 
@@ -22,29 +22,30 @@ CellName = Literal["lstm", "mogrifier_lstm", "gru", "rnn"]
 class Cell:
     """A kind of recurrent layer: a row of the table of cells.
 
-    To add one, write its layer, and enter it here, in `LAYERS` of `nextword.models.recurrent_stack` and, if it can be
-    exported, in `GRAPHS` of `nextword.export.recurrence_graph`.
+    To add one, write its layer and add it to `CELLS`, to `LAYERS` of `nextword.models.recurrent_stack` and, if it can
+    be exported, to `GRAPHS` of `nextword.export.recurrence_graph`.
 
     Attributes:
-        title: What people call it.
-        num_gates: Vectors of `H` side by side in the columns of its kernels.
-        state: Names of the arrays `(B, H)` that a layer carries from step to step.
-        options: Fields of `Architecture`, off by default, that this cell has and others may lack.
-        further_shapes: Weights besides kernel, recurrent kernel and bias, for an architecture, `I` and `H`.
+        title: Name for readers.
+        num_gates: Number of gates, each `H` columns of the kernels.
+        state: Names of the state arrays `(B, H)`.
+        options: Fields of `Architecture` that this cell supports and others may not; disabled by default.
+        extra_shapes: Returns names and shapes of the weights besides kernel, recurrent kernel and bias, for an
+            architecture, `I` and `H`.
     """
 
     title: str
     num_gates: int
     state: tuple[str, ...]
     options: tuple[str, ...] = ()
-    further_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
+    extra_shapes: "Callable[[Architecture, int, int], dict[str, Shape]]" = lambda *_: {}
 
 
 def _normalization_shapes(architecture: "Architecture", _input_size: int, hidden_size: int) -> dict[str, Shape]:
     if not architecture.layer_normalization:
         return {}
-    of_gates, of_cell = (4 * hidden_size,), (hidden_size,)
-    return {"input_gain": of_gates, "recurrent_gain": of_gates, "cell_gain": of_cell, "cell_bias": of_cell}
+    gates, cell = (4 * hidden_size,), (hidden_size,)
+    return {"input_gain": gates, "recurrent_gain": gates, "cell_gain": cell, "cell_bias": cell}
 
 
 def _modulation_shapes(architecture: "Architecture", input_size: int, hidden_size: int) -> dict[str, Shape]:
@@ -67,31 +68,33 @@ CELLS: dict[CellName, Cell] = {
         num_gates=4,  # input, forget, candidate, output
         state=("hidden", "cell"),
         options=("cap_input_gate", "layer_normalization"),
-        further_shapes=_normalization_shapes,
+        extra_shapes=_normalization_shapes,
     ),
     "mogrifier_lstm": Cell(
         title="Mogrifier LSTM",
         num_gates=4,
         state=("hidden", "cell"),
         options=("cap_input_gate", "mogrifier_rank"),
-        further_shapes=_modulation_shapes,
+        extra_shapes=_modulation_shapes,
     ),
     "gru": Cell(title="GRU", num_gates=3, state=("hidden",)),  # update, reset, candidate
     "rnn": Cell(title="RNN", num_gates=1, state=("hidden",)),
 }
-"""The table of cells: what differs from one kind of recurrent layer to another."""
+"""The table of cells: the differences between the kinds of recurrent layers."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions(Settings):
-    """The sizes, the wiring and the dropout of a language model whose vocabulary is not known yet.
+    """Sizes, connections and dropout of a language model without its vocabulary.
 
     Raises:
-        SettingError: A value leaves its range, `cap_input_gate`, `layer_normalization` or `mogrifier_rank` meets a
-            `cell` that does not have it, `skip_connections` meet layers of several widths, `tied` meets a last layer
-            that is not as wide as the embedding and no mixture or narrowing, `latent_dropout_rate` meets neither,
-            `narrowed_output` meets a mixture, or `adaptive_cutoffs` meet one of the three or do not rise from id to
-            id.
+        SettingError: A value is out of range, or two options do not fit:
+
+            - `cap_input_gate`, `layer_normalization` and `mogrifier_rank` need a `cell` that supports them.
+            - `skip_connections` need `hidden_sizes` that are all equal.
+            - `tied` needs a last layer as wide as the embedding, a mixture or `narrowed_output`.
+            - `latent_dropout_rate` needs a mixture or `narrowed_output`, which exclude each other.
+            - `adaptive_cutoffs` must increase, and exclude `tied`, a mixture and `narrowed_output`.
 
     Example:
         >>> ModelOptions(embedding_size=500, hidden_sizes=(500, 500)).build(vocabulary_size=10_000).num_parameters
@@ -145,14 +148,14 @@ class ModelOptions(Settings):
 
     @property
     def summary(self) -> str:
-        """Cell and widths of the layers in a few characters, such as `LSTM 320-160`."""
+        """Cell and layer widths, such as `LSTM 320-160`."""
         return f"{CELLS[self.cell].title} {'-'.join(map(str, self.hidden_sizes))}"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.hidden_sizes) > _MOST_LAYERS:
+        if len(self.hidden_sizes) > _MAX_LAYERS:
             raise SettingError(
-                f"`hidden_sizes` must have at most {_MOST_LAYERS} layers, but has {len(self.hidden_sizes)}"
+                f"`hidden_sizes` must have at most {_MAX_LAYERS} layers, but has {len(self.hidden_sizes)}"
             )
         self._check_cell()
         self._check_output()
@@ -164,12 +167,12 @@ class ModelOptions(Settings):
             if getattr(self, name) and name not in CELLS[self.cell].options:
                 cells = [kind for kind, cell in CELLS.items() if name in cell.options]
                 raise SettingError(
-                    f"`{name}` needs the cell {' or '.join(cells)}, but `cell` is {self.cell}; change it or leave "
-                    f"`{name}` out"
+                    f"`{name}` needs the cell {' or '.join(cells)}, but `cell` is {self.cell}; change `cell` or remove "
+                    f"`{name}`"
                 )
         if self.skip_connections and len(set(self.hidden_sizes)) > 1:
             raise SettingError(
-                f"`skip_connections` add up the outputs of all layers and need `hidden_sizes` all alike, but they are "
+                f"`skip_connections` add the outputs of all layers and need equal `hidden_sizes`, but they are "
                 f"{list(self.hidden_sizes)}; make them equal or set `skip_connections = false`"
             )
 
@@ -177,55 +180,55 @@ class ModelOptions(Settings):
         is_mixture = self.mixture_size > 1
         if is_mixture and self.narrowed_output:
             raise SettingError(
-                f"`narrowed_output` is for a single softmax, but `mixture_size` is {self.mixture_size}, and a mixture "
-                "has projections of its own; leave out one of the two"
+                f"`narrowed_output` needs a single softmax, but `mixture_size` is {self.mixture_size}, and a mixture "
+                "has separate projections; remove one of the two"
             )
         if self.adaptive_cutoffs and (is_mixture or self.narrowed_output):
             which = f"`mixture_size` is {self.mixture_size}" if is_mixture else "`narrowed_output` is true"
-            raise SettingError(f"`adaptive_cutoffs` need a plain output, but {which}; leave out one of the two")
+            raise SettingError(f"`adaptive_cutoffs` need a plain output, but {which}; remove one of the two")
         if is_mixture or self.narrowed_output:
             return
         if self.latent_dropout_rate:
             raise SettingError(
-                "`latent_dropout_rate` needs a mixture or a narrowed output, whose latent vectors it drops out, but is "
-                f"{self.latent_dropout_rate:g} beside `mixture_size` = 1; raise that or leave the rate out"
+                "`latent_dropout_rate` needs the latent vectors of a mixture or of `narrowed_output`, but is "
+                f"{self.latent_dropout_rate:g} with `mixture_size` = 1; increase `mixture_size` or remove the rate"
             )
         if self.tied and self.hidden_sizes[-1] != self.embedding_size:
             raise SettingError(
                 f"`tied` needs a last layer as wide as the embedding, but it is {self.hidden_sizes[-1]} wide and the "
-                f"embedding {self.embedding_size}; set both alike, `narrowed_output = true` or `tied = false`"
+                f"embedding {self.embedding_size}; make them equal, or set `narrowed_output = true` or `tied = false`"
             )
 
     def _check_cutoffs(self) -> None:
         cutoffs = self.adaptive_cutoffs
         if self.tied:
             raise SettingError(
-                "`adaptive_cutoffs` need `tied = false`, since rarer words have narrower weights than the embedding, "
-                "but `tied` is true; set it to false or leave the cutoffs out"
+                "`adaptive_cutoffs` need `tied = false`, because rarer words have narrower weights than the embedding, "
+                "but `tied` is true; set it to false or remove the cutoffs"
             )
-        if len(cutoffs) > _MOST_CUTOFFS:
-            raise SettingError(f"`adaptive_cutoffs` must be at most {_MOST_CUTOFFS} ids, but are {len(cutoffs)}")
+        if len(cutoffs) > _MAX_CUTOFFS:
+            raise SettingError(f"`adaptive_cutoffs` must be at most {_MAX_CUTOFFS} ids, but are {len(cutoffs)}")
         if any(here >= following for here, following in itertools.pairwise(cutoffs)):
-            raise SettingError(f"`adaptive_cutoffs` must rise from each id to the next, but are {list(cutoffs)}")
+            raise SettingError(f"`adaptive_cutoffs` must increase from each id to the next, but are {list(cutoffs)}")
 
     def build(self, vocabulary_size: int) -> "Architecture":
-        """Return the model described for a vocabulary of `vocabulary_size` tokens.
+        """Return the architecture for a vocabulary of `vocabulary_size` tokens.
 
         Raises:
-            SettingError: The options do not go with a vocabulary of this size.
+            SettingError: The options do not fit a vocabulary of this size.
         """
         return Architecture(vocabulary_size=vocabulary_size, **vars(self))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture(ModelOptions):
-    """A language model described: its options and the size of its vocabulary.
+    """The options of a language model and the size of its vocabulary.
 
-    Everything that decides the names and the shapes of the weights is here, and nothing about training but the
-    dropout rates, which belong to the layers.
+    They determine names and shapes of all weights. The only settings of training here are the dropout rates, because
+    the layers apply them.
 
     Raises:
-        SettingError: The options are refused, or `adaptive_cutoffs` reach beyond the vocabulary.
+        SettingError: The options are invalid, or `adaptive_cutoffs` exceed the vocabulary.
 
     Example:
         >>> tutorial = Architecture(vocabulary_size=10_000, embedding_size=500, hidden_sizes=(500, 500))
@@ -240,7 +243,7 @@ class Architecture(ModelOptions):
         if self.adaptive_cutoffs and self.adaptive_cutoffs[-1] >= self.vocabulary_size:
             raise SettingError(
                 f"`adaptive_cutoffs` must be below the number of tokens in the vocabulary, {self.vocabulary_size}, but "
-                f"the last is {self.adaptive_cutoffs[-1]}; leave it out or lower it"
+                f"the last is {self.adaptive_cutoffs[-1]}; remove or lower it"
             )
 
     @property
@@ -249,7 +252,7 @@ class Architecture(ModelOptions):
         return ModelOptions(**{name: value for name, value in vars(self).items() if name != "vocabulary_size"})
 
     def to_table(self) -> dict[str, Any]:
-        """Return the architecture as a table for TOML or JSON, the vocabulary first."""
+        """Return the architecture as a table for TOML or JSON, with `vocabulary_size` first."""
         return {"vocabulary_size": self.vocabulary_size, **super().to_table()}
 
     @property
@@ -259,23 +262,23 @@ class Architecture(ModelOptions):
 
     @property
     def tail_sizes(self) -> tuple[int, ...]:
-        """Number of tokens in each cluster of rarer words; none without an adaptive softmax."""
+        """Number of tokens in each cluster of rarer words; empty without an adaptive softmax."""
         ends = (*self.adaptive_cutoffs, self.vocabulary_size)
         return tuple(end - start for start, end in itertools.pairwise(ends))
 
     @property
     def tail_widths(self) -> tuple[int, ...]:
-        """Width to which each cluster of rarer words projects the hidden state `H`.
+        """Width to which each cluster of rarer words projects the hidden state `(H,)`.
 
-        Each is narrower than the one before by `adaptive_factor`, the first than `H`; none is narrower than 8, or than
-        `H` if that is less.
+        Each width is the previous one divided by `adaptive_factor`, beginning with `H`. The minimum is 8, or `H` if
+        that is less.
         """
         width: float = self.hidden_sizes[-1]
-        narrowest, widths = min(_NARROWEST_TAIL, self.hidden_sizes[-1]), []
+        minimum, widths = min(_MIN_TAIL_WIDTH, self.hidden_sizes[-1]), []
         for _ in self.adaptive_cutoffs:
-            # Division alone is the same to the bit on every machine, and a weight's shape depends on it.
+            # Shapes of weights depend on it: unlike a power, a division is bit-identical on every machine.
             width /= self.adaptive_factor
-            widths.append(max(narrowest, int(width)))
+            widths.append(max(minimum, int(width)))
         return tuple(widths)
 
     @property
@@ -284,9 +287,9 @@ class Architecture(ModelOptions):
         return sum(math.prod(shape) for shape in self.weight_shapes().values())
 
     def weight_shapes(self) -> dict[str, Shape]:
-        """Return the name and the shape of every weight, in the order in which a bundle stores them.
+        """Return the name and the shape of every weight, in the order of a bundle.
 
-        The gates of an LSTM layer lie side by side in the order input, forget, candidate, output; those of a GRU in the
+        The gates of an LSTM layer are side by side in the order input, forget, candidate, output; those of a GRU in the
         order update, reset, candidate.
         """
         shapes: dict[str, Shape] = {"embedding/embeddings": (self.vocabulary_size, self.embedding_size)}
@@ -294,7 +297,7 @@ class Architecture(ModelOptions):
         for index, (input_size, hidden_size) in enumerate(itertools.pairwise(sizes)):
             width = cell.num_gates * hidden_size
             layer = {"kernel": (input_size, width), "recurrent_kernel": (hidden_size, width), "bias": (width,)}
-            layer |= cell.further_shapes(self, input_size, hidden_size)
+            layer |= cell.extra_shapes(self, input_size, hidden_size)
             shapes |= {f"{self.cell}_{index}/{name}": shape for name, shape in layer.items()}
         projection = self._adaptive_shapes() if self.adaptive_cutoffs else self._softmax_shapes()
         return shapes | {f"projection/{name}": shape for name, shape in projection.items()}
@@ -325,16 +328,15 @@ class Architecture(ModelOptions):
 
 
 def useful_flops_per_word(architecture: Architecture) -> int:
-    """Return the floating-point operations of the matrix products for one word of training.
+    """Return the floating-point operations of the matrix products for one word in training.
 
-        6 * (weights that are multiplied)
+        6 * (weights in matrix products)
 
-    which for an LSTM without frills is `6 * (sum over layers of 4 H (I + H)  +  V H)`, with `I` the width of a layer's
-    input and `H`, in the second term, that of the last layer. Each weight of a product
-    is multiplied and added once forward (2), once for the gradient of its input (2) and once for its own (2). Those of
-    a mixture's softmax are multiplied once for each part of the mixture, and those of an adaptive softmax count as if
-    every word were in every cluster. Looking up an embedding, biases, the gates' arithmetic and the optimizer count
-    nothing, and neither does work done twice.
+    A plain LSTM has `6 * (sum over layers of 4 H (I + H)  +  V H)`: `I` is the input width of a layer, and the last `H`
+    is the width of the last layer. Each weight of a product needs a multiplication and an addition in the forward pass,
+    for the gradient of its input and for its gradient. The softmax weights of a mixture count once for each softmax.
+    Those of an adaptive softmax count as if every word were in every cluster. Embedding lookups, biases, the
+    element-wise operations of the gates, the optimizer and recomputation do not count.
 
     Example:
         >>> useful_flops_per_word(Architecture(vocabulary_size=10, embedding_size=2, hidden_sizes=(3,)))

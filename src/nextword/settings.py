@@ -1,4 +1,4 @@
-"""Settings declared once: a frozen dataclass whose fields carry their range and their meaning.
+"""Settings: frozen dataclasses whose fields declare their range and their help text.
 
 From one declaration follow the check (`__post_init__`), the TOML and JSON form (`from_table`, `to_table`), and the
 command-line flag (`cli/options.py`), so that the three can never disagree.
@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from nextword.errors import SettingError
 
-# Whole numbers below this are floats without loss.
+# A float represents all integers up to this one exactly.
 _EXACT = 2**53
 
 
@@ -42,13 +42,13 @@ def rate(default: float = 0.0, *, help: str) -> Any:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The base of every group of settings: checked when made, immutable after.
+    """The base class of all settings: checked at construction, then immutable.
 
-    Subclasses are frozen keyword-only dataclasses whose fields are `bool`, `int`, `float`, `str`, a `Literal` of
+    Subclasses are frozen keyword-only dataclasses. Their fields are `bool`, `int`, `float`, `str`, a `Literal` of
     strings, a tuple of numbers, or one of these or `None`.
 
     Raises:
-        SettingError: A value has the wrong type or leaves its range.
+        SettingError: A value has the wrong type or is out of range.
     """
 
     group: ClassVar[str] = "settings"
@@ -61,10 +61,10 @@ class Settings:
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Self:
-        """Build the settings from a parsed TOML or JSON table, refusing names that are not fields.
+        """Create the settings from a parsed TOML or JSON table.
 
         Raises:
-            SettingError: A name is unknown or missing, or a value is refused.
+            SettingError: A name is unknown or missing, or a value is invalid.
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for name in table:
@@ -72,11 +72,11 @@ class Settings:
                 raise SettingError(unknown_name(f"setting of [{cls.group}]", name, fields))
         for name, field in fields.items():
             if name not in table and field.default is dataclasses.MISSING:
-                raise SettingError(f"`{name}` of [{cls.group}] must be given, but is missing; add `{name} = ...`")
+                raise SettingError(f"[{cls.group}] requires `{name}`, but it is missing; add `{name} = ...`")
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in table.items()})
 
     def to_table(self) -> dict[str, Any]:
-        """Return the settings as a table for TOML or JSON, leaving out those that are `None`."""
+        """Return the settings as a table for TOML or JSON, without those that are `None`."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(self).items()
@@ -84,22 +84,22 @@ class Settings:
         }
 
     def replace(self, **changes: Any) -> Self:
-        """Return a copy with some values changed and checked again."""
+        """Return a checked copy with some values changed."""
         return dataclasses.replace(self, **changes)
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
-    """Refuse a number that is too small.
+    """Check that a number is at least `least`.
 
     Raises:
-        SettingError: It is below `least`.
+        SettingError: The number is smaller.
     """
     if value < least:
         raise SettingError(f"`{name}` must be at least {least}, but is {value}")
 
 
 def unknown_name(kind: str, name: str, known: typing.Iterable[str]) -> str:
-    """Return the message for a name that is not known, with the nearest one that is."""
+    """Return the error message for an unknown name, which suggests the most similar known one."""
     known = sorted(known)
     near = get_close_matches(name, known, n=1)
     repair = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
@@ -107,7 +107,7 @@ def unknown_name(kind: str, name: str, known: typing.Iterable[str]) -> str:
 
 
 def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
-    """Return `value` in the type that `hint` asks for, or raise with the rule that it breaks."""
+    """Return `value` converted to the type of `hint`, or raise a `SettingError`."""
     if isinstance(hint, types.UnionType):
         if value is None:
             return None
@@ -132,7 +132,7 @@ def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]
         raise SettingError(f"`{name}` must be of type {kind.__name__}, but is {value!r}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
-    if not abs(value) < math.inf:  # `math.isfinite` cannot take whole numbers that are larger than any float
+    if not abs(value) < math.inf:  # `math.isfinite` fails for integers that are larger than any float
         raise SettingError(f"`{name}` must be a finite number, but is {value}")
     rules = (
         ("at_least", "at least", operator.ge),

@@ -9,7 +9,7 @@ Draw = Callable[..., NDArray[np.float32]]
 
 @pytest.fixture
 def draw() -> Draw:
-    """Numbers of either sign that are never near zero, where a product or a gate could hide a mistake."""
+    """Random numbers of both signs that are never near zero, which could hide a mistake in a product or a gate."""
     random = np.random.default_rng(7)
 
     def numbers(*shape: int, scale: float = 1.0) -> NDArray[np.float32]:

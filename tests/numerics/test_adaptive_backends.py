@@ -1,4 +1,4 @@
-"""The adaptive softmax on another backend of Keras, where its parts take the reference paths."""
+"""The adaptive softmax on another backend of Keras, which uses the references."""
 
 import inspect
 import os
@@ -16,7 +16,7 @@ from nextword.models.layers.projection import TokenBatch
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Return all that the layer computes; this very source runs in the other process, too."""
+    """Return all results of the layer; the other process runs this source code as well."""
     layer = AdaptiveProjection(9, cutoffs=(3, 5, 8), tail_widths=(3, 2, 1), name="projection")
     layer.build((None, 4))
     for weight in layer.weights:
@@ -46,7 +46,7 @@ np.savez(sys.argv[2], backend=keras.backend.backend(), **results_of(dict(np.load
 
 
 def drawn() -> dict[str, Any]:
-    """Return weights, hidden states and targets, all of which count: what does not may differ."""
+    """Return weights, hidden states and targets, without padding, which may differ."""
     random = np.random.default_rng(0)
     layer = AdaptiveProjection(9, cutoffs=(3, 5, 8), tail_widths=(3, 2, 1))
     layer.build((None, 4))

@@ -1,4 +1,4 @@
-"""The same model on the other backends of Keras: on NumPy by the references, on PyTorch by its own recurrence."""
+"""The same model on the other backends of Keras: NumPy uses the references, PyTorch its LSTM."""
 
 import inspect
 import json
@@ -29,7 +29,7 @@ CHANGES: list[dict[str, Any]] = [
 
 
 def results_of(architecture: Architecture, given: dict[str, Any]) -> dict[str, Any]:
-    """Return all that a model computes; this very source runs in the other process, too."""
+    """Return all results of a model; the other process runs this source code as well."""
     model = LanguageModel(architecture)
     model.set_named_weights({name: given[name] for name in architecture.weight_shapes()})
     logits, state = model(given["tokens"])
@@ -74,7 +74,7 @@ def drawn(architecture: Architecture) -> dict[str, Any]:
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 def test_another_backend_and_jax_agree(tmp_path: Path, backend: str) -> None:
     if find_spec(backend) is None:
-        pytest.skip(f"needs {backend}, which the project's own environment does not hold")
+        pytest.skip(f"needs {backend}, which is not installed")
     tables = [{**TABLE, **changes} for changes in CHANGES]
     jobs = [(table, f"{tmp_path}/given-{i}.npz", f"{tmp_path}/found-{i}.npz") for i, table in enumerate(tables)]
     for table, given, _ in jobs:

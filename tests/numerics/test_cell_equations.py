@@ -1,4 +1,4 @@
-"""Every recurrent cell and its options against their equations, written out in float64 NumPy, with all gradients."""
+"""Every recurrent cell, option and gradient matches its equations in float64 NumPy."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -86,12 +86,12 @@ def rnn_equations(p: Arrays, x: Any, h: Any, s: Any) -> tuple[Any, Any]:
 
 
 class Cell(NamedTuple):
-    """A layer of ours, and the same by its equations."""
+    """A layer and its equations."""
 
     layer: Callable[..., Recurrence]
     equations: Callable[..., tuple[Any, Any]]
     options: dict[str, Any]
-    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})  # of weights that only this cell has
+    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})  # of weights specific to this cell
 
 
 def modulations(*, factored: bool) -> dict[str, tuple[int, ...]]:
@@ -130,7 +130,7 @@ every_cell = pytest.mark.parametrize("name", CELLS)
 
 
 def drawn(draw: Draw, name: str) -> Arrays:
-    """Return everything that a cell reads; half of the hidden state is masked in each row."""
+    """Return all inputs of a cell; half of the hidden state is masked in each row."""
     cell = CELLS[name]
     width = layer_of(name).kind.num_gates * H
     mask = np.zeros((B, H), np.float32)
@@ -147,7 +147,7 @@ def drawn(draw: Draw, name: str) -> Arrays:
     }
 
 
-def by_the_equations(name: str, arrays: Arrays) -> Results:
+def from_equations(name: str, arrays: Arrays) -> Results:
     exact = {key: array.astype(np.float64) for key, array in arrays.items()}
     h, s, hiddens = exact["hidden"], exact["cell"], []
     for t in range(exact["inputs"].shape[1]):
@@ -158,14 +158,14 @@ def by_the_equations(name: str, arrays: Arrays) -> Results:
 
 @cache
 def layer_of(name: str) -> Recurrence:
-    """Return the layer of a cell, whose state is masked in training."""
+    """Return the layer of a cell, with a masked state in training."""
     layer = CELLS[name].layer(H, state_dropout_rate=0.5, **CELLS[name].options)
     layer.build((None, None, I))
     return layer
 
 
 def outputs_of(layer: Recurrence, arrays: Arrays) -> tuple[Any, Any]:
-    """Run a layer with the arrays in place of its weights and of the mask that it would draw."""
+    """Run a layer with `arrays` instead of its weights and its random mask."""
     state = STATE_TYPES[layer.kind.state](*(arrays[key] for key in layer.kind.state))
     weights = [(variable, arrays[variable.name]) for variable in layer.weights]
     with keras.StatelessScope(state_mapping=weights), pytest.MonkeyPatch.context() as patch:
@@ -174,7 +174,7 @@ def outputs_of(layer: Recurrence, arrays: Arrays) -> tuple[Any, Any]:
     return hiddens, after
 
 
-def by_our_layer(name: str, arrays: Arrays) -> Results:
+def from_our_layer(name: str, arrays: Arrays) -> Results:
     hiddens, state = outputs_of(layer_of(name), arrays)
     return (hiddens, *state) if len(state) == 2 else (hiddens, *state, arrays["cell"])  # a cell that is not carried
 
@@ -184,7 +184,7 @@ def compiled(name: str) -> Callable[[Arrays, Results], tuple[Results, Arrays]]:
     """Return our results, and the gradient of their scalar product with cotangents."""
 
     def run(arrays: Arrays, cotangents: Results) -> tuple[Results, Arrays]:
-        results, pull_back = jax.vjp(lambda arrays: by_our_layer(name, arrays), arrays)
+        results, pull_back = jax.vjp(lambda arrays: from_our_layer(name, arrays), arrays)
         return results, pull_back(cotangents)[0]
 
     function: Callable[[Arrays, Results], tuple[Results, Arrays]] = jax.jit(run)
@@ -192,11 +192,11 @@ def compiled(name: str) -> Callable[[Arrays, Results], tuple[Results, Arrays]]:
 
 
 @every_cell
-def test_the_cell_is_its_equations(draw: Draw, name: str) -> None:
+def test_the_cell_matches_its_equations(draw: Draw, name: str) -> None:
     arrays = drawn(draw, name)
     cotangents = (draw(B, T, H), draw(B, H), draw(B, H))
     ours, gradients = compiled(name)(arrays, cotangents)
-    for array, exact in zip(ours, by_the_equations(name, arrays), strict=True):
+    for array, exact in zip(ours, from_equations(name, arrays), strict=True):
         np.testing.assert_allclose(array, exact, atol=4e-6)
     assert not np.any(gradients.pop("state_mask"))
     for key, gradient in gradients.items():
@@ -207,19 +207,19 @@ def test_the_cell_is_its_equations(draw: Draw, name: str) -> None:
 def slope_along(gradient: Any, arrays: Arrays, cotangents: Results, name: str, key: str, step: float = 1e-5) -> float:
     """Return the derivative of the equations along a gradient of length 1, by central differences in float64.
 
-    It is the gradient's length, and less than that if the gradient points anywhere else or is not as long.
+    It equals the length of a correct gradient, and is smaller for every wrong gradient.
     """
     direction = np.asarray(gradient, np.float64) / np.linalg.norm(gradient)
     ends = []
     for sign in (1, -1):
         moved = {**arrays, key: arrays[key].astype(np.float64) + sign * step * direction}
-        pairs = zip(by_the_equations(name, moved), cotangents, strict=True)
+        pairs = zip(from_equations(name, moved), cotangents, strict=True)
         ends.append(sum(float((a * b).sum()) for a, b in pairs))
     return (ends[0] - ends[1]) / (2 * step)
 
 
 @every_cell
-def test_the_gradient_of_a_weight_is_right_in_every_element(draw: Draw, name: str) -> None:
+def test_the_gradient_of_a_weight_is_correct_in_every_element(draw: Draw, name: str) -> None:
     arrays = drawn(draw, name)
     cotangents = (draw(B, T, H), draw(B, H), draw(B, H))
     _, gradients = compiled(name)(arrays, cotangents)
@@ -233,12 +233,12 @@ def test_the_gradient_of_a_weight_is_right_in_every_element(draw: Draw, name: st
 
 
 @every_cell
-def test_a_sequence_read_in_two_parts_is_the_sequence_read_at_once(draw: Draw, name: str) -> None:
+def test_a_sequence_in_two_parts_equals_the_whole_sequence(draw: Draw, name: str) -> None:
     arrays = drawn(draw, name)
-    whole, *last = by_our_layer(name, arrays)
-    first, *state = by_our_layer(name, {**arrays, "inputs": arrays["inputs"][:, :1]})
+    whole, *last = from_our_layer(name, arrays)
+    first, *state = from_our_layer(name, {**arrays, "inputs": arrays["inputs"][:, :1]})
     rest = {**arrays, "inputs": arrays["inputs"][:, 1:], **dict(zip(STATE, state, strict=True))}
-    second, *after = by_our_layer(name, rest)
+    second, *after = from_our_layer(name, rest)
     np.testing.assert_allclose(np.concatenate((first, second), axis=1), whole, atol=1e-6)
     for ours, theirs in zip(after, last, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
@@ -251,13 +251,13 @@ def test_a_sequence_read_in_two_parts_is_the_sequence_read_at_once(draw: Draw, n
         ("rnn", lambda: keras.layers.SimpleRNN(H, return_sequences=True)),
     ],
 )
-def test_a_cell_for_comparison_is_that_of_keras(draw: Draw, name: str, stock: Callable[[], Any]) -> None:
+def test_a_cell_for_comparison_matches_keras(draw: Draw, name: str, stock: Callable[[], Any]) -> None:
     arrays = drawn(draw, name) | {"state_mask": np.ones((B, H), np.float32)}
     layer = stock()
     layer.build(arrays["inputs"].shape)
     layer.set_weights([arrays[key] for key in ("kernel", "recurrent_kernel", "bias")])
     theirs = layer(arrays["inputs"], initial_state=[arrays["hidden"]])
-    np.testing.assert_allclose(by_our_layer(name, arrays)[0], theirs, atol=2e-6)
+    np.testing.assert_allclose(from_our_layer(name, arrays)[0], theirs, atol=2e-6)
 
 
 def test_a_capped_cell_stays_between_minus_one_and_one(draw: Draw) -> None:
@@ -265,14 +265,14 @@ def test_a_capped_cell_stays_between_minus_one_and_one(draw: Draw) -> None:
     open_gates = np.repeat(np.array([3.0, 3.0, 2.0, 0.0], np.float32), H)  # i, f and g near 1 at every step
     arrays |= {"inputs": 0.1 * draw(B, 40, I), "cell": np.clip(arrays["cell"], -1, 1), "bias": open_gates}
     arrays["recurrent_kernel"] *= 0.1
-    free, bounded = (np.abs(by_our_layer(name, arrays)[2]).max() for name in ("lstm", "capped"))
+    free, bounded = (np.abs(from_our_layer(name, arrays)[2]).max() for name in ("lstm", "capped"))
     assert bounded <= 1 + 1e-6
     assert free > 5
 
 
-def test_a_mogrifier_of_no_rounds_is_an_lstm(draw: Draw) -> None:
+def test_a_mogrifier_with_zero_rounds_is_an_lstm(draw: Draw) -> None:
     arrays = drawn(draw, "capped")
     layer = MogrifierLSTM(H, num_rounds=0, state_dropout_rate=0.5, cap_input_gate=True)
     layer.build((None, None, I))
     hiddens, _ = outputs_of(layer, arrays)
-    np.testing.assert_allclose(hiddens, by_our_layer("capped", arrays)[0], atol=1e-6)
+    np.testing.assert_allclose(hiddens, from_our_layer("capped", arrays)[0], atol=1e-6)

@@ -1,4 +1,4 @@
-"""The fused loss and its gradients against the formulas, written out in float64 NumPy."""
+"""The fused loss and its gradients match the formulas in float64 NumPy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,27 +17,25 @@ TARGETS = np.array([0, 4, 2, 2, 1], np.int32)
 WEIGHTS = np.array([1.0, 0.5, 0.0, 2.0, 1.0], np.float32)
 
 
-def total_by_the_formula(arrays: Arrays, tied: bool) -> float:
+def total_from_formula(arrays: Arrays, tied: bool) -> float:
     kernel = arrays["kernel"].T if tied else arrays["kernel"]
     logits = arrays["hidden"] @ kernel + arrays["bias"]
     losses = np.log(np.exp(logits).sum(axis=-1)) - logits[np.arange(len(TARGETS)), TARGETS]
     return float((WEIGHTS * losses).sum())
 
 
-def slope_by_the_formula(arrays: Arrays, tied: bool, name: str, index: tuple[int, ...], step: float = 1e-5) -> float:
+def slope_from_formula(arrays: Arrays, tied: bool, name: str, index: tuple[int, ...], step: float = 1e-5) -> float:
     """Return the derivative with respect to one number, by central differences in float64."""
     ends = []
     for sign in (1, -1):
         moved = {key: array.astype(np.float64) for key, array in arrays.items()}
         moved[name][index] += sign * step
-        ends.append(total_by_the_formula(moved, tied))
+        ends.append(total_from_formula(moved, tied))
     return (ends[0] - ends[1]) / (2 * step)
 
 
 @pytest.mark.parametrize("tied", [False, True])
-def test_total_and_gradients_are_value_and_slopes_of_the_formula(
-    draw: Draw, monkeypatch: pytest.MonkeyPatch, tied: bool
-) -> None:
+def test_total_and_gradients_match_the_formula(draw: Draw, monkeypatch: pytest.MonkeyPatch, tied: bool) -> None:
     monkeypatch.setattr("nextword.ops.cross_entropy_jax._chunk_rows", lambda *_sizes: 2)
     arrays = {"hidden": draw(5, 3), "kernel": draw(5, 3) if tied else draw(3, 5), "bias": draw(5)}
 
@@ -47,9 +45,9 @@ def test_total_and_gradients_are_value_and_slopes_of_the_formula(
 
     value, gradients = jax.jit(jax.value_and_grad(total))(arrays)
     exact = {name: array.astype(np.float64) for name, array in arrays.items()}
-    np.testing.assert_allclose(value, total_by_the_formula(exact, tied), rtol=1e-6)
+    np.testing.assert_allclose(value, total_from_formula(exact, tied), rtol=1e-6)
     for name, array in arrays.items():
         slopes = np.zeros(array.shape)
         for index in np.ndindex(array.shape):
-            slopes[index] = slope_by_the_formula(arrays, tied, name, index)
+            slopes[index] = slope_from_formula(arrays, tied, name, index)
         np.testing.assert_allclose(gradients[name], slopes, rtol=1e-5, atol=2e-6, err_msg=name)

@@ -1,6 +1,6 @@
-"""The LSTM layer against the tutorial's equations, written out in float64 NumPy, and against Keras's own layer.
+"""The LSTM layer matches the tutorial's equations in float64 NumPy, and Keras's layer.
 
-PyTorch's path needs no Keras and is held to the same equations wherever PyTorch is installed.
+PyTorch's path needs no Keras and is tested against the same equations if PyTorch is installed.
 """
 
 import importlib
@@ -28,7 +28,7 @@ SHAPES = list(itertools.product((1, 3), (1, 7), (1, 5), (1, 9)))  # B, T, I, H
 
 
 def drawn(draw: Draw, shape: tuple[int, int, int, int]) -> Arrays:
-    """Return inputs, a state that is not zero, and weights whose gates differ from each other."""
+    """Return inputs, a non-zero state, and weights that differ between gates."""
     batch_size, num_steps, input_size, hidden_size = shape
     biases = np.repeat([GATE_BIASES[gate] for gate in GATES], hidden_size)
     return {
@@ -41,8 +41,8 @@ def drawn(draw: Draw, shape: tuple[int, int, int, int]) -> Arrays:
     }
 
 
-def by_the_equations(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return all hidden states, the last of them and the last cell, with the tutorial's letters and formulas."""
+def from_equations(arrays: Arrays) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return all hidden states, the last one and the last cell, with the tutorial's symbols and equations."""
     exact = {name: array.astype(np.float64) for name, array in arrays.items()}
     U = dict(zip(GATES, np.split(exact["kernel"], 4, axis=-1), strict=True))  # noqa: N806
     V = dict(zip(GATES, np.split(exact["recurrent_kernel"], 4, axis=-1), strict=True))  # noqa: N806
@@ -77,7 +77,7 @@ def compiled_layer(input_size: int, hidden_size: int) -> Callable[..., tuple[Any
     return compiled
 
 
-def by_our_layer(arrays: Arrays) -> tuple[Any, Any, Any]:
+def from_our_layer(arrays: Arrays) -> tuple[Any, Any, Any]:
     state = LSTMState(arrays["hidden"], arrays["cell"])
     hiddens, state = run_layer(arrays, arrays["inputs"], state)
     return hiddens, state.hidden, state.cell
@@ -95,16 +95,16 @@ def largest_difference(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> float:
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_layer_is_the_tutorials_cell(draw: Draw, shape: tuple[int, int, int, int]) -> None:
+def test_the_layer_matches_the_tutorials_cell(draw: Draw, shape: tuple[int, int, int, int]) -> None:
     arrays = drawn(draw, shape)
-    assert largest_difference(by_our_layer(arrays), by_the_equations(arrays)) <= 2e-6
+    assert largest_difference(from_our_layer(arrays), from_equations(arrays)) <= 2e-6
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(GATES, 2)))
 @pytest.mark.parametrize(
     "swapped", [("kernel",), ("recurrent_kernel",), ("bias",), WEIGHTS], ids=["W", "U", "b", "all"]
 )
-def test_two_gates_exchanged_would_be_noticed(draw: Draw, one: str, other: str, swapped: tuple[str, ...]) -> None:
+def test_exchanged_gates_are_detected(draw: Draw, one: str, other: str, swapped: tuple[str, ...]) -> None:
     arrays = drawn(draw, (3, 7, 5, 9))
     exchanged = {one: other, other: one}
     order = [GATES.index(exchanged.get(gate, gate)) for gate in GATES]
@@ -112,12 +112,12 @@ def test_two_gates_exchanged_would_be_noticed(draw: Draw, one: str, other: str, 
     for name in swapped:
         gates = np.split(arrays[name], 4, axis=-1)
         mutant[name] = np.concatenate([gates[index] for index in order], axis=-1)
-    assert largest_difference(by_our_layer(mutant), by_the_equations(arrays)) > 1e-2
+    assert largest_difference(from_our_layer(mutant), from_equations(arrays)) > 1e-2
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (3, 7, 5, 9)], ids=str)
 @pytest.mark.parametrize("from_zero", [True, False])
-def test_the_layer_is_keras_lstm_with_the_same_weights(
+def test_the_layer_matches_keras_lstm_with_the_same_weights(
     draw: Draw, shape: tuple[int, int, int, int], from_zero: bool
 ) -> None:
     arrays = drawn(draw, shape)
@@ -128,41 +128,41 @@ def test_the_layer_is_keras_lstm_with_the_same_weights(
     stock.set_weights([arrays[name] for name in WEIGHTS])
     initial_state = None if from_zero else [arrays["hidden"], arrays["cell"]]
     theirs = stock(arrays["inputs"], initial_state=initial_state)
-    assert largest_difference(by_our_layer(arrays), tuple(theirs)) <= 2e-6
+    assert largest_difference(from_our_layer(arrays), tuple(theirs)) <= 2e-6
 
 
 @pytest.mark.parametrize("cut", range(1, 6))
-def test_a_sequence_read_in_two_parts_is_the_sequence_read_at_once(draw: Draw, cut: int) -> None:
+def test_a_sequence_in_two_parts_equals_the_whole_sequence(draw: Draw, cut: int) -> None:
     arrays = drawn(draw, (3, 6, 5, 9))
     first, state = run_layer(arrays, arrays["inputs"][:, :cut], LSTMState(arrays["hidden"], arrays["cell"]))
     second, state = run_layer(arrays, arrays["inputs"][:, cut:], state)
     parts = (np.concatenate((first, second), axis=1), state.hidden, state.cell)
-    assert largest_difference(parts, by_our_layer(arrays)) <= 1e-6
+    assert largest_difference(parts, from_our_layer(arrays)) <= 1e-6
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_pytorchs_path_is_the_tutorials_cell(draw: Draw, shape: tuple[int, int, int, int]) -> None:
+def test_pytorchs_path_matches_the_tutorials_cell(draw: Draw, shape: tuple[int, int, int, int]) -> None:
     arrays = drawn(draw, shape)
-    assert largest_difference(by_pytorch(arrays)[0], by_the_equations(arrays)) <= 2e-6
+    assert largest_difference(from_pytorch(arrays)[0], from_equations(arrays)) <= 2e-6
 
 
 @pytest.mark.parametrize("path", ["jax", "torch"])
-def test_the_gradient_is_the_slope_of_the_equations(draw: Draw, path: str) -> None:
+def test_the_gradient_matches_differences_of_the_equations(draw: Draw, path: str) -> None:
     arrays = drawn(draw, (2, 3, 2, 2))
     cotangents = (draw(2, 3, 2), draw(2, 2), draw(2, 2))
-    ours = by_pytorch(arrays, cotangents)[1] if path == "torch" else gradients(arrays, cotangents)
+    ours = from_pytorch(arrays, cotangents)[1] if path == "torch" else gradients(arrays, cotangents)
     for name, array in arrays.items():
         slopes = np.zeros(array.shape)
         for index in np.ndindex(array.shape):
-            slopes[index] = slope_by_the_equations(arrays, cotangents, name, index)
+            slopes[index] = slope_from_equations(arrays, cotangents, name, index)
         np.testing.assert_allclose(ours[name], slopes, rtol=1e-5, atol=2e-6, err_msg=name)
 
 
-def by_pytorch(
+def from_pytorch(
     arrays: Arrays, cotangents: tuple[NDArray[Any], ...] | None = None
 ) -> tuple[tuple[NDArray[Any], ...], Arrays]:
-    """Return what PyTorch's path computes, and the gradient as `gradients` does."""
-    torch = pytest.importorskip("torch", reason="needs torch, which the project's own environment does not hold")
+    """Return the results of PyTorch's path, and the gradients of `gradients`."""
+    torch = pytest.importorskip("torch", reason="needs torch, which is not installed")
     recurrence = importlib.import_module("nextword.ops.lstm_torch").lstm_recurrence
     tensors = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
     by_time = tensors["inputs"].transpose(0, 1)
@@ -175,7 +175,7 @@ def by_pytorch(
 
 
 def gradients(arrays: Arrays, cotangents: tuple[NDArray[Any], ...]) -> Arrays:
-    """Return the gradient of the scalar product of all that the recurrence returns with `cotangents`."""
+    """Return the gradients of the scalar product of all results with `cotangents`."""
 
     def product(arrays: Arrays) -> Any:
         state = LSTMState(arrays["hidden"], arrays["cell"])
@@ -187,7 +187,7 @@ def gradients(arrays: Arrays, cotangents: tuple[NDArray[Any], ...]) -> Arrays:
     return gradient
 
 
-def slope_by_the_equations(
+def slope_from_equations(
     arrays: Arrays, cotangents: tuple[NDArray[Any], ...], name: str, index: tuple[int, ...], step: float = 1e-5
 ) -> float:
     """Return the derivative with respect to one number, by central differences in float64."""
@@ -195,6 +195,6 @@ def slope_by_the_equations(
     for sign in (1, -1):
         moved = {key: array.astype(np.float64) for key, array in arrays.items()}
         moved[name][index] += sign * step
-        outputs = by_the_equations(moved)
+        outputs = from_equations(moved)
         ends.append(sum(float((a * b).sum()) for a, b in zip(outputs, cotangents, strict=True)))
     return (ends[0] - ends[1]) / (2 * step)

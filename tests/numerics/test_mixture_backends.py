@@ -1,4 +1,4 @@
-"""The mixture of softmaxes on another backend of Keras, where it takes the reference path."""
+"""The mixture of softmaxes on another backend of Keras, which uses the reference."""
 
 import inspect
 import os
@@ -16,7 +16,7 @@ from nextword.models.layers.projection import TokenBatch
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Return all that the layer computes; this very source runs in the other process, too."""
+    """Return all results of the layer; the other process runs this source code as well."""
     layer = MixtureProjection(9, mixture_size=3, latent_size=4, name="projection")
     layer.build((None, 5))
     for weight in layer.weights:

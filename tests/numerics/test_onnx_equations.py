@@ -1,4 +1,4 @@
-"""Exported graphs against their equations, written out in float64 NumPy one token at a time."""
+"""Exported graphs match their equations in float64 NumPy, token by token."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -134,7 +134,7 @@ def equations(a: Architecture, weights: Weights, ids: TokenIds) -> tuple[Array, 
 
 
 def differences(changes: dict[str, Any]) -> tuple[float, float]:
-    """Return how far the exported graph is from the equations, in log-probabilities and hidden states."""
+    """Return the differences between graph and equations, in log-probabilities and hidden states."""
     architecture, random = Architecture(**{**SIZES, **changes}), np.random.default_rng(1)
     weights = {
         name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
@@ -154,17 +154,17 @@ def test_an_exported_graph_computes_the_equations(changes: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2, 3), (0, 3, 2, 1), (1, 3, 0, 2), (3, 0, 1, 2)])
-def test_gates_in_another_order_are_seen(order: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gates_in_another_order_are_detected(order: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(recurrence_graph._GATES, "LSTM", order)
     assert min(differences({})) > 1e-2
 
 
-def test_the_gates_of_a_gru_in_another_order_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gates_of_a_gru_in_another_order_are_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(recurrence_graph._GATES, "GRU", (1, 0, 2))
     assert min(differences({"cell": "gru"})) > 1e-2
 
 
-def test_a_cell_that_is_not_capped_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cell_that_is_not_capped_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     update = step_graph._add_update
     monkeypatch.setattr(
         step_graph, "_add_update", lambda *given, **options: update(*given, **{**options, "cap_input_gate": False})

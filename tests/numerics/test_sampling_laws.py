@@ -1,4 +1,4 @@
-"""Draws against the distributions that they are said to have, by chi-square tests with fixed seeds."""
+"""Samples have their documented distributions, by chi-square tests with fixed seeds."""
 
 from itertools import product
 
@@ -22,11 +22,11 @@ Floats = NDArray[np.float64]
 
 NUM_DRAWS = 2000
 RARE = 0.001
-"""A true law is refused in one of a thousand seeds; these are fixed."""
+"""A correct distribution is rejected for one of a thousand seeds; these seeds are fixed."""
 
 TOKENIZER = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", "a", "b", "c", "d")))
 
-# After <eos> and the prompt "a"; rows are what was read, columns what follows.
+# After <eos> and the prompt "a". Rows are the last token, columns the next token.
 TABLE = np.array(
     [
         [0.05, 0.05, 0.40, 0.20, 0.20, 0.10],
@@ -40,7 +40,7 @@ TABLE = np.array(
 
 
 class ChainEngine(DistributionEngine):
-    """Each token depends on the one before it alone, by the table."""
+    """A Markov chain: each token depends only on the previous one."""
 
     def __init__(self) -> None:
         super().__init__(vocabulary_size=6, end_id=0)
@@ -59,7 +59,7 @@ def counts_of(rows: list[tuple[int, ...]], length: int) -> Floats:
 
 
 def refused(counts: Floats, probabilities: Floats) -> bool:
-    """Whether counts are unlike a law, what it rules out having to be missing altogether."""
+    """Return whether counts contradict a distribution; tokens of probability 0 must have count 0."""
     possible = probabilities > 0
     assert not counts[~possible].any()
     if possible.sum() == 1:
@@ -68,7 +68,7 @@ def refused(counts: Floats, probabilities: Floats) -> bool:
 
 
 def drawn(options: SamplingOptions, length: int, number: int = NUM_DRAWS) -> list[tuple[int, ...]]:
-    """Return rows of tokens drawn after "a", each with a seed of its own."""
+    """Return rows of tokens sampled after "a", each with a different seed."""
     engine = ChainEngine()
     return [
         tuple(generate(engine, [2], num_tokens=length, options=options.replace(seed=seed), forbidden=[1]))
@@ -80,7 +80,7 @@ def normal(weights: Floats) -> Floats:
     return weights / weights.sum()
 
 
-# What is left after "a" of [0.06, 0, 0.38, 0.27, 0.15, 0.10] / 0.96, each law worked out anew.
+# Distributions after "a", computed from [0.06, 0, 0.38, 0.27, 0.15, 0.10] / 0.96.
 ALLOWED = normal(np.array([0.06, 0, 0.38, 0.27, 0.15, 0.10]))
 PENALTY = 3.0
 RECENT = np.array([1, 1, PENALTY, 1, 1, 1])
@@ -108,7 +108,7 @@ def test_tokens_have_the_distribution_of_the_options(name: str) -> None:
     assert not refused(counts, law)
 
 
-def test_the_test_would_notice_a_wrong_law() -> None:
+def test_the_test_detects_a_wrong_distribution() -> None:
     counts = counts_of(drawn(SamplingOptions(), 1), 1)
     assert refused(counts, normal(ALLOWED**1.3))
 
@@ -120,8 +120,8 @@ def test_pairs_of_tokens_have_the_probability_of_the_chain() -> None:
     assert not refused(counts_of(drawn(SamplingOptions(), 2), 2), (first[:, None] * second).ravel())
 
 
-def test_texts_of_one_batch_have_the_distribution_too() -> None:
-    """Samples of one seed are as good as draws with seeds of their own."""
+def test_texts_of_one_batch_have_the_distribution() -> None:
+    """Samples with one seed have the distribution of samples with different seeds."""
     search = SearchOptions(best_of=500)
     rows = []
     for seed in range(4):
@@ -132,7 +132,7 @@ def test_texts_of_one_batch_have_the_distribution_too() -> None:
     assert not refused(counts_of(rows, 1), ALLOWED)
 
 
-def test_the_best_of_two_has_the_law_of_a_maximum() -> None:
+def test_the_best_of_two_has_the_distribution_of_a_maximum() -> None:
     """The score orders single tokens by their probability: the best of two is `i` with F(i)^2 - F(i - 1)^2."""
     rows = []
     for seed in range(NUM_DRAWS):

@@ -1,4 +1,4 @@
-"""Why there is a `CarriedState`: what Keras's own stateful LSTM does in `fit` and `evaluate` under JAX."""
+"""Why `CarriedState` exists: Keras's stateful LSTM in `fit` and `evaluate` on JAX."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from nextword.architecture import Architecture
 from nextword.models.language_model import LanguageModel
 from nextword.training.stream_model import StreamModel
 
-MENDED = (
-    "Keras now carries the state of a stateful LSTM under JAX. That is good news: say so in the documentation of "
-    "`CarriedState`, in DESIGN and in the tutorial, and see whether the layer is still needed."
+FIXED_IN_KERAS = (
+    "Keras now carries the state of a stateful LSTM on JAX. Update the docs of `CarriedState` and the tutorial, "
+    "and check whether the layer is still needed."
 )
 BATCH_SIZE, NUM_STEPS, NUM_WINDOWS = 2, 3, 4
 
@@ -50,11 +50,11 @@ def largest(states: Any) -> float:
 
 def test_stock_stateful_carries_nothing_in_fit_and_evaluate() -> None:
     stateful = stock_model(stateful=True)
-    assert fit_and_evaluate(stateful) == fit_and_evaluate(stock_model(stateful=False)), MENDED
-    assert largest([state.value for state in stateful.layers[0].states]) == 0, MENDED
+    assert fit_and_evaluate(stateful) == fit_and_evaluate(stock_model(stateful=False)), FIXED_IN_KERAS
+    assert largest([state.value for state in stateful.layers[0].states]) == 0, FIXED_IN_KERAS
 
 
-def test_stock_stateful_does_carry_where_it_is_called_by_hand() -> None:
+def test_stock_stateful_carries_state_in_direct_calls() -> None:
     layer = stock_model(stateful=True).layers[0]
     window = sequences()[0][:BATCH_SIZE]
     first, second = np.asarray(layer(window)), np.asarray(layer(window))
@@ -63,7 +63,7 @@ def test_stock_stateful_does_carry_where_it_is_called_by_hand() -> None:
 
 
 def stream_losses(*, carried: bool) -> tuple[list[float], StreamModel]:
-    """Train and evaluate ours over a few windows, each begun anew unless carried."""
+    """Train and evaluate our model on a few windows, with state reset in each unless `carried`."""
     model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=4, hidden_sizes=(5,), initializer_scale=1.0))
     stream = StreamModel(model, batch_size=BATCH_SIZE)
     stream.compile("sgd")
@@ -76,9 +76,9 @@ def stream_losses(*, carried: bool) -> tuple[list[float], StreamModel]:
     return [*history.history["loss"], stream.evaluate(inputs, targets, **options, return_dict=True)["loss"]], stream
 
 
-def test_ours_carries_in_both() -> None:
+def test_our_state_is_carried_in_fit_and_evaluate() -> None:
     carried, stream = stream_losses(carried=True)
-    anew, _ = stream_losses(carried=False)
-    assert all(abs(one - other) > 1e-5 for one, other in zip(carried, anew, strict=True))
+    reset, _ = stream_losses(carried=False)
+    assert all(abs(one - other) > 1e-5 for one, other in zip(carried, reset, strict=True))
     for state in (stream.train_state, stream.valid_state):
         assert largest([variable.value for variable in state.variables]) > 0

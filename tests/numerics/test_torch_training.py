@@ -1,4 +1,4 @@
-"""The same training on PyTorch as on JAX: windows, carried state, gradients, clipping, and the weights it ends with."""
+"""Training on PyTorch matches JAX: windows, carried state, gradients, clipping and final weights."""
 
 import inspect
 import os
@@ -19,13 +19,11 @@ from nextword.models.language_model import LanguageModel
 from nextword.training.step import RoundDataset
 from nextword.training.stream_model import StreamModel, capture
 
-pytestmark = pytest.mark.skipif(
-    find_spec("torch") is None, reason="needs torch, which the project's own environment does not hold"
-)
+pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch, which is not installed")
 
 
 def trained(given: dict[str, Any], compute_dtype: str) -> dict[str, Any]:
-    """Return the losses and all that a training ends with; this very source runs in the other process, too."""
+    """Return the losses and the final arrays; the other process runs this source code as well."""
     architecture = Architecture(vocabulary_size=11, embedding_size=6, hidden_sizes=(5, 6))
     model = LanguageModel(architecture, compute_dtype=compute_dtype)
     model.set_named_weights({name: given[name] for name in architecture.weight_shapes()})
@@ -58,7 +56,7 @@ np.savez(found, **trained(dict(np.load(given)), compute_dtype))
 
 
 def drawn() -> dict[str, NDArray[Any]]:
-    """Return weights, and a text with a rhythm to be learned."""
+    """Return weights, and a periodic text."""
     random = np.random.default_rng(4)
     shapes = Architecture(vocabulary_size=11, embedding_size=6, hidden_sizes=(5, 6)).weight_shapes().items()
     weights = {name: random.normal(scale=0.5, size=shape).astype(np.float32) for name, shape in shapes}
@@ -69,7 +67,7 @@ def trained_by_torch(folder: Path, compute_dtype: str) -> dict[str, NDArray[Any]
     given, found = folder / "given.npz", folder / "found.npz"
     arrays: dict[str, Any] = drawn()
     np.savez(given, **arrays)
-    # As in pyproject.toml: PyTorch's tensors have no copy argument yet, either.
+    # As in pyproject.toml: PyTorch's tensors have no copy argument yet.
     warnings = ("-W", "error", "-W", "ignore:__array__ implementation doesn't accept a copy keyword")
     command = [sys.executable, *warnings, "-c", SCRIPT, str(given), str(found), compute_dtype]
     subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "torch"}, check=True)
@@ -77,12 +75,12 @@ def trained_by_torch(folder: Path, compute_dtype: str) -> dict[str, NDArray[Any]
 
 
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 2e-5), ("bfloat16", 3e-2)])
-def test_a_training_ends_as_it_does_on_jax(tmp_path: Path, compute_dtype: str, tolerance: float) -> None:
+def test_training_ends_with_the_same_weights_as_on_jax(tmp_path: Path, compute_dtype: str, tolerance: float) -> None:
     there = trained_by_torch(tmp_path, compute_dtype)
     here = trained(drawn(), compute_dtype)
     assert keras.backend.backend() == "jax"
     assert here.keys() == there.keys()
-    assert any("hidden_0" in name for name in here)  # the carried state is among what is compared
+    assert any("hidden_0" in name for name in here)  # the comparison includes the carried state
     assert there["loss"][-1] < there["loss"][0]
     assert there["val_loss"][-1] < there["val_loss"][0]
     for name in here.keys() - {name for name in here if "seed" in name}:

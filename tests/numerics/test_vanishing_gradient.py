@@ -1,4 +1,4 @@
-"""What the page on the vanishing gradient shows is the product of derivatives that it explains."""
+"""The page on the vanishing gradient shows the product of derivatives that it explains."""
 
 import importlib.util
 from pathlib import Path
@@ -17,7 +17,7 @@ LAGS, ROWS, WIDTH, VOCABULARY_SIZE = 5, 2, 3, 7
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The program, at a size for tests."""
+    """The script, with a size for tests."""
     if not SCRIPT.is_file():
         pytest.skip(f"needs {SCRIPT.name}, which a package without the repository lacks")
     spec = importlib.util.spec_from_file_location("vanishing_gradient", SCRIPT)
@@ -40,7 +40,7 @@ def drawn(cell: Any) -> tuple[LanguageModel, Window]:
     return model, Window(inputs, targets, np.ones(inputs.shape, np.float32), np.zeros(ROWS, bool))
 
 
-def test_the_norms_are_those_of_the_product_of_derivatives(script: Any) -> None:
+def test_the_norms_match_the_product_of_derivatives(script: Any) -> None:
     model, window = drawn("rnn")
     exact = {name: array.astype(np.float64) for name, array in model.named_weights().items()}
     embeddings, kernel = exact["embedding/embeddings"], exact["rnn_0/kernel"]

@@ -1,4 +1,4 @@
-"""A store of checkpoints with known arrays, and what must be in it."""
+"""Checkpoint stores with known arrays."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def save(store: CheckpointStore, step: int, best: bool = False) -> Path:
 
 
 def filled_store(root: Path) -> CheckpointStore:
-    """Steps 1 (the best), 2 and 3, so that the next step removes 2."""
+    """Return a store with steps 1 (the best), 2 and 3; the next step removes 2."""
     store = CheckpointStore(root)
     save(store, 1, best=True)
     save(store, 2)
@@ -39,12 +39,12 @@ def named(*steps: int) -> set[str]:
 def assert_whole(root: Path, steps: set[int]) -> None:
     for step in steps:
         sealed_directory.verify(root / f"step-{step:010d}")
-    said: list[str] = []
-    store = CheckpointStore(root, said.append)
+    messages: list[str] = []
+    store = CheckpointStore(root, messages.append)
     for step in steps:
         checkpoint = store._load(step)
         assert checkpoint is not None
         assert checkpoint.state == {"epoch": step, "best_loss": None}
         for name, array in arrays_at(step).items():
             np.testing.assert_array_equal(checkpoint.arrays[name], array, strict=True)
-    assert said == []
+    assert messages == []

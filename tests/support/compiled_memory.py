@@ -1,4 +1,4 @@
-"""How much memory a compiled function needs."""
+"""The memory of a compiled function."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import pytest
 
 
 def temporary_bytes(function: Any, *arguments: Any) -> int:
-    """Return what a function from `jax.jit` needs beside its arguments and results.
+    """Return the temporary memory of a function from `jax.jit` in bytes.
 
-    Where this JAX cannot tell, the test is skipped and says so.
+    The test is skipped if this version of JAX does not report it.
 
     Args:
-        function: From `jax.jit`.
-        arguments: Arrays, or the shape and the type of one.
+        function: Result of `jax.jit`.
+        arguments: Arrays, or their shapes and types.
     """
     import jax
 

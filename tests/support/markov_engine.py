@@ -1,4 +1,4 @@
-"""A model without a network: a Markov chain, whose every figure can be written down."""
+"""A model without a network: a Markov chain, whose results are known exactly."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ Probabilities = NDArray[np.float64]
 
 
 class MarkovEngine:
-    """Predicts a token from the one before it, by a table `(V, V)` of probabilities; its state counts the tokens."""
+    """Predicts a token from the previous one with a table of probabilities `(V, V)`; its state counts the tokens."""
 
     compiles_each_shape = False
 

@@ -1,4 +1,4 @@
-"""A recurrent model in a few lines of NumPy, for all that goes around an engine."""
+"""A recurrent model in a few lines of NumPy, for tests of everything that uses an engine."""
 
 import numpy as np
 
@@ -8,18 +8,18 @@ from nextword.engine.engine import State, WindowPrediction
 
 
 class ToyEngine(DistributionEngine):
-    """h = tanh(h A + E[x]), p = softmax(b h W): each row to the bit what it would be alone, since no product is BLAS's.
+    """h = tanh(h A + E[x]), p = softmax(b h W), without BLAS: each row is bit-identical to the same row alone.
 
     Args:
         vocabulary_size: `V`.
         end_id: The id of `<eos>`.
-        seed: Of the weights.
+        seed: Seed of the weights.
         hidden_size: `H`.
-        boldness: `b`; at 0 all tokens are as probable as each other.
-        gives_hidden: Whether its predictions have hidden states.
+        logit_scale: `b`; with 0 all tokens have the same probability.
+        gives_hidden: Whether its predictions include hidden states.
 
     Attributes:
-        shapes: The `(B, T)` of every window that was read.
+        shapes: `(B, T)` of each window that it processed.
     """
 
     def __init__(
@@ -29,25 +29,25 @@ class ToyEngine(DistributionEngine):
         *,
         seed: int = 1,
         hidden_size: int = 4,
-        boldness: float = 2.0,
+        logit_scale: float = 2.0,
         gives_hidden: bool = True,
     ) -> None:
         super().__init__(vocabulary_size=vocabulary_size, end_id=end_id)
         random = np.random.default_rng(seed)
         self._recurrent = random.normal(size=(hidden_size, hidden_size)).astype(np.float32)
         self._embedding = random.normal(size=(vocabulary_size, hidden_size)).astype(np.float32)
-        self._output = (boldness * random.normal(size=(hidden_size, vocabulary_size))).astype(np.float32)
+        self._output = (logit_scale * random.normal(size=(hidden_size, vocabulary_size))).astype(np.float32)
         self._gives_hidden = gives_hidden
         self.shapes: list[tuple[int, int]] = []
 
     @property
     def batch_sizes(self) -> list[int]:
-        """The `B` of every window that was read."""
+        """`B` of each window that it processed."""
         return [batch_size for batch_size, _ in self.shapes]
 
     @property
     def num_read(self) -> int:
-        """The number of tokens that were read."""
+        """Number of tokens that it processed."""
         return sum(batch_size * num_steps for batch_size, num_steps in self.shapes)
 
     def start(self, batch_size: int) -> State:

@@ -1,11 +1,11 @@
-"""Waiting for another process, with an end."""
+"""Waiting for another process, with a timeout."""
 
 import time
 from collections.abc import Callable
 
 
 def wait_until(condition: Callable[[], bool], *, patience: float = 240) -> None:
-    """Return when `condition` holds; an `AssertionError` after `patience` seconds in which it did not."""
+    """Wait until `condition` is true; raise an `AssertionError` after `patience` seconds."""
     end = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < end, "waited in vain"

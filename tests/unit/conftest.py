@@ -1,4 +1,4 @@
-"""Small models at work, without a training framework: for scoring, vectors, and what else takes text."""
+"""Small models without a training framework, for scoring, vectors and everything else that uses text."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ _VOCABULARIES: dict[TokenizerKind, tuple[str, ...]] = {
 }
 
 TINY = """
-description = "So small that a step takes no time."
+description = "So small that a step takes almost no time."
 [batching]
 batch_size = 4
 num_steps = 5
@@ -61,13 +61,13 @@ def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = 
 
 @pytest.fixture(scope="session")
 def small_model() -> Callable[..., LoadedModel]:
-    """Makes a model of a kind of tokens; its network is a few lines of NumPy, and not that of its bundle."""
+    """Returns a model for a kind of tokens, with a NumPy network instead of that of its bundle."""
     return _small_model
 
 
 @pytest.fixture
 def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Writes the bundle of a small model, and has its NumPy network run wherever it is opened."""
+    """Writes the bundle of a small model, which is always opened with a NumPy network."""
 
     def written(kind: TokenizerKind = "pretokenized") -> Path:
         model = _small_model(kind)
@@ -81,7 +81,7 @@ def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 
 @pytest.fixture
 def tiny_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a preset that is measured in no time."""
+    """The name of a preset whose steps take almost no time."""
     (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
     monkeypatch.setattr("nextword.models.presets._FOLDER", tmp_path)
     monkeypatch.setattr("nextword.cli.doctor._TRAINING_SECONDS", 0.05)
@@ -91,7 +91,7 @@ def tiny_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def sound() -> Facts:
-    """A machine and a framework at which there is nothing to repair."""
+    """A machine and a framework without problems."""
     features = {"AVX2": True, "AVX-512": True, "AVX512_BF16": True, "AMX-BF16": False}
     return Facts(
         system="Linux 6.1",
@@ -108,13 +108,13 @@ def sound() -> Facts:
 
 @pytest.fixture
 def markov_engine() -> Callable[[Probabilities], Engine]:
-    """Makes an engine of a Markov chain."""
+    """Returns an engine for a Markov chain."""
     return MarkovEngine
 
 
 @pytest.fixture
 def lstm_engine() -> Any:
-    """A tiny LSTM that depends strongly on what it read just now, and not for long; 12 tokens, 0 the `<eos>`."""
+    """A tiny LSTM that depends strongly on the last few tokens: 12 tokens, `<eos>` is 0."""
     from nextword.engine.keras_engine import KerasEngine
     from nextword.models.language_model import LanguageModel
 

@@ -42,7 +42,7 @@ ovens = st.builds(
 
 @settings(deadline=None)
 @given(ovens)
-def test_a_table_says_all_that_the_settings_say(oven: Oven) -> None:
+def test_a_table_holds_all_settings(oven: Oven) -> None:
     assert Oven.from_table(oven.to_table()) == oven
 
 
@@ -57,24 +57,24 @@ def test_a_table_is_read_from_toml() -> None:
     assert Oven.from_table(table) == Oven(degrees=200, fan=True, levels=(1, 3), weights=(2.0, 0.5), heat="top")
 
 
-def test_what_is_none_is_left_out_of_the_table() -> None:
+def test_none_is_not_in_the_table() -> None:
     assert "minutes" not in Oven(degrees=100).to_table()
     assert Oven(degrees=100, minutes=3).to_table()["minutes"] == 3
 
 
-def test_a_whole_number_serves_as_a_float() -> None:
+def test_an_integer_is_accepted_as_a_float() -> None:
     share = Oven(degrees=100, share=0).share
     assert type(share) is float
     assert share == 0.0
 
 
 @pytest.mark.parametrize("degrees", [50, 300])
-def test_the_limits_themselves_are_in_the_range(degrees: int) -> None:
+def test_the_limits_are_in_the_range(degrees: int) -> None:
     assert Oven(degrees=degrees).degrees == degrees
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"degrees": 49}, "`degrees` must be at least 50, but is 49"),
         ({"degrees": 301}, "`degrees` must be at most 300, but is 301"),
@@ -106,10 +106,10 @@ def test_the_limits_themselves_are_in_the_range(degrees: int) -> None:
         ({"alarms": (3, 0)}, "`alarms` must be at least 1, but is 0"),
     ],
 )
-def test_a_value_is_refused_with_the_rule_and_itself(changes: dict[str, Any], said: str) -> None:
+def test_the_error_names_the_rule_and_the_value(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError) as error:
         Oven(**{"degrees": 100, **changes})
-    assert str(error.value) == said
+    assert str(error.value) == message
     table = {name: list(value) if isinstance(value, tuple) else value for name, value in changes.items()}
     with pytest.raises(SettingError):
         Oven.from_table({"degrees": 100, **table})
@@ -123,8 +123,8 @@ def test_an_integer_beyond_every_float_is_refused(name: str, number: int) -> Non
         Oven.from_table({"degrees": 100, name: value})
 
 
-def test_a_missing_value_is_named_with_its_repair() -> None:
-    with pytest.raises(SettingError, match=r"`degrees` of \[oven\] must be given, but is missing; add `degrees = ...`"):
+def test_the_error_names_a_missing_value_and_the_repair() -> None:
+    with pytest.raises(SettingError, match=r"\[oven\] requires `degrees`, but it is missing; add `degrees = ...`"):
         Oven.from_table({"fan": True})
 
 
@@ -134,14 +134,14 @@ def test_an_unknown_name_is_refused(name: str) -> None:
         Oven.from_table({"degrees": 100, name: 1})
 
 
-def test_the_nearest_name_is_offered() -> None:
+def test_the_error_suggests_the_nearest_name() -> None:
     assert unknown_name("preset", "tutorail", ["small", "tutorial"]) == (
         "`tutorail` is not a preset; did you mean `tutorial`?"
     )
     assert unknown_name("preset", "xyz", ["small", "large"]) == "`xyz` is not a preset; known: large, small"
 
 
-def test_settings_cannot_be_changed_but_replaced_and_are_checked_again() -> None:
+def test_settings_are_immutable_and_checked_when_replaced() -> None:
     oven = Oven(degrees=100)
     with pytest.raises(FrozenInstanceError):
         oven.degrees = 200  # type: ignore[misc]
@@ -150,5 +150,5 @@ def test_settings_cannot_be_changed_but_replaced_and_are_checked_again() -> None
         oven.replace(degrees=301)
 
 
-def test_equal_settings_are_one_key() -> None:
+def test_equal_settings_have_equal_hashes() -> None:
     assert len({Oven(degrees=100), Oven(degrees=100), Oven(degrees=101)}) == 2

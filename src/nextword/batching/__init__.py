@@ -1,1 +1,1 @@
-"""From token ids to windows; NumPy alone, knowing neither text nor model."""
+"""Batches of token ids, cut with NumPy."""

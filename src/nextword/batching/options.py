@@ -1,4 +1,4 @@
-"""How a stream of ids is cut into training windows."""
+"""Options of the training windows."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -9,7 +9,7 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class BatchOptions(Settings):
-    """The shape of a training window and the way the windows follow each other."""
+    """Shape and order of the training windows."""
 
     group: ClassVar[str] = "batching"
 
@@ -37,12 +37,12 @@ class BatchOptions(Settings):
         if self.varied and self.windows != "streams":
             name = self.varied[0]
             raise SettingError(
-                f"`{name}` is for streams, but is {getattr(self, name)!r} beside `windows` = {self.windows!r}; "
-                "leave it out or train on streams"
+                f"`{name}` needs `windows` = 'streams', but is {getattr(self, name)!r} with `windows` = "
+                f"{self.windows!r}; remove it or train on streams"
             )
 
     @property
     def varied(self) -> list[str]:
-        """The settings by which streams vary from epoch to epoch."""
-        off = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
-        return [name for name, value in off.items() if getattr(self, name) != value]
+        """Names of the enabled settings that make epochs differ."""
+        disabled = {"variable_num_steps": False, "shuffle": "none", "reset_rate": 0.0}
+        return [name for name, value in disabled.items() if getattr(self, name) != value]

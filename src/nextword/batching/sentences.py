@@ -1,4 +1,4 @@
-"""Sentences of unlike lengths, side by side: sorted by length, cut into batches, and padded.
+"""Batches of sentences with different lengths: sorted by length and padded.
 
 ```
 sentences   a b c <eos>   d <eos>   e f <eos>          first input   <eos>
@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 
-_LEAST_ROWS = 16
-"""Rows that are read side by side however long they are: fewer would leave a processor waiting."""
+_MIN_ROWS = 16
+"""Rows of a batch, even if they are long: fewer rows would not keep the processor busy."""
 
 
 class PaddedSentences(NamedTuple):
-    """Sentences side by side, padded at their ends.
+    """A batch of sentences, padded at their ends.
 
     Attributes:
-        inputs: What is read `(B, T)`.
-        targets: What follows each `(B, T)`.
-        lengths: How many targets count in each row `(B,)`; 0 in a row that only fills the batch.
+        inputs: Ids `(B, T)`, int32.
+        targets: Token that follows each input `(B, T)`, int32.
+        lengths: Number of targets in each row `(B,)`; 0 for a padding row.
     """
 
     inputs: TokenIds
@@ -38,22 +38,21 @@ class PaddedSentences(NamedTuple):
 
 @dataclass(frozen=True)
 class SentenceBatches:
-    """How sentences are gathered into batches of `(B, T)`.
+    """Collects sentences in batches `(B, T)`.
 
     Args:
-        most_tokens: Most tokens that are read at once, padding included; longer batches are cut along `T`.
-        few_shapes: Whether `B` and `T` take a few values only, at the price of more padding, for engines that compile a
-            program for each shape.
+        max_tokens: Most tokens to process at once, including padding; longer batches are cut along `T`.
+        few_shapes: Whether `B` and `T` take only a few values, for engines that compile a program for each shape. This
+            needs more padding.
     """
 
-    most_tokens: int
+    max_tokens: int
     few_shapes: bool = False
 
     def batches(self, lengths: Sequence[int]) -> Iterator[NDArray[np.int64]]:
-        """Yield the indices of the sentences in each batch, the longest first; those of length 0 are left out.
+        """Yield the indices of the sentences in each batch, longest sentences first, without empty sentences.
 
-        Sentences in a batch are nearly alike in length: none is shorter than three quarters of the longest, but for
-        batches that are small anyway.
+        Sentences in a batch have similar lengths: at least three quarters of the longest one, except in small batches.
 
         Example:
             >>> [batch.tolist() for batch in SentenceBatches(100).batches([5, 90, 4, 0, 6])]
@@ -68,7 +67,7 @@ class SentenceBatches:
             first = stop
 
     def padded(self, sentences: Sequence[TokenIds], first_input: int) -> PaddedSentences:
-        """Return sentences side by side, the first token of each to be predicted from `first_input`."""
+        """Return a padded batch in which `first_input` precedes the first token of each sentence."""
         lengths = np.array([len(sentence) for sentence in sentences], np.int64)
         longest = int(lengths.max())
         num_rows = self._num_rows(longest) if self.few_shapes else len(sentences)
@@ -80,35 +79,35 @@ class SentenceBatches:
         return PaddedSentences(inputs, targets, np.pad(lengths, (0, num_rows - len(sentences))))
 
     def pieces(self, num_rows: int, num_steps: int) -> list[slice]:
-        """Return the pieces of a padded batch `(num_rows, num_steps)` that are read at once, one after another."""
+        """Return slices of time steps that together cover a padded batch `(num_rows, num_steps)`."""
         steps = self._steps(num_rows, num_steps)
         return [slice(first, first + steps) for first in range(0, num_steps, steps)]
 
     def _num_joined(self, descending: Sequence[int], first: int) -> int:
-        """Return how many of the sentences from `first` on, the longest first, make the next batch."""
+        """Return the size of the batch that begins at index `first` of the sorted lengths."""
         longest = descending[first]
         num_rows = min(self._num_rows(longest), len(descending) - first)
         for count in range(num_rows):
-            is_small = count < _LEAST_ROWS and (count + 1) * longest <= self.most_tokens
+            is_small = count < _MIN_ROWS and (count + 1) * longest <= self.max_tokens
             if not (4 * descending[first + count] >= 3 * longest or is_small or self.few_shapes):
                 return count
         return num_rows
 
     def _num_rows(self, longest: int) -> int:
-        """Return how many rows fill a batch."""
+        """Return the number of rows of a full batch."""
         steps = _rounded(longest) if self.few_shapes else longest
-        return max(min(_LEAST_ROWS, self.most_tokens), self.most_tokens // steps)
+        return max(min(_MIN_ROWS, self.max_tokens), self.max_tokens // steps)
 
     def _steps(self, num_rows: int, num_steps: int) -> int:
-        """Return how many steps of `num_rows` rows are read at once; a padded batch has a multiple of it."""
-        most = max(1, self.most_tokens // num_rows)
+        """Return how many steps of `num_rows` rows to process at once; a padded batch has a multiple of it."""
+        limit = max(1, self.max_tokens // num_rows)
         if self.few_shapes:
-            return min(_rounded(num_steps), most)
-        return -(-num_steps // -(-num_steps // most))
+            return min(_rounded(num_steps), limit)
+        return -(-num_steps // -(-num_steps // limit))
 
 
 def _rounded(num_steps: int) -> int:
-    """Return the next of 16, 24, 32, 48, 64, 96, ... that is not below `num_steps`."""
+    """Round `num_steps` up to one of 16, 24, 32, 48, 64, 96, ..."""
     power = 16
     while power < num_steps:
         power *= 2

@@ -1,4 +1,4 @@
-"""Parallel streams: the text cut once into `B` long rows that are read side by side, with state carried along."""
+"""Parallel streams: the text is cut into `B` long rows, read in parallel with carried state."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ _SHIFTS, _LENGTHS, _RESETS = range(3)
 
 
 class _RowsOfText(Windows):
-    """Windows whose rows read the text at positions of their own; the very first input is not in the text."""
+    """Windows whose rows read the text at different positions; the first input of the text is `first_input`."""
 
     def __init__(self, ids: TokenIds, batch_size: int, num_steps: int, first_input: int) -> None:
         require_tokens(len(ids), batch_size, f"a batch of {batch_size} streams")
@@ -25,7 +25,7 @@ class _RowsOfText(Windows):
         self._first_input = first_input
 
     def _cut(self, positions: NDArray[np.int64], *, inside: Mask, counted: Mask, reset: Mask) -> Window:
-        """Return the window of the targets at `positions`, of which those that are not `inside` a row are padding."""
+        """Return the window with targets at `positions` `(B, T)`; positions that are not `inside` a row are padding."""
         positions = np.where(inside, positions, 0)  # (B, T)
         inputs = np.where(positions > 0, self._ids[positions - 1], self._first_input)
         return Window(
@@ -37,10 +37,10 @@ class _RowsOfText(Windows):
 
 
 class Streams(_RowsOfText):
-    """Windows over parallel streams, in which row `i` of a window continues row `i` of the window before.
+    """Windows over parallel streams: row `i` of a window continues row `i` of the previous window.
 
-    The text `a b c ... n` (14 tokens), `batch_size` 3 and `num_steps` 2. Each row is a stream of its own; a window
-    reads `num_steps` columns. An input is what stands before its target; the very first is `first_input`, drawn `#`:
+    Here for the text `a b c ... n` (14 tokens), `batch_size` 3 and `num_steps` 2. Each row is a stream, and a window
+    reads `num_steps` columns. An input is the token before its target; the first one is `first_input`, shown as `#`:
 
         targets                 window 0   window 1   window 2
           row 0  a b c d e        a b        c d        e .
@@ -52,12 +52,12 @@ class Streams(_RowsOfText):
           row 2  j k l m          j k        l m        . .
         reset                     yes        no         no
 
-    Every token of the text is the target of exactly one cell an epoch; a dot is padding, with weight 0. The hidden
-    state at the end of window 0 is the state at the beginning of window 1, row by row, so that a dependency may be
-    longer than a window although the gradient stops at its edge.
+    Each token of the text is a target exactly once an epoch. A dot is padding, with weight 0. Each row of window 1
+    begins with the state at the end of that row in window 0. The model can therefore learn dependencies that are longer
+    than a window, although the gradient stops at its edge.
 
-    With `burn_in`, every row but the first begins that many tokens early, with weight 0, so that its state is warm
-    when its own tokens begin. Evaluation in parallel uses it; training does not.
+    With `burn_in`, every row except the first begins that many tokens earlier, with weight 0, to warm up its state.
+    Parallel evaluation uses it; training does not.
 
     Raises:
         SettingError: The text has fewer tokens than rows.
@@ -70,7 +70,7 @@ class Streams(_RowsOfText):
 
     def __init__(self, ids: TokenIds, *, batch_size: int, num_steps: int, first_input: int, burn_in: int = 0) -> None:
         super().__init__(ids, batch_size, num_steps, first_input)
-        # The first row has no burn-in, so its own share is longer by as much: all rows are read for `length` steps.
+        # All rows have `length` steps. The first row has no burn-in, so it has more targets.
         burn_in = min(burn_in, len(ids) // batch_size)
         length = -(-(len(ids) + (batch_size - 1) * burn_in) // batch_size)
         rows = np.arange(batch_size, dtype=np.int64)
@@ -81,7 +81,7 @@ class Streams(_RowsOfText):
         self.steps_per_epoch = -(-length // num_steps)
 
     def window(self, step: int) -> Window:
-        """Return the window of training step `step`; the text begins again every `steps_per_epoch` steps."""
+        """Return the window of training step `step`; the text starts over every `steps_per_epoch` steps."""
         index = step % self.steps_per_epoch
         offsets = np.arange(index * self.num_steps, (index + 1) * self.num_steps)
         positions = self._row_starts[:, None] + offsets  # (B, T)
@@ -91,21 +91,20 @@ class Streams(_RowsOfText):
 
 
 class VariedStreams(_RowsOfText):
-    r"""Windows over parallel streams of which every epoch has other cuts.
+    r"""Windows over parallel streams that differ in every epoch.
 
-    Rows, padding and carried state are those of `nextword.batching.streams.Streams`. Three things vary, each by itself:
+    Rows, padding and carried state are those of `nextword.batching.streams.Streams`. Three options are independent:
 
-    - `variable_num_steps`: the length of a window is drawn from $\mathcal{N}(n, 5)$, where $n$ is `num_steps` in
-      95 % of the windows and half of it in the others, and rounded to a multiple of 5, at least 5. Without, the
-      gradient would be cut at the same places of the text in every epoch (Merity, Keskar and Socher 2018, section
-      4.1; rounding is ours, so that few shapes are compiled).
-    - `shuffle = "partial"`: each row begins at a random place of its own text and goes on to its beginning where it
-      ends, so that the rows stand beside other neighbors in every epoch (Press 2019).
-    - `reset_rate`: the chance with which the state of a row is cleared before a window, so that the model knows how
-      to begin (Melis et al. 2020).
+    - `variable_num_steps` draws the length of a window from $\mathcal{N}(n, 5)$, where $n$ is `num_steps` in 95 % of
+      the windows and half of it in the others. Otherwise the gradient would stop at the same positions in every epoch
+      (Merity, Keskar and Socher 2018, section 4.1). We round lengths to multiples of 5, to compile few shapes.
+    - `shuffle = "partial"` begins each row at a random position of its text and wraps around at its end. The rows of a
+      batch are then combined differently in every epoch (Press 2019).
+    - `reset_rate` is the probability that the state of a row is cleared before a window. The model then learns to
+      begin a text (Melis et al. 2020).
 
-    The lengths of an epoch are drawn once and stand in another order in every epoch, so that all epochs have the same
-    number of steps. A window depends on its step and the seed alone.
+    The lengths are drawn once and permuted in every epoch, so all epochs have the same number of steps. A window
+    depends only on its step and the seed.
 
     Raises:
         SettingError: The text has fewer tokens than rows.
@@ -138,7 +137,7 @@ class VariedStreams(_RowsOfText):
         return self._cut(positions, inside=inside, counted=inside, reset=reset)
 
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:
-        """Return the lengths of the first windows over `num_steps`; `None` if all are 1."""
+        """Return the lengths of the first windows, divided by `num_steps`; `None` if all are 1."""
         if not self._options.variable_num_steps:
             return None
         epochs = range(-(-num_windows // self.steps_per_epoch))
@@ -146,19 +145,19 @@ class VariedStreams(_RowsOfText):
         return (lengths / self.num_steps).astype(np.float32)
 
     def _draw_lengths(self) -> NDArray[np.int64]:
-        """Return window lengths that together reach over a row, and no further than rounding demands.
+        """Return window lengths whose sum is the length of a row, rounded up.
 
-        In whatever order they stand, each then holds tokens.
+        Every window then holds tokens, in any order of the windows.
         """
         if not self._options.variable_num_steps:
             return np.full(-(-self._row_length // self.num_steps), self.num_steps)
         random = self._random(_LENGTHS)
-        most = -(-self._row_length // _LENGTH_UNIT)
-        centers = np.where(random.random(most) < _SHORT_WINDOWS, self.num_steps / 2, self.num_steps)
+        max_units = -(-self._row_length // _LENGTH_UNIT)
+        centers = np.where(random.random(max_units) < _SHORT_WINDOWS, self.num_steps / 2, self.num_steps)
         units = np.round(random.normal(centers, _LENGTH_SPREAD) / _LENGTH_UNIT)
         lengths = _LENGTH_UNIT * np.maximum(units, 1).astype(np.int64)
         lengths = lengths[: 1 + np.searchsorted(lengths.cumsum(), self._row_length)]
-        lengths[-1] -= lengths.sum() - _LENGTH_UNIT * most
+        lengths[-1] -= lengths.sum() - _LENGTH_UNIT * max_units
         return lengths
 
     def _lengths_of(self, epoch: int) -> NDArray[np.int64]:
@@ -176,5 +175,5 @@ class VariedStreams(_RowsOfText):
             return np.zeros(self.batch_size, np.bool_)
         return self._random(_RESETS, step).random(self.batch_size) < self._options.reset_rate
 
-    def _random(self, *what: int) -> np.random.Generator:
-        return np.random.default_rng((self._options.shuffle_seed, *what))
+    def _random(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng((self._options.shuffle_seed, *key))

@@ -1,4 +1,4 @@
-"""What a window is, and what every way of cutting windows offers."""
+"""Windows of training data and their interface."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -12,13 +12,13 @@ TokenIds = NDArray[np.int32]
 
 
 class Window(NamedTuple):
-    """One step's worth of training data, of `B` rows and `T` time steps.
+    """The data of one training step: `B` rows of `T` time steps.
 
     Attributes:
         inputs: Token ids `(B, T)`, int32.
-        targets: The token that follows each input, `(B, T)`, int32.
-        weights: 1 if a target counts and 0 if it is padding or burn-in, `(B, T)`, float32.
-        reset: Rows whose carried state is cleared before the window, `(B,)`, bool.
+        targets: Token that follows each input `(B, T)`, int32.
+        weights: 1 for a target, 0 for padding and burn-in `(B, T)`, float32.
+        reset: Rows whose carried state is cleared before the window `(B,)`, bool.
     """
 
     inputs: TokenIds
@@ -28,13 +28,13 @@ class Window(NamedTuple):
 
 
 class Windows(ABC):
-    """An endless sequence of windows, addressed by the number of steps taken since training began.
+    """An infinite sequence of windows, indexed by training step.
 
-    A window depends on its step alone, so that a resumed run continues exactly where it stopped.
+    A window depends only on its step, so a resumed run continues exactly where it stopped.
 
     Attributes:
         batch_size: Number of rows in every window.
-        num_steps: Number of time steps in every window; roughly, if lengths vary.
+        num_steps: Number of time steps in every window; approximate for variable lengths.
         steps_per_epoch: Number of windows that read the text once.
     """
 
@@ -47,14 +47,14 @@ class Windows(ABC):
         """Return the window of training step `step`, counted from 0."""
 
     def relative_lengths(self, num_windows: int) -> NDArray[np.float32] | None:  # noqa: ARG002
-        """Return the lengths of the first windows over `num_steps`; `None` if all are 1."""
+        """Return the lengths of the first windows, divided by `num_steps`; `None` if all are 1."""
         return None
 
 
 def require_tokens(num_tokens: int, at_least: int, what: str) -> None:
-    """Raise if a text is too short to be cut."""
+    """Raise a `SettingError` if the text is too short for `what`."""
     if num_tokens < at_least:
         raise SettingError(
             f"{what} needs at least {at_least} tokens, but the text has {num_tokens}; "
-            f"give more text, or a smaller `batch_size` or `num_steps`"
+            f"use a longer text, or a smaller `batch_size` or `num_steps`"
         )

@@ -1,4 +1,4 @@
-"""The choice among the ways of cutting windows."""
+"""The tutorial's successive windows, and the choice of windows by options."""
 
 import numpy as np
 
@@ -12,19 +12,19 @@ _LARGEST_BATCH = 32
 
 
 class SuccessiveWindows(Windows):
-    """Windows cut one after the other from a single stream, as the tutorial's `KerasBatchGenerator` cuts them.
+    """Successive windows of one stream, like those of the tutorial's `KerasBatchGenerator`.
 
-    The text `a b c ... n` (14 tokens), `batch_size` 2, `num_steps` 3 and `skip_step` 3. The rows of a batch are
-    neighbors in the text, and the pointer goes back to the beginning if no whole window and its targets are left:
+    Here for the text `a b c ... n` (14 tokens), `batch_size` 2, `num_steps` 3 and `skip_step` 3. The rows of a batch
+    are neighbors in the text. The text starts over if no whole window with its targets is left:
 
                  batch 0             batch 1             batch 2
                  inputs   targets    inputs   targets    inputs   targets
           row 0  a b c    b c d      g h i    h i j      a b c    b c d
           row 1  d e f    e f g      j k l    k l m      d e f    e f g
 
-    Row `i` of a batch does not continue row `i` of the batch before, so the state begins at zero in every row of
-    every batch. The last tokens may never be a target, and an epoch is `len(text) // (batch_size * num_steps)` steps
-    whatever the skip: both as the tutorial has it.
+    Row `i` of a batch does not continue row `i` of the previous batch, so every row of every batch begins with a state
+    of zeros. As in the tutorial, the last tokens may never be targets, and an epoch has
+    `len(text) // (batch_size * num_steps)` steps for every skip.
 
     Raises:
         SettingError: The text has too few tokens for one window and its targets.
@@ -45,7 +45,7 @@ class SuccessiveWindows(Windows):
         self.steps_per_epoch = max(1, len(ids) // (batch_size * num_steps))
 
     def window(self, step: int) -> Window:
-        """Return the batch of training step `step`; the pointer is never sent back between epochs."""
+        """Return the batch of training step `step`; a new epoch does not start the text over."""
         numbers = step * self.batch_size + np.arange(self.batch_size)
         starts = (numbers % self._num_windows) * self._skip_step
         positions = starts[:, None] + np.arange(self.num_steps)  # (B, T)
@@ -58,9 +58,9 @@ class SuccessiveWindows(Windows):
 
 
 def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Windows:
-    """Return the windows over `ids` that `options` ask for.
+    """Return the windows over `ids` for the given options.
 
-    `end_id` is the id of `<eos>`, from which the very first token is predicted.
+    `end_id` is the id of `<eos>`, the input for the first token of the text.
 
     Raises:
         SettingError: The text has too few tokens for a window.
@@ -74,11 +74,10 @@ def make_windows(ids: TokenIds, options: BatchOptions, *, end_id: int) -> Window
 
 
 def validation_streams(ids: TokenIds, *, end_id: int) -> Streams:
-    """Return windows that predict every token of a split exactly once, many rows at a time.
+    """Return parallel streams in which every token of a split is a target exactly once.
 
-    Each row but the first reads some tokens before its own, uncounted, so that its state is warm; what is left of
-    the difference to one single stream is far below the noise of training. `nextword evaluate` has no such
-    difference at all.
+    Every row except the first has a burn-in to warm up its state. The remaining difference from a single stream is far
+    below the noise of training. `nextword evaluate` reads a single stream and has no such difference.
     """
     batch_size = max(1, min(_LARGEST_BATCH, len(ids) // (4 * _BURN_IN)))
     return Streams(ids, batch_size=batch_size, num_steps=_NUM_STEPS, first_input=end_id, burn_in=_BURN_IN)

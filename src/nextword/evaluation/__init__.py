@@ -1,1 +1,1 @@
-"""Is a model good? Perplexity, accuracy, and its predictions beside what a text really says."""
+"""Evaluation of models: perplexity, accuracy, and comparison of predicted with actual text."""

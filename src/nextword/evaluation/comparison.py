@@ -1,14 +1,14 @@
-"""Actual against predicted words: what a text says, and what the model expected at each place.
+"""Comparison of actual and predicted words at each position of a text.
 
-The places are those of the tutorial (Andy Thomas, "Keras LSTM tutorial", 2018). It reads windows of 30 words, each one
-word further on, throws 40 of them away, and prints the last target of the ten that follow: the words 70 to 79 of the
-split, counted from 0.
+The default positions are those of the tutorial (Andy Thomas, "Keras LSTM tutorial", 2018). It reads windows of 30
+words, each one word later than the last, and skips 40 of them. It then prints the last target of ten windows: words 70
+to 79 of the split, counted from 0.
 
     window 40     word 40 ... word 69   ->  word 70
     window 41     word 41 ... word 70   ->  word 71
 
-Ours stand at the same places, but are predicted from all that comes before, from the split's first word on, with the
-state carried; the tutorial's model sees the 30 words of the window alone.
+We predict each of these words from all words before it in the split, with carried state. The tutorial's model reads
+only the 30 words of the window.
 """
 
 import math
@@ -29,7 +29,7 @@ from nextword.text.tokenizer import Tokenizer
 
 
 class Prediction(NamedTuple):
-    """A token that was expected, and its probability."""
+    """A predicted token and its probability."""
 
     token_id: int
     probability: float
@@ -37,14 +37,14 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class ComparedToken:
-    """A token of a text, and what was expected in its place.
+    """A token of a text and the predictions for its position.
 
     Attributes:
-        position: Its place in the split, counted from 0.
-        actual_id: The token.
-        log_prob: Natural logarithm of its probability.
-        rank: Its place among all tokens, 1 the most probable; equals stand in order of id.
-        top: The most probable tokens, the first of them first.
+        position: Position in the split, counted from 0.
+        actual_id: Id of the token.
+        log_prob: Natural log-probability of the token.
+        rank: Rank among all tokens; the most probable one has rank 1, and ties go in order of id.
+        top: The most probable tokens, in descending order.
     """
 
     position: int
@@ -55,7 +55,7 @@ class ComparedToken:
 
     @property
     def surprisal_bits(self) -> float:
-        """How unexpected the token was: the logarithm of one over its probability, to the base 2."""
+        """Surprisal of the token in bits: minus the base-2 logarithm of its probability."""
         return max(0.0, -self.log_prob / math.log(2))
 
 
@@ -68,19 +68,19 @@ def compare(
     num_top: int = 5,
     num_steps: int = 30,
 ) -> list[ComparedToken]:
-    """Return the tokens at the positions `skip + num_steps` and following of a split, beside what was expected.
+    """Compare the tokens of a split, from position `skip + num_steps` on, with the model's predictions.
 
     Args:
-        engine: The model at work.
-        ids: The tokens of the split `(N,)`, all of them read from the first one on.
-        skip: The tutorial's windows that are thrown away.
-        num_words: How many tokens to return.
-        num_top: How many of the most probable tokens to keep for each.
-        num_steps: Length of the tutorial's windows; 0 makes `skip` the first position.
+        engine: Engine of the model.
+        ids: Tokens of the split `(N,)`; the model reads them from the first one.
+        skip: Number of the tutorial's windows to skip.
+        num_words: Number of tokens to return.
+        num_top: Number of most probable tokens to return for each position.
+        num_steps: Length of the tutorial's windows; with 0, `skip` is the first position.
 
     Raises:
-        EvaluationError: The split ends before the last of the positions, or is not the model's.
-        SettingError: A number leaves its range.
+        EvaluationError: The split is too short, or a token is not in the model's vocabulary.
+        SettingError: An argument is out of range.
     """
     require_at_least("skip", skip, 0)
     require_at_least("num_words", num_words, 1)
@@ -93,21 +93,18 @@ def compare(
             f"a comparison up to token {stop - 1} needs {stop} tokens, but the split has {len(ids)}; lower `skip` or "
             "`num_words`"
         )
-    expected = enumerate(predictions(engine, ids[:stop], start), start)
-    return [_compared(position, int(ids[position]), log_probs, num_top) for position, log_probs in expected]
+    predicted = enumerate(predictions(engine, ids[:stop], start), start)
+    return [_compared(position, int(ids[position]), log_probs, num_top) for position, log_probs in predicted]
 
 
 def render_comparison(tokens: Sequence[ComparedToken], tokenizer: Tokenizer) -> list[str]:
-    """Return a comparison as lines with aligned columns, the first of them the heading.
-
-    A rank of 1 is a word predicted right; surprisal is in bits.
-    """
+    """Return a comparison as lines with aligned columns, beginning with a header; surprisal is in bits."""
     rows = [("position", "actual", "predicted", "rank", "surprisal")]
     for token in tokens:
         actual, predicted = tokenizer.display(token.actual_id), tokenizer.display(token.top[0].token_id)
         rows.append((f"{token.position:,}", actual, predicted, f"{token.rank:,}", f"{token.surprisal_bits:.2f}"))
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(_aligned, row, widths, (False, True, True, False, False))) for row in rows]
+    return ["  ".join(map(_align, row, widths, (False, True, True, False, False))) for row in rows]
 
 
 def _compared(position: int, actual_id: int, log_probs: NDArray[np.float32], num_top: int) -> ComparedToken:
@@ -118,12 +115,12 @@ def _compared(position: int, actual_id: int, log_probs: NDArray[np.float32], num
 
 
 def _most_probable(log_probs: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Return the `count` most probable tokens, equals in order of id, without sorting the vocabulary."""
+    """Return the `count` most probable tokens, with ties in order of id, without sorting the vocabulary."""
     count = min(count, len(log_probs))
     candidates = np.flatnonzero(log_probs >= np.partition(log_probs, -count)[-count])
     return candidates[np.argsort(-log_probs[candidates], kind="stable")][:count]
 
 
-def _aligned(cell: str, width: int, to_the_left: bool) -> str:
+def _align(cell: str, width: int, left: bool) -> str:
     padding = " " * (width - cell_len(cell))
-    return cell + padding if to_the_left else padding + cell
+    return cell + padding if left else padding + cell

@@ -1,5 +1,5 @@
 "use strict";
-// All text from the model comes in through textContent (by way of `element`), never as markup.
+// `element` sets all text from the model as textContent, never as markup.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const BIT_BOUNDS = [1, 2, 4, 6, 8, 10, 13];
@@ -58,9 +58,9 @@
 
   function drawHead() {
     const { model, corpus, split } = data.heading;
-    document.title = `${model} on ${corpus}: what the model expected`;
+    document.title = `${model} on ${corpus}: predicted and actual text`;
     const subject = byId("subject");
-    append(subject, "The model ", element("b", "", model), " reads ", element("b", "", corpus));
+    append(subject, "Model ", element("b", "", model), ", text ", element("b", "", corpus));
     append(subject, ", split ", element("b", "", split));
     const figures = data.figures;
     addFigure("perplexity", decimal(figures.perplexity, 1));
@@ -69,11 +69,11 @@
     addFigure("bits per token", decimal(figures.bits_per_token, 2));
     addFigure("tokens", count(figures.num_tokens));
     if (figures.num_out_of_vocabulary !== null) addFigure("out of vocabulary", count(figures.num_out_of_vocabulary));
-    byId("protocol").textContent = `How it was measured: ${figures.protocol}.`;
+    byId("protocol").textContent = `Protocol: ${figures.protocol}.`;
     document.querySelectorAll(".unit").forEach((unit) => (unit.textContent = data.unit));
     byId("text-note").textContent =
-      `${count(tokens.length)} tokens of the split, from token ${count(data.first_position)} on (counted from 0), each ` +
-      "predicted from everything before it. Point at one, tap it, or move with the arrow keys.";
+      `${count(tokens.length)} tokens of the split, from token ${count(data.first_position)} (counted from 0), each ` +
+      "predicted from all tokens before it. Point at a token, tap it, or use the arrow keys.";
   }
 
   function addFigure(name, value) {
@@ -132,8 +132,8 @@
 
   // ---- the card ----
 
-  let active = 0; // the word that the card shows
-  let stop = 0; // the one word that the tab key reaches
+  let active = 0; // the word on the card
+  let stop = 0; // the only word that the tab key reaches
 
   function show(index, open) {
     spans[active].classList.remove("active");
@@ -150,12 +150,12 @@
   function cardOf(token) {
     const title = append(element("h3"), element("bdi", "", token.isEnd ? `${END_MARK} <eos>` : token.text));
     title.append(element("span", `chip s${shade(token.bits)}`));
-    const verdict = token.rank === 1 ? "the model's first guess" : `the model's guess was “${token.top[0].text}”`;
+    const verdict = token.rank === 1 ? "predicted correctly" : `top prediction: “${token.top[0].text}”`;
     return [
       title,
       element("p", "verdict", verdict),
       factsOf(token),
-      element("h4", "", "What the model expected"),
+      element("h4", "", "Predictions"),
       barsOf(token),
     ];
   }
@@ -183,7 +183,7 @@
   function barOf({ text, probability }, isActual) {
     const row = append(element("li", isActual ? "is-actual" : ""), element("bdi", "", text), bar(probability));
     row.title = text;
-    if (isActual) append(row.firstChild, element("span", "unseen", ", what the text says"));
+    if (isActual) append(row.firstChild, element("span", "unseen", ", actual word"));
     return append(row, element("span", "share", share(probability)));
   }
 
@@ -204,7 +204,7 @@
 
   const middleOf = (box) => (box.left + box.right) / 2;
 
-  // The word of the next row, going from `index` by `step`, that stands nearest above or below.
+  // Return the nearest word in the row above (`step` -1) or below (`step` 1).
   function vertically(index, step) {
     const from = spans[index].getClientRects()[0];
     let row = null;
@@ -247,7 +247,7 @@
     });
     document.addEventListener("keydown", (event) => event.key === "Escape" && close());
     byId("card-close").addEventListener("click", () => {
-      spans[active].focus(); // which opens the card
+      spans[active].focus(); // opens the card
       close();
     });
   }
@@ -256,7 +256,7 @@
 
   function drawTables() {
     append(byId("tables"), tableOf("By rank in the training vocabulary", "rank", data.figures.by_frequency));
-    append(byId("tables"), tableOf("By place since the last <eos>", "place", data.figures.by_place));
+    append(byId("tables"), tableOf("By position since the last <eos>", "position", data.figures.by_position));
   }
 
   function tableOf(title, label, groups) {

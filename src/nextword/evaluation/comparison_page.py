@@ -1,9 +1,8 @@
-"""A comparison as one HTML page that needs nothing else: no network, no fonts, no files beside it.
+"""A comparison as one self-contained HTML page, without network, fonts or other files.
 
-The page is the template with three things put in: its style, its script and the data. Model and text come from
-strangers, so their words stand in the data alone: JSON in which `<`, `>` and `&` are written as escapes, so that
-nothing in it can end the element that holds it. The script puts them on the page as text, never as markup, and the
-page's content security policy lets this script and this style run, known by their hashes, and nothing else.
+The page is a template with a style, a script and data. The words of model and text are not trusted, so they are only in
+the data. It is JSON with `<`, `>` and `&` escaped, so no word can end its HTML element. The script adds words to the
+page as text, never as markup. The page's content security policy allows only this script and this style, by hash.
 """
 
 import base64
@@ -34,24 +33,24 @@ def comparison_page(
     corpus: str,
     split: str,
 ) -> str:
-    """Return the HTML of a page that shows a stretch of text, coloured by surprisal, and where the model errs.
+    """Return an HTML page that shows a passage colored by surprisal, and the errors of the model.
 
     Args:
-        tokens: The stretch, each token at the position after the one before; about 2,000 are easily read.
-        evaluation: The figures of the whole split.
-        tokenizer: What the tokens are shown by.
-        model: The model's name, for the page's head.
-        corpus: The text's name.
-        split: Which part of the text.
+        tokens: Tokens at consecutive positions; about 2,000 are easy to read.
+        evaluation: Metrics of the whole split.
+        tokenizer: Tokenizer of the model, to display the tokens.
+        model: Name of the model, for the header.
+        corpus: Name of the text.
+        split: Name of the split.
 
     Raises:
         EvaluationError: There are no tokens.
     """
     if not tokens:
-        raise EvaluationError("a page must show at least one token, but has none; compare more words")
-    style, script = _beside("comparison_page.css"), _beside("comparison_page.js")
+        raise EvaluationError("a page must show at least one token, but has none; compare more tokens")
+    style, script = _read("comparison_page.css"), _read("comparison_page.js")
     heading = {"model": model, "corpus": corpus, "split": split}
-    return Template(_beside("comparison_page.html")).substitute(
+    return Template(_read("comparison_page.html")).substitute(
         policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; "
         "form-action 'none'",
         style=style,
@@ -61,9 +60,9 @@ def comparison_page(
 
 
 def _data(tokens: Sequence[ComparedToken], evaluation: Evaluation, tokenizer: Tokenizer) -> dict[str, Any]:
-    """Return what the script draws; words are named by their place in a list, and a surprisal without end is null."""
+    """Return the data of the script: words are indices into a list, and an infinite surprisal is null."""
     ids = sorted({token.actual_id for token in tokens} | {guess.token_id for token in tokens for guess in token.top})
-    place = {token_id: index for index, token_id in enumerate(ids)}
+    index_of = {token_id: index for index, token_id in enumerate(ids)}
     end_id = tokenizer.vocabulary.end_id
     return {
         "figures": evaluation.to_table(),
@@ -71,14 +70,14 @@ def _data(tokens: Sequence[ComparedToken], evaluation: Evaluation, tokenizer: To
         "paragraphs": tokenizer.line_ends == "paragraph",
         "first_position": tokens[0].position,
         "words": [tokenizer.display(token_id) for token_id in ids],
-        "end": place.get(end_id, -1),
+        "end": index_of.get(end_id, -1),
         "tokens": [
             (
-                place[token.actual_id],
+                index_of[token.actual_id],
                 token.rank,
                 finite(round(token.surprisal_bits, 3)),
                 spaces,
-                [(place[guess.token_id], float(f"{guess.probability:.4g}")) for guess in token.top],
+                [(index_of[guess.token_id], float(f"{guess.probability:.4g}")) for guess in token.top],
             )
             for token, spaces in zip(tokens, _spaces([token.actual_id for token in tokens], tokenizer), strict=True)
         ],
@@ -86,7 +85,7 @@ def _data(tokens: Sequence[ComparedToken], evaluation: Evaluation, tokenizer: To
 
 
 def _spaces(ids: Sequence[int], tokenizer: Tokenizer) -> Iterator[int]:
-    """Yield for each token where the text has spaces beside it, as bits."""
+    """Yield for each token whether the text has spaces before and after it, as bits."""
     for before, token_id in pairwise([tokenizer.vocabulary.end_id, *ids]):
         text = tokenizer.decode([before, token_id]).removeprefix(tokenizer.decode([before]))
         around = _SPACE_BEFORE * text.startswith(" ") + _SPACE_AFTER * text.endswith(" ")
@@ -98,7 +97,7 @@ def _embedded(table: dict[str, Any]) -> str:
     return "".join(_ESCAPES.get(character, character) for character in text)
 
 
-def _beside(name: str) -> str:
+def _read(name: str) -> str:
     return resources.files("nextword.evaluation").joinpath(name).read_text(encoding="utf-8")
 
 

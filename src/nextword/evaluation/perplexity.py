@@ -1,12 +1,12 @@
-r"""How well a model predicts a text, in one number and some others, and for tokens in groups.
+r"""Perplexity, accuracy and related metrics of a text, in total and for groups of tokens.
 
-With the tokens $w_1 \dots w_N$ of a split, `<eos>` included, and $w_0$ an `<eos>`,
+A split has the tokens $w_1 \dots w_N$, including `<eos>`; $w_0$ is an `<eos>`. Then
 
 $$\text{perplexity} = \exp\Bigl(-\frac{1}{N} \sum_{i=1}^{N} \ln p(w_i \mid w_0 \dots w_{i-1})\Bigr).$$
 
-Every token is predicted exactly once, so that $N$ is the number of tokens: 82,430 on the test split of the Penn
-Treebank. Perplexities of models with different tokens cannot be compared; those per word of white space, and the bits
-per character, can, as long as no token is `<unk>`.
+Every token is predicted exactly once, so $N$ is the number of tokens: 82,430 on the test split of the Penn Treebank.
+Perplexities of models with different tokenizers are not comparable. Perplexity per whitespace-separated word and bits
+per character are comparable if no token is `<unk>`.
 """
 
 import dataclasses
@@ -26,13 +26,13 @@ from nextword.storage.strict_json import finite
 from nextword.text.token_store import TokenStore
 
 Progress = Callable[[int, int], None]
-"""Receives how many tokens have been predicted, and how many there are."""
+"""Receives the number of predicted tokens and the total number of tokens."""
 
 FREQUENCY_RANKS = (10, 100, 1_000, 10_000)
-"""The last rank in the training vocabulary of each group but the last; ids are sorted by frequency."""
+"""Last frequency rank of each group except the last; ids are sorted by frequency in the training text."""
 
-PLACES = (1, 2, 3, 5, 10, 20)
-"""The last place in a sentence of each group but the last."""
+POSITIONS = (1, 2, 3, 5, 10, 20)
+"""Last position in the sentence of each group except the last."""
 
 _FIGURES = (
     *("perplexity", "bits_per_token", "accuracy", "top_five_accuracy", "perplexity_per_word", "bits_per_word"),
@@ -42,13 +42,13 @@ _FIGURES = (
 
 @dataclass(frozen=True)
 class TokenGroup:
-    """How well the tokens of a group were predicted.
+    """Metrics of a group of tokens.
 
     Attributes:
-        label: Which tokens they are, such as `11-100`.
-        num_tokens: How many there are.
-        num_correct: How many of them were the most probable token.
-        log_prob: Natural logarithm of the product of their probabilities.
+        label: Range of the group, such as `11-100`.
+        num_tokens: Number of tokens.
+        num_correct: Number of tokens that the model ranked first.
+        log_prob: Sum of their natural log-probabilities.
     """
 
     label: str
@@ -58,16 +58,16 @@ class TokenGroup:
 
     @property
     def accuracy(self) -> float | None:
-        """The fraction predicted right; `None` in an empty group."""
+        """Fraction of tokens that the model ranked first; `None` for an empty group."""
         return self.num_correct / self.num_tokens if self.num_tokens else None
 
     @property
     def bits_per_token(self) -> float | None:
-        """The mean surprisal in bits; `None` in an empty group."""
+        """Mean surprisal in bits; `None` for an empty group."""
         return -self.log_prob / math.log(2) / self.num_tokens if self.num_tokens else None
 
     def to_table(self) -> dict[str, Any]:
-        """Return the group for JSON; a figure that is infinite, or of no tokens, is `None`."""
+        """Return the group for JSON; infinite and undefined values are `None`."""
         return {
             "label": self.label,
             "num_tokens": self.num_tokens,
@@ -77,7 +77,7 @@ class TokenGroup:
 
 
 class GroupTally:
-    """Counts the tokens of a text into groups, whose last numbers are `bounds`; one more group holds the rest.
+    """Counts tokens in groups of numbers up to each of `bounds`; the last group holds all larger numbers.
 
     Example:
         >>> [group.label for group in GroupTally((1, 2, 5)).groups()]
@@ -86,16 +86,16 @@ class GroupTally:
 
     def __init__(self, bounds: tuple[int, ...]) -> None:
         self._bounds = bounds
-        self._sums = np.zeros((3, len(bounds) + 1))  # tokens, correct ones and log-probabilities of each group
+        self._sums = np.zeros((3, len(bounds) + 1))  # tokens, correct tokens and log-probabilities of each group
 
     def add(self, numbers: NDArray[np.integer[Any]], scored: ScoredTokens) -> None:
-        """Count tokens, each in the group that its number `(N,)`, at least 1, falls into."""
+        """Count each token in the group of its number `(N,)`, at least 1."""
         groups = np.searchsorted(self._bounds, numbers)
         size, weights = self._sums.shape[1], (None, scored.ranks == 1, scored.log_probs)
         self._sums += [np.bincount(groups, each, minlength=size) for each in weights]
 
     def groups(self) -> tuple[TokenGroup, ...]:
-        """Return the groups counted so far."""
+        """Return the groups."""
         labels = [
             f"{last:,}" if last == before + 1 else f"{before + 1:,}-{last:,}"
             for before, last in pairwise((0, *self._bounds))
@@ -108,20 +108,20 @@ class GroupTally:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well the tokens of a split were predicted.
+    """Metrics of a split.
 
     Attributes:
-        num_tokens: How many there are.
-        log_prob: Natural logarithm of the probability of the whole split.
-        num_correct: How many were the most probable token.
-        num_in_top_five: How many were among the five most probable.
-        by_frequency: The same by rank in the training vocabulary.
-        by_place: The same by place in the sentence.
-        protocol: How it was measured, in one sentence.
-        num_words: Words of the split between white space, and one for each line end; `None` if not known.
-        num_characters: Characters of the split; `None` if not known.
-        num_out_of_vocabulary: Tokens that the vocabulary lacks, read as `<unk>`; `None` if not known.
-        method: What changed the predictions after training; "static" for the model as it was trained.
+        num_tokens: Number of tokens.
+        log_prob: Natural log-probability of the whole split.
+        num_correct: Number of tokens that the model ranked first.
+        num_in_top_five: Number of tokens among the five most probable.
+        by_frequency: Metrics by rank in the training vocabulary.
+        by_position: Metrics by position in the sentence.
+        protocol: Description of the measurement.
+        num_words: Whitespace-separated words of the split, plus one for each line end; `None` if unknown.
+        num_characters: Characters of the split; `None` if unknown.
+        num_out_of_vocabulary: Tokens that are not in the vocabulary, read as `<unk>`; `None` if unknown.
+        method: Method applied after training; "static" for the trained model without one.
     """
 
     num_tokens: int
@@ -129,7 +129,7 @@ class Evaluation:
     num_correct: int
     num_in_top_five: int
     by_frequency: tuple[TokenGroup, ...]
-    by_place: tuple[TokenGroup, ...]
+    by_position: tuple[TokenGroup, ...]
     protocol: str
     num_words: int | None = None
     num_characters: int | None = None
@@ -143,11 +143,11 @@ class Evaluation:
         )
 
     def with_protocol(self, addition: str, *, method: str | None = None) -> Self:
-        """Return the evaluation with more in its protocol, and as that of a method if one is named."""
+        """Return a copy with `addition` in its protocol, and with `method` if given."""
         return dataclasses.replace(self, method=method or self.method, protocol=f"{self.protocol}; {addition}")
 
     def with_counts(self, store: TokenStore) -> Self:
-        """Return the evaluation with what its split was counted to hold, so that figures per word can be given."""
+        """Return a copy with the word and character counts of its split, which metrics per word need."""
         return dataclasses.replace(
             self,
             num_words=store.num_words,
@@ -157,51 +157,51 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """The inverse of the geometric mean probability of a token; infinite if a token had none."""
+        """Inverse geometric mean of the tokens' probabilities; infinite if a token has probability 0."""
         return _exp(-self.log_prob / self.num_tokens)
 
     @property
     def bits_per_token(self) -> float:
-        """The mean surprisal of a token: the logarithm of the perplexity to the base 2."""
+        """Mean surprisal of a token in bits: the base-2 logarithm of the perplexity."""
         return (0.0 - self.log_prob) / math.log(2) / self.num_tokens
 
     @property
     def accuracy(self) -> float:
-        """The fraction of tokens that were the most probable."""
+        """Fraction of tokens that the model ranked first."""
         return self.num_correct / self.num_tokens
 
     @property
     def top_five_accuracy(self) -> float:
-        """The fraction of tokens that were among the five most probable."""
+        """Fraction of tokens among the five most probable."""
         return self.num_in_top_five / self.num_tokens
 
     @property
     def perplexity_per_word(self) -> float | None:
-        """The perplexity as if words between white space had been predicted; `None` if they were not counted."""
+        """Perplexity per whitespace-separated word; `None` if the words were not counted."""
         return None if self.num_words is None else _exp(-self.log_prob / self.num_words)
 
     @property
     def bits_per_word(self) -> float | None:
-        """The surprisal of the split by its words; `None` if they were not counted."""
+        """Surprisal of the split per word, in bits; `None` if the words were not counted."""
         return None if self.num_words is None else (0.0 - self.log_prob) / math.log(2) / self.num_words
 
     @property
     def bits_per_character(self) -> float | None:
-        """The surprisal of the split by its characters; `None` if they were not counted."""
+        """Surprisal of the split per character, in bits; `None` if the characters were not counted."""
         return None if self.num_characters is None else -self.log_prob / math.log(2) / self.num_characters
 
     def to_table(self) -> dict[str, Any]:
-        """Return all figures for JSON; one that is infinite, or not known, is `None`."""
+        """Return all metrics for JSON; infinite and unknown values are `None`."""
         return {
             **{name: finite(getattr(self, name)) for name in _FIGURES},
             "by_frequency": [group.to_table() for group in self.by_frequency],
-            "by_place": [group.to_table() for group in self.by_place],
+            "by_position": [group.to_table() for group in self.by_position],
             "method": self.method,
             "protocol": self.protocol,
         }
 
     def figures(self) -> dict[str, str]:
-        """Return the figures by name, written for a person; those that are not known are left out."""
+        """Return formatted metrics by name, without unknown ones."""
         figures = {
             "perplexity": f"{self.perplexity:,.2f}",
             "bits per token": f"{self.bits_per_token:,.3f}",
@@ -210,8 +210,8 @@ class Evaluation:
             "tokens": f"{self.num_tokens:,}",
         }
         if self.num_out_of_vocabulary is not None:
-            part = self.num_out_of_vocabulary / self.num_tokens
-            figures["out of vocabulary"] = f"{self.num_out_of_vocabulary:,} ({part:.2%})"
+            fraction = self.num_out_of_vocabulary / self.num_tokens
+            figures["out of vocabulary"] = f"{self.num_out_of_vocabulary:,} ({fraction:.2%})"
         if self.perplexity_per_word is not None:
             figures["perplexity per word"] = f"{self.perplexity_per_word:,.2f}"
         if self.bits_per_word is not None:
@@ -221,7 +221,7 @@ class Evaluation:
         return figures
 
     def describe(self) -> list[str]:
-        """Return the figures as aligned lines for a person, and the protocol."""
+        """Return the formatted metrics as aligned lines, followed by the protocol."""
         figures = self.figures()
         width = max(map(len, figures))
         return [*(f"{name:<{width}}  {figure}" for name, figure in figures.items()), f"({self.protocol})"]
@@ -236,27 +236,27 @@ def evaluate(
     on_progress: Progress | None = None,
     on_scored: Callable[[ScoredTokens], None] | None = None,
 ) -> Evaluation:
-    """Predict every token of a split once, and return how well it went.
+    """Predict every token of a split once and return the metrics.
 
     Args:
-        engine: The model at work.
-        ids: The tokens `(N,)`.
-        batch_size: Rows that are read side by side. With 1 the split is one stream, exactly. With more, each row but
-            the first begins with the state of an empty text, 256 tokens before its own.
-        num_steps: Tokens of a row that are read at once; it changes nothing but speed and memory.
+        engine: Engine of the model.
+        ids: Tokens of the split `(N,)`.
+        batch_size: Number of rows to read in parallel. With 1, the whole split is one stream. Otherwise each row except
+            the first begins in the initial state, 256 tokens before its first target.
+        num_steps: Tokens of a row to process at once; affects only speed and memory.
         on_progress: Called after each window.
-        on_scored: Given the scored tokens of each window, for figures of one's own.
+        on_scored: Called with the scored tokens of each window, for additional metrics.
 
     Raises:
-        EvaluationError: There are no tokens, or some that the model does not know, or the model is not sound.
-        SettingError: A number leaves its range, or there are fewer tokens than rows.
+        EvaluationError: There are no tokens, a token is not in the vocabulary, or the model's output is not finite.
+        SettingError: An argument is out of range, or there are fewer tokens than rows.
     """
-    by_frequency, by_place = GroupTally(FREQUENCY_RANKS), GroupTally(PLACES)
+    by_frequency, by_position = GroupTally(FREQUENCY_RANKS), GroupTally(POSITIONS)
     num_tokens = num_correct = num_in_top_five = 0
     log_prob = 0.0
     for scored in scored_tokens(engine, ids, batch_size=batch_size, num_steps=num_steps):
         by_frequency.add(scored.ids + 1, scored)
-        by_place.add(scored.places, scored)
+        by_position.add(scored.places, scored)
         num_tokens += len(scored.ids)
         num_correct += int(np.count_nonzero(scored.ranks == 1))
         num_in_top_five += int(np.count_nonzero(scored.ranks <= 5))
@@ -271,7 +271,7 @@ def evaluate(
         num_correct=num_correct,
         num_in_top_five=num_in_top_five,
         by_frequency=by_frequency.groups(),
-        by_place=by_place.groups(),
+        by_position=by_position.groups(),
         protocol=_protocol(batch_size),
     )
 
@@ -280,7 +280,7 @@ def _protocol(batch_size: int) -> str:
     every = "every token predicted once, <eos> included, the first from <eos>"
     if batch_size == 1:
         return f"{every}; state carried from the first token to the last"
-    return f"{every}; {batch_size} rows side by side, each but the first begun up to {BURN_IN} tokens before its own"
+    return f"{every}; {batch_size} parallel rows, each except the first with a burn-in of up to {BURN_IN} tokens"
 
 
 def _exp(value: float) -> float:

@@ -1,13 +1,13 @@
-r"""Whether one model predicts a text better than another by more than chance.
+r"""Significance of the difference between two models on a text.
 
-Tokens are not drawn independently of each other, lines more nearly so, and blocks of lines more so still: a unit $u$
-is a line or a block. Let $a_u$ and $b_u$ be the log-probabilities that the two models give it, and $n_u$ its tokens.
-The figure is the difference of the mean log-probabilities of a token, and the ratio of the perplexities follows:
+Tokens are not independent. Lines are more independent, and blocks of lines even more, so a unit $u$ is a line or a
+block. The two models assign log-probabilities $a_u$ and $b_u$ to its $n_u$ tokens. The difference of the mean
+log-probabilities of a token gives the ratio of the perplexities:
 
 $$d = \frac{\sum_u (b_u - a_u)}{\sum_u n_u}, \qquad \frac{\text{perplexity}_b}{\text{perplexity}_a} = e^{-d}$$
 
-Its interval comes from units resampled with replacement, both models' scores together (paired bootstrap); its p-value
-from changing the models' places in units chosen at random, which changes nothing between equals (paired permutation).
+The confidence interval comes from a paired bootstrap, which resamples units with replacement. The p-value comes from a
+paired permutation test, which swaps the two models in random units.
 
 Source:
     Efron and Tibshirani (1993), "An Introduction to the Bootstrap", chapters 13 and 15.
@@ -25,21 +25,21 @@ from nextword.settings import require_at_least
 from nextword.storage.strict_json import finite
 
 Unit = Literal["line", "block"]
-"""What is taken to be independent: a line, or a block of lines where each depends on those before."""
+"""The independent unit: a line, or a block of lines if each line depends on earlier ones."""
 
 BLOCK_LINES = 32
 """Lines of a block."""
 
-_MOST_NUMBERS = 2**21
-"""Numbers drawn at once: 16 MiB."""
+_MAX_DRAWS = 2**21
+"""Most random numbers in memory: 16 MiB."""
 
 
 class LineScores(NamedTuple):
-    """How well a model predicted the lines of a text.
+    """Scores of the lines of a text.
 
     Attributes:
-        log_probs: Natural logarithm of each line's probability `(L,)`, float64.
-        num_tokens: Tokens of each line `(L,)`, `<eos>` included.
+        log_probs: Natural log-probability of each line `(L,)`, float64.
+        num_tokens: Tokens of each line, including `<eos>` `(L,)`.
     """
 
     log_probs: NDArray[np.float64]
@@ -48,20 +48,21 @@ class LineScores(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better or worse the second of two models predicts a text.
+    """The difference between two models on a text.
 
     Attributes:
-        difference: What the second's mean log-probability is above the first's, in nats; above 0 it is better.
-        low: Lower end of the difference's interval.
-        high: Upper end of the interval.
-        confidence: The part of such intervals that hold the true difference.
-        p_value: How probable a difference as large is, in either direction, between models that are equally good.
-        per: What the mean is over: tokens, or lines if the two cut a line into different numbers of tokens.
-        log_probs: Log-probability of the whole text by each model.
-        num_tokens: Tokens of the text to each model.
-        num_units: How many units there are.
-        unit: What they are.
-        resamples: How often they were resampled.
+        difference: Mean log-probability of the second model minus that of the first, in nats. The second model is
+            better if it is positive.
+        low: Lower end of the confidence interval of the difference.
+        high: Upper end of the confidence interval.
+        confidence: Confidence level of the interval.
+        p_value: Two-sided p-value, under the null hypothesis that both models are equally good.
+        per: Whether the mean is over tokens, or over lines because the tokenizations differ.
+        log_probs: Log-probability of the whole text for each model.
+        num_tokens: Number of tokens of the text for each model.
+        num_units: Number of units.
+        unit: Kind of unit.
+        resamples: Number of resamples.
     """
 
     difference: float
@@ -82,21 +83,21 @@ class Comparison:
 
     @property
     def perplexities(self) -> tuple[float, float]:
-        """The perplexity of each model; they can be compared if `per` is `token`."""
+        """Perplexity of each model; comparable only if `per` is `token`."""
         return _exp(-self.log_probs[0] / self.num_tokens[0]), _exp(-self.log_probs[1] / self.num_tokens[1])
 
     @property
     def perplexity_ratio(self) -> float | None:
-        """The second's perplexity divided by the first's; `None` if their tokens differ."""
+        """Perplexity of the second model divided by that of the first; `None` if their tokenizations differ."""
         return _exp(-self.difference) if self.per == "token" else None
 
     @property
     def ratio_interval(self) -> tuple[float, float] | None:
-        """The interval of the ratio; `None` if the models' tokens differ."""
+        """Confidence interval of the ratio; `None` if the tokenizations differ."""
         return (_exp(-self.high), _exp(-self.low)) if self.per == "token" else None
 
     def to_table(self) -> dict[str, Any]:
-        """Return all figures for JSON."""
+        """Return all values for JSON."""
         return {
             "perplexities": [finite(perplexity) for perplexity in self.perplexities],
             "perplexity_ratio": finite(self.perplexity_ratio),
@@ -114,7 +115,7 @@ class Comparison:
         }
 
     def describe(self) -> list[str]:
-        """Return the figures as aligned lines for a person."""
+        """Return the formatted values as aligned lines."""
         first, second = self.perplexities
         figures = {
             "perplexity": f"{first:,.2f} and {second:,.2f}",
@@ -131,18 +132,19 @@ class Comparison:
 
     def _protocol(self) -> str:
         units = f"{self.num_units:,} " + ("lines" if self.unit == "line" else f"blocks of {BLOCK_LINES} lines")
-        return f"the second against the first; paired bootstrap and permutation over {units}, {self.resamples:,} draws"
+        tests = "paired bootstrap and permutation test"
+        return f"second model minus first; {tests} over {units}, {self.resamples:,} resamples"
 
 
 def lines_of(log_probs: NDArray[np.float64], ids: TokenIds, *, end_id: int) -> LineScores:
-    """Return the scores of the lines of a text, which end at `<eos>`, from the log-probabilities of its tokens `(N,)`.
+    """Sum the log-probabilities of tokens `(N,)` over the lines of a text, which end at `<eos>`.
 
     Raises:
-        EvaluationError: A token has no probability at all.
+        EvaluationError: A token has probability 0.
     """
     if not np.isfinite(log_probs).all():
         raise EvaluationError(
-            "log-probabilities to be compared must be finite, but a token has the probability 0; mix in another model"
+            "compared log-probabilities must be finite, but a token has probability 0; interpolate with another model"
         )
     begins = np.flatnonzero(np.concatenate(([True], np.asarray(ids[:-1]) == end_id)))
     return LineScores(np.add.reduceat(log_probs, begins), np.diff(begins, append=len(ids)))
@@ -157,23 +159,23 @@ def compare_lines(
     resamples: int = 4_999,
     seed: int = 0,
 ) -> Comparison:
-    """Compare two models by the lines of one text; their vocabularies may differ.
+    """Compare two models on the lines of one text; their vocabularies may differ.
 
-    If they cut a line into different numbers of tokens, the difference is that of a line's mean log-probability,
-    which does not depend on how it is cut. A model that reads more `<unk>` has it easier, though.
+    If the numbers of tokens differ, the difference is that of the mean log-probability of a line, which does not depend
+    on the tokenization. It still favors the model that reads more words as `<unk>`.
 
     Args:
-        first: The scores of one model, from `lines_of`.
-        second: Those of the other.
-        unit: What is resampled.
-        confidence: The part of intervals that are to hold the true difference.
-        resamples: How often units are drawn, for interval and p-value; the latter is at least `1 / (1 + resamples)`.
-        seed: Seed of what is drawn.
+        first: Scores of the first model, from `lines_of`.
+        second: Scores of the second model.
+        unit: Unit to resample.
+        confidence: Confidence level of the interval.
+        resamples: Number of resamples for interval and p-value; the p-value is at least `1 / (1 + resamples)`.
+        seed: Seed of the resamples.
 
     Raises:
-        EvaluationError: The models did not read the same lines, or there are fewer than two units.
+        EvaluationError: The models have scores for different lines, or there are fewer than two units.
         MissingExtraError: SciPy is not installed.
-        SettingError: A number leaves its range.
+        SettingError: An argument is out of range.
 
     Example:
         >>> first = LineScores(np.array([-20.0, -31.0, -12.0]), np.array([5, 8, 3]))
@@ -182,12 +184,12 @@ def compare_lines(
         0.25
     """
     _require_comparable(first, second, confidence, resamples)
-    alike = np.array_equal(first.num_tokens, second.num_tokens)
+    same_tokens = np.array_equal(first.num_tokens, second.num_tokens)
     differences = _units(second.log_probs - first.log_probs, unit)
-    counts = _units(first.num_tokens if alike else np.ones_like(first.num_tokens), unit)
+    counts = _units(first.num_tokens if same_tokens else np.ones_like(first.num_tokens), unit)
     if len(counts) < 2:
         raise EvaluationError(
-            f"a comparison needs at least 2 {unit}s, but the text has {len(counts)}; give more text, or a smaller unit"
+            f"a comparison needs at least 2 {unit}s, but the text has {len(counts)}; use more text or a smaller unit"
         )
     low, high = _interval(differences, counts, confidence, resamples, seed)
     return Comparison(
@@ -196,7 +198,7 @@ def compare_lines(
         high=high,
         confidence=confidence,
         p_value=_p_value(differences, resamples, seed),
-        per="token" if alike else "line",
+        per="token" if same_tokens else "line",
         log_probs=(float(first.log_probs.sum()), float(second.log_probs.sum())),
         num_tokens=(int(first.num_tokens.sum()), int(second.num_tokens.sum())),
         num_units=len(counts),
@@ -208,24 +210,24 @@ def compare_lines(
 def _require_comparable(first: LineScores, second: LineScores, confidence: float, resamples: int) -> None:
     require_at_least("resamples", resamples, 99)
     if not 0 < confidence < 1:
-        raise SettingError(f"`confidence` must lie between 0 and 1, but is {confidence}")
+        raise SettingError(f"`confidence` must be between 0 and 1, but is {confidence}")
     if len(first.log_probs) != len(second.log_probs):
         raise EvaluationError(
-            f"models must be compared on the same lines, but one read {len(first.log_probs)} and the other "
-            f"{len(second.log_probs)}; score the same text, with the same kind of line ends"
+            f"models must be compared on the same lines, but one has {len(first.log_probs)} and the other "
+            f"{len(second.log_probs)}; score the same text with the same kind of line ends"
         )
 
 
-def _units(of_lines: NDArray[Any], unit: Unit) -> NDArray[np.float64]:
-    """Return the sums over units; the last block may be shorter."""
-    begins = np.arange(0, len(of_lines), 1 if unit == "line" else BLOCK_LINES)
-    return np.add.reduceat(of_lines.astype(np.float64), begins)
+def _units(lines: NDArray[Any], unit: Unit) -> NDArray[np.float64]:
+    """Return sums of the values of lines over units; the last block may be shorter."""
+    begins = np.arange(0, len(lines), 1 if unit == "line" else BLOCK_LINES)
+    return np.add.reduceat(lines.astype(np.float64), begins)
 
 
 def _interval(
     differences: NDArray[np.float64], counts: NDArray[np.float64], confidence: float, resamples: int, seed: int
 ) -> tuple[float, float]:
-    """Return the paired bootstrap's percentile interval of the mean difference."""
+    """Return the percentile interval of the mean difference from a paired bootstrap."""
     try:
         from scipy.stats import bootstrap
     except ImportError as error:
@@ -236,7 +238,7 @@ def _interval(
         paired=True,
         vectorized=True,
         n_resamples=resamples,
-        batch=max(1, _MOST_NUMBERS // len(counts)),
+        batch=max(1, _MAX_DRAWS // len(counts)),
         confidence_level=confidence,
         method="percentile",
         rng=np.random.default_rng(seed),
@@ -245,15 +247,15 @@ def _interval(
 
 
 def _p_value(differences: NDArray[np.float64], resamples: int, seed: int) -> float:
-    """Return how often the difference is as large once the models' places are changed in units at random.
+    """Return how often the difference is at least as large if the models are swapped in random units.
 
-    The difference as it is counts as one draw. SciPy's `permutation_test` takes a hundred times as long.
+    The observed difference counts as one draw. SciPy's `permutation_test` takes a hundred times as long.
     """
     random, observed, as_large = np.random.default_rng(seed), abs(differences.sum()), 1
-    batch = max(1, _MOST_NUMBERS // len(differences))
+    batch = max(1, _MAX_DRAWS // len(differences))
     for done in range(0, resamples, batch):
-        changed = random.random((min(batch, resamples - done), len(differences)), np.float32) < 0.5
-        sums = differences.sum() - 2.0 * changed @ differences
+        swapped = random.random((min(batch, resamples - done), len(differences)), np.float32) < 0.5
+        sums = differences.sum() - 2.0 * swapped @ differences
         as_large += int(np.count_nonzero(np.abs(sums) >= observed * (1 - 1e-9)))
     return as_large / (1 + resamples)
 

@@ -1,1 +1,1 @@
-"""Text from a model: how a token is drawn, and how the drawn tokens become text."""
+"""Text generation: sampling, beam search, and conversion of tokens to text."""

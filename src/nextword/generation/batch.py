@@ -1,4 +1,4 @@
-"""Texts for many prompts at once, each of them what it would be alone."""
+"""Batched generation for many prompts, with the same texts as for single prompts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,43 +6,43 @@ from dataclasses import replace
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.beam import BeamSearch, Task
-from nextword.generation.ending import EndRule, stop_place
+from nextword.generation.ending import EndRule, stop_position
 from nextword.generation.generated_text import GeneratedText, Hypothesis
 from nextword.generation.generator import forbidden_words
 from nextword.generation.lockstep import lockstep
 from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request
-from nextword.generation.sampled_text import SampledText, random_of
+from nextword.generation.sampled_text import SampledText, random_generator
 from nextword.generation.words import RequiredWords
 
 Writers = list[SampledText] | list[BeamSearch]
 
 
 def generate_texts(model: TextModel, prompts: Sequence[str], request: Request | None = None) -> list[GeneratedText]:
-    """Return a text for each prompt, in their order, all written side by side in one batch.
+    """Return a text for each prompt, in order, generated in one batch.
 
-    A text depends on its prompt and on the request, its seed among it, and not on the other prompts: with a seed, the
-    same prompt twice gives the same text twice. (The arithmetic of an engine may depend on the size of the batch in
-    its last bits; then another token may be taken if two are as good as equal.)
+    A text depends only on its prompt and the request, which includes the seed. The same prompt twice with a seed gives
+    the same text twice. The last bits of an engine's results may depend on the batch size, which may select another
+    token if two have almost equal probabilities.
 
     Raises:
-        SettingError: `prompts` is one string; a required word cannot be spelled, or does not fit into the text or the
-            beam; or all is forbidden.
-        TextError: A prompt is refused by the tokenizer.
+        SettingError: `prompts` is one string, a required word cannot be spelled or does not fit into the text or the
+            beam, or all continuations are forbidden.
+        TextError: The tokenizer rejects a prompt.
     """
     if isinstance(prompts, str):
-        raise SettingError("`prompts` must be several prompts, but is one string; put it into a list")
+        raise SettingError("`prompts` must be a list of prompts, but is one string; put it into a list")
     generation = _Generation(model, request or Request())
     prompt_ids = [model.tokenizer.encode_prompt(prompt) for prompt in prompts]
     writers = [generation.writers(ids) for ids in prompt_ids]
-    works = [(ids, writer) for ids, own in zip(prompt_ids, writers, strict=True) for writer in own]
-    for _ in lockstep(model.engine, [ids for ids, _ in works], [writer for _, writer in works]):
+    pairs = [(ids, writer) for ids, group in zip(prompt_ids, writers, strict=True) for writer in group]
+    for _ in lockstep(model.engine, [ids for ids, _ in pairs], [writer for _, writer in pairs]):
         pass
     return [generation.text(*parts) for parts in zip(prompts, prompt_ids, writers, strict=True)]
 
 
 class _Generation:
-    """A request to a model: makes the writers for each prompt, and the text of what they found."""
+    """Creates the writers for each prompt, and the text from their results."""
 
     def __init__(self, model: TextModel, request: Request) -> None:
         tokenizer = self._tokenizer = model.tokenizer
@@ -62,7 +62,7 @@ class _Generation:
         request, draws = self._request, self._request.draws
         if not request.uses_beam:
             return [
-                SampledText(prompt_ids, draws, self._rule, self._forbidden, random_of(draws, number))
+                SampledText(prompt_ids, draws, self._rule, self._forbidden, random_generator(draws, number))
                 for number in range(request.search.best_of)
             ]
         size = request.search.group_size(self._required.num_tokens)
@@ -72,7 +72,8 @@ class _Generation:
 
     def text(self, prompt: str, prompt_ids: Sequence[int], writers: Writers) -> GeneratedText:
         exponent = self._request.search.length_exponent
-        found = sorted((text for writer in writers for text in writer.found()), key=lambda text: -text.score(exponent))
+        texts = [text for writer in writers for text in writer.hypotheses()]
+        found = sorted(texts, key=lambda text: -text.score(exponent))
         if not found:
             raise SettingError(f"a text must be possible after {prompt!r}, but all are forbidden; forbid fewer words")
         best, *others = (self._generated(prompt, prompt_ids, text) for text in found)
@@ -81,7 +82,7 @@ class _Generation:
     def _generated(self, prompt: str, prompt_ids: Sequence[int], found: Hypothesis) -> GeneratedText:
         shown = found.ids[:-1] if found.ending == "end" else found.ids
         text = "".join(text_pieces(self._tokenizer, prompt_ids, shown))
-        text = text[: stop_place(text, self._request.stop)]
+        text = text[: stop_position(text, self._request.stop)]
         return GeneratedText(
             prompt=prompt,
             text="".join(after_prompt(self._tokenizer, prompt, [text])),

@@ -1,4 +1,4 @@
-"""The texts of one beam, or of one group of a diverse one."""
+"""Beam search, with groups for diverse beam search and with required words."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,20 +16,20 @@ from nextword.generation.words import ForbiddenWords, RequiredWords
 Floats = NDArray[np.float64]
 
 Child = tuple[Hypothesis, int]
-"""A text that goes on, and the place among the texts before of the one that it continues."""
+"""An incomplete text, and the index of its parent among the previous texts."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a search is for.
+    """The parameters of a search.
 
     Attributes:
-        read: `<eos>` and the prompt.
-        rule: When a text is complete.
-        forbidden: What no text holds.
-        required: What every text must hold.
-        size: How many texts a group keeps.
-        exponent: That of the length normalization.
+        read: `<eos>` and the tokens of the prompt.
+        rule: Rule that ends a text.
+        forbidden: Forbidden words.
+        required: Required words.
+        size: Number of texts in a group.
+        exponent: Exponent of the length normalization.
     """
 
     read: tuple[int, ...]
@@ -41,18 +41,18 @@ class Task:
 
 
 class BeamGroup:
-    """Keeps the `size` best texts of each length, and the `size` best complete ones.
+    """Keeps the `size` best incomplete texts of each length, and the `size` best complete texts.
 
-    At each step all texts are continued by all tokens. In order of log-probability, those that are complete are set
-    aside if they are among the first `size`, and the first `size` of the others go on. If words are required, the
-    places are shared out among the degrees of progress instead, so that a text which is about to hold them is never
-    crowded out by more probable ones that are not (Post and Vilar 2018, after Hokamp and Liu 2017).
+    Each step extends all texts by all tokens and sorts them by log-probability. Complete texts among the first `size`
+    are saved, and the first `size` incomplete texts continue. With required words, the beam is divided among the
+    degrees of progress instead. More probable texts without the words then cannot displace a text that is about to
+    contain them (Post and Vilar 2018, after Hokamp and Liu 2017).
 
     Attributes:
-        texts: Those that go on.
-        parents: For each of them, the place among the texts before of the one that it continues.
-        complete: Complete texts that hold all that is required, the best first.
-        rejected: Complete texts that do not.
+        texts: Incomplete texts.
+        parents: Index of the parent of each incomplete text among the previous texts.
+        complete: Complete texts with all required words, best first.
+        rejected: Complete texts without all required words, best first.
     """
 
     def __init__(self, task: Task) -> None:
@@ -63,14 +63,14 @@ class BeamGroup:
         self.rejected: list[Hypothesis] = []
 
     def advance(self, log_probs: NDArray[np.float32], costs: Floats) -> list[int]:
-        """Continue every text by one token.
+        """Extend every text by one token.
 
         Args:
-            log_probs: What follows each text `(R, V)`.
-            costs: What each token costs in the choice, and in it alone `(V,)`.
+            log_probs: Log-probabilities after each text `(R, V)`.
+            costs: Cost of each token `(V,)`, for the choice of texts but not for their scores.
 
         Returns:
-            The tokens that were chosen, one for each text that goes on or was completed.
+            The last token of each text that was completed or continues.
         """
         scores = np.array([[text.log_prob] for text in self.texts]) + self._allowed(log_probs)  # (R, V), float64
         choose = self._by_progress if self._task.required.num_tokens else self._by_score
@@ -91,7 +91,7 @@ class BeamGroup:
         for rank, (row, token_id) in enumerate(best_first(ranked, 2 * size)):
             if len(kept) == size or (rank >= size and self._is_last):
                 break
-            text = self._continued(row, token_id, float(scores[row, token_id]))
+            text = self._extended(row, token_id, float(scores[row, token_id]))
             if text.ending is None:
                 kept.append((text, row))
             elif rank < size:
@@ -99,39 +99,40 @@ class BeamGroup:
         return ended, kept
 
     def _by_progress(self, scores: Floats, ranked: Floats) -> tuple[list[Hypothesis], list[Child]]:
-        places = sorted(self._pool(ranked), key=lambda place: (-ranked[place], place))
-        texts = [(self._continued(row, token_id, float(scores[row, token_id])), row) for row, token_id in places]
+        cells = sorted(self._pool(ranked), key=lambda cell: (-ranked[cell], cell))
+        texts = [(self._extended(row, token_id, float(scores[row, token_id])), row) for row, token_id in cells]
         ended = [text for text, _ in texts if text.ending]
-        going = [(text, row) for text, row in texts if not text.ending]
-        chosen = allocate_beam([text.progress for text, _ in going], self._task.required.num_tokens, self._task.size)
-        return ended, [going[index] for index in chosen]
+        open_texts = [(text, row) for text, row in texts if not text.ending]
+        progress = [text.progress for text, _ in open_texts]
+        chosen = allocate_beam(progress, self._task.required.num_tokens, self._task.size)
+        return ended, [open_texts[index] for index in chosen]
 
     def _pool(self, ranked: Floats) -> set[tuple[int, int]]:
-        """Return the continuations to choose from: the best, the best of each text, and those that make progress."""
+        """Return the candidates: the best extensions, the best one of each text, and those that make progress."""
         pool = set(islice(best_first(ranked, 2 * self._task.size), 2 * self._task.size))
         for row, text in enumerate(self.texts):
             pool.add((row, int(ranked[row].argmax())))
             for tokens in self._task.required.next_tokens(text.met, self._task.read[-1], text.ids):
-                # `<eos>` may stand beside a word, but to end the text there would be to give the others up.
+                # `<eos>` can be next to a word, but would end the text without the other words.
                 choice = sorted(tokens - {self._task.rule.end_id})
                 if choice:
                     pool.add((row, choice[int(ranked[row, choice].argmax())]))
-        return {place for place in pool if ranked[place] > -np.inf}
+        return {cell for cell in pool if ranked[cell] > -np.inf}
 
-    def _continued(self, row: int, token_id: int, log_prob: float) -> Hypothesis:
+    def _extended(self, row: int, token_id: int, log_prob: float) -> Hypothesis:
         text, task = self.texts[row], self._task
-        before_all = task.read[-1] if len(task.read) > 1 else None
-        before = text.ids[-1] if text.ids else before_all
-        tail = task.rule.tail_with(text.tail, before, token_id)
+        prompt_end = task.read[-1] if len(task.read) > 1 else None
+        before = text.ids[-1] if text.ids else prompt_end
+        tail = task.rule.next_tail(text.tail, before, token_id)
         ids = (*text.ids, token_id)
         ending = task.rule.ending(len(ids), token_id, tail)
         met, progress = task.required.progress(text.met, task.read[-1], ids)
         if ending and task.required.num_tokens:
-            met = task.required.held_by(task.read[-1], ids[: task.rule.num_shown(before_all, ids)])
+            met = task.required.met_by(task.read[-1], ids[: task.rule.num_shown(prompt_end, ids)])
         return Hypothesis(ids, log_prob, ending, tail, met, progress)
 
     def _allowed(self, log_probs: NDArray[np.float32]) -> Floats:
-        """Return log-probabilities with those of forbidden tokens at `-inf`; they are not made to sum to one again."""
+        """Return log-probabilities with `-inf` for forbidden tokens, not normalized again."""
         allowed = log_probs.astype(np.float64)
         for row, text in enumerate(self.texts):
             read = (*self._task.read[1:], *text.ids)
@@ -139,11 +140,11 @@ class BeamGroup:
         return allowed
 
     def _is_decided(self) -> bool:
-        """Whether no text that goes on can become one of the `size` best, since none gains by what is to come."""
+        """Return whether no incomplete text can become one of the `size` best; more tokens never raise its score."""
         if not self.texts or len(self.complete) < self._task.size:
             return False
-        most = length_normalizer(self._task.rule.num_tokens, self._task.exponent)
-        attainable = max(text.log_prob for text in self.texts) / most
+        normalizer = length_normalizer(self._task.rule.num_tokens, self._task.exponent)
+        attainable = max(text.log_prob for text in self.texts) / normalizer
         return self.complete[-1].score(self._task.exponent) >= attainable
 
     def _best(self, texts: list[Hypothesis]) -> list[Hypothesis]:
@@ -155,52 +156,52 @@ class BeamGroup:
 
 
 def best_first(scores: Floats, at_once: int) -> Iterator[tuple[int, int]]:
-    """Yield the places of a matrix in order of their scores, equals by row and column, leaving out `-inf`.
+    """Yield row and column of the elements of a matrix in descending order, without `-inf`; ties go in index order.
 
-    No more of it is sorted, four times `at_once` for each time that what was sorted is used up, than is asked for.
+    It sorts only the first `at_once` elements, and four times as many each time these are used up.
     """
     flat = scores.ravel()
-    possible, given, count = int(np.count_nonzero(flat > -np.inf)), 0, at_once
-    while given < possible:
+    possible, yielded, count = int(np.count_nonzero(flat > -np.inf)), 0, at_once
+    while yielded < possible:
         count = min(count, possible)
-        least = np.partition(flat, flat.size - count)[flat.size - count]
-        among = np.flatnonzero(flat >= least)
-        order = among[np.argsort(-flat[among], kind="stable")]
-        for place in order[given:]:
-            yield divmod(int(place), scores.shape[1])
-        given, count = len(order), 4 * count
+        threshold = np.partition(flat, flat.size - count)[flat.size - count]
+        candidates = np.flatnonzero(flat >= threshold)
+        order = candidates[np.argsort(-flat[candidates], kind="stable")]
+        for index in order[yielded:]:
+            yield divmod(int(index), scores.shape[1])
+        yielded, count = len(order), 4 * count
 
 
-def allocate_beam(progress: Sequence[int], most: int, size: int) -> list[int]:
-    """Return which of texts, the best first, are kept: `size` at most, shared out among the degrees of progress.
+def allocate_beam(progress: Sequence[int], max_progress: int, size: int) -> list[int]:
+    """Return the indices of the texts to keep, `size` at most, divided among the degrees of progress.
 
-    Each degree from 0 to `most` has the same number of places, one more for the highest if they do not come out
-    even; places that a degree does not fill go to the best of what is left.
+    `progress` is that of the texts, best text first. Each degree from 0 to `max_progress` has the same number of
+    slots; the highest degrees get the remainder. The best remaining texts fill unused slots.
 
     Example:
         >>> allocate_beam([0, 0, 0, 1, 2, 0], 2, 4)
         [0, 1, 3, 4]
     """
-    places, more = divmod(size, most + 1)
-    left = {degree: places + (degree > most - more) for degree in range(most + 1)}
+    slots, remainder = divmod(size, max_progress + 1)
+    free = {degree: slots + (degree > max_progress - remainder) for degree in range(max_progress + 1)}
     kept = set()
     for index, degree in enumerate(progress):
-        if left[degree]:
-            left[degree] -= 1
+        if free[degree]:
+            free[degree] -= 1
             kept.add(index)
     others = (index for index in range(len(progress)) if index not in kept)
     return sorted(kept | set(islice(others, size - len(kept))))
 
 
 class BeamSearch:
-    r"""Searches for the most probable text; a `Writer` of as many rows as there are texts on the way.
+    r"""Searches for the most probable text; a `Writer` with a row for each incomplete text.
 
     With a beam of all `V ** num_tokens` texts the search is exhaustive; with a beam of 1 it is greedy.
 
     Args:
-        task: What is searched for.
-        num_groups: `G`.
-        diversity: $\lambda$.
+        task: Parameters of the search.
+        num_groups: Number of groups.
+        diversity: Cost of a token for each text of the earlier groups that has it, in nats.
     """
 
     def __init__(self, task: Task, *, num_groups: int = 1, diversity: float = 0.0) -> None:
@@ -209,15 +210,15 @@ class BeamSearch:
         self._rows: list[Sequence[int]] = [(0,)] * num_groups
         self._diversity = diversity
 
-    def take(self, log_probs: NDArray[np.float32]) -> None:
-        """Continue every text by one token; see `Writer.take`."""
+    def receive(self, log_probs: NDArray[np.float32]) -> None:
+        """Extend every text by one token; see `Writer.receive`."""
         counts = np.zeros(log_probs.shape[1])
         for group, rows in zip(self._groups, self._rows, strict=True):
             if group.texts:
                 np.add.at(counts, group.advance(log_probs[list(rows)], self._diversity * counts), 1)
 
-    def go_on(self) -> Branches | None:
-        """Return the last tokens of all texts that are not complete; see `Writer.go_on`."""
+    def next_rows(self) -> Branches | None:
+        """Return the last tokens of all incomplete texts; see `Writer.next_rows`."""
         groups = zip(self._groups, self._rows, strict=True)
         parents = [rows[parent] for group, rows in groups for parent in group.parents]
         ids = [text.ids[-1] for group in self._groups for text in group.texts]
@@ -225,10 +226,10 @@ class BeamSearch:
         self._rows = [range(end - len(group.texts), end) for group, end in zip(self._groups, ends, strict=True)]
         return Branches(parents, ids) if ids else None
 
-    def found(self) -> list[Hypothesis]:
-        """Return the complete texts of all groups that differ, the best first.
+    def hypotheses(self) -> list[Hypothesis]:
+        """Return the distinct complete texts of all groups, best first.
 
-        If none of them holds all that is required, they are those that do not.
+        If no text has all required words, return texts without them.
         """
         complete = [text for group in self._groups for text in group.complete]
         rejected = [text for group in self._groups for text in group.rejected]

@@ -1,4 +1,4 @@
-"""When a text is complete."""
+"""Rules that end a generated text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from nextword.generation.pieces import piece_of, text_pieces
 from nextword.text.tokenizer import Tokenizer
 
 Ending = Literal["end", "stop", "length"]
-"""Why a text is complete: `<eos>` was written, a stop string, or as many tokens as were asked for."""
+"""Reason for the end of a text: `<eos>`, a stop string, or the maximum number of tokens."""
 
 
-def stop_place(text: str, stops: Sequence[str]) -> int | None:
-    """Return how many characters of a text stand before its stop string, `None` if it has none.
+def stop_position(text: str, stops: Sequence[str]) -> int | None:
+    """Return the number of characters before the first complete stop string; `None` if there is none.
 
     Example:
-        >>> stop_place("abcd", ["cd", "bc", "d"])
+        >>> stop_position("abcd", ["cd", "bc", "d"])
         1
     """
-    places = [(place + len(stop), place) for stop in stops if (place := text.find(stop)) >= 0]
-    return min(places)[1] if places else None
+    matches = [(start + len(stop), start) for stop in stops if (start := text.find(stop)) >= 0]
+    return min(matches)[1] if matches else None
 
 
-def held_back(text: str, stops: Sequence[str]) -> int:
-    """Return the length of the longest end of a text that may be the beginning of a stop string.
+def partial_stop_length(text: str, stops: Sequence[str]) -> int:
+    """Return the length of the longest suffix of a text that is a proper prefix of a stop string.
 
     Example:
-        >>> held_back("to the e", ["the end", "eel"])
+        >>> partial_stop_length("to the e", ["the end", "eel"])
         5
     """
     longest = min(len(text), max(map(len, stops), default=1) - 1)
@@ -36,18 +36,18 @@ def held_back(text: str, stops: Sequence[str]) -> int:
 
 
 def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
-    """Yield a text that comes in pieces up to its stop string, asking for no more pieces after it.
+    """Yield pieces of text up to a stop string, and request no pieces after it.
 
-    Each character comes as soon as it is known not to belong to the stop string.
+    Each character is yielded as soon as it cannot be part of a stop string.
     """
     held = ""
     for piece in pieces:
         held += piece
-        place = stop_place(held, stops)
-        shown = len(held) - held_back(held, stops) if place is None else place
+        stop = stop_position(held, stops)
+        shown = len(held) - partial_stop_length(held, stops) if stop is None else stop
         if shown:
             yield held[:shown]
-        if place is not None:
+        if stop is not None:
             return
         held = held[shown:]
     if held:
@@ -56,13 +56,13 @@ def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class EndRule:
-    """What ends a text.
+    """The conditions that end a text.
 
     Attributes:
-        num_tokens: Its most tokens.
-        end_id: The id of `<eos>` if that ends it.
-        stops: Stop strings; `nextword.generation.ending` says where they cut.
-        tokenizer: How tokens become text, for stop strings.
+        num_tokens: Maximum number of tokens.
+        end_id: Id of `<eos>` if it ends the text.
+        stops: Stop strings.
+        tokenizer: Tokenizer, needed for stop strings.
     """
 
     num_tokens: int
@@ -70,24 +70,24 @@ class EndRule:
     stops: tuple[str, ...] = ()
     tokenizer: Tokenizer | None = None
 
-    def tail_with(self, tail: str, before: int | None, token_id: int) -> str:
-        """Return the end of a text in which a stop string may lie, given that end before its last token came."""
+    def next_tail(self, tail: str, before: int | None, token_id: int) -> str:
+        """Return the end of a text that can contain a stop string; `tail` is this end before `token_id`."""
         if not self.stops or self.tokenizer is None:
             return ""
         kept = min(len(tail), max(map(len, self.stops)) - 1)
         return tail[len(tail) - kept :] + piece_of(self.tokenizer, before, token_id)
 
     def num_shown(self, before: int | None, ids: Sequence[int]) -> int:
-        """Return how many of a text's tokens stand whole before its stop string, all if it has none."""
+        """Return the number of tokens that end before the stop string; all tokens if there is none."""
         if self.tokenizer is None:
             return len(ids)
         pieces = list(text_pieces(self.tokenizer, [] if before is None else [before], ids))
-        place = stop_place("".join(pieces), self.stops)
+        stop = stop_position("".join(pieces), self.stops)
         ends = accumulate(map(len, pieces))
-        return len(ids) if place is None else sum(end <= place for end in ends)
+        return len(ids) if stop is None else sum(end <= stop for end in ends)
 
     def ending(self, count: int, token_id: int, tail: str) -> Ending | None:
-        """Return why a text of `count` tokens, which ends with this token and this tail, is complete, if it is."""
+        """Return why a text with `count` tokens, this last token and this tail ends; `None` if it does not end."""
         if any(stop in tail for stop in self.stops):
             return "stop"
         if token_id == self.end_id:

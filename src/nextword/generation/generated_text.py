@@ -1,4 +1,4 @@
-"""A text that a model wrote, and how probable it is."""
+"""Generated texts and their scores."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -9,17 +9,17 @@ from nextword.generation.request import length_normalizer
 
 @dataclass(frozen=True)
 class GeneratedText:
-    """What goes on from a prompt.
+    """The continuation of a prompt.
 
     Attributes:
-        prompt: What it goes on from.
-        text: The text, prompt and stop string left out.
-        ids: Its tokens, with `<eos>` or the stop string if one ended it.
-        log_prob: Natural logarithm of the probability of `ids` after the prompt, by the model itself.
-        score: `log_prob` over the length normalizer of `ids`.
-        ending: Why it ends: "end" at `<eos>`, "stop" at a stop string, "length" after as many tokens as asked for.
-        missing: Required words that it does not hold.
-        others: Other texts that the search found, the best first.
+        prompt: The prompt.
+        text: The continuation, without prompt and stop string.
+        ids: Tokens of the continuation, including `<eos>` or the stop string at its end.
+        log_prob: Natural log-probability of `ids` after the prompt, by the model without filters.
+        score: `log_prob` divided by the length normalizer of `ids`.
+        ending: Reason for the end: "end" for `<eos>`, "stop" for a stop string, "length" for the maximum length.
+        missing: Required words that are not in the text.
+        others: Other texts of the search, best first.
     """
 
     prompt: str
@@ -51,15 +51,15 @@ class GeneratedText:
 
 
 class Hypothesis(NamedTuple):
-    """A text, immutable.
+    """A complete or incomplete text, immutable.
 
     Attributes:
-        ids: Its tokens.
-        log_prob: The logarithm of their probability by the engine.
-        ending: Why it is complete, `None` if it is not.
-        tail: Its end, in which a stop string may begin.
-        met: The required phrases that it holds, by number.
-        progress: How many tokens of required phrases it holds or ends with.
+        ids: Tokens of the text.
+        log_prob: Log-probability of the tokens by the engine.
+        ending: Reason for the end; `None` if the text is incomplete.
+        tail: Part at the end that can contain a stop string.
+        met: Numbers of the required phrases in the text.
+        progress: Number of tokens of required phrases, including one that is incomplete at the end.
     """
 
     ids: tuple[int, ...] = ()
@@ -70,5 +70,5 @@ class Hypothesis(NamedTuple):
     progress: int = 0
 
     def score(self, exponent: float) -> float:
-        """Return the log-probability over `length_normalizer`."""
+        """Return the log-probability divided by `length_normalizer`."""
         return self.log_prob / length_normalizer(len(self.ids), exponent)

@@ -1,4 +1,4 @@
-"""The text that each token adds to what stands before it."""
+"""The text that each token adds to the text before it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,13 +11,13 @@ from nextword.text.vocabulary import Vocabulary
 _CHARACTERS = Split(Regex(r"\X"), "isolated")
 
 _OPEN = ("a", "\N{REGIONAL INDICATOR SYMBOL LETTER A}", "\N{HANGUL CHOSEONG KIYEOK}", "\N{WOMAN}\u200d")
-"""Characters that others may join: any base, half a flag, a Hangul syllable begun, and an emoji before a joiner."""
+"""Examples of text that the next token may extend to one character: a letter, half a flag, Hangul, an emoji."""
 
 
 def piece_of(tokenizer: Tokenizer, before: int | None, token_id: int) -> str:
-    """Return what a token adds to a text that ends with the token `before`, or is empty.
+    """Return the text that a token adds after the token `before`, or at the beginning if that is `None`.
 
-    How a token is joined on depends on the one before it and on no other.
+    The text depends only on these two tokens.
     """
     if before is None:
         return tokenizer.decode([token_id])
@@ -25,9 +25,9 @@ def piece_of(tokenizer: Tokenizer, before: int | None, token_id: int) -> str:
 
 
 def text_pieces(tokenizer: Tokenizer, prompt_ids: Sequence[int], ids: Iterable[int]) -> Iterator[str]:
-    """Yield the text of each token as it comes, a space between two words before the second of them.
+    """Yield the text of each token; a space between two words belongs to the second word.
 
-    Joined to the text of the prompt, `tokenizer.decode(prompt_ids)`, the pieces are the text of all tokens together.
+    `tokenizer.decode(prompt_ids)` followed by all pieces is the text of all tokens.
     """
     before = prompt_ids[-1] if prompt_ids else None
     for token_id in ids:
@@ -36,9 +36,9 @@ def text_pieces(tokenizer: Tokenizer, prompt_ids: Sequence[int], ids: Iterable[i
 
 
 def after_prompt(tokenizer: Tokenizer, prompt: str, pieces: Iterable[str]) -> Iterator[str]:
-    """Yield the pieces of a text, the first without the space that the prompt ends with already.
+    """Yield the pieces of a text, without a leading space if the prompt ends with one.
 
-    To a model of characters that space is a token of the prompt, and another one is meant.
+    For a character model, the space of the prompt is a token, so a leading space of the text is kept.
     """
     first = " " if prompt[-1:].isspace() and tokenizer.kind != "character" else ""
     for piece in pieces:
@@ -47,7 +47,7 @@ def after_prompt(tokenizer: Tokenizer, prompt: str, pieces: Iterable[str]) -> It
 
 
 def characters_of(text: str) -> list[str]:
-    r"""Cut a text into characters.
+    r"""Split a text into characters that a reader perceives (grapheme clusters).
 
     Example:
         >>> len(characters_of("e\u0301te\u0301"))
@@ -57,13 +57,13 @@ def characters_of(text: str) -> list[str]:
 
 
 def may_join(vocabulary: Vocabulary) -> bool:
-    """Return whether any token begins with what belongs to the character before it."""
+    """Return whether a token can begin with a part of the character before it."""
     firsts = {token[0] for token in vocabulary.tokens}
     return any(len(characters_of(base + first)) == 1 for first in firsts for base in _OPEN)
 
 
 def whole_characters(pieces: Iterable[str]) -> Iterator[str]:
-    """Yield a text that comes in pieces, keeping its last character back until the next has begun."""
+    """Yield pieces of text in whole characters: the last one waits until the next character begins."""
     held = ""
     for piece in pieces:
         *complete, last = characters_of(held + piece) or [""]

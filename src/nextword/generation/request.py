@@ -1,4 +1,4 @@
-"""What text is asked for."""
+"""Requests for generated text."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ _DEFAULT_BEAM_SIZE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions(Settings):
-    """Whether text is drawn or searched for, and how widely.
+    """Options of the decoding: sampling, greedy or beam search.
 
     Raises:
-        SettingError: A value leaves its range, or two do not go together.
+        SettingError: A value is out of range, or two values contradict each other.
 
     Example:
         >>> SearchOptions(beam_size=6, beam_groups=3).uses_beam
@@ -62,13 +62,13 @@ class SearchOptions(Settings):
         return self.method == "beam" or (self.method == "auto" and (self.beam_size is not None or self.beam_groups > 1))
 
     def group_size(self, num_required: int = 0) -> int:
-        """Return how many texts each group of the beam keeps.
+        """Return the number of texts in each group of the beam.
 
         Args:
-            num_required: The tokens that a text must hold; a group needs one text for each degree of progress.
+            num_required: Number of required tokens; a group needs one text for each degree of progress.
 
         Raises:
-            SettingError: The beam is too narrow for them.
+            SettingError: The beam is too small for the required tokens.
         """
         needed = num_required + 1
         size = self.beam_size or self.beam_groups * max(_DEFAULT_BEAM_SIZE // self.beam_groups, needed)
@@ -81,9 +81,9 @@ class SearchOptions(Settings):
 
 
 def length_normalizer(num_tokens: int, exponent: float) -> float:
-    r"""Return what a log-probability is divided by to compare texts of different lengths: $((5 + n) / 6)^\alpha$.
+    r"""Return the divisor of log-probabilities of texts with different lengths: $((5 + n) / 6)^\alpha$.
 
-    At exponent 0 it is 1, and the shorter of two texts is nearly always better.
+    With exponent 0 it is 1, and the shorter of two texts almost always has the better score.
 
     Source:
         Wu et al. (2016), "Google's Neural Machine Translation System", equation 14.
@@ -96,12 +96,12 @@ def length_normalizer(num_tokens: int, exponent: float) -> float:
 
 
 _WITH_A_BEAM = ("seed", "allow_unknown")
-"""The sampling options that say nothing about how tokens are drawn, or do no harm."""
+"""The sampling options that are allowed with a beam."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What text is asked for, whatever it goes on from.
+    """A request for generated text, without its prompt.
 
     Attributes:
         num_tokens: Most tokens of a text.
@@ -113,7 +113,7 @@ class Request:
         require: Words and phrases that it holds; they are searched for with a beam.
 
     Raises:
-        SettingError: A value is out of its range, or two do not go together.
+        SettingError: A value is out of range, or two values contradict each other.
     """
 
     num_tokens: int = 100
@@ -130,11 +130,11 @@ class Request:
             if isinstance(getattr(self, name), str):
                 raise SettingError(f"`{name}` must be several texts, but is one string; write it as a tuple")
             if not all(text.strip() or (name == "stop" and text) for text in getattr(self, name)):
-                raise SettingError(f"`{name}` must be text, but is empty; leave it out")
+                raise SettingError(f"`{name}` must be text, but is empty; remove it")
             for text in getattr(self, name):
                 if lone_surrogate(text) is not None:
                     raise SettingError(
-                        f"`{name}` must be valid Unicode, but {text!a} holds half of a surrogate pair; pass UTF-8"
+                        f"`{name}` must be valid Unicode, but {text!a} has half of a surrogate pair; pass UTF-8"
                     )
         if self.require and (self.search.method in ("sample", "greedy") or self.search.best_of > 1):
             raise SettingError(
@@ -143,19 +143,19 @@ class Request:
             )
         if self.uses_beam:
             self._refuse_changed(
-                [name for name in self.sampling.to_table() if name not in _WITH_A_BEAM], "a beam draws no tokens"
+                [name for name in self.sampling.to_table() if name not in _WITH_A_BEAM], "beam search does not sample"
             )
         elif self.search.method == "greedy" and self.sampling.temperature != 0:
             self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy text takes the most probable token each time")
 
     @property
     def uses_beam(self) -> bool:
-        """Whether text is searched for with a beam."""
+        """Whether the request needs beam search."""
         return self.search.uses_beam or bool(self.require)
 
     @property
     def is_compared(self) -> bool:
-        """Whether a text is the best of several, and so is known only when all of them are complete."""
+        """Whether the text is the best of several complete texts, so it cannot be streamed."""
         return self.uses_beam or self.search.best_of > 1
 
     @property
@@ -164,7 +164,7 @@ class Request:
         return self.sampling.replace(temperature=0.0) if self.search.method == "greedy" else self.sampling
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:
-        """Refuse sampling options that are not at their defaults and would do nothing."""
+        """Refuse sampling options that are changed but have no effect."""
         changed = [name for name in names if getattr(self.sampling, name) != getattr(DEFAULT_SAMPLING, name)]
         if changed:
             raise SettingError(

@@ -1,4 +1,4 @@
-"""A text that is drawn token by token."""
+"""Text sampled token by token."""
 
 from collections.abc import Sequence
 
@@ -13,19 +13,19 @@ from nextword.generation.words import ForbiddenWords
 
 
 class SampledText:
-    """Draws each token from what the options leave of the engine's distribution; a `Writer` of one row.
+    """Samples each token from the engine's distribution after the filters of the options; a `Writer` of one row.
 
     Args:
-        prompt_ids: What the text goes on from.
-        options: How tokens are drawn; their seed is not looked at.
-        rule: When the text is complete.
-        forbidden: What is never written.
-        random: Where chance comes from; one number a token.
+        prompt_ids: Tokens of the prompt.
+        options: Sampling options; their seed is not used.
+        rule: Rule that ends the text.
+        forbidden: Forbidden words.
+        random: Random generator; each token uses one number.
 
     Attributes:
-        ids: The tokens so far.
-        log_prob: The logarithm of their probability by the engine itself, whatever the options make of it.
-        ending: Why the text is complete, `None` until it is.
+        ids: Sampled tokens.
+        log_prob: Log-probability of the tokens by the engine, before all filters.
+        ending: Reason for the end; `None` while the text is incomplete.
     """
 
     def __init__(
@@ -46,28 +46,28 @@ class SampledText:
         self.log_prob = 0.0
         self.ending: Ending | None = None
 
-    def take(self, log_probs: NDArray[np.float32]) -> None:
-        """Draw the next token; see `Writer.take`."""
+    def receive(self, log_probs: NDArray[np.float32]) -> None:
+        """Sample the next token; see `Writer.receive`."""
         count = len(self.ids) + 1
         forbidden = self._forbidden.after(self._read, is_last=count == self._rule.num_tokens)
         recent = self._read[-self._options.repetition_window :]
         token_id = sample(filtered(log_probs[0], self._options, forbidden, recent), self._random)
-        self._tail = self._rule.tail_with(self._tail, self._read[-1] if self._read else None, token_id)
+        self._tail = self._rule.next_tail(self._tail, self._read[-1] if self._read else None, token_id)
         self.ending = self._rule.ending(count, token_id, self._tail)
         self.log_prob += float(log_probs[0, token_id])
         self.ids.append(token_id)
         self._read.append(token_id)
 
-    def go_on(self) -> Branches | None:
-        """Return the token that was drawn last; see `Writer.go_on`."""
+    def next_rows(self) -> Branches | None:
+        """Return the last token; see `Writer.next_rows`."""
         return None if self.ending else Branches((0,), (self.ids[-1],))
 
-    def found(self) -> list[Hypothesis]:
+    def hypotheses(self) -> list[Hypothesis]:
         """Return the text."""
         return [Hypothesis(tuple(self.ids), self.log_prob, self.ending, self._tail)]
 
 
-def random_of(options: SamplingOptions, sample_number: int = 0) -> np.random.Generator:
-    """Return the source of chance for one of several samples; the first has that of the seed alone."""
+def random_generator(options: SamplingOptions, sample_number: int = 0) -> np.random.Generator:
+    """Return the random generator for one of several samples; sample 0 depends only on the seed."""
     key = (sample_number,) if sample_number else ()
     return np.random.default_rng(np.random.SeedSequence(options.seed, spawn_key=key))

@@ -1,9 +1,10 @@
-r"""How the next token is drawn from the model's log-probabilities.
+r"""Sampling of the next token from the model's log-probabilities.
 
     log-probs (V,) -> without forbidden tokens -> repetition penalty -> temperature
-                   -> top k -> top p -> min p -> typical -> a draw
+                   -> top k -> top p -> min p -> typical -> sample
 
-Each filter works on what the one before it left. To add one: its function, its option, and its row in `FILTERS`.
+Each filter works on the result of the previous one. To add a filter, write its function, its option and its row in
+`FILTERS`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -20,10 +21,10 @@ LogProbs = NDArray[np.floating[Any]]
 
 
 def without(log_probs: LogProbs, forbidden: Collection[int]) -> NDArray[np.float64]:
-    """Return the distribution given that no forbidden token is drawn: `p(w) / (1 - p(forbidden))`.
+    """Return the distribution without forbidden tokens: `p(w) / (1 - p(forbidden))`.
 
     Raises:
-        SettingError: No token is left, or a log-probability is not a number.
+        SettingError: All tokens are forbidden, or a log-probability is NaN.
     """
     allowed = log_probs.astype(np.float64)
     allowed[list(forbidden)] = -np.inf
@@ -31,15 +32,15 @@ def without(log_probs: LogProbs, forbidden: Collection[int]) -> NDArray[np.float
 
 
 def with_repetition_penalty(log_probs: LogProbs, recent: Collection[int], penalty: float) -> NDArray[np.float64]:
-    r"""Return the distribution proportional to `p(w) ** penalty` for each recent token, to `p(w)` for all others.
+    r"""Return the distribution proportional to `p(w) ** penalty` for recent tokens and to `p(w)` for all others.
 
-    Keskar et al. divide the logit of a token that was written before by a penalty $\theta$, which lowers it if it
-    is positive and would raise it if it is negative. Log-probabilities are never positive: here they are multiplied,
+    Keskar et al. divide the logit of an earlier token by a penalty $\theta$. This lowers a positive logit but raises a
+    negative one. Log-probabilities are never positive, so we multiply them:
 
     $$\ln p'(w) = \theta \ln p(w) - \ln Z \quad (w \text{ recent}), \qquad \ln p'(w) = \ln p(w) - \ln Z$$
 
-    so that a recent token loses, for $\theta > 1$, the more the less it was expected; one that is all but certain
-    stays so. How often it was written does not count.
+    For $\theta > 1$, a recent token with a low probability loses more than one with a high probability. The number of
+    occurrences has no effect.
 
     Source:
         Keskar, McCann, Varshney, Xiong and Socher (2019), "CTRL: A Conditional Transformer Language Model for
@@ -57,8 +58,8 @@ def with_repetition_penalty(log_probs: LogProbs, recent: Collection[int], penalt
 def with_temperature(log_probs: LogProbs, temperature: float) -> NDArray[np.float64]:
     """Return the distribution proportional to `p(w) ** (1 / temperature)`.
 
-    Towards 0 it goes to one shared by the most probable tokens, and is that at 0; towards infinity it becomes uniform
-    over the tokens that have any probability.
+    At temperature 0, only the most probable tokens remain, with equal probabilities. At high temperatures, the
+    distribution approaches the uniform one over all tokens with a non-zero probability.
     """
     relative = log_probs.astype(np.float64) - log_probs.max()
     if temperature == 0:
@@ -68,9 +69,7 @@ def with_temperature(log_probs: LogProbs, temperature: float) -> NDArray[np.floa
 
 
 def keep_top_k(log_probs: LogProbs, top_k: int) -> NDArray[np.float64]:
-    """Return the distribution given that one of the `top_k` most probable tokens is drawn.
-
-    Of equals the one with the smaller id is kept, so that never more than `top_k` are.
+    """Return the distribution over the `top_k` most probable tokens; ties go to the smaller id.
 
     Example:
         >>> np.exp(keep_top_k(np.log([0.2, 0.5, 0.3]), 2)).round(3).tolist()
@@ -80,10 +79,12 @@ def keep_top_k(log_probs: LogProbs, top_k: int) -> NDArray[np.float64]:
 
 
 def keep_top_p(log_probs: LogProbs, top_p: float) -> NDArray[np.float64]:
-    """Return the distribution given that one of the fewest tokens that together have `top_p` is drawn.
+    """Return the distribution over the fewest most probable tokens whose probabilities sum to at least `top_p`.
 
-    The most probable are taken, one after the other, until their probabilities sum to `top_p` or more; the first is
-    always among them. (Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration".)
+    The most probable token always remains.
+
+    Source:
+        Holtzman et al. (2020), "The Curious Case of Neural Text Degeneration".
 
     Example:
         >>> np.exp(keep_top_p(np.log([0.2, 0.5, 0.3]), 0.6)).round(3).tolist()
@@ -95,9 +96,9 @@ def keep_top_p(log_probs: LogProbs, top_p: float) -> NDArray[np.float64]:
 
 
 def keep_min_p(log_probs: LogProbs, min_p: float) -> NDArray[np.float64]:
-    r"""Return the distribution given that a token at least `min_p` times as probable as the most probable is drawn.
+    r"""Return the distribution over the tokens with $p(w) \ge p_\min \max_v p(v)$.
 
-    So the more certain the model is, the fewer are kept: $p(w) \ge p_\min \max_v p(v)$.
+    It keeps fewer tokens if the model is more certain.
 
     Source:
         Nguyen, Baker, Neo, Roush, Kirsch and Shwartz-Ziv (2024), "Turning Up the Heat: Min-p Sampling for Creative and
@@ -113,11 +114,10 @@ def keep_min_p(log_probs: LogProbs, min_p: float) -> NDArray[np.float64]:
 
 
 def keep_typical(log_probs: LogProbs, typical_p: float) -> NDArray[np.float64]:
-    r"""Return the distribution given that one of the most typical tokens that together have `typical_p` is drawn.
+    r"""Return the distribution over the fewest most typical tokens whose probabilities sum to at least `typical_p`.
 
-    With $H = -\sum_v p(v) \ln p(v)$ what is expected of the surprisal, tokens are taken in the order of
-    $|-\ln p(w) - H|$ until their probabilities sum to `typical_p` or more; of equals the smaller id comes first. The
-    most probable token may be left out.
+    The typical tokens have a surprisal close to its expectation $H = -\sum_v p(v) \ln p(v)$. Tokens are added in
+    order of $|-\ln p(w) - H|$, with ties in order of id. The most probable token may be removed.
 
     Source:
         Meister, Pimentel, Wiher and Cotterell (2023), "Locally Typical Sampling".
@@ -128,12 +128,12 @@ def keep_typical(log_probs: LogProbs, typical_p: float) -> NDArray[np.float64]:
     """
     if typical_p >= 1:
         return normalized(log_probs)
-    own = normalized(log_probs)
-    possible = np.flatnonzero(own > -np.inf)
-    surprisals = -own[possible]
+    distribution = normalized(log_probs)
+    possible = np.flatnonzero(distribution > -np.inf)
+    surprisals = -distribution[possible]
     entropy = float((np.exp(-surprisals) * surprisals).sum())
     order = possible[np.argsort(np.abs(surprisals - entropy), kind="stable")]
-    return _only(log_probs, _reaching(own, order, typical_p))
+    return _only(log_probs, _reaching(distribution, order, typical_p))
 
 
 FILTERS: dict[str, Callable[[LogProbs, Any], NDArray[np.float64]]] = {
@@ -142,14 +142,14 @@ FILTERS: dict[str, Callable[[LogProbs, Any], NDArray[np.float64]]] = {
     "min_p": keep_min_p,
     "typical_p": keep_typical,
 }
-"""The filters that keep some tokens, in their order, by the option that each takes; its default keeps all tokens."""
+"""The filters by their option, in the order of application; the default of each option keeps all tokens."""
 
 
 def normalized(log_probs: LogProbs) -> NDArray[np.float64]:
-    """Return log-probabilities that sum to one, in the same proportions.
+    """Return normalized log-probabilities.
 
     Raises:
-        SettingError: No token is possible, or a log-probability is not a number.
+        SettingError: No token is possible, or a log-probability is NaN.
     """
     highest = float(log_probs.max())
     if not np.isfinite(highest):
@@ -162,7 +162,7 @@ def normalized(log_probs: LogProbs) -> NDArray[np.float64]:
 
 
 def _reaching(log_probs: NDArray[np.float64], order: NDArray[np.int64], mass: float) -> NDArray[np.int64]:
-    """Return the fewest tokens from the front of `order` whose probabilities sum to `mass`, all if none do."""
+    """Return the shortest prefix of `order` whose probabilities sum to at least `mass`; all tokens if there is none."""
     reached = np.cumsum(np.exp(log_probs[order]))
     return order[: 1 + np.searchsorted(reached, mass)]
 
@@ -179,10 +179,10 @@ def _only(log_probs: LogProbs, kept: NDArray[np.int64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions(Settings):
-    """How tokens are drawn.
+    """Options for sampling tokens.
 
     Raises:
-        SettingError: A value leaves its range.
+        SettingError: A value is out of range.
 
     Example:
         >>> SamplingOptions(temperature=0.8, top_k=40).to_table()["top_k"]
@@ -227,30 +227,30 @@ class SamplingOptions(Settings):
         for name in ("top_p", "typical_p"):
             if getattr(self, name) == 0:
                 raise SettingError(
-                    f"`{name}` must be above 0, but is 0; for the most probable token set `temperature = 0`"
+                    f"`{name}` must be above 0, but is 0; set `temperature = 0` to choose the most probable token"
                 )
 
 
 DEFAULT_SAMPLING = SamplingOptions()
-"""Tokens are drawn from the whole distribution."""
+"""Options that sample from the whole distribution."""
 
 WITHOUT_EFFECT_ON_GREEDY = ("temperature", *FILTERS)
-"""The options that make no difference if the most probable token is always taken."""
+"""The options without effect if the most probable token is always chosen."""
 
 
 def filtered(
     log_probs: LogProbs, options: SamplingOptions, forbidden: Collection[int] = (), read: Sequence[int] = ()
 ) -> NDArray[np.float64]:
-    """Return the distribution from which `options` have a token drawn.
+    """Return the distribution of the next token after all filters.
 
     Args:
-        log_probs: What the model expects `(V,)`.
-        options: How tokens are drawn.
-        forbidden: Tokens that must not be.
-        read: The tokens before, of which the repetition penalty sees the last.
+        log_probs: Log-probabilities of the model `(V,)`.
+        options: Sampling options.
+        forbidden: Forbidden tokens.
+        read: Tokens of prompt and text, for the repetition penalty.
 
     Raises:
-        SettingError: All tokens are forbidden, or a log-probability is not a number.
+        SettingError: All tokens are forbidden, or a log-probability is NaN.
     """
     left = without(log_probs, forbidden)
     if options.repetition_penalty != 1:
@@ -267,6 +267,6 @@ def filtered(
 
 
 def sample(log_probs: LogProbs, random: np.random.Generator) -> int:
-    """Draw a token, each with its probability; one with probability 0 is never drawn."""
+    """Sample a token; a token with probability 0 is never returned."""
     cumulative = np.cumsum(np.exp(normalized(log_probs)))
     return int(np.searchsorted(cumulative / cumulative[-1], random.random(), side="right"))

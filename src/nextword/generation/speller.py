@@ -1,4 +1,4 @@
-"""How a vocabulary spells words and phrases."""
+"""Spellings of words and phrases in the tokens of a vocabulary."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,20 +9,19 @@ from nextword.generation.pieces import piece_of
 from nextword.text.pieces import is_word_character, tidy
 from nextword.text.tokenizer import Tokenizer
 
-_MOST_WAYS = 64
+_MAX_SPELLINGS = 64
 
 type Sets = tuple[frozenset[int], ...]
-"""Tokens in a row, each one of a set."""
+"""A set of tokens for each position of a sequence."""
 
 
 class Phrase(NamedTuple):
-    """Tokens in a row, each one of a set.
+    """A sequence of tokens, with a set of possible tokens for each position.
 
     Attributes:
         sets: The sets, in order.
-        opened: Whether the first set is not of the phrase, but of what may stand before it; the beginning of a text
-            may as well.
-        closed: Whether the last set is not of the phrase, but of what may stand after it; the end of a text may too.
+        opened: Whether the first set is the possible tokens before the phrase. The beginning of a text also counts.
+        closed: Whether the last set is the possible tokens after the phrase. The end of a text also counts.
     """
 
     sets: tuple[frozenset[int], ...]
@@ -45,15 +44,15 @@ class Phrase(NamedTuple):
 
 
 class Speller:
-    """Finds every row of tokens whose text is a given word or phrase.
+    """Finds the sequences of tokens whose text is a given word or phrase.
 
-    Tokens that differ in the spaces at either end of the phrase alone are one. A word is a whole word: to a model of
-    characters or subwords, a letter, mark, digit or underscore beside it makes it another. Subwords spell a word in
-    very many ways, of which those of the fewest tokens are found; a model hardly ever takes another.
+    Spaces at the ends of the phrase do not matter. A phrase matches only whole words: for character and subword models,
+    a letter, combining mark, digit or underscore next to it makes it a different word. Subwords can spell a word in
+    many ways; the search returns those with the fewest tokens, because models rarely use others.
 
     Args:
-        tokenizer: Whose tokens they are.
-        any_case: Whether upper and lower case are alike.
+        tokenizer: Tokenizer of the model.
+        any_case: Whether to ignore case.
 
     Example:
         >>> from nextword.text.vocabulary import Vocabulary
@@ -81,22 +80,22 @@ class Speller:
         self._spaced = frozenset(token_id for token_id, token in ordinary.items() if token[0] == " ")
 
     def phrases(self, text: str) -> list[Phrase]:
-        """Return the ways to spell a word or phrase, that of the fewest tokens first; white space is made regular."""
+        """Return the spellings of a word or phrase after white-space normalization, fewest tokens first."""
         surface = self._folded(tidy(text, self._tokenizer.kind).strip(" "))
         if not surface:
             return []
-        found = islice(self._shortest(surface), _MOST_WAYS)
+        found = islice(self._shortest(surface), _MAX_SPELLINGS)
         if self._tokenizer.kind in ("pretokenized", "word"):
             return [Phrase(sets) for sets in found]
-        begins, closed = is_word_character(surface[0]), is_word_character(surface[-1])
+        is_word, closed = is_word_character(surface[0]), is_word_character(surface[-1])
         after = (self._after_words,) * closed
-        begun = (beginning for sets in found for beginning in self._begun(sets, is_word=begins))
-        return [Phrase(sets + after, opened, closed) for sets, opened in begun]
+        opened_sets = (variant for sets in found for variant in self._opened(sets, is_word=is_word))
+        return [Phrase(sets + after, opened, closed) for sets, opened in opened_sets]
 
-    def _begun(self, sets: Sets, *, is_word: bool) -> Iterator[tuple[Sets, bool]]:
-        """Yield the ways to begin a phrase, with whether what may stand before it is the first set.
+    def _opened(self, sets: Sets, *, is_word: bool) -> Iterator[tuple[Sets, bool]]:
+        """Yield variants of a phrase, and whether their first set is the possible tokens before it.
 
-        A token with a space in front begins a word wherever it stands.
+        A token with a leading space always begins a word, so it needs no such set.
         """
         first, *others = sets
         if not is_word:
@@ -109,32 +108,32 @@ class Speller:
 
     def _shortest(self, surface: str) -> Iterator[Sets]:
         for num_tokens in range(1, len(surface) + 1):
-            yield from self._ways(surface, None, num_tokens)
+            yield from self._spellings(surface, None, num_tokens)
 
-    def _ways(self, left: str, before: int | None, num_tokens: int) -> tuple[Sets, ...]:
-        """Return rows of `num_tokens` sets that spell `left` after the token `before`, or as the phrase's beginning."""
+    def _spellings(self, left: str, before: int | None, num_tokens: int) -> tuple[Sets, ...]:
+        """Return the spellings of `left` in `num_tokens` tokens after `before`, or at the beginning if it is `None`."""
         key = (left, before, num_tokens)
-        if key not in self._known:  # without it, a long word would be spelled again for each way to begin it
-            self._known[key] = tuple(islice(self._rows(*key), _MOST_WAYS))
+        if key not in self._known:  # otherwise the end of a long word would be spelled again for each beginning
+            self._known[key] = tuple(islice(self._search(*key), _MAX_SPELLINGS))
         return self._known[key]
 
-    def _rows(self, left: str, before: int | None, num_tokens: int) -> Iterator[Sets]:
+    def _search(self, left: str, before: int | None, num_tokens: int) -> Iterator[Sets]:
         if not (left and num_tokens):
             if not (left or num_tokens):
                 yield ()
             return
         by_rest: defaultdict[str, set[int]] = defaultdict(set)
-        for token in _beginnings(left, before):
+        for token in _next_tokens(left, before):
             for token_id in self._by_text.get(token, ()):
                 rest = self._rest(left, before, token_id)
                 if rest is not None:
                     by_rest[rest].add(token_id)
         for rest, ids in by_rest.items():
-            for others in self._ways(rest, min(ids), num_tokens - 1):
+            for others in self._spellings(rest, min(ids), num_tokens - 1):
                 yield (frozenset(ids), *others)
 
     def _rest(self, left: str, before: int | None, token_id: int) -> str | None:
-        """Return what is left of a phrase after a token, `None` if the token, as it is joined on, is not in it."""
+        """Return the rest of a phrase after a token; `None` if the text of the token does not match."""
         piece = self._folded(piece_of(self._tokenizer, before, token_id))
         if before is None:
             piece = piece.lstrip(" ")
@@ -146,7 +145,7 @@ class Speller:
         return text.casefold() if self._any_case else text
 
 
-def _beginnings(left: str, before: int | None) -> set[str]:
-    """Return the tokens that may come next: with a space more in front or behind, or with that between two words."""
+def _next_tokens(left: str, before: int | None) -> set[str]:
+    """Return the texts of possible next tokens, with and without spaces at their ends."""
     starts = (left, f" {left}" if before is None else left.removeprefix(" "))
     return {start[:length] for start in starts for length in range(1, len(start) + 1)} | {f"{s} " for s in starts}

@@ -1,4 +1,4 @@
-"""What must be written."""
+"""Required and forbidden words."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Self
@@ -9,11 +9,11 @@ from nextword.text.tokenizer import Tokenizer
 
 
 class RequiredWords:
-    """Phrases that a text must hold, for a search that keeps texts of every degree of progress.
+    """Phrases that a text must contain; the search keeps texts at every degree of progress.
 
     Args:
-        words: Their names.
-        phrases: Their tokens.
+        words: The phrases as text.
+        phrases: The phrases as tokens.
     """
 
     def __init__(self, words: Sequence[str] = (), phrases: Sequence[Phrase] = ()) -> None:
@@ -22,10 +22,10 @@ class RequiredWords:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, words: Sequence[str]) -> Self:
-        """Return what requires words and phrases, each as it is given, in its spelling of the fewest tokens.
+        """Require words and phrases in the given case, each spelled with the fewest tokens.
 
         Raises:
-            SettingError: The vocabulary cannot spell one.
+            SettingError: The vocabulary cannot spell one of them.
         """
         words = tuple(dict.fromkeys(words))
         if not words:
@@ -35,20 +35,20 @@ class RequiredWords:
 
     @property
     def num_tokens(self) -> int:
-        """How many tokens a text needs at most to hold all phrases."""
+        """Most tokens that a text needs for all phrases."""
         return sum(len(phrase.sets) for phrase in self._phrases)
 
     def progress(self, met: frozenset[int], before: int, ids: Sequence[int]) -> tuple[frozenset[int], int]:
-        """Return how far a text has come with what it must hold.
+        """Return the progress of a text with its required phrases.
 
         Args:
-            met: The phrases that it held before its last token.
-            before: The token before the text.
-            ids: The text.
+            met: Numbers of the phrases in the text without its last token.
+            before: Token before the text.
+            ids: Tokens of the text.
 
         Returns:
-            The phrases that it holds, by number, and the number of their tokens and of those of the best-begun phrase
-            beside them that it ends with the beginning of.
+            The numbers of the phrases in the text, and the number of their tokens. This number includes the tokens of
+            the longest incomplete phrase at the end of the text.
         """
         met |= {
             number
@@ -58,12 +58,12 @@ class RequiredWords:
         begun = (self._begun(number, before, ids) for number in self._unmet(met))
         return met, sum(len(self._phrases[number].sets) for number in met) + max(begun, default=0)
 
-    def held_by(self, before: int, ids: Sequence[int]) -> frozenset[int]:
-        """Return the phrases that a complete text holds; its end closes one as what may stand after it does.
+    def met_by(self, before: int, ids: Sequence[int]) -> frozenset[int]:
+        """Return the numbers of the phrases in a complete text, whose end also ends a phrase.
 
         Args:
-            before: The token before the text.
-            ids: The text, without what is not shown of it.
+            before: Token before the text.
+            ids: Displayed tokens of the text.
         """
         met: frozenset[int] = frozenset()
         for length in range(1, len(ids) + 1):
@@ -71,13 +71,13 @@ class RequiredWords:
         return met | {number for number in self._unmet(met) if self._is_closed_by_end(number, before, ids)}
 
     def next_tokens(self, met: frozenset[int], before: int, ids: Sequence[int]) -> Iterator[frozenset[int]]:
-        """Yield, for each phrase not met, the tokens that begin it, and those that go on with it if it is begun."""
+        """Yield for each missing phrase the tokens that begin it, and the tokens that continue it if it has begun."""
         for number in self._unmet(met):
             sets = self._phrases[number].sets
             yield from {sets[0], sets[self._begun(number, before, ids)]}
 
     def missing(self, met: frozenset[int]) -> tuple[str, ...]:
-        """Return the words that a text does not hold."""
+        """Return the words that are not in a text."""
         return tuple(self._words[number] for number in self._unmet(met))
 
     def _unmet(self, met: frozenset[int]) -> list[int]:
@@ -88,14 +88,14 @@ class RequiredWords:
         return phrase.closed and phrase.has_begun(len(phrase.sets) - 1, _context(phrase, before, ids))
 
     def _begun(self, number: int, before: int, ids: Sequence[int]) -> int:
-        """Return how many of a phrase's first tokens a text ends with, short of all."""
+        """Return the length of the longest proper prefix of a phrase at the end of a text, in tokens."""
         phrase = self._phrases[number]
         context = _context(phrase, before, ids)
         return next(length for length in range(len(phrase.sets) - 1, -1, -1) if phrase.has_begun(length, context))
 
 
 def _context(phrase: Phrase, before: int, ids: Sequence[int]) -> Sequence[int]:
-    """Return what a phrase is looked for in: what stands before the text may open it, but is no part of it."""
+    """Return the tokens to search for a phrase; the token before the text can open it but is not part of it."""
     return (before, *ids) if phrase.opened else ids
 
 
@@ -103,18 +103,18 @@ def _phrase(speller: Speller, word: str) -> Phrase:
     found = speller.phrases(word)
     if not found:
         raise SettingError(
-            f"a required word must be one that the vocabulary can spell, but {word!r} is not; require another, or one "
-            "that differs in upper and lower case"
+            f"a required word must be one that the vocabulary can spell, but {word!r} is not; require another word or "
+            "another case"
         )
     return found[0]
 
 
 class ForbiddenWords:
-    """Tokens that are never written, and phrases whose last token is not written after all the others.
+    """Forbidden tokens, and phrases whose last token is forbidden after the others.
 
     Args:
-        ids: The tokens.
-        phrases: The phrases.
+        ids: Forbidden tokens.
+        phrases: Forbidden phrases.
     """
 
     def __init__(self, ids: Collection[int] = (), phrases: Iterable[Phrase] = ()) -> None:
@@ -125,9 +125,9 @@ class ForbiddenWords:
 
     @classmethod
     def of(cls, tokenizer: Tokenizer, words: Sequence[str], *, ids: Collection[int] = ()) -> Self:
-        """Return what forbids words and phrases in every spelling that the vocabulary has, in upper or lower case.
+        """Forbid words and phrases in every spelling and every case.
 
-        A word of which the vocabulary has no spelling cannot be written anyway.
+        The model cannot generate a word that the vocabulary cannot spell.
         """
         if not words:
             return cls(ids)
@@ -135,11 +135,11 @@ class ForbiddenWords:
         return cls(ids, [phrase for word in words for phrase in speller.phrases(word)])
 
     def after(self, read: Sequence[int], *, is_last: bool) -> frozenset[int]:
-        """Return the tokens that may not follow those read, of prompt and text.
+        """Return the forbidden next tokens.
 
         Args:
-            read: What was read since the beginning of the text.
-            is_last: Whether the text ends with the next token, so that nothing can make another word of its end.
+            read: Tokens of prompt and text.
+            is_last: Whether the text ends with the next token, which then ends a word.
         """
         found = self._always
         for phrase in self._phrases:

@@ -1,1 +1,1 @@
-"""The language model as a Keras model, and its presets."""
+"""The language model, a Keras model, and its presets."""

@@ -1,7 +1,7 @@
 """The language model: token ids and state in, logits and state out.
 
-Shapes, throughout the project: `B` batch, `T` time, `V` vocabulary, `E` embedding, `H` hidden units, `N = B * T`
-tokens of a window laid in a row. Token ids are int32 `(B, T)`.
+Shapes in the whole project: `B` batch, `T` time, `V` vocabulary, `E` embedding, `H` hidden units, and `N = B * T`
+tokens of a flattened window. Token ids are int32 `(B, T)`.
 """
 
 from collections.abc import Mapping
@@ -34,22 +34,22 @@ class LanguageModel(keras.Model):
         token ids -> embedding -> LSTM, LSTM, ... -> projection -> logits of the next token
         (B, T)       (B, T, E)    (B, T, H)                        (B, T, V)
 
-    The recurrent state is an argument and a result. Keras's `compile` and `fit` train on windows that each begin a
-    text: inputs `(B, T)` and targets `(B, T)`, one token ahead. `nextword.train` carries the state from window
-    to window, by `nextword.training.stream_model.StreamModel`, which wraps this model.
+    The recurrent state is an argument and a result. Keras's `compile` and `fit` begin every window with the initial
+    state; inputs and targets, one token ahead, are `(B, T)`. `nextword.train` carries the state from window to window:
+    `nextword.training.stream_model.StreamModel` wraps this model.
 
     Args:
-        architecture: What the model is made of.
+        architecture: Options and vocabulary size of the model.
         seed: Seed of the weights and of the dropout masks.
         compute_dtype: Precision of matrix products in training, `float32` or `bfloat16`; prediction is float32.
 
     Call arguments:
         tokens: Token ids `(B, T)`, int32.
-        state: State before the first token; that of the beginning of a text if left out.
-        training: Whether dropout acts.
+        state: State before the first token; default: the initial state.
+        training: Whether to apply dropout.
 
     Returns:
-        The logits `(B, T, V)` of the token after each, and the state after the last.
+        The logits `(B, T, V)` of the token after each input token, and the state after the last input token.
 
     Example:
         >>> model = LanguageModel(Architecture(vocabulary_size=50, embedding_size=8, hidden_sizes=(16, 8)))
@@ -101,7 +101,7 @@ class LanguageModel(keras.Model):
         seed: int = 0,
         compute_dtype: ComputeDtype = "auto",
     ) -> "LanguageModel":
-        """Return an untrained model of a preset's architecture.
+        """Return an untrained model with the architecture of a preset.
 
         Args:
             name: Name of the preset.
@@ -122,18 +122,18 @@ class LanguageModel(keras.Model):
         return cls(Architecture.from_table(table), seed=seed, compute_dtype=resolve_compute_dtype(compute_dtype))
 
     def build(self, _input_shape: Any = None) -> None:
-        """Create all weights; their shapes depend on the architecture alone."""
+        """Create all weights; their shapes depend only on the architecture."""
         self.embedding.build()
         self.stack.build((None, None, self.architecture.embedding_size))
         self.projection.build((None, None, self.architecture.hidden_sizes[-1]))
         self.built = True
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the state from which a text begins."""
+        """Return the state at the beginning of a text."""
         return self.stack.initial_state(batch_size)
 
     def call(self, tokens: Any, state: State | None = None, training: bool = False) -> tuple[Any, State]:
-        """Return the logits of the token after each, and the state after the last."""
+        """Return the logits of the token after each input token, and the last state."""
         hidden, state = self.hidden_states(tokens, state, training=training)
         return self.projection(hidden, self.tied_embeddings), state
 
@@ -153,14 +153,14 @@ class LanguageModel(keras.Model):
         return super().compute_metrics(x, y, y_pred[0], sample_weight=sample_weight)
 
     def hidden_states(self, tokens: Any, state: State | None = None, training: bool = False) -> tuple[Any, State]:
-        """Return what the projection reads, `(B, T, H)`, and the state after the last token."""
+        """Return the inputs of the projection `(B, T, H)`, and the last state."""
         outputs, state = self.stack_outputs(tokens, state, training=training)
         return outputs.hidden, state
 
     def stack_outputs(
         self, tokens: Any, state: State | None = None, training: bool = False
     ) -> tuple[StackOutputs, State]:
-        """Return what comes out of the last layer, with and without dropout, and the state after the last token."""
+        """Return the output of the stack, with and without dropout, and the last state."""
         if state is None:
             state = self.initial_state(ops.shape(tokens)[0])
         embedded = self.embedding_dropout(self.embedding(tokens), tokens, training=training)
@@ -173,11 +173,11 @@ class LanguageModel(keras.Model):
         weights: Any,
         **options: Any,
     ) -> TokenLosses:
-        """Return how well `targets` `(B, T)` with `weights` `(B, T)` follow from `hidden` `(B, T, H)`.
+        """Return the loss of predicting `targets` `(B, T)` with `weights` `(B, T)` from `hidden` `(B, T, H)`.
 
-        This is the one way from hidden states to log-probabilities of given tokens: training loss, perplexity and
-        scores all take it. Losses, hits and ranks come in a row, `(B * T,)`. The `options` are the further fields of
-        `nextword.models.layers.projection.TokenBatch`, such as `training`, `ranks` and `label_smoothing`.
+        Training loss, perplexity and scores all use this method. Losses, hits and ranks are flat, `(B * T,)`. The
+        `options` are other fields of `nextword.models.layers.projection.TokenBatch`, such as `training`, `ranks` and
+        `label_smoothing`.
         """
         batch = TokenBatch(
             ops.reshape(hidden, (-1, self.architecture.hidden_sizes[-1])),
@@ -191,30 +191,30 @@ class LanguageModel(keras.Model):
 
     @property
     def tied_embeddings(self) -> Any:
-        """The embedding matrix if the projection shares it, else `None`."""
+        """The embedding matrix if the projection shares it, otherwise `None`."""
         return self.embedding.embeddings if self.architecture.tied else None
 
     @property
     def is_new(self) -> bool:
-        """Whether the embedding is still as it was drawn, so that nothing was learned yet."""
+        """Whether the embedding still has its initial values, as in a model that is not trained yet."""
         drawn = self.embedding.embeddings_initializer(self.embedding.embeddings.shape, dtype="float32")
         return bool(ops.all(ops.equal(drawn, self.embedding.embeddings)))
 
     def named_weights(self) -> dict[str, NDArray[np.float32]]:
-        """Return the weights by the names of `Architecture.weight_shapes`."""
+        """Return the weights, named as in `Architecture.weight_shapes`."""
         return {name: ops.convert_to_numpy(variable.value) for name, variable in self._named_variables().items()}
 
     def set_named_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """Set all weights, given by the names of `Architecture.weight_shapes`.
+        """Set all weights, named as in `Architecture.weight_shapes`.
 
         Raises:
-            SettingError: A name is missing or unknown, or a shape is another.
+            SettingError: A name is missing or unknown, or a shape is wrong.
         """
         variables = self._named_variables()
         if weights.keys() != variables.keys():
             raise SettingError(
-                f"the weights must be named {sorted(variables)}, but are {sorted(weights)}; "
-                "is this the architecture they were trained with?"
+                f"the weights must be named {sorted(variables)}, but are named {sorted(weights)}; "
+                "use the architecture that they were trained with"
             )
         for name, shape in self.architecture.weight_shapes().items():
             if weights[name].shape != shape:
@@ -237,7 +237,7 @@ class LanguageModel(keras.Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], _custom_objects: Any = None) -> "LanguageModel":
-        """Rebuild the model, untrained, from `get_config`."""
+        """Create an untrained model from the result of `get_config`."""
         return cls(**{**config, "architecture": Architecture.from_table(config["architecture"])})
 
 

@@ -1,6 +1,6 @@
-"""Presets: reviewed settings of model, batching and training, each a TOML file in `presets/`.
+"""Presets: settings for model, batching and training, each a TOML file in `presets/`.
 
-Besides the tables of settings, a file holds its `description` and what it `suits`, one line each.
+Each file holds tables of settings, a `description` and the use that it `suits`, one line each.
 """
 
 import tomllib
@@ -27,10 +27,10 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """Return the tables of a preset, with its `description` and what it `suits`.
+    """Return a preset as parsed TOML: tables of settings, `description` and `suits`.
 
     Raises:
-        SettingError: There is no preset of that name.
+        SettingError: No preset has that name.
     """
     if name not in preset_names():
         raise SettingError(unknown_name("preset", name, preset_names()))

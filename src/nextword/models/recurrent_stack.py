@@ -1,4 +1,4 @@
-"""Recurrent layers on top of each other, with dropout around them."""
+"""A stack of recurrent layers with dropout."""
 
 from typing import Any, NamedTuple, Self
 
@@ -17,13 +17,13 @@ State = tuple[RecurrentState, ...]
 
 
 LAYERS: dict[str, type[Recurrence]] = {"lstm": LSTM, "mogrifier_lstm": MogrifierLSTM, "gru": GRU, "rnn": RNN}
-"""The layer of each row in the table of cells."""
+"""Layer class of each cell."""
 
 
 def make_recurrent_layer(architecture: Architecture, index: int, **options: Any) -> Recurrence:
-    """Return the recurrent layer `index` of an architecture, named as in `Architecture.weight_shapes`.
+    """Return recurrent layer `index` of an architecture, named as in `Architecture.weight_shapes`.
 
-    The `options` are those of `nextword.models.layers.initialization.InitializedLayer`.
+    `options` are the arguments of `nextword.models.layers.initialization.InitializedLayer`.
     """
     layer = LAYERS[architecture.cell]
     return layer(
@@ -31,17 +31,17 @@ def make_recurrent_layer(architecture: Architecture, index: int, **options: Any)
         state_dropout_rate=architecture.state_dropout_rate,
         weight_drop_rate=architecture.weight_drop_rate,
         name=f"{architecture.cell}_{index}",
-        **layer.options_of(architecture),
+        **layer.arguments_from(architecture),
         **options,
     )
 
 
 class StackOutputs(NamedTuple):
-    """What comes out of the last layer, or the sum of what comes out of all.
+    """Output of the last layer, or with skip connections the sum of all outputs.
 
     Attributes:
-        hidden: After dropout, which is what the projection reads `(B, T, H)`.
-        raw: Before dropout `(B, T, H)`.
+        hidden: Output after dropout, the input of the projection `(B, T, H)`.
+        raw: Output before dropout `(B, T, H)`.
     """
 
     hidden: Any
@@ -52,21 +52,21 @@ class StackOutputs(NamedTuple):
 class RecurrentStack(InitializedLayer):
     """The recurrent part of a language model: dropout, LSTM, dropout, LSTM, ..., dropout.
 
-    Dropout is on the connections between layers and never on the recurrent ones (Zaremba et al. 2014); those have
-    `weight_drop_rate` and `state_dropout_rate`. A dropout that is locked draws one mask for all steps of a window (Gal
-    and Ghahramani 2016).
+    Dropout acts only on the connections between layers (Zaremba et al. 2014). For the recurrent connections there are
+    `weight_drop_rate` and `state_dropout_rate`. Locked dropout draws one mask for all steps of a window (Gal and
+    Ghahramani 2016).
 
-    With skip connections, what comes out is the sum of the outputs of all layers, and the last dropout acts on the sum;
-    each layer still reads the one below (Melis, Dyer and Blunsom 2018).
+    With skip connections, the output is the sum of the outputs of all layers, and the last dropout acts on the sum.
+    Each layer still reads the layer below it (Melis, Dyer and Blunsom 2018).
 
     Args:
-        architecture: The kind of layer, sizes, connections and dropout rates.
-        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
+        architecture: Cell, sizes, connections and dropout rates.
+        options: Arguments of `nextword.models.layers.initialization.InitializedLayer`.
 
     Call arguments:
-        inputs: The embedded tokens `(B, T, E)`.
-        state: One `LSTMState` a layer, or the state of its kind.
-        training: Whether dropout acts.
+        inputs: Embedded tokens `(B, T, E)`.
+        state: State of each layer: an `LSTMState`, or the state type of its cell.
+        training: Whether to apply dropout.
 
     Returns:
         The hidden states of the last layer, or their sum, `(B, T, H)`, and the state after the last step.
@@ -75,9 +75,9 @@ class RecurrentStack(InitializedLayer):
     def __init__(self, architecture: Architecture, **options: Any) -> None:
         super().__init__(**options)
         self.architecture = architecture
-        of_layers = {"initialization": self.initialization, "compute_dtype": self.product_dtype}
+        layer_options = {"initialization": self.initialization, "compute_dtype": self.product_dtype}
         self.recurrent_layers = [
-            make_recurrent_layer(architecture, index, **of_layers) for index in range(architecture.num_layers)
+            make_recurrent_layer(architecture, index, **layer_options) for index in range(architecture.num_layers)
         ]
         between = [architecture.hidden_dropout_rate] * (architecture.num_layers - 1)
         rates = [architecture.input_dropout_rate, *between, architecture.output_dropout_rate]
@@ -88,23 +88,23 @@ class RecurrentStack(InitializedLayer):
         ]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Build each layer for the width of the one before."""
+        """Build each layer for the width of the layer below."""
         width = input_shape[-1]
         for layer in self.recurrent_layers:
             layer.build((*input_shape[:-1], width))
             width = layer.hidden_size
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the state of zeros from which a text begins."""
+        """Return the state at the beginning of a text: zeros."""
         return tuple(layer.initial_state(batch_size) for layer in self.recurrent_layers)
 
     def call(self, inputs: Any, state: State, training: bool = False) -> tuple[Any, State]:
-        """Run all layers over a window."""
+        """Run all layers over a window; return the output after dropout."""
         outputs, state = self.outputs(inputs, state, training=training)
         return outputs.hidden, state
 
     def outputs(self, inputs: Any, state: State, training: bool = False) -> tuple[StackOutputs, State]:
-        """Run all layers over a window, and return the last one's output before its dropout too."""
+        """Run all layers over a window; return the output before and after the last dropout."""
         hidden, hiddens, next_state = inputs, [], []
         for layer, dropout, layer_state in zip(self.recurrent_layers, self.dropouts[:-1], state, strict=True):
             hidden, after = layer(dropout(hidden, training=training), layer_state, training=training)
@@ -119,5 +119,5 @@ class RecurrentStack(InitializedLayer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Rebuild the layer from `get_config`."""
+        """Create the layer from the result of `get_config`."""
         return super().from_config({**config, "architecture": Architecture.from_table(config["architecture"])})

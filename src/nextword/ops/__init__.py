@@ -1,1 +1,1 @@
-"""The arithmetic that training spends its time in: one reference for every backend, and a fast path for each place."""
+"""Operations that dominate training time: a reference for every backend, and faster paths for some backends."""

@@ -1,4 +1,4 @@
-"""Projection, softmax and loss in one: the reference on every Keras backend, and the choice of the fast path."""
+"""Fused projection, softmax and loss: a reference for every Keras backend, and a fast path for JAX."""
 
 from typing import Any, NamedTuple
 
@@ -15,11 +15,11 @@ class TokenLosses(NamedTuple):
     """How well each target was predicted.
 
     Attributes:
-        total: Weighted sum of the losses, a scalar in nats; the gradient flows through this alone.
-        negative_log_likelihood: One for each target `(N,)`, in nats.
-        hit: Whether no other token was more probable than the target `(N,)`, boolean.
-        rank: Place of the target among all tokens, 1 the most probable `(N,)`, int32; equals in order of id.
-            `None` if not asked for.
+        total: Weighted sum of the losses in nats, a scalar. Only this attribute has a gradient.
+        negative_log_likelihood: Loss of each target `(N,)`, in nats.
+        hit: Whether no token is more probable than the target `(N,)`, boolean.
+        rank: Rank of the target among all tokens `(N,)`, int32. The most probable token has rank 1; ties go in order
+            of id. `None` unless requested.
     """
 
     total: Any
@@ -42,30 +42,30 @@ def linear_cross_entropy(
     ranks: bool = False,
     skip_empty_chunks: bool = False,
 ) -> TokenLosses:
-    r"""Return the loss of predicting `targets` by a softmax over a linear projection.
+    r"""Return the loss of predicting `targets` with a softmax over a linear projection.
 
-    With the row $h_n$ of `hidden`, its target $y_n$, its weight $w_n$, the label smoothing $\epsilon$ and the factor
-    $\zeta$ of the z-loss:
+    Row $h_n$ of `hidden` has the target $y_n$ and the weight $w_n$; $\epsilon$ is the label smoothing and $\zeta$ the
+    factor of the z-loss:
 
     $$z_n = h_n W + b, \quad Z_n = \log \sum_v \exp z_{nv}, \quad \ell_n = Z_n - z_{n y_n}$$
     $$\text{total} = \sum_n w_n \Big( (1 - \epsilon) \ell_n + \frac{\epsilon}{V} \sum_v (Z_n - z_{nv})
     + \zeta Z_n^2 \Big)$$
 
-    On the fast path neither the logits nor their gradient are ever held for more than a chunk.
+    The fast path holds the logits and their gradient for one chunk at a time.
 
     Args:
         hidden: `(N, H)`.
         targets: `(N,)`, int32.
-        weights: `(N,)`; no gradient flows into them.
+        weights: `(N,)`, without a gradient.
         kernel: $W$, `(H, V)`; the embedding matrix `(V, H)` if `tied`.
-        bias: $b$, `(V,)`; none if left out.
-        tied: Whether `kernel` is stored transposed, as an embedding is.
-        compute_dtype: Precision of the matrix products on the fast path; all else is float32.
-        label_smoothing: $\epsilon$, the share of the target's probability that is spread over all tokens.
+        bias: $b$, `(V,)`; default: no bias.
+        tied: Whether `kernel` is stored transposed, like an embedding.
+        compute_dtype: Precision of the matrix products on the fast path; everything else is float32.
+        label_smoothing: $\epsilon$, the part of the target's probability that is spread over all tokens.
         z_loss: $\zeta$, which keeps $\log Z_n$ near zero.
-        ranks: Whether to return the targets' ranks; no gradient may be taken then.
-        skip_empty_chunks: Whether the fast path leaves out chunks of rows without any weight, if a gradient is taken.
-            Sort the rows that have weight together; do not rely on losses and hits of the others.
+        ranks: Whether to return the ranks of the targets; the result is then not differentiable.
+        skip_empty_chunks: Whether the fast path skips chunks in which all weights are zero, if it computes gradients.
+            Put the rows with weights next to each other, and ignore the losses and hits of the other rows.
 
     Source:
         Label smoothing: Szegedy et al. (2016), section 7. z-loss: Chowdhery et al. (2022), section 5.
@@ -79,12 +79,12 @@ def linear_cross_entropy(
     bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)
     options = fast.LossOptions(tied, compute_dtype, 1.0 - label_smoothing, z_loss, skip_empty_chunks)
     compute = fast.token_ranks if ranks else fast.linear_cross_entropy
-    total, *of_tokens = compute(fast.LossInputs(hidden, kernel, bias, targets, weights), options)
+    total, *per_token = compute(fast.LossInputs(hidden, kernel, bias, targets, weights), options)
     if label_smoothing:
-        # The mean over the vocabulary of h W + b needs no logits: it is h times the mean column, plus the mean bias.
+        # The mean of h W + b over the vocabulary needs no logits: it is h times the mean column, plus the mean bias.
         mean_logits = hidden @ ops.mean(kernel, axis=0 if tied else 1) + ops.mean(bias)
         total -= label_smoothing * ops.sum(mean_logits * weights)
-    return TokenLosses(total, *of_tokens)
+    return TokenLosses(total, *per_token)
 
 
 def linear_cross_entropy_reference(
@@ -99,7 +99,7 @@ def linear_cross_entropy_reference(
     z_loss: float = 0.0,
     ranks: bool = False,
 ) -> TokenLosses:
-    """Return the loss of `linear_cross_entropy` with all logits at once."""
+    """Compute `linear_cross_entropy` with all logits in memory."""
     logits = hidden @ (ops.transpose(kernel) if tied else kernel)
     if bias is not None:
         logits = logits + bias

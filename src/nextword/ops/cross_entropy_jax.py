@@ -1,18 +1,19 @@
 """Projection, softmax, loss and all three gradients in JAX, chunk by chunk in one pass.
 
-While a chunk's logits are at hand, its gradients are computed with them, so that nothing of size `(N, V)` outlives
-a chunk. This works because the only gradient asked for is that of the weighted total, whose weights are known
-beforehand: the backward pass has only to scale by the incoming scalar. Five things make it fast:
+The gradients of a chunk are computed while its logits are in memory, so no array of size `(N, V)` is kept. This works
+because only the weighted total has a gradient and its weights are known in the forward pass. The backward pass only
+scales by the incoming scalar. Five techniques make it fast:
 
-- The exponentials go into the products as they are, `exp(z - max z)`; the softmax's denominator and the weight of the
-  row scale the much narrower other side of the product, and the targets' part of the gradient is added afterwards.
-- The bias is part of the product: further columns of the hidden states are one, and further rows of the kernel hold
-  the bias, in bfloat16 as a sum of three parts that together have float32's precision. Its gradient comes for free.
-- So does the denominator: one more row of the kernel is ones, and its product with the exponentials their sum, in
-  float32, of what the gradients are made of: in bfloat16 the rounded ones.
-- A chunk's logits stay in the processor's last cache.
-- The vocabulary is cut instead of the rows if the kernel is so large that adding up a second one would not do;
-  the logits are then computed twice.
+- The products use the unnormalized exponentials, `exp(z - max z)`. The denominator of the softmax and the weight of
+  the row scale the other operand, which is much narrower. The gradient's term for the target is added afterwards.
+- The bias is part of the product: the hidden states have additional columns of ones, and the kernel has additional
+  rows for the bias. In bfloat16 the bias is a sum of three parts with the precision of float32 together. Its gradient
+  needs no further work.
+- The denominator needs no further work either: another row of the kernel holds ones, and its product with the
+  exponentials is their sum in float32. In bfloat16 it sums the rounded exponentials, which the gradients use as well.
+- The logits of a chunk fit in the last-level cache of the processor.
+- For a large kernel, whose gradient is costly to accumulate, the vocabulary is cut into blocks instead of the rows.
+  The logits are then computed twice.
 """
 
 from collections.abc import Callable
@@ -26,19 +27,19 @@ from nextword.ops.products import BIAS_ROWS, CHUNK_LOGITS, CHUNK_ROWS, bias_rows
 from nextword.ops.ranks import ranks_of
 
 _BLOCK_LOGITS = 4 * 2**20
-"""Logits of all rows with the tokens of a block: 16 MiB in float32."""
+"""Most logits of a block of the vocabulary, for all rows: 16 MiB in float32."""
 
 _Arrays = tuple[jax.Array, ...]
 
 _ONES = 3
-"""Which of the rows below the kernel is ones; the bias has those before it."""
+"""Index of the row of ones among the additional rows of the kernel; the rows before it hold the bias."""
 
 _LARGE_KERNEL = 2**26
-"""Weights of a kernel from which the vocabulary is cut: 256 MiB in float32."""
+"""A kernel with more weights is cut into blocks of the vocabulary: 256 MiB in float32."""
 
 
 class LossInputs(NamedTuple):
-    """What the loss is computed from; see `nextword.ops.cross_entropy.linear_cross_entropy`."""
+    """The arrays of `nextword.ops.cross_entropy.linear_cross_entropy`."""
 
     hidden: jax.Array
     kernel: jax.Array
@@ -48,9 +49,9 @@ class LossInputs(NamedTuple):
 
 
 class LossOptions(NamedTuple):
-    """What is fixed when the loss is compiled; see `nextword.ops.cross_entropy.linear_cross_entropy`.
+    """Compile-time constants of the loss; see `nextword.ops.cross_entropy.linear_cross_entropy`.
 
-    With `skip_empty_chunks` the rows of a chunk cost nothing if none of them has weight, and their losses are zero.
+    With `skip_empty_chunks`, a chunk in which all weights are zero costs nothing, and its losses are zero.
     """
 
     tied: bool = False
@@ -62,12 +63,12 @@ class LossOptions(NamedTuple):
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def linear_cross_entropy(inputs: LossInputs, options: LossOptions) -> _Arrays:
-    """Return total, losses and hits; the gradient is that of the total."""
+    """Return total, losses and hits; only the total has a gradient."""
     return token_ranks(inputs, options)[:3]
 
 
 def token_ranks(inputs: LossInputs, options: LossOptions) -> _Arrays:
-    """Return total, losses, hits and ranks; no gradient may be taken."""
+    """Return total, losses, hits and ranks; not differentiable."""
     hidden, kernel, bias, targets, weights = inputs
     project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (H, V)
 
@@ -103,7 +104,7 @@ def _backward(_options: LossOptions, residuals: _Arrays, gradients: _Arrays) -> 
 
 
 def _total(losses: jax.Array, log_partition: jax.Array, weights: jax.Array, options: LossOptions) -> jax.Array:
-    """Return the weighted sum of $Z - share * z_y + z_loss * Z^2$, $Z$ the log-partition and $z_y$ of the target."""
+    """Return the weighted sum of $Z - share * z_y + z_loss * Z^2$: log-partition $Z$, logit $z_y$ of the target."""
     share = options.target_share
     own_loss = losses if share == 1.0 else log_partition - share * (log_partition - losses)
     if options.z_loss:
@@ -112,11 +113,11 @@ def _total(losses: jax.Array, log_partition: jax.Array, weights: jax.Array, opti
 
 
 def _gradients_by_vocabulary(inputs: LossInputs, options: LossOptions) -> _Arrays:
-    """Return losses, hits, log-partitions, and their gradients in hidden, kernel `(V, H)` and bias."""
+    """Return losses, hits, log-partition, and their gradients for hidden, kernel `(V, H)` and bias."""
     hidden, by_token, bias, targets, weights = inputs
     compute_dtype = options.compute_dtype
     rows, kernel = hidden.astype(compute_dtype), by_token.astype(compute_dtype)
-    # Both ways round, since a product that transposes one side as it goes takes twice as long.
+    # Keep the kernel in both layouts: a product that transposes an operand takes twice as long.
     columns = jax.lax.optimization_barrier(kernel.T)
 
     def logits_of(start: Any, size: int) -> jax.Array:
@@ -146,7 +147,7 @@ def _gradients_by_vocabulary(inputs: LossInputs, options: LossOptions) -> _Array
         exponentials = exponentials.astype(compute_dtype)
         block = jax.lax.dynamic_slice_in_dim(kernel, start, size)
         d_hidden += matmul(exponentials, block, compute_dtype) * scales
-        # Without the barrier XLA would ask for the product transposed, which its CPU cannot do in bfloat16.
+        # Without the barrier XLA requests the transposed product, which its CPU backend lacks in bfloat16.
         d_kernel = jax.lax.optimization_barrier(matmul(scaled, exponentials, compute_dtype)).T
         d_by_token = jax.lax.dynamic_update_slice_in_dim(d_by_token, d_kernel, start, 0)
         return d_hidden, d_by_token, jax.lax.dynamic_update_slice_in_dim(d_bias, d_block_bias, start, 0)
@@ -159,7 +160,7 @@ def _gradients_by_vocabulary(inputs: LossInputs, options: LossOptions) -> _Array
 def _over_blocks(
     visit: Callable[[_Arrays, Any, int], _Arrays], found: _Arrays, hidden: jax.Array, bias: jax.Array
 ) -> _Arrays:
-    """Return `found` after every block of the vocabulary, the last of which may be smaller."""
+    """Apply `visit` to every block of the vocabulary and return the result; the last block may be smaller."""
     vocabulary_size = bias.shape[0]
     size = _block_tokens(hidden.shape[0], vocabulary_size)
     num_blocks, rest = divmod(vocabulary_size, size)
@@ -172,12 +173,12 @@ def _block_tokens(num_rows: int, vocabulary_size: int) -> int:
 
 
 def _gradients_by_rows(inputs: LossInputs, options: LossOptions) -> _Arrays:
-    """Return losses, hits, log-partitions, and their gradients in hidden, kernel `(V, H)` and bias."""
+    """Return losses, hits, log-partition, and their gradients for hidden, kernel `(V, H)` and bias."""
     hidden, by_token, bias, targets, weights = inputs
     compute_dtype, (num_rows, hidden_size) = options.compute_dtype, hidden.shape
     columns = bias_rows(bias, compute_dtype).at[_ONES].set(1.0).T
     project_back = jnp.concatenate((by_token.astype(compute_dtype), columns), axis=1)  # (V, H + 8)
-    # Side by side and then transposed: XLA's CPU takes ten times as long to put what it transposes on top of something.
+    # Concatenate first, then transpose: in the other order XLA's CPU backend takes ten times as long.
     project = project_back.T
 
     def score(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
@@ -209,7 +210,7 @@ def _gradients_by_rows(inputs: LossInputs, options: LossOptions) -> _Arrays:
 def _skipping_empty(
     score: Callable[[jax.Array, _Arrays], tuple[jax.Array, _Arrays]],
 ) -> Callable[[jax.Array, _Arrays], tuple[jax.Array, _Arrays]]:
-    """Return `score` if a row of the chunk has weight, and zeros at no cost if none has."""
+    """Return `score`, but with zeros at no cost for a chunk in which all weights are zero."""
 
     def skip(d_project: jax.Array, chunk: _Arrays) -> tuple[jax.Array, _Arrays]:
         _, shapes = jax.eval_shape(score, d_project, chunk)

@@ -1,4 +1,4 @@
-"""Dropout on every Keras backend, and on JAX by masks that cost next to nothing."""
+"""Dropout for every Keras backend, with cheaper masks on JAX."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,19 +12,19 @@ if keras.backend.backend() == "jax":
 def dropout(
     inputs: Any, rate: float, *, seed: keras.random.SeedGenerator, noise_shape: Sequence[int | None] | None = None
 ) -> Any:
-    r"""Set a part of `inputs` to zero, and scale up the rest so that the mean stays what it is.
+    r"""Set a random part of `inputs` to zero and scale the rest, which keeps the mean.
 
     $$y = \frac{m \odot x}{1 - p}, \quad m \sim \text{Bernoulli}(1 - p)$$
 
-    The law is that of `keras.random.dropout` on every backend. On JAX the masks are others than its own, since JAX's
-    random numbers take a fifth of a training step on a CPU.
+    The distribution is the same as that of `keras.random.dropout` on every backend. On JAX the masks differ, because
+    JAX's random numbers take a fifth of a training step on a CPU.
 
     Args:
         inputs: $x$.
-        rate: $p$, in [0, 1]; with 1 nothing is left.
-        seed: Moves on by one with each call.
-        noise_shape: The shape of $m$, with 1 along the axes that share one mask; `None` stands for that of `inputs`,
-            the whole or a dimension of it.
+        rate: $p$, in [0, 1]; 1 sets everything to zero.
+        seed: Advances by one with each call.
+        noise_shape: Shape of $m$, with 1 for each axis that shares a mask. `None` is the shape of `inputs`; a `None`
+            inside the shape is that dimension of `inputs`.
 
     Example:
         >>> from keras import ops

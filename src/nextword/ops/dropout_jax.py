@@ -1,4 +1,4 @@
-"""Dropout masks by a hash of their places, which XLA computes where they are used."""
+"""Dropout masks from a hash of each element's index; XLA fuses the hash into the operation that uses it."""
 
 import math
 
@@ -9,7 +9,7 @@ _MULTIPLIER, _INCREMENT = 1_664_525, 1_013_904_223
 
 
 def dropout_by_key(inputs: jax.Array, key: jax.Array, rate: float, mask_shape: tuple[int, ...]) -> jax.Array:
-    """Return `inputs` with a part `rate` of them at zero and the rest scaled up, by the mask of `key` `(2,)`."""
+    """Apply dropout to `inputs` at `rate`, with the mask of `key` `(2,)`."""
     threshold = min(2**32 - 1, round((1.0 - rate) * 2**32))
     keep = random_bits(key, mask_shape) < jnp.uint32(threshold)
     scale = 1.0 / (1.0 - rate) if rate < 1.0 else 0.0
@@ -17,17 +17,17 @@ def dropout_by_key(inputs: jax.Array, key: jax.Array, rate: float, mask_shape: t
 
 
 def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Return 32 random bits for each place of `shape`, the same for the same `key` `(2,)`.
+    """Return 32 random bits for each element of `shape`, determined by `key` `(2,)`.
 
-    A hash of place and key. JAX's Threefry goes over an array in memory twenty times; this is a dozen operations on a
-    number, most of the time without an array at all.
+    The bits are a hash of index and key: a dozen operations on a number, mostly without an array in memory. JAX's
+    Threefry passes over an array in memory twenty times.
 
     Source:
         Jarzynski and Olano (2020), "Hash functions for GPU rendering", Journal of Computer Graphics Techniques 9(3),
-        the function `pcg3d`, of which the first of three results is taken.
+        the first of the three results of `pcg3d`.
     """
-    place = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
-    x, y, z = (_MULTIPLIER * value.astype(jnp.uint32) + _INCREMENT for value in (place, key[1], key[0]))
+    index = jax.lax.iota(jnp.uint32, math.prod(shape)).reshape(shape)
+    x, y, z = (_MULTIPLIER * value.astype(jnp.uint32) + _INCREMENT for value in (index, key[1], key[0]))
     x += y * z
     y += z * x
     z += x * y

@@ -1,4 +1,4 @@
-"""The LSTM recurrence: the reference on every Keras backend, and the rule that picks the fast path."""
+"""The LSTM recurrence: a reference for every Keras backend, and the choice of the fast path."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,11 +15,11 @@ elif keras.backend.backend() == "torch":
 
 
 class LSTMState(NamedTuple):
-    """What an LSTM layer carries from one step to the next.
+    """Recurrent state of an LSTM layer.
 
     Attributes:
-        hidden: The output of the last step `(B, H)`.
-        cell: The memory of the layer `(B, H)`.
+        hidden: Output of the last step `(B, H)`.
+        cell: Memory of the layer `(B, H)`.
     """
 
     hidden: Any
@@ -39,31 +39,31 @@ def lstm(
 ) -> tuple[Any, LSTMState]:
     r"""Run an LSTM over a sequence.
 
-    With the input $x_t$, the hidden state $h_t$, the cell $c_t$, and the gates side by side in the order $i, f, g, o$
-    in the kernel $W$, the recurrent kernel $U$ and the bias $b$:
+    $x_t$ is the input, $h_t$ the hidden state and $c_t$ the cell. The kernel $W$, the recurrent kernel $U$ and the
+    bias $b$ hold the gates side by side in the order $i, f, g, o$:
 
     $$i, f, o = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + h_{t-1} U + b)$$
     $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)$$
 
-    With `cap_input_gate`, $\min(i, 1 - f)$ stands for $i$: a cell that begins in $[-1, 1]$ stays there. With a
-    `state_mask` $m$, $h_{t-1} \odot m$ is what $U$ reads.
+    With `cap_input_gate`, $\min(i, 1 - f)$ replaces $i$: a cell that begins in $[-1, 1]$ stays there. With a
+    `state_mask` $m$, $U$ reads $h_{t-1} \odot m$.
 
     Args:
-        inputs: The sequence `(B, T, I)`.
-        state: Hidden and cell before the first step; the gradient flows into both.
+        inputs: Sequence `(B, T, I)`.
+        state: Hidden state and cell before the first step; both have gradients.
         kernel: $W$, `(I, 4H)`.
         recurrent_kernel: $U$, `(H, 4H)`.
         bias: $b$, `(4H,)`.
-        cap_input_gate: Whether the input gate is capped.
-        state_mask: $m$, `(B, H)`, the same at every step; no gradient flows into it.
-        compute_dtype: Precision of the matrix products on JAX, where all else is float32, and of the whole recurrence
-            on PyTorch; what comes out is float32. Other backends run in float32.
+        cap_input_gate: Whether to cap the input gate.
+        state_mask: $m$, `(B, H)`, the same at every step, without a gradient.
+        compute_dtype: Precision of the matrix products on JAX, and of the whole recurrence on PyTorch. Everything else
+            is float32, as are the results and all other backends.
 
     Returns:
         The hidden states `(B, T, H)`, and the state after the last step.
 
     Source:
-        Hochreiter and Schmidhuber (1997); with the forget gate of Gers, Schmidhuber and Cummins (2000). Capped input
+        Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000). Capped input
         gate and state mask: Melis, Dyer and Blunsom (2018), section 4.
     """
     options = {"cap_input_gate": True} if cap_input_gate else {}
@@ -79,21 +79,21 @@ def lstm(
 
 
 def lstm_path() -> str:
-    """Say what runs the recurrence on this backend and this machine."""
+    """Return a description of the implementation that this backend and this machine use."""
     backend = keras.backend.backend()
     if backend == "torch":
-        return "PyTorch's own LSTM"
+        return "PyTorch's LSTM"
     if backend != "jax":
         return "the reference, step by step"
-    scan = "a scan with a gradient of its own"
-    return f"cuDNN for large windows in float32, else {scan}" if lstm_cudnn.is_available() else scan
+    scan = "a scan with a custom gradient"
+    return f"cuDNN for large windows in float32, otherwise {scan}" if lstm_cudnn.is_available() else scan
 
 
 def _fast_path(shape: tuple[int, ...], compute_dtype: str, *, plain: bool) -> Callable[..., Any] | None:
-    """Return what runs `inputs` of the shape `(B, T, I)` faster than the reference does, if anything.
+    """Return the implementation that is faster than the reference for inputs of `shape` `(B, T, I)`, or `None`.
 
-    An LSTM that is not `plain` has options that PyTorch's own and cuDNN's lack. Both pack the weights at every call,
-    which a small window does not repay.
+    An LSTM that is not `plain` has options that PyTorch's LSTM and cuDNN lack. Both pack the weights in every call,
+    which is too slow for small windows.
     """
     backend, (batch_size, num_steps, _) = keras.backend.backend(), shape
     fast: Callable[..., Any] | None = None
@@ -116,7 +116,7 @@ def lstm_reference(
     cap_input_gate: bool = False,
     state_mask: Any = None,
 ) -> tuple[Any, LSTMState]:
-    """Run the recurrence of `lstm` as its equations are written, one step at a time."""
+    """Run `lstm` exactly as its equations say, one step at a time."""
 
     def step(state: tuple[Any, Any], x_t: Any) -> tuple[tuple[Any, Any], Any]:
         hidden, cell = state
@@ -136,7 +136,7 @@ def update_cell(
     squash: Callable[[Any], Any] = ops.tanh,
     sigmoid: Callable[[Any], Any] = sigmoid,
 ) -> tuple[Any, Any]:
-    """Return the next hidden state and cell `(B, H)` from the gates before their functions `(B, 4H)` and the cell."""
+    """Return the next hidden state and cell `(B, H)` from the pre-activations `(B, 4H)` and the cell."""
     i, f, g, o = ops.split(gates, 4, axis=-1)
     i, f, g, o = sigmoid(i), sigmoid(f), ops.tanh(g), sigmoid(o)
     if cap_input_gate:

@@ -1,13 +1,13 @@
-r"""The LSTM recurrence by cuDNN, as JAX hands it on for NVIDIA GPUs; its gradient is cuDNN's, too.
+r"""The LSTM recurrence and its gradient in cuDNN, which JAX offers for NVIDIA GPUs.
 
-cuDNN reads one vector of weights: $W^T$ and $U^T$ row by row, then two biases, of which the second is zero here. Its
-gates are in our order $i, f, g, o$. JAX offers it in float32 alone, and it multiplies in full float32, without TF32.
-`nextword.ops.lstm.lstm` takes it for a plain LSTM in float32 over a large window.
+cuDNN reads one vector of weights: $W^T$ and $U^T$ row by row, then two biases; the second bias is zero here. The order
+of its gates is ours: $i, f, g, o$. JAX offers it only in float32, and it multiplies in full float32, without TF32.
+`nextword.ops.lstm.lstm` uses it for a plain LSTM in float32 over a large window.
 
-What is between us and cuDNN is tested on a CPU: the packing, the shapes, the gradient through them, and that the whole
-is lowered for CUDA. This path has not run on a GPU yet.
+Tests on a CPU cover the packing, the shapes, the gradient through them and the lowering for CUDA. This path has not
+run on a GPU yet.
 
-Source: `jax.experimental.rnn`, with the layout as found out by its authors.
+Source: `jax.experimental.rnn`, which documents the layout.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ import keras
 from jax.experimental import rnn
 
 MIN_TOKENS = 256
-"""Tokens of the smallest window, `B * T`, that repays packing the weights at every call."""
+"""Tokens `B * T` of the smallest window for which cuDNN is faster, although each call packs the weights."""
 
 
 def default_device() -> jax.Device:
@@ -28,9 +28,9 @@ def default_device() -> jax.Device:
 
 
 def is_available() -> bool:
-    """Return whether JAX's default device is an NVIDIA GPU, and Keras does not distribute the batch over devices.
+    """Return whether JAX's default device is an NVIDIA GPU and Keras does not distribute the batch over devices.
 
-    XLA cannot cut cuDNN's call.
+    XLA cannot partition a call of cuDNN.
     """
     device = default_device()
     is_nvidia = device.platform == "gpu" and "cuda" in device.client.platform_version
@@ -50,7 +50,7 @@ def lstm_recurrence(
     """Run the recurrence of `nextword.ops.lstm.lstm` in float32 over time-major `inputs` `(T, B, I)`.
 
     Returns:
-        The hidden states `(T, B, H)`, and the last hidden and cell `(B, H)`.
+        The hidden states `(T, B, H)`, and the last hidden state and cell `(B, H)`.
     """
     num_steps, batch_size, input_size = inputs.shape
     hiddens, last_hidden, last_cell = rnn.lstm(
@@ -70,5 +70,5 @@ def lstm_recurrence(
 
 
 def packed_weights(kernel: jax.Array, recurrent_kernel: jax.Array, bias: jax.Array) -> jax.Array:
-    """Return `(I, 4H)`, `(H, 4H)` and `(4H,)` as cuDNN's vector of `4H (I + H + 2)` numbers."""
+    """Pack weights `(I, 4H)`, `(H, 4H)` and `(4H,)` into cuDNN's vector of `4H (I + H + 2)` numbers."""
     return jnp.concatenate((kernel.T.ravel(), recurrent_kernel.T.ravel(), bias, jnp.zeros_like(bias)))

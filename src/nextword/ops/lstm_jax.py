@@ -1,11 +1,14 @@
-"""The LSTM recurrence in JAX, with a gradient written by hand.
+"""The LSTM recurrence in JAX, with a custom gradient.
 
-Three things make it fast. The products with the inputs of all time steps are one product outside the scan. The
-gradient of the recurrent kernel is not accumulated step by step in the backward scan but computed after it from the
-gate gradients of all steps. And the products run in `compute_dtype` with float32 accumulation, while gates, cell and
-weights stay float32; only what the backward scan needs of the gates is kept in `compute_dtype`, as their gradients are:
-of a sigmoid its distance from the nearer of 0 and 1, since close to 1 the sigmoid itself would be kept as 1, and its
-gradient as 0; and for the same reason not the candidate, but what its tanh is taken of.
+Three techniques make it fast:
+
+- One product outside the scan covers the inputs of all time steps.
+- The gradient of the recurrent kernel is one product after the backward scan, from the gate gradients of all steps.
+- Products run in `compute_dtype` with float32 accumulation; gates, cell and weights stay float32.
+
+The backward scan reads the gates, and returns their gradients, in `compute_dtype`. A sigmoid close to 1 would round to
+1 and its gradient to 0. It is therefore kept as its distance from 0 or 1, whichever is nearer. For the same reason the
+candidate is kept before its tanh.
 """
 
 from functools import partial
@@ -20,10 +23,10 @@ from nextword.ops.recurrence import masked, sigmoid
 _Arrays = tuple[jax.Array, ...]
 
 _TINY = 1e-30
-"""Below all distances of a sigmoid from 1 that float32 tells from 0, and above the least number of bfloat16."""
+"""Less than every non-zero distance of a float32 sigmoid from 1, and more than the smallest bfloat16."""
 
 
-@partial(jax.jit, static_argnums=6, static_argnames="cap_input_gate")  # else compiled at every call
+@partial(jax.jit, static_argnums=6, static_argnames="cap_input_gate")  # otherwise compiled at every call
 def lstm_recurrence(
     inputs: jax.Array,
     hidden: jax.Array,
@@ -39,7 +42,7 @@ def lstm_recurrence(
     """Run the recurrence of `nextword.ops.lstm.lstm` over time-major `inputs` `(T, B, I)`.
 
     Returns:
-        The hidden states `(T, B, H)`, and the last hidden and cell `(B, H)`.
+        The hidden states `(T, B, H)`, and the last hidden state and cell `(B, H)`.
     """
     arrays = (state_mask, inputs, hidden, cell, kernel, recurrent_kernel, bias)
     outputs: _Arrays = _recurrence(compute_dtype, cap_input_gate, arrays)
@@ -112,17 +115,17 @@ def _backward(
 
 
 def _folded(gate: jax.Array) -> jax.Array:
-    """Return a sigmoid up to a half, and its distance from 1, below zero, from there on."""
-    return jnp.where(gate < 0.5, gate, jnp.minimum(gate - 1.0, -_TINY))  # 1 itself must not come out as 0
+    """Return a sigmoid below one half unchanged, and otherwise minus its distance from 1."""
+    return jnp.where(gate < 0.5, gate, jnp.minimum(gate - 1.0, -_TINY))  # 1 must not become 0
 
 
 def _unfolded(folded: jax.Array) -> jax.Array:
-    """Return the sigmoid."""
+    """Return the sigmoid that `_folded` encoded."""
     return jnp.where(folded < 0.0, 1.0 + folded, folded)
 
 
 def _slope(folded: jax.Array) -> jax.Array:
-    """Return the derivative of the sigmoid by what it is taken of, s (1 - s)."""
+    """Return the derivative of the sigmoid, s (1 - s)."""
     distance = jnp.abs(folded)
     return distance * (1.0 - distance)
 

@@ -1,11 +1,10 @@
-"""The LSTM recurrence by PyTorch's own: oneDNN's kernels on a CPU, cuDNN's on an NVIDIA GPU, and their gradients.
+"""The LSTM recurrence and its gradient in PyTorch: kernels of oneDNN on a CPU, of cuDNN on an NVIDIA GPU.
 
-Its gates are in our order $i, f, g, o$; its weights are ours transposed, with a second bias that is zero here. They
-are packed into one buffer, as cuDNN wants them: handed over apart, it would warn and copy them at every call. Kernels
-and gradient are PyTorch's, so in bfloat16 the gates and the cell are bfloat16, too, where our JAX path keeps them
-float32; what comes out is float32 again.
+The order of its gates is ours: $i, f, g, o$. Its weights are ours transposed, with a second bias that is zero here.
+They are packed into one buffer, because cuDNN would otherwise warn and copy them in every call. In bfloat16, PyTorch
+also computes gates and cell in bfloat16; our JAX path keeps them in float32. The results are float32.
 
-On a CPU the tests run this path; it has not run on a GPU yet.
+The tests run this path on a CPU. It has not run on a GPU yet.
 """
 
 import torch
@@ -25,7 +24,7 @@ def lstm_recurrence(
     """Run the recurrence of `nextword.ops.lstm.lstm` over time-major `inputs` `(T, B, I)`.
 
     Returns:
-        The hidden states `(T, B, H)`, and the last hidden and cell `(B, H)`, in the precision of `inputs`.
+        The hidden states `(T, B, H)`, and the last hidden state and cell `(B, H)`, in the precision of `inputs`.
     """
     dtype: torch.dtype = getattr(torch, compute_dtype)
     hiddens, hidden, cell = torch.lstm(
@@ -35,7 +34,7 @@ def lstm_recurrence(
         has_biases=True,
         num_layers=1,
         dropout=0.0,
-        train=torch.is_grad_enabled(),  # what the gradient needs is kept only if asked for
+        train=torch.is_grad_enabled(),  # keeps the residuals of the gradient only if needed
         bidirectional=False,
         batch_first=False,
     )
@@ -45,7 +44,7 @@ def lstm_recurrence(
 def _packed(
     kernel: torch.Tensor, recurrent_kernel: torch.Tensor, bias: torch.Tensor, dtype: torch.dtype
 ) -> list[torch.Tensor]:
-    """Return `(4H, I)`, `(4H, H)`, `(4H,)` and `(4H,)` as views of one buffer, through which the gradient flows."""
+    """Return weights `(4H, I)`, `(4H, H)`, `(4H,)` and `(4H,)` as differentiable views of one buffer."""
     parts = (kernel.T, recurrent_kernel.T, bias, torch.zeros_like(bias))
     buffer = torch.cat([part.reshape(-1).to(dtype) for part in parts])
     pieces = buffer.split([part.numel() for part in parts])

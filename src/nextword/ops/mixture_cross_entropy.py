@@ -1,4 +1,4 @@
-"""The loss of a mixture of softmaxes: the reference on every Keras backend, and the choice of the fast path."""
+"""The loss of a mixture of softmaxes: a reference for every Keras backend, and a fast path for JAX."""
 
 from typing import Any
 
@@ -24,25 +24,25 @@ def mixture_cross_entropy(
     compute_dtype: str = "float32",
     ranks: bool = False,
 ) -> TokenLosses:
-    r"""Return the loss of predicting `targets` by a mixture of softmaxes that share their projection.
+    r"""Return the loss of predicting `targets` with a mixture of softmaxes that share their projection.
 
-    With the latent vectors $z_{nk}$ of row $n$, the shares $\pi_{nk}$ of its softmaxes, its target $y_n$ and its weight
+    Row $n$ has the latent vectors $z_{nk}$, the priors $\pi_{nk}$ of its softmaxes, the target $y_n$ and the weight
     $w_n$:
 
     $$p_n(v) = \sum_k \pi_{nk} \, \mathrm{softmax}(z_{nk} W + b)_v, \quad \text{total} = -\sum_n w_n \log p_n(y_n)$$
 
-    On the fast path neither the logits `(N, K, V)` nor their gradient are ever held for more than a chunk of rows.
+    The fast path holds the logits and their gradient for one chunk of rows `(n, K, V)` at a time.
 
     Args:
         latents: $z$, `(N, K, E)`.
         log_priors: $\log \pi$, `(N, K)`.
         targets: `(N,)`, int32.
-        weights: `(N,)`; no gradient flows into them.
+        weights: `(N,)`, without a gradient.
         kernel: $W$, `(E, V)`; the embedding matrix `(V, E)` if `tied`.
         bias: $b$, `(V,)`.
-        tied: Whether `kernel` is stored transposed, as an embedding is.
-        compute_dtype: Precision of the matrix products on the fast path; all else is float32.
-        ranks: Whether to return the targets' ranks; no gradient may be taken then.
+        tied: Whether `kernel` is stored transposed, like an embedding.
+        compute_dtype: Precision of the matrix products on the fast path; everything else is float32.
+        ranks: Whether to return the ranks of the targets; the result is then not differentiable.
 
     Source:
         Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck", section 2.4.
@@ -67,17 +67,17 @@ def mixture_cross_entropy_reference(
     tied: bool = False,
     ranks: bool = False,
 ) -> TokenLosses:
-    """Return the loss of `mixture_cross_entropy` with all logits at once."""
+    """Compute `mixture_cross_entropy` with all logits in memory."""
     log_probs = mixture_log_probs(latents, log_priors, kernel=kernel, bias=bias, tied=tied)
     targets = ops.cast(targets, "int32")[:, None]
-    own = ops.take_along_axis(log_probs, targets, axis=-1)
-    losses = -own[:, 0]
-    hits = own[:, 0] >= ops.max(log_probs, axis=-1)
-    rank = ranks_of(log_probs, own, targets) if ranks else None
+    target_log_probs = ops.take_along_axis(log_probs, targets, axis=-1)
+    losses = -target_log_probs[:, 0]
+    hits = target_log_probs[:, 0] >= ops.max(log_probs, axis=-1)
+    rank = ranks_of(log_probs, target_log_probs, targets) if ranks else None
     return TokenLosses(ops.sum(losses * weights), ops.stop_gradient(losses), hits, rank)
 
 
 def mixture_log_probs(latents: Any, log_priors: Any, *, kernel: Any, bias: Any, tied: bool = False) -> Any:
-    r"""Return $\log p$ `(..., V)` for `latents` `(..., K, E)` and `log_priors` `(..., K)`, all logits held at once."""
+    r"""Return $\log p$ `(..., V)` for `latents` `(..., K, E)` and `log_priors` `(..., K)`; it holds all logits."""
     logits = ops.matmul(latents, ops.transpose(kernel) if tied else kernel) + bias
     return ops.logsumexp(log_priors[..., None] + ops.log_softmax(logits), axis=-2)

@@ -1,10 +1,9 @@
 r"""The loss of a mixture of softmaxes and all its gradients in JAX, chunk by chunk in one pass.
 
-The loss $-\log \sum_k \pi_k p_k(y)$ has the gradient of the losses of its softmaxes, each weighted by its share
-$r_k = \pi_k p_k(y) / p(y)$ in the target's probability. The shares are known as soon as the logits of a row's softmaxes
-are; so a row's softmaxes go into one chunk, and the gradients are computed while the logits are at hand, with the
-arrangements of `nextword.ops.cross_entropy_jax`: exponentials that go into the products as they are, and the bias as
-part of the product.
+The gradient of the loss $-\log \sum_k \pi_k p_k(y)$ is the sum of the gradients of the softmaxes' losses, weighted by
+their posteriors $r_k = \pi_k p_k(y) / p(y)$. The posteriors need only the logits of all softmaxes of a row. All
+softmaxes of a row are therefore in one chunk, and the gradients are computed while its logits are in memory. The
+techniques are those of `nextword.ops.cross_entropy_jax`: unnormalized exponentials, and a bias inside the product.
 """
 
 from functools import partial
@@ -20,7 +19,7 @@ _Arrays = tuple[jax.Array, ...]
 
 
 class MixtureInputs(NamedTuple):
-    """What the loss is computed from; see `nextword.ops.mixture_cross_entropy.mixture_cross_entropy`."""
+    """The arrays of `nextword.ops.mixture_cross_entropy.mixture_cross_entropy`."""
 
     latents: jax.Array
     log_priors: jax.Array
@@ -31,7 +30,7 @@ class MixtureInputs(NamedTuple):
 
 
 class MixtureOptions(NamedTuple):
-    """What is fixed when the loss is compiled; see `nextword.ops.mixture_cross_entropy.mixture_cross_entropy`."""
+    """Compile-time constants of the loss; see `nextword.ops.mixture_cross_entropy.mixture_cross_entropy`."""
 
     tied: bool = False
     compute_dtype: str = "float32"
@@ -39,12 +38,12 @@ class MixtureOptions(NamedTuple):
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
 def mixture_cross_entropy(inputs: MixtureInputs, options: MixtureOptions) -> _Arrays:
-    """Return total, losses and hits; the gradient is that of the total."""
+    """Return total, losses and hits; only the total has a gradient."""
     return mixture_ranks(inputs, options)[:3]
 
 
 def mixture_ranks(inputs: MixtureInputs, options: MixtureOptions) -> _Arrays:
-    """Return total, losses, hits and ranks; no gradient may be taken."""
+    """Return total, losses, hits and ranks; not differentiable."""
     latents, log_priors, kernel, bias, targets, weights = inputs
     project = (kernel.T if options.tied else kernel).astype(options.compute_dtype)  # (E, V)
 
@@ -53,9 +52,9 @@ def mixture_ranks(inputs: MixtureInputs, options: MixtureOptions) -> _Arrays:
         logits = matmul(latents.reshape(-1, latents.shape[-1]), project, options.compute_dtype) + bias
         log_probs = jax.nn.log_softmax(logits).reshape(*log_priors.shape, -1)  # (rows, K, V)
         log_probs = jax.nn.logsumexp(log_priors[..., None] + log_probs, axis=1)
-        own = jnp.take_along_axis(log_probs, targets[:, None], axis=-1)
-        hits = (own >= log_probs.max(axis=-1, keepdims=True))[:, 0]
-        return -own[:, 0], hits, ranks_of(log_probs, own, targets[:, None])
+        target_log_probs = jnp.take_along_axis(log_probs, targets[:, None], axis=-1)
+        hits = (target_log_probs >= log_probs.max(axis=-1, keepdims=True))[:, 0]
+        return -target_log_probs[:, 0], hits, ranks_of(log_probs, target_log_probs, targets[:, None])
 
     chunks = in_chunks(latents, log_priors, targets, limit=_chunk_rows(bias.shape[0], latents.shape[1]))
     losses, hits, ranks = (rows.reshape(-1)[: targets.shape[0]] for rows in jax.lax.map(score, chunks))
@@ -65,13 +64,13 @@ def mixture_ranks(inputs: MixtureInputs, options: MixtureOptions) -> _Arrays:
 def _forward(inputs: MixtureInputs, options: MixtureOptions) -> tuple[_Arrays, _Arrays]:
     latents, _, kernel, _, targets, weights = inputs
     by_token = kernel if options.tied else kernel.T  # (V, E)
-    losses, hits, shares, d_latents, d_project = _gradients(inputs._replace(kernel=by_token), options.compute_dtype)
+    losses, hits, posteriors, d_latents, d_project = _gradients(inputs._replace(kernel=by_token), options.compute_dtype)
     d_by_token, d_bias = d_project[:-BIAS_ROWS].T, d_project[-BIAS_ROWS]
-    d_latents -= by_token[targets][:, None] * shares[..., None]
-    d_by_token = d_by_token.at[targets].add(-(latents * shares[..., None]).sum(axis=1))
+    d_latents -= by_token[targets][:, None] * posteriors[..., None]
+    d_by_token = d_by_token.at[targets].add(-(latents * posteriors[..., None]).sum(axis=1))
     d_bias = d_bias.at[targets].add(-weights)
     d_kernel = d_by_token if options.tied else d_by_token.T
-    return ((losses * weights).sum(), losses, hits), (d_latents, -shares, d_kernel, d_bias)
+    return ((losses * weights).sum(), losses, hits), (d_latents, -posteriors, d_kernel, d_bias)
 
 
 def _backward(_options: MixtureOptions, residuals: _Arrays, gradients: _Arrays) -> tuple[MixtureInputs]:
@@ -79,9 +78,9 @@ def _backward(_options: MixtureOptions, residuals: _Arrays, gradients: _Arrays) 
 
 
 def _gradients(inputs: MixtureInputs, compute_dtype: str) -> _Arrays:
-    """Return losses, hits, weighted shares $w r$, and the gradients of the log-partitions in latents and projection.
+    """Return losses, hits, weighted posteriors $w r$, and the gradients of the log-partition.
 
-    The projection is the kernel `(E, V)` with the rows of the bias below it.
+    Those are for latents and projection, which is the kernel `(E, V)` with the rows of the bias below it.
     """
     latents, log_priors, by_token, bias, targets, weights = inputs
     num_rows, mixture_size, latent_size = latents.shape
@@ -97,13 +96,13 @@ def _gradients(inputs: MixtureInputs, compute_dtype: str) -> _Arrays:
         found = jnp.take_along_axis(logits, jnp.repeat(targets, mixture_size)[:, None], axis=-1) - largest
         joint = log_priors + found.reshape(log_priors.shape) - jnp.log(sums)  # log pi_k p_k(y)
         log_probs = jax.nn.logsumexp(joint, axis=-1)
-        shares = jnp.exp(joint - log_probs[:, None]) * weights[:, None]
+        posteriors = jnp.exp(joint - log_probs[:, None]) * weights[:, None]
         hits = _hits(exponentials.reshape(*log_priors.shape, -1), jnp.exp(log_priors) / sums, targets)
-        scales = (shares / sums).reshape(-1)
+        scales = (posteriors / sums).reshape(-1)
         exponentials = exponentials.astype(compute_dtype)
         d_project += matmul(rows_transposed * scales, exponentials, compute_dtype)
         d_latents = matmul(exponentials, project_back, compute_dtype) * scales[:, None]
-        return d_project, (-log_probs, hits, shares, d_latents)
+        return d_project, (-log_probs, hits, posteriors, d_latents)
 
     ones = jnp.ones((num_rows, mixture_size, BIAS_ROWS), compute_dtype)
     with_ones = jnp.concatenate((latents.astype(compute_dtype), ones), axis=-1)
@@ -112,10 +111,10 @@ def _gradients(inputs: MixtureInputs, compute_dtype: str) -> _Arrays:
     rows = rows.reshape(rows.shape[0], -1, rows.shape[-1])  # (chunks, rows * K, E + 8)
     chunks = (rows, rows.transpose(0, 2, 1), *others)
     d_project, by_row = jax.lax.scan(score, jnp.zeros(project.shape, jnp.float32), chunks)
-    losses, hits, shares, d_latents = by_row
+    losses, hits, posteriors, d_latents = by_row
     d_latents = d_latents.reshape(-1, mixture_size, latent_size)[:num_rows]
     losses, hits = losses.reshape(-1)[:num_rows], hits.reshape(-1)[:num_rows]
-    return losses, hits, shares.reshape(-1, mixture_size)[:num_rows], d_latents, d_project
+    return losses, hits, posteriors.reshape(-1, mixture_size)[:num_rows], d_latents, d_project
 
 
 def _hits(exponentials: jax.Array, factors: jax.Array, targets: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""The precision of matrix products: asked for by name, or the faster one on this processor."""
+"""The precision of matrix products: a given one, or the faster one on this processor."""
 
 import math
 import time
@@ -21,19 +21,19 @@ elif keras.backend.backend() == "torch":
 
     from nextword.ops import lstm_torch
 
-# Below this gain the loss of precision is not worth taking; processors without bfloat16 units come out below 1.
+# A smaller speedup does not justify the loss of precision. Processors without bfloat16 units have a speedup below 1.
 WORTHWHILE_SPEEDUP = 1.3
 
-# Something else may have the processor for as long as one measurement takes, but hardly for all of these.
+# Another process may disturb one measurement, but hardly all of them.
 _TURNS = 4
 
 
 def shortest_seconds(run: Callable[[], object], *, repeats: int = 7) -> float:
-    """Return the shortest of `repeats` runs after one that is not counted; the others were held up by something.
+    """Return the shortest time of `repeats` runs in seconds, after one warm-up run.
 
     Args:
         run: Does the work, and returns only when it is done.
-        repeats: How often it is timed.
+        repeats: Number of timed runs.
 
     Example:
         >>> 0 < shortest_seconds(lambda: sum(range(1000))) < 1
@@ -42,20 +42,19 @@ def shortest_seconds(run: Callable[[], object], *, repeats: int = 7) -> float:
     return min(timeit.repeat(run, number=1, repeat=1 + repeats, timer=time.perf_counter)[1:])
 
 
-def resolve_compute_dtype(asked: ComputeDtype) -> Literal["float32", "bfloat16"]:
-    """Return `asked`, or for `auto` the precision in which this processor multiplies matrices faster."""
-    if asked != "auto":
-        return asked
+def resolve_compute_dtype(requested: ComputeDtype) -> Literal["float32", "bfloat16"]:
+    """Return `requested`, or for `auto` the precision in which this processor multiplies matrices faster."""
+    if requested != "auto":
+        return requested
     return "bfloat16" if bfloat16_speedup() >= WORTHWHILE_SPEEDUP else "float32"
 
 
 @cache
 def bfloat16_speedup() -> float:
-    """Measure how many times faster this processor is in bfloat16 than in float32, at what is done in it.
+    """Return the measured speedup of bfloat16 over float32 on this processor; 1 on backends without a bfloat16 path.
 
-    On JAX that is a matrix product; on PyTorch its own LSTM, forward and back, since there the loss is float32 always.
-    In turns, the shortest of each counting; half a second, once a process. Other backends have no bfloat16 path and
-    give 1.
+    JAX runs a matrix product. PyTorch runs its LSTM forward and backward, because its loss is always float32. The two
+    precisions take turns, and the shortest time of each counts. This takes half a second, once a process.
     """
     measures = {"jax": _jax_product_seconds, "torch": _torch_lstm_seconds}
     seconds = measures.get(keras.backend.backend())
@@ -72,7 +71,7 @@ def _jax_product_seconds(compute_dtype: str) -> float:
 
 @cache
 def _jax_product(compute_dtype: str) -> tuple[Any, Any, Any]:
-    """Return a compiled product, compiled once for all turns, and its operands."""
+    """Return a product that is compiled once for all turns, and its operands."""
     product = jax.jit(partial(matmul, compute_dtype=compute_dtype))
     return product, jnp.ones((448, 512), compute_dtype), jnp.ones((512, 2048), compute_dtype)
 
@@ -84,13 +83,13 @@ def _torch_lstm_seconds(compute_dtype: str) -> float:
     def run() -> float:
         hiddens, _, _ = lstm_torch.lstm_recurrence(inputs, state, state, kernel, kernel, bias, compute_dtype)
         (gradient,) = torch.autograd.grad(hiddens.sum(), (bias,))
-        return float(gradient[0])  # read, so that a GPU has finished
+        return float(gradient[0])  # waits until a GPU has finished
 
     num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several would wait for each other wherever the machine is busy
+    torch.set_num_threads(1)  # on a busy machine, several threads would wait for each other
     try:
         return shortest_seconds(run)
-    except RuntimeError:  # so PyTorch says that a device has no LSTM in this precision
+    except RuntimeError:  # PyTorch raises this if a device has no LSTM in this precision
         return math.inf
     finally:
         torch.set_num_threads(num_threads)

@@ -1,4 +1,4 @@
-"""The rank of a token among all tokens."""
+"""Ranks of tokens by their scores."""
 
 from typing import Any
 
@@ -6,11 +6,13 @@ from keras import ops
 
 
 def ranks_of(scores: Any, target_scores: Any, targets: Any) -> Any:
-    """Return the place of each target among all tokens `(N,)`, int32: 1 is the highest score, equals in order of id.
+    """Return the rank of each target among all tokens `(N,)`, int32.
+
+    The highest score has rank 1; ties go in order of id.
 
     Args:
-        scores: Any that rise with the probability, such as logits, `(N, V)`.
-        target_scores: Those of the targets `(N, 1)`.
+        scores: Logits or other scores that increase with the probability `(N, V)`.
+        target_scores: Scores of the targets `(N, 1)`.
         targets: Ids `(N, 1)`, int32.
 
     Example:

@@ -1,4 +1,4 @@
-"""A recurrence described by its step, run on every Keras backend, and on JAX by a faster path."""
+"""Recurrences defined by their step, for every Keras backend, with a fast path for JAX."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -13,13 +13,13 @@ Tensors = tuple[Any, ...]
 
 
 class Multiply(Protocol):
-    """Multiplies rows `(B, I)` by the kernel of a name, `(I, O)`."""
+    """Multiplies rows `(B, I)` by a named kernel `(I, O)`."""
 
     def __call__(self, rows: Any, name: str, /) -> Any:
         """Return the product `(B, O)`, in float32."""
 
 
-# From the products, all other weights, the state and the input of a step to the next state and the output.
+# step(multiply, other weights, state, input) -> (next state, output)
 Step = Callable[[Multiply, Mapping[str, Any], Tensors, Any], tuple[Tensors, Any]]
 
 
@@ -35,13 +35,13 @@ def run_recurrence(
     """Run a recurrence over a sequence.
 
     Args:
-        step: Computes one step. It multiplies by each kernel exactly once, and it is equal to every step that computes
-            the same: a function of a module or a frozen dataclass, so that JAX does not compile it again.
-        inputs: The sequence `(B, T, ...)`.
-        state: What the first step reads, arrays of `(B, ...)`; the gradient flows into them.
-        kernels: The matrices `(I, O)` that the step multiplies by, by name.
-        others: All else that the step reads, by name; the gradient flows into it. What is `None` is left out.
-        compute_dtype: Precision of the products on JAX; all else is float32, and so is what comes out.
+        step: Computes one step and multiplies by each kernel exactly once. It must be a module's function or a frozen
+            dataclass: JAX compiles again for a step that is not equal to the last one.
+        inputs: Sequence `(B, T, ...)`.
+        state: State before the first step, arrays `(B, ...)` with gradients.
+        kernels: Matrices `(I, O)` that the step multiplies by, by name.
+        others: Other arrays that the step reads, by name, with gradients; `None` values are omitted.
+        compute_dtype: Precision of the products on JAX; everything else is float32, and so are the results.
 
     Returns:
         The outputs `(B, T, ...)`, and the state after the last step.
@@ -64,7 +64,7 @@ def _tensors(weights: Mapping[str, Any]) -> dict[str, Any]:
 def run_reference(
     step: Step, inputs: Any, state: Tensors, kernels: Mapping[str, Any], others: Mapping[str, Any]
 ) -> tuple[Any, Tensors]:
-    """Run the steps one after the other over time-major `inputs` `(T, B, ...)`."""
+    """Run `run_recurrence` with `ops.scan` over time-major `inputs` `(T, B, ...)`."""
 
     def multiply(rows: Any, name: str) -> Any:
         return rows @ kernels[name]
@@ -74,17 +74,17 @@ def run_reference(
 
 
 def project(inputs: Any, kernel: Any, *, compute_dtype: str = "float32") -> Any:
-    """Multiply the inputs of all steps `(B, T, I)` by a kernel `(I, O)` at once."""
+    """Multiply the inputs of all steps `(B, T, I)` by a kernel `(I, O)` in one product."""
     if keras.backend.backend() == "jax":
         return recurrence_jax.project(ops.convert_to_tensor(inputs), ops.convert_to_tensor(kernel), compute_dtype)
     return ops.matmul(inputs, kernel)
 
 
 def sigmoid(x: Any) -> Any:
-    """Return the logistic function by way of tanh, which XLA evaluates much faster on a CPU than exp."""
+    """Return the logistic function, computed with tanh: XLA evaluates it much faster than exp on a CPU."""
     return 0.5 * ops.tanh(0.5 * x) + 0.5
 
 
 def masked(hidden: Any, mask: Any) -> Any:
-    """Return the hidden state as it is read back: times the mask `(B, H)`, if there is one."""
+    """Return the hidden state times the mask `(B, H)`, if there is one."""
     return hidden if mask is None else hidden * ops.stop_gradient(mask)

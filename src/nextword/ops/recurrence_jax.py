@@ -1,8 +1,8 @@
-"""A recurrence on JAX whose weight gradients are computed after the backward scan.
+"""A recurrence on JAX that computes the gradients of its kernels after the backward scan.
 
-Differentiated as it stands, a scan adds up the gradient of every kernel step by step, a whole matrix each time, and in
-the precision of the products at that. Here the scan is differentiated with the kernels held fixed. What each product
-read and the gradient of what it gave are kept for all steps, and the gradient of the kernel is one product of the two.
+Plain differentiation of a scan accumulates the gradient of every kernel in every step: a whole matrix each time, and
+in the precision of the products. Here the kernels are constants of the scan that is differentiated. It keeps the input
+of each product and the gradient of its output for all steps; the kernel's gradient is one product of the two.
 """
 
 from functools import partial
@@ -16,7 +16,7 @@ from nextword.ops.products import flat, matmul, transposed_matmul, weight_gradie
 Arrays = dict[str, jax.Array]
 
 
-@partial(jax.jit, static_argnames=("step", "compute_dtype"))  # outside any jit, it would be compiled at every call
+@partial(jax.jit, static_argnames=("step", "compute_dtype"))  # otherwise compiled at every call outside a jit
 def run_recurrence(
     step: Any, inputs: jax.Array, state: Any, kernels: Arrays, others: Arrays, *, compute_dtype: str
 ) -> tuple[Any, Any]:
@@ -53,7 +53,7 @@ _recurrence.defvjp(_forward, _backward)
 
 
 class _Scan:
-    """The scan with its kernels held fixed, as a function of all else and of a tap for every product."""
+    """The scan with constant kernels, a function of everything else and of a tap for every product."""
 
     def __init__(self, step: Any, compute_dtype: str, kernels: Arrays) -> None:
         self.step = step
@@ -62,12 +62,12 @@ class _Scan:
         self.transposed = {name: kernel.T for name, kernel in self.kernels.items()}
 
     def taps(self, inputs: jax.Array) -> Arrays:
-        """Return the zeros `(T, B, O)` whose gradient is that of the products."""
+        """Return zeros `(T, B, O)` whose gradients are those of the products."""
         rows = inputs.shape[:2]
         return {name: jnp.zeros((*rows, kernel.shape[1]), kernel.dtype) for name, kernel in self.kernels.items()}
 
     def __call__(self, inputs: jax.Array, state: Any, others: Arrays, taps: Arrays) -> tuple[Any, Arrays]:
-        """Return outputs and last state, and what each product read at each step."""
+        """Return outputs and last state, and the inputs of each product at all steps."""
 
         def run_step(state: Any, at_t: Any) -> tuple[Any, Any]:
             x_t, taps_t = at_t
@@ -101,7 +101,7 @@ def _tapped_backward(transposed: jax.Array, gradient: jax.Array) -> tuple[Any, .
     return matmul(gradient, transposed, dtype.name).astype(dtype), None, None, gradient
 
 
-_tapped: Any = jax.custom_vjp(_product)  # its gradient goes into rows and tap, and into no kernel
+_tapped: Any = jax.custom_vjp(_product)  # has gradients for rows and tap, none for the kernel
 _tapped.defvjp(_tapped_forward, _tapped_backward)
 
 

@@ -1,4 +1,4 @@
-"""The softmax over some of the vocabulary, for training over large ones."""
+"""The sampled softmax, for training with a large vocabulary."""
 
 from typing import Any, NamedTuple
 
@@ -8,14 +8,13 @@ from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy
 
 
 class Candidates(NamedTuple):
-    """The tokens that a training step's softmax runs over, `C` of them.
+    """The `C` tokens in the softmax of a training step.
 
     Attributes:
-        ids: Their ids `(C,)`, int32; one may occur more than once.
-        log_weights: What is added to their logits `(C,)`: the negative logarithm of how often each is expected among
-            the candidates, hence 0 for those that are always there, and next to minus infinity for those that another
-            place stands for.
-        places: The place of each target among them `(N,)`, int32.
+        ids: Ids of the candidates `(C,)`, int32; an id may occur more than once.
+        log_weights: Terms added to the logits `(C,)`: minus the logarithm of the expected count of each candidate. It
+            is 0 for a token that is always a candidate, and close to minus infinity for a duplicate.
+        places: Index of each target among the candidates `(N,)`, int32.
     """
 
     ids: Any
@@ -34,14 +33,14 @@ def sampled_cross_entropy(
     compute_dtype: str = "float32",
     z_loss: float = 0.0,
 ) -> TokenLosses:
-    r"""Return the loss of the candidates' `places`, by a softmax over the candidates alone.
+    r"""Return the loss of the targets, `candidates.places`, with a softmax over the candidates.
 
-    With the logits $z_{nv}$ of `nextword.ops.cross_entropy.linear_cross_entropy` and the number of times $m_v$ that
-    token $v$ is expected among the candidates $C$, the softmax's denominator is estimated without bias:
+    $z_{nv}$ are the logits of `nextword.ops.cross_entropy.linear_cross_entropy`, and $m_v$ is the expected count of
+    token $v$ among the candidates $C$. The estimate of the softmax's denominator is unbiased:
 
     $$\sum_v \exp z_{nv} \approx \sum_{v \in C} \exp(z_{nv} - \log m_v)$$
 
-    Losses and hits are those among the candidates. The arguments are otherwise those of `linear_cross_entropy`.
+    Losses and hits are those among the candidates. All other arguments are those of `linear_cross_entropy`.
 
     Source:
         Bengio and Senecal (2008); Jean et al. (2015), section 3.

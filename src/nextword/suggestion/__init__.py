@@ -1,1 +1,1 @@
-"""What may come next: the most probable words after a text."""
+"""Word suggestions while a text is typed."""

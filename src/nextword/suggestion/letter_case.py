@@ -1,4 +1,4 @@
-"""Capital letters, where a person expects them."""
+"""Rules for capital letters."""
 
 from collections.abc import Iterable
 
@@ -6,27 +6,27 @@ from nextword.text.vocabulary import END
 
 _ENDS = frozenset(".!?\u2026\u3002\uff01\uff1f")
 _QUOTES = frozenset("\"'\u2018\u2019\u201c\u201d\u00ab\u00bb()[]{}")
-_MOST_CAPITALIZED = 0.01
+_MAX_CAPITALIZED = 0.01
 
 
 def is_lower_cased(words: Iterable[str]) -> bool:
-    """Return whether a vocabulary knows no capitals: at most 1 % of its words with letters have one.
+    """Return whether a vocabulary has no capitals: at most 1 % of its words with letters have one.
 
     Example:
         >>> is_lower_cased(["the", "london"]), is_lower_cased(["the", "London"])
         (True, False)
     """
     lettered = [word for word in words if word.lower() != word.upper()]
-    return sum(word != word.lower() for word in lettered) <= _MOST_CAPITALIZED * len(lettered)
+    return sum(word != word.lower() for word in lettered) <= _MAX_CAPITALIZED * len(lettered)
 
 
 def capitalized(word: str) -> str:
-    """Return a word with its first letter a capital, and the others as they are."""
+    """Return a word with its first letter capitalized."""
     return word[:1].upper() + word[1:]
 
 
 def in_case_of(typed: str, word: str) -> str:
-    """Return a word in the case that its typed beginning asks for: none, a first capital, or capitals throughout.
+    """Return a word in the case of its typed prefix: unchanged, capitalized or in capitals.
 
     Example:
         >>> [in_case_of(typed, "the") for typed in ("t", "T", "Th", "TH")]
@@ -40,12 +40,12 @@ def in_case_of(typed: str, word: str) -> str:
 
 
 def begins_sentence(backwards: Iterable[str]) -> bool:
-    """Return whether a sentence begins after some pieces: at the start, after a line end, or after `.`, `!` or `?`.
+    """Return whether the next word begins a sentence: at the start, after a line end, or after `.`, `!` or `?`.
 
-    Quotes, brackets and spaces in between do not count.
+    Quotes, brackets and spaces in between are ignored.
 
     Args:
-        backwards: The pieces, the last one first.
+        backwards: The pieces of the text, last one first.
 
     Example:
         >>> begins_sentence([]), begins_sentence(['" ', ".", "no"]), begins_sentence([", ", "no"])

@@ -1,4 +1,4 @@
-"""A typed text as an engine and a cache of words read it: each token once."""
+"""Reads a typed text with an engine and a word cache, each token once."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,28 +14,28 @@ from nextword.text.pieces import is_word_character
 
 
 class _Use(NamedTuple):
-    """A word outside the vocabulary in the text: after how many tokens, which, and what is before it."""
+    """A use of a word outside the vocabulary: index of its token, the word, and the text before it."""
 
-    place: int
+    token_index: int
     word: str
     before: Node
 
 
 class TextReader:
-    """Keeps the states along a text, and what is known of words outside the vocabulary, as the text is edited.
+    """Keeps engine states and words outside the vocabulary up to date while a text is edited.
 
-    Nothing is read until it is asked for; both follow from the text alone, however it was typed.
+    It reads nothing before `read` is called. States and words depend only on the text, not on the edits.
 
     Args:
-        model: What reads.
-        lower_case: Whether what is outside the vocabulary is read in lower case.
-        words: What a person used before.
-        uses: Uses of these words in texts before this one, whose context is known.
-        options: What to keep.
+        model: Engine and tokenizer.
+        lower_case: Whether to read unknown words in lower case.
+        words: User words from earlier texts.
+        uses: Uses of these words in earlier texts.
+        options: Options of the session.
 
     Attributes:
-        typed: The text, to be looked at.
-        cache: The words outside the vocabulary, those of the text among them once `read` was called.
+        typed: The text; read only.
+        cache: Words outside the vocabulary, including those of the text after a call of `read`.
     """
 
     def __init__(
@@ -61,54 +61,54 @@ class TextReader:
         self._num_learned = 0
 
     @property
-    def here(self) -> Node:
-        """The text so far, as the tree of states has it."""
+    def node(self) -> Node:
+        """Node of the text in the tree of states."""
         return self._path[-1]
 
     def insert(self, text: str) -> None:
-        """Add to the end of the text."""
-        self._follow(self.typed.insert(text))
+        """Append to the text."""
+        self._update(self.typed.insert(text))
 
     def remove(self, num_characters: int) -> None:
-        """Take characters from the end of the text."""
-        self._follow(self.typed.remove(num_characters))
+        """Remove characters from the end of the text."""
+        self._update(self.typed.remove(num_characters))
 
     def read(self) -> Prediction:
-        """Return what the engine makes of the text, with the words of the text in the cache."""
+        """Add the words of the text to the cache, and return the prediction after the text."""
         for use in self._uses[self._num_learned :]:
             self.cache.learn(self._with_context(use))
         self._num_learned = len(self._uses)
-        return self._tree.read(self.here)
+        return self._tree.read(self.node)
 
     def uses(self) -> list[WordUse]:
         """Return the uses of words outside the vocabulary in the text."""
         return [self._with_context(use) for use in self._uses]
 
     def learned(self) -> UserWords:
-        """Return the words used before with those of the text."""
+        """Return the user words, including those of the text."""
         words = self._words.copy()
         for use in self._uses:
             words.learn(use.word)
         return words
 
-    def _follow(self, num_kept: int) -> None:
-        """Bring path and words up to date, the first `num_kept` tokens being what they were."""
+    def _update(self, num_kept: int) -> None:
+        """Update path and words after the first `num_kept` tokens, which did not change."""
         del self._path[num_kept + 1 :]
-        while self._uses and self._uses[-1].place >= num_kept:
+        while self._uses and self._uses[-1].token_index >= num_kept:
             self._uses.pop()
         if len(self._uses) < self._num_learned:
             self.cache.unlearn(self._num_learned - len(self._uses))
             self._num_learned = len(self._uses)
-        for place, piece in enumerate(self.typed.pieces_from(num_kept), start=num_kept):
-            if self._learns and piece.token_id == self._unknown_id and self._is_new(piece.text):
+        for index, piece in enumerate(self.typed.pieces_from(num_kept), start=num_kept):
+            if self._learns and piece.token_id == self._unknown_id and self._is_user_word(piece.text):
                 self._path[-1].keeps_hidden = True
-                self._uses.append(_Use(place, piece.text, self._path[-1]))
+                self._uses.append(_Use(index, piece.text, self._path[-1]))
             self._path.append(self._tree.child(self._path[-1], piece.token_id))
 
     def _with_context(self, use: _Use) -> WordUse:
         return WordUse(use.word, self._tree.hidden(use.before))
 
-    def _is_new(self, word: str) -> bool:
-        """Return whether a piece is a word of the person's own; `"Tolu` with a quote that sticks to it is none."""
+    def _is_user_word(self, word: str) -> bool:
+        """Return whether an unknown piece is a user word; `"Tolu`, with a quote attached, is not."""
         begins_and_ends = is_word_character(word[0]) and is_word_character(word[-1])
         return begins_and_ends and is_learnable(word) and not self._words.is_forgotten(word)

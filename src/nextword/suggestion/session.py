@@ -1,4 +1,4 @@
-"""Suggestions while a text is typed, as a keyboard needs them."""
+"""Suggestion sessions: suggestions after every key, as for a keyboard."""
 
 import os
 from collections import defaultdict
@@ -30,19 +30,20 @@ _QUOTES = frozenset("\"'\u2018\u201c")
 
 
 class SuggestionSession:
-    r"""A text being typed, and what may come next after every key.
+    r"""A text being typed, with suggestions after every key.
 
-    After a space, and at the beginning, that is the next word; while a word is typed, words that begin so. What is
-    suggested follows from the text and the user words alone, never from the way the text was typed; a token is read by
-    the engine once, when suggestions are first asked for after it, and going back reads nothing.
+    Suggestions are next words after a space and at the beginning of the text, and completions while a word is typed.
+    They depend only on the text and the user words, not on the edits. The engine reads each token once, at the first
+    request for suggestions after it; removing characters reads nothing.
 
-    Probabilities: of a next word, that it comes next; of a completion, that it is the word being typed, given that one
-    of the words that begin so is. Neither `<unk>` nor `<eos>` nor anything that is not printable is suggested.
+    The probability of a next word is that of the word after the text. The probabilities of completions are conditional:
+    they sum to one over all words that begin with the typed letters. `<unk>`, `<eos>` and words that are not printable
+    are never suggested.
 
     Args:
-        model: The model at work.
-        user_words: Words of the person's own from before; the session does not change them.
-        options: How suggestions are made.
+        model: Engine and tokenizer.
+        user_words: User words from earlier texts; the session does not change the object.
+        options: Options of the session.
     """
 
     def __init__(
@@ -69,79 +70,79 @@ class SuggestionSession:
 
     @property
     def prefix(self) -> str:
-        """The word being typed, as far as it is; empty if the next one is expected."""
+        """The typed part of the current word; empty after a space."""
         return self._reader.typed.prefix
 
     @property
     def user_words(self) -> UserWords:
-        """The person's own words: those from before, and those of the text, to be saved."""
+        """The user words, including those of the text; save them to keep them."""
         return self._reader.learned()
 
     def type(self, typed: str) -> None:
-        """Add to the end of the text.
+        """Append to the text.
 
         Raises:
-            TextError: The tokenizer refuses the text; it stays as it was.
+            TextError: The tokenizer rejects the text, which does not change.
         """
         self._reader.insert(typed)
 
     def backspace(self, num_characters: int = 1) -> None:
-        """Take characters from the end of the text.
+        """Remove characters from the end of the text.
 
         Raises:
-            SettingError: The text has fewer.
+            SettingError: The text has fewer characters.
         """
         self._reader.remove(num_characters)
 
     def replace(self, text: str) -> None:
-        """Make the text another one, by taking back what differs at its end and typing the rest.
+        """Replace the text; only the end that differs is edited.
 
         Raises:
-            TextError: The tokenizer refuses the text; it stays as it was.
+            TextError: The tokenizer rejects the text, which does not change.
         """
-        same = len(os.path.commonprefix((self.text, text)))  # noqa: RUF071 - characters are what is compared
-        taken_back = self.text[same:]
-        self.backspace(len(taken_back))
+        same = len(os.path.commonprefix((self.text, text)))  # noqa: RUF071 - it compares characters on purpose
+        removed = self.text[same:]
+        self.backspace(len(removed))
         try:
             self.type(text[same:])
         except TextError:
-            self.type(taken_back)
+            self.type(removed)
             raise
 
     def accept(self, suggestion: Suggestion | str) -> None:
-        """Put a suggestion in place of the word being typed, with a space after it, or those that a mark asks for."""
+        """Replace the word being typed by a suggestion, followed by a space; a mark gets its most probable spaces."""
         word = suggestion if isinstance(suggestion, str) else suggestion.text
         prediction = self._reader.read()
-        self.replace(_accepted(self._reader.typed, self._tokenizer, word, prediction.log_probs))
+        self.replace(_text_with(self._reader.typed, self._tokenizer, word, prediction.log_probs))
 
     def suggestions(self, k: int = 5) -> list[Suggestion]:
-        """Return the `k` most probable words, the most probable first; fewer if there are no more.
+        """Return the `k` most probable words, most probable first; fewer if there are fewer words.
 
         Raises:
             SettingError: `k` is below 1.
         """
         require_at_least("k", k, 1)
-        candidates = self._of_vocabulary(k) if self._word_parts is None else self._spelled(k, self._word_parts)
+        candidates = self._word_tokens(k) if self._word_parts is None else self._spelled_words(k, self._word_parts)
         return [Suggestion(word, probability) for word, probability in candidates]
 
     def learn(self, word: str) -> None:
-        """Add a word to the person's own.
+        """Add a user word.
 
         Raises:
-            SettingError: It is not a word.
+            SettingError: The word is invalid.
         """
         words = self._words.copy()
         words.learn(word)
         self._restart(words, self.text)
 
     def forget(self, word: str) -> None:
-        """Never suggest a word outside the vocabulary again, though it may be in the text."""
+        """Stop suggesting a word outside the vocabulary, even if it is in the text."""
         words = self._words.copy()
         words.forget(word)
         self._restart(words, self.text)
 
     def finish(self) -> None:
-        """Keep the words of the text, and as long as the session lasts their contexts too, and begin a new text."""
+        """Begin a new text. The words of the old text become user words; the session keeps their contexts."""
         self._uses = [*self._uses, *self._reader.uses()][-self._options.user_word_memory :]
         self._restart(self.user_words, "")
 
@@ -160,22 +161,22 @@ class SuggestionSession:
             options=self._options,
         )
 
-    def _of_vocabulary(self, k: int) -> Candidates:
+    def _word_tokens(self, k: int) -> Candidates:
         candidates = self._word_candidates()
         if self.prefix:
             return candidates.completions(self.prefix, k)
         return candidates.sentence_beginnings(k) if self._wants_capital() else candidates.next_words(k)
 
     def _word_candidates(self) -> WordCandidates:
-        """Return what may follow the words typed to their end, the same as long as these are the same."""
+        """Return the candidates after the complete words, cached until these change."""
         prediction = self._reader.read()
-        mark = (self._reader.here, self._reader.cache.version)
-        if self._candidates is None or self._candidates[0] != mark:
-            self._candidates = mark, WordCandidates(prediction, self._lexicon, self._reader.cache, self._options)
+        key = (self._reader.node, self._reader.cache.version)
+        if self._candidates is None or self._candidates[0] != key:
+            self._candidates = key, WordCandidates(prediction, self._lexicon, self._reader.cache, self._options)
         return self._candidates[1]
 
-    def _spelled(self, k: int, word_parts: WordParts) -> Candidates:
-        """Return words spelled out of characters or subwords; characters that are typed are read already."""
+    def _spelled_words(self, k: int, word_parts: WordParts) -> Candidates:
+        """Return words composed of characters or subwords; typed characters are already read."""
         prediction, prefix = self._reader.read(), self.prefix
         beam = Beam(self._options.beam_width, self._options.beam_length)
         typed = (prefix, "") if self._tokenizer.kind == "character" else ("", self._unread())
@@ -183,11 +184,11 @@ class SuggestionSession:
         if not self._options.restore_case:
             return words
         if prefix:
-            return _added_up((in_case_of(prefix, word), probability) for word, probability in words)
-        return _added_up((capitalized(word), value) for word, value in words) if self._wants_capital() else words
+            return _merged((in_case_of(prefix, word), probability) for word, probability in words)
+        return _merged((capitalized(word), value) for word, value in words) if self._wants_capital() else words
 
     def _unread(self) -> str:
-        """Return what is typed of the next word and not read, with the space that it needs, if that is not typed."""
+        """Return the typed part of the next word that is not read, with the space before it."""
         typed = self._reader.typed
         unread = f" {typed.unread}" if _needs_space(typed, self._tokenizer) else typed.unread
         return unread.lower() if self._lexicon.is_lower_cased else unread
@@ -195,28 +196,28 @@ class SuggestionSession:
     def _wants_capital(self) -> bool:
         if not (self._options.restore_case and self._lexicon.is_lower_cased):
             return False
-        return begins_sentence(piece.text for piece in self._reader.typed.backwards())
+        return begins_sentence(piece.text for piece in self._reader.typed.reversed_pieces())
 
 
-def _added_up(candidates: Iterable[tuple[str, float]]) -> Candidates:
-    """Return candidates with those that have become the same taken together."""
+def _merged(candidates: Iterable[tuple[str, float]]) -> Candidates:
+    """Merge equal candidates and sum their probabilities."""
     totals: defaultdict[str, float] = defaultdict(float)
     for word, probability in candidates:
         totals[word] += probability
     return sorted(totals.items(), key=lambda item: -item[1])
 
 
-def _accepted(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
-    """Return the text with a word in place of the one being typed, and what comes after it begun.
+def _text_with(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
+    """Return the text with `word` instead of the word being typed.
 
-    A word is followed by a space. A mark of running text has the spaces that are the most probable: `said` and `,`
+    A space follows a word. With the tokenizer `word`, a punctuation mark gets its most probable spaces: `said` and `,`
     become `"said, "`, while a quote may open or close.
 
     Args:
         typed: The text.
-        tokenizer: The model's.
-        word: The word or mark, as it was suggested.
-        log_probs: The log-probabilities of what comes after the tokens of the text `(V,)`.
+        tokenizer: Tokenizer of the model.
+        word: The suggested word or mark.
+        log_probs: Log-probabilities of the next token after the text `(V,)`.
     """
     variants = variants_of(word, tokenizer)
     if tokenizer.kind == "word" and variants and is_mark(word):
@@ -227,7 +228,7 @@ def _accepted(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDAr
 
 
 def _needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
-    """Return whether the next word needs a space before it: after a mark, unless that opens something."""
+    """Return whether the next word needs a space before it, as after a mark that does not open a quote or bracket."""
     text = typed.text
     if typed.prefix or not text or text[-1].isspace() or text[-1] in _BRACKETS:
         return False
@@ -235,7 +236,9 @@ def _needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
         return False
     if tokenizer.kind == "subword":
         return True
-    return tokenizer.kind == "word" and tokenizer.vocabulary.token_of(next(typed.backwards()).token_id).endswith(" ")
+    if tokenizer.kind != "word":
+        return False
+    return tokenizer.vocabulary.token_of(next(typed.reversed_pieces()).token_id).endswith(" ")
 
 
 def complete(
@@ -246,20 +249,20 @@ def complete(
     user_words: UserWords | None = None,
     options: SessionOptions = DEFAULT_OPTIONS,
 ) -> list[Suggestion]:
-    """Return the `k` most probable words for the one that `text` ends with; after a space, the next word.
+    """Return the `k` most probable completions of the last word of `text`, or next words if it ends with a space.
 
-    They are those of a `SuggestionSession` in which the text was typed; for one key after another, keep one.
+    For suggestions after every key, a `SuggestionSession` is faster; it returns the same words.
 
     Args:
-        model: The model at work.
-        text: What has been typed.
-        k: How many to return; fewer if there are no more.
-        user_words: Words of the person's own.
-        options: How suggestions are made.
+        model: Engine and tokenizer.
+        text: The typed text.
+        k: Number of suggestions; fewer if there are fewer words.
+        user_words: User words.
+        options: Options of the session.
 
     Raises:
         SettingError: `k` is below 1.
-        TextError: The text is refused by the tokenizer.
+        TextError: The tokenizer rejects the text.
     """
     session = SuggestionSession(model, user_words=user_words, options=options)
     session.type(text)

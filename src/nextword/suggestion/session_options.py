@@ -1,4 +1,4 @@
-"""How a suggestion session behaves."""
+"""Options of a suggestion session."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,10 +8,10 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class SessionOptions(Settings):
-    """How suggestions are made while a text is typed.
+    """Options for suggestions while a text is typed.
 
     Raises:
-        SettingError: A value leaves its range.
+        SettingError: A value is out of range.
     """
 
     group: ClassVar[str] = "session"

@@ -1,4 +1,4 @@
-"""States of an engine, kept where a text may come back to."""
+"""A tree of engine states for texts with common beginnings."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from nextword.engine.engine import Engine, State
 
 
 class Prediction(NamedTuple):
-    """What an engine makes of a text.
+    """The output of an engine after a text.
 
     Attributes:
-        log_probs: Natural logarithm of the probability of each token that may follow `(V,)`, float32.
-        state: The engine's state, of a batch of one.
-        hidden: What the last layer made of the text `(H,)`, float32; `None` if it is not asked for, or not given.
+        log_probs: Natural log-probabilities of the next token `(V,)`, float32.
+        state: State of the engine, batch of one.
+        hidden: Hidden state of the last layer `(H,)`, float32; `None` if not requested or not available.
     """
 
     log_probs: NDArray[np.float32]
@@ -26,12 +26,15 @@ class Prediction(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """A text, as the one before it and its last token; what was read of it may be forgotten, and is read again then.
+    """A text, represented by its parent and its last token.
 
     Attributes:
         parent: The text without its last token; `None` for the beginning.
         token_id: The last token.
-        keeps_hidden: Whether the hidden state outlives the rest.
+        keeps_hidden: Whether to keep the hidden state after the prediction is dropped.
+        prediction: Prediction after the text; `None` if not read yet, or dropped.
+        hidden: Hidden state of the last layer `(H,)`, if it is kept.
+        children: Longer texts by their next token.
     """
 
     parent: "Node | None"
@@ -43,32 +46,31 @@ class Node:
 
 
 class StateTree:
-    """Texts that share their beginnings, each read once as long as it is remembered.
+    """A tree of texts whose predictions are kept in a least-recently-used cache.
 
     Args:
-        engine: What reads.
-        history: How many texts are remembered, the latest asked for; a text that is not is read again from the longest
-            beginning of it that is.
-        with_hidden: Whether hidden states are asked for.
+        engine: The engine.
+        history: Number of predictions to keep. A dropped one is recomputed from the longest prefix that is kept.
+        with_hidden: Whether to request hidden states.
     """
 
     def __init__(self, engine: Engine, *, history: int, with_hidden: bool) -> None:
         self._engine = engine
         self._history = history
         self._with_hidden = with_hidden
-        self._remembered: OrderedDict[Node, None] = OrderedDict()
+        self._kept: OrderedDict[Node, None] = OrderedDict()
         self.root = Node(None, engine.end_id)
 
     def child(self, node: Node, token_id: int) -> Node:
-        """Return the text with one more token; nothing is read."""
+        """Return the text with one more token, without reading it."""
         if token_id not in node.children:
             node.children[token_id] = Node(node, token_id)
         return node.children[token_id]
 
     def read(self, node: Node) -> Prediction:
-        """Return what the engine makes of a text."""
+        """Return the prediction after a text."""
         if node.prediction is not None:
-            self._remember(node)
+            self._keep(node)
             return node.prediction
         unread, before = [node], node.parent
         while before is not None and before.prediction is None:
@@ -81,7 +83,7 @@ class StateTree:
         return prediction
 
     def hidden(self, node: Node) -> NDArray[np.float32] | None:
-        """Return the hidden state of a text, without reading it again if it is kept; `None` if there are none."""
+        """Return the hidden state after a text, from memory if it is kept; `None` if the engine has none."""
         if not self._with_hidden:
             return None
         return node.hidden if node.hidden is not None else self.read(node).hidden
@@ -90,7 +92,7 @@ class StateTree:
         node.prediction = prediction = self._step(node.token_id, state)
         if node.keeps_hidden:
             node.hidden = prediction.hidden
-        self._remember(node)
+        self._keep(node)
         return prediction
 
     def _step(self, token_id: int, state: State) -> Prediction:
@@ -103,17 +105,17 @@ class StateTree:
             return Prediction(prediction.log_probs[0, 0], state, None)
         return Prediction(prediction.log_probs[0, 0], state, prediction.hidden[0, 0])
 
-    def _remember(self, node: Node) -> None:
-        self._remembered[node] = None
-        self._remembered.move_to_end(node)
-        while len(self._remembered) > self._history:
-            oldest, _ = self._remembered.popitem(last=False)
+    def _keep(self, node: Node) -> None:
+        self._kept[node] = None
+        self._kept.move_to_end(node)
+        while len(self._kept) > self._history:
+            oldest, _ = self._kept.popitem(last=False)
             oldest.prediction = None
             _drop_unused(oldest)
 
 
 def _drop_unused(node: Node) -> None:
-    """Let go of texts that nothing remembered goes on from."""
+    """Remove nodes without a prediction and without children."""
     while node.parent is not None and node.prediction is None and not node.children:
         if node.parent.children.get(node.token_id) is node:
             del node.parent.children[node.token_id]

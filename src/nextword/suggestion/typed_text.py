@@ -1,4 +1,4 @@
-"""A text in the making, cut into tokens as it is typed."""
+"""Incremental tokenization of a text while it is typed."""
 
 import re
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from nextword.text.pieces import is_mark, is_word_character, slices, tidy, trail
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END
 
-_WORD_BEGINNINGS = re.compile(r"(\s+)\S")
-_TOKEN_BEGINNINGS = re.compile(r"([\t\x0b\x0c \r\n]+)[^\t\x0b\x0c \r\n]")
+_WORD_STARTS = re.compile(r"(\s+)\S")
+_TOKEN_STARTS = re.compile(r"([\t\x0b\x0c \r\n]+)[^\t\x0b\x0c \r\n]")
 _LAST_TOKEN = re.compile(r"[^\t\x0b\x0c \r\n]*\Z")
 
 
 class Piece(NamedTuple):
-    """What one token was made of.
+    """A piece of text and its token.
 
     Attributes:
         text: The piece of text; `<eos>` for a line end.
@@ -29,12 +29,12 @@ class Piece(NamedTuple):
 
 
 class _Anchor(NamedTuple):
-    """A place before which nothing changes, whatever is typed after it.
+    """A position in the text; later input does not change the pieces before it.
 
     Attributes:
-        position: Where in the text.
-        num_pieces: How many pieces are before it.
-        is_spaced: Whether white space within a line or paragraph is right before it.
+        position: Number of characters before it.
+        num_pieces: Number of pieces before it.
+        is_spaced: Whether white space within a line or paragraph is directly before it.
     """
 
     position: int
@@ -43,63 +43,63 @@ class _Anchor(NamedTuple):
 
 
 class TypedText:
-    """A text that grows and shrinks at its end, and its tokens: those of the whole text, though only its end is cut.
+    """A text that is edited at its end, with the tokens of the whole text; an edit tokenizes only the end.
 
-    The word being typed, `prefix`, is not among the tokens, but for a model of characters, whose tokens they are. So
-    with `prefix` taken away from the text, `pieces` are those of `Tokenizer.encode` for what is before a word, and
-    where `prefix` is empty those of `Tokenizer.encode_prompt` for the whole.
+    `prefix` is the word being typed. It is not part of `pieces`, except for a character model. If `prefix` is not
+    empty, `pieces` are those of `Tokenizer.encode` for the text before it. Otherwise they are those of
+    `Tokenizer.encode_prompt` for the whole text.
 
-    A place where a word begins after white space is an anchor: the pieces before it are settled, and a key costs no
-    more than cutting the text after the last anchor, a word or so.
+    Each beginning of a word after white space is an anchor. The pieces before an anchor are final, so an edit tokenizes
+    only the text after the last anchor, about one word.
 
-    To a tokenizer of subwords the space before a word is part of the word, and waits for it: `unread` has it.
+    For a subword tokenizer, the space before a word is part of the word. `unread` holds it until the word is complete.
 
     Args:
-        tokenizer: How text is cut.
-        lower_case: Whether a piece outside the vocabulary is read in lower case.
+        tokenizer: The tokenizer.
+        lower_case: Whether to read unknown pieces in lower case.
     """
 
     def __init__(self, tokenizer: Tokenizer, *, lower_case: bool = False) -> None:
         self._tokenizer = tokenizer
         self._lower_case = lower_case
         self._anchors = [_Anchor(0, 0)]
-        self._settled: list[Piece] = []
+        self._final: list[Piece] = []
         self._open: list[Piece] = []
         self.text = ""
         self.prefix = ""
 
     @property
     def unread(self) -> str:
-        """What is typed of the next word and not among the pieces: `prefix`, for subwords with the space before it."""
+        """The typed part of the next word that is not in `pieces`: `prefix`, for subwords with the space before it."""
         before = self._tail()[: len(self._tail()) - len(self.prefix)]
         is_spaced = self._is_spaced(before) if before else self._anchors[-1].is_spaced
         return f" {self.prefix}" if self._tokenizer.kind == "subword" and is_spaced else self.prefix
 
     @property
     def pieces(self) -> list[Piece]:
-        """The tokens that were typed to their end."""
-        return self._settled + self._open
+        """The complete tokens of the text."""
+        return self._final + self._open
 
     def pieces_from(self, first: int) -> list[Piece]:
-        """Return the pieces without the first ones."""
-        return self._settled[first:] + self._open[max(0, first - len(self._settled)) :]
+        """Return the pieces from index `first` on."""
+        return self._final[first:] + self._open[max(0, first - len(self._final)) :]
 
-    def backwards(self) -> Iterator[Piece]:
-        """Yield the pieces, the last one first."""
+    def reversed_pieces(self) -> Iterator[Piece]:
+        """Yield the pieces, last one first."""
         yield from reversed(self._open)
-        yield from reversed(self._settled)
+        yield from reversed(self._final)
 
     def insert(self, typed: str) -> int:
-        """Add to the end of the text.
+        """Append to the text.
 
         Returns:
-            How many of the first pieces are certain to be what they were.
+            The number of leading pieces that did not change.
 
         Raises:
-            TextError: What the text would become is refused by the tokenizer; it stays as it was.
+            TextError: The tokenizer rejects the new text; the text does not change.
         """
         require_unicode(typed)
-        before, num_anchors, kept = self.text, len(self._anchors), len(self._settled)
+        before, num_anchors, kept = self.text, len(self._anchors), len(self._final)
         try:
             self.text += typed
             self._recut()
@@ -111,10 +111,10 @@ class TypedText:
         return kept
 
     def remove(self, num_characters: int) -> int:
-        """Take characters from the end of the text.
+        """Remove characters from the end of the text.
 
         Returns:
-            How many of the first pieces are certain to be what they were.
+            The number of leading pieces that did not change.
 
         Raises:
             SettingError: The text has fewer characters, or `num_characters` is negative.
@@ -132,17 +132,17 @@ class TypedText:
         return kept
 
     def prompt_pieces(self) -> list[Piece]:
-        """Return the pieces of the whole text, the word at its end taken for complete: those of `encode_prompt`."""
-        return self._settled + self._prompt(self._tail())
+        """Return the pieces of `encode_prompt` for the whole text, with its last word complete."""
+        return self._final + self._prompt(self._tail())
 
     def _recut(self) -> None:
-        """Cut what comes after the last anchor, and set anchors in it."""
+        """Tokenize the text after the last anchor, and add anchors."""
         start = self._anchors[-1].position
-        del self._settled[self._anchors[-1].num_pieces :]
-        for end in [start + place for place in self._beginnings(self._tail())]:
+        del self._final[self._anchors[-1].num_pieces :]
+        for end in [start + offset for offset in self._word_starts(self._tail())]:
             part = self.text[start:end]
-            self._settled += self._cut(part, before_word=True)
-            self._anchors.append(_Anchor(end, len(self._settled), self._is_spaced(part)))
+            self._final += self._cut(part, before_word=True)
+            self._anchors.append(_Anchor(end, len(self._final), self._is_spaced(part)))
             start = end
         tail = self._tail()
         self.prefix = self._last_word(tail)
@@ -154,22 +154,22 @@ class TypedText:
     def _tail(self) -> str:
         return self.text[self._anchors[-1].position :]
 
-    def _beginnings(self, tail: str) -> Iterator[int]:
-        """Yield where words begin after white space."""
-        pattern = _TOKEN_BEGINNINGS if self._tokenizer.kind == "pretokenized" else _WORD_BEGINNINGS
+    def _word_starts(self, tail: str) -> Iterator[int]:
+        """Yield the positions where words begin after white space."""
+        pattern = _TOKEN_STARTS if self._tokenizer.kind == "pretokenized" else _WORD_STARTS
         for match in pattern.finditer(tail):
-            place = match.end() - 1
-            if self._tokenizer.kind != "word" or is_word_character(tail[place]) or self._parts_segments(match[1]):
-                yield place
+            start = match.end() - 1
+            if self._tokenizer.kind != "word" or is_word_character(tail[start]) or self._ends_segment(match[1]):
+                yield start
 
     def _is_spaced(self, part: str) -> bool:
-        """Return whether a part of the text ends with white space that has something before it in its segment."""
+        """Return whether a part of the text ends with white space after text in the same segment."""
         lines = split_lines(part)
         *_, last = ["", *segments(lines, self._tokenizer.line_ends)]
         return part[-1].isspace() and ends_open(lines, self._tokenizer.line_ends) and bool(last.strip())
 
-    def _parts_segments(self, white: str) -> bool:
-        return len(split_lines(white)) > (1 if self._tokenizer.line_ends == "line" else 2)
+    def _ends_segment(self, white_space: str) -> bool:
+        return len(split_lines(white_space)) > (1 if self._tokenizer.line_ends == "line" else 2)
 
     def _last_word(self, tail: str) -> str:
         if self._tokenizer.kind != "pretokenized":
@@ -178,18 +178,18 @@ class TypedText:
         return match[0] if match else ""
 
     def _cut(self, part: str, *, before_word: bool) -> list[Piece]:
-        """Return the pieces of what comes after the last anchor; `before_word` says that a word follows it at once."""
+        """Return the pieces of text after the last anchor; with `before_word`, a word follows directly."""
         kind, line_ends = self._tokenizer.kind, self._tokenizer.line_ends
         lines = split_lines(part)
         whole = list(segments(lines, line_ends))
         is_open = ends_open(lines, line_ends)
         pieces: list[Piece] = []
-        for place, segment in enumerate(whole, start=1):
-            is_last = is_open and place == len(whole)
+        for number, segment in enumerate(whole, start=1):
+            is_last = is_open and number == len(whole)
             tidied = tidy(segment, kind)
             if is_last and before_word and kind == "word" and tidied and part[-1].isspace() and is_mark(tidied[-1]):
                 tidied += " "
-            if kind == "subword" and place == 1 and tidied and self._anchors[-1].is_spaced:
+            if kind == "subword" and number == 1 and tidied and self._anchors[-1].is_spaced:
                 tidied = f" {tidied}"
             pieces += self._pieces_of(tidied)
             if not is_last:
@@ -203,18 +203,18 @@ class TypedText:
         for part in slices(tidied, kind):
             for text, token_id in self._tokenizer.cut(part):
                 if kind == "pretokenized" and text == END:
-                    raise TextError(f"`{END}` is reserved for line ends, but is in the text; write a line end instead")
+                    raise TextError(f"`{END}` is reserved for line ends, but is in the text; type a line break instead")
                 is_lowered = self._lower_case and token_id == vocabulary.unknown_id
                 yield Piece(text, vocabulary.id_of(text.lower()) if is_lowered else token_id)
 
     def _prompt(self, tail: str) -> list[Piece]:
-        """Return the pieces of the text's end; a mark that ends it has a space or not, as `encode_prompt` says."""
+        """Return the pieces of `encode_prompt` for `tail`, which decides about the space after a last mark."""
         pieces = self._cut(tail, before_word=False)
         if self._tokenizer.kind != "word" or not pieces:
             return pieces
         last, vocabulary = pieces[-1], self._tokenizer.vocabulary
         spaced = Piece(f"{last.text} ", vocabulary.id_of(f"{last.text} "))
-        # Neither `<eos>` nor `<unk>` is followed by a space of its own.
+        # `<eos>` and `<unk>` have no variant with a space.
         if last.token_id in (vocabulary.end_id, vocabulary.unknown_id) or not is_mark(last.text):
             return pieces
         if spaced.token_id != vocabulary.unknown_id and (tail[-1].isspace() or spaced.token_id < last.token_id):

@@ -1,4 +1,4 @@
-"""Words of a person's own, which no vocabulary knows."""
+"""User words: words that are not in the vocabulary."""
 
 import json
 from collections.abc import Iterator
@@ -18,13 +18,13 @@ _MAX_COUNT = 10**9
 
 
 class UserWords:
-    """The words that a person uses, how often, and in the order in which each was last used.
+    """User words with their counts, in the order of their last use.
 
-    Of more than `maximum` words the one used longest ago makes room. A word that was forgotten is not learned again
-    from what is typed, but by `learn` alone.
+    If there are more than `maximum` words, the least recently used one is removed. Typing a forgotten word does not add
+    it again; `learn` does.
 
     Args:
-        maximum: Most words that are kept.
+        maximum: Maximum number of words.
 
     Raises:
         SettingError: `maximum` is below 1.
@@ -47,25 +47,25 @@ class UserWords:
         self._forgotten: dict[str, None] = {}
 
     def learn(self, word: str, count: int = 1) -> None:
-        """Remember that a word was used `count` times, just now.
+        """Add `count` uses of a word.
 
         Raises:
-            SettingError: It is not a word, or `count` is below 1.
+            SettingError: The word is invalid, or `count` is out of range.
         """
         if not is_learnable(word):
             raise SettingError(
-                f"a user word must be 1 to {_MAX_LENGTH} printable characters without a space, one of them a letter, "
+                f"a user word must be 1 to {_MAX_LENGTH} printable characters with a letter and without a space, "
                 f"but is {word[: 2 * _MAX_LENGTH]!a}"
             )
         if not 1 <= count <= _MAX_COUNT:
-            raise SettingError(f"`count` must be between 1 and {_MAX_COUNT:,}, but is {count}; count uses of the word")
+            raise SettingError(f"`count` must be between 1 and {_MAX_COUNT:,}, but is {count}; pass the number of uses")
         self._forgotten.pop(word, None)
         self._counts[word] = min(self._counts.pop(word, 0) + count, _MAX_COUNT)
         while len(self._counts) > self._maximum:
             del self._counts[next(iter(self._counts))]
 
     def forget(self, word: str) -> None:
-        """Never offer a word again, until it is learned again; a word that is not known is only kept out."""
+        """Remove a word and do not suggest it until `learn` adds it again."""
         self._counts.pop(word, None)
         if is_learnable(word):
             self._forgotten.pop(word, None)
@@ -74,24 +74,24 @@ class UserWords:
             del self._forgotten[next(iter(self._forgotten))]
 
     def is_forgotten(self, word: str) -> bool:
-        """Return whether a word is kept out."""
+        """Return whether `forget` removed a word."""
         return word in self._forgotten
 
     def count_of(self, word: str) -> int:
-        """Return how often a word was used."""
+        """Return the number of uses of a word."""
         return self._counts.get(word, 0)
 
     def copy(self) -> "UserWords":
-        """Return the same words, to be changed alone."""
+        """Return an independent copy."""
         words = UserWords(maximum=self._maximum)
         words._counts, words._forgotten = dict(self._counts), dict(self._forgotten)
         return words
 
     def save(self, path: Path) -> None:
-        """Write the words as JSON, readable by a person; a file that is there is replaced in one step.
+        """Write the words to a JSON file; an existing file is replaced atomically.
 
         Raises:
-            StorageError: The disk refused, or the words take more than 4 MiB.
+            StorageError: The file cannot be written, or the words take more than 4 MiB.
         """
         words = [{"word": word, "count": count} for word, count in self._counts.items()]
         table = {"format": _FORMAT, "words": words, "forgotten": list(self._forgotten)}
@@ -104,10 +104,10 @@ class UserWords:
 
     @classmethod
     def load(cls, path: Path, *, maximum: int = 10_000) -> Self:
-        """Read what `save` wrote, with distrust.
+        """Read and check a file of `save`.
 
         Raises:
-            StorageError: The file cannot be read, or is not what `save` writes.
+            StorageError: The file cannot be read, or does not have the format of `save`.
         """
         try:
             with path.open("rb") as file:
@@ -117,12 +117,12 @@ class UserWords:
         except OSError as error:
             raise StorageError(f"`{path}` cannot be read ({error.strerror or error}); check the path") from error
         except (ValueError, SettingError) as error:
-            raise StorageError(f"`{path}` must hold user words as nextword saves them: it {error}") from error
+            raise StorageError(f"`{path}` must be a file of user words from nextword: it {error}") from error
         return words
 
     def _fill(self, table: dict[str, Any]) -> None:
         if table["format"] != _FORMAT:
-            raise ValueError(f"must be of the format {_FORMAT!r}, but is of {table['format'][:40]!a}")
+            raise ValueError(f"must have the format {_FORMAT!r}, but has {table['format'][:40]!a}")
         for entry in table["words"]:
             _table(entry, {"word": str, "count": int})
             if entry["word"] in self._counts:
@@ -139,7 +139,7 @@ class UserWords:
         return word in self._counts
 
     def __iter__(self) -> Iterator[str]:
-        """Return the words, those used longest ago first."""
+        """Return the words, least recently used first."""
         return iter(self._counts)
 
     def __len__(self) -> int:
@@ -147,7 +147,7 @@ class UserWords:
 
 
 def is_learnable(word: str) -> bool:
-    r"""Return whether a word can be shown, typed and kept: printable, not too long, without spaces, with a letter.
+    r"""Return whether a word can be a user word: printable, not too long, with a letter and without spaces.
 
     Example:
         >>> [is_learnable(word) for word in ("Ifeoma", "1815", "new york", "be\x1b[2Jep")]
@@ -160,14 +160,14 @@ def is_learnable(word: str) -> bool:
 
 def _check_word(word: object) -> None:
     if not isinstance(word, str) or not is_learnable(word):
-        raise ValueError(f"must hold printable words with a letter, but holds {str(word)[:80]!a}")
+        raise ValueError(f"must contain printable words with a letter, but contains {str(word)[:80]!a}")
 
 
 def _table(value: Any, fields: dict[str, type]) -> dict[str, Any]:
-    """Return a parsed table that has these fields, of these types, and no others."""
+    """Return a parsed table if it has exactly these fields and types."""
     if not isinstance(value, dict) or set(value) != set(fields):
-        raise ValueError(f"must hold tables of {', '.join(fields)}, but holds another value")
+        raise ValueError(f"must contain tables of {', '.join(fields)}, but contains another value")
     for name, kind in fields.items():
         if type(value[name]) is not kind:
-            raise ValueError(f"must hold a value of type {kind.__name__} for `{name}`, but does not")
+            raise ValueError(f"must contain a value of type {kind.__name__} for `{name}`, but does not")
     return value

@@ -1,4 +1,4 @@
-"""Which words may come next, or end the one being typed, if a token is a word."""
+"""Next words and completions for tokenizers whose tokens are words."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,49 +10,48 @@ from nextword.suggestion.letter_case import capitalized, in_case_of
 from nextword.suggestion.lexicon import Lexicon, top_k
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.state_tree import Prediction
-from nextword.suggestion.word_cache import WordCache, mixed
+from nextword.suggestion.word_cache import WordCache, mix_probabilities
 
 Candidates = list[tuple[str, float]]
 """Words, with their probabilities."""
 
 
 class WordCandidates:
-    """The words that may follow one text, those of the vocabulary and those outside it, to be asked at every key.
+    """The possible words after one text, in the vocabulary and outside it.
 
     Args:
-        prediction: What the engine makes of the text.
-        lexicon: The words of the vocabulary.
-        cache: The words outside it; to be asked again once it has changed.
-        options: How the two are mixed, and what case counts for.
+        prediction: Prediction of the engine after the text.
+        lexicon: Words of the vocabulary.
+        cache: Words outside the vocabulary; create a new object if it changes.
+        options: Weights of words outside the vocabulary and of case.
     """
 
     def __init__(self, prediction: Prediction, lexicon: Lexicon, cache: WordCache, options: SessionOptions) -> None:
         probabilities = np.exp(prediction.log_probs.astype(np.float64))
         unknown = float(probabilities[lexicon.unknown_id])
-        factor, self._outside = mixed(
-            unknown, cache.weights(prediction.hidden), weight=options.user_word_weight
-        )  # (W,)
+        weights = cache.weights(prediction.hidden)
+        factor, self._outside = mix_probabilities(unknown, weights, weight=options.user_word_weight)  # (W,)
         self._known = factor * lexicon.printable * lexicon.word_probabilities(probabilities)  # (G,)
         self._lexicon = lexicon
         self._cache = cache
         self._options = options
 
     def next_words(self, k: int) -> Candidates:
-        """Return the `k` most probable words, with the probability that each comes next."""
+        """Return the `k` most probable next words and their probabilities."""
         values = np.concatenate((self._known, self._outside))
         best = top_k(values, k).tolist()
-        return [(self._word(place), float(values[place])) for place in best]
+        return [(self._word(index), float(values[index])) for index in best]
 
     def sentence_beginnings(self, k: int) -> Candidates:
-        """Return the `k` most probable words, each with a capital; words that differ in case alone are one."""
+        """Return the `k` most probable words, capitalized; words that differ only in case are merged."""
         best = _Spellings(self._lexicon, "", self._known, self._outside_words(top_k(self._outside, k).tolist()))
         return [(capitalized(word), value) for word, value in best.most_probable("", k)]
 
     def completions(self, prefix: str, k: int) -> Candidates:
-        """Return the `k` most probable words that begin with `prefix`, each with its probability among all such words.
+        """Return the `k` most probable words that begin with `prefix`, with their probabilities among all such words.
 
-        Case is folded away, but a word whose case is not that of `prefix` counts `case_weight` as much. Words that
-        differ in case alone are one, shown in the case that was typed if there is one that has it.
+        Case is ignored, but words with a different case than `prefix` are weighted by `case_weight`. Words that differ
+        only in case are merged and displayed in the case of `prefix` if one of them has it.
         """
         known = self._options.case_weight * self._known
         exact = self._lexicon.beginning_with(prefix)
@@ -66,61 +65,61 @@ class WordCandidates:
         found = [(word, value / total) for word, value in spellings.most_probable(prefix, k)]
         return [(in_case_of(prefix, word), value) for word, value in found] if self._options.restore_case else found
 
-    def _word(self, place: int) -> str:
+    def _word(self, index: int) -> str:
         words = self._lexicon.words
-        return words[place] if place < len(words) else self._cache.words[place - len(words)]
+        return words[index] if index < len(words) else self._cache.words[index - len(words)]
 
-    def _outside_words(self, places: Iterable[int]) -> dict[str, float]:
-        return {self._cache.words[place]: float(self._outside[place]) for place in places if self._outside[place] > 0}
+    def _outside_words(self, indices: Iterable[int]) -> dict[str, float]:
+        return {self._cache.words[index]: float(self._outside[index]) for index in indices if self._outside[index] > 0}
 
 
 class _Spellings:
-    """The spellings that begin with a prefix, and the words of each, for what these count.
+    """The case-folded spellings that begin with a prefix, and the words of each.
 
     Args:
-        lexicon: The words of the vocabulary.
+        lexicon: Words of the vocabulary.
         prefix: The prefix.
-        known: What each word of the vocabulary counts `(G,)`, whatever it begins with.
-        outside: What each word outside it counts, of those that begin so.
+        known: Weight of each word of the vocabulary `(G,)`, for all prefixes.
+        outside: Weight of each word outside the vocabulary that begins with the prefix.
     """
 
     def __init__(self, lexicon: Lexicon, prefix: str, known: NDArray[np.float64], outside: dict[str, float]) -> None:
         self._lexicon = lexicon
         self._known = known
-        self._range = lexicon.spellings.range_of(prefix.casefold())
+        self._range = lexicon.spellings.prefix_range(prefix.casefold())
         self._outside: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for word, value in outside.items():
             self._outside[word.casefold()][word] = value
-        self._own: list[str] = []
-        self._values = self._added_up()
+        self._only_outside: list[str] = []
+        self._values = self._sum_words()
         self.total = float(self._values.sum())
 
     def most_probable(self, prefix: str, k: int) -> Candidates:
-        """Return a word of each of the `k` best spellings, and what the spelling counts."""
+        """Return a word for each of the `k` best spellings, and the weight of the spelling."""
         best = top_k(self._values, k).tolist()
-        return [(self._best_word(place, prefix), float(self._values[place])) for place in best]
+        return [(self._best_word(index, prefix), float(self._values[index])) for index in best]
 
-    def _added_up(self) -> NDArray[np.float64]:
-        """Return what each spelling counts: those of the vocabulary that begin so, then those of no word in it."""
+    def _sum_words(self) -> NDArray[np.float64]:
+        """Return the weight of each spelling: spellings of the vocabulary first, then all others."""
         lexicon, first = self._lexicon, self._range.start
         totals = np.bincount(lexicon.spelling_of, self._known, minlength=len(lexicon.spellings.strings))[self._range]
         values = []
         for spelling, words in self._outside.items():
-            same = lexicon.spellings.places_of(spelling)
+            same = lexicon.spellings.exact_range(spelling)
             if same.start < same.stop:
                 totals[same.start - first] += sum(words.values())
             else:
-                self._own.append(spelling)
+                self._only_outside.append(spelling)
                 values.append(sum(words.values()))
         return np.concatenate((totals, values))
 
-    def _best_word(self, place: int, prefix: str) -> str:
-        """Return the word that stands for a spelling: in the case of the prefix if any is, and the most probable."""
-        num_known = len(self._values) - len(self._own)
-        if place >= num_known:
-            words = self._outside[self._own[place - num_known]]
+    def _best_word(self, index: int, prefix: str) -> str:
+        """Return the most probable word of a spelling, preferably in the case of the prefix."""
+        num_known = len(self._values) - len(self._only_outside)
+        if index >= num_known:
+            words = self._outside[self._only_outside[index - num_known]]
         else:
-            spelling = self._range.start + place
-            words = {self._lexicon.words[word]: float(self._known[word]) for word in self._lexicon.spelled(spelling)}
+            spelling = self._range.start + index
+            words = {self._lexicon.words[word]: float(self._known[word]) for word in self._lexicon.words_of(spelling)}
             words |= self._outside.get(self._lexicon.spellings.strings[spelling], {})
         return max(words, key=lambda word: (word.startswith(prefix) and words[word] > 0, words[word]))

@@ -16,7 +16,7 @@ def test_every_sentence_is_in_one_batch(lengths: list[int], most_tokens: int, fe
 
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=60), st.integers(16, 400), st.booleans())
-def test_a_padded_batch_holds_each_sentence_after_the_token_before_it(
+def test_a_padded_batch_holds_each_sentence_and_its_inputs(
     lengths: list[int], most_tokens: int, few_shapes: bool
 ) -> None:
     batches = SentenceBatches(most_tokens, few_shapes=few_shapes)
@@ -32,7 +32,7 @@ def test_a_padded_batch_holds_each_sentence_after_the_token_before_it(
 
 
 @given(st.lists(st.integers(1, 90), min_size=1, max_size=60), st.integers(1, 400), st.booleans())
-def test_pieces_are_a_batch_cut_evenly_and_none_has_too_many_tokens(
+def test_pieces_cover_a_batch_evenly_and_respect_max_tokens(
     lengths: list[int], most_tokens: int, few_shapes: bool
 ) -> None:
     batches = SentenceBatches(most_tokens, few_shapes=few_shapes)
@@ -45,7 +45,7 @@ def test_pieces_are_a_batch_cut_evenly_and_none_has_too_many_tokens(
         assert len(inputs) * (pieces[0].stop - pieces[0].start) <= max(most_tokens, len(inputs))
 
 
-def test_padding_is_little_where_sentences_are_many() -> None:
+def test_many_sentences_need_little_padding() -> None:
     lengths = np.random.default_rng(0).poisson(22, size=4000) + 1
     batches = SentenceBatches(2000)
     num_read = 0

@@ -33,7 +33,7 @@ sizes = st.tuples(st.integers(1, 12), st.integers(1, 9), st.integers(0, 150), st
 
 
 @given(sizes)
-def test_each_token_is_the_target_exactly_once_an_epoch(sizes: tuple[int, int, int, int]) -> None:
+def test_each_token_is_a_target_exactly_once_an_epoch(sizes: tuple[int, int, int, int]) -> None:
     batch_size, num_steps, extra, burn_in = sizes
     streams = make_streams(batch_size + extra, batch_size, num_steps, burn_in)
     windows = [streams.window(step) for step in range(streams.steps_per_epoch)]
@@ -52,7 +52,7 @@ def test_each_input_is_the_token_before_its_target(sizes: tuple[int, int, int, i
 
 
 @given(sizes)
-def test_a_row_continues_the_same_row_of_the_window_before(sizes: tuple[int, int, int, int]) -> None:
+def test_a_row_continues_the_same_row_of_the_previous_window(sizes: tuple[int, int, int, int]) -> None:
     batch_size, num_steps, extra, burn_in = sizes
     streams = make_streams(batch_size + extra, batch_size, num_steps, burn_in)
     windows = [streams.window(step) for step in range(streams.steps_per_epoch)]
@@ -60,12 +60,12 @@ def test_a_row_continues_the_same_row_of_the_window_before(sizes: tuple[int, int
         targets = np.concatenate([window.targets[row] for window in windows])
         counted = np.flatnonzero(np.concatenate([window.weights[row] for window in windows]))
         if len(counted):
-            # From the row's first step (its burn-in) to its last counted one there is no gap and no jump.
+            # From the first step of the row (burn-in) to its last target, positions are consecutive.
             read = targets[: counted[-1] + 1]
             np.testing.assert_array_equal(np.diff(read), 1)
 
 
-def test_burn_in_reads_the_tokens_before_a_row_without_counting_them() -> None:
+def test_burn_in_reads_the_tokens_before_a_row_with_weight_zero() -> None:
     streams = make_streams(40, batch_size=2, num_steps=100, burn_in=10)
     window = streams.window(0)
     first_counted = int(np.flatnonzero(window.weights[1])[0])
@@ -73,14 +73,14 @@ def test_burn_in_reads_the_tokens_before_a_row_without_counting_them() -> None:
     assert window.targets[1, first_counted] == window.targets[0][window.weights[0] == 1][-1] + 1
 
 
-def test_state_is_reset_at_the_beginning_of_each_epoch_alone() -> None:
+def test_state_is_reset_only_at_the_beginning_of_an_epoch() -> None:
     streams = make_streams(30, batch_size=2, num_steps=5)
     assert streams.steps_per_epoch == 3
     assert [bool(streams.window(step).reset.all()) for step in range(7)] == [True, False, False] * 2 + [True]
     np.testing.assert_array_equal(streams.window(1).targets, streams.window(4).targets)
 
 
-def test_windows_are_fresh_arrays() -> None:
+def test_windows_do_not_share_arrays() -> None:
     streams = make_streams(30, batch_size=2, num_steps=5)
     window = streams.window(0)
     window.inputs[:] = -1
@@ -103,7 +103,7 @@ def epoch_of(streams: VariedStreams, epoch: int) -> list[Window]:
 
 
 @given(VARIATIONS, st.integers(0, 200), st.integers(0, 3))
-def test_each_token_is_the_target_exactly_once_in_every_epoch(options: Any, extra: int, epoch: int) -> None:
+def test_each_token_is_a_target_exactly_once_in_every_epoch(options: Any, extra: int, epoch: int) -> None:
     num_tokens = options["batch_size"] + extra
     windows = epoch_of(varied(num_tokens, **options), epoch)
     counted = np.concatenate([window.targets[window.weights == 1] for window in windows])
@@ -111,7 +111,7 @@ def test_each_token_is_the_target_exactly_once_in_every_epoch(options: Any, extr
 
 
 @given(VARIATIONS, st.integers(0, 200), st.integers(0, 3))
-def test_no_window_is_padding_alone(options: Any, extra: int, epoch: int) -> None:
+def test_every_window_has_targets(options: Any, extra: int, epoch: int) -> None:
     windows = epoch_of(varied(options["batch_size"] + extra, **options), epoch)
     assert all(window.weights.any() for window in windows)
 
@@ -125,14 +125,14 @@ def test_each_input_is_the_token_before_its_target_of_varied_streams(options: An
 
 
 @given(VARIATIONS, st.integers(0, 100))
-def test_a_window_depends_on_its_step_and_the_seed_alone(options: Any, step: int) -> None:
+def test_a_window_depends_only_on_its_step_and_the_seed(options: Any, step: int) -> None:
     one, other = varied(150, **options), varied(150, **options)
     one.window(7)
     for ours, theirs in zip(one.window(step), other.window(step), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_another_seed_varies_otherwise() -> None:
+def test_another_seed_gives_other_windows() -> None:
     options = {"batch_size": 4, "num_steps": 12, "variable_num_steps": True, "shuffle": "partial", "reset_rate": 0.3}
     one, other = (varied(600, shuffle_seed=seed, **options) for seed in (0, 1))
     assert not np.array_equal(one.window(0).targets[:, :3], other.window(0).targets[:, :3])
@@ -144,7 +144,7 @@ def test_another_seed_varies_otherwise() -> None:
 
 
 @given(st.integers(1, 7), st.integers(1, 9), st.integers(0, 60))
-def test_without_any_variation_they_are_plain_streams(batch_size: int, num_steps: int, extra: int) -> None:
+def test_varied_streams_without_options_equal_plain_streams(batch_size: int, num_steps: int, extra: int) -> None:
     ids = np.arange(batch_size + extra, dtype=np.int32)
     plain = Streams(ids, batch_size=batch_size, num_steps=num_steps, first_input=FIRST_INPUT)
     ours = varied(len(ids), batch_size=batch_size, num_steps=num_steps)
@@ -156,7 +156,7 @@ def test_without_any_variation_they_are_plain_streams(batch_size: int, num_steps
         np.testing.assert_array_equal(ours.window(step).reset, plain.window(step).reset)
 
 
-def test_lengths_lie_around_num_steps_and_seldom_around_half_of_it() -> None:
+def test_lengths_are_near_num_steps_and_rarely_near_half_of_it() -> None:
     streams = varied(200_000, batch_size=1, num_steps=70, variable_num_steps=True)
     relative = streams.relative_lengths(streams.steps_per_epoch)
     assert relative is not None
@@ -167,10 +167,10 @@ def test_lengths_lie_around_num_steps_and_seldom_around_half_of_it() -> None:
     assert 0.03 < short.mean() < 0.07
     assert lengths[~short].mean() == pytest.approx(70, abs=0.5)
     assert lengths[short].mean() == pytest.approx(35, abs=2)
-    assert lengths[~short].std() == pytest.approx(5.2, abs=0.3)  # that of the normal and of the rounding
+    assert lengths[~short].std() == pytest.approx(5.2, abs=0.3)  # of the normal distribution and of rounding
 
 
-def test_the_cuts_differ_from_epoch_to_epoch_and_the_number_of_steps_does_not() -> None:
+def test_epochs_differ_in_their_windows_but_not_in_their_number_of_steps() -> None:
     streams = varied(5_000, batch_size=2, num_steps=20, variable_num_steps=True)
     lengths = [[window.inputs.shape[1] for window in epoch_of(streams, epoch)] for epoch in range(3)]
     assert lengths[0] != lengths[1] != lengths[2]
@@ -180,26 +180,26 @@ def test_the_cuts_differ_from_epoch_to_epoch_and_the_number_of_steps_does_not() 
     assert np.rint(20 * relative).tolist() == [*lengths[0], *lengths[1], lengths[2][0]]
 
 
-def test_rows_begin_elsewhere_in_every_epoch_and_go_round() -> None:
+def test_rows_begin_at_another_position_in_every_epoch_and_wrap_around() -> None:
     streams = varied(300, batch_size=3, num_steps=100, shuffle="partial")
     first, second = (np.concatenate([w.targets for w in epoch_of(streams, epoch)], axis=1) for epoch in (0, 1))
     assert not np.array_equal(first[:, 0], second[:, 0])
     for row, targets in enumerate(first):
         begin = targets[0] - 100 * row
         assert targets.tolist() == [100 * row + (begin + step) % 100 for step in range(100)]
-    assert len({int(targets[0]) % 100 for targets in first}) > 1  # each row at a place of its own
+    assert len({int(targets[0]) % 100 for targets in first}) > 1  # each row at a different position
 
 
-def test_rows_are_reset_by_chance_and_all_at_the_beginning_of_an_epoch() -> None:
+def test_rows_are_reset_at_random_and_at_the_beginning_of_an_epoch() -> None:
     streams = varied(40_000, batch_size=20, num_steps=2, reset_rate=0.1)
     resets = np.array([streams.window(step).reset for step in range(1, streams.steps_per_epoch)])
     assert resets.mean() == pytest.approx(0.1, abs=0.01)
-    assert (resets.any(axis=1) & ~resets.all(axis=1)).any()  # each row by a chance of its own
+    assert (resets.any(axis=1) & ~resets.all(axis=1)).any()  # each row independently
     assert streams.window(0).reset.all()
     assert streams.window(streams.steps_per_epoch).reset.all()
 
 
-def test_plain_streams_say_that_their_windows_are_alike() -> None:
+def test_plain_streams_have_no_relative_lengths() -> None:
     ids = np.arange(100, dtype=np.int32)
     for options in (BatchOptions(batch_size=2), BatchOptions(batch_size=2, windows="successive")):
         assert make_windows(ids, options, end_id=0).relative_lengths(3) is None
@@ -208,10 +208,10 @@ def test_plain_streams_say_that_their_windows_are_alike() -> None:
 
 @pytest.mark.parametrize("option", [{"variable_num_steps": True}, {"shuffle": "partial"}, {"reset_rate": 0.1}], ids=str)
 def test_only_streams_vary(option: dict[str, Any]) -> None:
-    with pytest.raises(SettingError, match=f"`{next(iter(option))}` is for streams"):
+    with pytest.raises(SettingError, match=f"`{next(iter(option))}` needs `windows` = 'streams'"):
         BatchOptions(windows="successive", **option)
 
 
-def test_too_little_text_is_refused() -> None:
+def test_a_text_that_is_too_short_is_refused() -> None:
     with pytest.raises(SettingError, match="at least 8 tokens"):
         varied(7, batch_size=8, shuffle="partial")

@@ -19,7 +19,7 @@ def test_streams_are_the_default_and_begin_with_the_end_token() -> None:
     assert windows.window(0).inputs[0, 0] == 7
 
 
-def test_successive_windows_skip_by_their_length_where_nothing_else_is_said() -> None:
+def test_successive_windows_skip_their_length_by_default() -> None:
     options = BatchOptions(windows="successive", batch_size=2, num_steps=5)
     windows = make_windows(IDS, options, end_id=7)
     assert isinstance(windows, SuccessiveWindows)
@@ -28,7 +28,7 @@ def test_successive_windows_skip_by_their_length_where_nothing_else_is_said() ->
 
 
 @given(st.integers(1, 20_000))
-def test_every_token_is_predicted_exactly_once_whatever_the_length(num_tokens: int) -> None:
+def test_every_token_is_predicted_exactly_once_for_every_length(num_tokens: int) -> None:
     streams = validation_streams(np.arange(num_tokens, dtype=np.int32), end_id=0)
     windows = [streams.window(step) for step in range(streams.steps_per_epoch)]
     counted = np.concatenate([window.targets[window.weights == 1] for window in windows])
@@ -48,7 +48,7 @@ def test_the_first_token_is_predicted_from_the_end_of_a_sentence() -> None:
 
 
 def pointer_walk(num_tokens: int, num_steps: int, skip_step: int) -> Iterator[int]:
-    """The tutorial's rule: go back to the beginning when the pointer has no whole window before it."""
+    """Yield the tutorial's pointer, which returns to the beginning if no whole window is left."""
     pointer = 0
     while True:
         if pointer + num_steps >= num_tokens:
@@ -72,7 +72,7 @@ def test_windows_follow_the_pointer_of_the_tutorial(
             assert window.targets[row].tolist() == list(range(start + 1, start + num_steps + 1))
 
 
-def test_state_never_survives_a_window() -> None:
+def test_successive_windows_always_reset_the_state() -> None:
     windows = SuccessiveWindows(np.arange(50, dtype=np.int32), batch_size=2, num_steps=5, skip_step=5)
     assert all(windows.window(step).reset.all() for step in range(10))
 

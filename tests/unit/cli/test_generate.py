@@ -121,7 +121,7 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
         (["--stop", ""], "`stop` must be text, but is empty"),
         (["--require", "boat"], "one that the vocabulary can spell, but 'boat' is not"),
         (["--require", "mat", "--best-of", "2"], "required words are searched for with a beam"),
-        (["--beam-size", "4", "--top-k", "2"], "a beam draws no tokens, but `top_k` is 2"),
+        (["--beam-size", "4", "--top-k", "2"], "beam search does not sample, but `top_k` is 2"),
         (["--beam-size", "4", "--beam-groups", "3"], "`beam_size` must be a multiple of `beam_groups`"),
         (["--prompt", "the", "--prompts", "-"], "prompts must come from --prompt or from --prompts"),
         (["--prompts", "nowhere.txt"], "No such file"),

@@ -18,7 +18,7 @@ MakeEngine = Callable[[NDArray[np.float64]], Engine]
 
 
 class FirstTokenEngine:
-    """Expects the first token of the text, 0 being `<eos>`, again and again."""
+    """Always predicts the first token of the text; `<eos>` is 0."""
 
     vocabulary_size = 10
     end_id = 0
@@ -49,8 +49,8 @@ class FirstTokenEngine:
         return score_from_start(self, ids, lengths)
 
 
-def tutorial_places(num_skipped: int, num_words: int, num_steps: int) -> list[int]:
-    """Return which words the tutorial's batch generator, with a batch and a skip of 1, has as last targets."""
+def tutorial_positions(num_skipped: int, num_words: int, num_steps: int) -> list[int]:
+    """Return the last targets of the tutorial's batch generator with batch size 1 and skip 1."""
     places = []
     for window in range(num_skipped + num_words):
         targets = range(window + 1, window + num_steps + 1)
@@ -59,28 +59,28 @@ def tutorial_places(num_skipped: int, num_words: int, num_steps: int) -> list[in
     return places
 
 
-def test_the_words_are_the_tutorials(markov_engine: MakeEngine) -> None:
+def test_the_default_words_are_those_of_the_tutorial(markov_engine: MakeEngine) -> None:
     ids = np.arange(100, dtype=np.int32)
     tokens = compare(markov_engine(np.full((100, 100), 0.01)), ids)
-    assert [token.actual_id for token in tokens] == tutorial_places(40, 10, 30) == list(range(70, 80))
+    assert [token.actual_id for token in tokens] == tutorial_positions(40, 10, 30) == list(range(70, 80))
     assert [token.position for token in tokens] == list(range(70, 80))
 
 
-def test_the_words_before_are_read_from_the_first_on() -> None:
+def test_all_earlier_words_are_read() -> None:
     ids = np.array([7] + [3] * 1_300, np.int32)
     for start in (1, 30, 511, 512, 513, 1_024, 1_290):
         (token,) = compare(FirstTokenEngine(), ids, skip=start, num_steps=0, num_words=1)
         assert (token.top[0].token_id, token.actual_id, token.position) == (7, 3, start)
 
 
-def test_nothing_after_a_word_is_read(markov_engine: MakeEngine) -> None:
+def test_later_words_are_not_read(markov_engine: MakeEngine) -> None:
     ids = np.array([1, 2, 0, 1], np.int32)
     full = compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, num_steps=0, num_words=4)
     assert compare(markov_engine(np.eye(3) * 0.7 + 0.1), ids, skip=0, num_steps=0, num_words=2) == full[:2]
     assert [token.top[0].token_id for token in full] == [0, 1, 2, 0]
 
 
-def test_the_log_probabilities_and_ranks_are_those_of_the_perplexity(lstm_engine: Engine) -> None:
+def test_log_probabilities_and_ranks_match_the_evaluation(lstm_engine: Engine) -> None:
     ids = np.random.default_rng(2).integers(0, 12, 60, dtype=np.int32)
     tokens = compare(lstm_engine, ids, skip=0, num_steps=0, num_words=60)
     evaluation = evaluate(lstm_engine, ids)
@@ -91,7 +91,7 @@ def test_the_log_probabilities_and_ranks_are_those_of_the_perplexity(lstm_engine
         assert (token.rank <= 5) == (token.actual_id in [guess.token_id for guess in token.top])
 
 
-def test_equals_stand_in_order_of_id(markov_engine: MakeEngine) -> None:
+def test_ties_are_in_order_of_id(markov_engine: MakeEngine) -> None:
     row = [0.1, 0.2, 0.1, 0.2, 0.2, 0.1, 0.1]
     (token,) = compare(markov_engine(np.array([row] * 7)), np.array([2], np.int32), skip=0, num_steps=0, num_words=1)
     assert [guess.token_id for guess in token.top] == [1, 3, 4, 0, 2]
@@ -100,13 +100,13 @@ def test_equals_stand_in_order_of_id(markov_engine: MakeEngine) -> None:
     assert token.surprisal_bits == pytest.approx(math.log2(10))
 
 
-def test_no_more_is_expected_than_there_are_tokens(markov_engine: MakeEngine) -> None:
+def test_there_are_at_most_as_many_predictions_as_tokens(markov_engine: MakeEngine) -> None:
     ids = np.array([2], np.int32)
     (token,) = compare(markov_engine(np.full((3, 3), 1 / 3)), ids, skip=0, num_steps=0, num_words=1, num_top=9)
     assert [guess.token_id for guess in token.top] == [0, 1, 2]
 
 
-def test_a_split_that_ends_too_early_is_refused(markov_engine: MakeEngine) -> None:
+def test_a_split_that_is_too_short_is_refused(markov_engine: MakeEngine) -> None:
     engine = markov_engine(np.full((3, 3), 1 / 3))
     assert len(compare(engine, np.zeros(80, np.int32))) == 10
     with pytest.raises(EvaluationError, match="up to token 79 needs 80 tokens, but the split has 79"):
@@ -119,7 +119,7 @@ def test_numbers_out_of_range_are_refused(markov_engine: MakeEngine, setting: st
         compare(markov_engine(np.full((3, 3), 1 / 3)), np.zeros(200, np.int32), **{setting: -1})
 
 
-def test_the_columns_are_aligned_whatever_the_words(markov_engine: MakeEngine) -> None:
+def test_the_columns_are_aligned_for_all_words(markov_engine: MakeEngine) -> None:
     words = ("<eos>", "<unk>", "猫がいる", "e\N{COMBINING ACUTE ACCENT}te\N{COMBINING ACUTE ACCENT}", "a\x1b[31mb")
     tokenizer = Tokenizer("pretokenized", "line", Vocabulary(words))
     table = np.roll(np.eye(5) * 0.9 + 0.02, 1, axis=1)

@@ -25,7 +25,7 @@ HEADING = {"model": "</title><script>alert(1)</script>", "corpus": "<b>corpus</b
 
 
 class Elements(HTMLParser):
-    """The elements of a page, with the raw text of its scripts and styles."""
+    """The elements of a page, and the text of its scripts and styles."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def hostile_page(markov_engine: MakeEngine) -> str:
     return page_of(markov_engine(np.full((8, 8), 1 / 8)), tokenizer, list(range(8)))
 
 
-def test_hostile_words_stay_words(markov_engine: MakeEngine) -> None:
+def test_hostile_words_stay_text(markov_engine: MakeEngine) -> None:
     page = hostile_page(markov_engine)
     elements = Elements(page)
     assert elements.names.count("script") == 2
@@ -74,7 +74,7 @@ def test_hostile_words_stay_words(markov_engine: MakeEngine) -> None:
     assert data_of(page)["heading"] == HEADING
 
 
-def test_only_the_pages_own_script_and_style_may_run(markov_engine: MakeEngine) -> None:
+def test_only_the_script_and_style_of_the_page_are_allowed(markov_engine: MakeEngine) -> None:
     elements = Elements(hostile_page(markov_engine))
     policy = next(value for name, value in elements.attributes if name == "content" and value and "src" in value)
     hashes = [
@@ -85,14 +85,14 @@ def test_only_the_pages_own_script_and_style_may_run(markov_engine: MakeEngine) 
     assert "unsafe" not in policy
 
 
-def test_the_page_needs_nothing_else_and_inserts_no_markup(markov_engine: MakeEngine) -> None:
+def test_the_page_is_self_contained_and_inserts_no_markup(markov_engine: MakeEngine) -> None:
     page = hostile_page(markov_engine)
     own = page.replace(Elements(page).raw("script")[0], "")
     assert not re.search(r"https?:|url\(|@import|\ssrc=|<link", own)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", own)
 
 
-def test_the_words_and_spaces_make_up_the_text(markov_engine: MakeEngine) -> None:
+def test_words_and_spaces_form_the_text(markov_engine: MakeEngine) -> None:
     words = ("<eos>", "<unk>", "He", "said", ", ", ' "', "no", ".", "--")
     tokenizer = Tokenizer("word", "line", Vocabulary(words))
     ids = [2, 3, 4, 2, 3, 5, 6, 7, 0, 6, 8, 6]
@@ -104,7 +104,7 @@ def test_the_words_and_spaces_make_up_the_text(markov_engine: MakeEngine) -> Non
     assert text == tokenizer.decode(ids)
 
 
-def test_each_word_carries_its_rank_surprisal_and_guesses(markov_engine: MakeEngine) -> None:
+def test_each_word_has_its_rank_surprisal_and_predictions(markov_engine: MakeEngine) -> None:
     tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", "a", "b")))
     table = np.array([[0.25, 0.125, 0.5, 0.125]] * 4)
     data = data_of(page_of(markov_engine(table), tokenizer, [2, 0]))
@@ -117,14 +117,14 @@ def test_each_word_carries_its_rank_surprisal_and_guesses(markov_engine: MakeEng
     assert data["figures"]["num_tokens"] == 2
 
 
-def test_a_surprisal_without_end_is_null(markov_engine: MakeEngine) -> None:
+def test_an_infinite_surprisal_is_null(markov_engine: MakeEngine) -> None:
     tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>")))
     data = data_of(page_of(markov_engine(np.array([[1.0, 0.0]] * 2)), tokenizer, [0, 1]))
     assert [token[2] for token in data["tokens"]] == [0.0, None]
     assert data["figures"]["perplexity"] is None
 
 
-def test_a_character_model_says_so_and_shows_its_spaces(markov_engine: MakeEngine) -> None:
+def test_the_page_of_a_character_model_shows_spaces(markov_engine: MakeEngine) -> None:
     tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", " ")))
     data = data_of(page_of(markov_engine(np.full((4, 4), 1 / 4)), tokenizer, [2, 3, 2]))
     assert data["unit"] == "character"

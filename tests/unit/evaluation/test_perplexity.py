@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine
 from nextword.engine.stream import ScoredTokens
 from nextword.errors import EvaluationError, SettingError
-from nextword.evaluation.perplexity import FREQUENCY_RANKS, PLACES, Evaluation, GroupTally, evaluate
+from nextword.evaluation.perplexity import FREQUENCY_RANKS, POSITIONS, Evaluation, GroupTally, evaluate
 
 MakeEngine = Callable[[NDArray[np.float64]], Engine]
 
@@ -28,7 +28,7 @@ def random_ids(count: int, size: int = 12) -> NDArray[np.int32]:
 
 
 def evaluation_of(log_prob: float, num_tokens: int = 1) -> Evaluation:
-    return Evaluation(num_tokens, log_prob, 0, 0, by_frequency=(), by_place=(), protocol="by hand")
+    return Evaluation(num_tokens, log_prob, 0, 0, by_frequency=(), by_position=(), protocol="by hand")
 
 
 @given(count=st.integers(1, 80), num_steps=st.integers(1, 90), batch_size=st.integers(1, 8))
@@ -60,7 +60,7 @@ def test_a_markov_engine_has_the_entropy_of_its_chain(markov_engine: MakeEngine)
 
 
 def test_the_first_token_is_predicted_from_the_end_of_a_sentence(markov_engine: MakeEngine) -> None:
-    table = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])  # 2 follows <eos> alone
+    table = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 1.0, 0.0]])  # 2 follows only <eos>
     assert evaluate(markov_engine(table), np.array([2], np.int32)).log_prob == 0
     evaluation = evaluate(markov_engine(table), np.array([2, 1, 1], np.int32))
     assert (evaluation.num_tokens, evaluation.log_prob) == (3, 0)
@@ -87,7 +87,7 @@ def test_the_state_is_carried_through_the_whole_split(lstm_engine: Engine) -> No
     assert carried != pytest.approx(dropped.log_probs.sum(dtype=np.float64), rel=1e-3)
 
 
-def test_right_guesses_and_near_ones_are_counted(markov_engine: MakeEngine) -> None:
+def test_correct_tokens_and_the_top_five_are_counted(markov_engine: MakeEngine) -> None:
     row = np.array([0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.05])
     ids = np.array([0, 0, 0, 4, 5, 6], np.int32)
     evaluation = evaluate(markov_engine(np.tile(row, (7, 1))), ids, num_steps=4)
@@ -95,11 +95,11 @@ def test_right_guesses_and_near_ones_are_counted(markov_engine: MakeEngine) -> N
     assert (evaluation.accuracy, evaluation.top_five_accuracy) == (1 / 2, 4 / 6)
 
 
-def test_the_groups_add_up_to_the_whole(markov_engine: MakeEngine) -> None:
+def test_the_groups_add_up_to_the_total(markov_engine: MakeEngine) -> None:
     ids = np.random.default_rng(0).integers(0, 150, 500, dtype=np.int32)
     table = np.random.default_rng(1).dirichlet(np.ones(150), size=150)
     evaluation = evaluate(markov_engine(table), ids, batch_size=3, num_steps=50)
-    for groups in (evaluation.by_frequency, evaluation.by_place):
+    for groups in (evaluation.by_frequency, evaluation.by_position):
         assert sum(group.num_tokens for group in groups) == evaluation.num_tokens
         assert sum(group.num_correct for group in groups) == evaluation.num_correct
         assert sum(group.log_prob for group in groups) == pytest.approx(evaluation.log_prob)
@@ -111,7 +111,7 @@ def test_the_groups_add_up_to_the_whole(markov_engine: MakeEngine) -> None:
     ids=st.lists(st.sampled_from([0, 1, 1, 1, 1, 1, 1, 1, 1, 1]), min_size=1, max_size=90), num_steps=st.integers(1, 9)
 )
 @shares_fixtures
-def test_the_place_in_a_sentence_is_counted_across_windows(
+def test_positions_in_a_sentence_are_counted_across_windows(
     markov_engine: MakeEngine, ids: list[int], num_steps: int
 ) -> None:
     evaluation = evaluate(markov_engine(uniform_table(2)), np.array(ids, np.int32), num_steps=num_steps)
@@ -124,7 +124,7 @@ def test_the_place_in_a_sentence_is_counted_across_windows(
     expected = [
         sum(low < place <= high for place in places) for low, high in zip([0, *bounds[:-1]], bounds, strict=True)
     ]
-    assert [group.num_tokens for group in evaluation.by_place] == expected
+    assert [group.num_tokens for group in evaluation.by_position] == expected
 
 
 def test_an_impossible_token_makes_the_perplexity_infinite(markov_engine: MakeEngine) -> None:
@@ -136,12 +136,12 @@ def test_an_impossible_token_makes_the_perplexity_infinite(markov_engine: MakeEn
     assert "perplexity      inf" in evaluation.describe()
 
 
-def test_a_perplexity_beyond_all_floats_is_infinite() -> None:
+def test_a_perplexity_that_overflows_is_infinite() -> None:
     assert evaluation_of(-1e6).perplexity == math.inf
     assert evaluation_of(-1e6).to_table()["bits_per_token"] == pytest.approx(1e6 / math.log(2))
 
 
-def test_figures_per_word_and_character_count_what_the_split_held() -> None:
+def test_metrics_per_word_and_character_use_the_counts_of_the_split() -> None:
     evaluation = evaluation_of(-600.0, num_tokens=300)
     assert evaluation.perplexity_per_word is None
     assert evaluation.bits_per_character is None
@@ -153,10 +153,10 @@ def test_figures_per_word_and_character_count_what_the_split_held() -> None:
     assert counted.to_table()["num_out_of_vocabulary"] == 3
 
 
-def test_the_protocol_says_how_many_rows_were_read(markov_engine: MakeEngine) -> None:
+def test_the_protocol_names_the_number_of_rows(markov_engine: MakeEngine) -> None:
     engine = markov_engine(uniform_table(12))
     assert "state carried from the first token to the last" in evaluate(engine, random_ids(10)).protocol
-    assert "4 rows side by side" in evaluate(engine, random_ids(10), batch_size=4).protocol
+    assert "4 parallel rows" in evaluate(engine, random_ids(10), batch_size=4).protocol
 
 
 def test_progress_ends_with_all_tokens(markov_engine: MakeEngine) -> None:
@@ -175,7 +175,7 @@ def test_a_split_that_cannot_be_predicted_is_refused(markov_engine: MakeEngine, 
         evaluate(markov_engine(uniform_table(12)), np.array(ids, np.int32))
 
 
-def test_a_model_that_is_not_sound_is_refused(markov_engine: MakeEngine) -> None:
+def test_a_model_with_nan_outputs_is_refused(markov_engine: MakeEngine) -> None:
     with pytest.raises(EvaluationError, match="NaN"):
         evaluate(markov_engine(np.full((3, 3), np.nan)), np.array([1], np.int32))
 
@@ -191,7 +191,7 @@ def test_sizes_out_of_range_are_refused(
         evaluate(markov_engine(uniform_table(12)), random_ids(8), batch_size=batch_size, num_steps=num_steps)
 
 
-def test_a_method_is_named_with_what_was_done() -> None:
+def test_a_method_is_in_name_and_protocol() -> None:
     static = evaluation_of(-5.0)
     assert static.to_table()["method"] == "static"
     cached = static.with_protocol("cache (cache_size 5)", method="cache")
@@ -200,7 +200,7 @@ def test_a_method_is_named_with_what_was_done() -> None:
     assert cached.with_protocol("weights in int8").method == "cache"
 
 
-def test_the_bounds_belong_to_the_group_that_they_end() -> None:
+def test_a_bound_belongs_to_the_group_that_ends_there() -> None:
     numbers = np.array([1, 10, 11, 100, 101, 1_000, 1_001, 10_000, 10_001, 99_999])
     ranks = np.array([1, 2, 1, 1, 9, 9, 9, 9, 9, 1], np.int32)
     tally = GroupTally(FREQUENCY_RANKS)
@@ -212,12 +212,12 @@ def test_the_bounds_belong_to_the_group_that_they_end() -> None:
     assert [group.to_table()["bits_per_token"] for group in groups] == [2.0] * 5
 
 
-def test_an_empty_group_has_no_figures() -> None:
-    group = GroupTally(PLACES).groups()[0]
+def test_an_empty_group_has_no_metrics() -> None:
+    group = GroupTally(POSITIONS).groups()[0]
     assert group.to_table() == {"label": "1", "num_tokens": 0, "accuracy": None, "bits_per_token": None}
 
 
-def test_it_is_shown_in_one_line() -> None:
+def test_the_repr_is_one_line() -> None:
     shown = "Evaluation(static, perplexity 1.00, accuracy 0.00%, 1,000 tokens)"
     assert repr(evaluation_of(0.0, 1000)) == shown
     assert repr(evaluation_of(-2000.0)) == "Evaluation(static, perplexity inf, accuracy 0.00%, 1 tokens)"

@@ -39,7 +39,7 @@ def shifted(scores: LineScores, mean: float, scale: float, seed: int) -> LineSco
 
 
 def table_towards(right: float) -> NDArray[np.float64]:
-    """A chain over three tokens in which each is followed by the next with the probability `right`."""
+    """Return a chain of three tokens; the next one follows with probability `right`."""
     return np.roll(np.eye(3), 1, axis=1) * (right - (1 - right) / 2) + (1 - right) / 2
 
 
@@ -60,13 +60,13 @@ def test_the_lines_add_up_to_the_evaluation(markov_engine: MakeEngine, num_token
     assert len(scores.num_tokens) == (ids == 0).sum() + (ids[-1] != 0)
 
 
-def test_equal_models_differ_by_nothing() -> None:
+def test_equal_models_have_no_difference() -> None:
     found = compare_lines(scores_of(0), scores_of(0), resamples=199)
     assert (found.difference, found.low, found.high, found.p_value) == (0.0, 0.0, 0.0, 1.0)
     assert found.perplexity_ratio == 1.0
 
 
-def test_a_better_model_is_found(markov_engine: MakeEngine) -> None:
+def test_a_better_model_is_recognized(markov_engine: MakeEngine) -> None:
     ids = np.tile(np.array([0, 1, 2, 0, 1, 0, 1, 2], np.int32), 40)
     worse, better = markov_engine(table_towards(0.5)), markov_engine(table_towards(0.7))
     found = compare_lines(line_scores(worse, ids), line_scores(better, ids), resamples=999)
@@ -88,7 +88,7 @@ def test_a_shift_of_every_line_is_the_difference() -> None:
 
 @given(st.integers(0, 2**31 - 1), st.floats(-0.2, 0.2), st.sampled_from(["line", "block"]))
 @settings(max_examples=20)
-def test_swapped_models_differ_by_the_opposite(seed: int, mean: float, unit: Any) -> None:
+def test_swapping_the_models_negates_the_difference(seed: int, mean: float, unit: Any) -> None:
     first = scores_of(seed, num_lines=100)
     second = shifted(first, mean, 0.3, seed + 1)
     there = compare_lines(first, second, unit=unit, resamples=199, seed=seed)
@@ -98,7 +98,7 @@ def test_swapped_models_differ_by_the_opposite(seed: int, mean: float, unit: Any
     assert there.low <= there.high
 
 
-def test_the_same_seed_gives_the_same_answer_and_another_seed_another() -> None:
+def test_results_depend_only_on_the_seed() -> None:
     first = scores_of(0)
     second = shifted(first, 0.02, 0.1, 1)
     same = [compare_lines(first, second, resamples=199, seed=seed) for seed in (4, 4, 5)]
@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_answer_and_another_seed_another() -> None:
     assert (same[0].low, same[0].p_value) != (same[2].low, same[2].p_value)
 
 
-def test_between_equally_good_models_every_p_value_is_as_likely_and_the_interval_holds_nothing() -> None:
+def test_for_equally_good_models_p_values_are_uniform_and_intervals_hold_zero() -> None:
     random, num_trials = np.random.default_rng(0), 120
     found = []
     for _ in range(num_trials):
@@ -120,7 +120,7 @@ def test_between_equally_good_models_every_p_value_is_as_likely_and_the_interval
     assert abs(covered - 0.9) < 4 * np.sqrt(0.09 / num_trials)
 
 
-def test_lines_that_depend_on_each_other_are_compared_in_blocks() -> None:
+def test_dependent_lines_are_compared_in_blocks() -> None:
     num_lines, random = 2_000, np.random.default_rng(0)
     of_blocks = random.normal(size=-(-num_lines // 50)).repeat(50)[:num_lines]
     first = LineScores(np.full(num_lines, -50.0), np.full(num_lines, 10))
@@ -132,7 +132,7 @@ def test_lines_that_depend_on_each_other_are_compared_in_blocks() -> None:
     assert blocks.high - blocks.low > 2 * (lines.high - lines.low)
 
 
-def test_models_with_other_tokens_are_compared_by_the_line() -> None:
+def test_models_with_different_tokens_are_compared_per_line() -> None:
     first = scores_of(0)
     second = LineScores(first.log_probs + 0.5, 3 * first.num_tokens)
     found = compare_lines(first, second, resamples=199)
@@ -142,7 +142,7 @@ def test_models_with_other_tokens_are_compared_by_the_line() -> None:
     assert found.num_tokens[1] == 3 * found.num_tokens[0] == 3 * first.num_tokens.sum()
 
 
-def test_the_figures_are_written_out() -> None:
+def test_the_description_lists_all_values() -> None:
     first = scores_of(0)
     found = compare_lines(first, shifted(first, 0.1, 0.1, 1), resamples=199)
     table = json.loads(json.dumps(found.to_table(), allow_nan=False))
@@ -154,7 +154,7 @@ def test_the_figures_are_written_out() -> None:
     assert "60 lines" in text
 
 
-def test_a_hopeless_model_has_an_infinite_perplexity_and_no_figure_in_json() -> None:
+def test_an_infinite_perplexity_is_null_in_json() -> None:
     first = scores_of(0)
     found = compare_lines(first, first._replace(log_probs=first.log_probs * 1e4), resamples=199)
     assert found.perplexities[1] == np.inf
@@ -162,21 +162,21 @@ def test_a_hopeless_model_has_an_infinite_perplexity_and_no_figure_in_json() -> 
     assert json.dumps(found.to_table(), allow_nan=False)
 
 
-def test_what_cannot_be_compared_is_refused(markov_engine: MakeEngine) -> None:
+def test_invalid_comparisons_are_refused(markov_engine: MakeEngine) -> None:
     scores = scores_of(0)
-    with pytest.raises(EvaluationError, match="one read 60 and the other 59"):
+    with pytest.raises(EvaluationError, match="one has 60 and the other 59"):
         compare_lines(scores, scores_of(0, num_lines=59))
     with pytest.raises(EvaluationError, match="at least 2 blocks, but the text has 1"):
         compare_lines(scores_of(0, 20), scores_of(0, 20), unit="block")
     with pytest.raises(EvaluationError, match="must be finite"):
         line_scores(markov_engine(np.eye(2)), np.array([1, 1], np.int32))
-    with pytest.raises(SettingError, match="`confidence` must lie between 0 and 1, but is 95"):
+    with pytest.raises(SettingError, match="`confidence` must be between 0 and 1, but is 95"):
         compare_lines(scores, scores, confidence=95)
     with pytest.raises(SettingError, match="`resamples` must be at least 99, but is 10"):
         compare_lines(scores, scores, resamples=10)
 
 
-def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_scipy_names_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.stats", None)
     with pytest.raises(
         MissingExtraError, match="comparing models needs SciPy, which is missing; install the extra `train`"
@@ -184,7 +184,7 @@ def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
         compare_lines(scores_of(0), scores_of(0))
 
 
-def test_it_is_shown_in_one_line() -> None:
+def test_the_repr_is_one_line() -> None:
     found = compare_lines(scores_of(0), scores_of(0), resamples=199)
     perplexity = f"{found.perplexities[0]:,.2f}"
     assert repr(found) == f"Comparison(perplexity {perplexity} and {perplexity}, p-value 1)"

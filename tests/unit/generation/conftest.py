@@ -1,4 +1,4 @@
-"""A recurrent model, and tokenizers of every kind."""
+"""A recurrent model, and tokenizers of all kinds."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ from support.toy_engine import ToyEngine
 @pytest.fixture(scope="session")
 def toy_engine() -> Callable[..., Engine]:
     def made(seed: int = 1, *, vocabulary_size: int = 5, boldness: float = 2.0) -> Engine:
-        return ToyEngine(vocabulary_size, 0, seed=seed, hidden_size=3, boldness=boldness)
+        return ToyEngine(vocabulary_size, 0, seed=seed, hidden_size=3, logit_scale=boldness)
 
     return made
 
 
 @pytest.fixture(scope="session")
 def log_prob_of() -> Callable[..., float]:
-    """The logarithm of the probability of ids after a prompt, by reading all of it anew."""
+    """Returns the log-probability of ids after a prompt, computed from the beginning."""
 
     def log_prob(engine: Engine, prompt: tuple[int, ...], ids: tuple[int, ...]) -> float:
         whole = np.array([[*prompt, *ids]], np.int32)
@@ -33,13 +33,13 @@ def log_prob_of() -> Callable[..., float]:
 
 @pytest.fixture(scope="session")
 def words() -> Tokenizer:
-    """Tokens between spaces."""
+    """Tokens separated by spaces."""
     return Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", "a", "b", "c")))
 
 
 @pytest.fixture(scope="session")
 def running_text() -> Tokenizer:
-    """Words and marks, 0 the `<eos>`."""
+    """Words and punctuation marks; 0 is `<eos>`."""
     tokens = ("<eos>", "<unk>", "He", "said", ", ", ",", ' "', '"', "no", ".", ". ", "don't", "don", "'", "t", "he")
     return Tokenizer("word", "line", Vocabulary((*tokens, "New", "York", "-", "No")))
 

@@ -45,7 +45,7 @@ def test_a_text_does_not_depend_on_its_neighbors(
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["", "a", "b c"]), st.booleans())
-def test_one_sample_is_what_is_streamed(
+def test_one_sample_equals_the_streamed_text(
     toy_engine: MakeEngine, words: Tokenizer, seed: int, prompt: str, stop_at_end: bool
 ) -> None:
     options = SamplingOptions(seed=seed, temperature=1.5)
@@ -70,7 +70,7 @@ def test_the_best_of_several_has_the_highest_score(
         assert text.score == text.log_prob / length_normalizer(len(text.ids), 0.8)
 
 
-def test_more_samples_are_the_same_and_others(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_more_samples_include_the_same_ones(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def sampled(best_of: int) -> set[tuple[int, ...]]:
         request = Request(num_tokens=9, sampling=SEEDED, search=SearchOptions(best_of=best_of))
         best = generate_texts(TextModel(toy_engine(boldness=1.0), words), ["a"], request)[0]
@@ -80,7 +80,7 @@ def test_more_samples_are_the_same_and_others(toy_engine: MakeEngine, words: Tok
     assert len(sampled(8)) == 8
 
 
-def test_a_seed_gives_the_same_prompt_the_same_text_and_none_another(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_only_with_a_seed_the_same_prompt_gives_the_same_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def texts(options: SamplingOptions) -> list[str]:
         request = Request(num_tokens=20, sampling=options)
         return [text.text for text in generate_texts(TextModel(toy_engine(boldness=0.5), words), ["a", "a"], request)]
@@ -92,7 +92,7 @@ def test_a_seed_gives_the_same_prompt_the_same_text_and_none_another(toy_engine:
 
 
 @given(st.integers(0, 1000), st.lists(st.sampled_from(["ab", "b", "a a", "\n", " b", "c\na"]), min_size=1, max_size=2))
-def test_a_stop_string_cuts_the_text_that_would_have_been(
+def test_a_stop_string_only_cuts_the_text(
     toy_engine: MakeEngine, words: Tokenizer, seed: int, stops: list[str]
 ) -> None:
     def text(stop: tuple[str, ...]) -> Any:
@@ -166,7 +166,7 @@ def test_a_required_word_may_end_the_text(toy_engine: MakeEngine, characters: To
     assert any(text.endswith("art") for text in found)
 
 
-def test_what_a_required_word_is_missing_from_is_flagged(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_missing_required_words_are_reported(toy_engine: MakeEngine, words: Tokenizer) -> None:
     text = generate_texts(
         TextModel(toy_engine(), words), ["a"], Request(num_tokens=4, require=("b", "c"), forbid=("C",))
     )[0]
@@ -174,7 +174,7 @@ def test_what_a_required_word_is_missing_from_is_flagged(toy_engine: MakeEngine,
     assert text.to_table()["missing"] == ["c"]
 
 
-def test_unknown_words_are_not_written_unless_allowed(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_unknown_words_are_not_generated_unless_allowed(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def unknown(options: SamplingOptions, search: SearchOptions) -> bool:
         request = Request(num_tokens=30, sampling=options, search=search)
         best = generate_texts(TextModel(toy_engine(boldness=0.2), words), [""], request)[0]
@@ -204,8 +204,8 @@ def test_forbidding_everything_is_refused(toy_engine: MakeEngine, search: Search
         generate_texts(TextModel(engine, tokenizer), ["a"], Request(num_tokens=1, search=search, forbid=("a", "aa")))
 
 
-def test_one_string_is_not_taken_for_a_prompt_a_letter(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    with pytest.raises(SettingError, match="`prompts` must be several prompts, but is one string"):
+def test_a_single_string_of_prompts_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
+    with pytest.raises(SettingError, match="`prompts` must be a list of prompts, but is one string"):
         generate_texts(TextModel(toy_engine(), words), "a b", Request())
 
 

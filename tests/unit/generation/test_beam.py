@@ -34,14 +34,14 @@ NO_WORDS, NOTHING_REQUIRED = ForbiddenWords(), RequiredWords()
 
 
 @given(scores, st.integers(1, 30))
-def test_places_come_in_order_of_score_then_place(matrix: NDArray[np.float64], at_once: int) -> None:
+def test_elements_come_in_order_of_score_then_index(matrix: NDArray[np.float64], at_once: int) -> None:
     possible = [place for place in np.ndindex(matrix.shape) if matrix[place] > -np.inf]
     expected = sorted(possible, key=lambda place: (-matrix[place], place))
     assert list(best_first(matrix, at_once)) == expected
 
 
 @given(st.lists(st.integers(0, 3), max_size=12), st.integers(4, 12))
-def test_every_degree_of_progress_keeps_its_best(progress: list[int], size: int) -> None:
+def test_every_degree_of_progress_keeps_its_best_text(progress: list[int], size: int) -> None:
     kept = allocate_beam(progress, 3, size)
     assert len(kept) == min(size, len(progress))
     assert kept == sorted(set(kept))
@@ -52,7 +52,7 @@ def test_every_degree_of_progress_keeps_its_best(progress: list[int], size: int)
 @pytest.mark.parametrize(
     ("size", "kept"), [(3, [0, 2, 4]), (4, [0, 2, 4, 5]), (5, [0, 2, 3, 4, 5]), (6, [0, 1, 2, 3, 4, 5])]
 )
-def test_places_that_do_not_come_out_even_go_to_the_highest(size: int, kept: list[int]) -> None:
+def test_remaining_slots_go_to_the_highest_degree(size: int, kept: list[int]) -> None:
     assert allocate_beam([0, 0, 1, 1, 2, 2, 2], 2, size) == kept
 
 
@@ -71,7 +71,7 @@ def search(engine: Engine, task: Task, *, num_groups: int = 1, diversity: float 
     writer = BeamSearch(task, num_groups=num_groups, diversity=diversity)
     for _ in lockstep(engine, [PROMPT], [writer]):
         pass
-    return writer.found()
+    return writer.hypotheses()
 
 
 def plain(found: list[Hypothesis]) -> list[Found]:
@@ -83,7 +83,7 @@ def score(found: Found, exponent: float) -> float:
 
 
 def all_texts(engine: Engine, is_complete: Callable[[tuple[int, ...]], bool]) -> Iterator[Found]:
-    """Yield every complete text there is."""
+    """Yield all complete texts."""
 
     def longer(ids: tuple[int, ...], log_prob: float) -> Iterator[Found]:
         expected = read_text(engine, (*PROMPT, *ids))[0][0].astype(np.float64)
@@ -104,7 +104,7 @@ def best_of_all(texts: Iterator[Found], exponent: float) -> list[Found]:
 def naive_beam(
     engine: Engine, size: int, num_tokens: int, end_id: int | None, exponent: float, groups: int = 1, cost: float = 0.0
 ) -> list[Found]:
-    """Diverse beam search by the paper, all texts read anew at every step, none given up before the last."""
+    """Diverse beam search as in the paper: no cached states, and no early end."""
     live: list[list[Found]] = [[((), 0.0)] for _ in range(groups)]
     complete: list[list[Found]] = [[] for _ in range(groups)]
     for length in range(1, num_tokens + 1):
@@ -146,40 +146,40 @@ def test_a_beam_of_one_is_greedy(toy_engine: MakeEngine, seed: int) -> None:
 
 
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(1, 6), st.sampled_from([None, 0, 1]), st.floats(0, 2))
-def test_it_is_the_beam_search_of_the_books(
+def test_it_matches_a_naive_beam_search(
     toy_engine: MakeEngine, seed: int, size: int, num_tokens: int, end_id: int | None, exponent: float
 ) -> None:
     engine = toy_engine(seed)
     found = search(engine, task_of(size, EndRule(num_tokens, end_id), exponent=exponent))
     expected = naive_beam(engine, size, num_tokens, end_id, exponent)
-    # That no more is searched when nothing better can come leaves the best as they are.
+    # The early end of the search does not change the best texts.
     assert plain(found) == expected
 
 
 @pytest.mark.parametrize(
     ("seed", "size", "end_id", "exponent"), [(7, 2, 3, 0.0), (10, 3, 2, 0.0), (6, 5, 0, 0.6), (10, 4, 0, 0.6)]
 )
-def test_a_complete_text_counts_only_among_the_first_of_its_step(
+def test_a_complete_text_counts_only_if_it_is_among_the_first_of_its_step(
     toy_engine: MakeEngine, seed: int, size: int, end_id: int, exponent: float
 ) -> None:
-    """Cases in which one that came later would be among the best."""
+    """Cases in which a later one would be among the best."""
     engine = toy_engine(seed)
     found = search(engine, task_of(size, EndRule(5, end_id), exponent=exponent))
     assert plain(found) == naive_beam(engine, size, 5, end_id, exponent)
 
 
 @given(st.integers(1, 20), st.integers(1, 3), st.integers(2, 3), st.sampled_from([None, 0]), st.floats(0, 3))
-def test_it_is_the_diverse_beam_search_of_the_paper(
+def test_it_matches_the_diverse_beam_search_of_the_paper(
     toy_engine: MakeEngine, seed: int, size: int, groups: int, end_id: int | None, cost: float
 ) -> None:
     engine = toy_engine(seed)
-    # With this exponent no group is done before its last step: what it chooses costs the others to the end.
+    # With this exponent no group ends before its last step, so its costs affect the other groups until the end.
     found = search(engine, task_of(size, EndRule(4, end_id), exponent=50.0), num_groups=groups, diversity=cost)
     assert plain(found) == naive_beam(engine, size, 4, end_id, 50.0, groups, cost)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_one_group_is_a_plain_beam_whatever_the_diversity(toy_engine: MakeEngine, seed: int) -> None:
+def test_diversity_has_no_effect_with_one_group(toy_engine: MakeEngine, seed: int) -> None:
     engine, task = toy_engine(seed), task_of(3, EndRule(5, 0))
     assert search(engine, task, num_groups=1, diversity=9.0) == search(engine, task)
 
@@ -189,18 +189,18 @@ def test_groups_without_diversity_find_the_same(toy_engine: MakeEngine) -> None:
     assert search(engine, task, num_groups=3, diversity=0.0) == search(engine, task)
 
 
-def test_groups_are_kept_from_the_same_words(toy_engine: MakeEngine) -> None:
+def test_groups_avoid_the_words_of_other_groups(toy_engine: MakeEngine) -> None:
     found = search(toy_engine(), task_of(1, EndRule(3)), num_groups=3, diversity=100.0)
     assert [len({text.ids[place] for text in found}) for place in range(3)] == [3, 3, 3]
 
 
-def test_log_probabilities_are_the_models_own(toy_engine: MakeEngine, log_prob_of: Callable[..., float]) -> None:
+def test_log_probabilities_are_those_of_the_model(toy_engine: MakeEngine, log_prob_of: Callable[..., float]) -> None:
     engine = toy_engine()
     for text in search(engine, task_of(2, EndRule(5, 0)), num_groups=2, diversity=2.0):
         assert text.log_prob == pytest.approx(log_prob_of(engine, PROMPT, text.ids), rel=1e-5)
 
 
-def test_a_search_is_over_when_nothing_better_can_come(toy_engine: MakeEngine) -> None:
+def test_a_search_ends_when_no_better_text_is_possible(toy_engine: MakeEngine) -> None:
     engine = toy_engine(boldness=4.0)
     found = search(engine, task_of(1, EndRule(500, 3), exponent=0.0))
     assert found[0].ending == "end"
@@ -216,11 +216,11 @@ def test_forbidden_phrases_are_in_no_text(toy_engine: MakeEngine) -> None:
         for text in all_texts(engine, lambda ids: len(ids) == 4)
         if 0 not in text[0] and not {(1, 3), (2, 3)} & set(zip(text[0], text[0][1:], strict=False))
     )
-    # What the prompt ends with is 3, and what comes first may be 3 as well.
+    # The prompt ends with 3, and the first token can be 3 as well.
     assert plain(found) == best_of_all(allowed, 0.0)
 
 
-def test_a_phrase_that_the_prompt_began_is_not_completed(toy_engine: MakeEngine) -> None:
+def test_a_forbidden_phrase_that_begins_in_the_prompt_is_not_completed(toy_engine: MakeEngine) -> None:
     phrase = Phrase((frozenset([2]), frozenset([3]), frozenset([1, 4])))
     found = search(toy_engine(), task_of(25, EndRule(2), forbidden=ForbiddenWords([], [phrase])))
     assert {text.ids[0] for text in found} == {0, 2, 3}
@@ -266,7 +266,7 @@ def test_a_wide_beam_finds_the_best_text_with_the_required_words(toy_engine: Mak
     st.integers(0, 4),
     st.sampled_from([None, 0]),
 )
-def test_the_narrowest_beam_writes_what_is_required(
+def test_the_smallest_beam_generates_the_required_words(
     toy_engine: MakeEngine, seed: int, rows: list[tuple[int, ...]], more: int, end_id: int | None
 ) -> None:
     required = required_words(*rows)
@@ -278,12 +278,12 @@ def test_the_narrowest_beam_writes_what_is_required(
         assert all(holds(text.ids, row) for row in rows)
 
 
-def test_what_cannot_be_written_is_named(toy_engine: MakeEngine) -> None:
+def test_words_that_cannot_be_generated_are_reported(toy_engine: MakeEngine) -> None:
     required = required_words((1, 2))
     found = search(toy_engine(), task_of(4, EndRule(5), required=required, forbidden=ForbiddenWords([2])))
     assert found
     assert {required.missing(text.met) for text in found} == {("(1, 2)",)}
 
 
-def test_nothing_is_found_where_all_is_forbidden(toy_engine: MakeEngine) -> None:
+def test_no_text_is_found_if_all_tokens_are_forbidden(toy_engine: MakeEngine) -> None:
     assert search(toy_engine(), task_of(4, EndRule(5), forbidden=ForbiddenWords(range(5)))) == []

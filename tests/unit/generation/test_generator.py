@@ -11,7 +11,7 @@ from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.generation.batch import generate_texts
-from nextword.generation.ending import stop_place
+from nextword.generation.ending import stop_position
 from nextword.generation.generator import generate, stream_text
 from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request, SearchOptions
@@ -24,7 +24,7 @@ GREEDY = SamplingOptions(temperature=0)
 
 
 class CountingEngine:
-    """Expects the number of the tokens read so far, up to 19; every token has some probability."""
+    """Predicts the number of tokens read so far, up to 19; no token has probability 0."""
 
     vocabulary_size = 20
     end_id = 9
@@ -70,12 +70,12 @@ def test_an_empty_prompt_begins_a_text() -> None:
     assert list(generate(CountingEngine(), [], num_tokens=3, options=GREEDY)) == [0, 1, 2]
 
 
-def test_the_end_stops_only_when_asked() -> None:
+def test_the_end_token_stops_only_if_requested() -> None:
     assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY, stop_at_end=True)) == [7, 8]
     assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY)) == [7, 8, 9, 10, 11]
 
 
-def test_each_token_comes_as_soon_as_it_is_drawn() -> None:
+def test_each_token_is_yielded_as_soon_as_it_is_sampled() -> None:
     engine = CountingEngine()
     ids = generate(engine, [], num_tokens=1_000_000, options=GREEDY)
     assert [next(ids), next(ids)] == [0, 1]
@@ -92,17 +92,17 @@ def test_the_same_seed_gives_the_same_tokens() -> None:
     assert drawn(4)[:10] == drawn(4, num_tokens=10)
 
 
-def test_without_a_seed_each_text_is_another() -> None:
+def test_without_a_seed_texts_differ() -> None:
     assert drawn(None) != drawn(None)
 
 
-def test_a_forbidden_token_is_never_drawn() -> None:
+def test_a_forbidden_token_is_never_sampled() -> None:
     flat = CountingEngine(sharpness=0)
     ids = list(generate(flat, [], num_tokens=300, options=SamplingOptions(seed=0), forbidden=[3, 4]))
     assert set(ids) == set(range(20)) - {3, 4}
 
 
-def test_unknown_words_are_not_written_unless_allowed() -> None:
+def test_unknown_words_are_not_generated_unless_allowed() -> None:
     def text(options: SamplingOptions) -> str:
         request = Request(num_tokens=300, sampling=options)
         return "".join(stream_text(TextModel(CountingEngine(0), running_text()), "He", request))
@@ -126,7 +126,7 @@ def test_a_space_at_the_end_of_the_prompt_is_the_one_before_the_next_word(prompt
     assert generate_texts(TextModel(CountingEngine(), running_text()), [prompt], request)[0].text == text
 
 
-def test_to_a_model_of_characters_another_space_is_meant() -> None:
+def test_a_character_model_may_add_another_space() -> None:
     characters = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", " ")))
     assert list(after_prompt(characters, "a ", [" a"])) == [" a"]
     assert list(after_prompt(running_text(), "a ", ["", " a", " b"])) == ["", "a", " b"]
@@ -136,7 +136,7 @@ def pieces_of(ids: list[int], prompt: list[int]) -> list[str]:
     return list(text_pieces(running_text(), prompt, ids))
 
 
-def test_the_space_between_two_words_comes_before_the_second() -> None:
+def test_the_space_between_two_words_belongs_to_the_second() -> None:
     assert pieces_of([3, 4, 8, 9, 0, 2], prompt=[2]) == [" said", ", ", "no", ".", "\n", "He"]
     assert pieces_of([2], prompt=[]) == ["He"]
 
@@ -154,7 +154,7 @@ def tokenizers() -> Iterator[Tokenizer]:
 
 
 @given(st.data(), st.sampled_from(list(tokenizers())))
-def test_prompt_and_pieces_together_are_the_text(data: st.DataObject, tokenizer: Tokenizer) -> None:
+def test_prompt_and_pieces_form_the_text(data: st.DataObject, tokenizer: Tokenizer) -> None:
     some_ids = st.lists(st.integers(0, tokenizer.vocabulary_size - 1), max_size=12)
     prompt, ids = data.draw(some_ids), data.draw(some_ids)
     pieces = list(text_pieces(tokenizer, prompt, ids))
@@ -162,12 +162,12 @@ def test_prompt_and_pieces_together_are_the_text(data: st.DataObject, tokenizer:
     assert tokenizer.decode(prompt) + "".join(pieces) == tokenizer.decode(prompt + ids)
 
 
-def test_no_tokens_at_all_are_refused_at_once() -> None:
+def test_zero_tokens_are_refused_immediately() -> None:
     with pytest.raises(SettingError, match="`num_tokens` must be at least 1, but is 0"):
         generate(CountingEngine(), [], num_tokens=0)
 
 
-def test_a_real_model_writes_what_it_scores_highest() -> None:
+def test_a_trained_model_generates_the_tokens_with_the_highest_scores() -> None:
     from nextword.architecture import Architecture
     from nextword.engine.keras_engine import KerasEngine
     from nextword.models.language_model import LanguageModel
@@ -186,23 +186,23 @@ def character_text(*more: str) -> Tokenizer:
 
 
 @given(st.integers(0, 1000), st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3))
-def test_no_part_of_a_stop_string_is_ever_shown(seed: int, stops: list[str]) -> None:
+def test_no_part_of_a_stop_string_is_yielded(seed: int, stops: list[str]) -> None:
     def pieces(stop: tuple[str, ...]) -> list[str]:
         request = Request(num_tokens=25, sampling=SamplingOptions(seed=seed), stop=stop)
         return list(stream_text(TextModel(CountingEngine(0), character_text(*"cdefghijklmnopqr")), "", request))
 
     whole = "".join(pieces(()))
-    assert "".join(pieces(tuple(stops))) == whole[: stop_place(whole, stops)]
+    assert "".join(pieces(tuple(stops))) == whole[: stop_position(whole, stops)]
 
 
-def test_streaming_asks_for_nothing_after_a_stop_string() -> None:
+def test_streaming_reads_nothing_after_a_stop_string() -> None:
     engine = CountingEngine()
     request = Request(num_tokens=1000, sampling=GREEDY, stop=("said",))
     assert list(stream_text(TextModel(engine, running_text()), "He", request)) == ["\n", "He", " "]
-    assert engine.read == [9, 2, 0, 2]  # and "said" is not
+    assert engine.read == [9, 2, 0, 2]  # without "said"
 
 
-def test_an_accent_is_not_shown_without_its_letter() -> None:
+def test_an_accent_is_not_yielded_without_its_letter() -> None:
     tokenizer = character_text("\N{COMBINING ACUTE ACCENT}", *"cdefghijklmnopq")
     request = Request(num_tokens=60, sampling=SamplingOptions(seed=1))
     pieces = list(stream_text(TextModel(CountingEngine(0), tokenizer), "", request))
@@ -218,7 +218,7 @@ def test_forbidden_words_are_not_streamed() -> None:
 
 
 def test_the_best_of_several_cannot_be_streamed() -> None:
-    with pytest.raises(SettingError, match="call `generate_texts` for it"):
+    with pytest.raises(SettingError, match="call `generate_texts`"):
         stream_text(TextModel(CountingEngine(), running_text()), "", Request(search=SearchOptions(beam_size=2)))
 
 

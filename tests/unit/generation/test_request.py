@@ -14,7 +14,7 @@ def test_greedy_takes_the_most_probable() -> None:
     assert Request(search=greedy, sampling=penalized).draws == penalized
 
 
-def test_required_words_are_searched_for() -> None:
+def test_required_words_use_a_beam() -> None:
     assert Request(require=("a",)).uses_beam
     assert not Request().uses_beam
     assert Request(search=SearchOptions(best_of=2)).is_compared
@@ -31,10 +31,10 @@ def test_required_words_are_searched_for() -> None:
         ({"forbid": (" ",)}, "`forbid` must be text, but is empty"),
         ({"require": ("a",), "search": SearchOptions(method="sample")}, "required words are searched for with a beam"),
         ({"require": ("a",), "search": SearchOptions(best_of=2)}, "required words are searched for with a beam"),
-        ({"require": ("a",), "sampling": SamplingOptions(top_k=3)}, "a beam draws no tokens, but `top_k` is 3"),
+        ({"require": ("a",), "sampling": SamplingOptions(top_k=3)}, "beam search does not sample, but `top_k` is 3"),
         (
             {"search": SearchOptions(beam_size=2), "sampling": SamplingOptions(temperature=0.5)},
-            r"a beam draws no tokens, but `temperature` is 0\.5",
+            r"beam search does not sample, but `temperature` is 0\.5",
         ),
         (
             {"search": SearchOptions(method="greedy"), "sampling": SamplingOptions(temperature=3.0)},
@@ -49,7 +49,7 @@ def test_required_words_are_searched_for() -> None:
         ({"stop": ("\ud800",)}, "`stop` must be valid Unicode"),
     ],
 )
-def test_what_does_not_go_together_is_refused(values: dict[str, Any], message: str) -> None:
+def test_contradicting_requests_are_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         Request(**values)
 
@@ -59,11 +59,11 @@ def test_a_beam_allows_a_seed_and_unknown_words() -> None:
     assert Request(sampling=sampling, search=SearchOptions(beam_size=2)).uses_beam
 
 
-def test_a_stop_string_may_be_a_space_alone() -> None:
+def test_a_stop_string_can_be_a_space() -> None:
     assert Request(stop=(" ", "\n")).stop == (" ", "\n")
 
 
-def test_a_beam_is_used_where_it_is_asked_for() -> None:
+def test_a_beam_is_used_if_requested() -> None:
     assert not SearchOptions().uses_beam
     assert not SearchOptions(method="greedy").uses_beam
     assert SearchOptions(method="beam").uses_beam
@@ -71,7 +71,7 @@ def test_a_beam_is_used_where_it_is_asked_for() -> None:
     assert SearchOptions(beam_groups=2).uses_beam
 
 
-def test_a_beam_is_as_wide_as_required_words_need() -> None:
+def test_a_beam_is_large_enough_for_required_words() -> None:
     assert SearchOptions().group_size() == 4
     assert SearchOptions(beam_groups=2).group_size() == 2
     assert SearchOptions(beam_groups=9).group_size() == 1
@@ -95,12 +95,12 @@ def test_a_beam_is_as_wide_as_required_words_need() -> None:
         ({"diversity": -1.0}, "`diversity` must be at least 0"),
     ],
 )
-def test_what_does_not_go_together_is_refused_of_search_options(options: dict[str, object], message: str) -> None:
+def test_contradicting_search_options_are_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         SearchOptions.from_table(options)
 
 
-def test_the_normalizer_is_that_of_the_paper() -> None:
+def test_the_normalizer_matches_the_paper() -> None:
     assert length_normalizer(1, 2.0) == 1
     assert length_normalizer(13, 0.0) == 1
     assert length_normalizer(13, 2.0) == pytest.approx(9)

@@ -31,12 +31,12 @@ def kept(log_probs: LogProbs) -> list[int]:
 
 
 @given(distributions, st.integers(0, 2**32))
-def test_temperature_zero_is_the_arg_max_whatever_the_seed(log_probs: LogProbs, seed: int) -> None:
+def test_temperature_zero_is_the_argmax_for_every_seed(log_probs: LogProbs, seed: int) -> None:
     left = filtered(log_probs, SamplingOptions(temperature=0, top_p=0.5, top_k=3))
     assert sample(left, np.random.default_rng(seed)) == int(np.argmax(log_probs))
 
 
-def test_top_p_is_measured_after_temperature_and_top_k() -> None:
+def test_top_p_is_applied_after_temperature_and_top_k() -> None:
     log_probs = np.log([0.4, 0.3, 0.2, 0.1])
     assert kept(filtered(log_probs, SamplingOptions(top_k=2, top_p=0.5))) == [0]  # 0.4 / 0.7 reaches a half
     assert kept(filtered(log_probs, SamplingOptions(top_p=0.5))) == [0, 1]
@@ -44,16 +44,16 @@ def test_top_p_is_measured_after_temperature_and_top_k() -> None:
     assert kept(filtered(log_probs, SamplingOptions(top_k=2), forbidden=[0])) == [1, 2]
 
 
-def test_min_p_and_typical_are_measured_after_the_others() -> None:
+def test_min_p_and_typical_are_applied_after_the_others() -> None:
     log_probs = np.log([0.4, 0.3, 0.2, 0.1])
     assert kept(filtered(log_probs, SamplingOptions(min_p=0.6))) == [0, 1]
     assert kept(filtered(log_probs, SamplingOptions(min_p=0.6, temperature=2))) == [0, 1, 2]  # sqrt(0.2 / 0.4) > 0.6
-    # Of 4/7 and 3/7 the entropy is 0.68, and 3/7 the farther from it; of all four tokens 0.3 is the most typical.
+    # For 4/7 and 3/7 the entropy is 0.68, and 3/7 is farther from it; of all four tokens 0.3 is the most typical.
     assert kept(filtered(log_probs, SamplingOptions(top_k=2, typical_p=0.3))) == [0]
     assert kept(filtered(log_probs, SamplingOptions(typical_p=0.3))) == [1]
 
 
-def test_only_what_was_read_of_late_is_penalized() -> None:
+def test_only_recent_tokens_are_penalized() -> None:
     log_probs = np.log([0.5, 0.3, 0.2])
     options = SamplingOptions(repetition_penalty=2.0, repetition_window=2)
     expected = np.array([0.5, 0.09, 0.04])
@@ -61,17 +61,17 @@ def test_only_what_was_read_of_late_is_penalized() -> None:
     np.testing.assert_allclose(np.exp(filtered(log_probs, options)), np.exp(log_probs))
 
 
-def test_the_penalty_may_change_what_is_most_probable() -> None:
+def test_the_penalty_can_change_the_most_probable_token() -> None:
     options = SamplingOptions(repetition_penalty=3.0, temperature=0)
     assert kept(filtered(np.log([0.6, 0.4]), options, read=[0])) == [1]
 
 
-def test_the_widest_options_change_nothing() -> None:
+def test_the_default_options_change_nothing() -> None:
     log_probs = np.log([0.5, 0.3, 0.2])
     np.testing.assert_allclose(filtered(log_probs, SamplingOptions(), read=[0, 1, 2]), log_probs, atol=1e-12)
 
 
-def test_an_impossible_token_is_never_drawn() -> None:
+def test_an_impossible_token_is_never_sampled() -> None:
     class Extreme(np.random.Generator):
         def __init__(self, value: float) -> None:
             super().__init__(np.random.PCG64(0))
@@ -84,7 +84,7 @@ def test_an_impossible_token_is_never_drawn() -> None:
         log_probs = np.log(np.array([0.0, 0.3, 0.0, 0.7, 0.0]))
     assert sample(log_probs, Extreme(0.0)) == 1
     assert sample(log_probs, Extreme(np.nextafter(1.0, 0.0))) == 3
-    for size in (9, 22, 56):  # whose probabilities, added up in floats, stay below one
+    for size in (9, 22, 56):  # their probabilities sum to less than one in floats
         assert sample(np.log(np.full(size, 1 / size)), Extreme(np.nextafter(1.0, 0.0))) == size - 1
 
 
@@ -93,7 +93,7 @@ def test_forbidding_everything_is_refused() -> None:
         filtered(np.log([0.5, 0.5]), SamplingOptions(), forbidden=[0, 1])
 
 
-def test_a_log_probability_that_is_no_number_is_refused() -> None:
+def test_a_nan_log_probability_is_refused() -> None:
     with pytest.raises(SettingError, match="the highest log-probability is nan"):
         filtered(np.array([0.0, np.nan]), SamplingOptions())
 
@@ -111,7 +111,7 @@ def test_options_out_of_range_are_refused(name: str, value: float) -> None:
 
 
 @given(distributions, st.floats(0.05, 20), st.integers(1, 25), st.floats(0.01, 1))
-def test_what_is_left_is_a_distribution_in_the_same_proportions(
+def test_filters_return_a_distribution_in_the_same_proportions(
     log_probs: LogProbs, temperature: float, top_k: int, part: float
 ) -> None:
     for left in (
@@ -129,35 +129,37 @@ def test_what_is_left_is_a_distribution_in_the_same_proportions(
 
 
 @given(distributions, st.integers(1, 25))
-def test_top_k_keeps_the_k_most_probable_the_first_of_equals(log_probs: LogProbs, top_k: int) -> None:
+def test_top_k_keeps_the_k_most_probable_and_the_first_of_ties(log_probs: LogProbs, top_k: int) -> None:
     order = sorted(range(len(log_probs)), key=lambda token_id: (-log_probs[token_id], token_id))
     assert kept(keep_top_k(log_probs, top_k)) == sorted(order[:top_k])
 
 
 @given(weights, st.integers(1, 99))
-def test_top_p_keeps_the_fewest_that_reach_p(drawn: NDArray[np.float64], percent: int) -> None:
-    # Counted in whole numbers, 100 * weight against percent * total, so that no rounding decides.
+def test_top_p_keeps_the_fewest_tokens_that_reach_p(drawn: NDArray[np.float64], percent: int) -> None:
+    # Compares integers, 100 * weight with percent * total, to avoid rounding.
     order = sorted(range(len(drawn)), key=lambda token_id: (-drawn[token_id], token_id))
     needed = percent * drawn.sum()
     reached = 100 * np.cumsum(drawn[order])
     if (reached == needed).any():
-        return  # a tie, which the rounding of logarithms may decide either way
+        return  # a tie, which rounding may decide either way
     expected = order[: 1 + int(np.flatnonzero(reached > needed)[0])]
     assert kept(keep_top_p(np.log(drawn / drawn.sum()), percent / 100)) == sorted(expected)
 
 
 @given(weights, st.integers(1, 100))
-def test_min_p_keeps_what_is_at_least_that_part_of_the_highest(drawn: NDArray[np.float64], percent: int) -> None:
+def test_min_p_keeps_tokens_with_at_least_that_fraction_of_the_highest(
+    drawn: NDArray[np.float64], percent: int
+) -> None:
     needed = percent * drawn.max()
     if (100 * drawn == needed).any() and percent < 100:
-        return  # a tie, which the rounding of logarithms may decide either way
+        return  # a tie, which rounding may decide either way
     assert (
         kept(keep_min_p(np.log(drawn / drawn.sum()), percent / 100)) == np.flatnonzero(100 * drawn >= needed).tolist()
     )
 
 
 def naive_typical(log_probs: LogProbs, mass: float) -> set[int]:
-    """As the paper has it: the smallest set, in order of distance from the entropy, that holds the mass."""
+    """As in the paper: the smallest set with the mass, in order of distance from the entropy."""
     probabilities = {token_id: float(np.exp(log_probs[token_id])) for token_id in kept(log_probs)}
     entropy = -sum(p * np.log(p) for p in probabilities.values())
     chosen: set[int] = set()
@@ -171,25 +173,25 @@ def naive_typical(log_probs: LogProbs, mass: float) -> set[int]:
 
 
 @given(sparse, st.floats(0.01, 0.99))
-def test_typical_takes_what_is_as_surprising_as_expected(log_probs: LogProbs, mass: float) -> None:
+def test_typical_keeps_tokens_with_a_typical_surprisal(log_probs: LogProbs, mass: float) -> None:
     found = set(kept(keep_typical(log_probs, mass)))
     surprisals = -log_probs[kept(log_probs)]
     distances = np.abs(surprisals - (np.exp(-surprisals) * surprisals).sum())
     apart = np.diff(np.unique(distances))
     if len(apart) and apart.min() < 1e-9:
-        return  # distances alike but for rounding, whose order is anybody's
+        return  # distances that are equal up to rounding
     if np.abs(np.cumsum(np.exp(-surprisals[np.argsort(distances, kind="stable")])) - mass).min() < 1e-9:
-        return  # the mass is reached, or not, by rounding
+        return  # the mass is reached only up to rounding
     assert found == naive_typical(log_probs, mass)
 
 
-def test_typical_may_leave_the_most_probable_out() -> None:
+def test_typical_can_remove_the_most_probable_token() -> None:
     # The entropy is 1.74; the surprisals are 1.20 and 1.97.
     assert kept(keep_typical(np.log([0.3, 0.14, 0.14, 0.14, 0.14, 0.14]), 0.1)) == [1]
 
 
 @given(distributions)
-def test_the_widest_settings_change_nothing(log_probs: LogProbs) -> None:
+def test_filters_with_default_values_change_nothing(log_probs: LogProbs) -> None:
     for left in (
         keep_top_k(log_probs, len(log_probs)),
         keep_top_p(log_probs, 1.0),
@@ -209,7 +211,7 @@ def test_temperature_raises_probabilities_to_its_inverse(log_probs: LogProbs, te
 
 
 @given(distributions, st.sampled_from([1e-3, 1e-30, 1e-310, 0.0]))
-def test_a_temperature_towards_zero_takes_the_most_probable(log_probs: LogProbs, temperature: float) -> None:
+def test_a_temperature_near_zero_selects_the_most_probable_token(log_probs: LogProbs, temperature: float) -> None:
     most = (log_probs == log_probs.max()).astype(float)
     np.testing.assert_allclose(np.exp(with_temperature(log_probs, temperature)), most / most.sum(), atol=1e-8)
 
@@ -229,14 +231,14 @@ def test_the_penalty_never_makes_a_recent_token_more_probable(log_probs: LogProb
     assert with_repetition_penalty(log_probs, [1], penalty)[1] <= log_probs[1] + 1e-12
 
 
-def test_the_penalty_depends_on_probabilities_alone() -> None:
-    """The rule for logits would not: it divides positive ones and, in the usual programs, multiplies negative ones."""
+def test_the_penalty_depends_only_on_probabilities() -> None:
+    """The usual rule for logits does not: it divides positive logits and multiplies negative ones."""
     logits = np.array([2.0, 1.0, -1.0])
     np.testing.assert_allclose(
         with_repetition_penalty(logits, [0, 2], 1.5), with_repetition_penalty(logits - 7, [0, 2], 1.5)
     )
 
 
-def test_forbidding_everything_is_refused_of_filters() -> None:
+def test_filters_refuse_to_forbid_everything() -> None:
     with pytest.raises(SettingError, match="forbid fewer tokens"):
         without(np.log([0.5, 0.5]), [0, 1])

@@ -28,35 +28,35 @@ def test_a_word_is_one_token(words: Tokenizer, running_text: Tokenizer) -> None:
     assert spelled(running_text, "sai") == []
 
 
-def test_case_counts_only_where_it_is_to(running_text: Tokenizer) -> None:
+def test_case_counts_only_if_requested(running_text: Tokenizer) -> None:
     assert spelled(running_text, "He") == [[["He"]]]
     assert spelled(running_text, "hE", any_case=True) == [[["He", "he"]]]
 
 
-def test_marks_that_differ_in_spaces_are_one(running_text: Tokenizer) -> None:
+def test_marks_that_differ_only_in_spaces_are_equal(running_text: Tokenizer) -> None:
     assert spelled(running_text, ",") == [[[",", ", "]]]
     assert spelled(running_text, ' "') == [[[' "', '"']]]
 
 
-def test_a_phrase_is_several(running_text: Tokenizer) -> None:
+def test_a_phrase_is_several_tokens(running_text: Tokenizer) -> None:
     assert spelled(running_text, "New  York") == [[["New"], ["York"]]]
     assert spelled(running_text, "he said, no.") == [[["he"], ["said"], [", "], ["no"], [".", ". "]]]
     assert spelled(running_text, "New-York") == [[["New"], ["-"], ["York"]]]
     assert spelled(running_text, "NewYork") == []
 
 
-def test_all_ways_are_found_the_shortest_first(running_text: Tokenizer) -> None:
+def test_all_spellings_are_found_shortest_first(running_text: Tokenizer) -> None:
     assert spelled(running_text, "don't") == [[["don't"]], [["don"], ["'"], ["t"]]]
 
 
-def test_characters_know_whole_words(characters: Tokenizer) -> None:
+def test_characters_match_whole_words(characters: Tokenizer) -> None:
     beside = [" ", ".", "<eos>", "<unk>"]
     assert spelled(characters, "art") == [[beside, ["a"], ["r"], ["t"], beside]]
     assert spelled(characters, "a.", any_case=True) == [[beside, ["A", "a"], ["."]]]
     assert spelled(characters, "art art")[0][1:-1] == [["a"], ["r"], ["t"], [" "], ["a"], ["r"], ["t"]]
 
 
-def test_subwords_know_whole_words() -> None:
+def test_subwords_match_whole_words() -> None:
     tokens = ("<eos>", "<unk>", " ", "a", "r", "t", ".", " a", "rt", " art", "art")
     subwords = Tokenizer("subword", "line", Vocabulary(tokens))
     before, after = [" ", ".", "<eos>", "<unk>"], [" ", " a", " art", ".", "<eos>", "<unk>"]
@@ -69,7 +69,7 @@ def test_subwords_know_whole_words() -> None:
     assert spelled(subwords, ".") == [[["."]]]
 
 
-def test_the_ways_to_spell_a_long_word_are_limited() -> None:
+def test_the_number_of_spellings_is_limited() -> None:
     subwords = Tokenizer("subword", "line", Vocabulary(("<eos>", "<unk>", " ", "a", "aa", "aaa", "aaaa")))
     found = Speller(subwords, any_case=True).phrases("a" * 40)
     assert 0 < len(found) <= 64
@@ -78,7 +78,7 @@ def test_the_ways_to_spell_a_long_word_are_limited() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "<unk>", "<eos>"])
-def test_nothing_and_specials_have_no_spelling(words: Tokenizer, text: str) -> None:
+def test_empty_text_and_special_tokens_have_no_spelling(words: Tokenizer, text: str) -> None:
     assert spelled(words, text) == []
 
 
@@ -94,16 +94,14 @@ def small_tokenizers() -> Iterator[Tokenizer]:
 
 
 def _has_its_own_spaces(tokenizer: Tokenizer, row: tuple[int, ...]) -> bool:
-    """Whether no token of a row is nothing but a space at either end, which is not of the phrase."""
+    """Return whether neither end of a row is a single space, which is not part of the phrase."""
     first, last = (tokenizer.vocabulary.token_of(token_id) for token_id in (row[0], row[-1]))
     return tokenizer.kind not in ("subword", "character") or " " not in (first, last)
 
 
 @given(st.data(), st.sampled_from(list(small_tokenizers())), st.booleans())
-def test_they_are_the_rows_of_tokens_that_read_like_that(
-    data: st.DataObject, tokenizer: Tokenizer, any_case: bool
-) -> None:
-    """By trying out all rows of up to three tokens."""
+def test_the_spellings_match_brute_force(data: st.DataObject, tokenizer: Tokenizer, any_case: bool) -> None:
+    """Compare with all rows of up to three tokens."""
     ids = st.integers(2, tokenizer.vocabulary_size - 1)
     surface = tokenizer.decode(data.draw(st.lists(ids, min_size=1, max_size=3))).strip(" ")
     assume(surface and surface == tidy(surface, tokenizer.kind))
@@ -121,8 +119,8 @@ def test_they_are_the_rows_of_tokens_that_read_like_that(
     assert found == expected
 
 
-def test_the_word_tokenizer_says_what_may_be_part_of_a_word() -> None:
-    # U+1C89 is a letter since Unicode 16, which is newer than Python 3.13's tables: one authority must decide.
+def test_the_word_tokenizer_decides_about_word_characters() -> None:
+    # U+1C89 is a letter since Unicode 16, which is newer than the tables of Python 3.13.
     tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", " ", "\u1c89")))
     (phrase,) = Speller(tokenizer, any_case=False).phrases("a")
     may_follow = phrase.sets[-1]
@@ -133,7 +131,7 @@ def test_the_word_tokenizer_says_what_may_be_part_of_a_word() -> None:
     ("length", "ids", "begun"),
     [(0, [], True), (1, [5, 1], True), (1, [2], False), (2, [1, 3], True), (2, [3, 1], False), (2, [2], False)],
 )
-def test_a_text_ends_with_the_beginning_of_a_phrase(length: int, ids: list[int], begun: bool) -> None:
+def test_a_text_can_end_with_the_beginning_of_a_phrase(length: int, ids: list[int], begun: bool) -> None:
     assert Phrase((ONE, TWO)).has_begun(length, ids) is begun
 
 
@@ -141,5 +139,5 @@ def test_a_text_ends_with_the_beginning_of_a_phrase(length: int, ids: list[int],
     ("length", "ids", "begun"),
     [(2, [9, 1], True), (2, [5, 1], False), (2, [1], True), (3, [1, 2], True), (3, [5, 1, 2], False), (1, [], True)],
 )
-def test_the_beginning_of_a_text_opens_a_phrase(length: int, ids: list[int], begun: bool) -> None:
+def test_the_beginning_of_a_text_can_open_a_phrase(length: int, ids: list[int], begun: bool) -> None:
     assert Phrase((BESIDE, ONE, TWO), opened=True).has_begun(length, ids) is begun

@@ -19,19 +19,19 @@ def test_progress_is_counted_in_tokens(running_text: Tokenizer) -> None:
     assert required.num_tokens == 3
     assert required.progress(NONE, 0, [new]) == (NONE, 1)
     assert required.progress(NONE, 0, [new, york]) == (frozenset([0]), 2)
-    assert required.progress(NONE, 0, [new, no]) == (frozenset([1]), 1)  # what was begun is lost
+    assert required.progress(NONE, 0, [new, no]) == (frozenset([1]), 1)  # the incomplete phrase is lost
     assert required.progress(frozenset([1]), 0, [new]) == (frozenset([1]), 2)
     assert required.progress(frozenset([0]), 0, [no]) == (frozenset([0, 1]), 3)
 
 
-def test_the_prompt_holds_none_of_it(running_text: Tokenizer) -> None:
+def test_words_in_the_prompt_do_not_count(running_text: Tokenizer) -> None:
     required = RequiredWords.of(running_text, ["New York", "no"])
     new, york, no = (running_text.vocabulary.id_of(word) for word in ("New", "York", "no"))
     assert required.progress(NONE, new, [york]) == (NONE, 0)
     assert required.progress(NONE, no, [new]) == (NONE, 1)
 
 
-def test_a_word_of_characters_stands_alone(characters: Tokenizer) -> None:
+def test_a_word_of_characters_must_be_a_whole_word(characters: Tokenizer) -> None:
     required = RequiredWords.of(characters, ["at"])
     a, t, y, space = (characters.vocabulary.id_of(character) for character in "aty ")
     assert required.num_tokens == 4
@@ -41,24 +41,24 @@ def test_a_word_of_characters_stands_alone(characters: Tokenizer) -> None:
     assert required.progress(NONE, space, [a, t, y]) == (NONE, 0)
 
 
-def test_the_end_of_a_text_closes_a_word(characters: Tokenizer) -> None:
+def test_the_end_of_a_text_ends_a_word(characters: Tokenizer) -> None:
     required = RequiredWords.of(characters, ["at"])
     a, t, y, space = (characters.vocabulary.id_of(character) for character in "aty ")
-    assert required.held_by(space, [a, t]) == {0}
-    assert required.held_by(y, [a, t]) == NONE
-    assert required.held_by(y, [space, a, t, space, y]) == {0}
-    assert required.held_by(space, [a, t, y]) == NONE
-    assert required.held_by(space, [a]) == NONE
+    assert required.met_by(space, [a, t]) == {0}
+    assert required.met_by(y, [a, t]) == NONE
+    assert required.met_by(y, [space, a, t, space, y]) == {0}
+    assert required.met_by(space, [a, t, y]) == NONE
+    assert required.met_by(space, [a]) == NONE
 
 
-def test_what_makes_progress_is_the_next_token_or_the_first(running_text: Tokenizer) -> None:
+def test_the_next_or_the_first_token_makes_progress(running_text: Tokenizer) -> None:
     required = RequiredWords.of(running_text, ["New York", "no"])
     new, york, no = (running_text.vocabulary.id_of(word) for word in ("New", "York", "no"))
     assert set(required.next_tokens(NONE, 0, [new])) == {frozenset([new]), frozenset([york]), frozenset([no])}
     assert set(required.next_tokens(frozenset([0]), 0, [york])) == {frozenset([no])}
 
 
-def test_what_is_missing_has_its_name(running_text: Tokenizer) -> None:
+def test_missing_words_are_named(running_text: Tokenizer) -> None:
     required = RequiredWords.of(running_text, ["New York", "no", "no"])
     assert required.missing(NONE) == ("New York", "no")
     assert required.missing(frozenset([0])) == ("no",)
@@ -66,7 +66,7 @@ def test_what_is_missing_has_its_name(running_text: Tokenizer) -> None:
     assert RequiredWords().progress(NONE, 0, [1]) == (NONE, 0)
 
 
-def test_what_cannot_be_spelled_is_refused(running_text: Tokenizer) -> None:
+def test_a_word_that_cannot_be_spelled_is_refused(running_text: Tokenizer) -> None:
     with pytest.raises(SettingError, match="one that the vocabulary can spell, but 'boat' is not"):
         RequiredWords.of(running_text, ["no", "boat"])
 
@@ -85,22 +85,22 @@ def test_the_last_token_of_a_phrase_is_forbidden_after_the_others(running_text: 
     assert forbidden.after([], is_last=False) == set()
 
 
-def test_no_spelling_gets_through(running_text: Tokenizer) -> None:
+def test_all_spellings_are_forbidden(running_text: Tokenizer) -> None:
     forbidden = ForbiddenWords.of(running_text, ["DON'T"])
     dont, don, mark, t = (running_text.vocabulary.id_of(word) for word in ("don't", "don", "'", "t"))
     assert forbidden.after([don], is_last=False) == {dont}
     assert forbidden.after([don, mark], is_last=False) == {dont, t}
 
 
-def test_a_word_of_characters_may_become_another_word(characters: Tokenizer) -> None:
+def test_a_forbidden_word_of_characters_can_become_another_word(characters: Tokenizer) -> None:
     forbidden = ForbiddenWords.of(characters, ["art"])
     assert forbidden.after([SPACE, A, R], is_last=False) == set()
-    assert forbidden.after([SPACE, A, R, T], is_last=False) == set(range(9)) - WORD_CHARACTERS  # "arty" may come
-    assert forbidden.after([Y, A, R, T], is_last=False) == set()  # it is a part of another already
-    assert forbidden.after([A, R, T], is_last=False) == set(range(9)) - WORD_CHARACTERS  # a text begins with it
+    assert forbidden.after([SPACE, A, R, T], is_last=False) == set(range(9)) - WORD_CHARACTERS  # "arty" is possible
+    assert forbidden.after([Y, A, R, T], is_last=False) == set()  # already part of another word
+    assert forbidden.after([A, R, T], is_last=False) == set(range(9)) - WORD_CHARACTERS  # at the beginning of the text
 
 
-def test_a_word_of_characters_may_not_end_the_text(characters: Tokenizer) -> None:
+def test_a_forbidden_word_of_characters_cannot_end_the_text(characters: Tokenizer) -> None:
     forbidden = ForbiddenWords.of(characters, ["art"])
     assert forbidden.after([SPACE, A, R], is_last=True) == {T}
     assert forbidden.after([A, R], is_last=True) == {T}
@@ -108,7 +108,7 @@ def test_a_word_of_characters_may_not_end_the_text(characters: Tokenizer) -> Non
 
 
 @given(st.lists(st.integers(2, 6), min_size=1, max_size=8), st.sampled_from(["ar", "a", "r a", "a r."]))
-def test_a_text_that_is_never_forbidden_does_not_hold_the_word(ids: list[int], word: str) -> None:
+def test_a_text_without_forbidden_tokens_does_not_contain_the_word(ids: list[int], word: str) -> None:
     tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", "r", "t", " ", ".")))
     forbidden = ForbiddenWords.of(tokenizer, [word])
     allowed = all(

@@ -1,4 +1,4 @@
-"""Every kind of recurrent layer in all that a language model does: training, storage, evaluation, generation."""
+"""Training, storage, evaluation and generation with every kind of recurrent layer."""
 
 from pathlib import Path
 from typing import Any, get_args
@@ -50,7 +50,7 @@ def drawn(options: dict[str, Any]) -> LanguageModel:
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_every_row_of_the_table_has_a_title_a_layer_and_a_graph_or_a_refusal(name: CellName) -> None:
+def test_every_cell_has_a_title_a_layer_and_a_graph_or_an_error(name: CellName) -> None:
     row, model = CELLS[name], LanguageModel(architecture({"cell": name}))
     layer, weights = model.stack.recurrent_layers[0], model.named_weights()
     assert row.title
@@ -66,7 +66,7 @@ def test_every_row_of_the_table_has_a_title_a_layer_and_a_graph_or_a_refusal(nam
             language_model_graph(model.architecture, weights)
 
 
-def test_the_names_of_the_cells_are_those_of_the_setting_of_the_layers_and_of_the_graphs() -> None:
+def test_setting_layers_and_graphs_have_the_same_cells() -> None:
     assert get_args(CellName) == tuple(CELLS) == tuple(LAYERS)
     assert GRAPHS.keys() <= CELLS.keys()
 
@@ -79,7 +79,7 @@ def test_a_cell_without_a_graph_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @every_cell
-def test_the_weights_are_those_that_the_architecture_describes(options: dict[str, Any]) -> None:
+def test_the_weights_match_the_architecture(options: dict[str, Any]) -> None:
     model = LanguageModel(architecture(options))
     shapes = {name: array.shape for name, array in model.named_weights().items()}
     assert list(shapes.items()) == list(model.architecture.weight_shapes().items())
@@ -100,7 +100,7 @@ def test_a_bundle_holds_the_model(tmp_path: Path, options: dict[str, Any]) -> No
 
 
 @every_cell
-def test_evaluation_and_generation_agree_on_what_follows(options: dict[str, Any]) -> None:
+def test_evaluation_and_generation_predict_the_same(options: dict[str, Any]) -> None:
     engine = KerasEngine(drawn(options), end_id=1)
     ids = np.random.default_rng(2).integers(6, size=12, dtype=np.int32)
     state, total = engine.start(1), 0.0
@@ -129,7 +129,7 @@ def test_training_carries_the_state_and_lowers_the_loss(options: dict[str, Any])
     assert all(np.any(weight.value) for weight in hiddens)
 
 
-def test_skip_connections_add_up_the_outputs_of_all_layers() -> None:
+def test_skip_connections_add_the_outputs_of_all_layers() -> None:
     stack = LanguageModel(architecture(VARIANTS["skipping"])).stack
     inputs = np.random.default_rng(3).normal(size=(2, 4, 4)).astype(np.float32)
     state, below, total = stack.initial_state(2), inputs, np.zeros((2, 4, 5))

@@ -18,7 +18,7 @@ def architecture(*, tied: bool = False, **changes: Any) -> Architecture:
 
 
 def trained(*, tied: bool = False, seed: int = 0, **changes: Any) -> LanguageModel:
-    """Return a model with weights so large that its predictions are far from uniform, and no bias at zero."""
+    """Return a model with large weights and non-zero biases, whose predictions are far from uniform."""
     model = LanguageModel(architecture(tied=tied, **changes), seed=seed)
     random = np.random.default_rng(1)
     shapes = model.architecture.weight_shapes()
@@ -37,7 +37,7 @@ def assert_near(ours: Any, theirs: Any, tolerance: float = 1e-5) -> None:
 
 
 @BOTH
-def test_the_parameters_are_those_that_keras_counts_and_the_architecture_describes(tied: bool) -> None:
+def test_keras_and_the_architecture_count_the_same_parameters(tied: bool) -> None:
     model = LanguageModel(architecture(tied=tied, input_dropout_rate=0.5))
     assert model.architecture.num_parameters == model.count_params()
     assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
@@ -45,7 +45,7 @@ def test_the_parameters_are_those_that_keras_counts_and_the_architecture_describ
 
 
 @BOTH
-def test_eight_tokens_at_once_are_five_and_three(tied: bool) -> None:
+def test_eight_tokens_at_once_equal_five_and_then_three(tied: bool) -> None:
     model = trained(tied=tied)
     logits, state = model(tokens())
     first, between = model(tokens()[:, :5])
@@ -62,7 +62,7 @@ def test_a_text_begins_in_the_initial_state() -> None:
 
 
 @BOTH
-def test_the_losses_are_the_log_softmax_of_the_logits_at_the_targets(tied: bool) -> None:
+def test_the_losses_match_the_log_softmax_of_the_logits(tied: bool) -> None:
     model, targets = trained(tied=tied), np.roll(tokens(), -1, axis=1)
     weights = np.random.default_rng(3).integers(2, size=(2, 8)).astype(np.float32)
     logits = np.asarray(model(tokens())[0], np.float64)
@@ -95,14 +95,14 @@ def test_dropout_is_off_at_prediction() -> None:
     assert not np.allclose(model(tokens(), training=True)[0], expected[0], atol=1e-2)
 
 
-def test_the_lower_precision_is_for_training_alone() -> None:
+def test_the_lower_precision_is_only_for_training() -> None:
     exact, coarse = (LanguageModel(architecture(), compute_dtype=dtype) for dtype in ("float32", "bfloat16"))
     assert_near(coarse(tokens()), exact(tokens()), tolerance=0)
     assert not np.array_equal(coarse(tokens(), training=True)[0], exact(tokens(), training=True)[0])
 
 
 @BOTH
-def test_named_weights_make_the_same_model_elsewhere(tied: bool) -> None:
+def test_named_weights_restore_the_model(tied: bool) -> None:
     model, other = trained(tied=tied), LanguageModel(architecture(tied=tied), seed=9)
     assert not np.allclose(other(tokens())[0], model(tokens())[0], atol=1e-2)
     other.set_named_weights(model.named_weights())
@@ -111,7 +111,7 @@ def test_named_weights_make_the_same_model_elsewhere(tied: bool) -> None:
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown"])
-def test_weights_of_other_names_are_refused_and_change_nothing(change: str) -> None:
+def test_weights_with_wrong_names_are_refused_and_change_nothing(change: str) -> None:
     model = trained()
     weights = {name: array + 1 for name, array in model.named_weights().items()}
     if change == "missing":
@@ -119,13 +119,13 @@ def test_weights_of_other_names_are_refused_and_change_nothing(change: str) -> N
     else:
         weights["lstm_2/bias"] = weights["lstm_1/bias"]
     before = model.named_weights()
-    with pytest.raises(SettingError, match=r"the weights must be named .*is this the architecture"):
+    with pytest.raises(SettingError, match=r"the weights must be named .*use the architecture"):
         model.set_named_weights(weights)
     assert_near(model.named_weights(), before, tolerance=0)
 
 
 @BOTH
-def test_a_keras_file_gives_the_same_logits_again(tied: bool, tmp_path: Path) -> None:
+def test_a_keras_file_restores_the_logits(tied: bool, tmp_path: Path) -> None:
     model = trained(tied=tied, seed=4, hidden_dropout_rate=0.25)
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras")
@@ -150,15 +150,17 @@ def test_a_preset_is_overridden_field_by_field() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "overrides", "said"),
+    ("preset", "overrides", "message"),
     [("smal", {}, "did you mean `small`"), ("small", {"hiden_sizes": (4,)}, "did you mean `hidden_sizes`")],
 )
-def test_an_unknown_name_is_refused_with_the_nearest(preset: str, overrides: dict[str, Any], said: str) -> None:
-    with pytest.raises(SettingError, match=said):
+def test_the_error_for_an_unknown_name_suggests_the_nearest(
+    preset: str, overrides: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SettingError, match=message):
         LanguageModel.from_preset(preset, vocabulary_size=9, settings=overrides)
 
 
-def test_an_adaptive_softmax_is_one_more_architecture(tmp_path: Path) -> None:
+def test_an_adaptive_softmax_is_an_architecture(tmp_path: Path) -> None:
     model = trained(adaptive_cutoffs=(3, 7), adaptive_factor=2.0)
     assert model.architecture.num_parameters == model.count_params()
     assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
@@ -168,7 +170,7 @@ def test_an_adaptive_softmax_is_one_more_architecture(tmp_path: Path) -> None:
     assert_near(keras.saving.load_model(tmp_path / "model.keras")(tokens()), model(tokens()), tolerance=0)
 
 
-def test_the_losses_of_an_adaptive_softmax_are_its_log_probabilities_at_the_targets() -> None:
+def test_the_losses_of_an_adaptive_softmax_match_its_log_probabilities() -> None:
     model, targets = trained(adaptive_cutoffs=(3, 7)), np.roll(tokens(), -1, axis=1)
     hidden, _ = model.hidden_states(tokens())
     log_probs = np.asarray(model(tokens())[0])
@@ -180,10 +182,8 @@ def test_the_losses_of_an_adaptive_softmax_are_its_log_probabilities_at_the_targ
 
 @pytest.mark.parametrize("tied", [False, True], ids=["free", "tied"])
 @pytest.mark.parametrize("output", [{"mixture_size": 3}, {"narrowed_output": True}], ids=str)
-def test_an_output_by_way_of_latent_vectors_is_one_more_architecture(
-    output: dict[str, Any], tied: bool, tmp_path: Path
-) -> None:
-    """The last layer is wider than the embedding, which tied weights allow here."""
+def test_an_output_with_latent_vectors_is_an_architecture(output: dict[str, Any], tied: bool, tmp_path: Path) -> None:
+    """With latent vectors, the last layer can be wider than a tied embedding."""
     model = trained(tied=tied, hidden_sizes=(5, 8), latent_dropout_rate=0.5, locked_dropout=True, **output)
     assert model.architecture.num_parameters == model.count_params()
     assert {name: array.shape for name, array in model.named_weights().items()} == model.architecture.weight_shapes()
@@ -200,7 +200,7 @@ def test_an_output_by_way_of_latent_vectors_is_one_more_architecture(
     assert_near(keras.saving.load_model(tmp_path / "model.keras")(tokens()), model(tokens()), tolerance=0)
 
 
-def test_the_rows_of_a_batch_have_masks_of_their_own_and_its_steps_share_them() -> None:
+def test_rows_have_separate_masks_and_their_steps_share_them() -> None:
     model = trained(mixture_size=3, latent_dropout_rate=0.5, locked_dropout=True)
     hidden, targets = np.ones((2, 4, 6), np.float32), np.zeros((2, 4), np.int32)
     losses = model.token_losses(hidden, targets, np.ones((2, 4), np.float32), training=True)

@@ -16,7 +16,7 @@ def architecture_of(preset: str) -> Architecture:
 
 
 def of_two_layers(width: int) -> int:
-    """Count the parameters of embedding, two LSTM layers and softmax, all of one width, as the papers have them."""
+    """Return the parameters of embedding, two LSTM layers and softmax of one width."""
     embedding = VOCABULARY_SIZE * width
     gate = width * width + width * width + width  # input, recurrent, bias
     softmax = width * VOCABULARY_SIZE + VOCABULARY_SIZE
@@ -32,21 +32,21 @@ def of_two_layers(width: int) -> int:
         ("large", 1500, 66_022_000),
     ],
 )
-def test_a_preset_has_the_size_of_the_model_that_it_is_named_for(preset: str, width: int, num_parameters: int) -> None:
+def test_a_preset_has_the_size_of_its_model(preset: str, width: int, num_parameters: int) -> None:
     assert of_two_layers(width) == num_parameters
     assert architecture_of(preset).hidden_sizes == (width, width)
     assert architecture_of(preset).num_parameters == num_parameters
 
 
-def test_keras_counts_the_tutorials_parameters_too() -> None:
-    # Drawn uniformly, since orthogonal matrices of that size take seconds where other programs hold the processor.
+def test_keras_counts_the_same_parameters_for_the_tutorials_model() -> None:
+    # Uniform weights, because large orthogonal matrices take seconds on a busy machine.
     model = LanguageModel.from_preset("tutorial", vocabulary_size=VOCABULARY_SIZE, settings={"initializer": "uniform"})
     assert model.count_params() == 14_014_000
     assert model.architecture == architecture_of("tutorial").replace(initializer="uniform")
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_every_preset_that_ships_is_read(preset: str) -> None:
+def test_every_preset_is_valid(preset: str) -> None:
     config = RunConfig.of(preset)
     assert config.origin == {"preset": preset}
     assert config.model == ModelOptions.from_table(read_preset(preset)["model"])
@@ -57,7 +57,7 @@ def test_every_preset_that_ships_is_read(preset: str) -> None:
     assert 0 < len(read_preset(preset)["suits"]) <= 24
 
 
-def test_the_presets_that_the_documents_name_are_there() -> None:
+def test_the_documented_presets_exist() -> None:
     assert set(preset_names()) >= {"quick", "tutorial", "small", "medium", "large"}
 
 
@@ -70,13 +70,13 @@ def test_the_presets_that_the_documents_name_are_there() -> None:
         ("large", {"windows": "streams", "batch_size": 20, "num_steps": 35, "optimizer": "sgd", "epochs": 55}),
     ],
 )
-def test_a_preset_trains_as_its_source_says(preset: str, expected: dict[str, Any]) -> None:
+def test_a_preset_has_the_settings_of_its_source(preset: str, expected: dict[str, Any]) -> None:
     config = RunConfig.of(preset)
     found = {**config.batching.to_table(), **config.training.to_table()}
     assert {name: found[name] for name in expected} == expected
 
 
-def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
+def test_the_error_for_an_unknown_preset_suggests_the_nearest() -> None:
     with pytest.raises(SettingError, match="`tutorail` is not a preset; did you mean `tutorial`\\?"):
         read_preset("tutorail")
     with pytest.raises(SettingError, match="is not a preset"):

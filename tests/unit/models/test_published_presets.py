@@ -1,4 +1,4 @@
-"""The presets of published models: their sizes by formulas of their own, and their settings by the sources."""
+"""The presets of published models have the sizes and settings of their sources."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
 
 PENN_TREEBANK, WIKITEXT_2 = 10_000, 33_278
-TRAINING_TOKENS = 929_589  # of the Penn Treebank, ends of lines included
-LAMB_TOKENS = 10_001  # of the Penn Treebank in google-deepmind/lamb, which has an unknown word of its own besides <unk>
+TRAINING_TOKENS = 929_589  # of the Penn Treebank, including ends of lines
+LAMB_TOKENS = 10_001  # of the Penn Treebank in google-deepmind/lamb, which has another unknown word besides <unk>
 
 VOCABULARY_SIZES = {
     "awd-lstm": PENN_TREEBANK,
@@ -36,7 +36,7 @@ def architecture_of(preset: str, vocabulary_size: int | None = None) -> Architec
 
 
 def lstm_layers(widths: Sequence[int], *, num_biases: int) -> int:
-    """Count the parameters of LSTM layers, the first width being that of the embedding."""
+    """Return the parameters of LSTM layers; the first width is that of the embedding."""
     return sum(4 * h * (x + h + num_biases) for x, h in pairwise(widths))
 
 
@@ -54,7 +54,7 @@ def mos(vocabulary_size: int, *, num_biases: int) -> int:
 
 def mogrifier(vocabulary_size: int, width: int) -> int:
     tied_embedding, output_bias = width * vocabulary_size, vocabulary_size
-    one_round = width * 84 + 84 * width + width  # two narrow matrices and a bias
+    one_round = width * 84 + 84 * width + width  # two factors and a bias
     return tied_embedding + lstm_layers((width,) * 3, num_biases=1) + 2 * 5 * one_round + output_bias
 
 
@@ -73,7 +73,7 @@ def melis(vocabulary_size: int, width: int) -> int:
         ("mos", mos, 21_500_620, 960 + 960 + 620),
     ],
 )
-def test_an_lstm_of_pytorch_is_larger_by_its_second_bias_alone(
+def test_pytorchs_lstm_is_larger_only_by_its_second_bias(
     preset: str, count: Callable[..., int], published: int, num_units: int
 ) -> None:
     vocabulary_size = VOCABULARY_SIZES[preset]
@@ -85,7 +85,7 @@ def test_an_lstm_of_pytorch_is_larger_by_its_second_bias_alone(
     ("preset", "count", "width", "budget"),
     [("mogrifier", mogrifier, 912, 24_000_000), ("melis-10m", melis, 1194, 10_000_000)],
 )
-def test_a_model_of_lamb_is_the_widest_that_its_budget_allows(
+def test_a_model_of_lamb_has_the_largest_width_within_its_budget(
     preset: str, count: Callable[[int, int], int], width: int, budget: int
 ) -> None:
     architecture = architecture_of(preset, LAMB_TOKENS)
@@ -94,7 +94,7 @@ def test_a_model_of_lamb_is_the_widest_that_its_budget_allows(
     assert architecture_of(preset).num_parameters == count(PENN_TREEBANK, width)
 
 
-def test_the_numbers_in_the_comments_are_these() -> None:
+def test_the_numbers_in_the_comments_are_correct() -> None:
     found = {preset: architecture_of(preset).num_parameters for preset in VOCABULARY_SIZES}
     assert found == {
         "awd-lstm": 24_210_800,
@@ -108,10 +108,10 @@ def test_the_numbers_in_the_comments_are_these() -> None:
 
 
 @every_preset
-def test_a_preset_is_read_and_names_its_model_and_its_price(preset: str) -> None:
+def test_a_preset_describes_its_model_and_its_hardware(preset: str) -> None:
     assert preset in preset_names()
     assert RunConfig.of(preset).model == ModelOptions.from_table(read_preset(preset)["model"])
-    assert read_preset(preset)["description"].endswith("wants a GPU.")
+    assert read_preset(preset)["description"].endswith("needs a GPU.")
 
 
 AWD: dict[str, Any] = {
@@ -210,7 +210,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 
 
 @every_preset
-def test_a_preset_trains_as_its_source_says(preset: str) -> None:
+def test_a_preset_has_the_settings_of_its_source(preset: str) -> None:
     config = RunConfig.of(preset)
     found = {
         **config.batching.to_table(),
@@ -223,7 +223,7 @@ def test_a_preset_trains_as_its_source_says(preset: str) -> None:
 @pytest.mark.parametrize(
     ("preset", "rounds", "steps"), [("mogrifier", 1000, 200), ("melis-10m", 1000, 100), ("awd-lstm", 500, None)]
 )
-def test_a_training_on_the_penn_treebank_has_the_published_rounds(preset: str, rounds: int, steps: int | None) -> None:
+def test_a_run_on_the_penn_treebank_has_the_published_rounds(preset: str, rounds: int, steps: int | None) -> None:
     config = RunConfig.of(preset)
     plan = Plan.of(config.training, steps_per_epoch(config.batching))
     assert plan.num_rounds == rounds
@@ -231,13 +231,13 @@ def test_a_training_on_the_penn_treebank_has_the_published_rounds(preset: str, r
 
 
 def steps_per_epoch(batching: BatchOptions) -> int:
-    """Count the windows of an epoch, those of varied lengths by their mean."""
+    """Return the windows of an epoch, from the mean length if lengths vary."""
     row_length = -(-TRAINING_TOKENS // batching.batch_size)
     mean = batching.num_steps * (0.95 + 0.05 / 2) if batching.variable_num_steps else batching.num_steps
     return int(-(-row_length // mean))
 
 
-def test_a_small_mixture_is_wired_as_the_preset_says() -> None:
+def test_a_small_mixture_has_the_connections_of_the_preset() -> None:
     small: dict[str, Any] = {"embedding_size": 4, "hidden_sizes": (6, 6, 5), "initializer": "uniform"}
     model = LanguageModel.from_preset("mos", vocabulary_size=9, compute_dtype="float32", settings=small)
     assert isinstance(model.projection, MixtureProjection)

@@ -31,7 +31,7 @@ def assert_same(ours: Any, theirs: Any) -> None:
     keras.tree.map_structure(np.testing.assert_array_equal, ours, theirs)
 
 
-def test_each_layer_reads_the_one_below() -> None:
+def test_each_layer_reads_the_layer_below() -> None:
     layers = stack()
     state = layers.initial_state(2)
     hidden, after = layers(inputs(), state)
@@ -42,7 +42,7 @@ def test_each_layer_reads_the_one_below() -> None:
     assert all(isinstance(layer_state, LSTMState) for layer_state in after)
 
 
-def test_a_text_begins_with_a_state_of_zeros_for_each_layer() -> None:
+def test_the_first_state_of_each_layer_is_zero() -> None:
     state = stack().initial_state(3)
     assert [part.shape for layer_state in state for part in layer_state] == [(3, 4), (3, 4), (3, 6), (3, 6)]
     assert not any(np.any(part) for layer_state in state for part in layer_state)
@@ -65,12 +65,12 @@ def test_each_dropout_acts_in_training_and_never_in_prediction(rate: str) -> Non
     assert not np.array_equal(layers(inputs(), state, training=True)[0], expected[0])
 
 
-def test_dropout_stands_before_between_and_after_the_layers() -> None:
+def test_dropout_acts_before_between_and_after_the_layers() -> None:
     layers = stack(hidden_sizes=(4, 6, 3), input_dropout_rate=0.1, hidden_dropout_rate=0.2, output_dropout_rate=0.3)
     assert [dropout.rate for dropout in layers.dropouts] == [0.1, 0.2, 0.2, 0.3]
 
 
-def test_dropout_after_the_last_layer_leaves_the_state_whole() -> None:
+def test_dropout_after_the_last_layer_does_not_affect_the_state() -> None:
     layers = stack(output_dropout_rate=0.9)
     state = layers.initial_state(2)
     hidden, after = layers(inputs(), state, training=True)
@@ -88,7 +88,7 @@ def test_masks_are_new_at_every_call_and_repeat_with_the_seed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "kind", "said"),
+    ("changes", "kind", "expected"),
     [
         ({"cell": "rnn"}, RNN, {}),
         ({"cell": "gru"}, GRU, {}),
@@ -102,9 +102,7 @@ def test_masks_are_new_at_every_call_and_repeat_with_the_seed() -> None:
         ),
     ],
 )
-def test_the_layer_is_the_one_that_the_architecture_describes(
-    changes: dict[str, Any], kind: type, said: dict[str, Any]
-) -> None:
+def test_the_layer_matches_the_architecture(changes: dict[str, Any], kind: type, expected: dict[str, Any]) -> None:
     architecture = Architecture(
         vocabulary_size=9, embedding_size=3, hidden_sizes=(5, 4), **RECURRENT_LAYER_RATES, **changes
     )
@@ -113,7 +111,7 @@ def test_the_layer_is_the_one_that_the_architecture_describes(
     config = layer.get_config()
     assert type(layer) is kind
     assert layer.name == f"{architecture.cell}_1"
-    assert {name: config[name] for name in said} == said
+    assert {name: config[name] for name in expected} == expected
     assert {name: config[name] for name in RECURRENT_LAYER_RATES} == RECURRENT_LAYER_RATES
     assert (config["hidden_size"], config["compute_dtype"]) == (4, "bfloat16")
     assert config["initialization"] == initialization.to_table()

@@ -1,4 +1,4 @@
-"""The chunked loss against the reference, which holds all logits: the same values and gradients, in less memory."""
+"""The chunked loss has the values and gradients of the reference, in less memory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from support.compiled_memory import temporary_bytes
 
 Losses = Callable[..., TokenLosses]
 
-INCOMING = 3.7  # what the total is multiplied by downstream
+INCOMING = 3.7  # gradient of the total
 
 
 class Case(NamedTuple):
@@ -34,7 +34,7 @@ class Case(NamedTuple):
 
 
 def drawn(case: Case, seed: int = 0) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]]:
-    """Return hidden states, kernel and bias, targets, and weights of which about a third are padding."""
+    """Return hidden states, kernel and bias, targets, and weights with about a third of padding."""
     random = np.random.default_rng(seed)
     kernel_shape = (case.hidden_size, case.vocabulary_size)
     shapes = {"hidden": (case.num_rows, case.hidden_size), "kernel": kernel_shape, "bias": (case.vocabulary_size,)}
@@ -49,7 +49,7 @@ def drawn(case: Case, seed: int = 0) -> tuple[dict[str, NDArray[np.float32]], ND
 def losses_and_gradients(
     losses_of: Losses, case: Case, seed: int = 0, compute_dtype: str | None = None
 ) -> tuple[TokenLosses, Any]:
-    """Return the losses, and the gradient of the scaled total in each array."""
+    """Return the losses, and the gradient of the scaled total for each array."""
     tiles = (
         cross_entropy_jax._chunk_rows(1, 9999),
         cross_entropy_jax._LARGE_KERNEL,
@@ -74,7 +74,7 @@ def compiled(losses_of: Losses, options: tuple[tuple[str, Any], ...], _tiles: tu
     return function
 
 
-def assert_the_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance: float) -> None:
+def assert_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance: float) -> None:
     fast, fast_gradients = losses_and_gradients(linear_cross_entropy, case, seed, compute_dtype=compute_dtype)
     reference, reference_gradients = losses_and_gradients(linear_cross_entropy_reference, case, seed)
     for ours, theirs in zip(fast[:2], reference[:2], strict=True):
@@ -103,7 +103,7 @@ cases = st.builds(
 
 @contextmanager
 def small_tiles(chunk_rows: int, *, by_vocabulary: bool = False) -> Iterator[None]:
-    """Cut rows, or the vocabulary, into such small pieces that small cases have several, and a rest."""
+    """Use chunks so small that small cases have several of them and a remainder."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cross_entropy_jax, "_chunk_rows", lambda _vocabulary_size, _most: chunk_rows)
         if by_vocabulary:
@@ -123,9 +123,9 @@ def small_tiles(chunk_rows: int, *, by_vocabulary: bool = False) -> Iterator[Non
 @example(Case(num_rows=11, chunk_rows=4), 0).via("a last chunk with padding")
 @example(Case(num_rows=1, hidden_size=1, vocabulary_size=2), 0)
 @example(Case(num_rows=11, chunk_rows=4, label_smoothing=0.1, z_loss=0.01), 0).via("all parts of the loss")
-def test_values_and_gradients_are_those_of_the_reference(case: Case, seed: int) -> None:
+def test_values_and_gradients_match_the_reference(case: Case, seed: int) -> None:
     with small_tiles(case.chunk_rows):
-        assert_the_paths_agree(case, seed, "float32", tolerance=1e-5)
+        assert_paths_agree(case, seed, "float32", tolerance=1e-5)
 
 
 @settings(max_examples=5)
@@ -133,24 +133,24 @@ def test_values_and_gradients_are_those_of_the_reference(case: Case, seed: int) 
 @example(Case(vocabulary_size=3, chunk_rows=4), 0).via("a vocabulary smaller than a block")
 @example(Case(vocabulary_size=8, chunk_rows=4, tied=True), 0).via("two blocks exactly")
 @example(Case(vocabulary_size=9, chunk_rows=4, label_smoothing=0.1, z_loss=0.01), 0).via("a smaller last block")
-def test_a_vocabulary_in_blocks_gives_the_same(case: Case, seed: int) -> None:
+def test_vocabulary_blocks_match_the_reference(case: Case, seed: int) -> None:
     with small_tiles(case.chunk_rows, by_vocabulary=True):
-        assert_the_paths_agree(case, seed, "float32", tolerance=1e-5)
+        assert_paths_agree(case, seed, "float32", tolerance=1e-5)
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_a_vocabulary_in_blocks_runs_in_bfloat16(tied: bool) -> None:
+def test_vocabulary_blocks_run_in_bfloat16(tied: bool) -> None:
     with small_tiles(4, by_vocabulary=True):
-        assert_the_paths_agree(Case(5, 33, 17, tied=tied), 1, "bfloat16", tolerance=6e-2)
+        assert_paths_agree(Case(5, 33, 17, tied=tied), 1, "bfloat16", tolerance=6e-2)
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_a_thousand_rows_in_chunks_of_the_real_size_agree_too(tied: bool) -> None:
-    assert_the_paths_agree(Case(num_rows=3001, tied=tied), 5, "float32", tolerance=3e-5)
+def test_a_thousand_rows_in_chunks_of_the_default_size_match_the_reference(tied: bool) -> None:
+    assert_paths_agree(Case(num_rows=3001, tied=tied), 5, "float32", tolerance=3e-5)
 
 
 def test_a_bias_keeps_the_precision_of_float32_in_bfloat16() -> None:
-    # The third is so far ahead that the others, whose exponentials are rounded, do not count; the first is the target.
+    # The third logit dominates, so the rounded exponentials of the others do not count; the first is the target.
     bias = np.array([1.2345678, -7.654321, 23.1415927], np.float32)
     hidden, kernel = np.zeros((1, 2), np.float32), np.zeros((3, 2), np.float32)
 
@@ -164,17 +164,17 @@ def test_a_bias_keeps_the_precision_of_float32_in_bfloat16() -> None:
     np.testing.assert_allclose(found, np.log(np.exp(bias.astype(np.float64)).sum()) - bias[0], rtol=1e-6)
 
 
-# Shapes for which XLA has to find another way than its ordinary bfloat16 product.
+# Shapes for which XLA does not use its regular bfloat16 product.
 @pytest.mark.parametrize("sizes", [(1, 1, 2), (1, 5, 3), (7, 1, 5), (5, 33, 17)], ids=str)
-def test_bfloat16_runs_in_every_shape_and_stays_near_the_reference(sizes: tuple[int, int, int]) -> None:
-    assert_the_paths_agree(Case(*sizes), 1, "bfloat16", tolerance=6e-2)
+def test_bfloat16_runs_in_every_shape_and_is_close_to_the_reference(sizes: tuple[int, int, int]) -> None:
+    assert_paths_agree(Case(*sizes), 1, "bfloat16", tolerance=6e-2)
 
 
-def test_bfloat16_runs_with_tied_weights_too() -> None:
-    assert_the_paths_agree(Case(5, 33, 17, tied=True), 1, "bfloat16", tolerance=6e-2)
+def test_bfloat16_runs_with_tied_weights() -> None:
+    assert_paths_agree(Case(5, 33, 17, tied=True), 1, "bfloat16", tolerance=6e-2)
 
 
-def test_bfloat16_is_really_less_precise() -> None:
+def test_bfloat16_is_less_precise_than_float32() -> None:
     case = Case(5, 33, 17)
     exact, exact_gradients = losses_and_gradients(linear_cross_entropy, case, compute_dtype="float32")
     coarse, coarse_gradients = losses_and_gradients(linear_cross_entropy, case, compute_dtype="bfloat16")
@@ -183,7 +183,7 @@ def test_bfloat16_is_really_less_precise() -> None:
         assert float(np.abs(gradient - exact_gradients[name]).max()) > 1e-4, name
 
 
-def test_the_values_without_a_gradient_are_those_with_one() -> None:
+def test_values_are_the_same_with_and_without_gradients() -> None:
     case = Case(num_rows=9)
     arrays, targets, weights = drawn(case)
     with_gradient, _ = losses_and_gradients(linear_cross_entropy, case)
@@ -195,7 +195,7 @@ def test_the_values_without_a_gradient_are_those_with_one() -> None:
             np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
-def test_padding_has_no_part_in_any_gradient() -> None:
+def test_padding_does_not_affect_gradients() -> None:
     arrays, targets, weights = drawn(Case(num_rows=9))
     padding = weights == 0
     assert 0 < padding.sum() < 9
@@ -217,7 +217,7 @@ VOCABULARY_SIZE, HIDDEN_SIZE = 4096, 8
 
 
 def memory_of(losses_of: Losses, num_rows: int) -> int:
-    """Return what the compiled gradient needs beside its arguments and results."""
+    """Return the temporary memory of the compiled gradient in bytes."""
 
     def total(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
         return losses_of(hidden, targets, weights, kernel=kernel, bias=bias).total
@@ -229,7 +229,7 @@ def memory_of(losses_of: Losses, num_rows: int) -> int:
 
 def test_memory_does_not_grow_with_rows_times_vocabulary() -> None:
     few, many = 2048, 8192
-    growth = (many - few) * VOCABULARY_SIZE * 4  # of the logits alone, were they all held
+    growth = (many - few) * VOCABULARY_SIZE * 4  # of all logits in memory
     assert memory_of(linear_cross_entropy_reference, many) - memory_of(linear_cross_entropy_reference, few) > growth, (
         "the measure must see the logits where they are held"
     )

@@ -1,4 +1,4 @@
-"""The law of dropout, and that the masks of the fast path are as good as independent."""
+"""The distribution of dropout, and the independence of the masks of the fast path."""
 
 import itertools
 
@@ -15,12 +15,12 @@ from nextword.ops.dropout_jax import random_bits
 
 SIZE = 2**18
 RATE = 0.3
-# Beyond so many standard deviations lies one in ten million; the seeds are fixed, so that chance has no part in it.
+# A deviation this large has a probability of one in ten million. The seeds are fixed, so the tests are deterministic.
 FAR = 5.3
 
 
 def mask(seed: int, step: int, shape: tuple[int, ...] = (SIZE,)) -> NDArray[np.float64]:
-    """Return a mask of `RATE`, of mean 0 and variance 1 where the bits are those of a fair die."""
+    """Return a mask of `RATE`, normalized to mean 0 and variance 1 for uniform bits."""
     bits = np.asarray(random_bits(jnp.array([seed, step], jnp.uint32), shape))
     kept = (bits < (1.0 - RATE) * 2**32).astype(np.float64)
     variance = RATE * (1.0 - RATE)
@@ -36,7 +36,7 @@ def _backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.usefixtures("_backend")
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
-def test_a_part_is_dropped_and_the_mean_stays(rate: float) -> None:
+def test_dropout_has_its_rate_and_keeps_the_mean(rate: float) -> None:
     inputs = np.random.default_rng(0).normal(3.0, 1.0, (200, 300)).astype(np.float32)
     dropped = np.asarray(dropout(inputs, rate, seed=keras.random.SeedGenerator(4)))
     kept = dropped != 0.0
@@ -47,7 +47,7 @@ def test_a_part_is_dropped_and_the_mean_stays(rate: float) -> None:
 
 @pytest.mark.usefixtures("_backend")
 @pytest.mark.parametrize("noise_shape", [(None, 1, None), (4, 1, 30)])
-def test_what_shares_a_mask_is_dropped_together(noise_shape: tuple[int | None, ...]) -> None:
+def test_axes_of_size_one_share_a_mask(noise_shape: tuple[int | None, ...]) -> None:
     dropped = np.asarray(
         dropout(np.ones((4, 6, 30), np.float32), 0.5, seed=keras.random.SeedGenerator(1), noise_shape=noise_shape)
     )
@@ -56,7 +56,7 @@ def test_what_shares_a_mask_is_dropped_together(noise_shape: tuple[int | None, .
 
 
 @pytest.mark.usefixtures("_backend")
-def test_masks_follow_the_seed_and_change_with_every_call() -> None:
+def test_masks_depend_on_the_seed_and_change_with_every_call() -> None:
     one, other = keras.random.SeedGenerator(1), keras.random.SeedGenerator(1)
     ones = ops.ones((50, 50))
     masks = [np.asarray(dropout(ones, 0.5, seed=seed)) for seed in (one, other, one, keras.random.SeedGenerator(2))]
@@ -65,7 +65,7 @@ def test_masks_follow_the_seed_and_change_with_every_call() -> None:
         assert 0.4 < (first == second).mean() < 0.6
 
 
-def test_the_gradient_goes_through_what_was_kept() -> None:
+def test_only_kept_elements_have_gradients() -> None:
     def total(inputs: jax.Array) -> jax.Array:
         from nextword.ops.dropout_jax import dropout_by_key
 
@@ -77,29 +77,29 @@ def test_the_gradient_goes_through_what_was_kept() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 1e-12])
-def test_a_rate_that_is_next_to_nothing_drops_nothing(rate: float) -> None:
+def test_a_tiny_rate_drops_nothing(rate: float) -> None:
     ones = np.ones(10_000, np.float32)
     np.testing.assert_allclose(dropout(ones, rate, seed=keras.random.SeedGenerator(1)), ones)
 
 
 @pytest.mark.usefixtures("_backend")
-def test_a_rate_of_one_leaves_nothing() -> None:
+def test_a_rate_of_one_drops_everything() -> None:
     assert not np.asarray(dropout(np.ones((3, 4), np.float32), 1.0, seed=keras.random.SeedGenerator(1))).any()
 
 
 @pytest.mark.parametrize("seed", [0, 1, 7, 2**31, 2**32 - 1])
 @pytest.mark.parametrize("step", [0, 1, 10_000])
-def test_the_places_of_a_mask_are_independent(seed: int, step: int) -> None:
+def test_the_elements_of_a_mask_are_independent(seed: int, step: int) -> None:
     drawn = mask(seed, step)
     assert abs(drawn.sum()) / SIZE**0.5 < FAR
     for lag in (1, 2, 3, 7, 16, 35, 64, 320, 640, 1024, 2560):
         assert abs((drawn[:-lag] * drawn[lag:]).sum()) / (SIZE - lag) ** 0.5 < FAR, lag
     square = drawn.reshape(512, 512)
-    for axis in (0, 1):  # the sums of rows and columns spread as those of independent places do
+    for axis in (0, 1):  # sums of rows and columns have the variance of independent elements
         spread = (square.sum(axis) ** 2 / 512).sum()
         assert abs(spread - 512) / (2 * 512) ** 0.5 < FAR
     power = np.abs(np.fft.rfft(drawn)[1:]) ** 2 / SIZE
-    assert power.max() < np.log(SIZE) + 12.0  # no rhythm: exponentially distributed, of mean 1
+    assert power.max() < np.log(SIZE) + 12.0  # no period: exponentially distributed with mean 1
 
 
 @pytest.mark.parametrize("seed", [0, 5, 2**31])
@@ -112,7 +112,7 @@ def test_the_masks_of_steps_and_of_layers_are_independent(seed: int) -> None:
         assert abs((one[1:] * other[:-1]).sum()) / SIZE**0.5 < FAR
 
 
-def test_the_bits_fill_their_range_evenly() -> None:
+def test_the_bits_are_uniform() -> None:
     bits = np.asarray(random_bits(jnp.array([1, 2], jnp.uint32), (2**20,)))
     for shift in (0, 8, 16, 24):
         counts = np.bincount((bits >> shift) & 0xFF, minlength=256)
@@ -120,7 +120,7 @@ def test_the_bits_fill_their_range_evenly() -> None:
         assert abs(chi_square - 255) / (2 * 255) ** 0.5 < FAR, shift
 
 
-def test_a_mask_depends_on_places_alone_and_not_on_how_they_are_laid_out() -> None:
+def test_a_mask_depends_on_indices_and_not_on_the_memory_layout() -> None:
     key = jnp.array([9, 9], jnp.uint32)
     flat, square = (np.asarray(random_bits(key, shape)) for shape in ((12,), (3, 4)))
     np.testing.assert_array_equal(flat, square.ravel())

@@ -21,7 +21,7 @@ def arguments() -> tuple[Any, LSTMState, dict[str, Any]]:
     return random.normal(size=(2, 5, 3)).astype(np.float32), state, weights
 
 
-def test_jax_takes_the_fast_path_in_the_precision_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jax_uses_the_fast_path_in_the_requested_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     precisions = []
     recurrence = lstm_jax.lstm_recurrence
 
@@ -35,7 +35,7 @@ def test_jax_takes_the_fast_path_in_the_precision_asked_for(monkeypatch: pytest.
     assert precisions == ["bfloat16"]
 
 
-def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "another")
     monkeypatch.delattr(lstm_jax, "lstm_recurrence")
     inputs, state, weights = arguments()
@@ -43,7 +43,7 @@ def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> N
     np.testing.assert_array_equal(hiddens, lstm_reference(inputs, state, **weights)[0])
 
 
-def test_torch_takes_pytorchs_own_but_for_a_single_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_uses_pytorchs_lstm_except_for_a_single_step(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def spy(*arguments: Any) -> Any:
@@ -68,68 +68,68 @@ def test_pytorch_is_not_imported_on_another_backend(backend: str) -> None:
     subprocess.run([sys.executable, "-c", program], env={**os.environ, "KERAS_BACKEND": backend}, check=True)
 
 
-# The rule of the GPU's path.
+# The choice of cuDNN.
 
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Let JAX's default device be an NVIDIA GPU, on which cuDNN's LSTM is a function that cannot be mistaken."""
+    """Pretend that JAX's default device is an NVIDIA GPU, with a fake cuDNN LSTM."""
     device = SimpleNamespace(platform="gpu", client=SimpleNamespace(platform_version="PJRT C API\ncuda 12080"))
     monkeypatch.setattr(lstm_cudnn, "default_device", lambda: device)
     monkeypatch.setattr(lstm_cudnn, "lstm_recurrence", lambda *_arguments: (np.zeros((LARGE, 2, 4)), 0, 0))
     return device
 
 
-LARGE = 128  # steps of two rows, which make 256 tokens
+LARGE = 128  # steps of two rows: 256 tokens
 
 
-def takes_cudnn(num_steps: int = LARGE, **options: Any) -> bool:
+def uses_cudnn(num_steps: int = LARGE, **options: Any) -> bool:
     _, state, weights = arguments()
     hiddens, _ = lstm(np.ones((2, num_steps, 3), np.float32), state, **{**weights, **options})
     return not np.any(hiddens)
 
 
-def test_a_cpu_takes_the_scan() -> None:
+def test_a_cpu_uses_the_scan() -> None:
     assert not lstm_cudnn.is_available()
-    assert not takes_cudnn()
-    assert lstm_path() == "a scan with a gradient of its own"
+    assert not uses_cudnn()
+    assert lstm_path() == "a scan with a custom gradient"
 
 
 @pytest.mark.usefixtures("card")
-def test_an_nvidia_gpu_takes_cudnn_for_large_windows_in_float32() -> None:
-    assert takes_cudnn()
-    assert not takes_cudnn(LARGE - 1)
-    assert not takes_cudnn(compute_dtype="bfloat16")
+def test_an_nvidia_gpu_uses_cudnn_for_large_windows_in_float32() -> None:
+    assert uses_cudnn()
+    assert not uses_cudnn(LARGE - 1)
+    assert not uses_cudnn(compute_dtype="bfloat16")
     assert lstm_path().startswith("cuDNN for large windows in float32")
 
 
 @pytest.mark.usefixtures("card")
 @pytest.mark.parametrize("options", [{"cap_input_gate": True}, {"state_mask": np.ones((2, 4), np.float32)}])
-def test_an_lstm_with_what_cudnn_lacks_takes_the_scan(options: dict[str, Any]) -> None:
-    assert not takes_cudnn(**options)
+def test_options_that_cudnn_lacks_use_the_scan(options: dict[str, Any]) -> None:
+    assert not uses_cudnn(**options)
 
 
-def test_another_gpu_takes_the_scan(card: SimpleNamespace) -> None:
+def test_another_gpu_uses_the_scan(card: SimpleNamespace) -> None:
     card.client.platform_version = "rocm 70000"
-    assert not takes_cudnn()
+    assert not uses_cudnn()
 
 
 @pytest.mark.usefixtures("card")
-def test_a_distributed_batch_takes_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_distributed_batch_uses_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.distribution.distribution", object)
-    assert not takes_cudnn()
+    assert not uses_cudnn()
 
 
 @pytest.mark.parametrize(
-    ("backend", "said"), [("jax", "scan"), ("torch", "PyTorch"), ("numpy", "reference"), ("tensorflow", "reference")]
+    ("backend", "message"), [("jax", "scan"), ("torch", "PyTorch"), ("numpy", "reference"), ("tensorflow", "reference")]
 )
-def test_the_path_is_told_in_words(monkeypatch: pytest.MonkeyPatch, backend: str, said: str) -> None:
+def test_the_path_has_a_description(monkeypatch: pytest.MonkeyPatch, backend: str, message: str) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: backend)
-    assert said in lstm_path()
+    assert message in lstm_path()
 
 
 @pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
-def test_the_state_after_is_the_last_hidden_state_and_the_cell_beneath_it(recurrence: Any) -> None:
+def test_the_last_state_is_the_last_hidden_state_and_its_cell(recurrence: Any) -> None:
     inputs, state, weights = arguments()
     hiddens, after = recurrence(inputs, state, **weights)
     assert isinstance(after, LSTMState)
@@ -139,7 +139,7 @@ def test_the_state_after_is_the_last_hidden_state_and_the_cell_beneath_it(recurr
 
 
 @pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
-def test_no_step_sees_what_comes_after_it(recurrence: Any) -> None:
+def test_no_step_depends_on_later_inputs(recurrence: Any) -> None:
     inputs, state, weights = arguments()
     changed = inputs.copy()
     changed[:, 3:] += 1
@@ -149,7 +149,7 @@ def test_no_step_sees_what_comes_after_it(recurrence: Any) -> None:
 
 
 @pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
-def test_the_rows_of_a_batch_do_not_see_each_other(recurrence: Any) -> None:
+def test_the_rows_of_a_batch_are_independent(recurrence: Any) -> None:
     inputs, state, weights = arguments()
     both, _ = recurrence(inputs, state, **weights)
     alone, _ = recurrence(inputs[1:], LSTMState(state.hidden[1:], state.cell[1:]), **weights)

@@ -1,4 +1,4 @@
-"""What stands between us and cuDNN, tested without a card: JAX's own reference takes cuDNN's place."""
+"""The interface to cuDNN, tested without a GPU: JAX's reference replaces cuDNN."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ def test_the_weights_are_packed_as_jax_unpacks_them() -> None:
     assert not np.any(bias_of_hidden[0])
 
 
-def in_cudnns_place(
+def reference_for_cudnn(
     inputs: Any, hidden: Any, cell: Any, weights: Any, seq_lengths: Any, *sizes: Any
 ) -> tuple[Any, Any, Any]:
     """JAX's reference for its cuDNN call, with the same arguments."""
@@ -53,8 +53,8 @@ def in_cudnns_place(
     return results
 
 
-def test_values_and_all_gradients_are_those_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rnn, "lstm", in_cudnns_place)
+def test_values_and_all_gradients_match_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rnn, "lstm", reference_for_cudnn)
     arguments = drawn(*SHAPES.values())
     gradients = drawn((NUM_STEPS, *STATE), STATE, STATE)
 
@@ -82,14 +82,14 @@ def loss(*arguments: Any) -> Any:
 
 @pytest.fixture
 def without_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The size of cuDNN's memory is the one thing that JAX asks a card for before the program runs."""
+    """Replace the query for cuDNN's workspace size, the only one that needs a GPU before the program runs."""
     monkeypatch.setattr(
         rnn.gpu_rnn, "compute_rnn_workspace_reserve_space_sizes", lambda *_sizes: (32, 64), raising=False
     )
 
 
 @pytest.mark.usefixtures("without_a_card")
-def test_cudnn_is_called_forward_and_back_in_full_float32() -> None:
+def test_cudnn_runs_forward_and_backward_in_full_float32() -> None:
     gradient = jax.make_jaxpr(jax.grad(loss, argnums=range(6)), static_argnums=6)
     program = gradient(*drawn(*SHAPES.values()), "float32")
     calls = {call.primitive.name: call for call in program.eqns if call.primitive.name.startswith("rnn")}
@@ -105,7 +105,7 @@ def test_cudnn_is_called_forward_and_back_in_full_float32() -> None:
 @pytest.mark.skipif(
     getattr(rnn.gpu_rnn, "_cuda_rnn", None) is None, reason="needs JAX's plugin for CUDA: install jax[cuda13]"
 )
-def test_forward_and_back_are_lowered_for_cuda() -> None:
+def test_forward_and_backward_are_lowered_for_cuda() -> None:
     traced = jax.jit(jax.grad(loss, argnums=range(6)), static_argnums=6).trace(*drawn(*SHAPES.values()), "float32")
     program = traced.lower(lowering_platforms=("cuda",)).as_text()
     assert "@cudnn_rnn_ffi" in program

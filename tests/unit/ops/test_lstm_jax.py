@@ -1,4 +1,4 @@
-"""The fast recurrence against the reference: the same values, and the same gradient of everything."""
+"""The fast recurrence has the values and all gradients of the reference."""
 
 from collections.abc import Callable
 from functools import cache, partial
@@ -20,7 +20,7 @@ Shape = tuple[int, int, int, int]  # B, T, I, H
 
 
 def drawn(shape: Shape, seed: int = 0) -> tuple[Arrays, tuple[NDArray[np.float32], ...]]:
-    """Return everything that the recurrence reads, and a cotangent for everything that it returns."""
+    """Return all inputs of the recurrence, and cotangents for all of its results."""
     batch_size, num_steps, input_size, hidden_size = shape
     random = np.random.default_rng(seed)
 
@@ -42,7 +42,7 @@ def drawn(shape: Shape, seed: int = 0) -> tuple[Arrays, tuple[NDArray[np.float32
 def values_and_gradients(
     recurrence: Recurrence, arrays: Arrays, cotangents: tuple[Any, ...], compute_dtype: str | None = None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return hidden states, last hidden and last cell, and the gradient of each array."""
+    """Return hidden states, last hidden state and cell, and the gradient of each array."""
     values, gradients = compiled(recurrence, compute_dtype, products.CHUNK_ROWS)(arrays, cotangents)
     return values, gradients
 
@@ -64,7 +64,7 @@ def compiled(recurrence: Recurrence, compute_dtype: str | None, _chunk_rows: int
     return function
 
 
-def assert_alike(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
+def assert_close(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
     """Compare two arrays to a tolerance relative to the largest number of the second."""
     ours, theirs = np.asarray(ours), np.asarray(theirs)
     assert ours.shape == theirs.shape, what
@@ -74,15 +74,15 @@ def assert_alike(ours: Any, theirs: Any, tolerance: float, what: str) -> None:
     )
 
 
-def assert_the_paths_agree(shape: Shape, seed: int, compute_dtype: str, tolerance: float) -> None:
+def assert_paths_agree(shape: Shape, seed: int, compute_dtype: str, tolerance: float) -> None:
     arrays, cotangents = drawn(shape, seed)
     fast, fast_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype=compute_dtype)
     reference, reference_gradients = values_and_gradients(lstm_reference, arrays, cotangents)
     for ours, theirs, what in zip(fast, reference, ("hiddens", "hidden", "cell"), strict=True):
-        assert_alike(ours, theirs, tolerance, what)
+        assert_close(ours, theirs, tolerance, what)
     assert fast_gradients.keys() == arrays.keys()
     for name, gradient in fast_gradients.items():
-        assert_alike(gradient, reference_gradients[name], tolerance, f"gradient of {name}")
+        assert_close(gradient, reference_gradients[name], tolerance, f"gradient of {name}")
 
 
 sizes = st.integers(1, 6)
@@ -90,24 +90,24 @@ sizes = st.integers(1, 6)
 
 @settings(max_examples=5)
 @given(st.tuples(sizes, sizes, sizes, sizes), st.integers(0, 2**32 - 1))
-def test_values_and_all_gradients_are_those_of_the_reference(shape: Shape, seed: int) -> None:
-    assert_the_paths_agree(shape, seed, "float32", tolerance=1e-5)
+def test_values_and_all_gradients_match_the_reference(shape: Shape, seed: int) -> None:
+    assert_paths_agree(shape, seed, "float32", tolerance=1e-5)
 
 
-def test_weight_gradients_summed_over_several_chunks_are_those_of_the_reference(
+def test_weight_gradients_of_several_chunks_match_the_reference(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(products, "CHUNK_ROWS", 4)
-    assert_the_paths_agree((3, 5, 7, 4), 0, "float32", tolerance=1e-5)
+    assert_paths_agree((3, 5, 7, 4), 0, "float32", tolerance=1e-5)
 
 
-# Shapes for which XLA has to find another way than its ordinary bfloat16 product.
+# Shapes for which XLA does not use its regular bfloat16 product.
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 4, 1, 5), (3, 1, 7, 1), (1, 2, 3, 1), (5, 3, 33, 17)], ids=str)
-def test_bfloat16_runs_in_every_shape_and_stays_near_the_reference(shape: Shape) -> None:
-    assert_the_paths_agree(shape, 1, "bfloat16", tolerance=4e-2)
+def test_bfloat16_runs_in_every_shape_and_is_close_to_the_reference(shape: Shape) -> None:
+    assert_paths_agree(shape, 1, "bfloat16", tolerance=4e-2)
 
 
-def test_bfloat16_is_really_less_precise() -> None:
+def test_bfloat16_is_less_precise_than_float32() -> None:
     arrays, cotangents = drawn((5, 3, 33, 17))
     exact, exact_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype="float32")
     coarse, coarse_gradients = values_and_gradients(lstm, arrays, cotangents, compute_dtype="bfloat16")
@@ -117,14 +117,14 @@ def test_bfloat16_is_really_less_precise() -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["hiddens", "hidden", "cell"])
-def test_a_gradient_comes_through_each_result_alone(which: int) -> None:
+def test_each_result_has_gradients(which: int) -> None:
     arrays, drawn_cotangents = drawn((2, 3, 4, 5))
     cotangents = tuple(array * (index == which) for index, array in enumerate(drawn_cotangents))
     _, fast = values_and_gradients(lstm, arrays, cotangents)
     _, reference = values_and_gradients(lstm_reference, arrays, cotangents)
     for name, gradient in fast.items():
         assert np.abs(np.asarray(gradient)).max() > 0, name
-        assert_alike(gradient, reference[name], 1e-5, f"gradient of {name}")
+        assert_close(gradient, reference[name], 1e-5, f"gradient of {name}")
 
 
 def test_saturated_gates_give_finite_gradients() -> None:
@@ -134,7 +134,7 @@ def test_saturated_gates_give_finite_gradients() -> None:
     assert all(np.isfinite(array).all() for array in (*values, *gradients.values()))
 
 
-# In bfloat16 the sigmoid of 6.2 and more is 1; its gradient must not be 0 for that.
+# In bfloat16 the sigmoid of 6.2 and more is 1, but its gradient must not be 0.
 @pytest.mark.parametrize("gate", range(4), ids=["input", "forget", "candidate", "output"])
 @pytest.mark.parametrize("bias", [-7.0, 7.0])
 def test_bfloat16_keeps_the_gradient_of_a_nearly_saturated_gate(gate: int, bias: float) -> None:
@@ -150,7 +150,7 @@ def test_bfloat16_keeps_the_gradient_of_a_nearly_saturated_gate(gate: int, bias:
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 4e-2)])
 @pytest.mark.parametrize("cap_input_gate", [False, True])
 @pytest.mark.parametrize("masked", [False, True])
-def test_options_have_the_values_and_gradients_of_the_reference(
+def test_options_match_the_values_and_gradients_of_the_reference(
     compute_dtype: str, tolerance: float, cap_input_gate: bool, masked: bool
 ) -> None:
     mask = np.random.default_rng(4).choice((0.0, 2.0), size=(3, 4)).astype(np.float32) if masked else None
@@ -160,7 +160,7 @@ def test_options_have_the_values_and_gradients_of_the_reference(
     reference = values_and_gradients(partial(lstm_reference, **options), arrays, cotangents)
     plain = values_and_gradients(lstm_reference, arrays, cotangents)
     for ours, theirs in zip(jax.tree.leaves(fast), jax.tree.leaves(reference), strict=True):
-        assert_alike(ours, theirs, tolerance, str(options))
+        assert_close(ours, theirs, tolerance, str(options))
     assert np.allclose(reference[0][0], plain[0][0], atol=1e-2) == (not cap_input_gate and not masked)
 
 

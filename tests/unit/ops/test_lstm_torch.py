@@ -1,4 +1,4 @@
-"""PyTorch's own recurrence against the equations in PyTorch, in float64."""
+"""PyTorch's LSTM matches the equations in float64."""
 
 import importlib
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-torch: Any = pytest.importorskip("torch", reason="needs torch, which the project's own environment does not hold")
+torch: Any = pytest.importorskip("torch", reason="needs torch, which is not installed")
 lstm_recurrence: Any = importlib.import_module("nextword.ops.lstm_torch").lstm_recurrence
 
 Shape = tuple[int, int, int, int]  # T, B, I, H
@@ -15,7 +15,7 @@ NAMES = ("inputs", "hidden", "cell", "kernel", "recurrent_kernel", "bias")
 
 
 def drawn(shape: Shape, seed: int = 0) -> tuple[list[Any], list[Any]]:
-    """Return everything that the recurrence reads, and a gradient for everything that it returns."""
+    """Return all inputs of the recurrence, and cotangents for all of its results."""
     num_steps, batch_size, input_size, hidden_size = shape
     random = np.random.default_rng(seed)
 
@@ -34,7 +34,7 @@ def drawn(shape: Shape, seed: int = 0) -> tuple[list[Any], list[Any]]:
     return arguments, [normal(num_steps, *state), normal(*state), normal(*state)]
 
 
-def by_the_equations(inputs: Any, hidden: Any, cell: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
+def from_equations(inputs: Any, hidden: Any, cell: Any, kernel: Any, recurrent_kernel: Any, bias: Any) -> Any:
     hiddens = []
     for x_t in inputs:
         i, f, g, o = (x_t @ kernel + hidden @ recurrent_kernel + bias).chunk(4, dim=-1)
@@ -53,15 +53,15 @@ def values_and_gradients(function: Any, arguments: list[Any], cotangents: list[A
     return {name: tensor.detach().numpy() for name, tensor in found.items()}
 
 
-def by_pytorch(compute_dtype: str, arguments: list[Any], cotangents: list[Any]) -> dict[str, NDArray[Any]]:
+def from_pytorch(compute_dtype: str, arguments: list[Any], cotangents: list[Any]) -> dict[str, NDArray[Any]]:
     return values_and_gradients(lambda *given: lstm_recurrence(*given, compute_dtype), arguments, cotangents)
 
 
 def exactly(arguments: list[Any], cotangents: list[Any]) -> dict[str, NDArray[Any]]:
-    return values_and_gradients(by_the_equations, [argument.double() for argument in arguments], cotangents)
+    return values_and_gradients(from_equations, [argument.double() for argument in arguments], cotangents)
 
 
-def assert_alike(ours: dict[str, NDArray[Any]], theirs: dict[str, NDArray[Any]], tolerance: float) -> None:
+def assert_close(ours: dict[str, NDArray[Any]], theirs: dict[str, NDArray[Any]], tolerance: float) -> None:
     """Compare all arrays to a tolerance relative to the largest number of each."""
     assert ours.keys() == theirs.keys()
     for name, array in theirs.items():
@@ -73,39 +73,37 @@ def assert_alike(ours: dict[str, NDArray[Any]], theirs: dict[str, NDArray[Any]],
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (7, 3, 5, 9), (2, 1, 33, 4), (35, 4, 16, 32)], ids=str)
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 4e-2)])
-def test_values_and_all_gradients_are_those_of_the_equations(
-    shape: Shape, compute_dtype: str, tolerance: float
-) -> None:
+def test_values_and_all_gradients_match_the_equations(shape: Shape, compute_dtype: str, tolerance: float) -> None:
     arguments, cotangents = drawn(shape)
-    assert_alike(by_pytorch(compute_dtype, arguments, cotangents), exactly(arguments, cotangents), tolerance)
+    assert_close(from_pytorch(compute_dtype, arguments, cotangents), exactly(arguments, cotangents), tolerance)
 
 
-def test_bfloat16_is_really_less_precise() -> None:
+def test_bfloat16_is_less_precise_than_float32() -> None:
     arguments, cotangents = drawn((7, 3, 5, 9))
-    exact, coarse = (by_pytorch(dtype, arguments, cotangents) for dtype in ("float32", "bfloat16"))
+    exact, coarse = (from_pytorch(dtype, arguments, cotangents) for dtype in ("float32", "bfloat16"))
     for name, array in exact.items():
         assert float(np.abs(coarse[name] - array).max()) > 1e-4, name
 
 
 @pytest.mark.parametrize("which", [0, 1, 2], ids=["hiddens", "hidden", "cell"])
-def test_a_gradient_comes_through_each_result_alone(which: int) -> None:
+def test_each_result_has_gradients(which: int) -> None:
     arguments, cotangents = drawn((2, 3, 4, 5))
     alone = [cotangent * (index == which) for index, cotangent in enumerate(cotangents)]
-    found = by_pytorch("float32", arguments, alone)
+    found = from_pytorch("float32", arguments, alone)
     assert all(np.abs(found[f"gradient of {name}"]).max() > 0 for name in NAMES)
-    assert_alike(found, exactly(arguments, alone), 1e-5)
+    assert_close(found, exactly(arguments, alone), 1e-5)
 
 
-def test_without_a_gradient_the_values_are_the_same() -> None:
+def test_values_are_the_same_without_gradients() -> None:
     arguments, cotangents = drawn((5, 3, 4, 6))
     with torch.no_grad():
         hiddens, hidden, cell = lstm_recurrence(*arguments, "float32")
-    found = by_pytorch("float32", arguments, cotangents)
+    found = from_pytorch("float32", arguments, cotangents)
     for name, tensor in zip(("hiddens", "last hidden", "last cell"), (hiddens, hidden, cell), strict=True):
         np.testing.assert_allclose(tensor.numpy(), found[name], atol=1e-6, err_msg=name)
 
 
-def test_the_weights_lie_in_one_buffer_as_cudnn_wants_them() -> None:
+def test_the_weights_are_in_one_buffer_for_cudnn() -> None:
     arguments, _ = drawn((2, 3, 4, 5))
     kernel, recurrent_kernel, bias = arguments[3:]
     packed = importlib.import_module("nextword.ops.lstm_torch")._packed(kernel, recurrent_kernel, bias, torch.float32)

@@ -1,4 +1,4 @@
-"""What loss, hit, rank and gradient of a mixture mean, asked of the fast path and of the reference alike."""
+"""Loss, hits, ranks and gradients of a mixture, in the fast path and in the reference."""
 
 from collections.abc import Callable
 from functools import partial
@@ -41,17 +41,17 @@ def log_softmax(logits: Floats) -> Floats:
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
 
 
-def probs_by_the_formula(latents: Any, log_priors: Any, kernel: Any, bias: Any) -> Floats:
-    """Return the mixture in float64, softmax by softmax."""
+def probs_from_formula(latents: Any, log_priors: Any, kernel: Any, bias: Any) -> Floats:
+    """Return the probabilities of the mixture in float64."""
     latents, log_priors, kernel, bias = (np.asarray(part, np.float64) for part in (latents, log_priors, kernel, bias))
     of_softmaxes = np.exp([log_softmax(latents[:, k] @ kernel + bias) for k in range(latents.shape[1])])  # (K, N, V)
     return np.asarray((np.exp(log_priors).T[..., None] * of_softmaxes).sum(axis=0))
 
 
 @both_paths
-def test_the_loss_is_that_of_the_weighted_mean_of_softmaxes(losses_of: Losses) -> None:
+def test_the_loss_matches_the_weighted_mean_of_softmaxes(losses_of: Losses) -> None:
     arrays = drawn()
-    probs = probs_by_the_formula(**arrays)
+    probs = probs_from_formula(**arrays)
     np.testing.assert_allclose(probs.sum(axis=-1), 1, rtol=1e-6)
     found = losses_of(arrays["latents"], arrays["log_priors"], TARGETS, WEIGHTS, ranks=True, **projection_of(arrays))
     own = probs[np.arange(N), TARGETS]
@@ -68,7 +68,7 @@ def projection_of(arrays: dict[str, Any]) -> dict[str, Any]:
 
 @both_paths
 @pytest.mark.parametrize("tied", [True, False])
-def test_the_gradients_are_the_slopes_of_the_formula(losses_of: Losses, tied: bool) -> None:
+def test_the_gradients_match_differences_of_the_formula(losses_of: Losses, tied: bool) -> None:
     arrays = drawn()
     if tied:
         arrays["kernel"] = arrays["kernel"].T
@@ -80,7 +80,7 @@ def test_the_gradients_are_the_slopes_of_the_formula(losses_of: Losses, tied: bo
 
     def exact(arrays: dict[str, Floats]) -> float:
         kernel = arrays["kernel"].T if tied else arrays["kernel"]
-        probs = probs_by_the_formula(arrays["latents"], arrays["log_priors"], kernel, arrays["bias"])
+        probs = probs_from_formula(arrays["latents"], arrays["log_priors"], kernel, arrays["bias"])
         return float(-(WEIGHTS * np.log(probs[np.arange(N), TARGETS])).sum())
 
     gradients = jax.jit(jax.grad(total))(arrays)
@@ -90,7 +90,7 @@ def test_the_gradients_are_the_slopes_of_the_formula(losses_of: Losses, tied: bo
 
 
 def slopes(function: Callable[[dict[str, Floats]], float], at: dict[str, Floats], name: str) -> Floats:
-    """Return the derivatives in each number of one array, by central differences."""
+    """Return the derivatives for each element of an array by central differences."""
     found, step = np.zeros(at[name].shape), 1e-5
     for index in np.ndindex(found.shape):
         ends = []
@@ -113,7 +113,7 @@ def test_a_mixture_of_one_is_a_softmax(losses_of: Losses) -> None:
 
 
 @both_paths
-def test_equals_are_ranked_by_their_ids_and_all_of_them_hits(losses_of: Losses) -> None:
+def test_ties_rank_in_order_of_id_and_are_all_hits(losses_of: Losses) -> None:
     arrays = {name: np.zeros_like(array) for name, array in drawn().items()}
     log_priors = np.log(np.full((V, K), 1 / K, np.float32))
     latents, ids, ones = np.ones((V, K, E), np.float32), np.arange(V, dtype=np.int32), np.ones(V, np.float32)
@@ -123,8 +123,8 @@ def test_equals_are_ranked_by_their_ids_and_all_of_them_hits(losses_of: Losses) 
 
 
 @both_paths
-def test_what_one_softmax_excludes_another_may_hold(losses_of: Losses) -> None:
-    """Two softmaxes that are sure of different words, far beyond the range of exp."""
+def test_softmaxes_may_exclude_different_words(losses_of: Losses) -> None:
+    """Two softmaxes assign all probability to different words, with logits beyond the range of exp."""
     latents = np.array([[[3e3, 0, 0], [0, 3e3, 0]]], np.float32)
     log_priors, identity = np.log(np.array([[0.25, 0.75]], np.float32)), np.eye(3, dtype=np.float32)
     losses = []
@@ -146,7 +146,7 @@ def test_no_gradient_flows_from_the_losses_of_the_tokens(losses_of: Losses) -> N
     assert not np.any(jax.jit(jax.grad(sum_of_losses))(arrays["latents"]))
 
 
-def test_jax_takes_the_fast_path_in_the_precision_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jax_uses_the_fast_path_in_the_requested_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def spy(*arguments: Any) -> tuple[float, float, bool]:
@@ -161,7 +161,7 @@ def test_jax_takes_the_fast_path_in_the_precision_asked_for(monkeypatch: pytest.
     assert asked == [mixture_cross_entropy_jax.MixtureOptions(tied=False, compute_dtype="bfloat16")]
 
 
-def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "another")
     monkeypatch.delattr(mixture_cross_entropy_jax, "mixture_cross_entropy")
     arrays = {name: np.zeros_like(array) for name, array in drawn().items()}

@@ -1,4 +1,4 @@
-"""The fast path of the mixture's loss: the reference's values and gradients however it is cut, in little memory."""
+"""The fast path of the mixture has the reference's values and gradients for all chunk sizes, in less memory."""
 
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from nextword.ops.cross_entropy import TokenLosses
 from nextword.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_cross_entropy_reference
 from support.compiled_memory import temporary_bytes
 
-INCOMING = 1.7  # the gradient that comes in from behind
+INCOMING = 1.7  # gradient of the total
 
 
 class Case(NamedTuple):
@@ -47,7 +47,7 @@ def drawn(case: Case, seed: int = 0) -> tuple[dict[str, Any], Any, Any]:
 def losses_and_gradients(
     case: Case, seed: int = 0, compute_dtype: str | None = "float32"
 ) -> tuple[TokenLosses, dict[str, Any]]:
-    """Return the losses, and the gradient of the scaled total in each array; by the reference without a precision."""
+    """Return the losses and the gradients of the scaled total; without a precision, those of the reference."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mixture_cross_entropy_jax, "_chunk_rows", lambda _vocabulary, _mixture: case.chunk_rows)
         found: tuple[dict[str, Any], TokenLosses] = compiled(compute_dtype, case.tied, case.chunk_rows)(
@@ -70,7 +70,7 @@ def compiled(compute_dtype: str | None, tied: bool, _chunk_rows: int) -> Any:
     return jax.jit(jax.grad(total, has_aux=True))
 
 
-def assert_the_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance: float) -> None:
+def assert_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance: float) -> None:
     fast, fast_gradients = losses_and_gradients(case, seed, compute_dtype)
     reference, reference_gradients = losses_and_gradients(case, seed, None)
     np.testing.assert_allclose(fast.total, reference.total, rtol=tolerance, atol=tolerance)
@@ -94,19 +94,19 @@ cases = st.builds(Case, sizes, sizes, sizes, st.integers(2, 7), st.integers(1, 4
 @example(Case(num_rows=1, chunk_rows=4), 0).via("fewer rows than a chunk")
 @example(Case(num_rows=7, chunk_rows=3, tied=True), 0).via("a last chunk with padding")
 @example(Case(mixture_size=1, latent_size=1, vocabulary_size=2), 0)
-def test_values_and_gradients_are_those_of_the_reference(case: Case, seed: int) -> None:
-    assert_the_paths_agree(case, seed, "float32", tolerance=1e-5)
+def test_values_and_gradients_match_the_reference(case: Case, seed: int) -> None:
+    assert_paths_agree(case, seed, "float32", tolerance=1e-5)
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_the_lower_precision_stays_near(tied: bool) -> None:
-    assert_the_paths_agree(Case(tied=tied), 0, "bfloat16", tolerance=3e-2)
+def test_the_lower_precision_is_close(tied: bool) -> None:
+    assert_paths_agree(Case(tied=tied), 0, "bfloat16", tolerance=3e-2)
     exact, coarse = (losses_and_gradients(Case(tied=tied), 0, dtype)[0] for dtype in ("float32", "bfloat16"))
     assert not np.array_equal(exact.negative_log_likelihood, coarse.negative_log_likelihood)
 
 
 @pytest.mark.parametrize("ranks", [False, True])
-def test_how_the_rows_are_cut_changes_nothing(ranks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_do_not_depend_on_the_chunk_size(ranks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     arrays, targets, weights = drawn(Case())
 
     def losses(chunk_rows: int) -> TokenLosses:
@@ -124,7 +124,7 @@ def test_how_the_rows_are_cut_changes_nothing(ranks: bool, monkeypatch: pytest.M
                 np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-6)
 
 
-def test_rows_without_weight_have_no_gradient() -> None:
+def test_rows_with_weight_zero_have_no_gradient() -> None:
     case = Case()
     _, _, weights = drawn(case)
     losses, gradients = losses_and_gradients(case)
@@ -135,14 +135,14 @@ def test_rows_without_weight_have_no_gradient() -> None:
 
 
 @pytest.mark.parametrize("vocabulary_size", [2, 10_000, 4_000_000])
-def test_a_chunk_holds_about_as_many_rows_of_logits_as_a_plain_softmax(vocabulary_size: int) -> None:
+def test_a_chunk_has_about_as_many_rows_of_logits_as_a_plain_softmax(vocabulary_size: int) -> None:
     for mixture_size in (1, 15, 64):
         rows = mixture_cross_entropy_jax._chunk_rows(vocabulary_size, mixture_size)
         assert rows >= 1
         assert rows == 1 or rows * mixture_size * vocabulary_size <= 12 * 2**20
 
 
-def test_a_chunk_is_no_smaller_than_it_must_be() -> None:
+def test_chunks_have_a_minimum_size() -> None:
     assert mixture_cross_entropy_jax._chunk_rows(10_000, 1) >= 448
     assert mixture_cross_entropy_jax._chunk_rows(10_000, 15) >= 30
 

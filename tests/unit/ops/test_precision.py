@@ -14,7 +14,9 @@ from nextword.ops.precision import bfloat16_speedup, resolve_compute_dtype
 
 
 @pytest.mark.parametrize("asked", ["float32", "bfloat16"])
-def test_a_precision_asked_for_is_taken_without_measuring(monkeypatch: pytest.MonkeyPatch, asked: ComputeDtype) -> None:
+def test_a_requested_precision_is_used_without_measurement(
+    monkeypatch: pytest.MonkeyPatch, asked: ComputeDtype
+) -> None:
     monkeypatch.delattr(precision, "bfloat16_speedup")
     assert resolve_compute_dtype(asked) == asked
 
@@ -22,7 +24,7 @@ def test_a_precision_asked_for_is_taken_without_measuring(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("speedup", "chosen"), [(0.4, "float32"), (1.0, "float32"), (1.29, "float32"), (1.3, "bfloat16"), (2.0, "bfloat16")]
 )
-def test_bfloat16_is_chosen_where_it_is_worth_its_loss(
+def test_bfloat16_is_chosen_for_a_sufficient_speedup(
     monkeypatch: pytest.MonkeyPatch, speedup: float, chosen: str
 ) -> None:
     monkeypatch.setattr(precision, "bfloat16_speedup", lambda: speedup)
@@ -36,18 +38,18 @@ def test_the_speedup_is_measured_once_a_process() -> None:
     assert bfloat16_speedup() == first
 
 
-def test_a_backend_without_the_fast_path_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backend_without_the_fast_path_has_no_speedup(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "another")
     assert bfloat16_speedup.__wrapped__() == 1.0
 
 
-def test_a_moment_in_which_something_else_had_the_processor_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_disturbed_measurement_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {"float32": iter([5.0, 2.0, 9.0, 2.0]), "bfloat16": iter([7.0, 7.0, 1.0, 3.0])}
     monkeypatch.setattr(precision, "_jax_product_seconds", lambda dtype: next(seconds[dtype]))
     assert bfloat16_speedup.__wrapped__() == 2.0
 
 
-def test_pytorch_is_measured_at_its_own_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_measurement_on_pytorch_uses_its_lstm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     monkeypatch.setattr(precision, "_torch_lstm_seconds", {"float32": 3.0, "bfloat16": 2.0}.__getitem__)
     assert bfloat16_speedup.__wrapped__() == 1.5
@@ -75,13 +77,13 @@ assert torch.get_num_threads() == num_threads
 """
 
 
-@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch, which the project's own environment does not hold")
-def test_a_device_without_bfloat16_stays_with_float32() -> None:
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs torch, which is not installed")
+def test_a_device_without_bfloat16_uses_float32() -> None:
     environment = {**os.environ, "KERAS_BACKEND": "torch"}
     subprocess.run([sys.executable, "-c", ON_PYTORCH], env=environment, check=True)
 
 
-def test_the_shortest_counts_and_the_first_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shortest_run_counts_and_the_first_run_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[None] = []
     seconds = iter([1.0, 4.0, 9.0, 2.0])
 

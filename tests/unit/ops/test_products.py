@@ -13,7 +13,7 @@ from nextword.ops.products import in_chunks, matmul, rounded, transposed_matmul,
 
 @settings(max_examples=12)
 @given(num_rows=st.integers(1, 40), limit=st.integers(1, 12))
-def test_chunks_hold_every_row_once_and_then_zeros(num_rows: int, limit: int) -> None:
+def test_chunks_hold_every_row_once_and_padding(num_rows: int, limit: int) -> None:
     matrix, row = in_chunks(
         np.arange(1, 2 * num_rows + 1).reshape(num_rows, 2), np.arange(1, num_rows + 1), limit=limit
     )
@@ -28,7 +28,7 @@ def test_chunks_hold_every_row_once_and_then_zeros(num_rows: int, limit: int) ->
 
 
 @pytest.mark.parametrize("num_rows", [1, 448, 449, 1000])
-def test_a_chunk_has_some_hundred_rows_at_most(num_rows: int) -> None:
+def test_a_chunk_has_a_few_hundred_rows_at_most(num_rows: int) -> None:
     (chunks,) = in_chunks(jnp.zeros((num_rows, 1)), limit=products.CHUNK_ROWS)
     assert chunks.shape[:2] == {1: (1, 1), 448: (1, 448), 449: (2, 225), 1000: (3, 334)}[num_rows]
 
@@ -37,39 +37,39 @@ def test_a_chunk_has_some_hundred_rows_at_most(num_rows: int) -> None:
     ("amx", "compute_dtype", "limit"),
     [(False, "bfloat16", 448), (False, "float32", 448), (True, "bfloat16", 1280), (True, "float32", 448)],
 )
-def test_rows_are_cut_less_where_products_are_short(
+def test_chunks_are_larger_for_fast_products(
     monkeypatch: pytest.MonkeyPatch, amx: bool, compute_dtype: str, limit: int
 ) -> None:
     features = {} if not amx else {"AMX-BF16": True}
     monkeypatch.setattr(products, "read_processor", lambda: Processor(name="one", architecture="x", features=features))
     products.has_amx.cache_clear()
-    assert products.most_rows(compute_dtype) == limit
+    assert products.max_chunk_rows(compute_dtype) == limit
     products.has_amx.cache_clear()
 
 
-# Ties go to the even neighbor, above the largest number lies infinity, and between 0 and the least one both signs of 0.
+# Ties to even; overflow to infinity; underflow to zeros of both signs.
 TIES = np.array([0x3F808000, 0x3F818000, 0x3F818001, 0x7F7FFFFF, 0x80000001, 0x00000000, 0x7F800000], np.uint32)
 
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(allow_nan=False, allow_subnormal=False, width=32), max_size=30))
-def test_rounding_is_that_of_a_conversion(numbers: list[float]) -> None:
+def test_rounding_matches_a_conversion(numbers: list[float]) -> None:
     array = np.concatenate((np.array(numbers, np.float32), TIES.view(np.float32)))
     ours = np.asarray(rounded(jnp.asarray(array), "bfloat16"))
     np.testing.assert_array_equal(ours.view(np.uint16), array.astype(jnp.bfloat16).view(np.uint16))
     assert rounded(jnp.asarray(array), "float32").dtype == np.float32
 
 
-def test_what_is_not_a_number_stays_none() -> None:
+def test_nan_stays_nan() -> None:
     assert np.isnan(np.asarray(rounded(jnp.array([np.nan]), "bfloat16"), np.float32)).all()
 
 
 @pytest.mark.parametrize(("num_rows", "limit"), [(1, 4), (3, 4), (4, 4), (8, 4), (9, 4), (11, 4)])
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 5e-2)])
-def test_gradients_of_a_product_are_products_with_a_transposed_side(
+def test_gradients_of_a_product_match_products_with_a_transposed_operand(
     monkeypatch: pytest.MonkeyPatch, num_rows: int, limit: int, compute_dtype: str, tolerance: float
 ) -> None:
-    monkeypatch.setattr(products, "most_rows", lambda _compute_dtype: limit)
+    monkeypatch.setattr(products, "max_chunk_rows", lambda _compute_dtype: limit)
     random = np.random.default_rng(num_rows)
     inputs, gradients = random.normal(size=(num_rows, 3)), random.normal(size=(num_rows, 5))
     found = weight_gradient(jnp.array(inputs), jnp.array(gradients), compute_dtype)

@@ -1,4 +1,4 @@
-"""The path of `run_recurrence` on JAX against the steps run one after the other."""
+"""`run_recurrence` on JAX matches the steps in sequence."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -17,7 +17,7 @@ Shape = tuple[int, int, int, int]  # B, T, I, H
 
 
 def step(multiply: Any, others: Mapping[str, Any], state: tuple[Any, ...], x_t: Any) -> tuple[tuple[Any, ...], Any]:
-    """Multiply twice in a row, and once by what another product gave."""
+    """Multiply three times, once by the result of another product."""
     (hidden,) = state
     squashed = jax.numpy.tanh(multiply(x_t, "first") + hidden * others["gain"])
     hidden = 0.5 * hidden + multiply(squashed, "second")
@@ -39,12 +39,12 @@ def drawn(shape: Shape, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def by_the_path(arrays: dict[str, Any], compute_dtype: str) -> Any:
+def from_fast_path(arrays: dict[str, Any], compute_dtype: str) -> Any:
     weights = {name: arrays[name] for name in ("kernels", "others")}
     return run_recurrence(step, arrays["inputs"], arrays["state"], **weights, compute_dtype=compute_dtype)
 
 
-def by_the_reference(arrays: dict[str, Any], _compute_dtype: str) -> Any:
+def from_reference(arrays: dict[str, Any], _compute_dtype: str) -> Any:
     by_time = arrays["inputs"].transpose(1, 0, 2)
     outputs, last = run_reference(step, by_time, arrays["state"], arrays["kernels"], arrays["others"])
     return outputs.transpose(1, 0, 2), last
@@ -60,10 +60,10 @@ def compiled(run: Callable[..., Any], compute_dtype: str, _chunk_rows: int) -> C
     return function
 
 
-def assert_the_paths_agree(shape: Shape, seed: int, compute_dtype: str, tolerance: float) -> None:
+def assert_paths_agree(shape: Shape, seed: int, compute_dtype: str, tolerance: float) -> None:
     arrays = drawn(shape, seed)
     ours, theirs = (
-        compiled(run, compute_dtype, products.CHUNK_ROWS)(arrays) for run in (by_the_path, by_the_reference)
+        compiled(run, compute_dtype, products.CHUNK_ROWS)(arrays) for run in (from_fast_path, from_reference)
     )
     assert jax.tree.structure(ours) == jax.tree.structure(theirs)
     for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
@@ -76,29 +76,29 @@ sizes = st.integers(1, 5)
 
 @settings(max_examples=4)
 @given(st.tuples(sizes, sizes, sizes, sizes), st.integers(0, 2**32 - 1))
-def test_values_and_all_gradients_are_those_of_the_reference(shape: Shape, seed: int) -> None:
-    assert_the_paths_agree(shape, seed, "float32", tolerance=1e-5)
+def test_values_and_all_gradients_match_the_reference(shape: Shape, seed: int) -> None:
+    assert_paths_agree(shape, seed, "float32", tolerance=1e-5)
 
 
 def test_weight_gradients_are_summed_over_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "CHUNK_ROWS", 4)
-    assert_the_paths_agree((3, 5, 2, 4), 1, "float32", tolerance=1e-5)
+    assert_paths_agree((3, 5, 2, 4), 1, "float32", tolerance=1e-5)
 
 
-def test_the_lower_precision_stays_near() -> None:
-    assert_the_paths_agree((4, 6, 9, 8), 2, "bfloat16", tolerance=4e-2)
+def test_the_lower_precision_is_close() -> None:
+    assert_paths_agree((4, 6, 9, 8), 2, "bfloat16", tolerance=4e-2)
     arrays = drawn((4, 6, 9, 8))
-    exact, coarse = (by_the_path(arrays, dtype)[0] for dtype in ("float32", "bfloat16"))
+    exact, coarse = (from_fast_path(arrays, dtype)[0] for dtype in ("float32", "bfloat16"))
     assert float(np.abs(exact - coarse).max()) > 1e-4
 
 
-def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     arrays = drawn((2, 3, 4, 5))
     monkeypatch.setattr("keras.backend.backend", lambda: "another")
     monkeypatch.delattr(recurrence_jax, "run_recurrence")
     monkeypatch.delattr(recurrence_jax, "project")
-    outputs, last = by_the_path(arrays, "bfloat16")
-    expected, expected_last = by_the_reference(arrays, "float32")
+    outputs, last = from_fast_path(arrays, "bfloat16")
+    expected, expected_last = from_reference(arrays, "float32")
     np.testing.assert_array_equal(outputs, expected)
     np.testing.assert_array_equal(last[0], expected_last[0])
     kernel = arrays["kernels"]["first"]
@@ -106,7 +106,7 @@ def test_other_backends_take_the_reference(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 4e-2)])
-def test_the_projection_is_a_product_with_its_gradients(compute_dtype: str, tolerance: float) -> None:
+def test_the_projection_and_its_gradients_match_a_product(compute_dtype: str, tolerance: float) -> None:
     arrays = drawn((3, 5, 4, 7))
     pair, cotangent = (arrays["inputs"], arrays["kernels"]["first"]), drawn((3, 5, 7, 1))["inputs"]
 

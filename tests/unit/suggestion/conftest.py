@@ -1,4 +1,4 @@
-"""Engines that say what they were asked."""
+"""Engines that record their inputs."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ MakeTokenizer = Callable[..., Tokenizer]
 
 
 class FixedEngine(ToyEngine):
-    """Expects the same, whatever was read; remembers what it was."""
+    """Predicts the same distribution after every text, and records its inputs."""
 
     def __init__(self, vocabulary: Vocabulary, weights: Sequence[float]) -> None:
         super().__init__(len(vocabulary), vocabulary.end_id)
@@ -49,7 +49,7 @@ def fixed_engine() -> type[FixedEngine]:
 
 @pytest.fixture(scope="session")
 def make_tokenizer() -> MakeTokenizer:
-    """Makes a tokenizer of `<eos>`, `<unk>` and the given words."""
+    """Returns a tokenizer for `<eos>`, `<unk>` and the given words."""
 
     def make(words: str | Sequence[str], kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> Tokenizer:
         tokens = words.split() if isinstance(words, str) else words
@@ -60,7 +60,7 @@ def make_tokenizer() -> MakeTokenizer:
 
 @pytest.fixture(scope="session")
 def context_of() -> Callable[[Tokenizer, str], list[int]]:
-    """Gives the ids of the words of a text that are typed to their end."""
+    """Returns the ids of the complete words of a text."""
 
     def context(tokenizer: Tokenizer, text: str) -> list[int]:
         typed = TypedText(tokenizer)

@@ -28,7 +28,7 @@ def test_where_sentences_begin(pieces: list[str], begins: bool) -> None:
     assert begins_sentence(reversed(pieces)) is begins
 
 
-def test_a_few_capitals_do_not_make_a_vocabulary_cased() -> None:
+def test_a_vocabulary_with_few_capitals_is_lower_cased() -> None:
     words = [f"word{number}" for number in range(100)]
     assert is_lower_cased([*words, "N", "$", "1"])
     assert not is_lower_cased([*words, "N", "London"])

@@ -9,21 +9,21 @@ texts = st.text("aAbß'\U0010ffff", max_size=4)
 
 
 @given(strings=st.lists(texts), prefix=texts)
-def test_a_prefix_finds_all_that_begin_so(strings: list[str], prefix: str) -> None:
+def test_a_prefix_finds_all_strings_that_begin_with_it(strings: list[str], prefix: str) -> None:
     index = PrefixIndex(strings)
-    found = list(index.strings[index.range_of(prefix)])
+    found = list(index.strings[index.prefix_range(prefix)])
     assert found == sorted(string for string in strings if string.startswith(prefix))
-    assert list(index.strings[index.places_of(prefix)]) == [string for string in strings if string == prefix]
+    assert list(index.strings[index.exact_range(prefix)]) == [string for string in strings if string == prefix]
 
 
 @given(values=st.lists(st.sampled_from([0.0, 0.1, 0.2, 0.3])), k=st.integers(1, 9))
-def test_the_largest_come_first_and_of_equals_the_earlier(values: list[float], k: int) -> None:
+def test_the_largest_come_first_and_ties_go_in_order_of_index(values: list[float], k: int) -> None:
     expected = sorted((place for place, value in enumerate(values) if value), key=lambda place: (-values[place], place))
     assert top_k(np.array(values, np.float64), k).tolist() == expected[:k]
 
 
 @given(tokens=st.lists(st.text("aAb ", min_size=1, max_size=4), unique=True))
-def test_words_are_tokens_without_the_space_beside_them(tokens: list[str]) -> None:
+def test_words_are_tokens_without_spaces(tokens: list[str]) -> None:
     vocabulary = Vocabulary(("<eos>", *tokens, "<unk>"))
     lexicon = Lexicon(vocabulary)
     for token_id, token in enumerate(vocabulary.tokens):
@@ -35,17 +35,17 @@ def test_words_are_tokens_without_the_space_beside_them(tokens: list[str]) -> No
         assert token in (word, f" {word}", f"{word} ", f" {word} ")
         assert lexicon.first_tokens[place] <= token_id
         assert lexicon.spellings.strings[lexicon.spelling_of[place]] == word.casefold()
-        assert place in lexicon.spelled(lexicon.spelling_of[place])
+        assert place in lexicon.words_of(lexicon.spelling_of[place])
         assert place in lexicon.beginning_with(word[:1])
     probabilities = np.arange(1.0, len(vocabulary) + 1)
     added = lexicon.word_probabilities(probabilities)
     assert added.sum() == probabilities[1:-1].sum()
-    assert sorted(place for each in range(len(lexicon.spellings.strings)) for place in lexicon.spelled(each)) == list(
+    assert sorted(place for each in range(len(lexicon.spellings.strings)) for place in lexicon.words_of(each)) == list(
         range(len(lexicon.words))
     )
 
 
-def test_what_cannot_be_shown_is_known() -> None:
+def test_words_that_are_not_printable_are_marked() -> None:
     lexicon = Lexicon(Vocabulary(("<eos>", "<unk>", "a", "\x1b", " ", "\u2028", "b ")))
     assert dict(zip(lexicon.words, lexicon.printable.tolist(), strict=True)) == {
         "a": True,
@@ -56,7 +56,7 @@ def test_what_cannot_be_shown_is_known() -> None:
     }
 
 
-def test_a_lexicon_is_made_once() -> None:
+def test_a_lexicon_is_cached() -> None:
     tokens = ("<eos>", "<unk>", "a")
     assert lexicon_of(Vocabulary(tokens)) is lexicon_of(Vocabulary(tokens))
     assert lexicon_of(Vocabulary(tokens)) is not lexicon_of(Vocabulary((*tokens, "b")))

@@ -1,4 +1,4 @@
-"""The laws of a session: what is suggested follows from the text alone, and nothing is read twice."""
+"""Suggestions of a session depend only on the text, and nothing is read twice."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +56,7 @@ def texts(suggestions: list[Suggestion]) -> list[str]:
 
 @pytest.mark.parametrize("kind", ["word", "pretokenized", "subword", "character"])
 @given(changes=edits, history=st.sampled_from([1, 2, 5, 256]))
-def test_suggestions_follow_from_the_text_alone(
+def test_suggestions_depend_only_on_the_text(
     kind: str, changes: list[Any], history: int, toy_engine: Make, make_tokenizer: Make
 ) -> None:
     tokenizer = tokenizer_of(kind, make_tokenizer)
@@ -89,7 +89,7 @@ def test_nothing_is_read_twice(
     assert engine.num_read == len(read)
 
 
-def test_letters_and_taking_them_back_read_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_typing_and_removing_letters_reads_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer))
@@ -98,7 +98,7 @@ def test_letters_and_taking_them_back_read_nothing(toy_engine: Make, make_tokeni
         session.type(key)
         session.suggestions()
         counts.append(engine.num_read)
-    # `<eos>`, `the`, and at the comma `said` and the mark, which is `, ` already.
+    # `<eos>`, `the`, then with the comma `said` and the mark `, `.
     assert counts == [1, 1, 1, 1, 2, 2, 2, 2, 2, 4, 4]
     while session.text:
         session.backspace()
@@ -121,7 +121,7 @@ def test_only_the_latest_states_are_kept(toy_engine: Make, make_tokenizer: Make)
     assert engine.num_read == 7 + 3
 
 
-def test_subwords_complete_words_that_are_no_token(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_subwords_complete_words_that_are_not_tokens(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer([" ", "a", "s", "i", "d", " sa", "id", ",", "."], "subword")
     weights = dict.fromkeys(tokenizer.vocabulary.tokens, 1.0) | {" sa": 8, "id": 8}
     session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, [*weights.values()]), tokenizer))
@@ -144,13 +144,13 @@ def test_a_character_is_read_once(toy_engine: Make, make_tokenizer: Make) -> Non
     for key in "an ant":
         session.type(key)
         session.suggestions(9)
-    # `<eos>` and each key; the beam goes one step of two beginnings further.
+    # `<eos>` and each key; the beam takes one more step with two partial words.
     assert engine.num_read == 7 + 2 * 6
 
 
 @settings(max_examples=40)
 @given(text=st.lists(st.sampled_from(FRAGMENTS[:7] + FRAGMENTS[8:]), max_size=6).map("".join), k=st.integers(1, 20))
-def test_the_next_word_is_that_of_suggest(text: str, k: int, toy_engine: Make, make_tokenizer: Make) -> None:
+def test_next_words_are_those_of_suggest(text: str, k: int, toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer), options=SessionOptions(learn=False))
@@ -160,7 +160,7 @@ def test_the_next_word_is_that_of_suggest(text: str, k: int, toy_engine: Make, m
 
 @settings(max_examples=40)
 @given(changes=edits)
-def test_probabilities_are_no_more_than_one_and_nothing_unknown_is_shown(
+def test_probabilities_sum_to_at_most_one_and_no_unknown_word_is_suggested(
     changes: list[Any], toy_engine: Make, make_tokenizer: Make
 ) -> None:
     tokenizer = make_tokenizer([*WORDS, "\x1b[2J", "then\u200b"])
@@ -178,7 +178,7 @@ def test_probabilities_are_no_more_than_one_and_nothing_unknown_is_shown(
             assert text.casefold().startswith(session.prefix.casefold())
 
 
-def test_completions_are_all_that_may_come(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_completions_cover_all_possible_words(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("said th")
@@ -188,7 +188,7 @@ def test_completions_are_all_that_may_come(toy_engine: Make, make_tokenizer: Mak
     assert session.suggestions() == []
 
 
-def test_a_word_of_ones_own_is_offered_once_it_was_typed(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_a_user_word_is_suggested_after_it_was_typed(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("Zo")
@@ -199,7 +199,7 @@ def test_a_word_of_ones_own_is_offered_once_it_was_typed(toy_engine: Make, make_
     assert session.suggestions() == []
 
 
-def test_a_word_of_ones_own_is_expected_in_its_context(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_a_user_word_is_predicted_in_its_context(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
 
@@ -211,7 +211,7 @@ def test_a_word_of_ones_own_is_expected_in_its_context(toy_engine: Make, make_to
     assert probability("the ") == 0
     in_context, elsewhere = probability("the Zoë\nthe "), probability("the Zoë\nthe said ")
     assert in_context > 5 * elsewhere > 0
-    # Twice is more than once.
+    # Two uses count more than one.
     assert probability("the Zoë\nthe Zoë\nthe ") > in_context
 
 
@@ -232,14 +232,14 @@ def test_a_context_is_known_in_later_texts(toy_engine: Make, make_tokenizer: Mak
     assert "Zoë" not in texts(session.suggestions(50))
 
 
-def test_an_engine_without_hidden_states_learns_words_all_the_same(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_words_are_learned_with_an_engine_without_hidden_states(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary, gives_hidden=False), tokenizer))
     session.type("the Zoë zo")
     assert texts(session.suggestions()) == ["Zoë"]
 
 
-def test_words_are_kept_from_one_text_to_the_next(toy_engine: Make, make_tokenizer: Make, tmp_path: Path) -> None:
+def test_words_are_kept_for_the_next_text(toy_engine: Make, make_tokenizer: Make, tmp_path: Path) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     engine = toy_engine(tokenizer.vocabulary)
     session = SuggestionSession(TextModel(engine, tokenizer))
@@ -259,7 +259,7 @@ def test_words_are_kept_from_one_text_to_the_next(toy_engine: Make, make_tokeniz
     assert texts(another.suggestions()) == ["Zoë", "Zola"]
 
 
-def test_user_words_given_are_not_changed(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_the_users_object_is_not_changed(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     words = UserWords()
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer), user_words=words)
@@ -269,7 +269,7 @@ def test_user_words_given_are_not_changed(toy_engine: Make, make_tokenizer: Make
     assert list(words) == []
 
 
-def test_learning_may_be_left_out(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_learning_is_optional(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
     words = UserWords()
     words.learn("Zora")
@@ -280,7 +280,7 @@ def test_learning_may_be_left_out(toy_engine: Make, make_tokenizer: Make) -> Non
     assert texts(session.suggestions()) == ["Zora"]
 
 
-def test_a_lower_cased_vocabulary_begins_sentences_with_a_capital(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_with_a_lower_cased_vocabulary_sentences_begin_with_a_capital(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(["the", "it", ". ", "n't"])
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 5, 4, 3, 2])
     session = SuggestionSession(TextModel(engine, tokenizer))
@@ -320,7 +320,7 @@ def test_a_lower_cased_vocabulary_begins_sentences_with_a_capital(fixed_engine: 
         ("said\n", "Tom", "said\nTom "),
     ],
 )
-def test_accepting_puts_spaces_where_they_belong(
+def test_accepting_adds_the_right_spaces(
     text: str, accept: str, becomes: str, fixed_engine: Make, make_tokenizer: Make
 ) -> None:
     tokenizer = tokenizer_of("word", make_tokenizer)
@@ -331,7 +331,7 @@ def test_accepting_puts_spaces_where_they_belong(
     assert session.text == becomes
 
 
-def test_accepting_in_a_pretokenized_text_keeps_tokens_apart(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_accepting_in_a_pretokenized_text_separates_tokens(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer("the they ,", "pretokenized")
     session = SuggestionSession(TextModel(fixed_engine(tokenizer.vocabulary, [1] * 5), tokenizer))
     session.type("the th")
@@ -340,7 +340,7 @@ def test_accepting_in_a_pretokenized_text_keeps_tokens_apart(fixed_engine: Make,
     assert session.text == "the they , "
 
 
-def test_what_is_refused_changes_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_refused_input_changes_nothing(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = tokenizer_of("pretokenized", make_tokenizer)
     session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
     session.type("the th")

@@ -1,4 +1,4 @@
-"""Beams against brute force over all ways to spell a word."""
+"""Beam search matches brute force over all spellings of a word."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -25,9 +25,9 @@ SUBWORDS = ("<eos>", "<unk>", " a", " ab", " b", "a", "b", "ab", "'b", ",", " ,"
 def all_spellings(
     engine: Any, vocabulary: Vocabulary, typed: str, context: list[int], max_length: int
 ) -> dict[str, float]:
-    """Return the joint probability of each whole word that begins as typed, by reading each spelling from the start."""
+    """Return the joint probability of each word with the typed prefix, from all of its spellings."""
     word_parts = WordParts(vocabulary)
-    going_on, ending = word_parts.going_on.tolist(), word_parts.ending.tolist()
+    continuing, ending = word_parts.continuing.tolist(), word_parts.ending.tolist()
     found: defaultdict[str, float] = defaultdict(float)
 
     def follow(ids: list[int], word: str, probability: float) -> None:
@@ -43,7 +43,7 @@ def all_spellings(
         if len(ids) == max_length:
             return
         for token_id, text in enumerate(vocabulary.tokens):
-            begins = token_id not in (0, 1, 9, 10) if typed.startswith(" ") and not ids else token_id in going_on
+            begins = token_id not in (0, 1, 9, 10) if typed.startswith(" ") and not ids else token_id in continuing
             longer = word + text
             if begins and (longer.startswith(typed) or typed.startswith(longer)):
                 follow([*ids, token_id], longer, probability * following[token_id])
@@ -75,7 +75,7 @@ def test_words_of_characters_are_exact(seed: int, text: str, k: int, toy_engine:
 
 @settings(max_examples=15)
 @given(seed=st.integers(0, 30), typed=st.sampled_from([" a", " ab", " aba", " b", "ab", "aba"]), k=st.integers(1, 9))
-def test_words_of_subwords_are_exact_over_all_their_spellings(seed: int, typed: str, k: int, toy_engine: Make) -> None:
+def test_words_of_subwords_sum_over_all_spellings(seed: int, typed: str, k: int, toy_engine: Make) -> None:
     vocabulary = Vocabulary(SUBWORDS)
     engine = toy_engine(vocabulary, seed=seed)
     context = [9, 2]
@@ -85,24 +85,24 @@ def test_words_of_subwords_are_exact_over_all_their_spellings(seed: int, typed: 
     joint = dict(found)
     reached = sum(expected.values()) / sum(joint.values())
     assert joint == pytest.approx({word: value / reached for word, value in expected.items()}, rel=1e-4)
-    # A narrow search finds some of them, with no more than their probability.
+    # A narrow search finds some of them, with at most their probability.
     narrow = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", typed), k, Beam(2, 3))
     assert len(narrow) <= k
     assert {word for word, _ in narrow} <= set(joint)
 
 
-def test_what_is_reached_is_counted_over_all_tokens_that_may_come(fixed_engine: Make) -> None:
+def test_the_probability_of_the_prefix_sums_over_all_possible_tokens(fixed_engine: Make) -> None:
     vocabulary = Vocabulary(("<eos>", "<unk>", "a", "ab", "b", "abc", " "))
     engine = fixed_engine(vocabulary, [1, 1, 2, 3, 1, 1, 1])
     log_probs, state = read_text(engine, [])
     found = spell(engine, (log_probs[0], state), WordParts(vocabulary), ("", "ab"), 5, Beam(9, 1))
-    # Words of one token: `ab` with 0.3 and `abc` with 0.1, over with 0.2; `a` and `b` begin so too, with 0.2 of 0.1.
+    # One token: `ab` with 0.3 and `abc` with 0.1, ended with 0.2. Two tokens: `a` and `b` with 0.2 times 0.1.
     assert [word for word, _ in found] == ["ab", "abc"]
     assert [value for _, value in found] == pytest.approx([0.3 * 0.2 / 0.42, 0.1 * 0.2 / 0.42])
 
 
 @pytest.mark.parametrize(
-    ("rest", "reaching", "within"),
+    ("rest", "covering", "partial"),
     [
         (" ab", {" ab"}, {" a"}),
         ("ab", {"ab"}, {"a"}),
@@ -113,22 +113,22 @@ def test_what_is_reached_is_counted_over_all_tokens_that_may_come(fixed_engine: 
         ("x", set(), set()),
     ],
 )
-def test_the_tokens_compatible_with_what_is_typed(rest: str, reaching: set[str], within: set[str]) -> None:
+def test_tokens_compatible_with_the_typed_letters(rest: str, covering: set[str], partial: set[str]) -> None:
     compatible = WordParts(Vocabulary(SUBWORDS)).compatible(rest)
-    assert {SUBWORDS[token_id] for token_id in compatible.reaching} == reaching
-    assert {SUBWORDS[token_id] for token_id in compatible.within} == within
+    assert {SUBWORDS[token_id] for token_id in compatible.covering} == covering
+    assert {SUBWORDS[token_id] for token_id in compatible.partial} == partial
 
 
-def test_words_that_look_alike_in_capitals_are_one(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_words_that_are_equal_in_capitals_are_merged(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(("a", "A", "B", " "), "character")
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 1, 1, 1, 5])
     found = complete(TextModel(engine, tokenizer), "AB", 20, options=SessionOptions(beam_length=1, beam_width=9))
-    # Over with 6 of 10; `ABa` and `ABA` with 1 each, as `ABB`.
+    # Ended with 6 of 10; `ABa` and `ABA` with 1 each, and `ABB`.
     assert [each.text for each in found] == ["AB", "ABA", "ABB"]
     assert [each.probability for each in found] == pytest.approx([0.6, 2 * 0.06, 0.06])
 
 
-def test_a_word_of_characters_keeps_the_case_that_is_typed(toy_engine: Make, make_tokenizer: Make) -> None:
+def test_a_word_of_characters_keeps_the_typed_case(toy_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer(("a", "b", " ", "."), "character")
     engine = toy_engine(tokenizer.vocabulary)
     words = {

@@ -23,7 +23,7 @@ def node_at(tree: StateTree, ids: list[int]) -> Node:
 
 @pytest.mark.parametrize("with_hidden", [True, False])
 @given(asked=paths, history=st.integers(1, 6))
-def test_a_reading_is_that_of_the_text_from_its_beginning(
+def test_a_prediction_is_that_of_the_whole_text(
     with_hidden: bool, asked: list[list[int]], history: int, toy_engine: Callable[..., Any]
 ) -> None:
     engine = toy_engine(VOCABULARY)
@@ -41,7 +41,7 @@ def test_a_reading_is_that_of_the_text_from_its_beginning(
 
 
 @given(asked=paths)
-def test_no_text_is_read_twice_while_it_is_remembered(asked: list[list[int]], toy_engine: Callable[..., Any]) -> None:
+def test_no_text_is_read_twice_while_it_is_kept(asked: list[list[int]], toy_engine: Callable[..., Any]) -> None:
     engine = toy_engine(VOCABULARY)
     tree = StateTree(engine, history=1000, with_hidden=False)
     for ids in asked:
@@ -51,7 +51,7 @@ def test_no_text_is_read_twice_while_it_is_remembered(asked: list[list[int]], to
 
 
 @given(asked=paths, history=st.integers(1, 4))
-def test_no_more_is_kept_than_was_asked_for(
+def test_at_most_history_predictions_are_kept(
     asked: list[list[int]], history: int, toy_engine: Callable[..., Any]
 ) -> None:
     tree = StateTree(toy_engine(VOCABULARY), history=history, with_hidden=False)
@@ -66,7 +66,7 @@ def test_no_more_is_kept_than_was_asked_for(
     assert readings <= history
 
 
-def test_an_engine_without_hidden_states_is_not_asked_again(toy_engine: Callable[..., Any]) -> None:
+def test_an_engine_without_hidden_states_is_asked_only_once(toy_engine: Callable[..., Any]) -> None:
     engine = toy_engine(VOCABULARY, gives_hidden=False)
     tree = StateTree(engine, history=1, with_hidden=True)
     early = node_at(tree, [2])
@@ -77,7 +77,7 @@ def test_an_engine_without_hidden_states_is_not_asked_again(toy_engine: Callable
     assert engine.num_read == num_read
 
 
-def test_a_hidden_state_may_outlive_the_rest(toy_engine: Callable[..., Any]) -> None:
+def test_a_hidden_state_can_be_kept_longer_than_the_prediction(toy_engine: Callable[..., Any]) -> None:
     engine = toy_engine(VOCABULARY)
     tree = StateTree(engine, history=1, with_hidden=True)
     node = node_at(tree, [2])

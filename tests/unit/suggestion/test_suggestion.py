@@ -56,7 +56,7 @@ def test_merging_is_exact(fixed_engine: Make, word_tokenizer: Tokenizer, weights
 
 
 @pytest.mark.parametrize("text", ["He", "He said,", "He said.", "no\nHe", 'He said, "no'])
-def test_a_space_at_the_end_changes_nothing(text: str, fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
+def test_a_space_at_the_end_has_no_effect(text: str, fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
     engine = fixed_engine(word_tokenizer.vocabulary, [1.0] * 12)
     suggest(TextModel(engine, word_tokenizer), text)
     without = engine.read
@@ -73,12 +73,12 @@ def test_characters_are_suggested_with_spaces_visible(fixed_engine: Make, make_t
     assert engine.read == [0, 2, 3]
 
 
-def test_a_word_that_a_terminal_would_obey_is_shown_as_its_escape(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_a_terminal_control_sequence_is_displayed_as_an_escape(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer("\x1b[2J", "pretokenized")
     assert suggest(TextModel(fixed_engine(tokenizer.vocabulary, [1, 1, 2]), tokenizer), "")[0].text == r"\x1b[2J"
 
 
-def test_a_vocabulary_without_capitals_reads_them_in_lower_case(fixed_engine: Make, make_tokenizer: Make) -> None:
+def test_a_vocabulary_without_capitals_reads_text_in_lower_case(fixed_engine: Make, make_tokenizer: Make) -> None:
     tokenizer = make_tokenizer("he said .", "pretokenized")
     engine = fixed_engine(tokenizer.vocabulary, [1, 1, 4, 3, 2])
     assert shown(suggest(TextModel(engine, tokenizer), "He SAID Tom .", k=1)) == [("he", 0.3636)]
@@ -90,13 +90,13 @@ def test_a_vocabulary_without_capitals_reads_them_in_lower_case(fixed_engine: Ma
     assert shown(suggest(TextModel(engine, tokenizer), "he", k=1, restore_case=True)) == [("he", 0.3636)]
 
 
-def test_a_vocabulary_with_capitals_is_taken_at_its_word(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
+def test_a_vocabulary_with_capitals_reads_text_unchanged(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
     engine = fixed_engine(word_tokenizer.vocabulary, [1.0] * 9 + [5] + [1.0] * 2)
     assert suggest(TextModel(engine, word_tokenizer), "", k=1, restore_case=True)[0].text == "no"
     suggest(TextModel(engine, word_tokenizer), "SAID")
     assert engine.read == [0, 1]
 
 
-def test_asking_for_none_is_refused(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
+def test_k_must_be_positive(fixed_engine: Make, word_tokenizer: Tokenizer) -> None:
     with pytest.raises(SettingError, match="`k` must be at least 1, but is 0"):
         suggest(TextModel(fixed_engine(word_tokenizer.vocabulary, [1.0] * 12), word_tokenizer), "He", k=0)

@@ -53,9 +53,7 @@ def prompt_ids_of(typed: TypedText) -> list[int]:
 @example(keys=["a\r", "\nb"])
 @example(keys=["a\n", "\n", '"b'])
 @example(keys=["a ' ", "b"])
-def test_the_pieces_are_those_that_the_tokenizer_cuts(
-    kind: TokenizerKind, line_ends: LineEnds, keys: list[str]
-) -> None:
+def test_the_pieces_match_the_tokenizer(kind: TokenizerKind, line_ends: LineEnds, keys: list[str]) -> None:
     tokenizer = tokenizer_of(kind, line_ends)
     typed = TypedText(tokenizer)
     for key in keys:
@@ -68,14 +66,14 @@ def test_the_pieces_are_those_that_the_tokenizer_cuts(
             unread = typed.unread.removesuffix(typed.prefix) + "c"
             assert ids_of(typed) + [token_id for _, token_id in tokenizer.cut(unread)] == tokenizer.encode(before + "c")
         else:
-            # A plain word in place of the one being typed shows what stands before it.
+            # A known word instead of the word being typed shows the pieces before it.
             before = typed.text[: len(typed.text) - len(typed.prefix)]
             assert [*ids_of(typed), VOCABULARY.id_of("c")] == tokenizer.encode(before + "c")
 
 
 @pytest.mark.parametrize(("kind", "line_ends"), KINDS)
 @given(edits=st.lists(texts | st.integers(1, 20), max_size=8))
-def test_typing_and_taking_back_are_like_typing_the_rest_at_once(
+def test_typing_and_removing_equals_typing_the_result(
     kind: TokenizerKind, line_ends: LineEnds, edits: list[str | int]
 ) -> None:
     typed = TypedText(tokenizer_of(kind, line_ends))
@@ -125,14 +123,14 @@ def test_the_word_being_typed(kind: TokenizerKind, text: str, prefix: str) -> No
         ("\n ", "", 1),
     ],
 )
-def test_the_space_before_a_subword_waits_for_it(text: str, unread: str, num_pieces: int) -> None:
+def test_the_space_before_a_subword_is_unread_until_the_word(text: str, unread: str, num_pieces: int) -> None:
     typed = TypedText(tokenizer_of("subword", "line"))
     for key in text:
         typed.insert(key)
     assert (typed.unread, len(typed.pieces)) == (unread, num_pieces)
 
 
-def test_only_the_end_is_cut_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_end_is_tokenized_again(monkeypatch: pytest.MonkeyPatch) -> None:
     typed = TypedText(tokenizer_of("word", "line"))
     typed.insert("a, b " * 500)
     cut: list[str] = []
@@ -149,7 +147,7 @@ def test_only_the_end_is_cut_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(map(len, cut)) < 20
 
 
-def test_capitals_are_read_in_lower_case_where_the_vocabulary_has_none() -> None:
+def test_capitals_are_read_in_lower_case_if_the_vocabulary_has_none() -> None:
     typed = TypedText(tokenizer_of("word", "line"), lower_case=True)
     typed.insert("A DON'T X b ")
     assert ids_of(typed) == [VOCABULARY.id_of(word) for word in ("a", "don't", "<unk>", "b")]
@@ -157,7 +155,7 @@ def test_capitals_are_read_in_lower_case_where_the_vocabulary_has_none() -> None
 
 
 @pytest.mark.parametrize("bad", ["a <eos> b", "\ud800"])
-def test_what_is_refused_changes_nothing(bad: str) -> None:
+def test_refused_input_changes_nothing(bad: str) -> None:
     typed = TypedText(tokenizer_of("pretokenized", "line"))
     typed.insert("a b c")
     before = typed.pieces
@@ -167,7 +165,7 @@ def test_what_is_refused_changes_nothing(bad: str) -> None:
 
 
 @pytest.mark.parametrize("num_characters", [-1, 4])
-def test_more_than_there_is_cannot_be_taken_back(num_characters: int) -> None:
+def test_at_most_the_whole_text_can_be_removed(num_characters: int) -> None:
     typed = TypedText(tokenizer_of("word", "line"))
     typed.insert("a b")
     with pytest.raises(SettingError, match="between 0 and 3, the length of the text, but is"):

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from nextword.suggestion.user_words import UserWords
-from nextword.suggestion.word_cache import FAMILIARITY, WordCache, WordUse, mixed
+from nextword.suggestion.word_cache import BASE_WEIGHT, WordCache, WordUse, mix_probabilities
 from nextword.text.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(("<unk>", "<eos>", "the"))
@@ -28,7 +28,7 @@ def weights_of(cache: WordCache, hidden: NDArray[np.float32] | None) -> dict[str
 
 
 @given(used=uses, hidden=contexts, theta=st.floats(0, 20), memory=st.integers(1, 9))
-def test_weights_are_those_of_the_formula(
+def test_weights_match_the_formula(
     used: list[tuple[str, NDArray[np.float32] | None]], hidden: NDArray[np.float32], theta: float, memory: int
 ) -> None:
     cache = cache_of("Zoë", "Ada", theta=theta, memory=memory)
@@ -36,7 +36,7 @@ def test_weights_are_those_of_the_formula(
         cache.learn(WordUse(word, context))
     expected: defaultdict[str, float] = defaultdict(float)
     for word, count in Counter(["Zoë", "Ada", *(word for word, _ in used)]).items():
-        expected[word] += FAMILIARITY * np.log(1 + count)
+        expected[word] += BASE_WEIGHT * np.log(1 + count)
     for word, context in used[-memory:]:
         if context is not None:
             squares = max(float(np.float64(hidden @ hidden) + context @ context), 1e-38)
@@ -45,7 +45,7 @@ def test_weights_are_those_of_the_formula(
 
 
 @given(before=uses, after=uses, hidden=contexts)
-def test_taking_back_what_was_learned_leaves_no_trace(
+def test_unlearning_restores_the_cache(
     before: list[tuple[str, NDArray[np.float32] | None]],
     after: list[tuple[str, NDArray[np.float32] | None]],
     hidden: NDArray[np.float32],
@@ -63,7 +63,7 @@ def test_taking_back_what_was_learned_leaves_no_trace(
     assert cache.beginning_with("zo") == other.beginning_with("zo")
 
 
-def test_words_are_found_by_their_beginning_in_any_case() -> None:
+def test_words_are_found_by_prefix_in_any_case() -> None:
     cache = cache_of("Zoë", "zola", "Ada")
     cache.learn(WordUse("ZORA", None))
     found = [cache.words[place] for place in cache.beginning_with("zo")]
@@ -72,7 +72,7 @@ def test_words_are_found_by_their_beginning_in_any_case() -> None:
     assert cache.beginning_with("x") == []
 
 
-def test_words_of_the_vocabulary_are_left_to_the_model() -> None:
+def test_words_of_the_vocabulary_are_not_in_the_cache() -> None:
     assert cache_of("the", "Ada").words == ["Ada"]
 
 
@@ -81,8 +81,8 @@ def test_words_of_the_vocabulary_are_left_to_the_model() -> None:
     unknown=st.floats(0, 1),
     weight=st.floats(0, 1, exclude_max=True),
 )
-def test_a_mixture_is_no_more_than_one(weights: list[float], unknown: float, weight: float) -> None:
-    factor, outside = mixed(unknown, np.array(weights, np.float64), weight=weight)
+def test_mixed_probabilities_sum_to_at_most_one(weights: list[float], unknown: float, weight: float) -> None:
+    factor, outside = mix_probabilities(unknown, np.array(weights, np.float64), weight=weight)
     assert factor * (1 - unknown) + outside.sum() <= 1 + 1e-12
     assert 0 < factor <= 1
     assert (outside >= 0).all()
@@ -91,8 +91,8 @@ def test_a_mixture_is_no_more_than_one(weights: list[float], unknown: float, wei
     )
 
 
-def test_without_words_of_ones_own_the_model_is_left_as_it_is() -> None:
-    factor, outside = mixed(0.3, np.zeros(0), weight=0.9)
+def test_without_user_words_probabilities_do_not_change() -> None:
+    factor, outside = mix_probabilities(0.3, np.zeros(0), weight=0.9)
     assert (factor, outside.tolist()) == (1.0, [])
 
 

@@ -1,4 +1,4 @@
-"""Completions and next words against brute force over the vocabulary."""
+"""Completions and next words match brute force over the vocabulary."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from nextword.suggestion.letter_case import in_case_of
 from nextword.suggestion.session import complete
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.user_words import UserWords
-from nextword.suggestion.word_cache import FAMILIARITY, mixed
+from nextword.suggestion.word_cache import BASE_WEIGHT, mix_probabilities
 
 Make = Callable[..., Any]
 
@@ -23,8 +23,8 @@ PREFIXES = ["w", "W", "wi", "Wi", "WI", "wil", "Will", "wILL", "stra", "STRAS", 
 counts = st.lists(st.integers(1, 40), min_size=len(WORDS) + 2, max_size=len(WORDS) + 2)
 
 
-def by_brute_force(prefix: str, words: dict[str, float], case_weight: float) -> dict[str, float]:
-    """Return what each spelling counts, normalized."""
+def from_brute_force(prefix: str, words: dict[str, float], case_weight: float) -> dict[str, float]:
+    """Return the normalized weight of each spelling."""
     totals: defaultdict[str, float] = defaultdict(float)
     for word, probability in words.items():
         if word.casefold().startswith(prefix.casefold()):
@@ -40,7 +40,7 @@ def test_completions_are_exact(
     tokenizer = make_tokenizer(WORDS)
     engine = fixed_engine(tokenizer.vocabulary, weights)
     words = {word: weight / sum(weights) for word, weight in zip(WORDS, weights[2:], strict=True)}
-    expected = by_brute_force(prefix, words, case_weight)
+    expected = from_brute_force(prefix, words, case_weight)
     found = complete(
         TextModel(engine, tokenizer), f"then {prefix}", 20, options=SessionOptions(case_weight=case_weight)
     )
@@ -54,7 +54,7 @@ def test_completions_are_exact(
 
 
 @given(weights=counts, prefix=st.sampled_from(PREFIXES), used=st.lists(st.sampled_from(["Wilhelm", "wIlL", "Xu"])))
-def test_words_of_ones_own_are_among_them(
+def test_user_words_are_among_the_completions(
     weights: list[int], prefix: str, used: list[str], fixed_engine: Make, make_tokenizer: Make
 ) -> None:
     tokenizer = make_tokenizer(WORDS)
@@ -64,13 +64,13 @@ def test_words_of_ones_own_are_among_them(
         own.learn(word)
     words = {word: weight / sum(weights) for word, weight in zip(WORDS, weights[2:], strict=True)}
     counted = {word: used.count(word) for word in own}
-    factor, outside = own_probabilities(weights[1] / sum(weights), list(counted.values()))
+    factor, outside = user_word_probabilities(weights[1] / sum(weights), list(counted.values()))
     words = {word: factor * probability for word, probability in words.items()} | dict(
         zip(counted, outside, strict=True)
     )
     found = complete(TextModel(engine, tokenizer), prefix, 20, user_words=own)
     assert {each.text.casefold(): each.probability for each in found} == pytest.approx(
-        by_brute_force(prefix, words, 0.1), rel=1e-5
+        from_brute_force(prefix, words, 0.1), rel=1e-5
     )
     following = {
         each.text: each.probability for each in complete(TextModel(engine, tokenizer), "then ", 20, user_words=own)
@@ -78,8 +78,8 @@ def test_words_of_ones_own_are_among_them(
     assert {word: following[word] for word in counted} == pytest.approx(dict(zip(counted, outside, strict=True)))
 
 
-def own_probabilities(unknown: float, counted: list[int]) -> tuple[float, list[float]]:
-    factor, outside = mixed(unknown, FAMILIARITY * np.log1p(np.array(counted, np.float64)), weight=0.1)
+def user_word_probabilities(unknown: float, counted: list[int]) -> tuple[float, list[float]]:
+    factor, outside = mix_probabilities(unknown, BASE_WEIGHT * np.log1p(np.array(counted, np.float64)), weight=0.1)
     return factor, outside.tolist()
 
 
@@ -94,7 +94,7 @@ def own_probabilities(unknown: float, counted: list[int]) -> tuple[float, list[f
         ("Str", ["Strasse"]),
     ],
 )
-def test_case_is_that_of_what_was_typed(
+def test_completions_have_the_typed_case(
     prefix: str, shown: list[str], fixed_engine: Make, make_tokenizer: Make
 ) -> None:
     #                                                     eos unk will Will WILL Wilma wit stra. Strasse then ", " ","
@@ -104,7 +104,7 @@ def test_case_is_that_of_what_was_typed(
 
 
 @given(prefix=st.sampled_from(PREFIXES), word=st.sampled_from(["will", "Wilma", "McDonald", "iPhone", "x"]))
-def test_the_case_of_a_word_changes_nothing_but_case(prefix: str, word: str) -> None:
+def test_restoring_case_changes_only_case(prefix: str, word: str) -> None:
     assert in_case_of(prefix, word).casefold() == word.casefold()
     if prefix.islower():
         assert in_case_of(prefix, word) == word

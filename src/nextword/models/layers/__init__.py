@@ -1,6 +1,6 @@
-"""Keras layers of which the language model is made: one public class a file."""
+"""The Keras layers of the language model."""
 
 from nextword.machine.setup import keep_freed_memory
 
-# Here, since it has an effect only before the training framework starts its threads, at the first weight that it makes.
+# Must run before the training framework starts its threads, which it does when it creates the first weight.
 keep_freed_memory()

@@ -1,4 +1,4 @@
-"""The adaptive softmax: the projection to the vocabulary in clusters, rarer words in narrower ones."""
+"""The adaptive softmax: a projection in clusters, with narrower weights for rarer words."""
 
 import itertools
 from typing import Any
@@ -11,41 +11,41 @@ from nextword.ops.cross_entropy import TokenLosses, linear_cross_entropy
 from nextword.ops.ranks import ranks_of
 
 _CHUNK_LOG_PROBS = 12 * 2**20
-"""Log-probabilities that are held at once to find ranks: 48 MiB in float32."""
+"""Most log-probabilities in memory while ranks are computed: 48 MiB in float32."""
 
 
 @keras.saving.register_keras_serializable("nextword")
 class AdaptiveProjection(Projection):
-    r"""A softmax over the frequent words and the clusters of rarer ones, and one within each cluster.
+    r"""A softmax over frequent words and clusters of rarer words, and a softmax within each cluster.
 
-    Ids are sorted by frequency, so that a cluster is a range of them. The head holds the ids below the first cutoff
-    $c_0$, tail $i$ those from $c_i$ up to the next cutoff, the last up to `V`. The head's kernel $W$ has a further
-    column for each tail; a tail first projects the hidden state to its own, smaller width by $P_i$:
+    Ids are sorted by frequency, so a cluster is a range of ids. The head holds the ids below the first cutoff $c_0$.
+    Tail $i$ holds the ids from $c_i$ up to the next cutoff, and the last tail those up to `V`. The head's kernel $W$
+    has one additional column for each tail. $P_i$ projects the hidden state to the smaller width of a tail:
 
     $$\log p(v) = \log \mathrm{softmax}(h W + b)_v \quad (v < c_0)$$
     $$\log p(v) = \log \mathrm{softmax}(h W + b)_{c_0 + i} + \log \mathrm{softmax}(h P_i W_i + b_i)_{v - c_i}$$
 
-    This is a distribution like any other, exact in training and prediction. What it saves is work: most targets are
-    frequent, and the weights of the rare ones are few.
+    This is an exact distribution in training and prediction. It saves work because most targets are frequent and rare
+    words have fewer weights.
 
     Args:
         vocabulary_size: `V`.
         cutoffs: $c_0, c_1, \dots$, ascending, at least 1 and below `V`.
         tail_widths: Columns of $P_0, P_1, \dots$
-        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
+        options: Arguments of `nextword.models.layers.initialization.InitializedLayer`.
 
     Call arguments:
         hidden: `(..., H)`.
-        embeddings: None; there is no tied adaptive softmax.
+        embeddings: Unused: an adaptive softmax cannot be tied.
 
     Returns:
-        The log-probabilities `(..., V)`, which are logits as well.
+        The log-probabilities `(..., V)`, which can be used as logits.
 
     Source:
         Grave et al. (2017), "Efficient softmax approximation for GPUs".
     """
 
-    refused_terms = ("candidates",)
+    unsupported_terms = ("candidates",)
 
     def __init__(
         self, vocabulary_size: int, *, cutoffs: tuple[int, ...], tail_widths: tuple[int, ...], **options: Any
@@ -72,27 +72,27 @@ class AdaptiveProjection(Projection):
         head = ops.log_softmax(ops.matmul(hidden, self.head_kernel) + self.head_bias)
         first = self.cutoffs[0]
         parts = [head[..., :first]]
-        for place, (projection, kernel, bias) in enumerate(self.tails, start=first):
+        for column, (projection, kernel, bias) in enumerate(self.tails, start=first):
             logits = ops.matmul(ops.matmul(hidden, projection), kernel) + bias
-            parts.append(head[..., place : place + 1] + ops.log_softmax(logits))
+            parts.append(head[..., column : column + 1] + ops.log_softmax(logits))
         return ops.concatenate(parts, axis=-1)
 
     def _token_losses(self, batch: TokenBatch) -> TokenLosses:
-        """Return the loss, for which only the head and the target's own tail are computed.
+        """Return the loss, computed from the head and the tail of each target.
 
-        In training a hit is therefore a target that is the most probable of its tail, and its tail of the head, or the
-        most probable of the head if it is there; outside of training all log-probabilities are computed as well, and
-        hits and ranks are those of the whole vocabulary. If a gradient is taken, the losses of rows without weight may
-        lack the part of their tail. Head and tails are each smoothed, and each has a z-loss of its own.
+        In training, a hit is therefore a target with the highest probability in the head, or in its tail if that tail
+        has the highest probability in the head. Outside of training, hits and ranks come from all log-probabilities.
+        If a gradient is computed, losses of rows with weight 0 may lack the term of their tail. Label smoothing and
+        z-loss apply to the head and to each tail separately.
         """
         targets = ops.cast(batch.targets, "int32")
         clusters = ops.searchsorted(ops.array(self.cutoffs, "int32"), targets, side="right")  # 0 is the head
         order = ops.argsort(clusters)
         rows = (ops.take(array, order, axis=0) for array in (batch.hidden, targets, batch.weights, clusters))
         options = {"label_smoothing": batch.label_smoothing, "z_loss": batch.z_loss}
-        total, losses, hits = self._sorted_losses(*rows, compute_dtype=self._products_in(batch), **options)
-        former = ops.argsort(order)
-        losses, hits = ops.take(losses, former, axis=0), ops.take(hits, former, axis=0)
+        total, losses, hits = self._sorted_losses(*rows, compute_dtype=self._precision_for(batch), **options)
+        inverse = ops.argsort(order)
+        losses, hits = ops.take(losses, inverse, axis=0), ops.take(hits, inverse, axis=0)
         if batch.training and not batch.ranks:
             return TokenLosses(total, losses, hits)
         hits, ranks = self._hits_and_ranks(batch.hidden, targets)
@@ -105,7 +105,7 @@ class AdaptiveProjection(Projection):
     def _sorted_losses(
         self, hidden: Any, targets: Any, weights: Any, clusters: Any, **options: Any
     ) -> tuple[Any, Any, Any]:
-        """Return total, losses and hits of rows that are sorted by the cluster of their targets."""
+        """Return total, losses and hits of rows sorted by the cluster of their targets."""
         classes = ops.where(clusters > 0, self.cutoffs[0] + clusters - 1, targets)
         total, losses, hits, _ = linear_cross_entropy(
             hidden, classes, weights, kernel=self.head_kernel, bias=self.head_bias, **options
@@ -128,14 +128,14 @@ class AdaptiveProjection(Projection):
         return total, losses, hits
 
     def _hits_and_ranks(self, hidden: Any, targets: Any) -> tuple[Any, Any]:
-        """Return whether no token is more probable than the target, and the target's rank, in chunks of rows."""
+        """Return hits and ranks of the targets in the whole vocabulary, computed in chunks of rows."""
 
         def score(chunk: tuple[Any, Any]) -> tuple[Any, Any]:
             hidden, targets = chunk
             targets = targets[:, None]
             log_probs = self(hidden)
-            own = ops.take_along_axis(log_probs, targets, axis=-1)
-            return ops.all(log_probs <= own, axis=-1), ranks_of(log_probs, own, targets)
+            target_log_probs = ops.take_along_axis(log_probs, targets, axis=-1)
+            return ops.all(log_probs <= target_log_probs, axis=-1), ranks_of(log_probs, target_log_probs, targets)
 
         num_rows = targets.shape[0]
         num_chunks = max(1, -(-num_rows * self.vocabulary_size // _CHUNK_LOG_PROBS))

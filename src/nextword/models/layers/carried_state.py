@@ -1,4 +1,4 @@
-"""The recurrent state that survives from one window to the next."""
+"""The recurrent state that is carried from one window to the next."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,21 +12,21 @@ from nextword.models.layers.recurrence import STATE_TYPES, RecurrentState
 
 @keras.saving.register_keras_serializable("nextword")
 class CarriedState(keras.layers.Layer):
-    """Holds the state of each recurrent layer in non-trainable weights, where `fit` carries it along.
+    """Keeps the state of each recurrent layer in non-trainable weights during `fit`.
 
-    `keras.layers.LSTM(stateful=True)` keeps its state where the JAX trainer does not see it, and so silently begins
-    every batch of `fit` and `evaluate` at zero. Weights are seen, carried, saved and restored on every backend.
+    `keras.layers.LSTM(stateful=True)` keeps its state where the JAX trainer does not see it: every batch of `fit` and
+    `evaluate` silently begins with zeros. Every backend carries, saves and restores weights.
 
     Args:
         hidden_sizes: Width of each recurrent layer.
         batch_size: Number of rows.
-        cell: The kind of layer, which says what a state is made of.
+        cell: Kind of recurrent layer, which determines the state type.
 
     Call arguments:
-        reset: Rows that begin at zero `(B,)`, bool.
+        reset: Rows that begin with zeros `(B,)`, bool.
 
     Returns:
-        The state in which the window begins.
+        The state at the beginning of the window.
 
     Example:
         >>> from nextword.ops.lstm import LSTMState
@@ -53,7 +53,7 @@ class CarriedState(keras.layers.Layer):
         return self.add_weight(shape=(self.batch_size, size), initializer="zeros", trainable=False, name=name)
 
     def call(self, reset: Any) -> tuple[RecurrentState, ...]:
-        """Return the carried state, at zero in the rows to reset."""
+        """Return the carried state, with zeros in the rows to reset."""
         begins = ops.cast(reset, "bool")[:, None]
         state_type = STATE_TYPES[CELLS[self.cell].state]
         return tuple(
@@ -61,7 +61,7 @@ class CarriedState(keras.layers.Layer):
         )
 
     def assign(self, state: tuple[RecurrentState, ...]) -> None:
-        """Keep `state` for the next window, with the gradient stopped."""
+        """Keep `state` for the next window, without its gradient."""
         for arrays, layer_state in zip(self._by_layer(), state, strict=True):
             for array, value in zip(arrays, layer_state, strict=True):
                 array.assign(ops.stop_gradient(value))

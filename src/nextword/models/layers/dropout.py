@@ -1,4 +1,4 @@
-"""Dropout of activations."""
+"""Dropout of activations, words and weights."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from nextword.ops.dropout import dropout
 
 @keras.saving.register_keras_serializable("nextword")
 class Dropout(keras.layers.Dropout):
-    r"""`keras.layers.Dropout`, whose masks on JAX take next to no time.
+    r"""`keras.layers.Dropout` with faster masks on JAX.
 
-    $y = m \odot x / (1 - p)$ in training, with $m \sim \text{Bernoulli}(1 - p)$ drawn in every call, and $y = x$
-    otherwise.
+    In training, $y = m \odot x / (1 - p)$ with $m \sim \text{Bernoulli}(1 - p)$ drawn in every call. Otherwise
+    $y = x$.
 
     Args:
         rate: $p$, in [0, 1].
-        noise_shape: Shape of $m$; 1 along the axes that share one mask, `(None, 1, None)` for all steps of a window
-            (locked or variational dropout, Gal and Ghahramani 2016).
+        noise_shape: Shape of $m$, with 1 for each axis that shares a mask; `(None, 1, None)` shares it between all
+            steps of a window (locked or variational dropout, Gal and Ghahramani 2016).
         seed: Seed of the masks.
 
     Call arguments:
         inputs: $x$.
-        training: Whether anything is dropped.
+        training: Whether to apply dropout.
 
     Source:
         Srivastava et al. (2014); between the layers of an LSTM, Zaremba, Sutskever and Vinyals (2014).
@@ -36,7 +36,7 @@ class Dropout(keras.layers.Dropout):
     """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
-        """Return the inputs, a part of them at zero."""
+        """Return the inputs after dropout."""
         if not (training and self.rate):
             return inputs
         return dropout(inputs, self.rate, seed=self.seed_generator, noise_shape=self.noise_shape)
@@ -44,21 +44,21 @@ class Dropout(keras.layers.Dropout):
 
 @keras.saving.register_keras_serializable("nextword")
 class EmbeddingDropout(keras.layers.Layer):
-    r"""Drops words from the input of a window, each wherever it occurs.
+    r"""Drops words from the input of a window, at all their positions.
 
-    With one mask $m \in \{0, 1\}^V$ for a window, the embedded token $x_t$ of the word $w_t$ becomes
-    $x_t \, m_{w_t} / (1 - p)$: as if the rows of the words had been dropped from the embedding matrix, which itself
-    stays whole for an output projection that shares it.
+    There is one mask $m \in \{0, 1\}^V$ for a window. The embedded token $x_t$ of word $w_t$ becomes
+    $x_t \, m_{w_t} / (1 - p)$, as if rows of the embedding matrix were dropped. An output projection that shares the
+    matrix still uses all rows.
 
     Args:
         vocabulary_size: `V`.
-        rate: $p$, the part of the words that is dropped.
+        rate: $p$, the part of the words to drop.
         seed: Seed of the masks.
 
     Call arguments:
-        embedded: The embedded tokens `(B, T, E)`.
-        tokens: Their ids `(B, T)`, int32.
-        training: Whether any are dropped.
+        embedded: Embedded tokens `(B, T, E)`.
+        tokens: Token ids `(B, T)`, int32.
+        training: Whether to apply dropout.
 
     Returns:
         The embedded tokens `(B, T, E)`.
@@ -83,7 +83,7 @@ class EmbeddingDropout(keras.layers.Layer):
         self.built = True
 
     def call(self, embedded: Any, tokens: Any, training: bool = False) -> Any:
-        """Return the embedded tokens, at zero where their word is dropped."""
+        """Return the embedded tokens, with zeros for dropped words."""
         if not (training and self.rate):
             return embedded
         mask = dropout(ops.ones((self.vocabulary_size,)), self.rate, seed=self.seed_generator)
@@ -101,24 +101,23 @@ class EmbeddingDropout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("nextword")
 class WeightDrop(Dropout):
-    r"""Sets single weights of a matrix to zero while training, the same ones in all steps of a window.
+    r"""Sets single weights of a matrix to zero in training, the same ones in all steps of a window.
 
     $$\tilde{V} = \frac{M \odot V}{1 - p}, \quad M_{ij} \sim \text{Bernoulli}(1 - p)$$
 
-    Used on the recurrent kernel $V$ of a layer it regularizes the way from a hidden state to the next without touching
-    the states themselves, so that the recurrence runs as fast as before. The arithmetic is that of
-    `Dropout`: the class says what is dropped.
+    On the recurrent kernel $V$ of a layer, it regularizes the recurrent connections without masking the states, so the
+    recurrence is as fast as without it. The computation is that of `Dropout`, applied to weights.
 
     Args:
-        rate: $p$, the part of the weights that is dropped.
+        rate: $p$, the part of the weights to drop.
         seed: Seed of the masks.
 
     Call arguments:
         inputs: The weights.
-        training: Whether any are dropped.
+        training: Whether to apply dropout.
 
     Returns:
-        The weights, those that stay scaled up by $1 / (1 - p)$.
+        The weights after dropout; the remaining ones are scaled by $1 / (1 - p)$.
 
     Source:
         Wan et al. (2013); on recurrent weights, Merity, Keskar and Socher (2018), section 2.

@@ -1,4 +1,4 @@
-"""One layer of gated recurrent units."""
+"""A layer of gated recurrent units."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recu
 
 
 def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
-    """Compute one step of `GRU`, with $x_t W$ given."""
+    """Compute one step of `GRU` from `projected`, $x_t W$."""
     (hidden,) = state
     read_back = masked(hidden, others.get("state_mask"))
     z_input, r_input, g_input = ops.split(projected + others["bias"], 3, axis=-1)
@@ -25,24 +25,24 @@ def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, proj
 
 @keras.saving.register_keras_serializable("nextword")
 class GRU(Recurrence):
-    r"""A layer of gated recurrent units, there to be compared with.
+    r"""A layer of gated recurrent units, for comparison with an LSTM.
 
-    With the gates side by side in the order $z$ (update), $r$ (reset), $g$ (candidate) in the kernel $W$ `(I, 3H)`, the
-    recurrent kernel $U$ `(H, 3H)` and the bias $b$ `(3H,)`:
+    The kernel $W$ `(I, 3H)`, the recurrent kernel $U$ `(H, 3H)` and the bias $b$ `(3H,)` hold the gates side by side
+    in the order $z$ (update), $r$ (reset), $g$ (candidate):
 
     $$z = \sigma(b_z + x_t W_z + h_{t-1} U_z), \quad r = \sigma(b_r + x_t W_r + h_{t-1} U_r)$$
     $$g = \tanh(b_g + x_t W_g + (r \odot h_{t-1}) U_g), \quad h_t = z \odot h_{t-1} + (1 - z) \odot g$$
 
-    Its state is the hidden state alone.
+    Its state is the hidden state.
 
     Args:
         hidden_size: Width `H` of the hidden state.
-        options: Those of `nextword.models.layers.recurrence.Recurrence`.
+        options: Arguments of `nextword.models.layers.recurrence.Recurrence`.
 
     Call arguments:
         inputs: `(B, T, I)`.
-        state: `HiddenState` of one `(B, H)`.
-        training: Whether state and weights are dropped and `compute_dtype` is used.
+        state: `HiddenState` of one array `(B, H)`.
+        training: Whether to apply dropout and use `compute_dtype`.
 
     Returns:
         The hidden states `(B, T, H)` and the state after the last step.
@@ -62,14 +62,14 @@ class GRU(Recurrence):
 
     def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        read = self.step_weights(state[0], training)
-        width, recurrent_kernel = 2 * self.hidden_size, read["recurrent_kernel"]
+        weights = self.step_weights(state[0], training)
+        width, recurrent_kernel = 2 * self.hidden_size, weights["recurrent_kernel"]
         hiddens, last = run_recurrence(
             gru_step,
-            project(inputs, read["kernel"], compute_dtype=read["compute_dtype"]),
+            project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]),
             tuple(state),
             kernels={"gates": recurrent_kernel[:, :width], "candidate": recurrent_kernel[:, width:]},
-            others={"bias": read["bias"], "state_mask": read["state_mask"]},
-            compute_dtype=read["compute_dtype"],
+            others={"bias": weights["bias"], "state_mask": weights["state_mask"]},
+            compute_dtype=weights["compute_dtype"],
         )
         return hiddens, HiddenState(*last)

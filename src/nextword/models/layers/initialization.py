@@ -1,4 +1,4 @@
-"""How weights begin: reproducibly, each from a seed of its own."""
+"""Reproducible initial weights, with a separate seed for each weight."""
 
 import zlib
 from dataclasses import dataclass
@@ -12,14 +12,13 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class Initialization(Settings):
-    """The distribution that weights are drawn from.
+    """The distribution of the initial weights.
 
-    `glorot` is what Keras does by default and the tutorial therefore has: Glorot-uniform kernels and orthogonal
-    recurrent kernels. `uniform` draws all from one interval, as Zaremba et al. (2014) do. Biases begin at zero, the
-    forget gate's aside.
+    `glorot` is the default of Keras and of the tutorial: Glorot-uniform kernels and orthogonal recurrent kernels.
+    `uniform` draws all kernels from one interval, as in Zaremba et al. (2014). Biases begin at zero, except that of the
+    forget gate.
 
-    The seed of a weight depends on the model's seed and the layer's name alone, so that adding a layer leaves the
-    others as they were.
+    The seed of a weight depends only on the model's seed and the layer's name: another layer does not change it.
     """
 
     group: ClassVar[str] = "initialization"
@@ -39,15 +38,14 @@ class Initialization(Settings):
         return keras.initializers.Orthogonal(seed=seed) if self.kind == "glorot" else self._uniform(seed)
 
     def factor(self, name: str, *, num_inputs: int, rank: int) -> Any:
-        r"""Return the initializer of either factor of a matrix of low rank, whatever the kind.
+        r"""Return the initializer for both factors of a low-rank matrix: truncated normal for every `kind`.
 
-        Truncated normal, so that the elements of the product have a variance of about $1 / I$ for `num_inputs` $I$ (as
-        in google-deepmind/lamb).
+        The elements of the product have a variance of about $1 / I$ for `num_inputs` $I$, as in google-deepmind/lamb.
         """
         return keras.initializers.TruncatedNormal(stddev=(num_inputs * rank) ** -0.25, seed=self._seed(name))
 
     def lstm_bias(self, forget_bias: float) -> Any:
-        """Return the initializer of an LSTM's bias `(4H,)`: zero, the forget gate's aside."""
+        """Return the initializer of an LSTM's bias `(4H,)`: zero except for the forget gate."""
 
         def bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
             zeros = ops.zeros((shape[0] // 4,), dtype)
@@ -56,7 +54,7 @@ class Initialization(Settings):
         return bias
 
     def embedding(self, name: str) -> Any:
-        """Return the initializer of an embedding: uniform in either case."""
+        """Return the initializer of an embedding: uniform for every `kind`."""
         return self._uniform(self._seed(f"{name}/embeddings"))
 
     def dropout_seed(self, name: str) -> int:
@@ -71,10 +69,10 @@ class Initialization(Settings):
 
 
 class InitializedLayer(keras.layers.Layer):
-    """A layer that knows how its weights begin and in which precision it multiplies; both are in its configuration.
+    """A layer whose configuration includes its initialization and the precision of its products.
 
     Args:
-        initialization: How the kernels begin, and the seed of dropout masks.
+        initialization: Distribution of the initial kernels, and seed of the dropout masks.
         compute_dtype: Precision of the matrix products in training, `float32` or `bfloat16`; prediction is float32.
     """
 
@@ -95,5 +93,5 @@ class InitializedLayer(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Rebuild the layer from `get_config`."""
+        """Create the layer from the result of `get_config`."""
         return cls(**{**config, "initialization": Initialization.from_table(config["initialization"])})

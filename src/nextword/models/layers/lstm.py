@@ -1,4 +1,4 @@
-"""One LSTM layer."""
+"""An LSTM layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ _EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class NormalizedStep:
-    """Computes one step of `LSTM` with layer normalization; all of $a_t$ that does not depend on the state is given."""
+    """Computes one step of `LSTM` with layer normalization from the terms of $a_t$ that do not depend on the state."""
 
     cap_input_gate: bool
 
     def __call__(
         self, multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any
     ) -> tuple[Tensors, Any]:
-        """Run one step."""
+        """Return the next state and the output."""
         hidden, cell = state
         recurrent = normalize(multiply(masked(hidden, others.get("state_mask")), "recurrent_kernel"))
         hidden, cell = update_cell(
@@ -46,13 +46,13 @@ def normalize(a: Any) -> Any:
 class LSTM(Recurrence):
     r"""A long short-term memory layer whose state is an argument and a result.
 
-    The tutorial's cell, with $s_t$ written as `cell` and the gates side by side in the order $i, f, g, o$:
+    The cell is the tutorial's. `cell` is $s_t$, and the weights hold the gates side by side in the order $i, f, g, o$:
 
     $$i = \sigma(b_i + x_t U_i + h_{t-1} V_i), \quad f = \sigma(b_f + x_t U_f + h_{t-1} V_f)$$
     $$g = \tanh(b_g + x_t U_g + h_{t-1} V_g), \quad o = \sigma(b_o + x_t U_o + h_{t-1} V_o)$$
     $$s_t = s_{t-1} \odot f + g \odot i, \quad h_t = \tanh(s_t) \odot o$$
 
-    The arithmetic is `nextword.ops.lstm.lstm`. With layer normalization, it becomes
+    `nextword.ops.lstm.lstm` computes it. With layer normalization, the equations are
 
     $$i, f, o = \sigma(a_t), \quad g = \tanh(a_t), \quad
       a_t = \alpha \odot \text{LN}(x_t W) + \beta \odot \text{LN}(h_{t-1} U) + b$$
@@ -60,22 +60,22 @@ class LSTM(Recurrence):
 
     with $\text{LN}(a) = (a - \mu) / \sqrt{\sigma^2 + 10^{-5}}$, mean $\mu$ and variance $\sigma^2$ over the elements of
     $a$, and the weights `input_gain` $\alpha$ `(4H,)`, `recurrent_gain` $\beta$ `(4H,)`, `cell_gain` $\gamma$ `(H,)`
-    and `cell_bias` $\delta$ `(H,)`. The $4H$ pre-activations are normalized together, as in the paper. Its two further
-    biases inside $a_t$ would only be added to $b$.
+    and `cell_bias` $\delta$ `(H,)`. As in the paper, the $4H$ pre-activations are normalized together. The paper's two
+    additional biases inside $a_t$ are part of $b$ here.
 
     Args:
         hidden_size: Width `H` of hidden state and cell.
-        forget_bias: Initial bias of the forget gate; 1 keeps the gradient alive in the first epochs (Gers et al.
+        forget_bias: Initial bias of the forget gate; 1 avoids vanishing gradients in the first epochs (Gers et al.
             2000; Jozefowicz et al. 2015).
-        cap_input_gate: Whether $\min(i, 1 - f)$ stands for $i$, so that the cell stays in $[-1, 1]$ (Melis, Dyer and
+        cap_input_gate: Whether $\min(i, 1 - f)$ replaces $i$, which keeps the cell in $[-1, 1]$ (Melis, Dyer and
             Blunsom 2018).
-        layer_normalization: Whether gates and cell are normalized (Ba, Kiros and Hinton 2016, equations 20 to 22).
-        options: Those of `nextword.models.layers.recurrence.Recurrence`.
+        layer_normalization: Whether to normalize gates and cell (Ba, Kiros and Hinton 2016, equations 20 to 22).
+        options: Arguments of `nextword.models.layers.recurrence.Recurrence`.
 
     Call arguments:
         inputs: `(B, T, I)`.
-        state: `LSTMState` of two `(B, H)`, from `initial_state` or the call before.
-        training: Whether state and weights are dropped and `compute_dtype` is used.
+        state: `LSTMState` of two arrays `(B, H)`, from `initial_state` or the previous call.
+        training: Whether to apply dropout and use `compute_dtype`.
 
     Returns:
         The hidden states `(B, T, H)` and the `LSTMState` after the last step.
@@ -89,7 +89,7 @@ class LSTM(Recurrence):
     """
 
     kind = CELLS["lstm"]
-    own_options: ClassVar = {name: name for name in ("forget_bias", "cap_input_gate", "layer_normalization")}
+    cell_options: ClassVar = {name: name for name in ("forget_bias", "cap_input_gate", "layer_normalization")}
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class LSTM(Recurrence):
         self.layer_normalization = layer_normalization
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)` and bias `(4H,)`, and what normalization needs."""
+        """Create kernel `(I, 4H)`, recurrent kernel `(H, 4H)`, bias `(4H,)`, and the weights of layer normalization."""
         super().build(input_shape)
         if self.layer_normalization:
             widths = {"input_gain": 4, "recurrent_gain": 4, "cell_gain": 1, "cell_bias": 1}
@@ -123,17 +123,17 @@ class LSTM(Recurrence):
     def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
         """Run the layer over a window."""
         state = LSTMState(*state)
-        read = self.step_weights(state.hidden, training)
+        weights = self.step_weights(state.hidden, training)
         if not self.layer_normalization:
-            return lstm(inputs, state, cap_input_gate=self.cap_input_gate, **read)
-        projected = normalize(project(inputs, read["kernel"], compute_dtype=read["compute_dtype"]))
+            return lstm(inputs, state, cap_input_gate=self.cap_input_gate, **weights)
+        projected = normalize(project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]))
         gains = dict(self.gains)
         hiddens, last = run_recurrence(
             NormalizedStep(self.cap_input_gate),
-            gains.pop("input_gain") * projected + read["bias"],
+            gains.pop("input_gain") * projected + weights["bias"],
             tuple(state),
-            kernels={"recurrent_kernel": read["recurrent_kernel"]},
-            others={**gains, "state_mask": read["state_mask"]},
-            compute_dtype=read["compute_dtype"],
+            kernels={"recurrent_kernel": weights["recurrent_kernel"]},
+            others={**gains, "state_mask": weights["state_mask"]},
+            compute_dtype=weights["compute_dtype"],
         )
         return hiddens, LSTMState(*last)

@@ -1,4 +1,4 @@
-"""The mixture of softmaxes: a projection to the vocabulary whose log-probabilities may have a high rank."""
+"""The mixture of softmaxes: a projection to the vocabulary with log-probabilities of high rank."""
 
 from typing import Any
 
@@ -13,30 +13,30 @@ from nextword.ops.mixture_cross_entropy import mixture_cross_entropy, mixture_lo
 
 @keras.saving.register_keras_serializable("nextword")
 class MixtureProjection(OutputProjection):
-    r"""A weighted mean of `K` softmaxes over one projection, each of a latent vector of its own.
+    r"""A weighted mean of `K` softmaxes that share one projection and have separate latent vectors.
 
     $$z_k = \tanh(h W_k + b_k), \quad \pi = \mathrm{softmax}(h U), \quad
     p(v) = \sum_k \pi_k \, \mathrm{softmax}(z_k W + b)_v$$
 
-    A softmax over a linear projection can tell no more than `E` contexts apart linearly, however many there are; the
-    logarithm of a mixture is not bound to that rank. $W$ is the layer's own, or the transposed embedding matrix that
-    the caller hands in; the hidden state may be of any width.
+    The logits of a softmax over a linear projection have rank `E` at most, for any number of contexts. The logarithm
+    of a mixture does not have this limit. $W$ is a weight of the layer, or the transposed embedding matrix that the
+    caller passes. The hidden state may have any width.
 
     Args:
         vocabulary_size: `V`.
         mixture_size: `K`.
-        latent_size: `E`, the width of the latent vectors $z_k$; that of the embedding if `tied`.
-        options: Those of `nextword.models.layers.output_projection.OutputProjection`; the precision is that of the
+        latent_size: `E`, the width of the latent vectors $z_k$; the width of the embedding if `tied`.
+        options: Arguments of `nextword.models.layers.output_projection.OutputProjection`; the precision applies to the
             products with $W$.
 
     Call arguments:
-        hidden: `(..., H)`; `(B, T, H)` if dropout acts.
-        embeddings: The embedding matrix `(V, E)` if `tied`.
-        training: Whether dropout acts.
+        hidden: `(..., H)`; `(B, T, H)` with dropout.
+        embeddings: Embedding matrix `(V, E)` if `tied`.
+        training: Whether to apply dropout.
 
     Returns:
-        The log-probabilities `(..., V)`, which are logits as well. All `K` times as many logits are held at once; what
-        `losses_of` does not do.
+        The log-probabilities `(..., V)`, which can be used as logits. A call holds the logits `(..., K, V)` in memory;
+        `losses_of` does not.
 
     Source:
         Yang, Dai, Salakhutdinov and Cohen (2018), "Breaking the softmax bottleneck: a high-rank RNN language model".
@@ -48,7 +48,7 @@ class MixtureProjection(OutputProjection):
         ((2, 5, 7), True)
     """
 
-    refused_terms = ("candidates", "label_smoothing", "z_loss")
+    unsupported_terms = ("candidates", "label_smoothing", "z_loss")
 
     latent_size: int
 
@@ -57,7 +57,7 @@ class MixtureProjection(OutputProjection):
         self.mixture_size = mixture_size
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
-        """Create $U$ `(H, K)`, all $W_k$ side by side `(H, K * E)`, all $b_k$, $W$ `(E, V)` unless tied, and $b$."""
+        """Create $U$ `(H, K)`, all $W_k$ as `(H, K * E)`, all $b_k$, $b$ and, unless tied, $W$ `(E, V)`."""
         hidden_size, latent_width = hidden_shape[-1], self.mixture_size * self.latent_size
         self.prior_kernel = self._kernel("prior_kernel", (hidden_size, self.mixture_size))
         self.latent_kernel = self._kernel("latent_kernel", (hidden_size, latent_width))
@@ -80,7 +80,7 @@ class MixtureProjection(OutputProjection):
             kernel=batch.embeddings if self.tied else self.kernel,
             bias=self.bias,
             tied=self.tied,
-            compute_dtype=self._products_in(batch),
+            compute_dtype=self._precision_for(batch),
             ranks=batch.ranks,
         )
 

@@ -1,4 +1,4 @@
-"""One Mogrifier LSTM layer."""
+"""A Mogrifier LSTM layer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class MogrifierStep:
     cap_input_gate: bool
 
     def __call__(self, multiply: Multiply, others: Mapping[str, Any], state: Tensors, x_t: Any) -> tuple[Tensors, Any]:
-        """Modulate, then run the LSTM's step."""
+        """Modulate input and hidden state, then return the LSTM's next state and output."""
         hidden, cell = state
         x, h = x_t, masked(hidden, others.get("state_mask"))
         for index in range(1, self.num_rounds + 1):
@@ -35,7 +35,7 @@ class MogrifierStep:
         return (hidden, cell), hidden
 
     def _modulation(self, multiply: Multiply, others: Mapping[str, Any], source: Any, index: int) -> Any:
-        """Return what the other of the two is multiplied by in this round."""
+        """Return the gate that `source` computes in round `index`."""
         name = f"modulation_{index}"
         if self.factored:
             product = multiply(multiply(source, f"{name}_left"), f"{name}_right")
@@ -46,33 +46,33 @@ class MogrifierStep:
 
 @keras.saving.register_keras_serializable("nextword")
 class MogrifierLSTM(Recurrence):
-    r"""An LSTM layer before whose every step input and hidden state modulate each other.
+    r"""An LSTM layer in which input and hidden state modulate each other before each step.
 
-    Before each step, the input $x^{-1} = x_t$ `(B, I)` and the hidden state $h^0 = h_{t-1}$ `(B, H)` gate each other in
-    turn, in rounds $r = 1, \dots, R$ (the numbers above count rounds, not steps):
+    The input $x^{-1} = x_t$ `(B, I)` and the hidden state $h^0 = h_{t-1}$ `(B, H)` gate each other alternately in
+    rounds $r = 1, \dots, R$. Superscripts count rounds, not steps:
 
     $$x^r = 2\sigma(h^{r-1} Q^r + q^r) \odot x^{r-2} \quad \text{for odd } r$$
     $$h^r = 2\sigma(x^{r-1} R^r + r^r) \odot h^{r-2} \quad \text{for even } r$$
 
-    The last $x$ and $h$ are what the gates of `nextword.ops.lstm.lstm` read. With no rounds this is that LSTM. The
-    biases $q$ and $r$ are not in the paper's equations, but in its authors' program, which its figures come from.
+    The gates of `nextword.ops.lstm.lstm` read the last $x$ and $h$; with zero rounds, this is that LSTM. The biases $q$
+    and $r$ are in the authors' program, which produced the paper's figures, but not in the paper's equations.
 
     The weights of round $r$ are `modulation_r_bias`, `(I,)` or `(H,)`, and `modulation_r_kernel`, $Q^r$ `(H, I)` or
-    $R^r$ `(I, H)`; or its two factors of rank $k$, `modulation_r_left` `(H, k)` or `(I, k)` and `modulation_r_right`
-    `(k, I)` or `(k, H)`.
+    $R^r$ `(I, H)`. With a rank $k$, two factors replace the kernel: `modulation_r_left` `(H, k)` or `(I, k)`, and
+    `modulation_r_right` `(k, I)` or `(k, H)`.
 
     Args:
         hidden_size: Width `H` of hidden state and cell.
-        num_rounds: $R$; the paper finds 5 to 6 best.
-        rank: Rank $k$ of $Q^r$ and $R^r$, each then stored as two factors; full if left out.
+        num_rounds: $R$; 5 to 6 are best in the paper.
+        rank: Rank $k$ of $Q^r$ and $R^r$; default: full rank.
         forget_bias: Initial bias of the forget gate.
         cap_input_gate: Whether to cap the input gate at $1 - f$.
-        options: Those of `nextword.models.layers.recurrence.Recurrence`.
+        options: Arguments of `nextword.models.layers.recurrence.Recurrence`.
 
     Call arguments:
         inputs: `(B, T, I)`.
-        state: `LSTMState` of two `(B, H)`.
-        training: Whether state and weights are dropped and `compute_dtype` is used.
+        state: `LSTMState` of two arrays `(B, H)`.
+        training: Whether to apply dropout and use `compute_dtype`.
 
     Returns:
         The hidden states `(B, T, H)` and the `LSTMState` after the last step.
@@ -90,7 +90,7 @@ class MogrifierLSTM(Recurrence):
     """
 
     kind = CELLS["mogrifier_lstm"]
-    own_options: ClassVar = {
+    cell_options: ClassVar = {
         "num_rounds": "mogrifier_rounds",
         "rank": "mogrifier_rank",
         "forget_bias": "forget_bias",
@@ -114,7 +114,7 @@ class MogrifierLSTM(Recurrence):
         self.cap_input_gate = cap_input_gate
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create the weights of the LSTM, and matrices and bias of every round."""
+        """Create the weights of the LSTM and of each round."""
         super().build(input_shape)
         self.modulations: dict[str, Any] = {}
         source: int | None = self.hidden_size
@@ -127,12 +127,12 @@ class MogrifierLSTM(Recurrence):
         return self.initialization.lstm_bias(self.forget_bias)
 
     def _add_modulation(self, name: str, source: Any, target: Any) -> None:
-        start = self.initialization
+        initial = self.initialization
         if self.rank is None:
-            self._add(f"{name}_kernel", (source, target), start.kernel(f"{self.name}/{name}"))
+            self._add(f"{name}_kernel", (source, target), initial.kernel(f"{self.name}/{name}"))
         else:
             for side, shape in (("left", (source, self.rank)), ("right", (self.rank, target))):
-                initializer = start.factor(f"{self.name}/{name}_{side}", num_inputs=source, rank=self.rank)
+                initializer = initial.factor(f"{self.name}/{name}_{side}", num_inputs=source, rank=self.rank)
                 self._add(f"{name}_{side}", shape, initializer)
         self._add(f"{name}_bias", (target,), "zeros")
 
@@ -142,14 +142,14 @@ class MogrifierLSTM(Recurrence):
     def call(self, inputs: Any, state: LSTMState, training: bool = False) -> tuple[Any, LSTMState]:
         """Run the layer over a window."""
         state = LSTMState(*state)
-        read = self.step_weights(state.hidden, training)
-        # One product (I + H, 4H) instead of two.
-        kernels = {"gates": ops.concatenate((read["kernel"], read["recurrent_kernel"]))}
-        others = {"bias": read["bias"], "state_mask": read["state_mask"]}
+        weights = self.step_weights(state.hidden, training)
+        # One product with (I + H, 4H) is faster than two.
+        kernels = {"gates": ops.concatenate((weights["kernel"], weights["recurrent_kernel"]))}
+        others = {"bias": weights["bias"], "state_mask": weights["state_mask"]}
         for name, weight in self.modulations.items():
             (others if name.endswith("_bias") else kernels)[name] = weight
         step = MogrifierStep(self.num_rounds, self.rank is not None, self.cap_input_gate)
         hiddens, last = run_recurrence(
-            step, inputs, tuple(state), kernels=kernels, others=others, compute_dtype=read["compute_dtype"]
+            step, inputs, tuple(state), kernels=kernels, others=others, compute_dtype=weights["compute_dtype"]
         )
         return hiddens, LSTMState(*last)

@@ -1,4 +1,4 @@
-"""The projection from hidden states to the vocabulary, and its loss."""
+"""The linear projection from hidden states to the vocabulary."""
 
 from typing import Any
 
@@ -13,25 +13,25 @@ from nextword.ops.sampled_softmax import sampled_cross_entropy
 
 @keras.saving.register_keras_serializable("nextword")
 class OutputProjection(Projection):
-    r"""A linear layer to the vocabulary that can give logits, or the loss without ever holding the logits.
+    r"""A linear layer to the vocabulary that returns logits, or the loss without holding all logits.
 
-    $z = h W + b$, with $W$ of its own, or the transposed embedding matrix that the caller hands in (tied weights:
-    Press and Wolf 2017; Inan et al. 2017). With a `latent_size`, $z = (h P) W + b$: with tied weights the embedding may
-    so be narrower than the last layer (Melis, Dyer and Blunsom 2018, section 3).
+    $z = h W + b$, where $W$ is a weight of the layer, or the transposed embedding matrix that the caller passes (tied
+    weights: Press and Wolf 2017; Inan et al. 2017). With a `latent_size`, $z = (h P) W + b$. A tied embedding can then
+    be narrower than the last layer (Melis, Dyer and Blunsom 2018, section 3).
 
     Args:
         vocabulary_size: `V`.
-        tied: Whether the caller hands in an embedding matrix $W^T$; then the layer has no kernel of its own.
-        latent_size: `E`, the width of the latent vectors, $h P$ here; that of the embedding if `tied`. Without it, $h$
-            is multiplied by $W$ as it is, and `E` is `H`.
+        tied: Whether the caller passes an embedding matrix $W^T$; the layer then has no kernel.
+        latent_size: `E`, the width of the latent vectors $h P$; the width of the embedding if `tied`. Default: there is
+            no $P$, and `E` is `H`.
         latent_dropout_rate: Dropout on the latent vectors in training.
-        locked_dropout: Whether one mask is drawn for all steps of a window.
-        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
+        locked_dropout: Whether all steps of a window share a mask.
+        options: Arguments of `nextword.models.layers.initialization.InitializedLayer`.
 
     Call arguments:
-        hidden: `(..., H)`; `(B, T, H)` if dropout acts.
-        embeddings: The embedding matrix `(V, E)` if `tied`.
-        training: Whether dropout acts.
+        hidden: `(..., H)`; `(B, T, H)` with dropout.
+        embeddings: Embedding matrix `(V, E)` if `tied`.
+        training: Whether to apply dropout.
 
     Returns:
         The logits `(..., V)`.
@@ -63,7 +63,7 @@ class OutputProjection(Projection):
             self.dropout = Dropout(latent_dropout_rate, noise_shape, seed=seed)
 
     def build(self, hidden_shape: tuple[int | None, ...]) -> None:
-        """Create $P$ `(H, E)` if there are latent vectors, the kernel `(E, V)` unless tied, and the bias `(V,)`."""
+        """Create $P$ `(H, E)` for latent vectors, the kernel `(E, V)` unless tied, and the bias `(V,)`."""
         width = hidden_shape[-1]
         if self.latent_size is not None:
             self.narrowing_kernel = self._kernel("narrowing_kernel", (width, self.latent_size))
@@ -78,13 +78,13 @@ class OutputProjection(Projection):
         return ops.matmul(self._latents(hidden, training), kernel) + self.bias
 
     def _latents(self, hidden: Any, training: bool) -> Any:
-        """Return what is multiplied by $W$, `(..., E)`."""
+        """Return the left operand of $W$ `(..., E)`."""
         if self.dropout is None:
             return hidden
         return self.dropout(ops.matmul(hidden, self.narrowing_kernel), training=training)
 
     def _latents_of(self, batch: TokenBatch) -> Any:
-        """Return the latent vectors of a batch, dropped window by window, as rows `(N, E)`."""
+        """Return the latent vectors of a batch `(N, E)`, with the dropout of windows."""
         hidden = ops.reshape(batch.hidden, (-1, batch.num_steps, batch.hidden.shape[-1]))
         latents = self._latents(hidden, batch.training)
         return ops.reshape(latents, (-1, latents.shape[-1]))
@@ -98,7 +98,7 @@ class OutputProjection(Projection):
             "z_loss": batch.z_loss,
         }
         if batch.candidates is not None:
-            # The candidates are drawn in training alone.
+            # Candidates exist only in training, so the precision is that of training.
             return sampled_cross_entropy(
                 hidden, batch.candidates, batch.weights, compute_dtype=self.product_dtype, **options
             )
@@ -106,7 +106,7 @@ class OutputProjection(Projection):
             hidden,
             batch.targets,
             batch.weights,
-            compute_dtype=self._products_in(batch),
+            compute_dtype=self._precision_for(batch),
             label_smoothing=batch.label_smoothing,
             ranks=batch.ranks,
             **options,

@@ -1,4 +1,4 @@
-"""What all projections to the vocabulary have in common."""
+"""The base class of all projections to the vocabulary."""
 
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,21 +9,19 @@ from nextword.ops.sampled_softmax import Candidates
 
 
 class TokenBatch(NamedTuple):
-    """Tokens to predict and what they are predicted from: all that a projection's loss reads.
-
-    The rows are windows of `num_steps` steps, end to end.
+    """Hidden states and targets of flattened windows, with the options of the loss.
 
     Attributes:
         hidden: Hidden states `(N, H)`.
         targets: Ids `(N,)`, int32.
-        weights: How much each target counts `(N,)`.
-        embeddings: The embedding matrix `(V, E)` if the projection is tied.
-        num_steps: Steps of a window; under locked dropout they share a mask.
-        training: Whether dropout acts and products run in the layer's `compute_dtype`.
-        ranks: Whether to return the ranks of the targets; no gradient may be taken then.
-        candidates: The tokens that the softmax runs over; all if left out.
+        weights: Weights of the targets in the loss `(N,)`.
+        embeddings: Embedding matrix `(V, E)` if the projection is tied.
+        num_steps: Steps of each window; with locked dropout they share a mask.
+        training: Whether to apply dropout and use the layer's `compute_dtype`.
+        ranks: Whether to return the ranks of the targets; the result is then not differentiable.
+        candidates: Tokens of a sampled softmax; default: the whole vocabulary.
         label_smoothing: See `nextword.ops.cross_entropy.linear_cross_entropy`.
-        z_loss: See there, too.
+        z_loss: See `nextword.ops.cross_entropy.linear_cross_entropy`.
     """
 
     hidden: Any
@@ -39,18 +37,18 @@ class TokenBatch(NamedTuple):
 
 
 class Projection(InitializedLayer):
-    """A layer from hidden states to the vocabulary that gives logits, or the loss without holding all logits.
+    """A layer from hidden states to the vocabulary that returns logits, or the loss without holding all logits.
 
     Args:
         vocabulary_size: `V`.
-        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
+        options: Arguments of `nextword.models.layers.initialization.InitializedLayer`.
     """
 
-    refused_terms: ClassVar[tuple[str, ...]] = ()
-    """Terms of the loss that this kind of projection does not have: fields of `TokenBatch`."""
+    unsupported_terms: ClassVar[tuple[str, ...]] = ()
+    """Terms of the loss that this class does not support: fields of `TokenBatch`."""
 
     dropout: Any = None
-    """Dropout on the latent vectors of a projection that has them."""
+    """Dropout on the latent vectors, if there are any."""
 
     def __init__(self, vocabulary_size: int, **options: Any) -> None:
         super().__init__(**options)
@@ -59,18 +57,18 @@ class Projection(InitializedLayer):
     def losses_of(self, batch: TokenBatch) -> TokenLosses:
         """Return the loss of a batch of tokens.
 
-        `nextword.training.options.TrainingOptions.check_softmax` refuses the same in the words of the settings.
+        `nextword.training.options.TrainingOptions.check_softmax` checks the same rules for the settings of a run.
 
         Raises:
-            SettingError: The batch asks for a term of the loss that this kind of projection does not have, or for label
-                smoothing, which spreads over the whole vocabulary, beside candidates.
+            SettingError: The batch has a term of the loss that this class does not support, or candidates together with
+                label smoothing, which needs the whole vocabulary.
         """
-        for term in self.refused_terms:
+        for term in self.unsupported_terms:
             if getattr(batch, term):
-                raise SettingError(f"`{term}` is no part of the loss of {type(self).__name__}; leave it out")
+                raise SettingError(f"{type(self).__name__} does not support `{term}`; remove it")
         if batch.candidates is not None and batch.label_smoothing:
             raise SettingError(
-                f"`label_smoothing` must be 0 beside `candidates`, but is {batch.label_smoothing:g}; leave out one"
+                f"`label_smoothing` must be 0 with `candidates`, but is {batch.label_smoothing:g}; remove one of them"
             )
         return self._token_losses(batch)
 
@@ -81,8 +79,8 @@ class Projection(InitializedLayer):
         """Return the constructor's arguments."""
         return {**super().get_config(), "vocabulary_size": self.vocabulary_size}
 
-    def _products_in(self, batch: TokenBatch) -> str:
-        """Return the precision of the products: the lower one is for training alone."""
+    def _precision_for(self, batch: TokenBatch) -> str:
+        """Return the precision of the products: `compute_dtype` in training, otherwise float32."""
         return self.product_dtype if batch.training else "float32"
 
     def _kernel(self, name: str, shape: tuple[int | None, ...], seed_name: str | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""What all recurrent layers have in common."""
+"""The base class of all recurrent layers."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
@@ -14,10 +14,10 @@ from nextword.ops.lstm import LSTMState
 
 
 class HiddenState(NamedTuple):
-    """What a layer without a cell carries from one step to the next.
+    """Recurrent state of a layer without a memory cell.
 
     Attributes:
-        hidden: The output of the last step `(B, H)`.
+        hidden: Output of the last step `(B, H)`.
     """
 
     hidden: Any
@@ -26,28 +26,28 @@ class HiddenState(NamedTuple):
 RecurrentState = LSTMState | HiddenState
 
 STATE_TYPES: dict[tuple[str, ...], type[RecurrentState]] = {kind._fields: kind for kind in (LSTMState, HiddenState)}
-"""The state of a layer by the names of its arrays, which are in the table of cells."""
+"""State type for each tuple of array names in the table of cells."""
 
 
 class Recurrence(InitializedLayer):
-    """A recurrent layer whose state is an argument and a result; its subclasses say what a step computes.
+    """A recurrent layer whose state is an argument and a result; subclasses define the step.
 
-    The arrays of its state are `(B, H)` and have the names that its row in the table of cells gives them.
+    The arrays of its state are `(B, H)` and have the names in its row of the table of cells.
 
     Args:
         hidden_size: Width `H` of the hidden state and the cell.
-        state_dropout_rate: Part of the hidden state that a step does not see of the one before; in training, with one
-            mask for all steps of a window (Gal and Ghahramani 2016; Melis, Dyer and Blunsom 2018). What is handed on
-            and put out is whole.
-        weight_drop_rate: Part of the recurrent kernel that is dropped in training, another one in every window.
-        options: Those of `nextword.models.layers.initialization.InitializedLayer`.
+        state_dropout_rate: Dropout in training on the hidden state that a step reads, with one mask for all steps of a
+            window (Gal and Ghahramani 2016; Melis, Dyer and Blunsom 2018). It does not affect the layer's output or
+            the state after the last step.
+        weight_drop_rate: Dropout in training on the recurrent kernel, with a new mask for each window.
+        options: Arguments of `nextword.models.layers.initialization.InitializedLayer`.
     """
 
     kind: ClassVar[Cell]
-    """The layer's row in the table of cells."""
+    """Row of the layer in the table of cells."""
 
-    own_options: ClassVar[Mapping[str, str]] = {}
-    """The arguments that this kind of layer alone has, each with the name of its field in `Architecture`."""
+    cell_options: ClassVar[Mapping[str, str]] = {}
+    """Arguments specific to this kind of layer, with the names of their fields in `Architecture`."""
 
     def __init__(
         self,
@@ -67,12 +67,12 @@ class Recurrence(InitializedLayer):
         )
 
     @classmethod
-    def options_of(cls, architecture: Architecture) -> dict[str, Any]:
-        """Return what an architecture says about this kind of layer alone, as arguments of its constructor."""
-        return {name: getattr(architecture, field) for name, field in cls.own_options.items()}
+    def arguments_from(cls, architecture: Architecture) -> dict[str, Any]:
+        """Return the arguments specific to this kind of layer, read from an architecture."""
+        return {name: getattr(architecture, field) for name, field in cls.cell_options.items()}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Create kernel `(I, G H)`, recurrent kernel `(H, G H)` and bias `(G H,)`, with the `G` gates side by side."""
+        """Create kernel `(I, G H)`, recurrent kernel `(H, G H)` and bias `(G H,)` for `G` gates side by side."""
         width = self.kind.num_gates * self.hidden_size
         self.kernel = self.add_weight(
             shape=(input_shape[-1], width), initializer=self.initialization.kernel(self.name), name="kernel"
@@ -88,14 +88,14 @@ class Recurrence(InitializedLayer):
         return "zeros"
 
     def initial_state(self, batch_size: int) -> RecurrentState:
-        """Return the state of zeros from which a text begins."""
+        """Return the state at the beginning of a text: zeros."""
         zeros = ops.zeros((batch_size, self.hidden_size))
         return STATE_TYPES[self.kind.state](*[zeros] * len(self.kind.state))
 
     def step_weights(self, hidden: Any, training: bool) -> dict[str, Any]:
-        """Return what the recurrence of every kind of layer reads besides inputs and state.
+        """Return the weights, the mask and the precision that every kind of layer uses.
 
-        The `state_mask` `(B, H)` is what $h_{t-1}$ is multiplied by where it is read back, the same at every step.
+        Every step multiplies the hidden state $h_{t-1}$ that it reads by the `state_mask` `(B, H)`.
         """
         return {
             "kernel": self.kernel,
@@ -106,7 +106,7 @@ class Recurrence(InitializedLayer):
         }
 
     def _state_mask(self, hidden: Any) -> Any:
-        """Return `(B, H)` of zeros and $1 / (1 - p)$."""
+        """Return a mask `(B, H)` of values 0 and $1 / (1 - p)$."""
         return dropout(ops.ones_like(hidden), self.state_dropout_rate, seed=self.state_seed)
 
     def get_config(self) -> dict[str, Any]:
@@ -116,5 +116,5 @@ class Recurrence(InitializedLayer):
             "hidden_size": self.hidden_size,
             "state_dropout_rate": self.state_dropout_rate,
             "weight_drop_rate": self.weight_drop.rate,
-            **{name: getattr(self, name) for name in self.own_options},
+            **{name: getattr(self, name) for name in self.cell_options},
         }

@@ -1,4 +1,4 @@
-"""One layer of a simple recurrent network."""
+"""A simple recurrent layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from nextword.ops.recurrence import Multiply, Tensors, masked, project, run_recu
 
 
 def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
-    """Compute one step of `RNN`, with $x_t W$ given."""
+    """Compute one step of `RNN` from `projected`, $x_t W$."""
     (hidden,) = state
     recurrent = multiply(masked(hidden, others.get("state_mask")), "recurrent_kernel")
     hidden = ops.tanh(projected + recurrent + others["bias"])
@@ -21,21 +21,21 @@ def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, proj
 
 @keras.saving.register_keras_serializable("nextword")
 class RNN(Recurrence):
-    r"""A simple recurrent layer, there to be compared with: its gradient vanishes (`docs/vanishing-gradient.md`).
+    r"""A simple recurrent layer, for comparison with an LSTM: its gradient vanishes (`docs/vanishing-gradient.md`).
 
     $$h_t = \tanh(x_t W + h_{t-1} U + b)$$
 
-    The kernel $W$ is `(I, H)`, the recurrent kernel $U$ `(H, H)` and the bias $b$ `(H,)`. Its state is the hidden state
-    alone.
+    The kernel $W$ is `(I, H)`, the recurrent kernel $U$ `(H, H)` and the bias $b$ `(H,)`. Its state is the hidden
+    state.
 
     Args:
         hidden_size: Width `H` of the hidden state.
-        options: Those of `nextword.models.layers.recurrence.Recurrence`.
+        options: Arguments of `nextword.models.layers.recurrence.Recurrence`.
 
     Call arguments:
         inputs: `(B, T, I)`.
-        state: `HiddenState` of one `(B, H)`.
-        training: Whether state and weights are dropped and `compute_dtype` is used.
+        state: `HiddenState` of one array `(B, H)`.
+        training: Whether to apply dropout and use `compute_dtype`.
 
     Returns:
         The hidden states `(B, T, H)` and the state after the last step.
@@ -55,13 +55,13 @@ class RNN(Recurrence):
 
     def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
         """Run the layer over a window."""
-        read = self.step_weights(state[0], training)
+        weights = self.step_weights(state[0], training)
         hiddens, last = run_recurrence(
             rnn_step,
-            project(inputs, read["kernel"], compute_dtype=read["compute_dtype"]),
+            project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]),
             tuple(state),
-            kernels={"recurrent_kernel": read["recurrent_kernel"]},
-            others={"bias": read["bias"], "state_mask": read["state_mask"]},
-            compute_dtype=read["compute_dtype"],
+            kernels={"recurrent_kernel": weights["recurrent_kernel"]},
+            others={"bias": weights["bias"], "state_mask": weights["state_mask"]},
+            compute_dtype=weights["compute_dtype"],
         )
         return hiddens, HiddenState(*last)

@@ -1,4 +1,4 @@
-"""The adaptive softmax against its formula in float64 NumPy, which builds all log-probabilities."""
+"""The adaptive softmax matches its formula in float64 NumPy."""
 
 from collections.abc import Callable
 from functools import partial
@@ -37,7 +37,7 @@ def numbers(*shape: int, seed: int = 0) -> Any:
 def layer_of(
     *, vocabulary_size: int = V, cutoffs: tuple[int, ...] = CUTOFFS, widths: tuple[int, ...] = WIDTHS, **options: Any
 ) -> AdaptiveProjection:
-    """Return a layer with weights so large that its predictions are far from uniform, and no bias at zero."""
+    """Return a layer with large weights and non-zero biases, whose predictions are far from uniform."""
     layer = AdaptiveProjection(vocabulary_size, cutoffs=cutoffs, tail_widths=widths, name="projection", **options)
     layer.build((None, None, H))
     for seed, weight in enumerate(layer.weights):
@@ -54,7 +54,7 @@ def log_softmax(logits: Floats) -> Floats:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def logits_by_the_formula(weights: Weights, hidden: Floats) -> list[Floats]:
+def logits_from_formula(weights: Weights, hidden: Floats) -> list[Floats]:
     """Return the logits of the head and of each tail."""
     logits = [hidden @ weights["head_kernel"] + weights["head_bias"]]
     for index in range(len(weights) // 3):
@@ -63,8 +63,8 @@ def logits_by_the_formula(weights: Weights, hidden: Floats) -> list[Floats]:
     return logits
 
 
-def log_probs_by_the_formula(weights: Weights, hidden: Floats) -> Floats:
-    head, *tails = map(log_softmax, logits_by_the_formula(weights, hidden))
+def log_probs_from_formula(weights: Weights, hidden: Floats) -> Floats:
+    head, *tails = map(log_softmax, logits_from_formula(weights, hidden))
     first = head.shape[-1] - len(tails)
     return np.concatenate(
         [head[..., :first], *(head[..., first + index, None] + tail for index, tail in enumerate(tails))], axis=-1
@@ -74,7 +74,7 @@ def log_probs_by_the_formula(weights: Weights, hidden: Floats) -> Floats:
 def gradients_of(
     layer: AdaptiveProjection, hidden: Any, targets: Any = TARGETS, weights: Any = WEIGHTS, **options: Any
 ) -> tuple[TokenLosses, dict[str, Any]]:
-    """Return the losses in training, and the gradient of their total in each weight and in the hidden states."""
+    """Return the losses in training, and the gradients of their total for the weights and the hidden states."""
 
     def total(arrays: dict[str, Any]) -> tuple[Any, TokenLosses]:
         mapping = [(weight, arrays[weight.name]) for weight in layer.weights]
@@ -103,7 +103,7 @@ def test_wherever_it_is_cut_the_probabilities_sum_to_one(case: tuple[int, tuple[
     log_probs = np.asarray(layer(hidden), np.float64)
     assert log_probs.shape == (2, 3, vocabulary_size)
     np.testing.assert_allclose(np.exp(log_probs).sum(axis=-1), 1, atol=1e-5)
-    np.testing.assert_allclose(log_probs, log_probs_by_the_formula(exact_weights(layer), hidden), atol=1e-5)
+    np.testing.assert_allclose(log_probs, log_probs_from_formula(exact_weights(layer), hidden), atol=1e-5)
     targets = np.arange(6, dtype=np.int32) % vocabulary_size
     losses = layer.losses_of(TokenBatch(hidden.reshape(6, H), targets, np.ones(6, np.float32)))
     expected = -log_probs.reshape(6, -1)[np.arange(6), targets]
@@ -111,15 +111,13 @@ def test_wherever_it_is_cut_the_probabilities_sum_to_one(case: tuple[int, tuple[
 
 
 @pytest.mark.parametrize("chunk_rows", [2, 448])
-def test_total_and_gradients_are_value_and_slopes_of_the_formula(
-    chunk_rows: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_total_and_gradients_match_the_formula(chunk_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cross_entropy_jax, "_chunk_rows", lambda _size, _most: chunk_rows)
     layer, hidden = layer_of(), numbers(len(TARGETS), H)
     losses, gradients = gradients_of(layer, hidden)
 
     def total(arrays: Weights) -> float:
-        log_probs = log_probs_by_the_formula({k: v for k, v in arrays.items() if k != "hidden"}, arrays["hidden"])
+        log_probs = log_probs_from_formula({k: v for k, v in arrays.items() if k != "hidden"}, arrays["hidden"])
         return float(-(WEIGHTS * log_probs[np.arange(len(TARGETS)), TARGETS]).sum())
 
     exact = {**exact_weights(layer), "hidden": hidden.astype(np.float64)}
@@ -130,7 +128,7 @@ def test_total_and_gradients_are_value_and_slopes_of_the_formula(
 
 
 def slopes(function: Callable[[Weights], float], at: Weights, name: str, step: float = 1e-5) -> Floats:
-    """Return the derivatives in each number of one array, by central differences."""
+    """Return the derivatives for each element of an array by central differences."""
     found = np.zeros(at[name].shape)
     for index in np.ndindex(found.shape):
         ends = []
@@ -142,10 +140,10 @@ def slopes(function: Callable[[Weights], float], at: Weights, name: str, step: f
     return found
 
 
-def test_head_and_tails_are_smoothed_each_for_itself() -> None:
+def test_head_and_tails_are_smoothed_separately() -> None:
     layer, hidden, smoothing, z_loss = layer_of(), numbers(len(TARGETS), H), 0.1, 0.01
     expected = 0.0
-    head, *tails = logits_by_the_formula(exact_weights(layer), hidden)
+    head, *tails = logits_from_formula(exact_weights(layer), hidden)
     for row, (target, weight) in enumerate(zip(TARGETS, WEIGHTS, strict=True)):
         cluster = int(np.searchsorted(CUTOFFS, target, side="right"))
         steps = [(head[row], CUTOFFS[0] + cluster - 1 if cluster else target)]
@@ -162,7 +160,7 @@ def test_head_and_tails_are_smoothed_each_for_itself() -> None:
 
 def test_a_cluster_may_have_all_targets_or_none() -> None:
     layer, hidden, ones = layer_of(), numbers(3, H), np.ones(3, np.float32)
-    log_probs = log_probs_by_the_formula(exact_weights(layer), hidden)
+    log_probs = log_probs_from_formula(exact_weights(layer), hidden)
     for target in (0, 4, 8):
         losses, gradients = gradients_of(layer, hidden, np.full(3, target, np.int32), ones)
         np.testing.assert_allclose(losses.negative_log_likelihood, -log_probs[:, target], atol=1e-5)
@@ -170,7 +168,7 @@ def test_a_cluster_may_have_all_targets_or_none() -> None:
             assert bool(np.any(gradients[f"tail_{index}_projection"])) == (start <= target < end and end - start > 1)
 
 
-def test_ranks_and_hits_outside_of_training_are_those_of_the_whole_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranks_and_hits_outside_of_training_cover_the_whole_vocabulary(monkeypatch: pytest.MonkeyPatch) -> None:
     layer, hidden, ones = layer_of(), numbers(len(TARGETS), H), np.ones(len(TARGETS), np.float32)
     log_probs = np.asarray(layer(hidden))
     own = log_probs[np.arange(len(TARGETS)), TARGETS][:, None]
@@ -185,7 +183,7 @@ def test_ranks_and_hits_outside_of_training_are_those_of_the_whole_vocabulary(mo
     assert without.rank is None
 
 
-def test_equals_are_ranked_by_their_ids() -> None:
+def test_ties_rank_in_order_of_id() -> None:
     layer = layer_of(cutoffs=(4,), widths=(2,), vocabulary_size=5)
     for weight in layer.weights:
         weight.assign(np.zeros(weight.shape))
@@ -194,7 +192,7 @@ def test_equals_are_ranked_by_their_ids() -> None:
     assert (losses.rank.tolist(), losses.hit.tolist()) == ([1, 2, 3, 4, 5], [True] * 5)
 
 
-def test_a_hit_in_training_is_the_most_probable_step_by_step() -> None:
+def test_a_hit_in_training_is_the_most_probable_in_head_and_tail() -> None:
     layer = layer_of(cutoffs=(2,), widths=(2,), vocabulary_size=5)
     for weight in layer.weights:
         weight.assign(np.zeros(weight.shape))
@@ -206,7 +204,7 @@ def test_a_hit_in_training_is_the_most_probable_step_by_step() -> None:
     assert layer.losses_of(TokenBatch(hidden, targets, ones)).hit.tolist() == [True, False, False, False, False]
 
 
-def test_the_lower_precision_is_for_training_alone_and_stays_near() -> None:
+def test_the_lower_precision_is_only_for_training_and_is_close() -> None:
     exact, coarse, hidden = layer_of(), layer_of(compute_dtype="bfloat16"), numbers(len(TARGETS), H)
     np.testing.assert_array_equal(coarse(hidden), exact(hidden))
     arguments = (hidden, TARGETS, WEIGHTS)
@@ -220,7 +218,7 @@ def test_the_lower_precision_is_for_training_alone_and_stays_near() -> None:
         np.testing.assert_allclose(gradients[name], gradient, atol=0.1, err_msg=name)
 
 
-def test_padding_weighs_nothing() -> None:
+def test_padding_does_not_count() -> None:
     layer, hidden = layer_of(), numbers(len(TARGETS), H)
     padding = WEIGHTS == 0
     losses, gradients = gradients_of(layer, hidden)
@@ -253,7 +251,7 @@ def test_memory_does_not_grow_with_rows_times_vocabulary(training: bool, monkeyp
 
 
 def drawn() -> tuple[dict[str, Any], Any, Any]:
-    """Return hidden states, kernel and bias, targets, and weights, of which rows 5 and 6 alone have any."""
+    """Return hidden states, kernel and bias, targets, and weights that are non-zero only in rows 5 and 6."""
     random = np.random.default_rng(0)
     shapes = {"hidden": (NUM_ROWS, HIDDEN_SIZE), "kernel": (HIDDEN_SIZE, VOCABULARY_SIZE), "bias": (VOCABULARY_SIZE,)}
     arrays = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
@@ -285,7 +283,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize(("compute_dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 6e-2)])
-def test_total_and_gradients_are_those_of_the_reference(compute_dtype: str, tolerance: float) -> None:
+def test_total_and_gradients_match_the_reference(compute_dtype: str, tolerance: float) -> None:
     losses, gradients = losses_and_gradients(tail_cross_entropy, compute_dtype=compute_dtype)
     expected, expected_gradients = losses_and_gradients(linear_cross_entropy_reference)
     np.testing.assert_allclose(losses.total, expected.total, rtol=tolerance)
@@ -294,7 +292,7 @@ def test_total_and_gradients_are_those_of_the_reference(compute_dtype: str, tole
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_chunks_without_weight_are_left_out_where_a_gradient_is_taken() -> None:
+def test_empty_chunks_are_skipped_if_gradients_are_computed() -> None:
     losses, _ = losses_and_gradients(tail_cross_entropy)
     expected, _ = losses_and_gradients(linear_cross_entropy_reference)
     found = np.asarray(losses.negative_log_likelihood)
@@ -304,7 +302,7 @@ def test_chunks_without_weight_are_left_out_where_a_gradient_is_taken() -> None:
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_without_a_gradient_every_row_has_its_loss() -> None:
+def test_every_row_has_its_loss_without_gradients() -> None:
     arrays, targets, weights = drawn()
     found = tail_cross_entropy(arrays["hidden"], targets, weights, kernel=arrays["kernel"], bias=arrays["bias"])
     expected, _ = losses_and_gradients(linear_cross_entropy_reference)

@@ -1,4 +1,4 @@
-"""The laws of the dropouts: what is dropped together, what is kept in expectation, and that prediction has none."""
+"""Shared masks, expectations and inactive prediction of the dropouts."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from nextword.ops.lstm import LSTMState, lstm_reference
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 40, "hidden_sizes": (40, 40)}
 
 
-def test_a_word_is_dropped_wherever_it_stands() -> None:
+def test_a_word_is_dropped_at_all_its_positions() -> None:
     tokens = np.random.default_rng(0).integers(200, size=(3, 400)).astype(np.int32)
     kept = np.asarray(EmbeddingDropout(200, 0.3, seed=1)(np.ones((3, 400, 2), np.float32), tokens, training=True))
     by_word = {word: set(kept[tokens == word].ravel().tolist()) for word in np.unique(tokens)}
@@ -48,13 +48,13 @@ def test_words_are_dropped_from_the_input_and_never_from_the_output() -> None:
     np.testing.assert_allclose(in_training, in_prediction, atol=1e-5)
 
 
-def test_dropped_weights_are_those_of_the_recurrence_alone() -> None:
+def test_only_recurrent_weights_are_dropped() -> None:
     inputs = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
     layer = LSTM(8, weight_drop_rate=0.5)
     state = layer.initial_state(2)
     plain, _ = layer(inputs, state)
     dropped, _ = layer(inputs, state, training=True)
-    # The first step reads a hidden state of zeros, which no recurrent weight can change.
+    # Recurrent weights cannot affect the first step, whose hidden state is zero.
     np.testing.assert_allclose(dropped[:, 0], plain[:, 0], atol=1e-6)
     assert not np.allclose(dropped[:, 1], plain[:, 1], atol=1e-6)
 
@@ -86,7 +86,7 @@ def test_a_locked_dropout_has_one_mask_for_all_steps(place: int, locked: bool) -
     stack = RecurrentStack(Architecture(**SIZES, **rates, locked_dropout=locked))
     mask = np.asarray(stack.dropouts[place](np.ones((4, 30, 40), np.float32), training=True))
     assert np.all(mask == mask[:, :1]) == locked
-    assert not np.all(mask[0] == mask[1])  # each row has its own
+    assert not np.all(mask[0] == mask[1])  # rows have different masks
     assert (mask == 0).mean() == pytest.approx(0.5, abs=0.15)
 
 

@@ -38,7 +38,7 @@ def test_adding_a_layer_leaves_the_others_as_they_were() -> None:
         np.testing.assert_array_equal(array, after[name], err_msg=name)
 
 
-def test_no_two_weights_are_drawn_alike() -> None:
+def test_all_weights_have_different_values() -> None:
     named = weights(embedding_size=5, hidden_sizes=(5, 5, 5), vocabulary_size=20, initializer="uniform")
     drawn = [array.ravel()[:20] for array in drawn_at_random(named).values()]
     for index, one in enumerate(drawn):
@@ -75,6 +75,6 @@ def test_a_value_out_of_its_range_is_refused(wrong: dict[str, Any]) -> None:
         Initialization(**wrong)
 
 
-def test_a_table_is_read_as_it_was_written() -> None:
+def test_a_table_is_read_back_unchanged() -> None:
     initialization = Initialization(kind="uniform", scale=0.2, seed=9)
     assert Initialization.from_table(initialization.to_table()) == initialization

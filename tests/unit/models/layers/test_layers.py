@@ -1,4 +1,4 @@
-"""What every layer owes Keras, asked of all of them by way of one table."""
+"""The requirements of Keras for every layer, tested with one table."""
 
 import importlib
 import inspect
@@ -47,7 +47,7 @@ def numbers(*shape: int) -> Any:
 
 
 class Case(NamedTuple):
-    """A layer, and what it is called with."""
+    """A layer and the arguments of its call."""
 
     make: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -159,7 +159,7 @@ def assert_equal(ours: Any, theirs: Any) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_the_table_leaves_no_layer_out() -> None:
+def test_the_table_has_all_layers() -> None:
     found = set()
     for package in (nextword.models.layers, nextword.models):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
@@ -171,18 +171,18 @@ def test_the_table_leaves_no_layer_out() -> None:
 
 
 @every_layer
-def test_a_layer_is_rebuilt_from_its_configuration(case: Case) -> None:
+def test_a_layer_is_restored_from_its_configuration(case: Case) -> None:
     layer = case.make(name="some_name")
     outputs = layer(*case.arguments)
     written = json.dumps(keras.saving.serialize_keras_object(layer))
     again = keras.saving.deserialize_keras_object(json.loads(written))
     assert type(again) is type(layer)
     assert again.get_config() == layer.get_config()
-    assert_equal(again(*case.arguments), outputs)  # the weights begin alike, and all else is alike
+    assert_equal(again(*case.arguments), outputs)  # with the same initial weights
 
 
 def arguments_of(kind: type) -> set[str]:
-    """Return the names that the constructors of a layer of ours, and of its bases of ours, take."""
+    """Return the constructor arguments of a layer and of its base classes in nextword."""
     ours = [base for base in kind.__mro__ if base.__module__.startswith("nextword.")]
     names = {
         name
@@ -205,7 +205,7 @@ def test_a_configuration_keeps_every_argument_of_the_constructor(case: Case) -> 
 
 
 @every_layer
-def test_a_symbolic_call_has_the_shapes_of_an_eager_one(case: Case) -> None:
+def test_a_symbolic_call_has_the_shapes_of_an_eager_call(case: Case) -> None:
     symbols = keras.tree.map_structure(
         lambda array: keras.Input(array.shape[1:], array.shape[0], array.dtype), case.arguments
     )
@@ -217,7 +217,7 @@ def test_a_symbolic_call_has_the_shapes_of_an_eager_one(case: Case) -> None:
 
 @every_layer
 @pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
-def test_what_comes_out_is_float32_and_finite(case: Case, compute_dtype: str) -> None:
+def test_outputs_are_finite_float32(case: Case, compute_dtype: str) -> None:
     layer = case.make(**({"compute_dtype": compute_dtype} if case.multiplies else {}))
     for options in ({}, {"training": True}) if case.has_training else ({},):
         outputs = layer(*case.arguments, **options)

@@ -1,4 +1,4 @@
-"""The mixture of softmaxes against its formula in float64 NumPy, which builds all probabilities."""
+"""The mixture of softmaxes matches its formula in float64 NumPy."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def numbers(*shape: int, seed: int = 0) -> Any:
 
 
 def layer_of(*, vocabulary_size: int = V, mixture_size: int = K, **options: Any) -> MixtureProjection:
-    """Return a layer with weights so large that its predictions are far from uniform, and no bias at zero."""
+    """Return a layer with large weights and non-zero biases, whose predictions are far from uniform."""
     layer = MixtureProjection(vocabulary_size, mixture_size=mixture_size, latent_size=E, name="projection", **options)
     layer.build((None, None, H))
     for seed, weight in enumerate(layer.weights):
@@ -39,7 +39,7 @@ def softmax(logits: Floats) -> Floats:
     return np.asarray(np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True))
 
 
-def probs_by_the_formula(layer: MixtureProjection, hidden: Any, embeddings: Any = None) -> Floats:
+def probs_from_formula(layer: MixtureProjection, hidden: Any, embeddings: Any = None) -> Floats:
     weights = {weight.name: np.asarray(weight.value, np.float64) for weight in layer.weights}
     kernel = weights["kernel"] if embeddings is None else np.asarray(embeddings, np.float64).T
     priors, probs = softmax(hidden @ weights["prior_kernel"]), np.zeros(kernel.shape[-1])
@@ -52,7 +52,7 @@ def probs_by_the_formula(layer: MixtureProjection, hidden: Any, embeddings: Any 
 
 @both_kinds
 @pytest.mark.parametrize(("vocabulary_size", "mixture_size"), [(2, 6), (12, 2)])
-def test_the_probabilities_are_those_of_the_formula_and_sum_to_one(
+def test_the_probabilities_match_the_formula_and_sum_to_one(
     tied: bool, vocabulary_size: int, mixture_size: int
 ) -> None:
     layer = layer_of(vocabulary_size=vocabulary_size, mixture_size=mixture_size, tied=tied)
@@ -60,10 +60,10 @@ def test_the_probabilities_are_those_of_the_formula_and_sum_to_one(
     probs = np.exp(np.asarray(layer(hidden, embeddings), np.float64))
     assert probs.shape == (2, 3, vocabulary_size)
     np.testing.assert_allclose(probs.sum(axis=-1), 1, atol=1e-5)
-    np.testing.assert_allclose(probs, probs_by_the_formula(layer, hidden, embeddings), atol=1e-5)
+    np.testing.assert_allclose(probs, probs_from_formula(layer, hidden, embeddings), atol=1e-5)
 
 
-def test_a_mixture_of_one_is_a_softmax_over_its_tanh() -> None:
+def test_a_mixture_of_one_is_a_softmax_of_its_latent_vector() -> None:
     layer, hidden = layer_of(mixture_size=1), numbers(2, 3, H)
     prior_kernel, latent_kernel, latent_bias, kernel, bias = (np.asarray(weight.value) for weight in layer.weights)
     assert prior_kernel.shape == (H, 1)
@@ -72,7 +72,7 @@ def test_a_mixture_of_one_is_a_softmax_over_its_tanh() -> None:
 
 
 @both_kinds
-def test_the_weights_are_those_of_the_published_model(tied: bool) -> None:
+def test_the_weights_match_the_published_model(tied: bool) -> None:
     shapes = {weight.name: weight.shape for weight in layer_of(tied=tied).weights}
     own_kernel = {} if tied else {"kernel": (E, V)}
     expected = {"prior_kernel": (H, K), "latent_kernel": (H, K * E), "latent_bias": (K * E,), "bias": (V,)}
@@ -81,7 +81,7 @@ def test_the_weights_are_those_of_the_published_model(tied: bool) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("training", [False, True])
-def test_the_losses_are_those_of_the_log_probabilities(tied: bool, training: bool) -> None:
+def test_the_losses_match_the_log_probabilities(tied: bool, training: bool) -> None:
     layer, hidden, embeddings = layer_of(tied=tied), numbers(len(TARGETS), H), numbers(V, E) if tied else None
     log_probs = np.asarray(layer(hidden, embeddings), np.float64)
     own = log_probs[np.arange(len(TARGETS)), TARGETS]
@@ -95,7 +95,7 @@ def test_the_losses_are_those_of_the_log_probabilities(tied: bool, training: boo
 
 
 def gradients_of(layer: MixtureProjection, hidden: Any, **options: Any) -> tuple[TokenLosses, dict[str, Any]]:
-    """Return the losses in training, and the gradient of their total in each weight and in the hidden states."""
+    """Return the losses in training, and the gradients of their total for the weights and the hidden states."""
 
     def total(arrays: dict[str, Any]) -> tuple[Any, TokenLosses]:
         mapping = [(weight, arrays[weight.name]) for weight in layer.weights]
@@ -108,7 +108,7 @@ def gradients_of(layer: MixtureProjection, hidden: Any, **options: Any) -> tuple
     return losses, gradients
 
 
-def test_a_step_along_each_gradient_changes_the_loss_by_as_much() -> None:
+def test_a_step_along_each_gradient_changes_the_loss_as_predicted() -> None:
     layer, hidden, step = layer_of(), numbers(len(TARGETS), H), 1e-4
     _, gradients = gradients_of(layer, hidden)
     for seed, variable in enumerate(layer.weights):
@@ -116,7 +116,7 @@ def test_a_step_along_each_gradient_changes_the_loss_by_as_much() -> None:
         ends = []
         for sign in (1, -1):
             variable.assign((start + sign * step * way).astype(np.float32))
-            own = probs_by_the_formula(layer, hidden)[np.arange(len(TARGETS)), TARGETS]
+            own = probs_from_formula(layer, hidden)[np.arange(len(TARGETS)), TARGETS]
             ends.append(-(WEIGHTS * np.log(own)).sum())
         variable.assign(start.astype(np.float32))
         expected = float((np.asarray(gradients[variable.name]) * way).sum())
@@ -124,7 +124,7 @@ def test_a_step_along_each_gradient_changes_the_loss_by_as_much() -> None:
     assert not gradients["hidden"][WEIGHTS == 0].any()
 
 
-def test_the_lower_precision_is_for_training_alone_and_stays_near() -> None:
+def test_the_lower_precision_is_only_for_training_and_is_close() -> None:
     exact, coarse, hidden = layer_of(), layer_of(compute_dtype="bfloat16"), numbers(len(TARGETS), H)
     np.testing.assert_array_equal(coarse(hidden), exact(hidden))
     batch = TokenBatch(hidden, TARGETS, WEIGHTS)
@@ -138,7 +138,7 @@ def test_the_lower_precision_is_for_training_alone_and_stays_near() -> None:
         np.testing.assert_allclose(gradients[name], gradient, atol=0.2, err_msg=name)
 
 
-def test_dropout_acts_on_the_latent_vectors_in_training_alone() -> None:
+def test_dropout_acts_on_the_latent_vectors_only_in_training() -> None:
     layer, hidden = layer_of(latent_dropout_rate=0.5), numbers(2, 3, H)
     without = layer_of()
     np.testing.assert_array_equal(layer(hidden), without(hidden))
@@ -153,9 +153,9 @@ def test_dropout_acts_on_the_latent_vectors_in_training_alone() -> None:
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_locked_mask_is_shared_by_the_steps_of_a_window_and_by_no_other_window(locked: bool) -> None:
+def test_only_the_steps_of_a_window_share_a_locked_mask(locked: bool) -> None:
     layer = layer_of(latent_dropout_rate=0.5, locked_dropout=locked)
-    same = np.tile(numbers(1, H), (6, 1))  # so that the loss of a row tells its mask alone
+    same = np.tile(numbers(1, H), (6, 1))  # the loss of a row then depends only on its mask
     targets, weights = np.zeros(6, np.int32), np.ones(6, np.float32)
     losses = layer.losses_of(TokenBatch(same, targets, weights, training=True, num_steps=3)).negative_log_likelihood
     windows = np.asarray(losses).reshape(2, 3)
@@ -166,7 +166,7 @@ def test_a_locked_mask_is_shared_by_the_steps_of_a_window_and_by_no_other_window
     assert (called[:, 0] == called[:, 1]).all() == locked
 
 
-def test_rows_and_vocabulary_never_meet_in_memory_as_a_whole() -> None:
+def test_memory_does_not_grow_with_rows_times_vocabulary() -> None:
     vocabulary_size = 8192
     layer = layer_of(vocabulary_size=vocabulary_size, mixture_size=8)
 

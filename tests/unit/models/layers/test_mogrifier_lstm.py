@@ -19,7 +19,7 @@ def inputs() -> Any:
 
 
 @pytest.mark.parametrize("rank", [None, 2])
-def test_without_modulation_it_is_the_lstm_of_the_same_name(rank: int | None) -> None:
+def test_without_modulation_it_equals_the_lstm(rank: int | None) -> None:
     layer, plain = built(rank=rank), LSTM(6, name="layer")
     for name, weight in layer.modulations.items():
         if not name.endswith("_left"):
@@ -29,7 +29,7 @@ def test_without_modulation_it_is_the_lstm_of_the_same_name(rank: int | None) ->
     np.testing.assert_allclose(built(num_rounds=0)(inputs(), state)[0], plain(inputs(), state)[0], atol=1e-6)
 
 
-def test_two_factors_are_the_matrix_that_they_make() -> None:
+def test_two_factors_equal_their_product() -> None:
     factored, full = built(rank=2, num_rounds=2), built(num_rounds=2)
     for weight, other in zip(factored.weights[:3], full.weights[:3], strict=True):
         other.assign(weight.value)
@@ -41,7 +41,7 @@ def test_two_factors_are_the_matrix_that_they_make() -> None:
     np.testing.assert_allclose(factored(inputs(), state)[0], full(inputs(), state)[0], atol=1e-5)
 
 
-def test_a_round_modulates_the_input_first_and_the_state_second() -> None:
+def test_the_first_round_modulates_the_input_and_the_second_the_state() -> None:
     shapes = {name: tuple(weight.shape) for name, weight in built(num_rounds=2).modulations.items()}
     assert shapes == {
         "modulation_1_kernel": (6, 5),
@@ -51,7 +51,7 @@ def test_a_round_modulates_the_input_first_and_the_state_second() -> None:
     }
 
 
-def test_factors_begin_so_that_the_matrix_has_the_variance_of_a_kernel() -> None:
+def test_the_product_of_initial_factors_has_the_variance_of_a_kernel() -> None:
     layer = MogrifierLSTM(300, rank=40, num_rounds=1, initialization=Initialization(kind="uniform", scale=0.01))
     layer.build((None, None, 200))
     left, right = (np.asarray(layer.modulations[f"modulation_1_{side}"].value) for side in ("left", "right"))
@@ -59,6 +59,6 @@ def test_factors_begin_so_that_the_matrix_has_the_variance_of_a_kernel() -> None
     assert np.var(left @ right) == pytest.approx(1 / 300, rel=0.5)
 
 
-def test_the_rounds_begin_with_weights_of_their_own() -> None:
+def test_the_rounds_have_different_initial_weights() -> None:
     modulations = built().modulations
     assert not np.array_equal(modulations["modulation_1_kernel"].value, modulations["modulation_3_kernel"].value)

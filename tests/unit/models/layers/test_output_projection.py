@@ -27,14 +27,14 @@ def test_the_logits_are_the_linear_map() -> None:
     np.testing.assert_allclose(layer(hidden), hidden @ np.asarray(layer.kernel.value) + numbers(7), atol=1e-6)
 
 
-def test_a_tied_layer_has_a_bias_alone_and_takes_the_embedding_transposed() -> None:
+def test_a_tied_layer_has_only_a_bias_and_transposes_the_embedding() -> None:
     layer, hidden, embeddings = projection(tied=True), numbers(2, 3, 5), numbers(7, 5)
     assert [weight.shape for weight in layer.weights] == [(7,)]
     np.testing.assert_allclose(layer(hidden, embeddings), hidden @ embeddings.T + numbers(7), atol=1e-6)
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_the_losses_are_those_of_the_logits(tied: bool) -> None:
+def test_the_losses_match_the_logits(tied: bool) -> None:
     layer, hidden = projection(tied=tied), numbers(6, 5)
     embeddings = numbers(7, 5) if tied else None
     targets, weights = np.array([0, 6, 3, 3, 1, 2], np.int32), np.array([1, 1, 0.5, 0, 1, 1], np.float32)
@@ -45,7 +45,7 @@ def test_the_losses_are_those_of_the_logits(tied: bool) -> None:
     np.testing.assert_allclose(losses.total, (expected * weights).sum(), atol=1e-5)
 
 
-def test_the_lower_precision_is_for_training_alone() -> None:
+def test_the_lower_precision_is_only_for_training() -> None:
     exact, coarse, hidden = projection(), projection(compute_dtype="bfloat16"), numbers(4, 5)
     arguments = (hidden, np.arange(4, dtype=np.int32), np.ones(4, np.float32))
     expected = np.asarray(exact.losses_of(TokenBatch(*arguments)).negative_log_likelihood)
@@ -56,7 +56,7 @@ def test_the_lower_precision_is_for_training_alone() -> None:
     np.testing.assert_allclose(training, expected, atol=0.1)
 
 
-# What a projection cannot be trained with.
+# Unsupported terms of the loss.
 
 
 def batch_of(**terms: Any) -> TokenBatch:
@@ -76,25 +76,25 @@ CANDIDATES = Candidates(np.arange(7, dtype=np.int32), np.zeros(7, np.float32), n
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_term_of_the_loss_that_a_projection_lacks_is_refused(layer: Projection, refused: tuple[str, ...]) -> None:
+def test_an_unsupported_term_of_the_loss_is_refused(layer: Projection, refused: tuple[str, ...]) -> None:
     layer.build((None, None, 5))
     terms = {"candidates": CANDIDATES, "label_smoothing": 0.1, "z_loss": 0.01}
     for term, value in terms.items():
         batch = batch_of(training=True, **{term: value})
         if term in refused:
-            with pytest.raises(SettingError, match=f"`{term}` is no part of the loss of {type(layer).__name__}"):
+            with pytest.raises(SettingError, match=f"{type(layer).__name__} does not support `{term}`"):
                 layer.losses_of(batch)
         else:
             assert np.isfinite(layer.losses_of(batch).total)
 
 
-def test_label_smoothing_beside_candidates_is_refused() -> None:
+def test_label_smoothing_with_candidates_is_refused() -> None:
     batch = batch_of(training=True, candidates=CANDIDATES, label_smoothing=0.1)
-    with pytest.raises(SettingError, match=r"must be 0 beside `candidates`, but is 0\.1"):
+    with pytest.raises(SettingError, match=r"must be 0 with `candidates`, but is 0\.1"):
         projection().losses_of(batch)
 
 
-# A projection of latent vectors, which are narrower than the hidden states.
+# A projection of latent vectors that are narrower than the hidden states.
 
 V, H, E = 9, 6, 4
 TARGETS = np.array([0, 8, 3, 7, 2, 4], np.int32)
@@ -112,7 +112,7 @@ def narrowed_projection(**options: Any) -> OutputProjection:
 
 
 def plain_part_of(layer: OutputProjection) -> OutputProjection:
-    """Return the projection that reads what was narrowed."""
+    """Return the projection that reads the latent vectors."""
     plain = OutputProjection(V, tied=layer.tied)
     plain.build((None, None, E))
     plain.bias.assign(layer.bias.value)
@@ -122,7 +122,7 @@ def plain_part_of(layer: OutputProjection) -> OutputProjection:
 
 
 @both_kinds
-def test_a_narrowed_one_is_a_plain_projection_of_what_was_narrowed(tied: bool) -> None:
+def test_a_narrowed_projection_is_a_plain_projection_of_latent_vectors(tied: bool) -> None:
     layer, embeddings = narrowed_projection(tied=tied), numbers(V, E) if tied else None
     shapes = {weight.name: weight.shape for weight in layer.weights}
     assert shapes == {"narrowing_kernel": (H, E), "bias": (V,), **({} if tied else {"kernel": (E, V)})}
@@ -137,7 +137,7 @@ def test_a_narrowed_one_is_a_plain_projection_of_what_was_narrowed(tied: bool) -
                 np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
-def test_a_narrowed_softmax_may_be_sampled() -> None:
+def test_a_narrowed_softmax_can_be_sampled() -> None:
     layer, hidden = narrowed_projection(), numbers(6, H)
     everything = Candidates(np.arange(V, dtype=np.int32), log_weights=np.zeros(V, np.float32), places=TARGETS)
     sampled = layer.losses_of(TokenBatch(hidden, TARGETS, WEIGHTS, training=True, candidates=everything))
@@ -145,7 +145,7 @@ def test_a_narrowed_softmax_may_be_sampled() -> None:
 
 
 @pytest.mark.parametrize("locked", [True, False])
-def test_a_locked_mask_is_shared_by_the_steps_of_a_window_and_by_no_other_window(locked: bool) -> None:
+def test_only_the_steps_of_a_window_share_a_locked_mask(locked: bool) -> None:
     layer = narrowed_projection(latent_dropout_rate=0.5, locked_dropout=locked)
     same = np.tile(numbers(1, H), (8, 1))
     targets, weights = np.zeros(8, np.int32), np.ones(8, np.float32)

@@ -1,4 +1,4 @@
-"""What all recurrent layers share: weights, state, and the two dropouts of the way from a hidden state to the next."""
+"""Weights, state and recurrent dropout of all recurrent layers."""
 
 from typing import Any
 
@@ -27,13 +27,13 @@ def numbers(*shape: int) -> Any:
 
 
 def state_for(layer: Recurrence, batch_size: int) -> RecurrentState:
-    """Return a state of the layer in which no two arrays are alike."""
+    """Return a state of the layer with distinct arrays."""
     parts = [factor * numbers(batch_size, WIDTH) for factor in range(1, 1 + len(layer.kind.state))]
     return STATE_TYPES[layer.kind.state](*parts)
 
 
 @every_layer
-def test_a_text_begins_with_a_state_of_zeros_in_the_arrays_that_the_layer_has(make: Any) -> None:
+def test_the_first_state_has_zeros_in_all_arrays_of_the_layer(make: Any) -> None:
     layer = make()
     state = layer.initial_state(3)
     assert state._fields == layer.kind.state
@@ -41,7 +41,7 @@ def test_a_text_begins_with_a_state_of_zeros_in_the_arrays_that_the_layer_has(ma
 
 
 @every_layer
-def test_the_state_after_is_of_the_kind_of_the_state_before_and_holds_the_last_output(make: Any) -> None:
+def test_the_last_state_keeps_its_type_and_holds_the_last_output(make: Any) -> None:
     layer = make()
     state = state_for(layer, 2)
     outputs, after = layer(numbers(2, 5, 3), state)
@@ -50,13 +50,13 @@ def test_the_state_after_is_of_the_kind_of_the_state_before_and_holds_the_last_o
 
 
 @pytest.mark.parametrize("make", [LAYERS["gru"], LAYERS["rnn"]], ids=["gru", "rnn"])
-def test_a_layer_without_a_cell_carries_none(make: Any) -> None:
+def test_a_layer_without_a_memory_cell_carries_none(make: Any) -> None:
     assert type(make().initial_state(1)) is HiddenState
 
 
 @every_layer
 @pytest.mark.parametrize("rate", ["state_dropout_rate", "weight_drop_rate"])
-def test_dropouts_act_in_training_alone_and_anew_in_every_window(make: Any, rate: str) -> None:
+def test_dropouts_act_only_in_training_and_change_with_every_window(make: Any, rate: str) -> None:
     plain, layer = make(name="layer"), make(name="layer", **{rate: 0.5})
     inputs, state = numbers(2, 5, 3), state_for(plain, 2)
     expected = plain(inputs, state)[0]
@@ -70,7 +70,7 @@ def test_dropouts_act_in_training_alone_and_anew_in_every_window(make: Any, rate
 
 
 def copying_rnn(rate: float, width: int) -> RNN:
-    """A layer in which each unit reads nothing but itself, and hardly changes while it does."""
+    """Return a layer in which each unit reads only itself and hardly changes."""
     layer = RNN(width, state_dropout_rate=rate)
     layer.build((None, None, 1))
     layer.kernel.assign(np.zeros((1, width)))
@@ -78,7 +78,7 @@ def copying_rnn(rate: float, width: int) -> RNN:
     return layer
 
 
-def test_the_same_units_are_unseen_at_every_step_of_a_window() -> None:
+def test_all_steps_of_a_window_drop_the_same_units() -> None:
     layer, width = copying_rnn(0.3, width=200), 200
     hidden = np.full((3, width), 1e-3, np.float32)
     outputs, _ = layer(np.zeros((3, 4, 1), np.float32), HiddenState(hidden), training=True)
@@ -86,17 +86,17 @@ def test_the_same_units_are_unseen_at_every_step_of_a_window() -> None:
     np.testing.assert_allclose(factors, np.broadcast_to(np.round(factors[:, :1]), factors.shape), atol=1e-3)
     assert set(np.round(factors[:, 0]).ravel().tolist()) == {0.0, 1.0}
     assert np.mean(factors[:, 0] < 0.5) == pytest.approx(0.3, abs=0.1)
-    assert not np.array_equal(factors[0, 0] < 0.5, factors[1, 0] < 0.5)  # each row has a mask of its own
+    assert not np.array_equal(factors[0, 0] < 0.5, factors[1, 0] < 0.5)  # rows have different masks
 
 
-def test_the_state_that_is_handed_on_is_whole() -> None:
+def test_the_last_state_is_not_masked() -> None:
     layer = LSTM(WIDTH, state_dropout_rate=0.5)
     outputs, after = layer(numbers(2, 5, 3), state_for(layer, 2), training=True)
     np.testing.assert_array_equal(outputs[:, -1], after.hidden)
     assert np.all(np.asarray(after.hidden))
 
 
-def test_what_a_step_sees_is_in_the_mean_the_state_itself() -> None:
+def test_the_mean_of_the_masked_state_is_the_state() -> None:
     layer, hidden = copying_rnn(0.3, width=50), np.full((40, 50), 1e-3, np.float32)
     one_step = [
         np.asarray(layer(np.zeros((40, 1, 1), np.float32), HiddenState(hidden), training=True)[0]) for _ in range(20)
@@ -104,7 +104,7 @@ def test_what_a_step_sees_is_in_the_mean_the_state_itself() -> None:
     assert np.mean(one_step) == pytest.approx(1e-3, rel=0.02)  # 40,000 draws
 
 
-def test_a_dropout_that_never_acts_has_no_seed_to_store() -> None:
+def test_a_dropout_with_rate_zero_stores_no_seed() -> None:
     assert make_variables(LSTM(WIDTH)) == 0
     assert make_variables(LSTM(WIDTH, state_dropout_rate=0.5)) == 1
 

@@ -171,7 +171,9 @@ def test_it_suggests_and_generates(python: Path, precision: str, request: pytest
     suggestions = json.loads(run(python, *command, "suggest", path, "it is", "-k", "3", "--json"))["suggestions"]
     assert len(suggestions) == 3
     assert 0 < suggestions[2]["probability"] <= suggestions[0]["probability"] < 1
-    texts = [run(python, *command, "generate", path, "--prompt", "it", "--words", "20", "--seed", "1") for _ in "ab"]
+    texts = [
+        run(python, *command, "generate", path, "--prompt", "it", "--max-tokens", "20", "--seed", "1") for _ in "ab"
+    ]
     assert texts[0] == texts[1]
     assert len(texts[0].split()) > 10
 

@@ -34,7 +34,7 @@ def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: Comman
         tables[name] = command_line.folder / f"{name}.tsv"
         tables[name].write_text("\n".join(rows) + "\n", encoding="utf-8")
     weights = command_line.folder / "weights.toml"
-    tuning = command_line.start("rescore", reference.run, tables["dev"], "--tune", "--save-weights", weights)
+    tuning = command_line.start("rescore", reference.run, tables["dev"], "--tune", "--weights-output", weights)
     told, errors = tuning.communicate(timeout=90)
     assert tuning.returncode == 0, errors
     assert "weights tuned on these very utterances" in told

@@ -21,7 +21,7 @@ class FinishedRun(Protocol):
 def test_each_line_is_answered_before_the_next_is_typed(reference: FinishedRun, tmp_path: Path) -> None:
     words = tmp_path / "words.json"
     keyboard = subprocess.Popen(
-        [*COMMAND, str(reference.run), "--interactive", "--json", "--words", str(words)],
+        [*COMMAND, str(reference.run), "--interactive", "--json", "--user-words", str(words)],
         env={**os.environ, "NEXTWORD_CACHE": str(tmp_path / "cache")},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

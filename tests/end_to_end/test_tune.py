@@ -59,7 +59,18 @@ def test_two_processes_share_a_study_and_its_best_trains_again_to_the_bit(
     command_line: CommandLine, tmp_path: Path, search: Path
 ) -> None:
     study = tmp_path / "study"
-    arguments = ("tune", command_line.text, "--study", study, "--search", search, "--trials", "4", "--pruner", "none")
+    arguments = (
+        "tune",
+        command_line.text,
+        "--study",
+        study,
+        "--search-space",
+        search,
+        "--trials",
+        "4",
+        "--pruner",
+        "none",
+    )
     processes = [command_line.start(*arguments, *SETTINGS, "--epochs", "1") for _ in range(2)]
     outputs = [finished(process) for process in processes]
     begun = [{int(number) for number in re.findall(r"^trial (\d+):", output, re.MULTILINE)} for output in outputs]
@@ -85,7 +96,7 @@ def test_two_processes_share_a_study_and_its_best_trains_again_to_the_bit(
 def test_a_trial_that_was_killed_or_interrupted_ends_as_if_left_alone(
     command_line: CommandLine, tmp_path: Path, search: Path
 ) -> None:
-    begin = ("tune", command_line.text, "--search", search, "--trials", "1", "--keep-runs", *SIZES)
+    begin = ("tune", command_line.text, "--search-space", search, "--trials", "1", "--keep-runs", *SIZES)
     arguments = (*begin, "--batch-size", "8", "--num-steps", "10", "--epochs", "60", "--rounds", "12")
     finished(command_line.start(*arguments, "--study", tmp_path / "left-alone"))
     left_alone = perplexities(tmp_path / "left-alone" / "trials" / "0000")
@@ -123,7 +134,7 @@ def test_a_folder_without_a_test_split_is_tuned_on(command_line: CommandLine, tm
     (text / "train.txt").write_text("".join(lines[:300]), encoding="utf-8")
     (text / "valid.txt").write_text("".join(lines[300:]), encoding="utf-8")
     study = tmp_path / "study"
-    arguments = ("--study", study, "--search", search, "--trials", "1", *SETTINGS, "--epochs", "0.5", "--json")
+    arguments = ("--study", study, "--search-space", search, "--trials", "1", *SETTINGS, "--epochs", "0.5", "--json")
     report = json.loads(finished(command_line.start("tune", text, *arguments)))
     assert report["best"]["rounds"] == 4
 
@@ -136,8 +147,8 @@ def test_a_folder_without_a_test_split_is_tuned_on(command_line: CommandLine, tm
         (["--study", "{study}", "--epochs", "3"], "`--epochs` must be given with TEXT, but is given without"),
         (["{text}", "--study", "{study}", "--trials", "0"], "0 is not in the range x>=1"),
         (["{text}", "--study", "{study}", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
-        (["{text}", "--study", "{study}", "--search", "no-such.toml"], "no-such.toml cannot be read"),
-        (["{text}", "--study", "{study}", "--search", "{bad}"], "`learning_rat` is not a setting of [training]"),
+        (["{text}", "--study", "{study}", "--search-space", "no-such.toml"], "no-such.toml cannot be read"),
+        (["{text}", "--study", "{study}", "--search-space", "{bad}"], "`learning_rat` is not a setting of [training]"),
         (["no-such-text", "--study", "{study}"], "`no-such-text` is not a sample, file or folder"),
         (
             ["{text}", "--study", "{study}", "--minutes-per-trial", "1", "--epochs", "3"],

@@ -125,7 +125,7 @@ def test_texts_of_one_batch_have_the_distribution() -> None:
     search = SearchOptions(best_of=500)
     rows = []
     for seed in range(4):
-        request = Request(num_tokens=1, sampling=SamplingOptions(seed=seed), search=search)
+        request = Request(max_tokens=1, sampling=SamplingOptions(seed=seed), search=search)
         best = generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0]
         rows += [text.ids for text in (best, *best.others)]
     assert len(rows) == NUM_DRAWS
@@ -136,7 +136,7 @@ def test_the_best_of_two_has_the_distribution_of_a_maximum() -> None:
     """The score orders single tokens by their probability: the best of two is `i` with F(i)^2 - F(i - 1)^2."""
     rows = []
     for seed in range(NUM_DRAWS):
-        request = Request(num_tokens=1, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=2))
+        request = Request(max_tokens=1, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=2))
         rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
     order = np.argsort(ALLOWED, kind="stable")
     reached = np.cumsum(ALLOWED[order]) ** 2
@@ -148,13 +148,13 @@ def test_the_best_of_two_has_the_distribution_of_a_maximum() -> None:
 def test_the_best_of_one_is_a_draw() -> None:
     rows = []
     for seed in range(200):
-        request = Request(num_tokens=3, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=1))
+        request = Request(max_tokens=3, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=1))
         rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
     assert rows == drawn(SamplingOptions(), 3, 200)
 
 
 def test_a_beam_of_all_texts_finds_the_most_probable_ones_of_the_chain() -> None:
-    request = Request(num_tokens=3, search=SearchOptions(beam_size=6**3))
+    request = Request(max_tokens=3, search=SearchOptions(beam_size=6**3))
     best = generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0]
     found = {text.ids: text.log_prob for text in (best, *best.others)}
     texts = [row for row in product(range(6), repeat=3) if 1 not in row]

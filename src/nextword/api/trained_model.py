@@ -203,7 +203,7 @@ class TrainedModel(LoadedModel):
             seed=seed,
         )
         request = Request(
-            num_tokens=max_tokens, sampling=sampling, stop=tuple(stop), forbid=tuple(forbid), stop_at_end=stop_at_end
+            max_tokens=max_tokens, sampling=sampling, stop=tuple(stop), forbid=tuple(forbid), stop_at_end=stop_at_end
         )
         return stream_text(self, prompt, request)
 

@@ -23,9 +23,9 @@ _TUTORIAL_STEPS = 30
 @click.argument("text", required=False)
 @split_option
 @click.option("--skip", default=40, show_default=True, help="Windows to skip, as in the tutorial.")
-@click.option("--words", "num_words", default=10, show_default=True, help="Number of words to show.")
-@click.option("--html", type=OutputFile(), help="Write a page to look at longer stretches.")
-@click.option("--html-words", default=1000, show_default=True, help="Number of words on the page.")
+@click.option("--max-tokens", "num_words", default=10, show_default=True, help="Number of words to show.")
+@click.option("-o", "--output", "html", type=OutputFile(), help="Write a page to look at longer stretches.")
+@click.option("--page-tokens", "html_words", default=1000, show_default=True, help="Number of words on the page.")
 @data_dir_option
 @bad_bytes_of_splits_option
 @engine_option

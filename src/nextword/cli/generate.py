@@ -21,11 +21,9 @@ from nextword.text.printable import printable
 
 @settings_command(SamplingOptions, SearchOptions)
 @run_or_model_argument
-@click.option("--prompt", default="", help="What the text goes on from; the beginning of a text if not given.")
+@click.option("-p", "--prompt", default="", help="What the text goes on from; the beginning of a text if not given.")
 @click.option("--prompts", metavar="FILE", help="A file with a prompt a line, - for standard input; gzip is fine.")
-@click.option(
-    "--words", "num_tokens", type=click.IntRange(1), default=100, show_default=True, help="Number of tokens to write."
-)
+@click.option("--max-tokens", type=click.IntRange(1), default=100, show_default=True, help="Number of tokens to write.")
 @click.option("--stop-at-end", is_flag=True, help="Stop at the end of the line or paragraph.")
 @click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times.")
 @click.option("--forbid", multiple=True, metavar="WORD", help="Never write this word or phrase, in any case.")

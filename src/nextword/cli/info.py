@@ -98,7 +98,7 @@ class ModelInfo:
             return [f"nextword train --resume {path}", f"nextword train --finish {path}"]
         return [
             f'nextword suggest {path} "the text so far" -k 5',
-            f'nextword generate {path} --prompt "Once upon a time" --words 50',
+            f'nextword generate {path} --prompt "Once upon a time" --max-tokens 50',
         ]
 
     @cached_property

@@ -25,7 +25,11 @@ _PROPOSALS = 200
 @click.option("--candidates", "file", metavar="FILE", help="Read candidates from a file, one a line; - for stdin.")
 @click.option("--gap", default="___", show_default=True, help="What stands for the gap in TEXT.")
 @click.option(
-    "-k", "count", type=click.IntRange(1), help="Number of candidates to show.  [default: all that are named, or 10]"
+    "-k",
+    "--top",
+    "count",
+    type=click.IntRange(1),
+    help="Number of candidates to show.  [default: all that are named, or 10]",
 )
 @click.option(
     "--proposals",

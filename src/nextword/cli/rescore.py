@@ -33,7 +33,7 @@ class Request(NamedTuple):
         scores: The columns that are scores of the first pass, with commas between them.
         tune: Whether the weights are to be found.
         weights: The file that holds them.
-        save_weights: Where to put those that were found.
+        weights_output: Where to put those that were found.
         on_bad_bytes: What to do with bytes that are not UTF-8.
         output: Where to put the hypotheses.
         best: Whether to put out the best alone.
@@ -46,7 +46,7 @@ class Request(NamedTuple):
     scores: str | None
     tune: bool
     weights: Path | None
-    save_weights: Path | None
+    weights_output: Path | None
     on_bad_bytes: OnBadBytes
     output: Path | None
     best: bool
@@ -59,10 +59,10 @@ class Request(NamedTuple):
 @click.argument("nbest")
 @click.option("--tune", is_flag=True, help="Find the weights that are not given, by the word errors they leave here.")
 @click.option("--references", metavar="FILE", help="What was said: lines of utterance, tab, text; else `reference`.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Take the weights that --save-weights wrote.")
-@click.option("--save-weights", type=OutputFile(), help="Write the weights that --tune found.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Take the weights that --weights-output wrote.")
+@click.option("--weights-output", type=OutputFile(), help="Write the weights that --tune found.")
 @click.option("--scores", metavar="NAME,...", help="Columns that are scores of the first pass; all others are kept.")
-@click.option("--output", type=OutputFile(), help="Where the hypotheses go, instead of standard output.")
+@click.option("-o", "--output", type=OutputFile(), help="Where the hypotheses go, instead of standard output.")
 @click.option("--best", is_flag=True, help="Put out the best hypothesis of each utterance alone.")
 @click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
 @bad_bytes_option
@@ -89,14 +89,14 @@ def _check(request: Request) -> None:
             "weights must be known, for they differ from recognizer to recognizer; find them by `--tune` on lists with "
             "references, or give `--weights FILE` or `--model-weight`"
         )
-    if request.save_weights and not request.tune:
-        raise SettingError("`--save-weights` must go with `--tune`, but there is none; add it")
+    if request.weights_output and not request.tune:
+        raise SettingError("`--weights-output` must go with `--tune`, but there is none; add it")
     if request.nbest == request.references == STANDARD_INPUT:
         raise SettingError("lists and references must not both come from standard input, but are both -; name a file")
-    if request.output and request.save_weights and request.output.resolve() == request.save_weights.resolve():
-        raise SettingError(f"`{request.output}` must not be both `--output` and `--save-weights`; name another file")
+    if request.output and request.weights_output and request.output.resolve() == request.weights_output.resolve():
+        raise SettingError(f"`{request.output}` must not be both `--output` and `--weights-output`; name another file")
     read = {path for path in (request.nbest, request.references, request.weights) if path}
-    for written in (request.output, request.save_weights):
+    for written in (request.output, request.weights_output):
         if written is not None and any(Path(path).resolve() == written.resolve() for path in read):
             raise SettingError(f"`{written}` must not be written, for it is read; name another file")
 
@@ -124,8 +124,8 @@ def _rescore(target: Target, request: Request) -> None:
     with _writing(request) as write:
         for line in run.lines(scored, best_alone=request.best):
             write(line)
-    if request.save_weights:
-        run.weights_file().write(request.save_weights)
+    if request.weights_output:
+        run.weights_file().write(request.weights_output)
     for note in run.notes:
         click.echo(f"nextword: {note}", err=True)
     if is_known:

@@ -29,7 +29,12 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
 @click.option("--tokens", "each_token", is_flag=True, help="Give each token, not only each line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with its text.")
 @click.option("--no-header", is_flag=True, help="Leave out the line with the names of the columns.")
-@click.option("--summary", type=OutputFile(), help="Write the totals to this file as JSON, not to standard error.")
+@click.option(
+    "--summary-output",
+    "summary",
+    type=OutputFile(),
+    help="Write the totals to this file as JSON, not to standard error.",
+)
 @bad_bytes_option
 @engine_option
 def score(

@@ -19,10 +19,10 @@ from nextword.text.options import OnBadBytes
 @settings_command(SessionOptions)
 @run_or_model_argument
 @click.argument("text", default="")
-@click.option("-k", "count", default=5, show_default=True, help="Number of suggestions.")
+@click.option("-k", "--top", "count", default=5, show_default=True, help="Number of suggestions.")
 @click.option("--complete", is_flag=True, help="Complete the word that TEXT ends with; after a space, the next word.")
 @click.option("--interactive", is_flag=True, help="Read a text as it grows, a line each time it has; see below.")
-@click.option("--words", "words_file", type=OutputFile(), help="File of your own words, as saved here.")
+@click.option("--user-words", "words_file", type=OutputFile(), help="File of your own words, as saved here.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object; with --interactive one a line.")
 @bad_bytes_option
 @engine_option
@@ -43,7 +43,7 @@ def suggest(
 
     --interactive reads lines from standard input, each the whole text typed so far, and answers each with a line: after
     a space the next word, else the end of the one being typed. An empty line begins a new text, and learns the words of
-    the one before; so does the end, if --words keeps them.
+    the one before; so does the end, if --user-words keeps them.
     """
     if complete and interactive:
         raise SettingError("`--complete` must be left out with `--interactive`, which completes words as it is")
@@ -70,7 +70,7 @@ def suggest(
 
 
 def _refuse_session_options(given: Tables, words_file: Path | None) -> None:
-    names = [*given.get(SessionOptions.group, {}), *(["words"] if words_file is not None else [])]
+    names = [*given.get(SessionOptions.group, {}), *(["user_words"] if words_file is not None else [])]
     if names:
         flag = f"--{names[0].replace('_', '-')}"
         raise SettingError(f"`{flag}` must go with `--complete` or `--interactive`; add one of them")

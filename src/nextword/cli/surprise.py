@@ -22,7 +22,9 @@ _MOST_SHOWN = 200
 @settings_command(ScoringOptions)
 @run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("-k", "count", type=click.IntRange(1), help="Number of most surprising lines to show.  [default: 10]")
+@click.option(
+    "-k", "--top", "count", type=click.IntRange(1), help="Number of most surprising lines to show.  [default: 10]"
+)
 @click.option(
     "--by",
     "measure",
@@ -36,7 +38,7 @@ _MOST_SHOWN = 200
     type=float,
     help="Bits from which on a line is shown; without -k such lines are shown as they come, in their order.",
 )
-@click.option("--words", "num_words", default=5, show_default=True, help="Tokens to name of each line.")
+@click.option("--top-tokens", "num_words", default=5, show_default=True, help="Tokens to name of each line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @bad_bytes_option
 @engine_option

@@ -38,7 +38,9 @@ _GOES_WITH_ANY = ("study", "trials", "keep_runs", "data_dir", "as_json")
 @click.option("--trials", type=click.IntRange(1), help="Trials in all, by however many processes.  [default: 20]")
 @preset_option("quick")
 @config_option
-@click.option("--search", type=click.Path(path_type=Path), help="TOML file of what to vary; see docs/tuning.md.")
+@click.option(
+    "--search-space", "search", type=click.Path(path_type=Path), help="TOML file of what to vary; see docs/tuning.md."
+)
 @click.option(
     "--pruner",
     type=click.Choice(["median", "hyperband", "none"]),

@@ -19,15 +19,17 @@ _NEAREST = 10
 @click.command()
 @run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--output", type=OutputFile(), help="The file to write, .npy or .npz.")
+@click.option("-o", "--output", type=OutputFile(), help="The file to write, .npy or .npz.")
 @click.option(
     "--pooling",
     type=click.Choice(["mean", "last"]),
     help="Of a line's hidden states take the mean, or the last.  [default: mean]",
 )
-@click.option("--words", is_flag=True, help="Write the embedding of each word in the vocabulary, in place of lines.")
+@click.option(
+    "--vocabulary", "words", is_flag=True, help="Write the embedding of each word in the vocabulary, in place of lines."
+)
 @click.option("--nearest", metavar="WORD", help="Show the words nearest to this one, in place of lines.")
-@click.option("-k", "count", type=click.IntRange(1), help="Number of nearest words.  [default: 10]")
+@click.option("-k", "--top", "count", type=click.IntRange(1), help="Number of nearest words.  [default: 10]")
 @click.option("--json", "as_json", is_flag=True, help="Print nearest words as one JSON object.")
 @bad_bytes_option
 @engine_option
@@ -45,8 +47,8 @@ def vectors(
     """Turn lines of FILEs into vectors, or show which words are near one another.
 
     Lines come from standard input without FILE, or if it is -; either may be packed with gzip. Their vectors are
-    written to a NumPy file `(N, H)`, float32, in their order. With --words the file is an archive of `words` `(V,)` and
-    `vectors` `(V, E)`.
+    written to a NumPy file `(N, H)`, float32, in their order. With --vocabulary the file is an archive of `words`
+    `(V,)` and `vectors` `(V, E)`.
     """
     _check(files, output, words=words, nearest=nearest)
     if pooling is not None and (words or nearest is not None):
@@ -75,9 +77,11 @@ def vectors(
 def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest: str | None) -> None:
     suffix = ".npz" if words else ".npy"
     if nearest is not None and (words or files or output):
-        raise SettingError("`--nearest` must stand without FILE, `--words` and `--output`; leave them out")
+        raise SettingError("`--nearest` must stand without FILE, `--vocabulary` and `--output`; leave them out")
     if words and files:
-        raise SettingError("`--words` must stand without FILE, since it takes the vocabulary; leave one of them out")
+        raise SettingError(
+            "`--vocabulary` must stand without FILE, since it takes the vocabulary; leave one of them out"
+        )
     if nearest is None and (output is None or output.suffix != suffix):
         given = "is not given" if output is None else f"is {str(output)!a}"
         raise SettingError(f"`--output` must name a file that ends in {suffix}, but {given}")

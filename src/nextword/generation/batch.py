@@ -48,13 +48,13 @@ class _Generation:
         tokenizer = self._tokenizer = model.tokenizer
         self._request = request
         end_id = model.engine.end_id if request.stop_at_end else None
-        self._rule = EndRule(request.num_tokens, end_id, request.stop, tokenizer)
+        self._rule = EndRule(request.max_tokens, end_id, request.stop, tokenizer)
         self._forbidden = forbidden_words(tokenizer, request)
         self._required = RequiredWords.of(tokenizer, request.require)
-        if self._required.num_tokens > request.num_tokens:
+        if self._required.num_tokens > request.max_tokens:
             raise SettingError(
-                f"`num_tokens` must be at least {self._required.num_tokens}, as many as the required words have, but "
-                f"is {request.num_tokens}"
+                f"`max_tokens` must be at least {self._required.num_tokens}, as many as the required words have, but "
+                f"is {request.max_tokens}"
             )
         self._end_id = model.engine.end_id
 

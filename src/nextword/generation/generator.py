@@ -62,7 +62,7 @@ def stream_text(model: TextModel, prompt: str, request: Request) -> Iterator[str
         )
     engine, tokenizer = model.engine, model.tokenizer
     prompt_ids = tokenizer.encode_prompt(prompt)
-    rule = EndRule(request.num_tokens, engine.end_id if request.stop_at_end else None)
+    rule = EndRule(request.max_tokens, engine.end_id if request.stop_at_end else None)
     forbidden = forbidden_words(tokenizer, request)
     text = SampledText(prompt_ids, request.draws, rule, forbidden, random_generator(request.draws))
     pieces = text_pieces(tokenizer, prompt_ids, _sampled_ids(engine, prompt_ids, text, rule))

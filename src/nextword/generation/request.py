@@ -9,7 +9,7 @@ from nextword.generation.sampling import DEFAULT_SAMPLING, WITHOUT_EFFECT_ON_GRE
 from nextword.settings import Settings, require_at_least, setting
 from nextword.text.lines import lone_surrogate
 
-Method = Literal["auto", "sample", "greedy", "beam"]
+Decoding = Literal["auto", "sample", "greedy", "beam"]
 
 _DEFAULT_BEAM_SIZE = 4
 
@@ -28,7 +28,7 @@ class SearchOptions(Settings):
 
     group: ClassVar[str] = "search"
 
-    method: Method = setting(
+    decoding: Decoding = setting(
         "auto", help="Draw each token, take the most probable, or search with a beam; auto: beam if one is set."
     )
     beam_size: int | None = setting(
@@ -47,10 +47,12 @@ class SearchOptions(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.best_of > 1 and (self.uses_beam or self.method == "greedy"):
+        if self.best_of > 1 and (self.uses_beam or self.decoding == "greedy"):
             raise SettingError(f"`best_of` goes with drawn texts, but is {self.best_of} beside a search; leave it out")
-        if self.method in ("sample", "greedy") and (self.beam_size is not None or self.beam_groups > 1):
-            raise SettingError(f'a beam goes with `method = "beam"`, but `method` is "{self.method}"; leave one out')
+        if self.decoding in ("sample", "greedy") and (self.beam_size is not None or self.beam_groups > 1):
+            raise SettingError(
+                f'a beam goes with `decoding = "beam"`, but `decoding` is "{self.decoding}"; leave one out'
+            )
         if self.beam_size is not None and self.beam_size % self.beam_groups:
             raise SettingError(
                 f"`beam_size` must be a multiple of `beam_groups`, {self.beam_groups}, but is {self.beam_size}"
@@ -59,7 +61,9 @@ class SearchOptions(Settings):
     @property
     def uses_beam(self) -> bool:
         """Whether text is searched for with a beam."""
-        return self.method == "beam" or (self.method == "auto" and (self.beam_size is not None or self.beam_groups > 1))
+        return self.decoding == "beam" or (
+            self.decoding == "auto" and (self.beam_size is not None or self.beam_groups > 1)
+        )
 
     def group_size(self, num_required: int = 0) -> int:
         """Return the number of texts in each group of the beam.
@@ -104,7 +108,7 @@ class Request:
     """A request for generated text, without its prompt.
 
     Attributes:
-        num_tokens: Most tokens of a text.
+        max_tokens: Most tokens of a text.
         sampling: How tokens are drawn.
         search: Whether they are drawn at all, or searched for.
         stop_at_end: Whether a text ends where `<eos>` is written, which is then not shown.
@@ -116,7 +120,7 @@ class Request:
         SettingError: A value is out of range, or two values contradict each other.
     """
 
-    num_tokens: int = 100
+    max_tokens: int = 100
     sampling: SamplingOptions = DEFAULT_SAMPLING
     search: SearchOptions = SearchOptions()
     stop_at_end: bool = False
@@ -125,7 +129,7 @@ class Request:
     require: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        require_at_least("num_tokens", self.num_tokens, 1)
+        require_at_least("max_tokens", self.max_tokens, 1)
         for name in ("stop", "forbid", "require"):
             if isinstance(getattr(self, name), str):
                 raise SettingError(f"`{name}` must be several texts, but is one string; write it as a tuple")
@@ -136,16 +140,16 @@ class Request:
                     raise SettingError(
                         f"`{name}` must be valid Unicode, but {text!a} has half of a surrogate pair; pass UTF-8"
                     )
-        if self.require and (self.search.method in ("sample", "greedy") or self.search.best_of > 1):
+        if self.require and (self.search.decoding in ("sample", "greedy") or self.search.best_of > 1):
             raise SettingError(
-                'required words are searched for with a beam, but texts are to be drawn; set `method = "beam"`, or '
+                'required words are searched for with a beam, but texts are to be drawn; set `decoding = "beam"`, or '
                 "require nothing"
             )
         if self.uses_beam:
             self._refuse_changed(
                 [name for name in self.sampling.to_table() if name not in _WITH_A_BEAM], "beam search does not sample"
             )
-        elif self.search.method == "greedy" and self.sampling.temperature != 0:
+        elif self.search.decoding == "greedy" and self.sampling.temperature != 0:
             self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy text takes the most probable token each time")
 
     @property
@@ -160,8 +164,8 @@ class Request:
 
     @property
     def draws(self) -> SamplingOptions:
-        """How tokens are drawn, the most probable if the method is greedy."""
-        return self.sampling.replace(temperature=0.0) if self.search.method == "greedy" else self.sampling
+        """How tokens are drawn, the most probable if decoding is greedy."""
+        return self.sampling.replace(temperature=0.0) if self.search.decoding == "greedy" else self.sampling
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:
         """Refuse sampling options that are changed but have no effect."""
@@ -169,5 +173,5 @@ class Request:
         if changed:
             raise SettingError(
                 f"{why}, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; leave it out, or draw texts by "
-                '`method = "sample"`'
+                '`decoding = "sample"`'
             )

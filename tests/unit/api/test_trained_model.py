@@ -41,7 +41,7 @@ def test_a_model_writes_text(model: nextword.TrainedModel) -> None:
     assert model.generate("the", max_tokens=20, seed=3) == model.generate("the", max_tokens=20, seed=3)
     assert "milk" not in model.generate("the cat drinks", max_tokens=20, forbid=["milk"], seed=1)
     assert model.generate("the cat", max_tokens=9, temperature=0, stop=[" milk"]) == "the cat drinks"
-    greedy = nextword.Request(num_tokens=2, sampling=nextword.SamplingOptions(temperature=0.0))
+    greedy = nextword.Request(max_tokens=2, sampling=nextword.SamplingOptions(temperature=0.0))
     assert [text.text for text in model.generate_many(["the cat"], greedy)] == [" drinks milk"]
 
 

@@ -254,7 +254,7 @@ def test_models_stand_side_by_side(trained_run: Path, small_text: Path, nextword
 
 @pytest.mark.parametrize(
     ("method", "settings"),
-    [("dynamic", ("--learning-rate", "1e-4")), ("mc_dropout", ("--num-samples", "2"))],
+    [("dynamic", ("--dynamic-learning-rate", "1e-4")), ("mc_dropout", ("--dropout-num-samples", "2"))],
 )
 def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
     trained_run: Path, table_of: Callable[..., dict[str, Any]], method: str, settings: tuple[str, str]

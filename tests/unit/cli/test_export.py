@@ -25,7 +25,7 @@ def test_a_run_is_exported_and_suggests_as_before(run: Path, nextword: Run, caps
     suggest = ("suggest", run, "the cat sat on the", "-k", "3", "--json")
     assert nextword(*suggest) == 0
     before = capsys.readouterr().out
-    assert nextword("export", run, "--keras", tmp_path / "story.keras") == 0
+    assert nextword("export", run, "--keras-output", tmp_path / "story.keras") == 0
     said = capsys.readouterr()
     assert "model.onnx holds the model in float32" in said.out
     assert said.out.endswith(f"model: {run / 'model'}\nKeras: {tmp_path / 'story.keras'}\n")

@@ -13,7 +13,7 @@ from nextword.cli.main import main
 Captured = pytest.CaptureFixture[str]
 Generate = Callable[..., tuple[int, str, str]]
 
-GREEDY = ("--method", "greedy", "--words", "5")
+GREEDY = ("--decoding", "greedy", "--max-tokens", "5")
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def tables(output: str) -> list[dict[str, Any]]:
 
 
 def test_a_beam_of_one_is_greedy_and_a_wider_one_better(generate: Generate) -> None:
-    arguments = ("--prompt", "the", "--words", "4", "--length-exponent", "0", "--json")
+    arguments = ("--prompt", "the", "--max-tokens", "4", "--length-exponent", "0", "--json")
     greedy, narrow, wide = (
         tables(generate(*arguments, *search)[1])[0]
-        for search in (["--method", "greedy"], ["--beam-size", "1"], ["--beam-size", "400"])
+        for search in (["--decoding", "greedy"], ["--beam-size", "1"], ["--beam-size", "400"])
     )
     assert narrow == greedy
     assert wide["score"] == wide["log_prob"] >= greedy["log_prob"] - 1e-5  # beams are scored in rows side by side
@@ -77,7 +77,7 @@ def test_json_is_a_line_for_each_prompt(generate: Generate, prompts: Path) -> No
 
 
 def test_the_text_of_json_is_that_which_is_streamed(generate: Generate) -> None:
-    arguments = ("--prompt", "the dog", "--seed", "4", "--temperature", "2", "--min-p", "0.05", "--words", "12")
+    arguments = ("--prompt", "the dog", "--seed", "4", "--temperature", "2", "--min-p", "0.05", "--max-tokens", "12")
     streamed = generate(*arguments)[1]
     table = tables(generate(*arguments, "--json")[1])[0]
     assert streamed == f"the dog{table['text']}\n"
@@ -85,21 +85,23 @@ def test_the_text_of_json_is_that_which_is_streamed(generate: Generate) -> None:
 
 
 def test_stop_strings_cut(generate: Generate) -> None:
-    arguments = ("--prompt", "the cat", "--seed", "2", "--words", "60")
+    arguments = ("--prompt", "the cat", "--seed", "2", "--max-tokens", "60")
     whole = generate(*arguments)[1]
     code, output, _ = generate(*arguments, "--stop", "n the", "--stop", "nowhere")
     assert (code, output) == (0, whole[: whole.index("n the")] + "\n")
 
 
 def test_forbidden_words_are_not_written(generate: Generate) -> None:
-    _, output, _ = generate("--prompt", "the", "--words", "40", "--seed", "1", "--forbid", "CAT", "--forbid", "the dog")
+    _, output, _ = generate(
+        "--prompt", "the", "--max-tokens", "40", "--seed", "1", "--forbid", "CAT", "--forbid", "the dog"
+    )
     assert "cat" not in output
     assert "the dog" not in output
     assert len(output.split()) > 30
 
 
 def test_required_words_are_written(generate: Generate, prompts: Path) -> None:
-    arguments = ("--prompts", prompts, "--words", "8", "--require", "mat", "--require", "bone", "--json")
+    arguments = ("--prompts", prompts, "--max-tokens", "8", "--require", "mat", "--require", "bone", "--json")
     code, output, errors = generate(*arguments)
     assert (code, errors) == (0, "")
     for table in tables(output):
@@ -107,7 +109,7 @@ def test_required_words_are_written(generate: Generate, prompts: Path) -> None:
 
 
 def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> None:
-    arguments = ("--prompt", "the", "--words", "4", "--require", "mat", "--forbid", "Mat")
+    arguments = ("--prompt", "the", "--max-tokens", "4", "--require", "mat", "--forbid", "Mat")
     code, output, errors = generate(*arguments)
     assert code == 0
     assert "mat" not in output
@@ -117,7 +119,7 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--words", "0"], "Invalid value for '--words': 0 is not in the range"),
+        (["--max-tokens", "0"], "Invalid value for '--max-tokens': 0 is not in the range"),
         (["--stop", ""], "`stop` must be text, but is empty"),
         (["--require", "boat"], "one that the vocabulary can spell, but 'boat' is not"),
         (["--require", "mat", "--best-of", "2"], "required words are searched for with a beam"),

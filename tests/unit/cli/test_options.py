@@ -125,11 +125,11 @@ def test_a_value_that_cannot_be_read_is_a_mistake_of_usage(arguments: list[str],
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("score", "{model}", "--summary", "{file}"),
+        ("score", "{model}", "--summary-output", "{file}"),
         ("vectors", "{model}", "--output", "{file}"),
         ("rescore", "{model}", "{model}/list.tsv", "--model-weight", "1", "--output", "{file}"),
-        ("rescore", "{model}", "{model}/list.tsv", "--tune", "--save-weights", "{file}"),
-        ("suggest", "{model}", "--interactive", "--words", "{file}"),
+        ("rescore", "{model}", "{model}/list.tsv", "--tune", "--weights-output", "{file}"),
+        ("suggest", "{model}", "--interactive", "--user-words", "{file}"),
     ],
 )
 def test_a_missing_folder_is_told_before_anything_is_read(
@@ -151,6 +151,6 @@ def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/null")):
-        assert nextword("score", tmp_path / "no-model", "--summary", path) == 2
+        assert nextword("score", tmp_path / "no-model", "--summary-output", path) == 2
         assert f"'{path}' must be a file or a new name, but is a pipe or a device" in capsys.readouterr().err
     assert pipe.is_fifo()

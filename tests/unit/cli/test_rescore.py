@@ -35,7 +35,7 @@ def test_weights_are_tuned_saved_and_used_again(
     trained_run: Path, nbest: Path, references: Path, nextword: Run, capsys: Captured, tmp_path: Path
 ) -> None:
     weights, output = tmp_path / "weights.toml", tmp_path / "out.tsv"
-    tune = ("--tune", "--references", references, "--save-weights", weights)
+    tune = ("--tune", "--references", references, "--weights-output", weights)
     assert nextword("rescore", trained_run, nbest, *tune) == 0
     told = capsys.readouterr().out
     assert f"{nbest}: 4 utterances, 12 hypotheses, 26 words in the references" in told
@@ -61,7 +61,9 @@ def test_weights_know_the_model_that_they_were_tuned_with(
     trained_run: Path, nbest: Path, references: Path, nextword: Run, capsys: Captured, tmp_path: Path
 ) -> None:
     weights, output = tmp_path / "weights.toml", tmp_path / "out.tsv"
-    assert nextword("rescore", trained_run, nbest, "--tune", "--references", references, "--save-weights", weights) == 0
+    assert (
+        nextword("rescore", trained_run, nbest, "--tune", "--references", references, "--weights-output", weights) == 0
+    )
     again = ("rescore", trained_run, nbest, "--weights", weights, "--output", output)
     capsys.readouterr()
     assert nextword(*again) == 0
@@ -120,10 +122,10 @@ def test_json_lines_from_standard_input_hold_their_references(
         (["{nbest}"], "weights must be known, for they differ from recognizer to recognizer"),
         (["{nbest}", "--tune"], "`--tune` needs what was said, but there is no `reference`"),
         (["{nbest}", "--tune", "--weights", "w"], "`--weights` must not go with `--tune`"),
-        (["{nbest}", "--model-weight", "1", "--save-weights", "w"], "`--save-weights` must go with `--tune`"),
+        (["{nbest}", "--model-weight", "1", "--weights-output", "w"], "`--weights-output` must go with `--tune`"),
         (["{nbest}", "--model-weight", "1", "--output", "{nbest}"], "must not be written, for it is read"),
         (["-", "--model-weight", "1", "--references", "-"], "must not both come from standard input"),
-        (["{nbest}", "--tune", "--save-weights", "w", "--output", "w"], "must not be both `--output` and"),
+        (["{nbest}", "--tune", "--weights-output", "w", "--output", "w"], "must not be both `--output` and"),
         (["{nbest}", "--model-weight", "nan"], "`model_weight` must be a finite number"),
         (["{nbest}", "--first-pass-weights", "1,2"], "must be one for each score (acoustic), but are 2; give 1"),
         (["{nbest}", "--weights", "no-such.toml"], "`no-such.toml` must be a file that can be read"),

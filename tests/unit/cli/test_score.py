@@ -121,7 +121,7 @@ def test_without_the_end_an_empty_line_has_no_tokens(
 
 def test_the_summary_can_go_to_a_file(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
     summary = lines.with_name("summary.json")
-    assert nextword("score", small_bundle(), lines, "--summary", summary) == 0
+    assert nextword("score", small_bundle(), lines, "--summary-output", summary) == 0
     captured = capsys.readouterr()
     assert captured.err == ""
     table = json.loads(summary.read_text(encoding="utf-8"))

@@ -75,12 +75,12 @@ def test_words_of_ones_own_are_kept(
 ) -> None:
     words = tmp_path / "words.json"
     typed("the cat Zoë sat\n\nthe Zoë \nthe Tolu".encode())
-    assert nextword("suggest", trained_run, "--interactive", "--words", words) == 0
+    assert nextword("suggest", trained_run, "--interactive", "--user-words", words) == 0
     table = json.loads(words.read_text(encoding="utf-8"))
     # `Zoë` stands in the text that was finished; that of the third line is taken back by the fourth.
     assert table["words"] == [{"word": "Zoë", "count": 1}]
     capsys.readouterr()
-    assert nextword("suggest", trained_run, "a z", "--complete", "--words", words, "--json") == 0
+    assert nextword("suggest", trained_run, "a z", "--complete", "--user-words", words, "--json") == 0
     assert texts(capsys.readouterr().out) == ["Zoë"]
 
 
@@ -89,9 +89,9 @@ def test_what_was_learned_is_kept_when_input_is_refused(
 ) -> None:
     words = tmp_path / "words.json"
     typed(b"the Tolu ")
-    assert nextword("suggest", trained_run, "--interactive", "--words", words) == 0
+    assert nextword("suggest", trained_run, "--interactive", "--user-words", words) == 0
     typed(b"the Ada \n\xff\n")
-    assert nextword("suggest", trained_run, "--interactive", "--words", words) == 2
+    assert nextword("suggest", trained_run, "--interactive", "--user-words", words) == 2
     assert "UTF-8" in capsys.readouterr().err
     # The line before the one that is refused was read and answered, and the refusal is its end.
     assert json.loads(words.read_text(encoding="utf-8"))["words"] == [
@@ -108,10 +108,10 @@ def test_what_was_learned_is_kept_when_input_is_refused(
     [
         (["the", "--complete", "--interactive"], "`--complete` must be left out with `--interactive`"),
         (["the", "--interactive"], "TEXT must be left out with `--interactive`, but is 'the'"),
-        (["the", "--words", "words.json"], "`--words` must go with `--complete` or `--interactive`"),
+        (["the", "--user-words", "words.json"], "`--user-words` must go with `--complete` or `--interactive`"),
         (["the", "--beam-width", "3"], "`--beam-width` must go with `--complete` or `--interactive`"),
         (["the", "--complete", "--beam-width", "0"], "`beam_width` must be at least 1, but is 0"),
-        (["the", "--complete", "--words", "none.json"], "`none.json` cannot be read"),
+        (["the", "--complete", "--user-words", "none.json"], "`none.json` cannot be read"),
         (["the", "-k", "0"], "`k` must be at least 1, but is 0"),
         (["the", "--complete", "-k", "0"], "`k` must be at least 1, but is 0"),
     ],

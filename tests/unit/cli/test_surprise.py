@@ -31,7 +31,7 @@ def test_a_line_is_shown_with_its_place_and_the_words_that_cause_it(
     small_bundle: Bundle, log: Path, nextword: Run, capsys: Captured
 ) -> None:
     model = small_bundle()
-    assert nextword("surprise", model, log, "-k", "5", "--words", "9") == 0
+    assert nextword("surprise", model, log, "-k", "5", "--top-tokens", "9") == 0
     output = capsys.readouterr().out
     assert "\x1b" not in output
     lines = output.splitlines()
@@ -65,5 +65,5 @@ def test_long_lines_are_cut(small_bundle: Bundle, tmp_path: Path, nextword: Run,
 
 
 def test_mistakes_exit_with_two(small_bundle: Bundle, log: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("surprise", small_bundle(), log, "--words", "-1") == 2
+    assert nextword("surprise", small_bundle(), log, "--top-tokens", "-1") == 2
     assert "`num_words` must be at least 0, but is -1" in capsys.readouterr().err

@@ -28,7 +28,7 @@ def test_words_and_their_vectors_are_saved(
     small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured
 ) -> None:
     output = tmp_path / "words.npz"
-    assert nextword("vectors", small_bundle("word"), "--words", "--output", output) == 0
+    assert nextword("vectors", small_bundle("word"), "--vocabulary", "--output", output) == 0
     assert "21 x 4, the vectors of all words" in capsys.readouterr().err
     with np.load(output, allow_pickle=False) as saved:
         assert saved["words"][2] == "cat"
@@ -49,11 +49,11 @@ def test_the_nearest_words_are_shown(small_bundle: Bundle, nextword: Run, capsys
     [
         ([], "`--output` must name a file that ends in .npy, but is not given"),
         (["--output", "v.npz"], "must name a file that ends in .npy, but is 'v.npz'"),
-        (["--words", "--output", "v.npy"], "must name a file that ends in .npz"),
-        (["lines.txt", "--words", "--output", "v.npz"], "`--words` must stand without FILE"),
-        (["--nearest", "cat", "--words"], "`--nearest` must stand without FILE"),
+        (["--vocabulary", "--output", "v.npy"], "must name a file that ends in .npz"),
+        (["lines.txt", "--vocabulary", "--output", "v.npz"], "`--vocabulary` must stand without FILE"),
+        (["--nearest", "cat", "--vocabulary"], "`--nearest` must stand without FILE"),
         (["--nearest", "cat", "--pooling", "last"], "`--pooling` is for lines"),
-        (["--words", "--output", "v.npz", "--pooling", "mean"], "`--pooling` is for lines"),
+        (["--vocabulary", "--output", "v.npz", "--pooling", "mean"], "`--pooling` is for lines"),
         (["lines.txt", "--output", "v.npy", "--json"], "`-k` and `--json` must go with `--nearest`"),
         (["lines.txt", "--output", "v.npy", "-k", "3"], "`-k` and `--json` must go with `--nearest`"),
         (["--nearest", "dog"], "a word must be in the vocabulary, but 'dog' is not"),

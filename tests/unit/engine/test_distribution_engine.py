@@ -186,8 +186,10 @@ def engines(toy_engine: MakeEngine, ngram_model: KneserNeyModel) -> dict[str, En
         "ensemble": EnsembleEngine([toy, keras]),
         "cache": CacheEngine(toy, CacheOptions(cache_size=4, cache_weight=0.5)),
         "cache of an ensemble": CacheEngine(EnsembleEngine([toy, toy_engine(2, hidden_size=3)]), CacheOptions()),
-        "dropout": DropoutEngine(keras, DropoutOptions(num_samples=2)),
-        "dynamic": DynamicEngine(keras, statistics, DynamicOptions(segment_length=4, learning_rate=0.1)),
+        "dropout": DropoutEngine(keras, DropoutOptions(dropout_num_samples=2)),
+        "dynamic": DynamicEngine(
+            keras, statistics, DynamicOptions(dynamic_segment_length=4, dynamic_learning_rate=0.1)
+        ),
     }
 
 

@@ -21,14 +21,14 @@ SEEDED = SamplingOptions(seed=2)
 
 requests = st.sampled_from(
     [
-        Request(num_tokens=8, sampling=SEEDED),
-        Request(num_tokens=8, sampling=SEEDED, stop_at_end=True),
-        Request(num_tokens=8, sampling=SEEDED, stop=("b c", "a")),
-        Request(num_tokens=6, sampling=SEEDED, search=SearchOptions(best_of=3)),
-        Request(num_tokens=5, search=SearchOptions(beam_size=3), stop_at_end=True),
-        Request(num_tokens=5, search=SearchOptions(beam_size=4, beam_groups=2), forbid=("a b",)),
-        Request(num_tokens=5, require=("b", "c a")),
-        Request(num_tokens=5, search=SearchOptions(method="greedy")),
+        Request(max_tokens=8, sampling=SEEDED),
+        Request(max_tokens=8, sampling=SEEDED, stop_at_end=True),
+        Request(max_tokens=8, sampling=SEEDED, stop=("b c", "a")),
+        Request(max_tokens=6, sampling=SEEDED, search=SearchOptions(best_of=3)),
+        Request(max_tokens=5, search=SearchOptions(beam_size=3), stop_at_end=True),
+        Request(max_tokens=5, search=SearchOptions(beam_size=4, beam_groups=2), forbid=("a b",)),
+        Request(max_tokens=5, require=("b", "c a")),
+        Request(max_tokens=5, search=SearchOptions(decoding="greedy")),
     ]
 )
 prompts = st.lists(st.lists(st.sampled_from("abc"), max_size=5).map(" ".join), max_size=5)
@@ -49,7 +49,7 @@ def test_one_sample_equals_the_streamed_text(
     toy_engine: MakeEngine, words: Tokenizer, seed: int, prompt: str, stop_at_end: bool
 ) -> None:
     options = SamplingOptions(seed=seed, temperature=1.5)
-    request = Request(num_tokens=12, sampling=options, stop_at_end=stop_at_end, search=SearchOptions(best_of=1))
+    request = Request(max_tokens=12, sampling=options, stop_at_end=stop_at_end, search=SearchOptions(best_of=1))
     text = generate_texts(TextModel(toy_engine(), words), [prompt], request)[0]
     assert text.text == "".join(stream_text(TextModel(toy_engine(), words), prompt, request))
     assert text.others == ()
@@ -60,7 +60,7 @@ def test_the_best_of_several_has_the_highest_score(
 ) -> None:
     engine = toy_engine()
     search = SearchOptions(best_of=6, length_exponent=0.8)
-    request = Request(num_tokens=9, sampling=SEEDED, search=search, stop_at_end=True)
+    request = Request(max_tokens=9, sampling=SEEDED, search=search, stop_at_end=True)
     best = generate_texts(TextModel(engine, words), ["a"], request)[0]
     assert len(best.others) == 5
     texts = [best, *best.others]
@@ -72,7 +72,7 @@ def test_the_best_of_several_has_the_highest_score(
 
 def test_more_samples_include_the_same_ones(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def sampled(best_of: int) -> set[tuple[int, ...]]:
-        request = Request(num_tokens=9, sampling=SEEDED, search=SearchOptions(best_of=best_of))
+        request = Request(max_tokens=9, sampling=SEEDED, search=SearchOptions(best_of=best_of))
         best = generate_texts(TextModel(toy_engine(boldness=1.0), words), ["a"], request)[0]
         return {text.ids for text in (best, *best.others)}
 
@@ -82,7 +82,7 @@ def test_more_samples_include_the_same_ones(toy_engine: MakeEngine, words: Token
 
 def test_only_with_a_seed_the_same_prompt_gives_the_same_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def texts(options: SamplingOptions) -> list[str]:
-        request = Request(num_tokens=20, sampling=options)
+        request = Request(max_tokens=20, sampling=options)
         return [text.text for text in generate_texts(TextModel(toy_engine(boldness=0.5), words), ["a", "a"], request)]
 
     first, second = texts(SEEDED)
@@ -96,7 +96,7 @@ def test_a_stop_string_only_cuts_the_text(
     toy_engine: MakeEngine, words: Tokenizer, seed: int, stops: list[str]
 ) -> None:
     def text(stop: tuple[str, ...]) -> Any:
-        request = Request(num_tokens=12, sampling=SamplingOptions(seed=seed), stop=stop)
+        request = Request(max_tokens=12, sampling=SamplingOptions(seed=seed), stop=stop)
         return generate_texts(TextModel(toy_engine(boldness=1.0), words), ["c"], request)[0]
 
     whole, cut = text(()), text(tuple(stops))
@@ -108,14 +108,14 @@ def test_a_stop_string_only_cuts_the_text(
 
 def test_fewer_tokens_are_the_first_of_more(toy_engine: MakeEngine, words: Tokenizer) -> None:
     short, long = (
-        generate_texts(TextModel(toy_engine(), words), ["a"], Request(num_tokens=count, sampling=SEEDED))[0].ids
+        generate_texts(TextModel(toy_engine(), words), ["a"], Request(max_tokens=count, sampling=SEEDED))[0].ids
         for count in (5, 15)
     )
     assert long[:5] == short
 
 
 def test_the_end_is_not_shown_and_counts(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    request = Request(num_tokens=200, sampling=SEEDED, stop_at_end=True)
+    request = Request(max_tokens=200, sampling=SEEDED, stop_at_end=True)
     text = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0]
     assert (text.ending, text.ids[-1]) == ("end", 0)
     assert "\n" not in text.text
@@ -123,7 +123,7 @@ def test_the_end_is_not_shown_and_counts(toy_engine: MakeEngine, words: Tokenize
 
 
 def test_required_words_are_in_the_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    request = Request(num_tokens=6, require=("c b", "a"), forbid=("a b",))
+    request = Request(max_tokens=6, require=("c b", "a"), forbid=("a b",))
     for text in generate_texts(TextModel(toy_engine(), words), ["", "a", "c"], request):
         assert " c b" in f" {text.text}"
         assert " a" in f" {text.text}"
@@ -132,7 +132,7 @@ def test_required_words_are_in_the_text(toy_engine: MakeEngine, words: Tokenizer
 
 
 def test_required_characters_are_a_word_of_their_own(toy_engine: MakeEngine, characters: Tokenizer) -> None:
-    request = Request(num_tokens=9, require=("art",))
+    request = Request(max_tokens=9, require=("art",))
     for text in generate_texts(TextModel(toy_engine(vocabulary_size=9), characters), ["y", "y "], request):
         words = f"{text.prompt}{text.text}".replace(".", " ").replace("\n", " ").split(" ")
         assert "art" in words
@@ -140,9 +140,9 @@ def test_required_characters_are_a_word_of_their_own(toy_engine: MakeEngine, cha
 
 
 def test_a_required_word_is_not_one_that_is_cut_off(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    request = Request(num_tokens=6, require=("b",), stop=("b",))
+    request = Request(max_tokens=6, require=("b",), stop=("b",))
     assert generate_texts(TextModel(toy_engine(), words), ["a"], request)[0].missing == ("b",)
-    request = Request(num_tokens=6, require=("b",), stop=("c",))
+    request = Request(max_tokens=6, require=("b",), stop=("c",))
     text = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0]
     assert "b" in text.text
     assert (text.missing, "c" in text.text) == ((), False)
@@ -150,14 +150,14 @@ def test_a_required_word_is_not_one_that_is_cut_off(toy_engine: MakeEngine, word
 
 def test_the_end_does_not_come_before_the_last_required_word(toy_engine: MakeEngine, characters: Tokenizer) -> None:
     """`<eos>` may stand beside a word of characters, but would end the text."""
-    request = Request(num_tokens=9, require=("at", "ray"), stop_at_end=True, search=SearchOptions(beam_size=10))
+    request = Request(max_tokens=9, require=("at", "ray"), stop_at_end=True, search=SearchOptions(beam_size=10))
     for seed in range(20):
         engine = toy_engine(seed, vocabulary_size=9, boldness=4.0)
         assert generate_texts(TextModel(engine, characters), ["y"], request)[0].missing == ()
 
 
 def test_a_required_word_may_end_the_text(toy_engine: MakeEngine, characters: Tokenizer) -> None:
-    request = Request(num_tokens=6, require=("art",), search=SearchOptions(beam_size=60))
+    request = Request(max_tokens=6, require=("art",), search=SearchOptions(beam_size=60))
     found = []
     for seed in range(5):
         best = generate_texts(TextModel(toy_engine(seed, vocabulary_size=9), characters), ["y"], request)[0]
@@ -168,7 +168,7 @@ def test_a_required_word_may_end_the_text(toy_engine: MakeEngine, characters: To
 
 def test_missing_required_words_are_reported(toy_engine: MakeEngine, words: Tokenizer) -> None:
     text = generate_texts(
-        TextModel(toy_engine(), words), ["a"], Request(num_tokens=4, require=("b", "c"), forbid=("C",))
+        TextModel(toy_engine(), words), ["a"], Request(max_tokens=4, require=("b", "c"), forbid=("C",))
     )[0]
     assert text.missing == ("c",)
     assert text.to_table()["missing"] == ["c"]
@@ -176,7 +176,7 @@ def test_missing_required_words_are_reported(toy_engine: MakeEngine, words: Toke
 
 def test_unknown_words_are_not_generated_unless_allowed(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def unknown(options: SamplingOptions, search: SearchOptions) -> bool:
-        request = Request(num_tokens=30, sampling=options, search=search)
+        request = Request(max_tokens=30, sampling=options, search=search)
         best = generate_texts(TextModel(toy_engine(boldness=0.2), words), [""], request)[0]
         return any(1 in text.ids for text in (best, *best.others))
 
@@ -187,7 +187,7 @@ def test_unknown_words_are_not_generated_unless_allowed(toy_engine: MakeEngine, 
 
 def test_what_does_not_fit_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
     with pytest.raises(SettingError, match="`num_tokens` must be at least 3, as many as the required words have"):
-        generate_texts(TextModel(toy_engine(), words), ["a"], Request(num_tokens=2, require=("b c", "a")))
+        generate_texts(TextModel(toy_engine(), words), ["a"], Request(max_tokens=2, require=("b c", "a")))
     with pytest.raises(SettingError, match="one that the vocabulary can spell, but 'z' is not"):
         generate_texts(TextModel(toy_engine(), words), ["a"], Request(require=("z",)))
 
@@ -197,11 +197,11 @@ def test_forbidding_everything_is_refused(toy_engine: MakeEngine, search: Search
     tokenizer = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a")))
     engine = toy_engine(vocabulary_size=3)
     assert (
-        generate_texts(TextModel(engine, tokenizer), ["a"], Request(num_tokens=1, search=search, forbid=("a",)))[0].text
+        generate_texts(TextModel(engine, tokenizer), ["a"], Request(max_tokens=1, search=search, forbid=("a",)))[0].text
         == "a"
     )
     with pytest.raises(SettingError, match=r"possible.*forbid fewer"):
-        generate_texts(TextModel(engine, tokenizer), ["a"], Request(num_tokens=1, search=search, forbid=("a", "aa")))
+        generate_texts(TextModel(engine, tokenizer), ["a"], Request(max_tokens=1, search=search, forbid=("a", "aa")))
 
 
 def test_a_single_string_of_prompts_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
@@ -214,7 +214,7 @@ def test_no_prompts_give_no_texts(toy_engine: MakeEngine, words: Tokenizer) -> N
 
 
 def test_a_table_holds_all_texts(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    request = Request(num_tokens=3, search=SearchOptions(beam_size=2))
+    request = Request(max_tokens=3, search=SearchOptions(beam_size=2))
     table = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0].to_table()
     assert set(table) == {"prompt", "text", "num_tokens", "log_prob", "score", "ending", "others"}
     assert [set(other) for other in table["others"]] == [{"text", "num_tokens", "log_prob", "score", "ending"}]

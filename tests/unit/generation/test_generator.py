@@ -104,7 +104,7 @@ def test_a_forbidden_token_is_never_sampled() -> None:
 
 def test_unknown_words_are_not_generated_unless_allowed() -> None:
     def text(options: SamplingOptions) -> str:
-        request = Request(num_tokens=300, sampling=options)
+        request = Request(max_tokens=300, sampling=options)
         return "".join(stream_text(TextModel(CountingEngine(0), running_text()), "He", request))
 
     assert "<unk>" not in text(SamplingOptions(seed=1))
@@ -112,7 +112,7 @@ def test_unknown_words_are_not_generated_unless_allowed() -> None:
 
 
 def test_text_goes_on_from_the_prompt() -> None:
-    request = Request(num_tokens=6, sampling=GREEDY)
+    request = Request(max_tokens=6, sampling=GREEDY)
     pieces = stream_text(TextModel(CountingEngine(), running_text()), "He said", request)
     assert list(pieces) == [" He", " said", ", ", ",", ' "', '"']
 
@@ -121,7 +121,7 @@ def test_text_goes_on_from_the_prompt() -> None:
     ("prompt", "text"), [("He said ", "He said"), ("He said", " He said"), ("He said\t", "He said")]
 )
 def test_a_space_at_the_end_of_the_prompt_is_the_one_before_the_next_word(prompt: str, text: str) -> None:
-    request = Request(num_tokens=2, sampling=GREEDY)
+    request = Request(max_tokens=2, sampling=GREEDY)
     assert "".join(stream_text(TextModel(CountingEngine(), running_text()), prompt, request)) == text
     assert generate_texts(TextModel(CountingEngine(), running_text()), [prompt], request)[0].text == text
 
@@ -188,7 +188,7 @@ def character_text(*more: str) -> Tokenizer:
 @given(st.integers(0, 1000), st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3))
 def test_no_part_of_a_stop_string_is_yielded(seed: int, stops: list[str]) -> None:
     def pieces(stop: tuple[str, ...]) -> list[str]:
-        request = Request(num_tokens=25, sampling=SamplingOptions(seed=seed), stop=stop)
+        request = Request(max_tokens=25, sampling=SamplingOptions(seed=seed), stop=stop)
         return list(stream_text(TextModel(CountingEngine(0), character_text(*"cdefghijklmnopqr")), "", request))
 
     whole = "".join(pieces(()))
@@ -197,21 +197,21 @@ def test_no_part_of_a_stop_string_is_yielded(seed: int, stops: list[str]) -> Non
 
 def test_streaming_reads_nothing_after_a_stop_string() -> None:
     engine = CountingEngine()
-    request = Request(num_tokens=1000, sampling=GREEDY, stop=("said",))
+    request = Request(max_tokens=1000, sampling=GREEDY, stop=("said",))
     assert list(stream_text(TextModel(engine, running_text()), "He", request)) == ["\n", "He", " "]
     assert engine.read == [9, 2, 0, 2]  # without "said"
 
 
 def test_an_accent_is_not_yielded_without_its_letter() -> None:
     tokenizer = character_text("\N{COMBINING ACUTE ACCENT}", *"cdefghijklmnopq")
-    request = Request(num_tokens=60, sampling=SamplingOptions(seed=1))
+    request = Request(max_tokens=60, sampling=SamplingOptions(seed=1))
     pieces = list(stream_text(TextModel(CountingEngine(0), tokenizer), "", request))
     assert "\N{COMBINING ACUTE ACCENT}" in "".join(pieces)
     assert not any(piece.startswith("\N{COMBINING ACUTE ACCENT}") for piece in pieces[1:])
 
 
 def test_forbidden_words_are_not_streamed() -> None:
-    request = Request(num_tokens=300, sampling=SamplingOptions(seed=1), forbid=("HE", "said"))
+    request = Request(max_tokens=300, sampling=SamplingOptions(seed=1), forbid=("HE", "said"))
     text = "".join(stream_text(TextModel(CountingEngine(0), running_text()), "no", request))
     assert "said" not in text
     assert "He" not in text
@@ -223,5 +223,5 @@ def test_the_best_of_several_cannot_be_streamed() -> None:
 
 
 def test_greedy_streams_the_most_probable() -> None:
-    request = Request(num_tokens=3, search=SearchOptions(method="greedy"), sampling=SamplingOptions(seed=1))
+    request = Request(max_tokens=3, search=SearchOptions(decoding="greedy"), sampling=SamplingOptions(seed=1))
     assert list(stream_text(TextModel(CountingEngine(), running_text()), "He said", request)) == [" He", " said", ", "]

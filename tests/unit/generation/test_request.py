@@ -8,7 +8,7 @@ from nextword.generation.sampling import SamplingOptions
 
 
 def test_greedy_takes_the_most_probable() -> None:
-    greedy = SearchOptions(method="greedy")
+    greedy = SearchOptions(decoding="greedy")
     assert Request(search=greedy, sampling=SamplingOptions(seed=4)).draws == SamplingOptions(temperature=0.0, seed=4)
     penalized = SamplingOptions(temperature=0.0, repetition_penalty=1.2, allow_unknown=True)
     assert Request(search=greedy, sampling=penalized).draws == penalized
@@ -18,7 +18,7 @@ def test_required_words_use_a_beam() -> None:
     assert Request(require=("a",)).uses_beam
     assert not Request().uses_beam
     assert Request(search=SearchOptions(best_of=2)).is_compared
-    assert not Request(search=SearchOptions(method="greedy")).is_compared
+    assert not Request(search=SearchOptions(decoding="greedy")).is_compared
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,10 @@ def test_required_words_use_a_beam() -> None:
         ({"forbid": "cat"}, "`forbid` must be several texts, but is one string"),
         ({"stop": ("a", "")}, "`stop` must be text, but is empty"),
         ({"forbid": (" ",)}, "`forbid` must be text, but is empty"),
-        ({"require": ("a",), "search": SearchOptions(method="sample")}, "required words are searched for with a beam"),
+        (
+            {"require": ("a",), "search": SearchOptions(decoding="sample")},
+            "required words are searched for with a beam",
+        ),
         ({"require": ("a",), "search": SearchOptions(best_of=2)}, "required words are searched for with a beam"),
         ({"require": ("a",), "sampling": SamplingOptions(top_k=3)}, "beam search does not sample, but `top_k` is 3"),
         (
@@ -37,11 +40,11 @@ def test_required_words_use_a_beam() -> None:
             r"beam search does not sample, but `temperature` is 0\.5",
         ),
         (
-            {"search": SearchOptions(method="greedy"), "sampling": SamplingOptions(temperature=3.0)},
+            {"search": SearchOptions(decoding="greedy"), "sampling": SamplingOptions(temperature=3.0)},
             r"greedy text takes the most probable token each time, but `temperature` is 3\.0",
         ),
         (
-            {"search": SearchOptions(method="greedy"), "sampling": SamplingOptions(top_k=5)},
+            {"search": SearchOptions(decoding="greedy"), "sampling": SamplingOptions(top_k=5)},
             "greedy text takes the most probable token each time, but `top_k` is 5",
         ),
         ({"forbid": ("a", "\udcff")}, "`forbid` must be valid Unicode"),
@@ -65,8 +68,8 @@ def test_a_stop_string_can_be_a_space() -> None:
 
 def test_a_beam_is_used_if_requested() -> None:
     assert not SearchOptions().uses_beam
-    assert not SearchOptions(method="greedy").uses_beam
-    assert SearchOptions(method="beam").uses_beam
+    assert not SearchOptions(decoding="greedy").uses_beam
+    assert SearchOptions(decoding="beam").uses_beam
     assert SearchOptions(beam_size=1).uses_beam
     assert SearchOptions(beam_groups=2).uses_beam
 

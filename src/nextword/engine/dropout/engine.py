@@ -75,7 +75,7 @@ class DropoutEngine(DistributionEngine):
     def start(self, batch_size: int) -> State:
         """Return the state in which a text begins, one for each sample."""
         state = keras.tree.map_structure(
-            lambda array: ops.broadcast_to(array, (self.options.num_samples, *array.shape)),
+            lambda array: ops.broadcast_to(array, (self.options.dropout_num_samples, *array.shape)),
             self.model.initial_state(batch_size),
         )
         return DropoutState(state, np.zeros((batch_size, 0), np.int32), 0)
@@ -102,11 +102,11 @@ class DropoutEngine(DistributionEngine):
 
     def _predict_of(self, weights: Weights, inputs: Any, state: State, block: Any) -> tuple[tuple[Any, Any], State]:
         """Return the mean distributions `(B, T, V)` and hidden states of a block, and the states after it."""
-        keys = jax.vmap(partial(self._keys, block=block))(np.arange(self.options.num_samples))
+        keys = jax.vmap(partial(self._keys, block=block))(np.arange(self.options.dropout_num_samples))
         over_rows = jax.vmap(partial(self._hidden, weights), in_axes=(None, 0, 0))
         hidden, after = jax.vmap(over_rows, in_axes=(0, None, 0))(keys, inputs, state)  # (S, B, T, H)
         project = jax.vmap(partial(self._log_probs, weights), in_axes=(None, 0))
-        arithmetic = self.options.mean == "arithmetic"
+        arithmetic = self.options.dropout_mean == "arithmetic"
 
         def add(total: Any, sample: Any) -> tuple[Any, None]:
             log_probs = project(*sample)
@@ -114,13 +114,13 @@ class DropoutEngine(DistributionEngine):
 
         start = ops.full((*inputs.shape, self.vocabulary_size), -np.inf if arithmetic else 0.0)
         total, _ = jax.lax.scan(add, start, (keys, hidden))
-        log_probs = total if arithmetic else total / self.options.num_samples
+        log_probs = total if arithmetic else total / self.options.dropout_num_samples
         return (ops.log_softmax(log_probs), ops.mean(hidden, axis=0)), after
 
     def _keys(self, sample: Any, block: Any) -> Any:
         """Return the states of all seed generators `(G, 2)` in a block of a sample."""
         num_moving, count = len(self._moving), len(self._moving) + len(self._kept)
-        seed = jax.random.key(self.options.seed, impl="threefry2x32")  # as Keras's generators hold it
+        seed = jax.random.key(self.options.dropout_seed, impl="threefry2x32")  # as Keras's generators hold it
 
         def key(index: Any) -> Any:
             place = ops.where(index < num_moving, block + 1, 0)

@@ -16,8 +16,8 @@ class DropoutOptions(Settings):
 
     group: ClassVar[str] = "dropout"
 
-    num_samples: int = setting(20, help="Draws of all masks.", at_least=1, at_most=10_000)
-    mean: Literal["arithmetic", "geometric"] = setting(
+    dropout_num_samples: int = setting(20, help="Draws of all masks.", at_least=1, at_most=10_000)
+    dropout_mean: Literal["arithmetic", "geometric"] = setting(
         "arithmetic", help="Average the probabilities, or their logarithms."
     )
-    seed: int = setting(0, help="Seed of the masks.", at_least=0, at_most=2**31 - 1)
+    dropout_seed: int = setting(0, help="Seed of the masks.", at_least=0, at_most=2**31 - 1)

@@ -150,7 +150,7 @@ class DynamicEngine(DistributionEngine):
         return WindowPrediction(np.stack(log_probs), np.stack(hidden)), states
 
     def _predict_row(self, inputs: NDArray[np.int32], state: DynamicState) -> tuple[Any, Any, DynamicState]:
-        length, parts, trained = self.options.segment_length, [], weights_of(self.model)
+        length, parts, trained = self.options.dynamic_segment_length, [], weights_of(self.model)
         # What `_learn` overwrites must not be the caller's.
         if len(state.inputs) + len(inputs) > length:
             state = state._replace(weights=tuple(ops.copy(array) for array in state.weights))
@@ -189,6 +189,8 @@ class DynamicEngine(DistributionEngine):
         root_mean_squares, mean = statistics
         options, moved = self.options, []
         for now, origin, g, rms in zip(weights, trained, gradients, root_mean_squares, strict=True):
-            pull = ops.minimum(options.decay / mean * rms, 1.0)
-            moved.append(now + pull * (origin - now) - options.learning_rate * g / (rms + options.epsilon))
+            pull = ops.minimum(options.dynamic_decay / mean * rms, 1.0)
+            moved.append(
+                now + pull * (origin - now) - options.dynamic_learning_rate * g / (rms + options.dynamic_epsilon)
+            )
         return tuple(moved), prediction, after

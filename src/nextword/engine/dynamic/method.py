@@ -27,7 +27,7 @@ class Dynamic(Method[DynamicOptions]):
 
     name = "dynamic"
     options_type: ClassVar[type[Settings]] = DynamicOptions
-    tunable = ("learning_rate", "decay")
+    tunable = ("dynamic_learning_rate", "dynamic_decay")
     is_innermost = True
     learns = True
 
@@ -42,7 +42,7 @@ class Dynamic(Method[DynamicOptions]):
             inner.model,
             splits.train(),
             end_id=inner.end_id,
-            num_steps=options.segment_length,
+            num_steps=options.dynamic_segment_length,
             max_tokens=_STATISTICS_TOKENS,
         )
         if to_tune:

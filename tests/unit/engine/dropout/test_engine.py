@@ -53,7 +53,7 @@ def ids_of(batch_size: int = 1, num_steps: int = 40, seed: int = 3) -> TokenIds:
 
 
 def dropout(engine: KerasEngine, **options: Any) -> DropoutEngine:
-    return DropoutEngine(engine, DropoutOptions(**{"num_samples": 3, **options}))
+    return DropoutEngine(engine, DropoutOptions(**{"dropout_num_samples": 3, **options}))
 
 
 def hidden_of(prediction: WindowPrediction) -> NDArray[np.float32]:
@@ -88,7 +88,7 @@ def test_it_is_the_mean_over_passes_with_dropout(changes: dict[str, Any]) -> Non
 
 
 def test_the_mean_may_be_that_of_logarithms(engine: KerasEngine) -> None:
-    subject, ids = dropout(engine, mean="geometric"), ids_of()
+    subject, ids = dropout(engine, dropout_mean="geometric"), ids_of()
     found, _ = subject.predict_window(ids, subject.start(1))
     unscaled = np.mean([one_sample(subject, sample, ids) for sample in range(3)], axis=0, dtype=np.float64)
     expected = unscaled - np.log(np.exp(unscaled).sum(axis=-1, keepdims=True))
@@ -150,7 +150,7 @@ def test_masks_are_drawn_anew_along_a_text_unless_locked(where: dict[str, Any], 
     weights["lstm_0/bias"] = np.repeat(np.array([30, -30, 1, 30], np.float32), 6)
     weights["embedding/embeddings"] = np.random.default_rng(0).normal(size=(VOCABULARY_SIZE, 6)).astype(np.float32)
     engine.model.set_named_weights(weights)
-    subject = dropout(engine, num_samples=1)
+    subject = dropout(engine, dropout_num_samples=1)
     rows = subject.predict_window(ids_of(num_steps=3 * BLOCK), subject.start(1))[0].log_probs[0]
     assert len(np.unique(rows.round(4), axis=0)) > 20 if not locked else np.ptp(rows, axis=0).max() < 1e-5
     assert np.allclose(rows[:BLOCK], rows[BLOCK : 2 * BLOCK], atol=1e-5) == locked

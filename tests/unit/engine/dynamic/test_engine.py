@@ -18,7 +18,9 @@ from nextword.models.language_model import LanguageModel
 Arrays = list[NDArray[np.float64]]
 
 VOCABULARY_SIZE, SEGMENT = 7, 4
-FAST = DynamicOptions(segment_length=SEGMENT, learning_rate=0.02, decay=0.05, epsilon=0.001)
+FAST = DynamicOptions(
+    dynamic_segment_length=SEGMENT, dynamic_learning_rate=0.02, dynamic_decay=0.05, dynamic_epsilon=0.001
+)
 
 
 def engine_of(**changes: Any) -> KerasEngine:
@@ -68,7 +70,7 @@ class SlowReference:
     def log_probs(self, ids: list[int]) -> NDArray[np.float64]:
         """Return the log-probabilities `(N - 1, V)` of what follows each id but the last."""
         weights = [array.copy() for array in self._trained]
-        state, found, length = (np.zeros(3), np.zeros(3)), [], self._options.segment_length
+        state, found, length = (np.zeros(3), np.zeros(3)), [], self._options.dynamic_segment_length
         for first in range(0, len(ids) - 1, length):
             segment, targets = ids[first : first + length], ids[first + 1 : first + 1 + length]
             log_probs, after = self._forward(weights, segment[: len(targets)], state)
@@ -81,8 +83,10 @@ class SlowReference:
     def _moved(self, weights: Arrays, gradients: Arrays) -> Arrays:
         options, mean, moved = self._options, np.mean([rms.mean() for rms in self._rms]), []
         for now, trained, g, rms in zip(weights, self._trained, gradients, self._rms, strict=True):
-            rate = np.minimum(rms / mean, 1 / options.decay if options.decay else np.inf)
-            step = options.decay * rate * (trained - now) - options.learning_rate * g / (rms + options.epsilon)
+            rate = np.minimum(rms / mean, 1 / options.dynamic_decay if options.dynamic_decay else np.inf)
+            step = options.dynamic_decay * rate * (trained - now) - options.dynamic_learning_rate * g / (
+                rms + options.dynamic_epsilon
+            )
             moved.append(now + step)
         return moved
 
@@ -115,7 +119,9 @@ class SlowReference:
         return np.array(rows), (hidden, cell)
 
 
-@pytest.mark.parametrize("changes", [{}, {"decay": 0.0}, {"decay": 3.0}, {"segment_length": 1}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [{}, {"dynamic_decay": 0.0}, {"dynamic_decay": 3.0}, {"dynamic_segment_length": 1}], ids=str
+)
 def test_it_agrees_with_a_slow_program_over_several_segments(engine: KerasEngine, changes: dict[str, Any]) -> None:
     subject, ids = dynamic(engine, **changes), ids_of(num_steps=18)
     prediction, _ = subject.predict_window(ids, subject.start(1))
@@ -130,7 +136,7 @@ def test_it_agrees_with_a_slow_program_over_several_segments(engine: KerasEngine
 )
 def test_without_a_learning_rate_it_is_the_engine_inside(changes: dict[str, Any]) -> None:
     engine = engine_of(**changes)
-    subject, inputs, targets = dynamic(engine, learning_rate=0.0), ids_of(2), ids_of(2, seed=4)
+    subject, inputs, targets = dynamic(engine, dynamic_learning_rate=0.0), ids_of(2), ids_of(2, seed=4)
     found, _ = subject.score_window(inputs, targets, subject.start(2))
     expected, _ = engine.score_window(inputs, targets, engine.start(2))
     np.testing.assert_allclose(found.log_probs, expected.log_probs, atol=1e-5)
@@ -142,7 +148,7 @@ def test_without_a_learning_rate_it_is_the_engine_inside(changes: dict[str, Any]
 
 
 def test_a_huge_decay_brings_weights_back_to_the_trained_ones_and_no_further(engine: KerasEngine) -> None:
-    subject, trained = dynamic(engine, learning_rate=0.0, decay=1e9), weights_of(engine.model)
+    subject, trained = dynamic(engine, dynamic_learning_rate=0.0, dynamic_decay=1e9), weights_of(engine.model)
     (row,) = subject.start(1)
     astray = (row._replace(weights=tuple(array + 1.0 for array in trained)),)
     _, (after,) = subject.predict_window(ids_of(num_steps=SEGMENT + 1), astray)
@@ -175,7 +181,7 @@ def test_a_text_is_scored_as_it_is_stepped_through(engine: KerasEngine) -> None:
 
 @pytest.mark.parametrize("num_alike", range(3, 11))
 def test_no_token_has_a_part_in_its_own_probability_or_an_earlier_one(engine: KerasEngine, num_alike: int) -> None:
-    subject, ids = dynamic(engine, learning_rate=0.5), ids_of(num_steps=14)
+    subject, ids = dynamic(engine, dynamic_learning_rate=0.5), ids_of(num_steps=14)
     others = np.where(np.arange(14) < num_alike, ids, (ids + 1) % VOCABULARY_SIZE)
     first, _ = subject.predict_window(ids, subject.start(1))
     second, _ = subject.predict_window(others, subject.start(1))
@@ -217,7 +223,7 @@ def test_it_follows_a_text_unlike_what_the_model_knows() -> None:
     random = np.random.default_rng(0)
     statistics = root_mean_square_gradients(engine.model, random.integers(7, size=2_000, dtype=np.int32), end_id=0)
     ids = np.tile(np.array([3, 1, 4, 1, 5], np.int32), 80)
-    options = DynamicOptions(segment_length=5, learning_rate=1e-3, decay=0.001)
+    options = DynamicOptions(dynamic_segment_length=5, dynamic_learning_rate=1e-3, dynamic_decay=0.001)
     static, moving = evaluate(engine, ids), evaluate(DynamicEngine(engine, statistics, options), ids)
     assert moving.perplexity < 0.5 * static.perplexity
 

@@ -16,17 +16,17 @@ from nextword.engine.method import Splits
 from nextword.engine.stream import token_log_probs
 from nextword.models.language_model import LanguageModel
 
-NAMES = ("learning_rate", "decay")
+NAMES = ("dynamic_learning_rate", "dynamic_decay")
 
 
 @given(rate=st.floats(1e-6, 1e-1), decay=st.floats(1e-5, 1.0))
 def test_a_hill_is_climbed_to_its_top(rate: float, decay: float) -> None:
     def score(options: DynamicOptions) -> float:
-        return -(math.log(options.learning_rate / rate) ** 2) - math.log(options.decay / decay) ** 2
+        return -(math.log(options.dynamic_learning_rate / rate) ** 2) - math.log(options.dynamic_decay / decay) ** 2
 
     top = hill_climb(score, DynamicOptions(), NAMES)
-    assert abs(math.log2(top.learning_rate / rate)) <= 0.3
-    assert abs(math.log2(top.decay / decay)) <= 0.3
+    assert abs(math.log2(top.dynamic_learning_rate / rate)) <= 0.3
+    assert abs(math.log2(top.dynamic_decay / decay)) <= 0.3
 
 
 def test_no_setting_is_tried_twice_and_others_stay() -> None:
@@ -34,11 +34,11 @@ def test_no_setting_is_tried_twice_and_others_stay() -> None:
 
     def score(options: DynamicOptions) -> float:
         tried.append(options)
-        return -abs(math.log(options.learning_rate / 0.001))
+        return -abs(math.log(options.dynamic_learning_rate / 0.001))
 
-    top = hill_climb(score, DynamicOptions(decay=0.5), ["learning_rate"])
+    top = hill_climb(score, DynamicOptions(dynamic_decay=0.5), ["dynamic_learning_rate"])
     assert len(set(tried)) == len(tried)
-    assert top.decay == 0.5
+    assert top.dynamic_decay == 0.5
 
 
 def test_what_diverges_is_not_taken(bigram_engine: Callable[..., Any]) -> None:
@@ -46,7 +46,9 @@ def test_what_diverges_is_not_taken(bigram_engine: Callable[..., Any]) -> None:
     assert mean_log_prob(engine, ids) == pytest.approx(token_log_probs(engine, ids).mean())
     engine.table = np.full_like(engine.table, np.nan)
     assert mean_log_prob(engine, ids) == -math.inf
-    bound = hill_climb(lambda options: -math.inf if options.learning_rate > 3e-4 else 1.0, DynamicOptions(), NAMES)
+    bound = hill_climb(
+        lambda options: -math.inf if options.dynamic_learning_rate > 3e-4 else 1.0, DynamicOptions(), NAMES
+    )
     assert bound == DynamicOptions()
 
 
@@ -63,7 +65,10 @@ def keras_engine() -> KerasEngine:
 def test_how_far_weights_move_is_learned_from_the_training_text_alone(
     keras_engine: KerasEngine, splits_of: Callable[..., Splits]
 ) -> None:
-    train, options = np.random.default_rng(1).integers(7, size=900, dtype=np.int32), DynamicOptions(segment_length=6)
+    train, options = (
+        np.random.default_rng(1).integers(7, size=900, dtype=np.int32),
+        DynamicOptions(dynamic_segment_length=6),
+    )
     applied = Dynamic().apply(keras_engine, options, splits_of(train=train), ())
     expected = root_mean_square_gradients(keras_engine.model, train, end_id=0, num_steps=6)
     text = np.random.default_rng(2).integers(7, size=60, dtype=np.int32)
@@ -81,11 +86,13 @@ def test_what_is_tuned_is_tuned_on_valid_and_then_used(
     train = np.random.default_rng(1).integers(7, size=900, dtype=np.int32)
     valid = np.tile(np.array([3, 5, 2, 0], np.int32), 40)
     plain = Dynamic().apply(keras_engine, DynamicOptions(), splits_of(train=train), ())
-    tuned = Dynamic().apply(keras_engine, DynamicOptions(), splits_of(train=train, valid=valid), {"learning_rate"})
-    assert tuned.options.learning_rate != plain.options.learning_rate
-    assert tuned.options.decay == plain.options.decay
+    tuned = Dynamic().apply(
+        keras_engine, DynamicOptions(), splits_of(train=train, valid=valid), {"dynamic_learning_rate"}
+    )
+    assert tuned.options.dynamic_learning_rate != plain.options.dynamic_learning_rate
+    assert tuned.options.dynamic_decay == plain.options.dynamic_decay
     best = mean_log_prob(tuned.engine, valid)
     assert best > mean_log_prob(plain.engine, valid)
     for factor in (0.5, 2.0):
-        aside = tuned.options.replace(learning_rate=factor * tuned.options.learning_rate)
+        aside = tuned.options.replace(dynamic_learning_rate=factor * tuned.options.dynamic_learning_rate)
         assert best >= mean_log_prob(Dynamic().apply(keras_engine, aside, splits_of(train=train), ()).engine, valid)

@@ -186,7 +186,7 @@ def test_unknown_words_are_not_generated_unless_allowed(toy_engine: MakeEngine, 
 
 
 def test_what_does_not_fit_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    with pytest.raises(SettingError, match="`num_tokens` must be at least 3, as many as the required words have"):
+    with pytest.raises(SettingError, match="`max_tokens` must be at least 3, as many as the required words have"):
         generate_texts(TextModel(toy_engine(), words), ["a"], Request(max_tokens=2, require=("b c", "a")))
     with pytest.raises(SettingError, match="one that the vocabulary can spell, but 'z' is not"):
         generate_texts(TextModel(toy_engine(), words), ["a"], Request(require=("z",)))

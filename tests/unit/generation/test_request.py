@@ -24,7 +24,7 @@ def test_required_words_use_a_beam() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"num_tokens": 0}, "`num_tokens` must be at least 1, but is 0"),
+        ({"num_tokens": 0}, "`max_tokens` must be at least 1, but is 0"),
         ({"stop": "the end"}, "`stop` must be several texts, but is one string"),
         ({"forbid": "cat"}, "`forbid` must be several texts, but is one string"),
         ({"stop": ("a", "")}, "`stop` must be text, but is empty"),
@@ -91,9 +91,9 @@ def test_a_beam_is_large_enough_for_required_words() -> None:
     [
         ({"beam_size": 5, "beam_groups": 2}, "`beam_size` must be a multiple of `beam_groups`, 2, but is 5"),
         ({"beam_size": 5, "best_of": 2}, "`best_of` goes with drawn texts, but is 2 beside a search"),
-        ({"method": "greedy", "best_of": 2}, "`best_of` goes with drawn texts, but is 2 beside a search"),
-        ({"method": "sample", "beam_size": 2}, 'a beam goes with `method = "beam"`, but `method` is "sample"'),
-        ({"method": "greedy", "beam_groups": 2}, 'a beam goes with `method = "beam"`, but `method` is "greedy"'),
+        ({"decoding": "greedy", "best_of": 2}, "`best_of` goes with drawn texts, but is 2 beside a search"),
+        ({"decoding": "sample", "beam_size": 2}, 'a beam goes with `decoding = "beam"`, but `decoding` is "sample"'),
+        ({"decoding": "greedy", "beam_groups": 2}, 'a beam goes with `decoding = "beam"`, but `decoding` is "greedy"'),
         ({"beam_size": 0}, "`beam_size` must be at least 1, but is 0"),
         ({"diversity": -1.0}, "`diversity` must be at least 0"),
     ],

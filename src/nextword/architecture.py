@@ -103,47 +103,86 @@ class ModelOptions(Settings):
 
     group: ClassVar[str] = "model"
 
-    embedding_size: int = setting(help="Width of the token embedding.", at_least=1, at_most=2**14)
+    embedding_size: int = setting(help="Width of the token embedding.", at_least=1, at_most=2**14, task="size")
     hidden_sizes: tuple[int, ...] = setting(
-        help="Width of each recurrent layer, first to last.", at_least=1, at_most=2**14
+        help="Width of each recurrent layer, first to last.", at_least=1, at_most=2**14, task="size"
     )
-    tied: bool = setting(False, help="Share the embedding matrix with the output projection.")
+    tied: bool = setting(False, help="Share the embedding matrix with the output projection.", task="size")
     adaptive_cutoffs: tuple[int, ...] = setting(
-        (), help="First id of each cluster of rarer words of an adaptive softmax (default: full softmax).", at_least=1
+        (),
+        help="Adaptive softmax: first id of each cluster of rare words.",
+        at_least=1,
+        unset="full softmax",
+        task="size",
     )
     adaptive_factor: float = setting(
-        4.0, help="Factor by which each of these clusters is narrower than the last.", at_least=1.0, at_most=1024.0
+        4.0,
+        help="Adaptive softmax: how many times narrower each cluster is than the one before.",
+        at_least=1.0,
+        at_most=1024.0,
+        task="size",
     )
-    cell: CellName = setting("lstm", help="Kind of recurrent layer; gru and rnn are there to be compared with.")
-    cap_input_gate: bool = setting(False, help="Cap an LSTM's input gate at 1 - f, so that its cell stays in [-1, 1].")
-    layer_normalization: bool = setting(False, help="Normalize the gates and the cell of an LSTM over its units.")
-    skip_connections: bool = setting(False, help="Add the outputs of all layers up instead of taking the last.")
+    cell: CellName = setting("lstm", help="Type of recurrent layer.", task="size")
+    cap_input_gate: bool = setting(
+        False, help="LSTM: cap the input gate at 1 - f, which keeps the cell in [-1, 1].", task="size"
+    )
+    layer_normalization: bool = setting(
+        False, help="LSTM: normalize the gates and the cell over the units.", task="size"
+    )
+    skip_connections: bool = setting(
+        False, help="Add up the outputs of all layers, instead of taking the last.", task="size"
+    )
     mogrifier_rounds: int = setting(
-        5, help="Times that input and hidden state of a Mogrifier modulate each other.", at_least=0, at_most=16
+        5,
+        help="Mogrifier: rounds in which input and hidden state modulate each other.",
+        at_least=0,
+        at_most=16,
+        task="size",
     )
     mogrifier_rank: int | None = setting(
-        None, help="Rank of a Mogrifier's modulating matrices (default: full).", at_least=1, at_most=2**14
+        None,
+        help="Mogrifier: rank of the modulating matrices.",
+        at_least=1,
+        at_most=2**14,
+        unset="full rank",
+        task="size",
     )
-    mixture_size: int = setting(1, help="Softmaxes that are mixed; 1 is a plain softmax.", at_least=1, at_most=64)
+    mixture_size: int = setting(
+        1, help="Number of softmaxes to mix. 1 is a plain softmax.", at_least=1, at_most=64, task="size"
+    )
     narrowed_output: bool = setting(
-        False, help="Project the last layer linearly to the width of the embedding, so that tied fits any width."
+        False,
+        help="Project the last layer to the width of the embedding. With this, --tied fits any width.",
+        task="size",
     )
-    embedding_dropout_rate: float = rate(help="Dropout of whole words from the input, wherever they stand.")
-    input_dropout_rate: float = rate(help="Dropout on the embedded input.")
-    hidden_dropout_rate: float = rate(help="Dropout between recurrent layers.")
-    output_dropout_rate: float = rate(help="Dropout after the last recurrent layer.")
-    latent_dropout_rate: float = rate(help="Dropout on what a narrowed output or the softmaxes of a mixture read.")
-    state_dropout_rate: float = rate(help="Dropout on the hidden state that a layer reads back, one mask a window.")
-    weight_drop_rate: float = rate(help="Dropout of recurrent weights (DropConnect).")
+    embedding_dropout_rate: float = rate(help="Dropout of whole words from the input.", task="regularization")
+    input_dropout_rate: float = rate(help="Dropout on the embedded input.", task="regularization")
+    hidden_dropout_rate: float = rate(help="Dropout between recurrent layers.", task="regularization")
+    output_dropout_rate: float = rate(help="Dropout after the last recurrent layer.", task="regularization")
+    latent_dropout_rate: float = rate(
+        help="Dropout before the softmaxes of a mixture or a narrowed output.", task="regularization"
+    )
+    state_dropout_rate: float = rate(
+        help="Dropout on the hidden state that a layer reads back, one mask per window.", task="regularization"
+    )
+    weight_drop_rate: float = rate(help="Dropout of recurrent weights (DropConnect).", task="regularization")
     locked_dropout: bool = setting(
-        False, help="Draw one input, hidden and output dropout mask for all steps of a window (variational dropout)."
+        False, help="Use one dropout mask for all steps of a window (variational dropout).", task="regularization"
     )
-    forget_bias: float = setting(1.0, help="Initial bias of an LSTM's forget gate.", at_least=-10.0, at_most=10.0)
+    forget_bias: float = setting(
+        1.0, help="LSTM: initial bias of the forget gate.", at_least=-10.0, at_most=10.0, task="optimization"
+    )
     initializer: Literal["glorot", "uniform"] = setting(
-        "glorot", help="Glorot-uniform kernels with orthogonal recurrent ones, or all uniform in +-initializer_scale."
+        "glorot",
+        help="Initial kernels: Glorot uniform and orthogonal, or all uniform within --initializer-scale.",
+        task="optimization",
     )
     initializer_scale: float = setting(
-        0.05, help="Half-width of the uniform initializer; of the embedding in either.", at_least=0.0, at_most=10.0
+        0.05,
+        help="Half-width of the uniform initializer. For the embedding, always used.",
+        at_least=0.0,
+        at_most=10.0,
+        task="optimization",
     )
 
     @property

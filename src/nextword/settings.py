@@ -26,18 +26,28 @@ def setting(
     at_least: float | None = None,
     at_most: float | None = None,
     below: float | None = None,
+    unset: str = "",
+    task: str = "",
 ) -> Any:
-    """Return a dataclass field with its range and its one-line description.
+    """Return a dataclass field with its range and what the command line says about it.
 
-    For a tuple the range holds for each element, and it may be empty if its default is.
+    Args:
+        default: The value if none is given; the field is required if this is left out.
+        help: One or two sentences.
+        at_least: The smallest value. For a tuple, all ranges hold for each element.
+        at_most: The largest value.
+        below: A limit that the value must not reach.
+        unset: What happens if the value is `None` or an empty tuple, in a few words.
+        task: The heading of the help that the flag is listed under.
     """
-    metadata = {"help": help, "at_least": at_least, "at_most": at_most, "below": below, "may_be_empty": default == ()}
-    return dataclasses.field(default=default, metadata=metadata)
+    ranges = {"at_least": at_least, "at_most": at_most, "below": below, "may_be_empty": default == ()}
+    shown = {"help": help, "unset": unset, "task": task}
+    return dataclasses.field(default=default, metadata={**ranges, **shown})
 
 
-def rate(default: float = 0.0, *, help: str) -> Any:
-    """Return a dataclass field for a part of a whole or a probability: at least 0, below 1, and 0 unless set."""
-    return setting(default, help=help, at_least=0.0, below=1.0)
+def rate(default: float = 0.0, *, help: str, task: str = "") -> Any:
+    """Return a dataclass field for a fraction or a probability: at least 0, below 1, and 0 by default."""
+    return setting(default, help=help, at_least=0.0, below=1.0, task=task)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

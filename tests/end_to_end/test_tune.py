@@ -114,7 +114,7 @@ def test_a_trial_that_was_killed_or_interrupted_ends_as_if_left_alone(
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
-    assert errors == f"interrupted by SIGINT; go on with: nextword tune --study {study}\n"
+    assert errors == f"interrupted by SIGINT; resume with: nextword tune --study {study}\n"
     assert len(log_of(trial)) < 12, "the test shows nothing unless both came before the end"
 
     finished(command_line.start("tune", "--study", study, "--keep-runs"))

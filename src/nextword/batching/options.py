@@ -14,23 +14,33 @@ class BatchOptions(Settings):
     group: ClassVar[str] = "batching"
 
     windows: Literal["streams", "successive"] = setting(
-        "streams", help="Parallel streams with carried state, or the tutorial's successive windows without."
+        "streams",
+        help="Parallel streams with carried state, or successive windows without it, as in the tutorial.",
+        task="batching",
     )
-    batch_size: int = setting(32, help="Number of rows in a window.", at_least=1, at_most=65_536)
-    num_steps: int = setting(35, help="Number of time steps in a window.", at_least=1, at_most=65_536)
+    batch_size: int = setting(32, help="Number of rows in a batch.", at_least=1, at_most=65_536, task="batching")
+    num_steps: int = setting(35, help="Number of time steps in a batch.", at_least=1, at_most=65_536, task="batching")
     skip_step: int | None = setting(
-        None, help="Tokens between the starts of successive windows; default: num_steps.", at_least=1
+        None, help="Tokens between the starts of successive windows.", at_least=1, unset="--num-steps", task="batching"
     )
     variable_num_steps: bool = setting(
-        False, help="Draw the length of each window of streams around num_steps, or rarely around half of it."
+        False, help="Vary the length of each window of streams around --num-steps.", task="batching"
     )
     shuffle: Literal["none", "partial"] = setting(
-        "none", help="Begin each row of the streams at another place in every epoch (partial shuffle)."
+        "none",
+        help="Start each row of the streams at another place in every epoch (partial), or at the same (none).",
+        task="batching",
     )
     reset_rate: float = setting(
-        0.0, help="Chance that the state of a row is cleared before a window.", at_least=0.0, at_most=1.0
+        0.0,
+        help="Probability that a row's state is cleared before a window.",
+        at_least=0.0,
+        at_most=1.0,
+        task="batching",
     )
-    shuffle_seed: int = setting(0, help="Seed of window lengths, shuffle and resets.", at_least=0, at_most=2**31 - 1)
+    shuffle_seed: int = setting(
+        0, help="Seed for window lengths, shuffling and resets.", at_least=0, at_most=2**31 - 1, task="batching"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

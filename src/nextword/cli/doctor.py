@@ -10,7 +10,10 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from nextword.cli.progress import Console, waiting
+from nextword.cli.command import command
+from nextword.cli.options import json_option
+from nextword.cli.output import Console
+from nextword.cli.progress import waiting
 from nextword.cli.run_options import preset_option
 from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
@@ -29,16 +32,22 @@ _VOCABULARY_SIZE = 10_000
 _Rows = Iterator[tuple[str, str]]
 
 
-@click.command()
-@preset_option("quick", "What to train in measuring")
-@click.option("--no-measure", is_flag=True, help="Look, and measure nothing.")
-@click.option("--strict", is_flag=True, help="Exit with 1 if there are problems.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@command(
+    examples=[
+        "nextword doctor",
+        "nextword doctor --no-measure",
+        "nextword doctor --preset large --json",
+    ]
+)
+@preset_option("quick", "Preset to measure")
+@click.option("--no-measure", is_flag=True, help="Do not measure the speed.")
+@click.option("--strict", is_flag=True, help="Exit with code 1 if there are problems.")
+@json_option
 def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
-    """Look at processor, memory and framework, measure how fast training is, and say what to repair.
+    """Check this machine and report problems.
 
-    The speed is that of some real training steps on random words: about a quarter of a minute with compiling. It works
-    without the training extra, too, and then says what is missing.
+    The command looks at processor, memory and framework, and measures the speed of training on random words. This takes
+    about 15 seconds. It works without the extra `train`, too, and then says what is missing.
     """
     with waiting("looking") as status:
         report = diagnose(preset, measuring=not no_measure, say=lambda what: status.update(f"measuring {what}"))

@@ -9,9 +9,11 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.cli.command import command
 from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, require_comparable, require_same_words
-from nextword.cli.options import Tables, bad_bytes_of_splits_option, data_dir_option, settings_command
+from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.progress import evaluation_progress, waiting
+from nextword.cli.setting_option import Tables
 from nextword.cli.target import SplitOrAll, engine_option, split_option
 from nextword.engine.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
 from nextword.errors import SettingError
@@ -21,7 +23,15 @@ from nextword.evaluation.significance import Comparison, Unit, compare_lines, li
 from nextword.text.options import OnBadBytes
 
 
-@settings_command(*OPTIONS_TYPES)
+@command(
+    *OPTIONS_TYPES,
+    short=[],
+    examples=[
+        "nextword evaluate runs/demo",
+        "nextword evaluate runs/demo my-text.txt --split all",
+        "nextword evaluate runs/demo --method static --method cache,temperature --tune",
+    ],
+)
 @click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL... [TEXT]")
 @split_option
 @click.option(
@@ -29,30 +39,24 @@ from nextword.text.options import OnBadBytes
     "chains",
     multiple=True,
     default=[STATIC],
-    metavar="NAME[,NAME...]",
-    show_default=True,
-    help=f"What is done after training: {', '.join((STATIC, *METHODS))}. Names with commas between them go around one "
-    "another, the first around the model; given again, a column of its own.",
+    metavar="NAME,...",
+    help=f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it. "
+    "Each --method is a column.",
 )
-@click.option("--tune", is_flag=True, help="Find the settings that are not given on the valid split first.")
-@click.option("--significance", is_flag=True, help="Say whether each further column differs from the first by chance.")
+@click.option("--tune", is_flag=True, help="First find the settings that are not given, on the valid split.")
+@click.option("--significance", is_flag=True, help="Test whether other columns differ from the first by chance.")
 @click.option(
     "--unit",
     type=click.Choice(["line", "block"]),
-    help="What --significance takes to be independent: a line, or a block of 32; blocks if a method learns as it "
-    "reads, else lines.",
+    help="Independent unit of --significance: a line, or 32 lines.",
+    show_default="block for cache and dynamic",
 )
-@click.option("--ensemble", is_flag=True, help="Take all models as one, by the mean of their probabilities.")
-@click.option(
-    "--batch-size",
-    default=1,
-    show_default=True,
-    help="Rows read side by side; 1 is exact, more is faster on long texts.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--ensemble", is_flag=True, help="Combine all models: average their probabilities.")
+@click.option("--batch-size", default=1, help="Rows to read in parallel. 1 is exact; more is faster.")
 @data_dir_option
 @bad_bytes_of_splits_option
 @engine_option
+@json_option
 def evaluate(
     arguments: tuple[str, ...],
     split: SplitOrAll,
@@ -67,11 +71,10 @@ def evaluate(
     on_bad_bytes: OnBadBytes | None,
     given: Tables,
 ) -> None:
-    """Measure perplexity and accuracy of models on a split of TEXT.
+    """Measure perplexity and accuracy.
 
-    TEXT is by default the text that the runs were trained on. Every token of the split counts, <eos> included, and each
-    is predicted once from all that stands before it. Several models, and several --method, stand in columns side by
-    side. The stored weights are never changed.
+    TEXT is the text to read (default: the text of the runs). Every token of the split counts, `<eos>` included. Several
+    models or methods appear side by side. The stored weights never change.
     """
     inputs = inputs_of(arguments, split, data_dir, on_bad_bytes)
     columns = columns_of(inputs, [chain.split(",") for chain in chains], as_ensemble=ensemble)

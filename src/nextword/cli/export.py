@@ -1,11 +1,15 @@
 """`nextword export`: a model that runs without a training framework."""
 
+import json
 from pathlib import Path
 
 import click
 
 from nextword.bundle.bundle import Bundle
-from nextword.cli.options import Tables, bad_bytes_of_splits_option, data_dir_option, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.output import say
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import SplitOrAll, Target, run_or_model_argument
 from nextword.cli.target_text import TargetText
 from nextword.errors import MissingExtraError, SettingError
@@ -15,24 +19,41 @@ from nextword.text.options import OnBadBytes
 _SPLIT: SplitOrAll = "valid"
 
 
-@settings_command(ExportOptions)
+@command(
+    ExportOptions,
+    examples=[
+        "nextword export runs/demo",
+        "nextword export runs/demo --int8",
+        "nextword export runs/demo --int8 --slim -o demo-small",
+    ],
+)
 @run_or_model_argument
 @click.argument("text", required=False)
 @click.option(
     "--split",
     type=click.Choice(["train", "valid", "test", "all"]),
-    help="The split of TEXT on which int8 is measured.  [default: valid]",
+    help="Split of the text to measure the perplexity on.",
+    show_default=_SPLIT,
 )
-@click.option("--keras", "keras_path", type=click.Path(path_type=Path), help="Write a .keras file there as well.")
+@click.option(
+    "--keras-output",
+    "keras_path",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a .keras file too.",
+    show_default="none",
+)
 @click.option(
     "-o",
     "--output",
     metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Write the exported model to this new directory; RUN_OR_MODEL stays as it is.",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the exported model to this new directory.",
+    show_default="RUN_OR_MODEL itself",
 )
 @data_dir_option
 @bad_bytes_of_splits_option
+@json_option
 def export(
     run_or_model: Path,
     text: str | None,
@@ -41,12 +62,14 @@ def export(
     output: Path | None,
     data_dir: Path | None,
     on_bad_bytes: OnBadBytes | None,
+    as_json: bool,
     given: Tables,
 ) -> None:
-    """Add model.onnx to a model, so that it runs by onnxruntime alone.
+    """Make a model run without a training framework.
 
-    It is compared with the model before it is kept. With --int8, the perplexity of a split of TEXT, by default of the
-    text that the run was trained on, is measured before and after, and both stand in the model card.
+    The command adds model.onnx to the model, after it has compared the two. onnxruntime runs it. With --output, the
+    result is a new directory instead. With --int8, the
+    perplexity on TEXT (default: the text of the run) is measured before and after, and goes into the model card.
     """
     options = given_settings(given, ExportOptions)
     if split is not None and text is None and not options.int8:
@@ -70,7 +93,10 @@ def export(
         output=output,
         text=tried if options.int8 or text is not None else None,
         keras_path=keras_path,
-        say=lambda what: click.echo(f"{what} ...", err=True),
+        say=lambda what: say(f"{what} ..."),
     )
+    if as_json:
+        click.echo(json.dumps({"model": str(output or read.target.bundle), **report.to_table()}, allow_nan=False))
+        return
     click.echo("\n".join(report.sentences()))
     click.echo(f"\nmodel: {output or read.target.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))

@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
-from nextword.cli.options import Tables, bad_bytes_option, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import bad_bytes_option, json_option
+from nextword.cli.output import say
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.generation.batch import generate_texts
 from nextword.generation.generated_text import GeneratedText
@@ -19,21 +22,30 @@ from nextword.text.options import OnBadBytes
 from nextword.text.printable import printable
 
 
-@settings_command(SamplingOptions, SearchOptions)
-@run_or_model_argument
-@click.option("-p", "--prompt", default="", help="What the text goes on from; the beginning of a text if not given.")
-@click.option("--prompts", metavar="FILE", help="A file with a prompt a line, - for standard input; gzip is fine.")
-@click.option("--max-tokens", type=click.IntRange(1), default=100, show_default=True, help="Number of tokens to write.")
-@click.option("--stop-at-end", is_flag=True, help="Stop at the end of the line or paragraph.")
-@click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times.")
-@click.option("--forbid", multiple=True, metavar="WORD", help="Never write this word or phrase, in any case.")
-@click.option("--require", multiple=True, metavar="WORD", help="Write this word or phrase; searched for with a beam.")
-@click.option(
-    "--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Prompts written side by side."
+@command(
+    SamplingOptions,
+    SearchOptions,
+    short=["temperature", "top_k", "top_p", "min_p", "seed", "decoding", "beam_size", "best_of"],
+    examples=[
+        'nextword generate runs/demo --prompt "She was"',
+        "nextword generate runs/demo --max-tokens 50 --temperature 0.8 --seed 1",
+        'nextword generate runs/demo -p "She was" --beam-size 5 --stop-at-end',
+    ],
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON, a line for each prompt, with the log-probability.")
+@run_or_model_argument
+@click.option("-p", "--prompt", default="", help="Text to continue.", show_default="start a new text")
+@click.option(
+    "--prompts", metavar="FILE", help="File with one prompt per line; - is standard input.", show_default="none"
+)
+@click.option("--max-tokens", type=click.IntRange(1), default=100, help="Number of tokens to write.")
+@click.option("--stop-at-end", is_flag=True, help="Stop at the end of the line or paragraph.")
+@click.option("--stop", multiple=True, metavar="TEXT", help="Stop before this text.")
+@click.option("--forbid", multiple=True, metavar="WORD", help="Never write this word or phrase.")
+@click.option("--require", multiple=True, metavar="WORD", help="Write this word or phrase, by beam search.")
+@click.option("--batch-size", default=16, type=click.IntRange(min=1), help="Number of prompts to continue in parallel.")
 @bad_bytes_option
 @engine_option
+@json_option
 def generate(
     run_or_model: Path,
     prompt: str,
@@ -44,7 +56,10 @@ def generate(
     given: Tables,
     **asked: Any,
 ) -> None:
-    """Write text, word by word as it comes."""
+    """Generate text.
+
+    The text appears word by word. With --json, each prompt gives one line with the text and its log-probability.
+    """
     sampling, search = given_settings(given, SamplingOptions), given_settings(given, SearchOptions)
     request = Request(sampling=sampling, search=search, **asked)
     if prompt and prompts is not None:
@@ -67,10 +82,9 @@ def generate(
 def _warn(text: GeneratedText) -> None:
     if text.missing:
         words = ", ".join(map(repr, text.missing))
-        click.echo(
-            f"nextword: the text after {text.prompt!r} must hold {words}, but none was found that does; write more "
-            "words, widen the beam, or forbid and stop less",
-            err=True,
+        say(
+            f"nextword: warning: the text after {text.prompt!r} must contain {words}, but none was found that does; "
+            "write more tokens, widen the beam, or forbid and stop less"
         )
 
 

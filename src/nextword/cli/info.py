@@ -18,7 +18,9 @@ from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import read_config
-from nextword.cli.progress import Console
+from nextword.cli.command import command
+from nextword.cli.options import json_option
+from nextword.cli.output import Console
 from nextword.cli.target import Target, run_or_model_argument
 from nextword.text.printable import printable
 from nextword.training.config import RunConfig
@@ -28,19 +30,19 @@ from nextword.training.progress_bar import clock
 from nextword.training.run_directory import RunDirectory
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@command(
+    examples=[
+        "nextword info runs/demo",
+        "nextword info austen-model --json",
+    ]
+)
 @run_or_model_argument
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option
 def info(run_or_model: Path, as_json: bool) -> None:
-    """Show what a model or a run is, its figures and files, and how to use it.
+    """Show a model or a run: figures, files, how to use it.
 
-    \b
-    Examples:
-      nextword info runs/demo
-      nextword info austen-model --json
-
-    RUN_OR_MODEL is a directory. A run may still be going on: its progress up to the last round is shown. Weights are
-    not read, and no training framework is needed.
+    RUN_OR_MODEL is a directory. A run may be in progress. The weights are not read, and no training framework is
+    needed.
     """
     found = ModelInfo.of(run_or_model)
     if as_json:
@@ -143,8 +145,8 @@ class ModelInfo:
         for name, size in self.files.items():
             console.print(f"{_size(size):>12}  {printable(name)}", markup=False)
         console.print("\nuse" if self.model else "\nresume, or end at the best round")
-        for command in self.commands:
-            console.print(f"  {printable(command)}", markup=False)
+        for line in self.commands:
+            console.print(f"  {printable(line)}", markup=False)
 
     def _facts(self) -> dict[str, str]:
         facts = dict[str, str]()

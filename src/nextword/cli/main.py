@@ -1,45 +1,75 @@
-"""The command `nextword`, and what becomes of errors and signals."""
+"""The command `nextword`: its commands, errors and signals."""
 
 import errno
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from nextword import __version__
-from nextword.errors import NextwordError, TrainingInterrupted
+from nextword.cli.output import Invocation, common_options
+from nextword.errors import (
+    BundleError,
+    CheckpointError,
+    EvaluationError,
+    ExportError,
+    NextwordError,
+    TextError,
+    TrainingDivergedError,
+    TrainingInterrupted,
+)
 from nextword.settings import unknown_name
 
 _COMMANDS = {
     "train": "Train a language model on a text.",
-    "tune": "Search for the settings that suit a text.",
+    "runs": "List training runs, or compare some.",
+    "info": "Show a model or a run: figures, files, how to use it.",
+    "presets": "List the presets, or print the settings of one.",
+    "suggest": "Suggest the next word, or complete the one being typed.",
+    "generate": "Generate text.",
+    "score": "Score lines: the log-probability of each.",
+    "rank": "Rank words or phrases for a gap in a text.",
+    "surprise": "Find the lines that a model expects least.",
+    "vectors": "Turn lines or words into vectors.",
     "evaluate": "Measure perplexity and accuracy.",
-    "compare": "Show predicted against actual words.",
-    "suggest": "Suggest the next word, or the end of the one being typed.",
-    "generate": "Write text.",
-    "score": "Give each line its log-probability.",
-    "rescore": "Reorder the hypotheses of a recognizer.",
-    "rank": "Order the candidates for a gap in a text.",
-    "surprise": "Find the lines that a model did not expect.",
-    "vectors": "Turn lines and words into vectors.",
+    "compare": "Show predicted words next to actual words.",
+    "rescore": "Reorder the hypotheses of a speech recognizer.",
     "ngram": "Train an n-gram model, and write it as an ARPA file.",
     "export": "Make a model run without a training framework.",
-    "info": "Show what a model or a run is, its figures and files.",
-    "presets": "List the presets, or print the settings of one.",
-    "doctor": "Look at this machine and say what to repair.",
+    "tune": "Search for the best settings for a text.",
+    "doctor": "Check this machine and report problems.",
 }
+"""Each command with its summary, in the order of the help."""
 
+_PAGES: dict[type[NextwordError], str] = {
+    TextError: "texts.md",
+    CheckpointError: "runs.md",
+    BundleError: "runs.md",
+    ExportError: "export.md",
+    EvaluationError: "evaluation.md",
+    TrainingDivergedError: "optimization.md",
+}
+"""The page of the documentation for an error."""
+
+_ARGUMENTS = {
+    "RUN_OR_MODEL": "the directory of a run or a model, such as runs/demo",
+    "TEXT": "a line of text in quotes",
+    "NBEST": "a file with the hypotheses of a recognizer",
+}
+"""What an argument must be, for the error that it is missing."""
 
 _DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SIGPIPE = 13  # by number, since Windows has no such signal
 
 
 class _OutputClosedError(Exception):
-    """What reads the output has ended."""
+    """The program that reads the output has ended."""
 
 
 class _LazyGroup(click.Group):
@@ -50,9 +80,16 @@ class _LazyGroup(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
+            if context.resilient_parsing:  # the shell asks for completions
+                return None
             raise click.UsageError(unknown_name("command", name, _COMMANDS), context)
         command: click.Command = getattr(import_module(f"nextword.cli.{name}"), name)
         return command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that begin with what was typed, without importing them."""
+        found = [CompletionItem(name, help=told) for name, told in _COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, context, incomplete)]
 
     def invoke(self, context: click.Context) -> Any:
         """Run the command; a closed pipe goes through to `main`, where click itself would exit with 1."""
@@ -61,34 +98,57 @@ class _LazyGroup(click.Group):
         except BrokenPipeError as error:
             raise _OutputClosedError from error
 
-    def format_commands(self, _context: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the summary, the way from a text to a model, and the commands."""
+        formatter.write_text(self.help or "")
+        formatter.write_paragraph()
+        formatter.write("Examples:\n" + "".join(f"  {example}\n" for example in _EXAMPLES))
+        formatter.write_paragraph()
+        self.format_usage(context, formatter)
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
+        formatter.write_paragraph()
+        formatter.write_text("`nextword COMMAND --help` explains a command. `nextword --version` shows the version.")
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="nextword")
+_EXAMPLES = (
+    "nextword train austen --minutes 2 --run runs/demo",
+    'nextword suggest runs/demo "I am very much"',
+    'nextword generate runs/demo --prompt "She was" --max-tokens 50',
+)
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, params=common_options())
+@click.version_option(
+    __version__, prog_name="nextword", message="%(prog)s %(version)s", help="Show the version and exit."
+)
 def nextword() -> None:
-    """LSTM language models of your own: trained on your text, on your machine, and put to work."""
+    """Train a language model on your own text, and use it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 done, 2 a mistake of the user's, 3 training diverged, 128 + n stopped by signal n."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a command and exit.
+
+    The exit codes are 0 for success, 2 for a mistake of the user's, 3 if training diverged, and 128 + n if signal n
+    stopped the command.
+    """
+    asked = Invocation(list(sys.argv[1:] if arguments is None else arguments))
     try:
-        nextword.main(args=given, prog_name="nextword", standalone_mode=False, obj=given)
+        nextword.main(args=list(asked.arguments), prog_name="nextword", standalone_mode=False, obj=asked)
     except click.exceptions.Exit as request:
         sys.exit(request.exit_code)
     except click.exceptions.NoArgsIsHelpError as request:
         request.show()
         sys.exit(2)
     except click.ClickException as error:
-        _show_error(error.format_message())
+        _show_error(_message(error), asked)
         if isinstance(error, click.UsageError) and error.ctx:
             click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         sys.exit(2)
     except NextwordError as error:
-        _show_error(str(error))
+        _show_error(str(error), asked)
+        if page := _PAGES.get(type(error)):
+            click.echo(f"See docs/{page}.", err=True)
         sys.exit(error.exit_code)
     except TrainingInterrupted as stop:
         sys.exit(128 + stop.signal_number)
@@ -96,22 +156,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo("nextword: interrupted", err=True)
         sys.exit(128 + signal.SIGINT)
     except _OutputClosedError:
-        # The reader has gone (`nextword generate ... | head`): nobody is left to tell.
+        # Nobody reads the output any more (`nextword generate ... | head`).
         _let_output_go()
         sys.exit(128 + _SIGPIPE)
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise
         _let_output_go()
-        _show_error(f"the output cannot be written: {error.strerror}; make room, or name another")
+        _show_error(f"the output cannot be written: {error.strerror}; make room, or name another file", asked)
         sys.exit(2)
 
 
-def _show_error(message: str) -> None:
-    """Print an error in the one form that all errors have."""
+def _message(error: click.ClickException) -> str:
+    """Return what is wrong with a command line, in the words of our other errors."""
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        if isinstance(error.param, click.Argument):
+            name = error.param.make_metavar(error.ctx or click.Context(nextword)).split("...")[0]
+            return f"{name} must be given: {_ARGUMENTS[name]}" if name in _ARGUMENTS else f"{name} must be given"
+        return f"`{error.param.opts[0]}` must be given: {error.param.help}"
+    return error.format_message()
+
+
+def _show_error(message: str, asked: Invocation) -> None:
+    """Print an error in the one form that all errors have, after its traceback if `--verbose`."""
+    if asked.verbosity > 0:
+        traceback.print_exc()
     click.echo(f"nextword: error: {message}", err=True)
 
 
 def _let_output_go() -> None:
-    """Let what is left of the output go nowhere, so that Python does not fail on it once more at its end."""
+    """Let the rest of the output go nowhere, because Python would fail on it once more at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,26 +9,30 @@ import tomli_w
 from rich.table import Table
 
 from nextword.architecture import ModelOptions
-from nextword.cli.progress import Console
+from nextword.cli.command import command
+from nextword.cli.options import json_option
+from nextword.cli.output import Console
+from nextword.cli.run_options import complete_preset
 from nextword.models.presets import preset_names, read_preset
 
 _VOCABULARY_SIZE = 10_000
 _GROUPS = ("text", "batching", "model", "training")
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: an array of presets, or one object with settings.")
+@command(
+    examples=[
+        "nextword presets",
+        "nextword presets tutorial",
+        "nextword presets tutorial > my.toml",
+    ]
+)
+@click.argument("name", required=False, shell_complete=complete_preset)
+@json_option
 def presets(name: str | None, as_json: bool) -> None:
-    """List the presets, or print the settings of one as TOML.
+    """List the presets, or print the settings of one.
 
-    \b
-    Examples:
-      nextword presets
-      nextword presets tutorial > my.toml
-
-    Edit a copy of the settings, and train with it: nextword train TEXT --config my.toml. Parameters are counted for a
-    vocabulary of 10,000 words. NAME is that of a preset (default: list all).
+    The settings are TOML. Edit a copy, and train with it: nextword train TEXT --config my.toml. Parameters are counted
+    for a vocabulary of 10,000 words.
     """
     if name is None:
         found = [_facts(each) for each in preset_names()]

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from nextword.cli.options import Tables, bad_bytes_option, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import bad_bytes_option, json_option
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.scoring.gaps import proposals as proposed
@@ -18,27 +20,43 @@ from nextword.text.printable import printable
 _PROPOSALS = 200
 
 
-@settings_command(ScoringOptions, without=["carry", "read_ahead"])
+@command(
+    ScoringOptions,
+    without=["carry", "read_ahead"],
+    examples=[
+        'nextword rank runs/demo "I am very much ___ ." obliged pleased happy',
+        'nextword rank runs/demo "She ___ the letter ." -k 5',
+        'nextword rank runs/demo "a ___ b" --candidates words.txt --json',
+    ],
+)
 @run_or_model_argument
 @click.argument("text")
 @click.argument("candidates", nargs=-1)
-@click.option("--candidates", "file", metavar="FILE", help="Read candidates from a file, one a line; - for stdin.")
-@click.option("--gap", default="___", show_default=True, help="What stands for the gap in TEXT.")
+@click.option(
+    "--candidates",
+    "file",
+    metavar="FILE",
+    help="File with one candidate per line; - is standard input.",
+    show_default="none",
+)
+@click.option("--gap", default="___", help="What marks the gap in TEXT.")
 @click.option(
     "-k",
     "--top",
     "count",
     type=click.IntRange(1),
-    help="Number of candidates to show.  [default: all that are named, or 10]",
+    help="Number of candidates to show.",
+    show_default="all that are given, or 10",
 )
 @click.option(
     "--proposals",
     type=click.IntRange(1),
-    help=f"Words that the model proposes if no candidates are given.  [default: {_PROPOSALS}]",
+    help="Number of words that the model proposes if no candidates are given.",
+    show_default=str(_PROPOSALS),
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @bad_bytes_option
 @engine_option
+@json_option
 def rank(
     run_or_model: Path,
     text: str,
@@ -51,11 +69,11 @@ def rank(
     on_bad_bytes: OnBadBytes,
     given: Tables,
 ) -> None:
-    """Order CANDIDATES by how probable TEXT is with each of them in its gap.
+    """Rank words or phrases for a gap in a text.
 
-    TEXT is one line with ___ where a word is missing, and all of it counts. Without candidates the model takes the
-    words that it expects most after what stands before the gap. Printed are each one's probability among them, the
-    natural logarithm of the text's, and the candidate.
+    TEXT is one line with ___ where a word is missing. The words after the gap count too. Each line of the output has
+    the candidate's probability among all candidates, the natural logarithm of the text's probability, and the
+    candidate. Without CANDIDATES, the model proposes words.
     """
     options = given_settings(given, ScoringOptions)
     named = _named(candidates, file, on_bad_bytes)

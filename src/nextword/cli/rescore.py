@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 import click
 
 from nextword.bundle.store import identity_of
-from nextword.cli.options import OutputFile, Tables, bad_bytes_option, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import OutputFile, bad_bytes_option, json_option
+from nextword.cli.output import say
 from nextword.cli.progress import waiting
+from nextword.cli.setting_option import Tables
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.rescoring.nbest import REFERENCE, LineSource, NbestReader
@@ -54,27 +57,60 @@ class Request(NamedTuple):
     given: dict[str, Any]
 
 
-@settings_command(RescoringWeights)
+@command(
+    RescoringWeights,
+    examples=[
+        "nextword rescore runs/demo dev.tsv --tune --weights-output weights.toml",
+        "nextword rescore runs/demo test.tsv --weights weights.toml -o rescored.tsv",
+        "nextword rescore runs/demo test.jsonl --model-weight 0.5 --best",
+    ],
+)
 @run_or_model_argument
 @click.argument("nbest")
-@click.option("--tune", is_flag=True, help="Find the weights that are not given, by the word errors they leave here.")
-@click.option("--references", metavar="FILE", help="What was said: lines of utterance, tab, text; else `reference`.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Take the weights that --weights-output wrote.")
-@click.option("--weights-output", type=OutputFile(), help="Write the weights that --tune found.")
-@click.option("--scores", metavar="NAME,...", help="Columns that are scores of the first pass; all others are kept.")
-@click.option("-o", "--output", type=OutputFile(), help="Where the hypotheses go, instead of standard output.")
-@click.option("--best", is_flag=True, help="Put out the best hypothesis of each utterance alone.")
-@click.option("--json", "as_json", is_flag=True, help="Report as one JSON object.")
+@click.option("--tune", is_flag=True, help="Find the weights that are not given: those with the fewest word errors.")
+@click.option(
+    "--references",
+    metavar="FILE",
+    help="What was said: lines of utterance, tab, text.",
+    show_default="the field `reference`",
+)
+@click.option(
+    "--weights",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Read the weights that --weights-output wrote.",
+    show_default="none",
+)
+@click.option(
+    "--weights-output",
+    metavar="FILE",
+    type=OutputFile(),
+    help="Write the weights that --tune found.",
+    show_default="none",
+)
+@click.option(
+    "--scores", metavar="NAME,...", help="Columns with first-pass scores.", show_default="all columns with numbers"
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=OutputFile(),
+    help="Write the hypotheses to this file.",
+    show_default="standard output",
+)
+@click.option("--best", is_flag=True, help="Write only the best hypothesis of each utterance.")
 @bad_bytes_option
 @engine_option
+@json_option
 def rescore(run_or_model: Path, given: Tables, **asked: Any) -> None:
-    """Reorder the hypotheses in NBEST by a weighted sum of the model's log-probability, length and first-pass scores.
+    """Reorder the hypotheses of a speech recognizer.
 
-    NBEST is a table with tabs (utterance, text, scores; a first line may name the columns) or JSON Lines with the
-    fields `utterance`, `text` and a number for each score; gzip is fine, and - is standard input. The hypotheses of an
-    utterance stand together, the recognizer's own choice first. They come out as they came, the best first, with
-    `log_prob`, `total` and `rank`; if references are known, a report follows. With --tune, hypotheses are put out
-    only if --output is given.
+    NBEST is a table with tabs (utterance, text, scores; the first line may name the columns) or JSON Lines with the
+    fields `utterance`, `text` and a number for each score. - is standard input. The hypotheses of an utterance follow
+    each other, the recognizer's choice first. They are sorted by the weighted sum of the model's log-probability, the
+    length and the first-pass scores, and get the fields `log_prob`, `total` and `rank`. If references are known, a
+    report follows; --json prints it as JSON. With --tune, hypotheses are written only if --output is given.
     """
     request = Request(**asked, given=given.get(RescoringWeights.group, {}))
     _check(request)
@@ -127,11 +163,14 @@ def _rescore(target: Target, request: Request) -> None:
     if request.weights_output:
         run.weights_file().write(request.weights_output)
     for note in run.notes:
-        click.echo(f"nextword: {note}", err=True)
+        say(f"nextword: {note}")
     if is_known:
         report = run.report()
         text = json.dumps(report.to_table(), allow_nan=False) if request.as_json else "\n".join(report.describe())
-        click.echo(text, err=request.output is None and not request.tune)
+        if request.output is not None or request.tune:
+            click.echo(text)
+        else:
+            say(text)
 
 
 @contextmanager

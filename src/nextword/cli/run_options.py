@@ -1,38 +1,80 @@
 """The options by which commands describe a training run, and the settings that they come to."""
 
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from nextword.architecture import ModelOptions
 from nextword.batching.options import BatchOptions
-from nextword.models.presets import preset_names
+from nextword.cli.output import invocation
+from nextword.cli.setting_option import shown
+from nextword.models.presets import preset_names, read_preset
 from nextword.settings import Settings
 from nextword.text.options import TextOptions
+from nextword.text.samples import SAMPLES
 from nextword.training.config import RunConfig, preset_below, read_tables
 from nextword.training.options import TrainingOptions
 
-RUN_SETTINGS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
-"""The settings of a training run, in the order of the help."""
+RUN_SETTINGS: tuple[type[Settings], ...] = (TrainingOptions, TextOptions, ModelOptions, BatchOptions)
+"""The settings of a training run."""
 
 _FROM_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+_BY_TIME = "fits the time"
 
 
-def preset_option(default: str, meaning: str = "Where settings begin") -> Callable[[Callable[..., Any]], Any]:
+def complete_preset(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the presets whose names begin with what was typed."""
+    return [CompletionItem(name) for name in preset_names() if name.startswith(typed)]
+
+
+def complete_text(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the sample texts that begin with what was typed, and let the shell complete files."""
+    samples = [CompletionItem(name) for name in SAMPLES if typed and name.startswith(typed)]
+    return [*samples, CompletionItem(typed, type="file")]
+
+
+def preset_option(default: str, meaning: str = "Preset that the settings start from") -> Callable[..., Any]:
     """Return the option `--preset`."""
-    return click.option("--preset", default=default, show_default=True, help=f"{meaning}: {', '.join(preset_names())}.")
+    told = f"{meaning}; `nextword presets` lists them."
+    return click.option(
+        "--preset", metavar="NAME", default=default, is_eager=True, shell_complete=complete_preset, help=told
+    )
 
 
 config_option = click.option(
-    "--config", type=click.Path(path_type=Path), help="TOML file of settings that override the preset."
+    "--config",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file with settings that override the preset.",
+    show_default="none",
 )
 
 
+def preset_defaults(context: click.Context) -> dict[str, str]:
+    """Return the values that the preset gives to settings, in words and by name."""
+    option = next(each for each in context.command.params if each.name == "preset")
+    preset = read_preset(context.params.get("preset") or str(option.default))
+    groups = {kind.group for kind in RUN_SETTINGS}
+    defaults = {name: shown(value) for group in groups for name, value in preset.get(group, {}).items()}
+    if "minutes" in defaults:
+        defaults["epochs"] = "as many as fit --minutes"
+    chosen = [table for size in preset.get("sizes", ()) for table in size["settings"].values()]
+    chosen += [*preset.get("regularization", ()), *([{"weight_decay": 0}] if "sizes" in preset else ())]
+    return defaults | {name: _BY_TIME for table in chosen for name in table if name != "epochs"}
+
+
+def runs_folder() -> Path:
+    """Return the folder of runs: that of the variable NEXTWORD_RUNS, else `runs`."""
+    return Path(os.environ.get("NEXTWORD_RUNS") or "runs")
+
+
 def given_names(context: click.Context, *besides: str) -> list[str]:
-    """Return the names of what was given on the command line, dashes in them, but for the parameters `besides`."""
+    """Return the names of what was given on the command line, with dashes, except for the parameters `besides`."""
     names = [str(parameter.name) for parameter in context.command.params if parameter.name not in besides]
     given = [name for name in names if context.get_parameter_source(name) is _FROM_COMMAND_LINE]
     return [name.removeprefix("setting_").replace("_", "-") for name in given]
@@ -41,7 +83,7 @@ def given_names(context: click.Context, *besides: str) -> list[str]:
 def run_config(context: click.Context, **origin: str) -> RunConfig:
     """Return the settings of a run: those of `--preset`, overridden by `--config`, overridden by flags.
 
-    A file that a run wrote stands on the preset of that run unless `--preset` is given.
+    A file that a run wrote starts from the preset of that run, unless `--preset` is given.
 
     Args:
         context: The context of a command with `preset_option`, `config_option` and `RUN_SETTINGS`.
@@ -51,4 +93,5 @@ def run_config(context: click.Context, **origin: str) -> RunConfig:
     table = read_tables(config) if config else {}
     if context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
         preset = preset_below(table) or preset
-    return RunConfig.of(preset, table, given, origin={"command": shlex.join(["nextword", *context.obj]), **origin})
+    command = shlex.join(["nextword", *invocation().arguments])
+    return RunConfig.of(preset, table, given, origin={"command": command, **origin})

@@ -2,17 +2,22 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
-from nextword.cli.options import OutputFile, Tables, bad_bytes_option, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import OutputFile, bad_bytes_option, json_option
+from nextword.cli.output import say
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.scoring.score_summary import ScoreSummary
-from nextword.storage.single_file import write_file
+from nextword.storage.single_file import replacing, write_file
 from nextword.storage.strict_json import finite
 from nextword.text.input_lines import InputLines
 from nextword.text.options import OnBadBytes
@@ -23,53 +28,77 @@ _COLUMNS = ("line", "log_prob", "log10_prob", "tokens", "oov", "perplexity")
 _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank", "oov")
 
 
-@settings_command(ScoringOptions)
+@command(
+    ScoringOptions,
+    examples=[
+        "nextword score runs/demo lines.txt",
+        'echo "I am very much obliged to you ." | nextword score runs/demo',
+        "nextword score runs/demo lines.txt --tokens --json",
+    ],
+)
 @run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("--tokens", "each_token", is_flag=True, help="Give each token, not only each line.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, with its text.")
-@click.option("--no-header", is_flag=True, help="Leave out the line with the names of the columns.")
+@click.option("--tokens", "each_token", is_flag=True, help="Score each token, not just each line.")
+@click.option(
+    "-o", "--output", metavar="FILE", type=OutputFile(), help="Write the lines to FILE.", show_default="standard output"
+)
+@click.option("--no-header", is_flag=True, help="Print no column names.")
 @click.option(
     "--summary-output",
     "summary",
+    metavar="FILE",
     type=OutputFile(),
-    help="Write the totals to this file as JSON, not to standard error.",
+    help="Write the totals to this file, as JSON.",
+    show_default="standard error, as text",
 )
 @bad_bytes_option
 @engine_option
+@json_option
 def score(
     run_or_model: Path,
     files: tuple[str, ...],
     each_token: bool,
     as_json: bool,
     no_header: bool,
+    output: Path | None,
     summary: Path | None,
     on_bad_bytes: OnBadBytes,
     given: Tables,
 ) -> None:
-    """Give each line of FILEs its log-probability, in the order of the lines.
+    """Score lines: the log-probability of each.
 
-    Without FILE, or if it is -, lines come from standard input; either may be packed with gzip. Columns are
-    separated by tabs: the line's number, natural and base-10 logarithm of its probability, number of tokens, how many
-    of them are out of vocabulary, and perplexity. The totals follow on standard error.
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip. The columns are line
+    number, natural and base-10 log-probability, tokens, tokens out of vocabulary, and perplexity, separated by tabs.
+    The totals follow on standard error. With --json, each line is an object.
     """
     options = given_settings(given, ScoringOptions)
     model = Target.of(run_or_model).open()
     lines = InputLines(files, on_bad_bytes=on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, each_token=each_token, as_json=as_json, name_files=len(files) > 1)
     totals = ScoreSummary()
-    if not (as_json or no_header):
-        sys.stdout.write(rows.header)
-    for scored in score_lines(model, lines, options):
-        totals.add(scored)
-        sys.stdout.write(rows.of(scored))
-        if scored.number % options.read_ahead == 0:
-            sys.stdout.flush()  # who feeds lines slowly, with a small --read-ahead, waits for these
-    sys.stdout.flush()
+    with _opened(output) as file:
+        if not (as_json or no_header):
+            file.write(rows.header)
+        for scored in score_lines(model, lines, options):
+            totals.add(scored)
+            file.write(rows.of(scored))
+            if scored.number % options.read_ahead == 0:
+                file.flush()  # a program that feeds lines slowly, with a small --read-ahead, waits for these
+        file.flush()
     if summary is None:
-        click.echo("\n".join(totals.describe()), err=True)
+        say("\n".join(totals.describe()))
     else:
         write_file(summary, json.dumps(totals.to_table(), indent=2, allow_nan=False).encode() + b"\n")
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    """Give the file to write to: standard output, or a file that gets its name when it is complete."""
+    if output is None:
+        yield sys.stdout
+        return
+    with replacing(output) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
+        yield file
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
-from nextword.cli.options import OutputFile, Tables, bad_bytes_option, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import OutputFile, bad_bytes_option, json_option
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.suggestion.session import SuggestionSession
@@ -16,16 +18,30 @@ from nextword.suggestion.user_words import UserWords
 from nextword.text.options import OnBadBytes
 
 
-@settings_command(SessionOptions)
+@command(
+    SessionOptions,
+    examples=[
+        'nextword suggest runs/demo "I am very much"',
+        'nextword suggest runs/demo "I am very much oblig" --complete -k 3',
+        "nextword suggest runs/demo --interactive --user-words my-words.json --json",
+    ],
+)
 @run_or_model_argument
 @click.argument("text", default="")
-@click.option("-k", "--top", "count", default=5, show_default=True, help="Number of suggestions.")
-@click.option("--complete", is_flag=True, help="Complete the word that TEXT ends with; after a space, the next word.")
-@click.option("--interactive", is_flag=True, help="Read a text as it grows, a line each time it has; see below.")
-@click.option("--user-words", "words_file", type=OutputFile(), help="File of your own words, as saved here.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object; with --interactive one a line.")
+@click.option("-k", "--top", "count", default=5, help="Number of suggestions.")
+@click.option("--complete", is_flag=True, help="Complete the last word of TEXT; after a space, suggest the next.")
+@click.option("--interactive", is_flag=True, help="Answer each line of standard input.")
+@click.option(
+    "--user-words",
+    "words_file",
+    metavar="FILE",
+    type=OutputFile(),
+    help="Read your own words from this file; with --interactive, update it.",
+    show_default="none",
+)
 @bad_bytes_option
 @engine_option
+@json_option
 def suggest(
     run_or_model: Path,
     text: str,
@@ -37,13 +53,11 @@ def suggest(
     on_bad_bytes: OnBadBytes,
     given: Tables,
 ) -> None:
-    """Suggest the words most likely to follow TEXT, with their probabilities.
+    """Suggest the next word, or complete the one being typed.
 
-    The last word of TEXT counts as complete, whether a space follows or not; --complete asks for the end of it.
-
-    --interactive reads lines from standard input, each the whole text typed so far, and answers each with a line: after
-    a space the next word, else the end of the one being typed. An empty line begins a new text, and learns the words of
-    the one before; so does the end, if --user-words keeps them.
+    Each line of the output is a word with its probability. The last word of TEXT counts as complete, unless --complete
+    is given. With --interactive, each line of standard input is the whole text typed so far. After a space the answer
+    is the next word, else completions. An empty line starts a new text, and learns the words of the one before.
     """
     if complete and interactive:
         raise SettingError("`--complete` must be left out with `--interactive`, which completes words as it is")

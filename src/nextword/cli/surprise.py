@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
-from nextword.cli.options import Tables, bad_bytes_option, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import bad_bytes_option, json_option
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.scoring.lines import ScoringOptions
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
@@ -19,29 +21,38 @@ _DEFAULT_COUNT = 10
 _MOST_SHOWN = 200
 
 
-@settings_command(ScoringOptions)
+@command(
+    ScoringOptions,
+    examples=[
+        "nextword surprise runs/demo lines.txt",
+        "nextword surprise runs/demo lines.txt --by max -k 3",
+        "nextword surprise runs/demo --threshold 12 < lines.txt",
+    ],
+)
 @run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option(
-    "-k", "--top", "count", type=click.IntRange(1), help="Number of most surprising lines to show.  [default: 10]"
+    "-k",
+    "--top",
+    "count",
+    type=click.IntRange(1),
+    help="Number of lines to show.",
+    show_default=f"{_DEFAULT_COUNT}; all with --threshold",
 )
 @click.option(
     "--by",
     "measure",
     type=click.Choice(["mean", "max", "sum"]),
     default="mean",
-    show_default=True,
-    help="What counts of a line: the mean surprisal of its tokens, the highest, or the sum.",
+    help="Rank lines by the mean surprisal of their tokens, the highest, or the sum.",
 )
 @click.option(
-    "--threshold",
-    type=float,
-    help="Bits from which on a line is shown; without -k such lines are shown as they come, in their order.",
+    "--threshold", type=float, help="Show lines of at least X bits, in the order of the text.", show_default="none"
 )
-@click.option("--top-tokens", "num_words", default=5, show_default=True, help="Tokens to name of each line.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--top-tokens", "num_words", default=5, help="Number of tokens to show below each line.")
 @bad_bytes_option
 @engine_option
+@json_option
 def surprise(
     run_or_model: Path,
     files: tuple[str, ...],
@@ -53,11 +64,11 @@ def surprise(
     on_bad_bytes: OnBadBytes,
     given: Tables,
 ) -> None:
-    """Find the lines of FILEs that the model expected least, with the words that cause it.
+    """Find the lines that a model expects least.
 
-    Without FILE, or if it is -, lines come from standard input; either may be packed with gzip. A line is measured
-    by the surprisal of its tokens in bits: a token of probability 1/2 has one bit, of 1/1024 ten. A * marks words that
-    the vocabulary lacks.
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip. Surprisal is in bits:
+    a token of probability 1/2 has one bit, one of 1/1024 has ten. Below each line are its most surprising tokens; a *
+    marks words outside the vocabulary.
     """
     scoring = given_settings(given, ScoringOptions)
     options: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": scoring}

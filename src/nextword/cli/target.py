@@ -1,13 +1,16 @@
 """What a command is pointed at: a run or a bundle."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.shell_completion import CompletionItem
 
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_name, sample_model_path
 from nextword.bundle.store import model_path, require_directory
+from nextword.cli.output import detail
 from nextword.engine.opening import ENGINES, open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError
@@ -32,10 +35,21 @@ class _RunOrModel(click.Path):
         return target_path(str(super().convert(value, param, ctx)))
 
 
-run_or_model_argument = click.argument("run_or_model", type=_RunOrModel())
+def complete_model(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the sample models that begin with what was typed, and let the shell complete directories."""
+    samples = [CompletionItem(name) for name in SAMPLE_MODELS if typed and name.startswith(typed)]
+    return [*samples, CompletionItem(typed, type="dir")]
+
+
+def complete_directory(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Let the shell complete a directory."""
+    return [CompletionItem(typed, type="dir")]
+
+
+run_or_model_argument = click.argument("run_or_model", type=_RunOrModel(), shell_complete=complete_model)
 
 split_option = click.option(
-    "--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", show_default=True
+    "--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", help="Split of the text to read."
 )
 
 
@@ -43,10 +57,9 @@ engine_option = click.option(
     "--engine",
     type=click.Choice(ENGINES),
     default="auto",
-    show_default=True,
     expose_value=False,
     callback=lambda context, _parameter, value: context.meta.update({_ENGINE: value}),
-    help="What runs the model; auto: model.onnx and onnxruntime if both are there, else Keras.",
+    help="What runs the model. auto: onnx if model.onnx and onnxruntime are available, else keras.",
 )
 """The option `--engine`, which `Target.open` reads."""
 
@@ -102,4 +115,7 @@ class Target:
     def open(self) -> LoadedModel:
         """Start the model, by the engine that `--engine` names in the command that runs."""
         context = click.get_current_context(silent=True)
-        return open_model(self.bundle, context.meta.get(_ENGINE, "auto") if context else "auto")
+        began = time.monotonic()
+        model = open_model(self.bundle, context.meta.get(_ENGINE, "auto") if context else "auto")
+        detail(f"opened {self.bundle} with {model.run_by} in {time.monotonic() - began:.2f} s")
+        return model

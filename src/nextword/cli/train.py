@@ -1,5 +1,6 @@
 """`nextword train`: from a text to a model."""
 
+import json
 import shlex
 import signal
 from collections.abc import Callable
@@ -11,9 +12,22 @@ import click
 from rich.markdown import Markdown
 
 from nextword.bundle.model_card import figures_table
-from nextword.cli.options import Tables, data_dir_option, settings_command
-from nextword.cli.progress import Console
-from nextword.cli.run_options import RUN_SETTINGS, config_option, given_names, preset_option, run_config
+from nextword.cli.command import command
+from nextword.cli.dry_run import print_forecast
+from nextword.cli.options import data_dir_option, json_option
+from nextword.cli.output import Console, detail, invocation, say
+from nextword.cli.run_options import (
+    RUN_SETTINGS,
+    complete_text,
+    config_option,
+    given_names,
+    preset_defaults,
+    preset_option,
+    run_config,
+    runs_folder,
+)
+from nextword.cli.setting_option import Tables
+from nextword.cli.target import complete_directory
 from nextword.errors import MissingExtraError, SettingError, TrainingDivergedError
 from nextword.models.presets import DEFAULT_PRESET
 from nextword.training.context import RunContext
@@ -25,16 +39,52 @@ if TYPE_CHECKING:
     from nextword.training.result import FinishedRun
 
 
-@settings_command(*RUN_SETTINGS)
-@click.argument("text", required=False)
+_SHORT = (
+    *("epochs", "minutes", "seed", "tokenizer", "maximum_vocabulary", "embedding_size", "hidden_sizes", "cell"),
+    *("input_dropout_rate", "output_dropout_rate", "optimizer", "learning_rate", "batch_size"),
+)
+"""The settings that the short help shows."""
+
+
+@command(
+    *RUN_SETTINGS,
+    short=_SHORT,
+    defaults=preset_defaults,
+    examples=[
+        "nextword train my-text.txt",
+        "nextword train austen --minutes 2 --run runs/demo",
+        "nextword train austen --preset quick --epochs 1 --dry-run",
+    ],
+)
+@click.argument("text", required=False, shell_complete=complete_text)
 @preset_option(DEFAULT_PRESET)
 @config_option
 @click.option(
-    "--run", type=click.Path(path_type=Path, file_okay=False), help="Run directory (default: runs/TEXT-PRESET)."
+    "--run",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Run directory.",
+    show_default="runs/TEXT-PRESET",
 )
-@click.option("--resume", type=click.Path(path_type=Path), help="Resume the run in this directory.")
-@click.option("--finish", type=click.Path(path_type=Path), help="End this run here: its best weights become the model.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Resume this run.",
+    show_default="start a new run",
+    shell_complete=complete_directory,
+)
+@click.option(
+    "--finish",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="End this run; its best weights become the model.",
+    show_default="none",
+    shell_complete=complete_directory,
+)
+@click.option("--dry-run", is_flag=True, help="Show size, steps, memory and time of the run. Do not train.")
 @data_dir_option
+@json_option
 @click.pass_context
 def train(
     context: click.Context,
@@ -43,32 +93,42 @@ def train(
     run: Path | None,
     resume: Path | None,
     finish: Path | None,
+    dry_run: bool,
     data_dir: Path | None,
+    as_json: bool,
     given: Tables,
     **_preset_and_config: Any,
 ) -> None:
-    """Train a language model on TEXT.
+    """Train a language model on a text.
 
-    TEXT is a file, a folder with train, valid and test files, or a sample: austen, ptb, wikitext-2. It takes ten
-    minutes, or those given by --minutes: size and dropout of the model are chosen for that time, the text and this
-    machine. Every setting of the preset can be overridden by a flag, or by a file given to --config.
+    TEXT is a file, a folder with train, valid and test files, or a sample: austen, ptb, wikitext-2. By default,
+    training takes ten minutes, and the size of the model fits this time, the text and this machine. Defaults are those
+    of --preset.
     """
+    watched = _Watched(data_dir, as_json=as_json)
     former = resume or finish
     if former is not None:
         alone = "resume" if resume else "finish"
-        if others := given_names(context, alone, "data_dir"):
+        if others := given_names(context, alone, "data_dir", "as_json"):
             raise SettingError(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
-        _watched(former, lambda context: _training().resume_run(former, context, finish=resume is None), data_dir)
+        watched.train(former, lambda context: _training().resume_run(former, context, finish=resume is None))
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
     if given.get("training", {}).keys() >= {"epochs", "minutes"}:
         raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
     settings = run_config(context)
-    directory = run or Path("runs") / f"{Path(text).stem or 'text'}-{settings.origin['preset']}"
-    _watched(directory, lambda context: _training().start_run(settings, text, directory, context), data_dir)
+    directory = run or runs_folder() / f"{Path(text).stem or 'text'}-{settings.origin['preset']}"
+    if dry_run:
+        _training()
+        from nextword.training.forecast import forecast_run
+
+        quiet_context = RunContext(say=detail, warn=say, data_dir=data_dir)
+        print_forecast(forecast_run(settings, text, directory, quiet_context), as_json=as_json)
+        return
+    watched.train(directory, lambda context: _training().start_run(settings, text, directory, context))
 
 
 def _training() -> Any:
@@ -80,28 +140,53 @@ def _training() -> Any:
     return start
 
 
-def _watched(directory: Path, work: Callable[[RunContext], "FinishedRun"], data_dir: Path | None) -> None:
-    """Train with a progress bar, and say what to do next however it ends."""
-    console = Console(highlight=False, soft_wrap=True)
-    resume = f"resume with: nextword train --resume {shlex.quote(str(directory))}"
-    say = partial(console.print, markup=False)
-    try:
-        with ProgressBar(console) as bar:
-            finished = work(RunContext(observer=bar, say=say, warn=say, data_dir=data_dir))
-    except TrainingInterrupted as stop:
-        click.echo(f"{stop}; {resume}", err=True)
-        raise
-    except KeyboardInterrupt as stop:  # before the first step, or after the last
-        if not RunDirectory(directory).is_run:
+class _Watched:
+    """Trains with a progress bar, and prints what to do next however it ends.
+
+    With `--json`, everything but the figures goes to standard error.
+
+    Args:
+        data_dir: The folder of samples.
+        as_json: Whether the figures are printed as JSON.
+    """
+
+    def __init__(self, data_dir: Path | None, *, as_json: bool) -> None:
+        options: dict[str, Any] = {"highlight": False, "soft_wrap": True}
+        self._console = Console(**options, stderr=as_json, quiet=invocation().verbosity < 0)
+        self._results = Console(**options)
+        self._data_dir, self._as_json = data_dir, as_json
+
+    def context(self, **observers: Any) -> RunContext:
+        """Return the context of a run that prints its messages."""
+        say = partial(self._console.print, markup=False)
+        return RunContext(say=say, warn=say, data_dir=self._data_dir, **observers)
+
+    def train(self, directory: Path, work: Callable[[RunContext], "FinishedRun"]) -> None:
+        """Train, and print the figures."""
+        resume = f"resume with: nextword train --resume {shlex.quote(str(directory))}"
+        try:
+            with ProgressBar(self._console) as bar:
+                finished = work(self.context(observer=bar))
+        except TrainingInterrupted as stop:
+            click.echo(f"{stop}; {resume}", err=True)
             raise
-        click.echo(f"interrupted; {resume}", err=True)
-        raise TrainingInterrupted(signal.SIGINT) from stop
-    except BrokenPipeError:
-        click.echo(f"training has stopped, since the program that reads its output has ended; {resume}", err=True)
-        raise
-    except TrainingDivergedError as error:
-        raise TrainingDivergedError(f"{error} (run: {directory})") from error
-    console.print(Markdown(figures_table(finished.metrics)))
-    curves = directory / "curves.png"
-    drawn = f"\ncurves: {curves}" if curves.is_file() else ""
-    console.print(f"\nmodel:  {directory / 'model'}{drawn}", markup=False)
+        except KeyboardInterrupt as stop:  # before the first step, or after the last
+            if not RunDirectory(directory).is_run:
+                raise
+            click.echo(f"interrupted; {resume}", err=True)
+            raise TrainingInterrupted(signal.SIGINT) from stop
+        except BrokenPipeError:
+            click.echo(f"training has stopped, since the program that reads its output has ended; {resume}", err=True)
+            raise
+        except TrainingDivergedError as error:
+            raise TrainingDivergedError(f"{error} (run: {directory})") from error
+        self._print(finished, directory)
+
+    def _print(self, finished: "FinishedRun", directory: Path) -> None:
+        if self._as_json:
+            click.echo(json.dumps({"run": str(directory), **finished.to_table()}, allow_nan=False))
+            return
+        self._results.print(Markdown(figures_table(finished.metrics)))
+        curves = directory / "curves.png"
+        drawn = f"\ncurves: {curves}" if curves.is_file() else ""
+        self._console.print(f"\nmodel:  {directory / 'model'}{drawn}", markup=False)

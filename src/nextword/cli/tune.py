@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nextword.cli.options import data_dir_option, settings_command
-from nextword.cli.progress import Console
-from nextword.cli.run_options import RUN_SETTINGS, config_option, given_names, preset_option, run_config
+from nextword.cli.command import command
+from nextword.cli.options import data_dir_option, json_option
+from nextword.cli.output import Console, invocation
+from nextword.cli.run_options import (
+    RUN_SETTINGS,
+    complete_text,
+    config_option,
+    given_names,
+    preset_defaults,
+    preset_option,
+    run_config,
+)
 from nextword.errors import MissingExtraError, SettingError
 from nextword.text.source import stored_name
 from nextword.training.config import read_tables
@@ -27,54 +36,76 @@ _COLUMNS_OF_A_FILE = 160
 _GOES_WITH_ANY = ("study", "trials", "keep_runs", "data_dir", "as_json")
 
 
-@settings_command(*RUN_SETTINGS, without=("round_steps", "minutes"))
-@click.argument("text", required=False)
+@command(
+    *RUN_SETTINGS,
+    without=("round_steps", "minutes"),
+    short=["epochs", "seed"],
+    defaults=preset_defaults,
+    examples=[
+        "nextword tune my-text.txt --study sweeps/mine",
+        "nextword tune my-text.txt --study sweeps/mine --trials 50 --minutes-per-trial 2",
+        "nextword tune --study sweeps/mine",
+    ],
+)
+@click.argument("text", required=False, shell_complete=complete_text)
 @click.option(
     "--study",
+    metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="Directory of the study, shared by the processes of one machine.",
+    help="Study directory. Several processes may share it.",
 )
-@click.option("--trials", type=click.IntRange(1), help="Trials in all, by however many processes.  [default: 20]")
+@click.option("--trials", type=click.IntRange(1), help="Number of trials, over all processes.", show_default="20")
 @preset_option("quick")
 @config_option
 @click.option(
-    "--search-space", "search", type=click.Path(path_type=Path), help="TOML file of what to vary; see docs/tuning.md."
+    "--search-space",
+    "search",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file with the settings to vary; see docs/tuning.md.",
+    show_default="around the preset",
 )
 @click.option(
     "--pruner",
     type=click.Choice(["median", "hyperband", "none"]),
     default="median",
-    show_default=True,
-    help="What ends a trial that is not worth its time.",
+    help="How to stop poor trials early.",
 )
-@click.option("--rounds", type=click.IntRange(1, 1000), default=8, show_default=True, help="Validations of a trial.")
-@click.option("--minutes-per-trial", type=click.FloatRange(0.01), help="Minutes that the epochs of a trial shall fill.")
-@click.option("--sampler-seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the suggestions.")
-@click.option("--storage", metavar="URL", help="Database to share the study between machines; see docs/tuning.md.")
-@click.option("--keep-runs", is_flag=True, help="Keep the checkpoints of trials that have ended.")
-@data_dir_option
+@click.option("--rounds", type=click.IntRange(1, 1000), default=8, help="Validations in each trial.")
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print the report as JSON, and everything else on standard error."
+    "--minutes-per-trial",
+    type=click.FloatRange(0.01),
+    help="Time of a trial. It sets the epochs.",
+    show_default="set by --epochs",
 )
+@click.option("--sampler-seed", type=click.IntRange(0), default=0, help="Seed for the suggested settings.")
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="Database that several machines share; see docs/tuning.md.",
+    show_default="files in the study directory",
+)
+@click.option("--keep-runs", is_flag=True, help="Keep the checkpoints of finished trials.")
+@data_dir_option
+@json_option
 @click.pass_context
 def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool, **_others: Any) -> None:
-    """Search for the settings that suit TEXT best, by many short training runs.
+    """Search for the best settings for a text.
 
-    Each trial is a run in STUDY/trials with settings that Optuna suggests, compared by validation perplexity; the test
-    split is never opened. Run the command again to resume; several processes may work on one study, and with --storage
-    several machines. A study that has begun needs no more than `nextword tune --study STUDY`.
+    Each trial is a short training run with other settings, in STUDY/trials. Trials are compared by validation
+    perplexity; the test split is never read. Run the same command again to resume. Defaults are those of --preset.
     """
     for module in ("optuna", "keras", "jax"):
         if find_spec(module) is None:
             raise MissingExtraError.of(f"tuning needs `{module}`", None, "all")
-    console = Console(highlight=False, soft_wrap=True, stderr=as_json)
+    console = Console(highlight=False, soft_wrap=True, stderr=as_json, quiet=as_json and invocation().verbosity < 0)
     if not console.is_terminal:
         console.width = _COLUMNS_OF_A_FILE
     try:
         report = _work(context, console, study, keep_checkpoints=keep_runs)
     except TrainingInterrupted as stop:
-        click.echo(f"{stop}; go on with: nextword tune --study {shlex.quote(str(study))}", err=True)
+        click.echo(f"{stop}; resume with: nextword tune --study {shlex.quote(str(study))}", err=True)
         raise
     if as_json:
         click.echo(report.to_json())

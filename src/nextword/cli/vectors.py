@@ -6,7 +6,9 @@ from pathlib import Path
 import click
 
 from nextword.bundle.store import read_bundle
-from nextword.cli.options import OutputFile, bad_bytes_option
+from nextword.cli.command import command
+from nextword.cli.options import OutputFile, bad_bytes_option, json_option
+from nextword.cli.output import say
 from nextword.cli.target import Target, engine_option, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.scoring.vectors import Pooling, WordVectors, sentence_vectors, write_vectors
@@ -16,23 +18,42 @@ from nextword.text.options import OnBadBytes
 _NEAREST = 10
 
 
-@click.command()
+@command(
+    examples=[
+        "nextword vectors runs/demo --nearest happy",
+        "nextword vectors runs/demo lines.txt -o lines.npy",
+        "nextword vectors runs/demo --vocabulary -o words.npz",
+    ]
+)
 @run_or_model_argument
 @click.argument("files", nargs=-1, metavar="[FILE]...")
-@click.option("-o", "--output", type=OutputFile(), help="The file to write, .npy or .npz.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=OutputFile(),
+    help="Write the vectors: .npy, or .npz for words.",
+    show_default="none",
+)
 @click.option(
     "--pooling",
     type=click.Choice(["mean", "last"]),
-    help="Of a line's hidden states take the mean, or the last.  [default: mean]",
+    help="Vector of a line: the mean of its hidden states, or the last one.",
+    show_default="mean",
 )
+@click.option("--vocabulary", "words", is_flag=True, help="Write the embeddings of all words in the vocabulary.")
+@click.option("--nearest", metavar="WORD", help="Show the words nearest to this one.", show_default="none")
 @click.option(
-    "--vocabulary", "words", is_flag=True, help="Write the embedding of each word in the vocabulary, in place of lines."
+    "-k",
+    "--top",
+    "count",
+    type=click.IntRange(1),
+    help="Number of nearest words.",
+    show_default=str(_NEAREST),
 )
-@click.option("--nearest", metavar="WORD", help="Show the words nearest to this one, in place of lines.")
-@click.option("-k", "--top", "count", type=click.IntRange(1), help="Number of nearest words.  [default: 10]")
-@click.option("--json", "as_json", is_flag=True, help="Print nearest words as one JSON object.")
 @bad_bytes_option
 @engine_option
+@json_option
 def vectors(
     run_or_model: Path,
     files: tuple[str, ...],
@@ -44,27 +65,27 @@ def vectors(
     as_json: bool,
     on_bad_bytes: OnBadBytes,
 ) -> None:
-    """Turn lines of FILEs into vectors, or show which words are near one another.
+    """Turn lines or words into vectors.
 
-    Lines come from standard input without FILE, or if it is -; either may be packed with gzip. Their vectors are
-    written to a NumPy file `(N, H)`, float32, in their order. With --vocabulary the file is an archive of `words`
-    `(V,)` and `vectors` `(V, E)`.
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip. Their vectors are
+    written as a NumPy array `(N, H)` of float32, in order. With --vocabulary, the file has two arrays: `words` `(V,)`
+    and `vectors` `(V, E)`. --nearest prints words by cosine similarity.
     """
     _check(files, output, words=words, nearest=nearest)
     if pooling is not None and (words or nearest is not None):
         raise SettingError("`--pooling` is for lines, but words are asked for; leave it out")
-    if nearest is None and (as_json or count is not None):
-        raise SettingError("`-k` and `--json` must go with `--nearest`, which was not asked for; leave them out")
+    if nearest is None and count is not None:
+        raise SettingError("`--top` needs `--nearest WORD`; add it, or leave `--top` out")
     target = Target.of(run_or_model)
     if output is not None and not words:
         lines = InputLines(files, on_bad_bytes=on_bad_bytes)
         shape = write_vectors(output, sentence_vectors(target.open(), lines, pooling=pooling or "mean"))
-        click.echo(f"{output}: {shape[0]} x {shape[1]}, the vectors of all lines", err=True)
+        _report(output, shape, "the vectors of all lines", as_json=as_json)
         return
     embeddings = WordVectors.of(read_bundle(target.bundle))
     if output is not None:
         embeddings.save(output)
-        click.echo(f"{output}: {' x '.join(map(str, embeddings.vectors.shape))}, the vectors of all words", err=True)
+        _report(output, embeddings.vectors.shape, "the vectors of all words", as_json=as_json)
     elif nearest is not None:
         near = embeddings.nearest(nearest, count or _NEAREST)
         if as_json:
@@ -72,6 +93,13 @@ def vectors(
             return
         for other in near:
             click.echo(f"{other.cosine:7.3f}  {other.word}")
+
+
+def _report(output: Path, shape: tuple[int, ...], what: str, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"output": str(output), "shape": list(shape)}))
+    else:
+        say(f"{output}: {' x '.join(map(str, shape))}, {what}")
 
 
 def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest: str | None) -> None:

@@ -28,11 +28,15 @@ class CacheOptions(Settings):
 
     group: ClassVar[str] = "cache"
 
-    cache_size: int = setting(500, help="Tokens that are remembered.", at_least=1, at_most=2**16)
+    cache_size: int = setting(500, help="cache: tokens to remember.", at_least=1, at_most=2**16, task="method")
     cache_theta: float = setting(
-        0.3, help="How much similarity counts: 0 weights all remembered tokens the same.", at_least=0.0, at_most=1000.0
+        0.3,
+        help="cache: how much similarity counts. At 0 all remembered tokens weigh the same.",
+        at_least=0.0,
+        at_most=1000.0,
+        task="method",
     )
-    cache_weight: float = setting(0.1, help="Weight of what is remembered.", at_least=0.0, below=1.0)
+    cache_weight: float = setting(0.1, help="cache: weight in the mixture.", at_least=0.0, below=1.0, task="method")
 
 
 class Memory(NamedTuple):

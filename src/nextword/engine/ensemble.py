@@ -20,7 +20,7 @@ class EnsembleOptions(Settings):
     group: ClassVar[str] = "ensemble"
 
     ensemble_weights: tuple[float, ...] = setting(
-        (), help="Weight of each model, in the order given; all equal if not given.", at_least=0.0
+        (), help="Weight of each model, in the order of the arguments.", at_least=0.0, unset="all equal", task="method"
     )
 
 

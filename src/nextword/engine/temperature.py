@@ -25,7 +25,11 @@ class TemperatureOptions(Settings):
     group: ClassVar[str] = "temperature"
 
     temperature: float = setting(
-        1.0, help="Divides all log-probabilities: below 1 bolder, above 1 more careful.", at_least=0.01, at_most=100.0
+        1.0,
+        help="temperature: divides all log-probabilities. Below 1 predictions become bolder.",
+        at_least=0.01,
+        at_most=100.0,
+        task="method",
     )
 
 

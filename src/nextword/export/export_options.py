@@ -16,10 +16,15 @@ class ExportOptions(Settings):
 
     group: ClassVar[str] = "export"
 
-    int8: bool = setting(False, help="Store the weights in eight bits: smaller, and several times faster.")
+    int8: bool = setting(
+        False, help="Store the weights in eight bits: smaller, and several times faster.", task="export"
+    )
     slim: bool = setting(
-        False, help="Leave out the float32 weights, for a model that only runs in onnxruntime. Needs --output."
+        False,
+        help="Leave out the float32 weights, for a model that only runs in onnxruntime. Needs --output.",
+        task="export",
     )
     max_loss_percent: float = setting(
-        1.0, help="Allowed rise of the perplexity by int8, in percent.", at_least=0.0, at_most=1000.0
+        1.0,
+        help="Refuse an int8 model whose perplexity is more than X percent higher.",
     )

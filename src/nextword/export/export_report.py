@@ -1,7 +1,7 @@
 """The result of an export, for a person and for the model card."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -112,6 +112,14 @@ class ExportReport:
     agreement: Agreement
     int8_cost: Int8Cost | None
     slim: bool = False
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the report as a table for JSON; `int8` is `None` for float32."""
+        return {
+            "num_bytes": self.num_bytes,
+            "largest_difference": self.agreement.largest_difference,
+            "int8": None if self.int8_cost is None else {**asdict(self.int8_cost), "percent": self.int8_cost.percent},
+        }
 
     def sentences(self) -> list[str]:
         """Return the report in sentences."""

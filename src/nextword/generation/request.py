@@ -29,20 +29,34 @@ class SearchOptions(Settings):
     group: ClassVar[str] = "search"
 
     decoding: Decoding = setting(
-        "auto", help="Draw each token, take the most probable, or search with a beam; auto: beam if one is set."
+        "auto",
+        help="Sample each token, take the most probable (greedy), or run a beam search. auto: beam if a "
+        "beam option is given, else sample.",
+        task="search",
     )
     beam_size: int | None = setting(
-        None, help="Texts that a beam search keeps; 4 unless set, or as many as required words need.", at_least=1
+        None,
+        help="Number of texts that the beam search keeps.",
+        at_least=1,
+        unset="4, or more if required words need it",
+        task="search",
     )
     beam_groups: int = setting(
-        1, help="Groups of a beam, each kept from the words of those before it; above 1 is diverse.", at_least=1
+        1,
+        help="Diverse beam search: N groups that avoid each other's words.",
+        at_least=1,
+        task="search",
     )
-    diversity: float = setting(
-        0.5, help="Log-probability that a token costs a group for each text of earlier groups with it.", at_least=0.0
+    diversity: float = setting(0.5, help="Penalty for a token that earlier groups used.", at_least=0.0, task="search")
+    best_of: int = setting(
+        1, help="Sample N texts, and keep the one with the highest score.", at_least=1, task="search"
     )
-    best_of: int = setting(1, help="Sample n texts, and keep the one with the highest score.", at_least=1)
     length_exponent: float = setting(
-        0.6, help="A score is the log-probability over ((5 + tokens) / 6) to this power.", at_least=0.0, at_most=10.0
+        0.6,
+        help="A score is the log-probability divided by ((5 + tokens) / 6) to this power.",
+        at_least=0.0,
+        at_most=10.0,
+        task="search",
     )
 
     def __post_init__(self) -> None:

@@ -38,14 +38,18 @@ class RescoringWeights(Settings):
     group: ClassVar[str] = "rescoring"
 
     model_weight: float = setting(
-        0.5, help="Weight of the model's log-probability of a hypothesis.", at_least=-_MOST, at_most=_MOST
+        0.5, help="Weight of the model's log-probability.", at_least=-_MOST, at_most=_MOST, task="weights"
     )
-    length_weight: float = setting(0.0, help="What each word of a hypothesis adds.", at_least=-_MOST, at_most=_MOST)
+    length_weight: float = setting(
+        0.0, help="Amount added for each word of a hypothesis.", at_least=-_MOST, at_most=_MOST, task="weights"
+    )
     first_pass_weights: tuple[float, ...] = setting(
         (),
-        help="Weight of each score of the first pass, in the order of the columns; 1 each unless given.",
+        help="Weight of each first-pass score, in the order of the columns.",
         at_least=-_MOST,
         at_most=_MOST,
+        unset="1 each",
+        task="weights",
     )
 
     def for_scores(self, score_names: Sequence[str]) -> "RescoringWeights":

@@ -46,12 +46,14 @@ class ScoringOptions(Settings):
     group: ClassVar[str] = "scoring"
 
     bos: bool = setting(
-        True, help="Begin each line as a line begins, after <eos>; else what stands before it is not known."
+        True, help="Start each line after `<eos>`. If off, the context before the line is unknown.", task="scoring"
     )
-    eos: bool = setting(True, help="Count the line's end as a token, <eos>.")
-    carry: bool = setting(False, help="Read all lines as one text, each after those before it; slower.")
+    eos: bool = setting(True, help="Count the line end as a token, `<eos>`.", task="scoring")
+    carry: bool = setting(
+        False, help="Read all lines as one text, each in the context of those before. Slower.", task="scoring"
+    )
     read_ahead: int = setting(
-        4096, help="Lines that are read ahead, so that those of like length are scored together.", at_least=1
+        4096, help="Read N lines ahead and score lines of similar length together.", at_least=1, task="scoring"
     )
 
 

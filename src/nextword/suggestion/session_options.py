@@ -16,24 +16,30 @@ class SessionOptions(Settings):
 
     group: ClassVar[str] = "session"
 
-    learn: bool = setting(True, help="Offer words outside the vocabulary once they were typed.")
+    learn: bool = setting(True, help="Suggest words outside the vocabulary after they were typed.", task="session")
     restore_case: bool = setting(
-        True, help="Begin sentences with a capital where the vocabulary has none, and keep the case that is typed."
+        True, help="Start sentences with a capital letter, and keep the case as typed.", task="session"
     )
     case_weight: float = setting(
-        0.1, help="What a word counts for whose case is not as typed, beside one whose is.", at_least=0.0, at_most=1.0
+        0.1, help="Weight of a word whose case differs from what was typed.", at_least=0.0, at_most=1.0, task="session"
     )
-    history: int = setting(256, help="States that are kept to come back to.", at_least=1, at_most=2**16)
+    history: int = setting(
+        256, help="Number of earlier states to keep for edits.", at_least=1, at_most=2**16, task="session"
+    )
     user_word_weight: float = setting(
-        0.1, help="Probability of words outside the vocabulary in their own context.", at_least=0.0, below=1.0
+        0.1, help="Probability of user words in their own context.", at_least=0.0, below=1.0, task="session"
     )
     user_word_theta: float = setting(
-        10.0, help="How much a context must be like that of a word outside the vocabulary.", at_least=0.0, at_most=1e4
+        10.0, help="How similar a context must be to that of a user word.", at_least=0.0, at_most=1e4, task="session"
     )
     user_word_memory: int = setting(
-        500, help="Uses of words outside the vocabulary whose context is kept.", at_least=1, at_most=2**16
+        500, help="Number of uses of user words to remember.", at_least=1, at_most=2**16, task="session"
     )
     beam_width: int = setting(
-        8, help="Beginnings followed at once where words are spelled out of characters.", at_least=1, at_most=1024
+        8,
+        help="Number of beginnings to follow when a word is spelled from characters.",
+        at_least=1,
+        at_most=1024,
+        task="session",
     )
-    beam_length: int = setting(24, help="Most characters of a word that is spelled out.", at_least=1, at_most=1024)
+    beam_length: int = setting(24, help="Most characters of a spelled word.", at_least=1, at_most=1024, task="session")

@@ -39,30 +39,40 @@ class TextOptions(Settings):
     group: ClassVar[str] = "text"
 
     tokenizer: Literal["auto", "pretokenized", "word", "subword", "character"] = setting(
-        "auto", help="How text is cut; auto: pretokenized for PTB and WikiText, word for all other text."
+        "auto",
+        help="How to split text into tokens. auto: pretokenized for PTB, WikiText; else word.",
+        task="text",
     )
     line_ends: Literal["auto", "line", "paragraph"] = setting(
-        "auto", help="What `<eos>` stands for: each line end or each blank line; auto looks at the training text."
+        "auto",
+        help="What `<eos>` marks: each line end, or each blank line. auto: decide by the training text.",
+        task="text",
     )
     maximum_vocabulary: int | None = setting(
         None,
-        help="Most tokens that a vocabulary keeps; for word 50,000, for subword 8,000 unless set.",
+        help="Keep at most N tokens in the vocabulary.",
         at_least=3,
         at_most=2**22,
+        unset="50,000 for word, 8,000 for subword, else no limit",
+        task="text",
     )
     minimum_count: int | None = setting(
         None,
-        help="Fewest occurrences that keep a token in the vocabulary; for word and subword 2 unless set.",
+        help="Keep tokens that occur at least N times.",
         at_least=1,
+        unset="2 for word and subword, else 1",
+        task="text",
     )
     valid_fraction: float = setting(
-        0.05, help="Part of a lone file that is kept for validation.", at_least=0.001, at_most=0.4
+        0.05, help="Fraction of a single file to use for validation.", at_least=0.001, at_most=0.4, task="text"
     )
     test_fraction: float = setting(
-        0.05, help="Part of a lone file that is kept for the test.", at_least=0.001, at_most=0.4
+        0.05, help="Fraction of a single file to use for the test.", at_least=0.001, at_most=0.4, task="text"
     )
     on_bad_bytes: Literal["strict", "replace"] = setting(
-        "strict", help="Refuse bytes that are not UTF-8 and NULs, or put U+FFFD for them and count them."
+        "strict",
+        help="Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD and count them.",
+        task="text",
     )
     field: str = setting("text", help="Field of a JSON Lines record, or of a row in Python, that holds the text.")
 

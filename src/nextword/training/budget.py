@@ -16,7 +16,7 @@ from nextword.models.presets import DEFAULT_PRESET, read_preset
 from nextword.text.corpus import Corpus
 from nextword.training.averaging import NUM_AVERAGES
 from nextword.training.config import RunConfig
-from nextword.training.plan import SCHEDULES_TO_AN_END, TimePlan, require_schedule_to_an_end
+from nextword.training.plan import SCHEDULES_TO_AN_END, Plan, TimePlan, require_schedule_to_an_end
 from nextword.training.speed import measure_training
 
 _MEASURED_SECONDS = 2.0
@@ -77,6 +77,15 @@ def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Ru
         f"{plan.planned_steps[0] / windows.steps_per_epoch:.1f} epochs, in {budget.seconds / 60:g} minutes"
     )
     return replace(config, plan=plan)
+
+
+def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
+    """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
+    training = plan.total_steps * config.batching.batch_size * config.batching.num_steps / words_per_second
+    passes = max(1, NUM_AVERAGES[config.training.averaging])
+    validation = _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
+    at_the_end = _FINAL_PASS_COST * _VALIDATION_COST * (len(corpus.valid.ids) + len(corpus.test.ids)) / words_per_second
+    return training + plan.num_rounds * passes * validation + at_the_end
 
 
 def _with_schedule_to_an_end(config: RunConfig, say: Say) -> RunConfig:

@@ -18,83 +18,131 @@ class TrainingOptions(Settings):
 
     group: ClassVar[str] = "training"
 
-    epochs: float = setting(10.0, help="Times to read the text; rounded up to whole rounds.", at_least=0.001)
+    epochs: float = setting(
+        10.0,
+        help="Number of passes over the text, rounded up to whole rounds.",
+        at_least=0.001,
+        task="length",
+    )
     minutes: float | None = setting(
         None,
-        help="Minutes from the command to the finished model, instead of `epochs`.",
+        help="Time from the command to the finished model, instead of --epochs.",
         at_least=0.05,
         at_most=525_600.0,
+        unset="train by --epochs",
+        task="length",
     )
     round_steps: int | None = setting(
-        None, help="Steps in a round (default: an epoch, or an even part of it of at most 2,000).", at_least=1
+        None,
+        help="Steps in a round. Each round ends with a validation and a checkpoint.",
+        at_least=1,
+        unset="an epoch, or an equal part of it of at most 2,000 steps",
+        task="length",
     )
     start: Literal["random", "informed"] = setting(
         "random",
-        help="Weights before the first step: drawn at random, or with embedding and output bias from the counts of the "
-        "training text.",
+        help="Initial weights: random, or count-based for the embedding and the output bias (informed).",
+        task="optimization",
     )
     optimizer: Literal["adam", "muon", "sgd"] = setting(
-        "adam", help="Optimizer; muon is for the kernels of the recurrent layers, with Adam for all else."
+        "adam",
+        help="Optimizer. muon: for recurrent kernels, with Adam for the rest.",
+        task="optimization",
     )
-    beta_1: float = rate(0.9, help="Adam's decay of the mean gradient.")
-    beta_2: float = rate(0.999, help="Adam's decay of the mean squared gradient.")
+    beta_1: float = rate(0.9, help="Adam: decay of the mean gradient.", task="optimization")
+    beta_2: float = rate(0.999, help="Adam: decay of the mean squared gradient.", task="optimization")
     weight_decay: float = setting(
         0.0,
-        help="Adam: half of this times the squared weights joins the loss; sgd and muon: this times the learning "
-        "rate times each weight is taken off it in every step.",
+        help="adam: adds half of this times the squared weights to the loss. sgd, muon: subtracts this "
+        "times the learning rate times the weights at each step.",
         at_least=0.0,
+        task="regularization",
     )
-    muon_rate_ratio: float = setting(1.0, help="Muon's learning rate over that of its Adam.", at_least=0.0)
-    learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0)
+    muon_rate_ratio: float = setting(
+        1.0, help="Muon's learning rate, divided by that of its Adam.", at_least=0.0, task="optimization"
+    )
+    learning_rate: float = setting(0.001, help="Peak learning rate.", at_least=0.0, at_most=1000.0, task="optimization")
     loss: Literal["mean", "sum_over_time"] = setting(
-        "mean", help="Average the loss over all tokens of a window, or sum it over time and average over rows."
+        "mean",
+        help="Average the loss over all tokens of a batch, or sum it over time and average over rows.",
+        task="optimization",
     )
     activation_regularization: float = setting(
-        0.0, help="Factor of the mean square of the last layer's output, after dropout, in the loss.", at_least=0.0
+        0.0,
+        help="Penalty on the mean square of the last layer's output, after dropout.",
+        at_least=0.0,
+        task="regularization",
     )
     temporal_activation_regularization: float = setting(
-        0.0, help="Factor of the mean squared change of the last layer's output from step to step.", at_least=0.0
+        0.0,
+        help="Penalty on the mean squared change of the last layer's output between steps.",
+        at_least=0.0,
+        task="regularization",
     )
-    label_smoothing: float = rate(help="Part of the target's probability that the loss spreads over all tokens.")
+    label_smoothing: float = rate(
+        help="Share of the target's probability that the loss spreads over all tokens.", task="regularization"
+    )
     z_loss: float = setting(
-        0.0, help="Factor of the squared logarithm of the softmax's denominator in the loss.", at_least=0.0
+        0.0, help="Penalty on the squared logarithm of the softmax's denominator.", at_least=0.0, task="regularization"
     )
     sampled_softmax: int | None = setting(
         None,
-        help="Train with a softmax over this many candidates and the targets; validation uses the whole vocabulary.",
+        help="Train on N candidates and the targets instead of the whole vocabulary. Validation always uses all.",
         at_least=2,
+        unset="whole vocabulary",
+        task="optimization",
     )
     clip_norm: float | None = setting(
-        None, help="Scale the gradient down to this norm over all weights.", at_least=1e-6
+        None,
+        help="Scale the gradient down to this norm, over all weights.",
+        at_least=1e-6,
+        unset="no clipping",
+        task="optimization",
     )
     schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"] = setting(
         "constant",
-        help="Learning rate: constant; warmed up and then linear to zero; one cycle, of adam's beta_1 too; multiplied "
-        "by decay_factor each epoch after constant_epochs; or multiplied by it when validation stops improving.",
+        help="Learning rate: constant; linear to zero after a warmup; one_cycle; step: decays each "
+        "epoch after --constant-epochs; plateau: decays when validation stops improving.",
+        task="optimization",
     )
-    warmup_fraction: float = rate(0.05, help="Part of all steps that `linear` and `one_cycle` warm up.")
-    constant_epochs: int = setting(4, help="Epochs at full learning rate under `step`.", at_least=0)
-    decay_factor: float = setting(0.5, help="Factor of `step` and `plateau`.", at_least=0.0, at_most=1.0)
-    plateau_rounds: int = setting(1, help="Rounds without improvement before `plateau` cuts.", at_least=1)
+    warmup_fraction: float = rate(
+        0.05, help="linear, one_cycle: fraction of all steps for the warmup.", task="optimization"
+    )
+    constant_epochs: int = setting(4, help="step: epochs at full learning rate.", at_least=0, task="optimization")
+    decay_factor: float = setting(
+        0.5, help="step, plateau: factor of each decay.", at_least=0.0, at_most=1.0, task="optimization"
+    )
+    plateau_rounds: int = setting(
+        1, help="plateau: rounds without improvement before a decay.", at_least=1, task="optimization"
+    )
     averaging: Literal["none", "exponential", "triggered", "two_tailed"] = setting(
         "none",
-        help="Validate and keep an average of the weights: exponential; begun when validation stops improving "
-        "(NT-ASGD); or the better of two running tails.",
+        help="Validate and keep an average of the weights: exponential; triggered when validation stops "
+        "improving (NT-ASGD); or the better of two tails.",
+        task="optimization",
     )
-    averaging_decay: float = rate(0.999, help="What `exponential` keeps each step.")
+    averaging_decay: float = rate(0.999, help="exponential: decay of the average at each step.", task="optimization")
     averaging_patience: int = setting(
-        5, help="Rounds that `triggered` looks back beyond before it begins to average.", at_least=0
+        5, help="triggered: rounds without improvement before averaging begins.", at_least=0, task="optimization"
     )
     averaging_latest_round: int | None = setting(
-        None, help="Round at whose end `triggered` averaging begins at the latest.", at_least=1
+        None,
+        help="triggered: begin at the end of this round at the latest.",
+        at_least=1,
+        unset="no limit",
+        task="optimization",
     )
     patience: int | None = setting(
-        None, help="Stop after this many rounds without a better validation perplexity.", at_least=1
+        None,
+        help="Stop after N rounds without a better validation perplexity.",
+        at_least=1,
+        unset="never stop early",
+        task="length",
     )
     compute_dtype: ComputeDtype = setting(
-        "auto", help="Precision of matrix products: the faster on this processor, or one by name."
+        "auto", help="Precision of matrix products. auto: the faster one on this processor.", task="length"
     )
-    seed: int = setting(0, help="Seed of weights and dropout.", at_least=0, at_most=2**31 - 1)
+    seed: int = setting(0, help="Seed for initial weights and dropout.", at_least=0, at_most=2**31 - 1, task="length")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,6 +15,7 @@ from nextword.storage.single_file import write_file
 if TYPE_CHECKING:
     from nextword.training.config import RunConfig
 
+_LOCK = ".lock"
 _LOCK_OWNER = ".lock-owner"
 
 
@@ -107,7 +108,7 @@ def run_lock(root: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # here, for who only reads a run's model would wait 15 ms for it
 
-    lock = FileLock(root / ".lock", timeout=0, thread_local=False)
+    lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
     with durable.disk_errors(root, "locked"):
         durable.make_directory(root)
         try:
@@ -121,6 +122,25 @@ def run_lock(root: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_in_use(root: Path) -> bool:
+    """Return whether a process works in the directory of a run. The lock is taken for a moment to find out."""
+    if not (root / _LOCK).is_file():
+        return False
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:  # without it, nothing trains here
+        return False
+    lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except OSError:  # somebody else's directory
+        return False
+    lock.release()
+    return False
 
 
 def _owner(root: Path) -> str:

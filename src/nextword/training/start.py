@@ -59,7 +59,7 @@ def start_run(
     """
     began, context, directory = time.monotonic(), context or RunContext(), RunDirectory(root)
     directory.require_free()
-    corpus = _load(text, config, context)
+    corpus = load_corpus(text, config, context)
     with _at_work_in(directory, context):
         directory.require_free()
         config = _prepare(config, corpus, directory, context, began=began, text_path=corpus.stored_name)
@@ -94,7 +94,7 @@ def resume_run(
     text = corpus or _origin(config, "text_path", directory)
     text_sha256 = _origin(config, "text_sha256", directory)
     with _at_work_in(directory, context):
-        corpus = _load(text, config, context)
+        corpus = load_corpus(text, config, context)
         if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
                 f"a run must be resumed on the text that it began with, but `{corpus.name}` has changed; "
@@ -125,7 +125,7 @@ def train_model(
     store = CheckpointStore(directory.checkpoints, warn=context.warn)
     options = config.training
     seconds_before = begin_model(model, text, options, store)
-    train, valid = _windows(text, config)
+    train, valid = windows_of(text, config)
     plan = Plan.of(options, train.steps_per_epoch, config.plan)
     counts = token_counts(text) if options.sampled_softmax else None
     step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts)
@@ -146,7 +146,8 @@ def _at_work_in(directory: RunDirectory, context: RunContext) -> Iterator[None]:
         yield
 
 
-def _load(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Corpus:
+def load_corpus(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Corpus:
+    """Read the text of a run, and report on it."""
     if not isinstance(text, Corpus):
         text = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
     for sentence in text.report.describe():
@@ -154,12 +155,18 @@ def _load(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Co
     return text
 
 
-def _prepare(
-    config: RunConfig, corpus: Corpus, directory: RunDirectory, context: RunContext, *, began: float, **origin: str
-) -> RunConfig:
-    """Return the settings with all that text, machine and clock decide, written down in the run's directory.
+def settle(config: RunConfig, corpus: Corpus, context: RunContext, *, began: float, **origin: str) -> RunConfig:
+    """Return the settings with everything that text, machine and clock decide. Nothing is written.
 
-    Whatever could be refused is refused before anything is written.
+    Args:
+        config: The settings.
+        corpus: The text.
+        context: Receives what was found.
+        began: When the command began, by `time.monotonic`.
+        origin: Where the run comes from.
+
+    Raises:
+        SettingError: The settings do not go with the text or the time.
     """
     config = config.resolved(
         text=corpus.options,
@@ -168,9 +175,17 @@ def _prepare(
         **origin,
     )
     require_storable(config.model.build(corpus.tokenizer.vocabulary_size))
-    _windows(corpus, config)
+    windows_of(corpus, config)
     if config.training.minutes is not None and config.plan is None:
         config = plan_time(config, corpus, Budget(60.0 * config.training.minutes, began), context.say)
+    return config
+
+
+def _prepare(
+    config: RunConfig, corpus: Corpus, directory: RunDirectory, context: RunContext, *, began: float, **origin: str
+) -> RunConfig:
+    """Return the settled settings, and write them to the run directory."""
+    config = settle(config, corpus, context, began=began, **origin)
     write_file(directory.config_file, config.to_toml().encode())
     return config
 
@@ -215,7 +230,7 @@ def _preset(config: RunConfig) -> str:
     return config.origin.get("preset", "model")
 
 
-def _windows(text: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
+def windows_of(text: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
     """Return the windows to train on and those to validate on."""
     end_id = text.tokenizer.vocabulary.end_id
     train = make_windows(text.train.ids, config.batching, end_id=end_id)

@@ -54,7 +54,7 @@ def test_compare_shows_the_words_of_the_tutorial(trained_run: Path, nextword: Ru
     assert nextword("compare", trained_run, "--split", "train", "--skip", "40", "--max-tokens", "10") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines[1:11]] == [str(position) for position in range(70, 80)]
-    assert lines[-1].endswith("of 10 predicted right")
+    assert lines[-1].endswith("of 10 predicted correctly")
 
 
 def test_compare_writes_a_page(trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:

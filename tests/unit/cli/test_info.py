@@ -151,4 +151,4 @@ def test_it_needs_no_framework(trained_run: Path) -> None:
 
 def test_the_help_opens_with_examples(nextword: Run, capsys: Captured) -> None:
     assert nextword("info", "--help") == 0
-    assert "    nextword info runs/demo\n    nextword info austen-model --json\n" in capsys.readouterr().out
+    assert "  nextword info runs/demo\n  nextword info austen-model --json\n" in capsys.readouterr().out

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ def test_the_version_is_told(nextword: Run, capsys: pytest.CaptureFixture[str]) 
 def test_without_a_command_the_help_is_shown(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert nextword() == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("Usage: nextword [OPTIONS] COMMAND")
+    assert captured.err.startswith("Train a language model on your own text")
     assert "nextword: error:" not in captured.err
     assert captured.out == ""
 
@@ -41,7 +42,7 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
         (["train", "austen", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
         (["train", "austen", "--num-steps", "0"], "`num_steps` must be at least 1, but is 0"),
         (["train", "austen", "--num-steps", "many"], "'many' is not a valid integer"),
-        (["train", "austen", "--hidden-sizes", "1,x"], "must be whole numbers with commas between them"),
+        (["train", "austen", "--hidden-sizes", "1,x"], "must be whole numbers separated by commas"),
         (["train", "austn"], "did you mean `austen`?"),
         (["train"], "TEXT must be given"),
         (["train", "--resume", "no-such-run"], "but has no config.toml"),
@@ -66,7 +67,8 @@ def test_a_mistake_is_one_clear_line_and_exit_code_two(
     assert first.startswith("nextword: error: ")
     assert message in first
     assert "Traceback" not in captured.err
-    assert not further or further in ([f"Try `nextword {arguments[0]} --help`."], ["Try `nextword --help`."])
+    assert len(further) < 2
+    assert not further or re.fullmatch(rf"Try `nextword( {arguments[0]})? --help`\.|See docs/\w+\.md\.", further[0])
     assert captured.out == ""
 
 
@@ -78,5 +80,5 @@ def test_a_full_disk_is_told_in_a_line() -> None:
     assert done.returncode == 2
     assert (
         done.stderr
-        == "nextword: error: the output cannot be written: No space left on device; make room, or name another\n"
+        == "nextword: error: the output cannot be written: No space left on device; make room, or name another file\n"
     )

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from nextword.architecture import ModelOptions
 from nextword.batching.options import BatchOptions
-from nextword.cli.options import Tables, settings_command
+from nextword.cli.command import command as make_command
+from nextword.cli.setting_option import Tables
 from nextword.cli.train import train
 from nextword.settings import Settings
 from nextword.text.options import TextOptions
@@ -52,7 +53,7 @@ def tables_of(*arguments: str) -> Tables:
     """What a command with all settings is given by these arguments."""
     found: list[Tables] = []
 
-    @settings_command(*KINDS)
+    @make_command(*KINDS, examples=[])
     def command(given: Tables) -> None:
         found.append(given)
 
@@ -74,11 +75,12 @@ def test_every_setting_has_a_flag_whose_value_goes_into_its_table(
 
 
 def test_the_command_that_trains_has_all_these_flags_and_describes_each() -> None:
-    text = CliRunner().invoke(train, ["--help"], terminal_width=200).output
-    for kind, field in FIELDS:
-        assert f"{flag_of(field.name)} " in text or f"{flag_of(field.name)}\n" in text, field.name
+    text = CliRunner().invoke(train, ["--help-all"], terminal_width=200, max_content_width=300).output
+    for _, field in FIELDS:
+        assert f"{flag_of(field.name)} " in text or f"--[no-]{flag_of(field.name)[2:]} " in text, field.name
         assert field.metadata["help"][:40] in text, field.name
-        assert f"[{kind.group}]" in text
+    for task in ("Run length", "Text", "Model size", "Regularization", "Optimization", "Batching"):
+        assert f"\n{task}:\n" in text
     assert "--vocabulary-size" not in text
     assert {"seconds", "passes_at_end", "planned_steps"} == WRITTEN_BY_THE_RUN
     assert not any(flag_of(name) in text for name in WRITTEN_BY_THE_RUN)
@@ -105,7 +107,7 @@ def test_sizes_are_numbers_with_commas_between_them(value: str, expected: tuple[
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--hidden-sizes", "650;650"], "must be whole numbers with commas between them, such as 650,650"),
+        (["--hidden-sizes", "650;650"], "must be whole numbers separated by commas, such as 650,650"),
         (["--hidden-sizes", ""], "must be whole numbers"),
         (["--hidden-sizes", "6.5"], "must be whole numbers"),
         (["--batch-size", "many"], "'many' is not a valid integer"),
@@ -142,7 +144,7 @@ def test_a_missing_folder_is_told_before_anything_is_read(
     assert nextword(*(argument.format(model=tmp_path / "no-model", file=file) for argument in arguments)) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert f"'{file}' must be in a folder that is there, but '{file.parent}' is none" in captured.err
+    assert f"'{file}' must be in a folder that exists, but '{file.parent}' does not" in captured.err
 
 
 def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(

@@ -98,5 +98,5 @@ def test_an_interruption_says_how_to_go_on(
     monkeypatch.setattr(Sweep, "work", interrupt)
     capsys.readouterr()
     assert nextword("tune", "--study", tmp_path / "study") == 143
-    told = f"interrupted by SIGTERM; go on with: nextword tune --study {tmp_path / 'study'}\n"
+    told = f"interrupted by SIGTERM; resume with: nextword tune --study {tmp_path / 'study'}\n"
     assert capsys.readouterr().err == told

@@ -54,8 +54,7 @@ def test_the_nearest_words_are_shown(small_bundle: Bundle, nextword: Run, capsys
         (["--nearest", "cat", "--vocabulary"], "`--nearest` must stand without FILE"),
         (["--nearest", "cat", "--pooling", "last"], "`--pooling` is for lines"),
         (["--vocabulary", "--output", "v.npz", "--pooling", "mean"], "`--pooling` is for lines"),
-        (["lines.txt", "--output", "v.npy", "--json"], "`-k` and `--json` must go with `--nearest`"),
-        (["lines.txt", "--output", "v.npy", "-k", "3"], "`-k` and `--json` must go with `--nearest`"),
+        (["lines.txt", "--output", "v.npy", "-k", "3"], "`--top` needs `--nearest WORD`"),
         (["--nearest", "dog"], "a word must be in the vocabulary, but 'dog' is not"),
     ],
 )

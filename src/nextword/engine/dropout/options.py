@@ -16,8 +16,10 @@ class DropoutOptions(Settings):
 
     group: ClassVar[str] = "dropout"
 
-    dropout_num_samples: int = setting(20, help="Draws of all masks.", at_least=1, at_most=10_000)
-    dropout_mean: Literal["arithmetic", "geometric"] = setting(
-        "arithmetic", help="Average the probabilities, or their logarithms."
+    dropout_num_samples: int = setting(
+        20, help="mc_dropout: number of dropout masks to average over.", at_least=1, at_most=10_000, task="method"
     )
-    dropout_seed: int = setting(0, help="Seed of the masks.", at_least=0, at_most=2**31 - 1)
+    dropout_mean: Literal["arithmetic", "geometric"] = setting(
+        "arithmetic", help="mc_dropout: average the probabilities, or their logarithms.", task="method"
+    )
+    dropout_seed: int = setting(0, help="mc_dropout: seed for the masks.", at_least=0, at_most=2**31 - 1, task="method")

@@ -19,10 +19,16 @@ class DynamicOptions(Settings):
     group: ClassVar[str] = "dynamic"
 
     dynamic_segment_length: int = setting(
-        20, help="Tokens between two steps of the weights; 5 is better and slower.", at_least=1, at_most=4096
+        20,
+        help="dynamic: tokens between updates of the weights. 5 is better and slower.",
+        at_least=1,
+        at_most=4096,
+        task="method",
     )
-    dynamic_learning_rate: float = setting(5e-5, help="How far the weights move along the gradient.", at_least=0.0)
-    dynamic_decay: float = setting(0.02, help="How far they move back to the trained weights.", at_least=0.0)
+    dynamic_learning_rate: float = setting(
+        5e-5, help="dynamic: step size along the gradient.", at_least=0.0, task="method"
+    )
+    dynamic_decay: float = setting(0.02, help="dynamic: pull toward the trained weights.", at_least=0.0, task="method")
     dynamic_epsilon: float = setting(
-        2e-5, help="What keeps weights still whose gradient hardly ever moved.", at_least=1e-12
+        2e-5, help="dynamic: damps updates of weights with small gradients.", at_least=1e-12, task="method"
     )

@@ -1,0 +1,96 @@
+"""What a command prints besides its results, and how: messages, details, colors."""
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import rich.console
+
+
+@dataclass
+class Invocation:
+    """What a command line asks of all output.
+
+    Attributes:
+        arguments: The words after `nextword`.
+        verbosity: -1 with `--quiet`, 1 with `--verbose`, else 0.
+        color: Whether colors and bold text are allowed.
+    """
+
+    arguments: Sequence[str] = ()
+    verbosity: int = 0
+    color: bool = True
+
+    def __post_init__(self) -> None:
+        self.color = self.color and not os.environ.get("NO_COLOR")
+
+
+def invocation() -> Invocation:
+    """Return what the command that runs was asked; the defaults outside a command."""
+    context = click.get_current_context(silent=True)
+    return (context and context.find_object(Invocation)) or Invocation()
+
+
+def say(message: str) -> None:
+    """Print a message on standard error, unless `--quiet`."""
+    if invocation().verbosity >= 0:
+        click.echo(message, err=True)
+
+
+def detail(message: str) -> None:
+    """Print a detail on standard error if `--verbose`."""
+    if invocation().verbosity > 0:
+        click.echo(f"nextword: {message}", err=True)
+
+
+class Console(rich.console.Console):
+    """Rich's console, with two differences.
+
+    It leaves a closed pipe to the command instead of ending the process with 1, and with `NO_COLOR` or `--no-color` it
+    writes neither colors nor bold text.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        plain = {} if invocation().color else {"color_system": None, "no_color": True}
+        super().__init__(**{**options, **plain})
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent, and raise the error again; the one that is being handled goes with it."""
+        self.quiet = True
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def message_console() -> Console:
+    """Return a console on standard error that prints nothing if `--quiet`."""
+    return Console(stderr=True, quiet=invocation().verbosity < 0)
+
+
+def _set(name: str, value: Any) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+        asked = context.find_object(Invocation)
+        if given and asked:
+            setattr(asked, name, value)
+
+    return callback
+
+
+def common_options() -> list[click.Option]:
+    """Return the options that every command has."""
+    switch: dict[str, Any] = {"is_flag": True, "expose_value": False, "is_eager": True}
+    return [
+        click.Option(
+            ["-q", "--quiet"], help="Print results and errors only.", callback=_set("verbosity", -1), **switch
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            help="Print details, and the traceback of an error.",
+            callback=_set("verbosity", 1),
+            **switch,
+        ),
+        click.Option(
+            ["--no-color"], help="Print no colors; NO_COLOR=1 does the same.", callback=_set("color", False), **switch
+        ),
+    ]

@@ -1,0 +1,223 @@
+"""`nextword runs`: which training runs are there, and how do they compare?"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from rich.table import Table
+
+from nextword.cli.command import command
+from nextword.cli.info import ModelInfo
+from nextword.cli.options import json_option
+from nextword.cli.output import Console
+from nextword.cli.run_options import runs_folder
+from nextword.cli.setting_option import shown
+from nextword.cli.target import complete_directory
+from nextword.errors import NextwordError, SettingError
+from nextword.text.printable import printable
+from nextword.training.progress_bar import clock
+from nextword.training.run_directory import RunDirectory, is_in_use
+
+State = Literal["running", "stopped", "finished", "damaged"]
+
+_GROUPS = ("text", "batching", "model", "training")
+_COLUMNS_OF_A_FILE = 160
+
+
+@command(
+    examples=[
+        "nextword runs",
+        "nextword runs experiments --json",
+        "nextword runs runs/first runs/second",
+    ]
+)
+@click.argument(
+    "paths", nargs=-1, metavar="[DIR | RUN RUN...]", type=click.Path(path_type=Path), shell_complete=complete_directory
+)
+@json_option
+def runs(paths: tuple[Path, ...], as_json: bool) -> None:
+    """List training runs, or compare some.
+
+    DIR is a folder of runs (default: NEXTWORD_RUNS, or runs). If two or more runs are given, the output shows the
+    settings in which they differ, and their figures side by side.
+    """
+    if len(paths) > 1:
+        _compare([_required(path) for path in paths], as_json=as_json)
+        return
+    folder = paths[0] if paths else runs_folder()
+    if not folder.is_dir():
+        raise SettingError(
+            f"`{folder}` must be a folder of runs, but does not exist; `nextword train TEXT` makes one, or name another"
+        )
+    found = [_summary(path) for path in _runs_in(folder)]
+    if as_json:
+        click.echo(json.dumps([run.to_table() for run in found], allow_nan=False))
+    elif found:
+        _print_table(found)
+    else:
+        click.echo(f"no runs in {folder}")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in a row.
+
+    Attributes:
+        path: Its directory.
+        state: What it is doing.
+        info: What its files say; `None` if they are damaged.
+    """
+
+    path: Path
+    state: State
+    info: ModelInfo | None
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What it is and what it came to, by name; `None` for what is not known yet."""
+        info = self.info
+        if info is None or info.run is None:
+            return {}
+        progress, perplexities = info.progress or {}, {row.split: row.perplexity for row in info.metrics}
+        return {
+            "text": Path(info.run.origin.get("text_path", "unknown")).name,
+            "preset": info.run.origin.get("preset"),
+            "num_parameters": info.model and info.model.architecture.num_parameters,
+            "progress": self._progress(),
+            "rounds": progress.get("round", 0),
+            "epochs": progress.get("epoch", 0.0),
+            "seconds": progress.get("seconds", 0.0),
+            "valid_perplexity": perplexities.get("valid", progress.get("best_valid_perplexity")),
+            "test_perplexity": perplexities.get("test"),
+        }
+
+    def _progress(self) -> float:
+        """Return how much of the run is done, from 0 to 1."""
+        if self.state == "finished" or self.info is None or self.info.run is None:
+            return 1.0
+        options, done = self.info.run.training, self.info.progress or {}
+        if options.minutes is not None:
+            return min(1.0, float(done.get("seconds", 0.0)) / (60 * options.minutes))
+        return min(1.0, float(done.get("epoch", 0.0)) / options.epochs)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the row for JSON."""
+        return {"run": str(self.path), "state": self.state, **self.figures}
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """Return the runs in a folder and its folders, or the folder itself if it is a run."""
+    if RunDirectory(folder).is_run:
+        return [folder]
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return [path for path in inside if RunDirectory(path).is_run]
+
+
+def _required(path: Path) -> RunSummary:
+    """Return a run that must be there.
+
+    Raises:
+        CheckpointError: There is none.
+    """
+    RunDirectory(path).read_config()
+    return RunSummary(path, _state(path), ModelInfo.of(path))
+
+
+def _summary(path: Path) -> RunSummary:
+    with suppress(NextwordError):
+        return RunSummary(path, _state(path), ModelInfo.of(path))
+    return RunSummary(path, "damaged", None)
+
+
+def _state(path: Path) -> State:
+    if is_in_use(path):
+        return "running"
+    return "finished" if RunDirectory(path).model.is_dir() else "stopped"
+
+
+def _print_table(found: Sequence[RunSummary]) -> None:
+    table = _plain_table()
+    for name in ("run", "text", "preset"):
+        table.add_column(name)
+    for name in ("parameters", "progress", "valid", "test", "time"):
+        table.add_column(name, justify="right")
+    table.add_column("state")
+    for run in found:
+        figures = _in_words(run.figures)
+        cells = (figures.get(name, "") for name in ("text", "preset", *_SHOWN))
+        table.add_row(printable(run.path.name), *cells, run.state)
+    _print(table)
+
+
+_SHOWN = ("num_parameters", "progress", "valid_perplexity", "test_perplexity", "seconds")
+
+
+def _compare(found: Sequence[RunSummary], *, as_json: bool) -> None:
+    names = [str(run.path) for run in found]
+    settings = _differences([_settings(run) for run in found])
+    if as_json:
+        rows = {name: dict(zip(names, values, strict=True)) for name, values in settings.items()}
+        click.echo(json.dumps({"runs": [run.to_table() for run in found], "settings": rows}, allow_nan=False))
+        return
+    table = _plain_table()
+    table.add_column("setting" if settings else "figure")
+    for name in names:
+        table.add_column(printable(name), justify="right")
+    for name, values in settings.items():
+        table.add_row(name, *("" if value is None else shown(value) for value in values))
+    table.add_section()
+    figures = [{**_in_words(run.figures), "state": run.state} for run in found]
+    for name in ("state", *_SHOWN, "rounds", "epochs"):
+        table.add_row(
+            name.replace("num_", "").replace("_", " ").replace("seconds", "time"), *(each[name] for each in figures)
+        )
+    _print(table)
+    if not settings:
+        click.echo("\nno setting differs")
+
+
+def _settings(run: RunSummary) -> dict[str, Any]:
+    config = run.info and run.info.run
+    if not config:
+        return {}
+    tables = config.to_tables()
+    origin = {name: config.origin.get(name) for name in ("text_path", "preset")}
+    return origin | {f"{group}.{name}": value for group in _GROUPS for name, value in tables[group].items()}
+
+
+def _differences(settings: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the settings that are not the same in all runs, with the value of each; `None` if a run has none."""
+    names = dict.fromkeys(name for each in settings for name in each)
+    rows = {name: [each.get(name) for each in settings] for name in names}
+    return {name: values for name, values in rows.items() if any(value != values[0] for value in values)}
+
+
+def _in_words(figures: Mapping[str, Any]) -> dict[str, str]:
+    forms: dict[str, Callable[[Any], str]] = {
+        "num_parameters": lambda number: f"{number / 1e6:.1f} M",
+        "progress": lambda share: f"{share:.0%}",
+        "seconds": clock,
+        "epochs": lambda number: f"{number:.2f}",
+        "valid_perplexity": lambda number: f"{number:,.2f}",
+        "test_perplexity": lambda number: f"{number:,.2f}",
+    }
+    return {
+        name: "-" if value is None else forms.get(name, lambda value: printable(str(value)))(value)
+        for name, value in figures.items()
+    }
+
+
+def _plain_table() -> Table:
+    return Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+
+
+def _print(table: Table) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _COLUMNS_OF_A_FILE
+    console.print(table)

@@ -1,0 +1,156 @@
+"""Every help opens with examples that run, and fits two screens."""
+
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from nextword.cli.command import Command
+from nextword.cli.main import main
+from nextword.cli.main import nextword as every_command
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+MOST_LINES = 66
+NOT_RUN = ("train", "tune", "doctor")
+"""Commands whose examples take minutes; they are only parsed."""
+
+IN_THE_SMALL_TEXT = {"happy": "cat"}
+"""A word of an example that the small model does not know, and one that it does."""
+
+
+def commands() -> list[str]:
+    return every_command.list_commands(click.Context(every_command))
+
+
+def command_of(name: str) -> Command:
+    command = every_command.get_command(click.Context(every_command), name)
+    assert isinstance(command, Command)
+    return command
+
+
+def help_of(name: str, *flags: str) -> str:
+    result = CliRunner().invoke(every_command, [name, *(flags or ["--help"])], terminal_width=80)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+EXAMPLES = [(name, example) for name in commands() for example in command_of(name).examples]
+
+
+@pytest.mark.parametrize("name", commands())
+def test_a_help_is_a_summary_examples_usage_and_options(name: str) -> None:
+    summary, examples, usage, *_ = help_of(name).split("\n\n")
+    assert summary.endswith(".")
+    assert "\n" not in summary
+    first, *lines = examples.splitlines()
+    assert first == "Examples:"
+    assert 2 <= len(lines) <= 3
+    assert all(line.startswith("  ") and len(line) <= 82 and f"nextword {name}" in line for line in lines)
+    assert usage.startswith(f"Usage: nextword {name}")
+    assert summary in help_of_all()
+
+
+def help_of_all() -> str:
+    return CliRunner().invoke(every_command, ["--help"], terminal_width=120).output
+
+
+@pytest.mark.parametrize("name", commands())
+def test_a_help_fits_two_screens(name: str) -> None:
+    lines = help_of(name).splitlines()
+    assert len(lines) <= MOST_LINES
+    assert max(len(line) for line in lines if "nextword" not in line) <= 80
+
+
+@pytest.mark.parametrize("name", [name for name in commands() if command_of(name).short is not None])
+def test_the_whole_help_holds_the_short_one(name: str) -> None:
+    short, whole = help_of(name), help_of(name, "--help-all")
+    assert "--help-all" in short
+    flags = {word for word in short.split() if word.startswith("--") and word != "--help-all"}
+    assert flags <= set(whole.split())
+    assert len(whole.splitlines()) > len(short.splitlines())
+
+
+def test_the_defaults_are_those_of_the_preset() -> None:
+    automatic, tutorial = help_of("train"), help_of("train", "--preset", "tutorial", "--help")
+    assert "(default: fits the\n" in automatic or "(default: fits the time)" in automatic
+    assert "default: as many as fit --minutes" in " ".join(automatic.split())
+    assert "(default: 500,500)" in " ".join(tutorial.split())
+    assert "fits the time" not in tutorial
+
+
+def words_of(example: str) -> tuple[list[str], str | None, str | None]:
+    """The arguments of an example, the text that is piped into it, and the file that it reads."""
+    piped, source = None, None
+    if " | " in example:
+        before, example = example.split(" | ")
+        piped = " ".join(shlex.split(before)[1:]) + "\n"
+    if " < " in example:
+        example, source = example.split(" < ")
+    return shlex.split(example.split(" > ")[0])[1:], piped, source
+
+
+@pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[example for _, example in EXAMPLES])
+def test_an_example_is_understood(name: str, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, *arguments = words_of(example)[0]
+    assert command == name
+    assert command_of(name).make_context(name, arguments).command.name == name
+
+
+@pytest.fixture(scope="module")
+def example_folder(trained_run: Path, small_text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the examples name."""
+    folder = tmp_path_factory.mktemp("examples")
+    for name in ("demo", "first", "second"):
+        shutil.copytree(trained_run, folder / "runs" / name)
+    shutil.copytree(folder / "runs", folder / "experiments")
+    shutil.copytree(trained_run / "model", folder / "austen-model")
+    shutil.copy(small_text, folder / "my-text.txt")
+    (folder / "lines.txt").write_text("the cat sat on the mat .\nit was a good day .\n", encoding="utf-8")
+    (folder / "words.txt").write_text("cat\ndog\n", encoding="utf-8")
+    (folder / "weights.toml").write_text(
+        '[rescoring]\nmodel_weight = 0.5\nfirst_pass_weights = [1.0]\n[scores]\nnames = ["acoustic"]\n',
+        encoding="utf-8",
+    )
+    table = (
+        "utterance\ttext\tacoustic\treference\n"
+        "a\tthe cat sat on the mat .\t-9\tthe cat sat on the mat .\n"
+        "a\tthe mat sat on the cat .\t-8\tthe cat sat on the mat .\n"
+    )
+    for name in ("dev.tsv", "test.tsv"):
+        (folder / name).write_text(table, encoding="utf-8")
+    lines = '{"utterance": "a", "text": "it was a good day .", "acoustic": -3}\n'
+    (folder / "test.jsonl").write_text(lines, encoding="utf-8")
+    main(["export", str(folder / "runs" / "demo"), "--quiet"])
+    return folder
+
+
+RUN = [(name, example) for name, example in EXAMPLES if name not in NOT_RUN]
+
+
+@pytest.mark.parametrize(("name", "example"), RUN, ids=[example for _, example in RUN])
+def test_an_example_runs(
+    name: str,
+    example: str,
+    example_folder: Path,
+    nextword: Run,
+    capsys: Captured,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(example_folder)
+    arguments, piped, source = words_of(example)
+    given = piped or (Path(source).read_text(encoding="utf-8") if source else "the cat \n")
+    path = example_folder / "input.txt"
+    path.write_text(given, encoding="utf-8")
+    with path.open(encoding="utf-8") as standard_input:
+        monkeypatch.setattr("sys.stdin", standard_input)
+        code = nextword(*(IN_THE_SMALL_TEXT.get(word, word) for word in arguments))
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    assert captured.out or "-o" in arguments

@@ -1,0 +1,144 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+ESCAPE = "\x1b"
+
+COMPLETED = """
+import os, sys
+from nextword.cli.main import main
+try:
+    main([])
+except SystemExit:
+    pass
+print("imported", *sorted({"keras", "jax", "onnxruntime", "optuna"} & sys.modules.keys()))
+"""
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    path = tmp_path / "lines.txt"
+    path.write_text("the cat sat on the mat .\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("way", ["variable", "--no-color"])
+def test_colors_can_be_turned_off(way: str, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert nextword("presets") == 0
+    assert ESCAPE in capsys.readouterr().out
+    if way == "variable":
+        monkeypatch.setenv("NO_COLOR", "1")
+    assert nextword("presets", *([way] if way != "variable" else [])) == 0
+    captured = capsys.readouterr()
+    assert ESCAPE not in captured.out + captured.err
+
+
+def test_quiet_leaves_out_messages(
+    small_bundle: Callable[..., Path], lines: Path, nextword: Run, capsys: Captured
+) -> None:
+    model = small_bundle()
+    assert nextword("score", model, lines) == 0
+    loud = capsys.readouterr()
+    assert "perplexity" in loud.err
+    for arguments in (("score", model, lines, "-q"), ("--quiet", "score", model, lines)):
+        assert nextword(*arguments) == 0
+        quiet = capsys.readouterr()
+        assert (quiet.out, quiet.err) == (loud.out, "")
+    assert nextword("score", "nowhere", lines, "-q") == 2
+    assert capsys.readouterr().err.startswith("nextword: error: `nowhere`")
+
+
+def test_verbose_adds_details_and_tracebacks(
+    small_bundle: Callable[..., Path], lines: Path, nextword: Run, capsys: Captured
+) -> None:
+    model = small_bundle()
+    assert nextword("score", model, lines, "-v") == 0
+    assert f"nextword: opened {model} with " in capsys.readouterr().err
+    assert nextword("score", "nowhere", lines, "-v") == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Traceback")
+    assert "\nnextword: error: `nowhere` must be" in told
+
+
+def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    assert nextword("evaluate", tmp_path) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith("nextword: error: ")
+    assert second == "See docs/runs.md."
+    assert (Path(__file__).parents[3] / "docs" / "runs.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, such as runs/demo"),
+        (["rank", "model"], "TEXT must be given: a line of text in quotes"),
+        (["tune", "text"], "`--study` must be given: Study directory"),
+        (["generate", "model", "--max-token", "3"], "No such option '--max-token'. Did you mean '--max-tokens'?"),
+    ],
+)
+def test_what_is_missing_is_explained(arguments: list[str], message: str, nextword: Run, capsys: Captured) -> None:
+    assert nextword(*arguments) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert message in first
+    assert second == f"Try `nextword {arguments[0]} --help`."
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("nextword tr", ["train"]),
+        ("nextword s", ["suggest", "score", "surprise"]),
+        ("nextword train --prese", ["--preset"]),
+        ("nextword train aus", ["austen"]),
+        ("nextword train austen --preset qu", ["quick"]),
+        ("nextword presets mog", ["mogrifier"]),
+        ("nextword generate runs/demo --decoding gr", ["greedy"]),
+        ("nextword suggest runs/de", ["runs/de"]),
+        ("nextword unknown --x", []),
+    ],
+)
+def test_the_shell_completes(typed: str, expected: list[str]) -> None:
+    environment = {
+        **os.environ,
+        "_NEXTWORD_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", COMPLETED], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    *found, imported = done.stdout.splitlines()
+    assert [line.split(",", 1)[1] for line in found if not line.startswith("file")] == expected
+    assert imported == "imported"
+    assert done.stderr == ""
+
+
+def test_compare_and_vectors_print_json(trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    assert nextword("compare", trained_run, "--split", "train", "--max-tokens", "3", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    assert [row["position"] for row in table["tokens"]] == [70, 71, 72]
+    assert all(row["rank"] >= 1 and row["bits"] >= 0 and len(row["predicted"]) == 5 for row in table["tokens"])
+    output = tmp_path / "words.npz"
+    assert nextword("vectors", trained_run, "--vocabulary", "-o", output, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"output": str(output), "shape": [20, 16]}
+
+
+def test_lines_are_scored_into_a_file(
+    small_bundle: Callable[..., Path], lines: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    model, output = small_bundle(), tmp_path / "scores.tsv"
+    assert nextword("score", model, lines) == 0
+    printed = capsys.readouterr().out
+    assert nextword("score", model, lines, "-o", output) == 0
+    assert capsys.readouterr().out == ""
+    assert output.read_text(encoding="utf-8") == printed

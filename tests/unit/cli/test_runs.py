@@ -1,0 +1,111 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.training.run_directory import is_in_use, run_lock
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def folder(trained_run: Path, tmp_path: Path) -> Path:
+    """A folder of runs: one finished, one stopped, one damaged, and a folder that is none."""
+    runs = tmp_path / "runs"
+    for name in ("a", "b", "c"):
+        shutil.copytree(trained_run, runs / name)
+    shutil.rmtree(runs / "b" / "model")
+    (runs / "b" / "metrics.json").unlink()
+    (runs / "c" / "config.toml").write_text("=", encoding="utf-8")
+    (runs / "other").mkdir()
+    return runs
+
+
+@pytest.fixture
+def listed(nextword: Run, capsys: Captured) -> Callable[..., Any]:
+    def run(*arguments: str | Path) -> Any:
+        capsys.readouterr()
+        assert nextword("runs", *arguments, "--json") == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_runs_are_listed_with_their_state_and_figures(folder: Path, listed: Callable[..., Any]) -> None:
+    rows = {Path(row["run"]).name: row for row in listed(folder)}
+    assert {name: row["state"] for name, row in rows.items()} == {"a": "finished", "b": "stopped", "c": "damaged"}
+    metrics = json.loads((folder / "a" / "metrics.json").read_text(encoding="utf-8"))
+    row = rows["a"]
+    assert (row["text"], row["preset"], row["progress"]) == ("story.txt", "quick", 1.0)
+    assert row["num_parameters"] == metrics["num_parameters"]
+    assert row["test_perplexity"] == metrics["splits"][1]["perplexity"]
+    assert row["seconds"] == metrics["seconds"]
+    assert rows["b"]["test_perplexity"] is None
+    assert rows["b"]["valid_perplexity"] > 1
+    assert rows["b"]["progress"] == 1.0  # six epochs of six, but no model yet
+
+
+def test_a_run_at_work_is_running(folder: Path, listed: Callable[..., Any]) -> None:
+    assert not is_in_use(folder / "b")
+    with run_lock(folder / "b"):
+        assert is_in_use(folder / "b")
+        assert [row["state"] for row in listed(folder / "b")] == ["running"]
+    assert [row["state"] for row in listed(folder / "b")] == ["stopped"]
+
+
+def test_the_table_is_for_a_person(folder: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("runs", folder) == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        *("run", "text", "preset", "parameters", "progress", "valid", "test", "time", "state"),
+    ]
+    assert [row.split()[0] for row in rows] == ["a", "b", "c"]
+    assert [row.split()[-1] for row in rows] == ["finished", "stopped", "damaged"]
+
+
+def test_two_runs_are_compared(folder: Path, nextword: Run, capsys: Captured, listed: Callable[..., Any]) -> None:
+    config = folder / "b" / "config.toml"
+    changed = config.read_text(encoding="utf-8").replace("learning_rate = 0.02", "learning_rate = 0.03")
+    config.write_text(changed, encoding="utf-8")
+    first, second = str(folder / "a"), str(folder / "b")
+    table = listed(first, second)
+    assert table["settings"] == {"training.learning_rate": {first: 0.02, second: 0.03}}
+    assert [row["state"] for row in table["runs"]] == ["finished", "stopped"]
+    assert nextword("runs", first, second) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["training.learning_rate", "0.02", "0.03"] in lines
+    assert ["state", "finished", "stopped"] in lines
+    assert nextword("runs", first, first) == 0
+    assert "no setting differs" in capsys.readouterr().out
+
+
+def test_the_folder_has_a_default(
+    folder: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert nextword("runs") == 0
+    here = capsys.readouterr().out
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("NEXTWORD_RUNS", str(folder))
+    assert nextword("runs") == 0
+    assert capsys.readouterr().out == here
+    (tmp_path / "empty").mkdir()
+    assert nextword("runs", tmp_path / "empty") == 0
+    assert capsys.readouterr().out == f"no runs in {tmp_path / 'empty'}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{folder}/nowhere"], "must be a folder of runs, but does not exist"),
+        (["{folder}/a", "{folder}/other"], "must be the directory of a training run, but has no config.toml"),
+        (["{folder}/a", "{folder}/c"], "must be TOML"),
+    ],
+)
+def test_mistakes_are_named(arguments: list[str], message: str, folder: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("runs", *(argument.format(folder=folder) for argument in arguments)) == 2
+    assert message in capsys.readouterr().err

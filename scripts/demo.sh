@@ -1,28 +1,51 @@
 #!/bin/sh
-# Train on the sample text that comes with nextword, then look at what was learned.
+# Train on the sample text that comes with nextword, and use the model.
 # Usage: demo.sh NEXTWORD RUN_DIRECTORY
 set -eu
 nextword=$1
 run=$2
 
-step() { printf '\n\033[1m$ nextword %s\033[0m\n' "$*"; }
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$(printf '\033[1m') plain=$(printf '\033[0m')
+else
+    bold='' plain=''
+fi
+
+# Print a command and run it. What is shown can be typed again: words with spaces are in quotes.
+step() {
+    printf '\n%s$ nextword' "$bold"
+    for word in "$@"; do
+        case $word in
+            *\ *) printf ' "%s"' "$word" ;;
+            *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '%s\n' "$plain"
+    "$nextword" "$@"
+}
 
 if [ -f "$run/model/config.json" ]; then
-    echo "there is already a demo model in $run; remove that directory to train again"
+    echo "$run has a trained model already. To train again, remove the directory."
 elif [ -f "$run/config.toml" ]; then
     step train --resume "$run"
-    "$nextword" train --resume "$run"
 else
-    step train austen --preset quick --run "$run"
-    "$nextword" train austen --preset quick --run "$run"
+    # The time decides the size of the model, so that this takes two minutes on any processor.
+    step train austen --minutes 2 --run "$run"
 fi
 step evaluate "$run" --split test
-"$nextword" evaluate "$run" --split test
-step compare "$run" --split test --html "$run/comparison.html"
-"$nextword" compare "$run" --split test --html "$run/comparison.html"
-step suggest "$run" '"I am very much"' -k 5
-"$nextword" suggest "$run" "I am very much" -k 5
-step generate "$run" --prompt '"She was"' --words 60 --temperature 0.8 --seed 1
-"$nextword" generate "$run" --prompt "She was" --words 60 --temperature 0.8 --seed 1
-printf '\nThe report is %s: open it in a browser. The model is %s, its curves %s.\n' \
-    "$run/comparison.html" "$run/model" "$run/curves.png"
+step compare "$run" --split test --output "$run/comparison.html"
+step suggest "$run" "I am very much" -k 5
+step generate "$run" --prompt "She was" --max-tokens 60 --temperature 0.8 --seed 1
+
+cat <<END
+
+The model is in $run/model.
+
+What to do next:
+  open $run/comparison.html in a browser    predicted words next to actual words
+  open $run/curves.png                      perplexity and accuracy during training
+  $nextword suggest $run "the text so far"     the next word
+  $nextword info $run                       size, figures and files
+  $nextword train FILE --minutes 10                your own text: a plain text file
+  $nextword --help                                 all commands
+END

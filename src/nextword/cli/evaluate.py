@@ -81,12 +81,10 @@ def evaluate(
     if significance:
         require_comparable(columns, batch_size)
     elif unit is not None:
-        raise SettingError("`--unit` must go with `--significance`, which was not asked for; add it, or leave it out")
+        raise SettingError("`--unit` needs `--significance`; add it, or leave `--unit` out")
     methods = [method for column in columns for method in column.methods]
     if tune and not ensemble and not any(method.tunable for method in methods):
-        raise SettingError(
-            "`--tune` must go with a `--method` that has settings to find, but there is none; name one, or leave it out"
-        )
+        raise SettingError("`--tune` needs a `--method` with settings to find; name one, or leave `--tune` out")
     require_used(given, methods, ensemble=ensemble)
     outcomes = [_prepared(column, given, tune=tune) for column in columns]  # before the split asked for is looked at
     if significance:

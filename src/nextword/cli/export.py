@@ -73,9 +73,9 @@ def export(
     """
     options = given_settings(given, ExportOptions)
     if split is not None and text is None and not options.int8:
-        raise SettingError("`--split` is of a text on which the model is tried, but there is none; name TEXT")
+        raise SettingError("`--split` needs a TEXT to measure the perplexity on; name one, or leave it out")
     if "max_loss_percent" in given.get(ExportOptions.group, {}) and not options.int8:
-        raise SettingError("`--max-loss-percent` is what `--int8` may cost, which was not asked for; ask for it")
+        raise SettingError("`--max-loss-percent` needs `--int8`; add it, or leave `--max-loss-percent` out")
     read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
     try:
         from nextword.export.export import NamedText, export_bundle

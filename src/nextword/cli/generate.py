@@ -63,7 +63,7 @@ def generate(
     sampling, search = given_settings(given, SamplingOptions), given_settings(given, SearchOptions)
     request = Request(sampling=sampling, search=search, **asked)
     if prompt and prompts is not None:
-        raise click.UsageError("prompts must come from --prompt or from --prompts, but both are given; leave one out")
+        raise click.UsageError("`--prompt` and `--prompts` must not be given together, but are; leave one out")
     lines = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=on_bad_bytes)
     model = Target.of(run_or_model).open()
     if prompts is None and not as_json and not request.is_compared:

@@ -94,7 +94,7 @@ class ModelInfo:
 
     @cached_property
     def commands(self) -> list[str]:
-        """Two command lines: to use the model, or to go on with the run."""
+        """Two command lines: to use the model, or to resume the run."""
         path = sample_model_name(self.path) or shlex.quote(str(self.path))
         if self.model is None:
             return [f"nextword train --resume {path}", f"nextword train --finish {path}"]

@@ -78,7 +78,7 @@ def rank(
     options = given_settings(given, ScoringOptions)
     named = _named(candidates, file, on_bad_bytes)
     if named is not None and proposals is not None:
-        raise SettingError("`--proposals` is for a gap without candidates, but some are given; leave it out")
+        raise SettingError("`--proposals` does not go with candidates; leave it out")
     model = Target.of(run_or_model).open()
     if named is None:
         count, proposals = count or 10, proposals or _PROPOSALS
@@ -96,5 +96,7 @@ def _named(candidates: tuple[str, ...], file: str | None, on_bad_bytes: OnBadByt
     if file is None:
         return list(candidates) or None
     if candidates:
-        raise SettingError("candidates must be given as arguments or by `--candidates`, but are given twice")
+        raise SettingError(
+            "candidates must be arguments or come from `--candidates FILE`, but both are given; leave one out"
+        )
     return [line for line in InputLines([file], on_bad_bytes=on_bad_bytes) if line.strip()]

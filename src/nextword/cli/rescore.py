@@ -119,14 +119,14 @@ def rescore(run_or_model: Path, given: Tables, **asked: Any) -> None:
 
 def _check(request: Request) -> None:
     if request.tune and request.weights:
-        raise SettingError("`--weights` must not go with `--tune`, which finds them; leave one out")
+        raise SettingError("`--weights` and `--tune` must not be given together, but are; leave one out")
     if not (request.tune or request.weights or request.given):
         raise SettingError(
-            "weights must be known, for they differ from recognizer to recognizer; find them by `--tune` on lists with "
-            "references, or give `--weights FILE` or `--model-weight`"
+            "weights must be given, because they differ between recognizers; give `--weights FILE` or `--model-weight "
+            "X`, or find them with `--tune` on lists with references"
         )
     if request.weights_output and not request.tune:
-        raise SettingError("`--weights-output` must go with `--tune`, but there is none; add it")
+        raise SettingError("`--weights-output` needs `--tune`; add it, or leave `--weights-output` out")
     if request.nbest == request.references == STANDARD_INPUT:
         raise SettingError("lists and references must not both come from standard input, but are both -; name a file")
     if request.output and request.weights_output and request.output.resolve() == request.weights_output.resolve():
@@ -134,7 +134,7 @@ def _check(request: Request) -> None:
     read = {path for path in (request.nbest, request.references, request.weights) if path}
     for written in (request.output, request.weights_output):
         if written is not None and any(Path(path).resolve() == written.resolve() for path in read):
-            raise SettingError(f"`{written}` must not be written, for it is read; name another file")
+            raise SettingError(f"`{written}` must not be overwritten, because it is read; name another file")
 
 
 def _rescore(target: Target, request: Request) -> None:

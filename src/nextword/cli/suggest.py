@@ -60,7 +60,7 @@ def suggest(
     is the next word, else completions. An empty line starts a new text, and learns the words of the one before.
     """
     if complete and interactive:
-        raise SettingError("`--complete` must be left out with `--interactive`, which completes words as it is")
+        raise SettingError("`--complete` must be left out with `--interactive`, which completes words anyway")
     if interactive and text:
         raise SettingError(f"TEXT must be left out with `--interactive`, but is {text!r}; write it to standard input")
     if not (complete or interactive):
@@ -87,7 +87,7 @@ def _refuse_session_options(given: Tables, words_file: Path | None) -> None:
     names = [*given.get(SessionOptions.group, {}), *(["user_words"] if words_file is not None else [])]
     if names:
         flag = f"--{names[0].replace('_', '-')}"
-        raise SettingError(f"`{flag}` must go with `--complete` or `--interactive`; add one of them")
+        raise SettingError(f"`{flag}` needs `--complete` or `--interactive`; add one of them, or leave it out")
 
 
 def _answer(session: SuggestionSession, count: int, on_bad_bytes: OnBadBytes, *, as_json: bool) -> None:

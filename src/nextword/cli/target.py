@@ -110,7 +110,7 @@ class Target:
         """
         require_directory(path)
         if not Target.is_at(path):
-            raise BundleError(f"`{path}` must be the directory of a run or a model, but holds neither")
+            raise BundleError(f"`{path}` must be the directory of a run or a model, but contains neither")
 
     def open(self) -> LoadedModel:
         """Start the model, by the engine that `--engine` names in the command that runs."""

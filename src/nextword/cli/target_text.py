@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from nextword.cli.output import detail
 from nextword.cli.target import SplitOrAll, Target
 from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
@@ -64,7 +65,9 @@ class TargetText:
             raise SettingError(f"TEXT must be given: `{self.target.bundle}` is a bundle, and does not hold its text")
         if self.named is None and self.target.text_sha256 is not None:
             _require_unchanged(self.source, self.options, self.target.text_sha256, self.data_dir)
-        return Corpus.load_split(self.source, split, tokenizer, self.options, data_dir=self.data_dir)
+        store = Corpus.load_split(self.source, split, tokenizer, self.options, data_dir=self.data_dir)
+        detail(f"read {self.source}, {split}: {store.num_tokens:,} tokens")
+        return store
 
     def part_of_file(self, split: SplitOrAll) -> str | None:
         """Return in words which part of a file a split is, or `None` if it is all of one."""

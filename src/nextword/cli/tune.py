@@ -99,9 +99,11 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     for module in ("optuna", "keras", "jax"):
         if find_spec(module) is None:
             raise MissingExtraError.of(f"tuning needs `{module}`", None, "all")
-    console = Console(highlight=False, soft_wrap=True, stderr=as_json, quiet=as_json and invocation().verbosity < 0)
-    if not console.is_terminal:
-        console.width = _COLUMNS_OF_A_FILE
+    console = Console(highlight=False, soft_wrap=True, stderr=as_json, quiet=invocation().verbosity < 0)
+    results = Console(highlight=False, soft_wrap=True)
+    for each in (console, results):
+        if not each.is_terminal:
+            each.width = _COLUMNS_OF_A_FILE
     try:
         report = _work(context, console, study, keep_checkpoints=keep_runs)
     except TrainingInterrupted as stop:
@@ -110,9 +112,9 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
     if as_json:
         click.echo(report.to_json())
         return
-    console.print(report.table())
+    results.print(report.table())
     for sentence in report.sentences():
-        console.print(sentence, markup=False)
+        results.print(sentence, markup=False)
 
 
 def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoints: bool) -> "StudyReport":

@@ -73,7 +73,7 @@ def vectors(
     """
     _check(files, output, words=words, nearest=nearest)
     if pooling is not None and (words or nearest is not None):
-        raise SettingError("`--pooling` is for lines, but words are asked for; leave it out")
+        raise SettingError("`--pooling` is for lines, but `--vocabulary` or `--nearest` is given; leave it out")
     if nearest is None and count is not None:
         raise SettingError("`--top` needs `--nearest WORD`; add it, or leave `--top` out")
     target = Target.of(run_or_model)
@@ -105,11 +105,9 @@ def _report(output: Path, shape: tuple[int, ...], what: str, *, as_json: bool) -
 def _check(files: tuple[str, ...], output: Path | None, *, words: bool, nearest: str | None) -> None:
     suffix = ".npz" if words else ".npy"
     if nearest is not None and (words or files or output):
-        raise SettingError("`--nearest` must stand without FILE, `--vocabulary` and `--output`; leave them out")
+        raise SettingError("`--nearest` does not go with FILE, `--vocabulary` or `--output`; leave them out")
     if words and files:
-        raise SettingError(
-            "`--vocabulary` must stand without FILE, since it takes the vocabulary; leave one of them out"
-        )
+        raise SettingError("`--vocabulary` does not go with FILE; leave one of them out")
     if nearest is None and (output is None or output.suffix != suffix):
         given = "is not given" if output is None else f"is {str(output)!a}"
         raise SettingError(f"`--output` must name a file that ends in {suffix}, but {given}")

@@ -27,4 +27,7 @@ class ExportOptions(Settings):
     max_loss_percent: float = setting(
         1.0,
         help="Refuse an int8 model whose perplexity is more than X percent higher.",
+        at_least=0.0,
+        at_most=1000.0,
+        task="export",
     )

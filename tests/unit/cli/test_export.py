@@ -54,8 +54,8 @@ def test_int8_that_costs_too_much_is_refused_in_a_line(run: Path, nextword: Run,
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        (("--split", "test"), "`--split` is of a text on which the model is tried"),
-        (("--max-loss-percent", "2"), "`--max-loss-percent` is what `--int8` may cost"),
+        (("--split", "test"), "`--split` needs a TEXT"),
+        (("--max-loss-percent", "2"), "`--max-loss-percent` needs `--int8`"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused(

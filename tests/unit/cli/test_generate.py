@@ -125,7 +125,7 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
         (["--require", "mat", "--best-of", "2"], "required words are searched for with a beam"),
         (["--beam-size", "4", "--top-k", "2"], "beam search does not sample, but `top_k` is 2"),
         (["--beam-size", "4", "--beam-groups", "3"], "`beam_size` must be a multiple of `beam_groups`"),
-        (["--prompt", "the", "--prompts", "-"], "prompts must come from --prompt or from --prompts"),
+        (["--prompt", "the", "--prompts", "-"], "`--prompt` and `--prompts` must not be given together"),
         (["--prompts", "nowhere.txt"], "No such file"),
     ],
 )

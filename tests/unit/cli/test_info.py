@@ -126,7 +126,7 @@ def test_what_is_damaged_is_named(name: str, content: bytes, unfinished: Path, n
 
 def test_a_directory_that_is_neither_is_refused(tmp_path: Path, nextword: Run, capsys: Captured) -> None:
     assert nextword("info", tmp_path) == 2
-    assert "must be the directory of a run or a model, but holds neither" in capsys.readouterr().err
+    assert "must be the directory of a run or a model, but contains neither" in capsys.readouterr().err
     assert nextword("info", tmp_path / "absent") == 2
     assert "but there is no such directory" in capsys.readouterr().err
 

@@ -48,7 +48,7 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
         (["train", "--resume", "no-such-run"], "but has no config.toml"),
         (["train", "--resume", "no-such-run", "--seed", "3"], "`--resume` must stand alone, but `seed` was given too"),
         (["evaluate", "no-such-model"], "there is no such directory"),
-        (["suggest", "."], "but holds neither"),
+        (["suggest", "."], "but contains neither"),
         (["score", 300 * "x"], "but cannot be read: File name too long"),
     ],
 )

@@ -34,7 +34,7 @@ def test_proposals_are_for_a_gap_without_candidates(small_bundle: Bundle, nextwo
     assert nextword("rank", model, TEXT, "--proposals", "3") == 0
     assert len(ranked(capsys.readouterr().out)) == 3
     assert nextword("rank", model, TEXT, "cat", "mat", "--proposals", "3") == 2
-    assert "`--proposals` is for a gap without candidates" in capsys.readouterr().err
+    assert "`--proposals` does not go with candidates" in capsys.readouterr().err
 
 
 def test_candidates_come_from_a_file_or_standard_input(
@@ -48,7 +48,7 @@ def test_candidates_come_from_a_file_or_standard_input(
         assert nextword("rank", model, TEXT, "--candidates", given) == 0
         assert sorted(ranked(capsys.readouterr().out)) == ["cat", "mat"]
     assert nextword("rank", model, TEXT, "cat", "--candidates", file) == 2
-    assert "but are given twice" in capsys.readouterr().err
+    assert "but both are given" in capsys.readouterr().err
 
 
 def test_bad_bytes_of_candidates_are_refused_or_replaced(

@@ -119,11 +119,11 @@ def test_json_lines_from_standard_input_hold_their_references(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{nbest}"], "weights must be known, for they differ from recognizer to recognizer"),
+        (["{nbest}"], "weights must be given, because they differ between recognizers"),
         (["{nbest}", "--tune"], "`--tune` needs what was said, but there is no `reference`"),
-        (["{nbest}", "--tune", "--weights", "w"], "`--weights` must not go with `--tune`"),
-        (["{nbest}", "--model-weight", "1", "--weights-output", "w"], "`--weights-output` must go with `--tune`"),
-        (["{nbest}", "--model-weight", "1", "--output", "{nbest}"], "must not be written, for it is read"),
+        (["{nbest}", "--tune", "--weights", "w"], "`--weights` and `--tune` must not be given together"),
+        (["{nbest}", "--model-weight", "1", "--weights-output", "w"], "`--weights-output` needs `--tune`"),
+        (["{nbest}", "--model-weight", "1", "--output", "{nbest}"], "must not be overwritten, because it is read"),
         (["-", "--model-weight", "1", "--references", "-"], "must not both come from standard input"),
         (["{nbest}", "--tune", "--weights-output", "w", "--output", "w"], "must not be both `--output` and"),
         (["{nbest}", "--model-weight", "nan"], "`model_weight` must be a finite number"),

@@ -108,8 +108,8 @@ def test_what_was_learned_is_kept_when_input_is_refused(
     [
         (["the", "--complete", "--interactive"], "`--complete` must be left out with `--interactive`"),
         (["the", "--interactive"], "TEXT must be left out with `--interactive`, but is 'the'"),
-        (["the", "--user-words", "words.json"], "`--user-words` must go with `--complete` or `--interactive`"),
-        (["the", "--beam-width", "3"], "`--beam-width` must go with `--complete` or `--interactive`"),
+        (["the", "--user-words", "words.json"], "`--user-words` needs `--complete` or `--interactive`"),
+        (["the", "--beam-width", "3"], "`--beam-width` needs `--complete` or `--interactive`"),
         (["the", "--complete", "--beam-width", "0"], "`beam_width` must be at least 1, but is 0"),
         (["the", "--complete", "--user-words", "none.json"], "`none.json` cannot be read"),
         (["the", "-k", "0"], "`k` must be at least 1, but is 0"),

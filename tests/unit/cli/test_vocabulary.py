@@ -1,7 +1,10 @@
 """One word, one meaning: the flags of all commands. `docs/cli.md` tells the same."""
 
 import dataclasses
+import re
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -184,3 +187,24 @@ def test_a_setting_that_may_be_unset_says_what_that_means() -> None:
 
 def test_the_table_has_no_flag_that_is_gone() -> None:
     assert set(MEANINGS) == {long_name(option) for _, option in options() if not isinstance(option, SettingOption)}
+
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+def test_the_page_tells_of_every_command_and_shared_flag() -> None:
+    names = {str(command.name) for command in commands()}
+    assert set(re.findall(r"^\| `([a-z]+)` \|", PAGE, re.MULTILINE)) == names
+    count = Counter(long_name(option) for _, option in options() if not isinstance(option, SettingOption))
+    told = set(re.findall(r"--[a-z][a-z-]*[a-z]", PAGE))
+    assert {flag for flag, uses in count.items() if uses > 1} <= told
+    known = {name for _, option in options() for name in (*option.opts, *option.secondary_opts)}
+    assert told <= known
+
+
+def test_the_page_tells_of_every_variable() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    read = {name for source in sources for name in re.findall(r"environ[^\n]*\"(NEXTWORD_\w+|NO_COLOR)\"", source)}
+    assert "NEXTWORD_RUNS" in read
+    assert read <= set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))

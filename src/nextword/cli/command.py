@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from nextword.cli.output import common_options
+from nextword.cli.output import COMMON, common_options
 from nextword.cli.setting_option import SettingOption, Tables, shown
 from nextword.settings import Settings
 
@@ -125,9 +125,6 @@ def command(
 
 
 _WHOLE = "nextword.whole_help"
-
-COMMON = ("quiet", "verbose", "no_color", "show_help", "show_all_help")
-"""The options that every command has."""
 
 _RARE = ("on_bad_bytes", "data_dir", "engine")
 """Options that a short help leaves out."""

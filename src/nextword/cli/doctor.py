@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from nextword.cli.command import command
+from nextword.cli.console import Console
 from nextword.cli.options import json_option
-from nextword.cli.output import Console
 from nextword.cli.progress import waiting
 from nextword.cli.run_options import preset_option
 from nextword.machine.facts import Facts, gather_facts

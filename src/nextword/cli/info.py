@@ -19,8 +19,8 @@ from nextword.bundle.model_card import SplitMetrics, figures_table, network_fact
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import read_config
 from nextword.cli.command import command
+from nextword.cli.console import Console
 from nextword.cli.options import json_option
-from nextword.cli.output import Console
 from nextword.cli.target import Target, run_or_model_argument
 from nextword.text.printable import printable
 from nextword.training.config import RunConfig

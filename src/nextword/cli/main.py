@@ -57,6 +57,17 @@ _PAGES: dict[type[NextwordError], str] = {
 }
 """The page of the documentation for an error."""
 
+_PAGES_OF_LINES = {
+    "generate": "generation.md",
+    "rank": "scoring.md",
+    "rescore": "rescoring.md",
+    "score": "scoring.md",
+    "suggest": "suggestions.md",
+    "surprise": "scoring.md",
+    "vectors": "scoring.md",
+}
+"""The page for a `TextError` of a command that reads lines."""
+
 _ARGUMENTS = {
     "RUN_OR_MODEL": "the directory of a run or a model, such as runs/demo",
     "TEXT": "a line of text in quotes",
@@ -147,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except NextwordError as error:
         _show_error(str(error), asked)
-        if page := _PAGES.get(type(error)):
+        if page := _page(error, asked):
             click.echo(f"See docs/{page}.", err=True)
         sys.exit(error.exit_code)
     except TrainingInterrupted as stop:
@@ -175,6 +186,14 @@ def _message(error: click.ClickException) -> str:
             return f"{name} must be given: {_ARGUMENTS[name]}" if name in _ARGUMENTS else f"{name} must be given"
         return f"`{error.param.opts[0]}` must be given: {error.param.help}"
     return error.format_message()
+
+
+def _page(error: NextwordError, asked: Invocation) -> str | None:
+    """Return the page of the documentation that helps with an error, if there is one."""
+    command = next((word for word in asked.arguments if not word.startswith("-")), "")
+    if isinstance(error, TextError) and command in _PAGES_OF_LINES:
+        return _PAGES_OF_LINES[command]
+    return _PAGES.get(type(error))
 
 
 def _show_error(message: str, asked: Invocation) -> None:

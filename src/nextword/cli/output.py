@@ -1,13 +1,11 @@
 """What a command prints besides its results, and how: messages, details, colors."""
 
-import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
-import rich.console
 
 
 @dataclass
@@ -28,6 +26,10 @@ class Invocation:
         self.color = self.color and not os.environ.get("NO_COLOR")
 
 
+COMMON = ("quiet", "verbose", "no_color", "show_help", "show_all_help")
+"""Names of the options that every command has."""
+
+
 def invocation() -> Invocation:
     """Return what the command that runs was asked; the defaults outside a command."""
     context = click.get_current_context(silent=True)
@@ -44,28 +46,6 @@ def detail(message: str) -> None:
     """Print a detail on standard error if `--verbose`."""
     if invocation().verbosity > 0:
         click.echo(f"nextword: {message}", err=True)
-
-
-class Console(rich.console.Console):
-    """Rich's console, with two differences.
-
-    It leaves a closed pipe to the command instead of ending the process with 1, and with `NO_COLOR` or `--no-color` it
-    writes neither colors nor bold text.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        plain = {} if invocation().color else {"color_system": None, "no_color": True}
-        super().__init__(**{**options, **plain})
-
-    def on_broken_pipe(self) -> None:
-        """Fall silent, and raise the error again; the one that is being handled goes with it."""
-        self.quiet = True
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
-
-
-def message_console() -> Console:
-    """Return a console on standard error that prints nothing if `--quiet`."""
-    return Console(stderr=True, quiet=invocation().verbosity < 0)
 
 
 def _set(name: str, value: Any) -> Callable[[click.Context, click.Parameter, bool], None]:

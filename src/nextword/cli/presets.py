@@ -10,8 +10,8 @@ from rich.table import Table
 
 from nextword.architecture import ModelOptions
 from nextword.cli.command import command
+from nextword.cli.console import Console
 from nextword.cli.options import json_option
-from nextword.cli.output import Console
 from nextword.cli.run_options import complete_preset
 from nextword.models.presets import preset_names, read_preset
 

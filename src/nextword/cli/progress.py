@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.progress import Progress
 from rich.status import Status
 
-from nextword.cli.output import message_console
+from nextword.cli.console import message_console
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from nextword.architecture import ModelOptions
 from nextword.batching.options import BatchOptions
-from nextword.cli.output import invocation
+from nextword.cli.output import COMMON, invocation
 from nextword.cli.setting_option import shown
 from nextword.models.presets import preset_names, read_preset
 from nextword.settings import Settings
@@ -75,7 +75,7 @@ def runs_folder() -> Path:
 
 def given_names(context: click.Context, *besides: str) -> list[str]:
     """Return the names of what was given on the command line, with dashes, except for the parameters `besides`."""
-    names = [str(parameter.name) for parameter in context.command.params if parameter.name not in besides]
+    names = [str(parameter.name) for parameter in context.command.params if parameter.name not in (*besides, *COMMON)]
     given = [name for name in names if context.get_parameter_source(name) is _FROM_COMMAND_LINE]
     return [name.removeprefix("setting_").replace("_", "-") for name in given]
 

@@ -12,9 +12,9 @@ import click
 from rich.table import Table
 
 from nextword.cli.command import command
+from nextword.cli.console import Console
 from nextword.cli.info import ModelInfo
 from nextword.cli.options import json_option
-from nextword.cli.output import Console
 from nextword.cli.run_options import runs_folder
 from nextword.cli.setting_option import shown
 from nextword.cli.target import complete_directory

@@ -13,9 +13,10 @@ from rich.markdown import Markdown
 
 from nextword.bundle.model_card import figures_table
 from nextword.cli.command import command
+from nextword.cli.console import Console
 from nextword.cli.dry_run import print_forecast
 from nextword.cli.options import data_dir_option, json_option
-from nextword.cli.output import Console, detail, invocation, say
+from nextword.cli.output import detail, invocation, say
 from nextword.cli.run_options import (
     RUN_SETTINGS,
     complete_text,

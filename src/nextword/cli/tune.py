@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nextword.cli.command import command
+from nextword.cli.console import Console
 from nextword.cli.options import data_dir_option, json_option
-from nextword.cli.output import Console, invocation
+from nextword.cli.output import invocation
 from nextword.cli.run_options import (
     RUN_SETTINGS,
     complete_text,

@@ -113,7 +113,7 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
     code, output, errors = generate(*arguments)
     assert code == 0
     assert "mat" not in output
-    assert "the text after 'the' must hold 'mat', but none was found that does" in errors
+    assert "the text after 'the' must contain 'mat', but none was found that does" in errors
 
 
 @pytest.mark.parametrize(

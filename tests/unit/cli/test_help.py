@@ -20,8 +20,8 @@ MOST_LINES = 66
 NOT_RUN = ("train", "tune", "doctor")
 """Commands whose examples take minutes; they are only parsed."""
 
-IN_THE_SMALL_TEXT = {"happy": "cat"}
-"""A word of an example that the small model does not know, and one that it does."""
+IN_THE_SMALL_TEXT = {"happy": "cat", "I am very much oblig": "the cat s", "12": "0.01"}
+"""What the small model does not know of an example, and what it knows."""
 
 
 def commands() -> list[str]:

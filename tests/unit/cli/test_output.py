@@ -118,7 +118,7 @@ def test_the_shell_completes(typed: str, expected: list[str]) -> None:
         [sys.executable, "-c", COMPLETED], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
     *found, imported = done.stdout.splitlines()
-    assert [line.split(",", 1)[1] for line in found if not line.startswith("file")] == expected
+    assert [line.split(",", 1)[1] for line in found if line.startswith(("plain", "dir"))] == expected
     assert imported == "imported"
     assert done.stderr == ""
 

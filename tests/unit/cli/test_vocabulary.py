@@ -10,8 +10,9 @@ from typing import Any
 import click
 import pytest
 
-from nextword.cli.command import COMMON, Command, described
+from nextword.cli.command import Command, described
 from nextword.cli.main import nextword
+from nextword.cli.output import COMMON
 from nextword.cli.setting_option import SettingOption
 
 SHORT = {"-k": "--top", "-o": "--output", "-p": "--prompt", "-q": "--quiet", "-v": "--verbose", "-h": "--help"}

@@ -5,7 +5,7 @@ import pytest
 from nextword.bundle.store import model_path
 from nextword.errors import BundleError, CheckpointError, SettingError
 from nextword.training.config import RunConfig
-from nextword.training.run_directory import RunDirectory
+from nextword.training.run_directory import RunDirectory, is_in_use, run_lock
 
 
 def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:
@@ -47,3 +47,12 @@ def test_the_model_of_a_path_is_that_of_its_run_or_the_path(tmp_path: Path) -> N
         model_path(tmp_path)
     (tmp_path / "model").mkdir()
     assert model_path(tmp_path) == tmp_path / "model"
+
+
+def test_a_directory_is_in_use_while_a_process_holds_its_lock(tmp_path: Path) -> None:
+    assert not is_in_use(tmp_path)
+    with run_lock(tmp_path):
+        assert is_in_use(tmp_path)
+    assert not is_in_use(tmp_path)
+    assert not is_in_use(tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()

@@ -1,0 +1,31 @@
+"""Rich consoles that follow `--quiet` and `--no-color`."""
+
+import errno
+import os
+from typing import Any
+
+import rich.console
+
+from nextword.cli.output import invocation
+
+
+class Console(rich.console.Console):
+    """Rich's console, with two differences.
+
+    It leaves a closed pipe to the command instead of ending the process with 1, and with `NO_COLOR` or `--no-color` it
+    writes neither colors nor bold text.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        plain = {} if invocation().color else {"color_system": None, "no_color": True}
+        super().__init__(**{**options, **plain})
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent, and raise the error again; the one that is being handled goes with it."""
+        self.quiet = True
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+def message_console() -> Console:
+    """Return a console on standard error that prints nothing if `--quiet`."""
+    return Console(stderr=True, quiet=invocation().verbosity < 0)

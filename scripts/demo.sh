@@ -30,7 +30,12 @@ elif [ -f "$run/config.toml" ]; then
     step train --resume "$run"
 else
     # The time decides the size of the model, so that this takes two minutes on any processor.
-    step train austen --minutes 2 --run "$run"
+    step train austen --minutes 2 --run "$run" || {
+        code=$?
+        [ "$code" -eq 2 ] || exit "$code"
+        echo "This machine is too slow or too busy for a model in two minutes. Training without a time limit instead."
+        step train austen --preset quick --run "$run"
+    }
 fi
 step evaluate "$run" --split test
 step compare "$run" --split test --output "$run/comparison.html"
@@ -42,10 +47,10 @@ cat <<END
 The model is in $run/model.
 
 What to do next:
-  open $run/comparison.html in a browser    predicted words next to actual words
-  open $run/curves.png                      perplexity and accuracy during training
-  $nextword suggest $run "the text so far"     the next word
-  $nextword info $run                       size, figures and files
-  $nextword train FILE --minutes 10                your own text: a plain text file
-  $nextword --help                                 all commands
+  Open $run/comparison.html in a browser: predicted words next to actual words.
+  Open $run/curves.png: perplexity and accuracy during training.
+  Suggest the next word:   $nextword suggest $run "the text so far"
+  Describe the model:      $nextword info $run
+  Train on your own text:  $nextword train FILE --minutes 10
+  List all commands:       $nextword --help
 END

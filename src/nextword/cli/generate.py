@@ -1,4 +1,4 @@
-"""`nextword generate`: text that goes on from a prompt."""
+"""`nextword generate`: text that continues a prompt."""
 
 import json
 from itertools import batched

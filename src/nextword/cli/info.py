@@ -179,7 +179,7 @@ def _files(root: Path) -> dict[str, int]:
     sizes: dict[str, int] = {}
     for path in sorted(root.rglob("*")):
         parts = path.relative_to(root).parts
-        # A run that is going on may remove a file between two looks.
+        # A run in progress may remove a file between two looks.
         with suppress(FileNotFoundError):
             if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in parts):
                 name = "checkpoints/" if parts[0] == "checkpoints" else "/".join(parts)

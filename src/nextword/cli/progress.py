@@ -1,4 +1,4 @@
-"""How commands show on standard error that work goes on."""
+"""Progress of a command, on standard error."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

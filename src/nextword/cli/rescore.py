@@ -28,20 +28,20 @@ from nextword.text.options import OnBadBytes
 
 
 class Request(NamedTuple):
-    """What was asked for on the command line.
+    """The arguments of the command line.
 
     Attributes:
         nbest: The file with the hypotheses.
         references: The file with what was said.
-        scores: The columns that are scores of the first pass, with commas between them.
-        tune: Whether the weights are to be found.
-        weights: The file that holds them.
-        weights_output: Where to put those that were found.
+        scores: The columns with first-pass scores, separated by commas.
+        tune: Whether to find the weights.
+        weights: The file with the weights.
+        weights_output: Where to write tuned weights.
         on_bad_bytes: What to do with bytes that are not UTF-8.
-        output: Where to put the hypotheses.
-        best: Whether to put out the best alone.
+        output: Where to write the hypotheses.
+        best: Whether to write only the best hypothesis.
         as_json: Whether the report is JSON.
-        given: The weights that were given as flags.
+        given: The weights from flags.
     """
 
     nbest: str

@@ -74,7 +74,7 @@ def runs_folder() -> Path:
 
 
 def given_names(context: click.Context, *besides: str) -> list[str]:
-    """Return the names of what was given on the command line, with dashes, except for the parameters `besides`."""
+    """Return the names of the arguments on the command line, with dashes, except for the parameters `besides`."""
     names = [str(parameter.name) for parameter in context.command.params if parameter.name not in (*besides, *COMMON)]
     given = [name for name in names if context.get_parameter_source(name) is _FROM_COMMAND_LINE]
     return [name.removeprefix("setting_").replace("_", "-") for name in given]

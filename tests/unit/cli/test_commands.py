@@ -72,9 +72,7 @@ def test_suggest_knows_what_the_text_says(trained_run: Path, nextword: Run, caps
     assert capsys.readouterr().out.splitlines()[0].endswith("mat")
 
 
-def test_generate_is_reproducible_and_goes_on_from_the_prompt(
-    trained_run: Path, nextword: Run, capsys: Captured
-) -> None:
+def test_generate_is_reproducible_and_continues_the_prompt(trained_run: Path, nextword: Run, capsys: Captured) -> None:
     texts = []
     for seed in ("1", "1", "2"):
         assert nextword("generate", trained_run, "--prompt", "the dog", "--temperature", "3", "--seed", seed) == 0
@@ -89,7 +87,7 @@ def test_greedy_generation_writes_the_text(trained_run: Path, nextword: Run, cap
     assert capsys.readouterr().out == "it was a good day .\n"
 
 
-def test_an_unfinished_run_says_how_to_go_on(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+def test_an_unfinished_run_says_how_to_resume(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
     assert nextword("evaluate", tmp_path) == 2
     assert f"nextword train --resume {tmp_path}" in capsys.readouterr().err

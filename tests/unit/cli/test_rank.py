@@ -80,7 +80,7 @@ def test_no_end_is_counted_if_none_is_wanted(small_bundle: Bundle, nextword: Run
     assert num_tokens == [5, 4]
 
 
-def test_a_terminal_obeys_no_candidate(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
+def test_a_terminal_follows_no_candidate(small_bundle: Bundle, nextword: Run, capsys: Captured) -> None:
     assert nextword("rank", small_bundle(), TEXT, "\x1b[2J") == 0
     assert capsys.readouterr().out.endswith("\\x1b[2J\n")
 

@@ -157,7 +157,7 @@ def test_bad_bytes_are_named_after_the_lines_before_them(
     assert table_of(capsys.readouterr().out)[0]["oov"] == "1"
 
 
-def test_a_terminal_obeys_no_token(small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured) -> None:
+def test_a_terminal_follows_no_token(small_bundle: Bundle, tmp_path: Path, nextword: Run, capsys: Captured) -> None:
     path = tmp_path / "lines.txt"
     path.write_text("the\x1b[2J\x07 cat\u202e\n", encoding="utf-8")
     model = small_bundle()

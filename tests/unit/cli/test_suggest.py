@@ -77,7 +77,7 @@ def test_words_of_ones_own_are_kept(
     typed("the cat Zoë sat\n\nthe Zoë \nthe Tolu".encode())
     assert nextword("suggest", trained_run, "--interactive", "--user-words", words) == 0
     table = json.loads(words.read_text(encoding="utf-8"))
-    # `Zoë` stands in the text that was finished; that of the third line is taken back by the fourth.
+    # `Zoë` is in the finished text; the fourth line removes the one of the third.
     assert table["words"] == [{"word": "Zoë", "count": 1}]
     capsys.readouterr()
     assert nextword("suggest", trained_run, "a z", "--complete", "--user-words", words, "--json") == 0

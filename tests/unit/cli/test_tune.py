@@ -87,7 +87,7 @@ def test_a_study_that_has_begun_is_told_of_again(
     assert "`base.training.epochs` was 3.0 and is now 4.0" in capsys.readouterr().err
 
 
-def test_an_interruption_says_how_to_go_on(
+def test_an_interruption_says_how_to_resume(
     begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun("--epochs", "3")

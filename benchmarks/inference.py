@@ -15,14 +15,15 @@ from harness.inference.measure import measure_inference
 from harness.inference.render import render_inference
 from harness.inference.settings import Effort, ModelSize
 from harness.speed.peer import PeerError
-from nextword.cli.options import Tables, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.errors import NextwordError, SettingError
 from nextword.storage.single_file import write_file
 
 _COLUMNS_OF_A_FILE = 160
 
 
-@settings_command(Effort, ModelSize)
+@command(Effort, ModelSize, examples=["python benchmarks/inference.py --json inference.json"], is_common=False)
 @click.option("--pytorch", metavar="PYTHON", help="A Python with PyTorch; else NEXTWORD_PYTORCH, or one on the path.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=600.0, show_default=True, help="Seconds to wait for a peer."
@@ -49,8 +50,8 @@ def inference(pytorch: str | None, timeout: float, json_path: Path | None, given
         if not report.measured:
             raise PeerError("nothing could be measured; the reasons are above")
         if json_path is not None:
-            command = shlex.join(["python", "benchmarks/inference.py", *sys.argv[1:]])
-            table = {**report.to_table(), "command": command}
+            line = shlex.join(["python", "benchmarks/inference.py", *sys.argv[1:]])
+            table = {**report.to_table(), "command": line}
             write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
     except NextwordError as error:
         click.echo(f"inference: {error}", err=True)

@@ -27,7 +27,8 @@ from harness.speed.scaling_points import points_around
 from harness.speed.workload import Workload
 from nextword.architecture import Architecture
 from nextword.batching.options import BatchOptions
-from nextword.cli.options import Tables, settings_command
+from nextword.cli.command import command
+from nextword.cli.setting_option import Tables
 from nextword.errors import NextwordError, SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.models.presets import preset_names
@@ -47,7 +48,15 @@ class _Effort:
     timeout: float
 
 
-@settings_command(BatchOptions, Architecture)
+@command(
+    BatchOptions,
+    Architecture,
+    examples=[
+        "python benchmarks/training.py --json training.json --plot training.svg",
+        "python benchmarks/training.py --scaling --json scaling.json --plot scaling.svg",
+    ],
+    is_common=False,
+)
 @click.option("--preset", help=f"Model and windows of a preset: {', '.join(preset_names())} (default: 2 x 512 units).")
 @click.option(
     "--compute-dtype",
@@ -59,7 +68,7 @@ class _Effort:
     "--only", "--peers", "only", metavar="NAMES", help="Peers to measure, separated by commas (default: all)."
 )
 @click.option("--scaling", is_flag=True, help="Measure nextword alone, along batch, steps, width, vocabulary, layers.")
-@click.option("--repeats", type=click.IntRange(1), help=f"Turns of each peer.  [default: {_REPEATS}]")
+@click.option("--repeats", type=click.IntRange(1), help=f"Turns of each peer.  (default: {_REPEATS})")
 @click.option("--steps", type=click.IntRange(1), default=4, show_default=True, help="Training steps in a turn.")
 @click.option(
     "--timeout",
@@ -102,8 +111,8 @@ def training(
         _print(report)
         if not report.measured:
             raise PeerError("nothing could be measured; the reasons are above")
-        command = shlex.join(["python", "benchmarks/training.py", *sys.argv[1:]])
-        _write_files(report, json_path, plot_path, {"command": command, **vars(effort)})
+        line = shlex.join(["python", "benchmarks/training.py", *sys.argv[1:]])
+        _write_files(report, json_path, plot_path, {"command": line, **vars(effort)})
     except NextwordError as error:
         click.echo(f"training: {error}", err=True)
         sys.exit(error.exit_code)

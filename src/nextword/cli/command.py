@@ -40,11 +40,13 @@ class Command(click.Command):
     Attributes:
         examples: Command lines that the help opens with.
         short: The settings that `--help` shows, by name, while `--help-all` shows all; `None` if both are one.
+        is_common: Whether the command has the options of all commands of `nextword`.
         defaults: Returns what settings are if they are not given, by name; their own defaults otherwise.
     """
 
     examples: tuple[str, ...] = ()
     short: tuple[str, ...] | None = None
+    is_common: bool = True
     defaults: Callable[[click.Context], dict[str, str]] = staticmethod(lambda _context: {})
 
     def invoke(self, context: click.Context) -> Any:
@@ -84,7 +86,8 @@ class Command(click.Command):
             with formatter.section(_SECTIONS[task]):
                 formatter.write_dl(rows[task], col_max=_WIDEST_SPEC)
         formatter.write_paragraph()
-        formatter.write("Common options:\n  -q, --quiet    -v, --verbose    --no-color    -h, --help\n")
+        if self.is_common:
+            formatter.write("Common options:\n  -q, --quiet    -v, --verbose    --no-color    -h, --help\n")
         if not whole:
             formatter.write(f"\nMore options: {context.command_path} --help-all\n")
 
@@ -100,6 +103,7 @@ def command(
     without: Sequence[str] = (),
     short: Sequence[str] | None = None,
     defaults: Callable[[click.Context], dict[str, str]] | None = None,
+    is_common: bool = True,
 ) -> Callable[[Callable[..., Any]], Command]:
     """Return a decorator that makes a `Command` with a flag for each field of `kinds`, and the common options.
 
@@ -109,6 +113,7 @@ def command(
         without: Names of fields without a flag.
         short: See `Command`.
         defaults: See `Command`.
+        is_common: See `Command`; false for a program beside `nextword`.
     """
 
     def decorate(function: Callable[..., Any]) -> Command:
@@ -118,7 +123,8 @@ def command(
             made.defaults = defaults
         for kind in kinds:
             made.params += SettingOption.of(kind, without)
-        made.params += [*common_options(), *_help_options(is_long=short is not None)]
+        made.is_common = is_common
+        made.params += [*(common_options() if is_common else ()), *_help_options(is_long=short is not None)]
         return made
 
     return decorate
@@ -203,4 +209,6 @@ def _default(option: click.Option, defaults: dict[str, str]) -> str:
         return option.show_default
     if option.is_flag and not option.secondary_opts:
         return ""
-    return "none" if option.multiple and not isinstance(option.default, list) else shown(option.default)
+    if option.multiple and not isinstance(option.default, list):
+        return "none"
+    return shown(option.default) if isinstance(option.default, str | int | float | list) else ""

@@ -9,8 +9,11 @@ from typing import Any
 import click
 import numpy as np
 
-from nextword.cli.options import OutputFile, Tables, data_dir_option, given_settings, settings_command
+from nextword.cli.command import command
+from nextword.cli.options import OutputFile, data_dir_option, json_option
 from nextword.cli.progress import waiting
+from nextword.cli.run_options import complete_text
+from nextword.cli.setting_option import Tables, given_settings
 from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
@@ -23,31 +26,32 @@ from nextword.text.vocabulary import END, UNKNOWN
 _LONGEST = 16
 
 
-@settings_command(TextOptions)
-@click.argument("text")
-@click.option(
-    "--order", type=click.IntRange(1, _LONGEST), default=5, show_default=True, help="Length of the longest n-grams."
+@command(
+    TextOptions,
+    examples=[
+        "nextword ngram my-text.txt",
+        "nextword ngram my-text.txt --order 3 --arpa my-text.arpa",
+        "nextword ngram austen --tokenizer word --json",
+    ],
 )
+@click.argument("text", shell_complete=complete_text)
+@click.option("--order", type=click.IntRange(1, _LONGEST), default=5, help="Length of the longest n-grams.")
 @click.option(
-    "--arpa", type=OutputFile(), metavar="FILE", help="Write the model as an ARPA file, gzipped if FILE ends in .gz."
+    "--arpa",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Write the model as an ARPA file, gzipped if FILE ends in .gz.",
+    show_default="none",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @data_dir_option
+@json_option
 def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Path | None, given: Tables) -> None:
-    """Train an n-gram model on the train split of TEXT, and print its perplexity.
+    """Train an n-gram model, and write it as an ARPA file.
 
-    \b
-    nextword ngram mine.txt --order 3 --arpa mine.arpa
-    nextword ngram ptb
-
-    \b
-    split   perplexity  without <unk>     tokens    <unk>
-    valid       148.01         165.48     73,760    3,485
-    test        141.19         161.85     82,430    4,794
-
-    The smoothing is interpolated modified Kneser-Ney, as in `lmplz` of KenLM. Each line is a sentence, and words are
-    separated by spaces, unless --tokenizer says otherwise. KenLM, SRILM and `nextword.kenlm` read the ARPA file; it has
-    ▁ for a space inside a token. To mix an n-gram model with a network, use `nextword evaluate --method ngram`.
+    The command prints the perplexity of the model on the valid and test splits of TEXT. The smoothing is interpolated
+    modified Kneser-Ney, as in `lmplz` of KenLM. Each line is a sentence, and words are separated by spaces, unless
+    --tokenizer is given. KenLM, SRILM and `nextword.kenlm` read the ARPA file. To mix an n-gram model with a network,
+    use `nextword evaluate --method ngram`.
     """
     options = given_settings(given, TextOptions)
     if options.tokenizer == "auto":

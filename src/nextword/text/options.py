@@ -74,7 +74,7 @@ class TextOptions(Settings):
         help="Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD and count them.",
         task="text",
     )
-    field: str = setting("text", help="Field of a JSON Lines record, or of a row in Python, that holds the text.")
+    field: str = setting("text", help="Field with the text, for JSON Lines and for rows in Python.", task="text")
 
     def resolved(self, *, pretokenized: bool) -> Self:
         """Return the options with all defaults filled in, except `line_ends = "auto"` of running text.

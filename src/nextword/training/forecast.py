@@ -7,7 +7,7 @@ from typing import Any
 
 from nextword.machine.capacity import read_capacity
 from nextword.text.corpus import Corpus
-from nextword.text.source import SPLITS, stored_name
+from nextword.text.splitting import SPLITS
 from nextword.training.budget import expected_seconds
 from nextword.training.config import RunConfig, training_memory_bytes
 from nextword.training.context import RunContext
@@ -70,7 +70,7 @@ def forecast_run(config: RunConfig, text: str | Path, root: Path, context: RunCo
     began = time.monotonic()
     RunDirectory(root).require_free()
     corpus = load_corpus(text, config, context)
-    config = settle(config, corpus, context, began=began, text_path=stored_name(text))
+    config = settle(config, corpus, context, began=began, text_path=corpus.stored_name)
     train, _ = windows_of(corpus, config)
     plan = Plan.of(config.training, train.steps_per_epoch, config.plan)
     architecture = config.model.build(corpus.tokenizer.vocabulary_size)

@@ -24,7 +24,7 @@ def test_required_words_use_a_beam() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"num_tokens": 0}, "`max_tokens` must be at least 1, but is 0"),
+        ({"max_tokens": 0}, "`max_tokens` must be at least 1, but is 0"),
         ({"stop": "the end"}, "`stop` must be several texts, but is one string"),
         ({"forbid": "cat"}, "`forbid` must be several texts, but is one string"),
         ({"stop": ("a", "")}, "`stop` must be text, but is empty"),

@@ -122,7 +122,7 @@ def test_a_state_given_twice_gives_the_same_answer_twice(subject: DropoutEngine)
 
 def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine, subject: DropoutEngine) -> None:
     before = [np.array(variable.value) for variable in engine.model.variables]
-    engines = subject, dropout(engine, seed=subject.options.dropout_seed), dropout(engine, seed=5)
+    engines = subject, dropout(engine, dropout_seed=subject.options.dropout_seed), dropout(engine, dropout_seed=5)
     found = [each.score(ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2], atol=1e-2)

@@ -69,7 +69,7 @@ _PAGES_OF_LINES = {
 """The page for a `TextError` of a command that reads lines."""
 
 _ARGUMENTS = {
-    "RUN_OR_MODEL": "the directory of a run or a model, such as runs/demo",
+    "RUN_OR_MODEL": "the directory of a run or a model, or the sample model austen",
     "TEXT": "a line of text in quotes",
     "NBEST": "a file with the hypotheses of a recognizer",
 }

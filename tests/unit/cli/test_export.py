@@ -107,7 +107,8 @@ def test_a_slim_copy_is_written_and_works(run: Path, nextword: Run, capsys: Capt
     capsys.readouterr()
     for command in (("suggest", slim, "the cat", "--engine", "keras"), ("export", slim)):
         assert nextword(*command) == 2
-        (line,) = capsys.readouterr().err.splitlines()
+        line, page = capsys.readouterr().err.splitlines()
+        assert page == "See docs/runs.md."
         assert "must have its float32 weights for this, but is a slim copy" in line
 
 

@@ -80,7 +80,7 @@ def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, such as runs/demo"),
+        (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
         (["rank", "model"], "TEXT must be given: a line of text in quotes"),
         (["tune", "text"], "`--study` must be given: Study directory"),
         (["generate", "model", "--max-token", "3"], "No such option '--max-token'. Did you mean '--max-tokens'?"),
@@ -104,6 +104,7 @@ def test_what_is_missing_is_explained(arguments: list[str], message: str, nextwo
         ("nextword presets mog", ["mogrifier"]),
         ("nextword generate runs/demo --decoding gr", ["greedy"]),
         ("nextword suggest runs/de", ["runs/de"]),
+        ("nextword suggest aus", ["austen", "aus"]),
         ("nextword unknown --x", []),
     ],
 )

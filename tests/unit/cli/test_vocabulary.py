@@ -134,7 +134,7 @@ def check_kind(option: click.Option) -> None:
     if kind == "output":
         assert long_name(option) == "--output" or long_name(option).endswith("-output")
         assert isinstance(option.type, click.Path)
-        assert option.metavar == "FILE"
+        assert option.metavar in ("FILE", "DIR")
     assert long_name(option).endswith("output") == (kind == "output")
 
 

@@ -374,8 +374,8 @@ class TrainedModel(LoadedModel):
             TextError: The tokenizer refuses the text.
         """
         ids = np.array(self.tokenizer.encode(text), np.int32) if isinstance(text, str) else text.ids
-        num_words = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
-        return compare(self.engine, ids, skip=skip, num_words=num_words, num_top=top, num_steps=0)
+        count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
+        return compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0)
 
     def vectors(self, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
         """Return a vector for each line, `(N, H)`: the mean of its hidden states, or the last.

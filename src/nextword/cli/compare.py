@@ -63,7 +63,7 @@ def compare(
     read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
     model = read.target.open()
     store = read.load(split, model.tokenizer)
-    tokens = compare_tokens(model.engine, store.ids, skip=skip, num_words=num_words, num_steps=_TUTORIAL_STEPS)
+    tokens = compare_tokens(model.engine, store.ids, skip=skip, max_tokens=num_words, num_steps=_TUTORIAL_STEPS)
     if as_json:
         click.echo(json.dumps({"split": split, "tokens": [_table(token, model.tokenizer) for token in tokens]}))
     else:
@@ -74,7 +74,7 @@ def compare(
         with evaluation_progress(split, store.num_tokens) as on_progress:
             evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)
         shown = min(page_tokens, store.num_tokens)
-        tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, num_words=shown)
+        tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, max_tokens=shown)
         html = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=read.name, split=split)
         write_file(page, html.encode())
         say(f"page: {page}")

@@ -64,7 +64,7 @@ def compare(
     ids: TokenIds,
     *,
     skip: int = 40,
-    num_words: int = 10,
+    max_tokens: int = 10,
     num_top: int = 5,
     num_steps: int = 30,
 ) -> list[ComparedToken]:
@@ -74,7 +74,7 @@ def compare(
         engine: Engine of the model.
         ids: Tokens of the split `(N,)`; the model reads them from the first one.
         skip: Number of the tutorial's windows to skip.
-        num_words: Number of tokens to return.
+        max_tokens: Number of tokens to return.
         num_top: Number of most probable tokens to return for each position.
         num_steps: Length of the tutorial's windows; with 0, `skip` is the first position.
 
@@ -83,15 +83,15 @@ def compare(
         SettingError: An argument is out of range.
     """
     require_at_least("skip", skip, 0)
-    require_at_least("num_words", num_words, 1)
+    require_at_least("max_tokens", max_tokens, 1)
     require_at_least("num_top", num_top, 1)
     require_at_least("num_steps", num_steps, 0)
     start = skip + num_steps
-    stop = start + num_words
+    stop = start + max_tokens
     if stop > len(ids):
         raise EvaluationError(
             f"a comparison up to token {stop - 1} needs {stop} tokens, but the split has {len(ids)}; lower `skip` or "
-            "`num_words`"
+            "`max_tokens`"
         )
     predicted = enumerate(predictions(engine, ids[:stop], start), start)
     return [_compared(position, int(ids[position]), log_probs, num_top) for position, log_probs in predicted]

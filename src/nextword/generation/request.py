@@ -62,10 +62,10 @@ class SearchOptions(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.best_of > 1 and (self.uses_beam or self.decoding == "greedy"):
-            raise SettingError(f"`best_of` goes with drawn texts, but is {self.best_of} beside a search; leave it out")
+            raise SettingError(f"`best_of` needs sampled texts, but is {self.best_of} with a search; remove it")
         if self.decoding in ("sample", "greedy") and (self.beam_size is not None or self.beam_groups > 1):
             raise SettingError(
-                f'a beam goes with `decoding = "beam"`, but `decoding` is "{self.decoding}"; leave one out'
+                f'a beam needs `decoding = "beam"`, but `decoding` is "{self.decoding}"; remove one of them'
             )
         if self.beam_size is not None and self.beam_size % self.beam_groups:
             raise SettingError(
@@ -74,7 +74,7 @@ class SearchOptions(Settings):
 
     @property
     def uses_beam(self) -> bool:
-        """Whether text is searched for with a beam."""
+        """Whether to use beam search."""
         return self.decoding == "beam" or (
             self.decoding == "auto" and (self.beam_size is not None or self.beam_groups > 1)
         )
@@ -123,12 +123,12 @@ class Request:
 
     Attributes:
         max_tokens: Most tokens of a text.
-        sampling: How tokens are drawn.
-        search: Whether they are drawn at all, or searched for.
-        stop_at_end: Whether a text ends where `<eos>` is written, which is then not shown.
-        stop: Strings before which it ends.
-        forbid: Words and phrases that it does not hold.
-        require: Words and phrases that it holds; they are searched for with a beam.
+        sampling: Sampling options.
+        search: Decoding options.
+        stop_at_end: Whether a text ends at `<eos>`, which is not part of the text.
+        stop: Stop strings, which are not part of the text.
+        forbid: Words and phrases that the text must not contain.
+        require: Words and phrases that the text must contain; this uses beam search.
 
     Raises:
         SettingError: A value is out of range, or two values contradict each other.
@@ -146,9 +146,9 @@ class Request:
         require_at_least("max_tokens", self.max_tokens, 1)
         for name in ("stop", "forbid", "require"):
             if isinstance(getattr(self, name), str):
-                raise SettingError(f"`{name}` must be several texts, but is one string; write it as a tuple")
+                raise SettingError(f"`{name}` must be a tuple of strings, but is one string; put it into a tuple")
             if not all(text.strip() or (name == "stop" and text) for text in getattr(self, name)):
-                raise SettingError(f"`{name}` must be text, but is empty; remove it")
+                raise SettingError(f"`{name}` must not be empty, but has an empty string; remove it")
             for text in getattr(self, name):
                 if lone_surrogate(text) is not None:
                     raise SettingError(
@@ -156,15 +156,14 @@ class Request:
                     )
         if self.require and (self.search.decoding in ("sample", "greedy") or self.search.best_of > 1):
             raise SettingError(
-                'required words are searched for with a beam, but texts are to be drawn; set `decoding = "beam"`, or '
-                "require nothing"
+                'required words need a beam, but the texts are sampled; set `decoding = "beam"` or require nothing'
             )
         if self.uses_beam:
             self._refuse_changed(
                 [name for name in self.sampling.to_table() if name not in _WITH_A_BEAM], "beam search does not sample"
             )
         elif self.search.decoding == "greedy" and self.sampling.temperature != 0:
-            self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy text takes the most probable token each time")
+            self._refuse_changed(WITHOUT_EFFECT_ON_GREEDY, "greedy decoding does not sample")
 
     @property
     def uses_beam(self) -> bool:
@@ -178,7 +177,7 @@ class Request:
 
     @property
     def draws(self) -> SamplingOptions:
-        """How tokens are drawn, the most probable if decoding is greedy."""
+        """Sampling options, with temperature 0 for greedy decoding."""
         return self.sampling.replace(temperature=0.0) if self.search.decoding == "greedy" else self.sampling
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:
@@ -186,6 +185,6 @@ class Request:
         changed = [name for name in names if getattr(self.sampling, name) != getattr(DEFAULT_SAMPLING, name)]
         if changed:
             raise SettingError(
-                f"{why}, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; leave it out, or draw texts by "
-                '`decoding = "sample"`'
+                f"{why}, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; remove it, or sample "
+                'with `decoding = "sample"`'
             )

@@ -103,7 +103,7 @@ def _phrase(speller: Speller, word: str) -> Phrase:
     found = speller.phrases(word)
     if not found:
         raise SettingError(
-            f"a required word must be one that the vocabulary can spell, but {word!r} is not; require another word or "
+            f"the vocabulary must be able to spell a required word, but cannot spell {word!r}; require another word or "
             "another case"
         )
     return found[0]

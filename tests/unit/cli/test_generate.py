@@ -120,9 +120,9 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
     ("arguments", "message"),
     [
         (["--max-tokens", "0"], "Invalid value for '--max-tokens': 0 is not in the range"),
-        (["--stop", ""], "`stop` must be text, but is empty"),
-        (["--require", "boat"], "one that the vocabulary can spell, but 'boat' is not"),
-        (["--require", "mat", "--best-of", "2"], "required words are searched for with a beam"),
+        (["--stop", ""], "`stop` must not be empty"),
+        (["--require", "boat"], "must be able to spell a required word, but cannot spell 'boat'"),
+        (["--require", "mat", "--best-of", "2"], "required words need a beam"),
         (["--beam-size", "4", "--top-k", "2"], "beam search does not sample, but `top_k` is 2"),
         (["--beam-size", "4", "--beam-groups", "3"], "`beam_size` must be a multiple of `beam_groups`"),
         (["--prompt", "the", "--prompts", "-"], "`--prompt` and `--prompts` must not be given together"),

@@ -13,8 +13,8 @@ from support.toy_engine import ToyEngine
 
 @pytest.fixture(scope="session")
 def toy_engine() -> Callable[..., Engine]:
-    def made(seed: int = 1, *, vocabulary_size: int = 5, boldness: float = 2.0) -> Engine:
-        return ToyEngine(vocabulary_size, 0, seed=seed, hidden_size=3, logit_scale=boldness)
+    def made(seed: int = 1, *, vocabulary_size: int = 5, logit_scale: float = 2.0) -> Engine:
+        return ToyEngine(vocabulary_size, 0, seed=seed, hidden_size=3, logit_scale=logit_scale)
 
     return made
 

@@ -38,7 +38,7 @@ prompts = st.lists(st.lists(st.sampled_from("abc"), max_size=5).map(" ".join), m
 def test_a_text_does_not_depend_on_its_neighbors(
     toy_engine: MakeEngine, words: Tokenizer, prompts: list[str], request: Request
 ) -> None:
-    engine = toy_engine(boldness=1.0)
+    engine = toy_engine(logit_scale=1.0)
     alone = [generate_texts(TextModel(engine, words), [prompt], request)[0] for prompt in prompts]
     assert generate_texts(TextModel(engine, words), prompts, request) == alone
     assert [text.prompt for text in alone] == prompts
@@ -73,7 +73,7 @@ def test_the_best_of_several_has_the_highest_score(
 def test_more_samples_include_the_same_ones(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def sampled(best_of: int) -> set[tuple[int, ...]]:
         request = Request(max_tokens=9, sampling=SEEDED, search=SearchOptions(best_of=best_of))
-        best = generate_texts(TextModel(toy_engine(boldness=1.0), words), ["a"], request)[0]
+        best = generate_texts(TextModel(toy_engine(logit_scale=1.0), words), ["a"], request)[0]
         return {text.ids for text in (best, *best.others)}
 
     assert sampled(1) < sampled(3) < sampled(8)
@@ -83,7 +83,9 @@ def test_more_samples_include_the_same_ones(toy_engine: MakeEngine, words: Token
 def test_only_with_a_seed_the_same_prompt_gives_the_same_text(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def texts(options: SamplingOptions) -> list[str]:
         request = Request(max_tokens=20, sampling=options)
-        return [text.text for text in generate_texts(TextModel(toy_engine(boldness=0.5), words), ["a", "a"], request)]
+        return [
+            text.text for text in generate_texts(TextModel(toy_engine(logit_scale=0.5), words), ["a", "a"], request)
+        ]
 
     first, second = texts(SEEDED)
     assert first == second
@@ -97,7 +99,7 @@ def test_a_stop_string_only_cuts_the_text(
 ) -> None:
     def text(stop: tuple[str, ...]) -> Any:
         request = Request(max_tokens=12, sampling=SamplingOptions(seed=seed), stop=stop)
-        return generate_texts(TextModel(toy_engine(boldness=1.0), words), ["c"], request)[0]
+        return generate_texts(TextModel(toy_engine(logit_scale=1.0), words), ["c"], request)[0]
 
     whole, cut = text(()), text(tuple(stops))
     found = sorted((whole.text.find(stop) + len(stop), whole.text.find(stop)) for stop in stops if stop in whole.text)
@@ -114,7 +116,7 @@ def test_fewer_tokens_are_the_first_of_more(toy_engine: MakeEngine, words: Token
     assert long[:5] == short
 
 
-def test_the_end_is_not_shown_and_counts(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_the_end_token_is_not_displayed_but_counted(toy_engine: MakeEngine, words: Tokenizer) -> None:
     request = Request(max_tokens=200, sampling=SEEDED, stop_at_end=True)
     text = generate_texts(TextModel(toy_engine(), words), ["a"], request)[0]
     assert (text.ending, text.ids[-1]) == ("end", 0)
@@ -131,7 +133,7 @@ def test_required_words_are_in_the_text(toy_engine: MakeEngine, words: Tokenizer
         assert text.missing == ()
 
 
-def test_required_characters_are_a_word_of_their_own(toy_engine: MakeEngine, characters: Tokenizer) -> None:
+def test_required_characters_form_a_whole_word(toy_engine: MakeEngine, characters: Tokenizer) -> None:
     request = Request(max_tokens=9, require=("art",))
     for text in generate_texts(TextModel(toy_engine(vocabulary_size=9), characters), ["y", "y "], request):
         words = f"{text.prompt}{text.text}".replace(".", " ").replace("\n", " ").split(" ")
@@ -139,7 +141,7 @@ def test_required_characters_are_a_word_of_their_own(toy_engine: MakeEngine, cha
         assert text.missing == ()
 
 
-def test_a_required_word_is_not_one_that_is_cut_off(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_a_required_word_after_the_stop_string_does_not_count(toy_engine: MakeEngine, words: Tokenizer) -> None:
     request = Request(max_tokens=6, require=("b",), stop=("b",))
     assert generate_texts(TextModel(toy_engine(), words), ["a"], request)[0].missing == ("b",)
     request = Request(max_tokens=6, require=("b",), stop=("c",))
@@ -149,14 +151,14 @@ def test_a_required_word_is_not_one_that_is_cut_off(toy_engine: MakeEngine, word
 
 
 def test_the_end_does_not_come_before_the_last_required_word(toy_engine: MakeEngine, characters: Tokenizer) -> None:
-    """`<eos>` may stand beside a word of characters, but would end the text."""
+    """`<eos>` can be next to a word of characters, but would end the text."""
     request = Request(max_tokens=9, require=("at", "ray"), stop_at_end=True, search=SearchOptions(beam_size=10))
     for seed in range(20):
-        engine = toy_engine(seed, vocabulary_size=9, boldness=4.0)
+        engine = toy_engine(seed, vocabulary_size=9, logit_scale=4.0)
         assert generate_texts(TextModel(engine, characters), ["y"], request)[0].missing == ()
 
 
-def test_a_required_word_may_end_the_text(toy_engine: MakeEngine, characters: Tokenizer) -> None:
+def test_a_required_word_can_end_the_text(toy_engine: MakeEngine, characters: Tokenizer) -> None:
     request = Request(max_tokens=6, require=("art",), search=SearchOptions(beam_size=60))
     found = []
     for seed in range(5):
@@ -177,7 +179,7 @@ def test_missing_required_words_are_reported(toy_engine: MakeEngine, words: Toke
 def test_unknown_words_are_not_generated_unless_allowed(toy_engine: MakeEngine, words: Tokenizer) -> None:
     def unknown(options: SamplingOptions, search: SearchOptions) -> bool:
         request = Request(max_tokens=30, sampling=options, search=search)
-        best = generate_texts(TextModel(toy_engine(boldness=0.2), words), [""], request)[0]
+        best = generate_texts(TextModel(toy_engine(logit_scale=0.2), words), [""], request)[0]
         return any(1 in text.ids for text in (best, *best.others))
 
     for search in (SearchOptions(), SearchOptions(beam_size=4)):
@@ -185,10 +187,10 @@ def test_unknown_words_are_not_generated_unless_allowed(toy_engine: MakeEngine, 
         assert unknown(SamplingOptions(seed=2, allow_unknown=True), search)
 
 
-def test_what_does_not_fit_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
+def test_required_words_that_do_not_fit_are_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
     with pytest.raises(SettingError, match="`max_tokens` must be at least 3, as many as the required words have"):
         generate_texts(TextModel(toy_engine(), words), ["a"], Request(max_tokens=2, require=("b c", "a")))
-    with pytest.raises(SettingError, match="one that the vocabulary can spell, but 'z' is not"):
+    with pytest.raises(SettingError, match="able to spell a required word, but cannot spell 'z'"):
         generate_texts(TextModel(toy_engine(), words), ["a"], Request(require=("z",)))
 
 

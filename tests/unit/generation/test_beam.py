@@ -201,7 +201,7 @@ def test_log_probabilities_are_those_of_the_model(toy_engine: MakeEngine, log_pr
 
 
 def test_a_search_ends_when_no_better_text_is_possible(toy_engine: MakeEngine) -> None:
-    engine = toy_engine(boldness=4.0)
+    engine = toy_engine(logit_scale=4.0)
     found = search(engine, task_of(1, EndRule(500, 3), exponent=0.0))
     assert found[0].ending == "end"
     assert len(engine.batch_sizes) < 100

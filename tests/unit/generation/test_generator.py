@@ -111,7 +111,7 @@ def test_unknown_words_are_not_generated_unless_allowed() -> None:
     assert "<unk>" in text(SamplingOptions(seed=1, allow_unknown=True))
 
 
-def test_text_goes_on_from_the_prompt() -> None:
+def test_text_continues_the_prompt() -> None:
     request = Request(max_tokens=6, sampling=GREEDY)
     pieces = stream_text(TextModel(CountingEngine(), running_text()), "He said", request)
     assert list(pieces) == [" He", " said", ", ", ",", ' "', '"']
@@ -120,7 +120,7 @@ def test_text_goes_on_from_the_prompt() -> None:
 @pytest.mark.parametrize(
     ("prompt", "text"), [("He said ", "He said"), ("He said", " He said"), ("He said\t", "He said")]
 )
-def test_a_space_at_the_end_of_the_prompt_is_the_one_before_the_next_word(prompt: str, text: str) -> None:
+def test_a_space_at_the_end_of_the_prompt_is_not_repeated(prompt: str, text: str) -> None:
     request = Request(max_tokens=2, sampling=GREEDY)
     assert "".join(stream_text(TextModel(CountingEngine(), running_text()), prompt, request)) == text
     assert generate_texts(TextModel(CountingEngine(), running_text()), [prompt], request)[0].text == text

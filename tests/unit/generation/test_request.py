@@ -7,7 +7,7 @@ from nextword.generation.request import Request, SearchOptions, length_normalize
 from nextword.generation.sampling import SamplingOptions
 
 
-def test_greedy_takes_the_most_probable() -> None:
+def test_greedy_decoding_has_temperature_zero() -> None:
     greedy = SearchOptions(decoding="greedy")
     assert Request(search=greedy, sampling=SamplingOptions(seed=4)).draws == SamplingOptions(temperature=0.0, seed=4)
     penalized = SamplingOptions(temperature=0.0, repetition_penalty=1.2, allow_unknown=True)
@@ -25,15 +25,15 @@ def test_required_words_use_a_beam() -> None:
     ("values", "message"),
     [
         ({"max_tokens": 0}, "`max_tokens` must be at least 1, but is 0"),
-        ({"stop": "the end"}, "`stop` must be several texts, but is one string"),
-        ({"forbid": "cat"}, "`forbid` must be several texts, but is one string"),
-        ({"stop": ("a", "")}, "`stop` must be text, but is empty"),
-        ({"forbid": (" ",)}, "`forbid` must be text, but is empty"),
+        ({"stop": "the end"}, "`stop` must be a tuple of strings, but is one string"),
+        ({"forbid": "cat"}, "`forbid` must be a tuple of strings, but is one string"),
+        ({"stop": ("a", "")}, "`stop` must not be empty"),
+        ({"forbid": (" ",)}, "`forbid` must not be empty"),
         (
             {"require": ("a",), "search": SearchOptions(decoding="sample")},
-            "required words are searched for with a beam",
+            "required words need a beam",
         ),
-        ({"require": ("a",), "search": SearchOptions(best_of=2)}, "required words are searched for with a beam"),
+        ({"require": ("a",), "search": SearchOptions(best_of=2)}, "required words need a beam"),
         ({"require": ("a",), "sampling": SamplingOptions(top_k=3)}, "beam search does not sample, but `top_k` is 3"),
         (
             {"search": SearchOptions(beam_size=2), "sampling": SamplingOptions(temperature=0.5)},
@@ -41,11 +41,11 @@ def test_required_words_use_a_beam() -> None:
         ),
         (
             {"search": SearchOptions(decoding="greedy"), "sampling": SamplingOptions(temperature=3.0)},
-            r"greedy text takes the most probable token each time, but `temperature` is 3\.0",
+            r"greedy decoding does not sample, but `temperature` is 3\.0",
         ),
         (
             {"search": SearchOptions(decoding="greedy"), "sampling": SamplingOptions(top_k=5)},
-            "greedy text takes the most probable token each time, but `top_k` is 5",
+            "greedy decoding does not sample, but `top_k` is 5",
         ),
         ({"forbid": ("a", "\udcff")}, "`forbid` must be valid Unicode"),
         ({"require": ("\udcff",)}, "`require` must be valid Unicode"),
@@ -90,10 +90,10 @@ def test_a_beam_is_large_enough_for_required_words() -> None:
     ("options", "message"),
     [
         ({"beam_size": 5, "beam_groups": 2}, "`beam_size` must be a multiple of `beam_groups`, 2, but is 5"),
-        ({"beam_size": 5, "best_of": 2}, "`best_of` goes with drawn texts, but is 2 beside a search"),
-        ({"decoding": "greedy", "best_of": 2}, "`best_of` goes with drawn texts, but is 2 beside a search"),
-        ({"decoding": "sample", "beam_size": 2}, 'a beam goes with `decoding = "beam"`, but `decoding` is "sample"'),
-        ({"decoding": "greedy", "beam_groups": 2}, 'a beam goes with `decoding = "beam"`, but `decoding` is "greedy"'),
+        ({"beam_size": 5, "best_of": 2}, "`best_of` needs sampled texts, but is 2 with a search"),
+        ({"decoding": "greedy", "best_of": 2}, "`best_of` needs sampled texts, but is 2 with a search"),
+        ({"decoding": "sample", "beam_size": 2}, 'a beam needs `decoding = "beam"`, but `decoding` is "sample"'),
+        ({"decoding": "greedy", "beam_groups": 2}, 'a beam needs `decoding = "beam"`, but `decoding` is "greedy"'),
         ({"beam_size": 0}, "`beam_size` must be at least 1, but is 0"),
         ({"diversity": -1.0}, "`diversity` must be at least 0"),
     ],

@@ -46,14 +46,14 @@ def test_the_reason_for_the_end_is_kept(toy_engine: MakeEngine) -> None:
 
 
 def test_a_forbidden_phrase_is_not_completed(toy_engine: MakeEngine) -> None:
-    flat = toy_engine(boldness=0.0)
+    flat = toy_engine(logit_scale=0.0)
     assert (2, 4) in pairwise(drawn(flat, EndRule(300)).ids)
     ids = drawn(flat, EndRule(300), ForbiddenWords([], [Phrase((frozenset([2]), frozenset([4])))])).ids
     assert (2, 4) not in pairwise(ids)
 
 
 def test_the_penalty_applies_to_prompt_and_text(toy_engine: MakeEngine) -> None:
-    flat = toy_engine(boldness=0.0)
+    flat = toy_engine(logit_scale=0.0)
     options = SamplingOptions(repetition_penalty=100.0, repetition_window=2, temperature=0.01)
     ids = [2, 3, *drawn(flat, EndRule(9), options=options).ids]
     assert all(len(set(ids[place : place + 3])) == 3 for place in range(9))

@@ -67,7 +67,7 @@ def test_missing_words_are_named(running_text: Tokenizer) -> None:
 
 
 def test_a_word_that_cannot_be_spelled_is_refused(running_text: Tokenizer) -> None:
-    with pytest.raises(SettingError, match="one that the vocabulary can spell, but 'boat' is not"):
+    with pytest.raises(SettingError, match="able to spell a required word, but cannot spell 'boat'"):
         RequiredWords.of(running_text, ["no", "boat"])
 
 

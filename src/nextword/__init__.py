@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from nextword.engine.temperature import TemperatureOptions as TemperatureOptions
     from nextword.engine.text_model import TextModel as TextModel
     from nextword.errors import *  # noqa: F403
-    from nextword.evaluation.comparison import ComparedToken as ComparedToken
-    from nextword.evaluation.comparison import Prediction as Prediction
+    from nextword.evaluation.comparison import ComparedWord as ComparedWord
     from nextword.evaluation.perplexity import Evaluation as Evaluation
     from nextword.evaluation.significance import Comparison as Comparison
     from nextword.generation.generated_text import GeneratedText as GeneratedText
@@ -69,7 +68,7 @@ _NAMES = {
         "BundleError CheckpointError EvaluationError ExportError MissingExtraError NextwordError SettingError "
         "StorageError TextError TrainingDivergedError TrainingInterrupted TrainingWarning"
     ),
-    "evaluation.comparison": "ComparedToken Prediction",
+    "evaluation.comparison": "ComparedWord",
     "evaluation.perplexity": "Evaluation",
     "evaluation.significance": "Comparison",
     "generation.generated_text": "GeneratedText",

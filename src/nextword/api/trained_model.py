@@ -14,7 +14,7 @@ from nextword.engine.method import Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import SettingError, TextError
-from nextword.evaluation.comparison import ComparedToken, compare
+from nextword.evaluation.comparison import ComparedWord, compare
 from nextword.evaluation.perplexity import Evaluation, evaluate
 from nextword.generation.batch import generate_texts
 from nextword.generation.generated_text import GeneratedText
@@ -360,8 +360,8 @@ class TrainedModel(LoadedModel):
 
     def compare(
         self, text: TokenStore | str, *, skip: int = 0, max_tokens: int = 10, top: int = 5
-    ) -> list[ComparedToken]:
-        """Return actual tokens beside the ones that the model predicted.
+    ) -> list[ComparedWord]:
+        """Return actual words beside the ones that the model predicted.
 
         Args:
             text: A split of a corpus, such as `corpus.test`, or a string.
@@ -375,7 +375,8 @@ class TrainedModel(LoadedModel):
         """
         ids = np.array(self.tokenizer.encode(text), np.int32) if isinstance(text, str) else text.ids
         count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
-        return compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0)
+        tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0)
+        return [ComparedWord.of(token, self.tokenizer) for token in tokens]
 
     def vectors(self, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
         """Return a vector for each line, `(N, H)`: the mean of its hidden states, or the last.

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -12,13 +11,12 @@ from nextword.cli.output import say
 from nextword.cli.progress import evaluation_progress
 from nextword.cli.target import SplitOrAll, Target, engine_option, run_or_model_argument, split_option
 from nextword.cli.target_text import TargetText
-from nextword.evaluation.comparison import ComparedToken, render_comparison
+from nextword.evaluation.comparison import ComparedWord, render_comparison
 from nextword.evaluation.comparison import compare as compare_tokens
 from nextword.evaluation.comparison_page import comparison_page
 from nextword.evaluation.perplexity import evaluate
 from nextword.storage.single_file import write_file
 from nextword.text.options import OnBadBytes
-from nextword.text.tokenizer import Tokenizer
 
 _TUTORIAL_STEPS = 30
 
@@ -65,7 +63,8 @@ def compare(
     store = read.load(split, model.tokenizer)
     tokens = compare_tokens(model.engine, store.ids, skip=skip, max_tokens=num_words, num_steps=_TUTORIAL_STEPS)
     if as_json:
-        click.echo(json.dumps({"split": split, "tokens": [_table(token, model.tokenizer) for token in tokens]}))
+        words = [ComparedWord.of(token, model.tokenizer).to_table() for token in tokens]
+        click.echo(json.dumps({"split": split, "words": words}))
     else:
         click.echo("\n".join(render_comparison(tokens, model.tokenizer)))
         hits = sum(token.rank == 1 for token in tokens)
@@ -78,14 +77,3 @@ def compare(
         html = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=read.name, split=split)
         write_file(page, html.encode())
         say(f"page: {page}")
-
-
-def _table(token: ComparedToken, tokenizer: Tokenizer) -> dict[str, Any]:
-    tokens = tokenizer.vocabulary.tokens
-    return {
-        "position": token.position,
-        "token": tokens[token.actual_id],
-        "rank": token.rank,
-        "bits": token.surprisal_bits,
-        "predicted": [{"token": tokens[top.token_id], "probability": top.probability} for top in token.top],
-    }

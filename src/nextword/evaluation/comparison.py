@@ -13,8 +13,8 @@ only the 30 words of the window.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.stream import predictions
 from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
+from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 
 
@@ -97,12 +98,43 @@ def compare(
     return [_compared(position, int(ids[position]), log_probs, num_top) for position, log_probs in predicted]
 
 
+@dataclass(frozen=True)
+class ComparedWord:
+    """A word of a text and the predictions for its position, for people and programs.
+
+    Attributes:
+        position: Position in the text, counted from 0.
+        actual: The word.
+        predicted: The most probable word.
+        rank: Rank of the actual word among all words; 1 if it was predicted correctly.
+        surprisal_bits: Surprisal of the actual word in bits.
+        top: The most probable words with their probabilities, in descending order.
+    """
+
+    position: int
+    actual: str
+    predicted: str
+    rank: int
+    surprisal_bits: float
+    top: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def of(cls, token: ComparedToken, tokenizer: Tokenizer) -> Self:
+        """Return a compared token with the words of its ids."""
+        top = tuple((tokenizer.display(guess.token_id), guess.probability) for guess in token.top)
+        return cls(token.position, tokenizer.display(token.actual_id), top[0][0], token.rank, token.surprisal_bits, top)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the comparison for JSON; an infinite surprisal is `None`."""
+        top = [{"word": word, "probability": probability} for word, probability in self.top]
+        return {**asdict(self), "surprisal_bits": finite(self.surprisal_bits), "top": top}
+
+
 def render_comparison(tokens: Sequence[ComparedToken], tokenizer: Tokenizer) -> list[str]:
     """Return a comparison as lines with aligned columns, beginning with a header; surprisal is in bits."""
     rows = [("position", "actual", "predicted", "rank", "surprisal")]
-    for token in tokens:
-        actual, predicted = tokenizer.display(token.actual_id), tokenizer.display(token.top[0].token_id)
-        rows.append((f"{token.position:,}", actual, predicted, f"{token.rank:,}", f"{token.surprisal_bits:.2f}"))
+    words = (ComparedWord.of(token, tokenizer) for token in tokens)
+    rows += [(f"{w.position:,}", w.actual, w.predicted, f"{w.rank:,}", f"{w.surprisal_bits:.2f}") for w in words]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(_align, row, widths, (False, True, True, False, False))) for row in rows]
 

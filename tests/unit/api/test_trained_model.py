@@ -96,8 +96,11 @@ def test_a_method_that_cannot_work_is_refused(corpus: nextword.Corpus, model: ne
 
 
 def test_actual_tokens_stand_beside_predicted_ones(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
-    compared = model.compare("the cat drinks milk .\n")
-    assert [token.position for token in compared] == list(range(6))
+    compared = model.compare("the cat drinks milk .\n", top=2)
+    assert [word.position for word in compared] == list(range(6))
+    assert [word.actual for word in compared[:4]] == ["the", "cat", "drinks", "milk"]
+    assert [word.predicted for word in compared[1:4]] == ["cat", "drinks", "milk"]
+    assert all(word.top[0][0] == word.predicted and len(word.top) == 2 for word in compared)
     assert len(model.compare(corpus.test, skip=3, max_tokens=2, top=1)) == 2
 
 

@@ -47,7 +47,7 @@ def contents(run: Path) -> dict[Path, bytes]:
         (["{text}", "--epochs", "3", "--minutes", "5"], "`--epochs` and `--minutes` must not be given together"),
         (["--resume", "no-such-run"], "`no-such-run` must be the directory of a training run"),
         (["--resume", "{run}", "--epochs", "3"], "`--resume` must stand alone, but `epochs` was given too"),
-        (["{text}", "--run", "{run}"], "must not hold a training run yet, but does; resume it by `nextword train"),
+        (["{text}", "--run", "{run}"], "must not hold a training run yet, but does; resume it with `nextword train"),
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(
@@ -72,7 +72,7 @@ def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, reference: Re
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.write_bytes(text.read_bytes()[:-9]), "has changed since; put it back"),
+        (lambda text: text.write_bytes(text.read_bytes()[:-9]), "has changed; restore it"),
         (lambda text: text.unlink(), "is not a sample, file or folder"),
     ],
     ids=["changed", "gone"],

@@ -12,7 +12,7 @@ from nextword.batching.options import BatchOptions
 from nextword.models.presets import preset_names
 from nextword.settings import Settings
 from nextword.text.options import TextOptions
-from nextword.training.config import RunConfig, preset_below, read_tables
+from nextword.training.config import RunConfig, read_tables, recorded_preset
 from nextword.training.options import TrainingOptions
 
 RUN_SETTINGS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
@@ -50,5 +50,5 @@ def run_config(context: click.Context, **origin: str) -> RunConfig:
     preset, config, given = (context.params[name] for name in ("preset", "config", "given"))
     table = read_tables(config) if config else {}
     if context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
-        preset = preset_below(table) or preset
+        preset = recorded_preset(table) or preset
     return RunConfig.of(preset, table, given, origin={"command": shlex.join(["nextword", *context.obj]), **origin})

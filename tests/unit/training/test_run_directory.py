@@ -17,14 +17,14 @@ def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:
     assert directory.read_config() == config
 
 
-def test_a_directory_with_a_run_is_not_free_and_says_how_to_go_on(tmp_path: Path) -> None:
+def test_a_directory_with_a_run_is_refused_with_how_to_resume(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
     with pytest.raises(CheckpointError, match=f"nextword train --resume {tmp_path}`, or name another directory"):
         RunDirectory(tmp_path).require_free()
 
 
 @pytest.mark.parametrize("name", [".", "absent"])
-def test_a_directory_without_a_run_cannot_be_gone_on_with(tmp_path: Path, name: str) -> None:
+def test_a_directory_without_a_run_cannot_be_resumed(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="must be the directory of a training run, but has no config"):
         RunDirectory(tmp_path / name).read_config()
 
@@ -35,7 +35,7 @@ def test_damaged_settings_are_refused_by_name(tmp_path: Path) -> None:
         RunDirectory(tmp_path).read_config()
 
 
-def test_everything_lies_inside_the_directory(tmp_path: Path) -> None:
+def test_all_paths_are_inside_the_directory(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     assert {path.parent for path in (directory.config_file, directory.checkpoints, directory.model)} == {tmp_path}
 

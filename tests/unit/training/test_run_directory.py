@@ -19,7 +19,7 @@ def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:
 
 def test_a_directory_with_a_run_is_refused_with_how_to_resume(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
-    with pytest.raises(CheckpointError, match=f"nextword train --resume {tmp_path}`, or name another directory"):
+    with pytest.raises(CheckpointError, match=f"nextword train --resume {tmp_path}`, or give another directory"):
         RunDirectory(tmp_path).require_free()
 
 
@@ -31,7 +31,7 @@ def test_a_directory_without_a_run_cannot_be_resumed(tmp_path: Path, name: str) 
 
 def test_damaged_settings_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b"[training]\nepochs = \xff")
-    with pytest.raises(SettingError, match=r"config\.toml must be TOML"):
+    with pytest.raises(SettingError, match=r"config\.toml must be valid TOML"):
         RunDirectory(tmp_path).read_config()
 
 

@@ -81,7 +81,7 @@ def test_label_smoothing_needs_the_whole_vocabulary() -> None:
 def test_a_mixture_refuses_sampling_smoothing_and_z_loss(option: dict[str, Any]) -> None:
     model = Architecture(vocabulary_size=9, embedding_size=3, hidden_sizes=(4,), mixture_size=2)
     (name,) = option
-    with pytest.raises(SettingError, match=f"`{name}` needs a single softmax, but is .* beside `mixture_size` = 2"):
+    with pytest.raises(SettingError, match=f"`{name}` needs a single softmax, but is .* with `mixture_size` 2"):
         TrainingOptions(**option).check_softmax(model)
     TrainingOptions(**option).check_softmax(model.replace(mixture_size=1))
 

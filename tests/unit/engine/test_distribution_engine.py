@@ -189,7 +189,7 @@ def engines(toy_engine: MakeEngine, ngram_model: KneserNeyModel) -> dict[str, En
     }
 
 
-def go_on(engine: Engine, ids: NDArray[np.int32], state: Any) -> NDArray[np.float32]:
+def continue_text(engine: Engine, ids: NDArray[np.int32], state: Any) -> NDArray[np.float32]:
     """Read ids `(B, T)` and return the log-probabilities after each `(B, T, V)`."""
     steps = []
     for column in ids.T:
@@ -217,10 +217,10 @@ def test_selected_rows_continue_unchanged(engines: dict[str, Engine], kind: str)
     _, state = engine.predict_window(READ, engine.start(3))
     following = np.random.default_rng(1).integers(11, size=(3, 5), dtype=np.int32)
     selected = engine.select(state, ROWS)
-    expected = go_on(engine, following, state)
-    found = go_on(engine, following[ROWS], selected)
+    expected = continue_text(engine, following, state)
+    found = continue_text(engine, following[ROWS], selected)
     np.testing.assert_allclose(found, expected[ROWS], rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(go_on(engine, following, state), expected)  # the old state is not changed
+    np.testing.assert_array_equal(continue_text(engine, following, state), expected)  # the old state is not changed
     assert np.abs(expected[0] - expected[1]).max() > 0.01  # equal rows would prove nothing
 
 
@@ -228,9 +228,11 @@ def test_selected_rows_continue_unchanged(engines: dict[str, Engine], kind: str)
 def test_one_text_branches_into_several(engines: dict[str, Engine], kind: str) -> None:
     engine = engines[kind]
     _, state = engine.step(READ[:1, 0], engine.start(1))
-    both = go_on(engine, READ[:2], engine.select(state, np.array([0, 0])))
+    both = continue_text(engine, READ[:2], engine.select(state, np.array([0, 0])))
     for row in (0, 1):
-        np.testing.assert_allclose(both[row], go_on(engine, READ[row : row + 1], state)[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            both[row], continue_text(engine, READ[row : row + 1], state)[0], rtol=1e-4, atol=1e-5
+        )
 
 
 def test_a_named_tuple_keeps_its_type() -> None:

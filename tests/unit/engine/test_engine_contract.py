@@ -116,8 +116,8 @@ def test_consecutive_windows_match_one_window(engine: Engine) -> None:
     second, _ = engine.score_window(inputs[:, 3:], targets[:, 3:], state)
     np.testing.assert_allclose(np.hstack((first.log_probs, second.log_probs)), whole.log_probs, atol=1e-5)
     np.testing.assert_array_equal(np.hstack((first.ranks, second.ranks)), whole.ranks)
-    anew, _ = engine.score_window(inputs[:, 3:], targets[:, 3:], engine.start(3))
-    assert not np.allclose(anew.log_probs, second.log_probs, atol=1e-2)
+    fresh, _ = engine.score_window(inputs[:, 3:], targets[:, 3:], engine.start(3))
+    assert not np.allclose(fresh.log_probs, second.log_probs, atol=1e-2)
 
 
 @pytest.mark.parametrize("call", ["step", "score_window", "predict_window"])

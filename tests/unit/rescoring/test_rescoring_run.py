@@ -97,7 +97,7 @@ def test_a_tuned_report_says_so_and_compares_held_out_choices(
     again, lists = run_of(text, weights=path)
     list(again.lines(lists, best_alone=True))
     assert again.weights == run.weights
-    assert again.report().is_tuned_on_itself  # known by its content, whoever asks
+    assert again.report().is_tuned_on_itself  # recognized by its content
     assert again.report().rates[AFTER] == report.rates[AFTER]
     assert again.report().comparison is None  # there is nothing held out to compare
 

@@ -43,7 +43,7 @@ def test_all_paths_are_inside_the_directory(tmp_path: Path) -> None:
 def test_the_model_of_a_path_is_that_of_its_run_or_the_path(tmp_path: Path) -> None:
     assert model_path(tmp_path) == tmp_path
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
-    with pytest.raises(BundleError, match=f"has no model yet; go on with `nextword train --resume {tmp_path}`"):
+    with pytest.raises(BundleError, match=f"has no model yet; resume it with `nextword train --resume {tmp_path}`"):
         model_path(tmp_path)
     (tmp_path / "model").mkdir()
     assert model_path(tmp_path) == tmp_path / "model"

@@ -138,7 +138,7 @@ def test_a_slim_model_runs_only_with_onnxruntime(exported: Bundle) -> None:
 
 
 def test_the_error_names_what_to_install_for_a_slim_model(exported: Bundle, no_onnxruntime: None) -> None:
-    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install `nextword\[run\]`"):
+    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install the extra `run`"):
         start_engine(exported.to_slim())
 
 

@@ -49,7 +49,7 @@ def contents(run: Path) -> dict[Path, bytes]:
         (["{text}", "--epochs", "3", "--minutes", "5"], "`--epochs` and `--minutes` must not be given together"),
         (["--resume", "no-such-run"], "`no-such-run` must be the directory of a training run"),
         (["--resume", "{run}", "--epochs", "3"], "`--resume` must stand alone, but `epochs` was given too"),
-        (["{text}", "--run", "{run}"], "must not hold a training run yet, but does; resume it by `nextword train"),
+        (["{text}", "--run", "{run}"], "must not hold a training run yet, but does; resume it with `nextword train"),
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(

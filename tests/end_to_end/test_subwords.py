@@ -24,7 +24,7 @@ def test_a_word_is_completed_that_was_never_read(command_line: CommandLine, tmp_
     text = tmp_path / "text.txt"
     text.write_text("".join(lines), encoding="utf-8")
     run = tmp_path / "run"
-    settings = ("--tokenizer", "subword", "--maximum-vocabulary", "60", "--start", "informed")
+    settings = ("--tokenizer", "subword", "--maximum-vocabulary", "60", "--start", "counts")
     sizes = ("--embedding-size", "16", "--hidden-sizes", "16,16", "--batch-size", "8", "--num-steps", "10")
     process = command_line.start("train", text, "--run", run, "--epochs", "4", *settings, *sizes)
     output, errors = process.communicate(timeout=90)

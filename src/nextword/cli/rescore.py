@@ -151,7 +151,7 @@ def _rescore(target: Target, request: Request) -> None:
             "`--references FILE`, or leave it out"
         )
     run = RescoringRun(reader, references if is_known else None, model_name=identity_of(target.bundle))
-    run.take_weights(request.weights, request.given)
+    run.set_weights(request.weights, request.given)
     model = target.open()
     scored: Iterable[ScoredList] = score_lists(model, reader)
     if request.tune:

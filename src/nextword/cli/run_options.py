@@ -17,7 +17,7 @@ from nextword.models.presets import preset_names, read_preset
 from nextword.settings import Settings
 from nextword.text.options import TextOptions
 from nextword.text.samples import SAMPLES
-from nextword.training.config import RunConfig, preset_below, read_tables
+from nextword.training.config import RunConfig, read_tables, recorded_preset
 from nextword.training.options import TrainingOptions
 
 RUN_SETTINGS: tuple[type[Settings], ...] = (TrainingOptions, TextOptions, ModelOptions, BatchOptions)
@@ -92,6 +92,6 @@ def run_config(context: click.Context, **origin: str) -> RunConfig:
     preset, config, given = (context.params[name] for name in ("preset", "config", "given"))
     table = read_tables(config) if config else {}
     if context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
-        preset = preset_below(table) or preset
+        preset = recorded_preset(table) or preset
     command = shlex.join(["nextword", *invocation().arguments])
     return RunConfig.of(preset, table, given, origin={"command": command, **origin})

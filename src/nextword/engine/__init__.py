@@ -1,1 +1,1 @@
-"""From ids to log-probabilities, whatever runs the model underneath."""
+"""Engines: token ids to log-probabilities, independent of the library that runs the model."""

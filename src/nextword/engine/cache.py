@@ -1,4 +1,4 @@
-"""An engine that remembers: words that were read not long ago, after something like this, are expected again."""
+"""The continuous cache: words that recently followed a similar context become more probable."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import OuterEngine, even_pieces
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import AppliedMethod, Method, Splits, weighed
+from nextword.engine.method import AppliedMethod, Method, Splits, mixture_log_prob
 from nextword.engine.stream import predicted_windows
 from nextword.errors import SettingError
 from nextword.settings import Settings, setting
@@ -24,7 +24,7 @@ _THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
 
 @dataclass(frozen=True, kw_only=True)
 class CacheOptions(Settings):
-    """How far an engine remembers, and how much that counts."""
+    """The settings of the cache."""
 
     group: ClassVar[str] = "cache"
 
@@ -40,13 +40,13 @@ class CacheOptions(Settings):
 
 
 class Memory(NamedTuple):
-    """What was read recently, `B` texts side by side, the latest last; no array is ever changed in place.
+    """The recent context of `B` texts, the latest last; no array is changed in place.
 
     Attributes:
-        hidden: The hidden states after the last `size` inputs `(B, size, H)`; zeros if fewer were read. `H` is 0
-            if nothing was read.
-        followers: The tokens that followed all of them but the last `(B, size - 1)`; that one's is the next input.
-        num_read: How many inputs were read.
+        hidden: Hidden states after the last `size` inputs `(B, size, H)`; zeros before the text begins. `H` is 0 if
+            nothing is read yet.
+        followers: The tokens after all of them but the last `(B, size - 1)`; the last one's is the next input.
+        num_read: Number of inputs read.
     """
 
     hidden: Floats
@@ -55,12 +55,12 @@ class Memory(NamedTuple):
 
 
 class Matches(NamedTuple):
-    r"""What each query of a window finds in the memory, the latest last.
+    r"""The entries of the memory for each query of a window, the latest last.
 
     Attributes:
         similarity: $h_t^\top h_i$ with each of the `size` latest hidden states `(B, T, size)`, float32.
-        followers: The token that followed each `(B, T, size)`.
-        known: Where there is one, and not the emptiness before the beginning of the text `(T, size)`.
+        followers: The token after each `(B, T, size)`.
+        known: Whether the entry exists: False before the beginning of the text `(T, size)`.
     """
 
     similarity: Floats
@@ -68,7 +68,7 @@ class Matches(NamedTuple):
     known: NDArray[np.bool_]
 
     def weights(self, theta: float) -> Floats:
-        r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros if nothing is known."""
+        r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros if the memory is empty."""
         scaled: Floats = np.where(self.known, np.float32(theta) * self.similarity, np.float32(-np.inf))
         highest: Floats = scaled.max(axis=-1, keepdims=True)
         weights: Floats = np.exp(scaled - np.where(self.known[:, -1:], highest, np.float32(0)))
@@ -78,21 +78,21 @@ class Matches(NamedTuple):
 
 
 def empty_memory(batch_size: int, size: int) -> Memory:
-    """Return the memory of a text of which nothing was read."""
+    """Return the memory at the beginning of a text."""
     return Memory(np.zeros((batch_size, size, 0), np.float32), np.zeros((batch_size, size - 1), np.int32), 0)
 
 
 def look_up(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Matches, Memory]:
-    """Return what the hidden states `(B, T, H)` after `inputs` `(B, T)` find, and the memory with them in it.
+    """Look up the hidden states `(B, T, H)` after `inputs` `(B, T)`, and return the matches and the updated memory.
 
-    The query at `t` finds the hidden states before `t`, whose followers are known by then: none sees its own target.
+    The query at `t` sees only hidden states before `t`, whose followers are already read. It never sees its own target.
     """
     (batch_size, num_steps), size = inputs.shape, memory.hidden.shape[1]
     remembered = memory.hidden if memory.num_read else np.zeros((batch_size, size, hidden.shape[-1]), np.float32)
     keys = np.concatenate((remembered, hidden), axis=1)  # (B, size + T, H)
     followers = np.concatenate((memory.followers, inputs), axis=1, dtype=np.int32)  # (B, size - 1 + T)
     products = hidden @ keys[:, :-1].swapaxes(1, 2)  # (B, T, size - 1 + T)
-    # Row t needs columns t to t + size - 1: a row that is one longer shifts each by one more than the one before.
+    # Row t needs columns t to t + size - 1. A row stride longer by one element shifts each row by one more column.
     rows, columns, each = products.strides
     similarity = np.lib.stride_tricks.as_strided(
         products, (batch_size, num_steps, size), (rows, columns + each, each), writeable=False
@@ -105,20 +105,18 @@ def look_up(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Matches, 
 class CacheEngine(OuterEngine):
     r"""The continuous neural cache around an engine, with the linear interpolation of the paper.
 
-    With $h_t$ the hidden state after the input at $t$, $h_i$ one of the `cache_size` before it and $x_{i+1}$ the token
-    that followed there,
-
     $$p(w) = (1 - \lambda) \, p_\text{engine}(w) + \lambda \, p_\text{cache}(w), \qquad
     p_\text{cache}(w) \propto \sum_i [x_{i+1} = w] \, \exp(\theta \, h_t^\top h_i).$$
 
-    The first token of a text is the engine's own, since nothing is remembered.
+    $h_t$ is the hidden state after the input at $t$, $h_i$ is one of the `cache_size` hidden states before it, and
+    $x_{i+1}$ is the token after $h_i$. For the first token of a text the cache is empty, and the engine predicts alone.
 
     Args:
-        engine: Any engine that has hidden states.
+        engine: Any engine with hidden states.
         options: Size, $\theta$ and $\lambda$.
 
     Raises:
-        SettingError: At the first prediction, if the engine has no hidden states.
+        SettingError: (at the first prediction) The engine has no hidden states.
 
     Source:
         Grave, Joulin and Usunier (2017), "Improving Neural Language Models with a Continuous Cache", equations 3 and 5.
@@ -129,25 +127,25 @@ class CacheEngine(OuterEngine):
         self._options = options
 
     def start(self, batch_size: int) -> State:
-        """Return the engine's own state and an empty memory."""
+        """Return the state of the inner engine and an empty memory."""
         return self._engine.start(batch_size), empty_memory(batch_size, self._options.cache_size)
 
     def select(self, state: Any, rows: Rows) -> State:
-        """Return some rows of a state; see `Engine.select`."""
+        """Select rows of a state; see `Engine.select`."""
         inner, memory = state
         kept = memory._replace(hidden=memory.hidden[rows], followers=memory.followers[rows])
         return self._engine.select(inner, rows), kept
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
-        """Give whole distributions; see `Engine.predict_window`."""
+        """Return full distributions; see `Engine.predict_window`."""
         prediction, inner = self._engine.predict_window(inputs, state[0])
         found, memory = look_up(state[1], inputs, hidden_of(prediction))
         log_probs = prediction.log_probs.copy()
-        _mix_in(found, log_probs, self._options)
+        _interpolate_in_place(found, log_probs, self._options)
         return prediction._replace(log_probs=log_probs), (inner, memory)
 
     def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
-        """Return the pieces of a window; what each token finds in the memory takes room as well."""
+        """Cut a window into pieces that fit in memory together with their matches."""
         return even_pieces(num_steps, batch_size * (self.vocabulary_size + 4 * self._options.cache_size))
 
 
@@ -155,15 +153,15 @@ def hidden_of(prediction: WindowPrediction) -> Floats:
     """Return the hidden states of a prediction.
 
     Raises:
-        SettingError: There are none.
+        SettingError: It has none.
     """
     if prediction.hidden is None:
-        raise SettingError("a cache needs an engine with hidden states, but this one gives none; leave `cache` out")
+        raise SettingError("a cache needs an engine with hidden states, but this one has none; leave `cache` out")
     return prediction.hidden
 
 
-def _mix_in(found: Matches, log_probs: Floats, options: CacheOptions) -> None:
-    """Interpolate `log_probs` `(B, T, V)`, in place, with what is remembered."""
+def _interpolate_in_place(found: Matches, log_probs: Floats, options: CacheOptions) -> None:
+    """Interpolate `log_probs` `(B, T, V)` with the cache, in place."""
     if not options.cache_weight:
         return
     batch_size, num_steps, vocabulary_size = log_probs.shape
@@ -177,7 +175,7 @@ def _mix_in(found: Matches, log_probs: Floats, options: CacheOptions) -> None:
 
 
 class Cache(Method[CacheOptions]):
-    """Words that were read recently; size and theta are tuned on a grid, and the weight exactly for each."""
+    """The continuous cache; size and theta are tuned on a grid, and for each pair the weight is optimized."""
 
     name = "cache"
     options_type: ClassVar[type[Settings]] = CacheOptions
@@ -187,7 +185,7 @@ class Cache(Method[CacheOptions]):
     def apply(
         self, engine: Engine, options: CacheOptions, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[CacheOptions]:
-        """Put a `CacheEngine` around `engine`."""
+        """Wrap `engine` in a `CacheEngine`."""
         if to_tune:
             options = _tuned(engine, options, splits.valid(), to_tune)
         return AppliedMethod(CacheEngine(engine, options), options)
@@ -199,7 +197,7 @@ def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collec
     own, remembered = token_probabilities(engine, ids, sizes, thetas)
     given = None if "cache_weight" in to_tune else options.cache_weight
     candidates = [
-        (*weighed(own, probabilities, given, at_most=0.9999), size, theta)
+        (*mixture_log_prob(own, probabilities, given, at_most=0.9999), size, theta)
         for size, of_size in zip(sizes, remembered, strict=True)
         for theta, probabilities in zip(thetas, of_size, strict=True)
     ]
@@ -210,18 +208,18 @@ def _tuned(engine: Engine, options: CacheOptions, ids: TokenIds, to_tune: Collec
 def token_probabilities(
     engine: Engine, ids: TokenIds, sizes: Sequence[int], thetas: Sequence[float]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Return the probability of each token `(N,)` under the engine, and under caches of each size and theta.
+    """Return the probability of each token under the engine, and under caches of each size and theta.
 
-    The first token, before which nothing is remembered, has in the caches the probability that the engine gives it.
+    For the first token the caches are empty, and the engine's probability is used.
 
     Args:
         engine: An engine with hidden states.
         ids: The tokens of the text `(N,)`.
-        sizes: Sizes of the cache `S`, ascending.
-        thetas: Values of theta `K`.
+        sizes: `S` cache sizes, ascending.
+        thetas: `K` values of theta.
 
     Returns:
-        Those under the engine, float64, and those under the caches `(S, K, N)`, float32.
+        The probabilities under the engine `(N,)`, float64, and under the caches `(S, K, N)`, float32.
     """
     memory = empty_memory(1, sizes[-1])
     own, remembered = [], []
@@ -229,17 +227,19 @@ def token_probabilities(
         found, memory = look_up(memory, window.inputs, hidden_of(window.prediction))
         own.append(np.take_along_axis(window.prediction.log_probs[0], window.targets[0, :, None], axis=1)[:, 0])
         hits = (found.followers[0] == window.targets[0, :, None]).astype(np.float32)
-        remembered.append(np.stack([_of_sizes(found, hits, theta, sizes) for theta in thetas], axis=1))
+        remembered.append(np.stack([_cache_probabilities(found, hits, theta, sizes) for theta in thetas], axis=1))
     engine_probabilities = np.exp(np.concatenate(own).astype(np.float64))
     of_caches = np.concatenate(remembered, axis=-1)
     of_caches[..., 0] = engine_probabilities[0]
     return engine_probabilities, of_caches
 
 
-def _of_sizes(found: Matches, hits: NDArray[np.float32], theta: float, sizes: Sequence[int]) -> NDArray[np.float32]:
-    """Return the probability of each target of a window in the latest tokens of each size `(S, T)`."""
+def _cache_probabilities(
+    found: Matches, hits: NDArray[np.float32], theta: float, sizes: Sequence[int]
+) -> NDArray[np.float32]:
+    """Return the cache probability of each target of a window for each size `(S, T)`."""
     weights = found.weights(theta)[0]
-    starts = sizes[-1] - np.array(sizes[::-1])  # where each size begins, the largest first
+    starts = sizes[-1] - np.array(sizes[::-1])  # first entry of each size, the largest first
     within = [np.add.reduceat(array, starts, axis=1)[:, ::-1].cumsum(axis=1).T for array in (weights * hits, weights)]
     hit, total = within
     return np.divide(hit, total, out=np.zeros_like(hit), where=total > 0)

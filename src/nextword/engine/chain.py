@@ -1,4 +1,4 @@
-"""Methods put around models, one after the other, each tuned around what is within."""
+"""Applies methods to models, one after the other, and tunes each on top of the previous ones."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from nextword.settings import Settings, unknown_name
 Tables = Mapping[str, Mapping[str, Any]]
 
 STATIC = "static"
-"""The name of no method at all: the model as it was trained."""
+"""The name for no method: the trained model itself."""
 
 METHODS: dict[str, Method[Any]] = {
     method.name: method for method in (Temperature(), Cache(), Ngram(), Dynamic(), Dropout())
@@ -34,12 +34,12 @@ OPTIONS_TYPES: tuple[type[Settings], ...] = (*(method.options_type for method in
 
 @dataclass(frozen=True)
 class AppliedMethods:
-    """Methods at work.
+    """A model with methods applied.
 
     Attributes:
-        model: The model, or the first member of the ensemble, with the outermost engine in place of its own.
-        settings: The name of each method, with the ensemble among them, and its settings: one, or one for each member.
-        tuned: Names of the settings that were found on the validation split.
+        model: The model, or the first member of the ensemble, with the outermost engine.
+        settings: For each method, and for the ensemble, its name and its settings: one, or one for each member.
+        tuned: Names of the settings that were tuned on the validation split.
     """
 
     model: TextModel
@@ -48,7 +48,7 @@ class AppliedMethods:
 
     @property
     def description(self) -> str:
-        """What was done, for a protocol; empty if nothing was."""
+        """The methods and their settings, for a protocol; empty without methods."""
         parts = [
             f"{name} ({'; '.join(', '.join(_values(options)) for options in kinds)})" for name, kinds in self.settings
         ]
@@ -56,7 +56,7 @@ class AppliedMethods:
         return ", then ".join(parts) + tuned
 
     def to_table(self) -> dict[str, Any]:
-        """Return the settings of each method for JSON; a list if each member of an ensemble has its own."""
+        """Return the settings of each method as JSON values; a list if each member of an ensemble has its own."""
         tables = {name: [options.to_table() for options in kinds] for name, kinds in self.settings}
         return {name: table[0] if len(table) == 1 else table for name, table in tables.items()}
 
@@ -69,36 +69,36 @@ def apply_methods(
     *,
     tune: bool = False,
 ) -> AppliedMethods:
-    """Put methods around a model, or around the ensemble of several.
+    """Apply methods to a model, or to the ensemble of several models.
 
-    Those that go around the model itself go around each member; the others around their ensemble. If `tune`, each
-    method's settings are found on the validation split, one method after the other from the innermost on.
+    An innermost method is applied to each member, and any other method to the ensemble. With `tune`, the settings of
+    each method are tuned on the validation split, one method after the other, beginning with the innermost.
 
     Args:
         models: One model, or the members of an ensemble.
-        methods: The first of them the innermost.
-        tables: The settings that were given, by group; they are not tuned.
-        splits: What may be read.
-        tune: Whether to find the settings that were not given.
+        methods: The methods, the innermost first.
+        tables: Settings by group; these are not tuned.
+        splits: The splits that methods may read.
+        tune: Whether to tune all other settings.
 
     Raises:
-        SettingError: A setting is refused, or models and methods do not go together.
+        SettingError: A setting is out of range, or models and methods do not fit together.
     """
     _require_one_tokenizer(models)
     chain = _Chain(tables, splits, tune)
     engines: list[Engine] = [model.engine for model in models]
     for method in (method for method in methods if method.is_innermost):
-        engines = chain.put_around(method, engines)
+        engines = chain.apply(method, engines)
     if len(engines) > 1:
-        engines = [chain.joined(engines)]
+        engines = [chain.ensemble(engines)]
     for method in (method for method in methods if not method.is_innermost):
-        engines = chain.put_around(method, engines)
+        engines = chain.apply(method, engines)
     return AppliedMethods(models[0].with_engine(engines[0]), tuple(chain.settings), tuple(chain.tuned))
 
 
 @dataclass
 class _Chain:
-    """Puts one thing around another, and notes what was done."""
+    """Applies methods one after the other, and records their settings."""
 
     tables: Tables
     splits: Splits
@@ -106,8 +106,8 @@ class _Chain:
     settings: list[tuple[str, tuple[Settings, ...]]] = field(default_factory=list)
     tuned: list[str] = field(default_factory=list)
 
-    def put_around(self, method: Method[Any], engines: Sequence[Engine]) -> list[Engine]:
-        """Put a method around each engine, with settings of its own if they are tuned."""
+    def apply(self, method: Method[Any], engines: Sequence[Engine]) -> list[Engine]:
+        """Apply a method to each engine; each engine is tuned separately."""
         given = self.tables.get(method.options_type.group, {})
         to_tune = [name for name in method.tunable if self.tune and name not in given]
         options = method.options_type.from_table(given)
@@ -116,7 +116,7 @@ class _Chain:
         self.tuned += to_tune
         return [each.engine for each in applied]
 
-    def joined(self, engines: Sequence[Engine]) -> Engine:
+    def ensemble(self, engines: Sequence[Engine]) -> Engine:
         """Return the ensemble of engines."""
         given = self.tables.get(EnsembleOptions.group, {})
         options = EnsembleOptions.from_table({"ensemble_weights": (1.0,) * len(engines), **given})
@@ -130,11 +130,11 @@ class _Chain:
 
 
 def _require_one_tokenizer(models: Sequence[LoadedModel]) -> None:
-    """Raise if models do not read a text alike, so that their probabilities cannot be averaged."""
+    """Raise unless all models have the same tokenizer; otherwise their probabilities cannot be averaged."""
     for other in models[1:]:
         if other.tokenizer.fingerprint != models[0].tokenizer.fingerprint:
             raise SettingError(
-                f"the models of an ensemble must have one tokenizer, but those of `{models[0].name}` and "
+                f"the models of an ensemble must have the same tokenizer, but those of `{models[0].name}` and "
                 f"`{other.name}` differ; train them on the same text with the same text settings"
             )
 
@@ -147,26 +147,26 @@ def _values(options: Settings) -> list[str]:
 
 
 def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Method[Any]], *, ensemble: bool) -> None:
-    """Raise if a setting was given that belongs to no method that was asked for.
+    """Raise if a setting belongs to none of the selected methods.
 
     Raises:
-        SettingError: There is one.
+        SettingError: It does.
     """
     used = {method.options_type.group for method in methods} | ({EnsembleOptions.group} if ensemble else set())
     for group, table in tables.items():
         if group not in used:
             kinds = [f"the method `{method.name}`" for method in METHODS.values() if method.options_type.group == group]
             raise SettingError(
-                f"{', '.join(f'`{name}`' for name in table)} must go with {(kinds or ['an ensemble'])[0]}, which was "
-                "not asked for; ask for it, or leave the setting out"
+                f"{', '.join(f'`{name}`' for name in table)} needs {(kinds or ['an ensemble'])[0]}, which is not "
+                "selected; select it, or leave the setting out"
             )
 
 
 def methods_of(names: Sequence[str]) -> list[Method[Any]]:
-    """Return the methods of these names, the first of them the innermost; none for `static`.
+    """Return the methods with these names, the innermost first; none for `static`.
 
     Raises:
-        SettingError: A name is unknown, or the methods do not go together.
+        SettingError: A name is unknown, or the methods cannot be combined.
 
     Example:
         >>> [method.name for method in methods_of(["cache", "temperature"])]
@@ -176,16 +176,16 @@ def methods_of(names: Sequence[str]) -> list[Method[Any]]:
         if name not in METHODS and name != STATIC:
             raise SettingError(unknown_name("method", name, [STATIC, *METHODS]))
         if names.count(name) > 1:
-            raise SettingError(f"a method must be named once, but `{name}` is named {names.count(name)} times")
+            raise SettingError(f"a method must be given once, but `{name}` is given {names.count(name)} times")
     if STATIC in names:
         if len(names) > 1:
-            raise SettingError(f"`{STATIC}` must stand alone, but is joined with others; leave it out")
+            raise SettingError(f"`{STATIC}` must be the only method, but is combined with others; leave it out")
         return []
     methods = [METHODS[name] for name in names]
     for method in methods[1:]:
         if method.is_innermost:
             raise SettingError(
-                f"`{method.name}` must be the first of the methods that are joined, since it goes around the model "
-                f"itself, but `{names[0]}` stands before it"
+                f"`{method.name}` must be the first method, because it works on the model itself, but comes after "
+                f"`{names[0]}`; change the order"
             )
     return methods

@@ -1,4 +1,4 @@
-"""What an engine can do once it can give whole distributions: the base of the engines around an engine."""
+"""Base classes of engines that return full distributions."""
 
 from abc import ABC, abstractmethod
 
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start, score_in_pieces
 
-_MOST_NUMBERS = 20_000_000
-"""Probabilities that are held at once: 80 MB in float32."""
+_MAX_NUMBERS = 20_000_000
+"""Maximum number of probabilities in memory at once: 80 MB in float32."""
 
 
 def select_rows(state: State, rows: Rows) -> State:
-    """Return nested tuples of arrays with `rows` of each array, in that order.
+    """Select rows of each array in nested tuples.
 
     Args:
-        state: An array, or a tuple, plain or named, of such.
-        rows: Which to take; one may be taken several times.
+        state: An array, or a tuple or named tuple of arrays and tuples.
+        rows: Indices of the rows, in the order of the result; an index may repeat.
 
     Raises:
-        TypeError: Something in `state` is neither an array nor a tuple.
+        TypeError: A part of `state` is neither an array nor a tuple.
 
     Example:
         >>> import numpy as np
@@ -36,10 +36,10 @@ def select_rows(state: State, rows: Rows) -> State:
 
 
 class DistributionEngine(ABC):
-    """An engine that is made of `start` and `predict_window` alone.
+    """Base class of an engine that only implements `start` and `predict_window`.
 
     Args:
-        vocabulary_size: `V`.
+        vocabulary_size: Number of tokens `V`.
         end_id: The id of `<eos>`.
         compiles_each_shape: See `Engine.compiles_each_shape`.
     """
@@ -51,14 +51,14 @@ class DistributionEngine(ABC):
 
     @abstractmethod
     def start(self, batch_size: int) -> State:
-        """Return the state in which a text begins; see `Engine.start`."""
+        """Return the state at the beginning of a text; see `Engine.start`."""
 
     @abstractmethod
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Give whole distributions; see `Engine.predict_window`."""
+        """Return full distributions; see `Engine.predict_window`."""
 
     def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of a state of nested tuples of arrays `(B, ...)`; see `Engine.select`."""
+        """Select rows of a state of nested tuples of arrays `(B, ...)`; see `Engine.select`."""
         return select_rows(state, rows)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
@@ -67,20 +67,20 @@ class DistributionEngine(ABC):
         return log_probs[:, 0], state
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
-        """Score a window, a piece at a time; see `Engine.score_window`."""
+        """Score a window in pieces; see `Engine.score_window`."""
         return score_in_pieces(self._score_piece, inputs, targets, state, self.pieces(*inputs.shape))
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score whole texts from the beginning; see `Engine.score`."""
+        """Score texts from their beginning; see `Engine.score`."""
         return score_from_start(self, ids, lengths)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
-        """Return the distributions of `predict_window` `(B, T, V)` alone, and the state."""
+        """Return the log-probabilities of `predict_window` `(B, T, V)` and the state, without hidden states."""
         prediction, state = self.predict_window(inputs, state)
         return prediction.log_probs, state
 
     def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
-        """Return the pieces, nearly alike, in which a window is read so that its distributions fit in memory."""
+        """Cut a window into nearly equal pieces whose distributions fit in memory."""
         return even_pieces(num_steps, batch_size * self.vocabulary_size)
 
     def _score_piece(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
@@ -89,10 +89,10 @@ class DistributionEngine(ABC):
 
 
 class OuterEngine(DistributionEngine):
-    """An engine around an engine, with its vocabulary and, unless a method adds to it, its state.
+    """Base class of an engine around an inner engine, with the same vocabulary and by default the same state.
 
     Args:
-        engine: The engine within.
+        engine: The inner engine.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -104,16 +104,16 @@ class OuterEngine(DistributionEngine):
         self._engine = engine
 
     def start(self, batch_size: int) -> State:
-        """Return the state of the engine within; see `Engine.start`."""
+        """Return the state of the inner engine; see `Engine.start`."""
         return self._engine.start(batch_size)
 
     def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of a state; see `Engine.select`."""
+        """Select rows of a state; see `Engine.select`."""
         return self._engine.select(state, rows)
 
 
-def even_pieces(num_steps: int, numbers_per_step: int, most_numbers: int = _MOST_NUMBERS) -> list[slice]:
-    """Return the slices of `num_steps` steps, as few and as even as can be, of at most about `most_numbers` each.
+def even_pieces(num_steps: int, numbers_per_step: int, max_numbers: int = _MAX_NUMBERS) -> list[slice]:
+    """Cut `num_steps` steps into the fewest nearly equal slices of at most about `max_numbers` numbers each.
 
     Example:
         >>> even_pieces(512, 1_000_000)[:2]
@@ -121,13 +121,13 @@ def even_pieces(num_steps: int, numbers_per_step: int, most_numbers: int = _MOST
         >>> even_pieces(512, 100_000)
         [slice(0, 171, None), slice(171, 342, None), slice(342, 512, None)]
     """
-    most = max(1, most_numbers // numbers_per_step)
+    most = max(1, max_numbers // numbers_per_step)
     length = -(-num_steps // -(-num_steps // most))
     return [slice(first, min(first + length, num_steps)) for first in range(0, num_steps, length)]
 
 
 def token_scores(log_probs: NDArray[np.float32], targets: TokenIds) -> TokenScores:
-    """Return how well `targets` `(B, T)` were predicted by `log_probs` `(B, T, V)`."""
+    """Return the scores of `targets` `(B, T)` under `log_probs` `(B, T, V)`."""
     actual = np.take_along_axis(log_probs, targets[..., None], axis=-1)[..., 0]
     rows = log_probs.reshape(-1, log_probs.shape[-1])
     ranks = map(_rank, rows, targets.ravel().tolist(), actual.ravel())
@@ -135,12 +135,12 @@ def token_scores(log_probs: NDArray[np.float32], targets: TokenIds) -> TokenScor
 
 
 def _rank(row: NDArray[np.float32], target: int, own: np.float32) -> int:
-    """Return the place of a token in a row of log-probabilities `(V,)`, of which each number is looked at once."""
+    """Return the rank of a token in a row of log-probabilities `(V,)`, in one pass."""
     return int(1 + np.count_nonzero(row[:target] >= own) + np.count_nonzero(row[target + 1 :] > own))
 
 
 def interpolate(log_probs: NDArray[np.float32], others: NDArray[np.float32], weight: float) -> NDArray[np.float32]:
-    """Return the logarithms of `(1 - weight) * p + weight * q`, given those of `p` and `q` alike in shape."""
+    """Return `log((1 - weight) * p + weight * q)` for `log p` and `log q` of the same shape."""
     if weight in (0.0, 1.0):
         return others if weight else log_probs
     mixed: NDArray[np.float32] = log_probs + np.float32(np.log1p(-weight))

@@ -1,4 +1,4 @@
-"""What every engine offers: all that evaluation, scoring, suggestion and generation know of a model."""
+"""The engine interface: evaluation, scoring, suggestion and generation use a model only through it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 
 State = Any
-"""What an engine carries from one call to the next; only the engine looks inside."""
+"""The state that an engine carries from call to call; its structure is private to the engine."""
 
 Rows = NDArray[np.intp]
-"""Places of texts in a batch, in any order."""
+"""Indices of texts in a batch, in any order."""
 
 
 class TokenScores(NamedTuple):
-    """How well given tokens were predicted, each from all before it.
+    """Scores of tokens, each predicted from all tokens before it.
 
     Attributes:
-        log_probs: Natural logarithm of each token's probability `(B, T)`, float32.
-        ranks: Place of each token among all, 1 the most probable `(B, T)`, int32; equals stand in order of id.
+        log_probs: Log-probability of each token `(B, T)`, float32.
+        ranks: Rank of each token in the vocabulary, 1 for the most probable `(B, T)`, int32; ties in order of id.
     """
 
     log_probs: NDArray[np.float32]
@@ -28,12 +28,11 @@ class TokenScores(NamedTuple):
 
 
 class WindowPrediction(NamedTuple):
-    """What is expected after each token of a window.
+    """The predictions after each token of a window.
 
     Attributes:
-        log_probs: Natural logarithm of the probability of each token that may follow `(B, T, V)`, float32.
-        hidden: What the last layer made of the text so far `(B, T, H)`, float32, for caches; `None` if an engine
-            has no hidden states.
+        log_probs: Log-probability of each possible next token `(B, T, V)`, float32.
+        hidden: Hidden state of the last layer `(B, T, H)`, float32, for caches; `None` if the engine has none.
     """
 
     log_probs: NDArray[np.float32]
@@ -41,9 +40,9 @@ class WindowPrediction(NamedTuple):
 
 
 class Engine(Protocol):
-    """A language model at work, over a batch of texts that it reads side by side.
+    """Runs a language model over a batch of texts.
 
-    State is an argument and a result: the same state given twice gives the same answer twice.
+    State is an argument and a result: the same state always gives the same result.
     """
 
     @property
@@ -52,38 +51,38 @@ class Engine(Protocol):
 
     @property
     def end_id(self) -> int:
-        """The id of `<eos>`, which stands before the first token of every text."""
+        """The id of `<eos>`, the input before the first token of every text."""
 
     @property
     def compiles_each_shape(self) -> bool:
-        """Whether a window of a shape `(B, T)` that was not met before takes long the first time."""
+        """Whether the first window of each shape `(B, T)` takes long."""
 
     def start(self, batch_size: int) -> State:
-        """Return the state in which a text begins, before anything is read."""
+        """Return the state at the beginning of a text."""
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text, `(B,)`.
 
         Returns:
-            The log-probabilities of the token that follows `(B, V)`, and the state.
+            The log-probabilities of the next token `(B, V)`, and the state.
         """
 
     def select(self, state: State, rows: Rows) -> State:
         """Return the state `(R, ...)` whose text `i` is the text `rows[i]` of `state`.
 
-        A row may be taken several times, which branches its text, or not at all, which drops it. What follows from
-        the new state is what would have followed from the old one in those rows; `state` itself stays as it is.
+        A row that is selected several times branches its text, and a row that is not selected is dropped. Each row
+        continues as it would in the old state. `state` itself is not changed.
         """
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
-        """Read `inputs` `(B, T)`, scoring after each the target `(B, T)` that follows it.
+        """Read `inputs` `(B, T)` and score the target `(B, T)` after each.
 
         Returns:
             The scores of the targets, and the state after the last input.
         """
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Read `inputs` `(B, T)`, giving after each the whole distribution of what follows.
+        """Read `inputs` `(B, T)` and return the full distribution of the next token after each.
 
         The result has `B * T * V` numbers; `nextword.engine.distribution_engine` cuts long windows into pieces.
 
@@ -92,11 +91,10 @@ class Engine(Protocol):
         """
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score whole texts `(B, T)`, of which `lengths` `(B,)` tokens count, from the beginning.
+        """Score texts `(B, T)` of `lengths` `(B,)` tokens from their beginning.
 
         Returns:
-            The scores of the ids, the first predicted from `<eos>`; what is beyond a length has log-probability 0 and
-            rank 0.
+            The scores of the ids, the first predicted from `<eos>`; log-probability 0 and rank 0 beyond the length.
         """
 
 
@@ -104,7 +102,7 @@ def read_text(engine: Engine, ids: Sequence[int]) -> tuple[NDArray[np.float32], 
     """Read a text from its beginning.
 
     Returns:
-        The log-probabilities of the token that follows `(1, V)`, and the state.
+        The log-probabilities of the next token `(1, V)`, and the state.
     """
     log_probs, state = engine.step(np.array([engine.end_id], np.int32), engine.start(1))
     for token_id in ids:
@@ -119,14 +117,14 @@ def score_in_pieces(
     state: State,
     pieces: Iterable[slice],
 ) -> tuple[TokenScores, State]:
-    """Score a window `(B, T)` piece by piece, with the state carried from one to the next.
+    """Score a window `(B, T)` in pieces, with the state carried from piece to piece.
 
     Args:
         score: Scores one piece, such as `Engine.score_window`.
-        inputs: What is read `(B, T)`.
-        targets: What follows each `(B, T)`.
+        inputs: The tokens to read `(B, T)`.
+        targets: The token after each `(B, T)`.
         state: The state before the first input.
-        pieces: The steps of each piece; at least one.
+        pieces: The steps of each piece; at least one piece.
 
     Returns:
         The scores of all targets, and the state after the last input.
@@ -140,7 +138,7 @@ def score_in_pieces(
 
 
 def score_from_start(engine: Engine, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-    """Do what `Engine.score` promises by way of `Engine.score_window`."""
+    """Implement `Engine.score` with `Engine.score_window`."""
     first = np.full((ids.shape[0], 1), engine.end_id, np.int32)
     inputs = np.concatenate((first, ids[:, :-1]), axis=1)
     scores, _ = engine.score_window(inputs, ids, engine.start(ids.shape[0]))

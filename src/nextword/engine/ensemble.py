@@ -1,4 +1,4 @@
-"""Several engines that speak as one."""
+"""Ensembles: the weighted mean of several engines."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleOptions(Settings):
-    """How much each member of an ensemble counts."""
+    """The settings of an ensemble."""
 
     group: ClassVar[str] = "ensemble"
 
@@ -25,13 +25,13 @@ class EnsembleOptions(Settings):
 
 
 class EnsembleEngine(DistributionEngine):
-    """The weighted mean of the probabilities that several engines give.
+    """The weighted mean of the probabilities of several engines.
 
-    Its hidden states are those of all members side by side, unless one has none.
+    Its hidden states are those of all members, concatenated; it has none if a member has none.
 
     Args:
         engines: The members; they read the same ids.
-        options: The weights, which are scaled to sum to one.
+        options: The weights, normalized to a sum of one.
 
     Raises:
         SettingError: There are no members, they differ in vocabulary, or the weights do not fit.
@@ -39,11 +39,13 @@ class EnsembleEngine(DistributionEngine):
 
     def __init__(self, engines: Sequence[Engine], options: EnsembleOptions = EnsembleOptions()) -> None:
         if not engines:
-            raise SettingError("an ensemble must have at least one model, but has none")
+            raise SettingError("an ensemble must have at least one model, but has none; give a model")
         kinds = sorted({(engine.vocabulary_size, engine.end_id) for engine in engines})
         if len(kinds) > 1:
             listed = " and ".join(f"{size} tokens with <eos> {end_id}" for size, end_id in kinds)
-            raise SettingError(f"the models of an ensemble must have one vocabulary, but have {listed}")
+            raise SettingError(
+                f"the models of an ensemble must have the same vocabulary, but have {listed}; train them on one text"
+            )
         super().__init__(
             vocabulary_size=engines[0].vocabulary_size,
             end_id=engines[0].end_id,
@@ -57,11 +59,11 @@ class EnsembleEngine(DistributionEngine):
         return tuple(engine.start(batch_size) for engine in self._engines)
 
     def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of the states of all members; see `Engine.select`."""
+        """Select rows of the states of all members; see `Engine.select`."""
         return tuple(engine.select(own, rows) for engine, own in zip(self._engines, state, strict=True))
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Give whole distributions; see `Engine.predict_window`."""
+        """Return full distributions; see `Engine.predict_window`."""
         mean = np.full((*inputs.shape, self.vocabulary_size), -np.inf, np.float32)
         hidden, states = [], []
         for engine, weight, own in zip(self._engines, self._weights, state, strict=True):
@@ -78,7 +80,7 @@ class EnsembleEngine(DistributionEngine):
 def _scaled(weights: tuple[float, ...], count: int) -> tuple[float, ...]:
     given = weights or (1.0,) * count
     if len(given) != count:
-        raise SettingError(f"`ensemble_weights` must be {count}, one for each model, but are {len(given)}")
+        raise SettingError(f"`ensemble_weights` must have {count} values, one for each model, but has {len(given)}")
     if not sum(given) > 0:
-        raise SettingError(f"`ensemble_weights` must not all be zero, but are {list(given)}")
+        raise SettingError(f"`ensemble_weights` must have a positive sum, but are {list(given)}; raise at least one")
     return tuple(weight / sum(given) for weight in given)

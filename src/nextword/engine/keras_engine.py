@@ -1,4 +1,4 @@
-"""An engine over the Keras model that was trained."""
+"""The engine that runs a Keras model."""
 
 from collections.abc import Callable
 from typing import Any, Self
@@ -24,12 +24,12 @@ class KerasEngine:
     """Runs a `LanguageModel` in float32, compiled if the backend compiles.
 
     Args:
-        model: The model; its weights are read at every call, so that an engine follows a model in training.
+        model: The model. Its weights are read at every call, so the engine can follow a model in training.
         end_id: The id of `<eos>`.
     """
 
     compiles_each_shape = True
-    """Whether a new shape of window costs a compilation; who has a choice asks for few."""
+    """Whether each new window shape is compiled; use few shapes."""
 
     def __init__(self, model: LanguageModel, *, end_id: int) -> None:
         self.model = model
@@ -40,7 +40,7 @@ class KerasEngine:
 
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
-        """Return an engine over the model of a bundle; JAX keeps what it compiles for the next process."""
+        """Return an engine for the model of a bundle, with JAX's compilation cache on disk."""
         use_compilation_cache(cache_root())
         model = LanguageModel(bundle.architecture)
         model.set_named_weights(bundle.weights)
@@ -52,11 +52,11 @@ class KerasEngine:
         return self.model.architecture.vocabulary_size
 
     def start(self, batch_size: int) -> State:
-        """Return the state in which a text begins."""
+        """Return the state at the beginning of a text."""
         return self.model.initial_state(batch_size)
 
     def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of a state; see `Engine.select`."""
+        """Select rows of a state; see `Engine.select`."""
         return keras.tree.map_structure(lambda array: ops.take(array, rows, axis=0), state)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
@@ -70,12 +70,12 @@ class KerasEngine:
         return TokenScores(*map(ops.convert_to_numpy, (log_probs, ranks))), state
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Give whole distributions; see `Engine.predict_window`."""
+        """Return full distributions; see `Engine.predict_window`."""
         log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
         return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
 
     def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
-        """Score whole texts from the beginning; see `Engine.score`."""
+        """Score texts from their beginning; see `Engine.score`."""
         return score_from_start(self, ids, lengths)
 
     def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:
@@ -114,12 +114,12 @@ class KerasEngine:
         return lambda *arguments: compiled([variable.value for variable in variables], *arguments)
 
 
-def weights_of(model: LanguageModel) -> Weights:
-    """Return the weights as they are stored."""
+def trainable_weights(model: LanguageModel) -> Weights:
+    """Return the trainable weights of a model."""
     return tuple(variable.value for variable in model.trainable_variables)
 
 
-def in_place_of(model: LanguageModel, weights: Weights) -> Any:
+def with_weights(model: LanguageModel, weights: Weights) -> Any:
     """Return a scope in which the model computes with `weights` instead of its own."""
     return keras.StatelessScope(state_mapping=list(zip(model.trainable_variables, weights, strict=True)))
 

@@ -1,4 +1,4 @@
-"""What every method is: a name, settings, and a way to put an engine around an engine."""
+"""The interface of a method after training: a name, settings, and an engine around an inner engine."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
@@ -12,17 +12,17 @@ from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
 from nextword.settings import Settings
 
-_MOST_ROUNDS = 1000
+_MAX_ROUNDS = 1000
 _PRECISION = 1e-6
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The splits that a method may read, each when it is asked for; the one to be evaluated is not among them.
+    """The splits that a method may read, loaded on demand; the evaluated split is not among them.
 
     Attributes:
-        train: Returns the ids of the text that the model was trained on.
-        valid: Returns the ids that settings are tuned on.
+        train: Returns the ids of the training split.
+        valid: Returns the ids of the validation split, to tune settings on.
     """
 
     train: Callable[[], TokenIds]
@@ -30,11 +30,11 @@ class Splits:
 
 
 class AppliedMethod[Options: Settings](NamedTuple):
-    """A method at work.
+    """A method applied to an engine.
 
     Attributes:
-        engine: The engine around the engine.
-        options: Its settings, with the tuned ones as they were found.
+        engine: The outer engine.
+        options: The settings, including tuned values.
     """
 
     engine: Engine
@@ -42,14 +42,14 @@ class AppliedMethod[Options: Settings](NamedTuple):
 
 
 class Method[Options: Settings](ABC):
-    """A way to change the predictions of a model without touching its stored weights.
+    """Base class of a method that changes the predictions of a model, but not its stored weights.
 
     Attributes:
-        name: What it is called.
-        options_type: Its settings.
-        tunable: Names of those that can be found on the validation split.
-        is_innermost: Whether it goes around the model itself and nothing else: around each member of an ensemble.
-        learns: Whether it learns from the text that it reads, so that lines depend on those before.
+        name: Name of the method.
+        options_type: Class of its settings.
+        tunable: Names of the settings that can be tuned on the validation split.
+        is_innermost: Whether it must be applied to the model itself: to each member of an ensemble.
+        learns: Whether it learns from the text that it reads; then the score of a line depends on earlier lines.
     """
 
     name: ClassVar[str]
@@ -62,34 +62,34 @@ class Method[Options: Settings](ABC):
     def apply(
         self, engine: Engine, options: Options, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[Options]:
-        """Put an engine around `engine`.
+        """Return an engine around `engine`.
 
         Args:
-            engine: What the method goes around.
-            options: Its settings.
-            splits: What may be read.
-            to_tune: Names of tunable settings that are to be found on the validation split first.
+            engine: The inner engine.
+            options: The settings.
+            splits: The splits that the method may read.
+            to_tune: Names of the settings to tune on the validation split first.
 
         Raises:
-            SettingError: The method does not go with this engine.
+            SettingError: The method does not work with this engine.
         """
 
 
 def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    r"""Return the weights `(K,)` under whose mixture the tokens of a text are most probable.
+    r"""Return the mixture weights `(K,)` that maximize the probability of the tokens of a text.
 
-    Expectation and maximization, from equal weights: each weight becomes the mean over the tokens of the part that its
-    distribution has in their probability. The likelihood is concave in the weights, so that the best are found.
+    Expectation maximization, starting from equal weights: each weight becomes the mean responsibility of its
+    distribution over the tokens. The log-likelihood is concave in the weights, so this finds the maximum.
 
     Args:
-        probabilities: Of each token under each distribution `(K, N)`; no token may have none under all.
+        probabilities: Probability of each token under each distribution `(K, N)`; at least one must be above 0.
 
     Example:
         >>> mixture_weights(np.array([[0.5, 0.5, 0.1], [0.1, 0.1, 0.5]])).round(3).tolist()
         [0.75, 0.25]
     """
     weights = np.full(len(probabilities), 1 / len(probabilities))
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         parts = weights[:, None] * probabilities
         former, weights = weights, (parts / parts.sum(axis=0)).mean(axis=1)
         if np.abs(weights - former).max() < _PRECISION:
@@ -98,20 +98,20 @@ def mixture_weights(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def mean_log_prob(weights: NDArray[np.float64], probabilities: NDArray[np.floating]) -> float:
-    """Return the mean log-probability of a token under a mixture of distributions, given the probabilities `(K, N)`."""
+    """Return the mean log-probability per token under a mixture with weights `(K,)` and probabilities `(K, N)`."""
     return float(np.log(weights @ probabilities).mean())
 
 
-def weighed(
+def mixture_log_prob(
     own: NDArray[np.float64], other: NDArray[np.floating], weight: float | None, *, at_most: float = 1.0
 ) -> tuple[float, float]:
-    """Return the mean log-probability of a token under two mixed distributions, and the weight of the second.
+    """Return the mean log-probability per token under a mixture of two distributions, and the weight of the second.
 
     Args:
-        own: The probability of each token under the first `(N,)`.
-        other: The same under the second `(N,)`.
-        weight: The weight of the second; the best is found if it is `None`.
-        at_most: The largest weight to find.
+        own: Probability of each token under the first distribution `(N,)`.
+        other: Probability of each token under the second `(N,)`.
+        weight: Weight of the second; `None` to find the best.
+        at_most: Maximum of the best weight.
     """
     both = np.stack((own, other))
     if weight is None:

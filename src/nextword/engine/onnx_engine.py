@@ -1,4 +1,4 @@
-"""An engine over `model.onnx`, which needs onnxruntime and nothing of the training wing."""
+"""The engine that runs `model.onnx` with onnxruntime, without a training framework."""
 
 import math
 from typing import Any
@@ -23,30 +23,30 @@ from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.machine.capacity import count_cores, read_control_group
 
 _PIECE = 2_000_000
-"""Log-probabilities of a piece of a window: 8 MB, which are still in the cache when they are looked at."""
+"""Log-probabilities of a piece of a window: 8 MB, small enough for the processor's cache."""
 
 
 class OnnxEngine(DistributionEngine):
-    """Runs a `model.onnx` of ours by onnxruntime, on the processor.
+    """Runs a `model.onnx` with onnxruntime on the CPU.
 
     A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx_file.state_widths`.
 
-    In int8 a layer's inputs are rounded to 256 steps between the least and the greatest number of all that it reads at
-    once: what stands beside a text moves its log-probabilities, by less than the rounding itself does.
+    In int8, the inputs of a layer are rounded to 256 steps between the minimum and the maximum over the batch. The
+    other texts of a batch therefore change the log-probabilities of a text, by less than the rounding itself.
 
     Args:
         data: The content of the file.
-        architecture: What the model is.
+        architecture: The architecture of the model.
         end_id: The id of `<eos>`.
-        num_threads: Threads that share the work of one call; as many as this process has processors if left out.
+        num_threads: Threads for one call (default: the processors of this process).
 
     Raises:
-        BundleError: The file is not such a model, reaches for another file, or is refused by onnxruntime.
+        BundleError: The file is not such a model, refers to another file, or onnxruntime cannot load it.
         MissingExtraError: onnxruntime is missing or too old.
         SettingError: `num_threads` is below 1.
 
     Attributes:
-        precision: How the weights are stored.
+        precision: Precision of the stored weights.
     """
 
     def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:
@@ -60,25 +60,25 @@ class OnnxEngine(DistributionEngine):
         self._results = [LOG_PROBS, *self._next_state]
 
     def start(self, batch_size: int) -> State:
-        """Return the state in which a text begins."""
+        """Return the state at the beginning of a text."""
         return tuple(np.zeros((1, batch_size, width), np.float32) for width in self._widths.values())
 
     def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of a state; see `Engine.select`."""
+        """Select rows of a state; see `Engine.select`."""
         return tuple(array[:, rows] for array in state)
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
-        """Give the distributions without the hidden states, which are then not copied."""
+        """Return the log-probabilities and the state without copying the hidden states."""
         log_probs, *after = self._run(self._results, inputs, state)
         return log_probs, tuple(after)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Give whole distributions; see `Engine.predict_window`."""
+        """Return full distributions; see `Engine.predict_window`."""
         log_probs, hidden, *after = self._run([LOG_PROBS, HIDDEN, *self._next_state], inputs, state)
         return WindowPrediction(log_probs, hidden), tuple(after)
 
     def pieces(self, batch_size: int, num_steps: int) -> list[slice]:
-        """Return the pieces in which a window is scored."""
+        """Cut a window into the pieces in which it is scored."""
         return even_pieces(num_steps, batch_size * self.vocabulary_size, _PIECE)
 
     def _run(self, names: list[str], tokens: TokenIds, state: State) -> list[Any]:
@@ -96,26 +96,26 @@ class OnnxEngine(DistributionEngine):
         results.pop(HIDDEN, None)
         if given != states or results != expected:
             raise BundleError(
-                f"`model.onnx` must take and give what the architecture has, but takes {sorted(given)} and gives "
-                f"{sorted(results)}; export the model again"
+                f"`model.onnx` must have the inputs and outputs of its architecture, but has inputs "
+                f"{sorted(given)} and outputs {sorted(results)}; export the model again"
             )
 
 
 def _session_of(data: bytes, num_threads: int | None) -> Any:
     if num_threads is not None and num_threads < 1:
-        raise SettingError(f"`num_threads` must be at least 1, but is {num_threads}")
+        raise SettingError(f"`num_threads` must be at least 1, but is {num_threads}; raise it or leave it out")
     onnxruntime = _import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads or _num_processors()
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 3  # errors
-    # Threads that spin while they wait gain nothing here, and take the processor from whoever has work.
+    # Spinning threads gain nothing here, and take processor time from other threads.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors share no class
+    except Exception as error:  # its errors have no common base class
         raise BundleError(
-            f"`model.onnx` must be a model that onnxruntime {onnxruntime.__version__} runs, but: {str(error)[:300]}; "
+            f"`model.onnx` must load in onnxruntime {onnxruntime.__version__}, but does not: {str(error)[:300]}; "
             "export the model again"
         ) from error
 
@@ -136,7 +136,7 @@ def _import_onnxruntime() -> Any:
 
 
 def _num_processors() -> int:
-    """Return how many processors this process may keep busy: those it may run on, or fewer by its container's quota."""
+    """Return the number of processors of this process, limited by the quota of its container."""
     cores = count_cores()
     quota = read_control_group().cores
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))

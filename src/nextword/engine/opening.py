@@ -1,4 +1,4 @@
-"""Which library runs a model: a bundle opened, and an engine chosen for it."""
+"""Opens a bundle and chooses the engine that runs its model."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 EngineName = Literal["auto", "onnx", "keras"]
 
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
-"""How a model may be run; `auto` takes `model.onnx` if it and onnxruntime are there, and Keras if not."""
+"""The engines. `auto` uses onnxruntime if it is installed and the bundle has `model.onnx`, and Keras otherwise."""
 
 
 def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: int | None = None) -> LoadedModel:
-    """Return the model of a bundle, running.
+    """Return the model of a bundle, ready to run.
 
     Args:
         bundle: The model.
         engine: One of `ENGINES`.
-        num_threads: Threads of onnxruntime for one call; Keras takes what its backend takes.
+        num_threads: Threads of onnxruntime for one call; Keras ignores it.
 
     Raises:
-        BundleError: The model was not exported, and onnxruntime was asked for; it is slim, and Keras was asked for; or
-            its `model.onnx` is refused.
-        MissingExtraError: Nothing that could run it is installed.
-        SettingError: There is no engine of that name, or `num_threads` is below 1.
+        BundleError: `engine` is "onnx" but the bundle has no `model.onnx`, it is "keras" but the bundle is slim, or
+            `model.onnx` is invalid.
+        MissingExtraError: No library that can run the model is installed.
+        SettingError: The engine is unknown, or `num_threads` is below 1.
     """
     if engine not in ENGINES:
         raise SettingError(unknown_name("engine", engine, ENGINES))
     if engine == "onnx" and bundle.onnx is None:
         raise BundleError(
-            f"`{bundle.name}` must hold `model.onnx` to be run by onnxruntime, but does not; make one by "
-            "`nextword export`, or take the engine keras"
+            f"`{bundle.name}` must contain `model.onnx` to run with onnxruntime, but does not; create it with "
+            "`nextword export`, or use the engine keras"
         )
     prefers_keras = engine == "auto" and not bundle.is_slim and not _is_installed("onnxruntime")
     if engine == "keras" or bundle.onnx is None or prefers_keras:
@@ -51,12 +51,12 @@ def start_engine(bundle: Bundle, engine: EngineName = "auto", *, num_threads: in
 
 
 def open_model(path: Path, engine: EngineName = "auto", *, num_threads: int | None = None) -> LoadedModel:
-    """Read a bundle and start it; see `start_engine`.
+    """Read a bundle and start its engine; see `start_engine`.
 
     Raises:
-        BundleError: The directory is not a sound bundle, or was not exported, and onnxruntime was asked for.
-        MissingExtraError: Nothing that could run it is installed.
-        SettingError: There is no engine of that name, or `num_threads` is below 1.
+        BundleError: The directory is not a valid bundle, or `engine` is "onnx" but it has no `model.onnx`.
+        MissingExtraError: No library that can run the model is installed.
+        SettingError: The engine is unknown, or `num_threads` is below 1.
     """
     defer_weights = engine != "keras" and _is_installed("onnxruntime")
     return start_engine(read_bundle(path, defer_weights=defer_weights), engine, num_threads=num_threads)
@@ -83,11 +83,11 @@ def _is_installed(package: str) -> bool:
 
 
 def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
-    """Return the engine as one over a Keras model that runs on JAX.
+    """Return the engine if it is a `KerasEngine` on JAX.
 
     Raises:
         MissingExtraError: Keras is missing.
-        SettingError: It is another engine, or runs on another backend.
+        SettingError: It is another engine, or Keras runs on another backend.
     """
     try:
         from nextword.engine.keras_engine import KerasEngine, require_jax
@@ -95,8 +95,8 @@ def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
         raise MissingExtraError.of(f"`{method}` needs Keras and JAX", error.name, "train") from error
     if not isinstance(engine, KerasEngine):
         raise SettingError(
-            f"`{method}` must go around the Keras model itself, but was given the engine {type(engine).__name__}; "
-            "name it first, and one such method alone; an exported model is run by Keras with `--engine keras`"
+            f"`{method}` needs the Keras model itself, but has the engine {type(engine).__name__}; give it as the "
+            "first method, without another such method; for an exported model, add `--engine keras`"
         )
     require_jax(f"`{method}`")
     return engine

@@ -1,10 +1,10 @@
-"""A split read by an engine from its first token to its last, the first predicted from `<eos>`.
+"""Reads a split with an engine from its first token to its last; the first token is predicted from `<eos>`.
 
     position      0      1      2      3
     read        <eos>   ids[0] ids[1] ids[2]
     predicted   ids[0]  ids[1] ids[2] ids[3]
 
-The state is carried all the way: what is predicted at a position depends on everything that stands before it.
+The state is carried through the whole split, so each prediction depends on all tokens before it.
 """
 
 from collections.abc import Iterator
@@ -22,23 +22,23 @@ from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
 
 BURN_IN = 256
-"""Tokens that each row but the first reads before its own, if several rows are read side by side."""
+"""Tokens of context that each row but the first reads before its own tokens, if a split is read as several rows."""
 
 _CONTEXT_STEPS = 512
-"""Tokens of context that are read at once."""
+"""Tokens of context per call."""
 
-_MOST_TOKENS = 8192
-"""Tokens that are read at once if the vocabulary is small."""
+_MAX_TOKENS = 8192
+"""Maximum number of tokens per call; fewer if the vocabulary is large."""
 
 
 class ScoredTokens(NamedTuple):
-    """Tokens of a text, `(N,)` each, and how well they were predicted.
+    """Scores of the tokens of a text; all arrays are `(N,)`.
 
     Attributes:
         ids: The tokens.
-        log_probs: Natural logarithm of each one's probability, float64.
-        ranks: Place of each among all tokens, 1 the most probable.
-        places: Place of each in its sentence, 1 the first after an `<eos>`.
+        log_probs: Log-probability of each token, float64.
+        ranks: Rank of each token, 1 for the most probable.
+        places: Position of each token in its sentence, 1 for the first after an `<eos>`.
     """
 
     ids: TokenIds
@@ -48,12 +48,12 @@ class ScoredTokens(NamedTuple):
 
 
 class PredictedWindow(NamedTuple):
-    """Part of a text that is read as one stream, and what was expected.
+    """A window of a text that is read as one stream, and its predictions.
 
     Attributes:
-        inputs: What was read `(1, T)`.
-        targets: What followed each `(1, T)`.
-        prediction: The distributions `(1, T, V)`, and the hidden states.
+        inputs: The tokens read `(1, T)`.
+        targets: The token after each `(1, T)`.
+        prediction: The distributions `(1, T, V)` and the hidden states.
     """
 
     inputs: TokenIds
@@ -62,11 +62,11 @@ class PredictedWindow(NamedTuple):
 
 
 def scored_tokens(engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: int) -> Iterator[ScoredTokens]:
-    """Yield the tokens of a text, each exactly once, a window of at most `batch_size * num_steps` at a time.
+    """Yield the scores of each token of a text exactly once, in windows of at most `batch_size * num_steps` tokens.
 
     Raises:
-        EvaluationError: An id is not the engine's, or a log-probability is not a number.
-        SettingError: `batch_size` or `num_steps` leaves its range, or the text has fewer tokens than rows.
+        EvaluationError: An id is outside the vocabulary, or a log-probability is NaN.
+        SettingError: `batch_size` or `num_steps` is out of range, or the text has fewer tokens than rows.
     """
     require_at_least("batch_size", batch_size, 1)
     require_at_least("num_steps", num_steps, 1)
@@ -85,10 +85,10 @@ def scored_tokens(engine: Engine, ids: TokenIds, *, batch_size: int, num_steps: 
 
 
 def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[np.float32]]:
-    """Yield the log-probabilities `(V,)` with which the token at `start`, and each after it, was predicted.
+    """Yield the predicted log-probabilities `(V,)` of the token at `start` and of each token after it.
 
     Raises:
-        EvaluationError: An id is not the engine's.
+        EvaluationError: An id is outside the vocabulary.
     """
     require_known(engine, ids)
     inputs = np.concatenate(([engine.end_id], ids[:-1])).astype(np.int32)
@@ -105,15 +105,15 @@ def predictions(engine: Engine, ids: TokenIds, start: int) -> Iterator[NDArray[n
 
 
 def predicted_windows(engine: Engine, ids: TokenIds, *, numbers_per_step: int = 0) -> Iterator[PredictedWindow]:
-    """Yield the windows of a text, read as one stream from its first token to its last, with whole distributions.
+    """Yield the windows of a text, read as one stream, with full distributions.
 
     Args:
-        engine: The model at work.
+        engine: The engine.
         ids: The tokens of the text `(N,)`.
-        numbers_per_step: What the caller needs to keep for each token besides the distribution.
+        numbers_per_step: How many numbers the caller keeps for each token, besides the distribution.
 
     Raises:
-        EvaluationError: There are no tokens, or some are not the engine's.
+        EvaluationError: There are no tokens, or an id is outside the vocabulary.
     """
     require_known(engine, ids)
     inputs = np.concatenate(([engine.end_id], ids[:-1])).astype(np.int32)
@@ -132,36 +132,42 @@ def token_log_probs(engine: Engine, ids: TokenIds) -> NDArray[np.float64]:
 
 
 def require_known(engine: Engine, ids: TokenIds) -> None:
-    """Raise if a text holds no tokens, or tokens that the engine does not know."""
+    """Raise if a text has no tokens, or an id outside the vocabulary."""
     if len(ids) == 0:
-        raise EvaluationError("a text must have at least one token to be predicted, but has none; give more text")
+        raise EvaluationError("a text must have at least one token, but has none; give more text")
     lowest, highest = int(ids.min()), int(ids.max())
     if lowest < 0 or highest >= engine.vocabulary_size:
         raise EvaluationError(
-            f"the ids of a text must be between 0 and {engine.vocabulary_size - 1}, but reach from {lowest} to "
+            f"the ids of a text must be between 0 and {engine.vocabulary_size - 1}, but are between {lowest} and "
             f"{highest}; encode it with the model's own tokenizer"
         )
 
 
 def require_numbers(scores: TokenScores) -> TokenScores:
-    """Return scores, or raise if one is not a number.
+    """Return the scores, or raise if a log-probability is NaN.
 
     Raises:
-        EvaluationError: There is one.
+        EvaluationError: A log-probability is NaN.
     """
     if np.isnan(scores.log_probs).any():
-        raise EvaluationError("a log-probability must be a number, but is NaN; the model is not sound")
+        raise EvaluationError("a log-probability must be a number, but is NaN; the model is damaged, train it again")
     return scores
 
 
 def _places(inputs: TokenIds, end_id: int, before: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the place in its sentence of the token after each input `(B, T)`, given that of the last window's last."""
+    """Return the position in its sentence of the token after each input `(B, T)`.
+
+    Args:
+        inputs: The tokens read `(B, T)`.
+        end_id: The id of `<eos>`.
+        before: The position of the last token of the previous window `(B,)`.
+    """
     steps = np.arange(inputs.shape[1])
     begins = np.where(inputs == end_id, steps, -before[:, None])
     return steps - np.maximum.accumulate(begins, axis=1) + 1
 
 
 def sentence_batches(engine: Engine) -> SentenceBatches:
-    """Return how sentences are gathered so that an engine is busy, and its distributions fit in memory."""
-    most_tokens = even_pieces(_MOST_TOKENS, engine.vocabulary_size)[0].stop
+    """Return how to batch sentences for an engine, with distributions that fit in memory."""
+    most_tokens = even_pieces(_MAX_TOKENS, engine.vocabulary_size)[0].stop
     return SentenceBatches(most_tokens, few_shapes=engine.compiles_each_shape)

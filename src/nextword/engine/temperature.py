@@ -1,4 +1,4 @@
-"""An engine made bolder or more careful."""
+"""Temperature scaling of an engine."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from nextword.engine.method import AppliedMethod, Method, Splits
 from nextword.engine.stream import predicted_windows
 from nextword.settings import Settings, setting
 
-_MOST_STEPS = 8
-_CLOSE = 0.02  # Newton's steps square the distance: after one that is as short as this, what is left is below 0.001
+_MAX_STEPS = 8
+_CLOSE = 0.02  # Newton's method converges quadratically: after a step this short, the error is below 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemperatureOptions(Settings):
-    """How bold an engine is made."""
+    """The settings of temperature scaling."""
 
     group: ClassVar[str] = "temperature"
 
@@ -34,7 +34,7 @@ class TemperatureOptions(Settings):
 
 
 class TemperatureEngine(OuterEngine):
-    r"""Divides the logits of an engine by a temperature $\tau$, and normalizes: $p_\tau(w) \propto p(w)^{1/\tau}$.
+    r"""Divides the logits of an engine by a temperature $\tau$ and normalizes: $p_\tau(w) \propto p(w)^{1/\tau}$.
 
     Args:
         engine: Any engine.
@@ -46,22 +46,22 @@ class TemperatureEngine(OuterEngine):
         self._options = options
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Give whole distributions; see `Engine.predict_window`."""
+        """Return full distributions; see `Engine.predict_window`."""
         prediction, state = self._engine.predict_window(inputs, state)
         scaled = prediction.log_probs / np.float32(self._options.temperature)
-        scaled -= log_totals(scaled)[..., None]
+        scaled -= log_sum_exp(scaled)[..., None]
         return prediction._replace(log_probs=scaled), state
 
 
-def log_totals(log_weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the logarithm of the sum of weights along the last axis, given their logarithms `(..., V)`."""
+def log_sum_exp(log_weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the log-sum-exp along the last axis of `(..., V)`."""
     highest = log_weights.max(axis=-1, keepdims=True)
     total: NDArray[np.float32] = np.log(np.exp(log_weights - highest).sum(axis=-1)) + highest[..., 0]
     return total
 
 
 class Temperature(Method[TemperatureOptions]):
-    """All logits divided by one number."""
+    """Temperature scaling; the temperature is tuned with Newton's method."""
 
     name = "temperature"
     options_type: ClassVar[type[Settings]] = TemperatureOptions
@@ -70,22 +70,22 @@ class Temperature(Method[TemperatureOptions]):
     def apply(
         self, engine: Engine, options: TemperatureOptions, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[TemperatureOptions]:
-        """Put a `TemperatureEngine` around `engine`."""
+        """Wrap `engine` in a `TemperatureEngine`."""
         if to_tune:
             options = options.replace(temperature=round(best_temperature(engine, splits.valid()), 3))
         return AppliedMethod(TemperatureEngine(engine, options), options)
 
 
 def best_temperature(engine: Engine, ids: TokenIds) -> float:
-    r"""Return the temperature under which a text is most probable, from 0.1 to 10.
+    r"""Return the temperature from 0.1 to 10 that maximizes the probability of a text.
 
     With $z = \ln p$ and $\beta = 1 / \tau$, $\ln p_\tau(w) = \beta z_w - \ln \sum_v e^{\beta z_v}$ is concave in
-    $\beta$; its slope is $z_w - \operatorname{E} z$ and its curvature $-\operatorname{Var} z$, under $p_\tau$.
+    $\beta$. Its first derivative is $z_w - \operatorname{E} z$ and its second $-\operatorname{Var} z$, under $p_\tau$.
     """
     beta = 1.0
-    for _ in range(_MOST_STEPS):
+    for _ in range(_MAX_STEPS):
         slope, curvature = _derivatives(engine, ids, beta)
-        if not curvature > 0:  # uniform: every temperature is as good
+        if not curvature > 0:  # uniform: the temperature has no effect
             break
         former, beta = beta, float(np.clip(beta + slope / curvature, max(beta / 2, 0.1), min(beta * 2, 10.0)))
         if abs(beta - former) < _CLOSE * former:
@@ -96,9 +96,9 @@ def best_temperature(engine: Engine, ids: TokenIds) -> float:
 def _derivatives(engine: Engine, ids: TokenIds, beta: float) -> tuple[float, float]:
     slope = curvature = 0.0
     for window in predicted_windows(engine, ids):
-        z = np.maximum(window.prediction.log_probs[0], np.float32(-1e4))  # (T, V); no token is impossible
+        z = np.maximum(window.prediction.log_probs[0], np.float32(-1e4))  # (T, V), finite
         scaled = np.float32(beta) * z
-        probabilities = np.exp(scaled - log_totals(scaled)[:, None])
+        probabilities = np.exp(scaled - log_sum_exp(scaled)[:, None])
         mean = np.einsum("tv,tv->t", probabilities, z)
         square = np.einsum("tv,tv,tv->t", probabilities, z, z)
         actual = np.take_along_axis(z, window.targets[0, :, None], axis=1)[:, 0]

@@ -1,1 +1,1 @@
-"""The hypotheses of a recognizer, reordered."""
+"""Rescoring of a recognizer's hypotheses with a language model."""

@@ -1,4 +1,4 @@
-"""All that tuning needs to know of scored lists, in arrays: a set of weights then costs one product."""
+"""The features of scored n-best lists as arrays, so that one matrix product evaluates a set of weights."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,12 +11,12 @@ Integers = NDArray[np.int64]
 
 
 class Features(NamedTuple):
-    """The hypotheses of `U` utterances, `N` in all, one list after the other.
+    """The `N` hypotheses of `U` utterances, one list after the other.
 
     Attributes:
-        values: What is weighted `(N, F)`: the model's log-probability, the number of words, scores of the first pass.
+        values: The features `(N, F)`: the model's log-probability, the number of words, and the first-pass scores.
         errors: Word errors of each hypothesis `(N,)`.
-        begins: The first hypothesis of each utterance, and `N` `(U + 1,)`.
+        begins: Index of the first hypothesis of each utterance, and `N` at the end `(U + 1,)`.
     """
 
     values: Floats
@@ -25,7 +25,7 @@ class Features(NamedTuple):
 
     @classmethod
     def of(cls, values: Sequence[Floats], errors: Sequence[Integers]) -> "Features":
-        """Put together the features `(n, F)` and the errors `(n,)` of each utterance's hypotheses."""
+        """Concatenate the features `(n, F)` and the errors `(n,)` of all utterances."""
         begins = np.cumsum([0, *map(len, errors)])
         return cls(np.concatenate(values), np.concatenate(errors), begins)
 
@@ -35,21 +35,21 @@ class Features(NamedTuple):
         return len(self.begins) - 1
 
     def chosen(self, weights: Floats) -> Integers:
-        """Return the hypothesis of each utterance `(U,)` with the highest total, of equals the first."""
+        """Return the index of the hypothesis with the highest total for each utterance `(U,)`, the first of ties."""
         return first_of_highest(self.values @ weights, self.begins)
 
     def num_errors(self, weights: Floats) -> int:
-        """Return the word errors that `weights` `(F,)` leave."""
+        """Return the total word errors with `weights` `(F,)`."""
         return int(self.errors[self.chosen(weights)].sum())
 
     def of_utterances(self, kept: NDArray[np.bool_]) -> "Features":
-        """Return the features of the utterances that are `kept` `(U,)`."""
+        """Select the utterances that are `kept` `(U,)`."""
         sizes = np.diff(self.begins)
         rows = np.repeat(kept, sizes)
         return Features(self.values[rows], self.errors[rows], np.concatenate(([0], np.cumsum(sizes[kept]))))
 
     def spread(self) -> Floats:
-        """Return the standard deviation of each feature within a list `(F,)`: how much it can decide."""
+        """Return the standard deviation of each feature within the lists `(F,)`."""
         sizes = np.diff(self.begins)
         means = np.add.reduceat(self.values, self.begins[:-1]) / sizes[:, None]
         found: Floats = np.sqrt(np.square(self.values - np.repeat(means, sizes, axis=0)).mean(axis=0))
@@ -57,7 +57,7 @@ class Features(NamedTuple):
 
 
 def first_of_highest(values: Floats, begins: Integers) -> Integers:
-    """Return the place of the highest value `(U,)` in each segment of `values` `(N,)`, of equals the first.
+    """Return the index of the highest value in each segment of `values` `(N,)`, the first of ties `(U,)`.
 
     Example:
         >>> first_of_highest(np.array([1.0, 3.0, 3.0, 2.0]), np.array([0, 3, 4])).tolist()

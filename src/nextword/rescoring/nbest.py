@@ -1,4 +1,4 @@
-"""What a recognizer heard: hypotheses of an utterance, as it scored them."""
+"""Reads n-best lists: the hypotheses of a recognizer for each utterance, with their scores."""
 
 import hashlib
 import math
@@ -13,26 +13,26 @@ from nextword.text.input_lines import STANDARD_INPUT, InputLines
 from nextword.text.options import OnBadBytes
 
 UTTERANCE, TEXT, REFERENCE = "utterance", "text", "reference"
-"""The names of the columns that are not scores."""
+"""Names of the columns that are not scores."""
 
 LOG_PROB, TOTAL, RANK = "log_prob", "total", "rank"
-"""The names of the columns that rescoring adds."""
+"""Names of the columns that rescoring adds."""
 
 _TEXTS = (UTTERANCE, TEXT, REFERENCE)
 
 
 class LineSource:
-    """The lines of a file or of standard input, packed or not, to be iterated once: pairs of number and text.
+    """The numbered lines of a file or of standard input, compressed or not; iterate once.
 
     Args:
         path: The file; `-` for standard input.
-        on_bad_bytes: What to do with bytes that are not UTF-8, and with NULs.
+        on_bad_bytes: How to handle bytes that are not UTF-8, and NULs.
 
     Attributes:
-        name: What messages call it.
+        name: Name in messages.
 
     Raises:
-        TextError: (while iterating) It cannot be read, or holds something refused.
+        TextError: (while iterating) The file cannot be read, or has invalid bytes.
     """
 
     def __init__(self, path: str, *, on_bad_bytes: OnBadBytes = "strict") -> None:
@@ -48,12 +48,12 @@ class LineSource:
 
 
 class Hypothesis(NamedTuple):
-    """What may have been said.
+    """A hypothesis of a recognizer.
 
     Attributes:
         text: Its words.
-        first_pass: The recognizer's scores, the higher the better, in the order of `NbestFormat.score_names`.
-        record: The line that it came from, by column, to be written out again as it was.
+        first_pass: Its first-pass scores, higher is better, in the order of `NbestFormat.score_names`.
+        record: All columns of its line, for the output.
     """
 
     text: str
@@ -65,9 +65,9 @@ class NbestList(NamedTuple):
     """The hypotheses of one utterance.
 
     Attributes:
-        utterance: Its id.
-        hypotheses: At least one, the recognizer's own choice first.
-        reference: What was said, if it is known.
+        utterance: Id of the utterance.
+        hypotheses: At least one; the recognizer's best hypothesis is first.
+        reference: The reference transcript, if known.
     """
 
     utterance: str
@@ -77,16 +77,16 @@ class NbestList(NamedTuple):
 
 @dataclass(frozen=True)
 class NbestFormat:
-    """How a file of n-best lists is written.
+    """The format of a file of n-best lists.
 
     Attributes:
-        kind: A table with tabs, or one JSON object a line.
-        columns: The names of the columns, or of the object's fields, in their order.
-        score_names: Which of them are scores of the first pass.
-        has_header: Whether a table's first line says the names.
+        kind: Tab-separated table, or one JSON object per line.
+        columns: Names of the columns, or of the fields of the objects, in order.
+        score_names: The columns that are first-pass scores.
+        has_header: Whether the first line of a table contains the column names.
 
     Raises:
-        TextError: A column is missing, there twice, or has a name that rescoring writes.
+        TextError: A column is missing, repeated, or has a name that rescoring adds.
     """
 
     kind: Literal["tsv", "jsonl"]
@@ -97,15 +97,15 @@ class NbestFormat:
     def __post_init__(self) -> None:
         for name in (UTTERANCE, TEXT, *self.score_names):
             if name not in self.columns:
-                raise TextError(f"there must be a column `{name}`, but there are {', '.join(self.columns)}; add it")
+                raise TextError(f"the columns must include `{name}`, but are {', '.join(self.columns)}; add it")
         for name in self.columns:
             if self.columns.count(name) > 1:
-                raise TextError(f"a column must have a name of its own, but `{name}` is there twice; rename one")
+                raise TextError(f"column names must be unique, but `{name}` is repeated; rename one")
             if name in (LOG_PROB, TOTAL, RANK):
-                raise TextError(f"`{name}` must not be a column yet, for rescoring adds it, but is; rename it")
+                raise TextError(f"the input must have no column `{name}`, because rescoring adds it; rename it")
         for name in _TEXTS:
             if name in self.score_names:
-                raise TextError(f"a score must be a column of numbers, but `{name}` holds text; name another")
+                raise TextError(f"a score must be a column of numbers, but `{name}` has text; name another column")
 
 
 class _Line(NamedTuple):
@@ -116,18 +116,18 @@ class _Line(NamedTuple):
 
 
 class NbestReader:
-    """Reads the n-best lists of a file, to be iterated once.
+    """Reads the n-best lists of a file; iterate once.
 
     Args:
-        source: Where the lines come from.
-        score_names: The columns that are scores of the first pass; all that are not text unless given.
+        source: The lines.
+        score_names: The columns that are first-pass scores (default: all columns that are not text).
 
     Attributes:
-        format: How the file is written.
-        name: What messages call it.
+        format: The format of the file.
+        name: Name in messages.
 
     Raises:
-        TextError: The file is empty, or a line (while iterating) breaks a rule; the message names it.
+        TextError: The file is empty, or a line (while iterating) is invalid; the message has its number.
     """
 
     def __init__(self, source: LineSource, *, score_names: Sequence[str] | None = None) -> None:
@@ -136,7 +136,7 @@ class NbestReader:
         lines = ((number, line) for number, line in source if line.strip())
         first = next(lines, None)
         if first is None:
-            raise TextError(f"`{source.name}` must hold at least one hypothesis, but is empty")
+            raise TextError(f"`{source.name}` must have at least one hypothesis, but is empty; give another file")
         try:
             self.format = _format_of(first[1], score_names)
         except (TextError, ValueError) as error:
@@ -153,17 +153,19 @@ class NbestReader:
             if utterance in seen:
                 raise self._source.refuse(
                     lines[0].number,
-                    f"the hypotheses of an utterance must stand together, but `{utterance}` comes again after others; "
-                    "sort the file by utterance (`sort -s -k1,1`)",
+                    f"the hypotheses of an utterance must be on consecutive lines, but `{utterance}` is repeated after "
+                    "others; sort the file by utterance (`sort -s -k1,1`)",
                 )
             seen.add(utterance)
             yield self._list_of(lines)
         if not seen:
-            raise TextError(f"`{self._source.name}` must hold at least one hypothesis, but has names of columns alone")
+            raise TextError(
+                f"`{self._source.name}` must have at least one hypothesis, but has only column names; give another file"
+            )
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256, in hexadecimal, of utterances and texts read so far: what tells one set of lists from another."""
+        """SHA-256 of the utterances and texts read so far, in hexadecimal; it identifies a set of lists."""
         return self._digest.hexdigest()
 
     def _parsed(self, numbered: tuple[int, str]) -> _Line:
@@ -173,7 +175,7 @@ class NbestReader:
             for name in _TEXTS:
                 _check_text(name, record.get(name, ""))
             if not record[UTTERANCE]:
-                raise ValueError("`utterance` must be an id, but is empty; number the utterances")
+                raise ValueError("`utterance` must be an id, but is empty; add an id")
             scores = tuple(_score(name, record[name]) for name in self.format.score_names)
         except ValueError as error:
             raise self._source.refuse(number, str(error)) from error
@@ -183,9 +185,9 @@ class NbestReader:
         cells = line.split("\t")
         if len(cells) != len(self.format.columns):
             raise ValueError(
-                f"there must be {len(self.format.columns)} cells with tabs between them "
-                f"({', '.join(self.format.columns)}), as in line {self._first_number}, but there are {len(cells)}; "
-                "put the missing ones in, or a space for a tab within the text"
+                f"a line must have {len(self.format.columns)} tab-separated columns "
+                f"({', '.join(self.format.columns)}), as line {self._first_number}, but has {len(cells)}; "
+                "add the missing columns, or replace tabs in the text by spaces"
             )
         return dict(zip(self.format.columns, cells, strict=True))
 
@@ -196,8 +198,8 @@ class NbestReader:
             if line.reference != first.reference:
                 raise self._source.refuse(
                     line.number,
-                    f"`reference` must be the same for all hypotheses of `{first.utterance}`, but differs from that of "
-                    f"line {first.number}; correct one of them",
+                    f"`reference` must be the same for all hypotheses of `{first.utterance}`, but differs from line "
+                    f"{first.number}; correct one of them",
                 )
         return NbestList(first.utterance, [line.hypothesis for line in lines], first.reference)
 
@@ -211,7 +213,7 @@ def _format_of(line: str, score_names: Sequence[str] | None) -> NbestFormat:
         return NbestFormat("tsv", cells, _score_names(cells, score_names))
     if len(cells) < 2:
         raise ValueError(
-            "there must be an utterance and a text with a tab between them, or a JSON object, but there is no tab; "
+            "a line must have an utterance and a text separated by a tab, or be a JSON object, but has no tab; "
             "separate the columns by tabs"
         )
     scores = ["score"] if len(cells) == 3 else [f"score{number}" for number in range(1, len(cells) - 1)]
@@ -226,7 +228,7 @@ def _score_names(columns: Sequence[str], given: Sequence[str] | None) -> tuple[s
 def _json_object(line: str) -> dict[str, Any]:
     record = strict_json.parse(line.encode("utf-8"))
     if not isinstance(record, dict):
-        raise ValueError(f"a line must be a JSON object, but is {line[:40]!r}")
+        raise ValueError(f"a line must be a JSON object, but is {line[:40]!r}; correct it")
     return record
 
 
@@ -234,10 +236,10 @@ def _json_record(line: str, expected: NbestFormat) -> Mapping[str, Any]:
     record = _json_object(line)
     for name in (UTTERANCE, TEXT, *expected.score_names):
         if name not in record:
-            raise ValueError(f"there must be a field `{name}`, as in the first line, but there is none; add it")
+            raise ValueError(f"a line must have the field `{name}`, as the first line, but does not; add it")
     for name in record:
         if name not in expected.columns:
-            raise ValueError(f"the fields must be those of the first line, but `{name}` is new; leave it out")
+            raise ValueError(f"a line must have only the fields of the first line, but has `{name}`; leave it out")
     return record
 
 
@@ -245,7 +247,7 @@ def _check_text(name: str, text: Any) -> None:
     if not isinstance(text, str):
         raise ValueError(f'`{name}` must be text, but is {text!r}; write it as "{text}"')
     if any(end in text for end in "\n\r\0"):
-        raise ValueError(f"`{name}` must be one line, but holds a line end or a NUL; put a space for it")
+        raise ValueError(f"`{name}` must be one line, but has a line break or a NUL; replace it by a space")
 
 
 def _score(name: str, cell: Any) -> float:
@@ -255,6 +257,6 @@ def _score(name: str, cell: Any) -> float:
         number = math.nan
     if not math.isfinite(number):
         raise ValueError(
-            f"`{name}` must be a finite number, but is {cell!r}; correct it, or name the columns that are scores"
+            f"`{name}` must be a finite number, but is {cell!r}; correct it, or choose the scores with `--scores`"
         )
     return number

@@ -1,4 +1,4 @@
-"""A language model for pyctcdecode: what its `BeamSearchDecoderCTC` asks of an `AbstractLanguageModel`."""
+"""A language model for pyctcdecode: the interface `AbstractLanguageModel` of its `BeamSearchDecoderCTC`."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from nextword.settings import Settings, setting, unknown_name
 
 _LN_10 = log(10)
 _EXPECTED_LENGTH = 6
-"""Characters of a word, beyond which the penalty of an unknown one grows (pyctcdecode's `AVG_TOKEN_LEN`)."""
+"""Length in characters above which the penalty of an unknown word grows (pyctcdecode's `AVG_TOKEN_LEN`)."""
 
 _NO_ORDER = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class FusionOptions(Settings):
-    """How much the model counts while pyctcdecode decodes; its own names and defaults."""
+    """The weights of the model in pyctcdecode, with pyctcdecode's names and defaults."""
 
     group: ClassVar[str] = "fusion"
 
@@ -31,19 +31,19 @@ class FusionOptions(Settings):
 
 
 class PyctcdecodeModel:
-    r"""Replaces pyctcdecode's own `LanguageModel`, an n-gram model of KenLM.
+    r"""Replaces pyctcdecode's `LanguageModel`, a KenLM n-gram model.
 
-    The score of a word $w$ after $h$ is, as there, and in natural logarithms,
+    The score of a word $w$ after the words $h$ is, as in pyctcdecode and in natural logarithms,
 
     $$\alpha \, \bigl(\ln p(w \mid h) + \ln 10 \cdot o \, [w \text{ unknown}] + \ln p(\text{end} \mid h w) \,
     [w \text{ last}]\bigr) + \beta,$$
 
-    with $o$ the `unk_score_offset`, which pyctcdecode states to the base 10.
+    where $o$ is the `unk_score_offset`, which pyctcdecode defines to base 10.
 
     Args:
-        model: The model at work.
+        model: The model.
         options: The weights.
-        unigrams: The words that may be said, as in pyctcdecode; any that the model knows unless given.
+        unigrams: The known words, as in pyctcdecode (default: all words that the model knows).
 
     Example:
         decoder = BeamSearchDecoderCTC(Alphabet.build_alphabet(labels), PyctcdecodeModel(model))
@@ -57,23 +57,23 @@ class PyctcdecodeModel:
         unigrams: Collection[str] | None = None,
     ) -> None:
         self._model = WordModel(model)
-        self._take(options or FusionOptions())
+        self._set_options(options or FusionOptions())
         self._unigrams = None if unigrams is None else frozenset(unigrams)
         self._known = KnownWords(model.tokenizer, self._unigrams)
 
     @property
     def order(self) -> int:
-        """How many words decide about the next: all of them, so that `prune_history` never merges two beginnings."""
+        """Number of words that a prediction depends on: unlimited, so `prune_history` never merges two contexts."""
         return _NO_ORDER
 
     def get_start_state(self) -> WordContext:
-        """Return the context in which an utterance begins."""
+        """Return the context at the beginning of an utterance."""
         return self._model.start(bos=self.score_boundary)
 
     def score(self, prev_state: WordContext, word: str, is_last_word: bool = False) -> tuple[float, WordContext]:
-        """Return the weighted score of a word, and the context after it, without the end.
+        """Return the weighted score of a word, and the context after the word.
 
-        An empty word, for which pyctcdecode asks where an utterance ends in a space, is none, and adds no `beta`.
+        If an utterance ends in a space, pyctcdecode asks for an empty word. It is not a word, so it adds no `beta`.
         """
         total, after, beta = 0.0, prev_state, 0.0
         if word:
@@ -86,25 +86,25 @@ class PyctcdecodeModel:
         return self.alpha * total + beta, after
 
     def score_partial_token(self, partial_token: str) -> float:
-        """Return what is added as long as a word is not finished: 0 if a word that is known begins so."""
+        """Return the score of an unfinished word: 0 if a known word begins with it, else a penalty."""
         if self._known.begins_word(partial_token):
             return 0.0
         return self.unk_score_offset * max(1.0, len(partial_token) / _EXPECTED_LENGTH)
 
     def reset_params(self, **params: float | bool) -> None:
-        """Change some of the weights, as `BeamSearchDecoderCTC.reset_params` asks.
+        """Change some weights; called by `BeamSearchDecoderCTC.reset_params`.
 
         Raises:
-            SettingError: A name is not one of the options, or a value is refused.
+            SettingError: A name is unknown, or a value is invalid.
         """
         former = {name: getattr(self, name) for name in FusionOptions().to_table()}
         for name in params:
             if name not in former:
                 raise SettingError(unknown_name("weight of the decoder", name, former))
-        self._take(FusionOptions(**{**former, **params}))
+        self._set_options(FusionOptions(**{**former, **params}))
 
-    def _take(self, options: FusionOptions) -> None:
-        # Plain attributes, since older versions of pyctcdecode set them one by one.
+    def _set_options(self, options: FusionOptions) -> None:
+        # Plain attributes, because older versions of pyctcdecode set them one by one.
         self.alpha = options.alpha
         self.beta = options.beta
         self.unk_score_offset = options.unk_score_offset

@@ -1,4 +1,4 @@
-"""What was said, by utterance."""
+"""The reference transcripts, by utterance."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ from nextword.rescoring.nbest import LineSource, NbestList
 
 
 class References:
-    """Answers what was said in an utterance: from a table, or from the lists themselves.
+    """The reference of each utterance, from a table or from the n-best lists themselves.
 
     Args:
-        texts: Reference by utterance; `None` to take what each list holds.
-        name: What messages call the table.
+        texts: Reference by utterance; `None` to use the references in the lists.
+        name: Name of the table in messages.
     """
 
     def __init__(self, texts: Mapping[str, str] | None = None, *, name: str = "") -> None:
@@ -21,10 +21,10 @@ class References:
 
     @classmethod
     def read(cls, source: LineSource) -> "References":
-        r"""Read lines of an utterance's id, a tab and what was said.
+        r"""Read lines of the form utterance id, tab, reference.
 
         Raises:
-            TextError: A line has no tab, an utterance is there twice, or there is none.
+            TextError: A line does not have this form, an utterance is repeated, or there are no lines.
         """
         texts: dict[str, str] = {}
         for number, line in source:
@@ -33,25 +33,28 @@ class References:
             utterance, tab, text = line.partition("\t")
             if not tab or "\t" in text or not utterance:
                 raise source.refuse(
-                    number, "there must be an utterance and what was said with one tab between them; correct the line"
+                    number,
+                    "a line must have an utterance and a reference separated by one tab, but does not; correct it",
                 )
             if utterance in texts:
-                raise source.refuse(number, f"an utterance must have one reference, but `{utterance}` has two")
+                raise source.refuse(
+                    number, f"an utterance must have one reference, but `{utterance}` has two; leave one out"
+                )
             texts[utterance] = text
         if not texts:
-            raise TextError(f"`{source.name}` must hold at least one reference, but is empty")
+            raise TextError(f"`{source.name}` must have at least one reference, but is empty; give another file")
         return cls(texts, name=source.name)
 
     def of(self, nbest: NbestList) -> str:
-        """Return what was said.
+        """Return the reference of a list.
 
         Raises:
-            TextError: It is not known.
+            TextError: There is none.
         """
         if self._texts is None:
             if nbest.reference is None:
                 raise TextError(
-                    f"errors can be counted against references only, but `{nbest.utterance}` has no `reference`; give "
+                    f"every utterance must have a `reference` to count errors, but `{nbest.utterance}` has none; give "
                     "`--references FILE`"
                 )
             return nbest.reference
@@ -65,5 +68,5 @@ class References:
 
     @property
     def num_unused(self) -> int:
-        """References of utterances that were not asked for."""
+        """Number of references without a list."""
         return 0 if self._texts is None else len(self._texts) - len(self._used)

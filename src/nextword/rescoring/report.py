@@ -1,4 +1,4 @@
-"""What rescoring came to, to a person or a program."""
+"""The report of a rescoring run, as text or JSON."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from nextword.rescoring.weights import RescoringWeights
 
 @dataclass(frozen=True)
 class RescoringReport:
-    """Error rates before and after, and whether they differ by more than chance.
+    """Error rates before and after rescoring, and the significance of their difference.
 
     Attributes:
-        nbest: The file that was rescored.
-        weights: With what.
-        tuned_on: The file that the weights were tuned on; empty if they were given.
-        is_tuned_on_itself: Whether that is the file that was rescored.
-        rates: Error rates, by who chooses.
-        comparison: Errors of the rescored against those of the first pass; `None` if there is one utterance, or
-            if the weights were tuned on these utterances and none were held out.
-        num_utterances: Lists.
-        num_hypotheses: Hypotheses in all lists.
-        num_unused: References without a list.
+        nbest: The rescored file.
+        weights: The weights.
+        tuned_on: The file that the weights were tuned on; empty if they were not tuned.
+        is_tuned_on_itself: Whether this is the rescored file.
+        rates: Error rates, by the name of the choice: first pass, rescored, held out, oracle.
+        comparison: Comparison of the rescored errors with the first pass; `None` for a single utterance, or if the
+            weights were tuned on these utterances and none were held out.
+        num_utterances: Number of lists.
+        num_hypotheses: Number of hypotheses in all lists.
+        num_unused: Number of references without a list.
     """
 
     nbest: str
@@ -39,7 +39,7 @@ class RescoringReport:
     num_unused: int
 
     def describe(self) -> list[str]:
-        """Return the figures as aligned lines for a person."""
+        """Return the report as aligned lines of text."""
         counted = f"{self.num_utterances:,} utterances, {self.num_hypotheses:,} hypotheses"
         words = next(iter(self.rates.values())).num_words
         width = max(map(len, self.rates))
@@ -51,11 +51,11 @@ class RescoringReport:
         values = ", ".join(f"{name} {_shown(value)}" for name, value in self.weights.to_table().items())
         lines.append(f"weights: {values}")
         if self.num_unused:
-            lines.append(f"(references without hypotheses, not counted: {self.num_unused:,})")
+            lines.append(f"({self.num_unused:,} references without hypotheses, not counted)")
         return [*lines, f"({self._origin()})"]
 
     def to_table(self) -> dict[str, Any]:
-        """Return all figures for JSON."""
+        """Return the report for JSON."""
         return {
             "nbest": self.nbest,
             "weights": self.weights.to_table(),
@@ -73,10 +73,10 @@ class RescoringReport:
         if found is None:
             return []
         between = f"{-100 * found.high:+.2f} to {-100 * found.low:+.2f}"
-        difference = f"{compared_with(self.rates)} against {BEFORE}: {-100 * found.difference:+.2f} points of WER"
+        difference = f"{compared_choice(self.rates)} minus {BEFORE}: {-100 * found.difference:+.2f} points of WER"
         return [
             f"{difference}, {100 * found.confidence:.4g} % interval {between}, p-value {found.p_value:.2g}",
-            f"(paired bootstrap and permutation over {found.num_units:,} utterances, {found.resamples:,} draws)",
+            f"(paired bootstrap and permutation over {found.num_units:,} utterances, {found.resamples:,} resamples)",
         ]
 
     def _difference_table(self) -> dict[str, Any] | None:
@@ -84,7 +84,7 @@ class RescoringReport:
         if found is None:
             return None
         return {
-            "compared": [BEFORE, compared_with(self.rates)],
+            "compared": [BEFORE, compared_choice(self.rates)],
             "wer": 0.0 - found.difference,
             "interval": [0.0 - found.high, 0.0 - found.low],
             "confidence": found.confidence,
@@ -94,20 +94,20 @@ class RescoringReport:
 
     def _origin(self) -> str:
         if self.is_tuned_on_itself:
-            held_out = f"; `{HELD_OUT}` was chosen by weights tuned on the others" if HELD_OUT in self.rates else ""
-            return f"weights tuned on these very utterances: `{AFTER}` flatters and is no test{held_out}"
+            held_out = f"; `{HELD_OUT}` uses weights tuned on the other utterances" if HELD_OUT in self.rates else ""
+            return f"weights tuned on the same utterances, so `{AFTER}` is too optimistic{held_out}"
         if self.tuned_on:
-            return f"weights tuned on `{self.tuned_on}`, other utterances than these"
-        return "weights as they were given"
+            return f"weights tuned on `{self.tuned_on}`, which has other utterances"
+        return "weights not tuned"
 
 
 def compare_errors(tally: Tally) -> Comparison | None:
-    """Return the errors of the rescored compared with those of the first pass; above 0 the rescored has fewer.
+    """Compare the word errors after rescoring with those of the first pass; above 0, rescoring has fewer errors.
 
-    Where the weights were tuned on these utterances, the rescored are those of weights tuned on others.
+    If the weights were tuned on these utterances, the held-out choices are compared.
 
-    An utterance is to errors what a line is to log-probabilities, and its number of words what that of tokens is: the
-    difference is that of the word error rates. One without words in its reference goes with the one before it.
+    Utterances are used like lines, errors like negative log-probabilities, and words like tokens. So the difference is
+    that of the word error rates. An utterance with an empty reference is merged with the one before it.
 
     Raises:
         MissingExtraError: SciPy is not installed.
@@ -121,13 +121,13 @@ def compare_errors(tally: Tally) -> Comparison | None:
         LineScores(
             np.add.reduceat(-tally.word_errors_of(who).astype(np.float64), begins), np.add.reduceat(words, begins)
         )
-        for who in (BEFORE, compared_with(tally.errors))
+        for who in (BEFORE, compared_choice(tally.errors))
     )
     return compare_lines(before, after)
 
 
-def compared_with(chosen_by: Iterable[str]) -> str:
-    """Return which figures may be compared with the first pass: those that are not of weights tuned on themselves."""
+def compared_choice(chosen_by: Iterable[str]) -> str:
+    """Return the choice to compare with the first pass: held out if there is one, otherwise rescored."""
     return HELD_OUT if HELD_OUT in chosen_by else AFTER
 
 

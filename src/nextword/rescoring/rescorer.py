@@ -1,4 +1,4 @@
-"""Hypotheses reordered by a model, from Python."""
+"""Rescores n-best lists with a model."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,24 +16,24 @@ from nextword.scoring.sentence_scores import score_sentences
 from nextword.text.tokenizer import Tokenizer
 
 _CHUNK = 4096
-"""About how many hypotheses are held and sorted by length at once."""
+"""About the number of hypotheses that are in memory and batched together."""
 
 _DIGITS = 6
 
 
 class ScoredList(NamedTuple):
-    """The hypotheses of an utterance, and what the model says of them.
+    """The hypotheses of an utterance with the model's scores.
 
     Attributes:
-        nbest: The hypotheses, `n` of them.
-        log_probs: Natural logarithm of the probability of each as a line, its `<eos>` included `(n,)`, float64.
+        nbest: The `n` hypotheses.
+        log_probs: Natural log-probability of each as a line, including `<eos>` `(n,)`, float64.
     """
 
     nbest: NbestList
     log_probs: NDArray[np.float64]
 
     def features(self) -> NDArray[np.float64]:
-        """Return what is weighted `(n, F)`: log-probability, number of words, scores of the first pass."""
+        """Return the features `(n, F)`: log-probability, number of words, first-pass scores."""
         hypotheses = self.nbest.hypotheses
         lengths = [[float(len(hypothesis.text.split()))] for hypothesis in hypotheses]
         first_pass = np.array([hypothesis.first_pass for hypothesis in hypotheses], np.float64)
@@ -41,7 +41,7 @@ class ScoredList(NamedTuple):
 
 
 def score_lists(model: TextModel, lists: Iterable[NbestList]) -> Iterator[ScoredList]:
-    """Yield each list with the model's scores, in the order in which they come, holding a few thousand hypotheses.
+    """Yield each list with the model's scores, in order, with a few thousand hypotheses in memory.
 
     Raises:
         TextError: The tokenizer refuses a hypothesis.
@@ -58,16 +58,18 @@ def score_lists(model: TextModel, lists: Iterable[NbestList]) -> Iterator[Scored
 
 
 def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-    """Return the log-probability of each line of ids, `<eos>` after it included `(N,)`, each read from `<eos>` on.
+    """Return the log-probability of each line of ids, including the `<eos>` at its end `(N,)`.
 
     Raises:
-        EvaluationError: A line has no probability at all.
+        EvaluationError: A line has probability 0.
     """
     ended = [np.array([*line, engine.end_id], np.int32) for line in lines]
     scored = score_sentences(engine, ended, first_input=engine.end_id)
     found = np.array([scores.log_probs.sum(dtype=np.float64) for scores in scored])
     if not np.isfinite(found).all():
-        raise EvaluationError("a log-probability must be finite to be weighted, but is not; the model is not sound")
+        raise EvaluationError(
+            "the log-probability of a hypothesis must be finite, but is not; the model is damaged, train it again"
+        )
     return found
 
 
@@ -88,12 +90,12 @@ def _encoded(tokenizer: Tokenizer, utterance: str, text: str) -> list[int]:
 
 
 class Rescored(NamedTuple):
-    """A hypothesis in its new place.
+    """A rescored hypothesis.
 
     Attributes:
-        text: What may have been said.
-        total: The weighted sum that it was placed by.
-        log_prob: Natural logarithm of the probability that the model gives it.
+        text: The hypothesis.
+        total: Its weighted sum of scores.
+        log_prob: Its natural log-probability under the model.
     """
 
     text: str
@@ -107,26 +109,28 @@ def rescore(
     scores: Sequence[float | Sequence[float]],
     weights: RescoringWeights,
 ) -> list[Rescored]:
-    """Return the hypotheses of an utterance, the best first; equals stay in their order.
+    """Return the hypotheses of an utterance, the best first; ties keep their order.
 
     Args:
-        model: The model at work.
-        hypotheses: What may have been said.
-        scores: The score, or the scores, that a recognizer gave each, the higher the better.
-        weights: How much the model, the length and these scores count.
+        model: The model.
+        hypotheses: The hypotheses.
+        scores: The first-pass score, or scores, of each hypothesis; higher is better.
+        weights: The weights of log-probability, length and first-pass scores.
 
     Raises:
-        SettingError: Scores are missing, or are as many as the weights are not.
+        SettingError: There are no hypotheses, scores are missing, or the number of weights does not fit.
         TextError: The tokenizer refuses a hypothesis.
     """
     if not hypotheses or len(hypotheses) != len(scores):
         raise SettingError(
-            f"every hypothesis must have its score, and there must be one, but there are {len(hypotheses)} and "
-            f"{len(scores)}"
+            f"there must be at least one hypothesis, and a score for each, but there are {len(hypotheses)} hypotheses "
+            f"and {len(scores)} scores; add what is missing"
         )
     tuples = [(float(score),) if isinstance(score, int | float) else tuple(map(float, score)) for score in scores]
     if len(set(map(len, tuples))) > 1:
-        raise SettingError(f"every hypothesis must have as many scores, but they have {sorted(set(map(len, tuples)))}")
+        raise SettingError(
+            f"all hypotheses must have the same number of scores, but have {sorted(set(map(len, tuples)))}; add scores"
+        )
     weights = weights.for_scores([f"score{number}" for number in range(1, len(tuples[0]) + 1)])
     listed = [Hypothesis(text, first_pass, {}) for text, first_pass in zip(hypotheses, tuples, strict=True)]
     (scored,) = score_lists(model, [NbestList("", listed)])
@@ -137,16 +141,15 @@ def rescore(
 
 
 def header_of(given: NbestFormat) -> Iterator[str]:
-    """Yield the first line of the output, if the input had one."""
+    """Yield the header of the output, if the input has one."""
     if given.kind == "tsv" and given.has_header:
         yield "\t".join((*given.columns, LOG_PROB, TOTAL, RANK))
 
 
 def lines_of(scored: ScoredList, weights: RescoringWeights, given: NbestFormat) -> Iterator[str]:
-    """Yield the hypotheses of an utterance, the best first, each as it came with three columns more.
+    """Yield the hypotheses of an utterance, the best first, with three more columns.
 
-    These are the model's log-probability, the total and the rank, 1 the best. Hypotheses with one total stay in the
-    order in which they came.
+    The columns are the model's log-probability, the total and the rank, 1 for the best. Ties keep their order.
     """
     for rank, (place, total) in enumerate(weights.ranking(scored.features()), start=1):
         record = scored.nbest.hypotheses[place].record
@@ -160,7 +163,7 @@ def lines_of(scored: ScoredList, weights: RescoringWeights, given: NbestFormat) 
 
 
 def best_line(scored: ScoredList, weights: RescoringWeights, given: NbestFormat) -> str:
-    """Return the utterance and its best hypothesis alone."""
+    """Return the utterance with only its best hypothesis."""
     best = scored.nbest.hypotheses[weights.ranking(scored.features())[0][0]]
     if given.kind == "jsonl":
         return json.dumps({UTTERANCE: scored.nbest.utterance, TEXT: best.text}, ensure_ascii=False)

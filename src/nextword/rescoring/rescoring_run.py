@@ -1,4 +1,4 @@
-"""One pass over a file of n-best lists: weights known or found, lines out, errors counted."""
+"""A rescoring run over a file of n-best lists: choose weights, write lines, count errors."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ _FINGERPRINT, _NBEST, _MODEL = "fingerprint", "nbest", "model"
 
 
 def _first_pass_agrees(lists: Sequence[ScoredList]) -> bool:
-    """Return whether in most lists no hypothesis has a higher first score than the first one."""
+    """Return whether in at least half of the lists, the first hypothesis has the highest first score."""
     firsts = [[each.first_pass[:1] for each in scored.nbest.hypotheses] for scored in lists]
     return bool(np.mean([scores[0] == max(scores) for scores in firsts]) >= 0.5)
 
@@ -29,16 +29,16 @@ def _word_errors(scored: ScoredList, reference: str) -> EditCounts:
 
 
 class RescoringRun:
-    """Rescores the lists of a file; asked for one thing after the other, in the order of the methods here.
+    """Rescores the lists of a file; call the methods in the order of this class.
 
     Args:
         reader: The lists.
-        references: What was said, if it is known.
-        model_name: What tells the model from others, for the record; see `nextword.bundle.store.identity_of`.
+        references: The references, if known.
+        model_name: Identity of the model, for the record; see `nextword.bundle.store.identity_of`.
 
     Attributes:
-        weights: How much each score counts.
-        notes: What the user should know, as clauses.
+        weights: The weights.
+        notes: Warnings for the user.
     """
 
     def __init__(self, reader: NbestReader, references: References | None, *, model_name: str) -> None:
@@ -52,11 +52,11 @@ class RescoringRun:
         self._counts: list[EditCounts] = []  # of each list, once it was tuned on
         self._held_out: list[int] = []
 
-    def take_weights(self, path: Path | None, given: Mapping[str, Any]) -> None:
-        """Take the weights of a file, and over them those that are given.
+    def set_weights(self, path: Path | None, given: Mapping[str, Any]) -> None:
+        """Set the weights from a file, with `given` as overrides.
 
         Raises:
-            SettingError: The file is refused, or is for other scores, or a weight is refused.
+            SettingError: The file is invalid or for other scores, or a weight is invalid.
         """
         names = self._reader.format.score_names
         if path is not None:
@@ -65,24 +65,24 @@ class RescoringRun:
             if self._origin.get(_MODEL, self._model_name) != self._model_name:
                 self.notes.append(
                     f"the weights were tuned with the model `{self._origin[_MODEL]}`, but this is "
-                    f"`{self._model_name}`; tune them again if it is another"
+                    f"`{self._model_name}`; tune them again"
                 )
         merged = {**self.weights.to_table(), **given}
         self.weights = RescoringWeights.from_table(merged).for_scores(names)
 
     def tune(self, scored: Iterable[ScoredList], given: Mapping[str, Any]) -> list[ScoredList]:
-        """Find the weights that are not given, and return the lists, all of them held.
+        """Tune the weights that are not in `given`, and return all lists.
 
         Raises:
             MissingExtraError: jiwer is not installed.
-            SettingError: Nothing is left to be found.
-            TextError: A list breaks a rule, or has no reference.
+            SettingError: No weight is left to tune.
+            TextError: A list is invalid, or has no reference.
         """
         lists = list(scored)
         if self.weights.first_pass_weights and "first_pass_weights" not in given and not _first_pass_agrees(lists):
             self.notes.append(
-                f"most lists begin with a hypothesis that has not the highest `{self._reader.format.score_names[0]}`; "
-                "if these are costs, the lower the better, give `--first-pass-weights -1`"
+                f"most lists do not begin with the highest `{self._reader.format.score_names[0]}`; "
+                "if lower values are better, give `--first-pass-weights -1`"
             )
         references = self._references or References()
         self._counts = [_word_errors(each, references.of(each.nbest)) for each in lists]
@@ -95,10 +95,10 @@ class RescoringRun:
         return lists
 
     def lines(self, scored: Iterable[ScoredList], *, best_alone: bool) -> Iterator[str]:
-        """Yield the lines of the output, and count the errors of each list as it goes by.
+        """Yield the lines of the output, and count the errors of each list.
 
         Raises:
-            TextError: A list breaks a rule, or has no reference.
+            TextError: A list is invalid, or has no reference.
         """
         written_as = self._reader.format
         if not best_alone:
@@ -111,7 +111,7 @@ class RescoringRun:
                 yield from lines_of(each, self.weights, written_as)
 
     def weights_file(self) -> WeightsFile:
-        """Return the weights with what they were tuned on, as they are to be saved."""
+        """Return the weights and their origin, to be saved."""
         rates = self._tally.rates()
         figures = {f"wer_{who.replace(' ', '_')}": round(rates[who].wer, 6) for who in rates}
         counts = {"num_utterances": self._tally.num_utterances, "num_hypotheses": self._tally.num_hypotheses}
@@ -126,7 +126,7 @@ class RescoringRun:
         """
         rates = self._tally.rates()
         is_tuned_on_itself = self._origin.get(_FINGERPRINT) == self._reader.fingerprint
-        # What the weights were tuned on cannot say whether they help; only what was held out of it can.
+        # Only held-out utterances can show whether tuned weights help.
         is_comparable = HELD_OUT in rates or not is_tuned_on_itself
         return RescoringReport(
             nbest=self._reader.name,

@@ -1,4 +1,4 @@
-"""Errors of the hypotheses that are chosen, utterance by utterance."""
+"""Counts the word and character errors of the chosen hypotheses."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from nextword.rescoring.features import Integers
 from nextword.rescoring.rescorer import ScoredList
 
 BEFORE, AFTER, HELD_OUT, ORACLE = "first pass", "rescored", "held out", "oracle"
-"""Who chooses: the recognizer, the weighted sum, one tuned on other utterances, and who knows what was said."""
+"""The choices: the recognizer's, by the weighted sum, by weights tuned on other utterances, and the fewest errors."""
 
 
 class EditCounts(NamedTuple):
-    """How far texts are from what was said.
+    """Edit distances of texts from a reference.
 
     Attributes:
         errors: Substitutions, deletions and insertions of each text `(n,)`.
-        length: Length of the reference, in words or characters.
+        length: Length of the reference in words or characters.
     """
 
     errors: Integers
@@ -27,7 +27,7 @@ class EditCounts(NamedTuple):
 
 
 def word_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
-    """Count the errors of each hypothesis in words, which stand between spaces; case and punctuation count.
+    """Count the word errors of each hypothesis; words are separated by spaces, and case and punctuation count.
 
     Raises:
         MissingExtraError: jiwer is not installed.
@@ -40,7 +40,7 @@ def word_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
 
 
 def character_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
-    """Count the errors of each hypothesis in characters, spaces included.
+    """Count the character errors of each hypothesis, including spaces.
 
     Raises:
         MissingExtraError: jiwer is not installed.
@@ -73,9 +73,9 @@ class ErrorRates:
 
     Attributes:
         word_errors: Substitutions, deletions and insertions of words.
-        num_words: Words of the references.
-        character_errors: The same of characters.
-        num_characters: Characters of the references.
+        num_words: Number of words in the references.
+        character_errors: Substitutions, deletions and insertions of characters.
+        num_characters: Number of characters in the references.
     """
 
     word_errors: int
@@ -85,7 +85,7 @@ class ErrorRates:
 
     @property
     def wer(self) -> float:
-        """Word error rate: errors per word of the references, above 1 if there is much too much."""
+        """Word error rate: errors per word of the references; above 1 with many insertions."""
         return self.word_errors / self.num_words
 
     @property
@@ -96,13 +96,13 @@ class ErrorRates:
 
 @dataclass
 class Tally:
-    """Counts errors while lists go by, keeping a few numbers of each utterance.
+    """Counts errors list by list, and stores a few numbers for each utterance.
 
     Attributes:
-        num_hypotheses: Hypotheses so far.
-        words: Words of each reference so far.
-        characters: Characters of each reference so far.
-        errors: By who chooses, the word errors and the character errors of each utterance so far.
+        num_hypotheses: Number of hypotheses so far.
+        words: Number of words of each reference.
+        characters: Number of characters of each reference.
+        errors: For each choice, the word errors and the character errors of each utterance.
     """
 
     num_hypotheses: int = 0
@@ -112,7 +112,7 @@ class Tally:
 
     @property
     def num_utterances(self) -> int:
-        """Utterances so far."""
+        """Number of utterances so far."""
         return len(self.words)
 
     def add(self, scored: ScoredList, reference: str, counts: EditCounts, chosen: Mapping[str, int]) -> None:
@@ -120,9 +120,9 @@ class Tally:
 
         Args:
             scored: Its hypotheses.
-            reference: What was said.
+            reference: Its reference.
             counts: The word errors of all hypotheses.
-            chosen: The place of the hypothesis, by who chooses; recognizer and oracle need not be told.
+            chosen: The index of the chosen hypothesis for each choice except first pass and oracle.
         """
         places = {BEFORE: 0, **chosen, ORACLE: int(np.argmin(counts.errors))}
         texts = [scored.nbest.hypotheses[place].text for place in places.values()]
@@ -134,17 +134,17 @@ class Tally:
             self.errors.setdefault(name, []).append((int(counts.errors[place]), of_characters))
 
     def word_errors_of(self, who: str) -> Integers:
-        """Return the word errors of each utterance `(U,)`, by who chooses."""
+        """Return the word errors of each utterance for a choice `(U,)`."""
         return np.array([words for words, _ in self.errors[who]], np.int64)
 
     def rates(self) -> dict[str, ErrorRates]:
-        """Return the rates, by who chooses.
+        """Return the error rates of each choice.
 
         Raises:
             EvaluationError: The references have no words.
         """
         if not sum(self.words):
-            raise EvaluationError("a word error rate needs references with words in them, but all are empty")
+            raise EvaluationError("a word error rate needs references with words, but all are empty; give others")
         totals = {who: np.sum(pairs, axis=0).tolist() for who, pairs in self.errors.items()}
         return {
             who: ErrorRates(words, sum(self.words), characters, sum(self.characters))

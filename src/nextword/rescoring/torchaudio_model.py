@@ -1,4 +1,4 @@
-"""A language model for torchaudio's `ctc_decoder`: what its `CTCDecoderLM` promises."""
+"""A language model for torchaudio's `ctc_decoder`: the interface `CTCDecoderLM`."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -10,11 +10,11 @@ from nextword.rescoring.word_model import WordModel
 from nextword.scoring.word_context import WordContext
 
 _END = -1
-"""The child of a state in which the utterance has ended."""
+"""The child index of a state after the end of the utterance."""
 
 
 class DecoderState(Protocol):
-    """What torchaudio's `CTCDecoderLMState` offers: two are the same if they are one object."""
+    """The interface of torchaudio's `CTCDecoderLMState`; states are compared by object identity."""
 
     def child(self, usr_index: int, /) -> Any:
         """Return the state after a word; always the same object."""
@@ -26,14 +26,14 @@ class _Reached(NamedTuple):
 
 
 class TorchaudioScorer:
-    """Does what a `CTCDecoderLM` does, without being one: the decoder takes none but those.
+    """The logic of a `CTCDecoderLM`, without depending on torchaudio.
 
-    The decoder knows a state by its object, so the same word after the same state must lead to the same state: its
-    child. Natural logarithms, unweighted; the decoder has weights of its own.
+    The decoder compares states by object identity. So the same word after the same state must give the same object: its
+    child. Scores are unweighted natural logarithms; the decoder has its own weights.
 
     Args:
-        model: The model at work.
-        words: The word of each of the decoder's indices, as in the file that it takes as `lm_dict`.
+        model: The model.
+        words: The word of each index of the decoder, as in its file `lm_dict`.
         new_state: Makes a state; torchaudio's `CTCDecoderLMState`.
     """
 
@@ -44,25 +44,25 @@ class TorchaudioScorer:
         self._reached: dict[Any, _Reached] = {}
 
     def start(self, start_with_nothing: bool) -> DecoderState:
-        """Return the state in which an utterance begins, and forget all others.
+        """Return the state at the beginning of an utterance, and discard all other states.
 
         Args:
-            start_with_nothing: Whether nothing is known of what was said before; else a line begins.
+            start_with_nothing: Whether the context is unknown; otherwise a line begins.
         """
         state = self._new_state()
         self._reached = {state: _Reached(self._model.start(bos=not start_with_nothing), 0.0)}
         return state
 
     def score(self, state: DecoderState, token_index: int) -> tuple[DecoderState, float]:
-        """Return the state after a word, and the natural logarithm of the word's probability.
+        """Return the state after a word, and the natural log-probability of the word.
 
         Raises:
-            SettingError: The state is not one of this utterance, or there is no such word.
+            SettingError: The state does not belong to this utterance, or the index is out of range.
         """
         if not 0 <= token_index < len(self._words):
             raise SettingError(
-                f"the decoder's index of a word must be between 0 and {len(self._words) - 1}, but is {token_index}; "
-                "give the decoder the words as `lm_dict`, in this order"
+                f"the decoder's word index must be between 0 and {len(self._words) - 1}, but is {token_index}; "
+                "give the decoder the same words as `lm_dict`, in the same order"
             )
         child = state.child(token_index)
         if child not in self._reached:
@@ -71,10 +71,10 @@ class TorchaudioScorer:
         return child, self._reached[child].log_prob
 
     def finish(self, state: DecoderState) -> tuple[DecoderState, float]:
-        """Return the state after the end, and the natural logarithm of the probability that the line ends here.
+        """Return the state after the end, and the natural log-probability that the line ends here.
 
         Raises:
-            SettingError: The state is not one of this utterance.
+            SettingError: The state does not belong to this utterance.
         """
         context = self._context_of(state)
         child = state.child(_END)
@@ -85,7 +85,7 @@ class TorchaudioScorer:
     def _context_of(self, state: DecoderState) -> WordContext:
         if state not in self._reached:
             raise SettingError(
-                "a state must come from this model since it last began, but does not; call `start` first"
+                "a state must come from this model after its last `start`, but does not; call `start` first"
             )
         return self._reached[state].context
 
@@ -94,9 +94,8 @@ def torchaudio_model(model: TextModel, words: Sequence[str]) -> Any:
     """Return a `CTCDecoderLM` for `torchaudio.models.decoder.ctc_decoder(lm=..., lm_dict=...)`.
 
     Args:
-        model: The model at work.
-        words: The word of each of the decoder's indices: the lines of the file that it is given as `lm_dict`, `<unk>`
-            among them.
+        model: The model.
+        words: The word of each index of the decoder: the lines of its file `lm_dict`, including `<unk>`.
 
     Raises:
         MissingExtraError: torchaudio, or its decoder, is not installed.

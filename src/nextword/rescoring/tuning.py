@@ -1,11 +1,14 @@
-r"""Weights that leave the fewest word errors on lists whose references are known.
+r"""Tunes the weights for the fewest word errors on lists with known references.
 
-The errors are a step function of the weights, constant almost everywhere, and do not change when all weights grow
-alike. So one weight is held fast, the first of the first pass, and the others are found without a gradient: all points
-of a coarse grid, then from the best of them exact searches along lines (`nextword.rescoring.tuning`), along each
-weight in turn and along directions drawn by a seed, until none leaves fewer. At the end each weight is moved to the
-middle of the stretch on which nothing changes. Weights are measured by what their features can decide, the spread
-within a list, so that scores on another scale come to the same choice.
+The number of errors is a step function of the weights, and does not change if all weights are scaled by one factor. So
+one weight is fixed, the first first-pass weight, and the others are found without gradients:
+
+1. Evaluate a coarse grid.
+2. From its best points, search exactly along lines (`search_line`): along each weight, and along random directions,
+   until no line has fewer errors.
+3. Move each weight to the middle of the interval without a change in errors.
+
+Each weight is scaled by the spread of its feature within the lists, so the scale of the scores does not matter.
 
 Source:
     Och (2003), "Minimum error rate training in statistical machine translation"; Powell (1964), "An efficient method
@@ -24,21 +27,21 @@ from nextword.rescoring.features import Features, Floats, Integers, first_of_hig
 from nextword.rescoring.weights import RescoringWeights
 
 FOLDS = 5
-"""Parts of the utterances, each of which is rescored by weights tuned on the others."""
+"""Number of folds of the utterances; each fold is rescored with weights tuned on the others."""
 
 _MODEL, _FIRST_PASS = 0, 2
 _GRID = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
-_MOST_POINTS = 256
+_MAX_POINTS = 256
 _NUM_STARTS = 4
-_FARTHEST = 100.0
-"""How far weights may go, as multiples of the weight that is held fast, each by the spread of its feature."""
+_MAX_WEIGHT = 100.0
+"""Maximum of the weights, as a multiple of the fixed weight, after scaling by the spread of the features."""
 
 
 class LineOptimum(NamedTuple):
-    """The widest stretch of the line with the fewest errors.
+    """The widest interval with the fewest errors on a line.
 
     Attributes:
-        step: Its middle, the $t$ to go by.
+        step: Its middle, the step $t$.
         num_errors: Word errors there.
     """
 
@@ -47,7 +50,7 @@ class LineOptimum(NamedTuple):
 
 
 def search_line(features: Features, weights: Floats, direction: Floats, *, low: float, high: float) -> LineOptimum:
-    """Return where on `weights + t * direction`, `low <= t <= high`, the fewest word errors are left.
+    """Return the `t` in `[low, high]` with the fewest word errors of `weights + t * direction`.
 
     Example:
         >>> features = Features(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([2, 1]), np.array([0, 2]))
@@ -63,7 +66,7 @@ def search_line(features: Features, weights: Floats, direction: Floats, *, low: 
         moving = places < high
         if not moving.any():
             break
-        # Rounding may put a corner a little before the one that led here.
+        # Rounding may place a corner slightly before the previous one.
         steps.append(np.maximum(places[moving], low))
         changes.append(features.errors[following[moving]] - features.errors[chosen[moving]])
         chosen = np.where(moving, following, chosen)
@@ -71,20 +74,20 @@ def search_line(features: Features, weights: Floats, direction: Floats, *, low: 
 
 
 def _first_choice(totals: Floats, slopes: Floats, begins: Integers) -> Integers:
-    """Return the uppermost line of each utterance just after a place; of equals there, the steepest."""
+    """Return the highest line of each utterance just after a point; of ties there, the steepest."""
     highest = np.repeat(np.maximum.reduceat(totals, begins[:-1]), np.diff(begins))
     return first_of_highest(np.where(totals == highest, slopes, -np.inf), begins)
 
 
 def _next_corners(at_zero: Floats, slopes: Floats, begins: Integers, chosen: Integers) -> tuple[Floats, Integers]:
-    """Return where the line that is chosen `(U,)` meets the next one of the envelope, and which that is."""
+    """Return where the chosen line `(U,)` meets the next line of the upper envelope, and the index of that line."""
     sizes = np.diff(begins)
     rises = slopes - np.repeat(slopes[chosen], sizes)
     gaps = np.repeat(at_zero[chosen], sizes) - at_zero
     meets = np.full(len(slopes), np.inf)
     np.divide(gaps, rises, out=meets, where=rises > 0)
     places = np.minimum.reduceat(meets, begins[:-1])
-    # Of lines that meet it at one place, the steepest is uppermost after it.
+    # Of several lines that meet it at the same point, the steepest is the highest after it.
     following = first_of_highest(np.where(meets == np.repeat(places, sizes), slopes, -np.inf), begins)
     return places, following
 
@@ -97,7 +100,7 @@ def _fewest(num_errors: int, steps: Floats, changes: Integers, low: float, high:
     if not wide.any():
         return LineOptimum(low, num_errors)
     begins, ends, errors = ends[:-1][wide], ends[1:][wide], errors[wide]
-    firsts = np.flatnonzero(np.concatenate(([True], errors[1:] != errors[:-1])))  # of stretches with as many errors
+    firsts = np.flatnonzero(np.concatenate(([True], errors[1:] != errors[:-1])))  # starts of intervals of equal errors
     begins, ends, errors = begins[firsts], np.append(ends[firsts[1:] - 1], ends[-1]), errors[firsts]
     best = np.flatnonzero(errors == errors.min())
     widest = best[np.argmax((ends - begins)[best])]
@@ -105,12 +108,12 @@ def _fewest(num_errors: int, steps: Floats, changes: Integers, low: float, high:
 
 
 class Tuning(NamedTuple):
-    """What was found.
+    """The result of tuning.
 
     Attributes:
-        weights: The weights that leave the fewest word errors.
-        held_out: The hypothesis of each utterance `(U,)` that is chosen by weights tuned on other utterances; `None`
-            if there are fewer than two.
+        weights: The weights with the fewest word errors.
+        held_out: The hypothesis of each utterance chosen by weights tuned on other utterances `(U,)`; `None` if there
+            are fewer than two utterances.
     """
 
     weights: RescoringWeights
@@ -118,24 +121,24 @@ class Tuning(NamedTuple):
 
 
 def tune(features: Features, weights: RescoringWeights, *, given: Collection[str] = (), seed: int = 0) -> Tuning:
-    """Return the weights that leave the fewest word errors, and what such weights come to on other utterances.
+    """Return the weights with the fewest word errors, and the held-out choices by cross-validation.
 
     Args:
         features: The lists, with the errors of each hypothesis.
-        weights: Those that are `given` keep their values here.
-        given: Names of the settings that are not tuned.
-        seed: Seed of the directions that are searched.
+        weights: The initial weights; those in `given` keep their values.
+        given: Names of the weights that are not tuned.
+        seed: Seed of the random directions.
 
     Raises:
-        SettingError: Nothing is left to be found.
+        SettingError: No weight is left to tune.
     """
-    free = _free(weights, given)
+    free = _tuned_weights(weights, given)
     found = _fewest_errors(features, weights.vector, free, seed)
     return Tuning(RescoringWeights.of_vector(found), _held_out(features, weights.vector, free, seed))
 
 
-def _free(weights: RescoringWeights, given: Collection[str]) -> NDArray[np.bool_]:
-    """Return which weights are tuned `(F,)`: those not given, less one if none is given."""
+def _tuned_weights(weights: RescoringWeights, given: Collection[str]) -> NDArray[np.bool_]:
+    """Return which weights are tuned `(F,)`: those not given; if none is given, one is fixed."""
     num_first_pass = len(weights.first_pass_weights)
     fields = ("model_weight", "length_weight", *["first_pass_weights"] * num_first_pass)
     free = np.array([field not in given for field in fields])
@@ -143,7 +146,7 @@ def _free(weights: RescoringWeights, given: Collection[str]) -> NDArray[np.bool_
     if free[anchor] and (free | (weights.vector == 0)).all():
         free[anchor] = False
     if not free.any():
-        raise SettingError("tuning needs a weight that is not given, but all are; leave one out, or `--tune`")
+        raise SettingError("`--tune` needs a weight that is not given, but all are; leave out a weight or `--tune`")
     return free
 
 
@@ -158,46 +161,46 @@ def _fewest_errors(features: Features, start: Floats, free: NDArray[np.bool_], s
     points = _grid(start, np.flatnonzero(free & (spread > 0)), unit, random)
     starts = sorted(points, key=lambda point: (scaled.num_errors(point), float(np.abs(point).sum())))[:_NUM_STARTS]
     axes = np.eye(len(start))[free & (spread > 0)]
-    found = [_descended(scaled, point, axes, _FARTHEST * unit, random) for point in starts]
+    found = [_descend(scaled, point, axes, _MAX_WEIGHT * unit, random) for point in starts]
     best = min(found, key=scaled.num_errors)
     return _rounded(features, best / scales)
 
 
 def _grid(start: Floats, places: Integers, unit: float, random: np.random.Generator) -> list[Floats]:
-    """Return the weights to begin from: a grid over those at `places`, of which some are drawn if it is large."""
+    """Return the initial weights: a grid over the weights at `places`, or a random part of it if it is large."""
     values = [[unit * size for size in _GRID] for _ in places]
     for axis, place in zip(values, places, strict=True):
         if place not in (_MODEL, _FIRST_PASS):
             axis += [-size for size in axis[1:]]
     steps = list(product(*values))
-    if len(steps) > _MOST_POINTS:
-        steps = [steps[index] for index in random.choice(len(steps), _MOST_POINTS, replace=False)]
+    if len(steps) > _MAX_POINTS:
+        steps = [steps[index] for index in random.choice(len(steps), _MAX_POINTS, replace=False)]
     points = np.repeat(start[None], len(steps), axis=0)
     points[:, places] = np.array(steps).reshape(len(steps), len(places))
     return list(points)
 
 
-def _descended(
-    features: Features, weights: Floats, axes: Floats, farthest: float, random: np.random.Generator
+def _descend(
+    features: Features, weights: Floats, axes: Floats, max_weight: float, random: np.random.Generator
 ) -> Floats:
     fewest, improved = features.num_errors(weights), True
     while improved:
         improved = False
         drawn = random.normal(size=(len(axes), len(axes))) @ axes if len(axes) > 1 else axes[:0]
         for direction in (*axes, *drawn):
-            moved = _moved(features, weights, direction, farthest)
+            moved = _moved(features, weights, direction, max_weight)
             if features.num_errors(moved) < fewest:
                 weights, fewest, improved = moved, features.num_errors(moved), True
     for direction in axes:
-        moved = _moved(features, weights, direction, farthest)
+        moved = _moved(features, weights, direction, max_weight)
         if features.num_errors(moved) <= fewest:
             weights, fewest = moved, features.num_errors(moved)
     return weights
 
 
-def _moved(features: Features, weights: Floats, direction: Floats, farthest: float) -> Floats:
-    """Return the best weights on a line, within the box; the model's is never below 0."""
-    lowest, highest = np.full(len(weights), -farthest), np.full(len(weights), farthest)
+def _moved(features: Features, weights: Floats, direction: Floats, max_weight: float) -> Floats:
+    """Return the best weights on a line within the limits; the model's weight is never negative."""
+    lowest, highest = np.full(len(weights), -max_weight), np.full(len(weights), max_weight)
     lowest[_MODEL] = 0.0
     along = direction != 0
     ends = np.stack((lowest - weights, highest - weights))[:, along] / direction[along]
@@ -208,7 +211,7 @@ def _moved(features: Features, weights: Floats, direction: Floats, farthest: flo
 
 
 def _rounded(features: Features, weights: Floats) -> Floats:
-    """Return the weights with as few digits as leave the errors as they are, so that they can be typed."""
+    """Round the weights to the fewest digits that do not change the number of errors."""
     for digits in range(3, 12):
         rounded = np.array([float(f"{weight:.{digits}g}") for weight in weights])
         if features.num_errors(rounded) == features.num_errors(weights):
@@ -217,7 +220,7 @@ def _rounded(features: Features, weights: Floats) -> Floats:
 
 
 def _held_out(features: Features, start: Floats, free: NDArray[np.bool_], seed: int) -> Integers | None:
-    """Return what is chosen in each fold by weights tuned on the others."""
+    """Return the choices in each fold by weights tuned on the other folds `(U,)`."""
     if features.num_utterances < 2:
         return None
     fold_of = np.arange(features.num_utterances) % FOLDS

@@ -1,9 +1,9 @@
-r"""How much each score of a hypothesis counts.
+r"""The weights of the scores of a hypothesis.
 
-With $\ln p$ the model's log-probability of a hypothesis $h$, $|h|$ its number of words, and $s_i$ the scores that the
-first pass gave it,
+$$\text{total}(h) = \lambda \ln p(h) + \mu \, |h| + \sum_i \nu_i \, s_i(h)$$
 
-$$\text{total}(h) = \lambda \ln p(h) + \mu \, |h| + \sum_i \nu_i \, s_i(h).$$
+$\ln p(h)$ is the model's log-probability of the hypothesis $h$, $|h|$ its number of words, and $s_i(h)$ its first-pass
+scores.
 """
 
 import tomllib
@@ -20,13 +20,13 @@ from nextword.rescoring.features import Floats
 from nextword.settings import Settings, setting, unknown_name
 from nextword.storage.single_file import write_file
 
-# Far beyond what makes a difference, and far from where a total would not be a finite number.
-_MOST = 1e9
+# Far beyond useful weights, and far below a weight that makes a total infinite.
+_MAX_WEIGHT = 1e9
 
 
 @dataclass(frozen=True, kw_only=True)
 class RescoringWeights(Settings):
-    """The weights of a sum, the highest of which is the hypothesis chosen.
+    """The weights of the total score; the hypothesis with the highest total is chosen.
 
     Example:
         >>> weights = RescoringWeights(model_weight=0.5, length_weight=1.0, first_pass_weights=(1.0,))
@@ -38,38 +38,42 @@ class RescoringWeights(Settings):
     group: ClassVar[str] = "rescoring"
 
     model_weight: float = setting(
-        0.5, help="Weight of the model's log-probability.", at_least=-_MOST, at_most=_MOST, task="weights"
+        0.5, help="Weight of the model's log-probability.", at_least=-_MAX_WEIGHT, at_most=_MAX_WEIGHT, task="weights"
     )
     length_weight: float = setting(
-        0.0, help="Amount added for each word of a hypothesis.", at_least=-_MOST, at_most=_MOST, task="weights"
+        0.0,
+        help="Amount added for each word of a hypothesis.",
+        at_least=-_MAX_WEIGHT,
+        at_most=_MAX_WEIGHT,
+        task="weights",
     )
     first_pass_weights: tuple[float, ...] = setting(
         (),
         help="Weight of each first-pass score, in the order of the columns.",
-        at_least=-_MOST,
-        at_most=_MOST,
+        at_least=-_MAX_WEIGHT,
+        at_most=_MAX_WEIGHT,
         unset="1 each",
         task="weights",
     )
 
     def for_scores(self, score_names: Sequence[str]) -> "RescoringWeights":
-        """Return the weights with one for each score of the first pass.
+        """Return the weights with one for each first-pass score.
 
         Raises:
-            SettingError: They are as many as they should not be.
+            SettingError: The number of first-pass weights is wrong.
         """
         if not self.first_pass_weights:
             return self.replace(first_pass_weights=(1.0,) * len(score_names))
         if len(self.first_pass_weights) != len(score_names):
             raise SettingError(
-                f"`first_pass_weights` must be one for each score ({', '.join(score_names) or 'there are none'}), but "
-                f"are {len(self.first_pass_weights)}; give {len(score_names)}"
+                f"`first_pass_weights` must have one value for each score ({', '.join(score_names) or 'no scores'}), "
+                f"but has {len(self.first_pass_weights)}; give {len(score_names)}"
             )
         return self
 
     @property
     def vector(self) -> Floats:
-        """All weights `(F,)`: of model, length, and each score of the first pass."""
+        """All weights `(F,)`: model, length, and each first-pass score."""
         return np.array([self.model_weight, self.length_weight, *self.first_pass_weights])
 
     @classmethod
@@ -79,7 +83,7 @@ class RescoringWeights(Settings):
         return cls(model_weight=model_weight, length_weight=length_weight, first_pass_weights=tuple(first_pass))
 
     def ranking(self, features: Floats) -> list[tuple[int, float]]:
-        """Return place and total of each hypothesis `(n, F)`, the best first; equals stay in their order."""
+        """Return index and total of each hypothesis `(n, F)`, the best first; ties keep their order."""
         totals = features @ self.vector
         order = np.argsort(-totals, kind="stable")
         return [(int(place), float(totals[place])) for place in order]
@@ -90,12 +94,12 @@ _WEIGHTS, _SCORES, _TUNED = RescoringWeights.group, "scores", "tuned"
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """Weights, and what they are for.
+    """A file of weights with the names of their scores and their origin.
 
     Attributes:
         weights: The weights.
-        score_names: The scores of the first pass that they are for, in the order of `first_pass_weights`.
-        tuned: What they were tuned on, for the record: files, model, fingerprint, word error rates.
+        score_names: The first-pass scores, in the order of `first_pass_weights`.
+        tuned: Origin of tuned weights, for the record: file, model, fingerprint, word error rates.
     """
 
     weights: RescoringWeights
@@ -104,17 +108,19 @@ class WeightsFile:
 
     @classmethod
     def read(cls, path: Path) -> "WeightsFile":
-        """Read a file that `write` wrote, or a person by its example.
+        """Read a file of weights.
 
         Raises:
-            SettingError: The file cannot be read, or is not what it should be.
+            SettingError: The file cannot be read or is invalid.
         """
         try:
             tables = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise SettingError(f"`{path}` must be a file that can be read, but: {error.strerror or error}") from error
+            raise SettingError(
+                f"`{path}` must be a readable file, but is not: {error.strerror or error}; give another file"
+            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingError(f"`{path}` must be TOML, but is not: {error}") from error
+            raise SettingError(f"`{path}` must be valid TOML, but is not: {error}; correct it") from error
         for name in tables:
             if name not in (_WEIGHTS, _SCORES, _TUNED):
                 raise SettingError(f"`{path}`: {unknown_name('table of weights', name, (_WEIGHTS, _SCORES, _TUNED))}")
@@ -133,7 +139,7 @@ class WeightsFile:
         """Write the file, or replace it in one step.
 
         Raises:
-            StorageError: The disk refused; a former file is whole.
+            StorageError: The file cannot be written; an existing file is kept.
         """
         tables = {
             _WEIGHTS: self.weights.to_table(),
@@ -150,8 +156,8 @@ class WeightsFile:
         """
         if sorted(score_names) != sorted(self.score_names):
             raise SettingError(
-                f"the weights are for the scores {', '.join(self.score_names) or '(none)'}, but the lists have "
-                f"{', '.join(score_names) or '(none)'}; name the columns alike, or choose them by `--scores`"
+                f"the lists must have the scores of the weights ({', '.join(self.score_names) or 'none'}), but have "
+                f"{', '.join(score_names) or 'none'}; rename the columns, or choose them with `--scores`"
             )
         by_name = dict(zip(self.score_names, self.weights.first_pass_weights, strict=True))
         return self.weights.replace(first_pass_weights=tuple(by_name[name] for name in score_names))
@@ -161,5 +167,5 @@ def _score_names(tables: Mapping[str, Any]) -> tuple[str, ...]:
     table: Mapping[str, Any] = tables.get(_SCORES, {})
     names = table.get("names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SettingError(f'`names` of [{_SCORES}] must be a list of names, such as ["acoustic"], but is {names!r}')
+        raise SettingError(f'`names` in [{_SCORES}] must be a list of names, such as ["acoustic"], but is {names!r}')
     return tuple(names)

@@ -1,4 +1,4 @@
-"""A model asked word by word, as decoders ask: each beginning of a text is read once, whoever shares it."""
+"""Scores words one by one for decoders; each context is read once and cached."""
 
 from bisect import bisect_left
 from collections.abc import Collection
@@ -14,13 +14,14 @@ from nextword.text.vocabulary import END, UNKNOWN
 
 
 class KnownWords:
-    """Tells whether a known word may begin so, in the time of a binary search.
+    """Checks with a binary search whether a known word begins with some characters.
 
-    A word of running text may have several tokens: all but the last must then be known, and the last begin one that is.
+    A word of running text may have several tokens. Then all but the last must be known, and a known token must begin
+    with the last.
 
     Args:
-        tokenizer: The model's.
-        words: The words that may be said; all that consist of the vocabulary's tokens unless given.
+        tokenizer: The tokenizer of the model.
+        words: The known words (default: all words that consist of tokens of the vocabulary).
 
     Example:
         >>> from nextword.text.vocabulary import Vocabulary
@@ -36,7 +37,7 @@ class KnownWords:
         self._cut = pre_tokenizer("word").pre_tokenize_str
 
     def begins_word(self, partial: str) -> bool:
-        """Return whether a known word begins with `partial`; every word begins with nothing."""
+        """Return whether a known word begins with `partial`; an empty `partial` always does."""
         match self._kind:
             case "pretokenized":
                 return self._begins(partial)
@@ -44,7 +45,7 @@ class KnownWords:
                 return all(map(self._is, partial))
             case "word":
                 *whole, last = [piece for piece, _ in self._cut(partial)] or [""]
-                return (all(map(self._is, whole)) and self._begins(last)) or self._begins(partial)  # as don' does
+                return (all(map(self._is, whole)) and self._begins(last)) or self._begins(partial)  # such as don'
 
     def _is(self, piece: str) -> bool:
         place = bisect_left(self._sorted, piece)
@@ -56,15 +57,15 @@ class KnownWords:
 
 
 class WordModel:
-    r"""Scores words one after another, whatever tokens they are cut into.
+    r"""Scores words one by one, for any tokenizer.
 
-    The log-probabilities of the words of a line and of its end sum to that of the line:
+    The log-probabilities of the words of a line and of its end sum to the log-probability of the line:
 
     $$\ln p(w_1 \dots w_n) = \sum_i \ln p(w_i \mid w_1 \dots w_{i-1}) + \ln p(\text{end} \mid w_1 \dots w_n).$$
 
     Args:
-        model: The model at work.
-        history: How many words, each after what came before it, are remembered; each may hold a distribution `(V,)`.
+        model: The model.
+        history: Number of cached scores of a word in its context; each may hold a distribution `(V,)`.
 
     Raises:
         SettingError: `history` is below 1.
@@ -79,24 +80,24 @@ class WordModel:
         self._scored = lru_cache(maxsize=history)(_score)
 
     def start(self, *, bos: bool = True) -> WordContext:
-        """Return the context in which a line begins, or, without `bos`, one of which nothing is known."""
+        """Return the context at the beginning of a line, or without `bos`, an unknown context."""
         return self._starts[bos]
 
     def score(self, context: WordContext, word: str) -> WordScore:
-        """Return how probable it is that `word` comes next, and the context after it."""
+        """Score `word` as the next word."""
         return self._scored(_Keyed(context), self._unknown if word == UNKNOWN else word)
 
     def begins_word(self, partial: str) -> bool:
-        """Return whether a word that the model knows may begin so."""
+        """Return whether a word that the model knows begins with `partial`."""
         return self._known.begins_word(partial)
 
     def score_end(self, context: WordContext) -> float:
-        """Return the natural logarithm of the probability that the line ends here."""
+        """Return the natural log-probability that the line ends here."""
         return context.score_end().log_prob
 
 
 class _Keyed:
-    """A context that equals whichever has read the same words."""
+    """A cache key: a context that equals any other with the same words."""
 
     __slots__ = ("context",)
 
@@ -115,7 +116,7 @@ def _score(keyed: _Keyed, word: str) -> WordScore:
 
 
 def _unknown_word(tokenizer: Tokenizer) -> str:
-    """Return a word that is read as one `<unk>`; running text would have that name cut at its brackets."""
+    """Return a word with the single token `<unk>`; in running text, `<unk>` itself would be split at its brackets."""
     word = UNKNOWN if tokenizer.kind != "word" else "unk"
     while tokenizer.kind == "word" and word in tokenizer.vocabulary:
         word += "k"

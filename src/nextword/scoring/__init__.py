@@ -1,1 +1,1 @@
-"""How probable is it: lines of text, candidates for a gap, lines that stand out."""
+"""Scores of lines, candidates for a gap, surprising lines, and vectors of lines and words."""

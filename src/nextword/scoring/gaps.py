@@ -1,4 +1,4 @@
-"""Which words fit into a gap: each put into the text, and the whole text scored."""
+"""Ranks candidates for a gap in a text by the probability of the completed text."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from nextword.scoring.lines import DEFAULT_OPTIONS, ScoringOptions, score_lines
 from nextword.settings import require_at_least
 
 GAP = "___"
-"""What stands in a text where candidates are put."""
+"""The default mark of a gap."""
 
 
 @dataclass(frozen=True)
 class RankedCandidate:
-    """A candidate for a gap, and how probable the text is with it.
+    """A candidate for a gap, with the probability of the completed text.
 
     Attributes:
-        candidate: What was put into the gap.
-        text: The text with it.
-        probability: That it is this candidate, given that it is one of them.
-        log_prob: Natural logarithm of the probability of the whole text.
-        num_tokens: How many tokens that text has.
-        num_out_of_vocabulary: How many of them the vocabulary lacks.
+        candidate: The candidate.
+        text: The text with the candidate in the gap.
+        probability: Probability of the candidate among all candidates.
+        log_prob: Natural log-probability of the completed text.
+        num_tokens: Number of tokens in it.
+        num_out_of_vocabulary: Number of its tokens that are out of vocabulary.
     """
 
     candidate: str
@@ -37,7 +37,7 @@ class RankedCandidate:
     num_out_of_vocabulary: int
 
     def to_table(self) -> dict[str, Any]:
-        """Return the figures for JSON."""
+        """Return the values for JSON."""
         return vars(self) | {"log_prob": self.log_prob if np.isfinite(self.log_prob) else None}
 
 
@@ -49,36 +49,37 @@ def rank(
     gap: str = GAP,
     options: ScoringOptions = DEFAULT_OPTIONS,
 ) -> list[RankedCandidate]:
-    r"""Return candidates for the gap in a text, the most probable first; of equals the one that was named first.
+    r"""Return the candidates for the gap in a text, the most probable first; ties keep their order.
 
-    What stands after the gap counts as much as what stands before it: with $t_c$ the text with candidate $c$ in it,
+    The text after the gap counts as much as the text before it. With $t_c$ the text completed with candidate $c$,
 
     $$p(c \mid \text{one of } C) = p(t_c) / \sum_{d \in C} p(t_d).$$
 
-    Candidates may have several words; a longer one is a longer text, which is less probable unless its words are good.
+    A candidate may have several words. A longer text is usually less probable.
 
     Args:
-        model: The model at work.
-        text: One line with one gap in it.
-        candidates: What may stand there; one that is named again counts once.
-        gap: What stands for the gap.
-        options: Beginning and end of the text.
+        model: The model.
+        text: One line with one gap.
+        candidates: The candidates; duplicates count once.
+        gap: The mark of the gap.
+        options: How the text is scored.
 
     Raises:
-        SettingError: There is not one gap, or there are no candidates, or one string of them, or none is possible.
-        TextError: A text is refused by the tokenizer.
+        SettingError: The text does not have exactly one gap, or the candidates are none, a single string, or all
+            impossible.
+        TextError: The tokenizer refuses a text.
     """
     if isinstance(candidates, str):
-        raise SettingError(f"candidates must be several words, but are one string, {candidates!r}; put it into a list")
-    before, after = _around(text, gap)
+        raise SettingError(f"candidates must be a list of strings, but are the string {candidates!r}; put it in a list")
+    before, after = _split_at_gap(text, gap)
     named = list(dict.fromkeys(candidates))
     if not named:
-        raise SettingError("at least one candidate must be given, but there is none; name some words for the gap")
+        raise SettingError("`candidates` must have at least one word, but are empty; give some words for the gap")
     lines = (f"{before}{candidate}{after}" for candidate in named)
     scores = list(score_lines(model, lines, options))
     log_probs = np.array([score.log_prob for score in scores])
     if log_probs.max() == -np.inf:
-        raise SettingError("at least one candidate must be possible, but all have probability 0; name others")
+        raise SettingError("at least one candidate must be possible, but all have probability 0; give others")
     relative = np.exp(log_probs - log_probs.max())
     probabilities = relative / relative.sum()
     ranked = [
@@ -91,19 +92,22 @@ def rank(
 
 
 def proposals(model: TextModel, text: str, *, gap: str = GAP, count: int = 200) -> list[str]:
-    """Return the words of the vocabulary that are most expected after what stands before the gap, to be ranked.
+    """Return the most probable words after the text before the gap, as candidates for `rank`.
 
-    Marks are among them, `<unk>` and `<eos>` are not.
+    Punctuation is included; `<unk>` and `<eos>` are not.
 
     Raises:
-        SettingError: There is not one gap, `count` is below 1, or the tokens of the model are less than words.
-        TextError: The text is refused by the tokenizer.
+        SettingError: The text does not have exactly one gap, `count` is below 1, or the model has subword or character
+            tokens.
+        TextError: The tokenizer refuses the text.
     """
     require_at_least("count", count, 1)
     tokenizer = model.tokenizer
     if tokenizer.kind in ("subword", "character"):
-        raise SettingError(f"candidates must be named for a model of {tokenizer.kind}s, which has no words to propose")
-    before, _ = _around(text, gap)
+        raise SettingError(
+            f"a vocabulary must consist of words to propose candidates, but has {tokenizer.kind}s; give the candidates"
+        )
+    before, _ = _split_at_gap(text, gap)
     log_probs, _ = read_text(model.engine, tokenizer.encode_prompt(before.rstrip()))
     vocabulary = tokenizer.vocabulary
     found: dict[str, None] = {}
@@ -115,14 +119,14 @@ def proposals(model: TextModel, text: str, *, gap: str = GAP, count: int = 200) 
     return [word for word in found if word]
 
 
-def _around(text: str, gap: str) -> tuple[str, str]:
-    # Counted wherever it begins, so that a longer row of its characters is not taken for one with letters beside it.
+def _split_at_gap(text: str, gap: str) -> tuple[str, str]:
+    # Overlapping matches count, so that a longer row of the gap's characters is refused.
     num_gaps = sum(text.startswith(gap, place) for place in range(len(text))) if gap else 0
     if num_gaps != 1:
         raise SettingError(
-            f"the text must have one gap, but has {num_gaps}; put `{gap or GAP}` where a word is missing, once"
+            f"the text must have one gap, but has {num_gaps}; put `{gap or GAP}` once where a word is missing"
         )
     if "\n" in text or "\r" in text:
-        raise TextError("the text around a gap must be one line, but has several; give the line with the gap alone")
+        raise TextError("the text around a gap must be one line, but has several; give only the line with the gap")
     before, _, after = text.partition(gap)
     return before, after

@@ -1,4 +1,4 @@
-"""Lines scored as they come: read ahead a little, batched by length, given back in their order."""
+"""Scores lines as a stream: reads ahead, batches by length, and yields the scores in order."""
 
 import math
 import reprlib
@@ -25,10 +25,10 @@ from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END
 
 LN_10 = math.log(10)
-"""Natural logarithms are divided by it to become logarithms to the base 10."""
+"""Divide a natural logarithm by it to get the logarithm to base 10."""
 
 _CARRIED_STEPS = 512
-"""Tokens that are read at once if all lines are one text."""
+"""Tokens per call if all lines are one text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class ScoringOptions(Settings):
     """How lines are scored.
 
     Raises:
-        SettingError: A value leaves its range.
+        SettingError: A value is out of range.
 
     Example:
         >>> ScoringOptions(eos=False).to_table()
@@ -58,20 +58,20 @@ class ScoringOptions(Settings):
 
 
 DEFAULT_OPTIONS = ScoringOptions()
-"""Whole lines, each a text of its own."""
+"""Complete lines, each scored independently."""
 
 
 @dataclass(frozen=True, eq=False)
 class LineScore:
-    r"""A line with the log-probability of each of its tokens $w_1 \dots w_N$, given all that stands before it.
+    r"""A line with the log-probability of each of its tokens $w_1 \dots w_N$, given the tokens before it.
 
     Attributes:
-        number: The line's place among all that were given, from 1.
+        number: Line number, from 1.
         text: The line.
-        ids: The tokens that count `(N,)`, `<eos>` the last of them if the line's end counts.
-        log_probs: Natural logarithm of each one's probability `(N,)`, float32.
-        ranks: Place of each among all tokens, 1 the most probable `(N,)`.
-        out_of_vocabulary: Which of them the vocabulary lacks `(N,)`; they are scored as `<unk>`.
+        ids: The counted tokens `(N,)`; with `eos`, `<eos>` is the last.
+        log_probs: Natural log-probability of each token `(N,)`, float32.
+        ranks: Rank of each token, 1 for the most probable `(N,)`.
+        out_of_vocabulary: Whether each token is out of vocabulary and scored as `<unk>` `(N,)`.
     """
 
     number: int
@@ -86,22 +86,22 @@ class LineScore:
 
     @property
     def num_tokens(self) -> int:
-        """How many tokens count, $N$."""
+        """Number of counted tokens $N$."""
         return len(self.ids)
 
     @cached_property
     def num_out_of_vocabulary(self) -> int:
-        """How many of them the vocabulary lacks."""
+        """Number of out-of-vocabulary tokens."""
         return int(np.count_nonzero(self.out_of_vocabulary))
 
     @cached_property
     def log_prob(self) -> float:
-        r"""Natural logarithm of the line's probability, $\sum_i \ln p(w_i \mid w_0 \dots w_{i-1})$."""
+        r"""Natural log-probability of the line, $\sum_i \ln p(w_i \mid w_0 \dots w_{i-1})$."""
         return float(self.log_probs.sum(dtype=np.float64))
 
     @property
     def log10_prob(self) -> float:
-        """The same to the base 10, as KenLM gives it."""
+        """Log-probability of the line to base 10, as in KenLM."""
         return self.log_prob / LN_10
 
     @property
@@ -111,15 +111,15 @@ class LineScore:
 
     @property
     def perplexity(self) -> float:
-        r"""$\exp(-\frac{1}{N} \ln p)$; infinite if a token had no probability.
+        r"""$\exp(-\frac{1}{N} \ln p)$; infinite if a token has probability 0.
 
         Raises:
-            EvaluationError: No token counts: the line is empty, and so is its end.
+            EvaluationError: No token is counted, because the line is empty and `eos` is off.
         """
         return perplexity(self.log_prob, self.num_tokens)
 
     def to_table(self) -> dict[str, Any]:
-        """Return the figures for JSON; one that is infinite, or of no tokens, is `None`."""
+        """Return the values for JSON; infinite or undefined values are `None`."""
         return {
             "line": self.number,
             "text": self.text,
@@ -138,7 +138,7 @@ def perplexity(log_prob: float, num_tokens: int) -> float:
         EvaluationError: There are no tokens.
     """
     if num_tokens == 0:
-        raise EvaluationError("a perplexity needs at least one token, but there is none; count the line's end (`eos`)")
+        raise EvaluationError("a perplexity needs at least one token, but there is none; count the end of line (`eos`)")
     try:
         return math.exp(-log_prob / num_tokens)
     except OverflowError:
@@ -150,48 +150,51 @@ def score_lines(
 ) -> Iterator[LineScore]:
     r"""Yield the score of each line, in the order of the lines.
 
-    Each line is a text of its own, as if nothing had been said before. With `carry` all lines are one text, read as
-    `nextword evaluate` reads a split. For a model of paragraphs a line is a paragraph.
+    Each line is scored independently. With `carry`, all lines are one text, read as `nextword evaluate` reads a split.
+    For a model of paragraphs, a line is a paragraph.
 
-    Without `bos` a line is a fragment from amid a text: since a network has no state without a past, an unknown word,
-    `<unk>`, is read where the word before it would stand. Without `eos` the line's end is not counted, and an empty
-    line has no tokens.
+    Without `bos`, a line is a fragment from the middle of a text: `<unk>` is read in place of the unknown previous
+    word. Without `eos`, the end of the line is not counted, and an empty line has no tokens.
 
-    At most `read_ahead` lines, or a million characters and the line that crosses them, are held; a line longer than a
-    batch is scored in pieces, with the state carried.
+    At most `read_ahead` lines, or about a million characters, are in memory. A line longer than a batch is scored in
+    pieces, with the state carried.
 
     Args:
-        model: The model at work.
-        lines: The lines, read once, no more than one window before what is yielded.
-        options: Beginning and end of a line, and how far to read ahead.
+        model: The model.
+        lines: The lines, read once, at most one window ahead of the results.
+        options: How lines are scored, and how far to read ahead.
 
     Raises:
-        TextError: (while iterating) A line is refused; its number is in the message.
-        EvaluationError: (while iterating) A log-probability is not a number.
+        TextError: (while iterating) The tokenizer refuses a line; the message has its number.
+        EvaluationError: (while iterating) A log-probability is NaN.
     """
     engine, tokenizer = model.engine, model.tokenizer
     first_input = engine.end_id if options.bos else tokenizer.vocabulary.unknown_id
     windows = encoded_windows(tokenizer, lines, most_lines=options.read_ahead)
-    scored = _carried(engine, windows, first_input) if options.carry else _apart(engine, windows, first_input, options)
+    scored = (
+        _score_carried(engine, windows, first_input)
+        if options.carry
+        else _score_independently(engine, windows, first_input, options)
+    )
     for line, scores in scored:
         counted = slice(len(line.ids) if options.eos else len(line.ids) - 1)
         log_probs, ranks = scores.log_probs[counted], scores.ranks[counted]
         yield LineScore(line.number, line.text, line.ids[counted], log_probs, ranks, line.out_of_vocabulary[counted])
 
 
-def _apart(
+def _score_independently(
     engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int, options: ScoringOptions
 ) -> Iterator[tuple[EncodedLine, TokenScores]]:
-    """Yield lines with their scores, each a text of its own."""
+    """Yield lines with their scores, each scored independently."""
     for window in windows:
         counted = [line.ids if options.eos else line.ids[:-1] for line in window]
         yield from zip(window, score_sentences(engine, counted, first_input=first_input), strict=True)
 
 
-def _carried(
+def _score_carried(
     engine: Engine, windows: Iterable[Sequence[EncodedLine]], first_input: int
 ) -> Iterator[tuple[EncodedLine, TokenScores]]:
-    """Yield lines with their scores, ends included, all of them read as one text."""
+    """Yield lines with their scores, including line ends, all read as one text."""
     state = engine.start(1)
     for window in windows:
         ids = np.concatenate([line.ids for line in window])
@@ -205,9 +208,9 @@ def _carried(
 
 
 def shown_tokens(tokenizer: Tokenizer, score: LineScore) -> list[str]:
-    """Return the tokens of a scored line as they are written, `<eos>` for its end; one out of vocabulary as itself.
+    """Return the tokens of a scored line as text, `<eos>` for its end; out-of-vocabulary tokens keep their spelling.
 
-    Spaces around a token are left out; a token of white space alone is shown as `␣`.
+    Spaces around a token are removed; a token of only white space is shown as `␣`.
     """
     pieces = [printable(piece.strip(" ") or "␣") for piece in surface(tokenizer, score.text)]
     return [*pieces, END][: score.num_tokens]

@@ -1,4 +1,4 @@
-"""What many scored lines come to."""
+"""Totals over many scored lines."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,14 @@ from nextword.storage.strict_json import finite
 
 @dataclass
 class ScoreSummary:
-    """Totals over lines, counted as these come.
+    """Totals over lines, updated line by line.
 
     Attributes:
-        num_lines: How many lines were added.
-        num_tokens: How many tokens count in them.
-        num_out_of_vocabulary: How many of these the vocabulary lacks.
-        log_prob: Natural logarithm of the probability of all tokens.
-        known_log_prob: That of the tokens in the vocabulary.
+        num_lines: Number of lines.
+        num_tokens: Number of counted tokens.
+        num_out_of_vocabulary: Number of out-of-vocabulary tokens.
+        log_prob: Natural log-probability of all tokens.
+        known_log_prob: Natural log-probability of the tokens in the vocabulary.
     """
 
     num_lines: int = 0
@@ -35,7 +35,7 @@ class ScoreSummary:
 
     @property
     def perplexity(self) -> float:
-        """The perplexity over all tokens, those out of vocabulary scored as `<unk>`.
+        """Perplexity over all tokens; out-of-vocabulary tokens are scored as `<unk>`.
 
         Raises:
             EvaluationError: There are no tokens.
@@ -44,7 +44,7 @@ class ScoreSummary:
 
     @property
     def known_perplexity(self) -> float:
-        """The perplexity over the tokens in the vocabulary; the others are read, but not counted.
+        """Perplexity over the tokens in the vocabulary; the others are read but not counted.
 
         Raises:
             EvaluationError: There are no such tokens.
@@ -52,7 +52,7 @@ class ScoreSummary:
         return perplexity(self.known_log_prob, self.num_tokens - self.num_out_of_vocabulary)
 
     def to_table(self) -> dict[str, Any]:
-        """Return the figures for JSON; one that is infinite, or of no tokens, is `None`."""
+        """Return the values for JSON; infinite or undefined values are `None`."""
         num_known = self.num_tokens - self.num_out_of_vocabulary
         return {
             "num_lines": self.num_lines,
@@ -65,7 +65,7 @@ class ScoreSummary:
         }
 
     def describe(self) -> list[str]:
-        """Return the figures as aligned lines for a person."""
+        """Return the totals as aligned lines of text."""
         num_known = self.num_tokens - self.num_out_of_vocabulary
         part = self.num_out_of_vocabulary / max(1, self.num_tokens)
         figures = {
@@ -73,8 +73,8 @@ class ScoreSummary:
             "tokens": f"{self.num_tokens:,}",
             "out of vocabulary": f"{self.num_out_of_vocabulary:,} ({part:.2%})",
             "log-probability": f"{self.log_prob:,.3f}",
-            "perplexity": f"{self.perplexity:,.2f}" if self.num_tokens else "of no tokens",
-            "perplexity without OOV": f"{self.known_perplexity:,.2f}" if num_known else "of no tokens",
+            "perplexity": f"{self.perplexity:,.2f}" if self.num_tokens else "undefined (no tokens)",
+            "perplexity without OOV": f"{self.known_perplexity:,.2f}" if num_known else "undefined (no tokens)",
         }
         width = max(map(len, figures))
         return [f"{name:<{width}}  {figure}" for name, figure in figures.items()]

@@ -1,4 +1,4 @@
-"""The log-probabilities of many sentences at once, each a text of its own."""
+"""Log-probabilities of many independent sentences in batches."""
 
 from collections.abc import Sequence
 
@@ -10,17 +10,17 @@ from nextword.engine.stream import require_numbers, sentence_batches
 
 
 def score_sentences(engine: Engine, sentences: Sequence[TokenIds], *, first_input: int) -> list[TokenScores]:
-    """Return how well each token of each sentence was predicted from those before it, in the order given.
+    """Score the tokens of each sentence; the results are in the order of the sentences.
 
-    Sentences of like length are read side by side; long ones a piece at a time, with the state carried.
+    Sentences of similar length are batched. Long ones are read in pieces, with the state carried.
 
     Args:
-        engine: The model at work.
-        sentences: Their ids `(N,)` each; a sentence may be empty.
-        first_input: What the first token of each is predicted from: `<eos>` if a text begins.
+        engine: The engine.
+        sentences: The ids of each sentence `(N,)`; a sentence may be empty.
+        first_input: The input before the first token: `<eos>` at the beginning of a text.
 
     Raises:
-        EvaluationError: A log-probability is not a number.
+        EvaluationError: A log-probability is NaN.
     """
     nothing = TokenScores(np.zeros(0, np.float32), np.zeros(0, np.int32))
     found = [nothing] * len(sentences)

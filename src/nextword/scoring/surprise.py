@@ -1,7 +1,7 @@
-r"""Lines that a model did not expect, and the words that it did not expect in them.
+r"""Finds surprising lines, and the surprising words in them.
 
-The surprisal of a token is $-\log_2 p(w_i \mid w_0 \dots w_{i-1})$, in bits; a line's is the mean over its tokens, or
-the highest, or the sum.
+The surprisal of a token is $-\log_2 p(w_i \mid w_0 \dots w_{i-1})$, in bits. The surprisal of a line is the mean, the
+maximum or the sum over its tokens.
 """
 
 import heapq
@@ -18,20 +18,20 @@ from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 
 Measure = Literal["mean", "max", "sum"]
-"""How the surprisals of its tokens become that of a line."""
+"""How the surprisal of a line is computed from its tokens."""
 
 _NUM_WORDS = 5
 
 
 @dataclass(frozen=True)
 class SurprisingToken:
-    """A token that was not expected.
+    """A surprising token.
 
     Attributes:
-        token: As it is written, without control characters.
+        token: The token as text, without control characters.
         bits: Its surprisal.
-        position: Its place in the line, from 1.
-        is_known: Whether the vocabulary holds it.
+        position: Its position in the line, from 1.
+        is_known: Whether it is in the vocabulary.
     """
 
     token: str
@@ -42,14 +42,14 @@ class SurprisingToken:
 
 @dataclass(frozen=True)
 class SurprisingLine:
-    """A line that was not expected.
+    """A surprising line.
 
     Attributes:
-        number: Its place among all lines, from 1.
+        number: Line number, from 1.
         text: The line.
-        bits: Its surprisal, by the measure that was asked for.
-        num_tokens: How many tokens it has.
-        tokens: The most surprising of them, the most surprising first.
+        bits: Its surprisal by the selected measure.
+        num_tokens: Number of tokens.
+        tokens: Its most surprising tokens, the most surprising first.
     """
 
     number: int
@@ -59,7 +59,7 @@ class SurprisingLine:
     tokens: tuple[SurprisingToken, ...]
 
     def to_table(self) -> dict[str, Any]:
-        """Return the figures for JSON; one that is infinite is `None`."""
+        """Return the values for JSON; infinite values are `None`."""
         tokens = [vars(token) | {"bits": finite(token.bits)} for token in self.tokens]
         return vars(self) | {"bits": finite(self.bits), "tokens": tokens}
 
@@ -73,19 +73,19 @@ def surprising_lines(
     num_words: int = _NUM_WORDS,
     options: ScoringOptions = DEFAULT_OPTIONS,
 ) -> Iterator[SurprisingLine]:
-    """Yield the lines whose surprisal is at least `threshold` bits, as they come; those without tokens never are.
+    """Yield the lines with a surprisal of at least `threshold` bits, in order; lines without tokens are skipped.
 
     Args:
-        model: The model at work.
+        model: The model.
         lines: The lines, read once.
-        measure: What the surprisal of a line is: the mean over its tokens, the highest, or the sum.
-        threshold: Bits from which on a line is given.
-        num_words: How many of the most surprising tokens are named.
+        measure: The mean, the maximum or the sum over the tokens of a line.
+        threshold: Minimum surprisal in bits.
+        num_words: Number of most surprising tokens to return for each line.
         options: How lines are scored.
 
     Raises:
         SettingError: `num_words` is below 0.
-        TextError: (while iterating) A line is refused.
+        TextError: (while iterating) The tokenizer refuses a line.
     """
     require_at_least("num_words", num_words, 0)
     found = _measured(score_lines(model, lines, options), measure, threshold)
@@ -102,17 +102,17 @@ def most_surprising_lines(
     num_words: int = _NUM_WORDS,
     options: ScoringOptions = DEFAULT_OPTIONS,
 ) -> list[SurprisingLine]:
-    """Return the `k` most surprising lines, the most surprising first; no more than these are held.
+    """Return the `k` most surprising lines, the most surprising first, with only `k` lines in memory.
 
-    The arguments are those of `surprising_lines`. Of lines alike in surprisal the earlier comes first.
+    The other arguments are those of `surprising_lines`. Of lines with equal surprisal, the earlier comes first.
 
     Raises:
         SettingError: `k` is below 1, or `num_words` below 0.
-        TextError: A line is refused.
+        TextError: The tokenizer refuses a line.
     """
     require_at_least("k", k, 1)
     require_at_least("num_words", num_words, 0)
-    best: list[tuple[float, int, SurprisingLine]] = []  # a heap, the least surprising first; of equals the latest
+    best: list[tuple[float, int, SurprisingLine]] = []  # a heap, the least surprising first; of ties the latest
     for score, bits in _measured(score_lines(model, lines, options), measure, threshold):
         if len(best) < k or (bits, -score.number) > best[0][:2]:
             entry = (bits, -score.number, _described(score, bits, model.tokenizer, num_words))

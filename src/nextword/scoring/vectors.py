@@ -1,4 +1,4 @@
-"""Lines as vectors: what the last layer made of them."""
+"""Vectors of lines (hidden states) and of words (embeddings)."""
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ from nextword.text.encoded_lines import encoded_windows
 from nextword.text.tokenizer import Tokenizer
 
 Pooling = Literal["mean", "last"]
-"""How the hidden states of a line become one vector."""
+"""How the hidden states of a line are reduced to one vector."""
 
 Vectors = NDArray[np.float32]
 
@@ -32,27 +32,27 @@ _READ_AHEAD = 4096
 
 
 def sentence_vectors(model: TextModel, lines: Iterable[str], *, pooling: Pooling = "mean") -> Iterator[Vectors]:
-    r"""Yield the vectors of all lines in their order, `(N, H)` for each `N` lines that are read ahead, at most 4096.
+    r"""Yield the vectors of all lines in order, as arrays `(N, H)` of at most 4096 lines.
 
-    A line is read from `<eos>` on, as a text of its own. With $h_i$ the hidden state of the last layer after its token
-    $w_i$, the vector is the mean $\frac{1}{n} \sum_{i=1}^{n} h_i$ or the last, $h_n$. Its end is not read. A line
-    without tokens has the vector $h_0$, that after the `<eos>` before it.
+    Each line is read independently, after `<eos>`, without the end of the line. With $h_i$ the hidden state of the last
+    layer after token $w_i$, the vector is the mean $\frac{1}{n} \sum_{i=1}^{n} h_i$ or the last state $h_n$. The vector
+    of a line without tokens is $h_0$, the state after `<eos>`.
 
     Args:
-        model: The model at work; its engine must have hidden states.
+        model: The model; its engine must have hidden states.
         lines: The lines, read once.
         pooling: "mean" or "last".
 
     Raises:
         SettingError: (while iterating) The engine has no hidden states.
-        TextError: (while iterating) A line is refused.
+        TextError: (while iterating) The tokenizer refuses a line.
     """
     windows = encoded_windows(model.tokenizer, lines, most_lines=_READ_AHEAD)
     return (_vectors(model.engine, [line.ids for line in window], pooling) for window in windows)
 
 
 def _vectors(engine: Engine, sentences: Sequence[TokenIds], pooling: Pooling) -> Vectors:
-    """Return the vector of each sentence, which ends with `<eos>`, `(N, H)`."""
+    """Return the vectors of sentences that end with `<eos>` `(N, H)`."""
     batches = sentence_batches(engine)
     order: list[int] = []
     found: list[Vectors] = []
@@ -64,16 +64,18 @@ def _vectors(engine: Engine, sentences: Sequence[TokenIds], pooling: Pooling) ->
 
 
 def _pooled(engine: Engine, sentences: Sequence[TokenIds], batches: SentenceBatches, pooling: Pooling) -> Vectors:
-    # Inputs are <eos> and the tokens: as many as the sentence has with its end, which is not read.
+    # The inputs are <eos> and the tokens of the sentence without its end, so their number is the sentence's length.
     padded = batches.padded(sentences, engine.end_id)
     last = padded.lengths - 1
-    first = np.minimum(1, last) if pooling == "mean" else last  # what is read before does not count
+    first = np.minimum(1, last) if pooling == "mean" else last  # first step in the mean
     state = engine.start(len(padded.inputs))
     total: NDArray[np.float64] | float = 0.0
     for piece in batches.pieces(*padded.inputs.shape):
         prediction, state = engine.predict_window(padded.inputs[:, piece], state)
         if prediction.hidden is None:
-            raise SettingError("a vector needs an engine with hidden states, but this one gives none; use the model's")
+            raise SettingError(
+                "a vector needs an engine with hidden states, but this one has none; use the engine of the model itself"
+            )
         steps = np.arange(piece.start, piece.stop)
         counts = (steps >= first[:, None]) & (steps <= last[:, None])
         total = total + np.einsum("bth,bt->bh", prediction.hidden, counts, dtype=np.float64)
@@ -83,11 +85,11 @@ def _pooled(engine: Engine, sentences: Sequence[TokenIds], batches: SentenceBatc
 
 @dataclass(frozen=True)
 class NearWord:
-    """A word that is near another.
+    """A near neighbor of a word.
 
     Attributes:
-        word: As shown to a person.
-        cosine: Of the angle between their vectors: 1 if they point the same way.
+        word: The word, ready for display.
+        cosine: Cosine similarity of the two vectors, at most 1.
     """
 
     word: str
@@ -96,11 +98,11 @@ class NearWord:
 
 @dataclass(frozen=True, eq=False)
 class WordVectors:
-    """The embeddings that a model reads words by.
+    """The input embeddings of a model.
 
     Args:
-        tokenizer: The model's.
-        vectors: The vector of each token `(V, E)`, float32.
+        tokenizer: The tokenizer of the model.
+        vectors: The embedding of each token `(V, E)`, float32.
     """
 
     tokenizer: Tokenizer
@@ -115,14 +117,14 @@ class WordVectors:
         return cls(bundle.tokenizer, bundle.embeddings())
 
     def nearest(self, word: str, k: int = 10) -> list[NearWord]:
-        r"""Return the `k` words whose vectors point most nearly the same way, the nearest first.
+        r"""Return the `k` words with the highest cosine similarity, the nearest first.
 
-        The cosine of the vectors $u$ and $v$ is $u^\top v / (|u| \, |v|)$, and 0 if one of them is 0. Neither the
-        word itself nor `<unk>` and `<eos>` are given.
+        The cosine similarity of $u$ and $v$ is $u^\top v / (|u| \, |v|)$, or 0 if one of them is 0. The word itself,
+        `<unk>` and `<eos>` are excluded.
 
         Raises:
             SettingError: `k` is below 1.
-            TextError: The vocabulary lacks the word.
+            TextError: The word is out of vocabulary.
         """
         require_at_least("k", k, 1)
         own = self._id_of(word)
@@ -137,7 +139,7 @@ class WordVectors:
         """Write `words` `(V,)` and `vectors` `(V, E)`, float32, to a file that `numpy.load` reads.
 
         Raises:
-            StorageError: The disk refused; what was there before is kept.
+            StorageError: The file cannot be written; an existing file is kept.
         """
         packed = io.BytesIO()
         np.savez(packed, words=np.array(self.tokenizer.vocabulary.tokens), vectors=self.vectors)
@@ -145,7 +147,7 @@ class WordVectors:
 
     def _id_of(self, word: str) -> int:
         vocabulary = self.tokenizer.vocabulary
-        # A mark of running text carries the spaces beside it.
+        # In running text, a punctuation token includes the spaces around it.
         for spelling in (word, f"{word} ", f" {word}", f" {word} "):
             if spelling in vocabulary:
                 return vocabulary.id_of(spelling)
@@ -155,16 +157,16 @@ class WordVectors:
 
 
 def write_vectors(path: Path, parts: Iterable[NDArray[np.float32]]) -> tuple[int, int]:
-    """Write parts `(N_i, H)` one after another as one array `(N, H)`, float32, that `numpy.load` reads.
+    """Write arrays `(N_i, H)` as one array `(N, H)`, float32, that `numpy.load` reads.
 
-    The file has its name only once it is whole.
+    The file appears under its name only when it is complete.
 
     Returns:
         `N` and `H`.
 
     Raises:
-        TextError: There is not one vector.
-        StorageError: The disk refused; what was there before is kept.
+        TextError: There are no vectors.
+        StorageError: The file cannot be written; an existing file is kept.
     """
     num_vectors = width = 0
     with replacing(path) as temporary, temporary.open("xb") as file:
@@ -175,14 +177,14 @@ def write_vectors(path: Path, parts: Iterable[NDArray[np.float32]]) -> tuple[int
             file.write(np.ascontiguousarray(part, "<f4").data)
             num_vectors += len(part)
         if not num_vectors:
-            raise TextError("there must be at least one line to make a vector of, but there is none; give some lines")
+            raise TextError("the input must have at least one line, but has none; give some lines")
         file.seek(0)
         file.write(_header((num_vectors, width)))
     return num_vectors, width
 
 
 def _header(shape: tuple[int, int]) -> bytes:
-    """Return the header, which NumPy makes long enough for the largest number of rows there may be."""
+    """Return the header of the file; NumPy pads it, so its length does not depend on the number of rows."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
     return header.getvalue()

@@ -1,14 +1,13 @@
-r"""A text read word by word, for programs that ask for the probability of one word after another.
+r"""Scores a text word by word, for decoders that ask for the probability of each next word.
 
-A word is what stands between white space, and its probability that of its tokens, one after another. If the last of
-these depends on what follows (see `nextword.scoring.word_tokens`), the word's probability is the sum over the two
-possibilities, and what is read next decides between them: with $a$ the token if another word follows and $b$ the one if
-none does,
+Words are separated by white space. The probability of a word is the product over its tokens. If its last token depends
+on the text after it (see `nextword.scoring.word_tokens`), the probability is the sum over both possible tokens, and the
+next word decides between them. With token $a$ if another word follows, and token $b$ otherwise:
 
 $$p(\text{said,}) = p(\text{said}) \, (p(a) + p(b)), \qquad
 p(\text{end} \mid \text{said,}) = \frac{p(b)}{p(a) + p(b)} \, p(\text{end} \mid b).$$
 
-So the probabilities of all words and of the end multiply to the probability of the sentence, exactly.
+So the product over all words and the end is exactly the probability of the sentence.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from nextword.scoring.word_tokens import Before, WordTokenizer
 from nextword.text.vocabulary import END
 
 END_WORDS = ("</s>", END)
-"""Words that stand for a sentence's end."""
+"""Words that mean the end of a sentence."""
 
 
 class WordScore(NamedTuple):
-    """How probable a word was.
+    """The score of a word.
 
     Attributes:
-        log_prob: Natural logarithm of its probability.
-        is_known: Whether the vocabulary holds all of its tokens.
-        after: What has been read with it.
+        log_prob: Natural log-probability of the word.
+        is_known: Whether all its tokens are in the vocabulary.
+        after: The context after the word.
     """
 
     log_prob: float
@@ -43,11 +42,11 @@ class WordScore(NamedTuple):
 
 
 class WordContext:
-    """What has been read of a text: immutable, and read by the engine only once something is asked of it.
+    """The words before the next word. A context is immutable, and the engine reads it only when needed.
 
     Attributes:
-        num_words: How many words have been read, the beginning of a sentence among them.
-        key: Bytes that are alike for the same words and for no others.
+        num_words: Number of words, including the beginning of the sentence.
+        key: Hash of the words; equal exactly for equal words.
     """
 
     def __init__(
@@ -56,35 +55,35 @@ class WordContext:
         self.num_words = num_words
         self.key = key
         self._tokenizer = tokenizer
-        self._going_on, self._ending = branches
+        self._continuing, self._ending = branches
         self._before = before
 
     @classmethod
     def start(cls, engine: Engine, tokenizer: WordTokenizer, *, bos: bool) -> WordContext:
-        """Return the context in which a sentence begins, or, without `bos`, one of which nothing is known.
+        """Return the context at the beginning of a sentence, or without `bos`, of an unknown context.
 
-        A network has no state without a past; if nothing is known, it has read one unknown word, `<unk>`.
+        For an unknown context, `<unk>` is read as the previous word.
         """
         first_input = tokenizer.end_id if bos else tokenizer.unknown_id
         branch = _Branch(_Cursor(engine, engine.start(1), first_input), 0.0)
         return cls(tokenizer, (branch, branch), "nothing", int(bos), _key(b"", "<s>") if bos else b"")
 
     def score(self, word: str) -> WordScore:
-        """Return how probable it is that `word` comes next, and the context after it; `</s>` is the end."""
+        """Score `word` as the next word; `</s>` is the end of the sentence."""
         if word in END_WORDS:
             return self.score_end()
         tokens = self._tokenizer.tokens(word, self._before)
-        cursor, log_prob = self._going_on
+        cursor, log_prob = self._continuing
         for token_id in tokens.leading:
             log_prob += cursor.log_prob(token_id)
             cursor = cursor.after(token_id)
-        of_both, branches = _split(cursor, tokens.going_on, tokens.ending)
+        of_both, branches = _split(cursor, tokens.continuing, tokens.ending)
         key = _key(self.key, f"{word} ")
-        after = WordContext(self._tokenizer, branches, tokens.leaves, self.num_words + 1, key)
+        after = WordContext(self._tokenizer, branches, tokens.before_next, self.num_words + 1, key)
         return WordScore(log_prob + of_both, tokens.is_known, after)
 
     def score_end(self) -> WordScore:
-        """Return how probable it is that the sentence ends here, and the context in which the next begins."""
+        """Score the end of the sentence, and return the context of the next sentence."""
         cursor, log_prob = self._ending
         end_id = self._tokenizer.end_id
         branch = _Branch(cursor.after(end_id), 0.0)
@@ -93,7 +92,7 @@ class WordContext:
 
 
 class _Cursor:
-    """A place in a text: the state before its last token, which is read when it is first needed."""
+    """A position in a text: its last token, and the state before it. The token is read when first needed."""
 
     def __init__(self, engine: Engine, state: State, last_id: int) -> None:
         self._engine = engine
@@ -116,22 +115,22 @@ class _Cursor:
 
 
 class _Branch(NamedTuple):
-    """One way to go on, and the logarithm of its probability given what has been read."""
+    """One possible continuation, and its log-probability given the words so far."""
 
     cursor: _Cursor
     log_prob: float
 
 
-def _split(cursor: _Cursor, going_on: int, ending: int) -> tuple[float, tuple[_Branch, _Branch]]:
-    """Return the logarithm of the probability of both ways to go on after a word, and these."""
-    if going_on == ending:
-        branch = _Branch(cursor.after(going_on), 0.0)
-        return cursor.log_prob(going_on), (branch, branch)
-    first, second = cursor.log_prob(going_on), cursor.log_prob(ending)
+def _split(cursor: _Cursor, continuing: int, ending: int) -> tuple[float, tuple[_Branch, _Branch]]:
+    """Return the total log-probability of both continuations of a word, and the two branches."""
+    if continuing == ending:
+        branch = _Branch(cursor.after(continuing), 0.0)
+        return cursor.log_prob(continuing), (branch, branch)
+    first, second = cursor.log_prob(continuing), cursor.log_prob(ending)
     both = float(np.logaddexp(first, second))
-    # If neither is possible, all that follows is impossible already.
+    # If neither is possible, the total is minus infinity and the parts do not matter.
     parts = (first - both, second - both) if math.isfinite(both) else (0.0, 0.0)
-    return both, (_Branch(cursor.after(going_on), parts[0]), _Branch(cursor.after(ending), parts[1]))
+    return both, (_Branch(cursor.after(continuing), parts[0]), _Branch(cursor.after(ending), parts[1]))
 
 
 def _key(before: bytes, read: str) -> bytes:

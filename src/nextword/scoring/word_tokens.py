@@ -1,11 +1,14 @@
-"""The tokens of one word of a sentence, given what stands before it and before it is known what follows.
+"""The tokens of one word of a sentence, before the next word is known.
 
-Words are what stands between white space. For a model of pretokenized text a word is a token. For one of characters it
-is its characters, after the space before it, and for one of subwords a few tokens, the first of which has that space.
-For one of whole words of running text it may be several tokens, and the last depends on what follows: the comma of
-`said,` is `", "` before another word and `","` at the sentence's end.
+Words are separated by white space. Their tokens depend on the tokenizer:
 
-The tokens of all words of a sentence, one after another, are those of the whole sentence.
+- pretokenized: the word is one token.
+- character: the space before the word, and its characters.
+- subword: a few tokens; the first includes the space before the word.
+- word (running text): one or more tokens, and the last depends on the text after the word. The comma of `said,` is
+  `", "` before another word and `","` at the end of the sentence.
+
+The tokens of all words, one after another, are the tokens of the sentence.
 """
 
 import re
@@ -18,9 +21,9 @@ from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import UNKNOWN
 
 Before = Literal["nothing", "word", "mark"]
-"""What a word follows: the beginning of a sentence, a letter or digit, or a mark that has taken the space after it."""
+"""What is before a word: nothing, a letter or digit, or a punctuation token that includes the space after it."""
 
-_STAND_INS: dict[Before, str] = {"nothing": "", "word": "x ", "mark": ", "}
+_PLACEHOLDERS: dict[Before, str] = {"nothing": "", "word": "x ", "mark": ", "}
 _AFTER = " x"
 
 _TOKEN = re.compile(r"[^\t\n\x0b\x0c\r ]+")
@@ -28,34 +31,34 @@ _TOKEN = re.compile(r"[^\t\n\x0b\x0c\r ]+")
 
 @dataclass(frozen=True)
 class WordTokens:
-    """A word's tokens.
+    """The tokens of a word.
 
     Attributes:
-        leading: All but the last.
-        going_on: The last, if another word follows.
-        ending: The last, if the sentence ends; in general the same.
-        is_known: Whether the vocabulary holds all of them.
-        leaves: What the next word follows.
+        leading: All tokens but the last.
+        continuing: The last token if another word follows.
+        ending: The last token if the sentence ends; usually the same.
+        is_known: Whether all tokens are in the vocabulary.
+        before_next: What is before the next word.
     """
 
     leading: tuple[int, ...]
-    going_on: int
+    continuing: int
     ending: int
     is_known: bool
-    leaves: Before
+    before_next: Before
 
 
 class WordTokenizer:
-    """Makes tokens of words one by one; it remembers those that it met last.
+    """Tokenizes words one by one, with a cache.
 
     Args:
-        tokenizer: The model's.
+        tokenizer: The tokenizer of the model.
 
     Example:
         >>> from nextword.text.vocabulary import Vocabulary
         >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ", ",")))
         >>> WordTokenizer(tokenizer).tokens("said,", "word")
-        WordTokens(leading=(2,), going_on=3, ending=4, is_known=True, leaves='mark')
+        WordTokens(leading=(2,), continuing=3, ending=4, is_known=True, before_next='mark')
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
@@ -65,25 +68,25 @@ class WordTokenizer:
         self._cached = lru_cache(maxsize=2**16)(self._tokens)
 
     def tokens(self, word: str, before: Before) -> WordTokens:
-        """Return the tokens of a word that follows `before`."""
+        """Return the tokens of a word after `before`."""
         return self._cached(word, before)
 
     def _tokens(self, word: str, before: Before) -> WordTokens:
         if self._tokenizer.kind == "subword":
             return self._subwords(word, before)
         vocabulary = self._tokenizer.vocabulary
-        *leading, going_on, ending = self._pieces(word, before)
-        has_last = going_on in vocabulary or ending in vocabulary
+        *leading, continuing, ending = self._pieces(word, before)
+        has_last = continuing in vocabulary or ending in vocabulary
         return WordTokens(
             leading=tuple(map(vocabulary.id_of, leading)),
-            going_on=vocabulary.id_of(going_on),
+            continuing=vocabulary.id_of(continuing),
             ending=vocabulary.id_of(ending),
             is_known=word != UNKNOWN and has_last and all(piece in vocabulary for piece in leading),
-            leaves="word" if going_on == ending else "mark",
+            before_next="word" if continuing == ending else "mark",
         )
 
     def _pieces(self, word: str, before: Before) -> list[str]:
-        """Return the pieces of a word: all but the last, the last if another follows, and the last if none does."""
+        """Return the pieces of a word: all but the last, the last before another word, and the last at the end."""
         match self._tokenizer.kind:
             case "pretokenized":
                 return [word, word]
@@ -91,27 +94,27 @@ class WordTokenizer:
                 characters = [*("" if before == "nothing" else " "), *word] or [word]
                 return [*characters, characters[-1]]
             case _:
-                return _word_pieces(tidy(word, "word"), _STAND_INS[before])
+                return _word_pieces(tidy(word, "word"), _PLACEHOLDERS[before])
 
     def _subwords(self, word: str, before: Before) -> WordTokens:
-        stand_in = _STAND_INS[before] if word else ""
-        ids = [token_id for _, token_id in self._tokenizer.cut(f"{stand_in}{word}")[1 if stand_in else 0 :]]
+        placeholder = _PLACEHOLDERS[before] if word else ""
+        ids = [token_id for _, token_id in self._tokenizer.cut(f"{placeholder}{word}")[1 if placeholder else 0 :]]
         *leading, last = ids or [self.unknown_id]
         return WordTokens(tuple(leading), last, last, self.unknown_id not in (*leading, last), "word")
 
 
-def _word_pieces(word: str, stand_in: str) -> list[str]:
+def _word_pieces(word: str, placeholder: str) -> list[str]:
     if not word:
         return [word, word]
     cut = pre_tokenizer("word").pre_tokenize_str
-    first = 1 if stand_in else 0
-    ending = [piece for piece, _ in cut(stand_in + word)]
-    going_on = [piece for piece, _ in cut(stand_in + word + _AFTER)]
-    return [*going_on[first:-1], ending[-1]]
+    first = 1 if placeholder else 0
+    ending = [piece for piece, _ in cut(placeholder + word)]
+    continuing = [piece for piece, _ in cut(placeholder + word + _AFTER)]
+    return [*continuing[first:-1], ending[-1]]
 
 
 def words_of(tokenizer: Tokenizer, sentence: str) -> list[str]:
-    """Return the words of a sentence: what stands between line ends and the spaces that its tokenizer does not keep."""
+    """Split a sentence into words at white space, as its tokenizer does."""
     if tokenizer.kind == "pretokenized":
         return _TOKEN.findall(sentence)
     return sentence.split()

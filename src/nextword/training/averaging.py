@@ -1,4 +1,4 @@
-"""Averages of the weights: kept beside them step by step, and validated in their place."""
+"""Weight averages: updated at each step, and validated instead of the weights."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from nextword.training.schedule import Pace
 AveragingKind = Literal["none", "exponential", "triggered", "two_tailed"]
 
 NUM_AVERAGES: dict[AveragingKind, int] = {"none": 0, "exponential": 1, "triggered": 1, "two_tailed": 2}
-"""How many averages a run keeps, each of which is validated at the end of a round; without any, the weights are."""
+"""Number of averages. Each is validated at the end of a round; with 0, the weights are validated."""
 
 _NEVER = 2**31 - 1
 
@@ -24,14 +24,14 @@ class RunningAverage:
 
     $$\bar w_t = (1 - r_n) \bar w_{t-1} + r_n w_t, \quad n = \max(1, t - b)$$
 
-    With $r_n = 1 / n$ that is the mean of $w_{b+1}, \ldots, w_t$, and with $r_n = (1 - d) / (1 - d^n)$ the mean in
-    which each step weighs $d$ times as much as the next. Before step $b$ it is $w_t$ itself.
+    With $r_n = 1 / n$ this is the mean of $w_{b+1}, \ldots, w_t$. With $r_n = (1 - d) / (1 - d^n)$ it is the
+    exponential mean, in which each step weighs $d$ times as much as the next. Up to step $b$ it is $w_t$ itself.
 
     Args:
-        optimizer: Owns the variables, so that Keras carries them through its steps.
-        weights: What is averaged.
+        optimizer: Owns the variables, so that Keras updates them in its compiled step.
+        weights: The weights.
         begin: The step `b` after which the average begins.
-        decay: The factor `d` of an exponential average.
+        decay: The factor `d` of an exponential average; `None` for the plain mean.
     """
 
     def __init__(self, optimizer: Any, weights: Sequence[Any], *, begin: int, decay: float | None = None) -> None:
@@ -43,12 +43,12 @@ class RunningAverage:
         self.averages = optimizer.add_optimizer_variables(weights, "average")
 
     def update(self, step: Any) -> None:
-        """Let the weights after `step` updates join the average."""
+        """Add the weights after `step` updates to the average."""
         count = ops.maximum(1, step - self.begin)
         rate = self._rate(ops.cast(count, "float32"))
         for average, variable in zip(self.averages, self._weights, strict=True):
             weight = ops.convert_to_tensor(variable)
-            # In this form rounding does not add up over many steps; the first is the weights to the bit.
+            # In this form rounding errors do not accumulate; the first average equals the weights exactly.
             average.assign(ops.where(count == 1, weight, average + rate * (weight - average)))
 
     def _rate(self, count: Any) -> Any:
@@ -57,26 +57,26 @@ class RunningAverage:
         return math.expm1(self._log_decay) / ops.expm1(count * self._log_decay)
 
     def length_at(self, step: int) -> int:
-        """Return how many steps the average goes over after `step` updates, 0 before it begins."""
+        """Return the number of averaged steps after `step` updates; 0 before the average begins."""
         return max(0, step - int(self.begin))
 
-    def become(self, other: "RunningAverage") -> None:
-        """Take over what another has averaged."""
+    def copy_from(self, other: "RunningAverage") -> None:
+        """Copy another average."""
         self.begin.assign(ops.copy(other.begin))
         for average, source in zip(self.averages, other.averages, strict=True):
-            average.assign(ops.copy(source))  # a copy, since JAX must not be given one buffer twice
+            average.assign(ops.copy(source))  # a copy, because JAX must not receive one buffer twice
 
-    def take(self) -> None:
-        """Put the average in the place of the weights."""
+    def replace_weights(self) -> None:
+        """Replace the weights by the average."""
         for weight, average in zip(self._weights, self.averages, strict=True):
             weight.assign(ops.copy(average))
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Put the average in the place of the weights for a while, and then the same bits of these back."""
+    def replacing_weights(self) -> Iterator[None]:
+        """Replace the weights by the average within the block, then restore them exactly."""
         kept = [ops.copy(weight) for weight in self._weights]
         try:
-            self.take()
+            self.replace_weights()
             yield
         finally:
             for weight, value in zip(self._weights, kept, strict=True):
@@ -84,18 +84,18 @@ class RunningAverage:
 
 
 class WeightAverages:
-    """The averages that a run keeps: none, one, or two of which the better counts.
+    """The weight averages of a run: none, one, or the better of two.
 
-    - `exponential`: recent steps weigh more (Polyak and Juditsky 1992 average plainly; the exponential form with its
-      correction at the beginning is that of Kingma and Ba 2015, section 7.2).
-    - `triggered`: the plain mean from the round on in which validation stops improving, NT-ASGD (Merity, Keskar and
-      Socher 2018, algorithm 1). Until then it is the weights themselves.
-    - `two_tailed`: two plain means, a short and a long one. Both are validated at the end of each round. If the
-      short one is at least as good it becomes the long one, and a new short one begins (Melis 2022).
+    - `exponential`: recent steps weigh more. This is the bias-corrected form of Kingma and Ba (2015, section 7.2);
+      Polyak and Juditsky (1992) use the plain mean.
+    - `triggered`: the plain mean since validation stopped improving, NT-ASGD (Merity, Keskar and Socher 2018,
+      algorithm 1). Before that, the weights themselves.
+    - `two_tailed`: a short and a long plain mean. Both are validated at the end of each round. If the short one is at
+      least as good, it replaces the long one, and a new short one begins (Melis 2022).
 
     Args:
-        kind: Which of them.
-        decay: What `exponential` keeps in each step.
+        kind: The kind of averaging.
+        decay: The decay of `exponential` per step.
     """
 
     def __init__(self, kind: AveragingKind = "none", decay: float = 0.0) -> None:
@@ -111,55 +111,60 @@ class WeightAverages:
         ]
 
     def update(self, step: Any) -> None:
-        """Let the weights after `step` updates join the averages."""
+        """Add the weights after `step` updates to the averages."""
         for tail in self._tails:
             tail.update(step)
 
     @property
-    def kept(self) -> RunningAverage:
-        """The average that stands for the weights: the only one, or between rounds the long one."""
+    def main(self) -> RunningAverage:
+        """The average that replaces the weights: the only one, or the long one."""
         return self._tails[-1]
 
-    def take(self) -> None:
-        """Put the average that stands for the weights, if there is one, in their place."""
+    def replace_weights(self) -> None:
+        """Replace the weights by the average, if there is one."""
         if self._tails:
-            self.kept.take()
+            self.main.replace_weights()
 
     def validate(self, evaluate: Callable[[], Mapping[str, float]], step: int) -> tuple[int, Mapping[str, float]]:
-        """Evaluate each average in the place of the weights, the short one first; without any, the weights.
+        """Evaluate each average, the short one first, and return the best; without averages, evaluate the weights.
 
-        `evaluate` returns figures, the perplexity among them. Those of the lowest perplexity come back with the number
-        of steps that their average goes over. Averages over the same steps are evaluated once, and the weights
-        themselves in the place of one that has not begun.
+        Averages over the same steps are evaluated once. For an average that has not begun, the weights are evaluated.
+
+        Args:
+            evaluate: Evaluates the current weights, and returns metrics that include `perplexity`.
+            step: Number of updates so far.
+
+        Returns:
+            The number of averaged steps and the metrics of the average with the lowest perplexity.
         """
         found: dict[int, Mapping[str, float]] = {}
         for tail in self._tails:
             length = tail.length_at(step)
             if length not in found:
-                with tail.in_place() if length else nullcontext():
+                with tail.replacing_weights() if length else nullcontext():
                     found[length] = evaluate()
         found = found or {0: evaluate()}
         best = min(found, key=lambda length: found[length]["perplexity"])
         return best, found[best]
 
     def end_round(self, progress: TrainingProgress) -> None:
-        """Draw the consequences of a round's validation."""
+        """Start or replace averages after the validation of a round."""
         latest = progress.records[-1]
         if self.kind == "triggered" and progress.averaging_since == latest.round:
-            self.kept.begin.assign(latest.step - 1)  # the weights of this step are the first of the mean
+            self.main.begin.assign(latest.step - 1)  # the weights of this step are the first of the mean
         if self.kind == "two_tailed":
             short, long = self._tails
             if short.length_at(latest.step) == latest.averaged_steps:
-                long.become(short)
+                long.copy_from(short)
                 short.begin.assign(latest.step)
 
 
 class AveragingOptimizer(keras.optimizers.Optimizer):
-    """What an optimizer inherits from first in order to keep `WeightAverages` of the weights that it updates.
+    """Base class that adds `WeightAverages` to a Keras optimizer; inherit from it first.
 
     Args:
         averages: The averages.
-        pace: How much of its schedules is done, if the clock decides; `None` if their length is known.
+        pace: Progress of the schedules if the clock decides; `None` if their length is fixed.
     """
 
     def __init__(
@@ -170,7 +175,7 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
         self.pace = pace
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Create the variables of optimizer and averages."""
+        """Create the variables of the optimizer and the averages."""
         if self.built:
             return
         super().build(variables)
@@ -179,6 +184,6 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
             self.pace.build(self)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Update the weights, then the averages of them."""
+        """Update the weights, then their averages."""
         super().apply(grads, trainable_variables)
         self.averages.update(self.iterations)

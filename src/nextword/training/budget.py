@@ -1,4 +1,4 @@
-"""The best model for the time that a person has: its size and the number of steps, decided before the run."""
+"""Chooses model size and number of steps for a run with `minutes`."""
 
 import math
 import time
@@ -16,28 +16,28 @@ from nextword.models.presets import DEFAULT_PRESET, read_preset
 from nextword.text.corpus import Corpus
 from nextword.training.averaging import NUM_AVERAGES
 from nextword.training.config import RunConfig
-from nextword.training.plan import SCHEDULES_TO_AN_END, Plan, TimePlan, require_schedule_to_an_end
+from nextword.training.plan import SCHEDULES_ENDING_AT_ZERO, Plan, TimePlan, require_schedule_ending_at_zero
 from nextword.training.speed import measure_training
 
 _MEASURED_SECONDS = 2.0
 _VALIDATION_COST = 0.5
 _VALIDATION_SHARE = 0.03
-_MOST_VALIDATION_SHARE = 1 / 3
-_FEWEST_ROUNDS = 4
-_MOST_ROUNDS = 40
+_MAX_VALIDATION_SHARE = 1 / 3
+_MIN_ROUNDS = 4
+_MAX_ROUNDS = 40
 _FINAL_PASS_COST = 1.3
-_LEAST_PART_LEFT = 0.5
+_MIN_FRACTION_LEFT = 0.5
 
 Say = Callable[[str], object]
 
 
 @dataclass(frozen=True)
 class Budget:
-    """The time that a run may take, from its command to its bundle.
+    """The time of a run, from the command to the bundle.
 
     Attributes:
-        seconds: All of it.
-        began: When it began, by `time.monotonic`.
+        seconds: Total time.
+        began: Start time, by `time.monotonic`.
     """
 
     seconds: float
@@ -45,27 +45,27 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Seconds that are left of it."""
+        """Seconds left."""
         return self.seconds - (time.monotonic() - self.began)
 
 
 def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
-    """Return resolved settings with the plan of a run of given minutes, and the model that suits them.
+    """Return the settings with a time plan, and for the preset `auto` with a model size that fits the time.
 
-    The speed of this machine is measured on the middle size of the family, from which the size follows, and then on
-    the model itself, from which the number of steps follows.
+    Two measurements of this machine decide: the throughput of the middle size of `auto` gives the model size, and the
+    throughput of the chosen model gives the number of steps.
 
     Args:
         config: Resolved settings.
         corpus: The text.
         budget: The time.
-        say: Receives what was found and what was decided.
+        say: Receives the measured throughput and the decisions.
 
     Raises:
-        SettingError: Measuring alone takes half of the time, validation and evaluation would take the rest, or a
-            schedule was given that does not end with the time.
+        SettingError: The measurement takes half of the time, validation and evaluation would take the rest, or an
+            override sets a schedule that does not end at zero.
     """
-    config = _with_schedule_to_an_end(config, say)
+    config = _with_schedule_ending_at_zero(config, say)
     if config.origin.get("preset") == DEFAULT_PRESET:
         config = _choose_size(config, corpus, budget, say)
     speed = measure_training(config, corpus.tokenizer.vocabulary_size, seconds=_MEASURED_SECONDS)
@@ -88,21 +88,21 @@ def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_se
     return training + plan.num_rounds * passes * validation + at_the_end
 
 
-def _with_schedule_to_an_end(config: RunConfig, say: Say) -> RunConfig:
-    """Return the settings with a linear schedule if the preset's own does not end with the time."""
+def _with_schedule_ending_at_zero(config: RunConfig, say: Say) -> RunConfig:
+    """Return the settings with a linear schedule if the preset's schedule does not end at zero."""
     schedule = config.training.schedule
-    if schedule in SCHEDULES_TO_AN_END:
+    if schedule in SCHEDULES_ENDING_AT_ZERO:
         return config
     if "schedule" in config.given.get("training", {}):
-        require_schedule_to_an_end(config.training)
-    say(f"learning rate linear to zero, in place of the preset's `{schedule}`, which does not end with the time")
+        require_schedule_ending_at_zero(config.training)
+    say(f"schedule linear instead of the preset's {schedule}, because the learning rate must end at zero")
     return replace(config, training=config.training.replace(schedule="linear"))
 
 
 def _require_time_left(budget: Budget) -> None:
-    if budget.left < _LEAST_PART_LEFT * budget.seconds:
+    if budget.left < _MIN_FRACTION_LEFT * budget.seconds:
         raise SettingError(
-            f"`minutes` must be long enough to measure this machine first, which took "
+            f"`minutes` must leave half of the time after measuring this machine, which took "
             f"{budget.seconds - budget.left:.0f} seconds, but is {budget.seconds / 60:g}; give more time, "
             "or `epochs` and a preset"
         )
@@ -119,9 +119,9 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
     steps = math.floor((training - rounds * validation) / step_seconds)
     if steps < 1:
         raise SettingError(
-            f"`minutes` must leave time to train beside one validation and the evaluation at the end, which take about "
+            f"`minutes` must leave time for training after one validation and the final evaluation, which take about "
             f"{(1 + passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more time, or "
-            "a shorter valid and test split"
+            "shorter valid and test splits"
         )
     return TimePlan(
         seconds=seconds,
@@ -132,44 +132,44 @@ def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, w
 
 
 def _num_rounds(validations: float) -> int:
-    """Return how many rounds there are in a time that would suffice for `validations` validations."""
-    affordable = max(1, math.floor(_MOST_VALIDATION_SHARE * validations))
-    fewest = min(_FEWEST_ROUNDS, affordable)
-    return min(_MOST_ROUNDS, max(fewest, math.floor(_VALIDATION_SHARE * validations)))
+    """Return the number of rounds in a time that is worth `validations` validations."""
+    affordable = max(1, math.floor(_MAX_VALIDATION_SHARE * validations))
+    fewest = min(_MIN_ROUNDS, affordable)
+    return min(_MAX_ROUNDS, max(fewest, math.floor(_VALIDATION_SHARE * validations)))
 
 
 def _choose_size(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> RunConfig:
-    """Return the settings with the family's size and regularisation for the words that the time buys."""
+    """Return the settings with the size and regularisation for the number of words that fit in the time."""
     family, vocabulary_size = read_preset(DEFAULT_PRESET), corpus.tokenizer.vocabulary_size
     sizes = family["sizes"]
-    middle = config.choosing(sizes[len(sizes) // 2]["settings"])
+    middle = config.with_choices(sizes[len(sizes) // 2]["settings"])
     speed = measure_training(middle, vocabulary_size, seconds=_MEASURED_SECONDS)
     _require_time_left(budget)
-    candidates = [config.choosing(size["settings"]) for size in sizes]
+    candidates = [config.with_choices(size["settings"]) for size in sizes]
     flops = [useful_flops_per_word(candidate.model.build(vocabulary_size)) for candidate in candidates]
     words = [speed.flops_per_second * budget.left / each for each in flops]
     chosen = max(index for index, size in enumerate(sizes) if words[index] >= size["at_least_words"])
     epochs = words[chosen] / len(corpus.train.ids)
     rates = {
-        "model": _between(family["regularization"], epochs),
+        "model": _interpolated(family["regularization"], epochs),
         "training": {"weight_decay": _weight_decay(family, len(corpus.train.ids))},
     }
-    config = config.choosing(sizes[chosen]["settings"], rates)
+    config = config.with_choices(sizes[chosen]["settings"], rates)
     say(
-        f"time for about {words[chosen] / 1e6:.1f} million words, which is the text {epochs:.1f} times: "
+        f"time for about {words[chosen] / 1e6:.1f} million words or {epochs:.1f} epochs: "
         f"embedding {config.model.embedding_size}, layers {list(config.model.hidden_sizes)}"
     )
     return config
 
 
 def _weight_decay(family: Mapping[str, Any], num_words: int) -> float:
-    """Return the weight decay for a text of `num_words` words, in two digits."""
+    """Return the weight decay for a text of `num_words` words, with two digits."""
     weight_decay = min(family["most_weight_decay"], family["weight_decay_of_text"] / num_words)
     return float(f"{weight_decay:.1e}")
 
 
-def _between(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, float]:
-    """Return the row for a number of epochs, linear in its logarithm between two rows and flat beyond the last."""
+def _interpolated(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, float]:
+    """Interpolate the rows at a number of epochs, linearly in its logarithm and constant beyond the last row."""
     known, names = np.log([row["epochs"] for row in rows]), [name for name in rows[0] if name != "epochs"]
     rates = {name: np.interp(math.log(epochs), known, [row[name] for row in rows]) for name in names}
     return {name: round(float(rate), 3) for name, rate in rates.items()}

@@ -1,4 +1,4 @@
-"""Which tokens a step of training with a sampled softmax runs over."""
+"""Draws the candidates of a sampled softmax."""
 
 from typing import Any, NamedTuple
 
@@ -10,20 +10,19 @@ from numpy.typing import NDArray
 from nextword.errors import SettingError
 from nextword.ops.sampled_softmax import Candidates
 
-_ABSENT = -1e9
-"""Added to the logit of a place that another stands for; its exponential is 0, and it can be computed with."""
+_EXCLUDED = -1e9
+"""Added to the logit of a duplicate candidate: finite, but its exponential is 0."""
 
 
 class AliasTable(NamedTuple):
-    r"""A distribution over $0 \dots N - 1$ as $N$ equally likely places, each shared by two outcomes at most.
+    r"""A distribution over $0 \dots N - 1$ as $N$ equally likely places, each with at most two outcomes.
 
-    A place $i$ is drawn evenly; it gives $i$ with the probability $q_i$, and its alias $a_i$ otherwise, so that
+    A uniformly drawn place $i$ gives $i$ with probability $q_i$, and otherwise its alias $a_i$:
 
     $$p_i = \frac{1}{N} \Bigl(q_i + \sum_{j: a_j = i} (1 - q_j)\Bigr).$$
 
-    In float32 each $p_i$ is right to about a millionth of itself, or of $1 / N$ if that is more. To look a random
-    number up in the cumulative distribution instead is wrong by up to $2^{-23}$, an eighth of what the rarest of
-    260,000 words have.
+    In float32, the error of $p_i$ is about a millionth of $\max(p_i, 1 / N)$. The error of a search in the cumulative
+    distribution is up to $2^{-23}$, an eighth of the probability of the rarest of 260,000 words.
 
     Source:
         Walker (1977), "An Efficient Method for Generating Discrete Random Variables with General Distributions";
@@ -43,7 +42,7 @@ class AliasTable(NamedTuple):
 
     @classmethod
     def of(cls, probabilities: NDArray[np.floating[Any]]) -> "AliasTable":
-        """Return the table of probabilities `(N,)` that add up to one."""
+        """Return the table of probabilities `(N,)` that sum to one."""
         shares = (np.asarray(probabilities, np.float64) * len(probabilities)).tolist()
         thresholds, aliases = [1.0] * len(shares), list(range(len(shares)))
         scarce = [place for place, share in enumerate(shares) if share < 1.0]
@@ -64,16 +63,16 @@ class AliasTable(NamedTuple):
 
 
 class CandidateSampler(keras.layers.Layer):
-    r"""Draws the candidates of `nextword.ops.sampled_softmax`, so that the partition sum is estimated without bias.
+    r"""Draws the candidates of `nextword.ops.sampled_softmax` for an unbiased estimate of the partition function.
 
-    Of `num_samples` candidates half are always the same, the most frequent tokens, which hold most of the
-    probability. The other half are drawn from the rest, with replacement, in proportion to
-    $\max(\text{count}, 1)^{0.75}$. The targets of the step are candidates too, each once, and samples that fall on one
-    of them count for nothing: the rest of the vocabulary is what is estimated.
+    Half of the `num_samples` candidates are always the most frequent tokens, which have most of the probability. The
+    other half is drawn from the other tokens, with replacement, in proportion to $\max(\text{count}, 1)^{0.75}$. Each
+    target of the step is a candidate too, once. Samples equal to a target are ignored, because they estimate the rest
+    of the vocabulary.
 
     Args:
-        counts: How often each token occurs in the training text `(V,)`.
-        num_samples: Candidates beside the targets, at least 2 and below `V`.
+        counts: Count of each token in the training text `(V,)`.
+        num_samples: Number of candidates besides the targets, at least 2 and below `V`.
         seed: Seed of the samples.
 
     Call arguments:
@@ -90,8 +89,8 @@ class CandidateSampler(keras.layers.Layer):
         super().__init__(**kwargs)
         if not 2 <= num_samples < len(counts):
             raise SettingError(
-                f"`sampled_softmax` must be at least 2 and below the vocabulary of {len(counts)}, but is "
-                f"{num_samples}; leave it out to use the whole softmax"
+                f"`sampled_softmax` must be at least 2 and below the vocabulary size {len(counts)}, but is "
+                f"{num_samples}; leave it out to use the full softmax"
             )
         by_frequency = np.argsort(-counts, kind="stable").astype(np.int32)
         self._head, self._tail = np.split(by_frequency, [num_samples // 2])
@@ -105,13 +104,13 @@ class CandidateSampler(keras.layers.Layer):
         self.built = True
 
     def call(self, targets: Any) -> Candidates:
-        """Return the candidates of a step, and where its targets stand among them."""
+        """Return the candidates of a step, and the places of its targets among them."""
         num_targets = targets.shape[0]
         rows = ops.arange(num_targets, dtype="int32")
-        # The last row of each target stands for all its rows; -1 or less if a token is no target.
+        # The last row of each target represents all its rows; negative if a token is no target.
         last_row = ops.segment_max(rows, targets, num_segments=len(self._place_in_head))
         place_in_head = ops.take(self._place_in_head, targets)
-        stands = ops.logical_and(ops.take(last_row, targets) == rows, place_in_head < 0)
+        is_first_place = ops.logical_and(ops.take(last_row, targets) == rows, place_in_head < 0)
 
         drawn = self._table.draw(self._num_samples, self.seed_generator)
         samples = ops.take(self._tail, drawn)
@@ -121,8 +120,8 @@ class CandidateSampler(keras.layers.Layer):
             log_weights=ops.concatenate(
                 (
                     ops.zeros((len(self._head),)),
-                    ops.where(stands, 0.0, _ABSENT),
-                    ops.where(is_target, _ABSENT, -ops.take(self._log_expected, drawn)),
+                    ops.where(is_first_place, 0.0, _EXCLUDED),
+                    ops.where(is_target, _EXCLUDED, -ops.take(self._log_expected, drawn)),
                 )
             ),
             places=ops.where(place_in_head >= 0, place_in_head, len(self._head) + ops.take(last_row, targets)),

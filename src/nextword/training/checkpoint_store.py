@@ -1,4 +1,4 @@
-"""Checkpoints that survive a crash, a full disk and a flipped bit, and the lock that keeps a run to one process."""
+"""Checkpoints that survive a crash, a full disk and a flipped bit."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from nextword.storage import durable, sealed_directory
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 type Arrays = Mapping[str, np.ndarray[Any, Any]]
 
-_KEPT = 2  # while one is replaced, there must be another
+_NUM_KEPT = 2  # one must remain while the other is replaced
 _ARRAYS = "arrays.safetensors"
 _STATE = "state.json"
 _FORMAT = 1
@@ -29,9 +29,13 @@ _DTYPES = ("bool", *_INTEGERS, "float16", "float32", "float64")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a run needs to go on from a step: arrays by name, and what is not an array.
+    """Everything that a run needs to resume after a step.
 
-    `best_step` is the step that was the best so far when this was saved, `None` before there was one.
+    Attributes:
+        step: Total steps.
+        arrays: Arrays by name.
+        state: All other values, as JSON.
+        best_step: The best step so far; `None` if there was none yet.
     """
 
     step: int
@@ -41,13 +45,13 @@ class Checkpoint:
 
 
 class CheckpointStore:
-    """The checkpoints of one run, each a sealed directory `step-0000001234` in a directory of their own.
+    """The checkpoints of one run, each a sealed directory `step-0000001234`.
 
-    The two newest that are sound are kept, and the best that each of these names: if the newest is lost, the best is
-    not. The order is that of the steps; no clock is read. A checkpoint that is damaged is skipped for the one before
-    it, and what is no checkpoint is left alone; `warn` receives each of these once.
+    The store keeps the two newest valid checkpoints, and the best checkpoint that each of them names. So the best
+    remains even if the newest is lost. Checkpoints are ordered by step, not by time. The store skips a damaged
+    checkpoint and ignores other files; `warn` receives each of these once.
 
-    Reading takes no lock and changes nothing. Who saves must hold the `run_lock`.
+    Reading takes no lock and changes nothing. To save, hold the `run_lock`.
 
     Example:
         >>> import tempfile
@@ -62,20 +66,20 @@ class CheckpointStore:
         self.root = root
         self._warn = warn
         self._warnings: set[str] = set()
-        self._best_steps: dict[int, int | None] = {}  # of the checkpoints known to be sound
+        self._best_steps: dict[int, int | None] = {}  # of the checkpoints known to be valid
 
     def save(self, step: int, arrays: Arrays, state: Mapping[str, JSON], *, best: bool = False) -> Path:
-        """Write a checkpoint, and only when it is on the disk remove those that need not be kept.
+        """Write a checkpoint to the disk, then remove the old ones.
 
         Raises:
-            CheckpointError: `step` lies before the newest, or an array or a value cannot be stored exactly.
-            StorageError: The disk refused; all former checkpoints are whole.
+            CheckpointError: `step` is before the newest, or an array or a value cannot be stored exactly.
+            StorageError: The checkpoint cannot be written; all earlier checkpoints are intact.
         """
         path = self._path(step)
         with durable.disk_errors(self.root, "created"):
             durable.make_directory(self.root)
         sealed_directory.remove_leftovers(self.root)
-        newest = next(self._sound_steps(), None)
+        newest = next(self._valid_steps(), None)
         if newest is not None and step < newest:
             raise CheckpointError(
                 f"`step` must be at least {newest}, the newest in `{self.root}`, but is {step}; resume from the newest"
@@ -90,31 +94,31 @@ class CheckpointStore:
         return path
 
     def newest(self) -> Checkpoint | None:
-        """Return the sound checkpoint of the highest step, or `None` if there is none."""
+        """Return the valid checkpoint of the highest step, or `None` if there is none."""
         loaded = (self._load(step) for step in self._steps())
         return next((checkpoint for checkpoint in loaded if checkpoint is not None), None)
 
     def best(self) -> Checkpoint | None:
-        """Return the checkpoint that the newest names as the best, or `None` if there is none or it is damaged."""
-        newest = next(self._sound_steps(), None)
+        """Return the best checkpoint, which the newest one names; `None` if there is none or it is damaged."""
+        newest = next(self._valid_steps(), None)
         best_step = None if newest is None else self._best_steps[newest]
         return None if best_step is None else self._load(best_step)
 
     def _path(self, step: int) -> Path:
         if not 0 <= step < 10**10:
-            raise CheckpointError(f"`step` must be at least 0 and have at most 10 digits, but is {step}")
+            raise CheckpointError(f"`step` must be between 0 and {10**10 - 1}, but is {step}; correct it")
         return self.root / f"step-{step:010d}"
 
     def _steps(self) -> list[int]:
-        """Return the steps that have a directory, sound or not, highest first."""
+        """Return the steps that have a directory, valid or not, highest first."""
         names = sealed_directory.names(self.root) if self.root.is_dir() else []
         for name in names:
             if not _STEP_NAME.fullmatch(name):
-                self._warn_once(f"`{self.root / name}` is not a checkpoint, and is left alone")
+                self._warn_once(f"`{self.root / name}` is not a checkpoint and is ignored")
         return sorted((int(match[1]) for name in names if (match := _STEP_NAME.fullmatch(name))), reverse=True)
 
-    def _sound_steps(self) -> Iterator[int]:
-        """Yield the steps whose checkpoint is sound, highest first; each is read once in the life of the store."""
+    def _valid_steps(self) -> Iterator[int]:
+        """Yield the steps with a valid checkpoint, highest first; the store reads each checkpoint once."""
         for step in self._steps():
             if step in self._best_steps or self._load(step) is not None:
                 yield step
@@ -131,14 +135,14 @@ class CheckpointStore:
         return checkpoint
 
     def _prune(self) -> None:
-        newest = list(islice(self._sound_steps(), _KEPT))
+        newest = list(islice(self._valid_steps(), _NUM_KEPT))
         kept = {*newest, *(self._best_steps[step] for step in newest)}
         for step in self._steps():
             if step < newest[-1] and step not in kept:
                 self._best_steps.pop(step, None)
                 try:
                     sealed_directory.remove(self._path(step))
-                except StorageError as error:  # the new checkpoint is safe: no reason to stop the run
+                except StorageError as error:  # the new checkpoint is saved, so the run can continue
                     self._warn(str(error))
 
     def _warn_once(self, message: str) -> None:
@@ -151,10 +155,10 @@ def _encode_arrays(arrays: Arrays) -> bytes:
     for name, array in arrays.items():
         if array.dtype.name not in _DTYPES:
             known = ", ".join(_DTYPES)
-            raise CheckpointError(f"`{name}` must be of a type among {known}, but is {array.dtype.name}; convert it")
+            raise CheckpointError(f"`{name}` must have one of the types {known}, but is {array.dtype.name}; convert it")
         if name == "__metadata__":
             raise CheckpointError(f"an array must not be named `{name}`; rename it")
-    # The library reads the memory of an array as it lies, whatever its strides are.
+    # The library ignores strides and reads the memory of an array as it is.
     return safetensors.numpy.save({name: np.asarray(array, order="C") for name, array in arrays.items()})
 
 
@@ -166,24 +170,24 @@ def _encode_state(step: int, best_step: int | None, state: Mapping[str, JSON]) -
             same = False
         if not same:
             raise CheckpointError(
-                f"`{name}` must be the same when read back from JSON, but is {value!r:.80}; convert it"
+                f"`{name}` must be a value that JSON stores exactly, but is {value!r:.80}; convert it"
             )
     table = {"format": _FORMAT, "step": step, "best_step": best_step, "state": dict(state)}
     return (json.dumps(table, indent=2, allow_nan=False) + "\n").encode("utf-8")
 
 
 def _read(path: Path, step: int) -> Checkpoint:
-    """Return the checkpoint in `path`, raising `StorageError` unless it is sound and of this step."""
+    """Return the checkpoint in `path`; raise `StorageError` unless it is valid and belongs to this step."""
     if path.is_symlink():
         raise CheckpointError(f"`{path}` must be a directory, but is a link")
     files = sealed_directory.read(path)
     try:
         table = json.loads(files[_STATE])
         if (found := (table["format"], table["step"])) != (_FORMAT, step):
-            raise CheckpointError(f"`{path}` must be of format and step {(_FORMAT, step)}, but is of {found}")
+            raise CheckpointError(f"`{path}` must have format and step {(_FORMAT, step)}, but has {found}")
         state, best_step = table["state"], table["best_step"]
         if not isinstance(state, dict) or not isinstance(best_step, int | None):
             raise TypeError("`state` must be a table, and `best_step` a step or null")
         return Checkpoint(step, safetensors.numpy.load(files[_ARRAYS]), state, best_step)
     except (KeyError, TypeError, ValueError, RecursionError, SafetensorError) as error:
-        raise CheckpointError(f"`{path}` must be a checkpoint of nextword, but is not ({error!r:.200})") from error
+        raise CheckpointError(f"`{path}` must be a nextword checkpoint, but is not ({error!r:.200})") from error

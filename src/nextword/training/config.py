@@ -26,26 +26,26 @@ _GROUPS: dict[str, type[Settings]] = {
     "model": ModelOptions,
 }
 
-# Python with Keras and JAX, the programs that XLA compiles, and the chunks that a step works in.
+# Python with Keras and JAX, the programs that XLA compiles, and the chunks of a step.
 _BASE = 800 * 10**6
-# Weight, gradient and Adam's two averages in float32, and copies for the products, some of them transposed.
+# Weight, gradient and Adam's two averages in float32, and copies for the matrix products, some transposed.
 _BYTES_PER_PARAMETER = 24
-# Float32 values that the recurrence keeps for its gradient: four gates thrice over, hidden state and cell.
+# Float32 values that the recurrence keeps for its gradient: three times four gates, hidden state and cell state.
 _VALUES_PER_UNIT = 14
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """The settings of a run, every one of them checked.
+    """The checked settings of a run.
 
     Attributes:
         text: How the text is read.
-        batching: How windows are cut.
+        batching: How the text is cut into windows.
         training: How the model is trained.
-        model: The model, without the vocabulary that the text decides.
-        plan: What the run, or a former run that it repeats, decided for the minutes it has; `None` if there is none.
-        origin: Where the run came from: text, preset, command, and the text's SHA-256. For the record.
-        given: The tables that override the preset; nothing that a plan chooses later overrides them.
+        model: The model without its vocabulary size, which the text decides.
+        plan: The time plan of this run, or of an earlier run that it repeats; `None` if epochs decide.
+        origin: Text, preset, command and the SHA-256 of the text, for the record.
+        given: The tables that override the preset; a plan does not override them.
     """
 
     text: TextOptions
@@ -58,13 +58,13 @@ class RunConfig:
 
     @classmethod
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
-        """Return the settings of a preset with tables that override it; the last one wins.
+        """Return the settings of a preset with override tables; the last table wins.
 
-        A table with `epochs` and no `minutes` removes the `minutes` that it overrides. One that changes the length,
-        the model or the windows removes the plan of a former run.
+        A table with `epochs` but no `minutes` removes `minutes`. A table that changes the length of the run, the model
+        or the windows removes the plan of an earlier run.
 
         Raises:
-            SettingError: The preset, a table or a setting is unknown, or a value is refused.
+            SettingError: The preset, a table or a setting is unknown, or a value is out of range.
 
         Example:
             >>> RunConfig.of("tutorial", {"training": {"epochs": 2}}).training.epochs
@@ -74,16 +74,16 @@ class RunConfig:
         given: dict[str, dict[str, Any]] = {}
         for override in overrides:
             _require_tables(override)
-            given = _overridden(given, override)
-        config = cls.from_tables({**_overridden(tables, given), "origin": {"preset": preset, **(origin or {})}})
+            given = _with_overrides(given, override)
+        config = cls.from_tables({**_with_overrides(tables, given), "origin": {"preset": preset, **(origin or {})}})
         return replace(config, given=given)
 
     @classmethod
     def from_tables(cls, tables: Tables) -> Self:
-        """Return the settings that the tables of a TOML file hold.
+        """Return the settings in the tables of a TOML file.
 
         Raises:
-            SettingError: A table or a setting is unknown or missing, or a value is refused.
+            SettingError: A table or a setting is unknown or missing, or a value is out of range.
         """
         _require_tables(tables)
         groups: dict[str, Any] = {name: kind.from_table(tables.get(name, {})) for name, kind in _GROUPS.items()}
@@ -96,7 +96,7 @@ class RunConfig:
         """Read the settings from a TOML file.
 
         Raises:
-            SettingError: The file cannot be read, is not TOML, or holds what it may not.
+            SettingError: The file cannot be read, is not TOML, or has an invalid table or setting.
         """
         return cls.from_tables(read_tables(path))
 
@@ -110,11 +110,11 @@ class RunConfig:
         """Return the settings as TOML."""
         return tomli_w.dumps(self.to_tables())
 
-    def choosing(self, *choices: Tables) -> Self:
-        """Return the settings with values that a plan chose, except for those that were given.
+    def with_choices(self, *choices: Tables) -> Self:
+        """Return the settings with the values that a plan chose, except those in `given`.
 
         Raises:
-            SettingError: A value is refused.
+            SettingError: A value is out of range.
         """
         chosen = merge_tables(*choices)
         groups: dict[str, Any] = {
@@ -140,7 +140,7 @@ class RunConfig:
                     )
 
     def resolved(self, *, text: TextOptions, compute_dtype: str, **origin: str) -> Self:
-        """Return the settings with what only text and machine could tell written in."""
+        """Return the settings with the values that depend on text and machine filled in."""
         return replace(
             self,
             text=text,
@@ -150,7 +150,7 @@ class RunConfig:
 
 
 def merge_tables(*layers: Tables) -> dict[str, dict[str, Any]]:
-    """Return tables merged by group and setting; the last one wins."""
+    """Merge tables by group and setting; the last one wins."""
     merged: dict[str, dict[str, Any]] = {}
     for layer in layers:
         for group, values in layer.items():
@@ -177,14 +177,14 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def preset_below(tables: Tables) -> str | None:
-    """Return the preset of the run that wrote the tables; `None` if no run did."""
+def recorded_preset(tables: Tables) -> str | None:
+    """Return the preset that a run recorded in its tables, or `None` if no run wrote them."""
     origin = tables.get("origin")
     return str(origin["preset"]) if isinstance(origin, Mapping) and "preset" in origin else None
 
 
-def _overridden(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
-    """Return tables with others over them, less the length and the plan below that those make void."""
+def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
+    """Merge overrides into tables, and remove the `minutes` and the plan that the overrides invalidate."""
     merged, length = merge_tables(below, above), above.get("training", {}).keys() & {"epochs", "minutes"}
     if length == {"epochs"}:
         merged["training"].pop("minutes", None)
@@ -215,11 +215,11 @@ def read_tables(path: Path) -> dict[str, Any]:
             f"the settings in {path} cannot be read: {error.strerror}; give the path of a TOML file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"the settings in {path} must be TOML, but are not: {error}") from error
+        raise SettingError(f"the settings in {path} must be valid TOML, but are not: {error}; correct them") from error
 
 
 def training_memory_bytes(architecture: Architecture, batching: BatchOptions) -> int:
-    """Return about how many bytes training takes on a processor, rather too many than too few.
+    """Estimate the memory of a training run on a CPU in bytes; the estimate is rather too high than too low.
 
     Measured on an x86 processor with JAX 0.12: 0.8 GB for the preset `quick`, 1.0 for `tutorial`, 2.2 for `large`.
 

@@ -1,4 +1,4 @@
-"""The context of a run: who receives its progress and its messages, and where its text is looked for."""
+"""The context of a run: observer, messages, callbacks and folders."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,19 +12,19 @@ from nextword.training.progress import RoundRecord, TrainingProgress
 
 
 class TrainingObserver(Protocol):
-    """Receives progress events during training: a progress bar, a log, a test. Observers see; they do not steer."""
+    """Receives progress events during training, for a progress bar or a log; it does not change the run."""
 
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
         """Training begins, or resumes after `progress`."""
 
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        """Some steps were taken, `step` in all; called about twice a second."""
+        """`step` steps are done in total; called about twice a second."""
 
     def on_validation(self) -> None:
         """A round's steps are done, and its validation begins."""
 
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """A round ended and its checkpoint is safe; `plan` is for the rounds to come."""
+        """A round ended and its checkpoint is saved; `plan` is the plan for the next rounds."""
 
 
 class SilentObserver:
@@ -44,7 +44,7 @@ class SilentObserver:
 
 
 def warn_user(message: str) -> None:
-    """Pass a message on as a `TrainingWarning` of Python's `warnings`."""
+    """Issue a message as a `TrainingWarning` of Python's `warnings`."""
     warnings.warn(message, TrainingWarning, stacklevel=3)
 
 
@@ -54,11 +54,11 @@ class RunContext:
 
     Attributes:
         observer: Receives the progress.
-        say: Receives, in sentences, what is being done.
-        warn: Receives, in sentences, what went wrong and was worked around; Python's `warnings` unless set.
-        callbacks: Keras callbacks of the user's own.
-        data_dir: A folder of samples.
-        cache_dir: Where derived files are kept.
+        say: Receives status messages.
+        warn: Receives warnings (default: Python's `warnings`).
+        callbacks: The user's Keras callbacks.
+        data_dir: Folder of samples.
+        cache_dir: Folder of derived files.
     """
 
     observer: TrainingObserver = field(default_factory=SilentObserver)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: stop between two steps, and say so."""
+"""Ctrl-C and SIGTERM stop a run between two steps."""
 
 import signal
 from collections.abc import Iterator
@@ -12,16 +12,16 @@ __all__ = ["Interruption", "TrainingInterrupted"]
 
 
 class Interruption:
-    """Remembers that a signal came; the run asks between steps.
+    """Records that a signal came; the run checks it between steps.
 
-    The step in flight is finished, since JAX has given its buffers away and an exception inside it would leave none.
-    A second signal acts at once, as if none were listened to.
+    The current step ends first: JAX has donated its buffers, and an exception inside the step would lose them. A second
+    signal acts at once.
     """
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
 
-    def raise_if_asked(self) -> None:
+    def raise_if_requested(self) -> None:
         """Raise `TrainingInterrupted` if a signal came."""
         if self.signal_number is not None:
             raise TrainingInterrupted(self.signal_number)

@@ -1,4 +1,4 @@
-"""The log and the curves of a run, and the figures that one has left."""
+"""The log, the curves and the metrics files of a run."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ def draw_curves(records: Sequence[RoundRecord], directory: Path, *, title: str) 
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        StorageError: The disk refused.
+        StorageError: The files cannot be written.
     """
     require_matplotlib("curves")
     paths = [directory / "curves.png", directory / "curves.svg"]
@@ -51,7 +51,7 @@ def _draw(figure: Any, records: Sequence[RoundRecord], title: str) -> None:
 
 
 def _draw_lines(axes: Any, records: Sequence[RoundRecord], name: str, factor: int = 1) -> tuple[list[float], ...]:
-    """Draw a figure by epoch, and return its values on the training and on the validation text."""
+    """Plot a metric by epoch, and return its training and its validation values."""
     epochs = [record.epoch for record in records]
     train, valid = ([factor * getattr(record, f"{split}_{name}") for record in records] for split in ("train", "valid"))
     axes.plot(epochs, train, color=QUIET_COLOR, label="train (dropout on)")
@@ -62,8 +62,8 @@ def _draw_lines(axes: Any, records: Sequence[RoundRecord], name: str, factor: in
 def write_log(directory: Path, progress: TrainingProgress) -> None:
     """Write `log.jsonl` and `log.csv` from all rounds so far.
 
-    The checkpoint is the truth and the log follows from it, so that a run that was killed between the two has no
-    line too few and none twice.
+    The log is rewritten from the progress in the checkpoint. A run that was killed between writing the two therefore
+    neither loses nor repeats a line.
     """
     rows = [asdict(record) for record in progress.records]
     lines = "".join(json.dumps(row) + "\n" for row in rows)
@@ -76,19 +76,19 @@ def write_log(directory: Path, progress: TrainingProgress) -> None:
 
 
 def read_log(path: Path) -> tuple[RoundRecord, ...]:
-    """Return the rounds in a `log.jsonl`; none if there is no such file yet.
+    """Return the rounds in a `log.jsonl`; empty if there is no such file yet.
 
     Raises:
-        CheckpointError: It cannot be read, or holds something else.
+        CheckpointError: The file cannot be read, or is not a log.
     """
     return _read(path, lambda text: tuple(RoundRecord(**json.loads(line)) for line in text.splitlines()))
 
 
 def read_split_metrics(path: Path) -> tuple[SplitMetrics, ...]:
-    """Return the figures in a `metrics.json`, a row for each split; none if there is no such file yet.
+    """Return the metrics of each split in a `metrics.json`; empty if there is no such file yet.
 
     Raises:
-        CheckpointError: It cannot be read, or holds something else.
+        CheckpointError: The file cannot be read, or holds no metrics.
     """
     return _read(path, lambda text: tuple(SplitMetrics(**row) for row in json.loads(text)["splits"]))
 
@@ -100,6 +100,6 @@ def _read[Row](path: Path, parse: Callable[[str], tuple[Row, ...]]) -> tuple[Row
         return ()
     except (OSError, ValueError, TypeError, LookupError) as error:
         raise CheckpointError(
-            f"`{path}` must hold what a run wrote, but cannot be read ({error}); "
-            f"`nextword train --resume {path.parent}` writes it again"
+            f"`{path}` must be a file written by a training run, but cannot be read ({error}); "
+            f"write it again with `nextword train --resume {path.parent}`"
         ) from error

@@ -1,4 +1,4 @@
-"""The optimizers: what becomes of a gradient."""
+"""The optimizers: Adam, Muon and SGD, each with weight averages."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,23 +16,23 @@ from nextword.training.schedule import Pace, Paced, Rate, RescaledByLength, make
 
 
 class Muon(AveragingOptimizer, keras.optimizers.Muon):
-    r"""Muon (Jordan et al. 2024) on each gate's part of the recurrent layers' kernels, and Adam on all else.
+    r"""Muon (Jordan et al. 2024) for each gate of the recurrent layers' kernels, and Adam for all other weights.
 
-    The momentum $M$ of a kernel `(I, G H)` is cut into its $G$ gates. Each `(I, H)` has its singular values brought
-    to about 1 by five Newton-Schulz iterations, so that every direction is learned at the same pace:
+    The momentum $M$ of a kernel `(I, G H)` is split into its $G$ gates. Five Newton-Schulz iterations bring the
+    singular values of each gate `(I, H)` to about 1, which gives every direction the same pace:
 
     $$W_g \leftarrow W_g - 0.2 \, \eta \rho \sqrt{\max(I, H)} \; \mathrm{orthogonalised}(\nabla_g + \mu M_g)$$
 
-    The factor makes an update about as long as Adam's (Liu et al. 2025, "Muon is scalable for LLM training", section
-    2.2), so that both can share the learning rate $\eta$. The gates are orthogonalised one by one, since they share
-    nothing but their input: together, the strongest gradient of the four would set the measure for all.
+    The factor makes an update about as large as Adam's, so both can share the learning rate $\eta$ (Liu et al. 2025,
+    "Muon is scalable for LLM training", section 2.2). The gates are orthogonalised separately because they share only
+    their input. Together, the strongest of the four gradients would set the scale of all.
 
-    `weight_decay` takes $\eta \lambda w$ off each weight beside the update, as Liu et al. have it: in the gradient it
-    would be scaled away with the gradient's length.
+    `weight_decay` subtracts $\eta \lambda w$ from each weight separately, as in Liu et al. Inside the gradient,
+    the orthogonalisation would remove its scale.
 
     Args:
-        rate_ratio: The factor $\rho$ of Muon's learning rate over Adam's.
-        compute_dtype: Precision of the iterations' products.
+        rate_ratio: The ratio $\rho$ of Muon's learning rate to Adam's.
+        compute_dtype: Precision of the matrix products of the iterations.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Muon(AveragingOptimizer, keras.optimizers.Muon):
         self._num_gates: dict[str, int] = {}
 
     def build(self, var_list: Sequence[Any]) -> None:
-        """Create the variables, and note which weights are kernels of recurrent layers."""
+        """Create the variables, and find the kernels of the recurrent layers."""
         self._num_gates = gates_by_path(var_list)
         super().build(var_list)
 
@@ -69,7 +69,7 @@ class Muon(AveragingOptimizer, keras.optimizers.Muon):
         self.assign_sub(variable, ops.cast(learning_rate * self.rate_ratio, variable.dtype) * update)
 
     def _orthogonalised(self, matrix: Any) -> Any:
-        """Return a matrix with its singular values at about 1, as long as an update of Adam's."""
+        """Return a matrix with singular values of about 1, scaled to the size of an Adam update."""
         narrow = ops.cast(matrix / (ops.norm(matrix) + 1e-7), self.compute_dtype)
         orthogonal = self.zeropower_via_newtonschulz5(narrow, self.ns_steps)
         return self.lr_adjust(ops.cast(orthogonal, matrix.dtype))
@@ -78,7 +78,7 @@ class Muon(AveragingOptimizer, keras.optimizers.Muon):
 def gates_by_path(variables: Sequence[Any]) -> dict[str, int]:
     """Return the number of gates in each kernel of a recurrent layer, by its path.
 
-    A recurrent kernel is `(H, G H)`, which tells the gates of the layer's other kernel too.
+    The shape `(H, G H)` of the recurrent kernel gives the gates of both kernels of a layer.
     """
     kernels = [variable.path for variable in variables if variable.name in ("kernel", "recurrent_kernel")]
     gates = {
@@ -90,13 +90,13 @@ def gates_by_path(variables: Sequence[Any]) -> dict[str, int]:
 
 
 class Adam(AveragingOptimizer, keras.optimizers.Adam):
-    r"""Adam (Kingma and Ba 2015) whose `beta_1` may follow a schedule, with L2 regularisation as part of the loss.
+    r"""Adam (Kingma and Ba 2015) with an optional schedule for `beta_1`, and L2 regularisation in the loss.
 
     $$\mathcal{L} + \frac{\lambda}{2} \sum_i w_i^2$$
 
-    Its gradient $\lambda w$ is clipped and scaled with all the rest, as it is in Melis et al. (2020); Keras's
-    `weight_decay` takes $\eta \lambda w$ off beside the update (AdamW). With `beta_1` 0 this is what they call
-    "rmsprop".
+    The gradient $\lambda w$ is clipped and scaled together with the rest, as in Melis et al. (2020). Keras's
+    `weight_decay` instead subtracts $\eta \lambda w$ separately (AdamW). With `beta_1` 0, this is the "rmsprop"
+    of Melis et al.
 
     Args:
         l2: The factor $\lambda$.
@@ -109,7 +109,7 @@ class Adam(AveragingOptimizer, keras.optimizers.Adam):
 
     @property
     def beta_1(self) -> Any:
-        """The decay of the mean gradient in the present step."""
+        """The decay of the mean gradient in the current step."""
         return self._beta_1 if isinstance(self._beta_1, float) else self._beta_1(self.iterations)
 
     @beta_1.setter
@@ -135,17 +135,17 @@ def make_optimizer(
     relative_lengths: NDArray[np.float32] | None = None,
     compute_dtype: str = "float32",
 ) -> keras.optimizers.Optimizer:
-    """Return the optimizer of a run, with its schedule and the averages that it keeps.
+    """Return the optimizer of a run, with its schedule and weight averages.
 
     Args:
-        options: What to make.
-        plan: How long the schedules are, and whether the clock decides on that.
-        relative_lengths: Length of each step's window over the usual one, if they differ; the rate of a mean loss
-            goes with it.
+        options: Optimizer, schedule and averaging.
+        plan: The length of the schedules, and whether the clock decides it.
+        relative_lengths: Length of each step's window over the usual length, if they differ. It scales the learning
+            rate of a mean loss.
         compute_dtype: Precision of Muon's matrix products.
 
     Raises:
-        SettingError: `plateau` was asked for with windows of different lengths.
+        SettingError: `schedule` is `plateau`, but the windows have different lengths.
     """
     rate, momentum = make_schedule(options, plan), make_momentum(options, plan)
     pace = Pace(plan.total_steps) if plan.time else None
@@ -154,8 +154,8 @@ def make_optimizer(
     if relative_lengths is not None and options.loss == "mean":
         if options.schedule == "plateau":
             raise SettingError(
-                "`schedule` must be one that is known beforehand if `variable_num_steps` rescales the learning rate, "
-                "but is 'plateau'; choose another, or windows of one length"
+                "`schedule` must be fixed before training if `variable_num_steps` rescales the learning rate, "
+                "but is 'plateau'; choose another schedule, or windows of one length"
             )
         rate = RescaledByLength(rate, relative_lengths)
     averages = WeightAverages(options.averaging, options.averaging_decay)

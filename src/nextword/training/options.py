@@ -1,4 +1,4 @@
-"""How a model is trained."""
+"""The training settings."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -11,9 +11,9 @@ from nextword.settings import Settings, rate, setting
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingOptions(Settings):
-    """The length of training, its optimizer and its decisions.
+    """The settings of a training run: length, initialization, optimizer, loss, schedule and averaging.
 
-    A round is a fixed number of steps; validation, the log line, the checkpoint and every decision come at its end.
+    A round is a fixed number of steps. Validation, log, checkpoint and every decision come at the end of a round.
     """
 
     group: ClassVar[str] = "training"
@@ -39,7 +39,7 @@ class TrainingOptions(Settings):
         unset="an epoch, or an equal part of it of at most 2,000 steps",
         task="length",
     )
-    start: Literal["random", "informed"] = setting(
+    start: Literal["random", "counts"] = setting(
         "random",
         help="Initial weights: random, or count-based for the embedding and the output bias (informed).",
         task="optimization",
@@ -148,25 +148,25 @@ class TrainingOptions(Settings):
         super().__post_init__()
         if self.sampled_softmax and self.label_smoothing:
             raise SettingError(
-                f"`label_smoothing` spreads over the whole vocabulary, but is {self.label_smoothing:g} beside "
-                f"`sampled_softmax` = {self.sampled_softmax}; leave out one of the two"
+                f"`label_smoothing` needs the whole vocabulary, but is {self.label_smoothing:g} with `sampled_softmax` "
+                f"{self.sampled_softmax}; leave out one of the two"
             )
 
     def check_softmax(self, model: ModelOptions) -> None:
-        """Refuse what a model's softmax cannot be trained with.
+        """Raise if a loss setting does not fit the softmax of a model.
 
         Raises:
-            SettingError: `sampled_softmax` meets an adaptive softmax or a mixture, or `label_smoothing` or `z_loss` a
-                mixture.
+            SettingError: `sampled_softmax` is set for an adaptive softmax or a mixture, or `label_smoothing` or
+                `z_loss` for a mixture.
         """
         if model.adaptive_cutoffs and self.sampled_softmax:
             raise SettingError(
-                f"`sampled_softmax` needs a full softmax, but is {self.sampled_softmax} beside `adaptive_cutoffs` = "
+                f"`sampled_softmax` needs a full softmax, but is {self.sampled_softmax} with `adaptive_cutoffs` "
                 f"{list(model.adaptive_cutoffs)}; leave out one of the two"
             )
         for name in ("sampled_softmax", "label_smoothing", "z_loss"):
             if model.mixture_size > 1 and getattr(self, name):
                 raise SettingError(
-                    f"`{name}` needs a single softmax, but is {getattr(self, name):g} beside `mixture_size` = "
+                    f"`{name}` needs a single softmax, but is {getattr(self, name):g} with `mixture_size` "
                     f"{model.mixture_size}; leave it out or set `mixture_size` to 1"
                 )

@@ -1,4 +1,4 @@
-"""What a run has done so far: the record of each round, and the counters that decide what comes next."""
+"""The progress of a run: a record of each round, and the counters of the schedules."""
 
 import math
 from collections.abc import Mapping
@@ -13,21 +13,20 @@ class RoundRecord:
     """One line of the training log.
 
     Attributes:
-        round: Number of the round, counted from 1.
-        step: Steps taken by its end.
-        epoch: Times that the text was read by its end.
-        learning_rate: At its end, which is that of the step to come.
-        train_perplexity: Over the round, with dropout, while the weights were changing.
-        train_accuracy: The same for the part of targets that were the first guess.
-        valid_perplexity: Of the validation split at the round's end, without dropout.
-        valid_accuracy: The same for accuracy.
-        words_per_second: Training alone, without validation.
-        seconds: Time since the beginning in the start of the weights, training, validation and saving, interruptions
-            left out; what this round took to save counts in the next.
-        step_seconds: Time of a step, that of the first of the round left out if there are others.
+        round: Number of the round, from 1.
+        step: Total steps at its end.
+        epoch: Total epochs at its end.
+        learning_rate: Learning rate of the next step.
+        train_perplexity: Training perplexity over the round, with dropout, while the weights change.
+        train_accuracy: Fraction of the targets that had the highest probability, measured the same way.
+        valid_perplexity: Perplexity of the validation split at the end of the round, without dropout.
+        valid_accuracy: Accuracy on the validation split.
+        words_per_second: Training throughput, without validation.
+        seconds: Total time of initialization, training, validation and saving, without interruptions. The time to save
+            this round counts in the next one.
+        step_seconds: Mean time of a step; the first step of the round is excluded if there are others.
         validation_seconds: Time of the validation.
-        averaged_steps: Steps over which the weights were averaged that `valid_perplexity` is of; 0 if it is of the
-            weights themselves.
+        averaged_steps: Steps in the weight average that `valid_perplexity` belongs to; 0 for the weights themselves.
     """
 
     round: int
@@ -47,16 +46,16 @@ class RoundRecord:
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """The counters that a checkpoint keeps beside the weights.
+    """The counters that a checkpoint stores beside the weights.
 
     Attributes:
         records: One for each round.
-        seconds_before: Time that the start of the weights took, before the first round.
-        best_round: The round with the lowest validation perplexity, 0 before the first.
-        rate_factor: What the plateau schedule multiplies the learning rate by.
-        rounds_on_plateau: Rounds since the last improvement or the last cut of the rate.
-        averaging_since: The round at whose end `triggered` averaging began, 0 before.
-        finished: Whether training is over, by its length or by patience.
+        seconds_before: Time of the weight initialization, before the first round.
+        best_round: The round with the lowest validation perplexity; 0 before the first.
+        rate_factor: Factor of the learning rate under the plateau schedule.
+        rounds_on_plateau: Rounds since the last improvement or the last cut of the learning rate.
+        averaging_since: The round at whose end `triggered` averaging began; 0 before.
+        finished: Whether the planned length or the patience is reached.
     """
 
     records: tuple[RoundRecord, ...] = ()
@@ -93,7 +92,7 @@ class TrainingProgress:
         return self.records[-1].step if self.records else 0
 
     def after_round(self, record: RoundRecord, options: TrainingOptions, total_steps: int) -> "TrainingProgress":
-        """Return the progress with one more round, and with what follows from it."""
+        """Return the progress with one more round and updated counters."""
         improved = record.valid_perplexity < self.best_perplexity
         best_round = record.round if improved else self.best_round
         on_plateau = 0 if improved else self.rounds_on_plateau + 1
@@ -110,10 +109,11 @@ class TrainingProgress:
         )
 
     def _triggers_averaging(self, record: RoundRecord, options: TrainingOptions) -> bool:
-        """Say whether a round is worse than the best of those that lie `averaging_patience` rounds and more back.
+        """Return whether `triggered` averaging begins with a round.
 
-        NT-ASGD's condition (Merity, Keskar and Socher 2018, algorithm 1): the rounds in between do not count, so that
-        chance does not set it off. At `averaging_latest_round` it begins without (Melis et al. 2020).
+        It begins if the round is worse than the best round at least `averaging_patience` rounds ago (NT-ASGD; Merity,
+        Keskar and Socher 2018, algorithm 1). Later rounds are ignored, because they may be good or bad by chance. At
+        `averaging_latest_round` it begins in any case (Melis et al. 2020).
         """
         if options.averaging != "triggered" or self.averaging_since:
             return False

@@ -1,4 +1,4 @@
-"""What a finished run leaves: its model and its figures."""
+"""The result of a finished run: its model and its metrics."""
 
 import json
 import re
@@ -19,18 +19,18 @@ from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
 from nextword.training.stream_model import fingerprint
 
-_LARGEST_BATCH = 32
-_TOKENS_PER_ROW = 1024  # four times what a row reads before its own: short splits are read as one stream
+_MAX_BATCH_SIZE = 32
+_TOKENS_PER_ROW = 1024  # four times the burn-in of a row; a short split is read as one stream
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What a run leaves.
+    """The result of a run.
 
     Attributes:
         bundle: The model.
         corpus: The name of the text.
-        metrics: What was measured on valid and test, a row for each split.
+        metrics: Metrics on the valid and the test split, one row each.
         progress: The record of each round.
     """
 
@@ -44,7 +44,7 @@ class FinishedRun:
         return f"FinishedRun({self.bundle.name!r} on {self.corpus!r}, perplexity: {perplexities})"
 
     def to_table(self) -> dict[str, Any]:
-        """Return the figures of the run, the content of `metrics.json`."""
+        """Return the metrics of the run, the content of `metrics.json`."""
         best = self.progress.records[self.progress.best_round - 1]
         return {
             "model": self.bundle.name,
@@ -63,7 +63,7 @@ class FinishedRun:
 def finish_run(
     model: LanguageModel, corpus: Corpus, config: RunConfig, progress: TrainingProgress, *, name: str
 ) -> FinishedRun:
-    """Evaluate a trained model on valid and test, and return it with its figures."""
+    """Evaluate a trained model on the valid and the test split, and return it with its metrics."""
     metrics = (_metrics(model, corpus, "valid"), _metrics(model, corpus, "test"))
     facts = ModelFacts(
         name=_file_name(name),
@@ -82,10 +82,10 @@ def finish_run(
 
 
 def write_metrics(path: Path, finished: FinishedRun) -> None:
-    """Write the figures of a run as JSON.
+    """Write the metrics of a run as JSON.
 
     Raises:
-        StorageError: The disk refused.
+        StorageError: The file cannot be written.
     """
     write_file(path, (json.dumps(finished.to_table(), indent=2) + "\n").encode())
 
@@ -93,7 +93,7 @@ def write_metrics(path: Path, finished: FinishedRun) -> None:
 def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMetrics:
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
     store = corpus.split(split)
-    batch_size = max(1, min(_LARGEST_BATCH, store.num_tokens // _TOKENS_PER_ROW))
+    batch_size = max(1, min(_MAX_BATCH_SIZE, store.num_tokens // _TOKENS_PER_ROW))
     result = evaluate(engine, store.ids, batch_size=batch_size).with_counts(store)
     return SplitMetrics(
         split=split,
@@ -106,5 +106,5 @@ def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMet
 
 
 def _file_name(name: str) -> str:
-    """Return `name` as the bundle allows it: letters, digits, dots, dashes and underscores."""
+    """Return `name` with only the characters that a bundle allows: letters, digits, dots, dashes, underscores."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64] or "model"

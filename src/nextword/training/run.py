@@ -1,4 +1,4 @@
-"""A training run in rounds, from the first one or the last safe one to the end."""
+"""The loop of a training run over rounds, from the first one or the last checkpoint to the end."""
 
 import math
 import time
@@ -10,27 +10,27 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
 from nextword.training.progress import RoundRecord, TrainingProgress
-from nextword.training.round_watch import RoundWatch
-from nextword.training.step import Learned, TrainingStep, Validated
+from nextword.training.round_callbacks import RoundCallbacks
+from nextword.training.step import TrainingMetrics, TrainingStep, ValidationMetrics
 from nextword.training.stream_model import fingerprint
 
 
 class TrainingRun:
-    """Trains a language model in rounds, each made safe in a checkpoint store before the next begins.
+    """Trains a language model in rounds, and saves a checkpoint after each.
 
-    Run it again over the same store and it resumes after the last safe round; the result is bit-identical to that of
-    an uninterrupted run on the same machine.
+    A new run over the same store resumes after the last saved round. On the same machine, the result is bit-identical
+    to that of an uninterrupted run.
 
     Args:
-        step: The training step of the model, which is trained in place, with its options and its plan.
-        store: Where the checkpoints are; what it holds already is resumed from.
-        log: Receives the progress after each round that is safe, to write it down.
-        context: Receives progress and warnings. To its Keras callbacks, an epoch is a round; what they remember
-            themselves is not kept over an interruption.
-        seconds_before: Time that the start of the weights took before the first round; it counts as time of the run.
+        step: The training step, with its options and its plan; its model is trained in place.
+        store: The checkpoints; the run resumes from the newest one.
+        log: Called with the progress after each saved round, to write the log.
+        context: Receives progress and warnings. Its Keras callbacks see each round as an epoch; their own state is lost
+            when a run is interrupted.
+        seconds_before: Time of the weight initialization, in seconds; it is part of the run.
 
     Raises:
-        CheckpointError: The store holds the checkpoints of another model.
+        CheckpointError: The store holds checkpoints of another model.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class TrainingRun:
         self._log = log
         self._observer = context.observer
         self._warn = context.warn
-        self._watch = RoundWatch(
+        self._callbacks = RoundCallbacks(
             step.stream,
             context.callbacks,
-            look=self._look,
+            report=self._report,
             interruption=self.interruption,
             epochs=self.plan.num_rounds,
             steps=self.plan.round_steps,
@@ -63,11 +63,11 @@ class TrainingRun:
         self._resume()
 
     def run(self) -> TrainingProgress:
-        """Train to the end, and leave the best weights in the model.
+        """Train to the end, and load the best weights into the model.
 
         Raises:
-            TrainingInterrupted: A signal asked to stop; what was done since the last round must be done again.
-            TrainingDivergedError: The loss is no longer a finite number; the last checkpoint is kept.
+            TrainingInterrupted: A signal requested a stop; the steps since the last round are lost.
+            TrainingDivergedError: The loss is not finite; the last checkpoint is kept.
         """
         self._observer.on_start(self.plan, self.progress)
         if not self.progress.finished:
@@ -76,87 +76,87 @@ class TrainingRun:
 
     def _train(self) -> None:
         self._counted_until = time.monotonic()
-        self._watch.begin()
+        self._callbacks.begin()
         while not self.progress.finished:
-            self.interruption.raise_if_asked()
+            self.interruption.raise_if_requested()
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
-            learned = self.step.learn(self.progress.steps, steps, self._watch)
-            if learned.num_steps < steps:
-                self._return_to_the_last_round()
+            trained = self.step.train_round(self.progress.steps, steps, self._callbacks)
+            if trained.num_steps < steps:
+                self._discard_round()
                 break
-            # validate: the weights, or the averages in their place, whichever count
+            # validate: the weights, or the weight averages if there are any
             self._observer.on_validation()
-            found = self.step.validate(self._watch)
-            self._tell_callbacks(learned, found)
+            validated = self.step.validate(self._callbacks)
+            self._end_round_of_callbacks(trained, validated)
             # decide
-            record = self._record(learned, found)
-            self._refuse_unless_finite("training", record.train_perplexity, record.step)
-            self._refuse_unless_finite("validation", record.valid_perplexity, record.step)
+            record = self._record(trained, validated)
+            self._require_finite("training", record.train_perplexity, record.step)
+            self._require_finite("validation", record.valid_perplexity, record.step)
             self.plan = self.plan.after((*self.progress.records, record))
             self.progress = self.progress.after_round(record, self._options, self.plan.total_steps)
-            self.step.follow(self.plan, self.progress)
-            # save, log, then tell
+            self.step.end_round(self.plan, self.progress)
+            # save, log, then report
             self._store.save(self.progress.steps, self.step.capture(), self._state(), best=self.progress.latest_is_best)
             self._log(self.progress)
             self._observer.on_round(record, self.plan, self.progress)
-            if self.step.stream.stop_training:  # as a callback of the user's asked
+            if self.step.stream.stop_training:  # set by a user callback
                 break
-        self._watch.end()
+        self._callbacks.end()
 
     def finish(self) -> TrainingProgress:
-        """Leave the best weights so far in the model, without training any further.
+        """Load the best weights so far into the model, without further training.
 
         Raises:
-            CheckpointError: No round was finished yet.
+            CheckpointError: No round is finished yet.
         """
         if not self.progress.rounds:
-            raise CheckpointError("a run must have finished a round before it can be ended; train on")
+            raise CheckpointError("a run must have at least one finished round to be ended, but has none; resume it")
         if not self.progress.latest_is_best:
             best = self._store.best()
             if best is None:
                 self._warn("the best checkpoint is damaged; the model keeps the newest weights")
             else:
                 self.step.restore(best.arrays)
-        self.step.optimizer.averages.take()
+        self.step.optimizer.averages.replace_weights()
         return self.progress
 
-    def _look(self, steps: int, perplexity: float, steps_per_second: float) -> None:
-        """Refuse a loss that is not finite within a round, and pass the others on."""
+    def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
+        """Report the perplexity within a round; raise if it is not finite."""
         step = self.progress.steps + steps
-        self._refuse_unless_finite("training", perplexity, step)
+        self._require_finite("training", perplexity, step)
         self._observer.on_step(step, perplexity, steps_per_second * self.step.words_per_step)
 
-    def _tell_callbacks(self, learned: Learned, found: Validated) -> None:
-        figures = {"perplexity": learned.perplexity, "accuracy": learned.accuracy}
-        validated = {"val_perplexity": found.perplexity, "val_accuracy": found.accuracy}
-        self._watch.end_round(self.progress.rounds, {**self._watch.figures, **figures, **validated})
+    def _end_round_of_callbacks(self, trained: TrainingMetrics, validated: ValidationMetrics) -> None:
+        figures = {"perplexity": trained.perplexity, "accuracy": trained.accuracy}
+        figures |= {"val_perplexity": validated.perplexity, "val_accuracy": validated.accuracy}
+        self._callbacks.end_round(self.progress.rounds, {**self._callbacks.figures, **figures})
 
-    def _record(self, learned: Learned, found: Validated) -> RoundRecord:
+    def _record(self, trained: TrainingMetrics, validated: ValidationMetrics) -> RoundRecord:
         counted_until, self._counted_until = self._counted_until, time.monotonic()
-        step = self.progress.steps + learned.num_steps
+        step = self.progress.steps + trained.num_steps
         return RoundRecord(
             round=self.progress.rounds + 1,
             step=step,
             epoch=step / self.plan.steps_per_epoch,
             learning_rate=float(self.step.optimizer.learning_rate),
-            train_perplexity=learned.perplexity,
-            train_accuracy=learned.accuracy,
-            valid_perplexity=found.perplexity,
-            valid_accuracy=found.accuracy,
-            words_per_second=learned.num_steps * self.step.words_per_step / learned.seconds,
-            # Saving counts too, in the round after.
+            train_perplexity=trained.perplexity,
+            train_accuracy=trained.accuracy,
+            valid_perplexity=validated.perplexity,
+            valid_accuracy=validated.accuracy,
+            words_per_second=trained.num_steps * self.step.words_per_step / trained.seconds,
+            # The time to save counts in the next round.
             seconds=self.progress.seconds + self._counted_until - counted_until,
-            step_seconds=learned.step_seconds,
-            validation_seconds=found.seconds,
-            averaged_steps=found.averaged_steps,
+            step_seconds=trained.step_seconds,
+            validation_seconds=validated.seconds,
+            averaged_steps=validated.averaged_steps,
         )
 
-    def _refuse_unless_finite(self, split: str, perplexity: float, step: int) -> None:
+    def _require_finite(self, split: str, perplexity: float, step: int) -> None:
         if not math.isfinite(perplexity):
             safe = self.progress.steps
-            kept = f"the checkpoint of step {safe} is kept" if safe else "there was no checkpoint yet"
+            kept = f"the checkpoint of step {safe} is kept" if safe else "there is no checkpoint yet"
             raise TrainingDivergedError(
                 f"the {split} perplexity must be a finite number, but is {perplexity} at step {step}; {kept}; "
                 "train again with a lower `learning_rate` or a smaller `clip_norm`"
@@ -170,7 +170,7 @@ class TrainingRun:
         }
 
     def _resume(self) -> None:
-        """Go back to where the newest checkpoint stands, if there is one."""
+        """Restore the newest checkpoint, if there is one."""
         checkpoint = self._store.newest()
         if checkpoint is None:
             return
@@ -179,8 +179,8 @@ class TrainingRun:
         last_is_shorter = self.plan.time is not None and progress.finished
         if missing != 0 and not (last_is_shorter and 0 < missing < self.plan.round_steps):
             raise CheckpointError(
-                f"the checkpoint of step {checkpoint.step} must lie at the end of a round of {self.plan.round_steps} "
-                "steps, but does not; resume with the settings that the run began with"
+                f"the checkpoint of step {checkpoint.step} must be at the end of a round of {self.plan.round_steps} "
+                "steps, but is not; resume with the original settings of the run"
             )
         self.step.restore(checkpoint.arrays)
         self.progress = progress
@@ -188,11 +188,11 @@ class TrainingRun:
         then, now = checkpoint.state["fingerprint"], fingerprint()
         changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
         if changes:
-            self._warn(f"resumed with {', '.join(changes)}: the result will be as good, but not bit-identical")
+            self._warn(f"resumed with {', '.join(changes)}: the result will be equally good, but not bit-identical")
 
-    def _return_to_the_last_round(self) -> None:
-        """Leave the steps of a round that a callback of the user's stopped early."""
-        self._warn(f"a callback stopped the run within round {self.progress.rounds + 1}, of which nothing is kept")
+    def _discard_round(self) -> None:
+        """Discard the steps of a round that a user callback stopped."""
+        self._warn(f"a callback stopped the run within round {self.progress.rounds + 1}; its steps are discarded")
         newest = self._store.newest()
         if newest is not None:
             self.step.restore(newest.arrays)

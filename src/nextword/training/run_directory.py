@@ -24,10 +24,10 @@ class RunDirectory:
     """The directory of one run.
 
         RUN/config.toml    every setting, resolved
-        RUN/checkpoints/   what resuming needs: the newest two, and the best
-        RUN/log.jsonl      one object a round; log.csv holds the same
-        RUN/curves.png     perplexity and accuracy by round; curves.svg holds the same
-        RUN/metrics.json   the figures of the finished run
+        RUN/checkpoints/   the newest two checkpoints, and the best
+        RUN/log.jsonl      one object per round; log.csv has the same content
+        RUN/curves.png     perplexity and accuracy by round; curves.svg has the same content
+        RUN/metrics.json   the metrics of the finished run
         RUN/model/         the bundle, written at the end
 
     Attributes:
@@ -38,12 +38,12 @@ class RunDirectory:
 
     @property
     def config_file(self) -> Path:
-        """Every setting, resolved."""
+        """The resolved settings."""
         return self.root / CONFIG_FILE
 
     @property
     def checkpoints(self) -> Path:
-        """What resuming needs."""
+        """The checkpoints."""
         return self.root / "checkpoints"
 
     @property
@@ -53,50 +53,50 @@ class RunDirectory:
 
     @property
     def metrics_file(self) -> Path:
-        """The figures of the finished run."""
+        """The metrics of the finished run."""
         return self.root / "metrics.json"
 
     @property
     def is_run(self) -> bool:
-        """Whether a run began here."""
+        """Whether the directory holds a run."""
         return self.config_file.is_file()
 
     def read_config(self) -> "RunConfig":
-        """Return the settings that the run began with.
+        """Return the original settings of the run.
 
         Raises:
-            CheckpointError: No run began here.
+            CheckpointError: The directory holds no run.
             SettingError: The settings are damaged.
         """
         if not self.is_run:
             raise CheckpointError(
                 f"`{self.root}` must be the directory of a training run, but has no {self.config_file.name}; "
-                "begin one with `nextword train TEXT --run DIR`"
+                "start a run with `nextword train TEXT --run DIR`"
             )
-        from nextword.training.config import RunConfig  # which a bundle alone does not need
+        from nextword.training.config import RunConfig  # reading a bundle does not need it
 
         return RunConfig.read(self.config_file)
 
     def require_free(self) -> None:
-        """Raise if a run began here already.
+        """Raise if the directory already holds a run.
 
         Raises:
-            CheckpointError: One did.
+            CheckpointError: It does.
         """
         if self.is_run:
             raise CheckpointError(
                 f"`{self.root}` must not hold a training run yet, but does; "
-                f"resume it by `nextword train --resume {self.root}`, or name another directory"
+                f"resume it with `nextword train --resume {self.root}`, or give another directory"
             )
 
 
 @contextmanager
 def run_lock(root: Path) -> Iterator[None]:
-    """Hold the lock on the directory of a run, which one process has at a time and loses when it ends, however.
+    """Hold the lock of a run directory. One process holds it at a time, and the system releases it when that one ends.
 
     Raises:
-        CheckpointError: Another process holds the lock, which the message names.
-        StorageError: It cannot be taken.
+        CheckpointError: Another process, named in the message, holds the lock.
+        StorageError: The lock cannot be taken.
 
     Example:
         >>> import tempfile
@@ -106,7 +106,7 @@ def run_lock(root: Path) -> Iterator[None]:
         Traceback (most recent call last):
         nextword.errors.CheckpointError: `...` is in use by process ...; wait until it ends, or choose another directory
     """
-    from filelock import FileLock, Timeout  # here, for who only reads a run's model would wait 15 ms for it
+    from filelock import FileLock, Timeout  # here, because the import takes 15 ms and reading a model needs no lock
 
     lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
     with durable.disk_errors(root, "locked"):

@@ -1,4 +1,4 @@
-"""The learning rate as a function of the step."""
+"""Schedules: the learning rate as a function of the step."""
 
 import math
 from collections.abc import Callable
@@ -15,19 +15,19 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 
 Rate = float | Callable[[Any], Any]
-"""A number, or a schedule of Keras's: the number as a function of the step."""
+"""A constant, or a Keras schedule."""
 
-# One cycle as fastai has it: the peak is 25 times the first rate, which is 10,000 times the last.
+# As in fastai: the peak is 25 times the first learning rate, which is 10,000 times the last.
 _CYCLE_RISE, _CYCLE_FALL, _CYCLE_MOMENTUM_DROP = 25.0, 1e4, 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class LinearToZero(schedules.LearningRateSchedule):
-    """Rise linearly to the peak over the warm-up, then fall linearly to zero at the last step.
+    """Linear warm-up to the peak, then linear decay to zero at the last step.
 
     Attributes:
         peak: The highest learning rate.
-        warmup_steps: Steps until the peak.
+        warmup_steps: Steps before the peak.
         total_steps: Steps of the whole run.
     """
 
@@ -45,12 +45,12 @@ class LinearToZero(schedules.LearningRateSchedule):
 
 @dataclass(frozen=True, eq=False)
 class StepDecay(schedules.LearningRateSchedule):
-    """Stay constant for some epochs, then multiply by a factor at the beginning of each (Zaremba et al. 2014).
+    """Constant for some epochs, then multiplied by a factor at the beginning of each epoch (Zaremba et al. 2014).
 
     Attributes:
-        initial: The learning rate of the first epochs.
-        factor: What each later epoch multiplies it by.
-        constant_epochs: Number of epochs at the initial rate.
+        initial: Learning rate of the first epochs.
+        factor: Factor of each later epoch.
+        constant_epochs: Number of epochs at the initial learning rate.
         steps_per_epoch: Number of steps in an epoch.
     """
 
@@ -61,27 +61,29 @@ class StepDecay(schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of `step`, counted from 0."""
-        # Half a step more: a compiled division by a constant may fall just short of a whole epoch.
+        # Half a step more, because a compiled division may round to just below a whole epoch.
         epoch = ops.floor((ops.cast(step, "float32") + 0.5) / self.steps_per_epoch)
         return self.initial * ops.power(self.factor, ops.maximum(0.0, epoch + 1.0 - self.constant_epochs))
 
 
 @dataclass(frozen=True, eq=False)
 class OneCycle(schedules.LearningRateSchedule):
-    r"""Go from a start to a middle and on to an end, each on half a wave of the cosine.
+    r"""Two phases, start to middle and middle to end, each half a cosine wave.
 
     $$v(t) = v_1 + \tfrac{1}{2} (v_0 - v_1) (1 + \cos \pi p)$$
 
-    with $p$ the part of the phase that is over, $v_0$ and $v_1$ its two ends. One cycle takes the learning rate up and
-    down, and the momentum down and up (Smith 2018, "A disciplined approach to neural network hyper-parameters"; with
-    cosines, as fastai has it).
+    $p$ is the fraction of the phase that is done, and $v_0$ and $v_1$ are the values at its two ends. In one cycle the
+    learning rate goes up and down, and the momentum down and up.
 
     Attributes:
-        start: The value of the first step.
-        middle: The value at the end of the warm-up.
-        end: The value after the last step.
+        start: Value of the first step.
+        middle: Value at the end of the warm-up.
+        end: Value after the last step.
         warmup_steps: Steps from start to middle.
         total_steps: Steps of the whole run.
+
+    Source:
+        Smith (2018), "A disciplined approach to neural network hyper-parameters"; the cosines are those of fastai.
     """
 
     start: float
@@ -103,14 +105,14 @@ class OneCycle(schedules.LearningRateSchedule):
 
 @dataclass(frozen=True, eq=False)
 class RescaledByLength(schedules.LearningRateSchedule):
-    """Multiply a learning rate by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
+    """A learning rate scaled by the length of each step's window (Merity, Keskar and Socher 2018, section 4.1).
 
-    The mean loss of a short window has as long a gradient as that of a long one, so that without this its few tokens
-    would each weigh more. A loss that is summed over time needs none of it.
+    The mean loss of a short window has a gradient as large as that of a long window. Without scaling, each of its few
+    tokens would weigh more. A loss that is summed over time needs no scaling.
 
     Attributes:
-        schedule: The learning rate, or its schedule.
-        relative_lengths: Length of each step's window over the usual one `(total_steps,)`; the last one goes on.
+        schedule: The learning rate or its schedule.
+        relative_lengths: Length of each step's window over the usual length `(total_steps,)`; the last value repeats.
     """
 
     schedule: Rate
@@ -124,7 +126,7 @@ class RescaledByLength(schedules.LearningRateSchedule):
 
 
 def make_schedule(options: TrainingOptions, plan: Plan) -> Rate:
-    """Return the learning rate of a run, or its schedule; under `plateau` the run sets it between rounds."""
+    """Return the learning rate of a run or its schedule; under `plateau`, the run changes it between rounds."""
     rate, total_steps = options.learning_rate, plan.total_steps
     warmup_steps = round(options.warmup_fraction * total_steps)
     if options.schedule == "linear":
@@ -138,7 +140,7 @@ def make_schedule(options: TrainingOptions, plan: Plan) -> Rate:
 
 
 def make_momentum(options: TrainingOptions, plan: Plan) -> Rate:
-    """Return Adam's `beta_1`, or its schedule: under `one_cycle` it is lower where the learning rate is high."""
+    """Return Adam's `beta_1` or its schedule; under `one_cycle`, it is low while the learning rate is high."""
     if options.schedule != "one_cycle":
         return options.beta_1
     lowest = max(0.0, options.beta_1 - _CYCLE_MOMENTUM_DROP)
@@ -147,13 +149,13 @@ def make_momentum(options: TrainingOptions, plan: Plan) -> Rate:
 
 
 class Pace:
-    r"""How much of a run's schedules is done, if the number of steps is planned again every round.
+    r"""The fraction of a run's schedules that is done, if the total number of steps is replanned every round.
 
-    At step $s$ of a round that began at step $s_0$, when the part $p_0$ was done, and with $S$ steps planned in all,
-    that is $p_0 + (1 - p_0) \frac{s - s_0}{S - s_0}$.
+    At step $s$ it is $p_0 + (1 - p_0) \frac{s - s_0}{S - s_0}$. The round began at step $s_0$, when the fraction $p_0$
+    was done, and $S$ is the planned total.
 
     Args:
-        total_steps: The first plan.
+        total_steps: The total number of steps in the first plan.
     """
 
     def __init__(self, total_steps: int) -> None:
@@ -161,16 +163,16 @@ class Pace:
         self._plan: Any = None
 
     def build(self, optimizer: Any) -> None:
-        """Keep the plan in a variable of the optimizer, where Keras and checkpoints carry it along."""
+        """Create a variable of the optimizer for the plan, so that Keras and checkpoints include it."""
         first = keras.initializers.Constant([0.0, 0.0, float(self.total_steps)])
         self._plan = optimizer.add_variable(shape=(3,), initializer=first, dtype="float32", name="pace")
 
     def plan(self, step: int, total_steps: int) -> None:
-        """Plan `total_steps` in all, now that `step` are done."""
-        self._plan.assign([float(step), float(self.part(step)), float(max(total_steps, step + 1))])
+        """Change the total number of steps after `step` steps."""
+        self._plan.assign([float(step), float(self.fraction(step)), float(max(total_steps, step + 1))])
 
-    def part(self, step: Any) -> Any:
-        """Return the part of the schedules that is done by `step`."""
+    def fraction(self, step: Any) -> Any:
+        """Return the fraction of the schedules that is done by `step`."""
         begin, part, end = ops.unstack(ops.convert_to_tensor(self._plan), 3)
         over = (ops.cast(step, "float32") - begin) / (end - begin)
         return part + (1.0 - part) * ops.clip(over, 0.0, 1.0)
@@ -181,8 +183,8 @@ class Paced(schedules.LearningRateSchedule):
     """A schedule whose pace changes from round to round.
 
     Attributes:
-        schedule: The schedule, made for `pace.total_steps` steps.
-        pace: How much of it is done.
+        schedule: The schedule over `pace.total_steps` steps.
+        pace: The fraction of it that is done.
     """
 
     schedule: Callable[[Any], Any]
@@ -190,4 +192,4 @@ class Paced(schedules.LearningRateSchedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the value of `step`, counted from 0."""
-        return self.schedule(self.pace.total_steps * self.pace.part(step))
+        return self.schedule(self.pace.total_steps * self.pace.fraction(step))

@@ -1,4 +1,4 @@
-"""How fast training is on this machine, measured by training."""
+"""Measures the training throughput of this machine."""
 
 import math
 from dataclasses import dataclass
@@ -12,24 +12,24 @@ from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
 from nextword.training.step import TrainingStep
 
-# Tokens of the Penn Treebank's training split, by which the length of an epoch is told.
+# Tokens of the Penn Treebank's training split, the reference length of an epoch.
 PTB_TOKENS = 929_589
 
 _VOCABULARY_SIZE = 10_000
 _WINDOWS_OF_TEXT = 50
-_MOST_STEPS = 2000
+_MAX_STEPS = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSpeed:
-    """What some real training steps on random tokens came to.
+    """The throughput of real training steps on random tokens.
 
     Attributes:
         compute_dtype: Precision of the matrix products.
-        num_steps: Training steps that were timed, after those that compile.
-        seconds: What they took.
-        words_per_second: Words trained on in a second.
-        flops_per_second: Useful floating-point operations in a second, those of the matrix products.
+        num_steps: Timed training steps, without those that compile.
+        seconds: Time of these steps.
+        words_per_second: Training throughput.
+        flops_per_second: Floating-point operations per second of the matrix products.
     """
 
     compute_dtype: str
@@ -40,32 +40,32 @@ class TrainingSpeed:
 
     @property
     def minutes_per_ptb_epoch(self) -> float:
-        """Minutes for an epoch of a text as long as the Penn Treebank's, validation aside."""
+        """Minutes for an epoch over a text as long as the Penn Treebank's, without validation."""
         return PTB_TOKENS / self.words_per_second / 60
 
 
 def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE, *, seconds: float) -> TrainingSpeed:
-    """Run the training step of `config` for about `seconds` on random words, and return its speed.
+    """Measure the throughput of the training step of `config` on random tokens.
 
-    Compiling comes before, and takes some seconds more.
+    Compilation takes some seconds more.
 
     Args:
-        config: What is trained; its precision is resolved.
-        vocabulary_size: Tokens of the vocabulary.
-        seconds: The time to measure.
+        config: The settings, with resolved precision.
+        vocabulary_size: Number of tokens `V`.
+        seconds: About how long to measure.
 
     Raises:
-        SettingError: The settings do not go with the vocabulary.
+        SettingError: The settings do not fit the vocabulary.
     """
     architecture = config.model.build(vocabulary_size)
-    batching = config.batching.replace(variable_num_steps=False)  # each length would be compiled while it is timed
+    batching = config.batching.replace(variable_num_steps=False)  # each length would compile during the measurement
     num_tokens = _WINDOWS_OF_TEXT * batching.batch_size * batching.num_steps + 1
     ids = np.random.default_rng(0).integers(vocabulary_size, size=num_tokens, dtype=np.int32)
     windows = make_windows(ids, batching, end_id=0)
     model = LanguageModel(architecture, compute_dtype=config.training.compute_dtype)
-    # A plan by epochs, whatever decides on the steps of the run: the step's arithmetic is the same.
+    # A plan by epochs, because the step's arithmetic does not depend on what ends the run.
     options = config.training.replace(minutes=None)
-    plan = Plan(windows.steps_per_epoch, _MOST_STEPS, (_MOST_STEPS,))
+    plan = Plan(windows.steps_per_epoch, _MAX_STEPS, (_MAX_STEPS,))
     step = TrainingStep(model, options, plan, train=windows, valid=windows)
 
     num_steps, taken = _timed_steps(step, seconds)
@@ -80,15 +80,15 @@ def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE,
 
 
 def _timed_steps(step: TrainingStep, seconds: float) -> tuple[int, float]:
-    """Return a number of steps that takes about `seconds`, and what they took."""
+    """Time as many steps as take about `seconds`; return their number and their time."""
     num_steps = 2
     _seconds_of(step, num_steps)  # compiles
     taken = _seconds_of(step, num_steps)
     if taken < seconds:
-        num_steps = min(_MOST_STEPS, math.ceil(num_steps * seconds / taken))
+        num_steps = min(_MAX_STEPS, math.ceil(num_steps * seconds / taken))
         taken = _seconds_of(step, num_steps)
     return num_steps, taken
 
 
 def _seconds_of(step: TrainingStep, num_steps: int) -> float:
-    return step.learn(0, num_steps).seconds
+    return step.train_round(0, num_steps).seconds

@@ -1,4 +1,4 @@
-"""The one way to train: a run is started or resumed by the command, from Python, or as a trial of a sweep."""
+"""Starts and resumes training runs, for the command, for Python and for the trials of a sweep."""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from nextword.training.budget import Budget, plan_time
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.informed_start import begin_model, token_counts
+from nextword.training.count_based_initialization import initialize_model, token_counts
 from nextword.training.log import draw_curves, write_log
 from nextword.training.plan import Plan
 from nextword.training.result import FinishedRun, finish_run, write_metrics
@@ -49,22 +49,22 @@ def start_run(
         text: The text, or what it is made from.
         root: The run directory.
         context: Observer, messages and folders.
-        model: The model to train in place; a new one if left out.
-        keep: Whether to leave bundle, figures and curves in `root`.
+        model: The model to train in place (default: a new one).
+        keep: Whether to write bundle, metrics and curves to `root`.
 
     Raises:
-        CheckpointError: A run began in `root` already, or another process works there.
-        TrainingInterrupted: A signal asked to stop; `resume_run` continues.
-        NextwordError: Text or settings are refused, or training diverged.
+        CheckpointError: `root` already holds a run, or another process uses it.
+        TrainingInterrupted: A signal requested a stop; `resume_run` continues the run.
+        NextwordError: Text or settings are invalid, or training diverged.
     """
     began, context, directory = time.monotonic(), context or RunContext(), RunDirectory(root)
     directory.require_free()
     corpus = load_corpus(text, config, context)
-    with _at_work_in(directory, context):
+    with _locked(directory, context):
         directory.require_free()
         config = _prepare(config, corpus, directory, context, began=began, text_path=corpus.stored_name)
-        finished = _complete(config, corpus, directory, context, model=model)
-        return _keep(finished, config, directory, context) if keep else finished
+        finished = _train_and_evaluate(config, corpus, directory, context, model=model)
+        return _save_results(finished, config, directory, context) if keep else finished
 
 
 def resume_run(
@@ -75,33 +75,33 @@ def resume_run(
     corpus: Corpus | None = None,
     model: LanguageModel | None = None,
 ) -> FinishedRun:
-    """Resume a run after its last safe round. For a finished run, write its bundle again.
+    """Resume a run after its last saved round. For a finished run, write its bundle again.
 
     Args:
         root: The run directory.
         context: Observer, messages and folders.
-        finish: Whether to stop here and make a bundle of the best weights so far. The run can still be resumed.
-        corpus: The text that the run began with; loaded again if left out.
-        model: The model to train in place; a new one if left out.
+        finish: Whether to end here and make a bundle of the best weights so far. The run can still be resumed.
+        corpus: The original text of the run (default: load it again).
+        model: The model to train in place (default: a new one).
 
     Raises:
-        CheckpointError: There is no run in `root`, its text has changed, or another process works there.
-        TrainingInterrupted: A signal asked to stop again.
-        NextwordError: The text is gone, or training diverged.
+        CheckpointError: There is no run in `root`, its text has changed, or another process uses it.
+        TrainingInterrupted: A signal requested a stop.
+        NextwordError: The text cannot be found, or training diverged.
     """
     context, directory = context or RunContext(), RunDirectory(root)
     config = directory.read_config()
     text = corpus or _origin(config, "text_path", directory)
     text_sha256 = _origin(config, "text_sha256", directory)
-    with _at_work_in(directory, context):
+    with _locked(directory, context):
         corpus = load_corpus(text, config, context)
         if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
-                f"a run must be resumed on the text that it began with, but `{corpus.name}` has changed; "
+                f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
                 "restore it, or train in a new directory"
             )
-        finished = _complete(config, corpus, directory, context, model=model, finish=finish)
-        return _keep(finished, config, directory, context)
+        finished = _train_and_evaluate(config, corpus, directory, context, model=model, finish=finish)
+        return _save_results(finished, config, directory, context)
 
 
 def train_model(
@@ -113,9 +113,17 @@ def train_model(
     model: LanguageModel | None = None,
     finish: bool = False,
 ) -> TrainingRun:
-    """Train a model, a new one unless given, over the checkpoints of a run directory, and return the run.
+    """Train a model from the newest checkpoint of a run directory, and return the run.
 
-    With `finish` it is not trained, but gets the best weights that the checkpoints hold.
+    With `finish`, load the best weights of the checkpoints without training.
+
+    Args:
+        text: Training and validation split.
+        config: Resolved settings.
+        directory: The run directory.
+        context: Observer and messages.
+        model: The model to train (default: a new one).
+        finish: Whether to end the run here.
     """
     model = model or LanguageModel(
         config.model.build(text.tokenizer.vocabulary_size),
@@ -124,7 +132,7 @@ def train_model(
     )
     store = CheckpointStore(directory.checkpoints, warn=context.warn)
     options = config.training
-    seconds_before = begin_model(model, text, options, store)
+    seconds_before = initialize_model(model, text, options, store)
     train, valid = windows_of(text, config)
     plan = Plan.of(options, train.steps_per_epoch, config.plan)
     counts = token_counts(text) if options.sampled_softmax else None
@@ -138,8 +146,8 @@ def train_model(
 
 
 @contextmanager
-def _at_work_in(directory: RunDirectory, context: RunContext) -> Iterator[None]:
-    """Hold the lock of a run's directory, cleared of what a killed process left half written."""
+def _locked(directory: RunDirectory, context: RunContext) -> Iterator[None]:
+    """Hold the lock of a run directory, and remove the partial files of a killed process."""
     use_compilation_cache(cache_root(context.cache_dir))
     with run_lock(directory.root):
         remove_leftovers(directory.root)
@@ -190,7 +198,7 @@ def _prepare(
     return config
 
 
-def _complete(
+def _train_and_evaluate(
     config: RunConfig,
     corpus: Corpus,
     directory: RunDirectory,
@@ -199,11 +207,11 @@ def _complete(
     model: LanguageModel | None = None,
     finish: bool = False,
 ) -> FinishedRun:
-    """Train to the end, or with `finish` end here, and evaluate the best weights."""
+    """Train to the end, or end here with `finish`, and evaluate the best weights."""
     num_parameters = config.model.build(corpus.tokenizer.vocabulary_size).num_parameters
     context.say(
         f"{num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
-        f"{config.batching.batch_size} x {config.batching.num_steps} tokens a step"
+        f"{config.batching.batch_size} x {config.batching.num_steps} tokens per step"
     )
     run = train_model(corpus, config, directory, context, model=model, finish=finish)
     if run.plan.time is not None:
@@ -213,15 +221,17 @@ def _complete(
     return finish_run(run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")
 
 
-def _keep(finished: FinishedRun, config: RunConfig, directory: RunDirectory, context: RunContext) -> FinishedRun:
-    """Leave bundle, figures and curves in the run's directory."""
+def _save_results(
+    finished: FinishedRun, config: RunConfig, directory: RunDirectory, context: RunContext
+) -> FinishedRun:
+    """Write bundle, metrics and curves to the run directory."""
     write_bundle(directory.model, finished.bundle, replace=True)
     write_metrics(directory.metrics_file, finished)
     try:
         draw_curves(finished.progress.records, directory.root, title=f"{_preset(config)} on {finished.corpus}")
     except MissingExtraError as error:
         context.say(f"no curves were drawn: {error}")
-    except StorageError as error:  # no picture is worth a model
+    except StorageError as error:  # a missing picture must not fail the run
         context.warn(f"no curves were drawn: {error}")
     return finished
 
@@ -231,7 +241,7 @@ def _preset(config: RunConfig) -> str:
 
 
 def windows_of(text: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
-    """Return the windows to train on and those to validate on."""
+    """Return training windows and validation windows."""
     end_id = text.tokenizer.vocabulary.end_id
     train = make_windows(text.train.ids, config.batching, end_id=end_id)
     return train, validation_streams(text.valid.ids, end_id=end_id)

@@ -1,4 +1,4 @@
-"""The training step: model, loss, optimizer and windows, built and compiled once for a run."""
+"""The training step of a run: model, loss, optimizer and windows, compiled once."""
 
 import time
 from collections.abc import Mapping
@@ -16,23 +16,23 @@ from nextword.training.optimizer import make_optimizer
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
-from nextword.training.round_watch import RoundWatch
+from nextword.training.round_callbacks import RoundCallbacks
 from nextword.training.stream_model import Arrays, Batch, StreamModel, capture, restore
 
-# A plan by the clock may still grow by this factor before the windows' lengths are forgotten.
+# If the clock decides, the plan may grow by this factor before window lengths are missing.
 _LENGTHS_AHEAD = 4
 
 
 @dataclass(frozen=True)
-class Learned:
-    """What the training steps of a round came to.
+class TrainingMetrics:
+    """Figures of the training steps of a round.
 
     Attributes:
-        num_steps: Steps taken; fewer than asked for if a callback of the user's stopped the round.
-        perplexity: Over the round, with dropout, while the weights were changing.
-        accuracy: Part of the targets that were the first guess, in the same way.
-        seconds: What the steps took.
-        step_seconds: Time of a step, without the first of the round if there are others.
+        num_steps: Steps taken; fewer than requested if a user callback stopped the round.
+        perplexity: Training perplexity over the round, with dropout, while the weights change.
+        accuracy: Fraction of the targets that had the highest probability, measured the same way.
+        seconds: Time of all steps.
+        step_seconds: Mean time of a step; the first step of the round is excluded if there are others.
     """
 
     num_steps: int
@@ -43,14 +43,14 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class Validated:
-    """What a validation came to.
+class ValidationMetrics:
+    """Figures of a validation.
 
     Attributes:
-        perplexity: Of the validation split.
-        accuracy: Part of its tokens that were the first guess.
-        seconds: What it took.
-        averaged_steps: Steps over which the weights were averaged; 0 if the weights themselves were validated.
+        perplexity: Perplexity of the validation split.
+        accuracy: Fraction of its tokens that had the highest probability.
+        seconds: Time of the validation.
+        averaged_steps: Steps in the weight average that was validated; 0 for the weights themselves.
     """
 
     perplexity: float
@@ -60,21 +60,21 @@ class Validated:
 
 
 class TrainingStep:
-    """Takes training steps and validates, a round at a time, with one compiled step for all rounds.
+    """Trains and validates one round at a time, with one compiled step for all rounds.
 
-    Whatever trains, and whatever measures the speed of training, takes its steps here.
+    Training runs and speed measurements both use this class.
 
     Args:
-        model: The model to train, in place.
-        options: Optimizer, loss and averages.
-        plan: The rounds as planned before the first, and so how long the schedules are.
+        model: The model, trained in place.
+        options: Optimizer, loss and weight averages.
+        plan: The rounds planned before the first one; they set the length of the schedules.
         train: Training windows.
         valid: Validation windows.
-        token_counts: How often each token occurs in the training text, `(V,)`; read by `sampled_softmax` alone, to
-            which all are alike without.
+        token_counts: Count of each token in the training text `(V,)`, used only by `sampled_softmax` (default: equal
+            counts).
 
     Raises:
-        SettingError: `sampled_softmax` is not below the vocabulary, or the loss does not go with the model's softmax.
+        SettingError: `sampled_softmax` is not below the vocabulary size, or the loss does not fit the model's softmax.
     """
 
     def __init__(
@@ -107,46 +107,46 @@ class TrainingStep:
 
     @property
     def words_per_step(self) -> int:
-        """Number of cells in a training window."""
+        """Number of tokens in a training window, `B * T`."""
         return self._train.batch_size * self._train.num_steps
 
-    def learn(self, first_step: int, num_steps: int, watch: RoundWatch | None = None) -> Learned:
-        """Take the steps of a round, on the windows from `first_step` on.
+    def train_round(self, first_step: int, num_steps: int, callbacks: RoundCallbacks | None = None) -> TrainingMetrics:
+        """Take the steps of a round, starting at window `first_step`.
 
         Raises:
-            TrainingInterrupted: A signal asked to stop.
-            TrainingDivergedError: The watch found a loss that is not finite.
+            TrainingInterrupted: A signal requested a stop.
+            TrainingDivergedError: `callbacks` found a loss that is not finite.
         """
-        watch = watch or RoundWatch(self.stream)
+        callbacks = callbacks or RoundCallbacks(self.stream)
         round_number = first_step // self.plan.round_steps
         began = time.monotonic()
         self.stream.fit(
             RoundDataset(self._train, first_step, num_steps),
             initial_epoch=round_number,
             epochs=round_number + 1,
-            callbacks=watch,
+            callbacks=callbacks,
             shuffle=False,
             verbose=0,
         )
-        # Reading the figures waits for the last step.
-        perplexity, accuracy = (float(watch.figures[name]) for name in ("perplexity", "accuracy"))
-        ended, done = time.monotonic(), watch.steps_done
-        after_first = (ended - watch.first_step_ended) / (done - 1) if done > 1 else ended - began
-        return Learned(done, perplexity, accuracy, ended - began, after_first)
+        # Reading the metrics waits for the last step.
+        perplexity, accuracy = (float(callbacks.figures[name]) for name in ("perplexity", "accuracy"))
+        ended, done = time.monotonic(), callbacks.steps_done
+        after_first = (ended - callbacks.first_step_ended) / (done - 1) if done > 1 else ended - began
+        return TrainingMetrics(done, perplexity, accuracy, ended - began, after_first)
 
-    def validate(self, watch: RoundWatch | None = None) -> Validated:
-        """Validate the weights, or in their place the averages that the optimizer keeps, of which the best counts.
+    def validate(self, callbacks: RoundCallbacks | None = None) -> ValidationMetrics:
+        """Validate the weights, or each weight average that the optimizer keeps; the best result counts.
 
         Raises:
-            TrainingInterrupted: A signal asked to stop.
+            TrainingInterrupted: A signal requested a stop.
         """
-        watch = watch or RoundWatch(self.stream)
+        callbacks = callbacks or RoundCallbacks(self.stream)
         began, done = time.monotonic(), int(self.optimizer.iterations)
-        averaged_steps, figures = self.optimizer.averages.validate(lambda: self._evaluate(watch), done)
-        return Validated(figures["perplexity"], figures["accuracy"], time.monotonic() - began, averaged_steps)
+        averaged_steps, figures = self.optimizer.averages.validate(lambda: self._evaluate(callbacks), done)
+        return ValidationMetrics(figures["perplexity"], figures["accuracy"], time.monotonic() - began, averaged_steps)
 
-    def follow(self, plan: Plan, progress: TrainingProgress) -> None:
-        """Let learning rate and averages follow from the rounds so far."""
+    def end_round(self, plan: Plan, progress: TrainingProgress) -> None:
+        """Update learning rate and weight averages after a round."""
         if plan.time is not None:
             self.optimizer.pace.plan(progress.steps, plan.total_steps)
         if self.options.schedule == "plateau":
@@ -154,34 +154,36 @@ class TrainingStep:
         self.optimizer.averages.end_round(progress)
 
     def capture(self) -> Arrays:
-        """Return all that a checkpoint holds of the step, by name; see `stream_model.capture`."""
+        """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`."""
         return capture(self.stream)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Put back what `capture` took.
+        """Restore the arrays of `capture`.
 
         Raises:
-            CheckpointError: The arrays are not those of this model.
+            CheckpointError: The arrays belong to another model.
         """
         restore(self.stream, arrays)
 
-    def _evaluate(self, watch: RoundWatch) -> Mapping[str, float]:
+    def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:
         dataset = RoundDataset(self._valid, 0, self._valid.steps_per_epoch)
         try:
-            figures: Mapping[str, float] = self.stream.evaluate(dataset, callbacks=watch, return_dict=True, verbose=0)
+            figures: Mapping[str, float] = self.stream.evaluate(
+                dataset, callbacks=callbacks, return_dict=True, verbose=0
+            )
             return figures
         finally:
             if keras.backend.backend() == "jax":
-                self.stream.jax_state_sync()  # an exception that passes would leave the model without its weights
+                self.stream.jax_state_sync()  # else an exception would leave the model without its weights
 
 
 class RoundDataset(keras.utils.PyDataset):
-    """The windows of one round, or of one validation, as Keras reads them; each batch is made of fresh arrays.
+    """The windows of one round or one validation, as Keras reads them; each batch has fresh arrays.
 
     Args:
-        windows: Where the windows come from.
-        first_step: Number of the first window.
-        num_steps: How many there are.
+        windows: The source of the windows.
+        first_step: Index of the first window.
+        num_steps: Number of windows.
     """
 
     def __init__(self, windows: Windows, first_step: int, num_steps: int) -> None:
@@ -200,5 +202,5 @@ class RoundDataset(keras.utils.PyDataset):
 
 
 def as_batch(window: Window) -> Batch:
-    """Return a window as inputs, targets and weights."""
+    """Return a window as inputs, targets and sample weights."""
     return {"tokens": window.inputs, "reset": window.reset}, window.targets, window.weights

@@ -1,4 +1,4 @@
-"""A language model in training: the same weights, with the state carried from window to window."""
+"""A language model in training, with the state carried from window to window."""
 
 import platform
 from collections.abc import Mapping
@@ -21,29 +21,36 @@ Batch = tuple[dict[str, Any], Any, Any]
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
-_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # every other backend is one package of its own name
+_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # any other backend is one package with the backend's name
 
 
 class StreamModel(keras.Model):
     r"""Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
 
-    The batches are those of `nextword.training.step`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
-    `(B, T)` and weights `(B, T)`. The prediction is the last layer's output, and the loss goes from there to the
-    targets without the logits of a whole window ever existing.
+    The batches come from `nextword.training.step`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
+    `(B, T)` and weights `(B, T)`. The prediction is the output of the last layer. The loss is computed from it without
+    the logits of a whole window in memory.
 
-    Pass `shuffle=False` to `fit`: Keras shuffles batches unless told otherwise, and would tear the streams apart.
+    Pass `shuffle=False` to `fit`. Keras shuffles batches by default, which would break the streams.
+
+    Only the loss settings of `options` are used:
+
+    - `loss`: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
+    - `label_smoothing` and `z_loss`, in training only; see `nextword.ops.cross_entropy.linear_cross_entropy`.
+    - `activation_regularization`, in training only: factor of $\frac{1}{BTH} \sum h_t^2$, where $h_t$ is the last
+      layer's output after dropout.
+    - `temporal_activation_regularization`, in training only: factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$,
+      with the output before dropout.
 
     Args:
         model: The language model to train; it is not copied.
-        options: Those of the loss count: `loss`, a `mean` over the counted tokens of a window or `sum_over_time`,
-            averaged over rows; and of training alone, `label_smoothing` and `z_loss` (see
-            `nextword.ops.cross_entropy.linear_cross_entropy`), `activation_regularization` as factor of
-            $\frac{1}{BTH} \sum h_t^2$, with the last layer's output $h_t$ after dropout, and
-            `temporal_activation_regularization` as factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$, with the
-            output before dropout (both: Merity, McCann and Socher 2017; the second after Krueger and Memisevic 2016).
+        options: The loss settings.
         batch_size: Rows of a training window.
-        valid_batch_size: Rows of a validation window, which has a carried state of its own.
-        sampler: Draws the tokens that the softmax of a training step runs over; all if left out.
+        valid_batch_size: Rows of a validation window, which has its own carried state.
+        sampler: Draws the candidates of the softmax in a training step (default: the whole vocabulary).
+
+    Source:
+        Merity, McCann and Socher (2017) for both regularizations; the temporal one after Krueger and Memisevic (2016).
     """
 
     def __init__(
@@ -68,7 +75,7 @@ class StreamModel(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any], training: bool = False) -> StackOutputs:
-        """Return the hidden states of a window, and carry its last state along."""
+        """Return the hidden states of a window, and store its last state for the next window."""
         carried = self.train_state if training else self.valid_state
         outputs, state = self.model.stack_outputs(inputs["tokens"], carried(inputs["reset"]), training=training)
         carried.assign(state)
@@ -78,7 +85,7 @@ class StreamModel(keras.Model):
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        """Return the loss of a window, and keep account of perplexity and accuracy."""
+        """Return the loss of a window, and update perplexity and accuracy."""
         outputs = StackOutputs(*y_pred)
         terms = self._training_terms(y) if training else {}
         losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **terms)
@@ -109,7 +116,7 @@ class StreamModel(keras.Model):
 
 
 class Perplexity(keras.metrics.Mean):
-    """The exponential of the mean negative log-likelihood, every counted token weighing the same."""
+    """The exponential of the mean negative log-likelihood over all counted tokens."""
 
     def result(self) -> Any:
         """Return the perplexity so far."""
@@ -122,10 +129,10 @@ def capture(stream: StreamModel) -> Arrays:
 
 
 def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Put back what `capture` took.
+    """Restore the arrays of `capture`.
 
     Raises:
-        CheckpointError: The arrays are not those of this model.
+        CheckpointError: The arrays belong to another model.
     """
     variables = _named_variables(stream)
     for name in sorted(variables.keys() ^ arrays.keys()):
@@ -142,7 +149,7 @@ def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> 
 
 
 def fingerprint() -> dict[str, str]:
-    """Return what the bits of a run depend on besides its settings."""
+    """Return the versions and hardware facts that decide the exact bits of a run, besides its settings."""
     backend = keras.backend.backend()
     return {
         **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
@@ -155,6 +162,6 @@ def fingerprint() -> dict[str, str]:
 def _named_variables(stream: StreamModel) -> dict[str, Any]:
     metrics = {id(variable) for variable in stream.metrics_variables}
     kept = [variable for variable in stream.variables if id(variable) not in metrics]
-    # By position: Keras numbers the models and seed generators of a process, so that their paths differ between two.
+    # By position, because Keras numbers models and seed generators per process, and their paths therefore vary.
     named = {f"model/{index:03d}/{variable.name}": variable for index, variable in enumerate(kept)}
     return named | {f"optimizer/{index:03d}": variable for index, variable in enumerate(stream.optimizer.variables)}

@@ -1,1 +1,1 @@
-"""Sweeps over settings: many short runs on one text, compared by their validation perplexity."""
+"""Sweeps: many short training runs with different settings on one text, compared by validation perplexity."""

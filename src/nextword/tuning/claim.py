@@ -1,4 +1,4 @@
-"""A trial in the hands of one process, and how it ended."""
+"""A trial that one process works on, and its outcome."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -17,17 +17,17 @@ STATES = {
     "failed": TrialState.FAIL,
     "running": TrialState.RUNNING,
 }
-"""What Optuna calls the states of a trial that has begun."""
+"""Optuna's states of a trial that has begun."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended.
+    """The outcome of a trial.
 
     Attributes:
-        kind: Whether it was completed, was ended by the pruner, or could not be trained.
+        kind: "complete", "pruned" (ended early), or "failed" (could not be trained).
         perplexity: The best validation perplexity of a complete trial.
-        why: What ended another one, for a person.
+        why: The reason for any other outcome, to show to the user.
     """
 
     kind: Literal["complete", "pruned", "failed"]
@@ -36,10 +36,10 @@ class Outcome:
 
 
 class Claim:
-    """A trial that this process, and no other, works on.
+    """A trial that only this process works on.
 
     Attributes:
-        number: Its number, counted from 0.
+        number: Number of the trial, from 0.
         config: Its settings.
     """
 
@@ -50,12 +50,12 @@ class Claim:
         self._reported = set(reported)
 
     def report(self, round_number: int, perplexity: float) -> bool:
-        """Report the validation perplexity after a round to the study, and return whether the trial must end here.
+        """Report the validation perplexity after a round to the study, and return whether the trial must end now.
 
-        It must also end if another machine, which took its process for dead, has ended it.
+        It must also end if another machine ended it because its heartbeat was missing.
         """
         try:
-            if round_number not in self._reported:  # a round that is repeated after a kill gives the same value
+            if round_number not in self._reported:  # a round repeated after a kill gives the same value
                 self._trial.report(perplexity, round_number)
                 self._reported.add(round_number)
             return self._trial.should_prune()
@@ -63,6 +63,6 @@ class Claim:
             return True
 
     def note(self, name: str, value: str | float) -> None:
-        """Keep a fact about the trial, unless it has been ended."""
+        """Store an attribute of the trial, unless the trial has ended."""
         with suppress(UpdateFinishedTrialError):
             self._trial.set_user_attr(name, value)

@@ -1,4 +1,4 @@
-"""The search space of a sweep that was given none: what is worth tuning first, around the settings of a preset."""
+"""The default search space of a sweep, around the settings of a preset."""
 
 from typing import Any
 
@@ -8,16 +8,17 @@ from nextword.tuning.search_space import base_values
 _RATE_FACTOR = 4.0
 _WIDTH_FACTORS = (0.75, 1.0, 1.5)
 _WIDTH_MULTIPLE = 8
-_LEAST_DROPOUT, _MOST_DROPOUT_FACTOR, _MOST_DROPOUT = 0.25, 4.0, 0.8
-_MOST_LEARNING_RATE, _LARGEST_BATCH = 1000.0, 65_536
+_MIN_DROPOUT, _MAX_DROPOUT_FACTOR, _MAX_DROPOUT = 0.25, 4.0, 0.8
+_MAX_LEARNING_RATE, _MAX_BATCH_SIZE = 1000.0, 65_536
 
 
 def default_space(base: RunConfig) -> dict[str, Any]:
-    """Return the tables of a search space around `base`.
+    """Return the tables of the default search space around `base`.
 
-    The learning rate is searched from a quarter to four times its value; all dropout rates that are not 0 are
-    multiplied by one factor of 0.25 to 4, none rising above 0.8; the batch is halved or doubled; all layers and the
-    embedding are made narrower by a quarter or wider by a half.
+    - Learning rate: a quarter to four times its value.
+    - Dropout: all nonzero rates times one factor from 0.25 to 4, up to a rate of 0.8.
+    - Batch size: half, the same or double.
+    - Width of embedding and layers: 0.75, 1 or 1.5 times.
 
     Example:
         >>> default_space(RunConfig.of("quick"))["batching"]
@@ -35,7 +36,7 @@ def default_space(base: RunConfig) -> dict[str, Any]:
 
 def _learning_rate(values: dict[str, Any]) -> dict[str, Any]:
     rate = values["training.learning_rate"]
-    high = min(rate * _RATE_FACTOR, _MOST_LEARNING_RATE)
+    high = min(rate * _RATE_FACTOR, _MAX_LEARNING_RATE)
     return {"learning_rate": {"low": rate / _RATE_FACTOR, "high": high, "log": True}} if rate else {}
 
 
@@ -43,13 +44,13 @@ def _dropout(values: dict[str, Any]) -> dict[str, Any]:
     names = [name for name in values if name.endswith(("_dropout_rate", ".weight_drop_rate")) and values[name]]
     if not names:
         return {}
-    high = min(_MOST_DROPOUT_FACTOR, round(_MOST_DROPOUT / max(values[name] for name in names), 3))
-    return {"dropout": {"low": _LEAST_DROPOUT, "high": high, "settings": names}} if high > _LEAST_DROPOUT else {}
+    high = min(_MAX_DROPOUT_FACTOR, round(_MAX_DROPOUT / max(values[name] for name in names), 3))
+    return {"dropout": {"low": _MIN_DROPOUT, "high": high, "settings": names}} if high > _MIN_DROPOUT else {}
 
 
 def _batch_size(values: dict[str, Any]) -> dict[str, Any]:
     size = values["batching.batch_size"]
-    choices = sorted({max(1, size // 2), size, min(2 * size, _LARGEST_BATCH)})
+    choices = sorted({max(1, size // 2), size, min(2 * size, _MAX_BATCH_SIZE)})
     return {"batch_size": {"choices": choices}} if len(choices) > 1 else {}
 
 
@@ -68,5 +69,5 @@ def _width(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _scaled(size: int, factor: float) -> int:
-    """Return a width near `size * factor` that the processor likes; the same widths stay the same."""
+    """Return a multiple of 8 near `size * factor`, because it runs faster; `size` itself if the factor is 1."""
     return size if factor == 1 else max(_WIDTH_MULTIPLE, round(size * factor / _WIDTH_MULTIPLE) * _WIDTH_MULTIPLE)

@@ -1,4 +1,4 @@
-"""One thing that a sweep varies, and the settings that follow from its value."""
+"""The dimensions of a search space: what a sweep varies, and the resulting settings."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,17 +11,19 @@ from nextword.errors import SettingError
 from nextword.settings import unknown_name
 
 Label = str | int | float
-"""What Optuna keeps of a value: a number, or the JSON text of a choice."""
+"""A value as Optuna stores it: a number, or the JSON text of a choice."""
 
 Tables = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`, whole ones alone if both are whole; uniform in their logarithm with `log`.
+    """The numbers from `low` to `high`; only whole numbers if both bounds are whole.
+
+    With `log`, the logarithm is sampled uniformly.
 
     Raises:
-        SettingError: The bounds are not in order, or a logarithm is asked of what is not above 0.
+        SettingError: `low` is not below `high`, or `log` is set and `low` is not above 0.
     """
 
     low: int | float
@@ -32,33 +34,33 @@ class Range:
         if not self.low < self.high:
             raise SettingError(
                 f"`low` must be below `high`, but they are {self.low} and {self.high}; "
-                "a setting that is not searched is given to `nextword tune` as a flag"
+                "to fix a setting, pass it to `nextword tune` as a flag"
             )
         if self.log and self.low <= 0:
             raise SettingError(f"`low` must be above 0 with `log = true`, but is {self.low}; raise it or drop `log`")
 
     @property
     def corners(self) -> tuple[int | float, ...]:
-        """The values that are refused if any is."""
+        """The values to validate: the bounds."""
         return (self.low, self.high)
 
     @property
     def is_whole(self) -> bool:
-        """Whether only whole numbers are meant."""
+        """Whether the range contains only whole numbers."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def suggest(self, trial: Trial, name: str) -> int | float:
-        """Return the value that a trial of Optuna has under this name, or is given now."""
+        """Return the value of an Optuna trial for this name, and suggest one if it has none yet."""
         if self.is_whole:
             return trial.suggest_int(name, int(self.low), int(self.high), log=self.log)
         return trial.suggest_float(name, self.low, self.high, log=self.log)
 
     def value(self, label: Label) -> Label:
-        """Return the value that Optuna keeps under a label."""
+        """Return the value of a label."""
         return label
 
     def label(self, value: Any) -> Label | None:
-        """Return `value` as Optuna keeps it, or `None` if it is outside."""
+        """Return `value` as Optuna stores it, or `None` if it is out of range."""
         if not _is_number(value) or not self.low <= value <= self.high:
             return None
         if not self.is_whole:
@@ -68,10 +70,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Choices:
-    """The values of a list, none nearer to another than the rest.
+    """A list of values without an order.
 
     Raises:
-        SettingError: There are fewer than two, or two alike.
+        SettingError: There are fewer than two values, or two are equal.
     """
 
     values: Sequence[Any]
@@ -80,26 +82,26 @@ class Choices:
         labels = [json.dumps(value) for value in self.values]
         if len(set(labels)) < max(2, len(labels)):
             raise SettingError(
-                f"`choices` must hold at least two values, all different, but is {list(self.values)}; "
-                "a setting that is not searched is given to `nextword tune` as a flag"
+                f"`choices` must have at least two values, all different, but is {list(self.values)}; "
+                "to fix a setting, pass it to `nextword tune` as a flag"
             )
 
     @property
     def corners(self) -> Sequence[Any]:
-        """The values that are refused if any is."""
+        """The values to validate: all of them."""
         return self.values
 
     def suggest(self, trial: Trial, name: str) -> Any:
-        """Return the value that a trial of Optuna has under this name, or is given now."""
+        """Return the value of an Optuna trial for this name, and suggest one if it has none yet."""
         return self.value(trial.suggest_categorical(name, [json.dumps(value) for value in self.values]))
 
     def value(self, label: Label) -> Any:
-        """Return the value that Optuna keeps under a label."""
+        """Return the value of a label."""
         return json.loads(str(label))
 
     def label(self, value: Any) -> Label | None:
-        """Return `value` as Optuna keeps it, or `None` if it is not among the choices."""
-        same = (choice for choice in self.values if choice == value and type(choice) in _kin(value))
+        """Return `value` as Optuna stores it, or `None` if it is not among the choices."""
+        same = (choice for choice in self.values if choice == value and type(choice) in _equal_types(value))
         return next((json.dumps(choice) for choice in same), None)
 
 
@@ -110,16 +112,16 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _kin(value: Any) -> tuple[type, ...]:
-    """Return the types that TOML may write a value in: 2 and 2.0 are one number, 1 and `true` are not the same."""
+def _equal_types(value: Any) -> tuple[type, ...]:
+    """Return the types that count as equal: 2 and 2.0 are the same number, but 1 and `true` differ."""
     return (int, float) if _is_number(value) else (type(value),)
 
 
 def read_domain(table: Any) -> Domain:
-    """Return the domain that a table of TOML declares.
+    """Return the domain in a TOML table.
 
     Raises:
-        SettingError: It declares none.
+        SettingError: The table is not a domain.
 
     Example:
         >>> read_domain({"low": 0.001, "high": 0.01, "log": True})
@@ -133,11 +135,11 @@ def read_domain(table: Any) -> Domain:
             raise SettingError(unknown_name(f"part of a table with `{allowed[0]}`", name, allowed))
     if "choices" in table:
         if not isinstance(table["choices"], list):
-            raise SettingError(f"`choices` must be a list, but is {table['choices']!r}")
+            raise SettingError(f"`choices` must be a list, but is {table['choices']!r}; put the values into brackets")
         return Choices(tuple(table["choices"]))
     for bound in ("low", "high"):
         if not _is_number(table[bound]):
-            raise SettingError(f"`{bound}` must be a number, but is {table[bound]!r}; others go into `choices`")
+            raise SettingError(f"`{bound}` must be a number, but is {table[bound]!r}; use `choices` for other values")
     if not isinstance(table.get("log", False), bool):
         raise SettingError(f"`log` must be true or false, but is {table['log']!r}")
     return Range(**table)
@@ -145,12 +147,12 @@ def read_domain(table: Any) -> Domain:
 
 @dataclass(frozen=True)
 class Dimension:
-    """One thing that a sweep varies: a setting, whose name is the dimension's, or what a subclass makes of several.
+    """One dimension of a search space: a setting, or in a subclass several settings.
 
     Attributes:
-        name: What Optuna, the table and the messages call it: `training.learning_rate`.
-        domain: The values that it may take.
-        targets: The settings that it decides, each as `group.setting`.
+        name: Name in Optuna, tables and messages, such as `training.learning_rate`.
+        domain: The possible values.
+        targets: The settings that it changes, each as `group.setting`.
     """
 
     name: str
@@ -158,26 +160,26 @@ class Dimension:
     targets: tuple[str, ...]
 
     def tables(self, value: Any) -> Tables:
-        """Return the settings, by group, that follow from a value."""
+        """Return the settings for a value, by group."""
         return nested(dict.fromkeys(self.targets, value))
 
-    def own_value(self, base: Mapping[str, Any]) -> Any:
-        """Return the value that gives the settings of `base`, which maps `group.setting` to its value."""
+    def base_value(self, base: Mapping[str, Any]) -> Any:
+        """Return the value that reproduces the settings of `base`, a mapping from `group.setting` to values."""
         return base.get(self.name)
 
 
 @dataclass(frozen=True)
 class ScaledSettings(Dimension):
-    """Settings that are multiplied by one factor: all dropout rates, say. Its name is `scale.NAME`.
+    """Several settings multiplied by one factor, such as all dropout rates; its name is `scale.NAME`.
 
     Attributes:
-        originals: What each setting is if the factor is 1.
+        originals: The value of each setting for the factor 1.
     """
 
     originals: Mapping[str, float]
 
     def tables(self, value: float) -> Tables:
-        """Return the settings, each multiplied, and whole if it was whole."""
+        """Return the multiplied settings; whole numbers are rounded."""
         products = {name: original * value for name, original in self.originals.items()}
         return nested(
             {
@@ -186,25 +188,25 @@ class ScaledSettings(Dimension):
             }
         )
 
-    def own_value(self, base: Mapping[str, Any]) -> Any:  # noqa: ARG002
+    def base_value(self, base: Mapping[str, Any]) -> Any:  # noqa: ARG002
         """Return 1."""
         return 1.0
 
 
 class JoinedSettings(Dimension):
-    """Settings that change together, each value being the tables that hold them. Its name is `together.NAME`."""
+    """Settings that change together; each value is their tables, and its name is `together.NAME`."""
 
     def tables(self, value: Tables) -> Tables:
         """Return the value itself."""
         return value
 
-    def own_value(self, base: Mapping[str, Any]) -> Any:
-        """Return what `base` has for these settings."""
+    def base_value(self, base: Mapping[str, Any]) -> Any:
+        """Return the values of these settings in `base`."""
         return nested({name: base.get(name) for name in self.targets})
 
 
 def nested(values: Mapping[str, Any]) -> Tables:
-    """Return values that are named `group.setting` as tables by group.
+    """Convert values named `group.setting` to tables by group.
 
     Example:
         >>> nested({"model.tied": True, "training.epochs": 2, "model.cell": "lstm"})
@@ -218,5 +220,5 @@ def nested(values: Mapping[str, Any]) -> Tables:
 
 
 def flat(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return tables by group as values that are named `group.setting`."""
+    """Convert tables by group to values named `group.setting`."""
     return {f"{group}.{name}": value for group, table in tables.items() for name, value in table.items()}

@@ -1,4 +1,4 @@
-"""Begin a study, join it, or go on with it."""
+"""Starts, joins or resumes a study."""
 
 from dataclasses import replace
 
@@ -13,25 +13,25 @@ from nextword.tuning.study_text import StudyText
 def open_study(
     directory: StudyDirectory, wanted: StudySettings | None, context: RunContext, *, trials: int | None = None
 ) -> tuple[Study, StudyText]:
-    """Return the study in a directory and its text; if there is none yet, `wanted` becomes it.
+    """Return the study in a directory and its text; create the study from `wanted` if there is none.
 
     Args:
-        directory: Where the study is or will be.
-        wanted: What it will be; a study that has begun needs none, and refuses another than itself.
-        context: Where the text is looked for.
-        trials: Trials in all, in place of the number that the study began with.
+        directory: The directory of the study.
+        wanted: The settings of a new study. For an existing study, `None` or the same settings.
+        context: The data and cache folders.
+        trials: Total number of trials (default: the number stored in the study).
 
     Raises:
-        CheckpointError: There is no study to go on with, or its text has changed.
-        SettingError: Settings or search space are refused, or differ from those of the study.
+        CheckpointError: There is no study to resume, or its text has changed.
+        SettingError: Settings or search space are invalid, or differ from those of the study.
         TextError: The text cannot be found, read or used.
-        StorageError: The study's file is damaged or cannot be written, or its database cannot be opened.
+        StorageError: The file of the study is damaged or cannot be written, or its database cannot be opened.
     """
     has_begun = directory.study_file.exists()
     if wanted is None and not has_begun:
         raise CheckpointError(
             f"`{directory.root}` must be the directory of a study, but has no {directory.study_file.name}; "
-            "begin one with `nextword tune TEXT --study DIR`"
+            "start one with `nextword tune TEXT --study DIR`"
         )
     settings = wanted if wanted is not None and not has_begun else read_study(directory.study_file)[0]
     text = StudyText.load(settings.text, settings.base.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
@@ -42,8 +42,8 @@ def open_study(
         settings.require_same(wanted)
     if text.sha256 != text_sha256:
         raise CheckpointError(
-            f"a study must go on with the text that it began with, but `{settings.text}` has changed since; put it "
-            "back, or name another directory"
+            f"a study must be resumed with its original text, but `{settings.text}` has changed; restore it, or give "
+            "another directory"
         )
     if trials is not None:
         settings = replace(settings, options=settings.options.replace(trials=trials))
@@ -53,8 +53,8 @@ def open_study(
 
 
 def _begin(directory: StudyDirectory, settings: StudySettings, text: StudyText) -> None:
-    """Write the study down, unless another process was faster."""
-    # What is wrong is refused before anything is written.
+    """Write the study to the disk, unless another process was faster."""
+    # Check everything before the first write.
     _ = settings.space
     if settings.options.storage is not None:
         open_database(settings.options.storage)

@@ -1,4 +1,4 @@
-"""What a study has found: the best trials as a table, as JSON, and as settings to train with."""
+"""The results of a study: a table of the best trials, JSON, and the best settings."""
 
 import json
 import shlex
@@ -16,7 +16,7 @@ from nextword.storage.single_file import write_file
 from nextword.tuning.claim import STATES
 from nextword.tuning.study import Study
 
-_MOST_SHOWN = 10
+_MAX_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class TrialRow:
     Attributes:
         number: Its number.
         state: "complete", "pruned", "failed" or "running".
-        perplexity: The best validation perplexity that it reported, `None` before the first.
-        rounds: Rounds that it reported.
-        minutes: From its first beginning to its end, pauses included; `None` while it runs.
+        perplexity: The best reported validation perplexity; `None` before the first.
+        rounds: Number of reported rounds.
+        minutes: Minutes from its first start to its end, including pauses; `None` while it runs.
         values: The value of each dimension.
-        why: What ended it, if it is not complete.
+        why: The reason why it is not complete.
     """
 
     number: int
@@ -44,11 +44,11 @@ class TrialRow:
 
 @dataclass(frozen=True)
 class StudyReport:
-    """What a study has found.
+    """The results of a study.
 
     Attributes:
-        rows: The trials, best first: the complete ones by perplexity, then the others.
-        importances: The part of each dimension in what makes a trial good.
+        rows: The trials: first the complete ones, best first, then the others.
+        importances: The importance of each dimension for the perplexity, as a fraction of 1.
         train_command: The command that trains the best settings; empty if no trial is complete.
     """
 
@@ -58,7 +58,7 @@ class StudyReport:
 
     @classmethod
     def of(cls, study: Study) -> "StudyReport":
-        """Return the report of a study as it stands."""
+        """Return the current report of a study."""
         rows = [_row(study, trial) for trial in study.trials]
         rows.sort(key=lambda row: (row.state != "complete", row.perplexity is None, row.perplexity or 0.0, row.number))
         return cls(rows, study.importances(), train_command(study) if study.best_trial() else "")
@@ -71,7 +71,7 @@ class StudyReport:
         for heading in ("trial", "valid perplexity", "rounds", "minutes", *varied):
             table.add_column(heading, justify="right")
         table.add_column("")
-        for row in self.rows[:_MOST_SHOWN]:
+        for row in self.rows[:_MAX_SHOWN]:
             perplexity = "" if row.perplexity is None else f"{row.perplexity:,.2f}"
             minutes = "" if row.minutes is None else f"{row.minutes:.1f}"
             shown = [format_value(row.values[name]) if name in row.values else "" for name in names]
@@ -80,7 +80,7 @@ class StudyReport:
         return table
 
     def sentences(self) -> list[str]:
-        """Return what the table does not show, in sentences."""
+        """Return the counts, the importances and the command for the best trial, as sentences."""
         counts = Counter(row.state for row in self.rows)
         sentences = [
             f"{len(self.rows)} {'trial' if len(self.rows) == 1 else 'trials'}: "
@@ -88,9 +88,9 @@ class StudyReport:
         ]
         if self.importances:
             parts = ", ".join(f"{name.split('.', 1)[1]} {part:.0%}" for name, part in self.importances.items())
-            sentences.append(f"what mattered, among the complete trials: {parts}")
+            sentences.append(f"importance among the complete trials: {parts}")
         if self.train_command:
-            sentences.append(f"train the best with: {self.train_command}")
+            sentences.append(f"train with the best settings: {self.train_command}")
         return sentences
 
     def to_json(self) -> str:
@@ -105,11 +105,11 @@ class StudyReport:
 
 
 def write_best(study: Study) -> None:
-    """Write `best.toml`, which `nextword train --config` trains again to the bits of the best trial's weights."""
-    with study.lock:  # else an older best might be written over a newer one
+    """Write `best.toml`; `nextword train --config` with it reproduces the weights of the best trial exactly."""
+    with study.lock:  # otherwise an older best could overwrite a newer one
         if best := study.best_trial():
             tables = tomllib.loads(study.best_config(best))
-            tables.pop("origin")  # the new run has an origin of its own
+            tables.pop("origin")  # the new run has its own origin
             heading = f"# Trial {best.number}: validation perplexity {best.value:.2f}\n# {train_command(study)}\n\n"
             write_file(study.directory.best_file, (heading + tomli_w.dumps(tables)).encode())
 
@@ -121,12 +121,12 @@ def train_command(study: Study) -> str:
 
 
 def describe(values: Mapping[str, Any]) -> str:
-    """Return the values of a trial for a person, each under the last part of its name."""
+    """Return the values of a trial as text, each with the last part of its name."""
     return ", ".join(f"{name.split('.', 1)[1]} {format_value(value)}" for name, value in values.items())
 
 
 def format_value(value: Any) -> str:
-    """Return a value for a person.
+    """Return a value as text.
 
     Example:
         >>> format_value({"model": {"embedding_size": 160, "hidden_sizes": [320, 160]}})

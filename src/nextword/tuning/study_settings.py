@@ -1,4 +1,4 @@
-"""What a study is: the text, the settings that its trials begin with, and what is varied around them."""
+"""The settings and the directory of a study: text, base settings and search space."""
 
 import json
 import tomllib
@@ -23,7 +23,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class SweepOptions(Settings):
-    """How a study chooses, compares and ends its trials."""
+    """The settings of a sweep: number of trials, pruner, rounds and storage."""
 
     group: ClassVar[str] = "study"
 
@@ -48,12 +48,12 @@ class SweepOptions(Settings):
 
 @dataclass(frozen=True)
 class StudySettings:
-    """All that the trials of a study have in common; it is fixed when the study begins.
+    """The common settings of all trials, fixed when the study begins.
 
     Attributes:
-        options: How trials are chosen, compared and ended.
-        text: The text's path, or the name of a sample.
-        base: The settings of a trial before anything is varied.
+        options: The settings of the sweep.
+        text: Path of the text, or name of a sample.
+        base: The settings around which trials vary.
         search: The tables of the search space.
     """
 
@@ -64,18 +64,18 @@ class StudySettings:
 
     @property
     def space(self) -> SearchSpace:
-        """What is varied.
+        """The search space.
 
         Raises:
-            SettingError: A name is unknown or a value is refused.
+            SettingError: A name is unknown or a value is invalid.
         """
         space = SearchSpace.read(self.search, self.base)
         if self.options.minutes_per_trial is not None and any(
             "training.epochs" in each.targets for each in space.dimensions
         ):
             raise SettingError(
-                f"`minutes_per_trial` decides the epochs, but is {self.options.minutes_per_trial:g} while the search "
-                "space varies `training.epochs`; leave out one of the two"
+                "`minutes_per_trial` must not be used if the search space varies `training.epochs`, but is "
+                f"{self.options.minutes_per_trial:g}; leave out one of the two"
             )
         return space
 
@@ -85,48 +85,48 @@ class StudySettings:
         return tomli_w.dumps({"study": study, "base": self.base.to_tables(), "search": self.search})
 
     def identity(self, text_sha256: str) -> str:
-        """Return a name, in hexadecimal, for what all machines must agree on: everything but paths and trials."""
+        """Return a hash, in hexadecimal, of what all machines must share: everything but paths and the trial count."""
         paths = {"study.text", "study.storage", "base.origin.text_path"}
         table = sorted((name, value) for name, value in _compared(self).items() if name not in paths)
         return cache_key(text_sha256, json.dumps(table))
 
     def require_same(self, other: "StudySettings") -> None:
-        """Raise if another study is asked for than this, which is on the disk; the number of trials is free.
+        """Raise if other settings differ from this stored study; the number of trials may differ.
 
         Raises:
-            SettingError: What differs first.
+            SettingError: A setting differs; the message names the first.
         """
         mine, theirs = _compared(self), _compared(other)
         for name in sorted({*mine, *theirs}):
             if mine.get(name) != theirs.get(name):
                 raise SettingError(
-                    f"a study keeps what it began with, but `{name}` was {mine.get(name)!r} and is now "
-                    f"{theirs.get(name)!r}; go on with `nextword tune --study DIR` alone, or name another directory"
+                    f"`{name}` must stay {mine.get(name)!r}, the value of the study, but is {theirs.get(name)!r}; "
+                    "resume with only `nextword tune --study DIR`, or give another directory"
                 )
 
 
 def read_study(path: Path) -> tuple[StudySettings, str]:
-    """Return a study from its file, and the SHA-256 of the text that it began with.
+    """Read the settings of a study and the SHA-256 of its text from a file.
 
     Raises:
-        StorageError: The file is damaged, or of a nextword to come.
+        StorageError: The file is damaged, or was written by a newer version.
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
         study = dict(tables["study"])
         if (found := study.pop("format")) != _FORMAT:
             raise StorageError(
-                f"`{path}` must be of format {_FORMAT}, but is of {found}; use the nextword that wrote it"
+                f"`{path}` must have format {_FORMAT}, but has {found}; use the nextword version that wrote it"
             )
         text, text_sha256 = study.pop("text"), study.pop("text_sha256")
         options = SweepOptions.from_table(study)
         return StudySettings(options, text, RunConfig.from_tables(tables["base"]), tables["search"]), text_sha256
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SettingError) as error:
-        raise StorageError(f"`{path}` must hold a study, but does not ({error}); name another directory") from error
+        raise StorageError(f"`{path}` must be a study, but is not ({error}); give another directory") from error
 
 
 def _compared(settings: StudySettings) -> dict[str, Any]:
-    """Return by its dotted name all that two processes must agree on to work on one study."""
+    """Return the settings, by dotted name, that all processes of a study must share."""
     table = tomllib.loads(settings.to_toml(text_sha256=""))
     del table["study"]["trials"]
     table["base"]["origin"].pop("command", None)
@@ -143,12 +143,12 @@ def _flattened(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 @dataclass(frozen=True)
 class StudyDirectory:
-    """The directory of one study, which the processes of one machine may share.
+    """The directory of one study, shared by the processes of one machine.
 
-        DIR/study.toml    the text, the settings that trials begin with, and the search space
-        DIR/journal.log   every trial, its values and its reports, one line an operation; or a database holds these
+        DIR/study.toml    text, base settings and search space
+        DIR/journal.log   all trials with their values and reports, one line per operation; without a database only
         DIR/best.toml     the settings of the best trial so far, for `nextword train --config`
-        DIR/trials/0007/  a run without a model: config.toml, log.jsonl, log.csv; checkpoints while it lasts
+        DIR/trials/0007/  a run without a model: config.toml, log.jsonl, log.csv; checkpoints until it ends
 
     Attributes:
         root: Its path.
@@ -158,12 +158,12 @@ class StudyDirectory:
 
     @property
     def study_file(self) -> Path:
-        """What the study is."""
+        """Text, base settings and search space."""
         return self.root / "study.toml"
 
     @property
     def journal(self) -> Path:
-        """What Optuna remembers."""
+        """Optuna's journal of all trials."""
         return self.root / "journal.log"
 
     @property
@@ -176,10 +176,10 @@ class StudyDirectory:
         return RunDirectory(self.root / "trials" / f"{number:04d}")
 
     def lock(self) -> FileLock:
-        """Return a new lock on the study; it is held for moments, and waited for.
+        """Return a new lock on the study; processes hold it briefly and wait for it.
 
         Raises:
-            StorageError: (while it is made) The directory cannot be made.
+            StorageError: The directory cannot be created.
         """
         with durable.disk_errors(self.root, "created"):
             durable.make_directory(self.root)

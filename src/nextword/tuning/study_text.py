@@ -16,15 +16,15 @@ from nextword.text.tokenizer import Tokenizer
 class StudyText:
     """The training and the validation split of a text.
 
-    The test split is never opened, and a folder may lack it: whoever picks the best of many settings by a split has
-    fitted them to it, so that it can no longer tell how good they are.
+    The test split is never opened, and a folder need not contain it. Settings chosen by a split are fitted to it, so it
+    can no longer measure how good they are.
 
     Attributes:
-        name: The name of the sample, file or folder.
-        options: The options with every open value set.
-        tokenizer: What made the ids.
-        train: The ids to learn from.
-        valid: The ids by which settings are compared.
+        name: Name of the sample, file or folder.
+        options: The resolved text settings.
+        tokenizer: The tokenizer of the ids.
+        train: The ids to train on.
+        valid: The ids to compare settings on.
     """
 
     name: str
@@ -37,10 +37,10 @@ class StudyText:
     def load(
         cls, text: str | Path, options: TextOptions, *, data_dir: Path | None = None, cache_dir: Path | None = None
     ) -> Self:
-        """Read the two splits, or what the cache holds of them.
+        """Read the two splits, from the cache if possible.
 
         Raises:
-            SettingError: The options do not go together.
+            SettingError: The settings do not fit together.
             TextError: The text cannot be found, read or used.
             StorageError: The cache cannot be written.
         """
@@ -57,5 +57,5 @@ class StudyText:
 
     @property
     def sha256(self) -> str:
-        """SHA-256, in hexadecimal, of the two splits' own."""
+        """SHA-256 of the hashes of both splits, in hexadecimal."""
         return joined_sha256(self.train, self.valid)

@@ -1,4 +1,4 @@
-"""One process at work on a study: a trial after another until there are enough."""
+"""The loop of one process over the trials of a study."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -14,55 +14,57 @@ from nextword.tuning.report import describe, write_best
 from nextword.tuning.study import Study, database_errors
 from nextword.tuning.trial_run import TrialRun
 
-Watching = Callable[[], AbstractContextManager[TrainingObserver]]
-"""Gives a new observer for each trial, and ends it."""
+MakeObserver = Callable[[], AbstractContextManager[TrainingObserver]]
+"""Returns a context manager with a new observer for a trial."""
 
 
 class Sweep:
-    """Works on a study until all its trials have begun and no process of this machine has left one unfinished.
+    """Works on a study until all its trials have started and this machine has no unfinished trial without a process.
 
     Args:
         study: The study.
-        run: How its trials are trained.
-        watching: Gives the observer of each trial.
-        keep_checkpoints: Whether the checkpoints of a trial stay when it has ended.
+        run: Trains a trial.
+        make_observer: Makes the observer of each trial.
+        keep_checkpoints: Whether to keep the checkpoints of a trial after its end.
     """
 
-    def __init__(self, study: Study, run: TrialRun, watching: Watching, *, keep_checkpoints: bool = False) -> None:
+    def __init__(
+        self, study: Study, run: TrialRun, make_observer: MakeObserver, *, keep_checkpoints: bool = False
+    ) -> None:
         self._study = study
         self._run = run
         self._say = run.context.say
-        self._watching = watching
+        self._make_observer = make_observer
         self._keep_checkpoints = keep_checkpoints
         self._interruption = Interruption()
 
     def work(self) -> None:
-        """Work on trials until there is none left to take.
+        """Work on trials until none is left.
 
         Raises:
-            TrainingInterrupted: A signal asked to stop; whoever works on the study next continues the trial.
+            TrainingInterrupted: A signal requested a stop; the next process on the study resumes the trial.
             StorageError: The database of the study cannot be used.
         """
         use_compilation_cache(cache_root(self._run.context.cache_dir))
         with database_errors(self._study.settings.options.storage):
             while True:
                 with ExitStack() as held:
-                    claim = self._whole(partial(self._study.claim, held))
+                    claim = self._uninterrupted(partial(self._study.claim, held))
                     if claim is None:
                         break
-                    self._work_on(claim)
-            self._whole(lambda: write_best(self._study))  # a process may have been killed before it could
+                    self._train(claim)
+            self._uninterrupted(lambda: write_best(self._study))  # in case a process was killed before it could
 
-    def _work_on(self, claim: Claim) -> None:
+    def _train(self, claim: Claim) -> None:
         self._say(f"trial {claim.number}: {describe(self._study.values(claim.number))}")
         try:
-            with self._watching() as observer:
+            with self._make_observer() as observer:
                 run = replace(self._run, context=replace(self._run.context, observer=observer))
                 outcome = run.train(claim.config, self._study.directory.trial(claim.number).root, claim.report)
         except TrainingInterrupted:
             claim.note("starts", 0)
             raise
-        self._whole(lambda: self._end(claim, outcome))
+        self._uninterrupted(lambda: self._end(claim, outcome))
 
     def _end(self, claim: Claim, outcome: Outcome) -> None:
         is_best = self._study.end(claim, outcome, keep_checkpoints=self._keep_checkpoints)
@@ -71,9 +73,9 @@ class Sweep:
         result = f"valid perplexity {outcome.perplexity:,.2f}" if outcome.perplexity else outcome.why
         self._say(f"trial {claim.number}: {result}{', the best so far' if is_best else ''}")
 
-    def _whole[Result](self, work: Callable[[], Result]) -> Result:
-        """Do what Ctrl-C must not interrupt, and act on it afterwards."""
+    def _uninterrupted[Result](self, work: Callable[[], Result]) -> Result:
+        """Run `work` without interruption, and act on Ctrl-C afterwards."""
         with self._interruption.listening():
             result = work()
-        self._interruption.raise_if_asked()
+        self._interruption.raise_if_requested()
         return result

@@ -1,4 +1,4 @@
-"""One trial: a training run like any other, without evaluation and without a model at its end."""
+"""One trial: a training run without final evaluation and without a bundle."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,37 +25,37 @@ from nextword.tuning.study_text import StudyText
 
 _SECONDS_MEASURED = 3.0
 _VALIDATION_COST = 0.5
-"""Of a word that is validated, in words that are trained."""
-_FEWEST_EPOCHS = 0.001
+"""Time to validate a word, relative to the time to train on it."""
+_MIN_EPOCHS = 0.001
 
 Report = Callable[[int, float], bool]
-"""Takes the number of a round and its validation perplexity; tells whether the trial shall end."""
+"""Receives the number of a round and its validation perplexity, and returns whether the trial must end."""
 
 
 def epochs_in(minutes: float, words_per_second: float, windows: Windows, validated_words: int) -> float:
-    """Return the epochs that training with validation does in some minutes, compiling aside.
+    """Return the number of epochs that fit in the time, with validation and without compilation.
 
     Args:
         minutes: The time.
-        words_per_second: The speed of training.
+        words_per_second: Training throughput.
         windows: The training windows.
-        validated_words: Words that are validated in all rounds together.
+        validated_words: Words validated in all rounds together.
     """
     words = minutes * 60 * words_per_second - validated_words * _VALIDATION_COST
-    return max(_FEWEST_EPOCHS, words / (windows.steps_per_epoch * windows.batch_size * windows.num_steps))
+    return max(_MIN_EPOCHS, words / (windows.steps_per_epoch * windows.batch_size * windows.num_steps))
 
 
 class PruningCallback(keras.callbacks.Callback):
-    """Reports the validation perplexity after each round, and ends the run if it is told to.
+    """Reports the validation perplexity after each round, and stops the run if `report` returns True.
 
-    It comes before the checkpoint of the round: a round that is safe was reported.
+    It runs before the checkpoint of the round, so every saved round is reported.
 
     Args:
-        report: Receives the perplexity, and tells whether to end.
-        num_rounds: Rounds of the run; the last ends it in any case.
+        report: Receives the perplexity, and returns whether to stop.
+        num_rounds: Rounds of the run.
 
     Attributes:
-        ended_after: The round after which the run was ended, `None` if it was not.
+        ended_after: The round after which the run was stopped; `None` if it was not.
     """
 
     def __init__(self, report: Report, num_rounds: int) -> None:
@@ -66,7 +66,7 @@ class PruningCallback(keras.callbacks.Callback):
 
     @override
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Report round `epoch`, as Keras calls it."""
+        """Report a round, which Keras calls an epoch."""
         perplexity = float((logs or {})["val_perplexity"])
         if math.isfinite(perplexity) and self._report(epoch + 1, perplexity) and epoch + 1 < self._num_rounds:
             self.ended_after = epoch + 1
@@ -75,11 +75,11 @@ class PruningCallback(keras.callbacks.Callback):
 
 @dataclass(frozen=True)
 class TrialRun:
-    """How the trials of a study are trained.
+    """Trains the trials of a study.
 
     Attributes:
         text: The text.
-        options: How many rounds there are.
+        options: The settings of the sweep.
         context: Observer and messages.
     """
 
@@ -88,16 +88,16 @@ class TrialRun:
     context: RunContext
 
     def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
-        """Train in `root`, from the last safe round if one is there, and return how it ended.
+        """Train in the directory `root`, from the last saved round if there is one, and return the outcome.
 
         Raises:
-            TrainingInterrupted: A signal asked to stop; called again it goes on.
-            NextwordError: The text or the disk is at fault, and not the settings.
+            TrainingInterrupted: A signal requested a stop; another call resumes.
+            NextwordError: There is a problem with the text or the disk, not with the settings.
         """
         keras.utils.clear_session()
         pruning = PruningCallback(report, self.options.rounds)
         try:
-            config = self._written(config, RunDirectory(root))
+            config = self._stored_config(config, RunDirectory(root))
             context = replace(self.context, callbacks=(*self.context.callbacks, pruning))
             progress = train_model(self.text, config, RunDirectory(root), context).progress
         except TrainingDivergedError as error:
@@ -109,12 +109,12 @@ class TrialRun:
                 raise
             return Outcome("failed", why=f"out of memory: {str(error).splitlines()[0]:.200}")
         if pruning.ended_after is not None:
-            why = f"ended after round {pruning.ended_after} of {self.options.rounds} by the pruner"
+            why = f"stopped by the pruner after round {pruning.ended_after} of {self.options.rounds}"
             return Outcome("pruned", why=f"{why}, at {progress.records[-1].valid_perplexity:,.2f}")
         return Outcome("complete", progress.best_perplexity)
 
-    def _written(self, config: RunConfig, directory: RunDirectory) -> RunConfig:
-        """Return the settings that the trial began with, written down before it begins."""
+    def _stored_config(self, config: RunConfig, directory: RunDirectory) -> RunConfig:
+        """Return the settings of the trial, and write them before its start."""
         remove_leftovers(directory.root)
         if directory.is_run:
             return directory.read_config()
@@ -123,12 +123,12 @@ class TrialRun:
             compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
             text_sha256=self.text.sha256,
         )
-        config = self._paced(config)
+        config = self._with_rounds(config)
         write_file(directory.config_file, config.to_toml().encode())
         return config
 
-    def _paced(self, config: RunConfig) -> RunConfig:
-        """Return the settings with the epochs that fill the minutes, and rounds that divide them evenly."""
+    def _with_rounds(self, config: RunConfig) -> RunConfig:
+        """Return the settings with the epochs that fill the minutes, and rounds of equal length."""
         options, training = self.options, config.training
         windows = make_windows(self.text.train.ids, config.batching, end_id=self.text.tokenizer.vocabulary.end_id)
         if options.minutes_per_trial is not None:
@@ -136,8 +136,8 @@ class TrialRun:
             speed = measure_training(config, self.text.tokenizer.vocabulary_size, seconds=_SECONDS_MEASURED)
             epochs = epochs_in(options.minutes_per_trial, speed.words_per_second, windows, validated)
             training = training.replace(epochs=epochs)
-        # Rounds are parts of a trial, however large its batch: the pruner compares trials at the same part.
+        # The pruner compares trials at the same fraction of their training, for any batch size.
         round_steps = max(1, round(training.epochs * windows.steps_per_epoch / options.rounds))
-        # Epochs are rounded up to steps, which half a step less leaves as they are and a rounding error would not.
+        # Epochs are rounded up to steps. Half a step less protects against a rounding error.
         epochs = (options.rounds * round_steps - 0.5) / windows.steps_per_epoch
         return replace(config, training=training.replace(round_steps=round_steps, epochs=epochs))

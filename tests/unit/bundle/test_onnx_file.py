@@ -178,7 +178,7 @@ def test_changed_bytes_anywhere_are_refused_or_let_through_but_never_more(data: 
 
 def test_a_model_of_another_architecture_is_refused() -> None:
     wider = Architecture(**{**SIZES, "hidden_sizes": (5, 5)})
-    with pytest.raises(BundleError, match="must take and give what the architecture has"):
+    with pytest.raises(BundleError, match="must have the inputs and outputs of its architecture"):
         OnnxEngine(DATA, architecture=wider, end_id=1)
 
 

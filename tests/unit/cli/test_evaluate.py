@@ -273,8 +273,8 @@ def test_methods_around_the_model_itself_leave_its_weights_as_they_are(
     [
         (["--method", "chache"], "did you mean `cache`"),
         (["--method", "cache,dynamic"], "`dynamic` must be the first"),
-        (["--cache-size", "9"], "`cache_size` must go with the method `cache`"),
-        (["--ensemble-weights", "1,1"], "`ensemble_weights` must go with an ensemble"),
+        (["--cache-size", "9"], "`cache_size` needs the method `cache`"),
+        (["--ensemble-weights", "1,1"], "`ensemble_weights` needs an ensemble"),
         (["--ensemble"], "`--ensemble` needs at least two models"),
         (["--significance"], "`--significance` needs two columns"),
         (["--tune"], "`--tune` needs a `--method`"),

@@ -86,7 +86,7 @@ def test_a_command_takes_the_engine_that_it_is_told(
 
     monkeypatch.setattr(module.Target, "open", remembered)
     assert nextword("suggest", run, "the cat", "--engine", "onnx") == 2
-    assert "make one by `nextword export`" in capsys.readouterr().err
+    assert "create it with `nextword export`" in capsys.readouterr().err
     assert nextword("export", run) == 0
     for name in ("auto", "onnx", "keras"):
         assert nextword("suggest", run, "the cat", "--engine", name) == 0

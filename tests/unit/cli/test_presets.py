@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nextword.models.presets import preset_names
-from nextword.training.config import RunConfig, preset_below
+from nextword.training.config import RunConfig, recorded_preset
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
@@ -38,7 +38,7 @@ def test_the_settings_of_a_preset_are_a_config_that_changes_nothing(
     assert nextword("presets", name) == 0
     printed = capsys.readouterr().out
     table = tomllib.loads(printed)
-    assert preset_below(table) == name
+    assert recorded_preset(table) == name
     assert RunConfig.of(name, table) == RunConfig.of(name)
     assert printed.startswith("# ")
     assert nextword("presets", name, "--json") == 0

@@ -90,4 +90,4 @@ def test_mistakes_exit_with_two(small_bundle: Bundle, nextword: Run, capsys: Cap
     assert nextword("rank", model, "a b", "c") == 2
     assert "the text must have one gap, but has 0" in capsys.readouterr().err
     assert nextword("rank", model, "a ___") == 2
-    assert "candidates must be named for a model of characters" in capsys.readouterr().err
+    assert "a vocabulary must consist of words to propose candidates, but has characters" in capsys.readouterr().err

@@ -138,7 +138,7 @@ def test_of_no_lines_there_is_no_perplexity(
     assert nextword("score", small_bundle(), empty) == 0
     captured = capsys.readouterr()
     assert table_of(captured.out) == []
-    assert "of no tokens" in captured.err
+    assert "undefined (no tokens)" in captured.err
 
 
 def test_bad_bytes_are_named_after_the_lines_before_them(

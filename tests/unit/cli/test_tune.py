@@ -84,7 +84,7 @@ def test_a_study_that_has_begun_is_told_of_again(
     assert nextword("tune", "--study", tmp_path / "study", "--json") == 0
     assert json.loads(capsys.readouterr().out)["trials"] == []
     assert nextword("tune", small_text, "--study", tmp_path / "study", "--epochs", "4") == 2
-    assert "`base.training.epochs` was 3.0 and is now 4.0" in capsys.readouterr().err
+    assert "`base.training.epochs` must stay 3.0, the value of the study, but is 4.0" in capsys.readouterr().err
 
 
 def test_an_interruption_says_how_to_resume(

@@ -1,4 +1,4 @@
-"""What the engines that go around an engine go around."""
+"""Inner engines for the tests of outer engines."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ def ngram_model() -> KneserNeyModel:
 
 
 class BigramEngine(DistributionEngine):
-    """Predicts from the last token by a table drawn by a seed; the token, one-hot, is its hidden state."""
+    """Predicts from the last token with a random table; its hidden state is the token, one-hot."""
 
     def __init__(self, seed: int = 1, *, boldness: float = 1.0) -> None:
         super().__init__(vocabulary_size=len(WORDS), end_id=0)
@@ -78,7 +78,7 @@ def text_of() -> Callable[..., TokenIds]:
 
 @pytest.fixture
 def splits_of() -> Callable[..., Splits]:
-    """Makes splits of ids; one that is left out may not be read."""
+    """Makes splits of ids; a missing split must not be read."""
 
     def forbidden() -> TokenIds:
         raise AssertionError("this split may not be read")
@@ -93,7 +93,7 @@ def splits_of() -> Callable[..., Splits]:
 
 @pytest.fixture
 def model_of() -> Callable[..., LoadedModel]:
-    """Puts an engine into a bundle of its own."""
+    """Wraps an engine in a bundle."""
 
     def make(engine: Engine, *, words: tuple[str, ...] = WORDS, name: str = "tiny") -> LoadedModel:
         architecture = Architecture(vocabulary_size=len(words), embedding_size=2, hidden_sizes=(2,))

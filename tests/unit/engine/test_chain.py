@@ -26,7 +26,9 @@ def test_static_is_the_engine_itself(model_of: ModelOf, bigram_engine: EngineOf,
     assert (outcome.to_table(), outcome.tuned) == ({}, ())
 
 
-def test_methods_go_around_one_another(model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf) -> None:
+def test_methods_are_applied_from_the_inside_out(
+    model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf
+) -> None:
     engine, splits = bigram_engine(), splits_of(train=np.array([2, 3, 0], np.int32))
     tables = {"temperature": {"temperature": 0.5}, "ngram": {"ngram_weight": 0.25}}
     one = apply_methods([model_of(engine)], methods_of(["temperature", "ngram"]), tables, splits)
@@ -37,7 +39,7 @@ def test_methods_go_around_one_another(model_of: ModelOf, bigram_engine: EngineO
     assert list(other.to_table()) == ["ngram", "temperature"]
 
 
-def test_each_is_tuned_around_what_is_within_and_what_is_given_stays(
+def test_each_method_is_tuned_on_top_of_the_previous_ones(
     model_of: ModelOf, bigram_engine: EngineOf, text_of: TextOf, splits_of: SplitsOf
 ) -> None:
     writer, engine = bigram_engine(), bigram_engine(boldness=3.0)
@@ -47,7 +49,7 @@ def test_each_is_tuned_around_what_is_within_and_what_is_given_stays(
     table = outcome.to_table()
     assert table["ngram"]["ngram_order"] == 2
     assert table["temperature"]["temperature"] == pytest.approx(3.0, rel=0.15)
-    assert table["ngram"]["ngram_weight"] < 0.5  # the engine is the writer, once its temperature is right
+    assert table["ngram"]["ngram_weight"] < 0.5  # with the right temperature, the engine is the true distribution
     assert outcome.tuned == ("temperature", "ngram_weight")
     assert outcome.description.endswith("; temperature, ngram_weight tuned on the validation split")
     without = apply_methods([model_of(engine)], methods, table, splits_of(train=splits.train()))
@@ -68,7 +70,7 @@ def test_an_ensemble_is_tuned_to_the_better_member(
     assert equal == [1.0, 1.0]
 
 
-def test_members_that_read_differently_are_refused(
+def test_members_with_different_tokenizers_are_refused(
     model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf
 ) -> None:
     other = model_of(bigram_engine(), words=("<eos>", "<unk>", "a", "b", "c", "d", "f"), name="other")
@@ -77,14 +79,14 @@ def test_members_that_read_differently_are_refused(
 
 
 @pytest.mark.parametrize("name", ["dynamic", "mc_dropout"])
-def test_what_goes_around_the_model_itself_needs_a_keras_model(
+def test_an_innermost_method_needs_a_keras_model(
     model_of: ModelOf, bigram_engine: EngineOf, splits_of: SplitsOf, name: str
 ) -> None:
-    with pytest.raises(SettingError, match=f"`{name}` must go around the Keras model itself"):
+    with pytest.raises(SettingError, match=f"`{name}` needs the Keras model itself"):
         apply_methods([model_of(bigram_engine())], methods_of([name]), {}, splits_of())
 
 
-def test_methods_come_in_the_order_in_which_they_go_around() -> None:
+def test_methods_keep_their_order() -> None:
     assert [method.name for method in methods_of(["dynamic", "ngram", "cache"])] == ["dynamic", "ngram", "cache"]
     assert methods_of(["static"]) == []
 
@@ -93,13 +95,13 @@ def test_methods_come_in_the_order_in_which_they_go_around() -> None:
     ("names", "message"),
     [
         (["cach"], "did you mean `cache`"),
-        (["cache", "cache"], "`cache` is named 2 times"),
-        (["static", "cache"], "`static` must stand alone"),
+        (["cache", "cache"], "`cache` is given 2 times"),
+        (["static", "cache"], "`static` must be the only method"),
         (["cache", "dynamic"], "`dynamic` must be the first"),
         (["dynamic", "mc_dropout"], "`mc_dropout` must be the first"),
     ],
 )
-def test_what_does_not_go_together_is_refused(names: list[str], message: str) -> None:
+def test_invalid_combinations_are_refused(names: list[str], message: str) -> None:
     with pytest.raises(SettingError, match=message):
         methods_of(names)
 
@@ -109,8 +111,8 @@ def test_no_two_settings_share_a_flag() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_settings_belong_to_methods_that_were_asked_for() -> None:
+def test_settings_of_unselected_methods_are_refused() -> None:
     tables = {"cache": {"cache_size": 3, "cache_weight": 0.2}, "ngram": {"ngram_weight": 0.5}}
     require_used(tables, methods_of(["cache", "ngram"]), ensemble=False)
-    with pytest.raises(SettingError, match="`ngram_weight` must go with the method `ngram`, which was not asked for"):
+    with pytest.raises(SettingError, match="`ngram_weight` needs the method `ngram`, which is not selected"):
         require_used(tables, methods_of(["cache"]), ensemble=False)

@@ -1,4 +1,4 @@
-"""What holds for every engine around an engine."""
+"""Properties of every outer engine."""
 
 import itertools
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from nextword.engine.dynamic.engine import DynamicEngine
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import Engine
 from nextword.engine.ensemble import EnsembleEngine, EnsembleOptions
-from nextword.engine.keras_engine import KerasEngine, weights_of
+from nextword.engine.keras_engine import KerasEngine, trainable_weights
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.ngram.method import NgramEngine
 from nextword.engine.temperature import TemperatureEngine, TemperatureOptions
@@ -74,7 +74,7 @@ def test_probabilities_sum_to_one(engine: Engine) -> None:
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_a_window_is_what_its_steps_are(engine: Engine) -> None:
+def test_a_window_matches_its_steps(engine: Engine) -> None:
     inputs, state = ids_of(), engine.start(3)
     whole, _ = engine.predict_window(inputs, state)
     for position, column in enumerate(inputs.T):
@@ -85,7 +85,7 @@ def test_a_window_is_what_its_steps_are(engine: Engine) -> None:
 
 @given(cuts=st.sets(st.integers(1, 8)))
 @pytest.mark.parametrize("kind", KINDS)
-def test_windows_in_a_chain_are_one_window(
+def test_consecutive_windows_match_one_window(
     kind: str, toy_engine: MakeEngine, ngram_model: KneserNeyModel, cuts: set[int]
 ) -> None:
     engine = engine_of(kind, toy_engine, ngram_model)
@@ -99,7 +99,7 @@ def test_windows_in_a_chain_are_one_window(
     np.testing.assert_allclose(np.hstack(parts), whole.log_probs, atol=1e-5)
 
 
-def test_a_state_given_twice_gives_the_same_answer_twice(engine: Engine) -> None:
+def test_the_same_state_gives_the_same_result(engine: Engine) -> None:
     inputs, targets = ids_of(), ids_of(seed=3)
     _, state = engine.predict_window(inputs, engine.start(3))
     first, after = engine.score_window(inputs, targets, state)
@@ -110,13 +110,13 @@ def test_a_state_given_twice_gives_the_same_answer_twice(engine: Engine) -> None
     np.testing.assert_array_equal(first.ranks, second.ranks)
 
 
-def test_what_stands_beside_a_text_changes_nothing(engine: Engine) -> None:
+def test_other_texts_of_a_batch_do_not_change_the_result(engine: Engine) -> None:
     inputs = ids_of(num_steps=12)
     together = probabilities_of(engine, inputs)
     np.testing.assert_allclose(together[1:2], probabilities_of(engine, inputs[1:2]), atol=1e-5)
 
 
-def test_no_token_sees_itself_or_what_comes_later(engine: Engine) -> None:
+def test_no_prediction_depends_on_later_tokens(engine: Engine) -> None:
     inputs = ids_of()
     changed = inputs.copy()
     changed[:, 5:] = (changed[:, 5:] + 1) % 11
@@ -126,13 +126,11 @@ def test_no_token_sees_itself_or_what_comes_later(engine: Engine) -> None:
     assert not np.allclose(probabilities_of(engine, inputs)[:, 5:], probabilities_of(engine, changed)[:, 5:], atol=1e-2)
 
 
-def test_scores_are_those_of_the_distributions_however_a_window_is_cut(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_match_the_distributions_for_any_pieces(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, targets, state = ids_of(), ids_of(seed=3), engine.start(3)
     prediction, _ = engine.predict_window(inputs, state)
     expected = token_scores(prediction.log_probs, targets)
-    monkeypatch.setattr(distribution_engine, "_MOST_NUMBERS", 2 * 3 * 11)
+    monkeypatch.setattr(distribution_engine, "_MAX_NUMBERS", 2 * 3 * 11)
     scores, _ = engine.score_window(inputs, targets, state)
     np.testing.assert_allclose(scores.log_probs, expected.log_probs, atol=1e-5)
     np.testing.assert_array_equal(scores.ranks, expected.ranks)
@@ -158,7 +156,7 @@ def test_pieces_cover_a_window_and_are_small(num_steps: int, numbers: int) -> No
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.25, 1.0])
-def test_interpolation_is_that_of_probabilities(weight: float) -> None:
+def test_interpolation_mixes_probabilities(weight: float) -> None:
     first, second = np.array([[0.5, 0.25, 0.25]], np.float32), np.array([[0.1, 0.8, 0.1]], np.float32)
     mixed = np.exp(interpolate(np.log(first), np.log(second), weight))
     np.testing.assert_allclose(mixed, (1 - weight) * first + weight * second, rtol=1e-6)
@@ -175,9 +173,9 @@ def keras_engine() -> KerasEngine:
 
 @pytest.fixture(scope="module")
 def engines(toy_engine: MakeEngine, ngram_model: KneserNeyModel) -> dict[str, Engine]:
-    """Every kind of engine there is."""
+    """All kinds of engines."""
     toy, keras = toy_engine(1), keras_engine()
-    statistics = tuple(np.ones(array.shape, np.float32) for array in weights_of(keras.model))
+    statistics = tuple(np.ones(array.shape, np.float32) for array in trainable_weights(keras.model))
     return {
         "toy": toy,
         "keras": keras,
@@ -193,8 +191,8 @@ def engines(toy_engine: MakeEngine, ngram_model: KneserNeyModel) -> dict[str, En
     }
 
 
-def go_on(engine: Engine, ids: NDArray[np.int32], state: Any) -> NDArray[np.float32]:
-    """Read ids `(B, T)`; return what is expected after each `(B, T, V)`."""
+def continue_text(engine: Engine, ids: NDArray[np.int32], state: Any) -> NDArray[np.float32]:
+    """Read ids `(B, T)` and return the log-probabilities after each `(B, T, V)`."""
     steps = []
     for column in ids.T:
         log_probs, state = engine.step(column, state)
@@ -216,28 +214,30 @@ ROW_SELECTION_KINDS = [
 
 
 @pytest.mark.parametrize("kind", ROW_SELECTION_KINDS)
-def test_selected_rows_go_on_as_they_would_have(engines: dict[str, Engine], kind: str) -> None:
+def test_selected_rows_continue_unchanged(engines: dict[str, Engine], kind: str) -> None:
     engine = engines[kind]
     _, state = engine.predict_window(READ, engine.start(3))
     following = np.random.default_rng(1).integers(11, size=(3, 5), dtype=np.int32)
     selected = engine.select(state, ROWS)
-    expected = go_on(engine, following, state)
-    found = go_on(engine, following[ROWS], selected)
+    expected = continue_text(engine, following, state)
+    found = continue_text(engine, following[ROWS], selected)
     np.testing.assert_allclose(found, expected[ROWS], rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(go_on(engine, following, state), expected)  # the old state is as it was
-    assert np.abs(expected[0] - expected[1]).max() > 0.01  # rows that could not be told apart would prove nothing
+    np.testing.assert_array_equal(continue_text(engine, following, state), expected)  # the old state is not changed
+    assert np.abs(expected[0] - expected[1]).max() > 0.01  # equal rows would prove nothing
 
 
 @pytest.mark.parametrize("kind", ROW_SELECTION_KINDS)
 def test_one_text_branches_into_several(engines: dict[str, Engine], kind: str) -> None:
     engine = engines[kind]
     _, state = engine.step(READ[:1, 0], engine.start(1))
-    both = go_on(engine, READ[:2], engine.select(state, np.array([0, 0])))
+    both = continue_text(engine, READ[:2], engine.select(state, np.array([0, 0])))
     for row in (0, 1):
-        np.testing.assert_allclose(both[row], go_on(engine, READ[row : row + 1], state)[0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            both[row], continue_text(engine, READ[row : row + 1], state)[0], rtol=1e-4, atol=1e-5
+        )
 
 
-def test_a_named_tuple_stays_one() -> None:
+def test_a_named_tuple_keeps_its_type() -> None:
     class Pair(NamedTuple):
         hidden: NDArray[np.int64]
         cell: NDArray[np.int64]
@@ -249,6 +249,6 @@ def test_a_named_tuple_stays_one() -> None:
     np.testing.assert_array_equal(found[0].cell, [[5, 6], [5, 6]])
 
 
-def test_what_is_no_array_is_not_passed_over() -> None:
+def test_a_state_with_something_else_than_arrays_is_refused() -> None:
     with pytest.raises(TypeError):
         select_rows((np.zeros(2), 3), np.array([0]))

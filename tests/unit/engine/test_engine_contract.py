@@ -1,4 +1,4 @@
-"""What every engine over a model promises, kept by both: Keras and onnxruntime, on the same weights."""
+"""The engine contract for Keras and onnxruntime, on the same weights."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -27,14 +27,14 @@ Log = NDArray[np.float32]
 
 
 class Pair(NamedTuple):
-    """Two engines over one model."""
+    """Two engines of one model."""
 
     keras: KerasEngine
     onnx: OnnxEngine
 
 
 def pair_of(**changes: Any) -> Pair:
-    """Return engines over weights so large that their predictions are far from uniform."""
+    """Return engines with weights so large that predictions are far from uniform."""
     sizes: dict[str, Any] = {"vocabulary_size": VOCABULARY_SIZE, "embedding_size": 6, "hidden_sizes": (5, 6)}
     architecture, random = Architecture(**{**sizes, **changes}), np.random.default_rng(1)
     shapes = architecture.weight_shapes()
@@ -54,7 +54,7 @@ def pair() -> Pair:
 
 @pytest.fixture(scope="module", params=["keras", "onnx"])
 def engine(request: pytest.FixtureRequest, pair: Pair) -> Engine:
-    """Each of the two."""
+    """Each of both engines."""
     each: Engine = getattr(pair, request.param)
     return each
 
@@ -77,7 +77,7 @@ def arrays_of(state: Any) -> list[NDArray[Any]]:
     return [deepcopy(np.asarray(part)) for each in state for part in (each if isinstance(each, tuple) else (each,))]
 
 
-def test_it_says_what_it_reads(engine: Engine) -> None:
+def test_it_has_the_vocabulary_of_its_model(engine: Engine) -> None:
     assert (engine.vocabulary_size, engine.end_id) == (VOCABULARY_SIZE, END_ID)
 
 
@@ -87,7 +87,7 @@ def test_the_probabilities_of_a_step_sum_to_one(engine: Engine) -> None:
     np.testing.assert_allclose(np.exp(log_probs.astype(np.float64)).sum(axis=-1), 1, atol=1e-6)
 
 
-def test_a_window_is_scored_as_it_is_stepped_through(engine: Engine) -> None:
+def test_scores_of_a_window_match_single_steps(engine: Engine) -> None:
     inputs, targets = ids_of(), ids_of(seed=3)
     log_probs = step_through(engine, inputs)
     scores, _ = engine.score_window(inputs, targets, engine.start(3))
@@ -97,7 +97,7 @@ def test_a_window_is_scored_as_it_is_stepped_through(engine: Engine) -> None:
     assert (scores.log_probs.dtype.name, scores.ranks.dtype.name) == ("float32", "int32")
 
 
-def test_whole_distributions_are_those_of_the_steps(engine: Engine, pair: Pair) -> None:
+def test_full_distributions_match_single_steps(engine: Engine, pair: Pair) -> None:
     inputs = ids_of()
     prediction, state = engine.predict_window(inputs, engine.start(3))
     np.testing.assert_allclose(prediction.log_probs, step_through(engine, inputs), atol=1e-5)
@@ -109,19 +109,19 @@ def test_whole_distributions_are_those_of_the_steps(engine: Engine, pair: Pair) 
     np.testing.assert_allclose(following, step_through(engine, np.hstack((inputs, inputs[:, :1])))[:, -1], atol=1e-5)
 
 
-def test_chained_windows_are_one_window(engine: Engine) -> None:
+def test_consecutive_windows_match_one_window(engine: Engine) -> None:
     inputs, targets = ids_of(), ids_of(seed=3)
     whole, _ = engine.score_window(inputs, targets, engine.start(3))
     first, state = engine.score_window(inputs[:, :3], targets[:, :3], engine.start(3))
     second, _ = engine.score_window(inputs[:, 3:], targets[:, 3:], state)
     np.testing.assert_allclose(np.hstack((first.log_probs, second.log_probs)), whole.log_probs, atol=1e-5)
     np.testing.assert_array_equal(np.hstack((first.ranks, second.ranks)), whole.ranks)
-    anew, _ = engine.score_window(inputs[:, 3:], targets[:, 3:], engine.start(3))
-    assert not np.allclose(anew.log_probs, second.log_probs, atol=1e-2)
+    fresh, _ = engine.score_window(inputs[:, 3:], targets[:, 3:], engine.start(3))
+    assert not np.allclose(fresh.log_probs, second.log_probs, atol=1e-2)
 
 
 @pytest.mark.parametrize("call", ["step", "score_window", "predict_window"])
-def test_a_state_given_twice_gives_the_same_answer_twice_and_stays_as_it_was(engine: Engine, call: str) -> None:
+def test_the_same_state_gives_the_same_result_and_is_not_changed(engine: Engine, call: str) -> None:
     _, state = engine.step(ids_of()[:, 0], engine.start(3))
     before = arrays_of(state)
     calls: dict[str, Callable[[], tuple[Any, Any]]] = {
@@ -137,7 +137,7 @@ def test_a_state_given_twice_gives_the_same_answer_twice_and_stays_as_it_was(eng
     assert any(not np.array_equal(*both) for both in zip(arrays_of(after), before, strict=True))
 
 
-def test_some_rows_of_a_state_go_on_as_they_would_have(engine: Engine) -> None:
+def test_selected_rows_of_a_state_continue_unchanged(engine: Engine) -> None:
     _, state = engine.step(ids_of()[:, 0], engine.start(3))
     whole, _ = engine.step(ids_of()[:, 1], state)
     rows = np.array([2, 0, 2])
@@ -145,7 +145,7 @@ def test_some_rows_of_a_state_go_on_as_they_would_have(engine: Engine) -> None:
     np.testing.assert_allclose(some, whole[rows], atol=1e-5)
 
 
-def test_whole_texts_are_scored_from_the_end_token_and_masked_beyond_their_length(engine: Engine) -> None:
+def test_texts_are_scored_from_eos_and_masked_beyond_their_length(engine: Engine) -> None:
     ids, lengths = ids_of(), np.array([7, 4, 0], np.int32)
     scores = engine.score(ids, lengths)
     log_probs = step_through(engine, np.hstack((np.full((3, 1), END_ID, np.int32), ids[:, :-1])))
@@ -158,13 +158,13 @@ def test_whole_texts_are_scored_from_the_end_token_and_masked_beyond_their_lengt
     assert (scores.log_probs.dtype.name, scores.ranks.dtype.name) == ("float32", "int32")
 
 
-def test_what_pads_a_text_does_not_change_its_score(engine: Engine) -> None:
+def test_padding_does_not_change_a_score(engine: Engine) -> None:
     ids, other, lengths = ids_of(), ids_of(seed=5), np.array([7, 4, 2], np.int32)
     padded = np.where(np.arange(7) < lengths[:, None], ids, other)
     np.testing.assert_array_equal(engine.score(ids, lengths).log_probs, engine.score(padded, lengths).log_probs)
 
 
-def test_a_text_scores_the_same_alone_as_beside_others(engine: Engine) -> None:
+def test_a_text_scores_the_same_alone_and_in_a_batch(engine: Engine) -> None:
     ids = ids_of()
     together = engine.score(ids, np.full(3, 7, np.int32))
     alone = engine.score(ids[1:2], np.full(1, 7, np.int32))
@@ -178,7 +178,7 @@ def test_ids_of_any_integer_type_are_read(engine: Engine) -> None:
         np.testing.assert_array_equal(engine.step(column.astype(kind), engine.start(3))[0], expected)
 
 
-def test_equals_stand_in_order_of_id() -> None:
+def test_ties_are_ranked_by_id() -> None:
     shapes: dict[str, Any] = {"vocabulary_size": 6, "embedding_size": 2, "hidden_sizes": (2,)}
     architecture = Architecture(**shapes)
     weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.weight_shapes().items()}
@@ -214,7 +214,7 @@ def test_both_engines_give_the_same_scores(pair: Pair) -> None:
     np.testing.assert_array_equal(onnx.ranks, keras.ranks)
 
 
-def test_engines_around_an_engine_take_either(pair: Pair, ngram_model: KneserNeyModel) -> None:
+def test_outer_engines_work_with_both_engines(pair: Pair, ngram_model: KneserNeyModel) -> None:
     around: dict[str, Callable[[Engine], Engine]] = {
         "cache": lambda inner: CacheEngine(inner, CacheOptions(cache_size=4, cache_weight=0.5)),
         "temperature": lambda inner: TemperatureEngine(inner, TemperatureOptions(temperature=0.5)),
@@ -223,7 +223,7 @@ def test_engines_around_an_engine_take_either(pair: Pair, ngram_model: KneserNey
     }
     for name, make in around.items():
         outer = [make(inner) for inner in pair]
-        compiles = [True, True] if name == "ensemble" else [True, False]  # an ensemble has the Keras engine beside
+        compiles = [True, True] if name == "ensemble" else [True, False]  # an ensemble includes the Keras engine
         assert [each.compiles_each_shape for each in outer] == compiles
         expected, found = (each.score(ids_of(), np.full(3, 7, np.int32)) for each in outer)
         np.testing.assert_allclose(found.log_probs, expected.log_probs, atol=1e-4, err_msg=name)

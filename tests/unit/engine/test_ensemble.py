@@ -22,21 +22,21 @@ def test_it_is_the_mean_of_probabilities(toy_engine: Callable[..., Engine], weig
     assert found.hidden.shape == (2, 5, 4 + 3)
 
 
-def test_one_member_without_hidden_states_leaves_none(
+def test_a_member_without_hidden_states_leaves_none(
     toy_engine: Callable[..., Engine], hiddenless_engine: Engine
 ) -> None:
     engine = EnsembleEngine([toy_engine(1), hiddenless_engine])
     assert engine.predict_window(INPUTS, engine.start(2))[0].hidden is None
 
 
-def test_what_does_not_fit_is_refused(toy_engine: Callable[..., Engine]) -> None:
+def test_invalid_members_and_weights_are_refused(toy_engine: Callable[..., Engine]) -> None:
     with pytest.raises(SettingError, match="at least one model"):
         EnsembleEngine([])
     with pytest.raises(
-        SettingError, match="one vocabulary, but have 11 tokens with <eos> 3 and 12 tokens with <eos> 3"
+        SettingError, match="the same vocabulary, but have 11 tokens with <eos> 3 and 12 tokens with <eos> 3"
     ):
         EnsembleEngine([toy_engine(1), toy_engine(1, vocabulary_size=12)])
-    with pytest.raises(SettingError, match="must be 2, one for each model, but are 1"):
+    with pytest.raises(SettingError, match="must have 2 values, one for each model, but has 1"):
         EnsembleEngine([toy_engine(1), toy_engine(2)], EnsembleOptions(ensemble_weights=(1.0,)))
-    with pytest.raises(SettingError, match="must not all be zero"):
+    with pytest.raises(SettingError, match="must have a positive sum"):
         EnsembleEngine([toy_engine(1)], EnsembleOptions(ensemble_weights=(0.0,)))

@@ -1,4 +1,4 @@
-"""What is the Keras engine's own; what it shares with others stands in `test_engine_contract.py`."""
+"""Tests of only the Keras engine; common tests are in `test_engine_contract.py`."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ VOCABULARY_SIZE, END_ID = 11, 3
 
 
 def draw_weights(model: LanguageModel, seed: int) -> None:
-    """Give the model weights so large that its predictions are far from uniform."""
+    """Give the model weights so large that predictions are far from uniform."""
     random = np.random.default_rng(seed)
     shapes = model.architecture.weight_shapes()
     model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
@@ -58,7 +58,7 @@ def step_through(engine: KerasEngine, inputs: TokenIds) -> NDArray[np.float32]:
     ],
     ids=str,
 )
-def test_a_window_is_scored_as_it_is_stepped_through(changes: dict[str, Any]) -> None:
+def test_scores_of_a_window_match_single_steps(changes: dict[str, Any]) -> None:
     engine = engine_of(**changes)
     inputs, targets = ids_of(), ids_of(seed=3)
     log_probs = step_through(engine, inputs)
@@ -69,7 +69,7 @@ def test_a_window_is_scored_as_it_is_stepped_through(changes: dict[str, Any]) ->
     assert (scores.log_probs.dtype.name, scores.ranks.dtype.name) == ("float32", "int32")
 
 
-def test_it_predicts_as_the_model_does_in_float32(engine: KerasEngine) -> None:
+def test_it_predicts_like_the_model_in_float32(engine: KerasEngine) -> None:
     logits = np.asarray(engine.model(ids_of())[0], np.float64)
     expected = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     np.testing.assert_allclose(step_through(engine, ids_of()), expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""What is the onnxruntime engine's own; what it shares with others stands in `test_engine_contract.py`."""
+"""Tests of only the onnxruntime engine; common tests are in `test_engine_contract.py`."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def ids_of(seed: int = 2) -> Any:
     return np.random.default_rng(seed).integers(11, size=(3, 9), dtype=np.int32)
 
 
-def test_pieces_of_a_window_are_scored_like_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_in_pieces_match_a_whole_window(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_of()
     whole, state = engine.score_window(ids_of(), ids_of(3), engine.start(3))
     monkeypatch.setattr(onnx_engine, "_PIECE", 70)  # two steps of three rows of eleven log-probabilities
@@ -40,7 +40,7 @@ def test_pieces_of_a_window_are_scored_like_the_whole(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("num_threads", [1, 2, None])
-def test_the_number_of_threads_changes_nothing(num_threads: int | None) -> None:
+def test_the_number_of_threads_does_not_change_the_result(num_threads: int | None) -> None:
     engine, single = engine_of(num_threads=num_threads), engine_of()
     found, _ = engine.predict_window(ids_of(), engine.start(3))
     expected, _ = single.predict_window(ids_of(), single.start(3))
@@ -48,28 +48,26 @@ def test_the_number_of_threads_changes_nothing(num_threads: int | None) -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn", "mogrifier_lstm"])
-def test_a_state_is_what_its_cell_carries(cell: str) -> None:
+def test_a_state_has_the_arrays_of_its_cell(cell: str) -> None:
     engine = engine_of(cell=cell)
     parts = 2 if "lstm" in cell else 1
     assert [part.shape for part in engine.start(4)] == [(1, 4, 5)] * parts + [(1, 4, 6)] * parts
 
 
-def test_in_int8_the_probabilities_of_a_step_sum_to_one_and_states_chain() -> None:
+def test_int8_probabilities_sum_to_one_and_states_are_carried() -> None:
     engine = engine_of(int8=True)
     log_probs, state = np.zeros(0, np.float32), engine.start(3)
     for column in ids_of().T:
         log_probs, state = engine.step(column, state)
         np.testing.assert_allclose(np.exp(log_probs.astype(np.float64)).sum(axis=-1), 1, atol=1e-5)
     prediction, after = engine.predict_window(ids_of(), engine.start(3))
-    # Roundings of a step and of a window differ, but not by much.
+    # The rounding of a step and of a window differs slightly.
     np.testing.assert_allclose(log_probs, prediction.log_probs[:, -1], atol=0.5)
     assert [part.shape for part in after] == [part.shape for part in state]
 
 
 @pytest.mark.parametrize(("quota", "most"), [(None, 64), (1.0, 1), (2.5, 3), (200.0, 64), (0.2, 1)])
-def test_no_more_threads_are_started_than_the_container_may_use(
-    monkeypatch: pytest.MonkeyPatch, quota: float | None, most: int
-) -> None:
+def test_threads_are_limited_by_the_container(monkeypatch: pytest.MonkeyPatch, quota: float | None, most: int) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: range(64), raising=False)
     monkeypatch.setattr(onnx_engine, "read_control_group", lambda: ControlGroup(cores=quota))
     assert onnx_engine._num_processors() == most

@@ -1,4 +1,4 @@
-"""Which engine runs a model, and what is said where none can."""
+"""Which engine runs a model, and the errors if none can."""
 
 import sys
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from nextword.text.vocabulary import Vocabulary
 
 @pytest.fixture(scope="module")
 def plain() -> Bundle:
-    """A model that was not exported."""
+    """A model without export."""
     sizes: dict[str, Any] = {"vocabulary_size": 4, "embedding_size": 3, "hidden_sizes": (3,)}
     architecture, random = Architecture(**sizes), np.random.default_rng(1)
     shapes = architecture.weight_shapes()
@@ -50,22 +50,22 @@ def no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "nextword.engine.keras_engine", None)
 
 
-def test_an_exported_model_is_run_by_onnxruntime(exported: Bundle) -> None:
+def test_an_exported_model_runs_with_onnxruntime(exported: Bundle) -> None:
     model = start_engine(exported)
     assert isinstance(model.engine, OnnxEngine)
     assert (model.library, model.precision, model.run_by) == ("onnxruntime", "float32", "onnxruntime")
     assert (model.name, model.engine.end_id) == ("tiny", 1)
 
 
-def test_a_model_that_was_not_exported_is_run_by_keras(plain: Bundle) -> None:
+def test_a_model_without_export_runs_with_keras(plain: Bundle) -> None:
     assert isinstance(start_engine(plain).engine, KerasEngine)
 
 
-def test_an_exported_model_is_run_by_keras_where_it_is_asked_for(exported: Bundle) -> None:
+def test_an_exported_model_runs_with_keras_on_request(exported: Bundle) -> None:
     assert isinstance(start_engine(exported, "keras").engine, KerasEngine)
 
 
-def test_an_exported_model_is_run_by_keras_where_onnxruntime_is_missing(exported: Bundle, no_onnxruntime: None) -> None:
+def test_an_exported_model_runs_with_keras_if_onnxruntime_is_missing(exported: Bundle, no_onnxruntime: None) -> None:
     assert isinstance(start_engine(exported).engine, KerasEngine)
 
 
@@ -75,13 +75,13 @@ def test_both_give_the_same_log_probabilities(exported: Bundle) -> None:
     np.testing.assert_allclose(onnx.log_probs, keras.log_probs, atol=1e-5)
 
 
-def test_weights_that_nothing_needs_are_not_read(exported: Bundle, tmp_path: Path) -> None:
+def test_unneeded_weights_are_not_read(exported: Bundle, tmp_path: Path) -> None:
     write_bundle(tmp_path / "tiny", exported)
     assert isinstance(open_model(tmp_path / "tiny").bundle.weights, DeferredWeights)
     assert not isinstance(open_model(tmp_path / "tiny", "keras").bundle.weights, DeferredWeights)
 
 
-def test_a_bundle_that_was_moved_and_cannot_be_written_to_works_unchanged(exported: Bundle, tmp_path: Path) -> None:
+def test_a_moved_read_only_bundle_works(exported: Bundle, tmp_path: Path) -> None:
     write_bundle(tmp_path / "tiny", exported)
     moved = tmp_path / "elsewhere" / "under another name"
     moved.parent.mkdir()
@@ -100,12 +100,12 @@ def test_a_bundle_that_was_moved_and_cannot_be_written_to_works_unchanged(export
         moved.chmod(0o755)
 
 
-def test_onnxruntime_is_not_asked_to_run_what_is_not_there(plain: Bundle) -> None:
-    with pytest.raises(BundleError, match=r"must hold `model\.onnx` to be run by onnxruntime, but does not; make"):
+def test_onnxruntime_needs_an_exported_model(plain: Bundle) -> None:
+    with pytest.raises(BundleError, match=r"must contain `model\.onnx` to run with onnxruntime, but does not; create"):
         start_engine(plain, "onnx")
 
 
-def test_it_is_said_what_to_install_for_an_exported_model(
+def test_the_error_names_what_to_install_for_an_exported_model(
     exported: Bundle, no_onnxruntime: None, no_keras: None
 ) -> None:
     with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install the extra `run`"):
@@ -116,33 +116,33 @@ def test_it_is_said_what_to_install_for_an_exported_model(
         start_engine(exported, "onnx")
 
 
-def test_it_is_said_what_keras_needs_if_it_was_asked_for(exported: Bundle, no_keras: None) -> None:
+def test_the_error_names_what_the_selected_keras_needs(exported: Bundle, no_keras: None) -> None:
     with pytest.raises(
         MissingExtraError, match=r"running `.*` needs Keras and JAX, but `.*` is missing; .* `train`: [^;]*$"
     ):
         start_engine(exported, "keras")
 
 
-def test_it_is_said_what_to_install_for_a_model_that_was_not_exported(plain: Bundle, no_keras: None) -> None:
+def test_the_error_names_what_to_install_for_a_model_without_export(plain: Bundle, no_keras: None) -> None:
     with pytest.raises(
         MissingExtraError, match=r"install the extra `train`: .*; or export the model .* the extra `run` here"
     ):
         start_engine(plain)
 
 
-def test_a_slim_model_is_run_by_onnxruntime_only(exported: Bundle) -> None:
+def test_a_slim_model_runs_only_with_onnxruntime(exported: Bundle) -> None:
     slim = exported.to_slim()
     assert isinstance(start_engine(slim).engine, OnnxEngine)
     with pytest.raises(BundleError, match="`tiny` must have its float32 weights for this, but is a slim copy"):
         start_engine(slim, "keras")
 
 
-def test_it_is_said_what_to_install_for_a_slim_model(exported: Bundle, no_onnxruntime: None) -> None:
-    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install `nextword\[run\]`"):
+def test_the_error_names_what_to_install_for_a_slim_model(exported: Bundle, no_onnxruntime: None) -> None:
+    with pytest.raises(MissingExtraError, match=r"needs onnxruntime, which is missing; install the extra `run`"):
         start_engine(exported.to_slim())
 
 
-def test_an_onnxruntime_that_is_too_old_is_named(exported: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_onnxruntime_is_refused(exported: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onnxruntime.__version__", "1.22.1")
     with pytest.raises(
         MissingExtraError, match=r"needs onnxruntime 1\.23 or newer, but 1\.22\.1 is installed; upgrade it"
@@ -151,11 +151,11 @@ def test_an_onnxruntime_that_is_too_old_is_named(exported: Bundle, monkeypatch: 
 
 
 @pytest.mark.parametrize("num_threads", [0, -1])
-def test_no_threads_are_refused(exported: Bundle, num_threads: int) -> None:
+def test_less_than_one_thread_is_refused(exported: Bundle, num_threads: int) -> None:
     with pytest.raises(SettingError, match=f"`num_threads` must be at least 1, but is {num_threads}"):
         start_engine(exported, num_threads=num_threads)
 
 
-def test_an_engine_of_another_name_is_refused(exported: Bundle) -> None:
+def test_an_unknown_engine_is_refused(exported: Bundle) -> None:
     with pytest.raises(SettingError, match="`onxn` is not a engine; did you mean `onnx`"):
         start_engine(exported, "onxn")  # type: ignore[arg-type]

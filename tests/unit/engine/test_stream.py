@@ -14,7 +14,7 @@ MakeEngine = Callable[[NDArray[np.float64]], Engine]
 IDS = np.random.default_rng(7).integers(0, 12, 1_300, dtype=np.int32)
 
 
-def test_windows_of_predictions_cover_a_text_and_carry_the_state(lstm_engine: Engine) -> None:
+def test_prediction_windows_cover_a_text_and_carry_the_state(lstm_engine: Engine) -> None:
     windows = list(predicted_windows(lstm_engine, IDS))
     np.testing.assert_array_equal(np.hstack([window.targets for window in windows])[0], IDS)
     np.testing.assert_array_equal(np.hstack([window.inputs for window in windows])[0], [0, *IDS[:-1]])
@@ -22,14 +22,14 @@ def test_windows_of_predictions_cover_a_text_and_carry_the_state(lstm_engine: En
     np.testing.assert_allclose(np.concatenate(found), token_log_probs(lstm_engine, IDS), atol=1e-5)
 
 
-def test_windows_of_predictions_are_as_short_as_memory_asks(markov_engine: MakeEngine) -> None:
+def test_prediction_windows_fit_in_memory(markov_engine: MakeEngine) -> None:
     engine = markov_engine(np.full((12, 12), 1 / 12))
     lengths = [window.inputs.shape[1] for window in predicted_windows(engine, IDS, numbers_per_step=200_000)]
     assert 50 < max(lengths) <= 100
     assert sum(lengths) == len(IDS)
 
 
-def test_the_log_probs_of_tokens_are_what_an_evaluation_sums_up(lstm_engine: Engine) -> None:
+def test_token_log_probs_sum_to_the_evaluation(lstm_engine: Engine) -> None:
     scored: list[ScoredTokens] = []
     evaluation = evaluate(lstm_engine, IDS, on_scored=scored.append)
     log_probs = token_log_probs(lstm_engine, IDS)

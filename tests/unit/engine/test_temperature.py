@@ -7,7 +7,13 @@ import pytest
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
 from nextword.engine.method import Splits
-from nextword.engine.temperature import Temperature, TemperatureEngine, TemperatureOptions, best_temperature, log_totals
+from nextword.engine.temperature import (
+    Temperature,
+    TemperatureEngine,
+    TemperatureOptions,
+    best_temperature,
+    log_sum_exp,
+)
 from nextword.errors import SettingError
 from nextword.evaluation.perplexity import evaluate
 
@@ -26,9 +32,9 @@ def test_log_probabilities_are_divided(toy_engine: Callable[..., Engine], temper
     np.testing.assert_array_equal(found.hidden, own.hidden)
 
 
-def test_totals_of_very_small_weights_are_right() -> None:
+def test_log_sum_exp_of_very_small_weights_is_right() -> None:
     log_weights = np.array([[-1000.0, -1000.0], [-np.inf, 0.0]], np.float32)
-    np.testing.assert_allclose(log_totals(log_weights), [-1000 + np.log(2), 0], rtol=1e-6)
+    np.testing.assert_allclose(log_sum_exp(log_weights), [-1000 + np.log(2), 0], rtol=1e-6)
 
 
 def test_a_temperature_of_zero_is_refused() -> None:
@@ -37,14 +43,14 @@ def test_a_temperature_of_zero_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("own", "boldness"), [(1.0, 2.0), (1.0, 0.6), (1.0, 1.0), (0.5, 4.0)])
-def test_the_temperature_of_a_text_is_found(
+def test_tuning_finds_the_true_temperature(
     bigram_engine: Callable[..., Any], text_of: Callable[..., TokenIds], own: float, boldness: float
 ) -> None:
     ids = text_of(bigram_engine(boldness=own), 4_000)
     assert best_temperature(bigram_engine(boldness=boldness), ids) == pytest.approx(boldness / own, rel=0.12)
 
 
-def test_no_neighbor_is_better(
+def test_the_tuned_temperature_is_a_maximum(
     bigram_engine: Callable[..., Any], text_of: Callable[..., TokenIds], splits_of: Callable[..., Splits]
 ) -> None:
     valid = text_of(bigram_engine(), 1_000)
@@ -60,8 +66,6 @@ def test_a_uniform_engine_keeps_its_temperature(bigram_engine: Callable[..., Any
     assert best_temperature(bigram_engine(boldness=0.0), np.array([1, 2, 3], np.int32)) == 1
 
 
-def test_a_given_temperature_reads_no_split(
-    bigram_engine: Callable[..., Any], splits_of: Callable[..., Splits]
-) -> None:
+def test_without_tuning_no_split_is_read(bigram_engine: Callable[..., Any], splits_of: Callable[..., Splits]) -> None:
     options = TemperatureOptions(temperature=0.7)
     assert Temperature().apply(bigram_engine(), options, splits_of(), ()).options == options

@@ -1,4 +1,4 @@
-"""A model that takes text is an engine with its tokenizer, and a trained one has its bundle as well."""
+"""Text models and loaded models."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ def test_a_trained_model_has_the_tokenizer_of_its_bundle(
     assert repr(model) == "LoadedModel('tiny', LSTM 2, 7 words, Keras)"
 
 
-def test_with_another_engine_it_is_a_model_of_the_same_text(
+def test_with_engine_keeps_tokenizer_and_bundle(
     model_of: Callable[..., LoadedModel], toy_engine: Callable[..., Engine]
 ) -> None:
     model, other = model_of(toy_engine(1)), toy_engine(2)
@@ -27,7 +27,7 @@ def test_with_another_engine_it_is_a_model_of_the_same_text(
     assert changed.tokenizer is model.tokenizer
 
 
-def test_the_precision_is_named_if_it_changes_figures(
+def test_a_precision_other_than_float32_is_named(
     model_of: Callable[..., LoadedModel], hiddenless_engine: Engine
 ) -> None:
     model = model_of(hiddenless_engine)

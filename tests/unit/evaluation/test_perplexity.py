@@ -168,7 +168,7 @@ def test_progress_ends_with_all_tokens(markov_engine: MakeEngine) -> None:
 
 @pytest.mark.parametrize(
     ("ids", "message"),
-    [([], "at least one token"), ([0, 12], "between 0 and 11, but reach from 0 to 12"), ([-1], "reach from -1")],
+    [([], "at least one token"), ([0, 12], "between 0 and 11, but are between 0 and 12"), ([-1], "but are between -1")],
 )
 def test_a_split_that_cannot_be_predicted_is_refused(markov_engine: MakeEngine, ids: list[int], message: str) -> None:
     with pytest.raises(EvaluationError, match=message):

@@ -1,4 +1,4 @@
-"""A recurrent engine, a tokenizer that suits it, and lists made up by a seed."""
+"""A recurrent engine, a matching tokenizer, and random n-best lists."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="session")
 def line_log_prob(tokenizer: Tokenizer) -> Callable[[str], float]:
-    """Scores a line step by step."""
+    """Scores a line in single steps."""
 
     def score(line: str) -> float:
         engine: Engine = ToyEngine(len(WORDS), WORDS.index("<eos>"))
@@ -63,7 +63,7 @@ def read_lists(tmp_path: Path) -> Callable[..., tuple[NbestReader, list[NbestLis
 
 @pytest.fixture(scope="session")
 def features_of() -> Callable[..., Features]:
-    """Makes up lists in which model and first pass both know something of the errors, and length nothing."""
+    """Makes random lists in which model and first pass correlate with the errors, and length does not."""
 
     def make(seed: int, num_utterances: int = 40, most: int = 12, num_scores: int = 1) -> Features:
         random = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def engine_for() -> Callable[[Tokenizer], ToyEngine]:
 
 @pytest.fixture(scope="session")
 def text_log_prob(engine_for: Callable[[Tokenizer], ToyEngine]) -> Callable[[Tokenizer, str], float]:
-    """Scores a line at once, its end included."""
+    """Scores a whole line, including its end."""
 
     def score(each_tokenizer: Tokenizer, line: str) -> float:
         ids = np.array([[*each_tokenizer.encode(line), 2]], np.int32)

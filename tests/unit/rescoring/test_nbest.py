@@ -38,7 +38,7 @@ def test_a_table_with_named_columns_is_read(read_lists: Read) -> None:
     assert lists[0].reference is None
 
 
-def test_json_lines_are_read_whatever_the_order_of_their_fields(read_lists: Read) -> None:
+def test_json_lines_are_read_in_any_order_of_fields(read_lists: Read) -> None:
     reader, lists = read_lists(JSON)
     assert reader.format.kind == "jsonl"
     assert shown(lists) == EXPECTED
@@ -49,13 +49,13 @@ def test_json_lines_are_read_whatever_the_order_of_their_fields(read_lists: Read
     ("line", "names"),
     [("u1\tthe cat", ()), ("u1\tthe cat\t1", ("score",)), ("u1\tthe cat\t1\t2", ("score1", "score2"))],
 )
-def test_a_table_may_go_without_names(read_lists: Read, line: str, names: tuple[str, ...]) -> None:
+def test_a_table_without_a_header_is_read(read_lists: Read, line: str, names: tuple[str, ...]) -> None:
     reader, lists = read_lists(f"{line}\r\n")
     assert reader.format.score_names == names
     assert lists[0].hypotheses[0].first_pass == tuple(map(float, range(1, len(names) + 1)))
 
 
-def test_other_columns_are_kept_where_the_scores_are_named(read_lists: Read) -> None:
+def test_other_columns_are_kept_if_scores_are_selected(read_lists: Read) -> None:
     _, lists = read_lists("utterance\ttext\ttime\tacoustic\nu1\tthe cat\t0:03\t-1\n", ["acoustic"])
     assert lists[0].hypotheses[0] == (
         "the cat",
@@ -71,7 +71,7 @@ def test_other_columns_are_kept_where_the_scores_are_named(read_lists: Read) -> 
         max_size=4,
     )
 )
-def test_what_is_written_is_read(
+def test_a_written_file_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, utterances: list[list[tuple[str, float]]]
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "written.tsv"
@@ -81,7 +81,7 @@ def test_what_is_written_is_read(
     assert [[(text, first_pass[0]) for text, first_pass, _ in each.hypotheses] for each in lists] == utterances
 
 
-def test_lists_come_as_they_are_read(tmp_path: Path) -> None:
+def test_lists_are_yielded_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "bad at the end.tsv"
     path.write_text("u1\ta\t1\nu2\tb\t1\nu3\tc\tmany\n", encoding="utf-8")
     lists = iter(NbestReader(LineSource(str(path))))
@@ -90,7 +90,7 @@ def test_lists_come_as_they_are_read(tmp_path: Path) -> None:
         list(lists)
 
 
-def test_packed_files_and_standard_input_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compressed_files_and_standard_input_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "packed"
     path.write_bytes(gzip.compress(NAMED.encode()))
     assert shown(list(NbestReader(LineSource(str(path))))) == EXPECTED
@@ -98,7 +98,7 @@ def test_packed_files_and_standard_input_are_read(tmp_path: Path, monkeypatch: p
     assert shown(list(NbestReader(LineSource("-")))) == EXPECTED
 
 
-def test_the_fingerprint_tells_lists_apart_and_not_formats(read_lists: Read) -> None:
+def test_the_fingerprint_depends_on_the_lists_not_on_the_format(read_lists: Read) -> None:
     table, lines, other = (read_lists(text)[0] for text in (NAMED, JSON, NAMED.replace("cats", "dogs")))
     assert table.fingerprint == lines.fingerprint != other.fingerprint
 
@@ -106,41 +106,44 @@ def test_the_fingerprint_tells_lists_apart_and_not_formats(read_lists: Read) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must hold at least one hypothesis, but is empty"),
-        ("\n \n", "must hold at least one hypothesis, but is empty"),
-        ("utterance\ttext\tscore\n", "must hold at least one hypothesis, but has names of columns alone"),
-        ("the cat sat\n", "line 1: there must be an utterance and a text with a tab between them"),
-        ("u1\ta\t1\nu1\tb\n", r"line 2: there must be 3 cells with tabs between them \(utterance, text, score\)"),
-        ("u1\ta\t1\nu1\ta\tb\t1\n", "line 2: .* but there are 4; put the missing ones in, or a space for a tab"),
+        ("", "must have at least one hypothesis, but is empty"),
+        ("\n \n", "must have at least one hypothesis, but is empty"),
+        ("utterance\ttext\tscore\n", "must have at least one hypothesis, but has only column names"),
+        ("the cat sat\n", "line 1: a line must have an utterance and a text separated by a tab"),
+        ("u1\ta\t1\nu1\tb\n", r"line 2: a line must have 3 tab-separated columns \(utterance, text, score\)"),
+        ("u1\ta\t1\nu1\ta\tb\t1\n", "line 2: .* but has 4; add the missing columns, or replace tabs"),
         ("u1\ta\tnan\n", "line 1: `score` must be a finite number, but is 'nan'"),
         ("u1\ta\t-inf\n", "line 1: `score` must be a finite number"),
         ("\ta\t1\n", "line 1: `utterance` must be an id, but is empty"),
-        ("u1\ta\t1\nu2\ta\t1\nu1\tb\t1\n", r"line 3: .* but `u1` comes again after others; sort the file"),
-        ("utterance\ttext\trank\nu1\ta\t1\n", "line 1: `rank` must not be a column yet, for rescoring adds it"),
-        ("utterance\ttext\tx\tx\nu1\ta\t1\t1\n", "line 1: .* but `x` is there twice; rename one"),
-        ('{"utterance": "u1"}\n', "line 1: there must be a column `text`"),
+        ("u1\ta\t1\nu2\ta\t1\nu1\tb\t1\n", r"line 3: .* but `u1` is repeated after others; sort the file"),
+        (
+            "utterance\ttext\trank\nu1\ta\t1\n",
+            "line 1: the input must have no column `rank`, because rescoring adds it",
+        ),
+        ("utterance\ttext\tx\tx\nu1\ta\t1\t1\n", "line 1: .* but `x` is repeated; rename one"),
+        ('{"utterance": "u1"}\n', "line 1: the columns must include `text`"),
         ('{"utterance": "u1", "text": "a"\n', "line 1: must be JSON"),
         ('{"utterance": "u1", "text": "a", "text": "b"}\n', "line 1: must not name 'text' twice"),
         ('{"utterance": "u1", "text": "a", "s": "x"}\n', "line 1: `s` must be a finite number, but is 'x'"),
         ('{"utterance": "u1", "text": "a", "s": true}\n', "line 1: `s` must be a finite number, but is True"),
         ('{"utterance": 7, "text": "a", "s": 1}\n', 'line 1: `utterance` must be text, but is 7; write it as "7"'),
         ('{"utterance": "u1", "text": "a\\nb", "s": 1}\n', "line 1: `text` must be one line"),
-        ('{"utterance": "u", "text": "a", "s": 1}\n{"utterance": "u", "text": "a"}\n', "line 2: .* a field `s`"),
-        ('{"utterance": "u", "text": "a"}\n{"utterance": "u", "text": "a", "s": 1}\n', "line 2: .* but `s` is new"),
+        ('{"utterance": "u", "text": "a", "s": 1}\n{"utterance": "u", "text": "a"}\n', "line 2: .* the field `s`"),
+        ('{"utterance": "u", "text": "a"}\n{"utterance": "u", "text": "a", "s": 1}\n', "line 2: .* but has `s`"),
         ('{"utterance": "u", "text": "a"}\n[1]\n', "line 2: a line must be a JSON object, but is"),
         (
             "utterance\ttext\treference\nu\ta\tb\nu\tb\tc\n",
-            "line 3: `reference` must be the same for all hypotheses of `u`, but differs from that of line 2",
+            "line 3: `reference` must be the same for all hypotheses of `u`, but differs from line 2",
         ),
     ],
 )
-def test_a_line_that_breaks_a_rule_is_named(read_lists: Read, text: str, message: str) -> None:
+def test_an_invalid_line_is_named(read_lists: Read, text: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
         read_lists(text)
 
 
-def test_scores_that_are_named_must_be_there_and_be_numbers(read_lists: Read) -> None:
-    with pytest.raises(TextError, match="there must be a column `pitch`, but there are utterance, text, acoustic"):
+def test_selected_scores_must_be_columns_of_numbers(read_lists: Read) -> None:
+    with pytest.raises(TextError, match="the columns must include `pitch`, but are utterance, text, acoustic"):
         read_lists(NAMED, ["pitch"])
-    with pytest.raises(TextError, match="a score must be a column of numbers, but `text` holds text"):
+    with pytest.raises(TextError, match="a score must be a column of numbers, but `text` has text"):
         read_lists(NAMED, ["text"])

@@ -1,4 +1,4 @@
-"""The model in pyctcdecode, whose beam search is stood in for by the calls that it makes."""
+"""The model in pyctcdecode; the tests make the calls of its beam search."""
 
 from collections.abc import Callable, Sequence
 from math import log
@@ -18,7 +18,7 @@ PLAIN = FusionOptions(alpha=1.0, beta=0.0, unk_score_offset=0.0)
 
 
 class FakeDecoder:
-    """Asks as `BeamSearchDecoderCTC._get_lm_beams` does: each text once, on top of the score of the text before."""
+    """Makes the calls of `BeamSearchDecoderCTC._get_lm_beams`: each text once, added to the previous score."""
 
     def __init__(self, model: PyctcdecodeModel) -> None:
         self.model = model
@@ -45,7 +45,7 @@ def test_the_scores_of_a_text_sum_to_its_log_probability(
         assert decoder.decode(line.split()) == pytest.approx(text_log_prob(each_tokenizer, line), abs=1e-5)
 
 
-def test_weights_are_those_of_pyctcdecode(
+def test_weights_match_pyctcdecode(
     engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
@@ -58,7 +58,7 @@ def test_weights_are_those_of_pyctcdecode(
     assert found == pytest.approx(0.7 * (log10_prob - 2.0) * log(10) + 3 * 0.3, abs=1e-5)
 
 
-def test_a_space_at_the_end_is_no_word(
+def test_a_space_at_the_end_is_not_a_word(
     engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
@@ -68,9 +68,7 @@ def test_a_space_at_the_end_is_no_word(
     assert first + end == pytest.approx(text_log_prob(tokenizer, "a") + 0.25, abs=1e-5)
 
 
-def test_hypotheses_that_share_a_beginning_cost_one_step_each_word(
-    engine_for: Engines, tokenizer_of: Tokenizers
-) -> None:
+def test_hypotheses_with_the_same_beginning_share_its_steps(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     engine = engine_for(tokenizer)
     decoder = FakeDecoder(PyctcdecodeModel(TextModel(engine, tokenizer), FusionOptions(score_boundary=False)))
@@ -79,7 +77,7 @@ def test_hypotheses_that_share_a_beginning_cost_one_step_each_word(
     assert engine.num_read == 3
 
 
-def test_without_boundaries_neither_beginning_nor_end_counts(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_without_boundaries_beginning_and_end_do_not_count(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     model = PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer), PLAIN.replace(score_boundary=False))
     last, _ = model.score(model.get_start_state(), "a", is_last_word=True)
@@ -100,7 +98,7 @@ def test_without_boundaries_neither_beginning_nor_end_counts(engine_for: Engines
         ("character", ["aaab", "b,"], ["abx"]),
     ],
 )
-def test_a_word_that_is_not_finished_costs_if_none_begins_so(
+def test_an_unfinished_unknown_word_has_a_penalty(
     engine_for: Engines, tokenizer_of: Tokenizers, kind: str, known: list[str], unknown: list[str]
 ) -> None:
     model = PyctcdecodeModel(TextModel(engine_for(tokenizer_of(kind)), tokenizer_of(kind)))
@@ -109,7 +107,7 @@ def test_a_word_that_is_not_finished_costs_if_none_begins_so(
     assert model.score_partial_token("x" * 9) == pytest.approx(-15.0)
 
 
-def test_the_words_that_may_be_said_can_be_named(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_known_words_can_be_given(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     model = PyctcdecodeModel(
         TextModel(engine_for(tokenizer), tokenizer), PLAIN.replace(unk_score_offset=-1.0), unigrams=["abba"]
@@ -132,6 +130,6 @@ def test_weights_can_be_changed_while_decoding(engine_for: Engines, tokenizer_of
         model.reset_params(beta=True)
 
 
-def test_no_history_is_short_enough_to_be_forgotten(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_the_history_is_never_pruned(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     assert PyctcdecodeModel(TextModel(engine_for(tokenizer), tokenizer)).order > 1_000_000

@@ -22,7 +22,7 @@ def of(utterance: str, reference: str | None = None) -> NbestList:
     return NbestList(utterance, [Hypothesis("the cat", (), {})], reference)
 
 
-def test_a_table_answers_and_knows_what_was_not_asked(read: Callable[[str], References]) -> None:
+def test_a_table_counts_unused_references(read: Callable[[str], References]) -> None:
     references = read("u1\tthe cat\n\nu2\t\nu3\tsat\n")
     assert [references.of(of(utterance, "another")) for utterance in ("u1", "u2", "u1")] == ["the cat", "", "the cat"]
     assert references.num_unused == 1
@@ -30,24 +30,24 @@ def test_a_table_answers_and_knows_what_was_not_asked(read: Callable[[str], Refe
         references.of(of("u9"))
 
 
-def test_a_list_may_hold_its_own() -> None:
+def test_a_list_can_contain_its_reference() -> None:
     references = References()
     assert references.of(of("u1", "sat")) == "sat"
     assert references.num_unused == 0
-    with pytest.raises(TextError, match="`u2` has no `reference`; give `--references FILE`"):
+    with pytest.raises(TextError, match="`u2` has none; give `--references FILE`"):
         references.of(of("u2"))
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "must hold at least one reference, but is empty"),
-        ("u1 the cat\n", "line 1: there must be an utterance and what was said with one tab"),
-        ("u1\tthe\tcat\n", "line 1: there must be an utterance"),
-        ("\tthe cat\n", "line 1: there must be an utterance"),
+        ("", "must have at least one reference, but is empty"),
+        ("u1 the cat\n", "line 1: a line must have an utterance and a reference separated by one tab"),
+        ("u1\tthe\tcat\n", "line 1: a line must have an utterance"),
+        ("\tthe cat\n", "line 1: a line must have an utterance"),
         ("u1\ta\nu1\tb\n", "line 2: an utterance must have one reference, but `u1` has two"),
     ],
 )
-def test_a_line_that_breaks_a_rule_is_named(read: Callable[[str], References], text: str, message: str) -> None:
+def test_an_invalid_line_is_named(read: Callable[[str], References], text: str, message: str) -> None:
     with pytest.raises(TextError, match=message):
         read(text)

@@ -29,7 +29,7 @@ Read = Callable[..., tuple[NbestReader, list[NbestList]]]
 WEIGHTS = RescoringWeights(model_weight=0.5, length_weight=0.25, first_pass_weights=(1.0,))
 
 
-def test_hypotheses_come_in_the_order_of_their_totals(
+def test_hypotheses_are_sorted_by_total(
     toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float]
 ) -> None:
     weights = RescoringWeights(model_weight=2.0, length_weight=-1.0)
@@ -42,7 +42,7 @@ def test_hypotheses_come_in_the_order_of_their_totals(
     assert found[0].log_prob == pytest.approx(line_log_prob(found[0].text), abs=1e-5)
 
 
-def test_a_hypothesis_may_have_several_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
+def test_a_hypothesis_can_have_several_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
     weights = RescoringWeights(model_weight=0.0, first_pass_weights=(1.0, 10.0))
     found = rescore(TextModel(toy_engine, tokenizer), TEXTS, [(1.0, 0.1), (2.0, 0.2), (5.0, 0.0)], weights)
     assert [(each.text, each.total) for each in found] == [("cat", 5.0), ("the cat sat", 4.0), ("the cats at", 2.0)]
@@ -51,13 +51,13 @@ def test_a_hypothesis_may_have_several_scores(toy_engine: Any, tokenizer: Tokeni
 @pytest.mark.parametrize(
     ("texts", "scores", "message"),
     [
-        ([], [], "there must be one, but there are 0 and 0"),
-        (["a"], [1.0, 2.0], "but there are 1 and 2"),
-        (["a", "b"], [1.0, (1.0, 2.0)], r"must have as many scores, but they have \[1, 2\]"),
-        (["a"], [(1.0, 2.0)], "must be one for each score"),
+        ([], [], "but there are 0 hypotheses and 0 scores"),
+        (["a"], [1.0, 2.0], "but there are 1 hypotheses and 2 scores"),
+        (["a", "b"], [1.0, (1.0, 2.0)], r"must have the same number of scores, but have \[1, 2\]"),
+        (["a"], [(1.0, 2.0)], "must have one value for each score"),
     ],
 )
-def test_every_hypothesis_needs_its_scores(
+def test_missing_scores_are_refused(
     toy_engine: Any, tokenizer: Tokenizer, texts: list[str], scores: list[Any], message: str
 ) -> None:
     with pytest.raises(SettingError, match=message):
@@ -68,7 +68,7 @@ def listed(*texts: str, utterance: str = "u", scores: tuple[float, ...] = (1.5,)
     return NbestList(utterance, [Hypothesis(text, scores, {}) for text in texts])
 
 
-def test_each_hypothesis_is_a_line_with_its_end(
+def test_each_hypothesis_is_scored_with_its_end(
     toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float]
 ) -> None:
     (scored,) = score_lists(TextModel(toy_engine, tokenizer), [listed(*HYPOTHESIS_SCORES_TEXTS)])
@@ -77,7 +77,7 @@ def test_each_hypothesis_is_a_line_with_its_end(
     )
 
 
-def test_lists_come_back_in_their_order_whatever_is_held(
+def test_lists_keep_their_order_for_any_chunk_size(
     toy_engine: Any, tokenizer: Tokenizer, line_log_prob: Callable[[str], float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lists = [
@@ -92,7 +92,7 @@ def test_lists_come_back_in_their_order_whatever_is_held(
             assert scored.log_probs.tolist() == pytest.approx(expected, abs=1e-5)
 
 
-def test_no_more_is_read_than_is_held(toy_engine: Any, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_chunk_is_in_memory(toy_engine: Any, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hypothesis_scores, "_CHUNK", 2)
     read: list[int] = []
 
@@ -105,7 +105,7 @@ def test_no_more_is_read_than_is_held(toy_engine: Any, tokenizer: Tokenizer, mon
     assert len(read) == 2
 
 
-def test_what_is_weighed_is_log_probability_length_and_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
+def test_features_are_log_probability_length_and_scores(toy_engine: Any, tokenizer: Tokenizer) -> None:
     (scored,) = score_lists(TextModel(toy_engine, tokenizer), [listed("the cat", "", scores=(1.5, -2.0))])
     np.testing.assert_array_equal(scored.features()[:, 1:], [[2.0, 1.5, -2.0], [0.0, 1.5, -2.0]])
     np.testing.assert_array_equal(scored.features()[:, 0], scored.log_probs)
@@ -118,7 +118,7 @@ def test_a_hypothesis_that_the_tokenizer_refuses_is_named(toy_engine: Any, token
         list(score_lists(TextModel(toy_engine, tokenizer), [listed("the <eos>", utterance="u7")]))
 
 
-def test_no_lines_have_no_log_probabilities(toy_engine: Any) -> None:
+def test_no_lines_give_no_log_probabilities(toy_engine: Any) -> None:
     assert line_log_probs(toy_engine, []).shape == (0,)
 
 
@@ -127,7 +127,7 @@ def written(reader: NbestReader, lists: Sequence[NbestList], log_probs: Sequence
     return [*header_of(reader.format), *lines_of(scored, WEIGHTS, reader.format)]
 
 
-def test_a_table_comes_out_as_it_came_with_three_columns_more(read_lists: Read) -> None:
+def test_a_table_is_written_with_three_more_columns(read_lists: Read) -> None:
     reader, lists = read_lists("utterance\ttext\tacoustic\nu1\tthe cats at\t-2.0\nu1\tthe cat sat\t-2.50\n")
     assert written(reader, lists, [-8.0, -4.0]) == [
         "utterance\ttext\tacoustic\tlog_prob\ttotal\trank",
@@ -136,7 +136,7 @@ def test_a_table_comes_out_as_it_came_with_three_columns_more(read_lists: Read) 
     ]
 
 
-def test_a_table_without_names_gets_none(read_lists: Read) -> None:
+def test_a_table_without_a_header_gets_none(read_lists: Read) -> None:
     reader, lists = read_lists("u1\tthe cat\t-2\n")
     assert written(reader, lists, [-8.0]) == ["u1\tthe cat\t-2\t-8.000000\t-5.500000\t1"]
 
@@ -149,13 +149,13 @@ def test_json_lines_keep_their_fields(read_lists: Read) -> None:
     assert "ü" in out
 
 
-def test_equals_stay_in_the_order_of_the_first_pass(read_lists: Read) -> None:
+def test_ties_keep_the_order_of_the_first_pass(read_lists: Read) -> None:
     reader, lists = read_lists("".join(f"u1\tthe {word}\t1\n" for word in ("cat", "cats", "at")))
     texts = [line.split("\t")[1] for line in written(reader, lists, [-3.0, -3.0, -3.0])]
     assert texts == ["the cat", "the cats", "the at"]
 
 
-def test_the_best_can_stand_alone(read_lists: Read) -> None:
+def test_only_the_best_can_be_written(read_lists: Read) -> None:
     for text, expected in (
         ("u1\tthe cats at\t-2\nu1\tthe cat sat\t-3\n", "u1\tthe cat sat"),
         (

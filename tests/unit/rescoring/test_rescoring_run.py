@@ -1,4 +1,4 @@
-"""A file from its first line to the report."""
+"""A rescoring run from the first line to the report."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -20,7 +20,7 @@ WORDS = ("the", "cat", "sat", "cats", "at")
 
 
 def made_up(seed: int, num_utterances: int = 12) -> Made:
-    """Return lists whose `grammar` knows the errors, and the references."""
+    """Return lists whose score `grammar` correlates with the errors, and the references."""
     random = np.random.default_rng(seed)
     lines, references = ["utterance\ttext\tacoustic\tgrammar\treference"], []
     for utterance in range(num_utterances):
@@ -36,14 +36,14 @@ def made_up(seed: int, num_utterances: int = 12) -> Made:
 
 @pytest.fixture
 def run_of(tmp_path: Path) -> Callable[..., tuple[RescoringRun, list[ScoredList]]]:
-    """Opens a text; the model says nothing of any hypothesis."""
+    """Opens a text with a model that scores all hypotheses alike."""
 
     def open_text(text: str, **options: Any) -> tuple[RescoringRun, list[ScoredList]]:
         path = tmp_path / "lists.tsv"
         path.write_text(text, encoding="utf-8")
         reader = NbestReader(LineSource(str(path)))
         run = RescoringRun(reader, References(), model_name=options.get("model_name", "toy"))
-        run.take_weights(options.get("weights"), options.get("given", {}))
+        run.set_weights(options.get("weights"), options.get("given", {}))
         return run, [ScoredList(nbest, np.zeros(len(nbest.hypotheses))) for nbest in reader]
 
     return open_text
@@ -53,7 +53,7 @@ def texts_of(lines: Iterable[str]) -> list[str]:
     return [line.split("\t")[1] for line in lines]
 
 
-def test_the_rates_are_those_of_jiwer(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+def test_the_rates_match_jiwer(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
     text, references = made_up(0)
     run, lists = run_of(text, given={"model_weight": 0.0, "first_pass_weights": (0.0, 1.0)})
     best = texts_of(run.lines(lists, best_alone=True))
@@ -71,10 +71,10 @@ def test_the_rates_are_those_of_jiwer(run_of: Callable[..., tuple[RescoringRun, 
     difference = jiwer.wer(references, best) - jiwer.wer(references, firsts)
     assert -report.comparison.difference == pytest.approx(difference)
     assert -report.comparison.high <= difference <= -report.comparison.low
-    assert "weights as they were given" in report.describe()[-1]
+    assert "weights not tuned" in report.describe()[-1]
 
 
-def test_what_was_tuned_says_so_and_compares_what_was_held_out(
+def test_a_tuned_report_says_so_and_compares_held_out_choices(
     run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]], tmp_path: Path
 ) -> None:
     text, _ = made_up(1)
@@ -90,30 +90,30 @@ def test_what_was_tuned_says_so_and_compares_what_was_held_out(
     held_out = report.rates[BEFORE].wer - report.rates[HELD_OUT].wer
     assert report.comparison.difference == pytest.approx(held_out)
     assert report.to_table()["difference"]["compared"] == [BEFORE, HELD_OUT]
-    assert "flatters and is no test" in report.describe()[-1]
+    assert "is too optimistic" in report.describe()[-1]
 
     path = tmp_path / "weights.toml"
     run.weights_file().write(path)
     again, lists = run_of(text, weights=path)
     list(again.lines(lists, best_alone=True))
     assert again.weights == run.weights
-    assert again.report().is_tuned_on_itself  # known by its content, whoever asks
+    assert again.report().is_tuned_on_itself  # recognized by its content
     assert again.report().rates[AFTER] == report.rates[AFTER]
     assert again.report().comparison is None  # there is nothing held out to compare
 
     other, lists = run_of(made_up(2)[0], weights=path, model_name="another")
     list(other.lines(lists, best_alone=True))
     assert not other.report().is_tuned_on_itself
-    assert "lists.tsv`, other utterances than these" in other.report().describe()[-1]
+    assert "lists.tsv`, which has other utterances" in other.report().describe()[-1]
     assert "tuned with the model `toy`, but this is `another`" in other.notes[0]
 
 
-def test_costs_are_suspected(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+def test_scores_that_look_like_costs_give_a_note(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
     text = "".join(f"u{u}\tthe {word}\t{place}\tthe\n" for u in range(4) for place, word in enumerate(WORDS))
     text = "utterance\ttext\tcost\treference\n" + text
     run, lists = run_of(text)
     run.tune(lists, {})
-    assert "`cost`; if these are costs, the lower the better, give `--first-pass-weights -1`" in run.notes[0]
+    assert "`cost`; if lower values are better, give `--first-pass-weights -1`" in run.notes[0]
     run, lists = run_of(text, given={"first_pass_weights": (-1.0,)})
     run.tune(lists, {"first_pass_weights": (-1.0,)})
     assert not run.notes
@@ -132,14 +132,14 @@ def test_an_empty_reference_counts_its_insertions(
     assert report.comparison.num_units == 2
 
 
-def test_without_words_there_is_no_rate(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+def test_references_without_words_are_refused(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
     run, lists = run_of("utterance\ttext\tscore\treference\nu1\tthe\t1\t\n", given={"model_weight": 0.0})
     list(run.lines(lists, best_alone=True))
-    with pytest.raises(EvaluationError, match="needs references with words in them"):
+    with pytest.raises(EvaluationError, match="needs references with words"):
         run.report()
 
 
-def test_one_utterance_is_compared_with_nothing(
+def test_a_single_utterance_is_not_compared(
     run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]],
 ) -> None:
     run, lists = run_of("utterance\ttext\tscore\treference\nu1\tthe\t1\tthe cat\n", given={"model_weight": 0.0})

@@ -13,7 +13,7 @@ TEXT = st.lists(st.sampled_from(["a", "b", "ab"]), max_size=6).map(" ".join)
 
 
 def edit_distance(reference: str | list[str], hypothesis: str | list[str]) -> int:
-    """The textbook's table."""
+    """The standard dynamic program."""
     row = np.arange(len(hypothesis) + 1)
     for place, item in enumerate(reference, start=1):
         before, row = row, np.concatenate(([place], np.zeros(len(hypothesis), int)))
@@ -31,7 +31,7 @@ def test_errors_are_edit_distances(reference: str, hypotheses: list[str]) -> Non
     assert characters.errors.tolist() == [edit_distance(reference, text) for text in hypotheses]
 
 
-def test_a_corpus_has_the_rate_that_jiwer_gives_it() -> None:
+def test_the_rates_of_a_corpus_match_jiwer() -> None:
     references = ["the cat sat", "a dog", "no"]
     hypotheses = ["the cats at", "a dog", ""]
     counts = [word_errors(reference, [text]) for reference, text in zip(references, hypotheses, strict=True)]
@@ -39,7 +39,7 @@ def test_a_corpus_has_the_rate_that_jiwer_gives_it() -> None:
     assert rate == pytest.approx(jiwer.wer(references, hypotheses))
 
 
-def test_jiwer_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_jiwer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jiwer", None)
     with pytest.raises(
         MissingExtraError, match="counting word errors needs jiwer, which is missing; install the extra `all`"

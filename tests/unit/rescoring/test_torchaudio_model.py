@@ -1,4 +1,4 @@
-"""The model in torchaudio's decoder, which is stood in for by the calls that flashlight makes."""
+"""The model in torchaudio's decoder; the tests make the calls of flashlight."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ WORDS = ["ab", "<unk>", "b", "a"]
 
 
 class FakeState:
-    """Knows its children; equals itself alone."""
+    """Stores its children, and is compared by identity."""
 
     def __init__(self) -> None:
         self.children: dict[int, FakeState] = {}
@@ -29,7 +29,7 @@ class FakeState:
 
 
 class FakeLM:
-    """Must be made before it is used, as a class of C++ must."""
+    """Must be initialized before use, like a C++ class."""
 
     def __init__(self) -> None:
         self.is_made = True
@@ -45,7 +45,7 @@ def fake_torchaudio(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def decoded(model: Any, sentence: Sequence[str]) -> float:
-    """Ask for a sentence as the decoder does for a hypothesis, each word once more than needed."""
+    """Score a sentence like the decoder, asking for each word twice."""
     state, total = model.start(False), 0.0
     for word in sentence:
         after, log_prob = model.score(state, WORDS.index(word))
@@ -73,9 +73,7 @@ def test_the_scores_of_a_sentence_sum_to_its_log_probability(
             assert decoded(model, sentence) == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_lexicon_is_scored_first_and_shared_beginnings_are_read_once(
-    engine_for: Engines, tokenizer_of: Tokenizers
-) -> None:
+def test_shared_beginnings_are_read_once(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     engine = engine_for(tokenizer)
     model = TorchaudioScorer(TextModel(engine, tokenizer), WORDS, new_state=FakeState)
@@ -92,14 +90,14 @@ def test_the_lexicon_is_scored_first_and_shared_beginnings_are_read_once(
     assert engine.num_read == 3  # <eos>, a, b
 
 
-def test_an_utterance_that_begins_amid_speech_is_another(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_an_unknown_beginning_gives_another_score(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
     (_, amid), (_, beginning) = (model.score(model.start(nothing), 0) for nothing in (True, False))
     assert amid != beginning
 
 
-def test_what_was_before_start_is_forgotten(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_start_discards_older_states(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
     old, _ = model.score(model.start(False), 0)
@@ -111,14 +109,14 @@ def test_what_was_before_start_is_forgotten(engine_for: Engines, tokenizer_of: T
 
 
 @pytest.mark.parametrize("index", [-1, 4])
-def test_an_index_without_a_word_is_refused(engine_for: Engines, tokenizer_of: Tokenizers, index: int) -> None:
+def test_an_index_out_of_range_is_refused(engine_for: Engines, tokenizer_of: Tokenizers, index: int) -> None:
     tokenizer = tokenizer_of("pretokenized")
     model = TorchaudioScorer(TextModel(engine_for(tokenizer), tokenizer), WORDS, new_state=FakeState)
-    with pytest.raises(SettingError, match=f"must be between 0 and 3, but is {index}; give the decoder the words"):
+    with pytest.raises(SettingError, match=f"must be between 0 and 3, but is {index}; give the decoder the same words"):
         model.score(model.start(False), index)
 
 
-def test_torchaudio_is_asked_for_where_it_is_missing(
+def test_a_missing_torchaudio_is_an_error(
     engine_for: Engines, tokenizer_of: Tokenizers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torchaudio.models.decoder", None)

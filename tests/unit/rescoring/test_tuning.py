@@ -37,7 +37,7 @@ def test_the_same_lists_give_the_same_weights(features_of: MakeFeatures) -> None
     assert np.array_equal(first.held_out, second.held_out)  # type: ignore[arg-type]
 
 
-def test_scores_on_another_scale_come_to_the_same_choice(features_of: MakeFeatures) -> None:
+def test_the_scale_of_the_scores_does_not_change_the_choice(features_of: MakeFeatures) -> None:
     features = features_of(2)
     scales = np.array([0.01, 1.0, 1000.0])
     scaled = features._replace(values=features.values * scales)
@@ -46,7 +46,7 @@ def test_scores_on_another_scale_come_to_the_same_choice(features_of: MakeFeatur
     assert other.model_weight == pytest.approx(found.model_weight * 100_000, rel=0.01)
 
 
-def test_weights_that_are_given_stay(features_of: MakeFeatures) -> None:
+def test_given_weights_are_not_tuned(features_of: MakeFeatures) -> None:
     features = features_of(3, num_scores=2)
     given = RescoringWeights(model_weight=0.25, first_pass_weights=(1.0, -0.5))
     found = tune(features, given, given=["model_weight", "first_pass_weights"]).weights
@@ -54,7 +54,7 @@ def test_weights_that_are_given_stay(features_of: MakeFeatures) -> None:
     assert features.num_errors(found.vector) <= features.num_errors(given.vector)
 
 
-def test_costs_are_weighed_down_where_their_weight_is_given(features_of: MakeFeatures) -> None:
+def test_a_negative_weight_works_for_costs(features_of: MakeFeatures) -> None:
     features = features_of(6)
     costs = features._replace(values=features.values * [1.0, 1.0, -1.0])
     found = tune(features, ONE).weights
@@ -62,25 +62,25 @@ def test_costs_are_weighed_down_where_their_weight_is_given(features_of: MakeFea
     assert (other.model_weight, other.length_weight) == (found.model_weight, found.length_weight)
 
 
-def test_without_a_first_pass_the_length_is_weighed_against_the_model(features_of: MakeFeatures) -> None:
+def test_without_a_first_pass_the_length_weight_is_tuned(features_of: MakeFeatures) -> None:
     features = features_of(7, num_scores=0)
     found = tune(features, RescoringWeights(model_weight=1.0)).weights
     assert found.model_weight == 1.0
     assert features.num_errors(found.vector) <= features.num_errors(np.array([1.0, 0.0]))
 
 
-def test_where_all_is_given_nothing_can_be_tuned(features_of: MakeFeatures) -> None:
-    with pytest.raises(SettingError, match="tuning needs a weight that is not given"):
+def test_tuning_needs_a_weight_that_is_not_given(features_of: MakeFeatures) -> None:
+    with pytest.raises(SettingError, match="`--tune` needs a weight that is not given"):
         tune(features_of(0), ONE, given=["model_weight", "length_weight", "first_pass_weights"])
 
 
-def test_features_that_never_differ_keep_their_weights(features_of: MakeFeatures) -> None:
+def test_constant_features_keep_their_weights(features_of: MakeFeatures) -> None:
     features = features_of(1)
     features.values[:, 1] = 7.0
     assert tune(features, ONE).weights.length_weight == 0.0
 
 
-def test_what_is_held_out_does_not_decide_about_itself(features_of: MakeFeatures) -> None:
+def test_held_out_choices_do_not_depend_on_their_own_references(features_of: MakeFeatures) -> None:
     features = features_of(8, num_utterances=2 * FOLDS)
     held_out = tune(features, ONE).held_out
     assert held_out is not None
@@ -95,12 +95,12 @@ def test_what_is_held_out_does_not_decide_about_itself(features_of: MakeFeatures
     assert again[[0, FOLDS]].tolist() == held_out[[0, FOLDS]].tolist()
 
 
-def test_a_lone_list_has_nothing_held_out(features_of: MakeFeatures) -> None:
+def test_a_single_list_has_no_held_out_choice(features_of: MakeFeatures) -> None:
     assert tune(features_of(0, num_utterances=1), ONE).held_out is None
 
 
 def fewest_by_trying(features: Features, weights: np.ndarray, direction: np.ndarray, low: float, high: float) -> int:
-    """Try a place between any two at which any two hypotheses of a list meet."""
+    """Try a point between any two crossings of the hypotheses of a list."""
     at_zero, slopes = features.values @ weights, features.values @ direction
     places = [low, high]
     for begin, end in zip(features.begins[:-1], features.begins[1:], strict=True):
@@ -114,7 +114,7 @@ def fewest_by_trying(features: Features, weights: np.ndarray, direction: np.ndar
 
 
 @given(seed=st.integers(0, 10_000), which=st.integers(0, 2))
-def test_no_place_on_the_line_leaves_fewer_errors(features_of: MakeFeatures, seed: int, which: int) -> None:
+def test_no_point_on_the_line_has_fewer_errors(features_of: MakeFeatures, seed: int, which: int) -> None:
     features = features_of(seed, num_utterances=6, most=5)
     weights = np.random.default_rng(seed).normal(size=3)
     direction = np.eye(3)[which]
@@ -124,7 +124,7 @@ def test_no_place_on_the_line_leaves_fewer_errors(features_of: MakeFeatures, see
     assert found.num_errors == fewest_by_trying(features, weights, direction, -3.0, 4.0)
 
 
-def test_the_widest_of_the_best_stretches_is_taken(features_of: MakeFeatures) -> None:
+def test_the_widest_best_interval_is_chosen(features_of: MakeFeatures) -> None:
     #  totals along the line: 0, t and 3 t - 6, so that the choice changes at 0 and at 3
     values = np.array([[0.0, 0.0], [0.0, 1.0], [-6.0, 3.0]])
     features = Features(values, np.array([1, 0, 0]), np.array([0, 3]))
@@ -132,20 +132,20 @@ def test_the_widest_of_the_best_stretches_is_taken(features_of: MakeFeatures) ->
     assert found == (5.0, 0)  # from 0 to 10, across the change at 3 that changes no errors
 
 
-def test_equals_count_as_the_first_of_them(features_of: MakeFeatures) -> None:
+def test_the_first_of_ties_counts(features_of: MakeFeatures) -> None:
     values = np.array([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]])
     features = Features(values, np.array([5, 0, 9]), np.array([0, 3]))
     assert search_line(features, np.zeros(2), np.array([1.0, 0.0]), low=0.5, high=1.0).num_errors == 5
 
 
-def test_a_line_without_length_is_its_beginning(features_of: MakeFeatures) -> None:
+def test_a_line_without_length_gives_its_start(features_of: MakeFeatures) -> None:
     features = features_of(0)
     found = search_line(features, np.ones(3), np.array([1.0, 0.0, 0.0]), low=2.0, high=2.0)
     assert found == (2.0, features.num_errors(np.array([3.0, 1.0, 1.0])))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_many_hypotheses_at_once_give_the_errors_that_they_are_said_to(features_of: MakeFeatures, seed: int) -> None:
+def test_the_number_of_errors_is_right_for_many_hypotheses(features_of: MakeFeatures, seed: int) -> None:
     features = features_of(seed, num_utterances=200, most=60)
     found = search_line(features, np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 0.0]), low=0.0, high=50.0)
     dense = min(features.num_errors(np.array([step, 0.0, 1.0])) for step in np.linspace(0.0, 50.0, 997))

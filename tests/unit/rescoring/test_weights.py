@@ -8,7 +8,7 @@ from nextword.rescoring.weights import RescoringWeights, WeightsFile
 WEIGHTS = RescoringWeights(model_weight=0.432, length_weight=-1.5, first_pass_weights=(1.0, 0.25))
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_written_file_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "weights.toml"
     written = WeightsFile(WEIGHTS, ("acoustic", "grammar"), {"nbest": "dev.tsv", "wer_rescored": 0.125})
     written.write(path)
@@ -16,32 +16,34 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     written.write(path)  # in place of the former
 
 
-def test_weights_follow_their_scores_into_another_order() -> None:
+def test_weights_follow_the_order_of_the_scores() -> None:
     saved = WeightsFile(WEIGHTS, ("acoustic", "grammar"))
     assert saved.for_scores(("grammar", "acoustic")).first_pass_weights == (0.25, 1.0)
-    with pytest.raises(SettingError, match="are for the scores acoustic, grammar, but the lists have acoustic, pitch"):
+    with pytest.raises(
+        SettingError, match=r"must have the scores of the weights \(acoustic, grammar\), but have acoustic, pitch"
+    ):
         saved.for_scores(("acoustic", "pitch"))
-    with pytest.raises(SettingError, match=r"but the lists have \(none\)"):
+    with pytest.raises(SettingError, match=r"but have none"):
         saved.for_scores(())
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("model_weight =", "must be TOML, but is not"),
+        ("model_weight =", "must be valid TOML, but is not"),
         ("[rescorin]\n", "`rescorin` is not a table of weights; did you mean `rescoring`"),
         ("[rescoring]\nmodel_wait = 1.0\n", "did you mean `model_weight`"),
         ("[rescoring]\nmodel_weight = 'high'\n", "`model_weight` must be of type float, but is 'high'"),
         ("[rescoring]\nmodel_weight = nan\n", "`model_weight` must be a finite number"),
-        ("[rescoring]\nfirst_pass_weights = [1.0]\n", "must be one for each score .* but are 1; give 0"),
+        ("[rescoring]\nfirst_pass_weights = [1.0]\n", "must have one value for each score .* but has 1; give 0"),
         ("[rescoring]\nmodel_weight = 1e300\n", "`model_weight` must be at most"),
         ("rescoring = 3\n", r"`rescoring` must be a table, but is 3; write \[rescoring\] above"),
         ("tuned = 3\n", r"`tuned` must be a table, but is 3; write \[tuned\] above"),
         ("scores = []\n", r"`scores` must be a table, but is \[\]; write \[scores\] above"),
-        ("[scores]\nnames = 'acoustic'\n", r"`names` of \[scores\] must be a list of names"),
+        ("[scores]\nnames = 'acoustic'\n", r"`names` in \[scores\] must be a list of names"),
     ],
 )
-def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "weights.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingError, match=message) as error:
@@ -49,6 +51,6 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path, text: str, messa
     assert str(path) in str(error.value)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="No such file"):
         WeightsFile.read(tmp_path / "none.toml")

@@ -30,7 +30,7 @@ def chained(model: WordModel, line: str) -> float:
     return total + model.score_end(context)
 
 
-def test_the_words_of_a_line_and_its_end_sum_to_the_line(
+def test_word_scores_and_the_end_sum_to_the_line(
     each_tokenizer: Tokenizer, engine_for: Engines, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     model = WordModel(TextModel(engine_for(each_tokenizer), each_tokenizer))
@@ -39,7 +39,7 @@ def test_the_words_of_a_line_and_its_end_sum_to_the_line(
 
 
 @given(st.lists(st.sampled_from(["a", "b", "ab,", "-", "a-b", "x"]), max_size=5))
-def test_words_of_running_text_sum_to_the_line_whatever_their_marks(
+def test_word_scores_of_running_text_sum_to_the_line(
     engine_for: Engines,
     tokenizer_of: Tokenizers,
     text_log_prob: Callable[[Tokenizer, str], float],
@@ -51,7 +51,7 @@ def test_words_of_running_text_sum_to_the_line_whatever_their_marks(
     assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
 
 
-def test_a_beginning_that_is_shared_is_read_once(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_a_shared_beginning_is_read_once(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     engine = engine_for(tokenizer_of("pretokenized"))
     model = WordModel(TextModel(engine, tokenizer_of("pretokenized")))
     for last in ("a", "b", "ab", "ba", "unheard"):
@@ -61,7 +61,7 @@ def test_a_beginning_that_is_shared_is_read_once(engine_for: Engines, tokenizer_
     assert engine.num_read == 3  # <eos>, a, ab
 
 
-def test_what_is_forgotten_is_read_again(
+def test_an_evicted_context_is_read_again(
     engine_for: Engines, tokenizer_of: Tokenizers, text_log_prob: Callable[[Tokenizer, str], float]
 ) -> None:
     tokenizer = tokenizer_of("pretokenized")
@@ -70,7 +70,7 @@ def test_what_is_forgotten_is_read_again(
         assert chained(model, line) == pytest.approx(text_log_prob(tokenizer, line), abs=1e-5)
 
 
-def test_an_unknown_word_has_a_name_that_running_text_would_cut(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_the_unknown_word_is_one_token_in_running_text(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     for kind in ("word", "pretokenized"):
         tokenizer = tokenizer_of(kind)
         model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
@@ -80,13 +80,13 @@ def test_an_unknown_word_has_a_name_that_running_text_would_cut(engine_for: Engi
         assert model.score_end(named.after) == model.score_end(unheard.after)
 
 
-def test_without_a_beginning_a_line_is_a_fragment(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_without_bos_a_line_is_a_fragment(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     model = WordModel(TextModel(engine_for(tokenizer), tokenizer))
     assert model.score(model.start(bos=False), "a").log_prob != model.score(model.start(), "a").log_prob
 
 
-def test_a_history_of_nothing_is_refused(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
+def test_a_history_below_one_is_refused(engine_for: Engines, tokenizer_of: Tokenizers) -> None:
     tokenizer = tokenizer_of("pretokenized")
     with pytest.raises(SettingError, match="`history` must be at least 1, but is 0"):
         WordModel(TextModel(engine_for(tokenizer), tokenizer), history=0)
@@ -101,20 +101,20 @@ def test_a_history_of_nothing_is_refused(engine_for: Engines, tokenizer_of: Toke
         ("character", ["", "aaab", "b,"], ["abx"]),
     ],
 )
-def test_a_beginning_leads_to_a_known_word_or_does_not(
+def test_begins_word_matches_the_known_words(
     tokenizer_of: Callable[[str], Tokenizer], kind: str, known: list[str], unknown: list[str]
 ) -> None:
     words = KnownWords(tokenizer_of(kind))
     assert [partial for partial in (*known, *unknown) if words.begins_word(partial)] == known
 
 
-def test_an_apostrophe_may_go_on() -> None:
+def test_a_word_can_begin_with_an_unfinished_apostrophe() -> None:
     words = KnownWords(Tokenizer("word", "line", Vocabulary(("don't", "<eos>", "<unk>"))))
     assert words.begins_word("don'")
     assert not words.begins_word("won'")
 
 
-def test_words_that_are_named_are_the_only_ones(tokenizer_of: Callable[[str], Tokenizer]) -> None:
+def test_given_words_are_the_only_known_words(tokenizer_of: Callable[[str], Tokenizer]) -> None:
     words = KnownWords(tokenizer_of("word"), ["abba"])
     assert [words.begins_word(partial) for partial in ("", "ab", "abba", "a,", "ba")] == [
         True,

@@ -18,7 +18,7 @@ candidate_lists = st.lists(st.sampled_from(["cat", "sat on", "", "dog", "mat ."]
 
 @settings(max_examples=30)
 @given(candidates=candidate_lists, eos=st.booleans())
-def test_candidates_are_ordered_by_the_whole_line(small_model: Model, candidates: list[str], eos: bool) -> None:
+def test_candidates_are_ranked_by_the_whole_line(small_model: Model, candidates: list[str], eos: bool) -> None:
     model = small_model()
     options = ScoringOptions(eos=eos)
     ranked = rank(model, "the ___ sat", candidates, options=options)
@@ -34,22 +34,22 @@ def test_candidates_are_ordered_by_the_whole_line(small_model: Model, candidates
     assert [found.probability for found in ranked] == pytest.approx(probabilities.tolist())
 
 
-def test_what_follows_the_gap_counts(small_model: Model) -> None:
-    """Two texts alike but for what follows the gap, with another order of the candidates."""
+def test_the_text_after_the_gap_counts(small_model: Model) -> None:
+    """Two texts that differ only after the gap rank the candidates differently."""
     model = small_model(seed=3)
     words = ["the", "cat", "sat", "on", "mat", "."]
     orders = {tuple(found.candidate for found in rank(model, f"the ___ {word}", words)) for word in words}
     assert len(orders) > 1
 
 
-def test_of_equals_the_first_named_comes_first(small_model: Model) -> None:
+def test_ties_keep_their_order(small_model: Model) -> None:
     model = small_model()
     ranked = rank(model, "the ?", ["dog", "cow", "dog"], gap="?")
     assert [found.candidate for found in ranked] == ["dog", "cow"]  # both are <unk>
     assert [found.probability for found in ranked] == [0.5, 0.5]
 
 
-def test_the_model_proposes_what_it_expects_after_the_text(small_model: Model) -> None:
+def test_proposals_are_the_most_probable_next_words(small_model: Model) -> None:
     model = small_model("word")
     proposed = proposals(model, "the cat ___ on", count=30)
     assert len(proposed) == len(set(proposed))
@@ -63,7 +63,7 @@ def test_the_model_proposes_what_it_expects_after_the_text(small_model: Model) -
 
 
 @pytest.mark.parametrize("text", ["the cat", "the ___ sat ___", "", "the ____ sat"])
-def test_there_is_one_gap(small_model: Model, text: str) -> None:
+def test_more_or_less_than_one_gap_is_refused(small_model: Model, text: str) -> None:
     model = small_model()
     with pytest.raises(SettingError, match=r"the text must have one gap, but has [02]"):
         rank(model, text, ["cat"])
@@ -71,9 +71,9 @@ def test_there_is_one_gap(small_model: Model, text: str) -> None:
 
 def test_mistakes_are_refused(small_model: Model) -> None:
     model = small_model()
-    with pytest.raises(SettingError, match="at least one candidate must be given"):
+    with pytest.raises(SettingError, match="`candidates` must have at least one word"):
         rank(model, "the ___", [])
-    with pytest.raises(SettingError, match="candidates must be several words, but are one string, 'cat'"):
+    with pytest.raises(SettingError, match="candidates must be a list of strings, but are the string 'cat'"):
         rank(model, "the ___", "cat")
     with pytest.raises(SettingError, match="the text must have one gap, but has 0; put `___`"):
         rank(model, "the ___", ["cat"], gap="")
@@ -82,11 +82,11 @@ def test_mistakes_are_refused(small_model: Model) -> None:
     with pytest.raises(SettingError, match="`count` must be at least 1, but is 0"):
         proposals(model, "the ___", count=0)
     characters = small_model("character")
-    with pytest.raises(SettingError, match="candidates must be named for a model of characters"):
+    with pytest.raises(SettingError, match="must consist of words to propose candidates, but has characters"):
         proposals(characters, "a___")
 
 
-def test_candidates_of_which_none_is_possible_are_refused(small_model: Model) -> None:
+def test_impossible_candidates_are_refused(small_model: Model) -> None:
     model = small_model()
     vars(model.engine)["predict_window"] = lambda inputs, state: (
         _impossible((*inputs.shape, model.engine.vocabulary_size)),

@@ -32,7 +32,7 @@ lines_of_text = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1,
 @pytest.mark.parametrize(("kind", "line_ends"), KINDS)
 @settings(max_examples=30)
 @given(lines=lines_of_text, bos=st.booleans(), eos=st.booleans(), read_ahead=st.integers(1, 6))
-def test_lines_are_scored_as_by_steps(
+def test_scores_of_lines_match_single_steps(
     small_model: Model,
     step_by_step: StepByStep,
     kind: TokenizerKind,
@@ -59,7 +59,7 @@ def test_lines_are_scored_as_by_steps(
 @pytest.mark.parametrize(("kind", "line_ends"), KINDS)
 @settings(max_examples=30)
 @given(lines=lines_of_text, read_ahead=st.integers(1, 6))
-def test_carried_lines_are_what_is_evaluated(
+def test_carried_lines_match_an_evaluation(
     small_model: Model, kind: TokenizerKind, line_ends: LineEnds, lines: list[str], read_ahead: int
 ) -> None:
     model = small_model(kind, line_ends=line_ends)
@@ -73,7 +73,7 @@ def test_carried_lines_are_what_is_evaluated(
 
 @settings(max_examples=30)
 @given(line=lines_of_text.map(" ".join))
-def test_one_line_is_scored_as_it_is_evaluated(small_model: Model, line: str) -> None:
+def test_the_score_of_a_line_matches_an_evaluation(small_model: Model, line: str) -> None:
     model = small_model("word")
     (score,) = score_lines(model, [line])
     ids = np.array(model.tokenizer.encode(f"{line}\n"), np.int32)
@@ -92,7 +92,7 @@ def test_carried_lines_count_their_ends_only_if_asked(small_model: Model) -> Non
 
 @pytest.mark.parametrize("read_ahead", [1, 7, 64])
 @pytest.mark.parametrize("carry", [False, True])
-def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model, read_ahead: int, carry: bool) -> None:
+def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, read_ahead: int, carry: bool) -> None:
     model = small_model()
     num_read = 0
 
@@ -111,7 +111,7 @@ def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model, read_ahe
 def test_a_line_longer_than_a_batch_is_scored_in_pieces(
     small_model: Model, step_by_step: StepByStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sentence_batches, "_MOST_TOKENS", 100)
+    monkeypatch.setattr(sentence_batches, "_MAX_TOKENS", 100)
     model = small_model("character")
     line = "ab c." * 400
     (score,) = score_lines(model, [line])
@@ -121,7 +121,7 @@ def test_a_line_longer_than_a_batch_is_scored_in_pieces(
     np.testing.assert_allclose(score.log_probs, expected, atol=1e-5)
 
 
-def test_words_out_of_vocabulary_are_counted_and_written_unknowns_are_not(small_model: Model) -> None:
+def test_out_of_vocabulary_words_are_counted_but_a_literal_unk_is_not(small_model: Model) -> None:
     model = small_model()
     (score,) = score_lines(model, ["the dog <unk> cow"])
     assert score.num_out_of_vocabulary == 2
@@ -129,7 +129,7 @@ def test_words_out_of_vocabulary_are_counted_and_written_unknowns_are_not(small_
     assert score.ids.tolist() == [0, 1, 1, 1, 3]
 
 
-def test_what_is_refused_comes_after_the_lines_before_it(small_model: Model) -> None:
+def test_an_error_comes_after_the_lines_before_it(small_model: Model) -> None:
     model = small_model()
     scores = score_lines(model, ["the", "cat <eos>", "sat"])
     assert next(scores).text == "the"
@@ -149,7 +149,7 @@ def line_score(log_probs: list[float], missing: list[bool] | None = None) -> Lin
     )
 
 
-def test_figures_are_those_of_the_definitions() -> None:
+def test_values_match_their_definitions() -> None:
     score = line_score([math.log(0.5), math.log(0.25), math.log(0.125)], [False, True, False])
     assert score.num_tokens == 3
     assert score.num_out_of_vocabulary == 1
@@ -159,7 +159,7 @@ def test_figures_are_those_of_the_definitions() -> None:
     assert score.perplexity == pytest.approx(4)
 
 
-def test_what_is_impossible_is_infinitely_perplexing_and_null_in_json() -> None:
+def test_an_impossible_line_has_infinite_perplexity_and_null_in_json() -> None:
     score = line_score([-math.inf, -1.0])
     assert score.perplexity == math.inf
     assert line_score([-1000.0]).perplexity == math.inf  # above what a float can be
@@ -180,14 +180,14 @@ def shown(model: LoadedModel, line: str, *, eos: bool = True) -> list[str]:
     return shown_tokens(model.tokenizer, score)
 
 
-def test_tokens_are_shown_as_they_are_written(small_model: Model) -> None:
+def test_tokens_are_shown_with_their_spelling(small_model: Model) -> None:
     assert shown(small_model("word"), 'Zebra,  the "cat".') == ["Zebra", ",", "the", '"', "cat", '"', ".", "<eos>"]
     assert shown(small_model("word"), "the", eos=False) == ["the"]
     assert shown(small_model("character"), "a b") == ["a", "␣", "b", "<eos>"]
     assert shown(small_model(), "") == ["<eos>"]
 
 
-def test_a_terminal_obeys_none_of_them(small_model: Model) -> None:
+def test_shown_tokens_have_no_control_characters(small_model: Model) -> None:
     assert shown(small_model(), "the\x1b[2J cat\x07") == [r"the\x1b[2J", r"cat\x07", "<eos>"]
     assert shown(small_model(), "\u202ethe") == [r"\u202ethe", "<eos>"]
 

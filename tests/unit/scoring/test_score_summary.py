@@ -30,9 +30,9 @@ def test_perplexities_with_and_without_words_out_of_vocabulary(small_model: Mode
     assert "out of vocabulary       2 (22.22%)" in summary.describe()
 
 
-def test_of_nothing_there_is_no_perplexity() -> None:
+def test_an_empty_summary_has_no_perplexity() -> None:
     summary = ScoreSummary()
     with pytest.raises(EvaluationError, match="at least one token"):
         _ = summary.perplexity
     assert summary.to_table()["perplexity"] is None
-    assert "perplexity              of no tokens" in summary.describe()
+    assert "perplexity              undefined (no tokens)" in summary.describe()

@@ -32,7 +32,7 @@ def ranks_step_by_step(model: LoadedModel, sentence: TokenIds, first_input: int)
 @pytest.mark.parametrize("few_shapes", [False, True])
 @settings(max_examples=40)
 @given(sentences=sentences_of_ids, first_input=st.integers(0, 8), most_tokens=st.integers(1, 80))
-def test_batches_change_nothing(
+def test_batches_do_not_change_scores(
     small_model: Model,
     step_by_step: StepByStep,
     few_shapes: bool,
@@ -42,7 +42,7 @@ def test_batches_change_nothing(
 ) -> None:
     model = small_model()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sentence_batches, "_MOST_TOKENS", most_tokens)
+        patch.setattr(sentence_batches, "_MAX_TOKENS", most_tokens)
         patch.setattr(model.engine, "compiles_each_shape", few_shapes)
         found = score_sentences(model.engine, sentences, first_input=first_input)
     assert len(found) == len(sentences)
@@ -54,7 +54,7 @@ def test_batches_change_nothing(
 
 
 def test_a_long_sentence_is_read_in_pieces(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentence_batches, "_MOST_TOKENS", 64)
+    monkeypatch.setattr(sentence_batches, "_MAX_TOKENS", 64)
     model = small_model()
     score_sentences(model.engine, [np.zeros(1000, np.int32), np.zeros(3, np.int32)], first_input=3)
     shapes = vars(model.engine)["shapes"]
@@ -62,7 +62,7 @@ def test_a_long_sentence_is_read_in_pieces(small_model: Model, monkeypatch: pyte
     assert all(batch_size * num_steps <= 64 for batch_size, num_steps in shapes)
 
 
-def test_a_large_vocabulary_bounds_what_is_read_at_once() -> None:
+def test_a_large_vocabulary_limits_the_batch() -> None:
     class Wide(DistributionEngine):
         def start(self, batch_size: int) -> State:
             return None
@@ -79,7 +79,7 @@ def test_a_large_vocabulary_bounds_what_is_read_at_once() -> None:
         score_sentences(Wide(vocabulary_size=vocabulary_size, end_id=0), sentences, first_input=0)
 
 
-def test_what_is_not_a_number_is_refused(small_model: Model) -> None:
+def test_nan_is_refused(small_model: Model) -> None:
     model = small_model()
     vars(model.engine)["_output"][:, 2] = np.nan
     with pytest.raises(EvaluationError, match="must be a number, but is NaN"):

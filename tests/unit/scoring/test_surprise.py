@@ -32,7 +32,7 @@ def measured(model: LoadedModel, lines: list[str], measure: Measure, *, eos: boo
 @pytest.mark.parametrize("measure", ["mean", "max", "sum"])
 @settings(max_examples=30)
 @given(lines=lines_of_text, k=st.integers(1, 6), threshold=st.sampled_from([0.0, 3.0, 10.0]))
-def test_the_most_surprising_are_those_that_sorting_finds(
+def test_the_most_surprising_lines_match_a_full_sort(
     small_model: Model, measure: Measure, lines: list[str], k: int, threshold: float
 ) -> None:
     model = small_model()
@@ -50,7 +50,7 @@ def test_the_most_surprising_are_those_that_sorting_finds(
     assert [line.number for line in in_order] == expected
 
 
-def test_the_words_that_cause_it_are_named_with_their_place(small_model: Model) -> None:
+def test_the_surprising_words_have_their_position(small_model: Model) -> None:
     model = small_model("word")
     (line,) = most_surprising_lines(model, ["the zebra sat, the cat"], num_words=3)
     (score,) = score_lines(model, ["the zebra sat, the cat"])
@@ -61,7 +61,7 @@ def test_the_words_that_cause_it_are_named_with_their_place(small_model: Model) 
     assert all(token.is_known == (token.position != 2) for token in line.tokens)
 
 
-def test_of_equals_the_earlier_comes_first(small_model: Model) -> None:
+def test_of_ties_the_earlier_line_comes_first(small_model: Model) -> None:
     model = small_model()
     options = ScoringOptions(read_ahead=1)
     lines = ["the cat"] * 5
@@ -69,7 +69,7 @@ def test_of_equals_the_earlier_comes_first(small_model: Model) -> None:
     assert [line.number for line in found] == [1, 2, 3]
 
 
-def test_no_more_lines_are_held_than_are_asked_for(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_k_lines_are_in_memory(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     model = small_model()
     alive: weakref.WeakSet[LineScore] = weakref.WeakSet()
     most_alive = 0
@@ -85,10 +85,10 @@ def test_no_more_lines_are_held_than_are_asked_for(small_model: Model, monkeypat
     lines = ("the cat " * (number % 5) for number in range(300))
     found = most_surprising_lines(model, lines, 20, measure="sum")
     assert len(found) == 20
-    assert most_alive <= 3  # the one at hand, and those that the loops have not let go of yet
+    assert most_alive <= 3  # the current one, and those that the loops still hold
 
 
-def test_lines_without_tokens_surprise_nobody(small_model: Model) -> None:
+def test_lines_without_tokens_are_skipped(small_model: Model) -> None:
     model = small_model()
     options = ScoringOptions(eos=False)
     found = most_surprising_lines(model, ["", "the", ""], options=options)

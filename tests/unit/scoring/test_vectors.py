@@ -29,7 +29,7 @@ VECTORS = np.array([[9, 9], [9, 8], [1, 0], [0, 5], [3, 3], [-2, 0], [4, -3], [0
 
 
 def by_line(model: LoadedModel, line: str, pooling: Pooling) -> Vectors:
-    """The reference: each line read by itself, its hidden states taken as the definition says."""
+    """Reference: each line read alone, with its vector by definition."""
     inputs = np.array([[model.engine.end_id, *model.tokenizer.encode(line)]], np.int32)
     prediction, _ = model.engine.predict_window(inputs, model.engine.start(1))
     assert prediction.hidden is not None
@@ -43,7 +43,7 @@ def by_line(model: LoadedModel, line: str, pooling: Pooling) -> Vectors:
 @pytest.mark.parametrize("pooling", ["mean", "last"])
 @settings(max_examples=25)
 @given(lines=lines_of_text, read_ahead=st.integers(1, 8), most_tokens=st.integers(1, 60), few_shapes=st.booleans())
-def test_vectors_are_those_of_each_line_by_itself(
+def test_vectors_match_lines_read_one_by_one(
     small_model: Model,
     kind: TokenizerKind,
     pooling: Pooling,
@@ -55,7 +55,7 @@ def test_vectors_are_those_of_each_line_by_itself(
     model = small_model(kind)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors_module, "_READ_AHEAD", read_ahead)
-        patch.setattr(sentence_batches, "_MOST_TOKENS", most_tokens)
+        patch.setattr(sentence_batches, "_MAX_TOKENS", most_tokens)
         patch.setattr(model.engine, "compiles_each_shape", few_shapes)
         parts = sentence_vectors(model, lines, pooling=pooling)
         vectors = np.concatenate(list(parts))
@@ -63,7 +63,7 @@ def test_vectors_are_those_of_each_line_by_itself(
     np.testing.assert_allclose(vectors, [by_line(model, line, pooling) for line in lines], atol=1e-5)
 
 
-def test_no_more_lines_are_held_than_are_read_ahead(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors_module, "_READ_AHEAD", 5)
     model = small_model()
     num_read = 0
@@ -87,7 +87,7 @@ def test_an_engine_without_hidden_states_is_refused(small_model: Model) -> None:
         original(inputs, state)[0]._replace(hidden=None),
         state,
     )
-    with pytest.raises(SettingError, match="needs an engine with hidden states, but this one gives none"):
+    with pytest.raises(SettingError, match="needs an engine with hidden states, but this one has none"):
         list(sentence_vectors(model, ["the"]))
 
 
@@ -96,7 +96,7 @@ def compass() -> WordVectors:
     return WordVectors(Tokenizer("pretokenized", "line", Vocabulary(TOKENS)), VECTORS)
 
 
-def test_the_nearest_point_the_same_way(compass: WordVectors) -> None:
+def test_the_nearest_words_have_the_highest_cosine(compass: WordVectors) -> None:
     near = compass.nearest("east", 10)
     assert [(word.word, round(word.cosine, 4)) for word in near] == [
         (",", 0.8),
@@ -109,11 +109,11 @@ def test_the_nearest_point_the_same_way(compass: WordVectors) -> None:
     assert compass.nearest("nowhere", 1)[0].cosine == 0
 
 
-def test_a_mark_is_found_without_its_spaces(compass: WordVectors) -> None:
+def test_punctuation_is_found_without_its_spaces(compass: WordVectors) -> None:
     assert compass.nearest(",", 1)[0].word == "east"
 
 
-def test_a_word_that_is_not_there_is_refused_with_one_that_is(compass: WordVectors) -> None:
+def test_an_unknown_word_is_refused_with_a_suggestion(compass: WordVectors) -> None:
     with pytest.raises(TextError, match="must be in the vocabulary, but 'nort' is not; did you mean `north`"):
         compass.nearest("nort")
     with pytest.raises(TextError, match=r"but '\\x1b' is not; try another"):
@@ -150,7 +150,7 @@ def test_parts_are_read_back_as_one_array(tmp_path: Path, sizes: tuple[int, ...]
     assert np.load(path, mmap_mode="r").shape == (sum(sizes), 3)
 
 
-def test_parts_are_written_as_they_come(tmp_path: Path) -> None:
+def test_parts_are_written_one_by_one(tmp_path: Path) -> None:
     path = tmp_path / "vectors.npy"
     sizes = []
 
@@ -165,7 +165,7 @@ def test_parts_are_written_as_they_come(tmp_path: Path) -> None:
     assert sizes[1] >= 20_000 * 3 * 4
 
 
-def test_nothing_is_left_and_nothing_lost_where_it_goes_wrong(tmp_path: Path) -> None:
+def test_an_error_leaves_no_partial_file_and_keeps_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "vectors.npy"
     write_vectors(path, parts(2))
     before = path.read_bytes()
@@ -176,19 +176,19 @@ def test_nothing_is_left_and_nothing_lost_where_it_goes_wrong(tmp_path: Path) ->
 
     with pytest.raises(TextError, match="refused"):
         write_vectors(path, failing())
-    with pytest.raises(TextError, match="there must be at least one line"):
+    with pytest.raises(TextError, match="must have at least one line"):
         write_vectors(path, [])
     assert [entry.name for entry in tmp_path.iterdir()] == ["vectors.npy"]
     assert path.read_bytes() == before
 
 
-def test_a_file_of_another_s_is_left_alone(tmp_path: Path) -> None:
+def test_another_file_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "vectors.npy.partial").write_bytes(b"mine")
     write_vectors(tmp_path / "vectors.npy", parts(2))
     assert (tmp_path / "vectors.npy.partial").read_bytes() == b"mine"
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"nowhere/vectors\.npy` could not be written"):
         write_vectors(tmp_path / "nowhere" / "vectors.npy", parts(1))
 

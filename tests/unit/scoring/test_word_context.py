@@ -30,9 +30,7 @@ def begun(model: LoadedModel, *, bos: bool = True) -> WordContext:
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=30)
 @given(words=words_of_text, bos=st.booleans())
-def test_words_and_the_end_multiply_to_the_sentence(
-    small_model: Model, kind: TokenizerKind, words: list[str], bos: bool
-) -> None:
+def test_word_scores_sum_to_the_sentence(small_model: Model, kind: TokenizerKind, words: list[str], bos: bool) -> None:
     model = small_model(kind)
     context = begun(model, bos=bos)
     total = 0.0
@@ -47,7 +45,7 @@ def test_words_and_the_end_multiply_to_the_sentence(
 
 @settings(max_examples=30)
 @given(words=words_of_text)
-def test_a_mark_counts_for_both_tokens_that_it_may_be(
+def test_punctuation_counts_for_both_possible_tokens(
     small_model: Model, step_by_step: StepByStep, words: list[str]
 ) -> None:
     model = small_model("word")
@@ -64,7 +62,7 @@ def test_a_mark_counts_for_both_tokens_that_it_may_be(
     assert total == pytest.approx(np.logaddexp(first, second), abs=1e-4)
 
 
-def test_contexts_are_alike_for_the_same_words_only(small_model: Model) -> None:
+def test_contexts_are_equal_only_for_equal_words(small_model: Model) -> None:
     context = begun(small_model())
     once, again = context.score("the").after.score("cat").after, context.score("the").after.score("cat").after
     assert once.key == again.key
@@ -80,7 +78,7 @@ def test_contexts_are_alike_for_the_same_words_only(small_model: Model) -> None:
     assert len({once.key, *(other.key for other in others)}) == len(others) + 1
 
 
-def test_nothing_is_read_before_it_is_asked_for(small_model: Model) -> None:
+def test_a_context_is_read_only_when_needed(small_model: Model) -> None:
     model = small_model()
     shapes = vars(model.engine)["shapes"]
     context = begun(model)
@@ -92,7 +90,7 @@ def test_nothing_is_read_before_it_is_asked_for(small_model: Model) -> None:
     assert len(shapes) == 2
 
 
-def test_after_the_end_a_text_goes_on(small_model: Model, step_by_step: StepByStep) -> None:
+def test_a_text_continues_after_the_end_of_a_sentence(small_model: Model, step_by_step: StepByStep) -> None:
     model = small_model("word")
     context = begun(model)
     total = 0.0
@@ -104,7 +102,7 @@ def test_after_the_end_a_text_goes_on(small_model: Model, step_by_step: StepBySt
     assert total == pytest.approx(sum(step_by_step(model.engine, ids, model.engine.end_id)), abs=1e-5)
 
 
-def test_after_what_is_impossible_everything_is(small_model: Model) -> None:
+def test_everything_after_an_impossible_word_is_impossible(small_model: Model) -> None:
     model = small_model("word")
     vocabulary = model.tokenizer.vocabulary
     original = model.engine.step

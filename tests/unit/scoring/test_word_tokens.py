@@ -24,14 +24,14 @@ def tokens_one_by_one(tokenizer: Tokenizer, words: list[str]) -> list[int]:
     ids: list[int] = []
     for place, word in enumerate(words, start=1):
         tokens = word_tokenizer.tokens(word, before)
-        ids += [*tokens.leading, tokens.ending if place == len(words) else tokens.going_on]
-        before = tokens.leaves
+        ids += [*tokens.leading, tokens.ending if place == len(words) else tokens.continuing]
+        before = tokens.before_next
     return ids
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(sentence=sentences)
-def test_the_tokens_of_words_are_those_of_the_sentence(kind: TokenizerKind, sentence: str) -> None:
+def test_the_tokens_of_words_match_the_sentence(kind: TokenizerKind, sentence: str) -> None:
     # Every piece that these characters can make is in the vocabulary, so that no two look alike.
     plain = Tokenizer(kind, "line", Vocabulary(("<eos>", "<unk>")))
     words = words_of(plain, sentence)
@@ -41,13 +41,13 @@ def test_the_tokens_of_words_are_those_of_the_sentence(kind: TokenizerKind, sent
     assert tokens_one_by_one(tokenizer, words) == tokenizer.encode(whole)
 
 
-def test_a_mark_depends_on_what_follows(small_model: Model) -> None:
+def test_punctuation_depends_on_the_next_word(small_model: Model) -> None:
     tokenizer = small_model("word").tokenizer
     vocabulary = tokenizer.vocabulary
     tokens = WordTokenizer(tokenizer).tokens("sat,", "word")
     assert tokens.leading == (vocabulary.id_of("sat"),)
-    assert (tokens.going_on, tokens.ending) == (vocabulary.id_of(", "), vocabulary.id_of(","))
-    assert tokens.leaves == "mark"
+    assert (tokens.continuing, tokens.ending) == (vocabulary.id_of(", "), vocabulary.id_of(","))
+    assert tokens.before_next == "mark"
 
 
 def test_a_word_is_known_if_all_its_tokens_are(small_model: Model) -> None:
@@ -68,7 +68,7 @@ def test_a_word_is_known_if_all_its_tokens_are(small_model: Model) -> None:
     assert are_known == {"ab": True, "abx": False, "": False, "<eos>": False}
 
 
-def test_words_stand_between_white_space(small_model: Model) -> None:
+def test_words_are_separated_by_white_space(small_model: Model) -> None:
     assert words_of(small_model("word").tokenizer, " the\xa0 cat\tsat ") == ["the", "cat", "sat"]
     assert words_of(small_model().tokenizer, " the a\xa0b \t") == ["the", "a\xa0b"]
     assert words_of(small_model().tokenizer, "the cat\r\nsat\n") == ["the", "cat", "sat"]

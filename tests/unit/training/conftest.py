@@ -57,7 +57,7 @@ def _compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
 
 
 class CutOffError(Exception):
-    """What stands for a crash."""
+    """A simulated crash."""
 
 
 class _CutOffAfterEachRound(SilentObserver):
@@ -67,19 +67,19 @@ class _CutOffAfterEachRound(SilentObserver):
 
 @pytest.fixture(scope="session")
 def train_ids() -> NDArray[np.int32]:
-    """What is trained on unless a test says otherwise."""
+    """The default training text."""
     return TRAIN
 
 
 @pytest.fixture(scope="session")
 def options() -> TrainingOptions:
-    """Five rounds of six steps, which end nowhere near the end of an epoch."""
+    """Five rounds of six steps that do not end at the end of an epoch."""
     return TrainingOptions(epochs=2.0, round_steps=6, schedule="linear", learning_rate=0.02, clip_norm=1.0)
 
 
 @pytest.fixture(scope="session")
 def make_run() -> MakeRun:
-    """Makes a run over the checkpoints in a folder, with a model and a step of its own.
+    """Makes a run over the checkpoints in a folder, with a new model and step.
 
     With `unlike`, validation gets worse from round to round; `architecture` overrides options of the model.
     """
@@ -109,7 +109,7 @@ def make_run() -> MakeRun:
 
 @pytest.fixture(scope="session")
 def finished(make_run: MakeRun) -> MakeRun:
-    """Makes a run and trains to the end from where the folder stands."""
+    """Makes a run and trains to the end from the newest checkpoint of the folder."""
 
     def train(root: Path, options: TrainingOptions, **arguments: Any) -> TrainingRun:
         run = make_run(root, options, **arguments)
@@ -121,7 +121,7 @@ def finished(make_run: MakeRun) -> MakeRun:
 
 @pytest.fixture(scope="session")
 def cut_off_after_rounds(make_run: MakeRun) -> Callable[..., None]:
-    """Trains a round, crashes, resumes, crashes, and so on."""
+    """Trains one round, crashes, resumes, and so on."""
 
     def train(root: Path, num_rounds: int, options: TrainingOptions, **arguments: Any) -> None:
         for done in range(num_rounds):

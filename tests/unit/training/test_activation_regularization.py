@@ -16,7 +16,7 @@ TOKENS = np.random.default_rng(0).integers(9, size=60).astype(np.int32)
 
 
 def loss_of(*, num_steps: int = 5, training: bool = True, rate: float = 0.5, **factors: Any) -> tuple[float, Any]:
-    """Return the loss of the first window, and what came out of the last layer."""
+    """Return the loss of the first window, and the output of the last layer."""
     architecture = Architecture(
         vocabulary_size=9, embedding_size=6, hidden_sizes=(7, 6), tied=True, output_dropout_rate=rate
     )
@@ -28,21 +28,21 @@ def loss_of(*, num_steps: int = 5, training: bool = True, rate: float = 0.5, **f
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
-def test_activations_are_penalized_after_dropout(rate: float) -> None:
+def test_activation_penalty_uses_the_output_after_dropout(rate: float) -> None:
     plain, outputs = loss_of(rate=rate)
     penalized, _ = loss_of(rate=rate, activation_regularization=200.0)
     assert penalized - plain == pytest.approx(200.0 * np.mean(np.square(outputs.hidden)), rel=1e-3)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5])
-def test_changes_from_step_to_step_are_penalized_before_dropout(rate: float) -> None:
+def test_temporal_penalty_uses_the_output_before_dropout(rate: float) -> None:
     plain, outputs = loss_of(rate=rate)
     penalized, _ = loss_of(rate=rate, temporal_activation_regularization=30.0)
     change = np.diff(np.asarray(outputs.raw), axis=1)
     assert penalized - plain == pytest.approx(30.0 * np.mean(np.square(change)), rel=1e-3)
 
 
-def test_a_window_of_one_step_has_no_change() -> None:
+def test_a_window_of_one_step_has_no_temporal_penalty() -> None:
     plain, _ = loss_of(num_steps=1)
     penalized, _ = loss_of(num_steps=1, temporal_activation_regularization=30.0)
     assert penalized == pytest.approx(plain)

@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 
 
 class Walk:
-    """Weights that an optimizer takes for a walk, of which all places are remembered."""
+    """Weights that an optimizer updates, with a record of all their values."""
 
     def __init__(self, averages: WeightAverages | None) -> None:
         random = np.random.default_rng(0)
@@ -53,7 +53,7 @@ def assert_close(ours: Sequence[Array], expected: Sequence[Array]) -> None:
 
 
 def progress(num_rounds: int, averaged_steps: int = 0, averaging_since: int = 0) -> TrainingProgress:
-    """The progress after some rounds, of which only the last matters here."""
+    """The progress after some rounds; only the last one matters here."""
     numbers: dict[str, Any] = dict.fromkeys(RoundRecord.__dataclass_fields__, 1.0)
     records = [
         RoundRecord(**{**numbers, "round": number, "step": number * ROUND_STEPS, "averaged_steps": averaged_steps})
@@ -66,7 +66,7 @@ def progress(num_rounds: int, averaged_steps: int = 0, averaging_since: int = 0)
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.5, 0.9, 0.999])
-def test_the_exponential_average_weighs_each_step_less_than_the_next_and_sums_to_one(decay: float) -> None:
+def test_exponential_weights_increase_and_sum_to_one(decay: float) -> None:
     walk = Walk(averages := WeightAverages("exponential", decay))
     for done in (1, 2, 10):
         walk.go(done - len(walk.places) + 1)
@@ -78,16 +78,16 @@ def test_the_exponential_average_weighs_each_step_less_than_the_next_and_sums_to
         assert_close(averaged(averages), expected)
 
 
-def test_before_it_is_triggered_the_average_is_the_weights_to_the_bit() -> None:
+def test_the_average_equals_the_weights_before_it_is_triggered() -> None:
     walk = Walk(averages := WeightAverages("triggered", 0.9))
     for _ in range(3):
         walk.go(1)
         for average, weight in zip(averaged(averages), walk.place(), strict=True):
             np.testing.assert_array_equal(average, weight)
-    assert averages.kept.length_at(3) == 0
+    assert averages.main.length_at(3) == 0
 
 
-def test_the_triggered_average_is_the_mean_of_all_weights_from_the_trigger_on() -> None:
+def test_the_triggered_average_is_the_mean_of_all_weights_since_the_trigger() -> None:
     walk = Walk(averages := WeightAverages("triggered", 0.9))
     walk.go(ROUND_STEPS)
     averages.end_round(progress(1))
@@ -98,11 +98,11 @@ def test_the_triggered_average_is_the_mean_of_all_weights_from_the_trigger_on() 
     averages.end_round(progress(3, averaged_steps=5, averaging_since=2))
     walk.go(3)
     assert_close(averaged(averages), walk.mean(8, 15))
-    assert averages.kept.length_at(15) == 8
+    assert averages.main.length_at(15) == 8
 
 
 @pytest.mark.parametrize("kind", ["exponential", "triggered", "two_tailed"])
-def test_the_average_of_weights_that_stand_still_is_these_weights_to_the_bit(kind: Any) -> None:
+def test_the_average_of_constant_weights_equals_them(kind: Any) -> None:
     walk = Walk(averages := WeightAverages(kind, 0.97))
     for tail in averages._tails:
         tail.begin.assign(0)
@@ -114,7 +114,7 @@ def test_the_average_of_weights_that_stand_still_is_these_weights_to_the_bit(kin
 
 
 class TwoTails:
-    """Two-tailed averaging as Melis (2022) states it: counts and means, one weight at a time."""
+    """Two-tailed averaging as in Melis (2022): counts and means of one weight."""
 
     def __init__(self) -> None:
         self.short: list[list[Array]] = []
@@ -129,7 +129,7 @@ class TwoTails:
             self.long, self.short = self.short, []
 
 
-def test_the_two_tails_switch_as_published() -> None:
+def test_two_tailed_averaging_switches_as_published() -> None:
     walk, tails = Walk(averages := WeightAverages("two_tailed", 0.9)), TwoTails()
     perplexities = [(9.0, 9.0), (8.0, 8.5), (7.0, 6.0), (6.5, 6.0), (5.0, 5.0), (4.5, 5.0), (4.4, 4.3)]
     lengths = []
@@ -145,20 +145,20 @@ def test_the_two_tails_switch_as_published() -> None:
         averages.end_round(progress(number, averaged_steps=best))
         tails.evaluate(short, long)
         lengths.append(len(tails.long))
-        assert averages.kept.length_at(number * ROUND_STEPS) == len(tails.long)
+        assert averages.main.length_at(number * ROUND_STEPS) == len(tails.long)
         assert_close(averaged(averages), [np.mean(arrays, axis=0) for arrays in zip(*tails.long, strict=True)])
         assert best == len(tails.long)
     assert lengths == [4, 4, 8, 12, 12, 4, 8]
 
 
-def test_two_averages_over_the_same_steps_are_validated_once() -> None:
+def test_equal_averages_are_validated_once() -> None:
     walk = Walk(averages := WeightAverages("two_tailed", 0.9))
     walk.go(ROUND_STEPS)
     results = iter([only := {"perplexity": 1.0}])
     assert averages.validate(lambda: next(results), ROUND_STEPS) == (ROUND_STEPS, only)
 
 
-def test_the_better_of_two_results_comes_back() -> None:
+def test_the_better_result_is_returned() -> None:
     walk = Walk(averages := WeightAverages("two_tailed", 0.9))
     walk.go(ROUND_STEPS)
     averages.end_round(progress(1, averaged_steps=ROUND_STEPS))
@@ -170,10 +170,10 @@ def test_the_better_of_two_results_comes_back() -> None:
     assert averages.validate(lambda: next(results), 3 * ROUND_STEPS) == (2 * ROUND_STEPS, short)
 
 
-# In the place of the weights.
+# Replacing the weights.
 
 
-def test_each_average_is_evaluated_in_the_place_of_the_weights() -> None:
+def test_each_average_replaces_the_weights_for_its_evaluation() -> None:
     walk = Walk(averages := WeightAverages("two_tailed", 0.9))
     walk.go(ROUND_STEPS)
     averages.end_round(progress(1, averaged_steps=ROUND_STEPS))
@@ -193,7 +193,7 @@ def test_each_average_is_evaluated_in_the_place_of_the_weights() -> None:
 @pytest.mark.parametrize(
     ("kind", "num_steps"), [("exponential", 0), ("two_tailed", 0), ("triggered", 0), ("triggered", 3)]
 )
-def test_before_an_average_begins_the_weights_themselves_are_evaluated(kind: Any, num_steps: int) -> None:
+def test_the_weights_are_evaluated_before_an_average_begins(kind: Any, num_steps: int) -> None:
     walk = Walk(averages := WeightAverages(kind, 0.9))
     walk.go(num_steps)
     seen: list[Array] = []
@@ -208,11 +208,11 @@ def test_before_an_average_begins_the_weights_themselves_are_evaluated(kind: Any
 
 
 class EvaluationError(Exception):
-    """What stands for trouble in an evaluation."""
+    """A simulated error in an evaluation."""
 
 
 @pytest.mark.parametrize("trouble", [None, EvaluationError, KeyboardInterrupt])
-def test_the_weights_come_back_to_the_bit_whatever_happens(trouble: type[BaseException] | None) -> None:
+def test_the_weights_are_restored_exactly_after_errors(trouble: type[BaseException] | None) -> None:
     walk = Walk(averages := WeightAverages("exponential", 0.9))
     walk.go(5)
     before = walk.place()
@@ -233,17 +233,17 @@ def test_the_weights_come_back_to_the_bit_whatever_happens(trouble: type[BaseExc
         np.testing.assert_array_equal(weight, expected)
 
 
-def test_weights_that_were_taken_go_their_own_way() -> None:
+def test_replaced_weights_train_independently_of_the_average() -> None:
     walk = Walk(averages := WeightAverages("exponential", 0.9))
     walk.go(3)
-    averages.kept.take()
+    averages.main.replace_weights()
     taken = averaged(averages)
     assert_close(walk.place(), taken)
     walk.weights[0].assign_add(np.ones((3, 2), np.float32))
     assert_close(averaged(averages), taken)
 
 
-def test_averages_leave_the_walk_alone() -> None:
+def test_averages_do_not_change_the_weights() -> None:
     ours, theirs = Walk(WeightAverages("two_tailed", 0.9)), Walk(None)
     for walk in (ours, theirs):
         walk.go(6)
@@ -266,7 +266,7 @@ def test_building_twice_adds_nothing() -> None:
     assert len(walk.optimizer.variables) == num_variables
 
 
-def test_averages_within_a_compiled_step_are_those_of_a_loop() -> None:
+def test_averages_in_a_compiled_step_match_a_loop() -> None:
     eager, compiled = (Walk(WeightAverages("exponential", 0.9)) for _ in range(2))
     gradients = [np.ones(weight.shape, np.float32) for weight in eager.weights]
     optimizer = compiled.optimizer

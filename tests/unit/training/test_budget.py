@@ -1,4 +1,4 @@
-"""What is chosen for a given time, with a machine whose speed is made up."""
+"""The choices for a given time, on a machine with a fake speed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,7 +23,7 @@ NOW = 1000.0
 
 
 class Machine:
-    """Makes so many floating-point operations a second, and a measurement takes no time."""
+    """A machine with a fixed number of floating-point operations per second; measurements take no time."""
 
     def __init__(self, flops_per_second: float) -> None:
         self.flops_per_second = flops_per_second
@@ -43,7 +43,7 @@ class Machine:
 
 
 def with_many_words(corpus: Corpus) -> Corpus:
-    """The corpus with a vocabulary of a usual size, most of which it does not use."""
+    """The corpus with a vocabulary of a usual size, mostly unused."""
     tokenizer: Any = SimpleNamespace(vocabulary=corpus.tokenizer.vocabulary, vocabulary_size=VOCABULARY_SIZE)
     return replace(corpus, tokenizer=tokenizer)
 
@@ -74,7 +74,7 @@ def time_plan_of(config: RunConfig) -> TimePlan:
 
 
 def steps_of(config: RunConfig) -> int:
-    """The steps in all that were planned."""
+    """The total number of planned steps."""
     return time_plan_of(config).planned_steps[0]
 
 
@@ -93,7 +93,7 @@ def fixed(machine: Machine, corpus: Corpus) -> FixedPlan:
     return fix
 
 
-def test_more_time_never_means_a_smaller_model_or_fewer_words(fixed: FixedPlan) -> None:
+def test_more_time_gives_no_smaller_model_and_no_fewer_words(fixed: FixedPlan) -> None:
     plans = [fixed(minutes) for minutes in (1, 3, 10, 30, 60, 120, 480)]
     parameters = [architecture_of(plan).num_parameters for plan in plans]
     words = [steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps for plan in plans]
@@ -102,7 +102,7 @@ def test_more_time_never_means_a_smaller_model_or_fewer_words(fixed: FixedPlan) 
     assert words[0] < words[1] < words[-1]
 
 
-def test_the_words_planned_take_the_time_that_is_there(fixed: FixedPlan, machine: Machine) -> None:
+def test_the_planned_words_fill_the_time(fixed: FixedPlan, machine: Machine) -> None:
     plan = fixed(10)
     words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
     seconds = words * useful_flops_per_word(architecture_of(plan)) / machine.flops_per_second
@@ -110,24 +110,24 @@ def test_the_words_planned_take_the_time_that_is_there(fixed: FixedPlan, machine
     assert time_plan_of(plan).seconds == 600
 
 
-def test_a_slow_machine_gets_the_model_of_less_time(fixed: FixedPlan, machine: Machine) -> None:
+def test_a_slow_machine_gets_a_smaller_model(fixed: FixedPlan, machine: Machine) -> None:
     fast = fixed(30)
     machine.flops_per_second /= 10
     assert architecture_of(fixed(30)).num_parameters < architecture_of(fast).num_parameters
 
 
-def test_the_model_is_measured_before_its_steps_are_counted(fixed: FixedPlan, machine: Machine) -> None:
+def test_the_chosen_model_is_measured_before_its_steps_are_planned(fixed: FixedPlan, machine: Machine) -> None:
     plan = fixed(2)
     assert machine.measured[-1] == plan.model.hidden_sizes
 
 
-def test_dropout_grows_with_the_number_of_times_that_the_text_is_seen(fixed: FixedPlan) -> None:
+def test_dropout_grows_with_the_number_of_epochs(fixed: FixedPlan) -> None:
     rates = [fixed(minutes).model.output_dropout_rate for minutes in (0.06, 0.3, 1, 10)]
     assert rates == sorted(rates)
     assert rates[0] < rates[-1] < 1.0
 
 
-def test_weight_decay_weighs_the_same_beside_every_text(fixed: FixedPlan, corpus: Corpus) -> None:
+def test_weight_decay_is_inversely_proportional_to_the_text(fixed: FixedPlan, corpus: Corpus) -> None:
     # A mean loss over N words with a penalty of c / N is, times N, the text's loss with a penalty of c.
     weight = read_preset("auto")["weight_decay_of_text"]
     for minutes in (1, 60):
@@ -137,7 +137,7 @@ def test_weight_decay_weighs_the_same_beside_every_text(fixed: FixedPlan, corpus
 
 
 @pytest.mark.usefixtures("machine")
-def test_weight_decay_has_a_most_for_a_text_of_a_few_words(tmp_path: Path) -> None:
+def test_weight_decay_has_a_maximum_for_a_short_text(tmp_path: Path) -> None:
     text = tmp_path / "short.txt"
     text.write_text("the cat sat on the mat and looked at the dog .\n" * 200, encoding="utf-8")
     corpus = Corpus.load(text, cache_dir=tmp_path / "cache")
@@ -146,26 +146,26 @@ def test_weight_decay_has_a_most_for_a_text_of_a_few_words(tmp_path: Path) -> No
     assert plan.training.weight_decay == read_preset("auto")["most_weight_decay"]
 
 
-def test_what_is_given_stands_over_what_is_chosen(fixed: FixedPlan) -> None:
+def test_overrides_win_over_the_chosen_settings(fixed: FixedPlan) -> None:
     given = {"model": {"hidden_sizes": [96, 64], "embedding_size": 64, "input_dropout_rate": 0.123}}
     plan = fixed(30, given)
     assert (plan.model.hidden_sizes, plan.model.input_dropout_rate) == ((96, 64), 0.123)
     assert plan.model.output_dropout_rate > 0
 
 
-def test_another_preset_keeps_its_model_and_ends_with_a_rate_of_zero(fixed: FixedPlan) -> None:
+def test_another_preset_keeps_its_model_and_ends_with_a_learning_rate_of_zero(fixed: FixedPlan) -> None:
     said: list[str] = []
     plan = fixed(10, preset="medium", said=said)
     assert plan.model.hidden_sizes == (650, 650)
     assert plan.training.schedule == "linear"
     assert plan.training.learning_rate == 1.0
-    assert "learning rate linear to zero, in place of the preset's `step`, which does not end with the time" in said
+    assert "schedule linear instead of the preset's step, because the learning rate must end at zero" in said
 
 
-def test_a_schedule_that_is_given_is_kept_or_refused(fixed: FixedPlan) -> None:
+def test_an_overridden_schedule_is_kept_or_refused(fixed: FixedPlan) -> None:
     assert fixed(10, {"training": {"schedule": "one_cycle"}}).training.schedule == "one_cycle"
     for preset in ("auto", "medium"):
-        with pytest.raises(SettingError, match="`schedule` must be linear or one_cycle if `minutes` decide"):
+        with pytest.raises(SettingError, match="`schedule` must be linear or one_cycle with `minutes`"):
             fixed(10, {"training": {"schedule": "step"}}, preset=preset)
 
 
@@ -195,9 +195,7 @@ def seconds_of(config: RunConfig, machine: Machine, words: int) -> float:
     return words * useful_flops_per_word(architecture_of(config)) / machine.flops_per_second
 
 
-def test_where_validation_is_dear_most_of_the_time_is_left_to_training(
-    much_to_validate: Corpus, machine: Machine
-) -> None:
+def test_slow_validation_leaves_most_of_the_time_to_training(much_to_validate: Corpus, machine: Machine) -> None:
     num_words = len(much_to_validate.valid.ids)
     validation = 0.5 * seconds_of(plan_of(much_to_validate, 1e5), machine, num_words)
     for validations in (5, 7, 10, 20, 100):
@@ -225,14 +223,14 @@ def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_
     assert time_plan_of(one).passes_at_end == 2 * time_plan_of(two).passes_at_end
 
 
-def test_a_time_in_which_nothing_could_be_trained_is_refused(much_to_validate: Corpus, machine: Machine) -> None:
+def test_a_time_too_short_for_training_is_refused(much_to_validate: Corpus, machine: Machine) -> None:
     num_words = len(much_to_validate.valid.ids)
     validation = 0.5 * seconds_of(plan_of(much_to_validate, 1e5), machine, num_words)
-    with pytest.raises(SettingError, match="`minutes` must leave time to train beside one validation"):
+    with pytest.raises(SettingError, match="`minutes` must leave time for training after one validation"):
         plan_of(much_to_validate, 3 * validation)
 
 
-def test_what_was_planned_is_all_that_a_run_needs_and_survives_toml(fixed: FixedPlan, tmp_path: Path) -> None:
+def test_a_plan_is_complete_and_survives_toml(fixed: FixedPlan, tmp_path: Path) -> None:
     plan = fixed(3)
     path = tmp_path / "config.toml"
     path.write_text(plan.to_toml(), encoding="utf-8")
@@ -241,7 +239,7 @@ def test_what_was_planned_is_all_that_a_run_needs_and_survives_toml(fixed: Fixed
     assert Plan.of(read.training, steps_per_epoch=100, time=read.plan).total_steps == steps_of(plan)
 
 
-def test_what_was_decided_is_said(fixed: FixedPlan) -> None:
+def test_decisions_are_reported(fixed: FixedPlan) -> None:
     said: list[str] = []
     fixed(10, said=said)
     assert any("million words" in text for text in said)
@@ -249,15 +247,15 @@ def test_what_was_decided_is_said(fixed: FixedPlan) -> None:
 
 
 @pytest.mark.parametrize("taken", [31.0, 61.0, 1000.0])
-def test_a_time_that_measuring_eats_up_is_refused(
+def test_a_time_too_short_for_the_measurement_is_refused(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch, machine: Machine, taken: float
 ) -> None:
     config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
-    with pytest.raises(SettingError, match="`minutes` must be long enough"):
+    with pytest.raises(SettingError, match="`minutes` must leave half of the time"):
         plan_time(config, corpus, Budget(60.0, NOW - taken), lambda _text: None)
 
 
-def test_the_family_is_ordered_and_its_rates_do_not_fall() -> None:
+def test_the_sizes_are_ordered_and_the_rates_do_not_decrease() -> None:
     family = read_preset("auto")
     least = [size["at_least_words"] for size in family["sizes"]]
     assert least[0] == 0

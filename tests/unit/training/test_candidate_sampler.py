@@ -1,4 +1,4 @@
-"""The candidates stand for the whole vocabulary: each target among them, and the partition sum right on average."""
+"""The candidates contain each target, and estimate the partition function without bias."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def drawn(targets: list[int], num_samples: int = 8, seed: int = 0) -> Candidates
     num_samples=st.integers(2, VOCABULARY_SIZE - 1),
     seed=st.integers(0, 100),
 )
-def test_every_target_has_a_place_that_counts_once(targets: list[int], num_samples: int, seed: int) -> None:
+def test_every_target_is_a_candidate_once(targets: list[int], num_samples: int, seed: int) -> None:
     candidates = drawn(targets, num_samples, seed)
     assert candidates.ids.shape == candidates.log_weights.shape == (num_samples + len(targets),)
     np.testing.assert_array_equal(candidates.ids[candidates.places], targets)
@@ -40,7 +40,7 @@ def test_every_target_has_a_place_that_counts_once(targets: list[int], num_sampl
         assert counted.sum() == 1
 
 
-def test_half_are_the_most_frequent_and_always_there() -> None:
+def test_half_of_the_candidates_are_always_the_most_frequent_tokens() -> None:
     most_frequent = set(np.argsort(-COUNTS, kind="stable")[:4].tolist())
     for seed in range(5):
         candidates = drawn([0], 8, seed)
@@ -48,7 +48,7 @@ def test_half_are_the_most_frequent_and_always_there() -> None:
         assert not set(candidates.ids[5:].tolist()) & most_frequent
 
 
-def test_the_partition_sum_is_right_on_average() -> None:
+def test_the_partition_function_is_unbiased() -> None:
     random = np.random.default_rng(1)
     exponentials = np.exp(random.normal(size=VOCABULARY_SIZE))
     sampler, targets = CandidateSampler(COUNTS, 26), np.array([3, 3, 17, 25], np.int32)
@@ -81,7 +81,7 @@ def losses(tied: bool, num_samples: int) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_with_nearly_all_tokens_it_is_on_average_nearly_the_full_softmax(tied: bool) -> None:
+def test_the_loss_approaches_the_full_softmax_with_nearly_all_tokens(tied: bool) -> None:
     (sampled, sampled_gradient), (full, full_gradient) = losses(tied, VOCABULARY_SIZE - 1)
     np.testing.assert_allclose(sampled, full, rtol=0.05)
     assert np.corrcoef(np.ravel(sampled_gradient), np.ravel(full_gradient))[0, 1] > 0.99
@@ -89,7 +89,7 @@ def test_with_nearly_all_tokens_it_is_on_average_nearly_the_full_softmax(tied: b
 
 @pytest.mark.parametrize("num_samples", [1, VOCABULARY_SIZE, VOCABULARY_SIZE + 1])
 def test_as_many_samples_as_tokens_are_refused(num_samples: int) -> None:
-    with pytest.raises(SettingError, match=rf"below the vocabulary of 30, but is {num_samples}; leave it out"):
+    with pytest.raises(SettingError, match=rf"below the vocabulary size 30, but is {num_samples}; leave it out"):
         CandidateSampler(COUNTS, num_samples)
 
 
@@ -101,21 +101,21 @@ def probabilities_of(table: AliasTable) -> NDArray[np.float64]:
 
 @settings(max_examples=50)
 @given(weights=st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=50))
-def test_the_table_holds_the_distribution(weights: list[float]) -> None:
+def test_the_alias_table_represents_the_distribution(weights: list[float]) -> None:
     probabilities = np.array(weights) / np.sum(weights)
     table = AliasTable.of(probabilities)
     np.testing.assert_allclose(probabilities_of(table), probabilities, rtol=0, atol=1e-6)
     assert ((table.thresholds >= 0) & (table.thresholds <= 1)).all()
 
 
-def test_the_rarest_of_a_large_vocabulary_are_as_likely_as_they_should_be() -> None:
+def test_the_rarest_tokens_of_a_large_vocabulary_have_the_right_probability() -> None:
     counts = np.maximum(2**22 // np.arange(1, 2**18), 1) ** 0.75
     probabilities = counts / counts.sum()
     assert probabilities.min() < 10 * 2**-23  # eight of float32's steps below 1
     np.testing.assert_allclose(probabilities_of(AliasTable.of(probabilities)), probabilities, rtol=1e-5)
 
 
-def test_draws_are_as_frequent_as_the_table_says() -> None:
+def test_draws_follow_the_distribution() -> None:
     probabilities = np.array([0.5, 0.0, 0.3, 0.15, 0.05])
     drawn = np.asarray(AliasTable.of(probabilities).draw(100_000, keras.random.SeedGenerator(0)))
     assert drawn.dtype == np.int32
@@ -125,7 +125,7 @@ def test_draws_are_as_frequent_as_the_table_says() -> None:
     assert frequencies[1] == 0
 
 
-def test_draws_go_on_and_repeat_with_the_seed() -> None:
+def test_draws_are_reproducible_with_the_seed() -> None:
     table = AliasTable.of(np.full(1000, 1e-3))
     seed = keras.random.SeedGenerator(3)
     first, second = np.asarray(table.draw(50, seed)), np.asarray(table.draw(50, seed))
@@ -134,6 +134,6 @@ def test_draws_go_on_and_repeat_with_the_seed() -> None:
 
 
 @pytest.mark.parametrize("num_outcomes", [1, 2, 7])
-def test_even_chances_need_no_alias(num_outcomes: int) -> None:
+def test_a_uniform_distribution_needs_no_aliases(num_outcomes: int) -> None:
     table = AliasTable.of(np.full(num_outcomes, 1 / num_outcomes))
     np.testing.assert_allclose(table.thresholds, 1.0, rtol=1e-6)

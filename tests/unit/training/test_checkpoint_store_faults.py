@@ -1,4 +1,4 @@
-"""The store is run into every fault at every call that it makes; a fault that does not fire fails the test."""
+"""The store meets every fault at every system call; a fault that does not fire fails the test."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ OPERATIONS = ("open", "write", "fsync", "mkdir", "rename", "replace", "unlink", 
 
 @dataclass
 class Disk:
-    """How often the operating system was called, and whether the fault fired."""
+    """The number of system calls, and whether the fault fired."""
 
     num_calls: int = 0
     fired: bool = False
@@ -33,7 +33,7 @@ class Disk:
 
 @contextmanager
 def faulty_disk(fails: Callable[[int], bool], fail: Callable[[], None]) -> Iterator[Disk]:
-    """Call `fail` in place of the calls whose number `fails` names; a write fails half done."""
+    """Call `fail` instead of the calls that `fails` selects; a write fails half done."""
     disk = Disk()
 
     def faulty(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +84,7 @@ ACTS = [save_next, save_newest_again, resume_and_save_next]
 
 
 def save_in_place(store: CheckpointStore) -> object:
-    """A mutant that opens the files under their final name, as Keras does."""
+    """A mutant that writes files under their final name, like Keras."""
     path = store.root / f"step-{3:010d}"
     state = checkpoint_store._encode_state(3, 1, {"epoch": 3, "best_loss": None})
     files = {"arrays.safetensors": checkpoint_store._encode_arrays(arrays_at(3)), "state.json": state}
@@ -98,7 +98,7 @@ def save_in_place(store: CheckpointStore) -> object:
 
 
 def check_after(root: Path, act: Act, acknowledged: bool) -> None:
-    """Nothing that was acknowledged is lost, what was not is there whole or not at all, and the store goes on."""
+    """No acknowledged checkpoint is lost, others are complete or absent, and the store still works."""
     said: list[str] = []
     store = CheckpointStore(root, said.append)
     newest, best = store.newest(), store.best()
@@ -152,7 +152,7 @@ def survive_kill(root: Path, act: Act, at: int) -> bool:
 
 
 def survive_all(survive: Callable[[Path, int], bool], root: Path) -> int:
-    """Move the fault through all calls until it no longer fires; return how many times it did."""
+    """Move the fault through all calls until it no longer fires; return the number of faults."""
     at = 1
     while survive(root / str(at), at):
         at += 1
@@ -163,7 +163,7 @@ def survive_all(survive: Callable[[Path, int], bool], root: Path) -> int:
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO], ids=errno.errorcode.__getitem__)
 @pytest.mark.parametrize("act", ACTS)
-def test_no_error_of_the_disk_loses_a_checkpoint(tmp_path: Path, act: Act, number: int, lasting: bool) -> None:
+def test_no_disk_error_loses_a_checkpoint(tmp_path: Path, act: Act, number: int, lasting: bool) -> None:
     num_faults = survive_all(lambda root, at: survive_error(root, act, number, at, lasting), tmp_path)
     assert num_faults >= 20
 
@@ -183,7 +183,7 @@ def test_a_writer_in_place_is_caught_by_the_kills(tmp_path: Path) -> None:
         survive_all(lambda root, at: survive_kill(root, save_in_place, at), tmp_path)
 
 
-def test_a_fault_in_the_removal_of_an_old_one_is_said_and_does_not_stop_the_run(
+def test_an_error_while_removing_an_old_checkpoint_is_only_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []

@@ -29,7 +29,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process.communicate()
 
 
-def test_the_second_writer_is_told_who_the_first_is(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
+def test_the_error_names_the_process_that_holds_the_lock(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
     with (
         pytest.raises(CheckpointError, match=rf"run` is in use by process {holder.pid}; wait"),
         run_lock(tmp_path / "run"),
@@ -37,21 +37,21 @@ def test_the_second_writer_is_told_who_the_first_is(tmp_path: Path, holder: subp
         pass
 
 
-def test_the_lock_dies_with_its_owner(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
+def test_the_lock_is_released_when_its_process_dies(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:
     holder.kill()
     holder.wait()
     with run_lock(tmp_path / "run"):
         assert int((tmp_path / "run" / ".lock-owner").read_text(encoding="utf-8")) == os.getpid()
 
 
-def test_a_lock_let_go_can_be_taken_again(tmp_path: Path) -> None:
+def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
     for _ in range(2):
         with run_lock(tmp_path / "new" / "run"):
             pass
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"not a number", None])
-def test_an_owner_that_cannot_be_read_is_not_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_owner_is_not_named(tmp_path: Path, content: bytes | None) -> None:
     with run_lock(tmp_path):
         (tmp_path / ".lock-owner").unlink()
         if content is not None:
@@ -60,7 +60,7 @@ def test_an_owner_that_cannot_be_read_is_not_named(tmp_path: Path, content: byte
             pass
 
 
-def test_a_lock_that_cannot_be_taken_is_said(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_taken_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError, match="could not be locked"), run_lock(tmp_path / "file" / "run"):
         pass

@@ -1,4 +1,4 @@
-"""The order of the calls to the operating system: all that a power failure leaves to rely on."""
+"""The order of the system calls, which decides what survives a power failure."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from nextword.training.checkpoint_store import CheckpointStore
 
 
 class Disk:
-    """What a power failure could take back, kept up to date from call to call."""
+    """The changes that a power failure could lose, updated at each call."""
 
     def __init__(self) -> None:
         self.unsynced: set[Path] = set()
@@ -41,7 +41,7 @@ class Disk:
         self.unsynced.update(paths)
 
     def _renamed(self, source: Path, target: Path) -> None:
-        """Take note that `source` has its final name, before which all in it must be on the disk."""
+        """Record that `source` has its final name; everything in it must already be synced."""
         self.num_renames += 1
         self.faults += [path.name for path in self.unsynced if source in (path, *path.parents)]
         self._changed(target.parent)
@@ -66,7 +66,7 @@ def watched_disk() -> Iterator[Disk]:
 
 
 def watched_saves(root: Path) -> Disk:
-    """Save a few checkpoints, the last of them twice."""
+    """Save a few checkpoints, the last one twice."""
     store = CheckpointStore(root)
     with watched_disk() as disk:
         for step in (1, 2, 3, 4, 4):
@@ -75,13 +75,13 @@ def watched_saves(root: Path) -> Disk:
     return disk
 
 
-def test_all_is_synced_before_the_name_and_the_name_before_the_return(tmp_path: Path) -> None:
+def test_files_are_synced_before_the_rename_and_the_rename_before_the_return(tmp_path: Path) -> None:
     disk = watched_saves(tmp_path / "run" / "checkpoints")
     assert disk.faults == []
     assert disk.unsynced & {tmp_path, tmp_path / "run", tmp_path / "run" / "checkpoints"} == set()
 
 
-def test_a_file_that_is_not_synced_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_sync_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write_new_file(path: Path, data: bytes) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT)
         os.write(descriptor, data)
@@ -91,7 +91,7 @@ def test_a_file_that_is_not_synced_is_seen(tmp_path: Path, monkeypatch: pytest.M
     assert {"arrays.safetensors", "state.json", "MANIFEST.json"} <= set(watched_saves(tmp_path).faults)
 
 
-def test_a_directory_that_is_not_synced_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_directory_sync_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forget(path: Path) -> None:
         assert path.is_dir()
 

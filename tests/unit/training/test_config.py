@@ -11,7 +11,7 @@ from nextword.architecture import Architecture, ModelOptions
 from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
 from nextword.models.presets import preset_names, read_preset
-from nextword.training.config import RunConfig, preset_below, read_tables, training_memory_bytes
+from nextword.training.config import RunConfig, read_tables, recorded_preset, training_memory_bytes
 from nextword.training.plan import TimePlan
 
 SIZES = st.integers(1, 2000)
@@ -28,13 +28,13 @@ def test_a_flag_overrides_a_file_and_a_file_overrides_the_preset() -> None:
     assert config.model == ModelOptions.from_table({**preset["model"], "tied": False})
 
 
-def test_what_nobody_names_has_the_default_of_its_settings() -> None:
+def test_other_settings_have_their_defaults() -> None:
     config = RunConfig.of("quick")
     assert config.training.patience is None
     assert config.text.valid_fraction == 0.05
 
 
-def test_the_presets_are_not_changed_by_what_overrides_them() -> None:
+def test_overrides_do_not_change_the_presets() -> None:
     before = read_preset("quick")
     RunConfig.of("quick", {"training": {"epochs": 99}})
     assert read_preset("quick") == before
@@ -54,7 +54,7 @@ BY_THE_CLOCK: dict[str, dict[str, Any]] = {"training": {"epochs": 10.0, "minutes
         {"batching": {"batch_size": 8}},
     ],
 )
-def test_the_plan_of_a_former_run_is_void_if_its_length_its_model_or_its_windows_change(above: dict[str, Any]) -> None:
+def test_a_stored_plan_is_dropped_if_length_model_or_windows_change(above: dict[str, Any]) -> None:
     assert RunConfig.of("auto", BY_THE_CLOCK).plan is not None
     config = RunConfig.of("auto", BY_THE_CLOCK, above)
     training = config.training
@@ -65,7 +65,7 @@ def test_the_plan_of_a_former_run_is_void_if_its_length_its_model_or_its_windows
     assert training.seed == 3
 
 
-def test_the_plan_of_a_former_run_is_followed_if_its_length_stays() -> None:
+def test_a_stored_plan_is_followed_if_the_length_is_unchanged() -> None:
     expected = TimePlan(seconds=580.0, passes_at_end=2.6, round_steps=100, planned_steps=(400, 410))
     followed: list[dict[str, Any]] = [
         {},
@@ -85,22 +85,22 @@ def test_a_plan_is_checked_like_every_table() -> None:
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_what_a_run_wrote_over_its_preset_gives_its_settings_again(preset: str) -> None:
+def test_the_settings_of_a_run_override_its_preset_completely(preset: str) -> None:
     config = RunConfig.of(preset, {"training": {"seed": 5}})
     tables = tomllib.loads(config.to_toml())
-    assert preset_below(tables) == preset
+    assert recorded_preset(tables) == preset
     again = RunConfig.of(preset, tables)
     assert again.model.build(100_000) == config.model.build(100_000)
     assert (again.text, again.batching, again.training) == (config.text, config.batching, config.training)
     assert again == config
 
 
-def test_a_file_that_no_run_wrote_has_no_preset_below_it() -> None:
+def test_tables_that_no_run_wrote_have_no_preset() -> None:
     tables: list[dict[str, Any]] = [{}, {"origin": {}}, {"origin": 3}]
-    assert [preset_below(each) for each in tables] == [None] * 3
+    assert [recorded_preset(each) for each in tables] == [None] * 3
 
 
-def test_the_origin_names_the_preset_and_what_is_given() -> None:
+def test_the_origin_names_the_preset_and_the_arguments() -> None:
     assert RunConfig.of("quick", origin={"command": "nextword train"}).origin == {
         "preset": "quick",
         "command": "nextword train",
@@ -108,14 +108,14 @@ def test_the_origin_names_the_preset_and_what_is_given() -> None:
 
 
 @pytest.mark.parametrize("preset", preset_names())
-def test_every_preset_is_sound_and_survives_toml(preset: str, tmp_path: Path) -> None:
+def test_every_preset_is_valid_and_survives_toml(preset: str, tmp_path: Path) -> None:
     config = RunConfig.of(preset, {"training": {"patience": 3, "round_steps": 10}}, origin={"command": 'a "b" \\ ü'})
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml(), encoding="utf-8")
     assert RunConfig.read(path) == config
 
 
-def test_resolved_settings_hold_what_only_text_and_machine_could_tell_and_survive_toml(tmp_path: Path) -> None:
+def test_resolved_settings_include_text_and_machine_and_survive_toml(tmp_path: Path) -> None:
     config = RunConfig.of("quick")
     resolved = config.resolved(
         text=config.text.resolved(pretokenized=False),
@@ -136,7 +136,7 @@ def test_resolved_settings_hold_what_only_text_and_machine_could_tell_and_surviv
     assert resolved.model.build(321) == expected
 
 
-def test_cutoffs_are_held_against_the_vocabulary_as_soon_as_it_is_known() -> None:
+def test_cutoffs_are_checked_against_the_vocabulary() -> None:
     config = RunConfig.of("quick", {"model": {"tied": False, "adaptive_cutoffs": [20, 100]}})
     assert config.model.build(101).tail_sizes == (80, 1)
     with pytest.raises(SettingError, match="in the vocabulary, 100, but the last is 100"):
@@ -154,15 +154,15 @@ def test_cutoffs_are_held_against_the_vocabulary_as_soon_as_it_is_known() -> Non
         ({"model": {"adaptive_cutoffs": [20]}}, "`adaptive_cutoffs` need `tied = false`"),
         (
             {"model": {"adaptive_cutoffs": [20], "tied": False}, "training": {"sampled_softmax": 50}},
-            r"`sampled_softmax` needs a full softmax, but is 50 beside `adaptive_cutoffs` = \[20\]; leave out one",
+            r"`sampled_softmax` needs a full softmax, but is 50 with `adaptive_cutoffs` \[20\]; leave out one",
         ),
         (
             {"model": {"mixture_size": 2}, "training": {"sampled_softmax": 50}},
-            "`sampled_softmax` needs a single softmax, but is 50 beside `mixture_size` = 2; leave it out or set",
+            "`sampled_softmax` needs a single softmax, but is 50 with `mixture_size` 2; leave it out or set",
         ),
         (
             {"model": {"mixture_size": 2}, "training": {"z_loss": 0.1}},
-            "`z_loss` needs a single softmax, but is 0.1 beside `mixture_size` = 2",
+            "`z_loss` needs a single softmax, but is 0.1 with `mixture_size` 2",
         ),
         ({"batching": {"windows": "stream"}}, "`windows` must be one of streams, successive, but is 'stream'"),
     ],
@@ -188,11 +188,11 @@ def test_a_setting_outside_every_table_is_refused(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (None, "cannot be read: No such file or directory; give the path of a TOML file"),
-        (b"[training\nepochs = 3", "must be TOML, but are not"),
-        (b"name = '\xff'", "must be TOML, but are not"),
+        (b"[training\nepochs = 3", "must be valid TOML, but are not"),
+        (b"name = '\xff'", "must be valid TOML, but are not"),
     ],
 )
-def test_a_file_that_is_no_settings_is_refused_by_name(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_a_file_without_settings_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "settings.toml"
     if content is not None:
         path.write_bytes(content)
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_settings_is_refused_by_name(tmp_path: Path, content: 
 
 
 @given(SIZES, SIZES, st.integers(1, 200), st.integers(1, 200))
-def test_more_of_anything_takes_more_memory(hidden: int, vocabulary: int, rows: int, steps: int) -> None:
+def test_the_memory_estimate_increases_with_every_size(hidden: int, vocabulary: int, rows: int, steps: int) -> None:
     def needed(**changes: int) -> int:
         size = {"hidden": hidden, "vocabulary": vocabulary + 1, "rows": rows, "steps": steps, **changes}
         architecture = Architecture(
@@ -222,9 +222,9 @@ def test_more_of_anything_takes_more_memory(hidden: int, vocabulary: int, rows: 
     )
 
 
-def test_what_a_plan_chooses_does_not_override_what_was_given() -> None:
+def test_choices_of_a_plan_do_not_override_the_arguments() -> None:
     config = RunConfig.of("auto", {"model": {"tied": False}, "training": {"weight_decay": 0.25}})
-    chosen = config.choosing(
+    chosen = config.with_choices(
         {"model": {"embedding_size": 24, "hidden_sizes": [24], "tied": True}},
         {"training": {"weight_decay": 0.5, "learning_rate": 0.75}},
     )
@@ -232,4 +232,4 @@ def test_what_a_plan_chooses_does_not_override_what_was_given() -> None:
     assert (chosen.training.weight_decay, chosen.training.learning_rate) == (0.25, 0.75)
     assert chosen.batching == config.batching
     with pytest.raises(SettingError, match="`embedding_size` must be at least 1, but is 0"):
-        config.choosing({"model": {"embedding_size": 0}})
+        config.with_choices({"model": {"embedding_size": 0}})

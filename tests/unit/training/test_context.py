@@ -1,4 +1,4 @@
-"""Who receives what a run says, and what becomes of it if nobody was named."""
+"""The receivers of progress, messages and warnings, and the defaults."""
 
 import warnings
 
@@ -12,7 +12,7 @@ from nextword.training.progress import RoundRecord, TrainingProgress
 RECORD = RoundRecord(1, 6, 0.4, 0.1, 9.0, 0.3, 8.0, 0.2, 1e5, 1.5)
 
 
-def test_without_a_receiver_progress_and_sentences_are_dropped() -> None:
+def test_progress_and_messages_are_dropped_by_default() -> None:
     context, plan, progress = RunContext(), Plan(15, 6, (30,)), TrainingProgress(records=(RECORD,))
     observer: TrainingObserver = context.observer
     assert isinstance(observer, SilentObserver)
@@ -25,7 +25,7 @@ def test_without_a_receiver_progress_and_sentences_are_dropped() -> None:
     assert (context.data_dir, context.cache_dir) == (None, None)
 
 
-def test_without_a_receiver_a_warning_goes_through_python() -> None:
+def test_warnings_go_to_python_by_default() -> None:
     with pytest.warns(TrainingWarning, match=r"^the checkpoint is damaged$"):
         RunContext().warn("the checkpoint is damaged")
     with warnings.catch_warnings():
@@ -34,7 +34,7 @@ def test_without_a_receiver_a_warning_goes_through_python() -> None:
             warn_user("a person may make an error of it")
 
 
-def test_a_receiver_gets_the_warning_in_place_of_python() -> None:
+def test_a_receiver_gets_the_warnings_instead_of_python() -> None:
     seen: list[str] = []
     RunContext(warn=seen.append).warn("the checkpoint is damaged")  # an error if it reached Python, in these tests
     assert seen == ["the checkpoint is damaged"]

@@ -17,7 +17,7 @@ def handlers_as_before() -> Iterator[None]:
 
 
 class CaughtError(Exception):
-    """What the handler that stood there before does."""
+    """Raised by the previous handler."""
 
 
 def raise_caught(signal_number: int, _frame: object) -> None:
@@ -25,21 +25,21 @@ def raise_caught(signal_number: int, _frame: object) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_the_first_signal_is_remembered_and_nothing_else_happens(number: int) -> None:
+def test_the_first_signal_is_only_recorded(number: int) -> None:
     interruption = Interruption()
     with interruption.listening():
-        interruption.raise_if_asked()
+        interruption.raise_if_requested()
         signal.raise_signal(number)
         assert interruption.signal_number == number
         with pytest.raises(TrainingInterrupted) as stop:
-            interruption.raise_if_asked()
+            interruption.raise_if_requested()
     assert stop.value.signal_number == number
     assert str(stop.value) == f"interrupted by {signal.Signals(number).name}"
 
 
 @pytest.mark.parametrize("first", SIGNALS)
 @pytest.mark.parametrize("second", SIGNALS)
-def test_the_second_signal_acts_as_if_nobody_listened(first: int, second: int) -> None:
+def test_the_second_signal_acts_at_once(first: int, second: int) -> None:
     for number in SIGNALS:
         signal.signal(number, raise_caught)
     interruption = Interruption()
@@ -58,7 +58,7 @@ def test_a_second_ctrl_c_is_a_keyboard_interrupt() -> None:
 
 
 @pytest.mark.parametrize("signaled", [False, True])
-def test_the_former_handlers_stand_again_after_the_block(signaled: bool) -> None:
+def test_the_previous_handlers_are_restored_after_the_block(signaled: bool) -> None:
     for number in SIGNALS:
         signal.signal(number, raise_caught)
 
@@ -74,7 +74,7 @@ def test_the_former_handlers_stand_again_after_the_block(signaled: bool) -> None
     assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
 
 
-def test_the_first_signal_brings_the_former_handlers_back_at_once() -> None:
+def test_the_first_signal_restores_the_previous_handlers() -> None:
     for number in SIGNALS:
         signal.signal(number, raise_caught)
     with Interruption().listening():
@@ -82,11 +82,11 @@ def test_the_first_signal_brings_the_former_handlers_back_at_once() -> None:
         assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
 
 
-def test_only_the_signals_asked_for_are_listened_to() -> None:
+def test_only_the_given_signals_are_handled() -> None:
     signal.signal(signal.SIGTERM, raise_caught)
     with Interruption().listening((signal.SIGINT,)), pytest.raises(CaughtError):
         signal.raise_signal(signal.SIGTERM)
 
 
-def test_no_handler_of_errors_swallows_an_interruption() -> None:
+def test_an_interruption_is_not_caught_as_an_exception() -> None:
     assert not issubclass(TrainingInterrupted, Exception)

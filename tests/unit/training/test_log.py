@@ -52,13 +52,13 @@ RECORDS = make_records(300.0, 150.0, 110.0, 130.0)
 
 
 def colors_of(path: Path) -> Any:
-    """The different colors of a picture, and how many of its points are not white."""
+    """The distinct colors of a picture, and the number of pixels that are not white."""
     image = pytest.importorskip("matplotlib.image", reason="needs matplotlib").imread(path)
     points = image.reshape(-1, image.shape[-1])
     return np.unique((points * 255).astype(int), axis=0), int((points != WHITE[: image.shape[-1]]).any(axis=1).sum())
 
 
-def test_the_picture_is_there_in_both_forms_and_not_blank(tmp_path: Path) -> None:
+def test_both_pictures_exist_and_are_not_blank(tmp_path: Path) -> None:
     png, svg = draw_curves(RECORDS, tmp_path, title="a run")
     assert (png, svg) == (tmp_path / "curves.png", tmp_path / "curves.svg")
     colors, drawn = colors_of(png)
@@ -69,7 +69,7 @@ def test_the_picture_is_there_in_both_forms_and_not_blank(tmp_path: Path) -> Non
     assert svg.read_text(encoding="utf-8").count("<path") > 20
 
 
-def test_the_picture_follows_the_records(tmp_path: Path) -> None:
+def test_the_picture_depends_on_the_records(tmp_path: Path) -> None:
     drawn = []
     for records in (RECORDS, make_records(300.0, 150.0, 110.0, 90.0)):
         png, _ = draw_curves(records, tmp_path, title="a run")
@@ -83,12 +83,12 @@ def test_the_same_run_draws_the_same_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("perplexities", [(100.0,), (3.0, 2.0), (1.0, 1.0), (1e5, 1e6, 2e4)])
-def test_few_rounds_and_unusual_perplexities_can_be_drawn(tmp_path: Path, perplexities: tuple[float, ...]) -> None:
+def test_few_rounds_and_extreme_perplexities_can_be_drawn(tmp_path: Path, perplexities: tuple[float, ...]) -> None:
     png, _ = draw_curves(make_records(*perplexities), tmp_path, title="a run")
     assert len(colors_of(png)[0]) > 5
 
 
-def test_without_matplotlib_the_repair_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingExtraError, match="curves need matplotlib, which is missing; install the extra `train`"):
         draw_curves(RECORDS, tmp_path, title="a run")
@@ -106,9 +106,7 @@ def read_jsonl(path: Path) -> list[dict[str, float]]:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(records)
-def test_both_files_hold_every_round_to_the_bit_and_nothing_of_what_was_there(
-    tmp_path: Path, records: list[RoundRecord]
-) -> None:
+def test_both_files_have_every_round_exactly_and_nothing_else(tmp_path: Path, records: list[RoundRecord]) -> None:
     write_log(tmp_path, TrainingProgress(records=tuple(records)))
     expected = [asdict(record) for record in records]
     assert read_jsonl(tmp_path / "log.jsonl") == expected
@@ -123,13 +121,13 @@ def test_a_log_that_cannot_be_written_is_an_error_for_the_user(tmp_path: Path) -
         write_log(tmp_path / "absent", TrainingProgress())
 
 
-def test_the_log_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_written_log_is_read_back(tmp_path: Path) -> None:
     assert read_log(tmp_path / "log.jsonl") == ()
     write_log(tmp_path, TrainingProgress(records=tuple(RECORDS)))
     assert read_log(tmp_path / "log.jsonl") == tuple(RECORDS)
 
 
-def test_the_figures_of_the_splits_are_read_as_they_were_written(tmp_path: Path) -> None:
+def test_written_metrics_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     assert read_split_metrics(path) == ()
     row = SplitMetrics(
@@ -140,8 +138,10 @@ def test_the_figures_of_the_splits_are_read_as_they_were_written(tmp_path: Path)
 
 
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"{}", b"\xff"])
-def test_a_damaged_log_or_figures_are_named_with_the_repair(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_log_or_metrics_file_is_an_error_with_a_repair(tmp_path: Path, content: bytes) -> None:
     for name, read in (("log.jsonl", read_log), ("metrics.json", read_split_metrics)):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(CheckpointError, match=rf"{name}` must hold what a run wrote.*--resume {tmp_path}"):
+        with pytest.raises(
+            CheckpointError, match=rf"{name}` must be a file written by a training run.*--resume {tmp_path}"
+        ):
             read(tmp_path / name)

@@ -1,4 +1,4 @@
-"""Training finds what there is to find and nothing more: a source whose entropy rate is known."""
+"""Training on a source with a known entropy rate reaches that rate and no less."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from nextword.training.step import TrainingStep
 
 NUM_SYMBOLS = 8
 CHAIN = np.random.default_rng(0).dirichlet(np.full(NUM_SYMBOLS, 0.5), NUM_SYMBOLS) * 0.98 + 0.02 / NUM_SYMBOLS
-"""Row `i`: the probabilities of what follows symbol `i`."""
+"""Row `i`: the probabilities of the symbol after `i`."""
 
 
 def text_of_source(num_tokens: int, seed: int) -> TokenIds:
@@ -58,7 +58,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def surprisals(model: LanguageModel) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each symbol of a fresh text, in nats: to the model, and to one who knows the source."""
+    """The surprisal of each symbol of a new text in nats, under the model and under the source."""
     fresh = text_of_source(20_000, seed=3)
     scores = KerasEngine(model, end_id=0).score(fresh[None], np.array([len(fresh)], np.int32))
     return -scores.log_probs[0, 1:].astype(np.float64), -np.log(CHAIN[fresh[:-1], fresh[1:]])
@@ -68,7 +68,7 @@ def test_the_source_is_neither_fixed_nor_uniform() -> None:
     assert 2.0 < np.exp(entropy_rate()) < 0.75 * NUM_SYMBOLS
 
 
-def test_the_perplexity_comes_within_three_percent_of_the_entropy_of_the_source(
+def test_the_perplexity_is_within_three_percent_of_the_entropy_rate(
     surprisals: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
     to_the_model, _ = surprisals
@@ -79,7 +79,7 @@ def test_the_perplexity_is_not_below_that_of_the_source_on_the_same_text(
     surprisals: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> None:
     to_the_model, to_the_source = surprisals
-    # The mean of what the model is more surprised is a divergence, at least 0, but for the error of a sample.
+    # The mean difference in surprisal is a divergence, at least 0 up to sampling error.
     excess = to_the_model - to_the_source
     standard_error = excess.std() / np.sqrt(len(excess))
     assert excess.mean() > -4 * standard_error

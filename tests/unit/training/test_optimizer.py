@@ -66,7 +66,7 @@ def assert_close(ours: Sequence[NDArray[Any]], expected: Sequence[NDArray[Any]],
     ("name", "kind"),
     [("adam", keras.optimizers.Adam), ("sgd", keras.optimizers.SGD), ("muon", keras.optimizers.Muon)],
 )
-def test_the_optimizer_is_the_one_asked_for_and_clips_over_all_weights(name: str, kind: Any) -> None:
+def test_the_optimizer_has_the_right_kind_and_clips_the_global_norm(name: str, kind: Any) -> None:
     optimizer = made(optimizer=name, clip_norm=0.25)
     assert isinstance(optimizer, kind)
     assert (optimizer.global_clipnorm, optimizer.clipnorm, optimizer.clipvalue) == (0.25, None, None)
@@ -80,26 +80,26 @@ def test_the_optimizer_follows_its_schedule() -> None:
     assert rate_after(plateau, 99) == pytest.approx(0.1)
 
 
-def test_the_rate_follows_the_lengths_of_the_windows() -> None:
+def test_the_learning_rate_follows_the_window_lengths() -> None:
     def rescaled(schedule: str) -> Any:
         options = TrainingOptions.from_table({"schedule": schedule, "learning_rate": 30.0})
         lengths = np.array([1.0, 0.5], np.float32)
         return make_optimizer(options, Plan(10, 2, (2,)), relative_lengths=lengths)
 
     assert [rate_after(rescaled("constant"), step) for step in (0, 1)] == pytest.approx([30.0, 15.0])
-    with pytest.raises(SettingError, match=r"`schedule` must be one that is known beforehand .* but is 'plateau'"):
+    with pytest.raises(SettingError, match=r"`schedule` must be fixed before training .* but is 'plateau'"):
         rescaled("plateau")
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])
-def test_a_loss_that_is_summed_over_time_goes_with_the_length_by_itself(schedule: str) -> None:
+def test_a_loss_summed_over_time_needs_no_rescaling(schedule: str) -> None:
     options = TrainingOptions.from_table({"schedule": schedule, "learning_rate": 30.0, "loss": "sum_over_time"})
     lengths = np.array([1.0, 0.5], np.float32)
     optimizer = make_optimizer(options, Plan(10, 2, (2,)), relative_lengths=lengths)
     assert [rate_after(optimizer, step) for step in (0, 1)] == [30.0, 30.0]
 
 
-def test_the_default_is_the_adam_of_keras_to_the_bit() -> None:
+def test_the_default_equals_the_adam_of_keras() -> None:
     ours, theirs = made(learning_rate=0.01, clip_norm=1.0), keras.optimizers.Adam(0.01, global_clipnorm=1.0)
     steps = gradients(5)
     for weight, expected in zip(after(ours, steps), after(theirs, steps), strict=True):
@@ -107,7 +107,7 @@ def test_the_default_is_the_adam_of_keras_to_the_bit() -> None:
     assert len(ours.variables) == len(theirs.variables)
 
 
-def test_both_decays_of_adam_reach_it() -> None:
+def test_both_decays_are_passed_to_adam() -> None:
     ours, theirs = made(learning_rate=0.01, beta_1=0.0, beta_2=0.9), keras.optimizers.Adam(0.01, 0.0, 0.9)
     assert_close(after(ours, gradients(5)), after(theirs, gradients(5)), atol=0.0)
 
@@ -149,7 +149,7 @@ def test_beta_1_may_follow_a_schedule() -> None:
     assert_close(after(Adam(rate, beta_1=cycle), gradients(6)), weights)
 
 
-def test_one_cycle_moves_rate_and_momentum() -> None:
+def test_one_cycle_changes_learning_rate_and_momentum() -> None:
     optimizer = made(schedule="one_cycle", warmup_fraction=0.3)
     assert rate_after(optimizer, 30) == pytest.approx(0.8)
     assert float(optimizer.beta_1) == pytest.approx(0.8)
@@ -170,20 +170,20 @@ def random_gradients(model: LanguageModel) -> list[NDArray[np.float32]]:
 
 
 def updates(optimizer: Any, model: LanguageModel, gradients: Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """What one update adds to each weight."""
+    """The change of each weight in one update."""
     before = model.named_weights()
     optimizer.build(model.trainable_variables)
     optimizer.apply([keras.ops.convert_to_tensor(gradient) for gradient in gradients])
     return {name: weight - before[name] for name, weight in model.named_weights().items()}
 
 
-def test_the_kernels_of_the_recurrent_layers_alone_are_orthogonalised(model: LanguageModel) -> None:
+def test_only_the_kernels_of_recurrent_layers_are_orthogonalised(model: LanguageModel) -> None:
     gates = gates_by_path(model.trainable_variables)
     named = {"/".join(path.split("/")[-2:]): number for path, number in gates.items()}
     assert named == {"lstm_0/kernel": 4, "lstm_0/recurrent_kernel": 4}
 
 
-def test_the_number_of_gates_is_told_by_the_recurrent_kernel() -> None:
+def test_the_number_of_gates_comes_from_the_recurrent_kernel() -> None:
     class Gru(keras.layers.Layer):
         def build(self, input_shape: Any) -> None:
             self.kernel = self.add_weight(shape=(5, 12), name="kernel")
@@ -198,7 +198,7 @@ def test_the_number_of_gates_is_told_by_the_recurrent_kernel() -> None:
 @pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
 def test_each_gate_is_brought_to_singular_values_near_one(model: LanguageModel, compute_dtype: str) -> None:
     gradients = random_gradients(model)
-    uneven = np.repeat([1.0, 100.0, 0.01, 10.0], HIDDEN_SIZE)  # no gate sets the measure for another
+    uneven = np.repeat([1.0, 100.0, 0.01, 10.0], HIDDEN_SIZE)  # no gate sets the scale of another
     gradients = [g * uneven if g.shape[-1] == 4 * HIDDEN_SIZE else g for g in gradients]
     changed = updates(Muon(RATE, compute_dtype=compute_dtype), model, gradients)
     for name, width in (("lstm_0/kernel", EMBEDDING_SIZE), ("lstm_0/recurrent_kernel", HIDDEN_SIZE)):
@@ -238,12 +238,12 @@ def test_the_momentum_is_that_of_nesterov(model: LanguageModel) -> None:
     direction = second[index] + 0.95 * (0.95 * first[index] + second[index])
     other = LanguageModel(model.architecture, seed=1)
     alone = [direction if i == index else gradient for i, gradient in enumerate(second)]
-    # One update alone goes along 1.95 times its gradient, and the length of it does not matter.
+    # A single update has the direction of its gradient, and the length does not matter.
     expected = updates(Muon(RATE), other, alone)["lstm_0/recurrent_kernel"]
     np.testing.assert_allclose(changed, expected, atol=2e-6)
 
 
-def test_the_kernels_have_a_rate_of_their_own(model: LanguageModel) -> None:
+def test_the_kernels_have_their_own_learning_rate(model: LanguageModel) -> None:
     gradients = random_gradients(model)
     other = LanguageModel(model.architecture, seed=1)
     once, thrice = (
@@ -255,7 +255,7 @@ def test_the_kernels_have_a_rate_of_their_own(model: LanguageModel) -> None:
         np.testing.assert_allclose(thrice[name], factor * once[name], atol=2e-6, err_msg=name)
 
 
-def test_weight_decay_takes_a_part_of_every_weight_off(model: LanguageModel) -> None:
+def test_weight_decay_shrinks_every_weight(model: LanguageModel) -> None:
     gradients = random_gradients(model)
     other = LanguageModel(model.architecture, seed=1)
     before = other.named_weights()
@@ -265,7 +265,7 @@ def test_weight_decay_takes_a_part_of_every_weight_off(model: LanguageModel) -> 
         np.testing.assert_allclose(decayed[name] - plain[name], -RATE * 0.5 * before[name], atol=2e-6, err_msg=name)
 
 
-def test_the_settings_reach_the_optimizer() -> None:
+def test_the_settings_are_passed_to_the_optimizer() -> None:
     options = TrainingOptions(optimizer="muon", beta_1=0.8, beta_2=0.95, weight_decay=0.1, muon_rate_ratio=2.0)
     muon: Any = make_optimizer(options, PLAN, compute_dtype="bfloat16")
     assert (muon.adam_beta_1, muon.adam_beta_2) == (0.8, 0.95)

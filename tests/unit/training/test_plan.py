@@ -26,7 +26,7 @@ ROUND_STEPS = 6
 
 
 @given(epochs, steps_per_epoch, st.none() | st.integers(1, 300_000))
-def test_rounds_cover_the_epochs_asked_and_overshoot_by_less_than_a_round(
+def test_rounds_cover_the_epochs_and_overshoot_by_less_than_a_round(
     epochs: float, steps_per_epoch: int, round_steps: int | None
 ) -> None:
     plan = Plan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)
@@ -37,9 +37,7 @@ def test_rounds_cover_the_epochs_asked_and_overshoot_by_less_than_a_round(
 
 
 @given(epochs, steps_per_epoch)
-def test_a_round_is_at_most_two_thousand_steps_and_never_longer_than_an_epoch_unless_asked(
-    epochs: float, steps_per_epoch: int
-) -> None:
+def test_a_default_round_is_at_most_two_thousand_steps_and_an_epoch(epochs: float, steps_per_epoch: int) -> None:
     plan = Plan.of(TrainingOptions(epochs=epochs), steps_per_epoch)
     assert 1 <= plan.round_steps <= min(2_000, steps_per_epoch)
     assert plan.steps_per_epoch == steps_per_epoch
@@ -53,9 +51,7 @@ def test_the_rounds_of_an_epoch_are_even(steps_per_epoch: int) -> None:
 
 
 @given(epochs, steps_per_epoch, st.integers(1, 300_000))
-def test_the_steps_asked_for_are_taken_unless_training_is_shorter(
-    epochs: float, steps_per_epoch: int, round_steps: int
-) -> None:
+def test_round_steps_are_used_unless_training_is_shorter(epochs: float, steps_per_epoch: int, round_steps: int) -> None:
     plan = Plan.of(TrainingOptions(epochs=epochs, round_steps=round_steps), steps_per_epoch)
     assert plan.round_steps == round_steps or (plan.round_steps < round_steps and plan.num_rounds == 1)
 
@@ -78,7 +74,7 @@ def test_some_plans(epochs: float, steps: int, round_steps: int | None, expected
 
 
 def records(*rounds: tuple[int, float, float], compiling: float = 0.0) -> list[RoundRecord]:
-    """Rounds of steps, seconds a step, and seconds of validation; compiling lengthens the first."""
+    """Rounds of (steps, seconds per step, seconds of validation); compilation lengthens the first."""
     kept: list[RoundRecord] = []
     step, seconds = 0, compiling
     for number, (steps, step_seconds, validation_seconds) in enumerate(rounds, start=1):
@@ -90,7 +86,7 @@ def records(*rounds: tuple[int, float, float], compiling: float = 0.0) -> list[R
 
 
 MANY = 10**9
-"""A plan that no training gets to the end of."""
+"""More steps than any test takes."""
 
 
 def time_plan(seconds: float, round_steps: int, *planned: int, passes_at_end: float = 0.0) -> TimePlan:
@@ -100,14 +96,14 @@ def time_plan(seconds: float, round_steps: int, *planned: int, passes_at_end: fl
 
 
 def total_steps(time: TimePlan, done: list[RoundRecord], planned: int) -> int:
-    """The steps in all after some rounds, of which `planned` were planned before the last."""
+    """The total steps after some rounds, with `planned` planned before the last."""
     plan = Plan(100, time.round_steps, (planned,), time).after(done)
     assert plan.planned_steps == (planned, plan.total_steps)
     return plan.total_steps
 
 
 @given(st.floats(1.0, 1e4), st.integers(1, 500), st.floats(1e-3, 1.0), st.floats(0.0, 5.0), st.floats(0.0, 4.0))
-def test_the_steps_planned_fit_into_the_time_that_is_left(
+def test_the_planned_steps_fit_into_the_time_left(
     left: float, round_steps: int, step_seconds: float, validation_seconds: float, passes_at_end: float
 ) -> None:
     done = records((round_steps, step_seconds, validation_seconds))
@@ -118,9 +114,9 @@ def test_the_steps_planned_fit_into_the_time_that_is_left(
     def taken(steps: int) -> float:
         return steps * step_seconds + math.ceil(steps / round_steps) * validation_seconds
 
-    assert further >= 1  # since the rate is not at zero yet
+    assert further >= 1  # because the learning rate is not zero yet
     assert further == 1 or taken(further) <= usable + 1e-6
-    # Nothing is left over that is worth a validation.
+    # The time left is too short for another round.
     assert taken(further + math.ceil(round_steps / 10) + 1) > usable - 1e-6
 
 
@@ -131,24 +127,24 @@ def test_a_machine_that_becomes_slower_gets_fewer_steps() -> None:
     assert total_steps(time_plan(110.0, 100), later, MANY) < 700
 
 
-def test_compiling_does_not_count_as_pace_once_there_is_another_round() -> None:
+def test_compilation_does_not_count_once_there_is_another_round() -> None:
     done = records((10, 0.1, 30.0), (10, 0.1, 0.5))
     assert total_steps(time_plan(done[-1].seconds + 15.0, 10), done, MANY) == 20 + 100
 
 
 @pytest.mark.parametrize("seconds", [2.0, 11.0, 12.0, 1e9])
-def test_where_all_steps_planned_are_done_none_is_added_whatever_the_clock_says(seconds: float) -> None:
+def test_no_steps_are_added_after_all_planned_steps(seconds: float) -> None:
     assert total_steps(time_plan(seconds, 100), records((100, 0.1, 1.0)), 100) == 100
     assert total_steps(time_plan(seconds, 100, 140, 190), records((100, 0.1, 1.0)), 100) == 100
 
 
 @pytest.mark.parametrize("seconds", [2.0, 11.0, 12.0])
-def test_a_rate_that_is_not_at_zero_gets_there_though_the_time_is_over(seconds: float) -> None:
+def test_the_learning_rate_reaches_zero_even_after_the_time_is_over(seconds: float) -> None:
     assert total_steps(time_plan(seconds, 100), records((100, 0.1, 1.0)), 130) == 101
     assert total_steps(time_plan(12.55, 100), records((100, 0.1, 1.0)), 130) == 105
 
 
-def test_what_a_round_takes_beside_its_steps_counts_and_one_disturbance_does_not() -> None:
+def test_the_time_outside_the_steps_counts_but_one_outlier_does_not() -> None:
     done = records(*[(100, 0.1, 1.0)] * 4)
     saving = [replace(record, seconds=record.seconds + 4.0 * record.round) for record in done]
     assert total_steps(time_plan(saving[-1].seconds + 150.1, 100), saving, MANY) == 400 + 1000  # 15 seconds a round
@@ -156,7 +152,7 @@ def test_what_a_round_takes_beside_its_steps_counts_and_one_disturbance_does_not
     assert total_steps(time_plan(disturbed[-1].seconds + 110.1, 100), disturbed, MANY) == 400 + 1000
 
 
-def test_what_was_written_down_counts_more_than_the_clock() -> None:
+def test_a_stored_plan_overrides_the_clock() -> None:
     done = records((100, 0.1, 1.0), (100, 0.1, 1.0))
     assert total_steps(time_plan(1e9, 100, 900, 400, 350), done[:1], 900) == 400
     assert total_steps(time_plan(1e9, 100, 900, 400, 350), done, 400) == 350
@@ -175,7 +171,7 @@ def rate(optimizer: keras.optimizers.Optimizer, step: int) -> float:
     return float(optimizer.learning_rate)
 
 
-def test_without_a_change_of_plan_the_schedule_is_as_it_was() -> None:
+def test_without_a_change_of_plan_the_schedule_is_unchanged() -> None:
     _, optimizer = paced_rate(100)
     plain = LinearToZero(1.0, 0, 100)
     assert [rate(optimizer, step) for step in range(0, 101, 7)] == pytest.approx(
@@ -184,7 +180,7 @@ def test_without_a_change_of_plan_the_schedule_is_as_it_was() -> None:
 
 
 @given(st.integers(1, 90), st.integers(91, 400))
-def test_a_change_of_plan_bends_the_rate_without_a_jump_and_it_ends_at_zero(step: int, total_steps: int) -> None:
+def test_a_change_of_plan_changes_the_rate_smoothly_and_it_ends_at_zero(step: int, total_steps: int) -> None:
     pace, optimizer = paced_rate(100)
     before = rate(optimizer, step)
     pace.plan(step, total_steps)
@@ -196,7 +192,7 @@ def test_a_change_of_plan_bends_the_rate_without_a_jump_and_it_ends_at_zero(step
 
 
 @given(st.integers(1, 90), st.integers(91, 400))
-def test_the_momentum_of_one_cycle_is_bent_with_its_rate(step: int, total_steps: int) -> None:
+def test_the_momentum_of_one_cycle_follows_its_learning_rate(step: int, total_steps: int) -> None:
     options = TrainingOptions(schedule="one_cycle", learning_rate=0.5, warmup_fraction=0.2)
     optimizer = make_optimizer(options, Plan(10, 10, (100,), time_plan(60.0, 10)))
     optimizer.build([keras.Variable(np.zeros(2, np.float32))])
@@ -220,18 +216,18 @@ def timed(options: TrainingOptions) -> TrainingOptions:
     return replace(options, minutes=1.0)
 
 
-def test_minutes_without_a_measurement_are_refused(timed: TrainingOptions) -> None:
-    with pytest.raises(SettingError, match="`minutes` must come with"):
+def test_minutes_without_a_time_plan_are_refused(timed: TrainingOptions) -> None:
+    with pytest.raises(SettingError, match="`minutes` needs a time plan"):
         Plan.of(timed, 15)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "step", "plateau"])
-def test_a_schedule_that_does_not_end_with_the_time_is_refused(timed: TrainingOptions, schedule: Any) -> None:
+def test_a_schedule_that_does_not_end_at_zero_is_refused(timed: TrainingOptions, schedule: Any) -> None:
     with pytest.raises(SettingError, match=f"`schedule` must be linear or one_cycle .* but is {schedule};"):
         Plan.of(replace(timed, schedule=schedule), 15, time_plan(60.0, 6))
 
 
-def test_the_first_estimate_counts_until_there_is_a_round_and_what_a_checkpoint_holds_after(
+def test_a_resumed_plan_has_the_steps_of_its_checkpoint(
     timed: TrainingOptions,
 ) -> None:
     plan = Plan.of(timed, 15, time_plan(60.0, 6, 33, 28, 27))
@@ -241,7 +237,7 @@ def test_the_first_estimate_counts_until_there_is_a_round_and_what_a_checkpoint_
     assert (resumed.planned_steps, resumed.num_rounds, resumed.steps_after(24)) == ((33, 28), 5, 4)
 
 
-def test_a_plan_by_epochs_stays_as_it_is(options: TrainingOptions) -> None:
-    plan = Plan.of(options, 15, time_plan(60.0, 6, 7))  # a plan for minutes is not followed without these
+def test_a_plan_by_epochs_does_not_change(options: TrainingOptions) -> None:
+    plan = Plan.of(options, 15, time_plan(60.0, 6, 7))  # a time plan is ignored without `minutes`
     assert (plan.planned_steps, plan.time) == ((30,), None)
     assert plan.after(records((6, 0.1, 1.0))) == plan.resumed([12]) == plan

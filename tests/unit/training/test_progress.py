@@ -51,7 +51,7 @@ def test_the_best_round_is_the_first_with_the_lowest_perplexity() -> None:
 
 
 @given(perplexities)
-def test_the_best_round_has_the_lowest_perplexity_and_is_never_one_that_is_no_number(values: list[float]) -> None:
+def test_the_best_round_has_the_lowest_finite_perplexity(values: list[float]) -> None:
     progress = history(values)[-1]
     finite = [value for value in values if math.isfinite(value)]
     if finite:
@@ -69,7 +69,7 @@ def test_a_round_without_a_finite_perplexity_counts_as_no_improvement(hopeless: 
     assert [progress.best_round for progress in steps] == [0, 2, 2]
 
 
-def test_plateau_multiplies_the_rate_after_so_many_rounds_without_improvement() -> None:
+def test_plateau_cuts_the_rate_after_n_rounds_without_improvement() -> None:
     values = [9.0, 9.0, 9.0, 8.0, 8.5, 8.5, 8.5, 8.5]
     steps = history(values, schedule="plateau", plateau_rounds=2, decay_factor=0.5)
     assert [progress.rate_factor for progress in steps] == [1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
@@ -81,7 +81,7 @@ def test_no_other_schedule_has_a_plateau(schedule: str) -> None:
     assert history([9.0] * 5, schedule=schedule)[-1].rate_factor == 1.0
 
 
-def test_patience_ends_training_after_so_many_rounds_without_a_better_one() -> None:
+def test_patience_ends_training_after_n_rounds_without_improvement() -> None:
     steps = history([9.0, 8.0, 8.5, 7.0, 7.5, 7.5, 7.5], patience=3)
     assert [progress.finished for progress in steps] == [False] * 6 + [True]
 
@@ -105,7 +105,7 @@ def test_progress_survives_json(values: list[float]) -> None:
 
 
 def published_trigger(values: list[float], patience: int) -> int:
-    """The number of the round after which AWD-LSTM's training program goes over to averaging, 0 where it does not."""
+    """The round after which AWD-LSTM's training program begins to average; 0 if it does not."""
     before: list[float] = []
     for number, value in enumerate(values, start=1):
         if len(before) > patience and value > min(before[:-patience] if patience else before):
@@ -119,18 +119,18 @@ def averaging_since(values: list[float], patience: int) -> int:
 
 
 @given(st.lists(st.floats(1.0, 3.0), min_size=1, max_size=15), st.integers(0, 6))
-def test_averaging_begins_when_the_published_program_begins_it(values: list[float], patience: int) -> None:
+def test_averaging_begins_as_in_the_published_program(values: list[float], patience: int) -> None:
     assert averaging_since(values, patience) == published_trigger(values, patience)
 
 
-def test_a_round_worse_than_the_latest_ones_alone_does_not_set_off_averaging() -> None:
+def test_a_round_worse_than_only_recent_rounds_does_not_trigger_averaging() -> None:
     values = [9.0, 8.0, 7.0, 7.5, 7.2, 7.9, 7.1]
     assert averaging_since(values, 5) == 0
     assert averaging_since([*values, 7.4], 5) == 0  # better than the 8.0 of five rounds before
     assert averaging_since([*values, 8.5], 5) == 8
 
 
-def test_averaging_begins_at_the_latest_round_that_is_given() -> None:
+def test_averaging_begins_at_the_latest_round() -> None:
     def since(values: list[float]) -> int:
         averaging: Any = {"averaging": "triggered", "averaging_patience": 1, "averaging_latest_round": 4}
         return history(values, **averaging)[-1].averaging_since
@@ -140,7 +140,7 @@ def test_averaging_begins_at_the_latest_round_that_is_given() -> None:
     assert since([7.0, 8.0, 9.0, 10.0]) == 3
 
 
-def test_averaging_begins_once_and_only_where_it_is_asked_for() -> None:
+def test_averaging_begins_once_and_only_with_triggered() -> None:
     values = [7.0, 8.0, 9.0, 10.0]
     since = [progress.averaging_since for progress in history(values, averaging="triggered", averaging_patience=1)]
     assert since == [0, 0, 3, 3]

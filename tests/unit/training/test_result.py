@@ -1,4 +1,4 @@
-"""The figures of a finished run: in the result, in its card, and in `metrics.json`."""
+"""The metrics of a finished run: in the result, in its card, and in `metrics.json`."""
 
 import json
 import random
@@ -51,7 +51,7 @@ def finished(model: LanguageModel, corpus: Corpus) -> FinishedRun:
     return finish_run(model, corpus, CONFIG, PROGRESS, name="my story-quick")
 
 
-def test_valid_and_test_are_measured_as_an_evaluation_does(
+def test_valid_and_test_metrics_match_an_evaluation(
     finished: FinishedRun, model: LanguageModel, corpus: Corpus
 ) -> None:
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
@@ -64,7 +64,7 @@ def test_valid_and_test_are_measured_as_an_evaluation_does(
         assert row.bits_per_word > 1.0
 
 
-def test_the_bundle_is_that_of_the_model_and_its_card_has_the_figures(
+def test_the_bundle_has_the_weights_and_its_card_the_metrics(
     finished: FinishedRun, model: LanguageModel, corpus: Corpus
 ) -> None:
     bundle = finished.bundle
@@ -75,7 +75,7 @@ def test_the_bundle_is_that_of_the_model_and_its_card_has_the_figures(
         assert promised in bundle.card
 
 
-def test_the_file_holds_what_the_run_came_to(finished: FinishedRun, tmp_path: Path) -> None:
+def test_the_file_has_the_metrics_of_the_run(finished: FinishedRun, tmp_path: Path) -> None:
     write_metrics(tmp_path / "metrics.json", finished)
     table: dict[str, Any] = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
     assert table == finished.to_table()

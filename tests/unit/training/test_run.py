@@ -13,7 +13,7 @@ from nextword.batching.streams import Streams, VariedStreams
 from nextword.batching.window import Window
 from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.models.language_model import LanguageModel
-from nextword.training import round_watch
+from nextword.training import round_callbacks
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import SilentObserver
 from nextword.training.log import write_log
@@ -31,12 +31,12 @@ NUM_ROUNDS, ROUND_STEPS = 5, 6
 
 @pytest.fixture
 def constant(options: TrainingOptions) -> TrainingOptions:
-    """The same training at one learning rate."""
+    """The same options with a constant learning rate."""
     return options.replace(schedule="constant")
 
 
 class Watcher(SilentObserver):
-    """Keeps all that it is told, and the weights at the end of each round of a model."""
+    """Records all events, and the weights of a model at the end of each round."""
 
     def __init__(self) -> None:
         self.model: LanguageModel | None = None
@@ -68,10 +68,12 @@ class Destroyer(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
             self.model.optimizer.learning_rate = np.inf
 
 
-# What a training comes to.
+# The result of a run.
 
 
-def test_training_learns_and_its_log_says_so(finished: MakeRun, constant: TrainingOptions, tmp_path: Path) -> None:
+def test_training_improves_the_perplexity_in_the_log(
+    finished: MakeRun, constant: TrainingOptions, tmp_path: Path
+) -> None:
     records = finished(tmp_path, constant.replace(epochs=12.0, round_steps=30)).progress.records
     assert [(record.round, record.step, record.epoch) for record in records] == [
         (number, 30 * number, 2.0 * number) for number in range(1, 7)
@@ -84,7 +86,7 @@ def test_training_learns_and_its_log_says_so(finished: MakeRun, constant: Traini
 
 
 class RecordedStreams(Streams):
-    """Streams that remember which windows were asked for."""
+    """Streams that record the requested windows."""
 
     def __init__(self) -> None:
         super().__init__(np.arange(300, dtype=np.int32) % 12, batch_size=4, num_steps=5, first_input=0)
@@ -95,16 +97,14 @@ class RecordedStreams(Streams):
         return super().window(step)
 
 
-def test_every_step_is_taken_on_the_window_of_its_own(
-    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
+def test_every_step_trains_on_its_own_window(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
     train, valid = RecordedStreams(), RecordedStreams()
     make_run(tmp_path, options, train=train, valid=valid).run()
     assert train.steps == list(range(NUM_ROUNDS * ROUND_STEPS))
     assert valid.steps == list(range(valid.steps_per_epoch)) * NUM_ROUNDS
 
 
-def test_the_model_ends_with_the_best_weights_and_not_the_last(
+def test_the_model_has_the_best_weights_not_the_last(
     make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
     watcher = Watcher()
@@ -119,7 +119,7 @@ def test_the_model_ends_with_the_best_weights_and_not_the_last(
         assert not np.array_equal(weight, watcher.weights[-1][name]), name
 
 
-def test_a_training_may_be_ended_early_with_its_best_weights_and_gone_on_with_later(
+def test_a_run_can_be_ended_early_and_resumed_later(
     make_run: MakeRun,
     finished: MakeRun,
     cut_off_after_rounds: CutOff,
@@ -140,16 +140,12 @@ def test_a_training_may_be_ended_early_with_its_best_weights_and_gone_on_with_la
     assert resumed.progress.rounds == NUM_ROUNDS
 
 
-def test_a_training_without_a_round_cannot_be_ended(
-    make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
-) -> None:
-    with pytest.raises(CheckpointError, match="must have finished a round before it can be ended"):
+def test_a_run_without_a_round_cannot_be_ended(make_run: MakeRun, constant: TrainingOptions, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="must have at least one finished round"):
         make_run(tmp_path, constant).finish()
 
 
-def test_patience_ends_a_training_early_and_for_good(
-    finished: MakeRun, constant: TrainingOptions, tmp_path: Path
-) -> None:
+def test_patience_ends_a_run_for_good(finished: MakeRun, constant: TrainingOptions, tmp_path: Path) -> None:
     patient = constant.replace(patience=2)
     progress = finished(tmp_path, patient, unlike=True).progress
     assert progress.rounds == progress.best_round + 2 < NUM_ROUNDS
@@ -157,7 +153,7 @@ def test_patience_ends_a_training_early_and_for_good(
 
 
 @pytest.mark.parametrize(("schedule", "expected"), [("linear", [0.01, 0.0]), ("step", [0.01, 0.005])])
-def test_a_record_names_the_learning_rate_of_the_step_to_come(
+def test_a_record_has_the_learning_rate_of_the_next_step(
     schedule: str, expected: list[float], finished: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     options = options.replace(schedule=schedule, warmup_fraction=0.0, constant_epochs=1, round_steps=15)
@@ -168,18 +164,16 @@ def test_a_record_names_the_learning_rate_of_the_step_to_come(
 # Divergence.
 
 
-def test_an_absurd_learning_rate_is_said_to_have_diverged(
+def test_an_extreme_learning_rate_raises_a_divergence_error(
     make_run: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
     absurd = constant.replace(optimizer="sgd", learning_rate=1000.0, clip_norm=None)
-    with pytest.raises(
-        TrainingDivergedError, match=r"but is (inf|nan) at step .* there was no checkpoint yet; .*lower"
-    ):
+    with pytest.raises(TrainingDivergedError, match=r"but is (inf|nan) at step .* there is no checkpoint yet; .*lower"):
         make_run(tmp_path, absurd).run()
     assert CheckpointStore(tmp_path).newest() is None
 
 
-def test_a_divergence_names_the_checkpoint_that_is_kept_and_leaves_it_and_the_best_alone(
+def test_a_divergence_keeps_and_names_the_last_checkpoint(
     make_run: MakeRun, finished: MakeRun, constant: TrainingOptions, tmp_path: Path
 ) -> None:
     run = make_run(tmp_path / "diverged", constant, unlike=True, callbacks=[Destroyer()])
@@ -198,23 +192,23 @@ def test_a_divergence_names_the_checkpoint_that_is_kept_and_leaves_it_and_the_be
 def test_a_divergence_is_found_inside_a_round(
     make_run: MakeRun, constant: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(round_watch, "_SECONDS_BETWEEN_LOOKS", 0.0)
-    # The first step of the third round is taken with sound weights, and leaves unsound ones.
+    monkeypatch.setattr(round_callbacks, "_SECONDS_BETWEEN_REPORTS", 0.0)
+    # The first step of the third round has finite weights, and leaves infinite ones.
     with pytest.raises(TrainingDivergedError, match=r"training perplexity .* at step 14; the checkpoint of step 12"):
         make_run(tmp_path, constant, callbacks=[Destroyer()]).run()
 
 
-# Who watches.
+# Observers.
 
 
-def test_observers_are_told_of_start_steps_and_rounds(
+def test_observers_receive_start_steps_and_rounds(
     finished: MakeRun,
     cut_off_after_rounds: CutOff,
     options: TrainingOptions,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(round_watch, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(round_callbacks, "_SECONDS_BETWEEN_REPORTS", 0.0)
     cut_off_after_rounds(tmp_path, 1, options)
     watcher = Watcher()
     finished(tmp_path, options, observer=watcher)
@@ -224,7 +218,7 @@ def test_observers_are_told_of_start_steps_and_rounds(
     assert watcher.steps == list(range(ROUND_STEPS + 1, NUM_ROUNDS * ROUND_STEPS + 1))
 
 
-def test_the_log_is_written_before_observers_are_told_of_a_round(
+def test_the_log_is_written_before_observers_receive_a_round(
     finished: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     told: list[int] = []
@@ -237,7 +231,7 @@ def test_the_log_is_written_before_observers_are_told_of_a_round(
     assert told == [1, 2, 3, 4, 5]
 
 
-def test_the_rate_of_a_step_goes_with_the_length_of_its_window(
+def test_the_learning_rate_of_a_step_follows_its_window_length(
     tmp_path: Path, constant: TrainingOptions, finished: MakeRun, train_ids: NDArray[np.int32]
 ) -> None:
     asked = BatchOptions(batch_size=4, num_steps=10, variable_num_steps=True)
@@ -246,6 +240,6 @@ def test_the_rate_of_a_step_goes_with_the_length_of_its_window(
     assert relative is not None
     each_step = constant.replace(round_steps=1)
     records = finished(tmp_path, each_step, train=train).progress.records[:-1]
-    rates = [constant.learning_rate * relative[record.step] for record in records]  # of the step to come
+    rates = [constant.learning_rate * relative[record.step] for record in records]  # of the next step
     assert len(set(rates)) > 1
     assert [record.learning_rate for record in records] == pytest.approx(rates, rel=1e-6)

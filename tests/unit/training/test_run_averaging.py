@@ -22,12 +22,12 @@ NUM_ROUNDS, ROUND_STEPS = 5, 6
 
 @pytest.fixture(scope="module")
 def averaging(options: TrainingOptions) -> Callable[..., TrainingOptions]:
-    """Settings of five rounds at one learning rate, which averages a training's steps to and fro."""
+    """Settings of five rounds with weight averages at a constant learning rate."""
     return lambda kind, **changes: options.replace(schedule="constant", averaging=kind, **changes)
 
 
 def best_arrays(root: Path, run: TrainingRun, variables: list[Any]) -> list[NDArray[np.float32]]:
-    """What the best checkpoint holds of some variables."""
+    """The values of some variables in the best checkpoint."""
     best = CheckpointStore(root).best()
     assert best is not None
     names = {id(variable): name for name, variable in _named_variables(run.step.stream).items()}
@@ -59,7 +59,7 @@ def test_the_model_ends_with_the_average_of_the_best_round(
     run = finished(tmp_path, averaging(kind), unlike=True)
     assert run.progress.best_round < NUM_ROUNDS
     stream = run.step.stream
-    averages = best_arrays(tmp_path, run, stream.optimizer.averages.kept.averages)
+    averages = best_arrays(tmp_path, run, stream.optimizer.averages.main.averages)
     unaveraged = best_arrays(tmp_path, run, stream.trainable_variables)
     for weight, average, other in zip(stream.trainable_variables, averages, unaveraged, strict=True):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), average)
@@ -73,7 +73,7 @@ def test_the_log_has_the_perplexity_of_the_average(
     record = run.progress.records[-1]
     assert run.progress.latest_is_best
     assert [record.averaged_steps for record in run.progress.records] == [6, 12, 18, 24, 30]
-    # The average is the model's weights now; Keras evaluates these as they are.
+    # The model has the averaged weights now, so Keras evaluates the average.
     valid = run.step._valid
     dataset = RoundDataset(valid, 0, valid.steps_per_epoch)
     figures = run.step.stream.evaluate(dataset, verbose=0, return_dict=True)
@@ -81,7 +81,7 @@ def test_the_log_has_the_perplexity_of_the_average(
     assert figures["accuracy"] == pytest.approx(record.valid_accuracy, rel=1e-6)
 
 
-def test_averages_leave_the_training_itself_alone(
+def test_averages_do_not_change_training(
     finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
     logs = []
@@ -91,7 +91,7 @@ def test_averages_leave_the_training_itself_alone(
     assert all(log == logs[0] for log in logs)
 
 
-def test_averaging_is_triggered_where_validation_gets_worse_and_lowers_it(
+def test_averaging_is_triggered_by_worse_validation_and_improves_it(
     finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
     plain = finished(tmp_path / "none", averaging("none"), unlike=True).progress
@@ -105,7 +105,7 @@ def test_averaging_is_triggered_where_validation_gets_worse_and_lowers_it(
     assert triggered.records[since].valid_perplexity < plain.records[since].valid_perplexity
 
 
-def test_two_tails_are_validated_and_the_better_one_counts(
+def test_both_tails_are_validated_and_the_better_one_counts(
     finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
     run = finished(tmp_path, averaging("two_tailed"), unlike=True)
@@ -114,10 +114,10 @@ def test_two_tails_are_validated_and_the_better_one_counts(
     assert all(length % ROUND_STEPS == 0 and 0 < length <= ROUND_STEPS * NUM_ROUNDS for length in lengths)
     best = CheckpointStore(tmp_path).best()
     assert best is not None
-    assert run.step.stream.optimizer.averages.kept.length_at(best.step) == lengths[run.progress.best_round - 1]
+    assert run.step.stream.optimizer.averages.main.length_at(best.step) == lengths[run.progress.best_round - 1]
 
 
-def test_a_validation_that_is_broken_off_leaves_the_weights_themselves(
+def test_an_aborted_validation_restores_the_weights(
     make_run: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
     plain = make_run(tmp_path / "none", averaging("none"), callbacks=[Stop()])
@@ -130,7 +130,7 @@ def test_a_validation_that_is_broken_off_leaves_the_weights_themselves(
         np.testing.assert_array_equal(weight, expected[name], err_msg=name)
 
 
-def test_validating_between_rounds_leaves_the_weights_alone(
+def test_validation_between_rounds_does_not_change_the_weights(
     finished: MakeRun, averaging: Callable[..., TrainingOptions], tmp_path: Path
 ) -> None:
     run = finished(tmp_path, averaging("exponential"))

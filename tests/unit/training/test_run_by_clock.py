@@ -1,4 +1,4 @@
-"""Runs that end with the time, on clocks that say what the test wants."""
+"""Runs that end with the time, on fake clocks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.training import round_watch
+from nextword.training import round_callbacks
 from nextword.training import run as run_module
 from nextword.training import step as step_module
 from nextword.training.context import SilentObserver
@@ -29,11 +29,11 @@ def timed(options: TrainingOptions) -> TrainingOptions:
 
 
 def by_clock(*planned: int, seconds: float = 60.0, round_steps: int = ROUND_STEPS) -> TimePlan:
-    """The plan of a run of some seconds, whose steps were planned before."""
+    """The plan of a run of some seconds with given steps."""
     return TimePlan(seconds=seconds, passes_at_end=0.0, round_steps=round_steps, planned_steps=planned or (1000,))
 
 
-def test_a_run_by_the_clock_that_follows_a_plan_is_the_run_by_epochs(
+def test_a_run_with_a_stored_plan_equals_the_run_by_epochs(
     tmp_path: Path, options: TrainingOptions, timed: TrainingOptions, finished: MakeRun
 ) -> None:
     by_epochs = finished(tmp_path / "epochs", options)
@@ -43,7 +43,7 @@ def test_a_run_by_the_clock_that_follows_a_plan_is_the_run_by_epochs(
 
 
 class Clock:
-    """A clock that moves on by so much when it is looked at, and else stands still."""
+    """A clock that advances by a fixed amount at each reading."""
 
     def __init__(self, tick: float = 0.5) -> None:
         self.now, self.tick = 0.0, tick
@@ -55,12 +55,12 @@ class Clock:
 
 @pytest.fixture
 def put(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], Clock]:
-    """Puts a clock where a run looks at one, after each of its steps too."""
+    """Installs a clock for a run, and reports after each step."""
 
     def put(clock: Clock) -> Clock:
-        for module in (run_module, step_module, round_watch):
+        for module in (run_module, step_module, round_callbacks):
             monkeypatch.setattr(module, "time", clock)
-        monkeypatch.setattr(round_watch, "_SECONDS_BETWEEN_LOOKS", 0.0)
+        monkeypatch.setattr(round_callbacks, "_SECONDS_BETWEEN_REPORTS", 0.0)
         return clock
 
     return put
@@ -70,7 +70,7 @@ PutClock = Callable[[Clock], Clock]
 
 
 class Disturbance(SilentObserver):
-    """Makes a clock run at another speed once some rounds are done."""
+    """Changes the speed of a clock after some rounds."""
 
     def __init__(self, clock: Clock, after_round: int, tick: float) -> None:
         self.clock, self.after_round, self.tick = clock, after_round, tick
@@ -80,7 +80,7 @@ class Disturbance(SilentObserver):
             self.clock.tick = self.tick
 
 
-def test_a_run_ends_with_the_time_and_is_repeated_bit_by_bit(
+def test_a_run_ends_with_the_time_and_is_reproducible(
     tmp_path: Path, timed: TrainingOptions, finished: MakeRun, put: PutClock
 ) -> None:
     put(Clock())
@@ -100,7 +100,7 @@ def test_a_run_ends_with_the_time_and_is_repeated_bit_by_bit(
 
 @pytest.mark.parametrize("seconds", range(24, 48, 6))
 @pytest.mark.parametrize(("after_round", "tick"), [(1, 0.35), (2, 0.3), (2, 0.7), (3, 0.4), (3, 0.9)])
-def test_however_the_machine_changes_the_rate_ends_at_zero_and_the_run_is_over(
+def test_the_rate_ends_at_zero_even_if_the_speed_of_the_machine_changes(
     tmp_path: Path,
     timed: TrainingOptions,
     finished: MakeRun,
@@ -120,7 +120,7 @@ def test_however_the_machine_changes_the_rate_ends_at_zero_and_the_run_is_over(
     assert (again.progress, again.plan) == (run.progress, run.plan)
 
 
-def test_rounds_of_one_step_and_what_saving_takes_count(
+def test_rounds_of_one_step_and_the_time_to_save_count(
     tmp_path: Path, timed: TrainingOptions, finished: MakeRun, put: PutClock
 ) -> None:
     clock = put(Clock(tick=0.0))
@@ -156,7 +156,7 @@ def test_the_time_before_the_first_round_counts_in_a_resumed_run_too(
     assert 85.0 < progress.seconds <= 104.0
 
 
-def test_it_resumes_after_an_interruption_with_the_plan_that_it_had(
+def test_an_interrupted_run_resumes_with_its_plan(
     tmp_path: Path, timed: TrainingOptions, finished: MakeRun, cut_off_after_rounds: Callable[..., Any]
 ) -> None:
     planned = (30, 28, 27, 26, 26, 26)
@@ -169,7 +169,7 @@ def test_it_resumes_after_an_interruption_with_the_plan_that_it_had(
         np.testing.assert_array_equal(resumed.step.model.named_weights()[name], weights, err_msg=name)
 
 
-def test_a_resumed_run_keeps_what_was_planned_by_the_clock_before(
+def test_a_resumed_run_keeps_its_earlier_plans(
     tmp_path: Path,
     timed: TrainingOptions,
     make_run: MakeRun,

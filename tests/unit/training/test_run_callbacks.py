@@ -1,4 +1,4 @@
-"""Keras callbacks of the user's own, beside those of the training."""
+"""User callbacks of Keras in a run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ NUM_ROUNDS, ROUND_STEPS = 5, 6
 
 
 class Counter(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """A callback as users write them."""
+    """A typical user callback."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Counter(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
 
 
 class StopsWithin(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """A callback that stops the training after a step of a round, both counted from 0."""
+    """A callback that stops training after a step of a round, both from 0."""
 
     def __init__(self, epoch: int, batch: int) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class StopsWithin(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore
 
 
 class Life(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """Counts the beginnings and the ends of the run."""
+    """Counts the starts and ends of the run."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class Life(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
         self.told.append("end")
 
 
-def test_callbacks_begin_and_end_with_the_run_and_know_how_long_it_is(
+def test_callbacks_begin_and_end_with_the_run_and_receive_its_length(
     finished: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     life = Life()
@@ -74,7 +74,7 @@ def test_callbacks_begin_and_end_with_the_run_and_know_how_long_it_is(
     assert life.model is run.step.stream
 
 
-def test_keras_s_early_stopping_remembers_the_rounds_before(
+def test_early_stopping_remembers_earlier_rounds(
     finished: MakeRun, make_run: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     constant = options.replace(schedule="constant")
@@ -91,7 +91,7 @@ def test_keras_s_early_stopping_remembers_the_rounds_before(
     assert finished(tmp_path / "stopped", constant, unlike=True).progress.rounds == NUM_ROUNDS
 
 
-def test_callbacks_of_the_user_are_called_once_a_round_with_its_figures(
+def test_user_callbacks_are_called_once_a_round_with_its_metrics(
     finished: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     counter = Counter()
@@ -100,7 +100,7 @@ def test_callbacks_of_the_user_are_called_once_a_round_with_its_figures(
     assert counter.perplexities == [record.valid_perplexity for record in progress.records]
 
 
-def test_callbacks_of_the_user_are_called_for_the_rounds_that_are_left(
+def test_user_callbacks_are_called_for_the_remaining_rounds(
     finished: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 2, options)
@@ -110,25 +110,25 @@ def test_callbacks_of_the_user_are_called_for_the_rounds_that_are_left(
 
 
 @pytest.mark.parametrize("batch", [0, ROUND_STEPS - 2])
-def test_a_callback_that_stops_within_a_round_leaves_the_rounds_before_it(
+def test_a_callback_that_stops_within_a_round_keeps_the_earlier_rounds(
     batch: int, finished: MakeRun, make_run: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     warnings: list[str] = []
     stopped = make_run(tmp_path / "stopped", options, callbacks=[StopsWithin(2, batch)], warn=warnings.append)
     progress = stopped.run()
     assert (progress.rounds, progress.steps, progress.finished) == (2, 2 * ROUND_STEPS, False)
-    assert any("within round 3, of which nothing is kept" in warning for warning in warnings)
+    assert any("within round 3; its steps are discarded" in warning for warning in warnings)
     assert_equal_to_the_bit(stopped.step.capture(), make_run(tmp_path / "stopped", options).step.capture())
 
     gone_on, uninterrupted = finished(tmp_path / "stopped", options), finished(tmp_path / "at-once", options)
     assert_equal_to_the_bit(gone_on.step.model.named_weights(), uninterrupted.step.model.named_weights())
 
 
-def test_a_callback_that_stops_within_the_first_round_leaves_nothing(
+def test_a_callback_that_stops_within_the_first_round_keeps_nothing(
     make_run: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     warnings: list[str] = []
     stopped = make_run(tmp_path, options, callbacks=[StopsWithin(0, 1)], warn=warnings.append)
-    with pytest.raises(CheckpointError, match="must have finished a round"):
+    with pytest.raises(CheckpointError, match="must have at least one finished round"):
         stopped.run()
     assert len(warnings) == 1

@@ -1,4 +1,4 @@
-"""A training that is cut off anywhere and gone on with ends with the bits of one that was not."""
+"""A run that is interrupted anywhere and resumed is bit-identical to an uninterrupted one."""
 
 import signal
 from collections.abc import Callable
@@ -29,11 +29,11 @@ TRIGGERED = {"averaging": "triggered", "averaging_patience": 0}
 
 
 class CrashError(Exception):
-    """What stands for a crash inside a round."""
+    """A simulated crash inside a round."""
 
 
 class At(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
-    """Does something at one moment of a training."""
+    """Does something at one moment of a run."""
 
     def __init__(self, moment: str, round_number: int, batch: int, act: Callable[[], None]) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def crash() -> None:
 
 @pytest.fixture(scope="module")
 def at_once(finished: MakeRun, options: TrainingOptions, tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
-    """A training that nothing has cut off."""
+    """An uninterrupted run."""
     return finished(tmp_path_factory.mktemp("at_once"), options)
 
 
@@ -72,7 +72,7 @@ def without_clock(progress: TrainingProgress) -> TrainingProgress:
 
 
 def assert_ended_alike(ours: TrainingRun, expected: TrainingRun) -> None:
-    """The same model, the same log, and the same last checkpoint, to the bit."""
+    """The same model, log and last checkpoint, bit-identical."""
     assert without_clock(ours.progress) == without_clock(expected.progress)
     weights = expected.step.model.named_weights()
     for name, weight in ours.step.model.named_weights().items():
@@ -106,7 +106,7 @@ def flip_a_byte(path: Path) -> None:
     ],
     ids=lambda changes: f"{changes['schedule']}-{changes['optimizer']}-{changes.get('averaging', 'none')}",
 )
-def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was_not(
+def test_a_run_that_crashes_after_every_round_is_bit_identical(
     changes: dict[str, Any],
     options: TrainingOptions,
     finished: MakeRun,
@@ -124,7 +124,7 @@ def test_a_training_cut_off_after_every_round_ends_with_the_bits_of_one_that_was
         assert 0 < uninterrupted.progress.averaging_since < NUM_ROUNDS - 1
 
 
-def test_all_that_is_drawn_goes_on_where_it_was(
+def test_random_numbers_continue_after_a_resume(
     options: TrainingOptions,
     train_ids: NDArray[np.int32],
     finished: MakeRun,
@@ -143,7 +143,7 @@ def test_all_that_is_drawn_goes_on_where_it_was(
     assert_ended_alike(finished(tmp_path / "cut off", options, **settings), uninterrupted)
 
 
-def test_a_round_that_was_cut_off_inside_is_done_again_to_the_same_bits(
+def test_an_interrupted_round_is_repeated_bit_identically(
     make_run: MakeRun, finished: MakeRun, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
 ) -> None:
     for moment, round_number, batch in (("train", 1, 2), ("begin", 2, 0), ("train", 3, 5), ("valid", 4, 0)):
@@ -155,7 +155,7 @@ def test_a_round_that_was_cut_off_inside_is_done_again_to_the_same_bits(
 
 
 @pytest.mark.parametrize(("moment", "number"), [("train", signal.SIGINT), ("valid", signal.SIGTERM)])
-def test_a_signal_stops_between_two_steps_and_the_training_can_be_gone_on_with(
+def test_a_signal_stops_between_two_steps_and_the_run_can_be_resumed(
     moment: str,
     number: int,
     make_run: MakeRun,
@@ -189,9 +189,9 @@ def test_a_signal_in_the_validation_of_an_average_leaves_the_weights_usable(
     with stopped.interruption.listening(), pytest.raises(TrainingInterrupted):
         stopped.run()
     assert stopped.progress.rounds == NUM_ROUNDS - 2
-    # The weights are those that the steps led to: what steps of the same windows without a validation lead to.
+    # The weights are those after the same steps without a validation.
     unvalidated = make_run(tmp_path / "unvalidated", averaged).step
-    unvalidated.learn(0, 6 * (NUM_ROUNDS - 1))
+    unvalidated.train_round(0, 6 * (NUM_ROUNDS - 1))
     captured, expected = stopped.step.capture(), unvalidated.capture()
     assert all(np.isfinite(array).all() for array in captured.values())
     weights = {name for name in captured if name.endswith(("/embeddings", "kernel", "/bias"))}
@@ -201,7 +201,7 @@ def test_a_signal_in_the_validation_of_an_average_leaves_the_weights_usable(
     assert_ended_alike(finished(tmp_path / "cut off", averaged, unlike=True), uninterrupted)
 
 
-def test_a_damaged_checkpoint_costs_one_round_and_no_bit(
+def test_a_damaged_checkpoint_costs_one_round_and_the_result_is_bit_identical(
     make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 3, options)
@@ -213,7 +213,7 @@ def test_a_damaged_checkpoint_costs_one_round_and_no_bit(
     assert_ended_alike(resumed, at_once)
 
 
-def test_with_all_checkpoints_damaged_training_begins_anew(
+def test_with_all_checkpoints_damaged_training_starts_over(
     make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, at_once: TrainingRun, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 2, options)
@@ -225,7 +225,7 @@ def test_with_all_checkpoints_damaged_training_begins_anew(
     assert_ended_alike(resumed, at_once)
 
 
-def test_a_damaged_best_checkpoint_leaves_the_newest_weights_and_is_said(
+def test_a_damaged_best_checkpoint_is_reported_and_the_newest_weights_are_kept(
     finished: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     best_round = finished(tmp_path, options, unlike=True).progress.best_round
@@ -241,7 +241,7 @@ def test_a_damaged_best_checkpoint_leaves_the_newest_weights_and_is_said(
     )
 
 
-def test_a_finished_training_does_nothing_more(finished: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
+def test_a_finished_run_does_nothing_more(finished: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
     first = finished(tmp_path, options)
     written = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     again = finished(tmp_path, options, callbacks=[At("begin", 1, 0, crash)])
@@ -296,5 +296,5 @@ def test_a_checkpoint_inside_a_round_of_other_settings_is_refused(
     make_run: MakeRun, cut_off_after_rounds: CutOff, options: TrainingOptions, tmp_path: Path
 ) -> None:
     cut_off_after_rounds(tmp_path, 1, options)
-    with pytest.raises(CheckpointError, match="must lie at the end of a round of 7 steps"):
+    with pytest.raises(CheckpointError, match="must be at the end of a round of 7 steps"):
         make_run(tmp_path, options.replace(round_steps=7))

@@ -91,9 +91,9 @@ def test_step_without_constant_epochs_is_multiplied_in_the_first() -> None:
     assert rates(StepDecay(1.0, factor=0.5, constant_epochs=0, steps_per_epoch=2), 0, 2) == [0.5, 0.25]
 
 
-def test_one_cycle_goes_up_and_down_on_half_waves() -> None:
+def test_one_cycle_rises_and_falls_on_half_cosines() -> None:
     schedule = OneCycle(0.1, 0.9, 0.0, warmup_steps=4, total_steps=12)
-    half = 0.5 - math.sqrt(0.5) / 2  # of the way after a quarter of the time
+    half = 0.5 - math.sqrt(0.5) / 2  # of the way, after a quarter of the time
     assert rates(schedule, 0, 1, 2, 4) == pytest.approx([0.1, 0.1 + 0.8 * half, 0.5, 0.9])
     assert rates(schedule, 6, 8, 12) == pytest.approx([0.9 - 0.9 * half, 0.45, 0.0], abs=1e-7)
 
@@ -115,7 +115,7 @@ def test_one_cycle_never_leaves_its_ends_and_turns_once(total_steps: int, data: 
     assert np.all(np.diff(values[warmup_steps:]) <= 1e-6)
 
 
-def test_a_rate_is_rescaled_by_the_length_of_each_window() -> None:
+def test_a_learning_rate_is_scaled_by_the_length_of_each_window() -> None:
     lengths = [1.0, 0.5, 1.1]
     assert rates(RescaledByLength(30.0, lengths), 0, 1, 2) == pytest.approx([30.0, 15.0, 33.0])
     linear = LinearToZero(0.8, 0, 4)
@@ -131,7 +131,7 @@ def made(**options: Any) -> Rate:
     return make_schedule(TrainingOptions.from_table(table), PLAN)
 
 
-def test_the_schedule_is_the_one_asked_for() -> None:
+def test_the_schedule_has_the_right_kind() -> None:
     assert rates(made(schedule="linear", warmup_fraction=0.2), 0, 19, 60, 100) == pytest.approx([0.04, 0.8, 0.4, 0.0])
     step = made(schedule="step", constant_epochs=2, decay_factor=0.25)
     assert rates(step, 0, 19, 20, 30) == pytest.approx([0.8, 0.8, 0.2, 0.05])
@@ -143,7 +143,7 @@ def test_one_cycle_has_the_ratios_of_fastai() -> None:
     assert rates(cycle, 0, 30, 100) == pytest.approx([0.8 / 25, 0.8, 0.8 / 25e4], rel=1e-4, abs=1e-9)
 
 
-def test_one_cycle_lowers_the_momentum_where_the_rate_is_high() -> None:
+def test_one_cycle_lowers_the_momentum_while_the_rate_is_high() -> None:
     options = TrainingOptions(schedule="one_cycle", warmup_fraction=0.3, beta_1=0.8)
     assert rates(make_momentum(options, PLAN), 0, 30, 100) == pytest.approx([0.8, 0.7, 0.8])
     assert rates(make_momentum(options.replace(beta_1=0.05), PLAN), 30) == [0.0]

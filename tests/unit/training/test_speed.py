@@ -31,7 +31,7 @@ def small(windows: str = "streams", **training: Any) -> RunConfig:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TrainingStep, dict[str, NDArray[np.float32]]]]:
-    """The steps that were measured, each with the weights that it began with."""
+    """The measured steps, each with its initial weights."""
     steps: list[tuple[TrainingStep, dict[str, NDArray[np.float32]]]] = []
 
     class Kept(TrainingStep):
@@ -45,7 +45,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[TrainingStep, dict[s
 
 @pytest.mark.parametrize("windows", ["streams", "successive"])
 @pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
-def test_the_figures_are_of_one_measurement(windows: str, compute_dtype: str) -> None:
+def test_the_figures_agree(windows: str, compute_dtype: str) -> None:
     config = small(windows, compute_dtype=compute_dtype)
     speed = measure_training(config, seconds=0.02)
     assert speed.compute_dtype == compute_dtype
@@ -62,7 +62,7 @@ def test_what_is_measured_is_training(measured: list[Any], vocabulary_size: int)
         assert not np.array_equal(weights, before[name]), name
 
 
-def test_the_very_step_of_training_is_measured(measured: list[Any]) -> None:
+def test_the_training_step_itself_is_measured(measured: list[Any]) -> None:
     loss: dict[str, Any] = {"loss": "sum_over_time", "label_smoothing": 0.1, "z_loss": 0.01}
     penalties: dict[str, Any] = {"activation_regularization": 2.0, "temporal_activation_regularization": 1.0}
     config = small(
@@ -75,7 +75,7 @@ def test_the_very_step_of_training_is_measured(measured: list[Any]) -> None:
     assert {name: getattr(stream.options, name) for name in asked} == asked
     assert (type(optimizer).__name__, optimizer.compute_dtype, optimizer.global_clipnorm) == ("Muon", "bfloat16", 3.0)
     # Averages are kept while it is measured.
-    average = keras.ops.convert_to_numpy(optimizer.averages.kept.averages[0])
+    average = keras.ops.convert_to_numpy(optimizer.averages.main.averages[0])
     assert not np.array_equal(average, np.zeros_like(average))
     assert not np.array_equal(average, before["embedding/embeddings"])
 
@@ -86,7 +86,7 @@ def test_a_run_of_given_minutes_can_be_measured_before_it_has_a_plan(measured: l
 
 
 def test_a_sampled_softmax_is_measured_as_one() -> None:
-    with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary of 10000"):
+    with pytest.raises(SettingError, match="`sampled_softmax` must be at least 2 and below the vocabulary size 10000"):
         measure_training(small(sampled_softmax=10_000), seconds=0.0)
 
 
@@ -103,11 +103,11 @@ def rounds_taking(per_step: float, steps: list[int]) -> Callable[[Any, int], flo
     [
         (0.1, [2, 2, 50]),
         (1.5, [2, 2, 4]),
-        (4.0, [2, 2]),  # slow enough to be timed already
+        (4.0, [2, 2]),  # slow enough to be timed at once
         (1e-6, [2, 2, 2000]),
     ],
 )
-def test_as_many_steps_are_timed_as_fit_into_the_time(
+def test_the_number_of_timed_steps_fits_the_time(
     per_step: float, rounds: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[int] = []

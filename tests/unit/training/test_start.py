@@ -52,7 +52,7 @@ class Epochs(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
 
 
 class Run:
-    """A finished run, and what was said and seen in it."""
+    """A finished run, with its messages and observed rounds."""
 
     def __init__(self, folder: Path) -> None:
         self.text = folder / "story.txt"
@@ -77,14 +77,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(tmp_path_factory.mktemp("experiment"))
 
 
-def test_a_run_leaves_all_that_its_directory_promises(run: Run) -> None:
+def test_a_run_writes_all_files_of_its_directory(run: Run) -> None:
     names = {path.name for path in run.root.iterdir() if not path.name.startswith(".")}
     pictures = {"curves.png", "curves.svg"}
     assert names == {"config.toml", "checkpoints", "log.jsonl", "log.csv", "metrics.json", "model", *pictures}
     assert CheckpointStore(run.root / "checkpoints").newest() is not None
 
 
-def test_the_bundle_on_disk_is_the_one_returned_and_its_card_names_the_figures(run: Run) -> None:
+def test_the_bundle_on_disk_is_the_one_returned_and_its_card_has_the_metrics(run: Run) -> None:
     stored = read_bundle(run.root / "model")
     assert (stored.name, stored.architecture, stored.card) == (
         run.bundle.name,
@@ -109,7 +109,7 @@ def test_the_log_agrees_with_the_checkpoint(run: Run) -> None:
     lines = (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()
     progress = checkpoint.state["progress"]
     assert [json.loads(line) for line in lines] == progress["records"]
-    assert 0.0 < progress["seconds_before"] < progress["records"][0]["seconds"]  # the informed start took some
+    assert 0.0 < progress["seconds_before"] < progress["records"][0]["seconds"]  # count-based initialization took some
 
 
 def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Run) -> None:
@@ -117,7 +117,7 @@ def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Ru
     assert run.rounds.seen == run.epochs.seen == list(range(1, len(lines) + 1))
     assert len(lines) >= 3
     assert any("vocabulary of" in sentence for sentence in run.said)
-    assert any("parameters; matrix products in float32; 4 x 8 tokens a step" in sentence for sentence in run.said)
+    assert any("parameters; matrix products in float32; 4 x 8 tokens per step" in sentence for sentence in run.said)
 
 
 def test_the_settings_of_the_run_are_written_resolved(run: Run) -> None:
@@ -132,13 +132,13 @@ def test_the_settings_of_the_run_are_written_resolved(run: Run) -> None:
 def test_the_settings_of_the_run_list_every_option_of_the_model(run: Run) -> None:
     tables = tomllib.loads((run.root / "config.toml").read_text(encoding="utf-8"))
     named = {field.name for field in fields(ModelOptions)}
-    assert tables["model"].keys() == named - {"mogrifier_rank"}  # which is `None`, and TOML knows no such value
+    assert tables["model"].keys() == named - {"mogrifier_rank"}  # it is `None`, which TOML cannot express
     assert (tables["model"]["hidden_sizes"], tables["model"]["weight_drop_rate"]) == ([8], 0.0)
     assert "plan" not in tables
 
 
-def test_a_plan_that_epochs_overrule_is_left_as_it_was(run: Run, copied: Path) -> None:
-    """`[plan]` is of a run by the clock; a run by epochs neither follows it nor writes its own steps into it."""
+def test_a_run_by_epochs_does_not_change_a_stored_plan(run: Run, copied: Path) -> None:
+    """`[plan]` belongs to a run by the clock; a run by epochs neither follows nor changes it."""
     plan = TimePlan(seconds=9.0, passes_at_end=1.0, round_steps=5, planned_steps=(7, 8))
     config = replace(RunConfig.read(copied / "config.toml"), plan=plan)
     (copied / "config.toml").write_text(config.to_toml(), encoding="utf-8")
@@ -146,7 +146,7 @@ def test_a_plan_that_epochs_overrule_is_left_as_it_was(run: Run, copied: Path) -
     assert RunConfig.read(copied / "config.toml").plan == plan
 
 
-def test_the_figures_on_disk_are_those_returned_and_those_of_the_card(run: Run) -> None:
+def test_the_metrics_on_disk_match_the_result_and_the_card(run: Run) -> None:
     table = json.loads((run.root / "metrics.json").read_text(encoding="utf-8"))
     assert table == run.finished.to_table()
     assert figures_table(run.finished.metrics) in read_bundle(run.root / "model").card
@@ -164,7 +164,7 @@ def test_the_figures_on_disk_are_those_returned_and_those_of_the_card(run: Run) 
     )
 
 
-def test_a_warning_goes_to_the_context_and_else_to_python(copied: Path) -> None:
+def test_a_warning_goes_to_the_context_or_to_python(copied: Path) -> None:
     newest = CheckpointStore(copied / "checkpoints").newest()
     assert newest is not None
     path = copied / "checkpoints" / f"step-{newest.step:010d}" / "arrays.safetensors"
@@ -185,7 +185,7 @@ def copied(run: Run, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_a_finished_run_is_only_given_its_bundle_and_its_log_again(run: Run, copied: Path) -> None:
+def test_resuming_a_finished_run_only_writes_bundle_and_log_again(run: Run, copied: Path) -> None:
     log = (copied / "log.jsonl").read_bytes()
     (copied / "log.jsonl").write_bytes(log[: len(log) // 2])
     shutil.rmtree(copied / "model")
@@ -195,10 +195,10 @@ def test_a_finished_run_is_only_given_its_bundle_and_its_log_again(run: Run, cop
     assert (copied / "log.jsonl").read_bytes() == log
     before, after = (sealed_directory.verify(root / "model") for root in (run.root, copied))
     assert before.keys() == after.keys()
-    assert {name for name in after if after[name] != before[name]} <= {"README.md"}  # which names the day
+    assert {name for name in after if after[name] != before[name]} <= {"README.md"}  # it has the date
 
 
-def test_a_picture_that_cannot_be_drawn_costs_no_model(copied: Path) -> None:
+def test_a_picture_that_cannot_be_drawn_does_not_lose_the_model(copied: Path) -> None:
     shutil.rmtree(copied / "model")
     (copied / "curves.png").unlink()
     (copied / "curves.png").mkdir()
@@ -208,14 +208,14 @@ def test_a_picture_that_cannot_be_drawn_costs_no_model(copied: Path) -> None:
     sealed_directory.verify(copied / "model")
 
 
-def test_a_run_is_not_begun_where_one_is(run: Run) -> None:
+def test_a_run_is_not_started_over_another(run: Run) -> None:
     before = sealed_directory.verify(run.root / "model")
     with pytest.raises(CheckpointError, match="must not hold a training run yet, but does"):
         start_run(CONFIG, run.text, run.root)
     assert sealed_directory.verify(run.root / "model") == before
 
 
-def test_a_text_that_has_changed_or_gone_is_not_trained_on(run: Run, tmp_path: Path) -> None:
+def test_a_changed_or_missing_text_is_refused(run: Run, tmp_path: Path) -> None:
     original = run.text.read_bytes()
     try:
         run.text.write_bytes(original + b"a cat saw the dog\n")
@@ -228,21 +228,21 @@ def test_a_text_that_has_changed_or_gone_is_not_trained_on(run: Run, tmp_path: P
         run.text.write_bytes(original)
 
 
-def test_settings_that_do_not_fit_the_text_leave_no_run_behind(run: Run, tmp_path: Path) -> None:
+def test_settings_that_do_not_fit_the_text_create_no_run(run: Run, tmp_path: Path) -> None:
     too_many = RunConfig.of("quick", {"batching": {"batch_size": 60_000}, "model": CONFIG.model.to_table()})
     for _ in range(2):
         with pytest.raises(SettingError, match="a batch of 60000 streams needs at least 60000 tokens"):
             start_run(too_many, run.text, tmp_path / "run")
 
 
-def test_a_run_whose_settings_have_lost_their_origin_is_refused(copied: Path) -> None:
+def test_a_run_without_an_origin_in_its_settings_is_refused(copied: Path) -> None:
     config = RunConfig.read(copied / "config.toml")
     (copied / "config.toml").write_text(replace(config, origin={}).to_toml(), encoding="utf-8")
     with pytest.raises((CheckpointError, SettingError), match="text_path"):
         resume_run(copied)
 
 
-def test_the_figures_of_the_card_are_those_of_an_evaluation(run: Run) -> None:
+def test_the_metrics_of_the_card_match_an_evaluation(run: Run) -> None:
     from nextword.engine.opening import open_model
     from nextword.text.corpus import Corpus
 

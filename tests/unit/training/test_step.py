@@ -1,4 +1,4 @@
-"""A round's windows, and the one compiled step that takes them, validates, and is captured."""
+"""The windows of a round, and the compiled training step."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 from nextword.batching.streams import Streams
 from nextword.training.options import TrainingOptions
-from nextword.training.round_watch import RoundWatch
+from nextword.training.round_callbacks import RoundCallbacks
 from nextword.training.run import TrainingRun
 from nextword.training.step import RoundDataset, as_batch
 from nextword.training.stream_model import StreamModel
@@ -21,7 +21,7 @@ DATASET_BATCH_SIZE, DATASET_NUM_STEPS, ROUND_STEPS = 3, 4, 5
 
 
 def make_streams() -> Streams:
-    """Nine windows an epoch."""
+    """Nine windows per epoch."""
     return Streams(
         np.arange(100, dtype=np.int32), batch_size=DATASET_BATCH_SIZE, num_steps=DATASET_NUM_STEPS, first_input=0
     )
@@ -50,7 +50,7 @@ def test_a_round_has_its_steps_and_each_is_a_window() -> None:
         assert_is_window(dataset[index], index)
 
 
-def test_a_round_begins_where_the_one_before_ended_over_the_end_of_the_text() -> None:
+def test_a_round_continues_after_the_last_one_across_the_end_of_the_text() -> None:
     steps = iter(range(4 * ROUND_STEPS))
     for round_number in range(4):
         dataset = make_dataset(round_number)
@@ -86,16 +86,18 @@ def test_a_window_keeps_its_types() -> None:
 # The step.
 
 
-def test_words_are_counted_by_cells(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
+def test_words_per_step_are_batch_size_times_num_steps(
+    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
+) -> None:
     assert make_run(tmp_path, options, train=make_streams()).step.words_per_step == 3 * 4
 
 
-def test_a_round_is_learned_in_one_call_and_has_its_figures(
+def test_a_round_is_one_call_of_fit_with_its_own_metrics(
     make_run: MakeRun, options: TrainingOptions, tmp_path: Path
 ) -> None:
     step = make_run(tmp_path, options).step
     before = step.validate()
-    first, second = step.learn(0, 6), step.learn(6, 4)
+    first, second = step.train_round(0, 6), step.train_round(6, 4)
     assert (first.num_steps, second.num_steps) == (6, 4)
     assert second.perplexity < first.perplexity < 20.0
     assert 0.0 <= first.accuracy <= second.accuracy <= 1.0
@@ -105,7 +107,7 @@ def test_a_round_is_learned_in_one_call_and_has_its_figures(
     assert int(step.optimizer.iterations) == 10
 
 
-def test_all_rounds_take_the_step_that_was_compiled_for_the_first(
+def test_all_rounds_use_the_same_compiled_step(
     make_run: MakeRun, options: TrainingOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     traced: list[StreamModel] = []
@@ -118,34 +120,32 @@ def test_all_rounds_take_the_step_that_was_compiled_for_the_first(
     monkeypatch.setattr(StreamModel, "compute_loss", counted)
     step = make_run(tmp_path, options).step
     for first_step in (0, 6, 12):
-        step.learn(first_step, 6)
+        step.train_round(first_step, 6)
         step.validate()
     assert len(traced) == 2  # once for training, once for validation
 
 
-def test_a_step_of_a_few_windows_at_a_time_is_that_of_many(
-    make_run: MakeRun, options: TrainingOptions, tmp_path: Path
-) -> None:
+def test_short_rounds_train_like_one_long_round(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
     at_once, in_parts = (make_run(tmp_path / name, options).step for name in ("at once", "in parts"))
-    at_once.learn(0, 12)
+    at_once.train_round(0, 12)
     for first_step, num_steps in ((0, 5), (5, 1), (6, 6)):
-        in_parts.learn(first_step, num_steps, RoundWatch(in_parts.stream))
+        in_parts.train_round(first_step, num_steps, RoundCallbacks(in_parts.stream))
     assert_equal_to_the_bit(in_parts.capture(), at_once.capture())
 
 
 def test_a_captured_step_is_restored(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
     step = make_run(tmp_path, options.replace(averaging="two_tailed")).step
-    step.learn(0, 6)
+    step.train_round(0, 6)
     captured = {name: array.copy() for name, array in step.capture().items()}
-    step.learn(6, 6)
+    step.train_round(6, 6)
     after = {name: array.copy() for name, array in step.capture().items()}
     step.restore(captured)
     assert_equal_to_the_bit(step.capture(), captured)
-    step.learn(6, 6)
+    step.train_round(6, 6)
     assert_equal_to_the_bit(step.capture(), after)
 
 
-def test_penalties_of_activations_reach_the_loss(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
+def test_activation_penalties_change_the_loss(make_run: MakeRun, options: TrainingOptions, tmp_path: Path) -> None:
     asked = options.replace(activation_regularization=2.0, temporal_activation_regularization=1.5)
     options = make_run(tmp_path, asked).step.stream.options
     assert (options.activation_regularization, options.temporal_activation_regularization) == (2.0, 1.5)

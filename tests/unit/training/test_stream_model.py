@@ -23,7 +23,7 @@ ARCHITECTURE = Architecture(
 
 
 class RandomWindows(Windows):
-    """Windows of random ids, of which some rows are reset and some targets do not count."""
+    """Windows of random ids with some row resets and some targets of weight 0."""
 
     batch_size, num_steps, steps_per_epoch = BATCH_SIZE, NUM_STEPS, 9
 
@@ -39,7 +39,7 @@ def all_windows(windows: Windows) -> list[Window]:
 
 
 def frozen(model: LanguageModel, loss: Literal["mean", "sum_over_time"] = "mean") -> StreamModel:
-    """A model in training that stands still."""
+    """A model in training with a learning rate of zero."""
     stream = StreamModel(model, TrainingOptions(loss=loss), batch_size=BATCH_SIZE)
     stream.compile(optimizer=keras.optimizers.SGD(0.0))
     return stream
@@ -50,7 +50,7 @@ def carried(state: Any) -> list[NDArray[np.float32]]:
 
 
 def run_by_hand(model: LanguageModel, windows: Windows) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float32]]]:
-    """The logits of each window, and the state after the last: hiddens of all layers, then cells."""
+    """The logits of each window, and the last state: hidden states of all layers, then cell states."""
     state = model.initial_state(windows.batch_size)
     logits = []
     for window in all_windows(windows):
@@ -81,7 +81,7 @@ def figures_by_hand(logits: list[NDArray[np.float64]], windows: Windows) -> tupl
 # The carried state.
 
 
-def test_fit_carries_the_state_that_running_the_model_by_hand_ends_with() -> None:
+def test_fit_carries_the_same_state_as_a_manual_loop() -> None:
     model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
     stream = frozen(model)
     stream.fit(RoundDataset(windows, 0, windows.steps_per_epoch), shuffle=False, verbose=0)
@@ -100,7 +100,7 @@ def test_the_state_is_carried_from_round_to_round() -> None:
         np.testing.assert_array_equal(ours, expected)
 
 
-def test_validation_leaves_the_training_state_alone_and_has_its_own() -> None:
+def test_validation_has_its_own_state() -> None:
     model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
     stream = frozen(model)
     dataset = RoundDataset(windows, 0, 5)
@@ -124,13 +124,13 @@ def test_validation_may_have_another_number_of_rows() -> None:
     assert [weights.shape[0] for weights in carried(stream.valid_state)] == [2] * 4
 
 
-# What the state is for: a text that can be predicted only by who remembers more than a window.
+# A text that only a state carried beyond a window can predict.
 
 NUM_MODES, PERIOD, LONG_WINDOW = 4, 5, 7
 
 
 def text_of_modes(num_blocks: int) -> NDArray[np.int32]:
-    """Blocks of eight periods `m f g h i`, in which `m` is a mode drawn at random for the block, and the rest fixed.
+    """Blocks of eight periods `m f g h i`; `m` is a random mode of the block, and the rest is fixed.
 
     A window of seven steps does not always hold the `m` before the one to be predicted, and never the one before that.
     """
@@ -140,7 +140,7 @@ def text_of_modes(num_blocks: int) -> NDArray[np.int32]:
 
 
 def floor_without_memory(windows: Windows) -> float:
-    """The lowest perplexity over these windows of any function of what stands to the left within the window.
+    """The lowest perplexity over these windows of any function of the left context within the window.
 
     Such a function gives one distribution to all targets that have the same left side, and none does better on them
     than their own frequencies.
@@ -164,20 +164,20 @@ def perplexity_after_training(windows: Windows) -> float:
     return float(stream.evaluate(dataset, verbose=0, return_dict=True)["perplexity"])
 
 
-def test_what_only_memory_beyond_the_window_predicts_is_learned_over_streams() -> None:
+def test_dependencies_beyond_the_window_are_learned_with_streams() -> None:
     windows = Streams(text_of_modes(200), batch_size=16, num_steps=LONG_WINDOW, first_input=NUM_MODES)
     floor = floor_without_memory(windows)
     assert floor > 1.2
     assert np.log(perplexity_after_training(windows)) < 0.6 * np.log(floor)
 
 
-def test_what_only_memory_beyond_the_window_predicts_is_not_learned_over_the_tutorials_windows() -> None:
+def test_dependencies_beyond_the_window_are_not_learned_with_successive_windows() -> None:
     windows = SuccessiveWindows(text_of_modes(200), batch_size=16, num_steps=LONG_WINDOW, skip_step=LONG_WINDOW)
     floor = floor_without_memory(windows)
     assert 0.999 * floor < perplexity_after_training(windows) < 1.03 * floor
 
 
-# Loss and figures.
+# Loss and metrics.
 
 
 def loss_of(stream: StreamModel, window: Window) -> float:
@@ -185,7 +185,7 @@ def loss_of(stream: StreamModel, window: Window) -> float:
     return float(stream.compute_loss(inputs, targets, stream(inputs), weights, training=False))
 
 
-def test_the_mean_loss_counts_weighted_targets_alone() -> None:
+def test_the_mean_loss_counts_only_weighted_targets() -> None:
     model = LanguageModel(ARCHITECTURE)
     window = RandomWindows().window(0)
     assert 0 < window.weights.sum() < window.weights.size
@@ -194,7 +194,7 @@ def test_the_mean_loss_counts_weighted_targets_alone() -> None:
     assert loss_of(frozen(model), window) == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_loss_summed_over_time_is_averaged_over_rows_alone() -> None:
+def test_the_loss_summed_over_time_is_averaged_over_rows() -> None:
     model = LanguageModel(ARCHITECTURE)
     window = RandomWindows().window(0)
     losses = negative_log_likelihoods(np.asarray(model(window.inputs)[0], np.float64), window.targets)
@@ -210,7 +210,7 @@ def test_the_summed_loss_of_a_full_window_is_num_steps_times_its_mean() -> None:
     assert summed == pytest.approx(NUM_STEPS * mean, rel=1e-6)
 
 
-def test_a_window_of_padding_alone_has_no_loss() -> None:
+def test_a_window_of_only_padding_has_no_loss() -> None:
     window = RandomWindows().window(0)
     assert loss_of(frozen(LanguageModel(ARCHITECTURE)), window._replace(weights=np.zeros_like(window.weights))) == 0.0
 
@@ -227,7 +227,7 @@ def test_perplexity_and_accuracy_are_those_of_the_logits(loss: Literal["mean", "
         assert trained[f"{prefix}accuracy"] == pytest.approx([accuracy], rel=1e-6)
 
 
-def test_the_weights_that_learn_are_those_of_the_language_model() -> None:
+def test_the_trainable_weights_are_those_of_the_language_model() -> None:
     model = LanguageModel(ARCHITECTURE)
     before = model.named_weights()
     stream = StreamModel(model, batch_size=BATCH_SIZE)
@@ -239,7 +239,7 @@ def test_the_weights_that_learn_are_those_of_the_language_model() -> None:
 
 
 @pytest.mark.parametrize("drawn_in_the_loss", ["latent dropout", "sampled softmax"])
-def test_what_the_loss_draws_is_another_in_every_step_of_training(drawn_in_the_loss: str) -> None:
+def test_random_numbers_in_the_loss_differ_in_every_training_step(drawn_in_the_loss: str) -> None:
     latent = drawn_in_the_loss == "latent dropout"
     changes: dict[str, Any] = {"tied": True, "narrowed_output": True, "latent_dropout_rate": 0.5} if latent else {}
     model = LanguageModel(ARCHITECTURE.replace(**changes))

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a model in training, and what puts it back."""
+"""Capturing and restoring a model in training."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,7 +41,7 @@ def train(stream: StreamModel, round_number: int) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_restored_model_is_the_captured_one_and_goes_on_to_the_same_bits(optimizer: str) -> None:
+def test_a_restored_model_trains_bit_identically(optimizer: str) -> None:
     original, other = make_stream(1, optimizer), make_stream(2, optimizer)
     train(original, 0)
     train(other, 3)
@@ -72,7 +72,7 @@ def test_weights_carried_states_dropout_seeds_and_optimizer_are_all_captured(
     assert len([name for name in changed if name.startswith("optimizer/")]) == num_of_optimizer
 
 
-def test_a_capture_does_not_change_while_training_goes_on() -> None:
+def test_a_capture_does_not_change_during_further_training() -> None:
     stream = make_stream(1)
     train(stream, 0)
     captured = capture(stream)
@@ -81,7 +81,7 @@ def test_a_capture_does_not_change_while_training_goes_on() -> None:
     assert_equal_to_the_bit(captured, copied)
 
 
-def test_the_names_do_not_depend_on_how_many_models_were_made_before() -> None:
+def test_the_names_do_not_depend_on_earlier_models() -> None:
     assert capture(make_stream(1)).keys() == capture(make_stream(1)).keys()
 
 
@@ -105,7 +105,7 @@ def with_array(name: str, array: NDArray[Any]) -> Callable[[Arrays], Arrays]:
         ),
     ],
 )
-def test_what_does_not_fit_is_named_and_changes_nothing(change: Callable[[Arrays], Arrays], message: str) -> None:
+def test_arrays_that_do_not_fit_are_named_and_change_nothing(change: Callable[[Arrays], Arrays], message: str) -> None:
     stream = make_stream(1)
     before = {name: array.copy() for name, array in capture(stream).items()}
     with pytest.raises(CheckpointError, match=message):
@@ -119,14 +119,14 @@ def test_a_checkpoint_of_another_architecture_is_refused() -> None:
         restore(make_stream(1), arrays)
 
 
-def test_the_fingerprint_names_all_that_the_bits_depend_on() -> None:
+def test_the_fingerprint_names_versions_and_hardware() -> None:
     found = fingerprint()
     assert {"keras", "jax", "jaxlib", "numpy", "backend", "machine", "processors"} <= found.keys()
     assert found["backend"] == keras.backend.backend()
     assert found == fingerprint()
 
 
-def test_another_backend_is_named_in_the_place_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_backend_is_named_instead_of_jax(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     monkeypatch.setattr("nextword.training.stream_model.version", lambda package: f"version of {package}")
     found = fingerprint()

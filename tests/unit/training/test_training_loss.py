@@ -1,4 +1,4 @@
-"""Label smoothing, z-loss and the sampled softmax are of training alone, and the last is resumed like all else."""
+"""Label smoothing, z-loss and the sampled softmax apply to training only."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +25,7 @@ def weights(run: TrainingRun) -> dict[str, NDArray[np.float32]]:
 
 
 @pytest.mark.parametrize("change", [{"label_smoothing": 0.2}, {"z_loss": 0.1}, {"sampled_softmax": 4}], ids=str)
-def test_it_changes_training_and_leaves_validation_whole(
+def test_it_changes_training_but_not_validation(
     tmp_path: Path, options: TrainingOptions, finished: MakeRun, change: dict[str, Any]
 ) -> None:
     still = replace(options, learning_rate=0.0, epochs=0.5)
@@ -39,15 +39,13 @@ def test_it_changes_training_and_leaves_validation_whole(
     assert any(not np.array_equal(weight, weights(usual)[name]) for name, weight in weights(moved).items())
 
 
-def test_the_loss_that_is_asked_for_is_that_of_the_steps(
-    tmp_path: Path, options: TrainingOptions, make_run: MakeRun
-) -> None:
+def test_the_steps_use_the_selected_loss(tmp_path: Path, options: TrainingOptions, make_run: MakeRun) -> None:
     asked = replace(options, loss="sum_over_time", label_smoothing=0.2, z_loss=0.1)
     options = make_run(tmp_path, asked).step.stream.options
     assert (options.loss, options.label_smoothing, options.z_loss) == ("sum_over_time", 0.2, 0.1)
 
 
-def test_terms_of_the_loss_are_of_training_alone() -> None:
+def test_training_terms_of_the_loss_are_not_in_validation() -> None:
     sizes: dict[str, Any] = {"vocabulary_size": 9, "embedding_size": 4, "hidden_sizes": (4,)}
     model = LanguageModel(Architecture(**sizes, initializer="uniform", initializer_scale=3.0))
     window = Streams(np.arange(41, dtype=np.int32) % 9, batch_size=4, num_steps=5, first_input=0).window(0)
@@ -63,7 +61,7 @@ def test_terms_of_the_loss_are_of_training_alone() -> None:
         assert abs(loss(True, **terms) - loss(True)) > 1e-2
 
 
-def test_a_sampled_softmax_is_resumed_to_the_same_bits(
+def test_a_run_with_a_sampled_softmax_resumes_bit_identically(
     tmp_path: Path, options: TrainingOptions, finished: MakeRun, cut_off_after_rounds: Callable[..., None]
 ) -> None:
     sampled = replace(options, sampled_softmax=4)
@@ -80,10 +78,10 @@ def test_label_smoothing_needs_the_whole_vocabulary() -> None:
 
 
 @pytest.mark.parametrize("option", [{"sampled_softmax": 4}, {"label_smoothing": 0.2}, {"z_loss": 0.1}], ids=str)
-def test_a_mixture_has_no_softmax_to_sample_or_to_smooth(option: dict[str, Any]) -> None:
+def test_a_mixture_refuses_sampling_smoothing_and_z_loss(option: dict[str, Any]) -> None:
     model = Architecture(vocabulary_size=9, embedding_size=3, hidden_sizes=(4,), mixture_size=2)
     (name,) = option
-    with pytest.raises(SettingError, match=f"`{name}` needs a single softmax, but is .* beside `mixture_size` = 2"):
+    with pytest.raises(SettingError, match=f"`{name}` needs a single softmax, but is .* with `mixture_size` 2"):
         TrainingOptions(**option).check_softmax(model)
     TrainingOptions(**option).check_softmax(model.replace(mixture_size=1))
 

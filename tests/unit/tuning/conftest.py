@@ -13,7 +13,7 @@ SEARCH = {"training": {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}
 
 @pytest.fixture(scope="session")
 def base() -> RunConfig:
-    """Settings of a model that is trained in a moment."""
+    """Settings of a model that trains in a moment."""
     tables: dict[str, dict[str, Any]] = {
         "model": {"embedding_size": 8, "hidden_sizes": [8]},
         "batching": {"batch_size": 4, "num_steps": 8},
@@ -35,7 +35,7 @@ def study(tmp_path: Path, settings: StudySettings) -> Study:
 
 @pytest.fixture(scope="session")
 def folder_without_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A text in a folder that has no test split."""
+    """A text in a folder without a test split."""
     folder, chosen = tmp_path_factory.mktemp("text"), random.Random(0)
     for name, lines in (("train", 300), ("valid", 40)):
         words = "".join(

@@ -22,7 +22,7 @@ def directory(tmp_path: Path) -> StudyDirectory:
     return StudyDirectory(tmp_path / "study")
 
 
-def test_a_study_is_begun_joined_and_gone_on_with(directory: StudyDirectory, wanted: StudySettings) -> None:
+def test_a_study_is_started_joined_and_resumed(directory: StudyDirectory, wanted: StudySettings) -> None:
     begun, text = open_study(directory, wanted, RunContext())
     assert begun.settings == wanted
     content = directory.study_file.read_bytes()
@@ -34,10 +34,10 @@ def test_a_study_is_begun_joined_and_gone_on_with(directory: StudyDirectory, wan
     assert directory.study_file.read_bytes() == content
 
 
-def test_who_comes_second_finds_the_study_of_the_first(
+def test_the_second_process_joins_the_study_of_the_first(
     directory: StudyDirectory, wanted: StudySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two processes begin at the same moment: both see no study, and one is the first to write."""
+    """Two processes start at the same time: both see no study, and one writes first."""
     other = replace(wanted, options=wanted.options.replace(rounds=5))
     load = StudyText.load
 
@@ -47,13 +47,13 @@ def test_who_comes_second_finds_the_study_of_the_first(
         return load(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(StudyText, "load", overtaken)
-    with pytest.raises(SettingError, match=r"`study\.rounds` was 5 and is now 4"):
+    with pytest.raises(SettingError, match=r"`study\.rounds` must stay 5, the value of the study, but is 4"):
         open_study(directory, wanted, RunContext())
     assert open_study(directory, None, RunContext())[0].settings == other
 
 
-def test_there_must_be_a_study_to_go_on_with(directory: StudyDirectory) -> None:
-    with pytest.raises(CheckpointError, match=r"must be the directory of a study, but has no study\.toml; begin one"):
+def test_resuming_needs_a_study(directory: StudyDirectory) -> None:
+    with pytest.raises(CheckpointError, match=r"must be the directory of a study, but has no study\.toml; start one"):
         open_study(directory, None, RunContext())
     assert not directory.root.exists()
 
@@ -62,7 +62,7 @@ def test_a_text_that_has_changed_is_refused(directory: StudyDirectory, wanted: S
     open_study(directory, wanted, RunContext())
     valid = Path(wanted.text, "valid.txt")
     valid.write_bytes(valid.read_bytes() + b"a cat\n")
-    with pytest.raises(CheckpointError, match="has changed since; put it back"):
+    with pytest.raises(CheckpointError, match="has changed; restore it"):
         open_study(directory, None, RunContext())
 
 
@@ -74,7 +74,7 @@ def test_a_text_that_has_changed_is_refused(directory: StudyDirectory, wanted: S
         {"options": SweepOptions(storage="nonsense")},
     ],
 )
-def test_what_is_refused_leaves_no_study(
+def test_refused_settings_create_no_study(
     directory: StudyDirectory, wanted: StudySettings, change: dict[str, object]
 ) -> None:
     with pytest.raises((SettingError, StorageError, TextError)):
@@ -82,12 +82,12 @@ def test_what_is_refused_leaves_no_study(
     assert not directory.root.exists()
 
 
-def test_machines_go_on_with_one_study_in_a_database(wanted: StudySettings, tmp_path: Path) -> None:
+def test_machines_share_one_study_in_a_database(wanted: StudySettings, tmp_path: Path) -> None:
     shared = replace(wanted, options=wanted.options.replace(storage=f"sqlite:///{tmp_path}/study.db"))
     here, _ = open_study(StudyDirectory(tmp_path / "here"), shared, RunContext())
     again, _ = open_study(StudyDirectory(tmp_path / "here"), None, RunContext())
     there, _ = open_study(StudyDirectory(tmp_path / "there"), shared, RunContext())
     assert here.settings == again.settings == there.settings == shared
     other = replace(shared, options=shared.options.replace(rounds=5))
-    with pytest.raises(SettingError, match="begun with another text or other settings"):
+    with pytest.raises(SettingError, match="must have the same text and settings"):
         open_study(StudyDirectory(tmp_path / "elsewhere"), other, RunContext())

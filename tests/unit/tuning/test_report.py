@@ -27,7 +27,7 @@ def played(study: Study) -> Study:
     return study
 
 
-def test_complete_trials_come_first_and_all_is_told(study: Study) -> None:
+def test_complete_trials_come_first_in_the_report(study: Study) -> None:
     report = StudyReport.of(played(study))
     assert [(row.number, row.state, row.perplexity, row.rounds) for row in report.rows] == [
         (0, "complete", 20.0, 2),
@@ -44,7 +44,9 @@ def test_complete_trials_come_first_and_all_is_told(study: Study) -> None:
     assert lines[1].split()[:3] == ["0", "20.00", "2"]
     assert lines[2].split()[-1] == "pruned"
     assert report.sentences()[0] == "3 trials: 1 complete, 1 pruned, 1 failed"
-    assert report.sentences()[-1].startswith("train the best with: nextword train story.txt --preset quick --config ")
+    assert report.sentences()[-1].startswith(
+        "train with the best settings: nextword train story.txt --preset quick --config "
+    )
 
 
 def test_a_study_without_trials_has_an_empty_report(study: Study) -> None:
@@ -55,7 +57,7 @@ def test_a_study_without_trials_has_an_empty_report(study: Study) -> None:
     assert not study.directory.best_file.exists()
 
 
-def test_the_best_settings_are_those_of_the_best_trial_and_of_no_text(study: Study) -> None:
+def test_the_best_settings_are_those_of_the_best_trial_without_its_text(study: Study) -> None:
     write_best(played(study))
     tables = read_tables(study.directory.best_file)
     assert tables.keys() == {"text", "batching", "training", "model"}
@@ -64,6 +66,6 @@ def test_the_best_settings_are_those_of_the_best_trial_and_of_no_text(study: Stu
     assert config.training == study.settings.base.training.replace(learning_rate=0.02)
 
 
-def test_values_are_told_shortly() -> None:
+def test_values_are_shown_briefly() -> None:
     values = {"scale.dropout": 1.23456, "together.width": {"model": {"hidden_sizes": [8, 4], "tied": True}}}
     assert describe(values) == "dropout 1.235, width 8,4 / True"

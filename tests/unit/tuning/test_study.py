@@ -18,7 +18,7 @@ CURVES = {"good": [20.0, 15.0, 12.0, 10.0], "bad": [40.0, 39.0, 38.0, 37.0]}
 
 
 class Held:
-    """A claim and what holds it."""
+    """A claim with its locks."""
 
     def __init__(self, study: Study) -> None:
         self.stack = ExitStack()
@@ -50,7 +50,7 @@ def ended(study: Study, outcome: Outcome, *, keep_checkpoints: bool = False) -> 
 
 
 def played(study: Study, curve: list[float]) -> int:
-    """Play a trial that reports the values of a curve, and return the rounds that it was given."""
+    """Report the values of a curve as a trial, and return the number of rounds before it was pruned."""
     claim = claimed(study)
     for index, perplexity in enumerate(curve):
         if claim.report(index + 1, perplexity):
@@ -65,7 +65,7 @@ def study_of(directory: Path, settings: StudySettings, **options: object) -> Stu
     return Study(StudyDirectory(directory), replace(settings, options=changed))
 
 
-def test_the_first_trial_is_the_preset_s_own_and_the_rest_differ(study: Study, base: RunConfig) -> None:
+def test_the_first_trial_has_the_settings_of_the_preset_and_the_others_differ(study: Study, base: RunConfig) -> None:
     rates = [ended(study, Outcome("complete", 1.0))[0].config.training.learning_rate for _ in range(3)]
     assert rates[0] == base.training.learning_rate
     assert len(set(rates)) == 3
@@ -73,8 +73,8 @@ def test_the_first_trial_is_the_preset_s_own_and_the_rest_differ(study: Study, b
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
 
 
-def test_two_processes_never_have_the_same_trial_nor_too_many(study: Study) -> None:
-    """Each Study has locks and storage of its own, as those of two processes have."""
+def test_two_processes_share_the_trials_without_overlap(study: Study) -> None:
+    """Each Study has its own locks and storage, like those of two processes."""
     other = Study(study.directory, study.settings)
     claims = [claimed(study), claimed(other), claimed(study)]
     assert [claim.number for claim in claims] == [0, 1, 2]
@@ -83,17 +83,17 @@ def test_two_processes_never_have_the_same_trial_nor_too_many(study: Study) -> N
     assert other.claim(ExitStack()) is None
 
 
-def test_suggestions_follow_from_the_seed_and_the_number(tmp_path: Path, settings: StudySettings) -> None:
+def test_suggestions_depend_on_the_seed_and_the_number(tmp_path: Path, settings: StudySettings) -> None:
     def rates(name: str, seed: int) -> list[float]:
         study = study_of(tmp_path / name, settings, sampler_seed=seed)
-        claims = [claimed(study) for _ in range(3)]  # a claim that is let go is given again
+        claims = [claimed(study) for _ in range(3)]  # a released claim is given again
         return [claim.config.training.learning_rate for claim in claims]
 
     assert rates("a", 0) == rates("b", 0) != rates("c", 1)
 
 
 @pytest.mark.parametrize(("pruner", "rounds"), [("median", 2), ("none", 4)])
-def test_a_trial_worse_than_the_median_is_ended_after_a_quarter(
+def test_a_trial_worse_than_the_median_is_pruned_after_a_quarter(
     tmp_path: Path, settings: StudySettings, pruner: str, rounds: int
 ) -> None:
     study = study_of(tmp_path / "study", settings, trials=8, pruner=pruner, rounds=8)
@@ -104,7 +104,7 @@ def test_a_trial_worse_than_the_median_is_ended_after_a_quarter(
     assert study.trials[5].state == (TrialState.PRUNED if pruner == "median" else TrialState.COMPLETE)
 
 
-def test_hyperband_ends_most_of_the_bad_and_keeps_the_best(tmp_path: Path, settings: StudySettings) -> None:
+def test_hyperband_prunes_most_bad_trials_and_keeps_the_best(tmp_path: Path, settings: StudySettings) -> None:
     study = study_of(tmp_path / "study", settings, trials=20, pruner="hyperband", rounds=4)
     given = [played(study, [value + index for value in CURVES["good"]]) for index in range(20)]
     assert given[0] == 4
@@ -114,7 +114,7 @@ def test_hyperband_ends_most_of_the_bad_and_keeps_the_best(tmp_path: Path, setti
     assert best.number == 0
 
 
-def test_a_trial_whose_process_is_gone_is_taken_up_with_what_it_had(study: Study) -> None:
+def test_a_trial_without_a_process_is_resumed(study: Study) -> None:
     gone = Held(study)
     gone.claim.report(1, 30.0)
     gone.let_go()
@@ -122,18 +122,18 @@ def test_a_trial_whose_process_is_gone_is_taken_up_with_what_it_had(study: Study
     claim = claimed(other)
     assert claim.number == gone.claim.number
     assert claim.config == gone.claim.config
-    claim.report(1, 30.0)  # done again, and not reported twice
+    claim.report(1, 30.0)  # repeated, but not reported twice
     claim.report(2, 20.0)
     other.end(claim, Outcome("complete", 20.0))
     assert study.trials[0].intermediate_values == {1: 30.0, 2: 20.0}
 
 
-def test_a_trial_at_work_is_left_alone(study: Study) -> None:
+def test_a_running_trial_is_not_claimed(study: Study) -> None:
     assert claimed(study).number == 0
     assert claimed(Study(study.directory, study.settings)).number == 1
 
 
-def test_a_process_that_is_killed_lets_its_trial_go(study: Study, settings: StudySettings) -> None:
+def test_a_killed_process_releases_its_trial(study: Study, settings: StudySettings) -> None:
     script = (
         "import contextlib, os, sys, pathlib\n"
         "from nextword.tuning.opening import read_study\n"
@@ -150,17 +150,17 @@ def test_a_process_that_is_killed_lets_its_trial_go(study: Study, settings: Stud
     assert claimed(study).number == 0
 
 
-def test_a_trial_that_ends_its_process_again_and_again_is_given_up(study: Study) -> None:
+def test_a_trial_that_repeatedly_ends_its_process_fails(study: Study) -> None:
     for _ in range(3):
         held = Held(study)
         assert held.claim.number == 0
         held.let_go()
     assert claimed(study).number == 1
     assert study.trials[0].state == TrialState.FAIL
-    assert "begun 3 times" in study.trials[0].user_attrs["why"]
+    assert "its process ended 3 times" in study.trials[0].user_attrs["why"]
 
 
-def test_a_trial_that_gets_on_is_not_given_up(study: Study) -> None:
+def test_a_trial_that_progresses_does_not_fail(study: Study) -> None:
     for round_number in range(1, 6):
         held = Held(study)
         assert held.claim.number == 0
@@ -168,7 +168,7 @@ def test_a_trial_that_gets_on_is_not_given_up(study: Study) -> None:
         held.let_go()
 
 
-def test_settings_that_do_not_go_together_are_one_failed_trial(tmp_path: Path, base: RunConfig) -> None:
+def test_settings_that_do_not_fit_together_are_a_failed_trial(tmp_path: Path, base: RunConfig) -> None:
     search = {
         "training": {
             "label_smoothing": {"choices": [0.0, 0.1]},
@@ -184,10 +184,10 @@ def test_settings_that_do_not_go_together_are_one_failed_trial(tmp_path: Path, b
     failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
     assert len(numbers) + len(failed) == 12
     assert failed
-    assert all("`label_smoothing` spreads over" in trial.user_attrs["why"] for trial in failed)
+    assert all("`label_smoothing` needs the whole vocabulary" in trial.user_attrs["why"] for trial in failed)
 
 
-def test_checkpoints_go_unless_they_are_wanted(study: Study) -> None:
+def test_checkpoints_are_deleted_by_default(study: Study) -> None:
     for keep in (False, True):
         claim = claimed(study)
         checkpoints = study.directory.trial(claim.number).checkpoints
@@ -202,7 +202,7 @@ def test_the_best_is_the_first_with_the_lowest_perplexity(study: Study) -> None:
     assert bests == [True, True, False]
 
 
-def test_importances_come_with_ten_trials(tmp_path: Path, settings: StudySettings) -> None:
+def test_importances_need_ten_trials(tmp_path: Path, settings: StudySettings) -> None:
     search = {**settings.search, "batching": {"batch_size": {"choices": [2, 4]}}}
     options = settings.options.replace(trials=12)
     study = Study(StudyDirectory(tmp_path), replace(settings, search=search, options=options))
@@ -215,13 +215,13 @@ def test_importances_come_with_ten_trials(tmp_path: Path, settings: StudySetting
     assert importances["training.learning_rate"] > importances["batching.batch_size"]
 
 
-def test_a_space_that_is_refused_makes_no_study(tmp_path: Path, settings: StudySettings) -> None:
+def test_an_invalid_space_creates_no_study(tmp_path: Path, settings: StudySettings) -> None:
     with pytest.raises(SettingError):
         Study(StudyDirectory(tmp_path / "none"), replace(settings, search={}))
     assert not (tmp_path / "none").exists()
 
 
-def test_whole_numbers_may_be_chosen_from_for_a_setting_that_is_none(
+def test_whole_numbers_can_be_choices_of_a_float_setting(
     tmp_path: Path, settings: StudySettings, base: RunConfig
 ) -> None:
     searched = {"choices": [1, 2, 4]}
@@ -235,7 +235,7 @@ def test_whole_numbers_may_be_chosen_from_for_a_setting_that_is_none(
         assert tried in ((2.0,) if epochs == 2.0 else (1.0, 2.0, 4.0))
 
 
-def test_a_trial_that_another_machine_has_ended_is_let_go(study: Study) -> None:
+def test_a_trial_ended_by_another_machine_is_released(study: Study) -> None:
     claim = claimed(study)
     assert not claim.report(1, 20.0)
     Study(study.directory, study.settings)._tell(claim.number, Outcome("complete", 10.0))
@@ -245,8 +245,8 @@ def test_a_trial_that_another_machine_has_ended_is_let_go(study: Study) -> None:
 
 
 @pytest.mark.parametrize("part", [b"{", b'{"op_code":4,"worker', b"\xff\0"], ids=str)
-def test_a_study_goes_on_over_half_a_line(study: Study, part: bytes) -> None:
-    """Optuna alone appends its next line to the part, and can then read neither."""
+def test_a_study_resumes_after_a_partial_line(study: Study, part: bytes) -> None:
+    """Optuna alone would append the next line to the partial one, and could read neither."""
     ended(study, Outcome("complete", 5.0))
     with study.directory.journal.open("ab") as file:
         file.write(part)
@@ -257,7 +257,7 @@ def test_a_study_goes_on_over_half_a_line(study: Study, part: bytes) -> None:
     assert not list(study.directory.root.glob("journal.log?*"))
 
 
-def test_a_study_is_copied_and_goes_on(study: Study, tmp_path: Path) -> None:
+def test_a_copied_study_can_be_resumed(study: Study, tmp_path: Path) -> None:
     ended(study, Outcome("complete", 5.0))
     running = claimed(study)
     (tmp_path / "copy").mkdir()

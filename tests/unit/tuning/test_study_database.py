@@ -1,4 +1,4 @@
-"""A study in a database: two directories stand for two machines."""
+"""A study in a database; two directories simulate two machines."""
 
 import time
 import tomllib
@@ -18,7 +18,7 @@ from nextword.tuning.study_settings import StudyDirectory, StudySettings
 
 
 class Machine:
-    """A directory of its own and one process that works there."""
+    """A separate directory with one process."""
 
     def __init__(self, root: Path, settings: StudySettings) -> None:
         self.directory = StudyDirectory(root)
@@ -82,7 +82,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_the_trial_of_a_machine_that_is_gone_is_retried_by_another(machine: Callable[..., Machine]) -> None:
+def test_the_trial_of_a_lost_machine_is_retried_by_another(machine: Callable[..., Machine]) -> None:
     here, there = machine("here"), machine("there")
     gone = there.claim()
     gone.report(1, 9.0)
@@ -94,7 +94,7 @@ def test_the_trial_of_a_machine_that_is_gone_is_retried_by_another(machine: Call
     assert again.number == 2
     assert again.config == gone.config
     assert [trial.number for trial in here.study.trials] == [1, 2]
-    assert gone.report(2, 8.0)  # a machine that was only asleep lets its trial go
+    assert gone.report(2, 8.0)  # a machine that was only asleep releases its trial
     here.complete(again, 4.0)
     here.complete(other, 5.0)
     assert here.claim().number == 3
@@ -104,7 +104,7 @@ def test_the_trial_of_a_machine_that_is_gone_is_retried_by_another(machine: Call
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_machine_goes_on_with_its_own_trial_however_long_it_was_stopped(
+def test_a_machine_resumes_its_own_trial_after_any_pause(
     machine: Callable[..., Machine],
 ) -> None:
     here = machine("here")
@@ -114,15 +114,17 @@ def test_a_machine_goes_on_with_its_own_trial_however_long_it_was_stopped(
     assert here.claim().number == stopped.number == 0
 
 
-def test_machines_that_do_not_agree_are_refused(machine: Callable[..., Machine], shared: StudySettings) -> None:
+def test_machines_with_other_text_or_settings_are_refused(
+    machine: Callable[..., Machine], shared: StudySettings
+) -> None:
     here, there = machine("here"), machine("there")
     here.study.require_shared("ab")
     there.study.require_shared("ab")
-    with pytest.raises(SettingError, match="begun with another text or other settings"):
+    with pytest.raises(SettingError, match="must have the same text and settings"):
         there.study.require_shared("cd")
     search = {"training": {"learning_rate": {"choices": [0.1, 0.2]}}}
     other = machine("there", replace(shared, search=search))
-    with pytest.raises(SettingError, match="begun with another text or other settings"):
+    with pytest.raises(SettingError, match="must have the same text and settings"):
         other.study.require_shared("ab")
     elsewhere = replace(shared, text="/home/other/story.txt", options=shared.options.replace(trials=9))
     machine("there", elsewhere).study.require_shared("ab")
@@ -131,5 +133,5 @@ def test_machines_that_do_not_agree_are_refused(machine: Callable[..., Machine],
 @pytest.mark.parametrize("url", ["nonsense", "sqlite:////nowhere/study.db", "oracle://host/study"])
 def test_a_database_that_cannot_be_opened_is_refused(settings: StudySettings, tmp_path: Path, url: str) -> None:
     shared = replace(settings, options=settings.options.replace(storage=url))
-    with pytest.raises(StorageError, match="`--storage` must be the SQLAlchemy URL of a database that can be used"):
+    with pytest.raises(StorageError, match="`--storage` must be the SQLAlchemy URL of a reachable database"):
         Study(StudyDirectory(tmp_path), shared)

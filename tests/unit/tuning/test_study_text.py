@@ -12,7 +12,7 @@ from nextword.training.config import RunConfig
 from nextword.tuning.study_text import StudyText
 
 
-def test_a_folder_may_lack_the_test_split(folder_without_test: Path, base: RunConfig) -> None:
+def test_a_folder_needs_no_test_split(folder_without_test: Path, base: RunConfig) -> None:
     text = StudyText.load(folder_without_test, base.text)
     assert (text.train.num_tokens, text.valid.num_tokens) == (2100, 280)
 
@@ -39,7 +39,7 @@ def test_the_last_part_of_a_file_is_never_read(
     assert max(stop for _, stop in parts) < len(content) * 0.97
 
 
-def test_the_ids_and_the_sum_are_those_of_the_corpus(folder_without_test: Path, tmp_path: Path) -> None:
+def test_the_ids_and_the_hash_match_the_corpus(folder_without_test: Path, tmp_path: Path) -> None:
     for name in ("train.txt", "valid.txt"):
         (tmp_path / name).write_bytes((folder_without_test / name).read_bytes())
     (tmp_path / "test.txt").write_bytes((folder_without_test / "valid.txt").read_bytes())

@@ -22,7 +22,7 @@ from nextword.tuning.trial_run import Report, TrialRun
 
 @dataclass(frozen=True)
 class FakeRun:
-    """Trains nothing: a trial's perplexity follows from its learning rate."""
+    """Trains nothing: the perplexity of a trial depends on its learning rate."""
 
     context: RunContext
     before: Callable[[], object] = lambda: None
@@ -46,7 +46,7 @@ def sweep_of(study: Study, said: Said, before: Callable[[], object] = lambda: No
     return Sweep(study, cast("TrialRun", run), lambda: nullcontext(SilentObserver()), **options)
 
 
-def test_all_trials_are_worked_on_and_the_best_is_written_down(study: Study) -> None:
+def test_all_trials_are_trained_and_the_best_is_written(study: Study) -> None:
     said = Said()
     sweep_of(study, said).work()
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
@@ -59,7 +59,7 @@ def test_all_trials_are_worked_on_and_the_best_is_written_down(study: Study) -> 
     assert len(said.lines) == 6
 
 
-def test_a_signal_between_trials_waits_for_the_study_and_is_heeded(study: Study) -> None:
+def test_a_signal_between_trials_waits_for_the_study(study: Study) -> None:
     end = study.end
 
     def interrupted(*arguments: Any, **named: Any) -> bool:
@@ -73,7 +73,7 @@ def test_a_signal_between_trials_waits_for_the_study_and_is_heeded(study: Study)
     assert study.directory.best_file.exists()
 
 
-def test_a_trial_that_was_interrupted_is_next_and_never_given_up(study: Study) -> None:
+def test_an_interrupted_trial_is_next_and_does_not_fail(study: Study) -> None:
     def interrupt() -> None:
         raise TrainingInterrupted(signal.SIGINT)
 
@@ -87,7 +87,7 @@ def test_a_trial_that_was_interrupted_is_next_and_never_given_up(study: Study) -
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
 
 
-def test_a_defect_of_ours_leaves_the_trial_to_be_taken_up(study: Study) -> None:
+def test_an_unexpected_error_leaves_the_trial_to_be_resumed(study: Study) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -97,7 +97,7 @@ def test_a_defect_of_ours_leaves_the_trial_to_be_taken_up(study: Study) -> None:
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
 
 
-def test_the_best_is_written_down_though_the_process_that_found_it_could_not(study: Study) -> None:
+def test_another_process_writes_the_best_settings_after_a_kill(study: Study) -> None:
     sweep_of(study, Said()).work()
     written = study.directory.best_file.read_bytes()
     study.directory.best_file.unlink()
@@ -105,9 +105,9 @@ def test_the_best_is_written_down_though_the_process_that_found_it_could_not(stu
     assert study.directory.best_file.read_bytes() == written
 
 
-def test_a_database_that_fails_meanwhile_is_told_of(settings: StudySettings, tmp_path: Path) -> None:
+def test_a_failing_database_is_an_error(settings: StudySettings, tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     shared = replace(settings, options=settings.options.replace(storage=f"sqlite:///{path}"))
     study = Study(StudyDirectory(tmp_path / "study"), shared)
-    with pytest.raises(StorageError, match="check its address and server"):
+    with pytest.raises(StorageError, match="check address, server and driver"):
         sweep_of(study, Said(), lambda: path.write_bytes(b"not a database" * 2**12)).work()

@@ -56,11 +56,11 @@ def rounds_of(root: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (root / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_a_trial_is_ended_if_it_is_told_to_and_can_be_resumed(run: TrialRun, base: RunConfig, tmp_path: Path) -> None:
+def test_a_trial_can_be_pruned_and_resumed(run: TrialRun, base: RunConfig, tmp_path: Path) -> None:
     early = Reports(end_after=2)
     outcome = run.train(base, tmp_path, early)
     assert outcome.kind == "pruned"
-    assert outcome.why == f"ended after round 2 of 4 by the pruner, at {early.seen[2]:,.2f}"
+    assert outcome.why == f"stopped by the pruner after round 2 of 4, at {early.seen[2]:,.2f}"
     assert [record["round"] for record in rounds_of(tmp_path)] == [1, 2]
 
     late = Reports()
@@ -90,7 +90,7 @@ def test_a_trial_is_ended_if_it_is_told_to_and_can_be_resumed(run: TrialRun, bas
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_settings_bring_about_is_an_outcome(
+def test_problems_with_the_settings_are_an_outcome(
     run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, outcome: Outcome
 ) -> None:
     def fail(*_arguments: object) -> None:
@@ -101,7 +101,7 @@ def test_what_settings_bring_about_is_an_outcome(
 
 
 @pytest.mark.parametrize("error", [StorageError("the disk is full"), RuntimeError("a defect of ours")])
-def test_what_they_do_not_bring_about_is_raised(
+def test_other_problems_are_raised(
     run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*_arguments: object) -> None:
@@ -113,14 +113,14 @@ def test_what_they_do_not_bring_about_is_raised(
 
 
 @given(st.integers(1, 40), st.integers(1, 16), st.floats(0.05, 20))
-def test_rounds_are_as_many_and_the_same_parts_whatever_the_batch(
+def test_rounds_are_equal_fractions_for_any_batch_size(
     run: TrialRun, base: RunConfig, rounds: int, batch_size: int, epochs: float
 ) -> None:
     config = replace(
         base, batching=base.batching.replace(batch_size=batch_size), training=base.training.replace(epochs=epochs)
     )
     options = run.options.replace(rounds=rounds)
-    training = replace(run, options=options)._paced(config).training
+    training = replace(run, options=options)._with_rounds(config).training
     windows = make_windows(run.text.train.ids, config.batching, end_id=run.text.tokenizer.vocabulary.end_id)
     plan = Plan.of(training, windows.steps_per_epoch)
     assert plan.num_rounds == rounds
@@ -128,7 +128,7 @@ def test_rounds_are_as_many_and_the_same_parts_whatever_the_batch(
     assert plan.total_steps == rounds or abs(plan.total_steps - wanted) <= rounds / 2
 
 
-def test_minutes_become_epochs_once(
+def test_minutes_are_converted_to_epochs_once(
     run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[float] = []
@@ -138,7 +138,7 @@ def test_minutes_become_epochs_once(
         raise SettingError("enough")
 
     monkeypatch.setattr(trial_run, "train_model", remember)
-    for speed in (1000.0, 2000.0):  # the second time the epochs are written down already
+    for speed in (1000.0, 2000.0):  # the second time, the epochs are already stored
         monkeypatch.setattr(trial_run, "measure_training", Speed(speed))
         options = run.options.replace(minutes_per_trial=2.0)
         replace(run, options=options).train(base, tmp_path, Reports())
@@ -146,7 +146,7 @@ def test_minutes_become_epochs_once(
     assert seen == [pytest.approx(words / run.text.train.num_tokens, rel=0.02)] * 2
 
 
-def test_a_perplexity_that_is_no_number_is_not_reported() -> None:
+def test_a_perplexity_that_is_nan_is_not_reported() -> None:
     reports = Reports(end_after=1)
     callback = PruningCallback(reports, 2)
     callback.set_model(Model())
@@ -158,7 +158,7 @@ def test_a_perplexity_that_is_no_number_is_not_reported() -> None:
     assert callback.ended_after == 1
 
 
-def test_the_last_round_ends_a_trial_as_complete() -> None:
+def test_the_last_round_completes_a_trial() -> None:
     callback = PruningCallback(Reports(end_after=2), 2)
     callback.set_model(Model())
     callback.on_epoch_end(1, {"val_perplexity": 3.0})
@@ -166,16 +166,16 @@ def test_the_last_round_ends_a_trial_as_complete() -> None:
     assert not callback.model.stop_training
 
 
-def test_a_text_of_as_many_words_as_the_time_allows_is_read_once() -> None:
+def test_a_text_that_fits_the_time_is_read_once() -> None:
     assert epochs_in(1.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(1.0)
     assert epochs_in(3.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(3.0)
 
 
-def test_validation_takes_half_of_its_words_from_training() -> None:
+def test_validation_costs_half_of_its_words() -> None:
     assert epochs_in(1.0, 10_000 / 60, WINDOWS, 10_000) == pytest.approx(0.5)
 
 
-def test_some_training_is_left_however_short_the_time() -> None:
+def test_some_training_is_left_in_any_time() -> None:
     assert epochs_in(0.01, 1.0, WINDOWS, 10**9) == 0.001
 
 
@@ -192,7 +192,7 @@ def test_speed_is_measured_on_the_model_that_is_trained(
     monkeypatch.setattr(trial_run, "_SECONDS_MEASURED", 0.001)
     monkeypatch.setattr(trial_run, "measure_training", remember)
     resolved = base.resolved(text=base.text, compute_dtype="float32")
-    replace(run, options=run.options.replace(minutes_per_trial=2.0))._paced(resolved)
+    replace(run, options=run.options.replace(minutes_per_trial=2.0))._with_rounds(resolved)
     ((config, vocabulary_size, words_per_second),) = measured
     assert (config, vocabulary_size) == (resolved, run.text.tokenizer.vocabulary_size)
     assert words_per_second > 0

@@ -1,1 +1,1 @@
-"""Monte-Carlo dropout: the mean of predictions with different units dropped."""
+"""Monte-Carlo dropout: the mean of predictions under many dropout masks."""

@@ -1,7 +1,7 @@
-r"""Monte-Carlo dropout: the mean of what a model predicts under many dropout masks.
+r"""Monte-Carlo dropout: the mean of a model's predictions under many dropout masks.
 
-Dropout in training makes a weight's value a distribution; a prediction is then the mean over it, which is estimated
-from `S` draws of all masks. Without them the model predicts by the mean weights instead, once.
+Training with dropout defines a distribution over weights. The prediction is the mean over this distribution, estimated
+from `S` samples of all masks. Without dropout, the model predicts once with the mean weights.
 
     arithmetic   p(w) = mean over s of p_s(w)
     geometric    p(w) proportional to exp(mean over s of ln p_s(w))
@@ -24,22 +24,22 @@ from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dropout.options import DropoutOptions
 from nextword.engine.engine import Rows, State, WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, Weights, weights_of
+from nextword.engine.keras_engine import KerasEngine, Weights, trainable_weights
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
 
 _BLOCK = 32
-"""Tokens whose masks are drawn at once."""
+"""Number of tokens whose masks are drawn together."""
 
 
 class DropoutState(NamedTuple):
-    """Texts half read.
+    """The state after part of a text.
 
     Attributes:
-        before: The recurrent state in which the present block began, each array with an axis for the samples in front
-            `(S, B, ...)`.
-        inputs: The inputs of the present block so far `(B, n)`, int32.
-        block: The number of the block in the text.
+        before: The recurrent state at the beginning of the current block; each array is `(S, B, ...)`, with the samples
+            as first axis.
+        inputs: The inputs of the current block so far `(B, n)`, int32.
+        block: Index of the block in the text.
     """
 
     before: State
@@ -48,17 +48,17 @@ class DropoutState(NamedTuple):
 
 
 class DropoutEngine(DistributionEngine):
-    """Averages a Keras engine's model over dropout masks drawn from a seed.
+    """Averages the predictions of a Keras model over random dropout masks.
 
-    Masks that are drawn for single steps are drawn again all along a text; those that training keeps for a window
-    (locked dropout, and that of words, weights and states) are kept for the whole text. They depend on the seed and
-    the place in the text alone: rows share them, and how texts are batched and cut into windows changes nothing.
+    Masks for single steps are redrawn throughout a text. Masks that training keeps for a window (locked dropout, and
+    the dropout of words, weights and states) are kept for the whole text. The masks depend only on the seed and the
+    position in the text. All rows share them, so batching and windows do not change the result.
 
-    The hidden states that it gives are the means over the samples.
+    The hidden states are the means over the samples.
 
     Args:
-        engine: What runs the model; on the JAX backend.
-        options: How many samples, which mean, and the seed.
+        engine: The engine of the model, on the JAX backend.
+        options: Number of samples, kind of mean, and seed.
 
     Raises:
         SettingError: The model has no dropout.
@@ -73,7 +73,7 @@ class DropoutEngine(DistributionEngine):
         self._predict = jax.jit(self._predict_of)
 
     def start(self, batch_size: int) -> State:
-        """Return the state in which a text begins, one for each sample."""
+        """Return the state at the beginning of a text, for each sample."""
         state = keras.tree.map_structure(
             lambda array: ops.broadcast_to(array, (self.options.dropout_num_samples, *array.shape)),
             self.model.initial_state(batch_size),
@@ -81,19 +81,19 @@ class DropoutEngine(DistributionEngine):
         return DropoutState(state, np.zeros((batch_size, 0), np.int32), 0)
 
     def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of a state, which share their masks as before; see `Engine.select`."""
+        """Select rows of a state; see `Engine.select`. All rows still share their masks."""
         before = keras.tree.map_structure(lambda array: ops.take(array, rows, axis=1), state.before)
         return state._replace(before=before, inputs=state.inputs[rows])
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Give whole distributions, a block at a time; see `Engine.predict_window`."""
+        """Return full distributions, computed block by block; see `Engine.predict_window`."""
         inputs, parts = np.asarray(inputs, np.int32), []
         while inputs.shape[1]:
             before, read, block = state
             first = read.shape[1]
             ids, inputs = np.split(np.concatenate((read, inputs), axis=1), [_BLOCK], axis=1)
             padded = np.pad(ids, ((0, 0), (0, _BLOCK - ids.shape[1])))
-            prediction, after = self._predict(weights_of(self.model), padded, before, block)
+            prediction, after = self._predict(trainable_weights(self.model), padded, before, block)
             parts.append([np.asarray(array)[:, first : ids.shape[1]] for array in prediction])
             complete = ids.shape[1] == _BLOCK
             state = DropoutState(after, ids[:, :0], block + 1) if complete else DropoutState(before, ids, block)
@@ -118,9 +118,9 @@ class DropoutEngine(DistributionEngine):
         return (ops.log_softmax(log_probs), ops.mean(hidden, axis=0)), after
 
     def _keys(self, sample: Any, block: Any) -> Any:
-        """Return the states of all seed generators `(G, 2)` in a block of a sample."""
+        """Return the states of all seed generators `(G, 2)` for a block of a sample."""
         num_moving, count = len(self._moving), len(self._moving) + len(self._kept)
-        seed = jax.random.key(self.options.dropout_seed, impl="threefry2x32")  # as Keras's generators hold it
+        seed = jax.random.key(self.options.dropout_seed, impl="threefry2x32")  # the format of Keras's generators
 
         def key(index: Any) -> Any:
             place = ops.where(index < num_moving, block + 1, 0)
@@ -130,14 +130,14 @@ class DropoutEngine(DistributionEngine):
         return jax.vmap(key)(np.arange(count))
 
     def _hidden(self, weights: Weights, keys: Any, inputs: Any, state: State) -> tuple[Any, State]:
-        """Return the hidden states `(T, H)` of one row under the masks of `keys`, and its state after them."""
+        """Return the hidden states `(T, H)` of one row under the masks of `keys`, and its last state."""
         with self._scope(weights, keys):
             one_row = keras.tree.map_structure(lambda array: array[None], state)
             hidden, after = self.model.hidden_states(inputs[None], one_row, training=True)
         return hidden[0], keras.tree.map_structure(lambda array: array[0], after)
 
     def _log_probs(self, weights: Weights, keys: Any, hidden: Any) -> Any:
-        """Return the log-probabilities `(T, V)` that follow from the hidden states of one row."""
+        """Return the log-probabilities `(T, V)` for the hidden states of one row."""
         with self._scope(weights, keys):
             logits = self.model.projection(hidden[None], self.model.tied_embeddings, training=True)
         return ops.log_softmax(logits[0])
@@ -148,7 +148,7 @@ class DropoutEngine(DistributionEngine):
 
 
 def _seeds(model: LanguageModel) -> tuple[list[Any], list[Any]]:
-    """Return the states of the seed generators: those that move along a text, and those that are kept."""
+    """Return the states of the seed generators: those that change within a text, and those that are kept."""
     dropouts = [*model.stack.dropouts]
     if model.projection.dropout is not None:
         dropouts.append(model.projection.dropout)
@@ -163,5 +163,6 @@ def _require_dropout(model: LanguageModel) -> None:
     rates = {name: rate for name, rate in table.items() if name.endswith(("dropout_rate", "drop_rate"))}
     if not any(rates.values()):
         raise SettingError(
-            f"Monte-Carlo dropout needs a model trained with dropout, but all its rates are zero: {', '.join(rates)}"
+            f"Monte-Carlo dropout needs a model trained with dropout, but these rates are all 0: {', '.join(rates)}; "
+            "leave the method out"
         )

@@ -11,7 +11,7 @@ from nextword.settings import Settings
 
 
 class Dropout(Method[DropoutOptions]):
-    """The model with dropout left on, many times over."""
+    """The mean of predictions with dropout enabled; nothing is tuned."""
 
     name = "mc_dropout"
     options_type: ClassVar[type[Settings]] = DropoutOptions
@@ -20,7 +20,7 @@ class Dropout(Method[DropoutOptions]):
     def apply(
         self, engine: Engine, options: DropoutOptions, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[DropoutOptions]:
-        """Put a `DropoutEngine` around `engine`; there is nothing to tune."""
+        """Wrap `engine` in a `DropoutEngine`."""
         del splits, to_tune
         inner = require_jax_engine(engine, self.name)
         from nextword.engine.dropout.engine import DropoutEngine

@@ -1,4 +1,4 @@
-"""How Monte-Carlo dropout is set; apart from the engine, so that it is known without a training framework."""
+"""The settings of Monte-Carlo dropout, importable without a training framework."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -8,10 +8,10 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class DropoutOptions(Settings):
-    """How the mean over dropout masks is taken.
+    """The settings of the mean over dropout masks.
 
     Raises:
-        SettingError: A value leaves its range.
+        SettingError: A value is out of range.
     """
 
     group: ClassVar[str] = "dropout"

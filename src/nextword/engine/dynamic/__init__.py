@@ -1,1 +1,1 @@
-"""Dynamic evaluation: weights that go on learning from the text that they predict."""
+"""Dynamic evaluation: weights that continue to learn from the text that they predict."""

@@ -1,15 +1,15 @@
-r"""Dynamic evaluation: a model that goes on learning from what it reads, and is drawn back to what it was trained as.
+r"""Dynamic evaluation: the weights continue to learn from the text, and decay back to the trained weights.
 
-A text is read in segments. A segment is scored first; then the weights $W$ take a step along the gradient $g$ of its
-mean loss, and a step back to the trained weights $W_0$. How far each weight goes is decided by how much its gradient
-moved over the training text, in batches $b$ of which $g_b$ is the gradient of the mean loss:
+A text is read in segments. Each segment is scored first. Then the weights $W$ take a step along the gradient $g$ of its
+mean loss, and a step back to the trained weights $W_0$. The step of each weight depends on the root mean square of its
+gradient over the training text, where $g_b$ is the gradient of the mean loss of batch $b$:
 
 $$\text{RMS} = \sqrt{\operatorname{mean}_b g_b^2}, \qquad
 W \leftarrow W + \min\Bigl(\lambda \frac{\text{RMS}}{\operatorname{mean}(\text{RMS})}, 1\Bigr) \odot (W_0 - W)
 - \eta \frac{g}{\text{RMS} + \epsilon}$$
 
-with the learning rate $\eta$ and the decay $\lambda$. The mean is that over the weights' tensors of the mean over their
-elements, as in the authors' program, so that published settings hold.
+$\eta$ is the learning rate and $\lambda$ the decay. The mean of RMS is taken over the elements of each tensor and then
+over the tensors, as in the authors' program. So published settings stay valid.
 
 Source:
     Krause, Kahembwe, Murray and Renals (2018), "Dynamic Evaluation of Neural Sequence Models", sections 4 and 5.
@@ -28,7 +28,7 @@ from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import Rows, State, WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, Weights, in_place_of, weights_of
+from nextword.engine.keras_engine import KerasEngine, Weights, trainable_weights, with_weights
 from nextword.models.language_model import LanguageModel
 
 _NO_IDS = np.zeros(0, np.int32)
@@ -43,20 +43,20 @@ def root_mean_square_gradients(
     num_steps: int = 20,
     max_tokens: int | None = None,
 ) -> Weights:
-    r"""Read a training text once, without dropout, and return how much the gradient of each weight moved.
+    r"""Return the root mean square of each weight's gradient over a training text, read once without dropout.
 
     With the gradient $g_b$ of the mean loss of batch $b$,
 
     $$\text{RMS} = \sqrt{\operatorname{mean}_b g_b^2}.$$
 
     Args:
-        model: The model; its weights stay as they are.
+        model: The model; its weights are not changed.
         ids: The tokens of the text `(N,)`.
         end_id: The id of `<eos>`.
-        batch_size: Streams that are read side by side; fewer if the text is short. The more, the less the
-            gradients move, and the farther a learning rate goes.
-        num_steps: Tokens of a stream in a batch, as many as a segment is to have.
-        max_tokens: About how many tokens to read at most, from the beginning of every stream; all if left out.
+        batch_size: Number of parallel streams; fewer if the text is short. More streams give smaller gradients and
+            therefore larger steps at the same learning rate.
+        num_steps: Tokens per stream in a batch; use the segment length.
+        max_tokens: About the maximum number of tokens to read, from the beginning of each stream (default: all).
 
     Returns:
         RMS, an array for each trainable variable of the model, in their order.
@@ -69,7 +69,7 @@ def root_mean_square_gradients(
     num_batches = streams.steps_per_epoch
     if max_tokens is not None:
         num_batches = max(1, min(num_batches, max_tokens // (batch_size * num_steps)))
-    add, weights, state = _adder(model), weights_of(model), model.initial_state(batch_size)
+    add, weights, state = _adder(model), trainable_weights(model), model.initial_state(batch_size)
     sums = tuple(ops.zeros_like(array) for array in weights)
     for index in range(num_batches):
         window = streams.window(index)
@@ -78,10 +78,10 @@ def root_mean_square_gradients(
 
 
 def _adder(model: LanguageModel) -> Callable[..., tuple[Weights, State]]:
-    """Return a compiled function that adds a batch's squared gradients to sums, which it overwrites."""
+    """Return a compiled function that adds the squared gradients of a batch to sums, in place."""
 
     def loss_of(weights: Weights, state: State, inputs: Any, targets: Any, counted: Any) -> tuple[Any, State]:
-        with in_place_of(model, weights):
+        with with_weights(model, weights):
             hidden, after = model.hidden_states(inputs, state)
             total = model.token_losses(hidden, targets, counted).total
         return total / ops.maximum(ops.sum(counted), 1.0), after
@@ -95,13 +95,13 @@ def _adder(model: LanguageModel) -> Callable[..., tuple[Weights, State]]:
 
 
 class DynamicState(NamedTuple):
-    """A text half read.
+    """The state after part of a text.
 
     Attributes:
-        weights: The model's weights as they are now.
-        before: The recurrent state in which the present segment began.
+        weights: The current weights.
+        before: The recurrent state at the beginning of the current segment.
         after: The recurrent state after the last input.
-        inputs: The inputs of the present segment so far, int32; a full one waits for what follows it.
+        inputs: The inputs of the current segment so far, int32; a full segment waits for the next token.
     """
 
     weights: Weights
@@ -111,18 +111,19 @@ class DynamicState(NamedTuple):
 
 
 class DynamicEngine(DistributionEngine):
-    """Runs a Keras engine's model with weights that follow the text; the model's own weights stay as they are.
+    """Runs a Keras model with weights that adapt to the text; the model's own weights are not changed.
 
-    The weights are part of the state, a set for each row of a batch, so that the same state gives the same answer, and
-    a text scores the same alone as beside others. They move once a segment has been read and it is known what followed
-    it, and only then: no token has a part in its own probability, and how a text is cut into windows changes nothing.
+    The weights are part of the state, one set for each row of a batch. So the same state always gives the same result,
+    and the score of a text does not depend on the other texts in the batch. The weights change only after a full
+    segment, when the token after it is known. So no token influences its own probability, and windows do not change the
+    result.
 
-    A segment has few rows, so that its logits are at hand all at once; the loss by chunks would take ten times as long.
+    A segment is short, so all its logits fit in memory; the chunked loss would take ten times as long.
 
     Args:
-        engine: What runs the model as it was trained; on the JAX backend.
-        root_mean_squares: Those of the model's gradients over its training text, from `root_mean_square_gradients`.
-        options: How far the weights move.
+        engine: The engine of the trained model, on the JAX backend.
+        root_mean_squares: The result of `root_mean_square_gradients` on the training text.
+        options: Learning rate, decay and segment length.
     """
 
     def __init__(self, engine: KerasEngine, root_mean_squares: Weights, options: DynamicOptions) -> None:
@@ -135,23 +136,23 @@ class DynamicEngine(DistributionEngine):
         self._learn = jax.jit(self._learn_of, donate_argnums=0)
 
     def start(self, batch_size: int) -> State:
-        """Return the state in which a text begins: every row has the trained weights."""
+        """Return the state at the beginning of a text: each row has the trained weights."""
         recurrent = self.model.initial_state(1)
-        return (DynamicState(weights_of(self.model), recurrent, recurrent, _NO_IDS),) * batch_size
+        return (DynamicState(trainable_weights(self.model), recurrent, recurrent, _NO_IDS),) * batch_size
 
     def select(self, state: State, rows: Rows) -> State:
-        """Return some rows of a state, each with its own weights; see `Engine.select`."""
+        """Select rows of a state, each with its own weights; see `Engine.select`."""
         return tuple(state[row] for row in rows)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Give whole distributions, and learn from the segments that end before the last input."""
+        """Return full distributions, and learn from the segments that end before the last input."""
         rows = [self._predict_row(*row) for row in zip(np.asarray(inputs, np.int32), state, strict=True)]
         log_probs, hidden, states = zip(*rows, strict=True)
         return WindowPrediction(np.stack(log_probs), np.stack(hidden)), states
 
     def _predict_row(self, inputs: NDArray[np.int32], state: DynamicState) -> tuple[Any, Any, DynamicState]:
-        length, parts, trained = self.options.dynamic_segment_length, [], weights_of(self.model)
-        # What `_learn` overwrites must not be the caller's.
+        length, parts, trained = self.options.dynamic_segment_length, [], trainable_weights(self.model)
+        # `_learn` overwrites the weights, so the caller's must be copied.
         if len(state.inputs) + len(inputs) > length:
             state = state._replace(weights=tuple(ops.copy(array) for array in state.weights))
         while len(inputs):
@@ -171,7 +172,7 @@ class DynamicEngine(DistributionEngine):
         return log_probs, hidden, state
 
     def _predict_of(self, weights: Weights, inputs: Any, state: State) -> tuple[tuple[Any, Any], State]:
-        with in_place_of(self.model, weights):
+        with with_weights(self.model, weights):
             hidden, state = self.model.hidden_states(inputs, state)
             logits = self.model.projection(hidden, self.model.tied_embeddings)
         return (ops.log_softmax(logits), hidden), state
@@ -179,7 +180,7 @@ class DynamicEngine(DistributionEngine):
     def _learn_of(
         self, weights: Weights, trained: Weights, statistics: Any, inputs: Any, targets: Any, state: State
     ) -> tuple[Weights, tuple[Any, Any], State]:
-        """Return where the weights move, the predictions by those before, and the state after a segment."""
+        """Return the updated weights, the predictions of the weights before the update, and the recurrent state."""
 
         def loss_of(weights: Weights) -> tuple[Any, Any]:
             prediction, after = self._predict_of(weights, inputs, state)

@@ -1,4 +1,4 @@
-"""Dynamic evaluation, its learning rate and decay found by hill climbing on the validation split."""
+"""Dynamic evaluation, with learning rate and decay tuned by hill climbing on the validation split."""
 
 import math
 from collections.abc import Callable, Collection
@@ -16,14 +16,14 @@ from nextword.settings import Settings
 
 _FACTORS = (2.0, math.sqrt(2))
 _STATISTICS_TOKENS = 200_000
-"""Tokens of the train split from which it is learned how much each gradient moves; all of it would say little more."""
+"""Number of training tokens for the gradient statistics; more tokens hardly change them."""
 
-_MOST_TOKENS = 20_000
-"""Tokens of the validation split, from its first, that each setting is tried on: to read them is slow."""
+_MAX_TOKENS = 20_000
+"""Number of tokens from the beginning of the validation split to tune on; reading them is slow."""
 
 
 class Dynamic(Method[DynamicOptions]):
-    """Weights that follow the text."""
+    """Dynamic evaluation: the weights learn from the text."""
 
     name = "dynamic"
     options_type: ClassVar[type[Settings]] = DynamicOptions
@@ -34,7 +34,7 @@ class Dynamic(Method[DynamicOptions]):
     def apply(
         self, engine: Engine, options: DynamicOptions, splits: Splits, to_tune: Collection[str]
     ) -> AppliedMethod[DynamicOptions]:
-        """Put a `DynamicEngine` around `engine`."""
+        """Wrap `engine` in a `DynamicEngine`."""
         inner = require_jax_engine(engine, self.name)
         from nextword.engine.dynamic.engine import DynamicEngine, root_mean_square_gradients
 
@@ -46,7 +46,7 @@ class Dynamic(Method[DynamicOptions]):
             max_tokens=_STATISTICS_TOKENS,
         )
         if to_tune:
-            ids = splits.valid()[:_MOST_TOKENS]
+            ids = splits.valid()[:_MAX_TOKENS]
             options = hill_climb(
                 lambda tried: mean_log_prob(DynamicEngine(inner, statistics, tried), ids),
                 options,
@@ -56,7 +56,7 @@ class Dynamic(Method[DynamicOptions]):
 
 
 def mean_log_prob(engine: Engine, ids: TokenIds) -> float:
-    """Return the mean log-probability of a token of a text `(N,)`, minus infinity if a model broke down."""
+    """Return the mean log-probability per token of a text `(N,)`, or minus infinity if the model diverged."""
     try:
         return float(token_log_probs(engine, ids).mean())
     except EvaluationError:
@@ -66,9 +66,9 @@ def mean_log_prob(engine: Engine, ids: TokenIds) -> float:
 def hill_climb[Options: Settings](
     score: Callable[[Options], float], options: Options, names: Collection[str]
 ) -> Options:
-    """Return the options with the settings `names` multiplied to where `score` is highest, one after the other.
+    """Maximize `score` over the settings `names` by hill climbing, one setting after the other.
 
-    Each is multiplied or divided by 2 for as long as that is better, then each by the square root of 2.
+    Each setting is multiplied or divided by 2 as long as the score improves, and then by the square root of 2.
     """
     scored = cache(score)
     for factor in _FACTORS:

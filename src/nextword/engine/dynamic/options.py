@@ -1,4 +1,4 @@
-"""How dynamic evaluation is set; apart from the engine, so that it is known without a training framework."""
+"""The settings of dynamic evaluation, importable without a training framework."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -8,12 +8,12 @@ from nextword.settings import Settings, setting
 
 @dataclass(frozen=True, kw_only=True)
 class DynamicOptions(Settings):
-    """How far a model moves while it reads.
+    """The settings of dynamic evaluation.
 
-    Learning rate and decay are per segment: if segments are shorter, both are to be as much smaller.
+    Learning rate and decay are per segment. For shorter segments, reduce both in proportion.
 
     Raises:
-        SettingError: A value leaves its range.
+        SettingError: A value is out of range.
     """
 
     group: ClassVar[str] = "dynamic"

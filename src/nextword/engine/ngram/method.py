@@ -10,7 +10,7 @@ import numpy as np
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import OuterEngine, interpolate
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
-from nextword.engine.method import AppliedMethod, Method, Splits, weighed
+from nextword.engine.method import AppliedMethod, Method, Splits, mixture_log_prob
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.engine.stream import token_log_probs
 from nextword.errors import SettingError
@@ -100,7 +100,7 @@ def _tuned(engine: Engine, options: NgramOptions, splits: Splits, to_tune: Colle
     for order in _ORDERS if "ngram_order" in to_tune else (options.ngram_order,):
         model = _fitted(engine, splits.train(), order)
         counted = model.token_probabilities(contexts_of(ids, order, end_id=engine.end_id), ids)
-        candidates.append((*weighed(own, counted, given), order))
+        candidates.append((*mixture_log_prob(own, counted, given), order))
     _, weight, order = max(candidates, key=itemgetter(0))
     return options.replace(ngram_order=order, ngram_weight=weight)
 

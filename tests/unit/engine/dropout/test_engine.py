@@ -62,7 +62,7 @@ def hidden_of(prediction: WindowPrediction) -> NDArray[np.float32]:
 
 
 def one_sample(subject: DropoutEngine, sample: int, ids: TokenIds) -> NDArray[np.float32]:
-    """Return what a plain loop over blocks predicts `(T, V)` for one text under the masks of a sample."""
+    """Return the predictions `(T, V)` of a simple loop over blocks for one text and one sample of masks."""
     variables, parts, state = [*subject._moving, *subject._kept], [], subject.model.initial_state(1)
 
     def read(keys: Any, part: TokenIds, state: Any) -> Any:
@@ -87,7 +87,7 @@ def test_it_is_the_mean_over_passes_with_dropout(changes: dict[str, Any]) -> Non
     np.testing.assert_allclose(found.log_probs[0], np.log(np.exp(samples).mean(axis=0)), atol=1e-4)
 
 
-def test_the_mean_may_be_that_of_logarithms(engine: KerasEngine) -> None:
+def test_the_mean_can_be_geometric(engine: KerasEngine) -> None:
     subject, ids = dropout(engine, dropout_mean="geometric"), ids_of()
     found, _ = subject.predict_window(ids, subject.start(1))
     unscaled = np.mean([one_sample(subject, sample, ids) for sample in range(3)], axis=0, dtype=np.float64)
@@ -96,7 +96,7 @@ def test_the_mean_may_be_that_of_logarithms(engine: KerasEngine) -> None:
 
 
 @pytest.mark.parametrize("cuts", [[1], [31], [32], [33], [5, 11, 36]], ids=str)
-def test_how_a_text_is_cut_into_windows_changes_nothing(subject: DropoutEngine, cuts: list[int]) -> None:
+def test_windows_do_not_change_the_result(subject: DropoutEngine, cuts: list[int]) -> None:
     ids = ids_of()
     whole, _ = subject.predict_window(ids, subject.start(1))
     state, parts = subject.start(1), []
@@ -107,20 +107,20 @@ def test_how_a_text_is_cut_into_windows_changes_nothing(subject: DropoutEngine, 
     np.testing.assert_array_equal(np.concatenate([hidden_of(part) for part in parts], axis=1), hidden_of(whole))
 
 
-def test_a_text_scores_the_same_alone_as_beside_others(subject: DropoutEngine) -> None:
+def test_a_text_scores_the_same_alone_and_in_a_batch(subject: DropoutEngine) -> None:
     ids = ids_of(3)
     together = subject.score(ids, np.full(3, 40, np.int32))
     alone = subject.score(ids[1:2], np.full(1, 40, np.int32))
     np.testing.assert_allclose(alone.log_probs[0], together.log_probs[1], atol=1e-5)
 
 
-def test_a_state_given_twice_gives_the_same_answer_twice(subject: DropoutEngine) -> None:
+def test_the_same_state_gives_the_same_result(subject: DropoutEngine) -> None:
     ids = ids_of()
     _, state = subject.predict_window(ids, subject.start(1))
     np.testing.assert_array_equal(subject.step(ids[:, 0], state)[0], subject.step(ids[:, 0], state)[0])
 
 
-def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine, subject: DropoutEngine) -> None:
+def test_the_seed_decides_and_the_model_is_not_changed(engine: KerasEngine, subject: DropoutEngine) -> None:
     before = [np.array(variable.value) for variable in engine.model.variables]
     engines = subject, dropout(engine, dropout_seed=subject.options.dropout_seed), dropout(engine, dropout_seed=5)
     found = [each.score(ids_of(), np.full(1, 40, np.int32)).log_probs for each in engines]
@@ -140,7 +140,7 @@ def test_the_seed_decides_and_the_model_stays_as_it_is(engine: KerasEngine, subj
     ],
     ids=str,
 )
-def test_masks_are_drawn_anew_along_a_text_unless_locked(where: dict[str, Any], locked: bool) -> None:
+def test_masks_are_redrawn_within_a_text_unless_locked(where: dict[str, Any], locked: bool) -> None:
     none = {"input_dropout_rate": 0.0, "output_dropout_rate": 0.0}
     engine = engine_of(**{**none, **where, "locked_dropout": locked})
     weights = {name: np.zeros(shape, np.float32) for name, shape in engine.model.architecture.weight_shapes().items()}
@@ -158,7 +158,7 @@ def test_masks_are_drawn_anew_along_a_text_unless_locked(where: dict[str, Any], 
 
 def test_a_model_without_dropout_is_refused() -> None:
     none = {"input_dropout_rate": 0.0, "output_dropout_rate": 0.0}
-    with pytest.raises(SettingError, match="needs a model trained with dropout, but all its rates are zero: "):
+    with pytest.raises(SettingError, match="needs a model trained with dropout, but these rates are all 0: "):
         DropoutEngine(engine_of(**none), DropoutOptions())
 
 

@@ -11,7 +11,7 @@ from nextword.batching.window import TokenIds
 from nextword.engine.dynamic.engine import DynamicEngine, root_mean_square_gradients
 from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import WindowPrediction
-from nextword.engine.keras_engine import KerasEngine, Weights, weights_of
+from nextword.engine.keras_engine import KerasEngine, Weights, trainable_weights
 from nextword.evaluation.perplexity import evaluate
 from nextword.models.language_model import LanguageModel
 
@@ -40,9 +40,9 @@ def engine() -> KerasEngine:
 
 
 def statistics_of(engine: KerasEngine) -> Weights:
-    """Statistics as they might be, some weights never having moved."""
+    """Plausible gradient statistics, with some zeros."""
     random = np.random.default_rng(2)
-    arrays = [random.gamma(0.5, 0.05, array.shape) for array in weights_of(engine.model)]
+    arrays = [random.gamma(0.5, 0.05, array.shape) for array in trainable_weights(engine.model)]
     return tuple((array * (array > 1e-3)).astype(np.float32) for array in arrays)
 
 
@@ -60,11 +60,11 @@ def hidden_of(prediction: WindowPrediction) -> NDArray[np.float32]:
 
 
 class SlowReference:
-    """Dynamic evaluation of a tied model of one LSTM layer in float64, by the equations, gradients by differences."""
+    """Dynamic evaluation of a tied one-layer LSTM in float64, with numerical gradients."""
 
     def __init__(self, engine: KerasEngine, options: DynamicOptions) -> None:
         self._options = options
-        self._trained = [np.asarray(array, np.float64) for array in weights_of(engine.model)]
+        self._trained = [np.asarray(array, np.float64) for array in trainable_weights(engine.model)]
         self._rms = [np.asarray(array, np.float64) for array in statistics_of(engine)]
 
     def log_probs(self, ids: list[int]) -> NDArray[np.float64]:
@@ -122,7 +122,7 @@ class SlowReference:
 @pytest.mark.parametrize(
     "changes", [{}, {"dynamic_decay": 0.0}, {"dynamic_decay": 3.0}, {"dynamic_segment_length": 1}], ids=str
 )
-def test_it_agrees_with_a_slow_program_over_several_segments(engine: KerasEngine, changes: dict[str, Any]) -> None:
+def test_it_matches_a_slow_reference_over_several_segments(engine: KerasEngine, changes: dict[str, Any]) -> None:
     subject, ids = dynamic(engine, **changes), ids_of(num_steps=18)
     prediction, _ = subject.predict_window(ids, subject.start(1))
     expected = SlowReference(engine, subject.options).log_probs([*ids[0].tolist(), 0])
@@ -134,7 +134,7 @@ def test_it_agrees_with_a_slow_program_over_several_segments(engine: KerasEngine
 @pytest.mark.parametrize(
     "changes", [{}, {"tied": False, "adaptive_cutoffs": (2, 4)}, {"mixture_size": 2}, {"hidden_sizes": (4, 3)}], ids=str
 )
-def test_without_a_learning_rate_it_is_the_engine_inside(changes: dict[str, Any]) -> None:
+def test_without_a_learning_rate_it_equals_the_inner_engine(changes: dict[str, Any]) -> None:
     engine = engine_of(**changes)
     subject, inputs, targets = dynamic(engine, dynamic_learning_rate=0.0), ids_of(2), ids_of(2, seed=4)
     found, _ = subject.score_window(inputs, targets, subject.start(2))
@@ -147,8 +147,8 @@ def test_without_a_learning_rate_it_is_the_engine_inside(changes: dict[str, Any]
     np.testing.assert_allclose(hidden_of(prediction), hidden_of(within), atol=1e-5)
 
 
-def test_a_huge_decay_brings_weights_back_to_the_trained_ones_and_no_further(engine: KerasEngine) -> None:
-    subject, trained = dynamic(engine, dynamic_learning_rate=0.0, dynamic_decay=1e9), weights_of(engine.model)
+def test_a_huge_decay_restores_the_trained_weights(engine: KerasEngine) -> None:
+    subject, trained = dynamic(engine, dynamic_learning_rate=0.0, dynamic_decay=1e9), trainable_weights(engine.model)
     (row,) = subject.start(1)
     astray = (row._replace(weights=tuple(array + 1.0 for array in trained)),)
     _, (after,) = subject.predict_window(ids_of(num_steps=SEGMENT + 1), astray)
@@ -157,7 +157,7 @@ def test_a_huge_decay_brings_weights_back_to_the_trained_ones_and_no_further(eng
 
 
 @pytest.mark.parametrize("cuts", [[1], [3], [4], [5], [4, 8], [2, 3, 11], list(range(1, 18))], ids=str)
-def test_how_a_text_is_cut_into_windows_changes_nothing(engine: KerasEngine, cuts: list[int]) -> None:
+def test_windows_do_not_change_the_result(engine: KerasEngine, cuts: list[int]) -> None:
     subject, ids = dynamic(engine), ids_of(num_steps=18)
     whole, last = subject.predict_window(ids, subject.start(1))
     state, parts = subject.start(1), []
@@ -170,7 +170,7 @@ def test_how_a_text_is_cut_into_windows_changes_nothing(engine: KerasEngine, cut
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_text_is_scored_as_it_is_stepped_through(engine: KerasEngine) -> None:
+def test_scores_of_a_text_match_single_steps(engine: KerasEngine) -> None:
     subject, ids = dynamic(engine), ids_of(2)
     scores, _ = subject.score_window(ids[:, :-1], ids[:, 1:], subject.start(2))
     state = subject.start(2)
@@ -180,7 +180,7 @@ def test_a_text_is_scored_as_it_is_stepped_through(engine: KerasEngine) -> None:
 
 
 @pytest.mark.parametrize("num_alike", range(3, 11))
-def test_no_token_has_a_part_in_its_own_probability_or_an_earlier_one(engine: KerasEngine, num_alike: int) -> None:
+def test_no_token_influences_its_own_probability_or_an_earlier_one(engine: KerasEngine, num_alike: int) -> None:
     subject, ids = dynamic(engine, dynamic_learning_rate=0.5), ids_of(num_steps=14)
     others = np.where(np.arange(14) < num_alike, ids, (ids + 1) % VOCABULARY_SIZE)
     first, _ = subject.predict_window(ids, subject.start(1))
@@ -190,7 +190,7 @@ def test_no_token_has_a_part_in_its_own_probability_or_an_earlier_one(engine: Ke
 
 
 @pytest.mark.parametrize("num_read", [0, 2, SEGMENT, SEGMENT + 1, 3 * SEGMENT])
-def test_a_state_given_twice_gives_the_same_answer_twice(engine: KerasEngine, num_read: int) -> None:
+def test_the_same_state_gives_the_same_result(engine: KerasEngine, num_read: int) -> None:
     subject, ids = dynamic(engine), ids_of(num_steps=30)
     state = subject.start(1)
     if num_read:
@@ -200,14 +200,14 @@ def test_a_state_given_twice_gives_the_same_answer_twice(engine: KerasEngine, nu
     np.testing.assert_allclose(subject.step(ids[:, num_read], state)[0], first.log_probs[:, 0], atol=1e-5)
 
 
-def test_a_text_scores_the_same_alone_as_beside_others(engine: KerasEngine) -> None:
+def test_a_text_scores_the_same_alone_and_in_a_batch(engine: KerasEngine) -> None:
     subject, ids = dynamic(engine), ids_of(3)
     together = subject.score(ids, np.full(3, 18, np.int32))
     alone = subject.score(ids[1:2], np.full(1, 18, np.int32))
     np.testing.assert_array_equal(alone.log_probs[0], together.log_probs[1])
 
 
-def test_the_stored_weights_stay_as_they_are() -> None:
+def test_the_stored_weights_are_not_changed() -> None:
     engine = engine_of()
     before = {name: array.copy() for name, array in engine.model.named_weights().items()}
     statistics = root_mean_square_gradients(engine.model, ids_of(num_steps=200)[0], end_id=0, num_steps=SEGMENT)
@@ -215,10 +215,10 @@ def test_the_stored_weights_stay_as_they_are() -> None:
     subject.score(ids_of(2), np.full(2, 18, np.int32))
     after = engine.model.named_weights()
     assert all(np.array_equal(after[name], array) for name, array in before.items())
-    assert engine.score(ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # nothing of it was given away
+    assert engine.score(ids_of(), np.full(1, 18, np.int32)).log_probs.any()  # its weights were not donated
 
 
-def test_it_follows_a_text_unlike_what_the_model_knows() -> None:
+def test_it_adapts_to_an_unfamiliar_text() -> None:
     engine = engine_of(embedding_size=8, hidden_sizes=(8,))
     random = np.random.default_rng(0)
     statistics = root_mean_square_gradients(engine.model, random.integers(7, size=2_000, dtype=np.int32), end_id=0)
@@ -236,7 +236,7 @@ def model() -> LanguageModel:
 
 
 def squared_gradients(model: LanguageModel, inputs: list[list[int]], targets: list[list[int]], state: Any) -> Any:
-    """Return the squared gradients of the mean loss of a batch by way of its logits, and the state after it."""
+    """Return the squared gradients of the mean loss of a batch, computed from its logits, and the state after it."""
 
     def loss(weights: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(model.trainable_variables, weights, strict=True))):
@@ -244,7 +244,7 @@ def squared_gradients(model: LanguageModel, inputs: list[list[int]], targets: li
         log_probs = jax.nn.log_softmax(logits)
         return -jax.numpy.take_along_axis(log_probs, np.array(targets)[..., None], -1).mean(), after
 
-    gradients, after = jax.grad(loss, has_aux=True)(weights_of(model))
+    gradients, after = jax.grad(loss, has_aux=True)(trainable_weights(model))
     return [np.square(array) for array in gradients], after
 
 
@@ -263,7 +263,7 @@ def test_it_is_the_root_mean_square_over_batches_with_the_state_carried(model: L
 
 
 @pytest.mark.parametrize("max_tokens", [1, 6, 11])
-def test_no_more_is_read_than_asked_for(model: LanguageModel, max_tokens: int) -> None:
+def test_at_most_max_tokens_are_read(model: LanguageModel, max_tokens: int) -> None:
     ids = np.array([1, 2, 3, 4, 5, 1, 1, 3, 5, 2, 4, 1], np.int32)
     found = root_mean_square_gradients(model, ids, end_id=0, batch_size=2, num_steps=3, max_tokens=max_tokens)
     only, _ = squared_gradients(model, [[0, 1, 2], [1, 1, 3]], [[1, 2, 3], [1, 3, 5]], model.initial_state(2))

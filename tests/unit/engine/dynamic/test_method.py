@@ -20,7 +20,7 @@ NAMES = ("dynamic_learning_rate", "dynamic_decay")
 
 
 @given(rate=st.floats(1e-6, 1e-1), decay=st.floats(1e-5, 1.0))
-def test_a_hill_is_climbed_to_its_top(rate: float, decay: float) -> None:
+def test_hill_climbing_finds_the_maximum(rate: float, decay: float) -> None:
     def score(options: DynamicOptions) -> float:
         return -(math.log(options.dynamic_learning_rate / rate) ** 2) - math.log(options.dynamic_decay / decay) ** 2
 
@@ -29,7 +29,7 @@ def test_a_hill_is_climbed_to_its_top(rate: float, decay: float) -> None:
     assert abs(math.log2(top.dynamic_decay / decay)) <= 0.3
 
 
-def test_no_setting_is_tried_twice_and_others_stay() -> None:
+def test_no_setting_is_tried_twice_and_others_do_not_change() -> None:
     tried: list[DynamicOptions] = []
 
     def score(options: DynamicOptions) -> float:
@@ -41,7 +41,7 @@ def test_no_setting_is_tried_twice_and_others_stay() -> None:
     assert top.dynamic_decay == 0.5
 
 
-def test_what_diverges_is_not_taken(bigram_engine: Callable[..., Any]) -> None:
+def test_diverging_settings_are_not_chosen(bigram_engine: Callable[..., Any]) -> None:
     engine, ids = bigram_engine(), np.array([2, 3, 4], np.int32)
     assert mean_log_prob(engine, ids) == pytest.approx(token_log_probs(engine, ids).mean())
     engine.table = np.full_like(engine.table, np.nan)
@@ -54,7 +54,7 @@ def test_what_diverges_is_not_taken(bigram_engine: Callable[..., Any]) -> None:
 
 @pytest.fixture(scope="module")
 def keras_engine() -> KerasEngine:
-    """A small model with weights so large that text can teach it something."""
+    """A small model with weights large enough to learn from text."""
     model = LanguageModel(Architecture(vocabulary_size=7, embedding_size=4, hidden_sizes=(5,)))
     random = np.random.default_rng(0)
     shapes = model.architecture.weight_shapes()
@@ -62,7 +62,7 @@ def keras_engine() -> KerasEngine:
     return KerasEngine(model, end_id=0)
 
 
-def test_how_far_weights_move_is_learned_from_the_training_text_alone(
+def test_gradient_statistics_come_from_the_training_split_only(
     keras_engine: KerasEngine, splits_of: Callable[..., Splits]
 ) -> None:
     train, options = (
@@ -80,7 +80,7 @@ def test_how_far_weights_move_is_learned_from_the_training_text_alone(
     )
 
 
-def test_what_is_tuned_is_tuned_on_valid_and_then_used(
+def test_tuned_settings_come_from_valid_and_are_used(
     keras_engine: KerasEngine, splits_of: Callable[..., Splits]
 ) -> None:
     train = np.random.default_rng(1).integers(7, size=900, dtype=np.int32)

@@ -11,12 +11,17 @@ from nextword.architecture import Architecture
 from nextword.batching.window import TokenIds
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import Corpus
-from nextword.training import informed_start as module
+from nextword.training import count_based_initialization as module
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.informed_start import begin_model, start_informed, token_counts, word_vectors
+from nextword.training.count_based_initialization import (
+    initialize_from_counts,
+    initialize_model,
+    token_counts,
+    word_vectors,
+)
 from nextword.training.options import TrainingOptions
 
-INFORMED = TrainingOptions(start="informed")
+INFORMED = TrainingOptions(start="counts")
 
 TRAIN = np.tile(np.random.default_rng(0).permutation(12), 25).astype(np.int32)
 COUNTS = np.bincount(TRAIN, minlength=14)  # 12 and 13 are not in the text
@@ -41,27 +46,27 @@ def bias(model: LanguageModel) -> float:
     return float(np.abs(model.named_weights()["projection/bias"]).max())
 
 
-def test_a_new_model_begins_as_the_options_say(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_new_model_is_initialized_as_the_options_require(corpus: Corpus, tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     drawn, informed = model_for(corpus), model_for(corpus)
-    assert begin_model(drawn, corpus, TrainingOptions(), store) == 0.0
-    assert begin_model(informed, corpus, INFORMED, store) > 0.0
+    assert initialize_model(drawn, corpus, TrainingOptions(), store) == 0.0
+    assert initialize_model(informed, corpus, INFORMED, store) > 0.0
     assert bias(drawn) == 0
     assert bias(informed) > 1
 
 
-def test_a_model_that_has_learned_stays_as_it_is(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_trained_model_is_not_changed(corpus: Corpus, tmp_path: Path) -> None:
     model = model_for(corpus)
     model.embedding.embeddings.assign(model.embedding.embeddings + 1.0)
-    assert begin_model(model, corpus, INFORMED, CheckpointStore(tmp_path)) == 0.0
+    assert initialize_model(model, corpus, INFORMED, CheckpointStore(tmp_path)) == 0.0
     assert bias(model) == 0
 
 
-def test_a_run_that_goes_on_is_not_begun_again(corpus: Corpus, tmp_path: Path) -> None:
+def test_a_resumed_model_is_not_initialized_again(corpus: Corpus, tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path)
     store.save(1, {"weight": np.zeros(1, np.float32)}, {})
     model = model_for(corpus)
-    assert begin_model(model, corpus, INFORMED, store) == 0.0
+    assert initialize_model(model, corpus, INFORMED, store) == 0.0
     assert bias(model) == 0
 
 
@@ -77,21 +82,21 @@ def model(**fields: Any) -> LanguageModel:
 
 def test_the_bias_is_the_unigram_model() -> None:
     informed = model(tied=True)
-    start_informed(informed, TRAIN, COUNTS)
+    initialize_from_counts(informed, TRAIN, COUNTS)
     probabilities = np.exp(informed.named_weights()["projection/bias"].astype(np.float64))
     np.testing.assert_allclose(probabilities, (COUNTS + 0.5) / (len(TRAIN) + 7), rtol=1e-5)
 
 
-def test_rows_are_as_long_as_drawn_ones_are_on_average() -> None:
+def test_rows_have_the_average_length_of_random_rows() -> None:
     informed = model(tied=True)
-    start_informed(informed, TRAIN, COUNTS)
+    initialize_from_counts(informed, TRAIN, COUNTS)
     rows = informed.named_weights()["embedding/embeddings"]
     np.testing.assert_allclose(np.linalg.norm(rows[:12], axis=1), 0.3 * np.sqrt(6 / 3), rtol=1e-4)
 
 
-def test_words_that_are_not_in_the_text_and_all_other_weights_stay_as_drawn() -> None:
+def test_unseen_words_and_all_other_weights_stay_random() -> None:
     drawn, informed = model(tied=True), model(tied=True)
-    start_informed(informed, TRAIN, COUNTS)
+    initialize_from_counts(informed, TRAIN, COUNTS)
     before, after = drawn.named_weights(), informed.named_weights()
     np.testing.assert_array_equal(before["embedding/embeddings"][12:], after["embedding/embeddings"][12:])
     for name in before.keys() - {"embedding/embeddings", "projection/bias"}:
@@ -101,7 +106,7 @@ def test_words_that_are_not_in_the_text_and_all_other_weights_stay_as_drawn() ->
 def test_a_model_is_new_until_its_embedding_changes() -> None:
     informed = model()
     assert informed.is_new
-    start_informed(informed, TRAIN, COUNTS)
+    initialize_from_counts(informed, TRAIN, COUNTS)
     assert not informed.is_new
 
 
@@ -115,9 +120,9 @@ def test_a_model_is_new_until_its_embedding_changes() -> None:
         {"cell": "gru"},
     ],
 )
-def test_every_output_can_be_started(fields: dict[str, Any]) -> None:
+def test_every_kind_of_output_can_be_initialized(fields: dict[str, Any]) -> None:
     informed = model(**fields)
-    start_informed(informed, TRAIN, COUNTS)
+    initialize_from_counts(informed, TRAIN, COUNTS)
     logits, _ = informed(TRAIN[None, :20])
     assert np.isfinite(np.asarray(logits)).all()
     weights = informed.named_weights()
@@ -129,14 +134,14 @@ def test_every_output_can_be_started(fields: dict[str, Any]) -> None:
 
 
 def text(num_tokens: int = 600, seed: int = 0) -> TokenIds:
-    """Return words of which each even one is used like the odd one after it."""
+    """Return words in which each even word has the same use as the next odd word."""
     random = np.random.default_rng(seed)
     classes = np.cumsum(random.integers(1, 3, num_tokens)) % (VOCABULARY_SIZE // 2)
     return (2 * classes + random.integers(0, 2, num_tokens)).astype(np.int32)
 
 
 def exact_similarities(ids: TokenIds, size: int) -> NDArray[np.float64]:
-    """Return the cosines of the rows of `U S ** 0.5` at full rank, counted pair by pair."""
+    """Return the cosines of the rows of `U S ** 0.5` at full rank, from pairwise counts."""
     after = np.zeros((size, size))
     for first in range(len(ids)):
         for distance in range(1, 5):
@@ -164,7 +169,7 @@ def test_at_full_rank_the_vectors_are_those_of_the_exact_decomposition() -> None
     np.testing.assert_allclose(similarities(vectors), exact_similarities(ids, VOCABULARY_SIZE), atol=1e-3)
 
 
-def test_words_of_one_use_are_alike() -> None:
+def test_words_of_the_same_use_are_similar() -> None:
     alike = similarities(word_vectors(text(4000), vocabulary_size=VOCABULARY_SIZE, width=4, seed=0))
     for word in range(VOCABULARY_SIZE):
         alike[word, word] = -1.0
@@ -188,22 +193,22 @@ def test_the_rotation_alone_depends_on_the_seed() -> None:
 
 
 @pytest.mark.parametrize("ids", [[], [5], [5, 5]])
-def test_words_without_company_have_the_vector_zero(ids: list[int]) -> None:
+def test_words_without_neighbors_have_the_zero_vector(ids: list[int]) -> None:
     vectors = word_vectors(np.array(ids, np.int32), vocabulary_size=VOCABULARY_SIZE, width=4, seed=0)
     assert np.isfinite(vectors).all()
     assert not vectors[[word for word in range(VOCABULARY_SIZE) if word not in ids]].any()
 
 
-def test_a_text_read_in_pieces_is_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_in_chunks_match_counts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = word_vectors(text(), vocabulary_size=VOCABULARY_SIZE, width=12, seed=0)
-    monkeypatch.setattr(module, "_COUNTED_AT_ONCE", 7)
+    monkeypatch.setattr(module, "_CHUNK", 7)
     np.testing.assert_allclose(
         word_vectors(text(), vocabulary_size=VOCABULARY_SIZE, width=12, seed=0), whole, atol=1e-3
     )
 
 
-def test_of_a_large_vocabulary_the_rarest_words_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_WORDS", 8)
+def test_the_rarest_words_of_a_large_vocabulary_have_no_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_WORDS", 8)
     vectors = word_vectors(text(), vocabulary_size=VOCABULARY_SIZE, width=4, seed=0)
     assert vectors[:8].any(axis=1).all()
     assert not vectors[8:].any()

@@ -21,11 +21,7 @@ TIMEOUT = 240
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Starts `nextword` in a folder of its own, with caches of its own.
-
-    What JAX has compiled is kept between the processes: most of the life of so small a training would else be spent
-    compiling it.
-    """
+    """Starts `nextword` in a folder of its own, with a cache of its own but for what JAX compiles."""
 
     folder: Path
     text: Path
@@ -35,13 +31,7 @@ class CommandLine:
         return subprocess.Popen(
             [sys.executable, "-m", "nextword", *map(str, arguments)],
             cwd=self.folder,
-            env={
-                **os.environ,
-                "NEXTWORD_CACHE": str(self.folder / "cache"),
-                "JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"),
-                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-                "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-            },
+            env={**os.environ, "NEXTWORD_CACHE": str(self.folder / "cache")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -64,6 +64,7 @@ def test_a_picture_is_drawn(run: Path) -> None:
     assert (run / "forty-epochs.svg").read_bytes().startswith(b"<?xml")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_done_is_not_trained_again(text: Path, run: Path) -> None:
     former = (run / "log.jsonl").read_bytes()
     done = forty_epochs(text, "--run", run, "--epochs", 1, "--compute-dtype", "float32")

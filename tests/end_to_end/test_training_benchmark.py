@@ -49,6 +49,7 @@ def is_running(process_id: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_benchmark_ends_with_a_table_a_file_and_a_picture(tmp_path: Path) -> None:
     report, picture = tmp_path / "report.json", tmp_path / "report.svg"
     peers = "nextword,keras-jax,product-peak,pytorch-bfloat16"

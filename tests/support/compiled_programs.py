@@ -2,10 +2,11 @@
 
 import os
 import shutil
+import sys
 from importlib import metadata
 from pathlib import Path
 
-# The name of this function is private, but machine code for another processor must not be found here either.
+# Its name is private, but machine code for another processor must not be found here either.
 from nextword.machine.setup import _processor_key
 
 _MOST_BYTES = 2**30
@@ -20,7 +21,8 @@ class CompiledPrograms:
     """
 
     def __init__(self, root: Path) -> None:
-        self.folder = root / f"jaxlib-{metadata.version('jaxlib')}-{_processor_key()}"
+        versions = f"{sys.implementation.cache_tag}-jaxlib-{metadata.version('jaxlib')}"
+        self.folder = root / f"{versions}-{_processor_key()}"
 
     def begin(self) -> None:
         """Remove what may not be used, and tell JAX of the rest."""

@@ -68,7 +68,7 @@ def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, finished_run:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.write_bytes(text.read_bytes()[:-9]), "has changed since; put it back"),
+        (lambda text: text.write_bytes(text.read_bytes()[:-9]), "has changed since; restore it"),
         (lambda text: text.unlink(), "is not a sample, file or folder"),
     ],
     ids=["changed", "gone"],

@@ -47,9 +47,9 @@ def measure(peer: Peer) -> tuple[Worker, Answer]:
     return worker, answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "model", "dtype"),
-    [("nextword", "separate", "bfloat16"), pytest.param("keras-jax", "separate", "float32", marks=pytest.mark.slow)],
+    ("name", "model", "dtype"), [("nextword", "separate", "bfloat16"), ("keras-jax", "separate", "float32")]
 )
 def test_the_peers_on_keras_train_the_very_model(name: str, model: str, dtype: ComputeDtype) -> None:
     workload = workload_of(model).in_precision(dtype)

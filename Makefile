@@ -12,7 +12,11 @@ DEMO := runs/demo
 # `make demo` needs the extra `train`, `make setup` installs `dev`, which contains it. The second tops up the first.
 DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-train)
 
-.PHONY: help setup demo test check lint types imports docs format peers constraints dist sample-model clean
+# One test process for each core, at most four: a process takes about a gigabyte.
+WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
+TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
+
+.PHONY: help setup demo test test-slow test-all check lint types imports docs format peers constraints dist sample-model clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -32,8 +36,15 @@ $(VENV)/with-%: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
-test: setup  ## All tests.
-	$(BIN)/python -m pytest tests src benchmarks/harness
+test: setup  ## Test every feature, in minutes.
+	$(TESTS) -m "not slow"
+	@echo "The slow tests were left out; make test-slow runs them, make test-all runs all."
+
+test-slow: setup  ## Run the tests that take long.
+	$(TESTS) -m slow
+
+test-all: setup  ## Run all tests.
+	$(TESTS)
 
 check: lint types imports docs  ## All checks except the tests.
 

@@ -1,8 +1,11 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from support.compiled_programs import CompiledPrograms
 
 # No test may fail because the machine is busy.
 settings.register_profile("nextword", deadline=None)
@@ -10,6 +13,28 @@ settings.load_profile("nextword")
 
 # Some tests import Keras before nextword, which would have set this.
 os.environ.setdefault("KERAS_BACKEND", "jax")
+
+_COMPILED = pytest.StashKey[CompiledPrograms]()
+
+# A shell starts jobs in the background with Ctrl-C ignored, and so would the programs that tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)  # before the workers begin
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let all tests and workers share what JAX compiles, unless the user has set up a cache."""
+    config = session.config
+    cache = getattr(config, "cache", None)  # there is none with -p no:cacheprovider
+    if cache is not None and not hasattr(config, "workerinput") and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        config.stash[_COMPILED] = CompiledPrograms(cache.mkdir("compiled"))
+        config.stash[_COMPILED].begin()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep what was compiled for the next session."""
+    if _COMPILED in session.config.stash:
+        session.config.stash[_COMPILED].finish()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,8 @@
-"""Whole trainings through the command line, each in a process of its own."""
+"""Whole trainings through the command line, most of them in a process of their own."""
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import random
@@ -12,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from nextword.cli.main import main
+
 SETTINGS = (
     *("--embedding-size", "16", "--hidden-sizes", "16,16", "--compute-dtype", "float32"),
     *("--batch-size", "8", "--num-steps", "10", "--epochs", "15", "--round-steps", "60"),
@@ -21,11 +25,7 @@ TIMEOUT = 240
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Starts `nextword` in a folder of its own, with caches of its own.
-
-    What JAX has compiled is kept between the processes: most of the life of so small a training would else be spent
-    compiling it.
-    """
+    """Starts `nextword` in a folder of its own, with a cache of its own but for what JAX compiles."""
 
     folder: Path
     text: Path
@@ -35,13 +35,7 @@ class CommandLine:
         return subprocess.Popen(
             [sys.executable, "-m", "nextword", *map(str, arguments)],
             cwd=self.folder,
-            env={
-                **os.environ,
-                "NEXTWORD_CACHE": str(self.folder / "cache"),
-                "JAX_COMPILATION_CACHE_DIR": str(self.folder / "compiled"),
-                "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-                "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-            },
+            env={**os.environ, "NEXTWORD_CACHE": str(self.folder / "cache")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -52,6 +46,20 @@ class CommandLine:
         process = self.start(*arguments)
         _, errors = process.communicate(timeout=TIMEOUT)
         return process.returncode, errors
+
+    def call(self, *arguments: str | Path) -> tuple[int, str]:
+        """Run a command in this process, for its exit code and its standard error."""
+        errors = io.StringIO()
+        with (
+            contextlib.chdir(self.folder),
+            contextlib.redirect_stderr(errors),
+            contextlib.redirect_stdout(io.StringIO()),
+        ):
+            try:
+                main([str(argument) for argument in arguments])
+            except SystemExit as stop:
+                return int(stop.code or 0), errors.getvalue()
+        return 0, errors.getvalue()
 
     def start_training(self, run: Path, *settings: str) -> subprocess.Popen[str]:
         """Begin a run, with these settings too, or go on with it where it has begun."""
@@ -85,13 +93,11 @@ class Reference:
         weights: SHA-256 of its bundle's weights.
         num_rounds: Lines of its log.
         seconds: How long a run takes, from the start of the process to its end.
-        run: Its directory.
     """
 
     weights: str
     num_rounds: int
     seconds: float
-    run: Path
 
 
 @pytest.fixture(scope="session")
@@ -105,13 +111,20 @@ def command_line(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 
 
 @pytest.fixture(scope="session")
-def reference(command_line: CommandLine) -> Reference:
+def finished_run(command_line: CommandLine) -> Path:
+    """The directory of an uninterrupted run."""
+    run = command_line.folder / "reference"
+    command_line.train(run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def reference(command_line: CommandLine, finished_run: Path) -> Reference:
     """Two uninterrupted runs: one that compiles everything, and one that is timed."""
-    runs = [command_line.folder / "reference", command_line.folder / "timed"]
-    command_line.train(runs[0])
+    timed = command_line.folder / "timed"
     began = time.monotonic()
-    command_line.train(runs[1])
+    command_line.train(timed)
     seconds = time.monotonic() - began
-    weights = command_line.weights_of(runs[0])
-    assert command_line.weights_of(runs[1]) == weights
-    return Reference(weights, command_line.rounds_of(runs[0]), seconds, runs[0])
+    weights = command_line.weights_of(finished_run)
+    assert command_line.weights_of(timed) == weights
+    return Reference(weights, command_line.rounds_of(finished_run), seconds)

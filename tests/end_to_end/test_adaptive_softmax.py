@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import pytest
 
 import nextword
 from nextword.bundle.store import read_bundle, write_bundle
@@ -15,6 +16,8 @@ class CommandLine(Protocol):
     folder: Path
     text: Path
 
+    def call(self, *arguments: str | Path) -> tuple[int, str]: ...
+
     def run(self, *arguments: str | Path) -> tuple[int, str]: ...
 
 
@@ -22,6 +25,7 @@ SIZES = ("--embedding-size", "16", "--hidden-sizes", "16", "--no-tied", "--compu
 STEPS = ("--batch-size", "8", "--num-steps", "10", "--epochs", "2", "--round-steps", "40")
 
 
+@pytest.mark.slow
 def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
     run = command_line.folder / "adaptive"
     cutoffs = ("--adaptive-cutoffs", "10,20", "--adaptive-factor", "2")
@@ -52,7 +56,7 @@ def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
 def test_cutoffs_beyond_the_vocabulary_are_refused_before_anything_is_written(command_line: CommandLine) -> None:
     run = command_line.folder / "refused"
     arguments = ("train", command_line.text, "--run", run, *SIZES, *STEPS, "--adaptive-cutoffs", "20,100")
-    code, errors = command_line.run(*arguments)
+    code, errors = command_line.call(*arguments)
     assert (code, "Traceback" in errors) == (2, False)
     assert "`adaptive_cutoffs` must be below the number of tokens in the vocabulary" in errors
     assert not (run / "config.toml").exists()

@@ -43,6 +43,7 @@ def run(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_validation_in_windows_is_that_of_the_tutorial(text: Path, run: Path) -> None:
     (told,) = lines(run / "in-windows.jsonl")
     corpus = Corpus.load(text)
@@ -60,10 +61,12 @@ def test_validation_in_windows_is_that_of_the_tutorial(text: Path, run: Path) ->
     assert told["accuracy"] == pytest.approx(np.mean(hits), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_picture_is_drawn(run: Path) -> None:
     assert (run / "forty-epochs.svg").read_bytes().startswith(b"<?xml")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_done_is_not_trained_again(text: Path, run: Path) -> None:
     former = (run / "log.jsonl").read_bytes()
     done = forty_epochs(text, "--run", run, "--epochs", 1, "--compute-dtype", "float32")

@@ -25,6 +25,7 @@ def run(*arguments: str | Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_without_pytorch_the_rest_is_measured_and_it_is_told(tmp_path: Path) -> None:
     file = tmp_path / "inference.json"
     exit_code, output, errors = run(*TINY, "--json", file)

@@ -44,6 +44,7 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
     command_line: CommandLine, reference: Reference
@@ -71,6 +72,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
     assert num_in_training >= 2, "the test shows nothing unless some kills fall between two rounds"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
     command_line: CommandLine, reference: Reference, number: signal.Signals, exit_code: int
@@ -88,6 +90,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
     assert command_line.weights_of(run) == reference.weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -109,6 +112,7 @@ def test_averages_survive_being_killed(command_line: CommandLine, settings: tupl
     assert command_line.weights_of(run) == command_line.weights_of(left_alone)
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_a_run_in_order_and_says_how_to_go_on(
     command_line: CommandLine, reference: Reference
 ) -> None:

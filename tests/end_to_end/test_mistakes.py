@@ -14,11 +14,7 @@ class CommandLine(Protocol):
     folder: Path
     text: Path
 
-    def run(self, *arguments: str | Path) -> tuple[int, str]: ...
-
-
-class Reference(Protocol):
-    run: Path
+    def call(self, *arguments: str | Path) -> tuple[int, str]: ...
 
 
 def assert_is_a_mistake(told: tuple[int, str], message: str) -> None:
@@ -53,22 +49,22 @@ def contents(run: Path) -> dict[Path, bytes]:
     ],
 )
 def test_a_mistake_is_told_and_changes_nothing(
-    command_line: CommandLine, reference: Reference, arguments: list[str], message: str
+    command_line: CommandLine, finished_run: Path, arguments: list[str], message: str
 ) -> None:
     (command_line.folder / "empty.txt").touch()
-    before = contents(reference.run)
-    places = {"text": command_line.text, "run": reference.run}
-    told = command_line.run("train", *(argument.format_map(places) for argument in arguments))
+    before = contents(finished_run)
+    places = {"text": command_line.text, "run": finished_run}
+    told = command_line.call("train", *(argument.format_map(places) for argument in arguments))
     assert_is_a_mistake(told, message)
-    assert contents(reference.run) == before
+    assert contents(finished_run) == before
     assert not (command_line.folder / "runs").exists()
 
 
-def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, reference: Reference) -> None:
-    with run_lock(reference.run):
-        before = contents(reference.run)
-        assert_is_a_mistake(command_line.run("train", "--resume", reference.run), "is in use by process")
-        assert contents(reference.run) == before
+def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, finished_run: Path) -> None:
+    with run_lock(finished_run):
+        before = contents(finished_run)
+        assert_is_a_mistake(command_line.call("train", "--resume", finished_run), "is in use by process")
+        assert contents(finished_run) == before
 
 
 @pytest.mark.parametrize(
@@ -80,12 +76,12 @@ def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, reference: Re
     ids=["changed", "gone"],
 )
 def test_a_run_is_gone_on_with_on_its_own_text_alone(
-    command_line: CommandLine, reference: Reference, change: Callable[[Path], object], message: str
+    command_line: CommandLine, finished_run: Path, change: Callable[[Path], object], message: str
 ) -> None:
-    original, before = command_line.text.read_bytes(), contents(reference.run)
+    original, before = command_line.text.read_bytes(), contents(finished_run)
     try:
         change(command_line.text)
-        assert_is_a_mistake(command_line.run("train", "--resume", reference.run), message)
+        assert_is_a_mistake(command_line.call("train", "--resume", finished_run), message)
     finally:
         command_line.text.write_bytes(original)
-    assert contents(reference.run) == before
+    assert contents(finished_run) == before

@@ -26,6 +26,7 @@ def quality(*arguments: str | Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_comparison_ends_with_a_table_and_a_file_and_does_nothing_twice(folder: Path) -> None:
     path = folder / "quality.json"
     arguments = (folder, "--minutes", "5", "--peers", "tutorial", "--recipe", json.dumps(RECIPE), "--json", path)

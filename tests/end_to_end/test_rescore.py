@@ -16,11 +16,7 @@ class CommandLine(Protocol):
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
 
 
-class Reference(Protocol):
-    run: Path
-
-
-def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: CommandLine, reference: Reference) -> None:
+def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: CommandLine, finished_run: Path) -> None:
     chosen = random.Random(1)
     lines = command_line.text.read_text(encoding="utf-8").splitlines()
     words = sorted({word for line in lines for word in line.split()})
@@ -34,12 +30,12 @@ def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: Comman
         tables[name] = command_line.folder / f"{name}.tsv"
         tables[name].write_text("\n".join(rows) + "\n", encoding="utf-8")
     weights = command_line.folder / "weights.toml"
-    tuning = command_line.start("rescore", reference.run, tables["dev"], "--tune", "--weights-output", weights)
+    tuning = command_line.start("rescore", finished_run, tables["dev"], "--tune", "--weights-output", weights)
     told, errors = tuning.communicate(timeout=90)
     assert tuning.returncode == 0, errors
     assert "weights tuned on the same utterances" in told
 
-    rescoring = command_line.start("rescore", reference.run, tables["test"], "--weights", weights)
+    rescoring = command_line.start("rescore", finished_run, tables["test"], "--weights", weights)
     told, errors = rescoring.communicate(timeout=90)
     assert rescoring.returncode == 0, errors
     out = [row.split("\t") for row in told.splitlines()]

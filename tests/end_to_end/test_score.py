@@ -18,10 +18,6 @@ class CommandLine(Protocol):
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
 
 
-class Reference(Protocol):
-    run: Path
-
-
 def output_of(command_line: CommandLine, *arguments: str | Path) -> str:
     process = command_line.start(*arguments)
     output, errors = process.communicate(timeout=TIMEOUT)
@@ -29,14 +25,14 @@ def output_of(command_line: CommandLine, *arguments: str | Path) -> str:
     return output
 
 
-def test_one_log_probability(command_line: CommandLine, reference: Reference) -> None:
+def test_one_log_probability(command_line: CommandLine, finished_run: Path) -> None:
     """Lines read as one text come to what `evaluate` says of them; packed or not, in any order of batches."""
     packed = command_line.folder / "story.txt.gz"
     packed.write_bytes(gzip.compress(command_line.text.read_bytes()))
     evaluated = json.loads(
-        output_of(command_line, "evaluate", reference.run, command_line.text, "--split", "all", "--json")
+        output_of(command_line, "evaluate", finished_run, command_line.text, "--split", "all", "--json")
     )
-    lines = output_of(command_line, "score", reference.run, packed, "--carry", "--json").splitlines()
+    lines = output_of(command_line, "score", finished_run, packed, "--carry", "--json").splitlines()
     scores = [json.loads(line) for line in lines]
     assert [score["text"] for score in scores] == command_line.text.read_text(encoding="utf-8").splitlines()
     assert sum(score["num_tokens"] for score in scores) == evaluated["num_tokens"]
@@ -44,10 +40,10 @@ def test_one_log_probability(command_line: CommandLine, reference: Reference) ->
     assert total / evaluated["num_tokens"] == pytest.approx(evaluated["log_prob"] / evaluated["num_tokens"], abs=1e-5)
 
 
-def test_who_reads_no_further_ends_it_quietly(command_line: CommandLine, reference: Reference) -> None:
+def test_who_reads_no_further_ends_it_quietly(command_line: CommandLine, finished_run: Path) -> None:
     many = command_line.folder / "many.txt"
     many.write_text(command_line.text.read_text(encoding="utf-8") * 30, encoding="utf-8")
-    with command_line.start("score", reference.run, many, "--tokens") as process:
+    with command_line.start("score", finished_run, many, "--tokens") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline().startswith("line\tposition")

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 
 class CommandLine(Protocol):
     """Starts `nextword` in a process."""
@@ -17,6 +19,7 @@ STEMS = ("walk", "talk", "jump", "call", "kick", "look")
 ENDINGS = ("ed", "ing", "s", "er")
 
 
+@pytest.mark.slow
 def test_a_word_is_completed_that_was_never_read(command_line: CommandLine, tmp_path: Path) -> None:
     chosen = random.Random(0)
     words = [stem + ending for stem in STEMS for ending in ENDINGS if stem + ending != "looking"]

@@ -5,23 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 COMMAND = [sys.executable, "-m", "nextword", "suggest"]
 
 
-class FinishedRun(Protocol):
-    """What the reference training leaves."""
-
-    @property
-    def run(self) -> Path:
-        """Its directory."""
-
-
-def test_each_line_is_answered_before_the_next_is_typed(reference: FinishedRun, tmp_path: Path) -> None:
+def test_each_line_is_answered_before_the_next_is_typed(finished_run: Path, tmp_path: Path) -> None:
     words = tmp_path / "words.json"
     keyboard = subprocess.Popen(
-        [*COMMAND, str(reference.run), "--interactive", "--json", "--user-words", str(words)],
+        [*COMMAND, str(finished_run), "--interactive", "--json", "--user-words", str(words)],
         env={**os.environ, "NEXTWORD_CACHE": str(tmp_path / "cache")},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

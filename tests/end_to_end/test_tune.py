@@ -18,6 +18,8 @@ class CommandLine(Protocol):
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
 
+    def call(self, *arguments: str | Path) -> tuple[int, str]: ...
+
     def run(self, *arguments: str | Path) -> tuple[int, str]: ...
 
 
@@ -55,6 +57,7 @@ def perplexities(trial: Path) -> list[float]:
     return [record["valid_perplexity"] for record in log_of(trial)]
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_study_and_its_best_trains_again_to_the_bit(
     command_line: CommandLine, tmp_path: Path, search: Path
 ) -> None:
@@ -93,6 +96,7 @@ def test_two_processes_share_a_study_and_its_best_trains_again_to_the_bit(
     assert min(perplexities(run)) == found[0]
 
 
+@pytest.mark.slow
 def test_a_trial_that_was_killed_or_interrupted_ends_as_if_left_alone(
     command_line: CommandLine, tmp_path: Path, search: Path
 ) -> None:
@@ -162,7 +166,7 @@ def test_a_mistake_is_told_and_leaves_no_study(
     bad = tmp_path / "bad.toml"
     bad.write_text("[training]\nlearning_rat = {low = 0.1, high = 0.2}\n", encoding="utf-8")
     places = {"text": command_line.text, "study": tmp_path / "study", "bad": bad}
-    code, errors = command_line.run("tune", *(argument.format_map(places) for argument in arguments))
+    code, errors = command_line.call("tune", *(argument.format_map(places) for argument in arguments))
     assert code == 2, errors
     assert "Traceback" not in errors
     assert message in next(line for line in errors.splitlines() if line.startswith("nextword: error: "))

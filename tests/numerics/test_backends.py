@@ -71,6 +71,7 @@ def drawn(architecture: Architecture) -> dict[str, Any]:
     return {**weights, **texts, "weights": np.ones((3, 7), np.float32)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 def test_another_backend_and_jax_agree(tmp_path: Path, backend: str) -> None:
     if find_spec(backend) is None:

@@ -1,6 +1,6 @@
 """Small models without a training framework, for scoring, vectors and everything else that uses text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.markov_engine import MarkovEngine, Probabilities
 from support.toy_engine import ToyEngine
+
+_COMPILER = frozenset(["ops", "machine"])
+"""Tests in which the compiler itself matters."""
 
 _WIDTH = 4
 
@@ -45,6 +48,17 @@ output_dropout_rate = 0.1
 schedule = "linear"
 clip_norm = 1.0
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """Spare XLA its optimizations: so small a model is compiled much longer than it is run."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", not _COMPILER & set(item.path.parts))
+    done = yield
+    jax.config.update("jax_disable_most_optimizations", False)
+    return done
 
 
 def _small_model(kind: TokenizerKind = "pretokenized", *, line_ends: LineEnds = "line", seed: int = 0) -> LoadedModel:

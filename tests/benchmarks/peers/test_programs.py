@@ -47,6 +47,7 @@ def measure(peer: Peer) -> tuple[Worker, Answer]:
     return worker, answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "model", "dtype"), [("nextword", "separate", "bfloat16"), ("keras-jax", "separate", "float32")]
 )

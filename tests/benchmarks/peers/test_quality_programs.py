@@ -123,6 +123,7 @@ def test_the_tutorial_s_program_is_judged_by_its_windows_and_as_a_stream(program
     assert shorter == pytest.approx(first + rest, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_tutorial_s_program_runs(folder: Path) -> None:
     recipe = {"embedding_size": 8, "hidden_sizes": [8, 8], "batch_size": 4, "num_steps": 5, "epochs": 2}
     result = run("tutorial", folder, 10.0, recipe)
@@ -131,6 +132,7 @@ def test_the_tutorial_s_program_runs(folder: Path) -> None:
     assert result["perplexities"].keys() == {"windows of 5", "stream"}
 
 
+@pytest.mark.slow
 def test_nextword_runs_by_its_command(folder: Path) -> None:
     small = [
         "--preset",

@@ -41,6 +41,11 @@ for _ in range(2):
 on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is not glibc's")
 
 
+@pytest.fixture(autouse=True)
+def _no_cache_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+
+
 def run(root: Path, **variables: str) -> list[str]:
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT, str(root)],

@@ -116,7 +116,7 @@ def small_tiles(chunk_rows: int, *, by_vocabulary: bool = False) -> Iterator[Non
         yield
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(cases, st.integers(0, 2**32 - 1))
 @example(Case(num_rows=3, chunk_rows=4), 0).via("fewer rows than a chunk")
 @example(Case(num_rows=4, chunk_rows=4, tied=True), 0).via("one chunk exactly")
@@ -128,7 +128,7 @@ def test_values_and_gradients_match_the_reference(case: Case, seed: int) -> None
         assert_paths_agree(case, seed, "float32", tolerance=1e-5)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(cases, st.integers(0, 2**32 - 1))
 @example(Case(vocabulary_size=3, chunk_rows=4), 0).via("a vocabulary smaller than a block")
 @example(Case(vocabulary_size=8, chunk_rows=4, tied=True), 0).via("two blocks exactly")

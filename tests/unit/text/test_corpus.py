@@ -163,6 +163,7 @@ def test_ptb_survives_json(data_dir: Path, shared_cache: Path) -> None:
     assert Tokenizer.from_json(tokenizer.to_json(), kind="pretokenized", line_ends="line") == tokenizer
 
 
+@pytest.mark.slow
 def test_wikitext_2_has_its_published_counts(data_dir: Path, shared_cache: Path) -> None:
     if not (data_dir / "wikitext-2").is_dir():
         pytest.skip("needs WikiText-2: set NEXTWORD_DATA to a folder with wikitext-2/wiki.train.tokens")

@@ -1,6 +1,6 @@
 """A model and texts on which a whole run takes a fraction of a second, once it is compiled."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +34,6 @@ ARCHITECTURE = Architecture(
 )
 TRAIN = np.tile(np.random.default_rng(0).permutation(12), 25).astype(np.int32)  # 15 steps an epoch
 UNLIKE = np.random.default_rng(1).integers(0, 12, 120).astype(np.int32)  # gets worse while TRAIN gets better
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep what JAX compiles: these tests build the same few models many times over."""
-    import jax
-    from jax.experimental.compilation_cache import compilation_cache
-
-    kept = {
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("compiled_programs")),
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    former = {name: getattr(jax.config, name) for name in kept}
-    for settings in (kept, former):
-        for name, value in settings.items():
-            jax.config.update(name, value)
-        compilation_cache.reset_cache()
-        if settings is kept:
-            yield
 
 
 class CutOffError(Exception):

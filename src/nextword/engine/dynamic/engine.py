@@ -131,7 +131,9 @@ class DynamicEngine(DistributionEngine):
         self.model = engine.model
         self.options = options
         mean = float(np.mean([float(ops.mean(array)) for array in root_mean_squares]))
-        self._statistics = root_mean_squares, mean
+        rates = (options.dynamic_learning_rate, options.dynamic_decay / mean, options.dynamic_epsilon)
+        # Arguments of the compiled functions, so other settings need no new compilation.
+        self._statistics = root_mean_squares, rates
         self._predict = jax.jit(self._predict_of)
         self._learn = jax.jit(self._learn_of, donate_argnums=0)
 
@@ -187,11 +189,9 @@ class DynamicEngine(DistributionEngine):
             return -ops.mean(ops.take_along_axis(prediction[0], targets[..., None], axis=-1)), (prediction, after)
 
         gradients, (prediction, after) = jax.grad(loss_of, has_aux=True)(weights)
-        root_mean_squares, mean = statistics
-        options, moved = self.options, []
+        root_mean_squares, (learning_rate, decay, epsilon) = statistics
+        moved = []
         for now, origin, g, rms in zip(weights, trained, gradients, root_mean_squares, strict=True):
-            pull = ops.minimum(options.dynamic_decay / mean * rms, 1.0)
-            moved.append(
-                now + pull * (origin - now) - options.dynamic_learning_rate * g / (rms + options.dynamic_epsilon)
-            )
+            pull = ops.minimum(decay * rms, 1.0)
+            moved.append(now + pull * (origin - now) - learning_rate * g / (rms + epsilon))
         return tuple(moved), prediction, after

@@ -1,0 +1,47 @@
+"""What JAX compiles for the tests, kept for other processes, for other workers, and for the next session."""
+
+import os
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+# Its name is private, but machine code for another processor must not be found here either.
+from nextword.machine.setup import _processor_key
+
+_MOST_BYTES = 2**30
+_FINISHED = "finished.txt"
+
+
+class CompiledPrograms:
+    """A folder of compiled programs that JAX finds by the environment, in this process and in those that it starts.
+
+    Only what a session had when it ended is kept: a program that was being written when a session died may be
+    incomplete.
+    """
+
+    def __init__(self, root: Path) -> None:
+        versions = f"{sys.implementation.cache_tag}-jaxlib-{metadata.version('jaxlib')}"
+        self.folder = root / f"{versions}-{_processor_key()}"
+
+    def begin(self) -> None:
+        """Remove what may not be used, and tell JAX of the rest."""
+        for other in set(self.folder.parent.iterdir()) - {self.folder}:
+            shutil.rmtree(other, ignore_errors=True)
+        self.folder.mkdir(exist_ok=True)
+        entries = {path.name: path.stat().st_size for path in self.folder.iterdir()}
+        kept = self._finished() if sum(entries.values()) < _MOST_BYTES else set()
+        for name in entries.keys() - kept:
+            (self.folder / name).unlink(missing_ok=True)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = str(self.folder)
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+
+    def finish(self) -> None:
+        """Note what is here, to be kept."""
+        names = [path.name for path in self.folder.iterdir()]
+        (self.folder / _FINISHED).write_text("\n".join([_FINISHED, *names]), encoding="utf-8")
+
+    def _finished(self) -> set[str]:
+        note = self.folder / _FINISHED
+        return set(note.read_text(encoding="utf-8").splitlines()) if note.exists() else set()

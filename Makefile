@@ -48,9 +48,10 @@ test-all: setup  ## Run all tests.
 
 check: lint types imports docs  ## All checks except the tests.
 
-lint: setup  ## Check style and format.
+lint: setup  ## Check style, format and words.
 	$(BIN)/ruff format --check src tests benchmarks examples scripts
 	$(BIN)/ruff check src tests benchmarks examples scripts
+	$(BIN)/python scripts/check_words.py
 
 types: setup  ## Check types, those of Windows too.
 	$(BIN)/mypy

@@ -1,4 +1,4 @@
-"""Whole trainings through the command line, most of them in a process of their own."""
+"""Whole training runs through the command line, most of them in their own processes."""
 
 import contextlib
 import hashlib
@@ -62,7 +62,7 @@ class CommandLine:
         return 0, errors.getvalue()
 
     def start_training(self, run: Path, *settings: str) -> subprocess.Popen[str]:
-        """Begin a run, with these settings too, or go on with it where it has begun."""
+        """Begin a run, with these settings too, or resume it if it has begun."""
         if (run / "config.toml").exists():
             return self.start("train", "--resume", run)
         return self.start("train", self.text, "--run", run, *SETTINGS, *settings)
@@ -87,7 +87,7 @@ class CommandLine:
 
 @dataclass(frozen=True)
 class Reference:
-    """What an uninterrupted run comes to.
+    """The result of an uninterrupted run.
 
     Attributes:
         weights: SHA-256 of its bundle's weights.

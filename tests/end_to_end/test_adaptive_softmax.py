@@ -1,4 +1,4 @@
-"""A model with an adaptive softmax from the command line to its bundle, and at work."""
+"""Train and use a model with an adaptive softmax from the command line."""
 
 import json
 import tomllib
@@ -26,7 +26,7 @@ STEPS = ("--batch-size", "8", "--num-steps", "10", "--epochs", "2", "--round-ste
 
 
 @pytest.mark.slow
-def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
+def test_it_is_trained_and_used(command_line: CommandLine) -> None:
     run = command_line.folder / "adaptive"
     cutoffs = ("--adaptive-cutoffs", "10,20", "--adaptive-factor", "2")
     code, errors = command_line.run("train", command_line.text, "--run", run, *SIZES, *STEPS, *cutoffs)
@@ -53,7 +53,7 @@ def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
         np.testing.assert_array_equal(scores.ranks[:, step], 1 + (log_probs > own[:, None]).sum(axis=-1))
 
 
-def test_cutoffs_beyond_the_vocabulary_are_refused_before_anything_is_written(command_line: CommandLine) -> None:
+def test_cutoffs_beyond_the_vocabulary_are_refused_before_the_first_write(command_line: CommandLine) -> None:
     run = command_line.folder / "refused"
     arguments = ("train", command_line.text, "--run", run, *SIZES, *STEPS, "--adaptive-cutoffs", "20,100")
     code, errors = command_line.call(*arguments)

@@ -1,4 +1,4 @@
-"""An exported model at work where neither Keras nor JAX is installed, but the base of nextword and onnxruntime."""
+"""An exported model in an environment with the base of nextword and onnxruntime, without Keras and JAX."""
 
 import json
 import os
@@ -66,7 +66,7 @@ print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name
 
 
 def closure(requirements: Iterable[str]) -> set[str]:
-    """Return the distributions that these need, and those that they need in turn, as they are installed here."""
+    """Return these distributions and all their installed dependencies."""
     found: set[str] = set()
     waiting = [(text, frozenset[str]()) for text in requirements]
     while waiting:
@@ -83,7 +83,7 @@ def closure(requirements: Iterable[str]) -> set[str]:
 
 
 def link_distribution(name: str, site_packages: Path) -> None:
-    """Put what a distribution has installed at the top of its folder into another environment's."""
+    """Link the top-level entries of an installed distribution into another environment."""
     distribution = metadata.distribution(name)
     for part in {file.parts[0] for file in distribution.files or [] if file.parts[0] != ".."}:
         place = site_packages / part
@@ -93,7 +93,7 @@ def link_distribution(name: str, site_packages: Path) -> None:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds nextword, its base and the extra `run`."""
+    """The Python of an environment with nextword, its base and the extra `run`."""
     root = tmp_path_factory.mktemp("clean") / "environment"
     venv.EnvBuilder(with_pip=False, symlinks=True).create(root)
     (site_packages,) = root.glob("lib/python*/site-packages")
@@ -115,7 +115,7 @@ def bundle() -> Bundle:
 
 
 def exported(bundle: Bundle, path: Path, options: ExportOptions) -> Path:
-    """Write the model to `path` and export it there; then forbid all writing."""
+    """Write the model to `path`, export it there, and make the folder read-only."""
     write_bundle(path, bundle)
     ids = np.array(bundle.tokenizer.encode(TEXT), np.int32)
     export_bundle(path, options, text=lambda _bundle: NamedText("text", ids))
@@ -137,7 +137,7 @@ def int8_model(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def run(python: Path, *arguments: str | Path, text: str = "") -> str:
-    """Run Python to its end, in a folder of its own and without a home; return what it wrote."""
+    """Run Python in its own folder without a home directory, and return its output."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
         [python, *map(str, arguments)],
@@ -161,7 +161,7 @@ def test_the_environment_has_no_training_framework(python: Path) -> None:
         "numpy",
         "nextword",
     ]
-    assert all(find_spec(name) for name in ("keras", "jax"))  # here they are
+    assert all(find_spec(name) for name in ("keras", "jax"))  # they are installed here
 
 
 @pytest.mark.parametrize("precision", ["model", "int8_model"])
@@ -178,14 +178,14 @@ def test_it_suggests_and_generates(python: Path, precision: str, request: pytest
     assert len(texts[0].split()) > 10
 
 
-def test_it_loads_little_and_stays_small(python: Path, int8_model: Path) -> None:
+def test_it_imports_little_and_uses_little_memory(python: Path, int8_model: Path) -> None:
     modules, kilobytes = json.loads(run(python, "-c", SUGGEST, int8_model).splitlines()[-1])
     assert "onnxruntime" in modules
     assert not set(HEAVY) & set(modules)
     assert kilobytes < 200 * 1024
 
 
-def test_it_scores_as_the_keras_engine_does_here(python: Path, model: Path) -> None:
+def test_its_scores_match_the_keras_engine(python: Path, model: Path) -> None:
     scored = json.loads(run(python, "-c", SCORE, model, text=TEXT))
     here = open_model(model, "keras")
     expected = evaluate(here.engine, np.array(here.tokenizer.encode(TEXT), np.int32))
@@ -194,7 +194,7 @@ def test_it_scores_as_the_keras_engine_does_here(python: Path, model: Path) -> N
     assert scored["perplexity"] == pytest.approx(expected.perplexity, rel=1e-4)
 
 
-def test_without_onnxruntime_it_says_what_to_install(python: Path, model: Path, tmp_path: Path) -> None:
+def test_without_onnxruntime_the_error_says_what_to_install(python: Path, model: Path, tmp_path: Path) -> None:
     (tmp_path / "onnxruntime.py").write_text("raise ImportError(name='onnxruntime')", encoding="utf-8")
     program = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); sys.modules['onnxruntime'] = None\n"

@@ -1,4 +1,4 @@
-"""The example as a program, one epoch over a tiny text: its figures are those of the tutorial's windows."""
+"""The example as a program, one epoch over a tiny text, with the metrics of the tutorial's windows."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ def run(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_validation_in_windows_is_that_of_the_tutorial(text: Path, run: Path) -> None:
+def test_validation_in_windows_matches_the_tutorial(text: Path, run: Path) -> None:
     (told,) = lines(run / "in-windows.jsonl")
     corpus = Corpus.load(text)
     windows = SuccessiveWindows(corpus.valid.ids, batch_size=20, num_steps=30, skip_step=30)
@@ -67,7 +67,7 @@ def test_a_picture_is_drawn(run: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_done_is_not_trained_again(text: Path, run: Path) -> None:
+def test_a_finished_run_is_not_trained_again(text: Path, run: Path) -> None:
     former = (run / "log.jsonl").read_bytes()
     done = forty_epochs(text, "--run", run, "--epochs", 1, "--compute-dtype", "float32")
     assert done.returncode == 0, done.stderr
@@ -75,7 +75,7 @@ def test_a_run_that_is_done_is_not_trained_again(text: Path, run: Path) -> None:
     assert len(lines(run / "in-windows.jsonl")) == 1
 
 
-def test_a_text_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_text_is_an_error(tmp_path: Path) -> None:
     done = forty_epochs(tmp_path / "nothing", "--run", tmp_path / "run")
     assert done.returncode == 2
     assert done.stderr.startswith("forty_epochs: ")

@@ -1,4 +1,4 @@
-"""`benchmarks/inference.py` as a program, with a tiny model and without PyTorch. No speed is looked at."""
+"""`benchmarks/inference.py` as a program, with a tiny model and without PyTorch. Speed is not checked."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ def run(*arguments: str | Path) -> tuple[int, str, str]:
 
 
 @pytest.mark.slow
-def test_without_pytorch_the_rest_is_measured_and_it_is_told(tmp_path: Path) -> None:
+def test_without_pytorch_the_rest_is_measured_and_a_message_says_so(tmp_path: Path) -> None:
     file = tmp_path / "inference.json"
     exit_code, output, errors = run(*TINY, "--json", file)
     assert exit_code == 0, errors
@@ -57,7 +57,7 @@ def test_without_pytorch_the_rest_is_measured_and_it_is_told(tmp_path: Path) -> 
         (["--hidden-size", "0"], "hidden"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_measured(arguments: list[str], message: str) -> None:
+def test_a_mistake_is_reported_before_the_first_measurement(arguments: list[str], message: str) -> None:
     exit_code, output, errors = run(*arguments)
     assert exit_code == 2
     assert message in errors.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""Killed at any moment and gone on with, a run ends with the bits of one that was left alone."""
+"""A run that is killed at any moment and resumed is bit-identical to an uninterrupted one."""
 
 import random
 import signal
@@ -33,7 +33,7 @@ class Reference(Protocol):
 
 
 def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
-    """Kill a process after some seconds, or return false where it came to its end before."""
+    """Kill a process after some seconds; return False if it ended before."""
     try:
         _, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -46,11 +46,9 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
-    command_line: CommandLine, reference: Reference
-) -> None:
+def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandLine, reference: Reference) -> None:
     chosen = random.Random(0)
-    # One moment in each twentieth of the life of a whole run, in any order.
+    # One moment in each twentieth of a whole run, in random order.
     moments = [reference.seconds * (part + chosen.random()) / NUM_KILLS for part in range(NUM_KILLS)]
     chosen.shuffle(moments)
     run, num_runs, num_in_training = command_line.folder / "killed-0", 0, 0
@@ -60,9 +58,9 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
             moments.pop()
             num_in_training += before < command_line.rounds_of(run) < reference.num_rounds
         else:
-            moments[-1] *= 0.8  # this run was quicker than the moment; the next is killed sooner
+            moments[-1] *= 0.8  # this run ended before the moment; kill the next one sooner
         if not moments and num_in_training < 2 and num_runs < NUM_KILLS:
-            moments.append(reference.seconds * chosen.uniform(0.3, 1.5))  # the machine has become slower or faster
+            moments.append(reference.seconds * chosen.uniform(0.3, 1.5))  # the machine became slower or faster
         if command_line.rounds_of(run) == reference.num_rounds or not moments:
             command_line.train(run)
             assert command_line.rounds_of(run) == reference.num_rounds
@@ -74,7 +72,7 @@ def test_a_run_that_is_killed_again_and_again_ends_with_the_same_bits(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
+def test_a_signal_ends_a_run_cleanly_and_says_how_to_resume(
     command_line: CommandLine, reference: Reference, number: signal.Signals, exit_code: int
 ) -> None:
     run = command_line.folder / number.name
@@ -99,7 +97,7 @@ def test_a_signal_ends_a_run_in_order_and_says_how_to_go_on(
     ],
     ids=["muon-two_tailed", "sgd-triggered"],
 )
-def test_averages_survive_being_killed(command_line: CommandLine, settings: tuple[str, ...]) -> None:
+def test_averages_survive_a_kill(command_line: CommandLine, settings: tuple[str, ...]) -> None:
     left_alone, run = (command_line.folder / f"{name}-{settings[1]}" for name in ("left-alone", "killed"))
     command_line.train(left_alone, *settings)
     for num_rounds in (2, 5):
@@ -113,7 +111,7 @@ def test_averages_survive_being_killed(command_line: CommandLine, settings: tupl
 
 
 @pytest.mark.slow
-def test_a_closed_pipe_ends_a_run_in_order_and_says_how_to_go_on(
+def test_a_closed_pipe_ends_a_run_cleanly_and_says_how_to_resume(
     command_line: CommandLine, reference: Reference
 ) -> None:
     run = command_line.folder / "read no further"

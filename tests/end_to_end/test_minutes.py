@@ -1,4 +1,4 @@
-"""A run of given minutes through the command line, repeated bit by bit from what it wrote down."""
+"""A run with `--minutes` through the command line, and its bit-identical repetition."""
 
 import subprocess
 import tomllib
@@ -22,13 +22,13 @@ class CommandLine(Protocol):
 
 
 def plan_of(run: Path) -> dict[str, Any]:
-    """Return what a run wrote down of the plan that it had at its end."""
+    """Return the final plan that a run stored."""
     plan: dict[str, Any] = tomllib.loads((run / "config.toml").read_text(encoding="utf-8"))["plan"]
     return plan
 
 
 @pytest.mark.slow
-def test_what_the_clock_decided_is_written_down_and_can_be_repeated(command_line: CommandLine) -> None:
+def test_a_plan_by_the_clock_is_stored_and_can_be_repeated(command_line: CommandLine) -> None:
     first, again = command_line.folder / "by the clock", command_line.folder / "repeated"
     given = ("--preset", "quick", *TINY, "--minutes", "0.5")
     process = command_line.start("train", command_line.text, "--run", first, *given)

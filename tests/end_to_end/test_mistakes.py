@@ -1,4 +1,4 @@
-"""What a user gets wrong is told in a line, with exit code 2 and without a traceback, and no file is lost."""
+"""A user's mistake gives a one-line error and exit code 2, without a traceback, and no file is lost."""
 
 import re
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class CommandLine(Protocol):
 
 
 def assert_is_a_mistake(told: tuple[int, str], message: str) -> None:
-    """One line in the form of all errors, and after a mistake of usage where to read on."""
+    """One line in the format of all errors, and after a usage error a hint to the help."""
     exit_code, errors = told
     assert exit_code == 2, errors
     assert "Traceback" not in errors
@@ -30,7 +30,7 @@ def assert_is_a_mistake(told: tuple[int, str], message: str) -> None:
 
 
 def contents(run: Path) -> dict[Path, bytes]:
-    """All files but the lock, which whoever looks whether a run is free takes for a moment."""
+    """All files but the lock, which checks of a run take briefly."""
     return {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and not path.name.startswith(".lock")}
 
 
@@ -48,7 +48,7 @@ def contents(run: Path) -> dict[Path, bytes]:
         (["{text}", "--run", "{run}"], "must not hold a training run yet, but does; resume it with `nextword train"),
     ],
 )
-def test_a_mistake_is_told_and_changes_nothing(
+def test_a_mistake_is_reported_and_changes_nothing(
     command_line: CommandLine, finished_run: Path, arguments: list[str], message: str
 ) -> None:
     (command_line.folder / "empty.txt").touch()
@@ -75,7 +75,7 @@ def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, finished_run:
     ],
     ids=["changed", "gone"],
 )
-def test_a_run_is_gone_on_with_on_its_own_text_alone(
+def test_a_run_resumes_only_with_its_own_text(
     command_line: CommandLine, finished_run: Path, change: Callable[[Path], object], message: str
 ) -> None:
     original, before = command_line.text.read_bytes(), contents(finished_run)

@@ -1,4 +1,4 @@
-"""A mixture of softmaxes from the command line to its bundle, and at work."""
+"""Train and use a mixture of softmaxes from the command line."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ STEPS = ("--batch-size", "8", "--num-steps", "10", "--epochs", "2", "--round-ste
 
 
 @pytest.mark.slow
-def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
+def test_it_is_trained_and_used(command_line: CommandLine) -> None:
     run = command_line.folder / "mixture"
     code, errors = command_line.run("train", command_line.text, "--run", run, *SIZES, *DROPOUT, *STEPS)
     assert code == 0, errors
@@ -55,7 +55,7 @@ def test_it_is_trained_and_put_to_work(command_line: CommandLine) -> None:
         (("--adaptive-cutoffs", "10"), "`adaptive_cutoffs` need a plain output, but `mixture_size` is 2"),
     ],
 )
-def test_what_does_not_go_with_it_is_refused_before_anything_is_written(
+def test_settings_that_do_not_fit_are_refused_before_the_first_write(
     command_line: CommandLine, option: tuple[str, str], said: str
 ) -> None:
     run = command_line.folder / "refused"

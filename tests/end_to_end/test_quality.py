@@ -1,4 +1,4 @@
-"""`benchmarks/quality.py` as a command, at a size at which it is done in seconds. No perplexity is looked at."""
+"""`benchmarks/quality.py` as a command, at a size that takes seconds. Perplexity is not checked."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def quality(*arguments: str | Path) -> tuple[int, str, str]:
 
 
 @pytest.mark.slow
-def test_a_comparison_ends_with_a_table_and_a_file_and_does_nothing_twice(folder: Path) -> None:
+def test_a_comparison_writes_a_table_and_a_file_and_repeats_nothing(folder: Path) -> None:
     path = folder / "quality.json"
     arguments = (folder, "--minutes", "5", "--peers", "tutorial", "--recipe", json.dumps(RECIPE), "--json", path)
     code, table, errors = quality(*arguments)
@@ -51,7 +51,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_mistakes_are_told_before_anything_runs(folder: Path, mistake: str) -> None:
+def test_mistakes_are_reported_before_the_first_run(folder: Path, mistake: str) -> None:
     arguments, told = MISTAKES[mistake]
     code, _table, errors = quality(folder, *arguments)
     assert code == 2

@@ -1,4 +1,4 @@
-"""N-best lists through a process of its own: standard input, standard output, and the report beside them."""
+"""N-best lists through a separate process: standard input, standard output, and the report."""
 
 import random
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 NUM_WORDS = 12
-"""Words of a line of the story, the full stop not among them."""
+"""Number of words of a line of the story, without the full stop."""
 
 
 class CommandLine(Protocol):
@@ -16,7 +16,7 @@ class CommandLine(Protocol):
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
 
 
-def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: CommandLine, finished_run: Path) -> None:
+def test_lists_are_rescored_and_the_report_names_its_input(command_line: CommandLine, finished_run: Path) -> None:
     chosen = random.Random(1)
     lines = command_line.text.read_text(encoding="utf-8").splitlines()
     words = sorted({word for line in lines for word in line.split()})
@@ -25,7 +25,7 @@ def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: Comman
         rows = ["utterance\ttext\tacoustic\treference"]
         for utterance, line in enumerate(said):
             heard = line.split()
-            heard[chosen.randrange(NUM_WORDS)] = f"{chosen.choice(words)}x"  # no such word is in the story
+            heard[chosen.randrange(NUM_WORDS)] = f"{chosen.choice(words)}x"  # a word that is not in the story
             rows += [f"{utterance}\t{' '.join(heard)}\t-1\t{line}", f"{utterance}\t{line}\t-1.5\t{line}"]
         tables[name] = command_line.folder / f"{name}.tsv"
         tables[name].write_text("\n".join(rows) + "\n", encoding="utf-8")
@@ -42,7 +42,7 @@ def test_lists_go_through_and_the_report_says_what_it_is_of(command_line: Comman
     assert len(out) == 41
     first = [row[1] for row in out if row[-1] == "1"]
     wrong = sum(one != other for one, other in zip(first, lines[20:40], strict=True))
-    assert wrong <= 3  # of twenty, all of which the acoustic score alone takes for the other
+    assert wrong <= 3  # of twenty that the acoustic score alone gets wrong
     rate = wrong / sum(len(line.split()) for line in lines[20:40])
     assert f"weights tuned on `{tables['dev']}`, which has other utterances" in errors
     assert ["rescored", f"{rate:.2%}"] in [line.split()[:2] for line in errors.splitlines()]

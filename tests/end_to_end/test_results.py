@@ -42,14 +42,14 @@ def results(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
-    """A page that asks for one table, and a ledger of one line."""
+    """A page with a placeholder for one table, and a ledger of one line."""
     (tmp_path / "images").mkdir()
     (tmp_path / "results.jsonl").write_text(json.dumps(RESULT) + "\n", encoding="utf-8")
     (tmp_path / "results.md").write_text("<!-- results: corpus=ptb -->\n<!-- end of results -->\n", encoding="utf-8")
     return tmp_path
 
 
-def test_a_page_is_made_anew_and_then_up_to_date(docs: Path) -> None:
+def test_a_page_is_rendered_and_then_up_to_date(docs: Path) -> None:
     older = results("--docs", docs, "--check")
     assert older.returncode == 2
     assert "run benchmarks/results.py" in older.stderr
@@ -69,7 +69,7 @@ def test_a_contest_is_added_once(docs: Path) -> None:
 
 
 @pytest.mark.parametrize(("content", "said"), [("{", "must be JSON"), ("{}", "must come from benchmarks/quality.py")])
-def test_a_file_of_something_else_adds_nothing(docs: Path, content: str, said: str) -> None:
+def test_an_invalid_file_adds_nothing(docs: Path, content: str, said: str) -> None:
     ledger = (docs / "results.jsonl").read_bytes()
     (docs / "other.json").write_text(content, encoding="utf-8")
     refused = results("--docs", docs, "--add", docs / "other.json")
@@ -78,7 +78,7 @@ def test_a_file_of_something_else_adds_nothing(docs: Path, content: str, said: s
     assert (docs / "results.jsonl").read_bytes() == ledger
 
 
-def test_nothing_is_added_where_nothing_may_change(docs: Path) -> None:
+def test_check_and_add_exclude_each_other(docs: Path) -> None:
     ledger = (docs / "results.jsonl").read_bytes()
     (docs / "quality.json").write_text(json.dumps(CONTEST), encoding="utf-8")
     refused = results("--docs", docs, "--check", "--add", docs / "quality.json")
@@ -87,7 +87,7 @@ def test_nothing_is_added_where_nothing_may_change(docs: Path) -> None:
     assert (docs / "results.jsonl").read_bytes() == ledger
 
 
-def test_a_file_that_is_not_there_is_named(docs: Path) -> None:
+def test_a_missing_file_is_named(docs: Path) -> None:
     refused = results("--docs", docs, "--add", docs / "nothing.json")
     assert refused.returncode == 2
     assert "nothing.json" in refused.stderr

@@ -1,4 +1,4 @@
-"""Scoring in a process of its own: what a shell sees of it."""
+"""Scoring in a separate process, as a shell sees it."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ def output_of(command_line: CommandLine, *arguments: str | Path) -> str:
 
 
 def test_one_log_probability(command_line: CommandLine, finished_run: Path) -> None:
-    """Lines read as one text come to what `evaluate` says of them; packed or not, in any order of batches."""
+    """Carried lines have the log-probability of `evaluate`, compressed or not, for any batches."""
     packed = command_line.folder / "story.txt.gz"
     packed.write_bytes(gzip.compress(command_line.text.read_bytes()))
     evaluated = json.loads(
@@ -40,7 +40,7 @@ def test_one_log_probability(command_line: CommandLine, finished_run: Path) -> N
     assert total / evaluated["num_tokens"] == pytest.approx(evaluated["log_prob"] / evaluated["num_tokens"], abs=1e-5)
 
 
-def test_who_reads_no_further_ends_it_quietly(command_line: CommandLine, finished_run: Path) -> None:
+def test_a_closed_pipe_ends_it_quietly(command_line: CommandLine, finished_run: Path) -> None:
     many = command_line.folder / "many.txt"
     many.write_text(command_line.text.read_text(encoding="utf-8") * 30, encoding="utf-8")
     with command_line.start("score", finished_run, many, "--tokens") as process:

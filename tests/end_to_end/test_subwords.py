@@ -1,4 +1,4 @@
-"""A model of subwords from the text to the suggestions."""
+"""A subword model from the text to the suggestions."""
 
 import json
 import random
@@ -20,7 +20,7 @@ ENDINGS = ("ed", "ing", "s", "er")
 
 
 @pytest.mark.slow
-def test_a_word_is_completed_that_was_never_read(command_line: CommandLine, tmp_path: Path) -> None:
+def test_a_word_outside_the_training_text_is_completed(command_line: CommandLine, tmp_path: Path) -> None:
     chosen = random.Random(0)
     words = [stem + ending for stem in STEMS for ending in ENDINGS if stem + ending != "looking"]
     lines = [" ".join(["They", *chosen.choices(words, k=8)]) + ".\n" for _ in range(400)]

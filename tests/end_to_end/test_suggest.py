@@ -1,4 +1,4 @@
-"""A keyboard at the other end of a pipe."""
+"""Suggestions over a pipe."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 COMMAND = [sys.executable, "-m", "nextword", "suggest"]
 
 
-def test_each_line_is_answered_before_the_next_is_typed(finished_run: Path, tmp_path: Path) -> None:
+def test_each_line_is_answered_before_the_next_is_sent(finished_run: Path, tmp_path: Path) -> None:
     words = tmp_path / "words.json"
     keyboard = subprocess.Popen(
         [*COMMAND, str(finished_run), "--interactive", "--json", "--user-words", str(words)],

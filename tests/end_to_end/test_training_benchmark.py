@@ -1,4 +1,4 @@
-"""`benchmarks/training.py` as a program, at sizes at which it is done in seconds. No speed is looked at."""
+"""`benchmarks/training.py` as a program, at sizes that take seconds. Speed is not checked."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def run(*arguments: str | Path) -> tuple[int, str, str]:
 
 @pytest.fixture
 def hanging_python(tmp_path: Path) -> Path:
-    """A stand-in for PyTorch's Python, which says that it has torch, writes down its process id, and hangs."""
+    """A fake for PyTorch's Python: it claims to have torch, writes its process id, and hangs."""
     path = tmp_path / "hanging-python"
     path.write_text(
         f'#!/bin/sh\n[ "$2" = -c ] && exit 0\necho $$ > {tmp_path / "started"}\nexec sleep 600\n', encoding="utf-8"
@@ -50,7 +50,7 @@ def is_running(process_id: int) -> bool:
 
 
 @pytest.mark.slow
-def test_a_benchmark_ends_with_a_table_a_file_and_a_picture(tmp_path: Path) -> None:
+def test_a_benchmark_writes_a_table_a_file_and_a_picture(tmp_path: Path) -> None:
     report, picture = tmp_path / "report.json", tmp_path / "report.svg"
     peers = "nextword,keras-jax,product-peak,pytorch-bfloat16"
     exit_code, output, errors = run(
@@ -88,7 +88,7 @@ def test_ctrl_c_ends_the_peers(hanging_python: Path, tmp_path: Path) -> None:
     wait_until(lambda: not is_running(peer), patience=30)  # once it is ended, the system takes it off its list
 
 
-def test_where_nothing_can_be_measured_the_reasons_are_told(hanging_python: Path, tmp_path: Path) -> None:
+def test_if_nothing_can_be_measured_the_reasons_are_reported(hanging_python: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     arguments = ("--only", "pytorch-float32", "--pytorch", hanging_python, "--timeout", "1", "--json", report)
     exit_code, output, errors = run(*TINY, *arguments)
@@ -112,7 +112,7 @@ def test_where_nothing_can_be_measured_the_reasons_are_told(hanging_python: Path
         (["--repeats", "0"], "0 is not in the range x>=1"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_measured(arguments: list[str], message: str) -> None:
+def test_a_mistake_is_reported_before_the_first_measurement(arguments: list[str], message: str) -> None:
     exit_code, output, errors = run(*arguments)
     assert exit_code == 2
     assert message in errors.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""`nextword tune` as a command: several processes on one study, ended in every way, and gone on with."""
+"""`nextword tune` as a command: several processes on one study, ended in any way, and resumed."""
 
 import json
 import re
@@ -31,7 +31,7 @@ SEARCH = "[training]\nlearning_rate = {low = 0.002, high = 0.2, log = true}\n"
 
 @pytest.fixture
 def search(tmp_path: Path) -> Path:
-    """A space in which all trials have the shapes of the first, and so share what was compiled."""
+    """A space in which all trials have the same shapes, so they share compiled programs."""
     path = tmp_path / "search.toml"
     path.write_text(SEARCH, encoding="utf-8")
     return path
@@ -58,7 +58,7 @@ def perplexities(trial: Path) -> list[float]:
 
 
 @pytest.mark.slow
-def test_two_processes_share_a_study_and_its_best_trains_again_to_the_bit(
+def test_two_processes_share_a_study_and_its_best_trial_is_reproducible(
     command_line: CommandLine, tmp_path: Path, search: Path
 ) -> None:
     study = tmp_path / "study"
@@ -97,7 +97,7 @@ def test_two_processes_share_a_study_and_its_best_trains_again_to_the_bit(
 
 
 @pytest.mark.slow
-def test_a_trial_that_was_killed_or_interrupted_ends_as_if_left_alone(
+def test_a_killed_or_interrupted_trial_is_bit_identical(
     command_line: CommandLine, tmp_path: Path, search: Path
 ) -> None:
     begin = ("tune", command_line.text, "--search-space", search, "--trials", "1", "--keep-runs", *SIZES)
@@ -126,13 +126,13 @@ def test_a_trial_that_was_killed_or_interrupted_ends_as_if_left_alone(
     report = report_of(command_line, study)
     assert [(row["state"], row["rounds"]) for row in report["trials"]] == [("complete", 12)]
 
-    # What was kept becomes a model without another step; it is then that the test split is read.
+    # The kept checkpoint becomes a model without another step. Only then is the test split read.
     code, errors = command_line.run("train", "--finish", trial)
     assert code == 0, errors
     assert "| test |" in (trial / "model" / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_folder_without_a_test_split_is_tuned_on(command_line: CommandLine, tmp_path: Path, search: Path) -> None:
+def test_a_folder_without_a_test_split_can_be_tuned(command_line: CommandLine, tmp_path: Path, search: Path) -> None:
     text, lines = tmp_path / "text", command_line.text.read_text(encoding="utf-8").splitlines(keepends=True)
     text.mkdir()
     (text / "train.txt").write_text("".join(lines[:300]), encoding="utf-8")
@@ -160,7 +160,7 @@ def test_a_folder_without_a_test_split_is_tuned_on(command_line: CommandLine, tm
         ),
     ],
 )
-def test_a_mistake_is_told_and_leaves_no_study(
+def test_a_mistake_is_reported_and_creates_no_study(
     command_line: CommandLine, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     bad = tmp_path / "bad.toml"

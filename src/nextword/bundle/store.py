@@ -75,6 +75,17 @@ def read_config(path: Path) -> BundleConfig:
         return _read_config(sealed, MAX_BYTES)
 
 
+def read_card(path: Path) -> str:
+    """Return the model card of a bundle, in Markdown.
+
+    Raises:
+        BundleError: The directory is not a bundle, or the card is damaged.
+    """
+    with _opened(path) as sealed:
+        _read_config(sealed, MAX_BYTES)
+        return _text(sealed, CARD)
+
+
 def identity_of(path: Path) -> str:
     """Return the name of a model and the first digits of its weights' SHA-256, which tell it from other models.
 

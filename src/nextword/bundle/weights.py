@@ -59,7 +59,7 @@ def _starts(header: Any, shapes: Mapping[str, Shape]) -> dict[str, int]:
     end = 0
     for name, (start, stop) in sorted(spans.items(), key=lambda item: item[1]):
         if start != end or stop - start != 4 * math.prod(shapes[name]):
-            raise ValueError(f"must hold the weights end to end, but `{name}` lies at {start} to {stop}")
+            raise ValueError(f"must hold the weights end to end, but `{name}` is at {start} to {stop}")
         end = stop
     return {name: start for name, (start, _) in spans.items()}
 

@@ -17,11 +17,12 @@ from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
 from nextword.bundle.samples import sample_model_name
-from nextword.bundle.store import read_config
+from nextword.bundle.store import model_path, read_card, read_config
 from nextword.cli.command import command
 from nextword.cli.console import Console
 from nextword.cli.options import json_option
 from nextword.cli.target import Target, run_or_model_argument
+from nextword.errors import SettingError
 from nextword.text.printable import printable
 from nextword.training.config import RunConfig
 from nextword.training.log import LOG_FILE, read_log, read_split_metrics
@@ -33,17 +34,24 @@ from nextword.training.run_directory import RunDirectory
 @command(
     examples=[
         "nextword info runs/demo",
-        "nextword info austen-model --json",
+        "nextword info austen --card",
+        "nextword info runs/demo --json",
     ]
 )
 @run_or_model_argument
+@click.option("--card", is_flag=True, help="Print the model card, in Markdown.")
 @json_option
-def info(run_or_model: Path, as_json: bool) -> None:
+def info(run_or_model: Path, card: bool, as_json: bool) -> None:
     """Show a model or a run: figures, files, how to use it.
 
     RUN_OR_MODEL is a directory. A run may be in progress. The weights are not read, and no training framework is
     needed.
     """
+    if card and as_json:
+        raise SettingError("`--card` prints Markdown and must not go with `--json`; leave one out")
+    if card:
+        click.echo("\n".join(map(printable, read_card(model_path(run_or_model)).splitlines())))
+        return
     found = ModelInfo.of(run_or_model)
     if as_json:
         click.echo(json.dumps(found.to_table(), allow_nan=False))
@@ -162,7 +170,8 @@ class ModelInfo:
             facts["<eos>"] = f"at the end of each {self.model.tokenizer.line_ends}"
             facts["model card"] = str((RunDirectory(self.path).model if self.run else self.path) / CARD)
         if not self.metrics:
-            facts["figures"] = "none here; the model card may have some" if self.model else "none yet"
+            path = sample_model_name(self.path) or shlex.quote(str(self.path))
+            facts["figures"] = f"in the model card: nextword info {path} --card" if self.model else "none yet"
         return facts
 
     def _progress(self) -> str:

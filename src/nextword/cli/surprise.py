@@ -66,9 +66,9 @@ def surprise(
 ) -> None:
     """Find the lines that a model expects least.
 
-    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip. Surprisal is in bits:
-    a token of probability 1/2 has one bit, one of 1/1024 has ten. Below each line are its most surprising tokens; a *
-    marks words outside the vocabulary.
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip or zstd. Surprisal is
+    in bits: a token of probability 1/2 has one bit, one of 1/1024 has ten. Below each line are its most surprising
+    tokens; a * marks words outside the vocabulary.
     """
     scoring = given_settings(given, ScoringOptions)
     options: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": scoring}

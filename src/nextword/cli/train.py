@@ -102,9 +102,9 @@ def train(
 ) -> None:
     """Train a language model on a text.
 
-    TEXT is a file, a folder with train, valid and test files, or a sample: austen, ptb, wikitext-2. By default,
-    training takes ten minutes, and the size of the model fits this time, the text and this machine. Defaults are those
-    of --preset.
+    TEXT is a file (plain, JSON Lines; gzip and zstd are read), a folder of texts or of train, valid and test files, or
+    a sample: austen, ptb, wikitext-2. By default, training takes ten minutes, and the size of the model fits this time,
+    the text and this machine. Defaults are those of --preset.
     """
     watched = _Watched(data_dir, as_json=as_json)
     former = resume or finish

@@ -137,7 +137,7 @@ def is_in_use(root: Path) -> bool:
         lock.acquire()
     except Timeout:
         return True
-    except OSError:  # somebody else's directory
+    except OSError:  # another user's directory
         return False
     lock.release()
     return False

@@ -39,9 +39,7 @@ def test_of_several_recipes_of_a_program_the_best_is_drawn(make: Make, tmp_path:
     assert drawn([make(), best, later], tmp_path / "d.svg") == alone
 
 
-def test_each_machine_has_a_line_and_stands_in_the_legend_by_whatever_method_it_was_read(
-    make: Make, tmp_path: Path
-) -> None:
+def test_each_machine_has_a_line_and_a_legend_entry_for_any_method(make: Make, tmp_path: Path) -> None:
     elsewhere = make(minutes=30.0, command="30", processor="EPYC, 2 cores")
     picture = drawn([make(), make(method="cache,temperature"), elsewhere], tmp_path / "a.svg")
     assert "<!-- nextword, a processor -->" in picture

@@ -56,7 +56,7 @@ def test_a_line_without_a_key_is_refused(make: Make) -> None:
         Result.of(table)
 
 
-def test_a_result_may_not_stand_there_twice(make: Make, tmp_path: Path) -> None:
+def test_a_duplicate_result_is_refused(make: Make, tmp_path: Path) -> None:
     write_results(tmp_path / "results.jsonl", [make(), make(seed=1), make()])
     with pytest.raises(SettingError, match=r"line 3 .* repeats line 1"):
         read_results(tmp_path / "results.jsonl")

@@ -68,7 +68,7 @@ def write_models(folder: Path, *, error: float = 0.0) -> None:
 
 
 @pytest.mark.parametrize("name", ["pytorch-step-float32-without-onednn", "pytorch-step-int8", "pytorch-score-float32"])
-def test_pytorch_runs_the_very_model(name: str, tmp_path: Path) -> None:
+def test_pytorch_runs_the_same_model(name: str, tmp_path: Path) -> None:
     require_pytorch()
     write_models(tmp_path)
     with Worker(peer_named(name, tmp_path), timeout=PATIENCE) as worker:

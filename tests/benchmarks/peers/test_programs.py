@@ -51,7 +51,7 @@ def measure(peer: Peer) -> tuple[Worker, Answer]:
 @pytest.mark.parametrize(
     ("name", "model", "dtype"), [("nextword", "separate", "bfloat16"), ("keras-jax", "separate", "float32")]
 )
-def test_the_peers_on_keras_train_the_very_model(name: str, model: str, dtype: ComputeDtype) -> None:
+def test_the_peers_on_keras_train_the_same_model(name: str, model: str, dtype: ComputeDtype) -> None:
     workload = workload_of(model).in_precision(dtype)
     worker, answer = measure(catalogue(workload)[name])
     assert list(answer.seconds) == ["step"]
@@ -75,7 +75,7 @@ def test_the_tutorial_s_program_trains_the_tutorial_s_model() -> None:
 
 
 @pytest.mark.parametrize(("name", "model"), [("pytorch-float32", "separate"), ("pytorch-bfloat16", "tied")])
-def test_pytorch_trains_the_very_model(name: str, model: str) -> None:
+def test_pytorch_trains_the_same_model(name: str, model: str) -> None:
     try:
         pytorch_interpreter()
     except PeerError as error:

@@ -8,7 +8,7 @@ from harness.speed.provenance import Provenance, commit
 from nextword.machine.processor import read_processor
 
 
-def test_the_machine_and_what_bears_on_speed_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_and_what_affects_speed_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
     monkeypatch.setenv("XLA_FLAGS", "--xla_nothing")
     table = Provenance.now().to_table()
@@ -33,7 +33,7 @@ def test_the_commit_is_that_of_our_own_repository(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(nextword, "__file__", str(code))
     assert commit() is None
     git("init")
-    assert commit() is None  # in somebody's repository, but no part of it
+    assert commit() is None  # inside another repository
     git("add", ".")
     git("commit", "-m", "one")
     clean = commit()

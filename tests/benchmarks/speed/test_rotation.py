@@ -28,7 +28,7 @@ def test_the_samples_of_all_turns_are_kept(fake: MakePeer) -> None:
 
 
 @pytest.mark.parametrize("fault", ["crash", "crash at start", "killed", "nonsense"])
-def test_a_peer_that_fails_is_missing_and_the_others_go_on(fake: MakePeer, journal: Journal, fault: str) -> None:
+def test_a_peer_that_fails_is_missing_and_the_others_continue(fake: MakePeer, journal: Journal, fault: str) -> None:
     said: list[str] = []
     rotation = turn(fake("a"), fake("b", fault=fault), fake("c"), said=said)
     assert list(rotation.measurements) == ["a", "c"]

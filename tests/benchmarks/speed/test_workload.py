@@ -72,7 +72,7 @@ def test_every_preset_is_a_workload(preset: str) -> None:
     assert Workload.of(preset).flops_per_word > 0
 
 
-def test_settings_are_laid_over_the_preset() -> None:
+def test_settings_override_the_preset() -> None:
     given_tables = {"model": {"vocabulary_size": 77}, "batching": {"batch_size": 3}}
     workload = Workload.of("tutorial", given_tables, compute_dtype="float32")
     assert workload.architecture.vocabulary_size == 77

@@ -95,7 +95,7 @@ def test_a_method_that_cannot_work_is_refused(corpus: nextword.Corpus, model: ne
         model.evaluate(corpus.test, methods=[nextword.SamplingOptions()])
 
 
-def test_actual_tokens_stand_beside_predicted_ones(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
+def test_actual_words_are_compared_with_predicted_ones(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
     compared = model.compare("the cat drinks milk .\n", top=2)
     assert [word.position for word in compared] == list(range(6))
     assert [word.actual for word in compared[:4]] == ["the", "cat", "drinks", "milk"]

@@ -37,7 +37,7 @@ def swap(name: str, old: str, new: str) -> Change:
 
 
 def config(**changes: Any) -> Change:
-    """Change values of `config.json`; a name such as `tokenizer__kind` lies in a table."""
+    """Change values of `config.json`; a name such as `tokenizer__kind` is in a table."""
 
     def change(files: Files) -> Files:
         table = json.loads(files["config.json"])

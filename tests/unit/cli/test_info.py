@@ -91,7 +91,7 @@ def test_a_bundle_is_described_and_its_weights_are_not_read(
     assert nextword("info", path) == 0
     printed = capsys.readouterr().out
     assert "vocabulary   7 tokens, character" in printed
-    assert "figures      none here; the model card may have some" in printed
+    assert f"figures      in the model card: nextword info {path} --card" in printed
 
 
 def test_a_run_that_has_not_finished_shows_its_progress(
@@ -152,4 +152,13 @@ def test_it_needs_no_framework(trained_run: Path) -> None:
 
 def test_the_help_opens_with_examples(nextword: Run, capsys: Captured) -> None:
     assert nextword("info", "--help") == 0
-    assert "  nextword info runs/demo\n  nextword info austen-model --json\n" in capsys.readouterr().out
+    examples = "  nextword info runs/demo\n  nextword info austen --card\n  nextword info runs/demo --json\n"
+    assert examples in capsys.readouterr().out
+
+
+def test_the_card_of_a_run_or_a_model_is_printed(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+    for path in (trained_run, trained_run / "model"):
+        assert nextword("info", path, "--card") == 0
+        assert capsys.readouterr().out == (trained_run / "model" / "README.md").read_text(encoding="utf-8")
+    assert nextword("info", trained_run, "--card", "--json") == 2
+    assert "`--card` prints Markdown and must not go with `--json`" in capsys.readouterr().err

@@ -72,6 +72,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--engine": ("name", "what runs a model"),
     "--on-bad-bytes": ("name", "what happens to bad bytes"),
     "--vocabulary": ("switch", "all words in place of lines"),
+    "--card": ("switch", "print the model card"),
     "--tokens": ("switch", "each token"),
     "--no-header": ("switch", "no column names"),
     "--complete": ("switch", "complete a word"),

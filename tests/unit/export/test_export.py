@@ -45,7 +45,7 @@ def test_a_bundle_gets_onnx_and_keeps_all_else(path: Path, bundle: Bundle) -> No
     assert [path.name for path in path.parent.iterdir()] == ["tiny"]
 
 
-def test_int8_is_measured_and_its_cost_stands_in_the_card(path: Path, text_ids: Ids) -> None:
+def test_int8_is_measured_and_its_cost_is_in_the_card(path: Path, text_ids: Ids) -> None:
     export_bundle(path, FLOAT)
     in_float32 = engine_of(read_bundle(path))
     said: list[str] = []

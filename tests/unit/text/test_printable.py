@@ -5,7 +5,7 @@ from nextword.text.printable import printable
 
 
 @given(st.text(), st.sampled_from(["", "\n\t"]))
-def test_a_terminal_obeys_nothing(text: str, keep: str) -> None:
+def test_a_terminal_receives_no_control_codes(text: str, keep: str) -> None:
     shown = printable(text, keep=keep)
     assert all(character.isprintable() or character in keep for character in shown)
     if text.isprintable():

@@ -19,7 +19,7 @@ def refuse(name: str, folder: Path) -> Path:
     raise AssertionError("nothing is to be downloaded")
 
 
-def test_austen_lies_in_the_package_and_is_the_one_that_its_readme_describes() -> None:
+def test_austen_is_in_the_package_and_matches_its_readme() -> None:
     path = sample_path("austen")
     readme = path.with_name("README.md").read_text(encoding="utf-8")
     assert hashlib.sha256(path.read_bytes()).hexdigest() in readme

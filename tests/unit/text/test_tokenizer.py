@@ -129,7 +129,7 @@ def test_half_a_surrogate_pair_is_refused() -> None:
         ("said?", UNKNOWN),
     ],
 )
-def test_a_prompt_goes_on_after_punctuation_as_running_text_does(prompt: str, last: str) -> None:
+def test_a_prompt_continues_after_punctuation_as_running_text_does(prompt: str, last: str) -> None:
     training = 'said, a, a,"\na. a\na.\na.\na "said\n!"'
     tokenizer = tokenizer_of(training)
     assert tokens(tokenizer, tokenizer.encode_prompt(prompt))[-1] == last

@@ -51,7 +51,7 @@ def test_it_is_trained_and_used(command_line: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (("--sampled-softmax", "8"), "`sampled_softmax` needs a single softmax, but is 8 beside `mixture_size` = 2"),
+        (("--sampled-softmax", "8"), "`sampled_softmax` needs a single softmax, but is 8 with `mixture_size` 2"),
         (("--adaptive-cutoffs", "10"), "`adaptive_cutoffs` need a plain output, but `mixture_size` is 2"),
     ],
 )

@@ -146,7 +146,7 @@ def test_a_folder_without_a_test_split_can_be_tuned(command_line: CommandLine, t
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{text}"], "Missing option '--study'"),
+        (["{text}"], "`--study` must be given"),
         (["--study", "{study}"], "must be the directory of a study, but has no study.toml"),
         (["--study", "{study}", "--epochs", "3"], "`--epochs` must be given with TEXT, but is given without"),
         (["{text}", "--study", "{study}", "--trials", "0"], "0 is not in the range x>=1"),

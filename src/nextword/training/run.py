@@ -131,6 +131,7 @@ class TrainingRun:
     def _end_round_of_callbacks(self, trained: TrainingMetrics, validated: ValidationMetrics) -> None:
         figures = {"perplexity": trained.perplexity, "accuracy": trained.accuracy}
         figures |= {"val_perplexity": validated.perplexity, "val_accuracy": validated.accuracy}
+        figures |= {"val_loss": math.log(validated.perplexity)}  # what Keras's callbacks monitor by default
         self._callbacks.end_round(self.progress.rounds, {**self._callbacks.figures, **figures})
 
     def _record(self, trained: TrainingMetrics, validated: ValidationMetrics) -> RoundRecord:

@@ -259,3 +259,13 @@ def test_progress_is_shown_unless_it_is_silenced(
     assert "parameters" in shown.out
     train(corpus, model=new_model(corpus), preset="quick", settings=settings, verbose=0)
     assert capsys.readouterr() == ("", "")
+
+
+def test_keras_callbacks_see_the_validation_loss_and_can_stop_the_run(corpus: Corpus) -> None:
+    seen: list[dict[str, float]] = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda _epoch, logs: seen.append(dict(logs)))
+    stop = keras.callbacks.EarlyStopping("val_loss", min_delta=100.0, patience=2)
+    trained = fit(new_model(corpus), corpus, None, [watch, stop], epochs=9.0)
+    assert trained.history is not None
+    assert len(trained.history) == len(seen) == 3
+    assert [np.exp(logs["val_loss"]) for logs in seen] == pytest.approx(trained.history.valid_perplexity)

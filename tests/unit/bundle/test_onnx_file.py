@@ -186,7 +186,7 @@ def test_what_onnxruntime_does_not_run_is_refused_in_a_line(tmp_path: Path) -> N
     model = onnx.ModelProto()
     model.CopyFrom(MODEL)
     model.graph.node[0].input[0] = "nothing"
-    with pytest.raises(BundleError, match=r"must be a model that onnxruntime .* runs, but: .*; export the model again"):
+    with pytest.raises(BundleError, match=r"must load in onnxruntime .*, but does not: .*; export the model again"):
         OnnxEngine(model.SerializeToString(), architecture=ARCHITECTURE, end_id=1)
 
 

@@ -103,7 +103,7 @@ def test_the_folder_has_a_default(
     [
         (["{folder}/nowhere"], "must be a folder of runs, but does not exist"),
         (["{folder}/a", "{folder}/other"], "must be the directory of a training run, but has no config.toml"),
-        (["{folder}/a", "{folder}/c"], "must be TOML"),
+        (["{folder}/a", "{folder}/c"], "must be valid TOML"),
     ],
 )
 def test_mistakes_are_named(arguments: list[str], message: str, folder: Path, nextword: Run, capsys: Captured) -> None:

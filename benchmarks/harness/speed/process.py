@@ -35,7 +35,7 @@ class Process:
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        with self.ended_on_error():
+        with self.ended_on_error(), _interrupt_deferred():
             self._start()
         return self
 
@@ -126,6 +126,22 @@ class Process:
         self._process.wait()
         with suppress(BrokenPipeError):
             self._stdin.close()
+
+
+@contextmanager
+def _interrupt_deferred() -> Iterator[None]:
+    """Let Ctrl-C wait until the context is left: what has begun half could not be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[Any] = []
+    former = signal.signal(signal.SIGINT, lambda *arguments: pressed.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+    if pressed and callable(former):
+        former(*pressed[0])
 
 
 def _read_object(line: bytes) -> dict[str, Any]:

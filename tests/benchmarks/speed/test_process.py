@@ -1,9 +1,11 @@
 """What the training benchmark does not need of a process; all else is tested with the worker."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,3 +68,18 @@ def test_what_a_program_of_the_contest_has_started_ends_with_its_harness(tmp_pat
         process.wait(PATIENCE)
     child = Path(f"/proc/{started.read_text()}/status")
     wait_until(lambda: not child.exists() or "State:\tZ" in child.read_text(), patience=PATIENCE)
+
+
+def test_ctrl_c_while_a_program_starts_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def interrupted(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(start(*arguments, **options))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt), Process([sys.executable, "-c", "import time; time.sleep(600)"], {}):
+        pass
+    assert started[0].poll() == -signal.SIGKILL

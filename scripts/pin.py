@@ -177,7 +177,7 @@ found = {
     "session": session.suggestions(k=3),
     "generate": trained.generate("She was", max_tokens=20, seed=1),
     "generate texts": trained.generate_many(["She was"], nextword.Request(
-        num_tokens=5, sampling=nextword.SamplingOptions(seed=2, top_k=9))),
+        max_tokens=5, sampling=nextword.SamplingOptions(seed=2, top_k=9))),
     "score": trained.score(line).log10_prob,
     "score lines": list(trained.score_lines([line, "She was"])),
     "rank": trained.rank("She was very ___.", ["much", "the"]),

@@ -77,7 +77,7 @@ class TargetText:
         share = part.num_bytes / TextRange.whole(part.path).num_bytes
         if share == 1:
             return None
-        said = f"read was the {split} split of `{Path(part.name).name}`, {share:.1%} of it"
+        said = f"this is the {split} split of `{Path(part.name).name}`, {share:.1%} of it"
         return said if self.is_own else f"{said}; --split all reads the whole file"
 
 

@@ -65,13 +65,13 @@ def test_which_part_of_a_file_was_read_is_said(
     assert nextword("evaluate", trained_run, other) == 0
     *_, part, protocol = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        r"\(read was the test split of `other.txt`, \d\d?\.\d% of it; --split all reads the whole file\)", part
+        r"\(this is the test split of `other.txt`, \d\d?\.\d% of it; --split all reads the whole file\)", part
     )
     assert protocol.startswith("(every token")
     assert nextword("evaluate", trained_run, other, "--split", "all") == 0
-    assert "read was" not in capsys.readouterr().out
+    assert "this is the" not in capsys.readouterr().out
     assert nextword("evaluate", trained_run, "--split", "valid") == 0
-    assert re.search(r"\(read was the valid split of `story.txt`, [\d.]+% of it\)\n", capsys.readouterr().out)
+    assert re.search(r"\(this is the valid split of `story.txt`, [\d.]+% of it\)\n", capsys.readouterr().out)
 
 
 def test_eight_bits_are_named(

@@ -10,7 +10,7 @@ import pytest
 
 from support.waiting import wait_until
 
-NUM_KILLS = 20
+NUM_KILLS = 12
 TIMEOUT = 60
 
 
@@ -48,7 +48,7 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
 @pytest.mark.timeout(900)
 def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandLine, reference: Reference) -> None:
     chosen = random.Random(0)
-    # One moment in each twentieth of a whole run, in random order.
+    # One moment in each twelfth of a whole run, in random order.
     moments = [reference.seconds * (part + chosen.random()) / NUM_KILLS for part in range(NUM_KILLS)]
     chosen.shuffle(moments)
     run, num_runs, num_in_training = command_line.folder / "killed-0", 0, 0

@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 NUM_WORDS = 12
 """Number of words of a line of the story, without the full stop."""
 
@@ -16,6 +18,7 @@ class CommandLine(Protocol):
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
 
 
+@pytest.mark.slow
 def test_lists_are_rescored_and_the_report_names_its_input(command_line: CommandLine, finished_run: Path) -> None:
     chosen = random.Random(1)
     lines = command_line.text.read_text(encoding="utf-8").splitlines()

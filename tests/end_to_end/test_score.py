@@ -25,6 +25,7 @@ def output_of(command_line: CommandLine, *arguments: str | Path) -> str:
     return output
 
 
+@pytest.mark.slow
 def test_one_log_probability(command_line: CommandLine, finished_run: Path) -> None:
     """Carried lines have the log-probability of `evaluate`, compressed or not, for any batches."""
     packed = command_line.folder / "story.txt.gz"

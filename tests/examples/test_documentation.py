@@ -26,6 +26,7 @@ from nextword.api import train as train_module
 from nextword.cli.main import main, nextword
 from nextword.text.samples import sample_path
 from support.documentation import Command, blocks_of
+from support.slow import rest_slow
 
 ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md", "lab-log.md"}
@@ -126,7 +127,7 @@ def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         Path(command.target).write_text(output, encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", rest_slow(PAGES), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_examples_run(
     page: Path, tiny_run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

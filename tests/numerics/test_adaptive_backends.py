@@ -56,6 +56,7 @@ def drawn() -> dict[str, Any]:
     return {**arrays, "hidden": hidden, "targets": targets, "weights": np.linspace(0.5, 2, 12, dtype=np.float32)}
 
 
+@pytest.mark.slow
 def test_numpy_and_jax_agree(tmp_path: Path) -> None:
     np.savez(tmp_path / "given.npz", **drawn())
     environment = {**os.environ, "KERAS_BACKEND": "numpy"}

@@ -60,6 +60,7 @@ def test_the_peers_on_keras_train_the_same_model(name: str, model: str, dtype: C
     assert worker.description.versions.keys() >= {"python", "keras", "jax", "jaxlib"}
 
 
+@pytest.mark.slow
 def test_the_tutorial_s_program_trains_the_tutorial_s_model() -> None:
     tiny: Tables = {
         "model": {"vocabulary_size": 40, "embedding_size": 5, "hidden_sizes": [5, 5]},

@@ -239,6 +239,7 @@ def test_a_path_can_be_resumed_by_the_command(tmp_path: Path, corpus: Corpus) ->
     assert start.resume_run(tmp_path / "run").bundle.name == "text-quick"
 
 
+@pytest.mark.slow
 def test_rows_in_memory_are_trained_on_and_resumed_from_the_directory(tmp_path: Path, corpus: Corpus) -> None:
     rows = [{"body": line} for line in Path(corpus.stored_name).read_text(encoding="utf-8").splitlines()]
     trained = train(iter(rows), field="body", preset="quick", run=tmp_path, settings=SETTINGS, verbose=0)

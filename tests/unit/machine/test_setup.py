@@ -73,6 +73,7 @@ def test_a_cache_of_the_users_own_is_left_as_it_is(tmp_path: Path) -> None:
     assert not (tmp_path / "ours").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     folder, value, _ = run(tmp_path / "file")
@@ -117,6 +118,7 @@ def test_a_variable_leaves_the_allocator_as_it_is() -> None:
     assert int(second) > int(first) / 2
 
 
+@pytest.mark.slow
 @on_glibc
 def test_training_asks_for_it() -> None:
     script = "from nextword import LanguageModel\nfrom nextword.machine.setup import keep_freed_memory\n"

@@ -22,6 +22,7 @@ from nextword.models.recurrent_stack import LAYERS
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from nextword.training.stream_model import StreamModel
+from support.slow import rest_slow
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "lstm": {},
@@ -113,7 +114,7 @@ def test_evaluation_and_generation_predict_the_same(options: dict[str, Any]) -> 
     assert greedy == [int(np.argmax(log_probs[0]))]
 
 
-@every_cell
+@pytest.mark.parametrize("options", rest_slow(VARIANTS.values(), quick=2), ids=VARIANTS.keys())
 def test_training_carries_the_state_and_lowers_the_loss(options: dict[str, Any]) -> None:
     model = LanguageModel(architecture(options, state_dropout_rate=0.1, weight_drop_rate=0.1, initializer_scale=1.0))
     stream = StreamModel(model, batch_size=2)

@@ -18,6 +18,7 @@ from nextword.storage import durable, manifest, sealed_directory
 from nextword.training import checkpoint_store
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import arrays_at, assert_whole, filled_store, named, save, step_names
+from support.slow import rest_slow
 
 Array = np.ndarray[Any, Any]
 OPERATIONS = ("open", "write", "fsync", "mkdir", "rename", "replace", "unlink", "rmdir")
@@ -168,7 +169,7 @@ def test_no_disk_error_loses_a_checkpoint(tmp_path: Path, act: Act, number: int,
     assert num_faults >= 20
 
 
-@pytest.mark.parametrize("act", ACTS)
+@pytest.mark.parametrize("act", rest_slow(ACTS))
 def test_no_kill_loses_a_checkpoint(tmp_path: Path, act: Act) -> None:
     assert survive_all(lambda root, at: survive_kill(root, act, at), tmp_path) >= 20
 

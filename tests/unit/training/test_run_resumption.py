@@ -104,7 +104,7 @@ def flip_a_byte(path: Path) -> None:
         also({"schedule": "step", "optimizer": "sgd", "learning_rate": 0.5, "constant_epochs": 1}),
         also({"schedule": "plateau", "optimizer": "adam"}),
         {"schedule": "plateau", "optimizer": "sgd", "learning_rate": 0.5},
-        {"schedule": "one_cycle", "optimizer": "adam", "averaging": "exponential", "weight_decay": 1e-3},
+        also({"schedule": "one_cycle", "optimizer": "adam", "averaging": "exponential", "weight_decay": 1e-3}),
         {"schedule": "constant", "optimizer": "sgd", "learning_rate": 0.5, **TRIGGERED, "weight_decay": 1e-3},
         also({"schedule": "constant", "optimizer": "adam", "averaging": "two_tailed"}),
         {"schedule": "linear", "optimizer": "muon", "averaging": "two_tailed", "compute_dtype": "float32"},
@@ -129,6 +129,7 @@ def test_a_run_that_crashes_after_every_round_is_bit_identical(
         assert 0 < uninterrupted.progress.averaging_since < NUM_ROUNDS - 1
 
 
+@pytest.mark.slow
 def test_random_numbers_continue_after_a_resume(
     options: TrainingOptions,
     train_ids: NDArray[np.int32],

@@ -16,6 +16,7 @@ from nextword.models.language_model import LanguageModel
 from nextword.training.options import TrainingOptions
 from nextword.training.run import TrainingRun
 from nextword.training.stream_model import StreamModel
+from support.slow import rest_slow
 
 MakeRun = Callable[..., TrainingRun]
 
@@ -24,7 +25,11 @@ def weights(run: TrainingRun) -> dict[str, NDArray[np.float32]]:
     return run.step.model.named_weights()
 
 
-@pytest.mark.parametrize("change", [{"label_smoothing": 0.2}, {"z_loss": 0.1}, {"sampled_softmax": 4}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    rest_slow([{"label_smoothing": 0.2}, {"z_loss": 0.1}, {"sampled_softmax": 4}]),
+    ids=str,
+)
 def test_it_changes_training_but_not_validation(
     tmp_path: Path, options: TrainingOptions, finished: MakeRun, change: dict[str, Any]
 ) -> None:

@@ -18,6 +18,7 @@ from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.method import Method, Splits
 from nextword.errors import SettingError
 from nextword.models.language_model import LanguageModel
+from support.slow import rest_slow
 
 VOCABULARY_SIZE, BLOCK = 7, 32
 KINDS: list[dict[str, Any]] = [
@@ -78,7 +79,7 @@ def one_sample(subject: DropoutEngine, sample: int, ids: TokenIds) -> NDArray[np
     return np.concatenate(parts)
 
 
-@pytest.mark.parametrize("changes", KINDS, ids=str)
+@pytest.mark.parametrize("changes", rest_slow(KINDS), ids=str)
 def test_it_is_the_mean_over_passes_with_dropout(changes: dict[str, Any]) -> None:
     subject, ids = dropout(engine_of(**changes)), ids_of()
     samples = np.array([one_sample(subject, sample, ids) for sample in range(3)], np.float64)

@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nextword import kenlm as kenlm
+    from nextword.api.run_settings import RunSettings as RunSettings
     from nextword.api.train import train as train
     from nextword.api.trained_model import TrainedModel as TrainedModel
     from nextword.api.trained_model import load as load
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "api.run_settings": "RunSettings",
     "api.train": "train",
     "api.trained_model": "TrainedModel load",
     "architecture": "Architecture",
@@ -93,13 +96,15 @@ _NAMES = {
 
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
-__all__ = list(_HOMES)
+__all__ = ["kenlm", *_HOMES]  # noqa: PLE0604 - the names are strings
 
 # Keras reads this when it is first imported; without it, it would look for TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 
 def __getattr__(name: str) -> object:
+    if name == "kenlm":
+        return import_module("nextword.kenlm")
     if name not in _HOMES:
         raise AttributeError(f"module 'nextword' has no attribute {name!r}")
     return getattr(import_module(f"nextword.{_HOMES[name]}"), name)

@@ -84,8 +84,8 @@ class TrainingWarning(UserWarning):
     """A training run worked around a problem, such as a damaged checkpoint."""
 
 
-class TrainingInterrupted(BaseException):
-    """A signal asked training to stop. It is a `BaseException`, so `except Exception` does not catch it.
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C or another signal asked training to stop. As a `KeyboardInterrupt`, `except Exception` does not catch it.
 
     Attributes:
         signal_number: Number of the signal.

@@ -9,7 +9,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
@@ -108,6 +108,16 @@ def require_at_least(name: str, value: int, least: int) -> None:
         raise SettingError(f"`{name}` must be at least {least}, but is {value}")
 
 
+def require_one_of(name: str, value: object, known: Sequence[object]) -> None:
+    """Refuse a value that is not in a list.
+
+    Raises:
+        SettingError: It is not.
+    """
+    if value not in known:
+        raise SettingError(f"`{name}` must be one of {', '.join(map(str, known))}, but is {value!r}")
+
+
 def unknown_name(kind: str, name: str, known: typing.Iterable[str]) -> str:
     """Return the error message for an unknown name, which suggests the most similar known one."""
     known = sorted(known)
@@ -124,8 +134,7 @@ def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any
         hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
     origin = typing.get_origin(hint)
     if origin is typing.Literal:
-        if value not in typing.get_args(hint):
-            raise SettingError(f"`{name}` must be one of {', '.join(typing.get_args(hint))}, but is {value!r}")
+        require_one_of(name, value, typing.get_args(hint))
         return value
     if origin is tuple:
         if not isinstance(value, tuple) or not (value or limits.get("may_be_empty")):

@@ -1,15 +1,18 @@
 """Train a model from Python, the way `nextword train` does."""
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from nextword.api.run_settings import RunSettings
 from nextword.api.trained_model import TrainedModel
 from nextword.engine.opening import start_engine
 from nextword.errors import MissingExtraError, SettingError
@@ -37,7 +40,7 @@ def train(
     preset: str = DEFAULT_PRESET,
     run: str | Path | None = None,
     seed: int | None = None,
-    settings: Mapping[str, Any] | None = None,
+    settings: RunSettings | Mapping[str, Any] | None = None,
     model: "LanguageModel | None" = None,
     field: str | None = None,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
@@ -73,7 +76,7 @@ def train(
         >>> import nextword
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
-    start = _training()
+    began, start = time.monotonic(), _training()
     lengths = {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}
     given = tables_of({**(settings or {}), **{name: value for name, value in lengths.items() if value is not None}})
     if given.get("training", {}).keys() >= {"minutes", "epochs"}:
@@ -87,16 +90,30 @@ def train(
             options = directory.read_config().text
             config.require_kept_by(directory.read_config())
         corpus = text if isinstance(text, Corpus) else Corpus.load(text, options)
+        if isinstance(text, Corpus):
+            _require_text_settings(given, corpus)
         if model is not None:
             _require_vocabulary(model, corpus)
         if directory.is_run:
             finished = start.resume_run(directory.root, context, corpus=corpus, model=model)
         else:
-            finished = start.start_run(config, corpus, directory.root, context, model=model, keep=run is not None)
+            finished = start.start_run(
+                config, corpus, directory.root, context, model=model, keep=run is not None, began=began
+            )
         return _trained(finished)
 
 
-def _training() -> Any:
+def _require_text_settings(given: Tables, corpus: Corpus) -> None:
+    """Raise if a setting of the text differs from how the corpus was read."""
+    read = corpus.options.to_table()
+    for name, value in given.get("text", {}).items():
+        if read.get(name) != value:
+            raise SettingError(
+                f"`{name}` must be {read.get(name)}, as the corpus was read, but is {value}; give it to `Corpus.load`"
+            )
+
+
+def _training() -> ModuleType:
     """Import `nextword.training.start`, which needs the training framework."""
     try:
         from nextword.training import start
@@ -110,13 +127,13 @@ def _trained(finished: "FinishedRun") -> TrainedModel:
 
 
 @contextmanager
-def _context(callbacks: Sequence[Any], verbose: int) -> Iterator[RunContext]:
+def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int) -> Iterator[RunContext]:
     """Return the context of a run that shows its progress, or with `verbose` 0 shows nothing."""
     context = RunContext(callbacks=callbacks)
     if not verbose:
         yield context
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, emoji=False)
     with ProgressBar(console) as bar:
         yield replace(context, observer=bar, say=partial(console.print, markup=False))
 

@@ -1,5 +1,6 @@
 """A trained model as Python programs use it: an object with methods."""
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.batching.window import TokenIds
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
 from nextword.engine.method import Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel
-from nextword.errors import SettingError, TextError
+from nextword.errors import CheckpointError, EvaluationError, SettingError, TextError, TrainingWarning
 from nextword.evaluation.comparison import ComparedWord, compare
 from nextword.evaluation.perplexity import Evaluation, evaluate
 from nextword.generation.batch import generate_texts
@@ -25,7 +27,7 @@ from nextword.scoring.gaps import GAP, RankedCandidate, proposals, rank
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
 from nextword.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
-from nextword.settings import Settings
+from nextword.settings import Settings, require_at_least
 from nextword.suggestion.session import SuggestionSession, complete
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.suggestion import Suggestion, suggest
@@ -194,6 +196,9 @@ class TrainedModel(LoadedModel):
         seed: int | None = None,
     ) -> Iterator[str]:
         """Yield the text after a prompt as it is written; the arguments are those of `generate`."""
+        for name, texts in (("stop", stop), ("forbid", forbid)):
+            if isinstance(texts, str):
+                raise SettingError(f"`{name}` must be a list of texts, but is the string {texts!r}; write [{texts!r}]")
         sampling = SamplingOptions(
             temperature=temperature,
             top_k=top_k,
@@ -284,6 +289,8 @@ class TrainedModel(LoadedModel):
             >>> nextword.load("austen").rank("She was very ___.", ["happy", "table"])[0].candidate
             'happy'
         """
+        if k is not None:
+            require_at_least("k", k, 1)
         named = proposals(self, text, gap=gap) if candidates is None else candidates
         return rank(self, text, named, gap=gap)[:k]
 
@@ -304,7 +311,7 @@ class TrainedModel(LoadedModel):
             text: A split of a corpus, such as `corpus.test`, or a string.
 
         Raises:
-            EvaluationError: There are no tokens.
+            EvaluationError: There are no tokens, or the split was encoded by another tokenizer.
             TextError: The tokenizer refuses the text.
         """
         return self.evaluate(text).perplexity
@@ -313,7 +320,7 @@ class TrainedModel(LoadedModel):
         self,
         text: TokenStore | str,
         *,
-        methods: Sequence[str | Settings] = (),
+        methods: str | Settings | Sequence[str | Settings] = (),
         corpus: Corpus | None = None,
         tune: bool = False,
         batch_size: int = 1,
@@ -341,7 +348,8 @@ class TrainedModel(LoadedModel):
             >>> cached.perplexity < model.perplexity(text)
             True
         """
-        ids = np.array(self.tokenizer.encode(text), np.int32) if isinstance(text, str) else text.ids
+        ids = self._ids_of(text)
+        methods = [methods] if isinstance(methods, str | Settings) else methods
         tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
         chosen = methods_of([each if isinstance(each, str) else _method_of(each) for each in methods])
         require_used(tables, chosen, ensemble=False)
@@ -373,10 +381,32 @@ class TrainedModel(LoadedModel):
             EvaluationError: The text is too short.
             TextError: The tokenizer refuses the text.
         """
-        ids = np.array(self.tokenizer.encode(text), np.int32) if isinstance(text, str) else text.ids
+        ids = self._ids_of(text)
         count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
         tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0)
         return [ComparedWord.of(token, self.tokenizer) for token in tokens]
+
+    def _ids_of(self, text: TokenStore | str) -> TokenIds:
+        """Return the ids of a string or of a split.
+
+        Raises:
+            EvaluationError: Another tokenizer made the ids of the split.
+            SettingError: It is neither.
+            TextError: The tokenizer refuses the string.
+        """
+        if isinstance(text, str):
+            return np.array(self.tokenizer.encode(text), np.int32)
+        if not isinstance(text, TokenStore):
+            raise SettingError(
+                f"`text` must be a string or a split of a corpus, but is of type {type(text).__name__}; load a corpus "
+                "by `Corpus.load(text, tokenizer=model.tokenizer)`, and pass its `test`"
+            )
+        if text.tokenizer_fingerprint != self.tokenizer.fingerprint:
+            raise EvaluationError(
+                "the split must be encoded by the tokenizer of the model, but another one made its ids; load the "
+                "corpus by `Corpus.load(text, tokenizer=model.tokenizer)`"
+            )
+        return text.ids
 
     def vectors(self, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
         """Return a vector for each line, `(N, H)`: the mean of its hidden states, or the last.
@@ -435,7 +465,16 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
     found = find_model(path)
     run = found.parent if found.name == MODEL_FOLDER and (found.parent / CONFIG_FILE).is_file() else None
     model = open_model(found, engine, num_threads=num_threads)
-    return TrainedModel.of(model, TrainingHistory.of_run(run) if run else None)
+    return TrainedModel.of(model, _history_of(run) if run else None)
+
+
+def _history_of(run: Path) -> TrainingHistory | None:
+    """Return the history of a run; a damaged log is no reason to refuse its model."""
+    try:
+        return TrainingHistory.of_run(run)
+    except CheckpointError as error:
+        warnings.warn(f"the model has no history: {error}", TrainingWarning, stacklevel=3)
+        return None
 
 
 def _method_of(options: Settings) -> str:

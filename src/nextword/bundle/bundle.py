@@ -135,6 +135,14 @@ class Bundle:
             self.onnx,
         )
 
+    def is_same_model(self, other: "Bundle") -> bool:
+        """Return whether two bundles hold the same network, tokenizer and weights, exported or not."""
+        return (
+            self.architecture == other.architecture
+            and self.tokenizer.fingerprint == other.tokenizer.fingerprint
+            and all(np.array_equal(weight, other.weights[name]) for name, weight in self.weights.items())
+        )
+
     def __post_init__(self) -> None:
         check_name(self.name)
         size = self.tokenizer.vocabulary_size

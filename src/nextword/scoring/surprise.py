@@ -7,13 +7,13 @@ maximum or the sum over its tokens.
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from nextword.engine.text_model import TextModel
 from nextword.scoring.lines import DEFAULT_OPTIONS, LineScore, ScoringOptions, score_lines, shown_tokens
-from nextword.settings import require_at_least
+from nextword.settings import require_at_least, require_one_of
 from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 
@@ -84,7 +84,7 @@ def surprising_lines(
         options: How lines are scored.
 
     Raises:
-        SettingError: `num_words` is below 0.
+        SettingError: `measure` is unknown, or `num_words` is below 0.
         TextError: (while iterating) The tokenizer refuses a line.
     """
     require_at_least("num_words", num_words, 0)
@@ -107,7 +107,7 @@ def most_surprising_lines(
     The other arguments are those of `surprising_lines`. Of lines with equal surprisal, the earlier comes first.
 
     Raises:
-        SettingError: `k` is below 1, or `num_words` below 0.
+        SettingError: `measure` is unknown, `k` is below 1, or `num_words` below 0.
         TextError: The tokenizer refuses a line.
     """
     require_at_least("k", k, 1)
@@ -124,6 +124,7 @@ def most_surprising_lines(
 
 
 def _measured(scores: Iterable[LineScore], measure: Measure, threshold: float) -> Iterator[tuple[LineScore, float]]:
+    require_one_of("measure", measure, get_args(Measure))
     measured = ((score, float(getattr(score.bits, measure)())) for score in scores if score.num_tokens)
     return ((score, bits) for score, bits in measured if bits >= threshold)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.stream import sentence_batches
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
-from nextword.settings import require_at_least
+from nextword.settings import require_at_least, require_one_of
 from nextword.storage.single_file import replacing, write_file
 from nextword.text.encoded_lines import encoded_windows
 from nextword.text.tokenizer import Tokenizer
@@ -44,9 +44,10 @@ def sentence_vectors(model: TextModel, lines: Iterable[str], *, pooling: Pooling
         pooling: "mean" or "last".
 
     Raises:
-        SettingError: (while iterating) The engine has no hidden states.
+        SettingError: `pooling` is unknown, or (while iterating) the engine has no hidden states.
         TextError: (while iterating) The tokenizer refuses a line.
     """
+    require_one_of("pooling", pooling, get_args(Pooling))
     windows = encoded_windows(model.tokenizer, lines, most_lines=_READ_AHEAD)
     return (_vectors(model.engine, [line.ids for line in window], pooling) for window in windows)
 

@@ -34,11 +34,13 @@ class TokenStore:
         folder: Folder with the ids as little-endian int32 and the counts as JSON.
         sha256: SHA-256 of the split's text, in hexadecimal.
         report: The counts.
+        tokenizer_fingerprint: Identifies the tokenizer that made the ids.
     """
 
     folder: Path
     sha256: str
     report: SplitReport
+    tokenizer_fingerprint: str
 
     @classmethod
     def of(cls, part: TextRange, tokenizer: Tokenizer, *, cache: Path, on_bad_bytes: OnBadBytes = "strict") -> Self:
@@ -62,7 +64,8 @@ class TokenStore:
             cache / f"tokens-{key}", lambda empty: _write(empty, part, tokenizer, on_bad_bytes=on_bad_bytes)
         )
         table = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
-        return cls(folder, part.sha256, SplitReport(**table | {"read": ReadCounts(**table["read"])}))
+        report = SplitReport(**table | {"read": ReadCounts(**table["read"])})
+        return cls(folder, part.sha256, report, tokenizer.fingerprint)
 
     def __repr__(self) -> str:
         return f"TokenStore({self.num_tokens:,} tokens, {self.report.num_out_of_vocabulary:,} out of vocabulary)"

@@ -128,8 +128,13 @@ class RunConfig:
         """Raise unless a run that has begun has every setting given here.
 
         Raises:
-            SettingError: A setting differs.
+            SettingError: The preset or a setting differs.
         """
+        if (asked := self.origin.get("preset")) != (began := run.origin.get("preset")):
+            raise SettingError(
+                f"`preset` must be {began} as when the run began, but is {asked}; name that preset to resume, or "
+                "another run directory"
+            )
         for group, values in self.given.items():
             kept = getattr(run, group).to_table()
             for name, value in getattr(self, group).to_table().items():

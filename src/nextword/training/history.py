@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
+from nextword.storage.durable import disk_errors
 from nextword.training.log import LOG_FILE, draw_curves, read_log
 from nextword.training.progress import RoundRecord
 
@@ -36,9 +37,8 @@ class TrainingHistory(Sequence[RoundRecord]):
         if not self.records:
             return "TrainingHistory(no rounds)"
         best = self.best
-        return (
-            f"TrainingHistory({len(self)} rounds, best valid perplexity {best.valid_perplexity:,.2f} in {best.round})"
-        )
+        rounds = "1 round" if len(self) == 1 else f"{len(self)} rounds"
+        return f"TrainingHistory({rounds}, best valid perplexity {best.valid_perplexity:,.2f} in round {best.round})"
 
     def __len__(self) -> int:
         return len(self.records)
@@ -67,7 +67,7 @@ class TrainingHistory(Sequence[RoundRecord]):
 
     @property
     def best(self) -> RoundRecord:
-        """The round with the lowest validation perplexity, whose weights the model has.
+        """The round with the lowest validation perplexity; the model has its weights.
 
         Raises:
             IndexError: There are no rounds.
@@ -79,8 +79,15 @@ class TrainingHistory(Sequence[RoundRecord]):
     def plot(self, directory: str | Path, *, title: str = "Training") -> list[Path]:
         """Draw perplexity and accuracy by epoch into `curves.png` and `curves.svg`.
 
+        Args:
+            directory: Where the pictures go; created if it is missing.
+            title: Title of the pictures.
+
         Raises:
             MissingExtraError: matplotlib is not installed.
             StorageError: The files cannot be written.
         """
-        return draw_curves(self.records, Path(directory), title=title)
+        directory = Path(directory)
+        with disk_errors(directory, "created"):
+            directory.mkdir(parents=True, exist_ok=True)
+        return draw_curves(self.records, directory, title=title)

@@ -62,6 +62,11 @@ class TrainingRun:
         self._counted_until = 0.0
         self._resume()
 
+    def save_start(self) -> None:
+        """Save a checkpoint before the first step, from which a run with weights of the user's resumes."""
+        if self._store.newest() is None:
+            self._store.save(0, self.step.capture(), self._state())
+
     def run(self) -> TrainingProgress:
         """Train to the end, and load the best weights into the model.
 

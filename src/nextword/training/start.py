@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from nextword.batching.window import Windows
 from nextword.batching.windows import make_windows, validation_streams
+from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
-from nextword.bundle.store import write_bundle
-from nextword.errors import CheckpointError, MissingExtraError, StorageError
+from nextword.bundle.store import read_bundle, write_bundle
+from nextword.errors import BundleError, CheckpointError, MissingExtraError, StorageError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
@@ -41,6 +42,7 @@ def start_run(
     *,
     model: LanguageModel | None = None,
     keep: bool = True,
+    began: float | None = None,
 ) -> FinishedRun:
     """Train a model on a text in a new run directory.
 
@@ -51,13 +53,15 @@ def start_run(
         context: Observer, messages and folders.
         model: The model to train in place (default: a new one).
         keep: Whether to write bundle, metrics and curves to `root`.
+        began: Start of the run's time, by `time.monotonic` (default: now).
 
     Raises:
         CheckpointError: `root` already holds a run, or another process uses it.
         TrainingInterrupted: A signal requested a stop; `resume_run` continues the run.
         NextwordError: Text or settings are invalid, or training diverged.
     """
-    began, context, directory = time.monotonic(), context or RunContext(), RunDirectory(root)
+    began = time.monotonic() if began is None else began
+    context, directory = context or RunContext(), RunDirectory(root)
     directory.require_free()
     corpus = load_corpus(text, config, context)
     with _locked(directory, context):
@@ -125,6 +129,7 @@ def train_model(
         model: The model to train (default: a new one).
         finish: Whether to end the run here.
     """
+    is_given = model is not None
     model = model or LanguageModel(
         config.model.build(text.tokenizer.vocabulary_size),
         seed=config.training.seed,
@@ -139,6 +144,8 @@ def train_model(
     step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts)
     log = partial(write_log, directory.root)
     run = TrainingRun(step, store, log, context, seconds_before=seconds_before)
+    if is_given:
+        run.save_start()
     with run.interruption.listening():
         progress = run.finish() if finish else run.run()
     log(progress)
@@ -225,7 +232,7 @@ def _save_results(
     finished: FinishedRun, config: RunConfig, directory: RunDirectory, context: RunContext
 ) -> FinishedRun:
     """Write bundle, metrics and curves to the run directory."""
-    write_bundle(directory.model, finished.bundle, replace=True)
+    _write_model(directory.model, finished.bundle)
     write_metrics(directory.metrics_file, finished)
     try:
         draw_curves(finished.progress.records, directory.root, title=f"{_preset(config)} on {finished.corpus}")
@@ -234,6 +241,14 @@ def _save_results(
     except StorageError as error:  # a missing picture must not fail the run
         context.warn(f"no curves were drawn: {error}")
     return finished
+
+
+def _write_model(path: Path, bundle: Bundle) -> None:
+    """Write the bundle, unless the same model is there: it may have been exported since."""
+    with suppress(BundleError):
+        if path.is_dir() and read_bundle(path).is_same_model(bundle):
+            return
+    write_bundle(path, bundle, replace=True)
 
 
 def _preset(config: RunConfig) -> str:

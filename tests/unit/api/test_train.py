@@ -3,6 +3,8 @@
 import json
 import random
 import shutil
+import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +16,15 @@ import pytest
 
 from nextword.api.train import train
 from nextword.api.trained_model import TrainedModel, load
-from nextword.bundle.store import read_bundle
-from nextword.errors import SettingError, TrainingWarning
+from nextword.bundle.store import read_bundle, write_bundle
+from nextword.errors import SettingError, TrainingInterrupted, TrainingWarning
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.training import start
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
+from nextword.training.history import TrainingHistory
 from nextword.training.plan import TimePlan
 from nextword.training.run_directory import RunDirectory
 from nextword.training.start import train_model
@@ -270,3 +273,83 @@ def test_keras_callbacks_see_the_validation_loss_and_can_stop_the_run(corpus: Co
     assert trained.history is not None
     assert len(trained.history) == len(seen) == 3
     assert [np.exp(logs["val_loss"]) for logs in seen] == pytest.approx(trained.history.valid_perplexity)
+
+
+def test_a_run_with_another_preset_is_refused(fitted: Fit, corpus: Corpus, copied: Path) -> None:
+    with pytest.raises(SettingError, match="`preset` must be quick as when the run began, but is large"):
+        train(corpus, model=new_model(corpus), preset="large", run=copied, settings=SETTINGS, verbose=0)
+
+
+def test_text_settings_that_a_corpus_was_not_read_with_are_refused(corpus: Corpus) -> None:
+    with pytest.raises(SettingError, match=r"`tokenizer` must be word, as the corpus was read, but is character"):
+        train(corpus, settings={"tokenizer": "character"}, verbose=0)
+
+
+def test_a_finished_run_keeps_its_exported_model(fitted: Fit, copied: Path) -> None:
+    bundle = read_bundle(copied / "model")
+    exported = replace(bundle, onnx=b"exported", card=bundle.card + "exported")
+    write_bundle(copied / "model", exported, replace=True)
+    fitted(copied)
+    assert read_bundle(copied / "model").onnx == b"exported"
+    start.resume_run(copied)
+    assert read_bundle(copied / "model").card == exported.card
+
+
+class InterruptBeforeTheFirstCheckpoint(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if batch == 5:
+            raise KeyboardInterrupt
+
+
+def test_a_pretrained_model_resumes_from_its_own_weights(corpus: Corpus, tmp_path: Path) -> None:
+    weights = fit(new_model(corpus), corpus, None, epochs=1.0).bundle.weights
+
+    def pretrained() -> LanguageModel:
+        model = new_model(corpus)
+        model.set_named_weights(weights)
+        return model
+
+    whole = fit(pretrained(), corpus, None, epochs=0.5)
+    for resume in ("same object", "directory"):
+        model, run = pretrained(), tmp_path / resume
+        with pytest.raises(KeyboardInterrupt):
+            fit(model, corpus, run, [InterruptBeforeTheFirstCheckpoint()], epochs=0.5)
+        if resume == "directory":
+            resumed = start.resume_run(run, corpus=corpus).bundle
+        else:
+            resumed = fit(model, corpus, run, epochs=0.5).bundle
+        assert_equal_to_the_bit(resumed.weights, whole.bundle.weights)
+
+
+def test_the_time_of_a_run_includes_reading_the_text(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[float] = []
+
+    def started(*_arguments: object, **named: Any) -> None:
+        began.append(named["began"])
+        raise SettingError("enough")
+
+    monkeypatch.setattr(start, "start_run", started)
+    before = time.monotonic()
+    with pytest.raises(SettingError, match="enough"):
+        train(corpus, verbose=0)
+    assert before <= began[0] <= time.monotonic()
+
+
+def test_ctrl_c_is_a_keyboard_interrupt() -> None:
+    with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+        raise TrainingInterrupted(signal.SIGINT)
+
+
+def test_a_damaged_log_does_not_hide_the_model(copied: Path) -> None:
+    (copied / "log.jsonl").write_text("{", encoding="utf-8")
+    with pytest.warns(TrainingWarning, match="the model has no history"):
+        assert load(copied).history is None
+
+
+def test_the_history_is_drawn_into_a_new_folder(fitted: Fit, copied: Path, tmp_path: Path) -> None:
+    history = load(copied).history
+    assert history is not None
+    assert [path.name for path in history.plot(tmp_path / "new" / "folder")] == ["curves.png", "curves.svg"]
+    assert repr(TrainingHistory(history.records[:1])).startswith("TrainingHistory(1 round, best valid perplexity")

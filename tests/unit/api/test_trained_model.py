@@ -95,6 +95,33 @@ def test_a_method_that_cannot_work_is_refused(corpus: nextword.Corpus, model: ne
         model.evaluate(corpus.test, methods=[nextword.SamplingOptions()])
 
 
+def test_a_split_of_another_tokenizer_is_refused(model: nextword.TrainedModel) -> None:
+    other = nextword.Corpus.load(["the cat drinks milk .", "a bird sings ."] * 100)
+    for method in (model.perplexity, model.evaluate, model.compare):
+        with pytest.raises(nextword.EvaluationError, match="must be encoded by the tokenizer of the model"):
+            method(other.test)
+    own = nextword.Corpus.load(["the cat drinks milk .", "a bird sings ."] * 100, tokenizer=model.tokenizer)
+    assert math.isfinite(model.perplexity(own.test))
+    with pytest.raises(SettingError, match="`text` must be a string or a split of a corpus, but is of type list"):
+        model.perplexity(["a", "b"])  # type: ignore[arg-type]
+
+
+def test_slips_of_arguments_are_named(model: nextword.TrainedModel) -> None:
+    with pytest.raises(SettingError, match="`stop` must be a list of texts, but is the string 'dog'"):
+        model.generate("the", stop="dog")
+    with pytest.raises(SettingError, match="`measure` must be one of mean, max, sum, but is 'avg'"):
+        model.surprising_lines(["the cat"], measure="avg")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="`pooling` must be one of mean, last, but is 'first'"):
+        model.vectors(["the cat"], pooling="first")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="`k` must be at least 1"):
+        model.rank("the ___", ["cat", "dog"], k=-1)
+    assert model.evaluate("the cat drinks", methods="cache").method == "cache"
+
+
+def test_kenlm_is_a_module_of_the_package() -> None:
+    assert nextword.kenlm.Model.__module__ == "nextword.kenlm"
+
+
 def test_actual_words_are_compared_with_predicted_ones(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
     compared = model.compare("the cat drinks milk .\n", top=2)
     assert [word.position for word in compared] == list(range(6))
@@ -128,7 +155,12 @@ def error_names() -> set[str]:
 
 def test_type_checkers_see_the_same_names() -> None:
     (block,) = (node for node in ast.parse(inspect.getsource(nextword)).body if isinstance(node, ast.If))
-    imports = [(alias, node.module) for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    imports = [
+        (alias, node.module)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom) and node.module != "nextword"
+        for alias in node.names
+    ]
     seen: dict[str, Any] = {alias.name: module for alias, module in imports if alias.asname == alias.name}
     assert [module for alias, module in imports if alias.asname is None] == [errors.__name__]  # by a star
     assert seen | dict.fromkeys(error_names(), errors.__name__) == {

@@ -12,6 +12,8 @@ import pytest
 
 from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle
+from nextword.models.presets import DEFAULT_PRESET
+from nextword.training.config import RunConfig, read_tables, recorded_preset
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 240
@@ -92,3 +94,10 @@ def test_the_wheel_holds_it() -> None:
     """Hatchling packs what is below `src/nextword` and not ignored by git."""
     ignored = ["git", "-C", str(ROOT), "check-ignore", *(str(file) for file in sample_model_path("austen").iterdir())]
     assert subprocess.run(ignored, capture_output=True, text=True, check=False).stdout == ""
+
+
+def test_its_settings_still_make_this_model() -> None:
+    tables = read_tables(ROOT / "scripts" / "sample_model.toml")
+    config = RunConfig.of(recorded_preset(tables) or DEFAULT_PRESET, tables)
+    bundle = read_bundle(sample_model_path("austen"))
+    assert config.model.build(bundle.tokenizer.vocabulary_size) == bundle.architecture

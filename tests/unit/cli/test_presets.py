@@ -28,7 +28,7 @@ def test_json_has_the_facts_of_each_preset(nextword: Run, capsys: Captured) -> N
     assert found["tutorial"]["num_parameters"] == 14_014_000
     assert found["auto"]["num_parameters"] is None
     assert found["quick"]["suits"] == "a first look"
-    assert found["quick"]["description"].startswith("The demo")
+    assert found["quick"]["description"].startswith("A good small model")
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -76,7 +76,7 @@ def test_the_settings_of_a_run_of_given_minutes_may_be_the_base(begun: Callable[
     assert study["base"]["training"].keys().isdisjoint({"minutes", "round_steps"})
 
 
-def test_a_study_that_has_begun_is_told_of_again(
+def test_a_study_that_has_begun_is_described_again(
     begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, small_text: Path
 ) -> None:
     begun("--epochs", "3")

@@ -79,6 +79,14 @@ _DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SIGPIPE = 13  # by number, since Windows has no such signal
 
 
+class _TrainingStoppedError(Exception):
+    """A signal stopped training, and the command has reported it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
 class _OutputClosedError(Exception):
     """The program that reads the output has ended."""
 
@@ -103,11 +111,13 @@ class _LazyGroup(click.Group):
         return [*found, *click.Command.shell_complete(self, context, incomplete)]
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command; a closed pipe goes through to `main`, where click itself would exit with 1."""
+        """Run the command; closed pipes and stopped runs reach `main`, where click would report them its own way."""
         try:
             return super().invoke(context)
         except BrokenPipeError as error:
             raise _OutputClosedError from error
+        except TrainingInterrupted as stop:
+            raise _TrainingStoppedError(stop.signal_number) from stop
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the summary, the way from a text to a model, and the commands."""
@@ -161,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if page := _page(error, asked):
             click.echo(f"See docs/{page}.", err=True)
         sys.exit(error.exit_code)
-    except TrainingInterrupted as stop:
+    except _TrainingStoppedError as stop:
         sys.exit(128 + stop.signal_number)
     except (KeyboardInterrupt, click.Abort):
         click.echo("nextword: interrupted", err=True)

@@ -1,7 +1,6 @@
 """The embedding matrix of a `model.onnx`, for models that are stored without their float32 weights."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from nextword.architecture import Architecture
 from nextword.bundle.files import ONNX
 from nextword.bundle.onnx_file import GRAPH_FIELDS, MODEL_FIELDS, TENSOR_FIELDS, check_onnx_file
-from nextword.bundle.protobuf import fields, message, numbers
+from nextword.bundle.protobuf import Value, fields, message, numbers
 from nextword.errors import BundleError
 
 EMBEDDINGS = "embeddings"
@@ -20,7 +19,7 @@ _DATA_TYPE, _FLOATS, _INTEGERS, _NAME, _RAW = 2, 4, 5, 8, 9
 _FLOAT32 = 1
 _EIGHT_BITS: Mapping[int, type[np.uint8 | np.int8]] = {2: np.uint8, 3: np.int8}
 
-Tensor = Mapping[int, Any]
+Tensor = Mapping[int, Value]
 """The fields of a tensor by number, each with its last value."""
 
 
@@ -50,7 +49,8 @@ def _embeddings(tensors: Mapping[str, Tensor], shape: tuple[int, int]) -> NDArra
     quantized, scale, zero_point = quantized_names(EMBEDDINGS)
     if tensors.get(EMBEDDINGS, {}).get(_DATA_TYPE) == _FLOAT32:
         return _matrix(tensors[EMBEDDINGS], np.float32, shape)
-    kind = _EIGHT_BITS.get(tensors.get(quantized, {}).get(_DATA_TYPE, 0))
+    data_type = tensors.get(quantized, {}).get(_DATA_TYPE)
+    kind = _EIGHT_BITS.get(data_type) if isinstance(data_type, int) else None
     if kind is None or not {scale, zero_point} <= tensors.keys():
         raise ValueError("must hold an embedding matrix, but does not")
     steps = _matrix(tensors[quantized], kind, shape).astype(np.float32)
@@ -87,8 +87,6 @@ def _scale(tensor: Tensor) -> np.float32:
 
 
 def _zero_point(tensor: Tensor, kind: type[np.uint8 | np.int8]) -> int:
-    stored = tensor.get(_INTEGERS, 0)
-    values = numbers(stored) if isinstance(stored, memoryview) else [stored]
-    if raw := tensor.get(_RAW):
-        values = list(bytes(message(raw)))
-    return int(np.array([(values or [0])[0] & 255], np.uint8).view(kind)[0])
+    raw = tensor.get(_RAW)
+    values = iter(message(raw)) if raw else numbers(tensor.get(_INTEGERS, 0))
+    return int(np.array([next(values, 0) & 255], np.uint8).view(kind)[0])

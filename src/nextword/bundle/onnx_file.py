@@ -5,12 +5,11 @@ operators by name. Everything else is refused, because it could read another fil
 are skipped, so the check takes little time and no memory.
 """
 
-import math
-from typing import Any, Literal
+from typing import Literal
 
 from nextword.architecture import CELLS, Architecture
 from nextword.bundle.files import ONNX, check_size, max_onnx_bytes
-from nextword.bundle.protobuf import fields, message, numbers
+from nextword.bundle.protobuf import Value, fields, message, numbers
 from nextword.errors import BundleError
 
 # The fields of onnx.proto that are allowed. Missing on purpose: functions, training, sparse tensors, tensors in
@@ -42,6 +41,7 @@ Precision = Literal["float32", "int8"]
 """The precision of the stored weights."""
 
 _MOST_NODES = 2000
+_MOST_DIMENSIONS = 8
 
 TOKENS = "tokens"
 LOG_PROBS = "log_probs"
@@ -85,20 +85,20 @@ def _check_model(data: memoryview) -> set[str]:
     return operators
 
 
-def _check_graph(data: Any, depth: int) -> set[str]:
+def _check_graph(data: Value, depth: int) -> set[str]:
     num_nodes, operators = 0, set[str]()
     for number, value in fields(data, GRAPH_FIELDS, "a graph"):
         if number == 1:
             num_nodes += 1
+            if num_nodes > _MOST_NODES:
+                raise ValueError(f"must hold at most {_MOST_NODES} nodes in a graph, but holds more")
             operators |= _check_node(value, depth)
         elif number == 5:
             _check_tensor(value)
-    if num_nodes > _MOST_NODES:
-        raise ValueError(f"must hold at most {_MOST_NODES} nodes, but holds {num_nodes}")
     return operators
 
 
-def _check_node(data: Any, depth: int) -> set[str]:
+def _check_node(data: Value, depth: int) -> set[str]:
     operator, inner = b"", set[str]()
     for number, value in fields(data, _NODE, "a node"):
         if number == 4:
@@ -117,14 +117,20 @@ def _check_node(data: Any, depth: int) -> set[str]:
     return inner | {name}
 
 
-def _check_tensor(data: Any) -> None:
-    dimensions = [value for number, value in fields(data, TENSOR_FIELDS, "a tensor") if number == 1]
-    sizes = [size for part in dimensions for size in (numbers(part) if isinstance(part, memoryview) else [part])]
-    if math.prod(sizes) > len(data):
-        raise ValueError(f"must hold all numbers of its tensors, but has a tensor of {sizes} in {len(data)} bytes")
+def _check_tensor(data: Value) -> None:
+    num_dimensions, size, num_bytes = 0, 1, len(message(data))
+    for number, value in fields(data, TENSOR_FIELDS, "a tensor"):
+        for dimension in numbers(value) if number == 1 else ():
+            num_dimensions, size = num_dimensions + 1, size * dimension
+            if num_dimensions > _MOST_DIMENSIONS:
+                raise ValueError(f"must hold tensors of at most {_MOST_DIMENSIONS} dimensions, but has one of more")
+            if size > num_bytes:
+                raise ValueError(
+                    f"must hold all numbers of its tensors, but has a tensor of {size} in {num_bytes} bytes"
+                )
 
 
-def _check_domain(name: Any) -> None:
+def _check_domain(name: Value) -> None:
     if bytes(message(name)) not in _DOMAINS:
         raise ValueError("must use the operators of ONNX and onnxruntime alone, but uses others")
 

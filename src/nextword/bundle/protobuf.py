@@ -1,10 +1,12 @@
 """Protocol-buffer messages from an untrusted source, read field by field without copying and without a library."""
 
 from collections.abc import Iterator
-from typing import Any
+
+Value = int | memoryview
+"""The value of a field: an integer, or a part of the file."""
 
 
-def fields(data: Any, known: frozenset[int], kind: str) -> Iterator[tuple[int, Any]]:
+def fields(data: Value, known: frozenset[int], kind: str) -> Iterator[tuple[int, Value]]:
     """Yield the number and the value of each field of a message: an integer, or a part of `data`.
 
     Args:
@@ -34,7 +36,7 @@ def fields(data: Any, known: frozenset[int], kind: str) -> Iterator[tuple[int, A
         place += length
 
 
-def message(value: Any) -> memoryview:
+def message(value: Value) -> memoryview:
     """Return the value of a field that must be a message, a name or bytes.
 
     Raises:
@@ -45,13 +47,15 @@ def message(value: Any) -> memoryview:
     return value
 
 
-def numbers(data: memoryview) -> list[int]:
-    """Return the integers of a packed field."""
-    found, place = [], 0
-    while place < len(data):
-        number, place = _varint(data, place)
-        found.append(number)
-    return found
+def numbers(value: Value) -> Iterator[int]:
+    """Yield the integers of a field: one, or several that are packed."""
+    if isinstance(value, int):
+        yield value
+        return
+    place = 0
+    while place < len(value):
+        number, place = _varint(value, place)
+        yield number
 
 
 def _varint(data: memoryview, place: int) -> tuple[int, int]:

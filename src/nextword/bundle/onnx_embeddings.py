@@ -40,7 +40,10 @@ def read_embeddings(data: bytes, architecture: Architecture) -> NDArray[np.float
     """
     check_onnx_file(data, architecture)
     try:
-        return _embeddings(_tensors(data), (architecture.vocabulary_size, architecture.embedding_size))
+        embeddings = _embeddings(_tensors(data), (architecture.vocabulary_size, architecture.embedding_size))
+        if not np.isfinite(embeddings).all():
+            raise ValueError("must hold finite numbers in its embedding matrix, but holds others")
+        return embeddings
     except ValueError as error:
         raise BundleError(f"`{ONNX}` {error}; export the model again") from error
 
@@ -54,7 +57,8 @@ def _embeddings(tensors: Mapping[str, Tensor], shape: tuple[int, int]) -> NDArra
     if kind is None or not {scale, zero_point} <= tensors.keys():
         raise ValueError("must hold an embedding matrix, but does not")
     steps = _matrix(tensors[quantized], kind, shape).astype(np.float32)
-    return (steps - np.float32(_zero_point(tensors[zero_point], kind))) * _scale(tensors[scale])
+    with np.errstate(over="ignore"):  # an infinite number is refused afterwards
+        return (steps - np.float32(_zero_point(tensors[zero_point], kind))) * _scale(tensors[scale])
 
 
 def _tensors(data: bytes) -> dict[str, Tensor]:

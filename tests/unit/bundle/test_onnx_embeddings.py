@@ -47,6 +47,13 @@ def test_the_embeddings_of_a_model_are_read_from_its_graph(*, tied: bool) -> Non
     np.testing.assert_allclose(rounded, expected, atol=2 * np.abs(expected).max() / 128 / 2 * 1.05)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_embeddings_that_are_not_finite_are_refused(number: float) -> None:
+    weights = {**WEIGHTS, "embedding/embeddings": np.full((11, 4), number, np.float32)}
+    with pytest.raises(BundleError, match="must hold finite numbers in its embedding matrix"):
+        read_embeddings(language_model_graph(ARCHITECTURE, weights).SerializeToString(), ARCHITECTURE)
+
+
 def changed(name: str, array: NDArray[Any] | None) -> bytes:
     """Return the model in eight bits with another constant, or without it."""
     model = onnx.ModelProto()
@@ -69,6 +76,7 @@ def changed(name: str, array: NDArray[Any] | None) -> bytes:
         ("embeddings_quantized", np.zeros((11, 3), np.int8), "of 44 bytes, but its matrix has 33"),
         ("embeddings_scale", np.array(np.nan, np.float32), "must hold a finite scale"),
         ("embeddings_scale", np.zeros(2, np.float32), "must hold a finite scale"),
+        ("embeddings_scale", np.array(3e38, np.float32), "must hold finite numbers in its embedding matrix"),
     ],
 )
 def test_a_file_without_such_a_matrix_is_refused(name: str, array: NDArray[Any] | None, said: str) -> None:

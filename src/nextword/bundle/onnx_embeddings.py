@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.bundle.files import ONNX
-from nextword.bundle.onnx_file import GRAPH_FIELDS, MODEL_FIELDS, TENSOR_FIELDS, check_onnx_file
+from nextword.bundle.onnx_file import check_onnx_file
+from nextword.bundle.onnx_graph import GRAPH_FIELDS, MODEL_FIELDS, TENSOR_FIELDS
 from nextword.bundle.protobuf import Value, fields, message, numbers
 from nextword.errors import BundleError
 

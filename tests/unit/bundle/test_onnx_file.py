@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from nextword.architecture import Architecture
-from nextword.bundle.onnx_file import check_onnx_file, next_name, state_widths
+from nextword.bundle.onnx_file import HIDDEN, check_onnx_file, next_name, state_widths
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph
@@ -50,8 +50,16 @@ def refusal(data: bytes) -> str:
         {},
         {"tied": True},
         {"cell": "mogrifier_lstm"},
+        {"cell": "mogrifier_lstm", "mogrifier_rounds": 0},
+        {"cell": "mogrifier_lstm", "mogrifier_rank": 2, "cap_input_gate": True, "mixture_size": 3},
+        {"hidden_sizes": (4,), "cell": "mogrifier_lstm", "mogrifier_rounds": 16, "mogrifier_rank": 2},
+        {"cap_input_gate": True},
+        {"layer_normalization": True, "tied": True, "narrowed_output": True},
+        {"hidden_sizes": (3,) * 16, "adaptive_cutoffs": tuple(range(1, 11))},
+        {"hidden_sizes": (4,), "layer_normalization": True, "tied": True, "mixture_size": 2},
         {"cap_input_gate": True, "layer_normalization": True, "adaptive_cutoffs": (3, 7)},
         {"mixture_size": 2, "skip_connections": True, "hidden_sizes": (4, 4), "cell": "gru"},
+        {"cell": "gru", "adaptive_cutoffs": (3, 7)},
         {"cell": "rnn", "narrowed_output": True},
     ],
     ids=str,
@@ -129,7 +137,49 @@ def promise_much_in_many_dimensions(model: onnx.ModelProto) -> None:
 
 
 def add_many_nodes(model: onnx.ModelProto) -> None:
-    model.graph.node.extend([helper.make_node("Add", ["x", "x"], ["x"])] * 2001)
+    model.graph.node.extend([helper.make_node("Add", [HIDDEN, HIDDEN], ["x"])] * 15)
+
+
+def repeat_a_result_in_a_concatenation(model: onnx.ModelProto) -> None:
+    model.graph.node.append(helper.make_node("Concat", ["log_probs"] * 2, ["twice"], axis=0))
+
+
+def concatenate_constants_again(model: onnx.ModelProto) -> None:
+    names = [tensor.name for tensor in model.graph.initializer]
+    model.graph.node.append(helper.make_node("Concat", names, ["all"], axis=0))
+
+
+def add_a_column_and_a_row(model: onnx.ModelProto) -> None:
+    for name, shape in (("column", (100, 1)), ("row", (1, 100))):
+        model.graph.initializer.append(numpy_helper.from_array(np.ones(shape, np.float32), name))
+    model.graph.node.append(helper.make_node("Add", ["column", "row"], ["square"]))
+
+
+def add_constants_in_a_loop(model: onnx.ModelProto) -> None:
+    tensors = [numpy_helper.from_array(np.ones(100, np.float32), name) for name in ("log_probs", "hidden")]
+    body = helper.make_graph([helper.make_node("Add", ["log_probs", "hidden"], ["sum"])], "body", [], [], tensors)
+    model.graph.node.append(helper.make_node("Scan", ["log_probs"], [], body=body, num_scan_inputs=1))
+
+
+def hide_a_result_in_a_loop(model: onnx.ModelProto) -> None:
+    nodes = [helper.make_node("Transpose", ["embeddings"], ["hidden"]), helper.make_node("Add", ["hidden"] * 2, ["x"])]
+    body = helper.make_graph(nodes, "body", [], [])
+    model.graph.node.append(helper.make_node("Scan", ["log_probs"], [], body=body, num_scan_inputs=1))
+
+
+def square_a_shape(model: onnx.ModelProto) -> None:
+    shape = next(node.output[0] for node in model.graph.node if node.op_type == "Shape")
+    model.graph.node.append(helper.make_node("Mul", [shape, shape], ["squared"]))
+
+
+def call_a_constant_an_input(model: onnx.ModelProto) -> None:
+    model.graph.input.append(helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, None))
+    model.graph.node.append(helper.make_node("Add", ["embeddings", "embeddings"], ["sum"]))
+
+
+def give_a_loop_two_bodies(model: onnx.ModelProto) -> None:
+    body = helper.make_graph([], "body", [], [])
+    model.graph.node.append(helper.make_node("Scan", ["log_probs"], [], body=body, other=body, num_scan_inputs=1))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +199,15 @@ def add_many_nodes(model: onnx.ModelProto) -> None:
         (nest_loops, "no loop inside a loop"),
         (promise_much, "has a tensor of 1099511627776 in .* bytes"),
         (promise_much_in_many_dimensions, "tensors of at most 8 dimensions"),
-        (add_many_nodes, "at most 2000 nodes"),
+        (add_many_nodes, "the operator Add at most 14 times, as its architecture needs"),
+        (repeat_a_result_in_a_concatenation, "no Concat of a result with itself"),
+        (concatenate_constants_again, "the operator Concat on constants alone"),
+        (add_a_column_and_a_row, "the operator Add on constants alone"),
+        (add_constants_in_a_loop, "the operator Add on constants alone"),
+        (hide_a_result_in_a_loop, "the operator Add on constants alone"),
+        (square_a_shape, "the operator Mul on constants alone"),
+        (call_a_constant_an_input, "the operator Add on constants alone"),
+        (give_a_loop_two_bodies, "one graph in each loop, but holds 2"),
     ],
 )
 def test_a_hostile_file_is_refused(change: Change, said: str) -> None:
@@ -206,7 +264,8 @@ def test_a_model_of_another_architecture_is_refused() -> None:
 def test_what_onnxruntime_does_not_run_is_refused_in_a_line(tmp_path: Path) -> None:
     model = onnx.ModelProto()
     model.CopyFrom(MODEL)
-    model.graph.node[0].input[0] = "nothing"
+    gather = next(node for node in model.graph.node if node.op_type == "Gather")
+    gather.input[0] = "nothing"
     with pytest.raises(BundleError, match=r"must load in onnxruntime .*, but does not: .*; export the model again"):
         OnnxEngine(model.SerializeToString(), architecture=ARCHITECTURE, end_id=1)
 

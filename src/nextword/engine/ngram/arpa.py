@@ -39,6 +39,13 @@ from nextword.text.packing import unpacked_blocks
 _CHUNK = 2**16
 """Entries parsed at once."""
 
+_CHUNK_BYTES = 2**24
+"""Bytes after which fewer entries are parsed at once."""
+
+_LONGEST_LINE = 2**20
+_LONGEST_NUMBER = 64
+_MOST_DIGITS = 18
+
 _BINARY = b"mmap lm http://kheafield.com/code"
 """How the files begin that KenLM's `build_binary` writes."""
 
@@ -113,12 +120,19 @@ def _written(model: BackoffModel) -> Iterator[str]:
 
 
 def _lines_of(path: Path) -> Iterator[bytes]:
-    rest = b""
+    number, pieces, size = 1, list[bytes](), 0  # of a line that has not ended
     for block in unpacked_blocks(path, block=2**20):
-        *lines, rest = (rest + block).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
+        first, *others = block.split(b"\n")
+        pieces.append(first)
+        size += len(first)
+        if size > _LONGEST_LINE:
+            raise _fault(path, number, f"a line must be at most {_LONGEST_LINE} bytes long, but is longer")
+        if others:
+            yield b"".join(pieces)
+            yield from others[:-1]
+            number, pieces, size = number + len(others), others[-1:], len(others[-1])
+    if size:
+        yield b"".join(pieces)
 
 
 def _fault(path: Path, number: int, what: str) -> TextError:
@@ -127,11 +141,10 @@ def _fault(path: Path, number: int, what: str) -> TextError:
 
 def _next_line(path: Path, lines: _Lines, wanted: str) -> tuple[int, bytes]:
     """Return the next line that is not blank."""
-    number = 0
     for number, line in lines:
         if stripped := line.strip():
             return number, stripped
-    raise _fault(path, number, f"an ARPA file must continue with `{wanted}`, but ends here; copy or write it again")
+    raise TextError(f"`{path}`, at its end: an ARPA file must continue with `{wanted}`; copy or write it again")
 
 
 def _expect(path: Path, lines: _Lines, wanted: str) -> None:
@@ -161,6 +174,8 @@ def _read_counts(path: Path, lines: _Lines) -> list[int]:
         name, _, value = line.decode("utf-8", "replace").partition("=")
         if name.split() != ["ngram", str(len(counts) + 1)] or not value.strip().isdecimal():
             raise _fault(path, number, f"an ARPA file must have `ngram {len(counts) + 1}=COUNT` here")
+        if len(value.strip()) > _MOST_DIGITS:
+            raise _fault(path, number, f"a count must have at most {_MOST_DIGITS} digits, but has {len(value.strip())}")
         counts.append(int(value))
     raise _fault(path, number, "an ARPA file must continue after its counts, but ends here")
 
@@ -185,18 +200,18 @@ def _sections(path: Path, lines: _Lines, length: int, count: int) -> Iterator[_S
     """Yield the n-grams of one length in parts of bounded size."""
     remaining = count
     while remaining:
-        chunk = list(islice(lines, min(remaining, _CHUNK)))
-        rows = [line.split() for _, line in chunk]
-        if len(rows) < min(remaining, _CHUNK):
+        chunk = _chunk(lines, min(remaining, _CHUNK))
+        rows = [line.split(None, length + 2) for _, line in chunk]  # one field too many is enough to refuse
+        if not rows:
             raise TextError(f"`{path}` must hold {count} {length}-grams, but ends before; copy or write it again")
         remaining -= len(rows)
-        for (number, _), row in zip(chunk, rows, strict=True):
+        for (number, line), row in zip(chunk, rows, strict=True):
             if len(row) != length + 1 and len(row) != length + 2:
                 raise _fault(
                     path,
                     number,
                     f"an entry must be a log10 probability, {length} word{'s' * (length > 1)} and possibly a backoff "
-                    f"weight, but has {len(row)} fields; are there {count} {length}-grams?",
+                    f"weight, but has {len(line.split())} fields; are there {count} {length}-grams?",
                 )
         first = chunk[0][0]
         probs = _numbers(path, first, [row[0] for row in rows])
@@ -206,7 +221,26 @@ def _sections(path: Path, lines: _Lines, length: int, count: int) -> Iterator[_S
         yield _Section(first, [[row[place] for row in rows] for place in range(1, length + 1)], probs, backoffs)
 
 
+def _chunk(lines: _Lines, most: int) -> list[tuple[int, bytes]]:
+    """Return the next lines, at most `most`, or fewer if they are long."""
+    chunk: list[tuple[int, bytes]] = []
+    num_bytes = 0
+    for number, line in islice(lines, most):
+        chunk.append((number, line))
+        num_bytes += len(line)
+        if num_bytes >= _CHUNK_BYTES:
+            break
+    return chunk
+
+
 def _numbers(path: Path, first_line: int, fields: list[bytes]) -> Floats:
+    if max(map(len, fields)) > _LONGEST_NUMBER:  # each would take as much memory as the longest
+        place = next(place for place, field in enumerate(fields) if len(field) > _LONGEST_NUMBER)
+        raise _fault(
+            path,
+            first_line + place,
+            f"a number must be at most {_LONGEST_NUMBER} bytes long, but is {len(fields[place])}",
+        )
     try:
         found = np.array(fields).astype(np.float64)
     except ValueError:

@@ -1,5 +1,6 @@
 import gzip
 import re
+import tracemalloc
 from itertools import product
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nextword.engine.ngram import arpa
 from nextword.engine.ngram.arpa import read_arpa, write_arpa
 from nextword.engine.ngram.backoff_model import BackoffModel, backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
@@ -143,12 +145,37 @@ def test_an_unknown_word_that_the_file_lacks_is_added(path: Path) -> None:
         ("-0.1\t<s> cat", "-0.2\tcat </s>", "2-grams of .* must be distinct"),
         ("-1.5\t<unk>", "-1.5\tcat", "1-grams of .* must be distinct"),
         ("</s>\n-99", "end\n-99", "must hold `</s>` among its 1-grams"),
-        ("\n\\end\\", "", "must continue with"),
+        ("\n\\end\\", "", r"small\.arpa`, at its end: an ARPA file must continue with `\\end\\`; copy"),
+        ("2=2", f"2={'9' * 5000}", "line 3: a count must have at most 18 digits, but has 5000"),
+        ("-0.75\tcat", f"-0.{'7' * 100}\tcat", "line 8: a number must be at most 64 bytes long, but is 103"),
+        ("-0.2\tcat </s>", f"-0.2\tcat </s>{' 1' * 1000}", "line 13: .* but has 1003 fields"),
     ],
 )
 def test_a_file_that_is_not_sound_is_refused_with_the_line(path: Path, found: str, put: str, message: str) -> None:
     path.write_text(SMALL.replace(found, put, 1), encoding="utf-8")
     with pytest.raises(TextError, match=message):
+        read_arpa(path)
+
+
+@pytest.mark.parametrize("place", ["\n\\end", "-0.75\tcat", "\\data"])
+def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(path: Path, place: str) -> None:
+    text = SMALL.replace(place, f"{' ' * 2**24}{place}", 1)
+    path.write_bytes(PACK["gzip"](text.encode()))
+    tracemalloc.start()
+    line = text[: text.index("  ")].count("\n") + 1
+    with pytest.raises(TextError, match=f"line {line}: a line must be at most 1048576 bytes long"):
+        read_arpa(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * 2**20
+
+
+def test_long_lines_are_parsed_a_few_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arpa, "_CHUNK_BYTES", 30)
+    path.write_text(SMALL.replace("cat", "c" * 100), encoding="utf-8")
+    assert list(map(len, read_arpa(path).tables)) == [4, 2]
+    path.write_text(SMALL[: SMALL.index("-0.2\t")], encoding="utf-8")
+    with pytest.raises(TextError, match="must hold 2 2-grams, but ends before"):
         read_arpa(path)
 
 

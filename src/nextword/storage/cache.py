@@ -67,11 +67,16 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
                     shutil.rmtree(left, ignore_errors=True)
                 sealed_directory.build(folder, build)
     except OSError as error:
-        raise StorageError(
-            f"the cache `{folder.parent}` must be writable, but is not ({error.strerror or error}); set "
-            "NEXTWORD_CACHE to another folder"
-        ) from error
+        raise cache_error(folder.parent, error) from error
     return folder
+
+
+def cache_error(cache: Path, error: OSError) -> StorageError:
+    """Return the error for a cache to which the system does not let us write."""
+    return StorageError(
+        f"the cache `{cache}` must be writable, but is not ({error.strerror or error}); free space, or set "
+        "NEXTWORD_CACHE to another folder"
+    )
 
 
 def _is_sound(folder: Path) -> bool:

@@ -6,19 +6,21 @@ that it was made of, and the same text is written only once. Memory holds one bl
 """
 
 import hashlib
+import io
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from nextword.errors import StorageError, TextError
-from nextword.storage.cache import cache_key, cached_folder
+from nextword.errors import TextError
+from nextword.storage.cache import cache_error, cache_key, cached_folder
+from nextword.storage.scratch import scratch_folder
 from nextword.text.documents import documents_of_json_lines, documents_of_rows, is_json_lines, plain_text
 from nextword.text.lines import read_lines
 from nextword.text.options import OnBadBytes, TextOptions
-from nextword.text.packing import bare_name, packing_of, unpacked_blocks, unreadable
+from nextword.text.packing import BLOCK, bare_name, packing_of, unpacked_blocks, unreadable
 from nextword.text.reader import TextRange
 from nextword.text.splitting import SplitName
 
@@ -112,16 +114,11 @@ def gathered(text: Any, options: TextOptions, cache: Path) -> Path:
         StorageError: The cache cannot be written.
     """
     files = _files_of(text)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        scratch = tempfile.TemporaryDirectory(dir=cache, prefix=".gathering-")
-    except OSError as error:
-        raise StorageError(
-            f"the cache `{cache}` must be writable, but: {error.strerror or error}; name another folder in the "
-            "variable NEXTWORD_CACHE"
-        ) from error
-    with scratch as name:
-        written = Path(name)
+    with ExitStack() as stack:
+        try:
+            written = stack.enter_context(scratch_folder(cache, "gathering"))
+        except OSError as error:
+            raise cache_error(cache, error) from error
         sums = []
         for file, (shown, rows) in files.items():
             documents = documents_of_rows(rows, options.field, shown)
@@ -140,10 +137,29 @@ def _cached(blocks: Iterator[bytes], key: Iterable[str], cache: Path, *, shown: 
     return TextRange(folder / WHOLE, 0, (folder / WHOLE).stat().st_size, shown)
 
 
+class _CacheFile(io.RawIOBase):
+    """A file in the cache. An error in writing it is not mistaken for one of the text that is written."""
+
+    def __init__(self, file: io.FileIO, cache: Path) -> None:
+        self._file = file
+        self._cache = cache
+
+    def writable(self) -> bool:
+        """Return that bytes can be written."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes."""
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            raise cache_error(self._cache, error) from error
+
+
 def _write(blocks: Iterable[bytes], path: Path) -> str:
-    """Write a file, and return the SHA-256 of its bytes in hexadecimal."""
+    """Write a file in a folder of the cache, and return the SHA-256 of its bytes in hexadecimal."""
     digest = hashlib.sha256()
-    with path.open("wb") as file:
+    with path.open("wb", buffering=0) as raw, io.BufferedWriter(_CacheFile(raw, path.parent.parent), BLOCK) as file:
         for block in blocks:
             file.write(block)
             digest.update(block)

@@ -1,6 +1,8 @@
+import errno
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,6 +92,40 @@ def test_what_is_in_memory_is_written_once_and_nothing_is_left_over(tmp_path: Pa
     with pytest.raises(TextError, match="the text, row 1: must be an object"):
         gathered([1], DEFAULT_OPTIONS, tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".gathering")] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which this system has not")
+def test_a_full_disk_is_an_error_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, opened = tmp_path / "book.gz", Path.open
+    path.write_bytes(PACK["gzip"](b"the cat\n" * 20_000))
+
+    def open_full(path: Path, mode: str = "r", **options: Any) -> Any:
+        return opened(Path("/dev/full") if mode == "wb" else path, mode, **options)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    for write in (
+        lambda: gathered(["the cat"], DEFAULT_OPTIONS, tmp_path / "cache"),
+        lambda: gathered(["the cat"] * 20_000, DEFAULT_OPTIONS, tmp_path / "cache"),
+        lambda: plain_range(path, DEFAULT_OPTIONS, tmp_path / "cache"),
+    ):
+        with pytest.raises(StorageError, match=r"cache` must be writable, .*No space left on device\); free space"):
+            write()
+    assert not list((tmp_path / "cache").glob("text-*"))
+
+
+def test_an_error_of_the_rows_themselves_is_passed_on(tmp_path: Path) -> None:
+    def rows() -> Iterator[str]:
+        yield "the cat"
+        raise OSError(errno.EIO, "network down")
+
+    with pytest.raises(OSError, match="network down"):
+        gathered(rows(), DEFAULT_OPTIONS, tmp_path)
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".gathering-killed").mkdir()
+    gathered(["the cat"], DEFAULT_OPTIONS, tmp_path)
+    assert not list(tmp_path.glob(".gathering-*"))
 
 
 class Column:

@@ -45,24 +45,27 @@ def documents_of_rows(rows: Iterable[Any], field: str, shown: str) -> Iterator[D
         yield Document(place, row if isinstance(row, str) else _field_of(row, field, place))
 
 
-def documents_of_json_lines(path: Path, field: str, on_bad_bytes: OnBadBytes) -> Iterator[Document]:
+def documents_of_json_lines(
+    path: Path, field: str, on_bad_bytes: OnBadBytes, *, sha256: str = ""
+) -> Iterator[Document]:
     """Yield the documents of a JSON Lines file, packed or not; blank lines are skipped.
 
     Args:
         path: The file.
         field: Name of the field that holds a record's text.
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused.
+        sha256: The SHA-256 sum that the file must have, in hexadecimal; any if empty.
 
     Raises:
-        TextError: The file cannot be read, or a line holds a refused byte, is not JSON, or lacks the field. The message
-            gives the number of the line.
+        TextError: The file cannot be read or has another sum, or a line holds a refused byte, is not JSON, or lacks
+            the field. The message gives the number of the line.
     """
 
     def place_of(line: int, byte: int) -> str:
         return f"`{path}`, line {line}, byte {byte}"
 
     number = 0
-    for chunk in read_lines(unpacked_blocks(path), place_of, on_bad_bytes=on_bad_bytes):
+    for chunk in read_lines(unpacked_blocks(path, sha256=sha256), place_of, on_bad_bytes=on_bad_bytes):
         # Bad bytes are kept, to be replaced and counted when the plain text is read.
         text = chunk.data.decode("utf-8", "surrogateescape") if on_bad_bytes == "replace" else chunk.text
         for line in split_lines(text)[: len(chunk.lines)]:

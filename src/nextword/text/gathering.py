@@ -62,19 +62,20 @@ def plain_range(path: Path, options: TextOptions, cache: Path) -> TextRange:
     """Return the plain text of a file: the file itself, or what was made of it in the cache.
 
     Raises:
-        TextError: The file cannot be read or is damaged, or a record of it is refused.
+        TextError: The file cannot be read, is damaged, changes while it is read, or a record of it is refused.
         StorageError: The cache cannot be written.
     """
     packing = packing_of(path)
-    if is_json_lines(path):
-        documents = documents_of_json_lines(path, options.field, options.on_bad_bytes)
-        blocks = plain_text(documents, options.on_bad_bytes)
-        made_by: tuple[str, ...] = ("json lines", options.field, options.on_bad_bytes)
-    elif packing:
-        blocks, made_by = unpacked_blocks(path), (packing,)
-    else:
+    if not is_json_lines(path) and not packing:
         return TextRange.whole(path)
-    return _cached(blocks, (*made_by, TextRange.whole(path).sha256), cache, shown=str(path))
+    sha256 = TextRange.whole(path).sha256
+    if is_json_lines(path):
+        documents = documents_of_json_lines(path, options.field, options.on_bad_bytes, sha256=sha256)
+        blocks = plain_text(documents, options.on_bad_bytes)
+        made_by: tuple[str | None, ...] = ("json lines", options.field, options.on_bad_bytes)
+    else:
+        blocks, made_by = unpacked_blocks(path, sha256=sha256), (packing,)
+    return _cached(blocks, (*made_by, sha256), cache, shown=str(path))
 
 
 def joined_files(folder: Path, options: TextOptions, cache: Path) -> JoinedFiles | None:
@@ -83,14 +84,14 @@ def joined_files(folder: Path, options: TextOptions, cache: Path) -> JoinedFiles
     A blank line is put between two files. Hidden files and folders are skipped.
 
     Raises:
-        TextError: A file cannot be read, or holds a refused byte.
+        TextError: A file cannot be read, changes while it is read, or holds a refused byte.
         StorageError: The cache cannot be written.
     """
     paths = _text_files(folder)
     if not paths:
         return None
     sums = [TextRange.whole(path).sha256 for path in paths]
-    blocks = _joined(paths, options.on_bad_bytes)
+    blocks = _joined(dict(zip(paths, sums, strict=True)), options.on_bad_bytes)
     files = f"{len(paths)} files" if len(paths) > 1 else "one file"
     part = _cached(blocks, ("joined", options.on_bad_bytes, *sums), cache, shown=f"{folder} ({files} as one text)")
     named = ", ".join(str(path.relative_to(folder)) for path in paths[:_MOST_NAMED])
@@ -131,7 +132,7 @@ def gathered(text: Any, options: TextOptions, cache: Path) -> Path:
         return cached_folder(cache / f"text-{cache_key(_FORMAT, 'rows', *sums)}", take)
 
 
-def _cached(blocks: Iterator[bytes], key: Iterable[str], cache: Path, *, shown: str) -> TextRange:
+def _cached(blocks: Iterator[bytes], key: Iterable[str | None], cache: Path, *, shown: str) -> TextRange:
     folder = cache / f"text-{cache_key(_FORMAT, *key)}"
     cached_folder(folder, lambda empty: cast("None", _write(blocks, empty / WHOLE)))
     return TextRange(folder / WHOLE, 0, (folder / WHOLE).stat().st_size, shown)
@@ -175,12 +176,12 @@ def _text_files(folder: Path) -> list[Path]:
     return [folder / path for path in relative if not any(part.startswith(".") for part in path.parts)]
 
 
-def _joined(paths: Iterable[Path], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
+def _joined(sums: Mapping[Path, str], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
     between = b""
-    for path in paths:
+    for path, sha256 in sums.items():
         yield between
-        last = b""
-        for chunk in read_lines(unpacked_blocks(path), partial(_place, path), on_bad_bytes=on_bad_bytes):
+        last, blocks = b"", unpacked_blocks(path, sha256=sha256)
+        for chunk in read_lines(blocks, partial(_place, path), on_bad_bytes=on_bad_bytes):
             yield chunk.data
             last = chunk.data[-1:] or last
         between = b"\n" if last in (b"\n", b"\r") else b"\n\n" if last else b""

@@ -1,12 +1,13 @@
 """Files packed with gzip or zstd, recognized by their first bytes and never by their name."""
 
 import gzip
+import hashlib
 import io
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from nextword.errors import TextError
 
@@ -55,20 +56,53 @@ def bare_name(name: str) -> str:
     return name[: -len(suffix)] if suffix in PACKED_SUFFIXES else name
 
 
-def unpacked_blocks(path: Path, *, block: int = BLOCK) -> Iterator[bytes]:
+def unpacked_blocks(path: Path, *, block: int = BLOCK, sha256: str = "") -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked if it is packed.
 
+    Args:
+        path: The file.
+        block: Most bytes to yield at once.
+        sha256: The SHA-256 sum that the file must have, in hexadecimal; any if empty. It is checked after the last
+            block.
+
     Raises:
-        TextError: The file cannot be read or is damaged.
+        TextError: The file cannot be read, is damaged, or has another sum.
     """
     try:
-        with path.open("rb") as file:
-            yield from unpacked_stream(file, f"`{path}`", block=block)
+        with path.open("rb", buffering=0) as file:
+            summed = _Summed(file) if sha256 else None
+            yield from unpacked_stream(summed or file, f"`{path}`", block=block)
+            if summed and summed.sum_of_all() != sha256:
+                raise TextError(f"`{path}` must not change while it is read, but has changed; try again")
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-def unpacked_stream(stream: BinaryIO, shown: str, *, block: int = BLOCK) -> Iterator[bytes]:
+class _Summed(io.RawIOBase):
+    """A file that sums up what is read from it."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        """Return that bytes can be read."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        """Read bytes into a buffer, and return how many."""
+        num_bytes = self._file.readinto(buffer)
+        self._digest.update(memoryview(buffer)[:num_bytes])
+        return num_bytes
+
+    def sum_of_all(self) -> str:
+        """Return the SHA-256 sum of the whole file in hexadecimal."""
+        while self.read(BLOCK):
+            pass
+        return self._digest.hexdigest()
+
+
+def unpacked_stream(stream: BinaryIO | io.RawIOBase, shown: str, *, block: int = BLOCK) -> Iterator[bytes]:
     """Yield the bytes of an open stream as they come, unpacked if they are packed.
 
     Args:
@@ -80,7 +114,15 @@ def unpacked_stream(stream: BinaryIO, shown: str, *, block: int = BLOCK) -> Iter
         TextError: The stream is packed, and damaged or incomplete.
         OSError: The stream cannot be read.
     """
-    file = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
+    file = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream, BLOCK)  # type: ignore[type-var]
+    try:
+        yield from _unpacked(file, shown, block)
+    finally:
+        if file is not stream and not file.closed:
+            file.detach()  # else the stream is closed together with `file`
+
+
+def _unpacked(file: "io.BufferedReader[Any]", shown: str, block: int) -> Iterator[bytes]:
     packing = _packing(file.peek(4))
     unpacked: io.BufferedIOBase = file
     if packing == "gzip":

@@ -56,6 +56,33 @@ def test_a_large_packed_file_takes_little_memory(tmp_path: Path) -> None:
     assert peak < 4 * 2**20
 
 
+@pytest.mark.parametrize("name", ["notes.gz", "notes.jsonl", "notes.txt"])
+def test_a_file_that_changes_before_it_is_copied_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path, cache, kept = tmp_path / "notes" / name, tmp_path / "cache", gathering._cached
+    path.parent.mkdir()
+    old, new = (b'{"text": "old"}\n', b'{"text": "new"}\n')
+    if name.endswith(".gz"):
+        old, new = PACK["gzip"](old), PACK["gzip"](new)
+    path.write_bytes(old)
+
+    def change(*args: Any, **options: Any) -> TextRange:
+        path.write_bytes(new)
+        return kept(*args, **options)
+
+    def read() -> bytes:
+        joined = joined_files(path.parent, DEFAULT_OPTIONS, cache) if name.endswith(".txt") else None
+        return bytes_of(joined.part if joined else plain_range(path, DEFAULT_OPTIONS, cache))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gathering, "_cached", change)
+        with pytest.raises(TextError, match="has changed; try again"):
+            read()
+    path.write_bytes(old)
+    assert b"old" in read()
+
+
 def test_files_are_joined_in_the_order_of_their_names(tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     (folder / "sub").mkdir(parents=True)

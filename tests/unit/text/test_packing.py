@@ -1,9 +1,12 @@
+import gc
+import io
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from nextword.errors import TextError
-from nextword.text.packing import packing_of, unpacked_blocks
+from nextword.text.packing import packing_of, unpacked_blocks, unpacked_stream
 from support.packing import PACK
 
 
@@ -37,3 +40,28 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     for read in (packing_of, lambda path: list(unpacked_blocks(path))):
         with pytest.raises(TextError, match=r"nothing\.txt` must be a file that can be read, but: No such file"):
             read(tmp_path / "nothing.txt")
+
+
+def packed(packing: str, content: bytes) -> bytes:
+    return PACK[packing](content) if packing else content
+
+
+@pytest.mark.parametrize("packing", ["", *PACK])
+@pytest.mark.parametrize("content", [b"", b"the cat\n", b"the cat\n" * 50_000], ids=len)
+def test_a_file_must_have_the_expected_sum(tmp_path: Path, packing: str, content: bytes) -> None:
+    path = tmp_path / "book.txt"
+    path.write_bytes(packed(packing, content))
+    blocks = unpacked_blocks(path, sha256=sha256(path.read_bytes()).hexdigest())
+    assert b"".join(blocks) == content
+    blocks = unpacked_blocks(path, sha256=sha256(b"before").hexdigest())
+    with pytest.raises(TextError, match=r"book\.txt` must not change while it is read, but has changed; try again"):
+        list(blocks)
+
+
+@pytest.mark.parametrize("packing", ["", *PACK])
+def test_a_stream_stays_open(packing: str) -> None:
+    for read in (list, next):
+        stream = io.BytesIO(packed(packing, b"the cat\n"))
+        read(unpacked_stream(stream, "the stream"))
+        gc.collect()
+        assert not stream.closed

@@ -24,6 +24,9 @@ TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
 IN_MEMORY = "text"
 """The name of a text that a program holds in memory."""
 
+_SHOWN = "the text in memory"
+"""How messages name it."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -143,6 +146,8 @@ def resolve_whole(
     if path.is_dir() and joined is None:
         raise TextError(f'`{shown}` must be one text to be read whole, but has splits; name one, such as "test"')
     part = joined.part if joined else plain_range(path, options, cache)
+    if not isinstance(text, str | Path):
+        part = dataclasses.replace(part, shown=_SHOWN)
     if not part.num_bytes:
         raise TextError(f"`{part.name}` must hold text, but is empty")
     return part
@@ -174,7 +179,7 @@ def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
 
 
 def _described_as_in_memory(source: TextSource, *, is_split: bool) -> TextSource:
-    parts = {split: dataclasses.replace(part, shown="the text in memory") for split, part in source.parts.items()}
+    parts = {split: dataclasses.replace(part, shown=_SHOWN) for split, part in source.parts.items()}
     how_split = f"split as given: {', '.join(parts)}" if is_split else source.how_split
     return dataclasses.replace(source, parts=parts, how_split=how_split)
 
@@ -223,12 +228,16 @@ def _of_folder(place: _Place, options: TextOptions, needed: Sequence[SplitName],
 
 
 def _of_lone_file(place: _Place, options: TextOptions, _needed: Sequence[SplitName], cache: Path) -> TextSource:
-    description = f"one file, `{place.path.name}`" if place.is_file else "one text in memory"
-    return _split(place, plain_range(place.path, options, cache), options, description)
+    whole = plain_range(place.path, options, cache)
+    if place.is_file:
+        return _split(place, whole, options, f"one file, `{place.path.name}`")
+    return _split(place, dataclasses.replace(whole, shown=_SHOWN), options, "one text in memory")
 
 
 def _split(place: _Place, whole: TextRange, options: TextOptions, description: str) -> TextSource:
-    ranges, how_split = split_whole(whole, options.valid_fraction, options.test_fraction, description)
+    ranges, how_split = split_whole(
+        whole, options.valid_fraction, options.test_fraction, description, is_file=place.is_file
+    )
     name = bare_name(place.path.name)
     return TextSource(
         name=place.name,

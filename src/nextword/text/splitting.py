@@ -21,7 +21,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 def split_whole(
-    whole: TextRange, valid_fraction: float, test_fraction: float, description: str
+    whole: TextRange, valid_fraction: float, test_fraction: float, description: str, *, is_file: bool = True
 ) -> tuple[dict[SplitName, TextRange], str]:
     """Return the ranges of train, valid and test, and a sentence that says how they were made.
 
@@ -30,6 +30,7 @@ def split_whole(
         valid_fraction: Part of its bytes for validation.
         test_fraction: Part of its bytes for the test.
         description: How the sentence begins: what the text is.
+        is_file: Whether the user has the text in files; else it was in memory.
 
     Raises:
         TextError: The text cannot be read, or is too short or too unbroken for three parts.
@@ -44,9 +45,14 @@ def split_whole(
     except OSError as error:
         raise unreadable(whole.path, error) from error
     if not train_stop < valid_stop < whole.stop:
+        otherwise = (
+            "a folder with train.txt, valid.txt and test.txt; to evaluate a whole file, use `--split all`"
+            if is_file
+            else "a mapping with `train`, `valid` and `test`"
+        )
         raise TextError(
             f"`{whole.name}` must be long enough to be cut in three, but has {whole.num_bytes:,} bytes; give more "
-            "text, or a folder with train.txt, valid.txt and test.txt; to evaluate a whole file, use `--split all`"
+            f"text, or {otherwise}"
         )
     ranges: dict[SplitName, TextRange] = {
         "train": whole.part(0, train_stop),

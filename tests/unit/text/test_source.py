@@ -263,3 +263,23 @@ def test_a_folder_or_an_empty_file_is_no_whole_file(tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_bytes(b"")
     with pytest.raises(TextError, match=r"empty\.txt` must hold text, but is empty"):
         resolve_whole(tmp_path / "empty.txt")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ([], "^`the text in memory` must hold text, but is empty$"),
+        ({"train": []}, "^`the text in memory` must hold text, but is empty$"),
+        (["a"], "^`the text in memory` must be long enough .*, or a mapping with `train`, `valid` and `test`$"),
+    ],
+)
+def test_a_text_in_memory_that_is_too_short_is_not_called_by_its_file(
+    tmp_path: Path, text: list[str] | dict[str, list[str]], message: str
+) -> None:
+    with pytest.raises(TextError, match=message):
+        resolve_source(text, DEFAULT_OPTIONS, cache_dir=tmp_path)
+
+
+def test_an_empty_text_in_memory_that_is_read_whole_is_not_called_by_its_file(tmp_path: Path) -> None:
+    with pytest.raises(TextError, match=r"^`the text in memory` must hold text, but is empty$"):
+        resolve_whole([], cache_dir=tmp_path)

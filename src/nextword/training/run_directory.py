@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _LOCK = ".lock"
 _LOCK_OWNER = ".lock-owner"
 
+_PATIENCE = 1.0
+"""Seconds in which a lock must become free. `is_in_use` holds it for a moment."""
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -108,7 +111,7 @@ def run_lock(root: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # here, because the import takes 15 ms and reading a model needs no lock
 
-    lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
+    lock = FileLock(root / _LOCK, timeout=_PATIENCE, thread_local=False)
     with durable.disk_errors(root, "locked"):
         durable.make_directory(root)
         try:

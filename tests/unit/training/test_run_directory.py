@@ -1,6 +1,8 @@
+import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from nextword.bundle.store import model_path
 from nextword.errors import BundleError, CheckpointError, SettingError
@@ -56,3 +58,13 @@ def test_a_directory_is_in_use_while_a_process_holds_its_lock(tmp_path: Path) ->
     assert not is_in_use(tmp_path)
     assert not is_in_use(tmp_path / "absent")
     assert not (tmp_path / "absent").exists()
+
+
+def test_a_lock_that_is_held_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    asked = FileLock(tmp_path / ".lock", thread_local=False)
+    asked.acquire()
+    timer = threading.Timer(0.1, asked.release)
+    timer.start()
+    with run_lock(tmp_path):
+        assert is_in_use(tmp_path)
+    timer.join()

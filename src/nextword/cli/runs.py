@@ -51,8 +51,9 @@ def runs(paths: tuple[Path, ...], as_json: bool) -> None:
         return
     folder = paths[0] if paths else runs_folder()
     if not folder.is_dir():
+        found_there = "is a file" if folder.is_file() else "does not exist"
         raise SettingError(
-            f"`{folder}` must be a folder of runs, but does not exist; `nextword train TEXT` makes one, or name another"
+            f"`{folder}` must be a folder of runs, but {found_there}; `nextword train TEXT` makes one, or name another"
         )
     found = [_summary(path) for path in _runs_in(folder)]
     if as_json:

@@ -102,6 +102,7 @@ def test_the_folder_has_a_default(
     ("arguments", "message"),
     [
         (["{folder}/nowhere"], "must be a folder of runs, but does not exist"),
+        (["{folder}/c/config.toml"], "must be a folder of runs, but is a file"),
         (["{folder}/a", "{folder}/other"], "must be the directory of a training run, but has no config.toml"),
         (["{folder}/a", "{folder}/c"], "must be valid TOML"),
     ],

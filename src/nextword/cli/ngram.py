@@ -61,13 +61,13 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     began = time.monotonic()
     with waiting(f"counting n-grams of up to {order} tokens"):
         model = KneserNeyModel.fit(corpus.train.ids, order, vocabulary_size=len(vocabulary), end_id=vocabulary.end_id)
-        form = backoff_form(model, vocabulary.tokens, end=END, unknown=UNKNOWN)
+        form = None if arpa is None else backoff_form(model, vocabulary.tokens, end=END, unknown=UNKNOWN)
     result = _Result(
         text=corpus.name,
         order=order,
         tokenizer=corpus.tokenizer.kind,
         vocabulary_size=len(vocabulary),
-        num_ngrams=[len(table) for table in form.tables],
+        num_ngrams=[len(vocabulary) + 1, *model.num_ngrams[1:]],  # with `<s>`, as in the file
         training_seconds=round(time.monotonic() - began, 3),
         splits={
             name: _measured(model, corpus.split(name), vocabulary.end_id, vocabulary.unknown_id)
@@ -75,7 +75,7 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
         },
         arpa=None if arpa is None else str(arpa),
     )
-    if arpa is not None:
+    if arpa is not None and form is not None:
         with waiting(f"writing {arpa}"):
             write_arpa(arpa, form)
     click.echo(json.dumps(result.to_table(), allow_nan=False) if as_json else "\n".join(result.describe()))

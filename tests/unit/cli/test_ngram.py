@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nextword import kenlm
+from nextword.engine.ngram.arpa import read_arpa
 
 Run = Callable[..., int]
 
@@ -23,6 +24,7 @@ def test_a_model_is_trained_measured_and_written(
     assert result["splits"].keys() == {"valid", "test"}
     assert 1 < result["splits"]["test"]["perplexity"] < 2
     assert result["splits"]["test"]["num_unknown"] == 0
+    assert result["num_ngrams"] == [len(table) for table in read_arpa(arpa).tables]
     model = kenlm.Model(str(arpa))
     assert model.order == 3
     assert model.perplexity("the cat sat on the mat .") < 2
@@ -47,6 +49,17 @@ def test_the_perplexity_is_that_of_the_file(
     assert figures["perplexity"] == pytest.approx(10 ** -(sum(score for score, _, _ in scores) / len(scores)), rel=1e-5)
     known = [score for score, _, oov in scores if not oov]
     assert figures["perplexity_without_unknown"] == pytest.approx(10 ** -(sum(known) / len(known)), rel=1e-5)
+
+
+def test_only_an_arpa_file_needs_words_that_it_can_hold(
+    nextword: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "marked.txt"
+    text.write_text("<s> the cat sat </s>\n" * 100, encoding="utf-8")
+    assert nextword("ngram", text, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["splits"]["test"]["perplexity"] < 2
+    assert nextword("ngram", text, "--arpa", tmp_path / "marked.arpa") == 2
+    assert "a word of an ARPA file must" in capsys.readouterr().err
 
 
 def test_the_table_is_for_a_person(nextword: Run, small_text: Path, capsys: pytest.CaptureFixture[str]) -> None:

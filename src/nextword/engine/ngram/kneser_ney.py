@@ -166,6 +166,11 @@ class KneserNeyModel:
     Args:
         tables: The result of `count_ngrams`.
 
+    Attributes:
+        order: Length of the longest n-grams.
+        vocabulary_size: `V`.
+        num_ngrams: How many n-grams of each length from 1 to `order` there are.
+
     Example:
         >>> model = KneserNeyModel.fit(np.array([1, 2, 0, 1, 2, 0], np.int32), 3, vocabulary_size=4, end_id=0)
         >>> probabilities = model.probabilities(np.array([[0, 1]]))
@@ -180,8 +185,8 @@ class KneserNeyModel:
         discounts = discounts_of(singles.counts)[np.minimum(singles.counts, 3)]
         total = singles.counts.sum()
         self._singles: Floats = (singles.counts - discounts + discounts.sum() / self.vocabulary_size) / total
-        sizes = [len(table.keys) for table in tables]
-        self._levels = [_level(table, size) for table, size in zip(tables[1:], sizes[:-1], strict=True)]
+        self.num_ngrams = [len(table.keys) for table in tables]
+        self._levels = [_level(table, size) for table, size in zip(tables[1:], self.num_ngrams[:-1], strict=True)]
 
     @classmethod
     def fit(cls, ids: TokenIds, order: int, *, vocabulary_size: int, end_id: int) -> Self:

@@ -6,6 +6,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 # Its name is private, but machine code for another processor must not be found here either.
 from nextword.machine.setup import _processor_key
 
@@ -17,15 +19,20 @@ class CompiledPrograms:
     """A folder of compiled programs that JAX finds by the environment, in this process and in those that it starts.
 
     Only what a session had when it ended is kept: a program that was being written when a session died may be
-    incomplete.
+    incomplete. One session uses the folder at a time; another in the same checkout goes without.
     """
 
     def __init__(self, root: Path) -> None:
         versions = f"{sys.implementation.cache_tag}-jaxlib-{metadata.version('jaxlib')}"
         self.folder = root / f"{versions}-{_processor_key()}"
+        self._lock = FileLock(root.with_name(f"{root.name}.lock"), timeout=0, thread_local=False)
 
     def begin(self) -> None:
-        """Remove what may not be used, and tell JAX of the rest."""
+        """Remove what may not be used, and tell JAX of the rest; do nothing if another session uses the folder."""
+        try:
+            self._lock.acquire()
+        except Timeout:
+            return
         for other in set(self.folder.parent.iterdir()) - {self.folder}:
             shutil.rmtree(other, ignore_errors=True)
         self.folder.mkdir(exist_ok=True)
@@ -39,8 +46,11 @@ class CompiledPrograms:
 
     def finish(self) -> None:
         """Note what is here, to be kept."""
+        if not self._lock.is_locked:
+            return
         names = [path.name for path in self.folder.iterdir()]
         (self.folder / _FINISHED).write_text("\n".join([_FINISHED, *names]), encoding="utf-8")
+        self._lock.release()
 
     def _finished(self) -> set[str]:
         note = self.folder / _FINISHED

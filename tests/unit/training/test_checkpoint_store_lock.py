@@ -51,7 +51,10 @@ def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"not a number", None])
-def test_an_unreadable_owner_is_not_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_owner_is_not_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    monkeypatch.setattr("nextword.training.run_directory._PATIENCE", 0)
     with run_lock(tmp_path):
         (tmp_path / ".lock-owner").unlink()
         if content is not None:

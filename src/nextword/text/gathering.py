@@ -193,6 +193,7 @@ def _place(path: Path, line: int, byte: int) -> str:
 
 def _files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:
     """Return the name of each file to be written, what errors call its rows, and its rows."""
+    text = _with_keys(text)
     keys = list(text.keys()) if hasattr(text, "keys") and hasattr(text, "__getitem__") else []
     found = {split: next((key for key in names if key in keys), None) for split, names in SPLIT_KEYS.items()}
     splits = {split: key for split, key in found.items() if key is not None}
@@ -204,6 +205,13 @@ def _files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:
             f"{', '.join(map(repr, keys)) or 'nothing'}; pass a list of strings for a text without splits"
         )
     return {f"{split}.txt": (f"`{key}`", _rows(text[key], f"`{key}`")) for split, key in splits.items()}
+
+
+def _with_keys(text: Any) -> Any:
+    """Return an object that has splits as attributes as a mapping, and any other text as it is."""
+    if hasattr(text, "keys") or not hasattr(text, "train"):
+        return text
+    return {name: getattr(text, name) for names in SPLIT_KEYS.values() for name in names if hasattr(text, name)}
 
 
 def _rows(rows: Any, shown: str) -> Iterable[Any]:

@@ -1,12 +1,14 @@
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from nextword.errors import TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reader import TextRange
-from nextword.text.source import TextLike, TextSource, resolve_source, resolve_whole, stored_name
+from nextword.text.source import TextSource, resolve_source, resolve_whole, stored_name
 from nextword.text.splitting import SPLITS
 from support.packing import PACK
 
@@ -151,9 +153,11 @@ class Splits(dict[str, Rows]):
     [
         {"train": ["a", "b"], "valid": ["c"], "test": ["d"]},
         Splits(train=Rows("a", "b"), validation=Rows("c"), test=Rows("d"), unsupervised=Rows("e")),
+        SimpleNamespace(train=["a", "b"], valid=["c"], test=["d"]),
     ],
+    ids=["mapping", "like a DatasetDict", "attributes"],
 )
-def test_splits_in_memory_stay_as_they_are(text: TextLike) -> None:
+def test_splits_in_memory_stay_as_they_are(text: Any) -> None:
     source = resolve_source(text, DEFAULT_OPTIONS)
     assert [bytes_of(source.parts[split]) for split in SPLITS] == [b"a\nb\n", b"c\n", b"d\n"]
     assert source.how_split == "split as given: train, valid, test"

@@ -139,7 +139,7 @@ _EXAMPLES = (
 )
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, params=common_options())
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help", "--help-all"]}, params=common_options())
 @click.version_option(
     __version__, prog_name="nextword", message="%(prog)s %(version)s", help="Show the version and exit."
 )

@@ -67,6 +67,16 @@ def test_a_help_fits_two_screens(name: str) -> None:
     assert max(len(line) for line in lines if "nextword" not in line) <= 80
 
 
+@pytest.mark.parametrize("name", [name for name in commands() if command_of(name).short is None])
+def test_a_help_that_is_whole_is_also_shown_by_help_all(name: str) -> None:
+    assert help_of(name, "--help-all") == help_of(name)
+    assert "--help-all" not in help_of(name)
+
+
+def test_the_help_of_the_program_is_also_shown_by_help_all() -> None:
+    assert CliRunner().invoke(every_command, ["--help-all"], terminal_width=120).output == help_of_all()
+
+
 @pytest.mark.parametrize("name", [name for name in commands() if command_of(name).short is not None])
 def test_the_whole_help_holds_the_short_one(name: str) -> None:
     short, whole = help_of(name), help_of(name, "--help-all")

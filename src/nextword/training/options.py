@@ -41,7 +41,7 @@ class TrainingOptions(Settings):
     )
     start: Literal["random", "counts"] = setting(
         "random",
-        help="Initial weights: random, or count-based for the embedding and the output bias (informed).",
+        help="Initial weights. counts: the embedding and the output bias come from counts in the text.",
         task="optimization",
     )
     optimizer: Literal["adam", "muon", "sgd"] = setting(

@@ -23,7 +23,7 @@ _TUTORIAL_STEPS = 30
 
 @command(
     examples=[
-        "nextword compare runs/demo",
+        "nextword compare austen",
         "nextword compare runs/demo --split valid --max-tokens 20",
         "nextword compare runs/demo -o comparison.html",
     ]

@@ -27,7 +27,7 @@ from nextword.text.options import OnBadBytes
     *OPTIONS_TYPES,
     short=[],
     examples=[
-        "nextword evaluate runs/demo",
+        "nextword evaluate austen",
         "nextword evaluate runs/demo my-text.txt --split all",
         "nextword evaluate runs/demo --method static --method cache,temperature --tune",
     ],

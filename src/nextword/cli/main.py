@@ -133,13 +133,15 @@ class _LazyGroup(click.Group):
 
 
 _EXAMPLES = (
-    "nextword train austen --minutes 2 --run runs/demo",
-    'nextword suggest runs/demo "I am very much"',
-    'nextword generate runs/demo --prompt "She was" --max-tokens 50',
+    'nextword suggest austen "I am very much"',
+    'nextword generate austen --prompt "She was" --max-tokens 50',
+    "nextword train my-text.txt --minutes 10 --run runs/demo",
 )
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help", "--help-all"]}, params=common_options())
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help", "--help-all"]}, params=common_options()
+)
 @click.version_option(
     __version__, prog_name="nextword", message="%(prog)s %(version)s", help="Show the version and exit."
 )

@@ -21,7 +21,7 @@ from nextword.text.options import OnBadBytes
 @command(
     SessionOptions,
     examples=[
-        'nextword suggest runs/demo "I am very much"',
+        'nextword suggest austen "I am very much"',
         'nextword suggest runs/demo "I am very much oblig" --complete -k 3',
         "nextword suggest runs/demo --interactive --user-words my-words.json --json",
     ],

@@ -24,7 +24,7 @@ _MOST_SHOWN = 200
 @command(
     ScoringOptions,
     examples=[
-        "nextword surprise runs/demo lines.txt",
+        'echo "I am very much obliged to the moon ." | nextword surprise austen',
         "nextword surprise runs/demo lines.txt --by max -k 3",
         "nextword surprise runs/demo --threshold 12 < lines.txt",
     ],

@@ -29,7 +29,7 @@ _LONGEST = 16
 
 @dataclass(frozen=True, kw_only=True)
 class _Options(TextOptions):
-    """How the text is read: each line is a sentence with spaces between its words, unless another tokenizer is given."""
+    """How the text is read; unlike in training, pretokenized by default."""
 
     tokenizer: TokenizerKind = setting("pretokenized", help="How to split text into tokens.", task="text")
     maximum_vocabulary: int | None = setting(

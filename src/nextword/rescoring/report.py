@@ -20,11 +20,12 @@ class RescoringReport:
         weights: The weights.
         tuned_on: The file that the weights were tuned on; empty if they were not tuned.
         is_tuned_on_itself: Whether this is the rescored file.
-        rates: Error rates, by the name of the choice: first pass, rescored, held out, oracle.
+        rates: Error rates, by the name of the choice: first pass, rescored, held out, oracle; empty without references.
         comparison: Comparison of the rescored errors with the first pass; `None` for a single utterance, or if the
             weights were tuned on these utterances and none were held out.
         num_utterances: Number of lists.
         num_hypotheses: Number of hypotheses in all lists.
+        num_changed: Number of lists with another first hypothesis than before.
         num_unused: Number of references without a list.
     """
 
@@ -36,6 +37,7 @@ class RescoringReport:
     comparison: Comparison | None
     num_utterances: int
     num_hypotheses: int
+    num_changed: int
     num_unused: int
 
     def describe(self) -> list[str]:
@@ -65,6 +67,7 @@ class RescoringReport:
             "difference": self._difference_table(),
             "num_utterances": self.num_utterances,
             "num_hypotheses": self.num_hypotheses,
+            "num_changed": self.num_changed,
             "num_unused_references": self.num_unused,
         }
 

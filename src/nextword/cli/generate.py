@@ -25,7 +25,7 @@ from nextword.text.printable import printable
 @command(
     SamplingOptions,
     SearchOptions,
-    short=["temperature", "top_k", "top_p", "min_p", "seed", "decoding", "beam_size", "best_of"],
+    short=["temperature", "top_k", "top_p", "seed", "decoding", "beam_size", "best_of"],
     examples=[
         'nextword generate austen --prompt "She was"',
         "nextword generate austen --max-tokens 50 --temperature 0.8 --seed 1",

@@ -59,6 +59,7 @@ class Request(NamedTuple):
 
 @command(
     RescoringWeights,
+    short=["model_weight", "length_weight", "first_pass_weights"],
     examples=[
         "nextword rescore runs/demo dev.tsv --tune --weights-output weights.toml",
         "nextword rescore runs/demo test.tsv --weights weights.toml -o rescored.tsv",

@@ -20,6 +20,7 @@ from nextword.text.options import OnBadBytes
 
 @command(
     SessionOptions,
+    short=["learn", "restore_case"],
     examples=[
         'nextword suggest austen "I am very much"',
         'nextword suggest runs/demo "I am very much oblig" --complete -k 3',

@@ -26,7 +26,7 @@ class TrainingOptions(Settings):
     )
     minutes: float | None = setting(
         None,
-        help="Time from the command to the finished model, instead of --epochs.",
+        help="Time of the whole run, instead of --epochs.",
         at_least=0.05,
         at_most=525_600.0,
         unset="train by --epochs",

@@ -52,7 +52,9 @@ from nextword.text.options import OnBadBytes
     show_default="block for cache and dynamic",
 )
 @click.option("--ensemble", is_flag=True, help="Combine all models: average their probabilities.")
-@click.option("--batch-size", default=1, help="Rows to read in parallel. 1 is exact; more is faster.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=1, help="Rows to read in parallel. 1 is exact; more is faster."
+)
 @data_dir_option
 @bad_bytes_of_splits_option
 @engine_option

@@ -83,7 +83,10 @@ def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path
         (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
         (["rank", "model"], "TEXT must be given: a line of text in quotes"),
         (["tune", "text"], "`--study` must be given: Study directory"),
-        (["generate", "model", "--max-token", "3"], "No such option '--max-token'. Did you mean '--max-tokens'?"),
+        (
+            ["generate", "model", "--max-token", "3"],
+            "`--max-token` is not an option of `nextword generate`; did you mean `--max-tokens`?",
+        ),
     ],
 )
 def test_what_is_missing_is_explained(arguments: list[str], message: str, nextword: Run, capsys: Captured) -> None:

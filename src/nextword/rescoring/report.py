@@ -9,6 +9,7 @@ import numpy as np
 from nextword.evaluation.significance import Comparison, LineScores, compare_lines
 from nextword.rescoring.tally import AFTER, BEFORE, HELD_OUT, ErrorRates, Tally
 from nextword.rescoring.weights import RescoringWeights
+from nextword.text.counted import counted
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,12 @@ class RescoringReport:
 
     def describe(self) -> list[str]:
         """Return the report as aligned lines of text."""
-        counted = f"{self.num_utterances:,} utterances, {self.num_hypotheses:,} hypotheses"
+        lists = (
+            f"{counted(self.num_utterances, 'utterance')}, {counted(self.num_hypotheses, 'hypothesis', 'hypotheses')}"
+        )
         words = next(iter(self.rates.values())).num_words
         width = max(map(len, self.rates))
-        lines = [f"{self.nbest}: {counted}, {words:,} words in the references"]
+        lines = [f"{self.nbest}: {lists}, {counted(words, 'word')} in the references"]
         lines.append(f"{'':<{width}}      WER      CER   word errors")
         for who, rates in self.rates.items():
             lines.append(f"{who:<{width}}  {rates.wer:7.2%}  {rates.cer:7.2%}  {rates.word_errors:12,}")
@@ -53,7 +56,7 @@ class RescoringReport:
         values = ", ".join(f"{name} {_shown(value)}" for name, value in self.weights.to_table().items())
         lines.append(f"weights: {values}")
         if self.num_unused:
-            lines.append(f"({self.num_unused:,} references without hypotheses, not counted)")
+            lines.append(f"({counted(self.num_unused, 'reference')} without hypotheses, not counted)")
         return [*lines, f"({self._origin()})"]
 
     def to_table(self) -> dict[str, Any]:

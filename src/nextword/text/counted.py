@@ -13,5 +13,5 @@ def counted(number: float, noun: str, plural: str | None = None) -> str:
         >>> counted(1, "round"), counted(2500, "step"), counted(0, "hypothesis", "hypotheses")
         ('1 round', '2,500 steps', '0 hypotheses')
     """
-    shown = f"{number:g}" if isinstance(number, float) else f"{number:,}"
+    shown = f"{number:,.0f}" if number == round(number) else f"{number:g}"
     return f"{shown} {noun if number == 1 else plural or f'{noun}s'}"

@@ -60,7 +60,7 @@ def runs(paths: tuple[Path, ...], as_json: bool) -> None:
     elif found:
         _print_table(found)
     else:
-        click.echo(f"no runs in {folder} yet; `nextword train TEXT` makes one")
+        click.echo(f"no runs in `{folder}` yet; `nextword train TEXT` makes one")
 
 
 @dataclass(frozen=True)

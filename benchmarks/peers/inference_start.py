@@ -28,7 +28,7 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - began
         if answer.returncode or not answer.stdout.strip():
-            raise RuntimeError(f"`nextword suggest` gave no answer: {answer.stderr.strip().partition("\n")[0][:200]}")
+            raise RuntimeError(f"`nextword suggest` gave no answer: {answer.stderr.strip().partition('\n')[0][:200]}")
         return seconds
 
     description = {

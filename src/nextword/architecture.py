@@ -212,7 +212,7 @@ class ModelOptions(Settings):
         if self.skip_connections and len(set(self.hidden_sizes)) > 1:
             raise SettingError(
                 f"`skip_connections` add the outputs of all layers and need equal `hidden_sizes`, but they are "
-                f"{list(self.hidden_sizes)}; make them equal or set `skip_connections = false`"
+                f"{list(self.hidden_sizes)}; make them equal or turn `skip_connections` off"
             )
 
     def _check_output(self) -> None:
@@ -235,15 +235,15 @@ class ModelOptions(Settings):
         if self.tied and self.hidden_sizes[-1] != self.embedding_size:
             raise SettingError(
                 f"`tied` needs a last layer as wide as the embedding, but it is {self.hidden_sizes[-1]} wide and the "
-                f"embedding {self.embedding_size}; make them equal, or set `narrowed_output = true` or `tied = false`"
+                f"embedding {self.embedding_size}; make them equal, turn `narrowed_output` on, or turn `tied` off"
             )
 
     def _check_cutoffs(self) -> None:
         cutoffs = self.adaptive_cutoffs
         if self.tied:
             raise SettingError(
-                "`adaptive_cutoffs` need `tied = false`, because rarer words have narrower weights than the embedding, "
-                "but `tied` is true; set it to false or remove the cutoffs"
+                "`adaptive_cutoffs` need `tied` to be off, because rarer words have narrower weights than the "
+                "embedding, but `tied` is on; turn it off or remove the cutoffs"
             )
         if len(cutoffs) > _MAX_CUTOFFS:
             raise SettingError(f"`adaptive_cutoffs` must be at most {_MAX_CUTOFFS} ids, but are {len(cutoffs)}")

@@ -23,7 +23,8 @@ from functools import total_ordering
 from pathlib import Path
 from typing import Any
 
-from nextword.bundle.store import find_model
+from nextword.bundle.samples import SAMPLE_MODELS
+from nextword.bundle.store import find_model, similar_model
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel
@@ -190,10 +191,15 @@ class LanguageModel(Model):
 
 def _opened(name: str) -> SentenceScorer:
     """Return the scorer of an ARPA file, a run, a bundle or a sample model."""
+    path = Path(name)
     try:
-        return (
-            NgramScorer(read_arpa(Path(name))) if Path(name).is_file() else NetworkScorer(open_model(find_model(name)))
-        )
+        if path.is_file():
+            return NgramScorer(read_arpa(path))
+        if name not in SAMPLE_MODELS and not path.exists():
+            raise BundleError(
+                f"`{name}` must be an ARPA file, a run or a model, but does not exist; {similar_model(path)}"
+            )
+        return NetworkScorer(open_model(find_model(name)))
     except (BundleError, TextError) as error:
         raise ModelReadError(f"Cannot read model '{name}' ({error})") from error
 

@@ -38,7 +38,7 @@ def contents(run: Path) -> dict[Path, bytes]:
     ("arguments", "message"),
     [
         (["{text}", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
-        (["{text}", "--epoch", "3"], "No such option '--epoch'"),
+        (["{text}", "--epoch", "3"], "`--epoch` is not an option of `nextword train`"),
         (["no-such-file.txt"], "`no-such-file.txt` is not a sample, file or folder"),
         (["{text}", "--config", "no-such.toml"], "no-such.toml cannot be read: No such file or directory"),
         (["empty.txt"], "`empty.txt` must hold text, but is empty"),

@@ -149,7 +149,7 @@ def test_a_folder_without_a_test_split_can_be_tuned(command_line: CommandLine, t
         (["{text}"], "`--study` must be given"),
         (["--study", "{study}"], "must be the directory of a study, but has no study.toml"),
         (["--study", "{study}", "--epochs", "3"], "`--epochs` must be given with TEXT, but is given without"),
-        (["{text}", "--study", "{study}", "--trials", "0"], "0 is not in the range x>=1"),
+        (["{text}", "--study", "{study}", "--trials", "0"], "`--trials` must be at least 1, but is 0"),
         (["{text}", "--study", "{study}", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
         (["{text}", "--study", "{study}", "--search-space", "no-such.toml"], "no-such.toml cannot be read"),
         (["{text}", "--study", "{study}", "--search-space", "{bad}"], "`learning_rat` is not a setting of [training]"),

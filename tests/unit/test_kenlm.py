@@ -185,6 +185,11 @@ def test_a_model_that_is_not_there_is_an_error_as_kenlm_raises_it(tmp_path: Path
     with pytest.raises(OSError, match="Cannot read model") as caught:
         kenlm.Model(str(tmp_path / "nothing.arpa"))
     assert isinstance(caught.value, BundleError)
+    assert "must be an ARPA file, a run or a model, but does not exist" in str(caught.value)
+    lines = tmp_path / "lines.txt"
+    lines.write_text("the cat sat on the mat .\n", encoding="utf-8")
+    with pytest.raises(OSError, match=r"lines\.txt` must be an ARPA file, but has no line `.data.`"):
+        kenlm.Model(str(lines))
 
 
 def test_a_training_framework_is_not_imported() -> None:

@@ -1,7 +1,8 @@
 """A bundle on disk: write it, read it, and find it by the name or the path that a person gives."""
 
+import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
@@ -26,6 +27,7 @@ from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.errors import BundleError, SettingError, StorageError, TextError
 from nextword.storage import sealed_directory
 from nextword.storage.sealed_directory import Sealed
+from nextword.text.packing import unpacked_blocks
 from nextword.text.tokenizer import Tokenizer
 
 MODEL_FOLDER = "model"
@@ -153,6 +155,10 @@ def _text(sealed: Sealed, name: str) -> str:
         raise BundleError(f"`{name}` must be UTF-8, but byte {error.start} is not") from error
 
 
+_RULE = "must be the directory of a run or a model"
+"""What a model must be, for errors."""
+
+
 def find_model(name: str | Path) -> Path:
     """Return the directory of the bundle that a person names.
 
@@ -176,23 +182,45 @@ def require_directory(path: Path) -> None:
     Raises:
         BundleError: There is no directory, or it cannot be read. The message names a model with a similar name.
     """
-    rule = f"`{path}` must be the directory of a run or a model"
+    rule = f"`{path}` {_RULE}"
     try:
         if path.is_dir():
             return
+        if path.is_file():
+            raise BundleError(f"{rule}, but is a file; {_use_of_file(path)}")
     except (OSError, ValueError) as error:  # a ValueError for a name with a NUL in it
         raise BundleError(f"{rule}, but cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    raise BundleError(f"{rule}, but there is no such directory; {_similar(path)}")
+    raise BundleError(f"{rule}, but there is no such directory; {similar_model(path)}")
 
 
-def _similar(path: Path) -> str:
-    """Return the repair for a path without a model: the nearest name that has one."""
+def similar_model(path: Path) -> str:
+    """Return the repair for a path without a model: the run or the model with the nearest name."""
+    samples = SAMPLE_MODELS if len(path.parts) == 1 else ()
     try:
-        neighbors = [str(path.with_name(other.name)) for other in path.parent.iterdir() if other.is_dir()]
+        names = [*samples, *(other.name for other in path.parent.iterdir() if _holds_model(other))]
     except (OSError, ValueError):
-        neighbors = []
-    near = get_close_matches(str(path), [*SAMPLE_MODELS, *neighbors], n=1)
-    return f"did you mean `{near[0]}`?" if near else f"sample models: {', '.join(SAMPLE_MODELS)}"
+        names = [*samples]
+    near = get_close_matches(path.name, names, n=1)
+    return f"did you mean `{path.with_name(near[0])}`?" if near else f"sample models: {', '.join(SAMPLE_MODELS)}"
+
+
+def _holds_model(path: Path) -> bool:
+    return any((path / name).is_file() for name in (CONFIG_FILE, CONFIG))
+
+
+def _use_of_file(path: Path) -> str:
+    """Return how a file that was given as a model can be used."""
+    if _holds_model(path.parent):
+        return f"did you mean `{path.parent}`?"
+    if _is_arpa(path):
+        return f"to use an ARPA file, open it in Python with `nextword.kenlm.Model({str(path)!r})`"
+    return f"to train a model on a text, run `nextword train {shlex.quote(str(path))}`"
+
+
+def _is_arpa(path: Path) -> bool:
+    with suppress(TextError):
+        return b"\\data\\" in next(unpacked_blocks(path), b"").splitlines()
+    return False
 
 
 def model_path(path: Path) -> Path:

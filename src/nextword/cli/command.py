@@ -124,7 +124,7 @@ def command(
         for kind in kinds:
             made.params += SettingOption.of(kind, without)
         made.is_common = is_common
-        made.params += [*(common_options() if is_common else ()), *_help_options(is_long=short is not None)]
+        made.params += [*(common_options() if is_common else ()), *_help_options()]
         return made
 
     return decorate
@@ -136,18 +136,14 @@ _RARE = ("on_bad_bytes", "data_dir", "engine")
 """Options that a short help leaves out."""
 
 
-def _help_options(*, is_long: bool) -> Iterator[click.Option]:
+def _help_options() -> Iterator[click.Option]:
     switch: dict[str, Any] = {"is_flag": True, "expose_value": False, "is_eager": True}
     yield click.Option(
         ["-h", "--help", "show_help"], help="Show this help and exit.", callback=_shows_help(whole=False), **switch
     )
-    if is_long:
-        yield click.Option(
-            ["--help-all", "show_all_help"],
-            help="Show all options and exit.",
-            callback=_shows_help(whole=True),
-            **switch,
-        )
+    yield click.Option(
+        ["--help-all", "show_all_help"], help="Show all options and exit.", callback=_shows_help(whole=True), **switch
+    )
 
 
 def _shows_help(*, whole: bool) -> Callable[[click.Context, click.Parameter, bool], None]:

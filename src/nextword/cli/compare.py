@@ -23,7 +23,7 @@ _TUTORIAL_STEPS = 30
 
 @command(
     examples=[
-        "nextword compare runs/demo",
+        "nextword compare austen",
         "nextword compare runs/demo --split valid --max-tokens 20",
         "nextword compare runs/demo -o comparison.html",
     ]
@@ -31,12 +31,14 @@ _TUTORIAL_STEPS = 30
 @run_or_model_argument
 @click.argument("text", required=False)
 @split_option
-@click.option("--skip", metavar="N", default=40, help="Number of windows of 30 tokens to skip first.")
-@click.option("--max-tokens", "num_words", default=10, help="Number of tokens to show.")
+@click.option(
+    "--skip", metavar="N", type=click.IntRange(0), default=40, help="Number of windows of 30 tokens to skip first."
+)
+@click.option("--max-tokens", "num_words", type=click.IntRange(1), default=10, help="Number of tokens to show.")
 @click.option(
     "-o", "--output", "page", metavar="FILE", type=OutputFile(), help="Write an HTML page.", show_default="none"
 )
-@click.option("--page-tokens", default=1000, help="Number of tokens on the page.")
+@click.option("--page-tokens", type=click.IntRange(1), default=1000, help="Number of tokens on the page.")
 @data_dir_option
 @bad_bytes_of_splits_option
 @engine_option

@@ -18,6 +18,7 @@ from nextword.cli.run_options import preset_option
 from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
 from nextword.storage.cache import cache_root
+from nextword.text.counted import counted
 from nextword.training.config import RunConfig, training_memory_bytes
 
 if TYPE_CHECKING:
@@ -246,7 +247,10 @@ def _speed(report: Report) -> _Rows:
     yield f"training {report.preset}", _training(measured)
     load, cores = report.facts.capacity.load, report.facts.capacity.cores
     if load is not None and load >= cores / 2:
-        yield "others at work", f"{load:.1f} processes for {cores} cores just before; alone, all of this is faster"
+        yield (
+            "others at work",
+            f"{load:.1f} processes for {counted(cores, 'core')} just before; alone, all of this is faster",
+        )
 
 
 def _training(measured: Measurements) -> str:

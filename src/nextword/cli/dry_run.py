@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nextword.text.counted import counted
 from nextword.training.progress_bar import clock
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def _rows(forecast: "Forecast") -> Iterator[tuple[str, str]]:
     yield "text", f"{forecast.text}: {tokens} tokens"
     yield "vocabulary", f"{forecast.vocabulary_size:,} tokens, {forecast.tokenizer}"
     yield "model", f"{forecast.model}, {forecast.num_parameters:,} parameters"
-    yield "plan", f"{forecast.steps:,} steps in {forecast.rounds:,} rounds, {forecast.epochs:.1f} epochs"
+    yield (
+        "plan",
+        f"{counted(forecast.steps, 'step')} in {counted(forecast.rounds, 'round')}, {forecast.epochs:.1f} epochs",
+    )
     yield "time", f"about {clock(forecast.seconds)}, done at {end:%H:%M}"
     room = "" if available is None else f" of {available / 1e9:.1f} GB available"
     yield "memory", f"about {forecast.memory_bytes / 1e9:.1f} GB{room}"

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+from click.shell_completion import CompletionItem
 from numpy.typing import NDArray
 
 from nextword.cli.command import command
@@ -14,7 +15,7 @@ from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, requi
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
-from nextword.cli.target import SplitOrAll, engine_option, split_option
+from nextword.cli.target import SplitOrAll, complete_model, engine_option, split_option
 from nextword.engine.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
 from nextword.errors import SettingError
 from nextword.evaluation.perplexity import Evaluation
@@ -23,16 +24,23 @@ from nextword.evaluation.significance import Comparison, Unit, compare_lines, li
 from nextword.text.options import OnBadBytes
 
 
+def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the methods that may come last, after those that were typed before a comma."""
+    before, comma, last = typed.rpartition(",")
+    names = [name for name in METHODS if name not in before.split(",")] if comma else [STATIC, *METHODS]
+    return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]
+
+
 @command(
     *OPTIONS_TYPES,
     short=[],
     examples=[
-        "nextword evaluate runs/demo",
+        "nextword evaluate austen",
         "nextword evaluate runs/demo my-text.txt --split all",
         "nextword evaluate runs/demo --method static --method cache,temperature --tune",
     ],
 )
-@click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL... [TEXT]")
+@click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL... [TEXT]", shell_complete=complete_model)
 @split_option
 @click.option(
     "--method",
@@ -40,6 +48,7 @@ from nextword.text.options import OnBadBytes
     multiple=True,
     default=[STATIC],
     metavar="NAME,...",
+    shell_complete=complete_methods,
     help=f"Methods after training: {', '.join((STATIC, *METHODS))}. Joined by commas, each wraps those before it. "
     "Each --method is a column.",
 )
@@ -52,7 +61,9 @@ from nextword.text.options import OnBadBytes
     show_default="block for cache and dynamic",
 )
 @click.option("--ensemble", is_flag=True, help="Combine all models: average their probabilities.")
-@click.option("--batch-size", default=1, help="Rows to read in parallel. 1 is exact; more is faster.")
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=1, help="Rows to read in parallel. 1 is exact; more is faster."
+)
 @data_dir_option
 @bad_bytes_of_splits_option
 @engine_option

@@ -25,10 +25,10 @@ from nextword.text.printable import printable
 @command(
     SamplingOptions,
     SearchOptions,
-    short=["temperature", "top_k", "top_p", "min_p", "seed", "decoding", "beam_size", "best_of"],
+    short=["temperature", "top_k", "top_p", "seed", "decoding", "beam_size", "best_of"],
     examples=[
-        'nextword generate runs/demo --prompt "She was"',
-        "nextword generate runs/demo --max-tokens 50 --temperature 0.8 --seed 1",
+        'nextword generate austen --prompt "She was"',
+        "nextword generate austen --max-tokens 50 --temperature 0.8 --seed 1",
         'nextword generate runs/demo -p "She was" --beam-size 5 --stop-at-end',
     ],
 )

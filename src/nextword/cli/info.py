@@ -33,7 +33,7 @@ from nextword.training.run_directory import RunDirectory
 
 @command(
     examples=[
-        "nextword info runs/demo",
+        "nextword info austen",
         "nextword info austen --card",
         "nextword info runs/demo --json",
     ]

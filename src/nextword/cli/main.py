@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from nextword import __version__
 from nextword.cli.output import Invocation, common_options
+from nextword.cli.usage_errors import usage_message
 from nextword.errors import (
     BundleError,
     CheckpointError,
@@ -67,13 +68,6 @@ _PAGES_OF_LINES = {
     "vectors": "scoring.md",
 }
 """The page for a `TextError` of a command that reads lines."""
-
-_ARGUMENTS = {
-    "RUN_OR_MODEL": "the directory of a run or a model, or the sample model austen",
-    "TEXT": "a line of text in quotes",
-    "NBEST": "a file with the hypotheses of a recognizer",
-}
-"""What an argument must be, for the error that it is missing."""
 
 _DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SIGPIPE = 13  # by number, since Windows has no such signal
@@ -133,13 +127,15 @@ class _LazyGroup(click.Group):
 
 
 _EXAMPLES = (
-    "nextword train austen --minutes 2 --run runs/demo",
-    'nextword suggest runs/demo "I am very much"',
-    'nextword generate runs/demo --prompt "She was" --max-tokens 50',
+    'nextword suggest austen "I am very much"',
+    'nextword generate austen --prompt "She was" --max-tokens 50',
+    "nextword train my-text.txt --minutes 10 --run runs/demo",
 )
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, params=common_options())
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help", "--help-all"]}, params=common_options()
+)
 @click.version_option(
     __version__, prog_name="nextword", message="%(prog)s %(version)s", help="Show the version and exit."
 )
@@ -162,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         request.show()
         sys.exit(2)
     except click.ClickException as error:
-        _show_error(_message(error), asked)
+        _show_error(usage_message(error), asked)
         if isinstance(error, click.UsageError) and error.ctx:
             click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         sys.exit(2)
@@ -186,16 +182,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _let_output_go()
         _show_error(f"the output cannot be written: {error.strerror}; make room, or name another file", asked)
         sys.exit(2)
-
-
-def _message(error: click.ClickException) -> str:
-    """Return what is wrong with a command line, in the words of our other errors."""
-    if isinstance(error, click.MissingParameter) and error.param is not None:
-        if isinstance(error.param, click.Argument):
-            name = error.param.make_metavar(error.ctx or click.Context(nextword)).split("...")[0]
-            return f"{name} must be given: {_ARGUMENTS[name]}" if name in _ARGUMENTS else f"{name} must be given"
-        return f"`{error.param.opts[0]}` must be given: {error.param.help}"
-    return error.format_message()
 
 
 def _page(error: NextwordError, asked: Invocation) -> str | None:

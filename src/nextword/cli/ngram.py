@@ -17,17 +17,40 @@ from nextword.cli.setting_option import Tables, given_settings
 from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
+from nextword.settings import setting
 from nextword.storage.strict_json import finite
 from nextword.text.corpus import Corpus
-from nextword.text.options import TextOptions
+from nextword.text.options import TextOptions, TokenizerKind
 from nextword.text.token_store import TokenStore
 from nextword.text.vocabulary import END, UNKNOWN
 
 _LONGEST = 16
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Options(TextOptions):
+    """How the text is read; unlike in training, pretokenized by default."""
+
+    tokenizer: TokenizerKind = setting("pretokenized", help="How to split text into tokens.", task="text")
+    maximum_vocabulary: int | None = setting(
+        None,
+        help="Keep at most N tokens in the vocabulary.",
+        at_least=3,
+        at_most=2**22,
+        unset="no limit; 50,000 for word, 8,000 for subword",
+        task="text",
+    )
+    minimum_count: int | None = setting(
+        None,
+        help="Keep tokens that occur at least N times.",
+        at_least=1,
+        unset="1; 2 for word and subword",
+        task="text",
+    )
+
+
 @command(
-    TextOptions,
+    _Options,
     examples=[
         "nextword ngram my-text.txt",
         "nextword ngram my-text.txt --order 3 --arpa my-text.arpa",
@@ -53,10 +76,7 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     --tokenizer is given. KenLM, SRILM and `nextword.kenlm` read the ARPA file. To mix an n-gram model with a network,
     use `nextword evaluate --method ngram`.
     """
-    options = given_settings(given, TextOptions)
-    if options.tokenizer == "auto":
-        options = options.replace(tokenizer="pretokenized")
-    corpus = Corpus.load(text, options, data_dir=data_dir)
+    corpus = Corpus.load(text, given_settings(given, _Options), data_dir=data_dir)
     vocabulary = corpus.tokenizer.vocabulary
     began = time.monotonic()
     with waiting(f"counting n-grams of up to {order} tokens"):

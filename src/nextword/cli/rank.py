@@ -24,8 +24,8 @@ _PROPOSALS = 200
     ScoringOptions,
     without=["carry", "read_ahead"],
     examples=[
-        'nextword rank runs/demo "I am very much ___ ." obliged pleased happy',
-        'nextword rank runs/demo "She ___ the letter ." -k 5',
+        'nextword rank austen "I am very much ___ ." obliged pleased happy',
+        'nextword rank austen "She ___ the letter ." -k 5',
         'nextword rank runs/demo "a ___ b" --candidates words.txt --json',
     ],
 )

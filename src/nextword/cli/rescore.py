@@ -59,6 +59,7 @@ class Request(NamedTuple):
 
 @command(
     RescoringWeights,
+    short=["model_weight", "length_weight", "first_pass_weights"],
     examples=[
         "nextword rescore runs/demo dev.tsv --tune --weights-output weights.toml",
         "nextword rescore runs/demo test.tsv --weights weights.toml -o rescored.tsv",
@@ -110,7 +111,7 @@ def rescore(run_or_model: Path, given: Tables, **asked: Any) -> None:
     fields `utterance`, `text` and a number for each score. - is standard input. The hypotheses of an utterance follow
     each other, the recognizer's choice first. They are sorted by the weighted sum of the model's log-probability, the
     length and the first-pass scores, and get the fields `log_prob`, `total` and `rank`. If references are known, a
-    report follows; --json prints it as JSON. With --tune, hypotheses are written only if --output is given.
+    report follows. With --tune or --json, only the report is printed, and hypotheses are written only to --output.
     """
     request = Request(**asked, given=given.get(RescoringWeights.group, {}))
     _check(request)
@@ -145,11 +146,6 @@ def _rescore(target: Target, request: Request) -> None:
     is_known = request.references is not None or REFERENCE in reader.format.columns
     if request.tune and not is_known:
         raise SettingError("`--tune` needs what was said, but there is no `reference`; give `--references FILE`")
-    if request.as_json and not is_known:
-        raise SettingError(
-            "`--json` is for the report, which needs what was said, but there is no `reference`; give "
-            "`--references FILE`, or leave it out"
-        )
     run = RescoringRun(reader, references if is_known else None, model_name=identity_of(target.bundle))
     run.set_weights(request.weights, request.given)
     model = target.open()
@@ -164,20 +160,17 @@ def _rescore(target: Target, request: Request) -> None:
         run.weights_file().write(request.weights_output)
     for note in run.notes:
         say(f"nextword: {note}")
-    if is_known:
-        report = run.report()
-        text = json.dumps(report.to_table(), allow_nan=False) if request.as_json else "\n".join(report.describe())
-        if request.output is not None or request.tune:
-            click.echo(text)
-        else:
-            say(text)
+    if request.as_json:
+        click.echo(json.dumps(run.report().to_table(), allow_nan=False))
+    elif is_known:
+        (click.echo if request.output is not None or request.tune else say)("\n".join(run.report().describe()))
 
 
 @contextmanager
 def _writing(request: Request) -> Iterator[Callable[[str], object]]:
     """Give what takes the lines: standard output, or a file that has its name once all are written."""
     if request.output is None:
-        yield (lambda _line: None) if request.tune else click.echo
+        yield (lambda _line: None) if request.tune or request.as_json else click.echo
         return
     with replacing(request.output) as temporary, temporary.open("x", encoding="utf-8", newline="\n") as file:
         yield lambda line: file.write(f"{line}\n")

@@ -38,9 +38,9 @@ def complete_text(_context: click.Context, _parameter: click.Parameter, typed: s
     return [*samples, CompletionItem(typed, type="file")]
 
 
-def preset_option(default: str, meaning: str = "Preset that the settings start from") -> Callable[..., Any]:
+def preset_option(default: str, meaning: str = "Preset to start from") -> Callable[..., Any]:
     """Return the option `--preset`."""
-    told = f"{meaning}; `nextword presets` lists them."
+    told = f"{meaning}; see `nextword presets`."
     return click.option(
         "--preset", metavar="NAME", default=default, is_eager=True, shell_complete=complete_preset, help=told
     )
@@ -50,7 +50,7 @@ config_option = click.option(
     "--config",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="TOML file with settings that override the preset.",
+    help="TOML file that overrides the preset.",
     show_default="none",
 )
 

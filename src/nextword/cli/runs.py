@@ -50,18 +50,18 @@ def runs(paths: tuple[Path, ...], as_json: bool) -> None:
         _compare([_required(path) for path in paths], as_json=as_json)
         return
     folder = paths[0] if paths else runs_folder()
-    if not folder.is_dir():
+    if (paths or folder.exists()) and not folder.is_dir():
         found_there = "is a file" if folder.is_file() else "does not exist"
         raise SettingError(
             f"`{folder}` must be a folder of runs, but {found_there}; `nextword train TEXT` makes one, or name another"
         )
-    found = [_summary(path) for path in _runs_in(folder)]
+    found = [_summary(path) for path in _runs_in(folder)] if folder.is_dir() else []
     if as_json:
         click.echo(json.dumps([run.to_table() for run in found], allow_nan=False))
     elif found:
         _print_table(found)
     else:
-        click.echo(f"no runs in {folder}")
+        click.echo(f"no runs in `{folder}` yet; `nextword train TEXT` makes one")
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
 @command(
     ScoringOptions,
     examples=[
+        'echo "I am very much obliged to you ." | nextword score austen',
         "nextword score runs/demo lines.txt",
-        'echo "I am very much obliged to you ." | nextword score runs/demo',
         "nextword score runs/demo lines.txt --tokens --json",
     ],
 )

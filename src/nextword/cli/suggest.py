@@ -20,15 +20,16 @@ from nextword.text.options import OnBadBytes
 
 @command(
     SessionOptions,
+    short=["learn", "restore_case"],
     examples=[
-        'nextword suggest runs/demo "I am very much"',
+        'nextword suggest austen "I am very much"',
         'nextword suggest runs/demo "I am very much oblig" --complete -k 3',
         "nextword suggest runs/demo --interactive --user-words my-words.json --json",
     ],
 )
 @run_or_model_argument
 @click.argument("text", default="")
-@click.option("-k", "--top", "count", default=5, help="Number of suggestions.")
+@click.option("-k", "--top", "count", type=click.IntRange(1), default=5, help="Number of suggestions.")
 @click.option("--complete", is_flag=True, help="Complete the last word of TEXT; after a space, suggest the next.")
 @click.option("--interactive", is_flag=True, help="Answer each line of standard input.")
 @click.option(

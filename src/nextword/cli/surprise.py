@@ -24,7 +24,7 @@ _MOST_SHOWN = 200
 @command(
     ScoringOptions,
     examples=[
-        "nextword surprise runs/demo lines.txt",
+        'echo "I am very much obliged to the moon ." | nextword surprise austen',
         "nextword surprise runs/demo lines.txt --by max -k 3",
         "nextword surprise runs/demo --threshold 12 < lines.txt",
     ],
@@ -49,7 +49,9 @@ _MOST_SHOWN = 200
 @click.option(
     "--threshold", type=float, help="Show lines of at least X bits, in the order of the text.", show_default="none"
 )
-@click.option("--top-tokens", "num_words", default=5, help="Number of tokens to show below each line.")
+@click.option(
+    "--top-tokens", "num_words", type=click.IntRange(0), default=5, help="Number of tokens to show below each line."
+)
 @bad_bytes_option
 @engine_option
 @json_option

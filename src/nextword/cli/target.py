@@ -1,6 +1,7 @@
 """What a command is pointed at: a run or a bundle."""
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -36,9 +37,25 @@ class _RunOrModel(click.Path):
 
 
 def complete_model(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Return the sample models that begin with what was typed, and let the shell complete directories."""
-    samples = [CompletionItem(name) for name in SAMPLE_MODELS if typed and name.startswith(typed)]
-    return [*samples, CompletionItem(typed, type="dir")]
+    """Return the sample models, runs and models that begin with what was typed; else the shell completes directories.
+
+    The directory comes first, because bash forgets what comes before it.
+    """
+    found = [*SAMPLE_MODELS, *(str(path) for path in _beginning_with(typed) if Target.is_at(path))]
+    models = [CompletionItem(name) for name in dict.fromkeys(found) if name.startswith(typed)]
+    return [CompletionItem(typed, type="dir"), *models]
+
+
+def _beginning_with(typed: str) -> list[Path]:
+    """Return the paths that continue what was typed, and those in the folder of runs."""
+    from nextword.cli.run_options import runs_folder  # here, for it would slow the start of all commands
+
+    parent = Path(typed) if typed.endswith("/") else Path(typed).parent
+    found: list[Path] = []
+    for folder in dict.fromkeys((parent, runs_folder())):
+        with suppress(OSError, ValueError):
+            found += sorted(folder.iterdir())
+    return found
 
 
 def complete_directory(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:

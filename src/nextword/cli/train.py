@@ -40,10 +40,7 @@ if TYPE_CHECKING:
     from nextword.training.result import FinishedRun
 
 
-_SHORT = (
-    *("epochs", "minutes", "seed", "tokenizer", "maximum_vocabulary", "embedding_size", "hidden_sizes", "cell"),
-    *("input_dropout_rate", "output_dropout_rate", "optimizer", "learning_rate", "batch_size"),
-)
+_SHORT = (*("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size"),)
 """The settings that the short help shows."""
 
 
@@ -79,7 +76,7 @@ _SHORT = (
     "--finish",
     metavar="RUN",
     type=click.Path(path_type=Path),
-    help="End this run; its best weights become the model.",
+    help="End this run now, with its best weights.",
     show_default="none",
     shell_complete=complete_directory,
 )

@@ -44,7 +44,7 @@ _GOES_WITH_ANY = ("study", "trials", "keep_runs", "data_dir", "as_json")
     defaults=preset_defaults,
     examples=[
         "nextword tune my-text.txt --study sweeps/mine",
-        "nextword tune my-text.txt --study sweeps/mine --trials 50 --minutes-per-trial 2",
+        "nextword tune austen --study sweeps/mine --trials 50 --minutes-per-trial 2",
         "nextword tune --study sweeps/mine",
     ],
 )

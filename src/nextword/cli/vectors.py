@@ -20,7 +20,7 @@ _NEAREST = 10
 
 @command(
     examples=[
-        "nextword vectors runs/demo --nearest happy",
+        "nextword vectors austen --nearest happy",
         "nextword vectors runs/demo lines.txt -o lines.npy",
         "nextword vectors runs/demo --vocabulary -o words.npz",
     ]

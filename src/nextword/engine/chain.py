@@ -13,6 +13,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.ensemble import EnsembleEngine, EnsembleOptions
 from nextword.engine.method import Method, Splits, mixture_weights
 from nextword.engine.ngram.method import Ngram
+from nextword.engine.opening import require_float32_weights
 from nextword.engine.stream import token_log_probs
 from nextword.engine.temperature import Temperature
 from nextword.engine.text_model import LoadedModel, TextModel
@@ -82,12 +83,15 @@ def apply_methods(
         tune: Whether to tune all other settings.
 
     Raises:
+        BundleError: A method needs the weights of a model, and the model is slim.
         SettingError: A setting is out of range, or models and methods do not fit together.
     """
     _require_one_tokenizer(models)
     chain = _Chain(tables, splits, tune)
     engines: list[Engine] = [model.engine for model in models]
     for method in (method for method in methods if method.is_innermost):
+        for model in models:
+            require_float32_weights(model, method.name)
         engines = chain.apply(method, engines)
     if len(engines) > 1:
         engines = [chain.ensemble(engines)]

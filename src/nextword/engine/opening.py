@@ -82,6 +82,20 @@ def _is_installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
+def require_float32_weights(model: LoadedModel, method: str) -> None:
+    """Raise unless a method that works on the weights can have those of a model.
+
+    Raises:
+        BundleError: The model is slim.
+    """
+    if model.bundle.is_slim:
+        raise BundleError(
+            f"`{method}` needs the float32 weights of the model, but `{model.name}` is a slim model, which has none; "
+            'use the model that it was exported from, with the engine keras (`--engine keras`, or `engine="keras"` '
+            "in Python)"
+        )
+
+
 def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
     """Return the engine if it is a `KerasEngine` on JAX.
 
@@ -96,7 +110,8 @@ def require_jax_engine(engine: Engine, method: str) -> "KerasEngine":
     if not isinstance(engine, KerasEngine):
         raise SettingError(
             f"`{method}` needs the Keras model itself, but has the engine {type(engine).__name__}; give it as the "
-            "first method, without another such method; for an exported model, add `--engine keras`"
+            "first method, without another such method; if the model was exported, choose the engine keras: "
+            '`--engine keras`, or `engine="keras"` in Python'
         )
     require_jax(f"`{method}`")
     return engine

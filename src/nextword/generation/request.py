@@ -65,7 +65,7 @@ class SearchOptions(Settings):
             raise SettingError(f"`best_of` needs sampled texts, but is {self.best_of} with a search; remove it")
         if self.decoding in ("sample", "greedy") and (self.beam_size is not None or self.beam_groups > 1):
             raise SettingError(
-                f'a beam needs `decoding = "beam"`, but `decoding` is "{self.decoding}"; remove one of them'
+                f"a beam needs `decoding` to be beam, but `decoding` is {self.decoding}; remove one of them"
             )
         if self.beam_size is not None and self.beam_size % self.beam_groups:
             raise SettingError(
@@ -156,7 +156,7 @@ class Request:
                     )
         if self.require and (self.search.decoding in ("sample", "greedy") or self.search.best_of > 1):
             raise SettingError(
-                'required words need a beam, but the texts are sampled; set `decoding = "beam"` or require nothing'
+                "required words need a beam, but the texts are sampled; set `decoding` to beam, or require nothing"
             )
         if self.uses_beam:
             self._refuse_changed(
@@ -185,6 +185,6 @@ class Request:
         changed = [name for name in names if getattr(self.sampling, name) != getattr(DEFAULT_SAMPLING, name)]
         if changed:
             raise SettingError(
-                f"{why}, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; remove it, or sample "
-                'with `decoding = "sample"`'
+                f"{why}, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; remove it, or set "
+                "`decoding` to sample"
             )

@@ -241,7 +241,7 @@ class SamplingOptions(Settings):
         for name in ("top_p", "typical_p"):
             if getattr(self, name) == 0:
                 raise SettingError(
-                    f"`{name}` must be above 0, but is 0; set `temperature = 0` to choose the most probable token"
+                    f"`{name}` must be above 0, but is 0; set `temperature` to 0 to choose the most probable token"
                 )
 
 

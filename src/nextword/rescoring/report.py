@@ -9,6 +9,7 @@ import numpy as np
 from nextword.evaluation.significance import Comparison, LineScores, compare_lines
 from nextword.rescoring.tally import AFTER, BEFORE, HELD_OUT, ErrorRates, Tally
 from nextword.rescoring.weights import RescoringWeights
+from nextword.text.counted import counted
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,12 @@ class RescoringReport:
         weights: The weights.
         tuned_on: The file that the weights were tuned on; empty if they were not tuned.
         is_tuned_on_itself: Whether this is the rescored file.
-        rates: Error rates, by the name of the choice: first pass, rescored, held out, oracle.
+        rates: Error rates, by the name of the choice: first pass, rescored, held out, oracle; empty without references.
         comparison: Comparison of the rescored errors with the first pass; `None` for a single utterance, or if the
             weights were tuned on these utterances and none were held out.
         num_utterances: Number of lists.
         num_hypotheses: Number of hypotheses in all lists.
+        num_changed: Number of lists with another first hypothesis than before.
         num_unused: Number of references without a list.
     """
 
@@ -36,14 +38,17 @@ class RescoringReport:
     comparison: Comparison | None
     num_utterances: int
     num_hypotheses: int
+    num_changed: int
     num_unused: int
 
     def describe(self) -> list[str]:
         """Return the report as aligned lines of text."""
-        counted = f"{self.num_utterances:,} utterances, {self.num_hypotheses:,} hypotheses"
+        lists = (
+            f"{counted(self.num_utterances, 'utterance')}, {counted(self.num_hypotheses, 'hypothesis', 'hypotheses')}"
+        )
         words = next(iter(self.rates.values())).num_words
         width = max(map(len, self.rates))
-        lines = [f"{self.nbest}: {counted}, {words:,} words in the references"]
+        lines = [f"{self.nbest}: {lists}, {counted(words, 'word')} in the references"]
         lines.append(f"{'':<{width}}      WER      CER   word errors")
         for who, rates in self.rates.items():
             lines.append(f"{who:<{width}}  {rates.wer:7.2%}  {rates.cer:7.2%}  {rates.word_errors:12,}")
@@ -51,7 +56,7 @@ class RescoringReport:
         values = ", ".join(f"{name} {_shown(value)}" for name, value in self.weights.to_table().items())
         lines.append(f"weights: {values}")
         if self.num_unused:
-            lines.append(f"({self.num_unused:,} references without hypotheses, not counted)")
+            lines.append(f"({counted(self.num_unused, 'reference')} without hypotheses, not counted)")
         return [*lines, f"({self._origin()})"]
 
     def to_table(self) -> dict[str, Any]:
@@ -65,6 +70,7 @@ class RescoringReport:
             "difference": self._difference_table(),
             "num_utterances": self.num_utterances,
             "num_hypotheses": self.num_hypotheses,
+            "num_changed": self.num_changed,
             "num_unused_references": self.num_unused,
         }
 

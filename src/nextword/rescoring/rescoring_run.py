@@ -48,6 +48,7 @@ class RescoringRun:
         self._references = references
         self._model_name = model_name
         self._tally = Tally()
+        self._num_utterances = self._num_hypotheses = self._num_changed = 0
         self._origin: Mapping[str, Any] = {}
         self._counts: list[EditCounts] = []  # of each list, once it was tuned on
         self._held_out: list[int] = []
@@ -118,13 +119,13 @@ class RescoringRun:
         return WeightsFile(self.weights, self._reader.format.score_names, {**self._origin, **counts, **figures})
 
     def report(self) -> RescoringReport:
-        """Return the error rates.
+        """Return the counts and, if references are known, the error rates.
 
         Raises:
             EvaluationError: The references have no words.
             MissingExtraError: SciPy is not installed.
         """
-        rates = self._tally.rates()
+        rates = self._tally.rates() if self._references is not None else {}
         is_tuned_on_itself = self._origin.get(_FINGERPRINT) == self._reader.fingerprint
         # Only held-out utterances can show whether tuned weights help.
         is_comparable = HELD_OUT in rates or not is_tuned_on_itself
@@ -134,17 +135,22 @@ class RescoringRun:
             tuned_on=str(self._origin.get(_NBEST, "")),
             is_tuned_on_itself=is_tuned_on_itself,
             rates={who: rates[who] for who in (BEFORE, AFTER, HELD_OUT, ORACLE) if who in rates},
-            comparison=compare_errors(self._tally) if is_comparable else None,
-            num_utterances=self._tally.num_utterances,
-            num_hypotheses=self._tally.num_hypotheses,
+            comparison=compare_errors(self._tally) if rates and is_comparable else None,
+            num_utterances=self._num_utterances,
+            num_hypotheses=self._num_hypotheses,
+            num_changed=self._num_changed,
             num_unused=self._references.num_unused if self._references else 0,
         )
 
     def _count(self, number: int, scored: ScoredList) -> None:
+        best = self.weights.ranking(scored.features())[0][0]
+        self._num_utterances += 1
+        self._num_hypotheses += len(scored.nbest.hypotheses)
+        self._num_changed += best != 0
         if self._references is None:
             return
         reference = self._references.of(scored.nbest)
-        chosen = {AFTER: self.weights.ranking(scored.features())[0][0]}
+        chosen = {AFTER: best}
         if self._held_out:
             chosen[HELD_OUT] = self._held_out[number]
         counts = self._counts[number] if self._counts else _word_errors(scored, reference)

@@ -110,7 +110,7 @@ DEFAULT_OPTIONS = TextOptions()
 def _always_line(kind: TokenizerKind, line_ends: str) -> LineEnds:
     if line_ends == "paragraph":
         raise SettingError(
-            f'`line_ends` must be "line" for the {kind} tokenizer, but is "paragraph"; use '
-            '`tokenizer = "word"` or "subword" for paragraphs'
+            f"`line_ends` must be line for the {kind} tokenizer, but is paragraph; for paragraphs, set `tokenizer` to "
+            "word or subword"
         )
     return "line"

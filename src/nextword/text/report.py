@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nextword.text.counted import counted
+
 
 @dataclass(kw_only=True)
 class ReadCounts:
@@ -63,11 +65,11 @@ class SplitReport:
     def describe(self) -> list[str]:
         """Return the counts as sentences. Irregularities that did not occur are left out."""
         read = self.read
-        unknown = f"{_count(self.num_out_of_vocabulary, 'token')} out of vocabulary, read as <unk>"
+        unknown = f"{counted(self.num_out_of_vocabulary, 'token')} out of vocabulary, read as <unk>"
         if read.num_written_unknown:
             unknown += f", and {read.num_written_unknown:,} <unk> as written"
-        size = f"{_count(self.num_tokens, 'token')} from {_count(read.num_lines, 'line')}, {read.num_bytes:,} bytes"
-        longest = f"the longest line has {_count(read.longest_line, 'character')}"
+        size = f"{counted(self.num_tokens, 'token')} from {counted(read.num_lines, 'line')}, {read.num_bytes:,} bytes"
+        longest = f"the longest line has {counted(read.longest_line, 'character')}"
         return [f"{size}; {longest}", unknown, *_irregularities(read)]
 
 
@@ -94,15 +96,11 @@ class TextReport:
 def _irregularities(read: ReadCounts) -> list[str]:
     sentences = {
         "a byte order mark at the start of the file was dropped": read.has_byte_order_mark,
-        f"{_count(read.num_invalid, 'invalid byte sequence')} replaced by U+FFFD, the first at byte "
+        f"{counted(read.num_invalid, 'invalid byte sequence')} replaced by U+FFFD, the first at byte "
         f"{read.first_invalid}": read.num_invalid,
-        f"{_count(read.num_nul, 'NUL')} replaced by U+FFFD, the first at byte {read.first_nul}": read.num_nul,
-        f"{_count(read.num_crlf, 'line end')} of two characters (CRLF) read as one": read.num_crlf,
-        f"{_count(read.num_lone_cr, 'lone carriage return')} read as a line end": read.num_lone_cr,
+        f"{counted(read.num_nul, 'NUL')} replaced by U+FFFD, the first at byte {read.first_nul}": read.num_nul,
+        f"{counted(read.num_crlf, 'line end')} of two characters (CRLF) read as one": read.num_crlf,
+        f"{counted(read.num_lone_cr, 'lone carriage return')} read as a line end": read.num_lone_cr,
         "the last line lacks its line end; one was added": read.lacks_last_line_end,
     }
     return [sentence for sentence, occurred in sentences.items() if occurred]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

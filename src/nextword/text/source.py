@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nextword.errors import TextError
-from nextword.settings import unknown_name
 from nextword.storage.cache import cache_root
 from nextword.text.documents import JSON_LINES_SUFFIXES
 from nextword.text.gathering import GATHERED, WHOLE, gathered, joined_files, plain_range
@@ -49,6 +48,9 @@ def _named(*suffixes: str) -> dict[SplitName, tuple[str, ...]]:
     }
     return {split: tuple(f"{name}{suffix}" for name in names[split] for suffix in suffixes) for split in SPLITS}
 
+
+_NEAR = 0.75
+"""How similar, from 0 to 1, a name must be to one that was given to be suggested instead."""
 
 LAYOUTS = (
     Layout({split: (f"ptb.{split}.txt",) for split in SPLITS}, pretokenized=True),
@@ -274,12 +276,13 @@ def _lacking(folder: Path, needed: Sequence[SplitName]) -> str:
 
 
 def _not_found(text: str, path: Path) -> str:
+    samples = SAMPLES if len(path.parts) == 1 else ()
     try:
-        neighbors = [str(path.with_name(neighbor.name)) for neighbor in path.parent.iterdir()]
+        names = [*samples, *(neighbor.name for neighbor in path.parent.iterdir())]
     except (OSError, ValueError):
-        neighbors = []
-    near = get_close_matches(text, [*SAMPLES, *neighbors], n=1)
+        names = [*samples]
+    near = get_close_matches(path.name, names, n=1, cutoff=_NEAR)
+    repair = f"did you mean `{path.with_name(near[0])}`?" if near else f"samples: {', '.join(SAMPLES)}"
     return (
-        f"{unknown_name('sample, file or folder', text, near or SAMPLES)} (for a file or folder with a "
-        "sample's name, write ./NAME)"
+        f"`{text}` is not a sample, file or folder; {repair} (for a file or folder with a sample's name, write ./NAME)"
     )

@@ -14,6 +14,7 @@ from nextword.batching.windows import make_windows
 from nextword.errors import SettingError
 from nextword.models.presets import DEFAULT_PRESET, read_preset
 from nextword.text.corpus import Corpus
+from nextword.text.counted import counted
 from nextword.training.averaging import NUM_AVERAGES
 from nextword.training.config import RunConfig
 from nextword.training.plan import SCHEDULES_ENDING_AT_ZERO, Plan, TimePlan, require_schedule_ending_at_zero
@@ -73,8 +74,8 @@ def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, say: Say) -> Ru
     windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
     plan = _plan(config, corpus, windows, budget, speed.words_per_second)
     say(
-        f"{speed.words_per_second:,.0f} words/s here: {plan.planned_steps[0]:,} steps, "
-        f"{plan.planned_steps[0] / windows.steps_per_epoch:.1f} epochs, in {budget.seconds / 60:g} minutes"
+        f"{speed.words_per_second:,.0f} words/s here: {counted(plan.planned_steps[0], 'step')}, "
+        f"{plan.planned_steps[0] / windows.steps_per_epoch:.1f} epochs, in {counted(budget.seconds / 60, 'minute')}"
     )
     return replace(config, plan=plan)
 

@@ -26,7 +26,7 @@ class TrainingOptions(Settings):
     )
     minutes: float | None = setting(
         None,
-        help="Time from the command to the finished model, instead of --epochs.",
+        help="Time of the whole run, instead of --epochs.",
         at_least=0.05,
         at_most=525_600.0,
         unset="train by --epochs",
@@ -41,7 +41,7 @@ class TrainingOptions(Settings):
     )
     start: Literal["random", "counts"] = setting(
         "random",
-        help="Initial weights: random, or count-based for the embedding and the output bias (informed).",
+        help="Initial weights. counts: the embedding and the output bias come from counts in the text.",
         task="optimization",
     )
     optimizer: Literal["adam", "muon", "sgd"] = setting(

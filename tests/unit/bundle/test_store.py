@@ -1,5 +1,6 @@
 """A bundle is read whole, and a directory that is none is refused in little memory, with nothing outside touched."""
 
+import gzip
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -409,3 +410,27 @@ def test_a_model_that_is_not_there_is_told_with_the_nearest_name(path: Path) -> 
         find_model("quite another")
     with pytest.raises(BundleError, match="must be the directory of a run or a model, but"):
         find_model("nul\0")
+
+
+def test_only_a_run_or_a_model_is_suggested(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(BundleError, match="no such directory; sample models: austen"):
+        find_model(tmp_path / "note")
+    (tmp_path / "notes" / "config.toml").write_text("", encoding="utf-8")
+    with pytest.raises(BundleError, match=f"did you mean `{tmp_path / 'notes'}`"):
+        find_model(tmp_path / "note")
+    with pytest.raises(BundleError, match="no such directory; sample models: austen"):
+        find_model("/nope")
+
+
+def test_a_file_in_place_of_a_model_is_answered_with_its_use(path: Path, tmp_path: Path) -> None:
+    text, arpa = tmp_path / "my text.txt", tmp_path / "my.arpa.gz"
+    text.write_text("the cat sat\n", encoding="utf-8")
+    arpa.write_bytes(gzip.compress(b"a comment\n\\data\\\nngram 1=3\n"))
+    rule = "must be the directory of a run or a model, but is a file"
+    with pytest.raises(BundleError, match=f"{rule}; to train a model on a text, run `nextword train '{text}'`"):
+        find_model(text)
+    with pytest.raises(BundleError, match=rf"{rule}; .* `nextword\.kenlm\.Model\('{arpa}'\)`"):
+        find_model(arpa)
+    with pytest.raises(BundleError, match=f"{rule}; did you mean `{path}`"):
+        find_model(path / WEIGHTS)

@@ -119,7 +119,7 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--max-tokens", "0"], "Invalid value for '--max-tokens': 0 is not in the range"),
+        (["--max-tokens", "0"], "`--max-tokens` must be at least 1, but is 0"),
         (["--stop", ""], "`stop` must not be empty"),
         (["--require", "boat"], "must be able to spell a required word, but cannot spell 'boat'"),
         (["--require", "mat", "--best-of", "2"], "required words need a beam"),

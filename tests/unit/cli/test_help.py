@@ -16,7 +16,10 @@ from nextword.cli.main import nextword as every_command
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
-MOST_LINES = 66
+MOST_LINES = 48
+"""Two screens of 24 lines."""
+
+MOST_COLUMNS = 80
 NOT_RUN = ("train", "tune", "doctor")
 """Commands whose examples take minutes; they are only parsed."""
 
@@ -51,7 +54,7 @@ def test_a_help_is_a_summary_examples_usage_and_options(name: str) -> None:
     first, *lines = examples.splitlines()
     assert first == "Examples:"
     assert 2 <= len(lines) <= 3
-    assert all(line.startswith("  ") and len(line) <= 82 and f"nextword {name}" in line for line in lines)
+    assert all(line.startswith("  ") and len(line) <= MOST_COLUMNS and f"nextword {name}" in line for line in lines)
     assert usage.startswith(f"Usage: nextword {name}")
     assert summary in help_of_all()
 
@@ -64,7 +67,17 @@ def help_of_all() -> str:
 def test_a_help_fits_two_screens(name: str) -> None:
     lines = help_of(name).splitlines()
     assert len(lines) <= MOST_LINES
-    assert max(len(line) for line in lines if "nextword" not in line) <= 80
+    assert max(map(len, lines)) <= MOST_COLUMNS
+
+
+@pytest.mark.parametrize("name", [name for name in commands() if command_of(name).short is None])
+def test_a_help_that_is_whole_is_also_shown_by_help_all(name: str) -> None:
+    assert help_of(name, "--help-all") == help_of(name)
+    assert "--help-all" not in help_of(name)
+
+
+def test_the_help_of_the_program_is_also_shown_by_help_all() -> None:
+    assert CliRunner().invoke(every_command, ["--help-all"], terminal_width=120).output == help_of_all()
 
 
 @pytest.mark.parametrize("name", [name for name in commands() if command_of(name).short is not None])
@@ -101,6 +114,25 @@ def test_an_example_is_understood(name: str, example: str, tmp_path: Path, monke
     command, *arguments = words_of(example)[0]
     assert command == name
     assert command_of(name).make_context(name, arguments).command.name == name
+
+
+USES_A_MODEL = [name for name in commands() if "RUN_OR_MODEL" in help_of(name) and name not in ("rescore", "export")]
+"""Commands that work on a model, except for those that need more than the sample model."""
+
+
+@pytest.mark.parametrize("name", USES_A_MODEL)
+def test_the_first_example_runs_on_a_fresh_install(name: str) -> None:
+    arguments, _, source = words_of(command_of(name).examples[0])
+    assert "austen" in arguments
+    assert source is None
+    assert not any(word.endswith(".txt") for word in arguments)
+
+
+def test_the_first_examples_of_the_program_run_on_a_fresh_install() -> None:
+    first, second, third = help_of_all().split("\n\n")[1].splitlines()[1:]
+    assert "nextword suggest austen" in first
+    assert "nextword generate austen" in second
+    assert "nextword train" in third
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +182,8 @@ def test_an_example_runs(
     path.write_text(given, encoding="utf-8")
     with path.open(encoding="utf-8") as standard_input:
         monkeypatch.setattr("sys.stdin", standard_input)
-        code = nextword(*(IN_THE_SMALL_TEXT.get(word, word) for word in arguments))
+        known = {} if "austen" in arguments else IN_THE_SMALL_TEXT
+        code = nextword(*(known.get(word, word) for word in arguments))
     captured = capsys.readouterr()
     assert code == 0, captured.err
     assert captured.out or "-o" in arguments

@@ -152,7 +152,7 @@ def test_it_needs_no_framework(trained_run: Path) -> None:
 
 def test_the_help_opens_with_examples(nextword: Run, capsys: Captured) -> None:
     assert nextword("info", "--help") == 0
-    examples = "  nextword info runs/demo\n  nextword info austen --card\n  nextword info runs/demo --json\n"
+    examples = "  nextword info austen\n  nextword info austen --card\n  nextword info runs/demo --json\n"
     assert examples in capsys.readouterr().out
 
 

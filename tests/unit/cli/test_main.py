@@ -38,11 +38,38 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
     ("arguments", "message"),
     [
         (["trian"], "`trian` is not a command; did you mean `train`?"),
-        (["train", "austen", "--epoch", "3"], "Did you mean '--epochs'?"),
+        (
+            ["train", "austen", "--epoch", "3"],
+            "`--epoch` is not an option of `nextword train`; did you mean `--epochs`?",
+        ),
         (["train", "austen", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
         (["train", "austen", "--num-steps", "0"], "`num_steps` must be at least 1, but is 0"),
-        (["train", "austen", "--num-steps", "many"], "'many' is not a valid integer"),
-        (["train", "austen", "--hidden-sizes", "1,x"], "must be whole numbers separated by commas"),
+        (["train", "austen", "--num-steps", "many"], "`--num-steps` must be an integer, but is 'many'"),
+        (
+            ["train", "austen", "--hidden-sizes", "1,x"],
+            "`--hidden-sizes` must be whole numbers separated by commas, such as 650,650, but is '1,x'",
+        ),
+        (["train", "austen", "--epochs", "many"], "`--epochs` must be a number, but is 'many'"),
+        (["train", "austen", "--epochs"], "`--epochs` needs a value, but has none"),
+        (["train", "austen", "--dry-run=1"], "`--dry-run` takes no value"),
+        (["train", "austen", "--loss", "meen"], "`--loss` must be one of mean, sum_over_time, but is 'meen'; did you"),
+        (["train", "austen", "--loss", "x"], "`--loss` must be one of mean, sum_over_time, but is 'x'"),
+        (["train", "austen", "--run", __file__], f"`--run`: directory '{__file__}' is a file"),
+        (["suggest", "austen", "the", "-k", "x"], "`-k`/`--top` must be an integer, but is 'x'"),
+        (["suggest", "austen", "the", "-k", "0"], "`-k`/`--top` must be at least 1, but is 0"),
+        (
+            ["suggest", "austen", "the", "cat", "sat"],
+            "`nextword suggest` takes no further arguments, but got `cat sat`",
+        ),
+        (["suggest", "austen", "--quite"], "`--quite` is not an option of `nextword suggest`; did you mean `--quiet`?"),
+        (
+            ["train", "--study", "x"],
+            "`--study` is not an option of `nextword train`; `nextword train --help-all` lists",
+        ),
+        (["suggest", "austen", "--x"], "is not an option of `nextword suggest`; `nextword suggest --help-all` lists"),
+        (["ngram", "austen", "--order", "17"], "`--order` must be from 1 to 16, but is 17"),
+        (["compare", "austen", "--skip", "-1"], "`--skip` must be at least 0, but is -1"),
+        (["surprise", "austen", "--top-tokens", "-1"], "`--top-tokens` must be at least 0, but is -1"),
         (["train", "austn"], "did you mean `austen`?"),
         (["train"], "TEXT must be given"),
         (["train", "--resume", "no-such-run"], "but has no config.toml"),
@@ -66,6 +93,8 @@ def test_a_mistake_is_one_clear_line_and_exit_code_two(
     first, *further = captured.err.splitlines()
     assert first.startswith("nextword: error: ")
     assert message in first
+    assert not first.endswith(".")
+    assert first[17] == first[17].lower() or first.split()[2].isupper()
     assert "Traceback" not in captured.err
     assert len(further) < 2
     assert not further or re.fullmatch(rf"Try `nextword( {arguments[0]})? --help`\.|See docs/\w+\.md\.", further[0])

@@ -78,3 +78,12 @@ def test_a_setting_that_is_wrong_is_refused(
     assert nextword("ngram", small_text, "--arpa", small_text.parent / "nowhere" / "a.arpa") == 2
     assert nextword("ngram", "nowhere.txt") == 2
     assert "nowhere.txt` is not a sample, file or folder" in capsys.readouterr().err
+    assert nextword("ngram", small_text, "--tokenizer", "auto") == 2
+
+
+def test_the_help_has_the_defaults_of_this_command(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nextword("ngram", "--help") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "into tokens (pretokenized, word, subword or character; default: pretokenized)." in told
+    assert "in the vocabulary (default: no limit; 50,000 for word, 8,000 for subword)." in told
+    assert "at least N times (default: 1; 2 for word and subword)." in told

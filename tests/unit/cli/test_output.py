@@ -10,6 +10,8 @@ import pytest
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
+LATER = ("ngram", "dynamic", "mc_dropout")
+
 ESCAPE = "\x1b"
 
 COMPLETED = """
@@ -83,7 +85,10 @@ def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path
         (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
         (["rank", "model"], "TEXT must be given: a line of text in quotes"),
         (["tune", "text"], "`--study` must be given: Study directory"),
-        (["generate", "model", "--max-token", "3"], "No such option '--max-token'. Did you mean '--max-tokens'?"),
+        (
+            ["generate", "model", "--max-token", "3"],
+            "`--max-token` is not an option of `nextword generate`; did you mean `--max-tokens`?",
+        ),
     ],
 )
 def test_what_is_missing_is_explained(arguments: list[str], message: str, nextword: Run, capsys: Captured) -> None:
@@ -104,7 +109,12 @@ def test_what_is_missing_is_explained(arguments: list[str], message: str, nextwo
         ("nextword presets mog", ["mogrifier"]),
         ("nextword generate runs/demo --decoding gr", ["greedy"]),
         ("nextword suggest runs/de", ["runs/de"]),
-        ("nextword suggest aus", ["austen", "aus"]),
+        ("nextword suggest aus", ["aus", "austen"]),
+        ("nextword suggest ", ["", "austen"]),
+        ("nextword evaluate ", ["", "austen"]),
+        ("nextword evaluate runs/demo --method te", ["temperature"]),
+        ("nextword evaluate runs/demo --method cache,", ["cache,temperature", *(f"cache,{name}" for name in LATER)]),
+        ("nextword evaluate runs/demo --method s", ["static"]),
         ("nextword unknown --x", []),
     ],
 )
@@ -113,7 +123,7 @@ def test_the_shell_completes(typed: str, expected: list[str]) -> None:
         **os.environ,
         "_NEXTWORD_COMPLETE": "bash_complete",
         "COMP_WORDS": typed,
-        "COMP_CWORD": str(len(typed.split()) - 1),
+        "COMP_CWORD": str(len(typed.split(" ")) - 1),
     }
     done = subprocess.run(
         [sys.executable, "-c", COMPLETED], env=environment, capture_output=True, text=True, check=True, timeout=120

@@ -76,11 +76,23 @@ def test_weights_know_the_model_that_they_were_tuned_with(
     assert f"tuned with the model `{name} {'0' * 12}`, but this is `{name} {fingerprint}`" in capsys.readouterr().err
 
 
-def test_a_report_as_json_needs_references(trained_run: Path, nbest: Path, nextword: Run, capsys: Captured) -> None:
-    assert nextword("rescore", trained_run, nbest, "--model-weight", "1", "--json") == 2
-    captured = capsys.readouterr()
-    assert "`--json` is for the report" in captured.err
-    assert captured.out == ""
+def test_a_report_as_json_has_no_rates_if_references_are_unknown(
+    trained_run: Path, nbest: Path, references: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.tsv"
+    arguments = ("rescore", trained_run, nbest, "--model-weight", "1", "--json")
+    assert nextword(*arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["num_utterances"], report["num_hypotheses"], report["num_changed"]) == (4, 12, 3)
+    assert report["weights"]["model_weight"] == 1
+    assert (report["rates"], report["difference"], report["tuned_on"]) == ({}, None, None)
+    assert nextword(*arguments, "--output", output) == 0
+    assert json.loads(capsys.readouterr().out) == report
+    assert len(output.read_text(encoding="utf-8").splitlines()) == 13
+    assert nextword(*arguments, "--references", references) == 0
+    known = json.loads(capsys.readouterr().out)
+    assert known["rates"]["rescored"]["wer"] == 0
+    assert {**known, "rates": {}, "difference": None} == report
 
 
 def test_the_lists_come_out_where_nothing_is_known_of_references(

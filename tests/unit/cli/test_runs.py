@@ -95,7 +95,18 @@ def test_the_folder_has_a_default(
     assert capsys.readouterr().out == here
     (tmp_path / "empty").mkdir()
     assert nextword("runs", tmp_path / "empty") == 0
-    assert capsys.readouterr().out == f"no runs in {tmp_path / 'empty'}\n"
+    assert capsys.readouterr().out == f"no runs in `{tmp_path / 'empty'}` yet; `nextword train TEXT` makes one\n"
+
+
+def test_before_the_first_run_there_are_none(
+    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, listed: Callable[..., Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert nextword("runs") == 0
+    assert capsys.readouterr().out == "no runs in `runs` yet; `nextword train TEXT` makes one\n"
+    assert listed() == []
+    assert nextword("runs", "runs") == 2
+    assert "`runs` must be a folder of runs, but does not exist" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -66,4 +66,4 @@ def test_long_lines_are_cut(small_bundle: Bundle, tmp_path: Path, nextword: Run,
 
 def test_mistakes_exit_with_two(small_bundle: Bundle, log: Path, nextword: Run, capsys: Captured) -> None:
     assert nextword("surprise", small_bundle(), log, "--top-tokens", "-1") == 2
-    assert "`num_words` must be at least 0, but is -1" in capsys.readouterr().err
+    assert "`--top-tokens` must be at least 0, but is -1" in capsys.readouterr().err

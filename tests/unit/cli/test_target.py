@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
 
+import click
 import pytest
 
 from nextword.bundle.samples import sample_model_path
-from nextword.cli.target import Target, target_path
+from nextword.cli.suggest import suggest
+from nextword.cli.target import Target, complete_model, target_path
 from nextword.errors import BundleError
 from nextword.text.options import TextOptions
 
@@ -49,3 +51,22 @@ def test_another_name_is_refused_with_the_nearest(nextword: Run, capsys: Capture
     )
     with pytest.raises(BundleError, match="did you mean `austen`"):
         Target.of(Path("austin"))
+
+
+def completed(typed: str) -> list[str]:
+    context = click.Context(suggest)
+    items = complete_model(context, suggest.params[0], typed)
+    assert (items[0].type, items[0].value) == ("dir", typed)
+    return [item.value for item in items[1:]]
+
+
+def test_runs_and_models_are_completed(trained_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copytree(trained_run, tmp_path / "runs" / "demo")
+    copytree(trained_run / "model", tmp_path / "mine")
+    (tmp_path / "runs" / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert completed("") == ["austen", "mine", "runs/demo"]
+    assert completed("runs/") == completed("runs/d") == completed("ru") == ["runs/demo"]
+    assert completed("runs/demo/") == ["runs/demo/model"]
+    assert completed(f"{tmp_path}/m") == [f"{tmp_path}/mine"]
+    assert completed("nowhere/x") == completed("nul\0/x") == []

@@ -167,10 +167,9 @@ def check_help(option: click.Option) -> None:
 @BY_COMMAND
 def test_every_command_has_the_common_options(command: Command) -> None:
     names = [str(option.name) for option in command.params if isinstance(option, click.Option)]
-    assert set(COMMON) - set(names) <= {"show_all_help"}
+    assert set(COMMON) <= set(names)
     assert len(names) == len(set(names))
     assert ("as_json" in names) == (command.name not in PRINTS_NO_RESULTS)
-    assert ("show_all_help" in names) == (command.short is not None)
 
 
 def test_settings_have_names_of_their_own() -> None:

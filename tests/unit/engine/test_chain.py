@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 
 from nextword.batching.window import TokenIds
+from nextword.bundle.samples import sample_model_path
 from nextword.engine.chain import OPTIONS_TYPES, apply_methods, methods_of, require_used
 from nextword.engine.method import Splits
+from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
 from nextword.engine.text_model import LoadedModel
-from nextword.errors import SettingError
+from nextword.errors import BundleError, SettingError
 
 ModelOf = Callable[..., LoadedModel]
 TextOf = Callable[..., TokenIds]
@@ -84,6 +86,17 @@ def test_an_innermost_method_needs_a_keras_model(
 ) -> None:
     with pytest.raises(SettingError, match=f"`{name}` needs the Keras model itself"):
         apply_methods([model_of(bigram_engine())], methods_of([name]), {}, splits_of())
+
+
+@pytest.mark.parametrize("name", ["dynamic", "mc_dropout"])
+def test_an_innermost_method_needs_the_weights_that_a_slim_model_lacks(splits_of: SplitsOf, name: str) -> None:
+    austen = open_model(sample_model_path("austen"))
+    with pytest.raises(
+        BundleError, match="`austen` is a slim model, which has none; use the model that it was"
+    ) as told:
+        apply_methods([austen], methods_of([name]), {}, splits_of())
+    assert f"`{name}` needs the float32 weights" in str(told.value)
+    assert '`--engine keras`, or `engine="keras"` in Python' in str(told.value)
 
 
 def test_methods_keep_their_order() -> None:

@@ -74,6 +74,14 @@ def test_the_rates_match_jiwer(run_of: Callable[..., tuple[RescoringRun, list[Sc
     assert "weights not tuned" in report.describe()[-1]
 
 
+def test_a_report_of_one_utterance_counts_in_the_singular(
+    run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]],
+) -> None:
+    run, lists = run_of(made_up(0, num_utterances=1)[0], given={"model_weight": 0.0})
+    list(run.lines(lists, best_alone=True))
+    assert "lists.tsv: 1 utterance, 6 hypotheses, 5 words in the references" in run.report().describe()[0]
+
+
 def test_a_tuned_report_says_so_and_compares_held_out_choices(
     run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]], tmp_path: Path
 ) -> None:

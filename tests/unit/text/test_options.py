@@ -36,7 +36,7 @@ def test_resolved_options_survive_their_table_and_resolve_to_themselves(pretoken
 
 
 def test_paragraphs_are_refused_for_tokenizers_that_work_by_line() -> None:
-    with pytest.raises(SettingError, match='`line_ends` must be "line" for the character tokenizer'):
+    with pytest.raises(SettingError, match="`line_ends` must be line for the character tokenizer"):
         TextOptions(tokenizer="character", line_ends="paragraph").resolved(pretokenized=False)
 
 

@@ -239,8 +239,11 @@ def test_a_path_that_is_named_like_a_sample_is_reached_as_a_path(
     [
         ("austin", "`austin` is not a sample, file or folder; did you mean `austen`?"),
         ("bok.txt", "did you mean `book.txt`?"),
-        ("x", "known: austen, ptb, wikitext-2"),
-        ("nowhere/at/all", "known: austen, ptb, wikitext-2"),
+        ("x", "samples: austen, ptb, wikitext-2"),
+        ("nowhere/at/all", "samples: austen, ptb, wikitext-2"),
+        ("austria", "samples: austen, ptb, wikitext-2"),
+        ("back.md", "samples: austen, ptb, wikitext-2"),
+        ("./bok.txt", "did you mean `book.txt`?"),
     ],
 )
 def test_a_misspelt_text_is_answered_with_the_nearest(

@@ -151,7 +151,7 @@ def test_cutoffs_are_checked_against_the_vocabulary() -> None:
         ({"model": {"hidden_size": [3]}}, r"`hidden_size` is not a setting of \[model\]; did you mean `hidden_sizes`"),
         ({"training": {"epochs": 0}}, "`epochs` must be at least 0.001, but is 0.0"),
         ({"model": {"hidden_sizes": [8]}}, "`tied` needs a last layer as wide as the embedding"),
-        ({"model": {"adaptive_cutoffs": [20]}}, "`adaptive_cutoffs` need `tied = false`"),
+        ({"model": {"adaptive_cutoffs": [20]}}, "`adaptive_cutoffs` need `tied` to be off"),
         (
             {"model": {"adaptive_cutoffs": [20], "tied": False}, "training": {"sampled_softmax": 50}},
             r"`sampled_softmax` needs a full softmax, but is 50 with `adaptive_cutoffs` \[20\]; leave out one",

@@ -156,15 +156,18 @@ def _expect(path: Path, lines: _Lines, wanted: str) -> None:
 
 def _read_counts(path: Path, lines: _Lines) -> list[int]:
     """Return how many n-grams of each length there are, by the head of the file."""
-    number, line = _next_line(path, lines, "\\data\\")
+    number, line = next(((number, line.strip()) for number, line in lines if line.strip()), (1, b"\0"))
     if line.startswith(_BINARY):
         raise TextError(
             f"`{path}` must be an ARPA file, but is a binary file of KenLM; give the ARPA file it came from"
         )
     while line != b"\\data\\":  # comments may come first
         if number > _CHUNK or b"\0" in line:
-            raise _fault(path, number, "an ARPA file must begin with `\\data\\`, but this one does not")
-        number, line = _next_line(path, lines, "\\data\\")
+            raise TextError(
+                f"`{path}` must be an ARPA file, but has no line `\\data\\`; `nextword ngram TEXT --arpa FILE` makes "
+                "an ARPA file of a text"
+            )
+        number, line = next(((number, line.strip()) for number, line in lines), (number, b"\0"))
     counts: list[int] = []
     for number, line in lines:
         if not line.strip():

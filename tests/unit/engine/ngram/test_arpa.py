@@ -132,7 +132,7 @@ def test_an_unknown_word_that_the_file_lacks_is_added(path: Path) -> None:
 @pytest.mark.parametrize(
     ("found", "put", "message"),
     [
-        ("\\data\\", "text", "must begin with `.data.`|must continue with"),
+        ("\\data\\", "text", r"must be an ARPA file, but has no line `\\data\\`; `nextword ngram"),
         ("ngram 2=2", "ngram 3=2", "line 3: an ARPA file must have `ngram 2=COUNT` here"),
         ("2=2", "2=3", r"line 14: an entry must be a log10 probability, 2 words .* has 0 fields; are there 3"),
         ("2=2", "2=1", r"line 13: an ARPA file must have `\\end\\` here, but has `-0.2"),
@@ -193,7 +193,10 @@ def test_a_binary_file_of_kenlm_and_a_missing_file_are_refused(path: Path) -> No
     with pytest.raises(TextError, match="is a binary file of KenLM; give the ARPA file"):
         read_arpa(path)
     path.write_bytes(b"\x00\x01\x02")
-    with pytest.raises(TextError, match="must begin with"):
+    with pytest.raises(TextError, match="must be an ARPA file, but has no line"):
+        read_arpa(path)
+    path.write_bytes(b"")
+    with pytest.raises(TextError, match="must be an ARPA file, but has no line"):
         read_arpa(path)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nextword.cli.console import Console
+
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
@@ -153,3 +155,8 @@ def test_lines_are_scored_into_a_file(
     assert nextword("score", model, lines, "-o", output) == 0
     assert capsys.readouterr().out == ""
     assert output.read_text(encoding="utf-8") == printed
+
+
+def test_names_with_colons_stay_as_they_are(capsys: Captured) -> None:
+    Console().print("runs/:car:/x", markup=False)
+    assert capsys.readouterr().out == "runs/:car:/x\n"

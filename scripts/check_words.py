@@ -18,6 +18,7 @@ PLACES = (
     *("docs", "src", "tests", "benchmarks", "examples", "scripts"),
 )
 SUFFIXES = {".md", ".py", ".toml", ".yml", ".sh", ".html", ".js", ".css", ""}
+SKIPPED = {"__pycache__", "environments"}  # `make peers` creates an environment below benchmarks
 GAP = r"(?:[\s_#*>]|//)+"  # words may be apart by a line end, the mark of a comment, or the underscore of a name
 
 Rule = tuple[re.Pattern[str], str]
@@ -58,7 +59,7 @@ def main(places: list[str]) -> int:
     for place in places or PLACES:
         path = (ROOT / place).resolve()
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file() and file.suffix in SUFFIXES and "__pycache__" not in file.parts:
+            if file.is_file() and file.suffix in SUFFIXES and not SKIPPED & {*file.relative_to(path).parts}:
                 found.extend(findings(file, rules, allowed))
     print("\n".join(found) or "no word of the list was found")
     return int(bool(found))

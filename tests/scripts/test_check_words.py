@@ -29,3 +29,10 @@ def test_plain_words_pass(tmp_path: Path) -> None:
     path = tmp_path / "good.md"
     path.write_text("Train again. Bearings, mentions and a recommended renewal are no words of the list.\n", "utf-8")
     assert check(path)[0] == 0
+
+
+def test_the_environments_of_peers_are_skipped(tmp_path: Path) -> None:
+    program = tmp_path / "environments" / "pytorch" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.write_bytes(b"\x7fELF\x94")
+    assert check(tmp_path)[0] == 0

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,10 +14,11 @@ from rich.console import Console
 from nextword.api.run_settings import RunSettings
 from nextword.api.trained_model import TrainedModel
 from nextword.engine.opening import start_engine
-from nextword.errors import MissingExtraError, SettingError
+from nextword.errors import SettingError
 from nextword.models.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
 from nextword.text.source import TextLike
+from nextword.training import import_start
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.history import TrainingHistory
@@ -76,7 +76,7 @@ def train(
         >>> import nextword
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
-    began, start = time.monotonic(), _training()
+    began, start = time.monotonic(), import_start()
     lengths = {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}
     given = tables_of({**(settings or {}), **{name: value for name, value in lengths.items() if value is not None}})
     if given.get("training", {}).keys() >= {"minutes", "epochs"}:
@@ -107,19 +107,10 @@ def _require_text_settings(given: Tables, corpus: Corpus) -> None:
     """Raise if a setting of the text differs from how the corpus was read."""
     read = corpus.options.to_table()
     for name, value in given.get("text", {}).items():
-        if read.get(name) != value:
+        if value not in ("auto", read.get(name)):
             raise SettingError(
                 f"`{name}` must be {read.get(name)}, as the corpus was read, but is {value}; give it to `Corpus.load`"
             )
-
-
-def _training() -> ModuleType:
-    """Import `nextword.training.start`, which needs the training framework."""
-    try:
-        from nextword.training import start
-    except ImportError as error:
-        raise MissingExtraError.of("training needs Keras and JAX", error.name, "train") from error
-    return start
 
 
 def _trained(finished: "FinishedRun") -> TrainedModel:

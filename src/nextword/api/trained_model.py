@@ -58,7 +58,7 @@ class TrainedModel(LoadedModel):
     @classmethod
     def of(cls, model: LoadedModel, history: TrainingHistory | None = None) -> Self:
         """Return a loaded model with the methods of this class."""
-        return cls(model.engine, model.bundle, model.library, model.precision, history)
+        return cls(model.engine, model.bundle, model.runtime, model.precision, history)
 
     @property
     def card(self) -> str:

@@ -29,8 +29,9 @@ from nextword.cli.run_options import (
 )
 from nextword.cli.setting_option import Tables
 from nextword.cli.target import complete_directory
-from nextword.errors import MissingExtraError, SettingError, TrainingDivergedError
+from nextword.errors import SettingError, TrainingDivergedError
 from nextword.models.presets import DEFAULT_PRESET
+from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.progress_bar import ProgressBar
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from nextword.training.result import FinishedRun
 
 
-_SHORT = (*("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size"),)
+_SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
 """The settings that the short help shows."""
 
 
@@ -111,7 +112,7 @@ def train(
             raise SettingError(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
-        watched.train(former, lambda context: _training().resume_run(former, context, finish=resume is None))
+        watched.train(former, lambda context: import_start().resume_run(former, context, finish=resume is None))
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
@@ -120,22 +121,13 @@ def train(
     settings = run_config(context)
     directory = run or runs_folder() / f"{Path(text).stem or 'text'}-{settings.origin['preset']}"
     if dry_run:
-        _training()
+        import_start()
         from nextword.training.forecast import forecast_run
 
         quiet_context = RunContext(say=detail, warn=say, data_dir=data_dir)
         print_forecast(forecast_run(settings, text, directory, quiet_context), as_json=as_json)
         return
-    watched.train(directory, lambda context: _training().start_run(settings, text, directory, context))
-
-
-def _training() -> Any:
-    """Return `nextword.training.start`: the door to the training framework, opened when the arguments are sound."""
-    try:
-        from nextword.training import start
-    except ImportError as error:
-        raise MissingExtraError.of("training needs Keras and JAX", error.name, "train") from error
-    return start
+    watched.train(directory, lambda context: import_start().start_run(settings, text, directory, context))
 
 
 class _Watched:

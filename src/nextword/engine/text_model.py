@@ -39,13 +39,13 @@ class LoadedModel(TextModel):
 
     Attributes:
         bundle: The model as it is stored.
-        library: The library that runs it.
+        runtime: The library that runs it.
         precision: The precision of its weights.
     """
 
     tokenizer: Tokenizer = field(init=False)
     bundle: Bundle
-    library: Literal["Keras", "onnxruntime"] = "Keras"
+    runtime: Literal["Keras", "onnxruntime"] = "Keras"
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
@@ -53,7 +53,7 @@ class LoadedModel(TextModel):
 
     def __repr__(self) -> str:
         precision = "" if self.precision == "float32" else f" {self.precision}"
-        return f"{type(self).__name__}({self.name!r}, {self.bundle.summary}, {self.library}{precision})"
+        return f"{type(self).__name__}({self.name!r}, {self.bundle.summary}, {self.runtime}{precision})"
 
     @property
     def name(self) -> str:
@@ -63,4 +63,4 @@ class LoadedModel(TextModel):
     @property
     def run_by(self) -> str:
         """The library for reports, with the precision if that changes figures, such as "onnxruntime in int8"."""
-        return self.library if self.precision == "float32" else f"{self.library} in {self.precision}"
+        return self.runtime if self.precision == "float32" else f"{self.runtime} in {self.precision}"

@@ -283,6 +283,8 @@ def test_a_run_with_another_preset_is_refused(fitted: Fit, corpus: Corpus, copie
 def test_text_settings_that_a_corpus_was_not_read_with_are_refused(corpus: Corpus) -> None:
     with pytest.raises(SettingError, match=r"`tokenizer` must be word, as the corpus was read, but is character"):
         train(corpus, settings={"tokenizer": "character"}, verbose=0)
+    settings = {**SETTINGS, "tokenizer": "auto", "epochs": 0.1}  # what the corpus chose for itself is kept
+    assert train(corpus, model=new_model(corpus), preset="quick", settings=settings, verbose=0).tokenizer.kind == "word"
 
 
 def test_a_finished_run_keeps_its_exported_model(fitted: Fit, copied: Path) -> None:

@@ -53,7 +53,7 @@ def no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_exported_model_runs_with_onnxruntime(exported: Bundle) -> None:
     model = start_engine(exported)
     assert isinstance(model.engine, OnnxEngine)
-    assert (model.library, model.precision, model.run_by) == ("onnxruntime", "float32", "onnxruntime")
+    assert (model.runtime, model.precision, model.run_by) == ("onnxruntime", "float32", "onnxruntime")
     assert (model.name, model.engine.end_id) == ("tiny", 1)
 
 

@@ -31,6 +31,6 @@ def test_a_precision_other_than_float32_is_named(
     model_of: Callable[..., LoadedModel], hiddenless_engine: Engine
 ) -> None:
     model = model_of(hiddenless_engine)
-    assert replace(model, library="onnxruntime").run_by == "onnxruntime"
-    assert replace(model, library="onnxruntime", precision="int8").run_by == "onnxruntime in int8"
-    assert repr(replace(model, library="onnxruntime", precision="int8")).endswith(", onnxruntime int8)")
+    assert replace(model, runtime="onnxruntime").run_by == "onnxruntime"
+    assert replace(model, runtime="onnxruntime", precision="int8").run_by == "onnxruntime in int8"
+    assert repr(replace(model, runtime="onnxruntime", precision="int8")).endswith(", onnxruntime int8)")

@@ -132,7 +132,7 @@ def test_a_slim_output_has_no_float32_weights_and_runs(path: Path, tmp_path: Pat
     assert slim.onnx == full.onnx
     assert "The float32 weights were left out: the model runs in onnxruntime only." in slim.card
     model = start_engine(slim)
-    assert (model.library, model.precision) == ("onnxruntime", "int8")
+    assert (model.runtime, model.precision) == ("onnxruntime", "int8")
     words, expected = WordVectors.of(slim), WordVectors.of(full)
     np.testing.assert_allclose(words.vectors, expected.vectors, atol=0.05)
     assert words.nearest("it", 3)

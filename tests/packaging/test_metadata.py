@@ -25,6 +25,7 @@ NAMED = re.compile(r"(?:nextword|\.)\[([a-z]+(?:,[a-z]+)*)\]|\bextras? `([a-z]+)
 def named_in_texts() -> Iterator[tuple[Path, str]]:
     folders = (ROOT / folder for folder in ("src", "docs", "benchmarks", "examples", "scripts", ".github"))
     files = [path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".md", ".sh", ".yml")]
+    files = [path for path in files if "site-packages" not in path.parts]  # of the environment that `make peers` makes
     for path in [*files, ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile"]:
         for match in NAMED.finditer(path.read_text(encoding="utf-8")):
             yield from ((path, extra) for extra in (match[1] or match[2]).split(","))

@@ -44,24 +44,32 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
     return False
 
 
+def wait_for_a_round(command_line: CommandLine, run: Path, before: int) -> None:
+    """Wait until a run has finished more rounds than before."""
+    wait_until(lambda: command_line.rounds_of(run) > before)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandLine, reference: Reference) -> None:
+    """Half of the kills come at a moment of a whole run, and half within a round after the first one of a process.
+
+    The first half may fall anywhere, the start of the process included. The second half falls into training on a
+    machine of any speed, because it waits for a round.
+    """
     chosen = random.Random(0)
-    # One moment in each twelfth of a whole run, in random order.
-    moments = [reference.seconds * (part + chosen.random()) / NUM_KILLS for part in range(NUM_KILLS)]
-    chosen.shuffle(moments)
+    seconds_per_round = reference.seconds / reference.num_rounds
     run, num_runs, num_in_training = command_line.folder / "killed-0", 0, 0
-    while moments:
-        before = command_line.rounds_of(run)
-        if killed_after(command_line.start_training(run), moments[-1]):
-            moments.pop()
-            num_in_training += before < command_line.rounds_of(run) < reference.num_rounds
+    for kill in range(NUM_KILLS):
+        before, process = command_line.rounds_of(run), command_line.start_training(run)
+        if kill % 2:
+            wait_for_a_round(command_line, run, before)
+            moment = seconds_per_round * chosen.random()
         else:
-            moments[-1] *= 0.8  # this run ended before the moment; kill the next one sooner
-        if not moments and num_in_training < 2 and num_runs < NUM_KILLS:
-            moments.append(reference.seconds * chosen.uniform(0.3, 1.5))  # the machine became slower or faster
-        if command_line.rounds_of(run) == reference.num_rounds or not moments:
+            moment = reference.seconds * (kill + 2 * chosen.random()) / NUM_KILLS
+        killed_after(process, moment)
+        num_in_training += before < command_line.rounds_of(run) < reference.num_rounds
+        if command_line.rounds_of(run) == reference.num_rounds or kill == NUM_KILLS - 1:
             command_line.train(run)
             assert command_line.rounds_of(run) == reference.num_rounds
             assert command_line.weights_of(run) == reference.weights

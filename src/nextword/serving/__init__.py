@@ -1,0 +1,1 @@
+"""The HTTP service: completions, scores, suggestions and the page, over the engine contract."""

@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 
 from nextword import __version__
 from nextword.errors import NextwordError
+from nextword.serving.admission import Admission
 from nextword.serving.api_error import answer_api_error, answer_nextword_error, answer_validation_error
 from nextword.serving.completions import router as completions
 from nextword.serving.served_model import ModelSlot
@@ -17,7 +18,7 @@ _ROUTERS: tuple[APIRouter, ...] = (completions,)
 def create_application(slot: ModelSlot, settings: ServingSettings | None = None) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
-    Routes find the slot and the settings in `request.app.state`.
+    Routes find `slot`, `settings` and `admission` in `request.app.state`.
     """
     application = FastAPI(
         title="nextword",
@@ -28,6 +29,7 @@ def create_application(slot: ModelSlot, settings: ServingSettings | None = None)
     )
     application.state.slot = slot
     application.state.settings = settings or ServingSettings()
+    application.state.admission = Admission(application.state.settings)
     application.add_exception_handler(HTTPException, answer_api_error)
     application.add_exception_handler(RequestValidationError, answer_validation_error)
     application.add_exception_handler(NextwordError, answer_nextword_error)

@@ -3,6 +3,14 @@
 
 import { Arithmetic } from "./arithmetic.js";
 import { cellOf } from "./cells.js";
+import { unpackModel } from "./packed_model.js";
+import { Tokenizer } from "./tokenizer.js";
+
+/** Returns the engine of a packed model, from its bytes. */
+export function openEngine(bytes) {
+  const packed = unpackModel(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
+  return new Engine(packed, new Tokenizer(packed.tokenizer));
+}
 
 /**
  * A model at work.
@@ -48,15 +56,15 @@ export class Engine {
   }
 
   /**
-   * Returns how much the prediction of one token depends on each token before it, an array of `position` numbers.
+   * Returns how much a prediction depends on each token before it: a number for each of `ids[0]` to `ids[position]`.
    *
-   * The token is `ids[position]`; at the end of `ids`, the most probable one. With the method "gradient", a number is
-   * the length of the gradient of its log-probability with respect to an embedding. With "leave-one-out" it is how much
-   * the log-probability falls if the token is left out.
+   * The prediction is that of the token after `ids[position]`, by default the most probable one. With the method
+   * "gradient", a number is the length of the gradient of its log-probability with respect to an embedding. With
+   * "left-out", it is its log-probability minus the one without the token.
    */
-  influence(ids, position, { method = "gradient", target = ids[position] } = {}) {
-    const before = ids.slice(0, position);
-    if (method === "leave-one-out") {
+  influence(ids, position, { method = "gradient", target = null } = {}) {
+    const before = ids.slice(0, position + 1);
+    if (method === "left-out") {
       return this.#differences(before, target);
     }
     const arithmetic = new Arithmetic({ records: true });

@@ -62,16 +62,26 @@ export class Tokenizer {
     if (!isWellFormed(text)) {
       throw new TextError("The text must be valid Unicode, but holds half of a surrogate pair.");
     }
-    const lines = linesOf(text);
     const found = [];
-    for (const segment of this.#segments(text, lines)) {
-      found.push(...this.cut(tidied(segment.characters, this.kind)));
-      found.push({ text: END, id: this.endId, start: segment.end, end: segment.end });
-    }
-    if (endsOpen(text, lines, this.lineEnds)) {
-      found.pop();
+    for (const segment of this.segments(text)) {
+      found.push(...this.cut(segment.characters));
+      if (segment.isEnded) {
+        found.push({ text: END, id: this.endId, start: segment.end, end: segment.end });
+      }
     }
     return found;
+  }
+
+  /** Returns the lines or paragraphs of a text, tidy: `{characters, end, isEnded}`. */
+  segments(text) {
+    const lines = linesOf(text);
+    const of = ({ start, end }) => ({ characters: charactersOf(text.slice(start, end), start), end });
+    const segments = this.lineEnds === "line" ? lines.map(of) : paragraphsOf(text, lines, of);
+    const isOpen = endsOpen(text, lines, this.lineEnds);
+    return segments.map(({ characters, end }, place) => {
+      const isEnded = !isOpen || place < segments.length - 1;
+      return { characters: tidied(characters, this.kind), end, isEnded };
+    });
   }
 
   /** Returns the tokens of tidy characters. */
@@ -119,11 +129,6 @@ export class Tokenizer {
     return this.kind === "word" && this.isWord(before) && this.isWord(after);
   }
 
-  #segments(text, lines) {
-    const of = ({ start, end }) => ({ characters: charactersOf(text.slice(start, end), start), end });
-    return this.lineEnds === "line" ? lines.map(of) : paragraphsOf(text, lines, of);
-  }
-
   #token(piece) {
     const text = joined(piece);
     if (this.kind === "pretokenized" && text === END) {
@@ -152,7 +157,7 @@ export function joined(characters) {
 }
 
 /** Returns the lines of a text without their ends: `{start, end}`. Only `\n`, `\r\n` and `\r` end a line. */
-export function linesOf(text) {
+function linesOf(text) {
   const lines = [];
   let start = 0;
   for (const end of text.matchAll(/\r\n|\r|\n/g)) {
@@ -163,12 +168,12 @@ export function linesOf(text) {
 }
 
 /** Returns whether the last line or paragraph has not ended yet. */
-export function endsOpen(text, lines, lineEnds) {
+function endsOpen(text, lines, lineEnds) {
   return lineEnds === "line" || lines.slice(-2).some(({ start, end }) => !isBlank(text.slice(start, end)));
 }
 
 /** Returns characters without the white space that the tokenizer drops. */
-export function tidied(characters, kind) {
+function tidied(characters, kind) {
   if (kind === "character") {
     return characters;
   }

@@ -1,5 +1,7 @@
 """The application: all routes of the service, with their errors and documentation."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -9,13 +11,16 @@ from nextword.errors import NextwordError
 from nextword.serving.admission import Admission
 from nextword.serving.api_error import answer_api_error, answer_nextword_error, answer_validation_error
 from nextword.serving.completions import router as completions
-from nextword.serving.served_model import ModelSlot
+from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.text_routes import install_text_routes
 
 _ROUTERS: tuple[APIRouter, ...] = (completions,)
 
 
-def create_application(slot: ModelSlot, settings: ServingSettings | None = None) -> FastAPI:
+def create_application(
+    slot: ModelSlot, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
+) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
     Routes find `slot`, `settings` and `admission` in `request.app.state`.
@@ -35,4 +40,5 @@ def create_application(slot: ModelSlot, settings: ServingSettings | None = None)
     application.add_exception_handler(NextwordError, answer_nextword_error)
     for router in _ROUTERS:
         application.include_router(router)
+    install_text_routes(application, load)
     return application

@@ -1,6 +1,5 @@
 """What a bigram model says of the next word, beside the network: it sees only the last word."""
 
-from collections import OrderedDict
 from threading import Lock
 from typing import Literal
 from weakref import WeakKeyDictionary
@@ -45,6 +44,7 @@ class BigramEngine(DistributionEngine):
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Return full distributions; see `Engine.predict_window`."""
+        del state  # the token before the window does not count
         found = np.log(self._model.probabilities(inputs.reshape(-1, 1))).astype(np.float32)
         return WindowPrediction(found.reshape(*inputs.shape, self.vocabulary_size), None), inputs[:, -1]
 

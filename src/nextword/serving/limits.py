@@ -23,7 +23,7 @@ def require_at_most(settings: ServingSettings, bound: str, param: str, value: in
     if value > most:
         raise ApiError(
             400,
-            f"`{param}` must be at most {most:,} (the setting `{bound}` of the service), but is {value:,}; ask for less",
+            f"`{param}` must be at most {most:,} (setting `{bound}` of the service), but is {value:,}; ask for less",
             param=param,
             code="above_bound",
         )
@@ -44,10 +44,9 @@ def require_tokens(
         if count > most + 1:
             raise ApiError(
                 400,
-                f"`{param}` must have at most {most:,} tokens (the setting `{bound}` of the service), but has more; "
+                f"`{param}` must have at most {most:,} tokens (setting `{bound}` of the service), but has more; "
                 "send it in parts",
                 param=param,
                 code="above_bound",
             )
     return count
-

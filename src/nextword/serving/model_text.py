@@ -83,6 +83,14 @@ class ModelText:
             return None
         return [point for point in points if math.isfinite(point.train) and math.isfinite(point.valid)] or None
 
+    def is_readable(self) -> bool:
+        """Return whether the text is there, as it was in training."""
+        try:
+            self._unchanged()
+        except (NextwordError, OSError):
+            return False
+        return True
+
     def training_ids(self, tokenizer: Tokenizer) -> TokenIds:
         """Return the ids of the training split.
 

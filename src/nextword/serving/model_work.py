@@ -1,7 +1,7 @@
 """Runs the work of a route on the served model: admitted, off the event loop, and marked with the model's hash."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TypedDict
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field
@@ -62,6 +62,13 @@ Work = Annotated[ModelWork, Depends()]
 """The parameter of a route."""
 
 
-def origin_of(served: ServedModel) -> dict[str, str]:
+class Origin(TypedDict):
+    """The fields of `Answer`."""
+
+    model: str
+    system_fingerprint: str
+
+
+def origin_of(served: ServedModel) -> Origin:
     """Return the fields of `Answer` for a model."""
-    return {"model": served.name, "system_fingerprint": served.fingerprint}
+    return Origin(model=served.name, system_fingerprint=served.fingerprint)

@@ -29,7 +29,7 @@ def _error(status: int, description: str, message: str, kind: str, code: str, pa
 
 
 _INVALID, _ABSENT = "invalid_request_error", "not_found_error"
-_ABOVE = "`k` must be at most 100 (the setting `max_suggestions` of the service), but is 500; ask for less"
+_ABOVE = "`k` must be at most 100 (setting `max_suggestions` of the service), but is 500; ask for less"
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     **_error(400, "The request breaks a rule.", _ABOVE, _INVALID, "above_bound", "k"),
@@ -46,6 +46,11 @@ NOT_FOUND: dict[int | str, dict[str, Any]] = _error(
     404, "There is no such thing.", "there is no such session; begin one", _ABSENT, "no_session", "session"
 )
 """The error of a route that finds nothing."""
+
+NO_PAGE: dict[int | str, dict[str, Any]] = _error(
+    404, "There is no such file.", "the page has no such file", _ABSENT, "no_file"
+)
+"""The error of a file of the page that is not there."""
 
 REFUSED_MODEL: dict[int | str, dict[str, Any]] = {
     **_error(403, "Another machine asks, and there are no API keys.", "from this machine only", _INVALID, "not_local"),
@@ -88,4 +93,5 @@ def describe(application: FastAPI) -> None:
             application.openapi_schema = schema
         return application.openapi_schema
 
-    application.openapi = description  # type: ignore[method-assign] - FastAPI documents this assignment
+    # FastAPI documents this assignment.
+    application.openapi = description  # type: ignore[method-assign]

@@ -15,6 +15,7 @@ from nextword.serving.api_error import ApiError
 from nextword.serving.model_work import Answer, origin_of
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
 from nextword.serving.request_body import StrictRoute
+from nextword.serving.self_test import self_test
 from nextword.serving.served_model import ModelSlot, ServedModel
 
 router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
@@ -44,7 +45,7 @@ class Reloader:
 
     Args:
         slot: Where the model is.
-        load: Returns the new model, checked and tested, or raises.
+        load: Returns the new model, checked, or raises.
         on_replaced: Called on the event loop after each replacement.
     """
 
@@ -62,7 +63,7 @@ class Reloader:
         async with self._lock:
             former_hash = self._slot.current.hash
             try:
-                served = await asyncio.shield(asyncio.to_thread(self._load))
+                served = await asyncio.to_thread(self._load_tested)
             except NextwordError as error:
                 return self._refused(former_hash, str(error))
             except Exception as error:
@@ -78,6 +79,15 @@ class Reloader:
         task = asyncio.get_running_loop().create_task(self.reload())
         self._tasks.add(task)  # the event loop keeps no reference of its own
         task.add_done_callback(self._tasks.discard)
+
+    def _load_tested(self) -> ServedModel:
+        served = self._load()
+        try:
+            self_test(served.model)
+        except BaseException:
+            served.scheduler.close()
+            raise
+        return served
 
     def _refused(self, former_hash: str, reason: str) -> Reload:
         _log.error("the new model is refused, and the former one goes on: %s", reason)
@@ -98,7 +108,9 @@ def require_right_to_reload(request: Request) -> None:
         ApiError: The request is refused (403).
     """
     client = request.client
-    if getattr(request.app.state, "keys", ()) or client is None or not _is_remote(client.host):
+    access = getattr(request.app.state, "access", None)
+    has_keys = access is not None and bool(access.key_digests)
+    if has_keys or client is None or not _is_remote(client.host):
         return
     raise ApiError(
         403,
@@ -133,7 +145,9 @@ async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], resp
     """
     done = await reloader.reload()
     if done.refused is not None:
-        raise ApiError(409, f"the new model is refused, and the former one goes on: {done.refused}", code="model_refused")
+        raise ApiError(
+            409, f"the new model is refused, and the former one goes on: {done.refused}", code="model_refused"
+        )
     response.headers.update(done.served.headers)
     return ReloadAnswer(**origin_of(done.served), hash=done.served.hash, former_hash=done.former_hash)
 

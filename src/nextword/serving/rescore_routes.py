@@ -82,7 +82,9 @@ class RescoreRequest(RequestBody):
             raise ValueError("all lists must have the same number of scores; add what is missing")
         given = len(self.weights.first_pass_weights)
         if given and given not in counts:
-            raise ValueError(f"`first_pass_weights` must have one weight for each of {counts.pop()} scores, not {given}")
+            raise ValueError(
+                f"`first_pass_weights` must have one weight for each of {counts.pop()} scores, not {given}"
+            )
         return self
 
 

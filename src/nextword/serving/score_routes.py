@@ -62,7 +62,9 @@ class ScoreAnswer(Answer, Figures):
     """The scores of a text or of lines, with the totals of all."""
 
     num_lines: int = Field(description="Number of lines, or of paragraphs for a model of paragraphs.")
-    perplexity_without_out_of_vocabulary: float | None = Field(description="Perplexity of the tokens in the vocabulary.")
+    perplexity_without_out_of_vocabulary: float | None = Field(
+        description="Perplexity of the tokens in the vocabulary."
+    )
     tokens: list[ScoredToken] | None = Field(
         default=None, description="The tokens of `text`; places are those in the whole text."
     )
@@ -106,7 +108,9 @@ def _segments(tokenizer: Tokenizer, body: ScoreRequest, settings: ServingSetting
     bound = "max_prompt_tokens" if body.alternatives else "max_scored_tokens"
     param, texts = ("lines", body.lines) if body.text is None else ("text", [body.text])
     require_tokens(settings, tokenizer, param, texts or [], bound)
-    return text_segments(tokenizer, body.text) if body.text is not None else [line_segment(line) for line in texts or []]
+    return (
+        text_segments(tokenizer, body.text) if body.text is not None else [line_segment(line) for line in texts or []]
+    )
 
 
 def _line(line: LineScore, tokens: list[ScoredToken] | None) -> ScoredLine:

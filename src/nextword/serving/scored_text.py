@@ -1,6 +1,7 @@
 """The scores of a text or of lines, token by token, as an answer of the service."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -119,7 +120,7 @@ def _alternatives(
         return [_top_words(model, line, first, count) for line in lines]
     found = _top_words(model, np.concatenate([*lines, np.zeros(0, np.int32)]), first, count)
     ends = np.cumsum([0, *map(len, lines)]).tolist()
-    return [found[start:stop] for start, stop in zip(ends, ends[1:], strict=False)]
+    return [found[start:stop] for start, stop in pairwise(ends)]
 
 
 def _top_words(model: TextModel, ids: NDArray[np.int32], first: int, count: int) -> list[list[WordProbability]]:

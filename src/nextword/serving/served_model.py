@@ -38,7 +38,7 @@ class ServedModel:
     hash: str
     methods: str = ""
     learns: bool = False
-    text: ModelText = ModelText()
+    text: ModelText = field(default_factory=ModelText)
     max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
     scheduler: Scheduler = field(init=False)

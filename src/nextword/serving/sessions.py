@@ -19,7 +19,7 @@ _ID_BYTES = 18
 _MOST_WAITING = 8
 
 _OPTIONS = SessionOptions(history=8, user_word_memory=200)
-"""A session keeps few states, since there may be many sessions: one has `V` numbers, and so many more for the layers."""
+"""A session keeps few states: each has `V` numbers and those of the layers, and there may be many sessions."""
 
 
 class TypingSession:
@@ -54,7 +54,7 @@ class TypingSession:
         if self._num_waiting >= _MOST_WAITING:
             raise ApiError(
                 429,
-                f"at most {_MOST_WAITING} requests may wait for a session, but {self._num_waiting} do; wait for answers",
+                f"at most {_MOST_WAITING} requests may wait for a session, but more do; wait for answers",
                 param="session",
                 code="overloaded",
                 headers={"Retry-After": "1"},
@@ -118,7 +118,9 @@ class Sessions:
             ApiError: The service keeps no sessions (400).
         """
         if not self._settings.max_sessions:
-            raise ApiError(400, "this service keeps no sessions (`max_sessions` is 0); leave `session` out", param="session")
+            raise ApiError(
+                400, "this service keeps no sessions (`max_sessions` is 0); leave `session` out", param="session"
+            )
         words = UserWords(maximum=self._settings.max_session_words)
         session = TypingSession(secrets.token_urlsafe(_ID_BYTES), owner, words)
         session.used = self._clock()

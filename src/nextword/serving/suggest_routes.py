@@ -169,9 +169,7 @@ def _in_session(served: ServedModel, body: SuggestRequest, found: TypingSession,
     learned = list(session.user_words)
     if not work.is_current(served):
         found.close()  # so that the former model can be freed
-    return SuggestAnswer(
-        **origin_of(served), suggestions=_words(suggestions), session=found.name, learned=learned
-    )
+    return SuggestAnswer(**origin_of(served), suggestions=_words(suggestions), session=found.name, learned=learned)
 
 
 def _with_space(text: str) -> str:
@@ -181,4 +179,3 @@ def _with_space(text: str) -> str:
 
 def _words(suggestions: list[Suggestion]) -> list[WordProbability]:
     return [WordProbability(text=each.text, probability=each.probability) for each in suggestions]
-

@@ -9,7 +9,7 @@ from nextword.generation.batch import generate_texts
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 
-_NUM_TOKENS = 8
+_NUM_TOKENS = 64
 _TOLERANCE = 1e-3
 
 
@@ -31,7 +31,7 @@ def self_test(model: TextModel) -> None:
 def _some_tokens(model: TextModel) -> list[int]:
     vocabulary = model.tokenizer.vocabulary
     specials = {vocabulary.unknown_id, vocabulary.end_id}
-    return [token for token in range(min(len(vocabulary), _NUM_TOKENS + 2)) if token not in specials][:_NUM_TOKENS]
+    return [token_id for token_id in range(min(len(vocabulary), _NUM_TOKENS)) if token_id not in specials]
 
 
 def _check_log_probs(log_probs: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
@@ -43,9 +43,8 @@ def _check_log_probs(log_probs: np.ndarray[tuple[int], np.dtype[np.float32]]) ->
 
 
 def _check_tokenizer(model: TextModel, ids: list[int]) -> None:
-    """Check that decoding inverts encoding, for the text of some tokens."""
+    """Check that some token is read as it is written. Not all are: the spaces of a mark depend on its neighbors."""
     tokenizer = model.tokenizer
-    text = tokenizer.decode(ids)
-    again = tokenizer.decode(tokenizer.encode(text))
-    if tokenizer.decode(tokenizer.encode(again)) != again:
-        raise BundleError(f"the tokenizer must read what it writes, but does not for {text[:40]!a}; use its own one")
+    if ids and not any(tokenizer.encode(tokenizer.decode([token_id])) == [token_id] for token_id in ids):
+        shown = tokenizer.decode(ids)[:40]
+        raise BundleError(f"the tokenizer must read what it writes, but reads no token of {shown!a} again; use its own")

@@ -9,7 +9,12 @@ from starlette.exceptions import HTTPException
 from nextword import __version__
 from nextword.errors import NextwordError
 from nextword.serving.admission import Admission
-from nextword.serving.api_error import answer_api_error, answer_nextword_error, answer_validation_error
+from nextword.serving.api_error import (
+    answer_api_error,
+    answer_internal_error,
+    answer_nextword_error,
+    answer_validation_error,
+)
 from nextword.serving.completions import router as completions
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
@@ -38,6 +43,7 @@ def create_application(
     application.add_exception_handler(HTTPException, answer_api_error)
     application.add_exception_handler(RequestValidationError, answer_validation_error)
     application.add_exception_handler(NextwordError, answer_nextword_error)
+    application.add_exception_handler(Exception, answer_internal_error)
     for router in _ROUTERS:
         application.include_router(router)
     install_text_routes(application, load)

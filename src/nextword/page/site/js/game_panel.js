@@ -20,19 +20,31 @@ export class GamePanel {
     this.own = element("textarea", { rows: 3, maxlength: LONGEST_GAME, placeholder: "Paste a text that you have not read …", spellcheck: "false" });
     this.board = element("div", { class: "stack", hidden: true });
     this.spoken = liveRegion();
-    const start = passage ? button("Play with a held-out passage", () => this.begin(passage), { class: "primary" }) : null;
+    this.start = passage ? button("Play with a held-out passage", () => this.begin(passage), { class: "primary" }) : null;
     const note = passage ? "Or play with a text of yours" : "This model brings no held-out passage. Play with a text of yours";
+    this.offer = element(
+      "div",
+      { class: "stack" },
+      this.start,
+      element("details", { open: passage ? null : true }, element("summary", {}, note), element("div", { class: "stack" }, labelled("Text to guess", this.own), element("div", { class: "actions" }, button("Play with this text", () => this.begin(this.own.value))))),
+    );
     this.node = element(
       "section",
       { class: "card game" },
       element("h2", {}, "Beat the model"),
       element("p", {}, "Guess the next word of a text that the model has not seen in training, and say how sure you are."),
       element("p", { class: "hint" }, RULE.join(" ")),
-      element("div", { class: "actions" }, start),
-      element("details", { open: passage ? null : true }, element("summary", {}, note), labelled("Text to guess", this.own), button("Play with this text", () => this.begin(this.own.value))),
+      this.offer,
       this.board,
       this.spoken,
     );
+  }
+
+  /** End the game and offer a new one. */
+  leave() {
+    this.board.hidden = true;
+    this.offer.hidden = false;
+    (this.start ?? this.own).focus();
   }
 
   async begin(text) {
@@ -46,6 +58,7 @@ export class GamePanel {
       this.problems.clear();
       Object.assign(this, { text: cut, turn: 0, mine: [], theirs: [], questions: questionsFrom(wordsOf(cut, tokens)) });
       this.board.hidden = false;
+      this.offer.hidden = true;
       this.ask();
     } catch (error) {
       this.problems.show(error);
@@ -61,19 +74,22 @@ export class GamePanel {
       { class: "guess", onsubmit: (event) => this.answer(event) },
       labelled("The next word", this.guess),
       element("fieldset", { class: "sure" }, element("legend", {}, "How sure are you?"), sure),
-      element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Guess"), button("Pass", () => this.pass())),
+      element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Guess"), button("Pass", () => this.pass()), button("Stop playing", () => this.leave())),
     );
-    const shown = this.text.slice(0, question.start);
-    const from = shown.length > 420 ? shown.indexOf(" ", shown.length - 420) + 1 : 0;
     fill(
       this.board,
       element("p", { class: "progress" }, `Word ${this.turn + 1} of ${this.questions.length}`),
-      element("p", { class: "passage" }, from ? "… " : "", shown.slice(from), element("span", { class: "blank" }, "\u2003\u2003\u2003")),
+      this.passageUpTo(question, element("span", { class: "blank" }, "\u2003\u2003\u2003")),
       form,
       this.standing(),
     );
-    if (this.turn > 0) this.guess.focus();
-    else this.guess.focus({ preventScroll: false });
+    this.guess.focus();
+  }
+
+  passageUpTo(question, ending) {
+    const shown = this.text.slice(0, question.start);
+    const from = shown.length > 420 ? shown.indexOf(" ", shown.length - 420) + 1 : 0;
+    return element("p", { class: "passage" }, from ? "… " : "", shown.slice(from), ending);
   }
 
   sureness(share) {
@@ -83,7 +99,7 @@ export class GamePanel {
 
   pass() {
     const { logProb } = this.questions[this.turn];
-    this.reveal(null, 0, logProb);
+    this.reveal(null, logProb);
   }
 
   async answer(event) {
@@ -99,7 +115,7 @@ export class GamePanel {
     try {
       const guessProbability = isRight ? 0 : await this.probabilityOf(guess, question);
       this.problems.clear();
-      this.reveal(guess, sure, playerLogProb({ isRight, sure, logProb: question.logProb, guessProbability }));
+      this.reveal(guess, playerLogProb({ isRight, sure, logProb: question.logProb, guessProbability }));
     } catch (error) {
       this.problems.show(error);
     }
@@ -113,7 +129,7 @@ export class GamePanel {
     return parts.length ? Math.exp(parts.reduce((sum, token) => sum + token.logProb, 0)) : 0;
   }
 
-  reveal(guess, sure, logProb) {
+  reveal(guess, logProb) {
     const question = this.questions[this.turn];
     this.mine.push(logProb);
     this.theirs.push(question.logProb);
@@ -127,13 +143,16 @@ export class GamePanel {
     fill(
       this.board,
       element("p", { class: "progress" }, isLast ? "The end" : `Word ${this.turn} of ${this.questions.length}`),
-      element("p", { class: "outcome" }, `${said} The word is `, element("strong", {}, question.word), "."),
-      this.shares(logProb, question.logProb),
-      element("h3", {}, "The model expected"),
-      list,
-      this.standing(),
+      this.passageUpTo(question, element("strong", { class: "target" }, question.word)),
+      element("p", { class: "outcome" }, said),
+      element(
+        "div",
+        { class: "pair" },
+        element("div", { class: "stack" }, element("h3", {}, `Probability of “${question.word}”`), this.shares(logProb, question.logProb), this.standing()),
+        element("div", { class: "stack" }, element("h3", {}, "The model expected"), list),
+      ),
       isLast ? this.verdict() : null,
-      element("div", { class: "actions" }, next),
+      element("div", { class: "actions" }, next, button("Stop playing", () => this.leave())),
     );
     this.spoken.textContent = `${said} The word is ${question.word}.`;
     next.focus();

@@ -46,7 +46,9 @@ export class InfluenceStrip {
     influence.forEach((value, index) => {
       const word = this.words[index];
       if (!word) return;
-      word.style.setProperty("--strength", `${((100 * Math.abs(value)) / reach).toFixed(1)}%`);
+      const strength = Math.abs(value) / reach;
+      word.style.setProperty("--strength", `${(100 * strength).toFixed(1)}%`);
+      word.style.setProperty("--underline", `${(4 * strength).toFixed(2)}px`);
       word.classList.add("is-shaded");
       word.classList.toggle("is-negative", value < 0);
       word.title = this.method === "gradient" ? `gradient ${fixed(value, 3)}` : `${fixed(value, 2)} nats`;

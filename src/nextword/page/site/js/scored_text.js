@@ -18,7 +18,8 @@ export class ScoredText {
     this.tokens = [];
     this.node.addEventListener("keydown", (event) => this.onKey(event));
     this.node.addEventListener("focusin", (event) => this.activate(event.target));
-    this.node.addEventListener("pointerover", (event) => this.activate(event.target));
+    // A page that scrolls under a resting pointer sends no movement.
+    this.node.addEventListener("pointermove", (event) => (event.movementX || event.movementY) && this.activate(event.target));
     this.node.addEventListener("click", (event) => this.activate(event.target));
   }
 

@@ -6,18 +6,24 @@ from starlette.exceptions import HTTPException
 
 from nextword import __version__
 from nextword.errors import NextwordError
+from nextword.serving.admission import Admission
 from nextword.serving.api_error import answer_api_error, answer_nextword_error, answer_validation_error
 from nextword.serving.completions import router as completions
+from nextword.serving.health import router as health
+from nextword.serving.lifecycle import Lifecycle
+from nextword.serving.metrics import ServingMetrics
 from nextword.serving.served_model import ModelSlot
 from nextword.serving.serving_settings import ServingSettings
 
-_ROUTERS: tuple[APIRouter, ...] = (completions,)
+_ROUTERS: tuple[APIRouter, ...] = (completions, health)
 
 
-def create_application(slot: ModelSlot, settings: ServingSettings | None = None) -> FastAPI:
+def create_application(slot: ModelSlot | None, settings: ServingSettings | None = None) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
-    Routes find the slot and the settings in `request.app.state`.
+    Routes find `slot`, `settings`, `admission`, `lifecycle` and `metrics` in `request.app.state`. Without a slot, the
+    service is loading until `state.slot` is set and the lifecycle is ready; `Service` sends no request to a route that
+    needs the slot meanwhile.
     """
     application = FastAPI(
         title="nextword",
@@ -28,6 +34,9 @@ def create_application(slot: ModelSlot, settings: ServingSettings | None = None)
     )
     application.state.slot = slot
     application.state.settings = settings or ServingSettings()
+    application.state.admission = Admission(application.state.settings)
+    application.state.lifecycle = Lifecycle("loading" if slot is None else "ready")
+    application.state.metrics = ServingMetrics(application.state)
     application.add_exception_handler(HTTPException, answer_api_error)
     application.add_exception_handler(RequestValidationError, answer_validation_error)
     application.add_exception_handler(NextwordError, answer_nextword_error)

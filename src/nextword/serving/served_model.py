@@ -1,10 +1,19 @@
 """The model that the service answers with, and its replacement by another one."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+
+import anyio.to_thread
+from anyio import CapacityLimiter
 
 from nextword.bundle.bundle import Bundle
 from nextword.engine.text_model import TextModel
+from nextword.serving.scheduler import Scheduler
+
+_NUM_THREADS = 2
+"""Threads for blocking work beside the scheduler's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,14 +25,25 @@ class ServedModel:
         bundle: The model as it is stored.
         hash: SHA-256 of the stored weights, in hexadecimal.
         methods: Description of the methods; empty without any.
+        learns: Whether a method learns from the text that it reads.
+        max_active: Most texts that the scheduler works on at once.
         created: When it was loaded, in seconds since 1970.
+        scheduler: Generates and scores texts, all in one batch.
     """
 
     model: TextModel
     bundle: Bundle
     hash: str
     methods: str = ""
+    learns: bool = False
+    max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
+    scheduler: Scheduler = field(init=False)
+    _limiter: CapacityLimiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scheduler", Scheduler(self.model.engine, max_rows=self.max_active))
+        object.__setattr__(self, "_limiter", CapacityLimiter(_NUM_THREADS))
 
     @property
     def name(self) -> str:
@@ -34,6 +54,18 @@ class ServedModel:
     def fingerprint(self) -> str:
         """Name and the first digits of the hash: the `system_fingerprint` of an answer."""
         return f"{self.name}-{self.hash[:12]}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that every answer of the model carries."""
+        return {"X-Model-Hash": self.hash}
+
+    async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the result of a function that blocks, such as `score_lines`, called in a thread.
+
+        A cancellation waits for the end of the call, so no work is left behind.
+        """
+        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._limiter)
 
 
 class ModelSlot:
@@ -52,5 +84,6 @@ class ModelSlot:
         return self._current
 
     def replace(self, model: ServedModel) -> None:
-        """Give new requests another model."""
-        self._current = model
+        """Give new requests another model; the former one ends its running texts and then its thread."""
+        former, self._current = self._current, model
+        former.scheduler.retire()

@@ -23,7 +23,10 @@ def prepare(settings: dict[str, Any]) -> tuple[dict[str, Any], Run]:
     random = np.random.default_rng(0)
 
     def run(steps: int) -> dict[str, list[float]]:
-        return {str(size): _timed(engine, states, size, random.integers(engine.vocabulary_size, size=(steps, size))) for size in states}
+        return {
+            str(size): _timed(engine, states, size, random.integers(engine.vocabulary_size, size=(steps, size)))
+            for size in states
+        }
 
     description = {
         "parameters": 0,

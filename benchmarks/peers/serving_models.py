@@ -1,4 +1,4 @@
-"""Makes what the serving benchmark serves, in a folder:
+"""Makes what the serving benchmark serves, in a folder.
 
     float32/, int8/    bundles of random weights, exported to ONNX in that precision
     second/            another such bundle in float32, to be swapped in
@@ -40,7 +40,9 @@ def make(task: dict[str, Any]) -> dict[str, Any]:
     weights = random_weights(size.architecture, seed)
     others = random_weights(size.architecture, seed + 1)
     end_id = tokenizer.vocabulary.end_id
-    text = NamedText("random words", np.concatenate(random_sentences(_TRIED_SENTENCES, size.vocabulary_size, end_id, seed)))
+    text = NamedText(
+        "random words", np.concatenate(random_sentences(_TRIED_SENTENCES, size.vocabulary_size, end_id, seed))
+    )
     plans = {"float32": (weights, ExportOptions()), "int8": (weights, _INT8), "second": (others, ExportOptions())}
     sizes = {}
     for name, (values, options) in plans.items():

@@ -9,6 +9,7 @@ import json
 import re
 import sys
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,6 @@ class Generator:
             self._network.set_weights(dict(weights))
         self._network.eval()
 
-    @torch.inference_mode()
     def log_probs(self, ids: list[int]) -> list[float]:
         """Return the log-probability of each id after those before it, the first after `<eos>`."""
         found, states = [], self._start()
@@ -80,7 +80,6 @@ class Generator:
             found.append(float(torch.log_softmax(self._network.projection(hidden), -1)[0, after]))
         return found
 
-    @torch.inference_mode()
     def generate(self, prompt: str, *, max_tokens: int, temperature: float, top_p: float, seed: int) -> list[int]:
         """Return the ids of a sampled text; `<eos>` ends it."""
         random = torch.Generator().manual_seed(seed)
@@ -136,16 +135,19 @@ def make_application(generator: Generator, *, one_at_a_time: bool) -> FastAPI:
 
     @application.post("/log-probs")
     def log_probs(ids: list[int]) -> list[float]:
-        return generator.log_probs(ids)
+        with torch.inference_mode():
+            return generator.log_probs(ids)
 
     @application.post("/v1/completions")
     def complete(body: CompletionRequest) -> dict[str, Any]:
-        options = {"max_tokens": body.max_tokens, "temperature": body.temperature, "top_p": body.top_p}
-        if one_at_a_time:
-            with lock:
-                ids = generator.generate(body.prompt, seed=body.seed, **options)  # type: ignore[arg-type]
-        else:
-            ids = generator.generate(body.prompt, seed=body.seed, **options)  # type: ignore[arg-type]
+        with lock if one_at_a_time else nullcontext(), torch.inference_mode():
+            ids = generator.generate(
+                body.prompt,
+                max_tokens=body.max_tokens,
+                temperature=body.temperature,
+                top_p=body.top_p,
+                seed=body.seed,
+            )
         return {
             "object": "text_completion",
             "model": body.model,

@@ -21,12 +21,16 @@ _WINDOW = 0.25
 _IDLE_SHARE = 0.1
 """A server that takes less than this share of a core over the window has no work left."""
 
+_GAUGES = ("nextword_texts_active", "nextword_requests_queued")
+
 
 def disconnects(scene: Scene) -> Outcome:
     """Let clients begin long streams and leave, and watch how long the server goes on working."""
     leavers = scene.scenario_settings.leavers
     running = max(1, leavers // 2)
-    plan = nextword_plan("disconnects", scene.folder / "float32", {**PATIENT, "NEXTWORD_SERVE_MAX_ACTIVE": str(running)})
+    plan = nextword_plan(
+        "disconnects", scene.folder / "float32", {**PATIENT, "NEXTWORD_SERVE_MAX_ACTIVE": str(running)}
+    )
     with Server(plan, timeout=scene.timeout) as server:
         scene.say(f"disconnects: {leavers} clients")
         before = asyncio.run(_one(scene, server))
@@ -57,7 +61,9 @@ async def _leave(scene: Scene, server: Server, running: int) -> int:
                 enough.set()
 
     async with AsyncExitStack() as stack:
-        connections = [await stack.enter_async_context(Connection(server.port)) for _ in range(scene.scenario_settings.leavers)]
+        connections = [
+            await stack.enter_async_context(Connection(server.port)) for _ in range(scene.scenario_settings.leavers)
+        ]
         tasks = [
             asyncio.create_task(take_one_token(connection, next(requests.bodies(client))))
             for client, connection in enumerate(connections)
@@ -79,13 +85,20 @@ async def _has_token(connection: Connection, body: dict[str, Any]) -> bool:
 
 
 def _seconds_until_idle(server: Server, start: float, timeout: float) -> float:
-    """Return the time until the server's processor time stands still; `timeout` if it never does."""
+    """Return the time until the server has no text and its processor time stands still; `timeout` if it never does."""
     while time.perf_counter() - start < timeout:
-        begin, used = time.perf_counter(), server.processor_seconds()
+        is_free, begin, used = _is_free(server), time.perf_counter(), server.processor_seconds()
         time.sleep(_WINDOW)
-        if server.processor_seconds() - used < _IDLE_SHARE * _WINDOW:
+        if is_free and server.processor_seconds() - used < _IDLE_SHARE * _WINDOW:
             return begin - start
     return timeout
+
+
+def _is_free(server: Server) -> bool:
+    """Return whether the server itself counts no text in work and no request in the queue."""
+    lines = server.get("/metrics")[1].decode().splitlines()
+    values = {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[:1] != "#")}
+    return not any(values[name] for name in _GAUGES)
 
 
 async def _one(scene: Scene, server: Server) -> float | None:

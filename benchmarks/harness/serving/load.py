@@ -133,9 +133,7 @@ async def run_clients(port: int, requests: Requests, clients: int, seconds: floa
     that it is owed, so the server has no work left afterwards.
     """
     counting = _Counting(set(range(clients)), seconds)
-    tasks = [
-        asyncio.create_task(_ask(port, requests.bodies(client), counting, client)) for client in range(clients)
-    ]
+    tasks = [asyncio.create_task(_ask(port, requests.bodies(client), counting, client)) for client in range(clients)]
     await counting.begun.wait()
     start, processor_start = time.perf_counter(), time.process_time()
     await asyncio.sleep(seconds)

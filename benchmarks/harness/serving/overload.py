@@ -65,7 +65,9 @@ async def run_arrivals(port: int, requests: Requests, rate: float, seconds: floa
 
 
 def _outcome(capacities: Sequence[Load], loads: Sequence[Load]) -> Outcome:
-    kept = [load.tokens_per_second / capacity.tokens_per_second for capacity, load in zip(capacities, loads, strict=True)]
+    kept = [
+        load.tokens_per_second / capacity.tokens_per_second for capacity, load in zip(capacities, loads, strict=True)
+    ]
     samples = [sample for load in loads for sample in load.samples]
     refused = [sample for sample in samples if sample.refused]
     accepted = [sample.seconds for sample in samples if sample.ok]
@@ -87,7 +89,9 @@ def _outcome(capacities: Sequence[Load], loads: Sequence[Load]) -> Outcome:
             "accepted": len(accepted),
             "refused": len(refused),
             "p99 of the accepted, ms": 1000 * float(np.percentile(accepted, 99)) if accepted else None,
-            "p99 of the refused, ms": 1000 * float(np.percentile([each.seconds for each in refused], 99)) if refused else None,
+            "p99 of the refused, ms": 1000 * float(np.percentile([each.seconds for each in refused], 99))
+            if refused
+            else None,
             "clients' share of a core": max(load.client_share for load in loads),
             "first failure": next((f"{each.status} {each.error}" for load in loads for each in load.failed), None),
         },

@@ -92,16 +92,15 @@ def _put(bundle: Path, served: Path, *, bad: bool = False) -> None:
 
 
 async def _alone(server: Server, bodies: list[dict[str, Any]]) -> tuple[str, list[str]]:
-    answers = []
     async with Connection(server.port) as connection:
-        for body in bodies:
-            answers.append(await connection.complete({**body, "model": await _model(server, connection)}))
+        model = await _model(connection)
+        answers = [await connection.complete({**body, "model": model}) for body in bodies]
     if not all(answer.ok for answer in answers):
         raise PeerError(f"did not answer: {answers[0].body[:200].decode(errors='replace')}")
     return answers[0].headers[_HASH], [_text(answer) for answer in answers]
 
 
-async def _model(server: Server, connection: Connection) -> str:
+async def _model(connection: Connection) -> str:
     """Return the name that the service gives its model."""
     table = (await connection.request("GET", "/v1/models")).table
     name: str = table["data"][0]["id"]
@@ -113,7 +112,7 @@ async def _under_load(
 ) -> None:
     settings = scene.scenario_settings
     async with Connection(server.port) as connection:
-        model = await _model(server, connection)
+        model = await _model(connection)
     reloading = asyncio.create_task(_swap(server, scene, swaps, bundles))
     each = -(-settings.reload_requests // settings.others)
 

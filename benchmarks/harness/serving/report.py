@@ -90,7 +90,7 @@ class ServingReport:
 
     @property
     def ceilings(self) -> dict[str, dict[str, float]]:
-        """Tokens per second of the engine alone by precision and number of texts, and what batching can gain at most."""
+        """Tokens per second of the engine alone by precision and texts in a step, and the gain over one text."""
         ceilings = {}
         for precision, by_batch in self.throughput.steps.items():
             rates = {batch: int(batch) / float(np.median(seconds)) for batch, seconds in by_batch.items()}

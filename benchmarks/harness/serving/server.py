@@ -64,7 +64,7 @@ class Server:
         self._timeout = timeout
 
     def __enter__(self) -> Self:
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the process runs
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # open for as long as the process runs
         start = time.perf_counter()
         try:
             self._process = subprocess.Popen(

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import socket
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.serving.catalogue import nextword_plan
@@ -84,9 +83,7 @@ def slow_clients(scene: Scene) -> Outcome:
     return _outcome(alone, beside, closed, settings.deadline, missing)
 
 
-async def _be_slow(
-    port: int, kinds: Sequence[Slowness], count: int, patience: float
-) -> dict[str, list[float | None]]:
+async def _be_slow(port: int, kinds: Sequence[Slowness], count: int, patience: float) -> dict[str, list[float | None]]:
     """Return after how many seconds each client was closed, by what was slow; `None` for a client that was not."""
     chosen = [kinds[client % len(kinds)] for client in range(count)]
     found = await asyncio.gather(*(_seconds_until_closed(port, kind, patience) for kind in chosen))
@@ -117,7 +114,7 @@ async def _seconds_until_closed(port: int, kind: Slowness, patience: float) -> f
 
 def _is_closed(client: socket.socket) -> bool:
     """Return whether the server has closed the connection, without reading what it sent."""
-    if sys.platform == "linux":
+    if hasattr(socket, "TCP_INFO"):
         return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != _ESTABLISHED
     try:
         return client.recv(2**20, socket.MSG_PEEK) == b""
@@ -138,13 +135,12 @@ def _outcome(
     waits = [seconds for seconds in every if seconds is not None]
     before, during = joined(alone).milliseconds(), joined(beside).milliseconds()
     times = during["p99"] / before["p99"] if before["p99"] and during["p99"] else None
-    worst: Callable[[list[float | None]], float | None] = lambda found: max((each for each in found if each), default=None)  # noqa: E731
     return Outcome(
         "slow-clients",
         [
             Bar("p99 of the others, times that without slow clients", times, _MOST_TIMES),
             Bar("slow clients that stayed open", len(every) - len(waits), 0),
-            Bar("longest time until one was closed, s", max(waits, default=None), deadline + _SLACK),
+            Bar("longest time until one was closed, s", _longest(every), deadline + _SLACK),
             Bar("requests of others that failed", sum(len(load.failed) for load in [*alone, *beside]), 0),
         ],
         {
@@ -153,7 +149,11 @@ def _outcome(
             "p99 beside them, ms": during["p99"],
             "tokens/s without": float(sum(load.tokens_per_second for load in alone) / len(alone)),
             "tokens/s beside them": float(sum(load.tokens_per_second for load in beside) / len(beside)),
-            **{f"slow {name}, closed after, s": worst(found) for name, found in closed.items()},
+            **{f"slow {name}, closed after, s": _longest(found) for name, found in closed.items()},
         },
         missing,
     )
+
+
+def _longest(found: Sequence[float | None]) -> float | None:
+    return max((seconds for seconds in found if seconds is not None), default=None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ _MOST_SECONDS = 2.0
 
 def start(scene: Scene) -> Outcome:
     """Start the service several times, its files in the system's cache."""
-    bars, figures = [], {}
+    bars: list[Bar] = []
+    figures: dict[str, Any] = {}
     for precision in ("float32", "int8"):
         ready, answered, memory = [], [], 0
         for _ in range(scene.scenario_settings.starts):

@@ -94,7 +94,9 @@ def measure_throughput(
                 for batch, seconds in worker.run(_STEPS).seconds.items():
                     found.steps[name].setdefault(batch, []).extend(seconds)
         found.memory = {name: server.peak_memory_bytes() for name, server in servers.items()}
-    found.loads = {key: loads for key, loads in found.loads.items() if key[0].removesuffix(STREAMED) not in found.missing}
+    found.loads = {
+        key: loads for key, loads in found.loads.items() if key[0].removesuffix(STREAMED) not in found.missing
+    }
     return found
 
 
@@ -106,7 +108,9 @@ def _take_turn(server: Server, size: ModelSize, settings: LoadSettings, loads: L
             load = asyncio.run(run_clients(server.port, requests, clients, settings.seconds))
             if load.failed:
                 worst = load.failed[0]
-                raise PeerError(f"failed {len(load.failed)} requests of {clients} clients: {worst.status} {worst.error}")
+                raise PeerError(
+                    f"failed {len(load.failed)} requests of {clients} clients: {worst.status} {worst.error}"
+                )
             loads.setdefault((plan.name + (STREAMED if stream else ""), clients), []).append(load)
 
 

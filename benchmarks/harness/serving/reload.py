@@ -102,8 +102,10 @@ async def _alone(server: Server, bodies: list[dict[str, Any]]) -> tuple[str, lis
 
 async def _model(connection: Connection) -> str:
     """Return the name that the service gives its model."""
-    table = (await connection.request("GET", "/v1/models")).table
-    name: str = table["data"][0]["id"]
+    answer = await connection.request("GET", "/v1/models")
+    if not answer.ok:
+        raise PeerError(f"does not list its model: {answer.status}")
+    name: str = answer.table["data"][0]["id"]
     return name
 
 

@@ -10,7 +10,7 @@ from nextword.serving.api_error import ApiError
 from nextword.serving.request_body import RequestBody
 from nextword.serving.serving_settings import ServingSettings
 
-_MAX_SEED = 2**63 - 1
+_MAX_SEED = 10**18 - 1
 
 
 def _one_of(kinds: str) -> WrapValidator:

@@ -16,19 +16,24 @@ from nextword.serving.api_error import (
     answer_validation_error,
 )
 from nextword.serving.completions import router as completions
+from nextword.serving.health import router as health
+from nextword.serving.lifecycle import Lifecycle
+from nextword.serving.metrics import ServingMetrics
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.text_routes import install_text_routes
 
-_ROUTERS: tuple[APIRouter, ...] = (completions,)
+_ROUTERS: tuple[APIRouter, ...] = (completions, health)
 
 
 def create_application(
-    slot: ModelSlot, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
+    slot: ModelSlot | None, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
 ) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
-    Routes find `slot`, `settings` and `admission` in `request.app.state`.
+    Routes find `slot`, `settings`, `admission`, `lifecycle` and `metrics` in `request.app.state`. Without a slot, the
+    service is loading until `state.slot` is set and the lifecycle is ready; `Service` sends no request to a route that
+    needs the slot meanwhile.
     """
     application = FastAPI(
         title="nextword",
@@ -40,6 +45,8 @@ def create_application(
     application.state.slot = slot
     application.state.settings = settings or ServingSettings()
     application.state.admission = Admission(application.state.settings)
+    application.state.lifecycle = Lifecycle("loading" if slot is None else "ready")
+    application.state.metrics = ServingMetrics(application.state)
     application.add_exception_handler(HTTPException, answer_api_error)
     application.add_exception_handler(RequestValidationError, answer_validation_error)
     application.add_exception_handler(NextwordError, answer_nextword_error)

@@ -4,13 +4,12 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from nextword.errors import NextwordError
+from nextword.errors import BundleError, NextwordError
 from nextword.serving.api_error import ApiError
 from nextword.serving.model_work import Answer, origin_of
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
@@ -23,62 +22,48 @@ router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
 _log = logging.getLogger("nextword.serving")
 
 
-@dataclass(frozen=True)
-class Reload:
-    """The outcome of a reload.
-
-    Attributes:
-        served: The model that new requests get, whether it is another one or not.
-        former_hash: Hash of the model before.
-        refused: Why the new model was refused; `None` if it was taken.
-    """
-
-    served: ServedModel
-    former_hash: str
-    refused: str | None = None
-
-
 class Reloader:
     """Replaces the model of a slot. Requests that run keep their model to their end.
 
-    A model that cannot be loaded, or fails its test, is refused, and the former one goes on.
-
     Args:
-        slot: Where the model is.
+        slot: Returns where the model is.
         load: Returns the new model, checked, or raises.
         on_replaced: Called on the event loop after each replacement.
     """
 
     def __init__(
-        self, slot: ModelSlot, load: Callable[[], ServedModel], on_replaced: Callable[[], object] = lambda: None
+        self,
+        slot: Callable[[], ModelSlot],
+        load: Callable[[], ServedModel],
+        on_replaced: Callable[[], object] = lambda: None,
     ) -> None:
         self._slot = slot
         self._load = load
         self._on_replaced = on_replaced
         self._lock = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Reload]] = set()
 
-    async def reload(self) -> Reload:
-        """Load the model again, and replace the current one if it is sound. One reload runs at a time."""
+    async def reload(self) -> tuple[ServedModel, str]:
+        """Load the model again, test it, and let it take the place of the current one. One reload runs at a time.
+
+        Returns:
+            The new model, and the hash of the former one.
+
+        Raises:
+            NextwordError: The new model is refused, and the former one goes on.
+        """
         async with self._lock:
-            former_hash = self._slot.current.hash
             try:
                 served = await asyncio.to_thread(self._load_tested)
-            except NextwordError as error:
-                return self._refused(former_hash, str(error))
+            except NextwordError:
+                raise
             except Exception as error:
                 _log.exception("the new model cannot be loaded")
-                return self._refused(former_hash, f"it cannot be loaded ({type(error).__name__})")
-            self._slot.replace(served)
+                raise BundleError(f"the new model must load, but fails with {type(error).__name__}; see the log") from error
+            slot = self._slot()
+            former_hash = slot.current.hash
+            slot.replace(served)
             self._on_replaced()
-            _log.info("the model is now %s", served.fingerprint)
-            return Reload(served, former_hash)
-
-    def start_reload(self) -> None:
-        """Begin a reload, as on SIGHUP; the outcome is logged. Call it on the event loop."""
-        task = asyncio.get_running_loop().create_task(self.reload())
-        self._tasks.add(task)  # the event loop keeps no reference of its own
-        task.add_done_callback(self._tasks.discard)
+            return served, former_hash
 
     def _load_tested(self) -> ServedModel:
         served = self._load()
@@ -88,10 +73,6 @@ class Reloader:
             served.scheduler.close()
             raise
         return served
-
-    def _refused(self, former_hash: str, reason: str) -> Reload:
-        _log.error("the new model is refused, and the former one goes on: %s", reason)
-        return Reload(self._slot.current, former_hash, reason)
 
 
 class ReloadAnswer(Answer):
@@ -143,13 +124,13 @@ async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], resp
 
     If it is refused, the former model goes on, and the answer (409) says why. Running requests keep the former model.
     """
-    done = await reloader.reload()
-    if done.refused is not None:
-        raise ApiError(
-            409, f"the new model is refused, and the former one goes on: {done.refused}", code="model_refused"
-        )
-    response.headers.update(done.served.headers)
-    return ReloadAnswer(**origin_of(done.served), hash=done.served.hash, former_hash=done.former_hash)
+    try:
+        served, former_hash = await reloader.reload()
+    except NextwordError as error:
+        message = f"the new model is refused, and the former one goes on: {error}"
+        raise ApiError(409, message, code="model_refused") from error
+    response.headers.update(served.headers)
+    return ReloadAnswer(**origin_of(served), hash=served.hash, former_hash=former_hash)
 
 
 def _is_remote(host: str) -> bool:

@@ -18,7 +18,7 @@ from nextword.serving.bigrams import BigramCache
 from nextword.serving.page_files import PageFiles
 from nextword.serving.page_model import PageModels
 from nextword.serving.reload import Reloader
-from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.sessions import Sessions
 
@@ -34,7 +34,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def install_text_routes(application: FastAPI, load: Callable[[], ServedModel] | None = None) -> None:
-    """Add the routes to an application whose state has `slot` and `settings`.
+    """Add the routes to an application whose state has `settings`, and `slot` once the model is loaded.
 
     The state gets `sessions`, `bigrams`, `page_files`, `page_models` and `reloader`.
 
@@ -43,13 +43,12 @@ def install_text_routes(application: FastAPI, load: Callable[[], ServedModel] | 
         load: Loads the model again, such as `ModelSource.load`; `None` if it is in memory only.
     """
     state = application.state
-    slot: ModelSlot = state.slot
     settings: ServingSettings = state.settings
     state.sessions = Sessions(settings)
     state.bigrams = BigramCache()
     state.page_files = PageFiles()
     state.page_models = PageModels()
-    state.reloader = None if load is None else Reloader(slot, load, state.sessions.let_go)
+    state.reloader = None if load is None else Reloader(lambda: state.slot, load, state.sessions.let_go)
     for router in ROUTERS:
         application.include_router(router)
     openapi.describe(application)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from nextword.errors import BundleError, NextwordError
 from nextword.serving.api_error import ApiError
-from nextword.serving.model_work import Answer, origin_of
+from nextword.serving.model_work import EXAMPLE_HASH, Answer, origin_of
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
 from nextword.serving.request_body import StrictRoute
 from nextword.serving.self_test import self_test
@@ -58,7 +58,9 @@ class Reloader:
                 raise
             except Exception as error:
                 _log.exception("the new model cannot be loaded")
-                raise BundleError(f"the new model must load, but fails with {type(error).__name__}; see the log") from error
+                raise BundleError(
+                    f"the new model must load, but fails with {type(error).__name__}; see the log"
+                ) from error
             slot = self._slot()
             former_hash = slot.current.hash
             slot.replace(served)
@@ -78,8 +80,8 @@ class Reloader:
 class ReloadAnswer(Answer):
     """The model after a reload."""
 
-    hash: str = Field(description="SHA-256 of its weights.", examples=["1f0c9d7e5b3a" + "0" * 52])
-    former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=["6be7c1a2f0d4" + "0" * 52])
+    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
+    former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=[EXAMPLE_HASH])
 
 
 def require_right_to_reload(request: Request) -> None:

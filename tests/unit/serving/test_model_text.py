@@ -46,10 +46,13 @@ def test_the_sample_model_has_the_sample_text() -> None:
 
 
 def test_a_run_has_its_text_and_its_curve(run: Path) -> None:
-    for path in (run, run / "model"):
+    text = ModelText.of(run / "model")
+    assert text.run == run.resolve()
+    assert text.is_readable()
+    for path in (run, run.resolve()):
         text = ModelText.of(path)
         assert text.is_readable()
-        assert text.run == (run if path == run else run.resolve())
+        assert text.run == path
         assert text.curve() == [CurvePoint(1, 300.0, 200.0), CurvePoint(2, 150.0, 100.0)]
         passage = text.passage()
         assert passage is not None
@@ -85,7 +88,9 @@ def test_a_damaged_run_has_no_text(run: Path, config: str) -> None:
     assert not ModelText.of(run).is_readable()
 
 
-@pytest.mark.parametrize("log", ["", "{", "[]\n", '{"train_perplexity": 1.0}\n', '{"train_perplexity": NaN, "valid_perplexity": 1}\n'])
+@pytest.mark.parametrize(
+    "log", ["", "{", "[]\n", '{"train_perplexity": 1.0}\n', '{"train_perplexity": NaN, "valid_perplexity": 1}\n']
+)
 def test_a_damaged_log_has_no_curve(run: Path, log: str) -> None:
     (run / "log.jsonl").write_text(log, encoding="utf-8")
     assert ModelText.of(run).curve() is None

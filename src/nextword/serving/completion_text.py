@@ -118,9 +118,9 @@ def prompt_segment(tokenizer: Tokenizer, prompt: Prompt, scored: Sequence[Scored
         prompt: The prompt.
         scored: Scores of the tokens that are read after the first; `None` if they were not asked for.
     """
-    pieces = prompt.pieces(tokenizer)
+    pieces = [] if scored is None else prompt.pieces(tokenizer)
     if scored is None or not pieces:
-        return Segment("".join(pieces))
+        return Segment(prompt.text)
     known = scored[len(scored) - len(pieces) + 1 :]
     others = [
         shown_token(tokenizer, before, token, piece)

@@ -8,9 +8,10 @@ from starlette.testclient import TestClient
 
 from nextword.serving.application import create_application
 from nextword.serving.openapi import TAGS
+from nextword.serving.served_model import ModelSlot
 from support.text_service import service_of, tiny_model
 
-SCHEMA = create_application(None).openapi()
+SCHEMA = create_application(ModelSlot()).openapi()
 OPERATIONS = [
     pytest.param(path, method, operation, id=f"{method} {path}")
     for path, operations in SCHEMA["paths"].items()
@@ -84,7 +85,7 @@ def test_the_request_examples_are_answered() -> None:
     ],
 )
 def test_a_wrong_method_is_told_the_right_ones(method: str, path: str, allow: str) -> None:
-    with TestClient(create_application(None)) as client:
+    with TestClient(create_application(ModelSlot())) as client:
         answer = client.request(method, path)
     assert answer.status_code == 405
     assert answer.headers["Allow"] == allow

@@ -27,7 +27,7 @@ _ROUTERS: tuple[APIRouter, ...] = (completions, health)
 
 
 def create_application(
-    slot: ModelSlot | None, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
+    slot: ModelSlot, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
 ) -> FastAPI:
     """Return the application that answers with the model of a slot.
 

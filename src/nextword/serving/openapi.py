@@ -15,9 +15,7 @@ class ErrorDetail(BaseModel):
     message: str = Field(description="The rule, the value and the repair.")
     type: str = Field(description="Kind of the error.", examples=["invalid_request_error"])
     param: str | None = Field(default=None, description="Field of the request that breaks the rule.", examples=["k"])
-    code: str | None = Field(
-        default=None, description="Short name of the error.", examples=["above_bound"]
-    )
+    code: str | None = Field(default=None, description="Short name of the error.", examples=["above_bound"])
 
 
 class ErrorAnswer(BaseModel):

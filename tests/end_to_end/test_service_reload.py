@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,32 +15,13 @@ import httpx2
 import pytest
 
 from nextword.bundle.store import weights_sha256
-from nextword.serving.access import Access
-from nextword.serving.model_source import ModelSource
-from nextword.serving.server import Server, ServerOptions, bind
+from support.running_server import running_server
 from support.tiny_bundle import write_tiny_bundle
 from support.waiting import wait_until
 
 NUM_REQUESTS, NUM_RELOADS = 500, 10
 TEXT = "it is so, and it was not so."
 KEY = "0123456789abcdef"
-
-
-@contextmanager
-def _running(path: Path) -> Iterator[str]:
-    """Run the server in a thread."""
-    listener = bind("127.0.0.1", 0)
-    options = ServerOptions(access=Access.of("127.0.0.1", keys=[KEY]))
-    server = Server(ModelSource(path), listener, options)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        wait_until(lambda: server.application.state.lifecycle.stage == "ready", patience=60)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 def _bodies(number: int) -> tuple[str, dict[str, Any]]:
@@ -92,8 +72,8 @@ async def _load(url: str, path: Path) -> tuple[list[tuple[str, str, Any]], dict[
 
 def test_500_requests_over_ten_reloads_five_of_them_bad(tmp_path: Path) -> None:
     path = write_tiny_bundle(tmp_path / "model", "served", seed=1)
-    with _running(path) as url:
-        answers, expected, statuses = asyncio.run(_load(url, path))
+    with running_server(path, keys=[KEY]) as host:
+        answers, expected, statuses = asyncio.run(_load(f"http://{host}", path))
     assert statuses == {200: 5, 409: 5}
     assert len(answers) == NUM_REQUESTS
     assert len(expected) == 6

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
+from starlette.types import Receive
 
 from nextword.serving.api_error import ApiError
 from nextword.serving.serving_settings import ServingSettings
@@ -100,7 +101,7 @@ class Admission:
             async with self.slots(num_texts):
                 return await work()
 
-        return await unless_left(request, admitted())
+        return await unless_left(request.receive, admitted())
 
     async def _acquire(self, num_slots: int) -> None:
         if self._is_closed:
@@ -147,14 +148,14 @@ class Admission:
         )
 
 
-async def unless_left[T](request: Request, work: Awaitable[T]) -> T:
+async def unless_left[T](receive: Receive, work: Awaitable[T]) -> T:
     """Return the result of `work`, or cancel it as soon as the client leaves.
 
     Raises:
         ApiError: The client left (499).
     """
     task = asyncio.ensure_future(work)
-    watch = asyncio.ensure_future(_left(request))
+    watch = asyncio.ensure_future(_left(receive))
     try:
         await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -167,9 +168,9 @@ async def unless_left[T](request: Request, work: Awaitable[T]) -> T:
             await asyncio.wait((task,))
 
 
-async def _left(request: Request) -> None:
+async def _left(receive: Receive) -> None:
     """Return when the client leaves; its body must have been read."""
-    while (await request.receive())["type"] != "http.disconnect":
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 

@@ -7,7 +7,12 @@ from starlette.exceptions import HTTPException
 from nextword import __version__
 from nextword.errors import NextwordError
 from nextword.serving.admission import Admission
-from nextword.serving.api_error import answer_api_error, answer_nextword_error, answer_validation_error
+from nextword.serving.api_error import (
+    answer_api_error,
+    answer_internal_error,
+    answer_nextword_error,
+    answer_validation_error,
+)
 from nextword.serving.completions import router as completions
 from nextword.serving.health import router as health
 from nextword.serving.lifecycle import Lifecycle
@@ -40,6 +45,7 @@ def create_application(slot: ModelSlot | None, settings: ServingSettings | None 
     application.add_exception_handler(HTTPException, answer_api_error)
     application.add_exception_handler(RequestValidationError, answer_validation_error)
     application.add_exception_handler(NextwordError, answer_nextword_error)
+    application.add_exception_handler(Exception, answer_internal_error)
     for router in _ROUTERS:
         application.include_router(router)
     return application

@@ -1,15 +1,18 @@
 """The model that the service answers with, and its replacement by another one."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from weakref import WeakSet
 
 import anyio.to_thread
 from anyio import CapacityLimiter
 
 from nextword.bundle.bundle import Bundle
 from nextword.engine.text_model import TextModel
+from nextword.generation.pieces import may_join
 from nextword.serving.scheduler import Scheduler
 
 _NUM_THREADS = 2
@@ -29,6 +32,7 @@ class ServedModel:
         max_active: Most texts that the scheduler works on at once.
         created: When it was loaded, in seconds since 1970.
         scheduler: Generates and scores texts, all in one batch.
+        may_join: Whether a token can begin with a part of the character before it.
     """
 
     model: TextModel
@@ -39,10 +43,12 @@ class ServedModel:
     max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
     scheduler: Scheduler = field(init=False)
+    may_join: bool = field(init=False)
     _limiter: CapacityLimiter = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scheduler", Scheduler(self.model.engine, max_rows=self.max_active))
+        object.__setattr__(self, "may_join", may_join(self.model.tokenizer.vocabulary))
         object.__setattr__(self, "_limiter", CapacityLimiter(_NUM_THREADS))
 
     @property
@@ -77,6 +83,7 @@ class ModelSlot:
 
     def __init__(self, current: ServedModel) -> None:
         self._current = current
+        self._former: WeakSet[ServedModel] = WeakSet()
 
     @property
     def current(self) -> ServedModel:
@@ -84,6 +91,11 @@ class ModelSlot:
         return self._current
 
     def replace(self, model: ServedModel) -> None:
-        """Give new requests another model; the former one ends its running texts and then its thread."""
+        """Give new requests another model; the former one finishes its texts."""
         former, self._current = self._current, model
+        self._former.add(former)
         former.scheduler.retire()
+
+    async def drain(self, seconds: float = 0.0) -> None:
+        """Wait up to `seconds` for the texts of all models, then end the others with an `ApiError` 503."""
+        await asyncio.gather(*(served.scheduler.drain(seconds) for served in (self._current, *self._former)))

@@ -34,6 +34,9 @@ class ServingSettings(Settings):
     max_stops: int = setting(8, help="Most stop strings.", at_least=0, at_most=1024)
     max_stop_characters: int = setting(256, help="Most characters of a stop string.", at_least=1, at_most=2**16)
     max_logprobs: int = setting(20, help="Most alternatives for each token (`logprobs`).", at_least=0, at_most=1000)
+    max_answer_logprobs: int = setting(
+        2**18, help="Most log-probabilities of an answer, alternatives included.", at_least=1, at_most=2**26
+    )
     max_lines: int = setting(256, help="Most lines, hypotheses or candidates of a request.", at_least=1, at_most=2**16)
     max_suggestions: int = setting(100, help="Most suggestions of a request (`k`).", at_least=1, at_most=10_000)
     max_active: int = setting(64, help="Most texts that the engine works on at once.", at_least=1, at_most=4096)

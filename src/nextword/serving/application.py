@@ -1,5 +1,7 @@
 """The application: all routes of the service, with their errors and documentation."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,13 +19,16 @@ from nextword.serving.completions import router as completions
 from nextword.serving.health import router as health
 from nextword.serving.lifecycle import Lifecycle
 from nextword.serving.metrics import ServingMetrics
-from nextword.serving.served_model import ModelSlot
+from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.text_routes import install_text_routes
 
 _ROUTERS: tuple[APIRouter, ...] = (completions, health)
 
 
-def create_application(slot: ModelSlot | None, settings: ServingSettings | None = None) -> FastAPI:
+def create_application(
+    slot: ModelSlot | None, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
+) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
     Routes find `slot`, `settings`, `admission`, `lifecycle` and `metrics` in `request.app.state`. Without a slot, the
@@ -48,4 +53,5 @@ def create_application(slot: ModelSlot | None, settings: ServingSettings | None 
     application.add_exception_handler(Exception, answer_internal_error)
     for router in _ROUTERS:
         application.include_router(router)
+    install_text_routes(application, load)
     return application

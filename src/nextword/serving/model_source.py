@@ -10,6 +10,7 @@ from nextword.engine.chain import Tables, apply_methods
 from nextword.engine.method import Method, Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.errors import BundleError
+from nextword.serving.model_text import ModelText
 from nextword.serving.served_model import ServedModel
 from nextword.text.tokenizer import Tokenizer
 
@@ -64,6 +65,7 @@ class ModelSource:
             loaded.bundle,
             hash=sha256,
             methods=applied.description,
+            text=ModelText.of(self.path),
             learns=any(method.learns for method in self.methods),
             max_active=self.max_active,
         )

@@ -13,6 +13,7 @@ from anyio import CapacityLimiter
 from nextword.bundle.bundle import Bundle
 from nextword.engine.text_model import TextModel
 from nextword.generation.pieces import may_join
+from nextword.serving.model_text import ModelText
 from nextword.serving.scheduler import Scheduler
 
 _NUM_THREADS = 2
@@ -29,6 +30,7 @@ class ServedModel:
         hash: SHA-256 of the stored weights, in hexadecimal.
         methods: Description of the methods; empty without any.
         learns: Whether a method learns from the text that it reads.
+        text: The text that it was trained on, and its run.
         max_active: Most texts that the scheduler works on at once.
         created: When it was loaded, in seconds since 1970.
         scheduler: Generates and scores texts, all in one batch.
@@ -40,6 +42,7 @@ class ServedModel:
     hash: str
     methods: str = ""
     learns: bool = False
+    text: ModelText = field(default_factory=ModelText)
     max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
     scheduler: Scheduler = field(init=False)

@@ -113,7 +113,8 @@ class Server(uvicorn.Server):
         self._source = source
         self._options = options
         self._address = listener.getsockname()
-        self.application: FastAPI = create_application(None, options.settings)
+        self.application: FastAPI = create_application(None, options.settings, source.load)
+        self.application.state.access = options.access
         service = Service(self.application, options.access, log=options.log)
         super().__init__(TransportConfig(service, options.settings, service.record_refusal))
         self._tasks: set[asyncio.Task[None]] = set()

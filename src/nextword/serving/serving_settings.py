@@ -38,6 +38,9 @@ class ServingSettings(Settings):
         2**18, help="Most log-probabilities of an answer, alternatives included.", at_least=1, at_most=2**26
     )
     max_lines: int = setting(256, help="Most lines, hypotheses or candidates of a request.", at_least=1, at_most=2**16)
+    max_scored_tokens: int = setting(
+        2**16, help="Most tokens of all lines of a request that scores.", at_least=1, at_most=2**24
+    )
     max_suggestions: int = setting(100, help="Most suggestions of a request (`k`).", at_least=1, at_most=10_000)
     max_active: int = setting(64, help="Most texts that the engine works on at once.", at_least=1, at_most=4096)
     queue_length: int = setting(64, help="Most requests that wait; others get status 429.", at_least=0, at_most=2**16)
@@ -54,6 +57,9 @@ class ServingSettings(Settings):
         10.0, help="Time to finish running requests after SIGTERM.", at_least=0.0, at_most=3600.0
     )
     max_sessions: int = setting(256, help="Most typing sessions; the oldest is dropped.", at_least=0, at_most=2**16)
+    max_session_words: int = setting(
+        1000, help="Most words that a typing session learns; the oldest are dropped.", at_least=1, at_most=10_000
+    )
     session_seconds: float = setting(
         900.0, help="Time after which an unused typing session ends.", at_least=1.0, at_most=86_400.0
     )

@@ -58,7 +58,9 @@ class Reloader:
                 raise
             except Exception as error:
                 _log.exception("the new model cannot be loaded")
-                raise BundleError(f"the new model must load, but fails with {type(error).__name__}; see the log") from error
+                raise BundleError(
+                    f"the new model must load, but fails with {type(error).__name__}; see the log"
+                ) from error
             slot = self._slot()
             former_hash = slot.current.hash
             slot.replace(served)

@@ -52,7 +52,6 @@ class TransportConfig(uvicorn.Config):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            headers=[("x-content-type-options", "nosniff")],
             backlog=min(2048, settings.max_connections),
             timeout_graceful_shutdown=2,
         )

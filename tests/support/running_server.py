@@ -1,7 +1,7 @@
 """An application behind the transport of the service, in a thread of the test."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ import uvicorn
 from nextword.serving.http_connection import Refusal
 from nextword.serving.server import bind
 from nextword.serving.serving_settings import ServingSettings
-from nextword.serving.transport import TransportConfig
+from nextword.serving.transport import OnRefused, TransportConfig
 from support.waiting import wait_until
 
 
@@ -40,16 +40,17 @@ def running(
     application: Any,
     settings: ServingSettings | None = None,
     *,
-    make: Callable[[TransportConfig], uvicorn.Server] = uvicorn.Server,
+    on_refused: OnRefused = lambda _refusal, _client: None,
 ) -> Iterator[RunningServer]:
     """Run an application until the block ends."""
     listener = bind("127.0.0.1", 0)
     refused: list[str] = []
 
-    def record(refusal: Refusal, _client: str) -> None:
+    def record(refusal: Refusal, client: str) -> None:
         refused.append(refusal.code)
+        on_refused(refusal, client)
 
-    server = make(TransportConfig(application, settings or ServingSettings(), record))
+    server = uvicorn.Server(TransportConfig(application, settings or ServingSettings(), record))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     wait_until(lambda: server.started or not thread.is_alive())

@@ -56,7 +56,6 @@ def report_faults() -> None:
         handler = logging.StreamHandler()
         handler.setFormatter(FaultFormatter())
         logger.addHandler(handler)
-        logger.propagate = False
 
 
 def _now() -> str:

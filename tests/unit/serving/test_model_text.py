@@ -85,7 +85,9 @@ def test_a_damaged_run_has_no_text(run: Path, config: str) -> None:
     assert not ModelText.of(run).is_readable()
 
 
-@pytest.mark.parametrize("log", ["", "{", "[]\n", '{"train_perplexity": 1.0}\n', '{"train_perplexity": NaN, "valid_perplexity": 1}\n'])
+@pytest.mark.parametrize(
+    "log", ["", "{", "[]\n", '{"train_perplexity": 1.0}\n', '{"train_perplexity": NaN, "valid_perplexity": 1}\n']
+)
 def test_a_damaged_log_has_no_curve(run: Path, log: str) -> None:
     (run / "log.jsonl").write_text(log, encoding="utf-8")
     assert ModelText.of(run).curve() is None

@@ -92,9 +92,7 @@ def test_a_session_belongs_to_its_api_key(client: TestClient) -> None:
 
 
 def test_bigrams_come_from_the_training_text(client: TestClient) -> None:
-    near, far = (
-        answered(client, "/v1/suggest", text=text, k=3, bigram=True) for text in ("much", "I am very much")
-    )
+    near, far = (answered(client, "/v1/suggest", text=text, k=3, bigram=True) for text in ("much", "I am very much"))
     assert near["suggestions"] == far["suggestions"]
     assert near["bigram_source"] == "text"
     assert near["suggestions"] != answered(client, "/v1/suggest", text="I am very much", k=3)["suggestions"]
@@ -111,7 +109,13 @@ def test_without_the_text_bigrams_come_from_the_model() -> None:
 def test_every_kind_of_tokens(kind: str) -> None:
     tokens = ("<unk>", "<eos>", "i", "t", "s", " ", "it", "is", " it", " is")
     with service_of(tiny_model(kind=kind, tokens=tokens)) as client:
-        for more in ({}, {"complete": True}, {"bigram": True}, {"session": "new"}, {"session": "new", "complete": True}):
+        for more in (
+            {},
+            {"complete": True},
+            {"bigram": True},
+            {"session": "new"},
+            {"session": "new", "complete": True},
+        ):
             assert len(answered(client, "/v1/suggest", text="it i", **more)["suggestions"]) <= 5
 
 

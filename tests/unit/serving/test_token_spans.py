@@ -28,7 +28,25 @@ KINDS = [
 ]
 TEXTS = st.lists(
     st.sampled_from(
-        ["it", "is", "don't", "é", "\U0001f600", ",", '"', ".", " ", "  ", "\t", "\xa0", "\u2028", "\n", "\r\n", "\r", "\0"]
+        [
+            "it",
+            "is",
+            "don't",
+            "é",
+            "\U0001f600",
+            ",",
+            '"',
+            ".",
+            " ",
+            "  ",
+            "\t",
+            "\xa0",
+            "\u2028",
+            "\n",
+            "\r\n",
+            "\r",
+            "\0",
+        ]
     ),
     max_size=25,
 ).map("".join)
@@ -40,7 +58,9 @@ def _tokenizer(kind: TokenizerKind, line_ends: LineEnds) -> Tokenizer:
 
 @pytest.mark.parametrize(("kind", "line_ends"), KINDS)
 @given(text=TEXTS)
-def test_ids_are_those_of_encode_and_places_show_the_tokens(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
+def test_ids_are_those_of_encode_and_places_show_the_tokens(
+    kind: TokenizerKind, line_ends: LineEnds, text: str
+) -> None:
     tokenizer = _tokenizer(kind, line_ends)
     spans = token_spans(tokenizer, text)
     assert [span.token_id for span in spans] == tokenizer.encode(text)

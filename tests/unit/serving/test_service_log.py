@@ -46,12 +46,9 @@ def test_a_fault_is_reported_without_its_message() -> None:
         raise KeyError(text)
 
     written = " ".join(("a", "secret", "prompt"))
-    try:
+    with pytest.raises(KeyError) as failed:
         fail(written)
-    except KeyError as error:
-        record = logging.LogRecord(
-            "nextword", logging.ERROR, "", 0, "it failed", None, (KeyError, error, error.__traceback__)
-        )
+    record = logging.LogRecord("nextword", logging.ERROR, "", 0, "it failed", None, failed._excinfo)
     told = FaultFormatter().format(record)
     assert written not in told
     assert "KeyError" in told

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
 NUM_FOLLOWERS = 5
@@ -54,6 +55,12 @@ class BigramTable:
         found = np.bincount(places, added) + singles.weights[contexts] * own[following]
         is_word = following < words.num_words
         return cls(*_best(contexts[is_word], following[is_word], found[is_word], words.first_tokens, k))
+
+    @classmethod
+    def of_words(cls, ids: TokenIds, tokenizer: Tokenizer) -> "BigramTable | None":
+        """Return the table of a text for a tokenizer whose tokens are words; `None` for another tokenizer."""
+        is_of_words = tokenizer.kind in ("word", "pretokenized")
+        return cls.fit(ids, tokenizer.vocabulary) if is_of_words and len(ids) else None
 
     def shares(self) -> NDArray[np.uint16]:
         """Return the probabilities in steps of 1 / 65,535."""

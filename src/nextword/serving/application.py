@@ -27,13 +27,18 @@ _ROUTERS: tuple[APIRouter, ...] = (completions, health)
 
 
 def create_application(
-    slot: ModelSlot | None, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
+    slot: ModelSlot, settings: ServingSettings | None = None, load: Callable[[], ServedModel] | None = None
 ) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
-    Routes find `slot`, `settings`, `admission`, `lifecycle` and `metrics` in `request.app.state`. Without a slot, the
-    service is loading until `state.slot` is set and the lifecycle is ready; `Service` sends no request to a route that
-    needs the slot meanwhile.
+    Routes find `slot`, `settings`, `admission`, `lifecycle` and `metrics` in `request.app.state`. With an empty slot,
+    the service is loading until the slot has a model and the lifecycle is ready; `Service` sends no request to a route
+    that needs a model meanwhile.
+
+    Args:
+        slot: Holds the model.
+        settings: Bounds of the service.
+        load: Loads the model again; `None` if it is in memory only.
     """
     application = FastAPI(
         title="nextword",
@@ -45,7 +50,7 @@ def create_application(
     application.state.slot = slot
     application.state.settings = settings or ServingSettings()
     application.state.admission = Admission(application.state.settings)
-    application.state.lifecycle = Lifecycle("loading" if slot is None else "ready")
+    application.state.lifecycle = Lifecycle("loading" if slot.is_empty else "ready")
     application.state.metrics = ServingMetrics(application.state)
     application.add_exception_handler(HTTPException, answer_api_error)
     application.add_exception_handler(RequestValidationError, answer_validation_error)

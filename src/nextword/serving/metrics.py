@@ -81,7 +81,7 @@ class _StateCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._of_requests()
-        if getattr(self._state, "slot", None) is not None:
+        if not self._state.slot.is_empty:
             yield from self._of_model()
 
     def _of_requests(self) -> Iterator[Metric]:

@@ -13,6 +13,7 @@ from anyio import CapacityLimiter
 from nextword.bundle.bundle import Bundle
 from nextword.engine.text_model import TextModel
 from nextword.generation.pieces import may_join
+from nextword.serving.api_error import ApiError
 from nextword.serving.model_text import ModelText
 from nextword.serving.scheduler import Scheduler
 
@@ -81,24 +82,45 @@ class ModelSlot:
     """Holds the model that new requests get. A request keeps its model to its end.
 
     Args:
-        current: The first model.
+        current: The first model; `None` while it is loaded.
     """
 
-    def __init__(self, current: ServedModel) -> None:
+    def __init__(self, current: ServedModel | None = None) -> None:
         self._current = current
         self._former: WeakSet[ServedModel] = WeakSet()
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the first model is still being loaded."""
+        return self._current is None
+
+    @property
     def current(self) -> ServedModel:
-        """The model for new requests."""
+        """The model for new requests.
+
+        Raises:
+            ApiError: The first model is still being loaded (503).
+        """
+        if self._current is None:
+            raise ApiError(503, "the model is being loaded; try again in a second", headers={"Retry-After": "1"})
         return self._current
 
     def replace(self, model: ServedModel) -> None:
         """Give new requests another model; the former one finishes its texts."""
         former, self._current = self._current, model
-        self._former.add(former)
-        former.scheduler.retire()
+        if former is not None:
+            self._former.add(former)
+            former.scheduler.retire()
 
     async def drain(self, seconds: float = 0.0) -> None:
         """Wait up to `seconds` for the texts of all models, then end the others with an `ApiError` 503."""
-        await asyncio.gather(*(served.scheduler.drain(seconds) for served in (self._current, *self._former)))
+        await asyncio.gather(*(served.scheduler.drain(seconds) for served in self._models))
+
+    def close(self) -> None:
+        """End the engine threads of all models."""
+        for served in self._models:
+            served.scheduler.close()
+
+    @property
+    def _models(self) -> list[ServedModel]:
+        return [*([] if self._current is None else [self._current]), *self._former]

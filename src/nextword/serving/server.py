@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from nextword.errors import NextwordError, SettingError
+from nextword.errors import SettingError
 from nextword.serving.access import Access
 from nextword.serving.application import create_application
 from nextword.serving.model_source import ModelSource
@@ -115,8 +115,7 @@ class Server(uvicorn.Server):
         self._source = source
         self._options = options
         self._address = listener.getsockname()
-        self.application: FastAPI = create_application(None, options.settings, source.load)
-        self.application.state.access = options.access
+        self.application: FastAPI = create_application(ModelSlot(), options.settings, source.load)
         service = Service(self.application, options.access, log=options.log)
         super().__init__(TransportConfig(service, options.settings, service.record_refusal))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -137,14 +136,12 @@ class Server(uvicorn.Server):
         state.lifecycle.drain()
         state.admission.close()
         if not await state.lifecycle.idle(self._options.settings.drain_seconds):
-            if state.slot is not None:
-                await state.slot.current.scheduler.drain(0)
+            await state.slot.drain()
             if not await state.lifecycle.idle(_CUT_SECONDS):
                 state.lifecycle.cut()
                 await state.lifecycle.idle(_CUT_SECONDS)
         await super().shutdown(sockets)
-        if state.slot is not None:
-            state.slot.current.scheduler.close()
+        state.slot.close()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -176,7 +173,7 @@ class Server(uvicorn.Server):
     async def _load(self) -> None:
         state = self.application.state
         try:
-            state.slot = ModelSlot(await asyncio.to_thread(self._source.load))
+            state.slot.replace(await asyncio.to_thread(self._source.load))
         except Exception as error:
             self.failure, self.should_exit = error, True
             return
@@ -195,12 +192,11 @@ class Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(lambda: self._begin(self._reload()))
 
     async def _reload(self) -> None:
-        try:
-            await self.application.state.reloader.reload()
-        except NextwordError as error:
-            self._options.say(f"the model was not reloaded, and the former one remains: {error}")
+        done = await self.application.state.reloader.reload()
+        if done.refused is None:
+            self._options.say(f"reloaded {done.served.fingerprint}")
         else:
-            self._options.say(f"reloaded {self.application.state.slot.current.fingerprint}")
+            self._options.say(f"the model was not reloaded, and the former one serves on: {done.refused}")
 
     def _begin(self, work: Any) -> None:
         task = self._loop.create_task(work)

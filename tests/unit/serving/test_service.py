@@ -132,7 +132,7 @@ def test_each_request_is_a_line_of_the_log(server: RunningServer, lines: list[st
 
 
 def test_only_health_is_answered_while_the_model_loads() -> None:
-    application = create_application(None)
+    application = create_application(ModelSlot())
     with running(Service(application, Access.of("127.0.0.1"))) as server:
         assert exchange(server.port, get("/livez")).status == 200
         assert exchange(server.port, get("/metrics")).status == 200
@@ -158,7 +158,7 @@ def test_a_service_whose_engine_has_ended_is_not_ready(server: RunningServer, ap
 
 
 def test_two_services_have_figures_of_their_own() -> None:
-    one, two = (create_application(None).state.metrics for _ in range(2))
+    one, two = (create_application(ModelSlot()).state.metrics for _ in range(2))
     assert isinstance(one, ServingMetrics)
     one.record_refusal("invalid_http")
     assert b'nextword_refused_total{code="invalid_http"} 1.0' in one.render()

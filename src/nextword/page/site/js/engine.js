@@ -3,14 +3,6 @@
 
 import { Arithmetic } from "./arithmetic.js";
 import { cellOf } from "./cells.js";
-import { unpackModel } from "./packed_model.js";
-import { Tokenizer } from "./tokenizer.js";
-
-/** Returns the engine of a packed model, from its bytes. */
-export function openEngine(bytes) {
-  const packed = unpackModel(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
-  return new Engine(packed, new Tokenizer(packed.tokenizer));
-}
 
 /**
  * A model at work.
@@ -56,15 +48,16 @@ export class Engine {
   }
 
   /**
-   * Returns how much a prediction depends on each token before it: a number for each of `ids[0]` to `ids[position]`.
+   * Returns how much the prediction of a token depends on each token before it: `position` numbers, for `ids[0]` to
+   * `ids[position - 1]`.
    *
-   * The prediction is that of the token after `ids[position]`, by default the most probable one. With the method
+   * The token is `target`, or else `ids[position]`, or at the end of `ids` the most probable one. With the method
    * "gradient", a number is the length of the gradient of its log-probability with respect to an embedding. With
-   * "left-out", it is its log-probability minus the one without the token.
+   * "leave-one-out", it is how much the log-probability falls if the token is left out.
    */
-  influence(ids, position, { method = "gradient", target = null } = {}) {
-    const before = ids.slice(0, position + 1);
-    if (method === "left-out") {
+  influence(ids, position, { method = "gradient", target = ids[position] } = {}) {
+    const before = ids.slice(0, position);
+    if (method === "leave-one-out") {
       return this.#differences(before, target);
     }
     const arithmetic = new Arithmetic({ records: true });

@@ -1,62 +1,32 @@
-"""An application behind the transport of the service, in a thread of the test."""
+"""The whole server in a thread of the test: transport, access, and a model that can be reloaded."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
-import uvicorn
-
-from nextword.serving.http_connection import Refusal
-from nextword.serving.server import bind
-from nextword.serving.serving_settings import ServingSettings
-from nextword.serving.transport import OnRefused, TransportConfig
+from nextword.serving.access import Access
+from nextword.serving.model_source import ModelSource
+from nextword.serving.server import Server, ServerOptions, bind
 from support.waiting import wait_until
 
 
-@dataclass
-class RunningServer:
-    """A server in a thread.
-
-    Attributes:
-        port: Where it listens.
-        server: uvicorn's server.
-        refused: Codes of what its transport refused.
-    """
-
-    port: int
-    server: uvicorn.Server
-    refused: list[str] = field(default_factory=list)
-
-    @property
-    def num_connections(self) -> int:
-        """Connections that are open."""
-        return len(self.server.server_state.connections)
-
-
 @contextmanager
-def running(
-    application: Any,
-    settings: ServingSettings | None = None,
-    *,
-    on_refused: OnRefused = lambda _refusal, _client: None,
-) -> Iterator[RunningServer]:
-    """Run an application until the block ends."""
+def running_server(path: Path, *, keys: Sequence[str] = ()) -> Iterator[str]:
+    """Run the server of the model in a directory, and give its host and port.
+
+    Args:
+        path: The directory of the bundle.
+        keys: API keys; without any, no key is needed.
+    """
     listener = bind("127.0.0.1", 0)
-    refused: list[str] = []
-
-    def record(refusal: Refusal, client: str) -> None:
-        refused.append(refusal.code)
-        on_refused(refusal, client)
-
-    server = uvicorn.Server(TransportConfig(application, settings or ServingSettings(), record))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    server = Server(ModelSource(path), listener, ServerOptions(access=Access.of("127.0.0.1", keys=keys)))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    wait_until(lambda: server.started or not thread.is_alive())
     try:
-        yield RunningServer(listener.getsockname()[1], server, refused)
+        wait_until(lambda: server.application.state.lifecycle.stage == "ready" or not thread.is_alive(), patience=60)
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
-        thread.join(timeout=60)
-        assert not thread.is_alive()
+        thread.join()
+        listener.close()

@@ -4,14 +4,15 @@ import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from nextword.errors import BundleError, NextwordError
+from nextword.errors import NextwordError
 from nextword.serving.api_error import ApiError
-from nextword.serving.model_work import Answer, origin_of
+from nextword.serving.model_work import EXAMPLE_HASH, Answer, origin_of
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
 from nextword.serving.request_body import StrictRoute
 from nextword.serving.self_test import self_test
@@ -22,50 +23,54 @@ router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
 _log = logging.getLogger("nextword.serving")
 
 
+@dataclass(frozen=True)
+class Reload:
+    """The outcome of a reload.
+
+    Attributes:
+        served: The model that new requests get, whether it is another one or not.
+        former_hash: Hash of the model before.
+        refused: Why the new model was refused; `None` if it was taken.
+    """
+
+    served: ServedModel
+    former_hash: str
+    refused: str | None = None
+
+
 class Reloader:
     """Replaces the model of a slot. Requests that run keep their model to their end.
 
+    A model that cannot be loaded, or fails its test, is refused, and the former one serves on.
+
     Args:
-        slot: Returns where the model is.
+        slot: Where the model is.
         load: Returns the new model, checked, or raises.
         on_replaced: Called on the event loop after each replacement.
     """
 
     def __init__(
-        self,
-        slot: Callable[[], ModelSlot],
-        load: Callable[[], ServedModel],
-        on_replaced: Callable[[], object] = lambda: None,
+        self, slot: ModelSlot, load: Callable[[], ServedModel], on_replaced: Callable[[], object] = lambda: None
     ) -> None:
         self._slot = slot
         self._load = load
         self._on_replaced = on_replaced
         self._lock = asyncio.Lock()
 
-    async def reload(self) -> tuple[ServedModel, str]:
-        """Load the model again, test it, and let it take the place of the current one. One reload runs at a time.
-
-        Returns:
-            The new model, and the hash of the former one.
-
-        Raises:
-            NextwordError: The new model is refused, and the former one goes on.
-        """
+    async def reload(self) -> Reload:
+        """Load the model again, test it, and let it take the place of the current one. One reload runs at a time."""
         async with self._lock:
+            former = self._slot.current
             try:
                 served = await asyncio.to_thread(self._load_tested)
-            except NextwordError:
-                raise
+            except NextwordError as error:
+                return Reload(former, former.hash, str(error))
             except Exception as error:
                 _log.exception("the new model cannot be loaded")
-                raise BundleError(
-                    f"the new model must load, but fails with {type(error).__name__}; see the log"
-                ) from error
-            slot = self._slot()
-            former_hash = slot.current.hash
-            slot.replace(served)
+                return Reload(former, former.hash, f"it cannot be loaded ({type(error).__name__}); the log says more")
+            self._slot.replace(served)
             self._on_replaced()
-            return served, former_hash
+            return Reload(served, former.hash)
 
     def _load_tested(self) -> ServedModel:
         served = self._load()
@@ -80,8 +85,8 @@ class Reloader:
 class ReloadAnswer(Answer):
     """The model after a reload."""
 
-    hash: str = Field(description="SHA-256 of its weights.", examples=["1f0c9d7e5b3a" + "0" * 52])
-    former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=["6be7c1a2f0d4" + "0" * 52])
+    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
+    former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=[EXAMPLE_HASH])
 
 
 def require_right_to_reload(request: Request) -> None:
@@ -124,15 +129,14 @@ def reloader_of(request: Request) -> Reloader:
 async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], response: Response) -> ReloadAnswer:
     """Load the model again from its directory, test it, and answer new requests with it.
 
-    If it is refused, the former model goes on, and the answer (409) says why. Running requests keep the former model.
+    If it is refused, the former model serves on, and the answer (409) says why. Running requests keep the former model.
     """
-    try:
-        served, former_hash = await reloader.reload()
-    except NextwordError as error:
-        message = f"the new model is refused, and the former one goes on: {error}"
-        raise ApiError(409, message, code="model_refused") from error
-    response.headers.update(served.headers)
-    return ReloadAnswer(**origin_of(served), hash=served.hash, former_hash=former_hash)
+    done = await reloader.reload()
+    if done.refused is not None:
+        message = f"the new model is refused, and the former one serves on: {done.refused}"
+        raise ApiError(409, message, code="model_refused")
+    response.headers.update(done.served.headers)
+    return ReloadAnswer(**origin_of(done.served), hash=done.served.hash, former_hash=done.former_hash)
 
 
 def _is_remote(host: str) -> bool:

@@ -14,11 +14,12 @@ from nextword.serving import (
     suggest_routes,
     tokenize_routes,
 )
+from nextword.serving.allowed_methods import answer_wrong_method
 from nextword.serving.bigrams import BigramCache
 from nextword.serving.page_files import PageFiles
 from nextword.serving.page_model import PageModels
 from nextword.serving.reload import Reloader
-from nextword.serving.served_model import ServedModel
+from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.sessions import Sessions
 
@@ -34,7 +35,7 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def install_text_routes(application: FastAPI, load: Callable[[], ServedModel] | None = None) -> None:
-    """Add the routes to an application whose state has `settings`, and `slot` once the model is loaded.
+    """Add the routes to an application whose state has `slot` and `settings`.
 
     The state gets `sessions`, `bigrams`, `page_files`, `page_models` and `reloader`.
 
@@ -43,12 +44,14 @@ def install_text_routes(application: FastAPI, load: Callable[[], ServedModel] | 
         load: Loads the model again, such as `ModelSource.load`; `None` if it is in memory only.
     """
     state = application.state
+    slot: ModelSlot = state.slot
     settings: ServingSettings = state.settings
     state.sessions = Sessions(settings)
     state.bigrams = BigramCache()
     state.page_files = PageFiles()
     state.page_models = PageModels()
-    state.reloader = None if load is None else Reloader(lambda: state.slot, load, state.sessions.let_go)
+    state.reloader = None if load is None else Reloader(slot, load, state.sessions.let_go)
     for router in ROUTERS:
         application.include_router(router)
+    application.add_exception_handler(405, answer_wrong_method)
     openapi.describe(application)

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from nextword.serving.serving_settings import ServingSettings
 from support.raw_http import RawClient, exchange, get, post
-from support.running_server import RunningServer, running
+from support.running_transport import RunningServer, running
 
 SETTINGS = ServingSettings(max_body_bytes=4096, max_header_bytes=2048, max_headers=20, receive_seconds=60.0)
 HOST = b"Host: localhost\r\n"

@@ -15,7 +15,7 @@ from nextword.serving.model_source import ModelSource
 from nextword.serving.served_model import ModelSlot
 from nextword.serving.service import Service
 from support.raw_http import exchange, get, post
-from support.running_server import RunningServer, running
+from support.running_transport import RunningServer, running
 from support.waiting import wait_until
 
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.transport import BoundedProtocol
 from support.raw_http import RawClient, exchange, get, post
-from support.running_server import RunningServer, running
+from support.running_transport import RunningServer, running
 from support.waiting import wait_until
 
 SHORT = ServingSettings(receive_seconds=0.5, write_seconds=0.5, idle_seconds=0.5, max_body_bytes=2**16)

@@ -25,6 +25,8 @@ from support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs signals of POSIX")
 
+PATIENT = {f"NEXTWORD_SERVE_{name}_SECONDS": "600" for name in ("DRAIN", "RECEIVE", "IDLE")}
+
 LONG = 1000
 """Tokens of a text that takes a while."""
 
@@ -191,7 +193,7 @@ def test_each_open_stream_completes_or_ends_with_an_event(drain_seconds: str) ->
 
 def test_while_it_drains_the_service_is_not_ready_and_takes_no_requests() -> None:
     with (
-        serve_process("austen", environment={"NEXTWORD_SERVE_DRAIN_SECONDS": "60"}) as process,
+        serve_process("austen", environment=PATIENT) as process,
         RawClient(process.port) as kept,
         ExitStack() as stack,
     ):
@@ -220,7 +222,7 @@ def test_while_it_drains_the_service_is_not_ready_and_takes_no_requests() -> Non
 
 def test_the_second_signal_ends_the_service_at_once() -> None:
     with (
-        serve_process("austen", environment={"NEXTWORD_SERVE_DRAIN_SECONDS": "3600"}) as process,
+        serve_process("austen", environment=PATIENT) as process,
         RawClient(process.port) as client,
     ):
         client.send(b"POST /v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n")

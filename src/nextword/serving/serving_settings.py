@@ -90,7 +90,9 @@ class ServingSettings(Settings):
 
 def _require_known(environment: Mapping[str, str], known: list[str]) -> None:
     for name in environment:
-        if name.startswith(_PREFIX) and name not in (*known, API_KEYS_VARIABLE):
+        # Kubernetes sets variables of these two forms for a service that is called nextword-serve.
+        is_of_kubernetes = name.startswith((f"{_PREFIX}SERVICE_", f"{_PREFIX}PORT"))
+        if name.startswith(_PREFIX) and name not in (*known, API_KEYS_VARIABLE) and not is_of_kubernetes:
             raise SettingError(unknown_name("variable of the service", name, [*known, API_KEYS_VARIABLE]))
 
 

@@ -30,7 +30,12 @@ export class Matrix {
   /** Returns some of the rows as a matrix over the same numbers. */
   rowsBetween(start, end) {
     const steps = this.steps.subarray(start * this.columns, end * this.columns);
-    return new Matrix(end - start, this.columns, steps, this.scales.length === 1 ? this.scales : this.scales.subarray(start, end));
+    return new Matrix(
+      end - start,
+      this.columns,
+      steps,
+      this.scales.length === 1 ? this.scales : this.scales.subarray(start, end),
+    );
   }
 
   /** Returns the product with a vector (columns), a vector (rows). */

@@ -73,12 +73,13 @@ def weights_of(packed: bytes) -> dict[str, Floats]:
     """Return the weights that the page computes with, in the layout of a bundle."""
     arrays, weights = arrays_of(packed), dict[str, Floats]()
     for name, array in arrays.items():
-        if name.startswith("bigrams/") or name.endswith("/scales"):
+        if name.startswith("bigrams/") or name.endswith(("/scales", "/zero")):
             continue
         if array.ndim == 1:
             weights[name] = array
             continue
-        rows = array.astype(np.float32) * arrays[f"{name}/scales"][:, None]
+        zero = arrays.get(f"{name}/zero", np.zeros(1, np.float32))
+        rows = (array.astype(np.float32) - zero) * arrays[f"{name}/scales"][:, None]
         weights[name] = rows if name == "embedding/embeddings" else np.ascontiguousarray(rows.T)
     return weights
 

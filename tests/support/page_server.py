@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name is inherited
         """Keep the output of the tests clean."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is inherited
+    def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/page/describe.json":
             self._json(200, self.routes.describe())
@@ -163,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._error(404, "there is nothing here")
 
-    def do_POST(self) -> None:  # noqa: N802 - the name is inherited
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.routes.key and self.headers.get("Authorization") != f"Bearer {self.routes.key}":
             self._error(401, "an API key is required")

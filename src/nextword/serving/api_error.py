@@ -55,7 +55,7 @@ def error_table(status: int, message: str, *, param: str | None = None, code: st
 
 async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer with an `ApiError`, or with an error of the routing such as an unknown path."""
-    error = cast(StarletteHTTPException, error)
+    error = cast("StarletteHTTPException", error)
     param, code = getattr(error, "param", None), getattr(error, "code", None)
     table = error_table(error.status_code, str(error.detail), param=param, code=code)
     return JSONResponse(table, status_code=error.status_code, headers=error.headers)
@@ -63,7 +63,7 @@ async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def answer_validation_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer with the first field that breaks a rule."""
-    first = cast(RequestValidationError, error).errors()[0]
+    first = cast("RequestValidationError", error).errors()[0]
     param = field_name(first["loc"])
     where = f"`{param}` " if param else "the request "
     message = f"{where}is refused: {first['msg']}"

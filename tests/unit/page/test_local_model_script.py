@@ -77,15 +77,30 @@ LOWER_CASED = ("the", "cat", "sat", "on", ", ", ".", ". ", '" ', ' "', "mat", "d
 
 
 @pytest.mark.parametrize(
-    ("kind", "tokens"), [("character", LETTERS), ("subword", SUBWORDS), ("word", LOWER_CASED), ("pretokenized", LOWER_CASED)]
+    ("kind", "tokens"),
+    [("character", LETTERS), ("subword", SUBWORDS), ("word", LOWER_CASED), ("pretokenized", LOWER_CASED)],
 )
 def test_suggestions_for_each_tokenizer(kind: TokenizerKind, tokens: tuple[str, ...], scripts: Any) -> None:
-    vocabulary = Vocabulary(("<unk>", "<eos>", *(token for token in tokens if kind != "pretokenized" or " " not in token)))
+    vocabulary = Vocabulary(
+        ("<unk>", "<eos>", *(token for token in tokens if kind != "pretokenized" or " " not in token))
+    )
     sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
     bundle = random_bundle(Architecture(**sizes), Tokenizer(kind, "line", vocabulary), scale=1.5)
     packed = pack_model(bundle)
     model = same_model(packed, bundle)
-    texts = ["", "The", "the ", "the th", "She sat on a", "the cat. ", 'the cat. "', "a Qat and a Q", "he\n", "Th", "a-"]
+    texts = [
+        "",
+        "The",
+        "the ",
+        "the th",
+        "She sat on a",
+        "the cat. ",
+        'the cat. "',
+        "a Qat and a Q",
+        "he\n",
+        "Th",
+        "a-",
+    ]
     for completes in (True, False):
         found = scripts.run(_SUGGESTED, {"texts": texts, "complete": completes, "k": 4}, model=packed)
         for text, ours in zip(texts, found, strict=True):

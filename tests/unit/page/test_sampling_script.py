@@ -21,7 +21,9 @@ def test_random_numbers_are_those_of_numpy(seed: int, scripts: Any) -> None:
 
 
 def test_without_a_seed_texts_differ(scripts: Any) -> None:
-    first, second = scripts.run("async (_, __, { random: { RandomNumbers } }) => [0, 0].map(() => new RandomNumbers().next())")
+    first, second = scripts.run(
+        "async (_, __, { random: { RandomNumbers } }) => [0, 0].map(() => new RandomNumbers().next())"
+    )
     assert first != second
 
 

@@ -17,7 +17,18 @@ _ODD = [
     *"\u0301\u200d\u00a0\x85\x1c\x1f\u2028\u3000\ufeff\u6f22\u5b57\u304b\U0001f642\U0001f469\u200d\U0001f467",
     *"\U0001f1e9\U0001f1ea\U0001d4b3\U00010400\u0130\u0131\u017f\ufb01\u0661\u0662\x0b\x0c\x07\u0600\u1680\u180e",
 ]
-_PHRASES = ["<unk>", "said, ", "don't ", " 'tis", " o\u2019clock ", "\r\n", "\n\n", "x" * 70, " " + "\u6f22" * 70, "--" * 40]
+_PHRASES = [
+    "<unk>",
+    "said, ",
+    "don't ",
+    " 'tis",
+    " o\u2019clock ",
+    "\r\n",
+    "\n\n",
+    "x" * 70,
+    " " + "\u6f22" * 70,
+    "--" * 40,
+]
 
 _ENCODED = """async ({ tokenizer, texts }, _, js) => {
   const made = new js.tokenizer.Tokenizer(tokenizer);
@@ -128,7 +139,10 @@ def test_tokens_are_displayed_as_in_python(scripts: Any) -> None:
     tokens = ("<unk>", "<eos>", " ", ", ", "a\x07", "\u200b", "\U000e0001", "tab\t")
     tokenizer = Tokenizer("character", "line", Vocabulary(tokens))
     found = scripts.run(
-        "async (tokenizer, _, js) => tokenizer.vocabulary.map((_, id) => new js.tokenizer.Tokenizer(tokenizer).display(id))",
+        """async (tokenizer, _, js) => {
+          const made = new js.tokenizer.Tokenizer(tokenizer);
+          return made.pieces.map((_, id) => made.display(id));
+        }""",
         described(tokenizer),
     )
     assert found == [tokenizer.display(token_id) for token_id in range(len(tokens))]

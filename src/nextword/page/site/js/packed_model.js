@@ -83,7 +83,8 @@ function checkedWeights(header, tensors) {
     }
     const scales = tensors[`${name}/scales`]?.array;
     require([1, shape[0]].includes(scales?.length), `its weight ${name} has no scales`);
-    weights[name] = new Matrix(...shape, tensor.array, scales);
+    const zero = tensors[`${name}/zero`]?.array[0] ?? 0;
+    weights[name] = new Matrix(...shape, tensor.array, scales, zero);
   }
   return weights;
 }

@@ -9,12 +9,22 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+import nextword
 from nextword.cli.main import main
+from nextword.page.packed_model import pack_model
+from nextword.text.samples import sample_path
+from support.browser import headless_chromium
+from support.page_server import PageRoutes, serve_page
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SETTINGS = (
     *("--embedding-size", "16", "--hidden-sizes", "16,16", "--compute-dtype", "float32"),
@@ -128,3 +138,26 @@ def reference(command_line: CommandLine, finished_run: Path) -> Reference:
     weights = command_line.weights_of(finished_run)
     assert command_line.weights_of(timed) == weights
     return Reference(weights, command_line.rounds_of(finished_run), seconds)
+
+
+@pytest.fixture(scope="module")  # while Playwright runs, no other test could start an event loop
+def chromium() -> Iterator["Browser"]:
+    """A headless browser."""
+    with headless_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def page_routes() -> PageRoutes:
+    """What the page asks for, of the sample model."""
+    model = nextword.load("austen")
+    text = sample_path("austen").read_text(encoding="utf-8")
+    passage = text[text.rindex("Mrs Smith's enjoyments") : text.rindex("Her spring of felicity")]
+    return PageRoutes(model, packed=pack_model(model.bundle), passage=" ".join(passage.split()))
+
+
+@pytest.fixture(scope="session")
+def page_address(page_routes: PageRoutes) -> Iterator[str]:
+    """Where the page is served."""
+    with serve_page(page_routes) as address:
+        yield address

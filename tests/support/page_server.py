@@ -4,6 +4,7 @@ import json
 import math
 import mimetypes
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,8 @@ class PageRoutes:
         passage: A held-out passage.
         key: The API key that requests to `/v1` must carry.
         failure: Status that each request to `/v1` gets instead of its answer.
+        hold_after: Pieces after which the next stream writes nothing more until its client leaves.
+        client_left: Set when that client has left.
     """
 
     model: TrainedModel
@@ -47,6 +50,8 @@ class PageRoutes:
     passage: str | None = None
     key: str | None = None
     failure: int | None = None
+    hold_after: int | None = None
+    client_left: threading.Event = field(default_factory=threading.Event)
     sessions: dict[str, SuggestionSession] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -79,6 +84,8 @@ class PageRoutes:
             name = f"s{len(self.sessions) + 1}"
             self.sessions[name] = self.model.session()
         session = self.sessions[name]
+        for word in body.get("learn", ()):
+            session.learn(word)
         for word in body.get("forget", ()):
             session.forget(word)
         session.replace(text)
@@ -148,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name is inherited
         """Keep the output of the tests clean."""
 
-    def do_GET(self) -> None:  # noqa: N802 - the name is inherited
+    def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         if path == "/page/describe.json":
             self._json(200, self.routes.describe())
@@ -163,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._error(404, "there is nothing here")
 
-    def do_POST(self) -> None:  # noqa: N802 - the name is inherited
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.routes.key and self.headers.get("Authorization") != f"Bearer {self.routes.key}":
             self._error(401, "an API key is required")
@@ -183,12 +190,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         try:
-            for piece in pieces:
+            hold_after, self.routes.hold_after = self.routes.hold_after, None
+            for count, piece in enumerate(pieces):
+                if count == hold_after:
+                    self._hold()
                 self._event({"choices": [{"index": 0, "text": piece, "finish_reason": None}]})
             self._event({"choices": [{"index": 0, "text": "", "finish_reason": "length"}]})
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
-            pass  # the page has left
+            self.routes.client_left.set()
+
+    def _hold(self) -> None:
+        """Send comments until the client has left."""
+        while True:
+            self.wfile.write(b": waiting\n\n")
+            time.sleep(0.01)
 
     def _event(self, event: dict[str, Any]) -> None:
         self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())

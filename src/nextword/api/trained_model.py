@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.api.page_facts import page_facts
 from nextword.batching.window import TokenIds
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
@@ -36,6 +37,7 @@ from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.suggestion import Suggestion, suggest
 from nextword.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
+from nextword.text.lines import split_lines
 from nextword.text.token_store import TokenStore
 from nextword.training.history import TrainingHistory
 
@@ -368,6 +370,38 @@ class TrainedModel(LoadedModel):
                 outcome.description, method=",".join(method.name for method in chosen)
             )
         return evaluation
+
+    def keystrokes(
+        self,
+        text: str,
+        *,
+        user_words: UserWords | None = None,
+        options: SessionOptions | None = None,
+        max_tokens: int | None = None,
+    ) -> KeystrokeEvaluation:
+        """Return the keystrokes that suggestions save somebody who types a text, with and without learned words.
+
+        Args:
+            text: The text. Each character is a key; one key takes a suggestion with the space after it.
+            user_words: Words learned from earlier texts.
+            options: How suggestions are made. By default, they begin sentences with a capital if the text has any.
+            max_tokens: Stop after this number of words and marks, line ends included.
+
+        Raises:
+            EvaluationError: There are no words.
+            SettingError: Tokens of the model are characters or subwords, or `max_tokens` is below 1.
+            TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> found = nextword.load("austen").keystrokes("She was very much obliged to him.")
+            >>> 0.4 < found.plain.savings(3) < 0.8
+            True
+        """
+        lines = split_lines(text)
+        return evaluate_keystrokes(
+            self, lines if lines[-1] else lines[:-1], user_words=user_words, options=options, max_tokens=max_tokens
+        )
 
     def compare(
         self, text: TokenStore | str, *, skip: int = 0, max_tokens: int = 10, top: int = 5

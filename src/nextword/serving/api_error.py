@@ -53,9 +53,19 @@ def error_table(status: int, message: str, *, param: str | None = None, code: st
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
+def error_of(error: Exception) -> ApiError:
+    """Return what a client is told about an error: nothing about one that is ours."""
+    return error if isinstance(error, ApiError) else ApiError(500, "the service failed; its log says why")
+
+
+async def answer_internal_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer after a bug of ours; the server logs it."""
+    return JSONResponse(error_of(error).to_table(), status_code=500)
+
+
 async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer with an `ApiError`, or with an error of the routing such as an unknown path."""
-    error = cast(StarletteHTTPException, error)
+    error = cast("StarletteHTTPException", error)
     param, code = getattr(error, "param", None), getattr(error, "code", None)
     table = error_table(error.status_code, str(error.detail), param=param, code=code)
     return JSONResponse(table, status_code=error.status_code, headers=error.headers)
@@ -63,7 +73,7 @@ async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
 
 async def answer_validation_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer with the first field that breaks a rule."""
-    first = cast(RequestValidationError, error).errors()[0]
+    first = cast("RequestValidationError", error).errors()[0]
     param = field_name(first["loc"])
     where = f"`{param}` " if param else "the request "
     message = f"{where}is refused: {first['msg']}"

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import nextword
+from nextword.api.trained_model import TrainedModel
+from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
-from nextword.page.packed_model import pack_model
-from nextword.text.samples import sample_path
 from support.browser import headless_chromium
-from support.page_server import PageRoutes, serve_page
+from support.started_service import started_service
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -148,16 +148,13 @@ def chromium() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="session")
-def page_routes() -> PageRoutes:
-    """What the page asks for, of the sample model."""
-    model = nextword.load("austen")
-    text = sample_path("austen").read_text(encoding="utf-8")
-    passage = text[text.rindex("Mrs Smith's enjoyments") : text.rindex("Her spring of felicity")]
-    return PageRoutes(model, packed=pack_model(model.bundle), passage=" ".join(passage.split()))
+def austen() -> TrainedModel:
+    """The sample model."""
+    return nextword.load("austen")
 
 
 @pytest.fixture(scope="session")
-def page_address(page_routes: PageRoutes) -> Iterator[str]:
-    """Where the page is served."""
-    with serve_page(page_routes) as address:
+def page_address() -> Iterator[str]:
+    """Where the service shows the page of the sample model."""
+    with started_service(sample_model_path("austen")) as address:
         yield address

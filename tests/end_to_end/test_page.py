@@ -1,7 +1,5 @@
 """The page as a whole: access, narrow screens, errors in words, and vocabulary that is never markup."""
 
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,12 +8,14 @@ import pytest
 from nextword.api.trained_model import TrainedModel
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
-from nextword.page.packed_model import pack_model
+from nextword.bundle.samples import sample_model_path
+from nextword.serving.access import Access
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.page_audit import MOVING_ELEMENTS, NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES
-from support.page_server import PageRoutes, serve_page
 from support.page_visit import visit, wait_for
+from support.served import serving
+from support.started_service import started_service
 from support.toy_engine import ToyEngine
 
 if TYPE_CHECKING:
@@ -107,34 +107,31 @@ def test_the_theme_can_be_switched_and_is_kept(chromium: "Browser", page_address
         assert page.evaluate(paper) == dark
 
 
-@pytest.fixture(scope="module")
-def own_routes(page_routes: PageRoutes) -> PageRoutes:
-    """Routes that a test may change."""
-    return replace(page_routes)
+def _refuse(page: "Page", status: int) -> None:
+    """Let the service refuse all texts to score."""
+    error = {"message": "the service cannot answer now", "type": "server_error", "param": None, "code": None}
+    page.route("**/v1/score", lambda route: route.fulfill(status=status, json={"error": error}))
 
 
-@pytest.fixture
-def own_address(own_routes: PageRoutes) -> Iterator[str]:
-    own_routes.failure = own_routes.key = None
-    with serve_page(own_routes) as address:
-        yield address
-
-
-@pytest.mark.parametrize(
-    ("status", "advice"), [(429, "Wait some seconds"), (500, "read the log"), (413, "shorter text")]
-)
+@pytest.mark.parametrize(("status", "advice"), [(429, "Wait some seconds"), (500, "read the log"), (413, "shorter")])
 def test_errors_of_the_service_are_shown_with_what_to_do(
-    chromium: "Browser", own_routes: PageRoutes, own_address: str, status: int, advice: str
+    chromium: "Browser", page_address: str, status: int, advice: str
 ) -> None:
-    own_routes.failure = status
-    with visit(chromium, own_address, "read", allowed=[str(status)]) as page:
+    with visit(chromium, page_address, "read", allowed=[str(status)]) as page:
+        _refuse(page, status)
         page.get_by_label("Your text", exact=True).fill("She was")
         page.get_by_role("alert").filter(has_text=advice).wait_for()
         assert "The service cannot answer now." in (page.get_by_role("alert").text_content() or "")
-        own_routes.failure = None
+        page.unroute("**/v1/score")
         page.get_by_label("Your text", exact=True).fill("She was very")
         page.wait_for_selector(".token")
         assert page.get_by_role("alert").is_hidden()
+
+
+def test_a_text_that_the_service_finds_too_long_is_reported(chromium: "Browser", page_address: str) -> None:
+    with visit(chromium, page_address, "read", allowed=["400"]) as page:
+        page.get_by_label("Your text", exact=True).fill("a " * 5000)
+        page.get_by_role("alert").filter(has_text="4,096").wait_for()
 
 
 def test_a_service_that_is_gone_is_reported(chromium: "Browser", page_address: str) -> None:
@@ -144,20 +141,25 @@ def test_a_service_that_is_gone_is_reported(chromium: "Browser", page_address: s
         page.get_by_role("alert").filter(has_text="does not answer").wait_for()
 
 
-def test_a_key_is_asked_for_and_kept_for_the_session(
-    chromium: "Browser", own_routes: PageRoutes, own_address: str
-) -> None:
-    own_routes.key = "a-key-of-the-tests"
-    with visit(chromium, own_address, "read", allowed=["401"]) as page:
-        page.get_by_label("Your text", exact=True).fill("She was very happy.")
-        page.get_by_label("API key", exact=True).fill("a-key-of-the-tests")
+def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> None:
+    key = "a-key-of-these-tests"
+    access = Access.of("127.0.0.1", keys=[key])
+    with (
+        started_service(sample_model_path("austen"), access=access) as address,
+        visit(chromium, address, "read", allowed=["401"]) as page,
+    ):
+        page.get_by_label("API key", exact=True).fill("not-the-key-of-these-tests")
         page.keyboard.press("Enter")
+        page.get_by_role("alert").filter(has_text="API key").wait_for()
+        page.get_by_label("API key", exact=True).fill(key)
+        page.keyboard.press("Enter")
+        page.get_by_label("Your text", exact=True).fill("She was very happy.")
         page.wait_for_selector(".token")
-        assert page.evaluate("Object.values(sessionStorage)") == ["a-key-of-the-tests"]
-        assert "a-key-of-the-tests" not in page.evaluate("Object.values(localStorage)")
+        assert page.evaluate("Object.values(sessionStorage)") == [key]
+        assert key not in page.evaluate("Object.values(localStorage)")
 
 
-def _hostile_routes() -> PageRoutes:
+def _hostile_model() -> TrainedModel:
     """Return a model that knows little else than markup."""
     words = ("<unk>", "<eos>", _ATTACK, "<script>alert(2)</script>", "javascript:alert(3)", "it", "is")
     architecture = Architecture(vocabulary_size=len(words), embedding_size=4, hidden_sizes=(6, 4))
@@ -169,12 +171,11 @@ def _hostile_routes() -> PageRoutes:
     table = f"| a | b |\n|---|---|\n| {_ATTACK} | [x](javascript:alert(4)) |"
     card = f"# {_ATTACK}\n\n{table}\n\n- **{_ATTACK}** `{_ATTACK}`\n"
     bundle = Bundle("hostile", architecture, tokenizer, weights, card)
-    model = TrainedModel(ToyEngine(len(words), 1), bundle)
-    return PageRoutes(model, packed=pack_model(bundle), passage=f"it is {_ATTACK.replace(' ', '')} it is " * 4)
+    return TrainedModel(ToyEngine(len(words), 1), bundle)
 
 
 def test_vocabulary_never_becomes_markup(chromium: "Browser") -> None:
-    with serve_page(_hostile_routes()) as address, visit(chromium, address, "type") as page:
+    with serving(_hostile_model()) as served, visit(chromium, f"{served.url}/", "type") as page:
         page.get_by_label("Your text", exact=True).focus()
         page.keyboard.type("it is ")
         page.wait_for_selector(".suggestions:not([hidden])")
@@ -192,6 +193,7 @@ def test_vocabulary_never_becomes_markup(chromium: "Browser") -> None:
                 page.get_by_role("button", name="Write").click()
                 page.wait_for_selector(".written[aria-busy=false]")
             elif tab == "inside":
+                page.locator("#panel-inside textarea").fill(f"it is {_ATTACK} it")
                 page.wait_for_selector(".chart-word")
         assert page.locator("#page img, #page script, #page iframe, #page a").count() == 0
         assert _ATTACK in (page.get_by_label("Model card").text_content() or "")

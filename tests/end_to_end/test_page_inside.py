@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.page_server import PageRoutes
+from nextword.api.trained_model import TrainedModel
 from support.page_visit import visit, wait_for
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def test_the_slider_scrubs_through_the_words(page: "Page") -> None:
     assert page.locator(".chart-word.is-current").text_content() == "much"
 
 
-def test_the_prediction_is_that_of_the_python_engine(page: "Page", page_routes: PageRoutes) -> None:
+def test_the_prediction_is_that_of_the_python_engine(page: "Page", austen: TrainedModel) -> None:
     _go_to(page, 3)
     rows = page.get_by_label("Next words predicted here").locator(".bar-word").all_text_contents()
-    assert rows == [word.text for word in page_routes.model.suggest("I am very much", 5)]
+    assert rows == [word.text for word in austen.suggest("I am very much", 5)]
 
 
 def test_the_gates_make_up_the_value_of_the_cell(page: "Page") -> None:
@@ -76,24 +76,23 @@ def test_a_number_outside_the_layer_becomes_its_last_cell(page: "Page") -> None:
     assert page.get_by_label("Cell", exact=True).input_value() == "415"
 
 
-def test_left_out_is_the_exact_difference(page: "Page", page_routes: PageRoutes) -> None:
+def test_left_out_is_the_exact_difference(page: "Page", austen: TrainedModel) -> None:
     _go_to(page, 3)
     page.get_by_label("Left out").check()
     wait_for(page, "document.querySelector('.strip .word').title.endsWith('nats')")
     titles = page.locator(".strip .word.is-shaded").evaluate_all("(words) => words.map((word) => word.title)")
     words = ["I", "am", "very", "much"]
     assert len(titles) == len(words)
-    whole = _log_prob(page_routes, words)
+    whole = _log_prob(austen, words)
     for place, title in enumerate(titles):
         rest = [*words[:place], *words[place + 1 :]]
         shown = float(title.removesuffix(" nats").replace("\N{MINUS SIGN}", "-"))
-        assert shown == pytest.approx(whole - _log_prob(page_routes, rest), abs=0.1)  # onnxruntime rounds activations
+        assert shown == pytest.approx(whole - _log_prob(austen, rest), abs=0.1)  # onnxruntime rounds activations
 
 
-def _log_prob(routes: PageRoutes, words: list[str]) -> float:
+def _log_prob(model: TrainedModel, words: list[str]) -> float:
     """Return the log-probability of "obliged", the model's first choice, after words."""
-    tokens = routes.score({"text": " ".join([*words, "obliged"])})["tokens"]
-    return float(next(token["log_prob"] for token in tokens if token["text"] == "obliged"))
+    return float(model.score(" ".join([*words, "obliged"]), eos=False).log_probs[-1])
 
 
 def test_words_in_similar_states_are_listed(page: "Page") -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.page_server import PageRoutes
+from nextword.api.trained_model import TrainedModel
 from support.page_visit import visit, wait_for
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def test_the_words_are_those_of_the_text_even_after_an_emoji(page: "Page") -> No
     assert "Kowalczyk" in words
 
 
-def test_the_perplexity_is_that_of_the_model(page: "Page", page_routes: PageRoutes) -> None:
+def test_the_perplexity_is_that_of_the_model(page: "Page", austen: TrainedModel) -> None:
     _read(page, "She was very much obliged.")
-    expected = page_routes.score({"text": "She was very much obliged."})["perplexity"]
+    expected = austen.perplexity("She was very much obliged.\n\n")
     shown = page.locator(".figures dd").first.text_content() or ""
     assert float(shown.replace(",", "")) == pytest.approx(expected, abs=0.06)
 
@@ -73,12 +73,12 @@ def test_a_pointer_and_a_tap_show_the_details(page: "Page") -> None:
     assert page.locator(".details h2").text_content() == "am"
 
 
-def test_two_sentences_are_compared(page: "Page", page_routes: PageRoutes) -> None:
+def test_two_sentences_are_compared(page: "Page", austen: TrainedModel) -> None:
     sentences = "She was very happy.", "She was happy very."
     for label, sentence in zip(("First sentence", "Second sentence"), sentences, strict=True):
         page.get_by_label(label, exact=True).fill(sentence)
     wait_for(page, "document.querySelector('.verdict').textContent.includes('first sentence')")
-    first, second = (page_routes.score({"text": sentence})["log_prob"] for sentence in sentences)
+    first, second = (austen.score(sentence).log_prob for sentence in sentences)
     ratio = (page.locator(".verdict").text_content() or "").split("sentence ")[1].split(" times")[0]
     assert float(ratio.replace(",", "")) == pytest.approx(math.exp(first - second), rel=0.02)
 
@@ -106,7 +106,7 @@ def test_a_right_guess_counts_as_the_share_that_was_bet(page: "Page") -> None:
     assert page.locator(".game .figures dd").first.text_content() == "1.1"  # 1 / 0.9
 
 
-def test_a_wrong_guess_costs_what_was_bet(page: "Page", page_routes: PageRoutes) -> None:
+def test_a_wrong_guess_costs_what_was_bet(page: "Page", austen: TrainedModel) -> None:
     text = "I am very much obliged to you for all that you have done, and I am very much obliged to her."
     page.get_by_text("Or play with a text of yours").click()
     page.get_by_label("Text to guess").fill(text)
@@ -117,19 +117,17 @@ def test_a_wrong_guess_costs_what_was_bet(page: "Page", page_routes: PageRoutes)
     page.keyboard.press("Enter")
     page.get_by_text("Not “table”.", exact=True).wait_for()
     word = page.locator(".game .passage strong").text_content() or ""
-    actual, guess = (_log_prob(page_routes, shown, each, text) for each in (word, "table"))
+    actual, guess = (_log_prob(austen, shown, each, text) for each in (word, "table"))
     expected = math.exp(-(math.log(0.5) + actual - math.log1p(-math.exp(guess))))
     mine = page.locator(".game .figures dd").first.text_content() or ""
     assert float(mine.replace(",", "")) == pytest.approx(expected, rel=0.02, abs=0.06)
 
 
-def _log_prob(routes: PageRoutes, before: str, word: str, text: str) -> float:
-    """Return the log-probability of a word after the beginning of a text."""
+def _log_prob(model: TrainedModel, before: str, word: str, text: str) -> float:
+    """Return the log-probability of a word of one token after the beginning of a text."""
     assert text.startswith(before)
-    tokens = routes.score({"text": f"{before} {word} "})["tokens"]
-    return sum(
-        float(token["log_prob"]) for token in tokens if token["start"] > len(before) and token["end"] > token["start"]
-    )
+    place = len(model.tokenizer.encode_prompt(f"{before} "))
+    return float(model.score(f"{before} {word}", eos=False).log_probs[place])
 
 
 def test_a_text_that_is_too_short_for_the_game_is_refused_in_words(page: "Page") -> None:

@@ -2,12 +2,18 @@
 
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.page_server import PageRoutes
+from nextword.api.trained_model import TrainedModel
+from nextword.batching.window import TokenIds
+from nextword.engine.engine import State, WindowPrediction
 from support.page_visit import PATIENCE, visit, wait_for
+from support.served import serving
+from support.tiny_bundle import tiny_bundle
+from support.toy_engine import ToyEngine
+from support.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -33,13 +39,13 @@ def _set(page: "Page", label: str, value: str) -> None:
     page.get_by_role("slider", name=label).fill(value)
 
 
-def test_the_text_is_the_one_that_python_writes(page: "Page", page_routes: PageRoutes) -> None:
+def test_the_text_is_the_one_that_python_writes(page: "Page", austen: TrainedModel) -> None:
     _set(page, "Temperature", "0.9")
     _set(page, "Top-p", "0.9")
     _set(page, "Length", "60")
     page.get_by_role("button", name="Write").press("Enter")
     _wait_for_end(page)
-    expected = page_routes.model.generate("She was", max_tokens=60, temperature=0.9, top_p=0.9, seed=1)
+    expected = austen.generate("She was", max_tokens=60, temperature=0.9, top_p=0.9, seed=1)
     assert _written(page) == expected
 
 
@@ -54,17 +60,38 @@ def test_continue_writes_on_from_where_it_ended(page: "Page") -> None:
     assert _written(page).startswith(first)
 
 
-def test_stop_ends_the_stream_and_keeps_the_text(page: "Page", page_routes: PageRoutes) -> None:
-    page_routes.hold_after, page_routes.client_left = 5, threading.Event()
-    page.get_by_role("button", name="Write").press("Enter")
-    page.wait_for_selector(".fresh:not(:empty)")
-    page.keyboard.press("Enter")  # the focus is on "Stop"
-    _wait_for_end(page)
-    text = _written(page)
-    assert text.startswith("She was")
-    assert "Stopped." in (page.locator("#panel-write [role=status]").first.text_content() or "")
-    assert page_routes.client_left.wait(PATIENCE / 1000)
-    assert _written(page) == text
+class _HaltingEngine(ToyEngine):
+    """An engine that halts at one of its next steps until it may go on."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.steps_left = 10**9
+        self.may_go_on = threading.Event()
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        if self.steps_left == 0:
+            assert self.may_go_on.wait(PATIENCE / 1000)
+        self.steps_left -= 1
+        return super().predict_window(inputs, state)
+
+
+def test_stop_ends_the_stream_keeps_the_text_and_frees_the_service(chromium: "Browser") -> None:
+    bundle = tiny_bundle()
+    engine = _HaltingEngine(bundle.architecture.vocabulary_size, bundle.tokenizer.vocabulary.end_id)
+    with serving(TrainedModel(engine, bundle)) as served, visit(chromium, f"{served.url}/", "write") as page:
+        page.get_by_role("button", name="Write").click()  # the service tries its engine at the first text
+        _wait_for_end(page)
+        engine.steps_left = 30
+        page.get_by_role("button", name="Write").press("Enter")
+        page.wait_for_selector(".fresh:not(:empty)", state="attached")
+        page.keyboard.press("Enter")  # the focus is on "Stop"
+        _wait_for_end(page)
+        text = _written(page)
+        assert text
+        assert "Stopped." in (page.locator("#panel-write [role=status]").first.text_content() or "")
+        engine.may_go_on.set()
+        wait_until(lambda: served.scheduler.num_running == 0)
+        assert _written(page) == text
 
 
 def test_arrow_keys_move_the_sliders_and_the_preview_follows(page: "Page") -> None:

@@ -27,6 +27,7 @@ _LEDGER = Path(__file__).resolve().parent.parent / "docs" / "keystrokes.jsonl"
 @click.argument("arguments", nargs=-1, required=True, metavar="RUN_OR_MODEL [TEXT] [FLAGS OF EVALUATE]...")
 @click.option("--corpus", required=True, help="Name of the text that is typed.")
 @click.option("--model", required=True, help="Name of the model in the table.")
+@click.option("--counted", default="Kneser-Ney 5", help="Name of the Kneser-Ney model in the table.")
 @click.option("--trained-by", default="", help="The command that made the model.")
 @click.option("--shown-as", help="The command as the ledger keeps it, without folders of this machine.")
 @click.option("--seed", type=int, default=0, help="Seed of the training.")
@@ -35,6 +36,7 @@ def keystrokes(
     arguments: tuple[str, ...],
     corpus: str,
     model: str,
+    counted: str,
     trained_by: str,
     shown_as: str | None,
     seed: int,
@@ -46,7 +48,7 @@ def keystrokes(
         table, seconds = _evaluated(arguments)
         origin = {
             "corpus": corpus,
-            "model": model,
+            "models": (model, counted),
             "trained_by": trained_by,
             "command": shown_as or shlex.join(["nextword", "evaluate", *arguments, "--keystrokes"]),
             "commit": (provenance.commit or "unknown")[:7],

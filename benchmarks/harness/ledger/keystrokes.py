@@ -72,7 +72,8 @@ def results_of_evaluation(table: Mapping[str, Any], origin: Mapping[str, Any]) -
 
     Args:
         table: What it printed.
-        origin: The fields of a result that it does not print; its `model` names the network.
+        origin: The fields of a result that it does not print, and in `models` the names of the network and of the
+            Kneser-Ney model.
 
     Raises:
         SettingError: It is something else.
@@ -99,7 +100,7 @@ def _result(column: Mapping[str, Any], origin: Mapping[str, Any]) -> KeystrokeRe
         **{name: column[name] for name in ("next_word_top_1", "next_word_top_3", "completion_top_3")},
     }
     rounded = {name: round(rate, 4) for name, rate in rates.items()}
-    return KeystrokeResult(**known, learned_words=column["learned_words"], **counts, **rounded)
+    return KeystrokeResult(**known, model=models[counted], learned_words=column["learned_words"], **counts, **rounded)
 
 
 def renewed_keystrokes(page: str, results: Sequence[KeystrokeResult]) -> str:

@@ -89,10 +89,8 @@ def results_of_evaluation(table: Mapping[str, Any], origin: Mapping[str, Any]) -
 def _result(column: Mapping[str, Any], origin: Mapping[str, Any]) -> KeystrokeResult:
     savings = {each["num_slots"]: each for each in column["slots"]}
     counted = column["label"].startswith("Kneser-Ney")
-    known = {
-        **origin,
-        "model": f"Kneser-Ney {column['settings']['kneser_ney']['order']}" if counted else origin["model"],
-    }
+    known = {name: value for name, value in origin.items() if name != "models"}
+    model = origin["models"][counted]
     counts = {name: column[name] for name in ("num_keys", "num_words", "num_out_of_vocabulary")}
     rates = {f"savings_{slots}": each["savings"] for slots, each in savings.items()} | {
         "by_next_word": savings[3]["savings_by_next_word"],
@@ -100,7 +98,7 @@ def _result(column: Mapping[str, Any], origin: Mapping[str, Any]) -> KeystrokeRe
         **{name: column[name] for name in ("next_word_top_1", "next_word_top_3", "completion_top_3")},
     }
     rounded = {name: round(rate, 4) for name, rate in rates.items()}
-    return KeystrokeResult(**known, model=models[counted], learned_words=column["learned_words"], **counts, **rounded)
+    return KeystrokeResult(**known, model=model, learned_words=column["learned_words"], **counts, **rounded)
 
 
 def renewed_keystrokes(page: str, results: Sequence[KeystrokeResult]) -> str:

@@ -74,6 +74,10 @@ class Keystrokes:
     num_begun_words: int
     completion_hits: float
 
+    def __repr__(self) -> str:
+        saved = ", ".join(f"{self._share(each.num_saved):.2%} saved by {each.num_slots}" for each in self.slots)
+        return f"Keystrokes({saved}, {self.num_keys:,} keys, {self.num_words:,} words)"
+
     def savings(self, num_slots: int) -> float:
         """Return the fraction of the keys that `num_slots` suggestions save.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
+from nextword.api.page_facts import page_facts
 from nextword.batching.window import TokenIds
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
@@ -24,6 +25,8 @@ from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import stream_text
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
+from nextword.page.bigrams import BigramTable
+from nextword.page.html_file import write_html
 from nextword.scoring.gaps import GAP, RankedCandidate, proposals, rank
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
@@ -477,6 +480,25 @@ class TrainedModel(LoadedModel):
             StorageError: `path` exists and `replace` is false, or the disk refused.
         """
         write_bundle(Path(path), self.bundle, replace=replace)
+
+    def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
+        """Write a page with the model inside, which any browser opens without a server and without a network.
+
+        The page holds the vocabulary and the model card, and the weights in int8: see `docs/one-file.md`.
+
+        Args:
+            path: The HTML file. A page of nextword is replaced.
+            corpus: The training text. The page then shows what a bigram model of it says. Only for words.
+            passage: Held-out text to guess the words of. It can be read in the file.
+
+        Raises:
+            EvaluationError: The corpus was encoded by another tokenizer.
+            ExportError: The model cannot run in a page; the message has the reason.
+            StorageError: Another file is at `path`, or the disk refused.
+        """
+        bigrams = BigramTable.of_words(self._ids_of(corpus.train), self.tokenizer) if corpus else None
+        facts = page_facts(self.bundle, self.history or ())
+        write_html(Path(path), self.bundle, bigrams=bigrams, passage=passage, facts=facts)
 
 
 def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | None = None) -> TrainedModel:

@@ -40,6 +40,7 @@ _COMMANDS = {
     "vectors": "Turn lines or words into vectors.",
     "evaluate": "Measure perplexity, accuracy or keystrokes.",
     "compare": "Show predicted words next to actual words.",
+    "serve": "Serve a model over HTTP, with a page for the browser.",
     "rescore": "Reorder the hypotheses of a speech recognizer.",
     "ngram": "Train an n-gram model, and write it as an ARPA file.",
     "export": "Make a model run without a training framework.",

@@ -22,6 +22,8 @@ from nextword.generation.sampling import SamplingOptions
 from nextword.serving.api_error import ApiError
 from nextword.serving.scheduler import Scheduler
 from nextword.serving.text_task import Inbox, ScoredToken, TextTask
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
 
 RunAsync = Callable[..., Any]
@@ -161,6 +163,16 @@ def test_the_prompt_of_an_int8_model_is_scored_in_windows(run_async: RunAsync, a
         np.testing.assert_array_equal([token.log_prob for token in got.prompt], scores.log_probs[0])
         best = [token.top[0] for token in got.prompt]
         assert all(log_prob >= token.log_prob for (_, log_prob), token in zip(best, got.prompt, strict=True))
+
+
+def test_an_engine_that_compiles_gives_the_same_texts(run_async: RunAsync, lstm_engine: Engine) -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", *"abcdefghij")))
+    model = TextModel(lstm_engine, tokenizer)
+    texts = some_texts(12, 8, 9)
+    found = run_async(all_of, Scheduler(lstm_engine), model, texts)
+    for asked, got in zip(texts, found, strict=True):
+        ids = tuple(token.token_id for token in got.tokens)
+        assert ids == expected_ids(model, asked)[: len(ids)]
 
 
 class Slow(ToyEngine):

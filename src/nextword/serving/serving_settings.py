@@ -39,7 +39,7 @@ class ServingSettings(Settings):
     )
     max_lines: int = setting(256, help="Most lines, hypotheses or candidates of a request.", at_least=1, at_most=2**16)
     max_scored_tokens: int = setting(
-        2**16, help="Most tokens of all lines of a request that scores.", at_least=1, at_most=2**24
+        2**15, help="Most tokens of all lines of a request that scores.", at_least=1, at_most=2**24
     )
     max_suggestions: int = setting(100, help="Most suggestions of a request (`k`).", at_least=1, at_most=10_000)
     max_active: int = setting(64, help="Most texts that the engine works on at once.", at_least=1, at_most=4096)

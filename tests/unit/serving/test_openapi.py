@@ -4,7 +4,6 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from starlette.testclient import TestClient
 
 from nextword.serving.application import create_application
 from nextword.serving.openapi import TAGS
@@ -72,21 +71,3 @@ def test_the_request_examples_are_answered() -> None:
             if path == "/detokenize":
                 example = {"tokens": [2, 3]}  # the ids of the example are those of another vocabulary
             assert client.post(path, json=example).status_code == 200, path
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "allow"),
-    [
-        ("GET", "/v1/score", "POST"),
-        ("POST", "/v1/sessions/abc", "DELETE, GET"),
-        ("POST", "/", "GET, HEAD"),
-        ("PUT", "/page/describe.json", "GET, HEAD"),
-        ("OPTIONS", "/admin/reload", "POST"),
-    ],
-)
-def test_a_wrong_method_is_told_the_right_ones(method: str, path: str, allow: str) -> None:
-    with TestClient(create_application(ModelSlot())) as client:
-        answer = client.request(method, path)
-    assert answer.status_code == 405
-    assert answer.headers["Allow"] == allow
-    assert allow in answer.json()["error"]["message"]

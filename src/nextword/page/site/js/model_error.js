@@ -17,6 +17,7 @@ const ADVICE = {
   403: "Open the page by a host name that the service allows.",
   404: "Reload the page: the service may have been updated.",
   413: "Use a shorter text.",
+  421: "Open the page by a host name that the service allows.",
   422: "Change the text or the settings.",
   429: "The service is busy. Wait some seconds, then try again.",
   500: "Try again; if it fails again, read the log of the service.",
@@ -24,9 +25,11 @@ const ADVICE = {
 };
 
 /** Return the error of an HTTP status, with the message of the service if it sent one. */
-export function statusError(status, sent) {
+export function statusError(status, sent, param = null) {
   const message = sent || (status === 0 ? "The service does not answer." : `The service answers with status ${status}.`);
-  return new ModelError(status, sentence(message), ADVICE[status] ?? ADVICE[status >= 500 ? 500 : 400]);
+  const error = new ModelError(status, sentence(message), ADVICE[status] ?? ADVICE[status >= 500 ? 500 : 400]);
+  error.param = param;
+  return error;
 }
 
 function sentence(message) {

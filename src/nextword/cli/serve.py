@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     ],
 )
 @run_or_model_argument
-@click.option("--host", default="127.0.0.1", help="Address to listen on. Others than this machine's own need a key.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="Address to listen on. Others than this machine's own need a key.",
+)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, help="Port to listen on; 0 takes a free one.")
 @click.option(
     "--method",

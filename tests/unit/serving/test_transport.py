@@ -1,6 +1,8 @@
 """Slow, idle and numerous clients are closed in time; a slow model cuts no stream."""
 
 import asyncio
+import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -140,6 +142,19 @@ def test_a_client_that_does_not_read_is_closed(server: RunningServer) -> None:
         wait_until(lambda: server.refused.count("slow_reader") == before + 5, patience=60)
         for reader in readers:
             assert len(reader.receive_all().data) < LARGE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the state of a connection")
+def test_a_client_that_never_reads_is_disconnected_by_the_system_too(server: RunningServer) -> None:
+    established = 1
+    with RawClient(server.port, receive_buffer=4096) as reader:
+
+        def state() -> int:
+            return reader.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+        reader.send(get("/large", close=False))
+        assert state() == established
+        wait_until(lambda: state() != established, patience=60)
 
 
 def test_a_client_that_reads_in_its_own_time_gets_all(patient_server: RunningServer) -> None:

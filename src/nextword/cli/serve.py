@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nextword.cli.command import command
-from nextword.cli.evaluate import complete_methods
+from nextword.cli.method_names import complete_methods
 from nextword.cli.options import data_dir_option
 from nextword.cli.output import invocation, say
 from nextword.cli.setting_option import Tables

@@ -231,8 +231,9 @@ class BoundedProtocol(H11Protocol):
 
 def _encode(refusal: Refusal, *, with_body: bool) -> bytes:
     body = json.dumps(error_table(refusal.status, refusal.message, code=refusal.code)).encode()
+    again = "retry-after: 1\r\n" if refusal.status == 503 else ""
     head = (
-        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
+        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n{again}"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + (body if with_body else b"")

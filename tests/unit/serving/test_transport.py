@@ -194,6 +194,7 @@ def test_too_many_connections_are_refused() -> None:
             refused = exchange(server.port, get("/hello"))
             assert refused.status == 503
             assert refused.json()["error"]["code"] == "too_many_connections"
+            assert refused.headers["retry-after"] == "1"
             held[0].send(get("/hello", close=False))
             assert held[0].receive_until(b"hello")
         wait_until(lambda: server.num_connections == 0)
@@ -217,6 +218,14 @@ def test_a_client_that_sends_much_ahead_is_closed(patient_server: RunningServer)
         assert not client.send(get("/hello", close=False) * 400_000)
         wait_until(lambda: not patient_server.server.server_state.tasks)
     assert patient_server.refused == ["too_far_ahead"]
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_a_wish_for_another_protocol_is_ignored(server: RunningServer, protocol: str) -> None:
+    with RawClient(server.port) as client:
+        for _ in range(2):
+            client.send(get("/hello", "Connection: Upgrade", f"Upgrade: {protocol}", close=False))
+            assert client.receive_until(b"hello").startswith(b"HTTP/1.1 200")
 
 
 def test_the_protocol_needs_its_bounds() -> None:

@@ -11,7 +11,7 @@ export class ModelError extends Error {
 }
 
 const ADVICE = {
-  0: "Check that `nextword serve` still runs, then try again.",
+  0: "Check that nextword serve still runs, then try again.",
   400: "Change the text or the settings.",
   401: "Enter an API key of this service.",
   403: "Open the page by a host name that the service allows.",

@@ -67,7 +67,7 @@ format: setup  ## Format the code.
 	$(BIN)/ruff format src tests benchmarks examples scripts
 	$(BIN)/ruff check --fix src tests benchmarks examples scripts
 
-peers:  ## Create an environment with PyTorch for the benchmarks.
+peers:  ## Create the environments with PyTorch and lm_eval for the benchmarks.
 	sh benchmarks/environments.sh
 
 constraints: setup  ## Pin the installed versions in constraints.txt.

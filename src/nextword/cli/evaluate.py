@@ -92,7 +92,7 @@ def evaluate(
     on_bad_bytes: OnBadBytes | None,
     given: Tables,
 ) -> None:
-    """Measure perplexity and accuracy, or saved keys.
+    """Measure perplexity, accuracy or keystrokes.
 
     TEXT is the text to read (default: the text of the runs). Every token of the split counts, `<eos>` included. Several
     models or methods appear side by side. The stored weights never change.

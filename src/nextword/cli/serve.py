@@ -1,6 +1,7 @@
 """`nextword serve`: the model as an HTTP service with a page."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,7 @@ def serve(
         log=_log if invocation().verbosity > 0 else None,
     )
     source = _source(Target.of(run_or_model), chain, data_dir, given, settings.max_active)
-    click.get_current_context().exit(serve_model(source, options))
+    sys.exit(serve_model(source, options))
 
 
 def _source(target: Target, chain: str, data_dir: Path | None, given: Tables, max_active: int) -> "ModelSource":

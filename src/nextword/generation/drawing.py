@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nextword.generation.sampling import LogProbs, SamplingOptions, filtered, normalized, sample
 
 _FIRST_COUNT = 256
-"""Tokens that are sorted at first to reach `top_p`; then four times as many each time."""
+"""Tokens that are sorted at first to reach `top_p`; then eight times as many each time."""
 
 _BLOCK = 128
 
@@ -79,33 +79,35 @@ def _passed(cumulative: NDArray[np.float64], target: float) -> int:
 
 def _kept(relative: NDArray[np.float64], options: SamplingOptions) -> NDArray[np.int64]:
     """Return the ids that remain after top k, top p and min p, ascending."""
-    if options.top_k is not None:
-        kept = most_probable(relative, options.top_k)
-        total = float(np.exp(relative[kept]).sum())
-    else:
-        kept, total = most_probable(relative, 0), float(np.exp(relative).sum())
+    number = len(relative) if options.top_k is None else min(options.top_k, len(relative))
     if options.top_p < 1:
-        kept = _reaching(relative, kept, options, options.top_p * total)
-    elif options.top_k is None:
-        kept = np.arange(len(relative))
-    if options.min_p > 0:
-        kept = kept[relative[kept] >= np.log(options.min_p)]
-    return np.sort(kept)
+        number = _num_reaching(relative, number, options.top_p)
+    kept = _highest(relative, number)
+    return kept[relative[kept] >= np.log(options.min_p)] if options.min_p > 0 else kept
 
 
-def _reaching(
-    relative: NDArray[np.float64], kept: NDArray[np.int64], options: SamplingOptions, mass: float
-) -> NDArray[np.int64]:
-    """Return the fewest of the most probable tokens whose weights sum to at least `mass`."""
-    if options.top_k is not None:
-        return kept[: 1 + int(np.searchsorted(np.cumsum(np.exp(relative[kept])), mass))]
-    count = _FIRST_COUNT
+def _num_reaching(relative: NDArray[np.float64], number: int, top_p: float) -> int:
+    """Return how many of the `number` most probable tokens reach `top_p` of the weight of them all."""
+    size = len(relative)
+    total = float(np.exp(relative).sum()) if number == size else None
+    count = min(number, _FIRST_COUNT) if total else number
     while True:
-        kept = most_probable(relative, count)
-        reached = np.cumsum(np.exp(relative[kept]))
-        if reached[-1] >= mass or count >= len(relative):
-            return kept[: 1 + int(np.searchsorted(reached, mass))]
-        count *= 4
+        best = np.sort(np.partition(relative, size - count)[size - count :])[::-1]
+        reached = np.cumsum(np.exp(best))
+        mass = top_p * (total or reached[-1])
+        if reached[-1] >= mass or count == number:
+            return min(1 + int(np.searchsorted(reached, mass)), count)
+        count = min(8 * count, number)
+
+
+def _highest(values: NDArray[np.float64], number: int) -> NDArray[np.int64]:
+    """Return the indices of the `number` highest values, ascending; of ties, the first."""
+    if number == len(values):
+        return np.arange(number)
+    threshold = np.partition(values, len(values) - number)[len(values) - number]
+    kept = values > threshold
+    kept[np.flatnonzero(values == threshold)[: number - np.count_nonzero(kept)]] = True
+    return np.flatnonzero(kept)
 
 
 def most_probable(values: LogProbs, count: int) -> NDArray[np.int64]:

@@ -117,18 +117,20 @@ class Admission:
             async with asyncio.timeout(self._queue_seconds):
                 await waiting.granted
         except TimeoutError:
+            self._abandon(waiting)
             raise self._rejection(f"it waited {self._queue_seconds:g} s for a free slot") from None
         except asyncio.CancelledError:
+            self._abandon(waiting)
             self.num_cancelled += 1
             raise
-        finally:
-            self._forget(waiting)
 
-    def _forget(self, waiting: _Waiting) -> None:
-        """Take a request out of the queue, or give back slots that it was granted but can no longer use."""
+    def _abandon(self, waiting: _Waiting) -> None:
+        """Take a request out of the queue, or give back the slots that it got at the last moment."""
         if waiting in self._waiting:
             self._waiting.remove(waiting)
-            self._grant()
+        elif waiting.granted.done() and not waiting.granted.cancelled() and waiting.granted.exception() is None:
+            self.num_active -= waiting.num_slots
+        self._grant()
 
     def _grant(self) -> None:
         while self._waiting and self.num_active + self._waiting[0].num_slots <= self._num_slots:

@@ -75,8 +75,8 @@ async def answer_validation_error(_request: Request, error: Exception) -> JSONRe
     """Answer with the first field that breaks a rule."""
     first = cast("RequestValidationError", error).errors()[0]
     param = field_name(first["loc"])
-    where = f"`{param}` " if param else "the request "
-    message = f"{where}is refused: {first['msg']}"
+    where = f"`{param}` " if param else "the body "
+    message = f"{where}is refused: {first['msg'].removeprefix('Value error, ')}"
     return JSONResponse(error_table(400, message, param=param, code=first["type"]), status_code=400)
 
 

@@ -10,7 +10,7 @@ from nextword.serving.api_error import ApiError
 from nextword.serving.request_body import RequestBody
 from nextword.serving.serving_settings import ServingSettings
 
-_MAX_SEED = 2**63 - 1
+_MAX_SEED = 10**18 - 1
 
 
 def _one_of(kinds: str) -> WrapValidator:
@@ -47,12 +47,14 @@ class CompletionRequest(RequestBody):
     temperature: float | None = Field(None, ge=0, le=100, description="0 takes the most probable token.")
     top_p: float | None = Field(None, gt=0, le=1, description="Sample from the tokens that reach this probability.")
     n: int | None = Field(None, ge=1, description="Texts for each prompt.")
-    best_of: int | None = Field(None, ge=1, description="Sample so many texts, and return the `n` best.")
+    best_of: int | None = Field(None, ge=1, description="Texts to sample for each prompt; the `n` best are returned.")
     stream: bool | None = Field(None, description="Whether to send the text while it is generated.")
     stream_options: StreamOptions | None = Field(None, description="Only with `stream`.")
     stop: StopField | None = Field(None, description="Strings that end a text; they are not part of it.")
     seed: int | None = Field(None, ge=0, le=_MAX_SEED, description="The same seed gives the same text.")
-    logprobs: int | None = Field(None, ge=0, description="Log-probabilities, with so many alternatives.")
+    logprobs: int | None = Field(
+        None, ge=0, description="Log-probabilities, with this number of alternatives for each token."
+    )
     echo: bool | None = Field(None, description="Whether the text begins with the prompt.")
     user: str | None = Field(None, description="Without meaning here.")
     suffix: Literal[""] | None = Field(None, description="Not supported: the model reads in one direction.")

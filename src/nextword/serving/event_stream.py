@@ -33,16 +33,20 @@ class EventStream(Response):
         self._events = events
         self._admission = admission
         self._num_texts = num_texts
+        self._is_started = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; see the ASGI specification."""
         try:
             await unless_left(receive, self._send(send))
-        except ApiError as error:  # nothing is sent yet, or nobody reads it
+        except ApiError as error:
+            if self._is_started:  # the client left
+                return
             await JSONResponse(error.to_table(), error.status_code, error.headers)(scope, receive, send)
 
     async def _send(self, send: Send) -> None:
         async with aclosing(self._events) as events, self._admission.slots(self._num_texts):
+            self._is_started = True
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async for event in events:
                 data = f"data: {event}\n\n".encode()

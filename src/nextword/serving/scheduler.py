@@ -30,7 +30,9 @@ _LOG = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Runs the engine in one thread for all texts of the service. The thread starts with the first text.
+    """Runs the engine in one thread for all texts of the service.
+
+    The thread starts with `start` or with the first text. First it tries out whether texts can share steps.
 
     Args:
         engine: The engine.
@@ -81,15 +83,18 @@ class Scheduler:
                 raise _closed_error()
             self._arriving.extend(tasks)
             self._num_running += len(tasks)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="nextword-scheduler", daemon=True)
-                self._thread.start()
+            self._start()
             self._changed.notify()
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+
+    def start(self) -> None:
+        """Start the thread, so that the first text need not wait for it; returns at once."""
+        with self._changed:
+            self._start()
 
     async def drain(self, seconds: float = 0.0) -> None:
         """Wait up to `seconds` for the texts in work, then end the others with an `ApiError` 503, and close."""
@@ -112,6 +117,11 @@ class Scheduler:
             self._is_closed = True
             self._changed.notify()
 
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="nextword-scheduler", daemon=True)
+            self._thread.start()
+
     def _run(self) -> None:
         try:
             if self._work is None:
@@ -126,7 +136,7 @@ class Scheduler:
                 self._fail_all(ApiError(500, "the engine of the service ended by an error", code="engine_error"))
 
     def _take(self, work: TextWork) -> bool:
-        """Wait for work and take it up; return whether to go on."""
+        """Wait for work and take it up; return whether to continue."""
         with self._changed:
             while not (self._arriving or work.tasks or self._is_closed or self._is_retired):
                 self._changed.wait()

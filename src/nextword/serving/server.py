@@ -20,7 +20,8 @@ from nextword.serving.access import Access
 from nextword.serving.application import create_application
 from nextword.serving.model_source import ModelSource
 from nextword.serving.served_model import ModelSlot
-from nextword.serving.service import Log, Service
+from nextword.serving.service import Service
+from nextword.serving.service_log import Log, report_faults
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.transport import TransportConfig
 
@@ -62,6 +63,7 @@ def serve(source: ModelSource, options: ServerOptions) -> int:
         NextwordError: The model cannot be loaded.
         SettingError: The address cannot be used.
     """
+    report_faults()
     listener = bind(options.host, options.port)
     with listener:
         server = Server(source, listener, options)
@@ -185,6 +187,8 @@ class Server(uvicorn.Server):
         return f"http://{host}:{self._address[1]}/"
 
     def _on_reload_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.application.state.lifecycle.stage != "ready":
+            return
         self._loop.call_soon_threadsafe(lambda: self._begin(self._reload()))
 
     async def _reload(self) -> None:

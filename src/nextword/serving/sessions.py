@@ -27,7 +27,7 @@ class TypingSession:
 
     Args:
         name: Its id.
-        owner: Whoever began it.
+        owner: The client that began it; see `owner_of`.
         words: The words that it has learned.
 
     Attributes:

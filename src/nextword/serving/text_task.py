@@ -34,7 +34,7 @@ class Update(NamedTuple):
     Attributes:
         prompt: Scored tokens of the prompt, if they were asked for.
         tokens: New tokens.
-        ending: Reason for the end; `None` if the text goes on, or if nothing was to be generated.
+        ending: Reason for the end; `None` if the text continues, or if nothing was asked for.
         is_last: Whether there will be no other update.
         error: What went wrong; then the update is the last one.
     """
@@ -126,7 +126,7 @@ class TextTask:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is to be done any more."""
+        """Whether no work is left."""
         return self.num_to_read <= 0 if self.text is None else self.text.ending is not None
 
     def receive(self, log_probs: LogProbs) -> int:

@@ -63,7 +63,7 @@ class TextWork:
         if reading := self._reader.next_tasks():
             try:
                 self._joining += self._reader.advance()
-            except Exception:  # of the engine: these texts end, the others go on
+            except Exception:  # of the engine: these texts end, the others continue
                 self._fail(reading)
             self._done += [task for task in reading if task.is_complete]
         if self._joining:

@@ -20,6 +20,8 @@ from nextword.serving.serving_settings import ServingSettings
 
 _LINGER_SECONDS = 1.0
 _MAX_LINGERING = 256
+_MAX_AHEAD = 2**16
+"""Most bytes of further requests that a client sends before it has its answer."""
 _MIN_BYTES_PER_SECOND = 1024
 """A client that reads more slowly is closed, unless it reads all that was sent."""
 
@@ -50,7 +52,6 @@ class TransportConfig(uvicorn.Config):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            headers=[("x-content-type-options", "nosniff")],
             backlog=min(2048, settings.max_connections),
             timeout_graceful_shutdown=2,
         )
@@ -124,9 +125,15 @@ class BoundedProtocol(H11Protocol):
                 self._deadline = self.loop.call_later(self._settings.receive_seconds, self._on_receive_deadline)
         else:
             self._cancel_receive_deadline()
-            # Without reading, nobody would notice that the client leaves.
-            if self.flow.read_paused and self.conn.num_buffered <= self._settings.max_header_bytes:
-                self.flow.resume_reading()
+            self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        """Read while the application works, where uvicorn would pause: only so the client is seen to leave."""
+        if self.conn.num_buffered > _MAX_AHEAD:
+            self._report(Refusal(413, "a client must wait for answers before it sends more", "too_far_ahead"))
+            self.transport.abort()
+        else:
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Keep the connection for the next request, unless the client still sends one that has its answer."""

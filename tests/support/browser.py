@@ -27,8 +27,10 @@ def headless_chromium() -> Iterator["Browser"]:
     with playwright.sync_playwright() as driver:
         # Without a sandbox, since containers do not allow one.
         browser = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
@@ -42,8 +44,10 @@ def checked_page(browser: "Browser") -> Iterator["Page"]:
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(f"a dialog: {dialog.message}"))
     page.on("request", lambda request: None if _is_local(request.url) else errors.append(f"asked for {request.url}"))
-    yield page
-    context.close()
+    try:
+        yield page
+    finally:
+        context.close()
     assert not errors, errors
 
 
@@ -54,9 +58,11 @@ def served(folder: Path) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class _QuietHandler(http.server.SimpleHTTPRequestHandler):

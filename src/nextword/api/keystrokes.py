@@ -38,7 +38,7 @@ def evaluate_keystrokes(
     max_tokens: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> KeystrokeEvaluation:
-    """Measure how many keys suggestions save somebody who types a text.
+    """Measure how many keys suggestions save someone who types a text.
 
     `nextword.evaluation.keystrokes` has the rules. The lines are one text.
 

@@ -379,7 +379,7 @@ class TrainedModel(LoadedModel):
         options: SessionOptions | None = None,
         max_tokens: int | None = None,
     ) -> KeystrokeEvaluation:
-        """Return the keystrokes that suggestions save somebody who types a text, with and without learned words.
+        """Return the keystrokes that suggestions save someone who types a text, with and without learned words.
 
         Args:
             text: The text. Each character is a key; one key takes a suggestion with the space after it.

@@ -1,13 +1,14 @@
 """`nextword serve`: the model as an HTTP service with a page."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from nextword.cli.command import command
-from nextword.cli.evaluate import complete_methods
+from nextword.cli.method_names import complete_methods
 from nextword.cli.options import data_dir_option
 from nextword.cli.output import invocation, say
 from nextword.cli.setting_option import Tables
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
     ],
 )
 @run_or_model_argument
-@click.option("--host", default="127.0.0.1", help="Address to listen on. Others than this machine's own need a key.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="Address to listen on. Others than this machine's own need a key.",
+)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, help="Port to listen on; 0 takes a free one.")
 @click.option(
     "--method",
@@ -87,7 +93,7 @@ def serve(
         log=_log if invocation().verbosity > 0 else None,
     )
     source = _source(Target.of(run_or_model), chain, data_dir, given, settings.max_active)
-    click.get_current_context().exit(serve_model(source, options))
+    sys.exit(serve_model(source, options))
 
 
 def _source(target: Target, chain: str, data_dir: Path | None, given: Tables, max_active: int) -> "ModelSource":

@@ -1,4 +1,4 @@
-r"""Keystrokes that suggestions save somebody who types a text and takes each right suggestion as soon as it is shown.
+r"""Keystrokes that suggestions save someone who types a text and takes each right suggestion as soon as it is shown.
 
 With $K$ the keys that the text takes without suggestions and $K_n$ those that it takes if $n$ suggestions are shown,
 
@@ -52,7 +52,7 @@ class SlotSavings:
 
 @dataclass(frozen=True)
 class Keystrokes:
-    """What suggestions are worth to somebody who types a text.
+    """What suggestions are worth to someone who types a text.
 
     Attributes:
         num_keys: Keys that the text takes without suggestions.
@@ -73,6 +73,10 @@ class Keystrokes:
     next_word_hits: tuple[int, ...]
     num_begun_words: int
     completion_hits: float
+
+    def __repr__(self) -> str:
+        saved = ", ".join(f"{self._share(each.num_saved):.2%} saved by {each.num_slots}" for each in self.slots)
+        return f"Keystrokes({saved}, {self.num_keys:,} keys, {self.num_words:,} words)"
 
     def savings(self, num_slots: int) -> float:
         """Return the fraction of the keys that `num_slots` suggestions save.

@@ -11,6 +11,7 @@ Here a matrix has one row for each output, and the gates are in the order of the
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +50,7 @@ def onnx_weights(data: bytes, architecture: Architecture) -> dict[str, PackedWei
 
     Raises:
         BundleError: The file is refused, or a weight is missing or has another size.
-        ExportError: A matrix has steps that the page cannot store.
+        ExportError: The rows of a matrix have different zeros.
     """
     check_onnx_file(data, architecture)
     try:
@@ -92,7 +93,7 @@ class _Reader:
         (input_size, width), (hidden_size, _) = (self._shapes[f"{layer}/{each}"] for each in _KERNELS)
         joined = self._matrix(name, (input_size + hidden_size, width), has_output_rows=False)
         part = slice(0, input_size) if kind == _KERNELS[0] else slice(input_size, None)
-        return PackedMatrix(np.ascontiguousarray(joined.steps[:, part]), joined.scales)
+        return replace(joined, steps=np.ascontiguousarray(joined.steps[:, part]))
 
     def _of_operator(self, name: str, kind: str, shape: Shape, order: tuple[int, ...]) -> PackedWeight:
         rows = _rows_of_gates(order, shape[-1])
@@ -101,7 +102,7 @@ class _Reader:
         is_quantized = quantized_names(name)[0] in self._tensors
         found = self._matrix(name, shape if is_quantized else shape[::-1], has_output_rows=not is_quantized)
         scales = found.scales if len(found.scales) == 1 else found.scales[rows]
-        return PackedMatrix(found.steps[rows], scales)
+        return replace(found, steps=found.steps[rows], scales=scales)
 
     def _matrix(self, name: str, shape: Shape, *, has_output_rows: bool) -> PackedMatrix:
         """Return a matrix that is stored with one row or with one column for each output."""

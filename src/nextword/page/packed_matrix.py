@@ -10,18 +10,23 @@ from nextword.errors import ExportError
 
 MOST_STEPS = 127
 
+_UNSIGNED = 128
+"""The difference between unsigned steps and those that are stored."""
+
 
 @dataclass(frozen=True, eq=False)
 class PackedMatrix:
-    """A matrix of `O` rows, one for each output of the product: each row of steps, times its scale.
+    """A matrix of `O` rows, one for each output of the product: each row of steps from zero, times its scale.
 
     Attributes:
         steps: Whole numbers `(O, I)`, int8.
         scales: The size of a step, for each row `(O,)` or for all `(1,)`, float32.
+        zero: The step that stands for zero.
     """
 
     steps: NDArray[np.int8]
     scales: NDArray[np.float32]
+    zero: int = 0
 
     @classmethod
     def rounded(cls, rows: NDArray[np.float32]) -> Self:
@@ -41,18 +46,16 @@ class PackedMatrix:
     def of_steps(
         cls, steps: NDArray[np.integer], scales: NDArray[np.float32], zero_points: NDArray[np.integer]
     ) -> Self:
-        """Return the matrix of steps `(O, I)` whose zero is another number, for each row or for all.
+        """Return the matrix of steps `(O, I)` in eight bits whose zero is another number, for each row or for all.
 
         Raises:
-            ExportError: A step does not fit into eight bits without that number.
+            ExportError: Rows have different zeros.
         """
-        centered = steps.astype(np.int16) - zero_points.astype(np.int16).reshape(-1, 1)
-        if centered.size and max(-int(centered.min()), int(centered.max())) > MOST_STEPS:
-            raise ExportError(
-                f"a matrix of the model must have steps from -{MOST_STEPS} to {MOST_STEPS} around its zero, but has "
-                "larger ones; export the model again"
-            )
-        return cls(np.ascontiguousarray(centered, np.int8), scales)
+        if (zero_points != zero_points[0]).any():
+            raise ExportError("the rows of a matrix must have the same zero, but have others; export the model again")
+        shift = _UNSIGNED if steps.dtype == np.uint8 else 0
+        moved = steps.astype(np.int16) - shift
+        return cls(np.ascontiguousarray(moved, np.int8), scales, int(zero_points[0]) - shift)
 
     @property
     def num_bytes(self) -> int:
@@ -61,4 +64,4 @@ class PackedMatrix:
 
     def to_floats(self) -> NDArray[np.float32]:
         """Return the numbers `(O, I)` that the page computes with."""
-        return self.steps.astype(np.float32) * self.scales[:, None]
+        return (self.steps.astype(np.float32) - np.float32(self.zero)) * self.scales[:, None]

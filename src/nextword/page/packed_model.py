@@ -63,7 +63,7 @@ def pack_model(
     require_packable(bundle.architecture)
     facts = facts or PageFacts()
     arrays = _arrays(packed_weights(bundle))
-    model_hash = facts.model_hash or _hash_of(arrays)
+    model_hash = facts.model_hash or _hash_of(bundle.architecture, arrays)
     if bigrams is not None:
         kind = np.uint16 if bundle.architecture.vocabulary_size <= 2**16 else np.uint32
         arrays |= {"bigrams/words": bigrams.words.astype(kind), "bigrams/shares": bigrams.shares()}
@@ -117,7 +117,7 @@ def packed_weights(bundle: Bundle) -> dict[str, PackedWeight]:
 
     Raises:
         BundleError: `model.onnx` is refused.
-        ExportError: A matrix has steps that the page cannot store.
+        ExportError: The rows of a matrix have different zeros.
     """
     if bundle.is_slim and bundle.onnx is not None:
         return onnx_weights(bundle.onnx, bundle.architecture)
@@ -131,11 +131,13 @@ def _packed(name: str, weight: NDArray[np.float32]) -> PackedWeight:
 
 
 def _arrays(weights: Mapping[str, PackedWeight]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the file by name: `NAME` and `NAME/scales` for a matrix."""
+    """Return the arrays of the file by name: `NAME`, `NAME/scales` and `NAME/zero` for a matrix."""
     arrays: dict[str, NDArray[Any]] = {}
     for name, weight in weights.items():
         if isinstance(weight, PackedMatrix):
             arrays |= {name: weight.steps, f"{name}/scales": weight.scales}
+            if weight.zero:
+                arrays[f"{name}/zero"] = np.array([weight.zero], np.float32)
         else:
             arrays[name] = weight
     return arrays
@@ -160,8 +162,8 @@ def _with_header(header: Mapping[str, Any], data: bytes) -> bytes:
     return start + bytes(-len(start) % _ALIGNMENT) + data
 
 
-def _hash_of(arrays: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
+def _hash_of(architecture: Architecture, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(architecture.to_table()).encode())
     for name, array in arrays.items():
         digest.update(name.encode())
         digest.update(array.tobytes())

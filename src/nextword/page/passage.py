@@ -29,5 +29,5 @@ def passage_of(lines: Iterable[str], *, most_characters: int = MOST_CHARACTERS) 
     else:
         return text.rstrip()
     text = text or longer[:most_characters].rpartition(" ")[0]
-    end = text.rfind("\n\n")
+    end = len(text) if text.endswith("\n") else text.rfind("\n\n")  # after a blank line, the text ends a paragraph
     return (text[:end] if end > len(text) // 2 else text).rstrip()

@@ -76,7 +76,7 @@ async def answer_validation_error(_request: Request, error: Exception) -> JSONRe
     first = cast("RequestValidationError", error).errors()[0]
     param = field_name(first["loc"])
     where = f"`{param}` " if param else "the body "
-    message = f"{where}is refused: {first['msg']}"
+    message = f"{where}is refused: {first['msg'].removeprefix('Value error, ')}"
     return JSONResponse(error_table(400, message, param=param, code=first["type"]), status_code=400)
 
 

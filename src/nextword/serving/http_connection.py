@@ -11,6 +11,7 @@ from nextword.serving.serving_settings import ServingSettings
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _FOLDED = re.compile(rb"\n[ \t]")
+_REQUEST_LINE = re.compile(rb" HTTP/[0-9]\.[0-9]\r?$")
 _VERSIONS = (b"1.0", b"1.1")
 _MAX_CHUNKS = 4096
 """Most chunks of a body. Each costs time, even if it holds one byte."""
@@ -76,6 +77,8 @@ class BoundedConnection(h11.Connection):
                 self._refuse(refusal)
         elif isinstance(event, h11.Data):
             self._count(event)
+        elif event is h11.NEED_DATA and _begins_without_version(before):
+            self._refuse(Refusal(400, "a request line must end with its version, HTTP/1.1", "http_version"))
         return event
 
     def _count(self, data: h11.Data) -> None:
@@ -91,6 +94,12 @@ class BoundedConnection(h11.Connection):
     def _refuse(self, refusal: Refusal) -> None:
         self.refusal = refusal
         raise h11.RemoteProtocolError(refusal.message, refusal.status)
+
+
+def _begins_without_version(data: bytes) -> bool:
+    """Return whether the first line is whole and no request line, as in HTTP/0.9; h11 would wait."""
+    line, end, _ = data.partition(b"\n")
+    return bool(end) and not _REQUEST_LINE.search(line)
 
 
 def _refusal_of(error: h11.RemoteProtocolError) -> Refusal:

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Literal
 
-from nextword.serving.answer import Answer
 from nextword.serving.api_error import ApiError
+from nextword.serving.reply import Reply
 
 HEALTH_PATHS = frozenset(("/livez", "/readyz", "/metrics"))
 """Paths that are answered while the service loads or drains."""
@@ -48,7 +48,7 @@ class Lifecycle:
                 503, _REASONS[self.stage], code=self.stage, headers={"Retry-After": "1", "Connection": "close"}
             )
 
-    async def run(self, work: Awaitable[None], answer: Answer) -> None:
+    async def run(self, work: Awaitable[None], reply: Reply) -> None:
         """Run the work for a request to its end, or to `cut`; the answer then ends with an error."""
         task = asyncio.ensure_future(work)
         if self._cut is None:
@@ -60,7 +60,7 @@ class Lifecycle:
             if task.done():
                 task.result()
             else:
-                await answer.fail(ApiError(503, _REASONS["draining"], code="draining"))
+                await reply.fail(ApiError(503, _REASONS["draining"], code="draining"))
         finally:
             if not task.done():
                 self._left_behind.add(task)  # work in a thread ends in its own time

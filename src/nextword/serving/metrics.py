@@ -8,7 +8,7 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import State
 from starlette.types import Scope
 
-from nextword.serving.answer import Answer
+from nextword.serving.reply import Reply
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -49,15 +49,15 @@ class ServingMetrics:
         self.registry.register(_StateCollector(state))
         ProcessCollector(registry=self.registry)
 
-    def record(self, scope: Scope, answer: Answer, began: float, ended: float) -> None:
+    def record(self, scope: Scope, reply: Reply, began: float, ended: float) -> None:
         """Record a request that has ended, by the monotonic clock."""
         route = route_of(scope)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         # 499, as nginx writes it: the client left before the answer began.
-        self._requests.labels(route, method, str(answer.status or 499)).inc()
+        self._requests.labels(route, method, str(reply.status or 499)).inc()
         self._seconds.labels(route).observe(ended - began)
-        if answer.is_event_stream and answer.first_body is not None:
-            self._first_token.labels(route).observe(answer.first_body - began)
+        if reply.is_event_stream and reply.first_body is not None:
+            self._first_token.labels(route).observe(reply.first_body - began)
 
     def record_refusal(self, code: str) -> None:
         """Record a refusal of the transport."""
@@ -81,7 +81,7 @@ class _StateCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield from self._of_requests()
-        if getattr(self._state, "slot", None) is not None:
+        if not self._state.slot.is_empty:
             yield from self._of_model()
 
     def _of_requests(self) -> Iterator[Metric]:

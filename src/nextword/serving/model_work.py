@@ -10,6 +10,8 @@ from nextword.serving.admission import Admission
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
 
+EXAMPLE_HASH = "6a1713da6deda8eb0c7da9e04e9356e3f71791c771564751ea10e4626193d76e"
+
 
 class Answer(BaseModel):
     """An answer of the model, with the model that gave it."""
@@ -17,7 +19,7 @@ class Answer(BaseModel):
     model: str = Field(description="Name of the model.", examples=["austen"])
     system_fingerprint: str = Field(
         description="Name of the model and the first digits of its hash, which the header `X-Model-Hash` has whole.",
-        examples=["austen-1f0c9d7e5b3a"],
+        examples=["austen-6a1713da6ded"],
     )
 
 

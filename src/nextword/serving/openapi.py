@@ -6,14 +6,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
+from nextword.serving.openapi_examples import JSON, add_example, add_given
+
 
 class ErrorDetail(BaseModel):
     """Why a request was refused."""
 
     message: str = Field(description="The rule, the value and the repair.")
     type: str = Field(description="Kind of the error.", examples=["invalid_request_error"])
-    param: str | None = Field(description="Field of the request that breaks the rule.", examples=["k"])
-    code: str | None = Field(description="Short name of the error, for programs.", examples=["above_bound"])
+    param: str | None = Field(default=None, description="Field of the request that breaks the rule.", examples=["k"])
+    code: str | None = Field(default=None, description="Short name of the error.", examples=["above_bound"])
 
 
 class ErrorAnswer(BaseModel):
@@ -24,7 +26,7 @@ class ErrorAnswer(BaseModel):
 
 def _error(status: int, description: str, message: str, kind: str, code: str, param: str | None = None) -> Any:
     detail = {"message": message, "type": kind, "param": param, "code": code}
-    content = {"application/json": {"example": {"error": detail}}}
+    content = {JSON: {"example": {"error": detail}}}
     return {status: {"model": ErrorAnswer, "description": description, "content": content}}
 
 
@@ -63,7 +65,8 @@ TAGS = [
     {"name": "tokens", "description": "Text to token ids and back."},
     {"name": "scores", "description": "How probable texts are, and which of several is the most probable."},
     {"name": "suggestions", "description": "The next word, or the rest of the word that is being typed."},
-    {"name": "service", "description": "Health, metrics, and the replacement of the model."},
+    {"name": "service", "description": "The replacement of the model."},
+    {"name": "health", "description": "Whether the service lives, takes requests, and how busy it is."},
     {"name": "page", "description": "The page for the browser."},
 ]
 
@@ -74,24 +77,43 @@ def example(**fields: Any) -> ConfigDict:
 
 
 def describe(application: FastAPI) -> None:
-    """Give an application its OpenAPI description, without the answer 422, which it never gives."""
+    """Give an application its OpenAPI description, with the errors and an example of every route."""
 
     def description() -> dict[str, Any]:
         if not application.openapi_schema:
-            schema = get_openapi(
-                title=application.title,
-                version=application.version,
-                summary=application.summary,
-                routes=application.routes,
-                tags=TAGS,
+            application.openapi_schema = _complete(
+                get_openapi(
+                    title=application.title,
+                    version=application.version,
+                    summary=application.summary,
+                    routes=application.routes,
+                    tags=TAGS,
+                )
             )
-            for operations in schema["paths"].values():
-                for operation in operations.values():
-                    operation["responses"].pop("422", None)
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schema.get("components", {}).get("schemas", {}).pop(unused, None)
-            application.openapi_schema = schema
         return application.openapi_schema
 
     # FastAPI documents this assignment.
     application.openapi = description  # type: ignore[method-assign]
+
+
+def _complete(schema: dict[str, Any]) -> dict[str, Any]:
+    components = schema["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):  # of the answer 422, which no route gives
+        components.pop(unused, None)
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            may_miss = "{" in path or path == "/v1/completions"
+            _add_errors(operation["responses"], NOT_FOUND if may_miss else {})
+            operation.setdefault("tags", ["completions"])
+            add_given(path, operation)
+            for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+                add_example(part.get("content", {}), components)
+    return schema
+
+
+def _add_errors(responses: dict[str, Any], more: dict[int | str, dict[str, Any]]) -> None:
+    """Add the errors that a route can answer with, unless it describes them itself."""
+    responses.pop("422", None)
+    for status, error in (ERRORS | more).items():
+        content = {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}, **error["content"][JSON]}
+        responses.setdefault(str(status), {"description": error["description"], "content": {JSON: content}})

@@ -14,6 +14,7 @@ from nextword.errors import NextwordError
 from nextword.page.packed_model import PageFacts, pack_model
 from nextword.serving.api_error import ApiError
 from nextword.serving.bigrams import BigramSource
+from nextword.serving.model_work import EXAMPLE_HASH
 from nextword.serving.served_model import ServedModel
 
 _METRICS_FILE = "metrics.json"
@@ -38,14 +39,16 @@ class PageDescription(_PageValue):
     """A model as the page shows it."""
 
     name: str = Field(description="Name of the model.", examples=["austen"])
-    hash: str = Field(description="SHA-256 of its weights.", examples=["1f0c9d7e5b3a" + "0" * 52])
+    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
     summary: str = Field(description="The model in a few words.", examples=["LSTM 416-208, 9,878 words"])
     unit: Literal["word", "subword", "character"] = Field(description="What a token is.", examples=["word"])
     vocabulary_size: int = Field(description="Number of tokens in the vocabulary.", examples=[9878])
     card: str = Field(description="The model card, in Markdown.", examples=["# austen\n\nA language model (LSTM)."])
     figures: dict[str, str] = Field(description="Figures by their label.", examples=[{"parameters": "3,624,502"}])
     curve: list[Round] | None = Field(description="The rounds of the training run; null if there is no log.")
-    passage: str | None = Field(description="Held-out text, about 300 words; null if it cannot be read.")
+    passage: str | None = Field(
+        description="Held-out text, about 300 words; null if it cannot be read.", examples=["She was"]
+    )
     bigram_source: BigramSource = Field(
         description="What bigram suggestions come from: counts of the training text, or the model itself."
     )

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from nextword.errors import NextwordError
 from nextword.serving.api_error import ApiError
-from nextword.serving.model_work import Answer, origin_of
+from nextword.serving.model_work import EXAMPLE_HASH, Answer, origin_of
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
 from nextword.serving.request_body import StrictRoute
 from nextword.serving.self_test import self_test
@@ -41,7 +41,7 @@ class Reload:
 class Reloader:
     """Replaces the model of a slot. Requests that run keep their model to their end.
 
-    A model that cannot be loaded, or fails its test, is refused, and the former one goes on.
+    A model that cannot be loaded, or fails its test, is refused, and the former one serves on.
 
     Args:
         slot: Where the model is.
@@ -56,29 +56,21 @@ class Reloader:
         self._load = load
         self._on_replaced = on_replaced
         self._lock = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Reload]] = set()
 
     async def reload(self) -> Reload:
-        """Load the model again, and replace the current one if it is sound. One reload runs at a time."""
+        """Load the model again, test it, and let it take the place of the current one. One reload runs at a time."""
         async with self._lock:
-            former_hash = self._slot.current.hash
+            former = self._slot.current
             try:
                 served = await asyncio.to_thread(self._load_tested)
             except NextwordError as error:
-                return self._refused(former_hash, str(error))
+                return Reload(former, former.hash, str(error))
             except Exception as error:
                 _log.exception("the new model cannot be loaded")
-                return self._refused(former_hash, f"it cannot be loaded ({type(error).__name__})")
+                return Reload(former, former.hash, f"it cannot be loaded ({type(error).__name__}); the log says more")
             self._slot.replace(served)
             self._on_replaced()
-            _log.info("the model is now %s", served.fingerprint)
-            return Reload(served, former_hash)
-
-    def start_reload(self) -> None:
-        """Begin a reload, as on SIGHUP; the outcome is logged. Call it on the event loop."""
-        task = asyncio.get_running_loop().create_task(self.reload())
-        self._tasks.add(task)  # the event loop keeps no reference of its own
-        task.add_done_callback(self._tasks.discard)
+            return Reload(served, former.hash)
 
     def _load_tested(self) -> ServedModel:
         served = self._load()
@@ -89,16 +81,12 @@ class Reloader:
             raise
         return served
 
-    def _refused(self, former_hash: str, reason: str) -> Reload:
-        _log.error("the new model is refused, and the former one goes on: %s", reason)
-        return Reload(self._slot.current, former_hash, reason)
-
 
 class ReloadAnswer(Answer):
     """The model after a reload."""
 
-    hash: str = Field(description="SHA-256 of its weights.", examples=["1f0c9d7e5b3a" + "0" * 52])
-    former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=["6be7c1a2f0d4" + "0" * 52])
+    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
+    former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=[EXAMPLE_HASH])
 
 
 def require_right_to_reload(request: Request) -> None:
@@ -141,13 +129,12 @@ def reloader_of(request: Request) -> Reloader:
 async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], response: Response) -> ReloadAnswer:
     """Load the model again from its directory, test it, and answer new requests with it.
 
-    If it is refused, the former model goes on, and the answer (409) says why. Running requests keep the former model.
+    If it is refused, the former model serves on, and the answer (409) says why. Running requests keep the former model.
     """
     done = await reloader.reload()
     if done.refused is not None:
-        raise ApiError(
-            409, f"the new model is refused, and the former one goes on: {done.refused}", code="model_refused"
-        )
+        message = f"the new model is refused, and the former one serves on: {done.refused}"
+        raise ApiError(409, message, code="model_refused")
     response.headers.update(done.served.headers)
     return ReloadAnswer(**origin_of(done.served), hash=done.served.hash, former_hash=done.former_hash)
 

@@ -61,9 +61,9 @@ class ScoreRequest(RequestBody):
 class ScoreAnswer(Answer, Figures):
     """The scores of a text or of lines, with the totals of all."""
 
-    num_lines: int = Field(description="Number of lines, or of paragraphs for a model of paragraphs.")
+    num_lines: int = Field(description="Number of lines, or of paragraphs for a model of paragraphs.", examples=[1])
     perplexity_without_out_of_vocabulary: float | None = Field(
-        description="Perplexity of the tokens in the vocabulary."
+        description="Perplexity of the tokens in the vocabulary.", examples=[17.704]
     )
     tokens: list[ScoredToken] | None = Field(
         default=None, description="The tokens of `text`; places are those in the whole text."

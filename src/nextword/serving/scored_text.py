@@ -43,18 +43,22 @@ class ScoredToken(BaseModel):
 class Figures(BaseModel):
     """The figures of a line, or the totals over lines."""
 
-    log_prob: float | None = Field(description="Natural logarithm of the probability; null if that is 0.")
-    log10_prob: float | None = Field(description="The same to base 10, as in KenLM.")
-    num_tokens: int = Field(description="Number of tokens that count.")
-    num_out_of_vocabulary: int = Field(description="How many of them the vocabulary lacks.")
-    perplexity: float | None = Field(description="Perplexity of each token; null if no token counts, or infinite.")
+    log_prob: float | None = Field(
+        description="Natural logarithm of the probability; null if that is 0.", examples=[-20.116]
+    )
+    log10_prob: float | None = Field(description="The same to base 10, as in KenLM.", examples=[-8.737])
+    num_tokens: int = Field(description="Number of tokens that count.", examples=[7])
+    num_out_of_vocabulary: int = Field(description="How many of them the vocabulary lacks.", examples=[0])
+    perplexity: float | None = Field(
+        description="Perplexity of each token; null if no token counts, or infinite.", examples=[17.704]
+    )
 
 
 class ScoredLine(Figures):
     """A line with its scores."""
 
     line: int = Field(description="Number of the line, from 1.", examples=[1])
-    text: str = Field(description="The line.")
+    text: str = Field(description="The line.", examples=["She was very much obliged."])
     tokens: list[ScoredToken] | None = Field(default=None, description="Its tokens, if they were asked for.")
 
 

@@ -20,12 +20,16 @@ from nextword.serving.access import Access
 from nextword.serving.application import create_application
 from nextword.serving.model_source import ModelSource
 from nextword.serving.served_model import ModelSlot
-from nextword.serving.service import Log, Service
+from nextword.serving.service import Service
+from nextword.serving.service_log import Log, report_faults
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.transport import TransportConfig
 
 _CUT_SECONDS = 1.0
 """Time to send the errors that end the answers in work."""
+
+_OTHER_FILES = 64
+"""Open files besides connections: the model, libraries, pipes."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -62,6 +66,7 @@ def serve(source: ModelSource, options: ServerOptions) -> int:
         NextwordError: The model cannot be loaded.
         SettingError: The address cannot be used.
     """
+    report_faults()
     listener = bind(options.host, options.port)
     with listener:
         server = Server(source, listener, options)
@@ -115,7 +120,7 @@ class Server(uvicorn.Server):
         self._address = listener.getsockname()
         self.application: FastAPI = create_application(ModelSlot(), options.settings, source.load)
         service = Service(self.application, options.access, log=options.log)
-        super().__init__(TransportConfig(service, options.settings, service.record_refusal))
+        super().__init__(TransportConfig(service, _within_limits(options), service.record_refusal))
         self._tasks: set[asyncio.Task[None]] = set()
         self.signal_number = 0
         self.failure: Exception | None = None
@@ -123,7 +128,6 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and load the model meanwhile."""
         self._loop = asyncio.get_running_loop()
-        _allow_open_files(self._options.settings.max_connections)
         await super().startup(sockets)
         self.application.state.metrics.connections.set_function(partial(len, self.server_state.connections))
         self._begin(self._load())
@@ -132,8 +136,8 @@ class Server(uvicorn.Server):
         """Let the requests in work end, tell the others that they do not, and close."""
         state = self.application.state
         state.lifecycle.drain()
-        state.admission.close()
         if not await state.lifecycle.idle(self._options.settings.drain_seconds):
+            state.admission.close()
             await state.slot.drain()
             if not await state.lifecycle.idle(_CUT_SECONDS):
                 state.lifecycle.cut()
@@ -185,6 +189,8 @@ class Server(uvicorn.Server):
         return f"http://{host}:{self._address[1]}/"
 
     def _on_reload_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.application.state.lifecycle.stage != "ready":
+            return
         self._loop.call_soon_threadsafe(lambda: self._begin(self._reload()))
 
     async def _reload(self) -> None:
@@ -200,14 +206,29 @@ class Server(uvicorn.Server):
         task.add_done_callback(self._tasks.discard)
 
 
-def _allow_open_files(max_connections: int) -> None:
-    """Raise the limit of open files of this process if all connections need more."""
-    try:
+def _within_limits(options: ServerOptions) -> ServingSettings:
+    wanted = options.settings.max_connections
+    allowed = allow_connections(wanted)
+    if allowed < wanted:
+        options.say(
+            f"the system allows this process {allowed} connections, fewer than `max_connections`, {wanted}; raise its "
+            "limit of open files with `ulimit -n`"
+        )
+    return options.settings.replace(max_connections=allowed)
+
+
+def allow_connections(wanted: int) -> int:
+    """Let this process open files for a number of connections, and return how many the system allows.
+
+    More connections than that would fail without an answer.
+    """
+    if sys.platform != "win32":  # it has no such limit
         import resource
-    except ImportError:  # Windows has no such limit
-        return
-    needed = max_connections + 256
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed:
-        allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+        needed = wanted + _OTHER_FILES
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < needed:
+            soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        wanted = max(1, min(wanted, soft - _OTHER_FILES))
+    return wanted

@@ -39,7 +39,7 @@ class ServingSettings(Settings):
     )
     max_lines: int = setting(256, help="Most lines, hypotheses or candidates of a request.", at_least=1, at_most=2**16)
     max_scored_tokens: int = setting(
-        2**16, help="Most tokens of all lines of a request that scores.", at_least=1, at_most=2**24
+        2**15, help="Most tokens of all lines of a request that scores.", at_least=1, at_most=2**24
     )
     max_suggestions: int = setting(100, help="Most suggestions of a request (`k`).", at_least=1, at_most=10_000)
     max_active: int = setting(64, help="Most texts that the engine works on at once.", at_least=1, at_most=4096)
@@ -90,7 +90,9 @@ class ServingSettings(Settings):
 
 def _require_known(environment: Mapping[str, str], known: list[str]) -> None:
     for name in environment:
-        if name.startswith(_PREFIX) and name not in (*known, API_KEYS_VARIABLE):
+        # Kubernetes sets variables of these two forms for a service that is called nextword-serve.
+        is_of_kubernetes = name.startswith((f"{_PREFIX}SERVICE_", f"{_PREFIX}PORT"))
+        if name.startswith(_PREFIX) and name not in (*known, API_KEYS_VARIABLE) and not is_of_kubernetes:
             raise SettingError(unknown_name("variable of the service", name, [*known, API_KEYS_VARIABLE]))
 
 

@@ -14,6 +14,7 @@ from nextword.serving import (
     suggest_routes,
     tokenize_routes,
 )
+from nextword.serving.allowed_methods import answer_wrong_method
 from nextword.serving.bigrams import BigramCache
 from nextword.serving.page_files import PageFiles
 from nextword.serving.page_model import PageModels
@@ -52,4 +53,5 @@ def install_text_routes(application: FastAPI, load: Callable[[], ServedModel] | 
     state.reloader = None if load is None else Reloader(slot, load, state.sessions.let_go)
     for router in ROUTERS:
         application.include_router(router)
+    application.add_exception_handler(405, answer_wrong_method)
     openapi.describe(application)

@@ -112,7 +112,7 @@ def token_spans(tokenizer: Tokenizer, text: str) -> list[TokenSpan]:
     ids = tokenizer.encode(text)
     segments = text_segments(tokenizer, text)
     spans = [span for segment in segments for span in segment_spans(tokenizer, segment)]
-    return spans[: len(ids)]  # the last line or paragraph may go on, and has no `<eos>` then
+    return spans[: len(ids)]  # the last line or paragraph may continue, and has no `<eos>` then
 
 
 def _lines(text: str) -> Iterator[tuple[int, int]]:

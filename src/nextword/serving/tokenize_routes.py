@@ -34,14 +34,14 @@ class TokenizeRequest(RequestBody):
 class TokenizeAnswer(Answer):
     """The tokens of a text."""
 
-    tokens: list[int] = Field(description="Ids of the tokens.", examples=[[58, 10, 33, 31, 420, 3]])
+    tokens: list[int] = Field(description="Ids of the tokens.", examples=[[65, 11, 35, 68, 353, 15]])
     token_texts: list[str] = Field(
         description="Each token as the text has it, with the spaces that belong to it.",
         examples=[["She", "was", "very", "much", "obliged", "."]],
     )
-    offsets: list[tuple[int, int]] = Field(
+    offsets: list[Annotated[list[int], Field(min_length=2, max_length=2)]] = Field(
         description="Start and end of each token in characters (code points) of the text, without spaces around it.",
-        examples=[[(0, 3), (4, 7), (8, 12), (14, 18), (19, 26), (26, 27)]],
+        examples=[[[0, 3], [4, 7], [8, 12], [14, 18], [19, 26], [26, 27]]],
     )
     count: int = Field(description="Number of tokens.", examples=[6])
     max_model_len: int = Field(description="Most tokens of a prompt.", examples=[4096])
@@ -50,7 +50,7 @@ class TokenizeAnswer(Answer):
 class DetokenizeRequest(RequestBody):
     """Token ids to be turned into text."""
 
-    model_config = example(tokens=[58, 10, 33, 31, 420, 3])
+    model_config = example(tokens=[65, 11, 35, 68, 353, 15])
 
     tokens: list[Annotated[int, Field(ge=0, le=_MAX_ID)]] = Field(description="The ids.", max_length=_MAX_IDS)
     model: str | None = Field(default=None, description="Ignored; clients of other services send it.")
@@ -70,9 +70,9 @@ class TokenizerInfo(BaseModel):
     vocabulary_size: int = Field(description="Number of tokens in the vocabulary.", examples=[9878])
     bos_token: str = Field(description="Read before the first token of every text.", examples=[END])
     eos_token: str = Field(description="Ends a line or a paragraph.", examples=[END])
-    eos_token_id: int = Field(description="Its id.", examples=[2])
+    eos_token_id: int = Field(description="Its id.", examples=[13])
     unk_token: str = Field(description="Stands for what the vocabulary lacks.", examples=[UNKNOWN])
-    unk_token_id: int = Field(description="Its id.", examples=[0])
+    unk_token_id: int = Field(description="Its id.", examples=[25])
     pad_token: None = Field(default=None, description="There is none.")
     chat_template: None = Field(default=None, description="There is none; the model continues texts.")
     model_max_length: int = Field(description="Most tokens of a prompt.", examples=[4096])
@@ -98,7 +98,7 @@ async def tokenize(body: TokenizeRequest, work: Work) -> TokenizeAnswer:
             **origin_of(served),
             tokens=[token_id for _, token_id, _ in found],
             token_texts=[text for text, _, _ in found],
-            offsets=[offsets for _, _, offsets in found],
+            offsets=[list(offsets) for _, _, offsets in found],
             count=len(found),
             max_model_len=settings.max_prompt_tokens,
         )

@@ -5,6 +5,9 @@ Encryption is the task of a reverse proxy; see `docs/serving.md`.
 
 import asyncio
 import json
+import socket
+import struct
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -20,8 +23,13 @@ from nextword.serving.serving_settings import ServingSettings
 
 _LINGER_SECONDS = 1.0
 _MAX_LINGERING = 256
+_MAX_AHEAD = 2**16
+"""Most bytes of further requests that a client sends before it has its answer."""
 _MIN_BYTES_PER_SECOND = 1024
 """A client that reads more slowly is closed, unless it reads all that was sent."""
+
+_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""Closes a socket at once: linger, for no time."""
 
 OnRefused = Callable[[Refusal, str], None]
 
@@ -50,7 +58,6 @@ class TransportConfig(uvicorn.Config):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            headers=[("x-content-type-options", "nosniff")],
             backlog=min(2048, settings.max_connections),
             timeout_graceful_shutdown=2,
         )
@@ -124,9 +131,15 @@ class BoundedProtocol(H11Protocol):
                 self._deadline = self.loop.call_later(self._settings.receive_seconds, self._on_receive_deadline)
         else:
             self._cancel_receive_deadline()
-            # Without reading, nobody would notice that the client leaves.
-            if self.flow.read_paused and self.conn.num_buffered <= self._settings.max_header_bytes:
-                self.flow.resume_reading()
+            self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        """Read while the application works, where uvicorn would pause: only so the client is seen to leave."""
+        if self.conn.num_buffered > _MAX_AHEAD:
+            self._report(Refusal(413, "a client must wait for answers before it sends more", "too_far_ahead"))
+            self.transport.abort()
+        else:
+            self.flow.resume_reading()
 
     def on_response_complete(self) -> None:
         """Keep the connection for the next request, unless the client still sends one that has its answer."""
@@ -162,6 +175,9 @@ class BoundedProtocol(H11Protocol):
             self._watch_reader()
             return
         self._report(Refusal(408, "the client must read what was sent", "slow_reader"))
+        if opened := self.transport.get_extra_info("socket"):
+            # Else the system would keep the connection, with what it has not yet sent, until the client reads.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
     def _on_receive_deadline(self) -> None:
@@ -215,8 +231,9 @@ class BoundedProtocol(H11Protocol):
 
 def _encode(refusal: Refusal, *, with_body: bool) -> bytes:
     body = json.dumps(error_table(refusal.status, refusal.message, code=refusal.code)).encode()
+    again = "retry-after: 1\r\n" if refusal.status == 503 else ""
     head = (
-        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
+        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n{again}"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + (body if with_body else b"")

@@ -1,4 +1,4 @@
-"""A text as somebody types it: words and marks one after another, with the keys between them."""
+"""A text as someone types it: words and marks one after another, with the keys between them."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple

@@ -34,6 +34,10 @@ def test_the_table_has_every_figure() -> None:
     }
 
 
+def test_a_result_is_shown_in_one_line() -> None:
+    assert repr(FOUND) == "Keystrokes(25.00% saved by 1, 41.67% saved by 3, 50.00% saved by 5, 12 keys, 3 words)"
+
+
 def test_figures_are_shown_in_percent() -> None:
     assert FOUND.figures() == {
         "keystrokes saved, 1 slot": "25.00%",

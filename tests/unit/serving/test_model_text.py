@@ -46,10 +46,13 @@ def test_the_sample_model_has_the_sample_text() -> None:
 
 
 def test_a_run_has_its_text_and_its_curve(run: Path) -> None:
-    for path in (run, run / "model"):
+    text = ModelText.of(run / "model")
+    assert text.run == run.resolve()
+    assert text.is_readable()
+    for path in (run, run.resolve()):
         text = ModelText.of(path)
         assert text.is_readable()
-        assert text.run == (run if path == run else run.resolve())
+        assert text.run == path
         assert text.curve() == [CurvePoint(1, 300.0, 200.0), CurvePoint(2, 150.0, 100.0)]
         passage = text.passage()
         assert passage is not None

@@ -35,8 +35,24 @@ def test_files_have_their_type_and_a_tag_of_their_content(site: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "..", "js", "js/", "/index.html", "./index.html", "js/../index.html", "../outside.js", "secret.txt"]
-    + ["js/.env", "js\\app.js", "index.html\0", "INDEX.HTML", "index.html/", "%2e%2e/outside.js"],
+    [
+        "",
+        ".",
+        "..",
+        "js",
+        "js/",
+        "/index.html",
+        "./index.html",
+        "js/../index.html",
+        "../outside.js",
+        "secret.txt",
+        "js/.env",
+        "js\\app.js",
+        "index.html\x00",
+        "INDEX.HTML",
+        "index.html/",
+        "%2e%2e/outside.js",
+    ],
 )
 def test_no_other_name_is_found(site: Path, name: str) -> None:
     assert PageFiles(site).find(name) is None

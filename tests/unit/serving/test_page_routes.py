@@ -63,8 +63,18 @@ def test_head_has_the_headers_alone(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/page/../canary.js", "/page/..%2fcanary.js", "/page/%2e%2e/canary.js", "/page/js/..%5c..%5ccanary.js"]
-    + ["/page//etc/passwd", "/page/%00", "/page/", "/page/js", "/page/js/app.js%00.html", "/page/nothing.js"],
+    [
+        "/page/../canary.js",
+        "/page/..%2fcanary.js",
+        "/page/%2e%2e/canary.js",
+        "/page/js/..%5c..%5ccanary.js",
+        "/page//etc/passwd",
+        "/page/%00",
+        "/page/",
+        "/page/js",
+        "/page/js/app.js%00.html",
+        "/page/nothing.js",
+    ],
 )
 def test_no_other_file_is_served(client: TestClient, path: str) -> None:
     response = client.get(path)

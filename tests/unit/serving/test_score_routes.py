@@ -8,7 +8,6 @@ import pytest
 from starlette.testclient import TestClient
 
 import nextword
-from nextword.engine.engine import read_text
 from nextword.serving.serving_settings import ServingSettings
 from support.text_service import answered, austen_service, refused, service_of, tiny_model
 
@@ -63,12 +62,10 @@ def test_alternatives_are_the_most_probable_words(client: TestClient, bos: bool)
     model = nextword.load("austen")
     ids = model.tokenizer.encode(text)
     assert len(tokens) == len(ids) + 1
-    if bos:
-        log_probs, _ = read_text(model.engine, ids[:4])
-    else:
-        state = model.engine.start(1)
-        for token_id in (model.tokenizer.vocabulary.unknown_id, *ids[:4]):
-            log_probs, state = model.engine.step(np.array([token_id], np.int32), state)
+    first = model.engine.end_id if bos else model.tokenizer.vocabulary.unknown_id
+    log_probs, state = model.engine.step(np.array([first], np.int32), model.engine.start(1))
+    for token_id in ids[:4]:
+        log_probs, state = model.engine.step(np.array([token_id], np.int32), state)
     best = int(log_probs[0].argmax())
     fifth = tokens[4]["alternatives"]
     assert len(fifth) == 3

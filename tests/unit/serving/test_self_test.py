@@ -20,7 +20,7 @@ TOKENIZER = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "it", "is"))
 
 @pytest.mark.parametrize("kind", ["pretokenized", "word", "subword", "character"])
 def test_sound_models_pass(kind: Any) -> None:
-    served = tiny_model(kind=kind, tokens=("<unk>", "<eos>", "i", "t", " ", ",", " ,", "’"))
+    served = tiny_model(kind=kind, tokens=("<unk>", "<eos>", "i", "t", " ", ",", " ,", "\u2019"))
     self_test(served.model)
     served.scheduler.close()
 

@@ -124,7 +124,7 @@ def test_a_text_longer_than_a_slice_of_the_tokenizer_keeps_its_places() -> None:
 
 def test_the_sample_model_agrees() -> None:
     model = nextword.load("austen")
-    text = 'It is a truth, universally "acknowledged" -- that\na single man\n\nMr. Bennet’s nerves...\n'
+    text = 'It is a truth, universally "acknowledged" -- that\na single man\n\nMr. Bennet\u2019s nerves...\n'
     spans = token_spans(model.tokenizer, text)
     assert [span.token_id for span in spans] == model.tokenizer.encode(text)
     assert all(text[span.start : span.end] == span.text.strip() for span in spans if span.text != "<eos>")

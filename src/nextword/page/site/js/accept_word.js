@@ -29,23 +29,23 @@ export function withWord(before, word) {
   if (OPENING.test(word)) return `${kept}${word}`;
   if (DASH.test(word)) return `${kept.trimEnd()}${word}`;
   if (STRAIGHT_QUOTE.test(word)) return withQuote(kept, word);
-  return `${kept}${needsSpace(kept) ? " " : ""}${word} `;
+  return `${kept}${wantsSpaceAfter(kept) ? " " : ""}${word} `;
 }
 
 /** Return the word as the text would show it after what is there: for the pale text behind the caret. */
 export function remainderOf(before, word) {
   const part = typedPart(before, word);
   if (part) return word.slice(part);
-  return `${needsSpace(before) ? " " : ""}${word}`;
+  return `${wantsSpaceAfter(before) ? " " : ""}${word}`;
 }
 
 function withQuote(kept, quote) {
   const line = kept.slice(kept.lastIndexOf("\n") + 1);
   const isOpen = (line.split(quote).length - 1) % 2 === 1;
-  return isOpen ? `${kept.trimEnd()}${quote} ` : `${kept}${needsSpace(kept) ? " " : ""}${quote}`;
+  return isOpen ? `${kept.trimEnd()}${quote} ` : `${kept}${wantsSpaceAfter(kept) ? " " : ""}${quote}`;
 }
 
-function needsSpace(kept) {
+function wantsSpaceAfter(kept) {
   return kept !== "" && !/[\s([{\u00ab\u2018\u201c"'\u2013\u2014-]$/.test(kept);
 }
 

@@ -65,5 +65,5 @@ function showModel(model, description, { name, main, problems }) {
 function privacyNote(model) {
   return model.kind === "local"
     ? "The model is in this page. What you type never leaves it."
-    : "What you type goes to the server of this page and nowhere else. Your own words are kept there for this session.";
+    : "What you type goes to the server of this page and nowhere else. This browser keeps the words that you let it learn.";
 }

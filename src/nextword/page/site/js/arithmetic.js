@@ -2,15 +2,16 @@
 // One program of a cell then serves predictions, and the question which earlier words a prediction depends on.
 
 /**
- * A matrix of `rows` outputs by `columns` inputs: `steps` (rows * columns), each row times its scale.
+ * A matrix of `rows` outputs by `columns` inputs: `steps` (rows * columns) from `zero`, each row times its scale.
  * `scales` has one number a row, or one for all rows.
  */
 export class Matrix {
-  constructor(rows, columns, steps, scales) {
+  constructor(rows, columns, steps, scales, zero = 0) {
     this.rows = rows;
     this.columns = columns;
     this.steps = steps;
     this.scales = scales;
+    this.zero = zero;
   }
 
   scale(row) {
@@ -22,7 +23,7 @@ export class Matrix {
     const scale = this.scale(index);
     const first = index * this.columns;
     for (let column = 0; column < this.columns; column++) {
-      values[column] = scale * this.steps[first + column];
+      values[column] = scale * (this.steps[first + column] - this.zero);
     }
     return values;
   }
@@ -30,7 +31,8 @@ export class Matrix {
   /** Returns some of the rows as a matrix over the same numbers. */
   rowsBetween(start, end) {
     const steps = this.steps.subarray(start * this.columns, end * this.columns);
-    return new Matrix(end - start, this.columns, steps, this.scales.length === 1 ? this.scales : this.scales.subarray(start, end));
+    const scales = this.scales.length === 1 ? this.scales : this.scales.subarray(start, end);
+    return new Matrix(end - start, this.columns, steps, scales, this.zero);
   }
 
   /** Returns the product with a vector (columns), a vector (rows). */
@@ -38,6 +40,7 @@ export class Matrix {
     const { rows, columns, steps } = this;
     const result = new Float32Array(rows);
     const numFours = rows - (rows % 4);
+    const less = this.zero ? this.zero * total(vector) : 0;
     let first = 0;
     for (let row = 0; row < numFours; row += 4) {
       // Four rows at once: each number of the vector is read once, and the sums do not wait for each other.
@@ -52,10 +55,10 @@ export class Matrix {
         c += value * steps[third + column];
         d += value * steps[fourth + column];
       }
-      result[row] = a * this.scale(row);
-      result[row + 1] = b * this.scale(row + 1);
-      result[row + 2] = c * this.scale(row + 2);
-      result[row + 3] = d * this.scale(row + 3);
+      result[row] = (a - less) * this.scale(row);
+      result[row + 1] = (b - less) * this.scale(row + 1);
+      result[row + 2] = (c - less) * this.scale(row + 2);
+      result[row + 3] = (d - less) * this.scale(row + 3);
       first = fourth + columns;
     }
     for (let row = numFours; row < rows; row++, first += columns) {
@@ -63,21 +66,21 @@ export class Matrix {
       for (let column = 0; column < columns; column++) {
         sum += vector[column] * steps[first + column];
       }
-      result[row] = sum * this.scale(row);
+      result[row] = (sum - less) * this.scale(row);
     }
     return result;
   }
 
   /** Adds the transposed product with a vector (rows) to `sums` (columns). */
   addTransposedProduct(vector, sums) {
-    const { rows, columns, steps } = this;
+    const { rows, columns, steps, zero } = this;
     for (let row = 0, first = 0; row < rows; row++, first += columns) {
       const factor = vector[row] * this.scale(row);
       if (factor === 0) {
         continue;
       }
       for (let column = 0; column < columns; column++) {
-        sums[column] += factor * steps[first + column];
+        sums[column] += factor * (steps[first + column] - zero);
       }
     }
   }

@@ -5,7 +5,7 @@ import { fixed } from "./numbers.js";
 import { roving } from "./roving.js";
 
 const NUM_ROWS = 10;
-const WIDTH = 8;
+const SQUARE = 8;
 
 export class CellPicker {
   /** @param onChoose function called after the choice changed */
@@ -71,8 +71,8 @@ export class CellPicker {
   }
 
   row(cell, values, reach) {
-    const squares = values.map((value, place) => drawing("rect", { class: `heat ${value < 0 ? "is-negative" : "is-positive"}`, x: place * WIDTH, y: 0, width: WIDTH - 0.6, height: 14, "fill-opacity": Math.min(1, Math.abs(value) / reach).toFixed(2) }));
-    const strip = drawing("svg", { viewBox: `0 0 ${values.length * WIDTH} 14`, preserveAspectRatio: "none", "aria-hidden": "true" }, squares);
+    const squares = values.map((value, place) => drawing("rect", { class: `heat ${value < 0 ? "is-negative" : "is-positive"}`, x: place * SQUARE, y: 0, width: SQUARE - 0.6, height: 14, "fill-opacity": Math.min(1, Math.abs(value) / reach).toFixed(2) }));
+    const strip = drawing("svg", { viewBox: `0 0 ${values.length * SQUARE} 14`, preserveAspectRatio: "none", "aria-hidden": "true" }, squares);
     const label = `cell ${cell}, from ${fixed(Math.min(...values), 1)} to ${fixed(Math.max(...values), 1)}`;
     return element("button", { type: "button", class: "cell-row", role: "radio", "aria-label": label, "data-cell": cell, onclick: () => this.choose(cell) }, element("span", { class: "cell-name" }, String(cell)), strip);
   }

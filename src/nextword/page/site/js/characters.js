@@ -25,7 +25,10 @@ export function caseFolded(text) {
   if (/^[\x00-\x7f]*$/.test(text)) {
     return text.toLowerCase();
   }
-  return Array.from(text, (each) => SINGLE_FOLDS[each] ?? Array.from(each.toLowerCase().toUpperCase(), (part) => part.toLowerCase()).join("")).join("");
+  return Array.from(
+    text,
+    (each) => SINGLE_FOLDS[each] ?? Array.from(each.toLowerCase().toUpperCase(), (part) => part.toLowerCase()).join(""),
+  ).join("");
 }
 
 /** Returns a text with each unprintable character escaped as in Python. */

@@ -5,7 +5,7 @@ import { latestOnly } from "./latest.js";
 import { fixed, plural, times } from "./numbers.js";
 import { ScoredText } from "./scored_text.js";
 
-const PAUSE = 300; // milliseconds
+const SENTENCE_PAUSE = 300; // milliseconds
 
 export class ComparePanel {
   constructor(model, problems) {
@@ -13,7 +13,7 @@ export class ComparePanel {
     this.problems = problems;
     this.sides = ["First sentence", "Second sentence"].map((label) => this.side(label));
     this.verdict = element("p", { class: "verdict", role: "status" }, "Write two sentences that differ in a word or in their order.");
-    this.ask = latestOnly(PAUSE, (...texts) => this.answers(texts), (answers, ...texts) => this.show(answers, texts), (error) => problems.show(error));
+    this.ask = latestOnly(SENTENCE_PAUSE, (...texts) => this.answers(texts), (answers, ...texts) => this.show(answers, texts), (error) => problems.show(error));
     this.node = element(
       "section",
       { class: "card" },
@@ -24,7 +24,7 @@ export class ComparePanel {
   }
 
   side(label) {
-    const input = element("input", { type: "text", maxlength: 1000, autocomplete: "off", spellcheck: "false" });
+    const input = element("input", { type: "text", maxlength: 1000, autocomplete: "off", spellcheck: "false", dir: "auto" });
     input.addEventListener("input", () => this.ask(...this.sides.map((side) => side.input.value)));
     const scored = new ScoredText({ label: `${label}, word by word, with bits`, showBits: true });
     scored.node.hidden = true;

@@ -6,10 +6,10 @@
 // gains only by knowing more than the model, and by betting what the guess is worth. Without a guess, q = p.
 
 const NUM_QUESTIONS = 10;
-const MOST_TOKENS = 400;
+const MOST_WORDS = 400;
 
 /** Return the words of a scored text that can be asked for: { start, end, word, logProb, alternatives }. */
-export function wordsOf(text, tokens) {
+export function askableWords(text, tokens) {
   const words = [];
   for (const match of text.matchAll(/[\p{L}\p{M}\p{N}'\u2019]+/gu)) {
     const [start, end] = [match.index, match.index + match[0].length];
@@ -23,7 +23,7 @@ export function wordsOf(text, tokens) {
 
 /** Return the words to ask for: spread evenly, after some words of context. */
 export function questionsFrom(words, count = NUM_QUESTIONS) {
-  const usable = words.slice(0, MOST_TOKENS);
+  const usable = words.slice(0, MOST_WORDS);
   const lead = Math.min(12, Math.floor(usable.length / 3));
   const rest = usable.slice(lead);
   const asked = Math.min(count, rest.length);

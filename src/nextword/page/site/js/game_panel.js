@@ -1,7 +1,7 @@
 // "Beat the model": the game on the page.
 
 import { button, element, fill, labelled, liveRegion } from "./dom.js";
-import { isSame, perplexityOf, playerLogProb, questionsFrom, wordsOf } from "./game.js";
+import { isSame, perplexityOf, playerLogProb, questionsFrom, askableWords } from "./game.js";
 import { fixed } from "./numbers.js";
 import { drawBars } from "./probability_bars.js";
 
@@ -9,7 +9,7 @@ const LONGEST_GAME = 3000; // characters
 const SURENESS = [10, 50, 90]; // percent
 
 const RULE = [
-  "Your bet goes to your word; what is left of 100 % goes to all other words as the model sees them.",
+  "Your bet goes to your word; what is left of 100\u00a0% goes to all other words as the model sees them.",
   "So you win bits by knowing more than the model, and lose them by being too sure. Lower perplexity wins.",
 ];
 
@@ -17,7 +17,7 @@ export class GamePanel {
   constructor(model, { passage }, problems) {
     this.model = model;
     this.problems = problems;
-    this.own = element("textarea", { rows: 3, maxlength: LONGEST_GAME, placeholder: "Paste a text that you have not read …", spellcheck: "false" });
+    this.own = element("textarea", { rows: 3, maxlength: LONGEST_GAME, placeholder: "Paste a text that you have not read …", spellcheck: "false", dir: "auto" });
     this.board = element("div", { class: "stack", hidden: true });
     this.spoken = liveRegion();
     this.start = passage ? button("Play with a held-out passage", () => this.begin(passage), { class: "primary" }) : null;
@@ -56,7 +56,7 @@ export class GamePanel {
     try {
       const { tokens } = await this.model.score(cut);
       this.problems.clear();
-      Object.assign(this, { text: cut, turn: 0, mine: [], theirs: [], questions: questionsFrom(wordsOf(cut, tokens)) });
+      Object.assign(this, { text: cut, turn: 0, mine: [], theirs: [], questions: questionsFrom(askableWords(cut, tokens)) });
       this.board.hidden = false;
       this.offer.hidden = true;
       this.ask();
@@ -67,7 +67,7 @@ export class GamePanel {
 
   ask() {
     const question = this.questions[this.turn];
-    this.guess = element("input", { type: "text", maxlength: 60, autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+    this.guess = element("input", { type: "text", maxlength: 60, autocomplete: "off", autocapitalize: "off", spellcheck: "false", dir: "auto" });
     const sure = SURENESS.map((share) => this.sureness(share));
     const form = element(
       "form",

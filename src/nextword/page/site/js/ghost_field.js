@@ -2,10 +2,12 @@
 
 import { element, fill, freshId } from "./dom.js";
 
+const MOST_CHARACTERS = 20000;
+
 export class GhostField {
   constructor({ label, placeholder, rows = 6 }) {
     this.mark = element("span", { class: "caret-mark" });
-    this.mirror = element("div", { class: "field-mirror", "aria-hidden": "true" });
+    this.mirror = element("div", { class: "field-mirror", dir: "auto", "aria-hidden": "true" });
     this.input = element("textarea", {
       class: "field-input",
       id: freshId("text"),
@@ -15,6 +17,8 @@ export class GhostField {
       autocomplete: "off",
       autocapitalize: "sentences",
       spellcheck: "false",
+      maxlength: MOST_CHARACTERS,
+      dir: "auto",
     });
     this.node = element("div", { class: "ghost-field" }, this.mirror, this.input);
     this.input.addEventListener("scroll", () => (this.mirror.scrollTop = this.input.scrollTop));
@@ -52,9 +56,31 @@ export class GhostField {
     return { left: mark.left - field.left - 12, top: mark.bottom - field.top + 6, width: field.width };
   }
 
-  /** Replace the text; the caret goes after `before`. */
+  /** Replace the text; the caret goes after `before`. The browser can undo it where it lets a page insert text. */
   replace(before, after) {
-    this.input.value = before + after;
-    this.input.setSelectionRange(before.length, before.length);
+    const { input } = this;
+    const old = input.value;
+    const whole = before + after;
+    const same = commonLength(old, whole);
+    const kept = Math.min(commonEnd(old, whole), old.length - same, whole.length - same);
+    input.focus();
+    input.setSelectionRange(same, old.length - kept);
+    this.isReplacing = true;
+    const isDone = document.execCommand("insertText", false, whole.slice(same, whole.length - kept));
+    this.isReplacing = false;
+    if (!isDone || input.value !== whole) input.value = whole;
+    input.setSelectionRange(before.length, before.length);
   }
+}
+
+function commonLength(a, b) {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length += 1;
+  return length;
+}
+
+function commonEnd(a, b) {
+  let length = 0;
+  while (length < a.length && length < b.length && a[a.length - 1 - length] === b[b.length - 1 - length]) length += 1;
+  return length;
 }

@@ -1,8 +1,12 @@
 // The Model interface over the routes of `nextword serve`.
 
 import { eventsOf } from "./event_stream.js";
+import { remember, remembered } from "./memory.js";
 import { isAbort, statusError } from "./model_error.js";
 import { codeUnits } from "./text_offsets.js";
+
+const KEPT_WORDS = "own-words";
+const MOST_KEPT_WORDS = 200;
 
 export class HttpModel {
   /**
@@ -16,7 +20,7 @@ export class HttpModel {
     this.key = key;
     this.openEngine = openEngine;
     this.session = "new";
-    this.learned = [];
+    this.learned = keptWords();
     this.forgotten = [];
     this.opened = null;
   }
@@ -41,6 +45,7 @@ export class HttpModel {
     const mine = (this.typing ?? Promise.resolve()).catch(() => {}).then(() => this.typed({ text, k: 1, finish: true }));
     this.typing = mine;
     await mine;
+    remember(KEPT_WORDS, JSON.stringify(this.learned.slice(-MOST_KEPT_WORDS)));
   }
 
   async ownWords() {
@@ -50,14 +55,21 @@ export class HttpModel {
   async forget(word) {
     this.forgotten.push(word);
     this.learned = this.learned.filter((each) => each !== word);
+    remember(KEPT_WORDS, JSON.stringify(keptWords().filter((each) => each !== word)));
   }
 
   async score(text) {
     const answer = await this.asked("v1/score", { text, alternatives: 5 });
     const units = codeUnits(text);
-    const tokens = answer.tokens.map(({ text: shown, start, end, log_prob: logProb, rank, alternatives }) => {
-      return { text: shown, start: units(start), end: units(end), logProb: logProb ?? -Infinity, rank, alternatives };
-    });
+    const tokens = answer.tokens.map((token) => ({
+      text: token.text,
+      start: units(token.start),
+      end: units(token.end),
+      logProb: token.log_prob ?? -Infinity,
+      rank: token.rank,
+      alternatives: token.alternatives,
+      isUnknown: token.out_of_vocabulary ?? false,
+    }));
     return { tokens, logProb: answer.log_prob ?? -Infinity, perplexity: answer.perplexity ?? Infinity };
   }
 
@@ -70,7 +82,7 @@ export class HttpModel {
     let ending = null;
     try {
       for await (const event of eventsOf(response.body)) {
-        if (event.error) throw statusError(event.error.status ?? 500, event.error.message);
+        if (event.error) throw statusError(500, event.error);
         const choice = event.choices?.[0];
         if (choice?.text) {
           text += choice.text;
@@ -80,7 +92,7 @@ export class HttpModel {
       }
     } catch (error) {
       if (isAbort(error) || error.name === "ModelError") throw error;
-      throw statusError(0, "The service ended the answer too early.");
+      throw statusError(0, { message: "The service ended the answer too early." });
     }
     return { text, ending };
   }
@@ -92,20 +104,29 @@ export class HttpModel {
   }
 
   async typed({ text, k, finish }) {
-    const question = { text, k, complete: true, session: this.session };
-    if (finish) question.finish = true;
-    if (this.forgotten.length) question.forget = this.forgotten;
     try {
-      const answer = await this.asked("v1/suggest", question);
+      const answer = await this.asked("v1/suggest", this.question({ text, k, finish }));
       this.session = answer.session ?? this.session;
       this.learned = answer.learned ?? [];
       this.forgotten = [];
       return answer;
     } catch (error) {
-      if (error.status !== 404 || this.session === "new") throw error;
-      this.session = "new"; // the old one expired
+      const isExpired = error.status === 404 && this.session !== "new";
+      const isRefused = error.status === 400 && error.param === "session" && this.session !== null;
+      if (!isExpired && !isRefused) throw error;
+      this.session = isExpired ? "new" : null; // a service may keep no sessions
       return this.typed({ text, k, finish });
     }
+  }
+
+  question({ text, k, finish }) {
+    const question = { text, k, complete: true };
+    if (this.session === null) return question;
+    question.session = this.session;
+    if (finish) question.finish = true;
+    if (this.session === "new" && this.learned.length) question.learn = this.learned;
+    if (this.forgotten.length) question.forget = this.forgotten;
+    return question;
   }
 
   async asked(path, question) {
@@ -127,15 +148,22 @@ export class HttpModel {
     } catch (error) {
       throw isAbort(error) ? error : statusError(0);
     }
-    if (!response.ok) throw statusError(response.status, await messageOf(response));
+    if (!response.ok) throw await refusalOf(response);
     return response;
   }
 }
 
-async function messageOf(response) {
+async function refusalOf(response) {
+  const { error } = await response.json().catch(() => ({}));
+  return statusError(response.status, error);
+}
+
+/** Return the words of finished texts that this browser keeps; a session of the service forgets them. */
+function keptWords() {
   try {
-    return (await response.json()).error.message;
+    const words = JSON.parse(remembered(KEPT_WORDS) ?? "[]");
+    return Array.isArray(words) ? words.filter((word) => typeof word === "string") : [];
   } catch {
-    return null;
+    return [];
   }
 }

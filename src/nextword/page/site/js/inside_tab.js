@@ -6,14 +6,15 @@ import { element, fill, labelled, liveRegion } from "./dom.js";
 import { GateChart } from "./gate_chart.js";
 import { InfluenceStrip } from "./influence_strip.js";
 import { latestOnly } from "./latest.js";
+import { differencesWithout } from "./left_out.js";
 import { fixed, percent } from "./numbers.js";
 import { drawBars, shownWord } from "./probability_bars.js";
 import { Reading } from "./reading.js";
 import { slider } from "./slider.js";
 
-const LONGEST = 120; // tokens
-const LONGEST_PASSAGE = 300; // tokens
-const PAUSE = 150; // milliseconds
+const MOST_TOKENS_DRAWN = 120; // tokens
+const MOST_TOKENS_OF_PASSAGE = 300; // tokens
+const READING_PAUSE = 150; // milliseconds
 const NUM_NEAREST = 6;
 const NUM_AROUND = 4; // words of context
 
@@ -22,7 +23,7 @@ export class InsideTab {
     this.model = model;
     this.problems = problems;
     this.passage = description.passage;
-    this.input = element("textarea", { rows: 2, maxlength: 1000, spellcheck: "false" }, firstSentence(this.passage));
+    this.input = element("textarea", { rows: 2, maxlength: 1000, spellcheck: "false", dir: "auto" }, firstSentence(this.passage));
     this.message = element("p", { class: "hint", role: "status" });
     this.picker = new CellPicker(() => this.drawCell());
     this.chart = new GateChart((place) => this.moveTo(place));
@@ -34,7 +35,7 @@ export class InsideTab {
     this.nearest = element("ol", { class: "nearest" });
     this.spoken = liveRegion();
     this.askInfluence = latestOnly(60, () => this.influence(), (values) => this.showInfluence(values), (error) => problems.show(error));
-    this.askReading = latestOnly(PAUSE, () => this.read(), (isNew) => isNew && this.draw(), (error) => this.fail(error));
+    this.askReading = latestOnly(READING_PAUSE, () => this.read(), (isNew) => isNew && this.draw(), (error) => this.fail(error));
     this.input.addEventListener("input", () => this.askReading());
     this.scrub.input.addEventListener("input", () => this.moveTo(this.scrub.value()));
     this.node = this.layout();
@@ -74,7 +75,7 @@ export class InsideTab {
   async read() {
     this.engine ??= await this.model.engine();
     this.reading ??= new Reading(this.engine);
-    return this.reading.read(this.input.value, LONGEST);
+    return this.reading.read(this.input.value, MOST_TOKENS_DRAWN);
   }
 
   fail(error) {
@@ -86,11 +87,14 @@ export class InsideTab {
     const { reading } = this;
     this.problems.clear();
     this.views.hidden = reading.length === 0;
-    this.message.textContent = reading.length === 0 ? "Write some words to see the network read them." : reading.length === LONGEST ? `Only the first ${LONGEST} tokens are drawn.` : "";
+    this.message.textContent = reading.length === 0 ? "Write some words to see the network read them." : reading.length === MOST_TOKENS_DRAWN ? `Only the first ${MOST_TOKENS_DRAWN} tokens are drawn.` : "";
     if (reading.length === 0) return;
     this.scrub.input.max = String(reading.length - 1);
     this.picker.show(reading);
-    this.place = Math.min(this.place ?? reading.length - 1, reading.length - 1);
+    const last = reading.length - 1;
+    const isAtEnd = this.place === undefined || this.place === this.last; // then it follows the end of the text
+    this.place = isAtEnd ? last : Math.min(this.place, last);
+    this.last = last;
     this.drawCell();
   }
 
@@ -117,8 +121,12 @@ export class InsideTab {
 
   influence() {
     const { ids, steps } = this.reading;
-    const [{ id: target }] = steps[this.place].predicted;
-    return this.engine.influence(ids, this.place + 1, { method: this.strip.method, target });
+    const { place } = this;
+    const [{ id: target }] = steps[place].predicted;
+    if (this.strip.method === "gradient") return this.engine.influence(ids, place + 1, { target });
+    const { reading } = this;
+    const isWanted = () => this.place === place && this.reading.ids === ids && this.strip.method !== "gradient";
+    return differencesWithout(reading, place, target, isWanted);
   }
 
   showInfluence(values) {
@@ -131,7 +139,7 @@ export class InsideTab {
     const { place } = this;
     this.others ??= this.readPassage();
     const passage = await this.others;
-    if (place !== this.place) return;
+    if (place !== this.place || place >= this.reading.length) return;
     const sources = [this.reading, passage].filter(Boolean);
     const all = sources.flatMap((reading) => reading.steps.map((step, at) => ({ reading, at, state: step.state })));
     const seen = new Set([phraseAt(this.reading, place)]); // the text may be a part of the passage
@@ -143,7 +151,7 @@ export class InsideTab {
   async readPassage() {
     if (!this.passage) return null;
     const reading = new Reading(this.engine);
-    await reading.read(this.passage, LONGEST_PASSAGE);
+    await reading.read(this.passage, MOST_TOKENS_OF_PASSAGE);
     return reading;
   }
 }

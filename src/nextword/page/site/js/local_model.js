@@ -36,7 +36,18 @@ export class LocalModel {
   async describe() {
     const { name, hash, summary, unit, card, figures, curve, passage, architecture, bigrams } = this.packed;
     const bigramSource = bigrams ? "text" : "model";
-    return { name, hash, summary, unit, vocabularySize: architecture.vocabulary_size, card, figures, curve, passage, bigramSource };
+    return {
+      name,
+      hash,
+      summary,
+      unit,
+      vocabularySize: architecture.vocabulary_size,
+      card,
+      figures,
+      curve,
+      passage,
+      bigramSource,
+    };
   }
 
   async engine() {
@@ -166,12 +177,16 @@ export class LocalModel {
   #spelled(text, { pieces, prefix, unread }, prediction, k) {
     const isCharacter = this.tokenizer.kind === "character";
     const rest = !prefix && !isCharacter && needsSpace(text) ? ` ${unread}` : unread;
-    const letters = isCharacter ? { read: prefix, unread: "" } : { read: "", unread: this.lexicon.isLowerCased ? rest.toLowerCase() : rest };
+    const letters = isCharacter
+      ? { read: prefix, unread: "" }
+      : { read: "", unread: this.lexicon.isLowerCased ? rest.toLowerCase() : rest };
     const words = spell(this.jsEngine, prediction, this.parts, letters, k);
     if (prefix) {
       return merged(words.map((word) => ({ ...word, text: inCaseOf(prefix, word.text) })));
     }
-    return this.#beginsSentence(pieces) ? merged(words.map((word) => ({ ...word, text: capitalized(word.text) }))) : words;
+    return this.#beginsSentence(pieces)
+      ? merged(words.map((word) => ({ ...word, text: capitalized(word.text) })))
+      : words;
   }
 
   #outside(pieces, prediction) {
@@ -223,7 +238,7 @@ export class LocalModel {
     const alternatives = topK(probabilities, NUM_ALTERNATIVES).map((other) => {
       return { text: this.tokenizer.display(other), probability: probabilities[other] };
     });
-    return { text, start, end, logProb, rank, alternatives };
+    return { text, start, end, logProb, rank, alternatives, isUnknown: id === this.tokenizer.unknownId };
   }
 }
 
@@ -256,5 +271,7 @@ function needsSpace(text) {
 function merged(words) {
   const totals = new Map();
   words.forEach(({ text, probability }) => totals.set(text, (totals.get(text) ?? 0) + probability));
-  return [...totals].map(([text, probability]) => ({ text, probability })).sort((a, b) => b.probability - a.probability);
+  return [...totals]
+    .map(([text, probability]) => ({ text, probability }))
+    .sort((a, b) => b.probability - a.probability);
 }

@@ -83,7 +83,8 @@ function checkedWeights(header, tensors) {
     }
     const scales = tensors[`${name}/scales`]?.array;
     require([1, shape[0]].includes(scales?.length), `its weight ${name} has no scales`);
-    weights[name] = new Matrix(...shape, tensor.array, scales);
+    const zero = tensors[`${name}/zero`]?.array[0] ?? 0;
+    weights[name] = new Matrix(...shape, tensor.array, scales, zero);
   }
   return weights;
 }
@@ -189,7 +190,11 @@ function adaptiveShapes(architecture) {
 
 /** Returns the bytes of a text in which each character is a byte of windows-1252, and `=` escapes the next byte. */
 function decodedBytes(text) {
-  const byteOf = new Map([...new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, byte) => byte))].map((character, byte) => [character.charCodeAt(0), byte]));
+  const byteOf = new Map(
+    [...new TextDecoder("windows-1252").decode(Uint8Array.from({ length: 256 }, (_, byte) => byte))].map(
+      (character, byte) => [character.charCodeAt(0), byte],
+    ),
+  );
   const bytes = new Uint8Array(text.length);
   let length = 0;
   for (let index = 0; index < text.length; index++) {

@@ -10,7 +10,7 @@ const POOL_SIZE = 4;
 export class RandomNumbers {
   constructor(seed = null) {
     const [high, low, streamHigh, streamLow] = seedWords(BigInt(seed ?? newSeed()));
-    this.increment = (((streamHigh << 64n) | streamLow) << 1n | 1n) & MASK_128;
+    this.increment = ((((streamHigh << 64n) | streamLow) << 1n) | 1n) & MASK_128;
     this.state = 0n;
     this.#advance();
     this.state = (this.state + ((high << 64n) | low)) & MASK_128;

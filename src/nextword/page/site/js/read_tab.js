@@ -9,22 +9,22 @@ import { ScoredText } from "./scored_text.js";
 import { surprisalLegend } from "./surprisal.js";
 import { fact, WordDetails } from "./word_details.js";
 
-const PAUSE = 300; // milliseconds
-const LONGEST = 20000; // characters
+const TEXT_PAUSE = 300; // milliseconds
+const LONGEST_TEXT = 20000; // characters
 
 export class ReadTab {
   constructor(model, description, problems) {
     this.model = model;
     this.passage = description.passage;
     this.problems = problems;
-    this.input = element("textarea", { rows: 5, maxlength: LONGEST, placeholder: "Paste or write a text …", spellcheck: "false" });
+    this.input = element("textarea", { rows: 5, maxlength: LONGEST_TEXT, placeholder: "Paste or write a text …", spellcheck: "false", dir: "auto" });
     this.details = new WordDetails();
     this.scored = new ScoredText({ label: "Your text, word by word", onShow: (token, written) => this.details.show(token, written) });
     this.figures = element("dl", { class: "figures" });
     this.meaning = element("p", { class: "hint" });
     this.spoken = liveRegion();
     this.result = element("div", { class: "stack", hidden: true }, this.figures, this.meaning, this.scored.node, surprisalLegend());
-    this.ask = latestOnly(PAUSE, (text) => (text.trim() ? model.score(text) : null), (answer, text) => this.show(answer, text), (error) => problems.show(error));
+    this.ask = latestOnly(TEXT_PAUSE, (text) => (text.trim() ? model.score(text) : null), (answer, text) => this.show(answer, text), (error) => problems.show(error));
     this.input.addEventListener("input", () => this.ask(this.input.value));
     this.node = this.layout(description);
   }
@@ -39,6 +39,11 @@ export class ReadTab {
       new ComparePanel(this.model, this.problems).node,
       new GamePanel(this.model, description, this.problems).node,
     );
+  }
+
+  /** Ask again, after a key was entered. */
+  again() {
+    this.ask(this.input.value);
   }
 
   example() {

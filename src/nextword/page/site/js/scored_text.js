@@ -12,14 +12,13 @@ export class ScoredText {
    * @param showBits whether the bits stand under each word
    */
   constructor({ label, onShow = () => {}, showBits = false }) {
-    this.node = element("div", { class: `scored${showBits ? " has-bits" : ""}`, role: "listbox", "aria-label": label, "aria-orientation": "horizontal" });
+    this.node = element("div", { class: `scored${showBits ? " has-bits" : ""}`, role: "listbox", "aria-label": label, "aria-orientation": "horizontal", dir: "auto" });
     this.onShow = onShow;
     this.showBits = showBits;
     this.tokens = [];
     this.node.addEventListener("keydown", (event) => this.onKey(event));
     this.node.addEventListener("focusin", (event) => this.activate(event.target));
-    // A page that scrolls under a resting pointer sends no movement.
-    this.node.addEventListener("pointermove", (event) => (event.movementX || event.movementY) && this.activate(event.target));
+    this.node.addEventListener("pointerover", (event) => this.onPointer(event));
     this.node.addEventListener("click", (event) => this.activate(event.target));
   }
 
@@ -42,11 +41,12 @@ export class ScoredText {
     const bits = bitsOf(token.logProb);
     const isEnd = token.start === token.end;
     const shown = isEnd ? "¶" : written;
-    const name = `${isEnd ? "end of the line" : shownWord(written)}, ${fixed(bits, 1)} bits, rank ${token.rank}`;
+    const word = isEnd ? "end of the line" : shownWord(written);
+    const name = `${word}${token.isUnknown ? ", not in the vocabulary" : ""}, ${fixed(bits, 1)} bits, rank ${token.rank}`;
     return element(
       "span",
       {
-        class: `token s${stepOf(bits)}${isEnd ? " is-end" : ""}`,
+        class: `token s${stepOf(bits)}${isEnd ? " is-end" : ""}${token.isUnknown ? " is-unknown" : ""}`,
         role: "option",
         tabindex: index === 0 ? 0 : -1,
         "aria-label": name,
@@ -56,6 +56,13 @@ export class ScoredText {
       },
       shown,
     );
+  }
+
+  /** Follow the pointer, but not if the page moves under a resting one. */
+  onPointer(event) {
+    const place = `${event.screenX} ${event.screenY}`;
+    if (place !== this.pointerPlace) this.activate(event.target);
+    this.pointerPlace = place;
   }
 
   onKey(event) {

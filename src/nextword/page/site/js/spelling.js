@@ -83,7 +83,9 @@ export function spell(engine, prediction, parts, { read, unread }, k) {
 }
 
 function extensions(partial, parts) {
-  const { covering, partial: beginnings } = partial.rest ? parts.compatible(partial.rest) : { covering: parts.continuing, partial: [] };
+  const { covering, partial: beginnings } = partial.rest
+    ? parts.compatible(partial.rest)
+    : { covering: parts.continuing, partial: [] };
   const allowed = [...covering, ...beginnings];
   const best = allowed.sort((a, b) => partial.logProbs[b] - partial.logProbs[a]).slice(0, WIDTH);
   return best.map((id) => {

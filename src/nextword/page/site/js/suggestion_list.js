@@ -18,11 +18,15 @@ export class SuggestionList {
   }
 
   /** Show words at a place in pixels inside the parent, which is `width` wide. */
-  open(words, { left, top, width }) {
+  open(words, place) {
     this.words = words;
     this.chosen = -1;
     fill(this.node, words.map((word, index) => this.option(word, index)));
     this.node.hidden = words.length === 0;
+    this.moveTo(place);
+  }
+
+  moveTo({ left, top, width }) {
     const room = Math.max(0, width - this.node.offsetWidth - 4);
     this.node.style.setProperty("left", `${Math.min(Math.max(left, 4), room)}px`);
     this.node.style.setProperty("top", `${top}px`);
@@ -30,6 +34,7 @@ export class SuggestionList {
 
   close() {
     this.node.hidden = true;
+    fill(this.node);
     this.chosen = -1;
   }
 

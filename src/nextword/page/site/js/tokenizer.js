@@ -28,7 +28,10 @@ export class Tokenizer {
     this.isWordCharacter = wordCharacterTest(wordCharacters);
     this.alphabet = new Set([" ", ...vocabulary.filter((token) => Array.from(token).length === 1)]);
     this.longest = vocabulary.reduce((most, token) => Math.max(most, Array.from(token).length), 1);
-    this.words = new Map([[this.unknownId, true], [this.endId, false]]);
+    this.words = new Map([
+      [this.unknownId, true],
+      [this.endId, false],
+    ]);
   }
 
   has(token) {
@@ -96,7 +99,8 @@ export class Tokenizer {
     let previous = this.endId;
     let text = "";
     for (const id of ids) {
-      text += id === this.endId ? MARKS[this.lineEnds] : (this.#hasSpaceBetween(previous, id) ? " " : "") + this.pieces[id];
+      text +=
+        id === this.endId ? MARKS[this.lineEnds] : (this.#hasSpaceBetween(previous, id) ? " " : "") + this.pieces[id];
       previous = id;
     }
     return text;

@@ -11,7 +11,7 @@ import { OwnWords } from "./own_words.js";
 import { SuggestionList } from "./suggestion_list.js";
 
 const NUM_SUGGESTIONS = 5;
-const PAUSE = 40; // milliseconds
+const KEY_PAUSE = 40; // milliseconds
 
 export class TypeTab {
   constructor(model, description, problems) {
@@ -28,7 +28,7 @@ export class TypeTab {
     this.savedNote = element("p", { class: "hint" });
     this.wire();
     this.node = this.layout();
-    this.ask = latestOnly(PAUSE, (text) => this.answers(text), (found, text) => this.show(found, text), (error) => this.problems.show(error));
+    this.ask = latestOnly(KEY_PAUSE, (text) => this.answers(text), (found, text) => this.show(found, text), (error) => this.problems.show(error));
     this.showSaved();
     this.ask("");
   }
@@ -57,17 +57,24 @@ export class TypeTab {
     const { input } = this.field;
     input.addEventListener("keydown", (event) => this.onKey(event));
     input.addEventListener("input", (event) => this.onInput(event));
+    window.addEventListener("resize", () => this.list.isOpen && this.list.moveTo(this.field.placeUnderCaret()));
     input.addEventListener("blur", () => this.close());
     input.addEventListener("click", () => this.close());
     input.addEventListener("beforeinput", () => (this.lengthBefore = input.value.length));
   }
 
   onInput(event) {
+    if (this.field.isReplacing) return;
     const { value } = this.field.input;
     const grown = value.length - (this.lengthBefore ?? 0);
     this.counter.press(event.inputType?.startsWith("delete") ? 1 : Math.max(1, grown));
     this.isDismissed = false;
     this.changed();
+  }
+
+  /** Ask again, after a key was entered. */
+  again() {
+    this.ask(this.field.before);
   }
 
   changed() {

@@ -12,10 +12,13 @@ import { charactersOf, END, joined } from "./tokenizer.js";
  */
 export function typedText(tokenizer, text, { lowerCase }) {
   const { kind } = tokenizer;
-  const prefix = kind === "pretokenized" ? /[^\t\v\f \r\n]*$/.exec(text)[0] : trailingWord(text, tokenizer.isWordCharacter);
+  const prefix =
+    kind === "pretokenized" ? /[^\t\v\f \r\n]*$/.exec(text)[0] : trailingWord(text, tokenizer.isWordCharacter);
   const before = text.slice(0, text.length - prefix.length);
   const isCut = prefix && kind !== "character";
-  const pieces = isCut ? cut(tokenizer, before, { lowerCase, isBeforeWord: true }) : promptPieces(tokenizer, text, { lowerCase });
+  const pieces = isCut
+    ? cut(tokenizer, before, { lowerCase, isBeforeWord: true })
+    : promptPieces(tokenizer, text, { lowerCase });
   const unread = kind === "subword" && isSpaced(tokenizer, before) ? ` ${prefix}` : prefix;
   return { pieces, prefix, unread };
 }
@@ -42,7 +45,8 @@ export function isSpaced(tokenizer, text) {
 export function beginsSentence(texts) {
   for (const text of texts.toReversed()) {
     const mark = Array.from(text.replaceAll(/^ +| +$/g, ""));
-    const isEnd = mark.some((each) => SENTENCE_ENDS.has(each)) && mark.every((each) => SENTENCE_ENDS.has(each) || QUOTES.has(each));
+    const isEnd =
+      mark.some((each) => SENTENCE_ENDS.has(each)) && mark.every((each) => SENTENCE_ENDS.has(each) || QUOTES.has(each));
     if (text === END || isEnd) {
       return true;
     }

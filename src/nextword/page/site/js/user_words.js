@@ -55,7 +55,13 @@ export class UserWords {
 
 /** Returns whether a word can be learned: printable, not too long, with a letter and without spaces. */
 export function isLearnable(word) {
-  if (typeof word !== "string" || !word || Array.from(word).length > LONGEST || !isPrintable(word) || word.includes(" ")) {
+  if (
+    typeof word !== "string" ||
+    !word ||
+    Array.from(word).length > LONGEST ||
+    !isPrintable(word) ||
+    word.includes(" ")
+  ) {
     return false;
   }
   return /\p{L}/u.test(word) && !["<unk>", "<eos>"].includes(word.toLowerCase());

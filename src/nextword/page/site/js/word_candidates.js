@@ -10,7 +10,9 @@ const CASE_WEIGHT = 0.1;
 export class WordCandidates {
   constructor(logProbs, lexicon, outside) {
     this.lexicon = lexicon;
-    this.known = lexicon.wordProbabilities(logProbs).map((value, word) => (lexicon.isShown[word] ? value * outside.factor : 0));
+    this.known = lexicon
+      .wordProbabilities(logProbs)
+      .map((value, word) => (lexicon.isShown[word] ? value * outside.factor : 0));
     this.outside = outside;
   }
 
@@ -53,7 +55,10 @@ export class WordCandidates {
     const candidates = new Map(); // of each spelling, the words and their weights
     lexicon.spellings.forEach((spelling, number) => {
       if (spelling.startsWith(folded)) {
-        candidates.set(spelling, lexicon.wordsOf[number].map((word) => [lexicon.words[word], known[word]]));
+        candidates.set(
+          spelling,
+          lexicon.wordsOf[number].map((word) => [lexicon.words[word], known[word]]),
+        );
       }
     });
     for (const [word, value] of outside) {
@@ -62,7 +67,10 @@ export class WordCandidates {
     }
     const spelled = [...candidates.values()];
     const values = spelled.map((words) => words.reduce((sum, [, value]) => sum + value, 0));
-    const found = topK(values, k).map((place) => ({ text: bestWord(spelled[place], prefix), probability: values[place] }));
+    const found = topK(values, k).map((place) => ({
+      text: bestWord(spelled[place], prefix),
+      probability: values[place],
+    }));
     return { found, total: values.reduce((sum, value) => sum + value, 0) };
   }
 }

@@ -16,12 +16,12 @@ export class WriteTab {
   constructor(model, description, problems) {
     this.model = model;
     this.problems = problems;
-    this.prompt = element("textarea", { rows: 3, maxlength: 4000, placeholder: "Begin a text, or leave it to the model …", spellcheck: "false" });
+    this.prompt = element("textarea", { rows: 3, maxlength: 4000, placeholder: "Begin a text, or leave it to the model …", spellcheck: "false", dir: "auto" });
     this.temperature = slider({ label: "Temperature", min: 0, max: 2, step: 0.05, value: 0.8, digits: 2, hint: "Below 1: safer words. Above 1: bolder ones. 0: always the most probable." });
     this.topP = slider({ label: "Top-p", min: 0.05, max: 1, step: 0.05, value: 0.95, digits: 2, hint: "Only the most probable words that together reach this share." });
     this.length = slider({ label: "Length", min: 10, max: 400, step: 10, value: 100, digits: 0, hint: `Most ${description.unit === "word" ? "words and marks" : "tokens"} to write.` });
     this.seed = element("input", { type: "number", min: 0, max: LARGEST_SEED - 1, step: 1, placeholder: "new each time" });
-    this.output = element("div", { class: "written", hidden: true });
+    this.output = element("div", { class: "written", hidden: true, dir: "auto" });
     this.status = element("p", { class: "hint", role: "status" });
     this.candidates = element("ol", { "aria-label": "The next word at this temperature and top-p" });
     this.spoken = liveRegion();
@@ -65,6 +65,11 @@ export class WriteTab {
       element("p", { class: "hint" }, `Of the ${NUM_CANDIDATES} most probable words; pale ones are cut by top-p.`),
     );
     return element("div", { class: "split" }, main, side);
+  }
+
+  /** Ask again, after a key was entered. */
+  again() {
+    this.preview(this.prompt.value);
   }
 
   onPrompt() {

@@ -1,4 +1,4 @@
-"""The answer to a request while it is sent: what has been sent of it, and how it ends if something fails."""
+"""The reply to a request while it is sent: what has been sent of it, and how it ends if something fails."""
 
 import json
 import time
@@ -11,9 +11,11 @@ from nextword.serving.api_error import ApiError, error_table
 
 _EVENT_STREAM = b"text/event-stream"
 
+_PIECE = 2**16
 
-class Answer:
-    """Sends an answer, and remembers what has been sent.
+
+class Reply:
+    """Sends a reply, and remembers what has been sent.
 
     Args:
         send: Sends a message to the client.
@@ -39,9 +41,9 @@ class Answer:
             await self._pass_on(message)
 
     async def fail(self, error: ApiError) -> None:
-        """End the answer with an error, and send nothing more.
+        """End the reply with an error, and send nothing more.
 
-        An answer that has begun has room for the error if it is a stream of events. Any other one stays incomplete; the
+        A reply that has begun has room for the error if it is a stream of events. Any other one stays incomplete; the
         server then closes the connection, so that the client sees that something is missing.
         """
         self._is_cut = True
@@ -58,11 +60,23 @@ class Answer:
             self.status = message["status"]
             headers = {name.lower(): value for name, value in message.get("headers", ())}
             self.is_event_stream = headers.get(b"content-type", b"").startswith(_EVENT_STREAM)
+            if b"x-content-type-options" not in headers:
+                message = {**message, "headers": [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]}
         elif message["type"] == "http.response.body":
             if message.get("body") and self.first_body is None:
                 self.first_body = time.monotonic()
             self.is_complete = not message.get("more_body", False)
+            await self._send_in_pieces(message)
+            return
         await self._send(message)
+
+    async def _send_in_pieces(self, message: Message) -> None:
+        """Send a body a piece at a time: a client that reads slowly then takes the memory of one piece."""
+        body = message.get("body", b"")
+        last = max(0, len(body) - 1) // _PIECE * _PIECE
+        for start in range(0, last, _PIECE):
+            await self._send({"type": message["type"], "body": body[start : start + _PIECE], "more_body": True})
+        await self._send({**message, "body": body[last:]})
 
 
 async def send_error(send: Send, error: ApiError, headers: Mapping[str, str] | None = None) -> None:

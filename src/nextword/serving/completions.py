@@ -24,6 +24,8 @@ from nextword.serving.served_model import ModelSlot, ServedModel
 
 router = APIRouter(route_class=StrictRoute)
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -128,4 +130,4 @@ async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWri
 
 
 def _dumped(table: dict[str, Any]) -> str:
-    return json.dumps(table, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(table)

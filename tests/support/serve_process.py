@@ -20,12 +20,15 @@ class ServeProcess:
     Args:
         arguments: The model and further flags.
         environment: Further environment variables.
+        program: A Python program that serves, instead of the command.
     """
 
-    def __init__(self, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
-        command = [sys.executable, "-m", "nextword", "serve", *map(str, arguments)]
-        if "--port" not in arguments:
-            command += ["--port", "0"]
+    def __init__(
+        self, *arguments: str | Path, environment: Mapping[str, str] | None = None, program: str | None = None
+    ) -> None:
+        command = [sys.executable, "-m", "nextword", "serve", *map(str, arguments), "--port", "0"]
+        if program is not None:
+            command = [sys.executable, "-c", program]
         self.process: subprocess.Popen[str] = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -82,9 +85,11 @@ class ServeProcess:
 
 
 @contextmanager
-def serve_process(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Iterator[ServeProcess]:
+def serve_process(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, program: str | None = None
+) -> Iterator[ServeProcess]:
     """Start `nextword serve`, and end it with the block."""
-    started = ServeProcess(*arguments, environment=environment)
+    started = ServeProcess(*arguments, environment=environment, program=program)
     try:
         yield started
     finally:

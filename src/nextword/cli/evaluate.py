@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
-from click.shell_completion import CompletionItem
 from numpy.typing import NDArray
 
 from nextword.cli.command import command
 from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, require_comparable, require_same_words
 from nextword.cli.keystrokes_report import keystrokes_report, require_plain
+from nextword.cli.method_names import complete_methods
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
@@ -23,13 +23,6 @@ from nextword.evaluation.perplexity import Evaluation
 from nextword.evaluation.perplexity import evaluate as evaluate_engine
 from nextword.evaluation.significance import Comparison, Unit, compare_lines, lines_of
 from nextword.text.options import OnBadBytes
-
-
-def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Return the methods that may come last, after those that were typed before a comma."""
-    before, comma, last = typed.rpartition(",")
-    names = [name for name in METHODS if name not in before.split(",")] if comma else [STATIC, *METHODS]
-    return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]
 
 
 @command(

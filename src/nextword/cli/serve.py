@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nextword.cli.command import command
-from nextword.cli.evaluate import complete_methods
+from nextword.cli.method_names import complete_methods
 from nextword.cli.options import data_dir_option
 from nextword.cli.output import invocation, say
 from nextword.cli.setting_option import Tables
@@ -33,7 +33,12 @@ if TYPE_CHECKING:
     ],
 )
 @run_or_model_argument
-@click.option("--host", default="127.0.0.1", help="Address to listen on. Others than this machine's own need a key.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="Address to listen on. Others than this machine's own need a key.",
+)
 @click.option("--port", type=click.IntRange(0, 65_535), default=8000, help="Port to listen on; 0 takes a free one.")
 @click.option(
     "--method",

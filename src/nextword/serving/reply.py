@@ -11,6 +11,8 @@ from nextword.serving.api_error import ApiError, error_table
 
 _EVENT_STREAM = b"text/event-stream"
 
+_PIECE = 2**16
+
 
 class Reply:
     """Sends a reply, and remembers what has been sent.
@@ -64,7 +66,17 @@ class Reply:
             if message.get("body") and self.first_body is None:
                 self.first_body = time.monotonic()
             self.is_complete = not message.get("more_body", False)
+            await self._send_in_pieces(message)
+            return
         await self._send(message)
+
+    async def _send_in_pieces(self, message: Message) -> None:
+        """Send a body a piece at a time: a client that reads slowly then takes the memory of one piece."""
+        body = message.get("body", b"")
+        last = max(0, len(body) - 1) // _PIECE * _PIECE
+        for start in range(0, last, _PIECE):
+            await self._send({"type": message["type"], "body": body[start : start + _PIECE], "more_body": True})
+        await self._send({**message, "body": body[last:]})
 
 
 async def send_error(send: Send, error: ApiError, headers: Mapping[str, str] | None = None) -> None:

@@ -28,6 +28,9 @@ from nextword.serving.transport import TransportConfig
 _CUT_SECONDS = 1.0
 """Time to send the errors that end the answers in work."""
 
+_OTHER_FILES = 64
+"""Open files besides connections: the model, libraries, pipes."""
+
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -117,7 +120,7 @@ class Server(uvicorn.Server):
         self._address = listener.getsockname()
         self.application: FastAPI = create_application(ModelSlot(), options.settings, source.load)
         service = Service(self.application, options.access, log=options.log)
-        super().__init__(TransportConfig(service, options.settings, service.record_refusal))
+        super().__init__(TransportConfig(service, _within_limits(options), service.record_refusal))
         self._tasks: set[asyncio.Task[None]] = set()
         self.signal_number = 0
         self.failure: Exception | None = None
@@ -125,7 +128,6 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and load the model meanwhile."""
         self._loop = asyncio.get_running_loop()
-        _allow_open_files(self._options.settings.max_connections)
         await super().startup(sockets)
         self.application.state.metrics.connections.set_function(partial(len, self.server_state.connections))
         self._begin(self._load())
@@ -134,8 +136,8 @@ class Server(uvicorn.Server):
         """Let the requests in work end, tell the others that they do not, and close."""
         state = self.application.state
         state.lifecycle.drain()
-        state.admission.close()
         if not await state.lifecycle.idle(self._options.settings.drain_seconds):
+            state.admission.close()
             await state.slot.drain()
             if not await state.lifecycle.idle(_CUT_SECONDS):
                 state.lifecycle.cut()
@@ -204,14 +206,29 @@ class Server(uvicorn.Server):
         task.add_done_callback(self._tasks.discard)
 
 
-def _allow_open_files(max_connections: int) -> None:
-    """Raise the limit of open files of this process if all connections need more."""
-    try:
+def _within_limits(options: ServerOptions) -> ServingSettings:
+    wanted = options.settings.max_connections
+    allowed = allow_connections(wanted)
+    if allowed < wanted:
+        options.say(
+            f"the system allows this process {allowed} connections, fewer than `max_connections`, {wanted}; raise its "
+            "limit of open files with `ulimit -n`"
+        )
+    return options.settings.replace(max_connections=allowed)
+
+
+def allow_connections(wanted: int) -> int:
+    """Let this process open files for a number of connections, and return how many the system allows.
+
+    More connections than that would fail without an answer.
+    """
+    if sys.platform != "win32":  # it has no such limit
         import resource
-    except ImportError:  # Windows has no such limit
-        return
-    needed = max_connections + 256
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed:
-        allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+        needed = wanted + _OTHER_FILES
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < needed:
+            soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        wanted = max(1, min(wanted, soft - _OTHER_FILES))
+    return wanted

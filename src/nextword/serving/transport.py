@@ -5,6 +5,9 @@ Encryption is the task of a reverse proxy; see `docs/serving.md`.
 
 import asyncio
 import json
+import socket
+import struct
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -24,6 +27,9 @@ _MAX_AHEAD = 2**16
 """Most bytes of further requests that a client sends before it has its answer."""
 _MIN_BYTES_PER_SECOND = 1024
 """A client that reads more slowly is closed, unless it reads all that was sent."""
+
+_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+"""Closes a socket at once: linger, for no time."""
 
 OnRefused = Callable[[Refusal, str], None]
 
@@ -169,6 +175,9 @@ class BoundedProtocol(H11Protocol):
             self._watch_reader()
             return
         self._report(Refusal(408, "the client must read what was sent", "slow_reader"))
+        if opened := self.transport.get_extra_info("socket"):
+            # Else the system would keep the connection, with what it has not yet sent, until the client reads.
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
 
     def _on_receive_deadline(self) -> None:
@@ -222,8 +231,9 @@ class BoundedProtocol(H11Protocol):
 
 def _encode(refusal: Refusal, *, with_body: bool) -> bytes:
     body = json.dumps(error_table(refusal.status, refusal.message, code=refusal.code)).encode()
+    again = "retry-after: 1\r\n" if refusal.status == 503 else ""
     head = (
-        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n"
+        f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\n{again}"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + (body if with_body else b"")

@@ -4,6 +4,8 @@ import asyncio
 import json
 from typing import Any
 
+import pytest
+
 from nextword.serving.api_error import ApiError
 from nextword.serving.reply import Reply
 
@@ -80,3 +82,17 @@ def test_each_reply_forbids_to_guess_its_type_once() -> None:
     for headers in ([], [header]):
         _, sent = sent_by(start(*headers), body(b"a", more=False))
         assert sent[0]["headers"].count(header) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**16 - 1, 2**16, 2**16 + 1, 300_000])
+@pytest.mark.parametrize("more", [False, True])
+def test_a_large_body_is_sent_in_pieces(size: int, more: bool) -> None:
+    content = bytes(index % 251 for index in range(size))
+    reply, sent = sent_by(start(), body(content, more=more))
+    pieces = sent[1:]
+    assert b"".join(message["body"] for message in pieces) == content
+    assert all(len(message["body"]) <= 2**16 for message in pieces)
+    assert all(message["more_body"] for message in pieces[:-1])
+    assert pieces[-1]["more_body"] == more
+    assert reply.is_complete != more
+    assert len(pieces) == max(1, -(-size // 2**16))

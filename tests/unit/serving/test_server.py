@@ -6,8 +6,6 @@ import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -79,20 +77,14 @@ def test_the_service_serves_without_the_training_framework() -> None:
         "from nextword.cli.main import main\n"
         "main(['serve', 'austen', '--port', '0'])\n"
     )
-    started = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, encoding="utf-8")
-    assert started.stderr is not None
-    with started.stderr:
-        line = started.stderr.readline()
-        found = re.fullmatch(r"serving austen on http://127\.0\.0\.1:(\d+)/\n", line)
-        assert found is not None, line + started.stderr.read()
-        port = int(found[1])
+    with serve_process(program=program) as process:
+        port = process.port
         assert exchange(port, get("/readyz")).status == 200
         assert exchange(port, completion(5)).status == 200
         for path, body in (("/v1/score", {"lines": ["I am"]}), ("/v1/suggest", {"text": "I am "})):
             assert exchange(port, post(path, json.dumps(body).encode())).status in (200, 400), path
-        started.send_signal(signal.SIGTERM)
-        assert started.wait(60) == 143
-        assert started.stderr.read() == ""
+        assert process.stop() == 143
+    assert process.output == f"serving austen on http://127.0.0.1:{port}/\n"
 
 
 def test_overload_is_refused_and_no_accepted_request_is_lost(process: ServeProcess) -> None:
@@ -254,6 +246,25 @@ def test_a_damaged_model_is_not_served(tmp_path: Path) -> None:
         assert "nextword: error: " in process.output
         assert "tokenizer.json" in process.output
         assert "Traceback" not in process.output
+
+
+def test_more_connections_than_open_files_are_refused_with_an_answer() -> None:
+    program = (
+        "import resource\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
+        "from nextword.cli.main import main\n"
+        "main(['serve', 'austen', '--port', '0'])\n"
+    )
+    with serve_process(program=program) as process, ExitStack() as stack:
+        port = process.port
+        held = [stack.enter_context(RawClient(port)) for _ in range(150)]
+        refused = held[-1].receive_all()
+        assert (refused.status, refused.json()["error"]["code"]) == (503, "too_many_connections")
+        stack.close()
+        wait_until(lambda: exchange(port, get("/livez")).status == 200)
+        assert process.stop() == 143
+    assert "fewer than `max_connections`, 512" in process.output
+    assert "Traceback" not in process.output
 
 
 def test_an_address_that_cannot_be_used_is_an_error() -> None:

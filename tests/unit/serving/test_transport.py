@@ -1,6 +1,8 @@
 """Slow, idle and numerous clients are closed in time; a slow model cuts no stream."""
 
 import asyncio
+import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -142,6 +144,19 @@ def test_a_client_that_does_not_read_is_closed(server: RunningServer) -> None:
             assert len(reader.receive_all().data) < LARGE
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the state of a connection")
+def test_a_client_that_never_reads_is_disconnected_by_the_system_too(server: RunningServer) -> None:
+    established = 1
+    with RawClient(server.port, receive_buffer=4096) as reader:
+
+        def state() -> int:
+            return reader.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+        reader.send(get("/large", close=False))
+        assert state() == established
+        wait_until(lambda: state() != established, patience=60)
+
+
 def test_a_client_that_reads_in_its_own_time_gets_all(patient_server: RunningServer) -> None:
     with RawClient(patient_server.port, receive_buffer=4096) as reader:
         reader.send(get("/large"))
@@ -179,6 +194,7 @@ def test_too_many_connections_are_refused() -> None:
             refused = exchange(server.port, get("/hello"))
             assert refused.status == 503
             assert refused.json()["error"]["code"] == "too_many_connections"
+            assert refused.headers["retry-after"] == "1"
             held[0].send(get("/hello", close=False))
             assert held[0].receive_until(b"hello")
         wait_until(lambda: server.num_connections == 0)
@@ -202,6 +218,14 @@ def test_a_client_that_sends_much_ahead_is_closed(patient_server: RunningServer)
         assert not client.send(get("/hello", close=False) * 400_000)
         wait_until(lambda: not patient_server.server.server_state.tasks)
     assert patient_server.refused == ["too_far_ahead"]
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_a_wish_for_another_protocol_is_ignored(server: RunningServer, protocol: str) -> None:
+    with RawClient(server.port) as client:
+        for _ in range(2):
+            client.send(get("/hello", "Connection: Upgrade", f"Upgrade: {protocol}", close=False))
+            assert client.receive_until(b"hello").startswith(b"HTTP/1.1 200")
 
 
 def test_the_protocol_needs_its_bounds() -> None:

@@ -9,6 +9,7 @@ from nextword.api.trained_model import TrainedModel
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import sample_model_path
+from nextword.page.html_file import write_html
 from nextword.serving.access import Access
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
@@ -61,6 +62,21 @@ def test_everybody_can_use_the_tab(chromium: "Browser", page_address: str, tab: 
         page.set_viewport_size({"width": 360, "height": 740})
         wait_for(page, "document.documentElement.scrollWidth <= 360")
         assert page.evaluate(MOVING_ELEMENTS) == []
+
+
+@pytest.fixture(scope="module")
+def html_file(austen: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the page as one file, with a passage."""
+    path = tmp_path_factory.mktemp("page") / "austen.html"
+    write_html(path, austen.bundle, passage="She was very much obliged to him for all that he had said. " * 3)
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_the_tab_works_from_a_disk_without_a_network(chromium: "Browser", html_file: str, tab: str) -> None:
+    with visit(chromium, html_file, tab, offline=True) as page:
+        _use(page, tab)
+        assert "never leaves it" in (page.locator("footer").text_content() or "")
 
 
 def test_arrow_keys_choose_tabs_and_the_address_keeps_the_choice(chromium: "Browser", page_address: str) -> None:
@@ -131,7 +147,7 @@ def test_errors_of_the_service_are_shown_with_what_to_do(
 def test_a_text_that_the_service_finds_too_long_is_reported(chromium: "Browser", page_address: str) -> None:
     with visit(chromium, page_address, "read", allowed=["400"]) as page:
         page.get_by_label("Your text", exact=True).fill("a " * 5000)
-        page.get_by_role("alert").filter(has_text="4,096").wait_for()
+        page.get_by_role("alert").filter(has_text="Use a shorter text").wait_for()
 
 
 def test_a_service_that_is_gone_is_reported(chromium: "Browser", page_address: str) -> None:

@@ -4,10 +4,17 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from nextword.api.trained_model import TrainedModel
+from nextword.architecture import Architecture, CellName
+from nextword.bundle.bundle import Bundle
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
 from support.page_visit import visit, wait_for
+from support.served import serving
+from support.toy_engine import ToyEngine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -93,6 +100,23 @@ def test_left_out_is_the_exact_difference(page: "Page", austen: TrainedModel) ->
 def _log_prob(model: TrainedModel, words: list[str]) -> float:
     """Return the log-probability of "obliged", the model's first choice, after words."""
     return float(model.score(" ".join([*words, "obliged"]), eos=False).log_probs[-1])
+
+
+@pytest.mark.parametrize(("cell", "gates"), [("gru", ("Update gate", "Reset gate")), ("rnn", ("Candidate",))])
+def test_other_cells_show_their_own_gates(chromium: "Browser", cell: CellName, gates: tuple[str, ...]) -> None:
+    words = ("<unk>", "<eos>", "it", "is", "so")
+    architecture = Architecture(vocabulary_size=5, embedding_size=4, hidden_sizes=(6, 4), cell=cell)
+    random = np.random.default_rng(1)
+    weights = {name: random.normal(size=shape).astype("f4") for name, shape in architecture.weight_shapes().items()}
+    bundle = Bundle(cell, architecture, Tokenizer("pretokenized", "line", Vocabulary(words)), weights, "")
+    model = TrainedModel(ToyEngine(5, 1), bundle)
+    with serving(model) as served, visit(chromium, f"{served.url}/", "inside") as page:
+        page.get_by_label("Your text", exact=True).fill("it is so")
+        page.wait_for_selector(".chart-word")
+        names = page.locator(".chart-name").all_text_contents()
+        assert set(gates) <= set(names)
+        assert "Forget gate" not in names
+        assert page.locator(".diagram dt").all_text_contents() == names
 
 
 def test_words_in_similar_states_are_listed(page: "Page") -> None:

@@ -73,6 +73,13 @@ def test_a_pointer_and_a_tap_show_the_details(page: "Page") -> None:
     assert page.locator(".details h2").text_content() == "am"
 
 
+def test_a_word_outside_the_vocabulary_is_said_to_be_one(page: "Page") -> None:
+    _read(page, "My friend Kowalczyk")
+    page.locator(".token", has_text="Kowalczyk").click()
+    assert "lacks it" in (page.locator(".details").text_content() or "")
+    assert page.locator(".token.is-unknown").all_text_contents() == ["Kowalczyk"]
+
+
 def test_two_sentences_are_compared(page: "Page", austen: TrainedModel) -> None:
     sentences = "She was very happy.", "She was happy very."
     for label, sentence in zip(("First sentence", "Second sentence"), sentences, strict=True):

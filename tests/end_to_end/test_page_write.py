@@ -61,16 +61,16 @@ def test_continue_writes_on_from_where_it_ended(page: "Page") -> None:
 
 
 class _HaltingEngine(ToyEngine):
-    """An engine that halts at one of its next steps until it may go on."""
+    """An engine that halts at one of its next steps until it is let go."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.steps_left = 10**9
-        self.may_go_on = threading.Event()
+        self.may_resume = threading.Event()
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         if self.steps_left == 0:
-            assert self.may_go_on.wait(PATIENCE / 1000)
+            assert self.may_resume.wait(PATIENCE / 1000)
         self.steps_left -= 1
         return super().predict_window(inputs, state)
 
@@ -89,7 +89,7 @@ def test_stop_ends_the_stream_keeps_the_text_and_frees_the_service(chromium: "Br
         text = _written(page)
         assert text
         assert "Stopped." in (page.locator("#panel-write [role=status]").first.text_content() or "")
-        engine.may_go_on.set()
+        engine.may_resume.set()
         wait_until(lambda: served.scheduler.num_running == 0)
         assert _written(page) == text
 

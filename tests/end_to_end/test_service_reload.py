@@ -1,6 +1,7 @@
 """Requests over reloads: none fails, and none mixes models."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -82,6 +83,30 @@ def test_500_requests_over_ten_reloads_five_of_them_bad(tmp_path: Path) -> None:
         assert value == (pytest.approx(known, abs=1e-4) if route == "/v1/score" else known)
     assert len({digest for digest, _, _ in answers}) > 1
     assert len({str(each) for each in expected.values()}) == 6  # the models differ
+
+
+def test_a_stream_ends_on_the_model_that_began_it(tmp_path: Path) -> None:
+    path = write_tiny_bundle(tmp_path / "model", "served", seed=1)
+    first = weights_sha256(path)
+    body = {"model": "served", "prompt": "it is", "max_tokens": 500, "temperature": 1.0, "seed": 5}
+
+    def events(answer: Any) -> Iterator[dict[str, Any]]:
+        for line in answer.iter_lines():
+            if line.startswith("data: {"):
+                yield json.loads(line.removeprefix("data: "))
+
+    with running_server(path) as host, httpx2.Client(base_url=f"http://{host}", timeout=120) as client:
+        whole = client.post("/v1/completions", json=body).json()["choices"][0]["text"]
+        with client.stream("POST", "/v1/completions", json={**body, "stream": True}) as answer:
+            streamed = events(answer)
+            pieces = [next(streamed)]
+            write_tiny_bundle(path, "served", seed=2, replace=True)
+            reloaded = httpx2.post(f"http://{host}/admin/reload", timeout=120).json()
+            pieces += streamed
+        assert client.post("/v1/completions", json=body).json()["choices"][0]["text"] != whole
+    assert reloaded["former_hash"] == first != reloaded["hash"]
+    assert {piece["system_fingerprint"] for piece in pieces} == {f"served-{first[:12]}"}
+    assert "".join(piece["choices"][0]["text"] for piece in pieces if piece["choices"]) == whole
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="the system has no SIGHUP")

@@ -11,9 +11,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from nextword.engine.text_model import LoadedModel
+from nextword.serving.access import Access
 from nextword.serving.application import create_application
 from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.service import Service
 from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.transport import TransportConfig
 
 HASH = "0123456789abcdef" * 4
 
@@ -44,31 +47,30 @@ class Served:
 
 
 @contextmanager
-def serving(
-    model: LoadedModel, settings: ServingSettings | None = None, *, learns: bool = False, **options: Any
-) -> Iterator[Served]:
-    """Start a server for a model on a free port, and stop it at the end.
+def serving(model: LoadedModel, settings: ServingSettings | None = None, *, learns: bool = False) -> Iterator[Served]:
+    """Start the whole service for a model on a free port of this machine, and stop it at the end.
 
     Args:
         model: The model.
         settings: Bounds of the service.
         learns: Whether a method of the model learns from the text that it reads.
-        options: Of `uvicorn.Config`.
     """
     settings = settings or ServingSettings()
     slot = ModelSlot(ServedModel(model, model.bundle, HASH, learns=learns, max_active=settings.max_active))
     application = create_application(slot, settings)
-    with running(application, **options) as port:
-        yield Served(f"http://127.0.0.1:{port}", port, slot, application)
-    slot.current.scheduler.close()
+    service = Service(application, Access())
+    try:
+        with running(TransportConfig(service, settings, service.record_refusal)) as port:
+            yield Served(f"http://127.0.0.1:{port}", port, slot, application)
+    finally:
+        slot.close()
 
 
 @contextmanager
-def running(application: Any, **options: Any) -> Iterator[int]:
-    """Run an application under uvicorn in a thread, and yield its port."""
-    config = uvicorn.Config(
-        application, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1, **options
-    )
+def running(config: uvicorn.Config) -> Iterator[int]:
+    """Run a server in a thread, and yield its port."""
+    config.port = 0
+    config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
     started = threading.Event()
 
@@ -83,7 +85,9 @@ def running(application: Any, **options: Any) -> Iterator[int]:
     thread.start()
     assert started.wait(60), "the server did not start"
     assert server.started, "the server did not start; its log says why"
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join(30)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join(30)
     assert not thread.is_alive(), "the server did not stop"

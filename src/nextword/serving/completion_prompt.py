@@ -1,12 +1,11 @@
 """The prompt of a completion: its tokens, and the part of the text that each of them has."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from nextword.generation.pieces import text_pieces
-from nextword.text.line_ends import ends_open, segments
-from nextword.text.lines import split_lines
-from nextword.text.pieces import slices, tidy
+from nextword.serving.token_spans import TokenSpan, token_spans
 from nextword.text.tokenizer import Tokenizer
 
 
@@ -53,60 +52,24 @@ class Prompt:
         return cls(tuple(ids), read, tokenizer.decode(ids), False)
 
     def pieces(self, tokenizer: Tokenizer) -> list[str]:
-        """Return the text of each token; together they are the text of the prompt, to the last space."""
+        """Return the text of each token; together they are the text of the prompt.
+
+        White space between two tokens belongs to the second, the end of a line to its `<eos>`.
+        """
         decoded = list(text_pieces(tokenizer, [], self.ids))
         if not self.is_text or "".join(decoded) == self.text:
             return decoded
-        starts = token_starts(tokenizer, self.text)
-        if not starts or len(starts) != len(self.ids):
+        ends = [_end(tokenizer, self.text, span) for span in token_spans(tokenizer, self.text)]
+        if not ends or len(ends) != len(self.ids):
             return decoded
-        ends = [*starts[1:], len(self.text)]
-        return [self.text[start:end] for start, end in zip([0, *starts[1:]], ends, strict=True)]
+        cuts = [0, *ends[:-1], len(self.text)]
+        return [self.text[start:end] for start, end in pairwise(cuts)]
 
 
-def token_starts(tokenizer: Tokenizer, text: str) -> list[int]:
-    r"""Return where each token of a text begins; the white space between two tokens belongs to the second.
-
-    The tokenizer changes nothing but white space. So a token begins where the other characters before it end.
-
-    Example:
-        >>> from nextword.text.vocabulary import Vocabulary
-        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "It", "is", ".")))
-        >>> token_starts(tokenizer, "It  was.\nIs")
-        [0, 2, 7, 8, 9]
-    """
-    starts, position = [], 0
-    for piece in _written(tokenizer, text):
-        starts.append(min(position, len(text)))
-        position = _after_end(tokenizer, text, position) if piece is None else _after(tokenizer, text, position, piece)
-    return starts
-
-
-def _after(tokenizer: Tokenizer, text: str, position: int, piece: str) -> int:
-    """Return the position after the characters of a piece; white space counts for character models only."""
-    if tokenizer.kind == "character":
-        return position + len(piece)
-    for character in piece:
-        if not character.isspace():
-            position = text.index(character, position) + 1
-    return position
-
-
-def _after_end(tokenizer: Tokenizer, text: str, position: int) -> int:
-    """Return the position after the end of a line or paragraph."""
+def _end(tokenizer: Tokenizer, text: str, span: TokenSpan) -> int:
+    """Return where the part of a token ends: after its characters, or after the end of its line or paragraph."""
+    if span.token_id != tokenizer.vocabulary.end_id:
+        return span.end
     if tokenizer.line_ends == "paragraph":
-        return len(text) - len(text[position:].lstrip())
-    while position < len(text) and text[position] not in "\r\n":
-        position += 1
-    return position + (2 if text.startswith("\r\n", position) else 1)
-
-
-def _written(tokenizer: Tokenizer, text: str) -> Iterator[str | None]:
-    """Yield each token of a text as written, and `None` for each `<eos>`."""
-    lines = split_lines(text)
-    parts = list(segments(lines, tokenizer.line_ends))
-    for number, segment in enumerate(parts, 1):
-        for part in slices(tidy(segment, tokenizer.kind), tokenizer.kind):
-            yield from (piece for piece, _ in tokenizer.cut(part))
-        if number < len(parts) or not ends_open(lines, tokenizer.line_ends):
-            yield None
+        return len(text) - len(text[span.end :].lstrip())
+    return span.end + (2 if text.startswith("\r\n", span.end) else 1)

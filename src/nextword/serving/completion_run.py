@@ -10,7 +10,8 @@ from nextword.generation.sampled_text import SampledText, random_generator
 from nextword.serving.completion_answer import FinishReason, finish_reason
 from nextword.serving.completion_prompt import Prompt
 from nextword.serving.completion_request import CompletionRequest
-from nextword.serving.completion_text import CompletionText, Segment, prompt_segment
+from nextword.serving.completion_text import CompletionText, Segment, joined_segments, prompt_segment
+from nextword.serving.off_loop import off_loop
 from nextword.serving.served_model import ServedModel
 from nextword.serving.text_task import Inbox, TextTask, Update
 
@@ -80,7 +81,8 @@ class CompletionRun:
                     if update.error is not None:
                         raise update.error
                     num_open -= update.is_last
-                    yield self._part(index, update)
+                    num_scores = len(update.prompt + update.tokens) * (1 + (self._body.logprobs or 0))
+                    yield await off_loop(num_scores, self._part, index, update)
 
     def best(self) -> list[int]:
         """Return which texts to return, in order; known at the end."""
@@ -107,7 +109,7 @@ class CompletionRun:
             prompt = self._prompts[index // self._body.num_sampled]
             scored = update.prompt if self._body.logprobs is not None else None
             echoed = prompt_segment(self._served.model.tokenizer, prompt, scored)
-            segment = Segment(echoed.text + segment.text, (*echoed.tokens, *segment.tokens))
+            segment = joined_segments([echoed, segment])
         return Part(index, segment, ending)
 
     def _tasks(self, inbox: Inbox, *, streams: bool) -> list[TextTask]:

@@ -32,6 +32,12 @@ class Segment(NamedTuple):
     tokens: tuple[ShownToken, ...] = ()
 
 
+def joined_segments(segments: Sequence[Segment]) -> Segment:
+    """Return several parts as one."""
+    text = "".join(segment.text for segment in segments)
+    return Segment(text, tuple(token for segment in segments for token in segment.tokens))
+
+
 class CompletionText:
     """Collects the tokens after a prompt, and gives out the text that is sure to be shown.
 

@@ -16,15 +16,13 @@ from nextword.serving.completion_answer import AnswerWriter, Completion, usage_t
 from nextword.serving.completion_prompt import Prompt
 from nextword.serving.completion_request import CompletionRequest, check_bounds, check_lengths
 from nextword.serving.completion_run import CompletionRun
-from nextword.serving.completion_text import Segment
+from nextword.serving.completion_text import Segment, joined_segments
 from nextword.serving.event_stream import EventStream
+from nextword.serving.off_loop import off_loop
 from nextword.serving.request_body import StrictRoute
 from nextword.serving.served_model import ModelSlot, ServedModel
 
 router = APIRouter(route_class=StrictRoute)
-
-_LONG_PROMPT = 4096
-"""Characters of a prompt that is encoded in a thread, because the event loop would stand still."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,14 +39,14 @@ async def create_completion(body: CompletionRequest, request: Request) -> Respon
     settings = request.app.state.settings
     served = served_model(slot, body.model)
     check_bounds(body, settings)
-    prompts = await _prompts(served, body)
+    prompts = await off_loop(sum(map(len, body.prompts)), _prompts, served, body)
     check_lengths(body, [len(prompt.ids) for prompt in prompts], settings)
     run = CompletionRun(served, body, prompts)
     writer = AnswerWriter(served, with_logprobs=body.logprobs is not None)
     if body.stream:
         return EventStream(_events(run, body, writer), admission, num_texts=run.num_texts, headers=served.headers)
     answer = await admission.run(request, lambda: _answer(run, writer), num_texts=run.num_texts)
-    return JSONResponse(answer, headers=served.headers)
+    return Response(answer, media_type="application/json", headers=served.headers)
 
 
 @router.get("/v1/models")
@@ -81,37 +79,36 @@ def _model_table(served: ServedModel) -> dict[str, Any]:
     return {"id": served.name, "object": "model", "created": served.created, "owned_by": "nextword"}
 
 
-async def _prompts(served: ServedModel, body: CompletionRequest) -> list[Prompt]:
-    tokenizer, found = served.model.tokenizer, []
-    for prompt in body.prompts:
-        try:
-            if not isinstance(prompt, str):
-                found.append(Prompt.of_ids(tokenizer, prompt))
-            elif len(prompt) <= _LONG_PROMPT:
-                found.append(Prompt.of_text(tokenizer, prompt, is_complete=not body.num_tokens))
-            else:
-                is_complete = not body.num_tokens
-                found.append(await served.run(Prompt.of_text, tokenizer, prompt, is_complete=is_complete))
-        except TextError as error:
-            raise ApiError(400, f"`prompt` is refused: {error}", param="prompt", code="invalid_prompt") from error
-    return found
+def _prompts(served: ServedModel, body: CompletionRequest) -> list[Prompt]:
+    tokenizer, is_complete = served.model.tokenizer, not body.num_tokens
+    try:
+        return [
+            Prompt.of_text(tokenizer, prompt, is_complete=is_complete)
+            if isinstance(prompt, str)
+            else Prompt.of_ids(tokenizer, prompt)
+            for prompt in body.prompts
+        ]
+    except TextError as error:
+        raise ApiError(400, f"`prompt` is refused: {error}", param="prompt", code="invalid_prompt") from error
 
 
-async def _answer(run: CompletionRun, writer: AnswerWriter) -> dict[str, Any]:
+async def _answer(run: CompletionRun, writer: AnswerWriter) -> bytes:
     segments: list[list[Segment]] = [[] for _ in range(run.num_texts)]
     endings = {}
     async with aclosing(run.parts(streams=False)) as parts:
         async for part in parts:
             segments[part.number].append(part.segment)
             endings[part.number] = part.ending
-    choices = []
-    for index, number in enumerate(run.best()):
-        whole = Segment(
-            "".join(segment.text for segment in segments[number]),
-            tuple(token for segment in segments[number] for token in segment.tokens),
-        )
-        choices.append(writer.choice(index, whole, endings[number]))
-    return writer.answer(choices, usage_table(run.num_prompt_tokens, run.num_tokens))
+
+    def written() -> bytes:
+        choices = [
+            writer.choice(index, joined_segments(segments[number]), endings[number])
+            for index, number in enumerate(run.best())
+        ]
+        return _dumped(writer.answer(choices, usage_table(run.num_prompt_tokens, run.num_tokens))).encode()
+
+    num_scores = sum(len(token.top or ()) + 1 for some in segments for segment in some for token in segment.tokens)
+    return await off_loop(num_scores, written)
 
 
 async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWriter) -> AsyncGenerator[str]:
@@ -131,4 +128,4 @@ async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWri
 
 
 def _dumped(table: dict[str, Any]) -> str:
-    return json.dumps(table, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(table, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

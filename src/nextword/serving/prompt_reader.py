@@ -12,6 +12,9 @@ from nextword.serving.text_task import TextTask
 WINDOW = 16
 """Tokens of a prompt that are read at once; the rest of a prompt is read in steps."""
 
+_MAX_ROWS = 8
+"""Most prompts of a window."""
+
 _WINDOW_NUMBERS = 640_000
 """Most log-probabilities of a window, because the steps of other texts wait for it."""
 
@@ -38,8 +41,8 @@ class PromptReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._is_exact = reads_exact_windows(engine, WINDOW)
-        self._max_rows = max(1, _WINDOW_NUMBERS // (WINDOW * engine.vocabulary_size))
+        self._max_rows = max(1, min(_MAX_ROWS, _WINDOW_NUMBERS // (WINDOW * engine.vocabulary_size)))
+        self._is_exact = reads_exact_windows(engine, WINDOW, self._max_rows)
         self._reading: deque[Read] = deque()
         self._scoring: deque[tuple[TextTask, State, int]] = deque()
         self.num_read = 0

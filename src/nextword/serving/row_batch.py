@@ -103,7 +103,7 @@ def smallest_exact_batch(engine: Engine, max_rows: int) -> int | None:
 
     It tries the engine on random tokens.
     """
-    ids = _random_ids(engine, max_rows)
+    ids = _random_ids(engine, max_rows, _PROBE_STEPS)
     whole = _stepped(engine, ids)
     sizes = sorted({size for size in (1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 17, 32, 64, max_rows - 1) if 0 < size < max_rows})
     smallest = max_rows
@@ -114,28 +114,23 @@ def smallest_exact_batch(engine: Engine, max_rows: int) -> int | None:
     return smallest if smallest <= _LARGEST_PADDING or max_rows == 1 else None
 
 
-def reads_exact_windows(engine: Engine, num_steps: int) -> bool:
-    """Return whether windows of one and of two texts give the results of steps to the last bit."""
+def reads_exact_windows(engine: Engine, num_steps: int, max_rows: int) -> bool:
+    """Return whether windows of 1 to `max_rows` texts give the results of steps to the last bit."""
     if engine.mixes_rows or engine.compiles_each_shape:
         return False
-    ids = np.random.default_rng(1).integers(engine.vocabulary_size, size=(2, num_steps), dtype=np.int32)
-    following = np.random.default_rng(2).integers(engine.vocabulary_size, size=2, dtype=np.int32)
-    state, steps = engine.start(2), []
-    for column in ids.T:
-        log_probs, state = engine.step(column, state)
-        steps.append(log_probs)
-    steps.append(engine.step(following, state)[0])
-    expected = np.stack(steps, axis=1)
-    for rows in (slice(0, 1), slice(1, 2), slice(0, 2)):
-        window, after = engine.predict_window(ids[rows], engine.start(len(ids[rows])))
-        last, _ = engine.step(following[rows], after)
-        if not np.array_equal(np.concatenate((window.log_probs, last[:, None]), axis=1), expected[rows]):
+    ids = _random_ids(engine, max_rows, num_steps + 1)
+    expected = _stepped(engine, ids)
+    for size in range(1, max_rows + 1):
+        window, state = engine.predict_window(ids[:size, :-1], engine.start(size))
+        following, _ = engine.step(ids[:size, -1], state)
+        found = np.concatenate((window.log_probs.swapaxes(0, 1), following[None]))
+        if not np.array_equal(found, expected[:, :size]):
             return False
     return True
 
 
-def _random_ids(engine: Engine, num_rows: int) -> NDArray[np.int32]:
-    return np.random.default_rng(0).integers(engine.vocabulary_size, size=(num_rows, _PROBE_STEPS), dtype=np.int32)
+def _random_ids(engine: Engine, num_rows: int, num_steps: int) -> NDArray[np.int32]:
+    return np.random.default_rng(0).integers(engine.vocabulary_size, size=(num_rows, num_steps), dtype=np.int32)
 
 
 def _stepped(engine: Engine, ids: NDArray[np.int32]) -> LogProbs:

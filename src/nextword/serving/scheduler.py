@@ -76,11 +76,11 @@ class Scheduler:
         """Work on texts until the block is left; what is incomplete then is cancelled.
 
         Raises:
-            ApiError: The scheduler is closed (503).
+            ApiError: The scheduler is closed (503), or its thread ended by an error (500).
         """
         with self._changed:
             if not self.is_alive:
-                raise _closed_error()
+                raise _failed_error() if self._has_failed else _closed_error()
             self._arriving.extend(tasks)
             self._num_running += len(tasks)
             self._start()
@@ -133,7 +133,7 @@ class Scheduler:
             _LOG.exception("the scheduler ended by an error")
             with self._changed:
                 self._has_failed = True
-                self._fail_all(ApiError(500, "the engine of the service ended by an error", code="engine_error"))
+                self._fail_all(_failed_error())
 
     def _take(self, work: TextWork) -> bool:
         """Wait for work and take it up; return whether to continue."""
@@ -190,3 +190,7 @@ def _put_all(updates: Sequence[tuple[Inbox, int, Update]]) -> None:
 
 def _closed_error() -> ApiError:
     return ApiError(503, "the service ended before the text did; send the request again", code="closing")
+
+
+def _failed_error() -> ApiError:
+    return ApiError(500, "the engine of the service ended by an error; the log says why", code="engine")

@@ -107,6 +107,7 @@ class ModelSlot:
 
     def replace(self, model: ServedModel) -> None:
         """Give new requests another model; the former one finishes its texts."""
+        model.scheduler.start()
         former, self._current = self._current, model
         if former is not None:
             self._former.add(former)

@@ -138,8 +138,8 @@ class Server(uvicorn.Server):
         """Let the requests in work end, tell the others that they do not, and close."""
         state = self.application.state
         state.lifecycle.drain()
-        state.admission.close()
         if not await state.lifecycle.idle(self._options.settings.drain_seconds):
+            state.admission.close()
             await state.slot.drain()
             if not await state.lifecycle.idle(_CUT_SECONDS):
                 state.lifecycle.cut()

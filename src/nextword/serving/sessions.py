@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from weakref import ReferenceType, ref
@@ -94,7 +94,8 @@ class TypingSession:
 class Sessions:
     """The typing sessions. Ids cannot be guessed, and only the owner of a session can use it.
 
-    The least recently used session is dropped if there are too many, and each session after some time without use.
+    If there are too many, the least recently used session of the owner who has the most is dropped. Each session is
+    dropped after some time without use.
     The methods belong to one event loop.
 
     Args:
@@ -126,7 +127,7 @@ class Sessions:
         session.used = self._clock()
         self._expire()
         while len(self._sessions) >= self._settings.max_sessions:
-            self._sessions.popitem(last=False)
+            self._drop_one()
         self._sessions[session.name] = session
         return session
 
@@ -152,6 +153,10 @@ class Sessions:
         """
         del self._sessions[self.find(name, owner).name]
 
+    def discard(self, session: TypingSession) -> None:
+        """End a session, if it has not ended yet."""
+        self._sessions.pop(session.name, None)
+
     def let_go(self) -> None:
         """Let all idle sessions go of their model, after another one took its place; their words stay."""
         for session in self._sessions.values():
@@ -160,6 +165,13 @@ class Sessions:
     def seconds_left(self, session: TypingSession) -> float:
         """Return the seconds until a session expires if it is not used."""
         return max(0.0, session.used + self._settings.session_seconds - self._clock())
+
+    def _drop_one(self) -> None:
+        """Drop the least recently used session of the owner who has the most, so that nobody can crowd out others."""
+        counts = Counter(session.owner for session in self._sessions.values())
+        most = max(counts.values())
+        name = next(name for name, session in self._sessions.items() if counts[session.owner] == most)
+        del self._sessions[name]
 
     def _expire(self) -> None:
         oldest = self._clock() - self._settings.session_seconds

@@ -121,10 +121,20 @@ async def suggest_next_words(
     """
     require_at_most(work.settings, "max_suggestions", "k", body.k)
     if body.session is not None:
-        session = sessions.begin(owner) if body.session == NEW else sessions.find(body.session, owner)
+        return await _answer_in_session(body, work, owner, sessions)
+    return await work.run(lambda served: _alone(served, body, bigrams, work))
+
+
+async def _answer_in_session(body: SuggestRequest, work: ModelWork, owner: str, sessions: Sessions) -> SuggestAnswer:
+    is_new = body.session == NEW
+    session = sessions.begin(owner) if is_new else sessions.find(body.session or "", owner)
+    try:
         async with session.turn():
             return await work.run(lambda served: _in_session(served, body, session, work))
-    return await work.run(lambda served: _alone(served, body, bigrams, work))
+    except BaseException:
+        if is_new:  # nobody knows its id
+            sessions.discard(session)
+        raise
 
 
 @router.get("/v1/sessions/{session}", summary="List the words of a session", responses=NOT_FOUND)

@@ -63,9 +63,11 @@ class TextWork:
         if reading := self._reader.next_tasks():
             try:
                 self._joining += self._reader.advance()
+                self._done += [task for task in reading if task.is_complete]
             except Exception:  # of the engine: these texts end, the others continue
                 self._fail(reading)
-            self._done += [task for task in reading if task.is_complete]
+                self._reader.drop(set(reading))
+                self._done += reading
         if self._joining:
             joining, self._joining = self._joining, []
             self._arrange([*range(len(self._rows))], joining)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import TextError
-from nextword.serving.completion_prompt import Prompt, token_starts
+from nextword.serving.completion_prompt import Prompt
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.pieces import count_pieces
 from nextword.text.subwords import subword_vocabulary
@@ -49,15 +49,6 @@ def test_the_pieces_are_the_text(kind: TokenizerKind, line_ends: LineEnds, text:
             token = tokenizer.vocabulary.token_of(token_id)
             if token not in ("<unk>", "<eos>"):
                 assert piece.split() == token.split()
-
-
-@pytest.mark.parametrize(("kind", "line_ends"), CUTS)
-@given(text=TEXTS)
-def test_each_token_has_a_start(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
-    starts = token_starts(tokenizer_of(kind, line_ends), text)
-    assert len(starts) == len(tokenizer_of(kind, line_ends).encode(text))
-    assert starts == sorted(starts)
-    assert all(0 <= start <= len(text) for start in starts)
 
 
 def test_unknown_words_and_spaces_stay_as_they_are_written() -> None:

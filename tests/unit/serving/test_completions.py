@@ -123,11 +123,12 @@ STREAMED: list[dict[str, Any]] = [
     {"prompt": PROMPT, "max_tokens": 60, "stop": [" her", ", "], "logprobs": 1},
     {"prompt": PROMPT, "max_tokens": 0, "echo": True, "logprobs": 5},
     {"prompt": [[0, 5, 9], [7]], "max_tokens": 3, "echo": True, "logprobs": 0},
+    {"prompt": [list(range(2, 402)), [5]], "max_tokens": 2, "echo": True, "logprobs": 5},
     {"prompt": "Zounds  sirrah,\tyou", "max_tokens": 1, "echo": True},
 ]
 
 
-@pytest.mark.parametrize("asked", STREAMED, ids=str)
+@pytest.mark.parametrize("asked", STREAMED, ids=lambda asked: str(asked)[-70:])
 @pytest.mark.parametrize("model", ["austen", "random"])
 def test_streamed_answers_are_the_unstreamed_ones(
     client: openai.OpenAI, float_client: openai.OpenAI, model: str, asked: dict[str, Any]
@@ -157,7 +158,7 @@ def test_streamed_answers_are_the_unstreamed_ones(
     assert usage == whole.usage
 
 
-@pytest.mark.parametrize("asked", STREAMED, ids=str)
+@pytest.mark.parametrize("asked", STREAMED, ids=lambda asked: str(asked)[-70:])
 def test_tokens_are_the_text_and_offsets_are_characters(client: openai.OpenAI, asked: dict[str, Any]) -> None:
     answer = client.completions.create(model="austen", seed=6, **{"logprobs": 1, **asked})
     for choice in answer.choices:

@@ -43,7 +43,7 @@ def test_float32_on_onnxruntime_shares_steps(float_model: LoadedModel) -> None:
 def test_int8_does_not_share_steps(austen: LoadedModel) -> None:
     assert isinstance(row_batch(austen.engine, 64), SeparateSteps)
     assert isinstance(row_batch(CacheEngine(austen.engine, CacheOptions()), 64), SeparateSteps)
-    assert not reads_exact_windows(austen.engine, 8)
+    assert not reads_exact_windows(austen.engine, 8, 4)
 
 
 def test_an_engine_that_compiles_is_stepped_row_by_row(lstm_engine: Engine) -> None:
@@ -57,7 +57,7 @@ def test_the_smallest_exact_batch_is_found(rounded_below: int, expected: int | N
 
 @pytest.mark.parametrize(("rounded_below", "expected"), [(0, True), (2, False), (7, False)])
 def test_inexact_windows_are_found(rounded_below: int, *, expected: bool) -> None:
-    assert reads_exact_windows(OtherKernel(rounded_below=rounded_below), 8) is expected
+    assert reads_exact_windows(OtherKernel(rounded_below=rounded_below), 8, 3) is expected
 
 
 def test_a_single_text_has_nobody_beside_it() -> None:

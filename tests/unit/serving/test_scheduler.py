@@ -22,6 +22,8 @@ from nextword.generation.sampling import SamplingOptions
 from nextword.serving.api_error import ApiError
 from nextword.serving.scheduler import Scheduler
 from nextword.serving.text_task import Inbox, ScoredToken, TextTask
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
 
 RunAsync = Callable[..., Any]
@@ -163,6 +165,16 @@ def test_the_prompt_of_an_int8_model_is_scored_in_windows(run_async: RunAsync, a
         assert all(log_prob >= token.log_prob for (_, log_prob), token in zip(best, got.prompt, strict=True))
 
 
+def test_an_engine_that_compiles_gives_the_same_texts(run_async: RunAsync, lstm_engine: Engine) -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", *"abcdefghij")))
+    model = TextModel(lstm_engine, tokenizer)
+    texts = some_texts(12, 8, 9)
+    found = run_async(all_of, Scheduler(lstm_engine), model, texts)
+    for asked, got in zip(texts, found, strict=True):
+        ids = tuple(token.token_id for token in got.tokens)
+        assert ids == expected_ids(model, asked)[: len(ids)]
+
+
 class Slow(ToyEngine):
     """Counts its steps, and takes a while for each."""
 
@@ -279,9 +291,9 @@ class Breaking(ToyEngine):
         return prediction, state
 
 
-@pytest.mark.parametrize("bad", [5, 6])
+@pytest.mark.parametrize("bad", [(5,), (6,), (5, *[2] * 40), (*[2] * 20, 5, *[2] * 40)], ids=len)
 def test_an_error_of_the_engine_ends_its_texts_and_no_others(
-    run_async: RunAsync, small_model: Any, bad: int, caplog: pytest.LogCaptureFixture
+    run_async: RunAsync, small_model: Any, bad: tuple[int, ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     model = small_model()
     engine = Breaking(model.tokenizer.vocabulary_size, model.engine.end_id)
@@ -292,10 +304,10 @@ def test_an_error_of_the_engine_ends_its_texts_and_no_others(
         await one(scheduler, toy(engine, model), asked)
         engine.breaks = True
         good = asyncio.ensure_future(one(scheduler, toy(engine, model), asked))
-        if bad == 5:
+        if 5 in bad:
             await good
         with pytest.raises(ApiError) as caught:
-            await one(scheduler, toy(engine, model), Asked((bad,), long_request()))
+            await one(scheduler, toy(engine, model), Asked(bad, long_request()))
         assert caught.value.status_code == 500
         assert len((await good).tokens) == 2
         assert len((await one(scheduler, toy(engine, model), asked)).tokens) == 2
@@ -304,3 +316,23 @@ def test_an_error_of_the_engine_ends_its_texts_and_no_others(
     assert scheduler.is_alive
     assert "texts end with an error" in caplog.text
     scheduler.close()
+
+
+def test_an_engine_that_cannot_be_tried_takes_no_texts(
+    run_async: RunAsync, small_model: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = small_model()
+
+    class Broken(ToyEngine):
+        def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+            raise RuntimeError("broken")
+
+    engine = Broken(model.tokenizer.vocabulary_size, model.engine.end_id)
+    scheduler = Scheduler(engine)
+    for _ in range(2):
+        with pytest.raises(ApiError, match="ended by an error") as caught:
+            run_async(one, scheduler, toy(engine, model), Asked((), long_request()))
+        assert caught.value.status_code == 500
+    assert not scheduler.is_alive
+    assert scheduler.num_running == 0
+    assert "broken" in caplog.text

@@ -59,7 +59,7 @@ def test_a_slot_gives_the_latest_model_and_drains_all(run_async: RunAsync, small
     slot = ModelSlot(first)
     slot.replace(second)
     assert slot.current is second
-    assert first.scheduler.is_alive  # requests may still have it
+    alive = [model.scheduler.is_alive for model in (first, second)]
+    assert alive == [True, True]  # requests may still have the first
     run_async(slot.drain)
-    assert not first.scheduler.is_alive
-    assert not second.scheduler.is_alive
+    assert [model.scheduler.is_alive for model in (first, second)] == [False, False]

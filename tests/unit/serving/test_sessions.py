@@ -49,6 +49,14 @@ def test_the_least_recently_used_session_is_dropped(sessions: Sessions) -> None:
         sessions.find(second.name, "owner")
 
 
+def test_nobody_crowds_out_the_sessions_of_others(sessions: Sessions) -> None:
+    mine = sessions.begin("mine")
+    for _ in range(10):
+        sessions.begin("yours")
+    assert sessions.find(mine.name, "mine") is mine
+    assert len(sessions) == 3
+
+
 def test_a_session_expires_without_use(sessions: Sessions, clock: Clock) -> None:
     used, unused = sessions.begin("owner"), sessions.begin("owner")
     clock.now = 9.0

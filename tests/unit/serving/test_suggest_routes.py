@@ -132,6 +132,13 @@ def test_what_is_refused(client: TestClient) -> None:
     assert (unknown.status_code, unknown.json()["error"]["param"]) == (404, "session")
 
 
+def test_a_refused_request_begins_no_session(client: TestClient) -> None:
+    sessions = client.app.state.sessions  # type: ignore[attr-defined]
+    before = len(sessions)
+    refused(client, "/v1/suggest", text="it " * 51, session="new")
+    assert len(sessions) == before
+
+
 def test_requests_to_one_session_are_answered_one_after_the_other(client: TestClient) -> None:
     """Each sees the words of all before it; none is lost."""
     name = answered(client, "/v1/suggest", text="", session="new")["session"]

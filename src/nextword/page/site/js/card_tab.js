@@ -10,7 +10,8 @@ export class CardTab {
     const { name, summary, hash, figures, curve, card } = description;
     const facts = [...Object.entries(figures ?? {}), ["hash", hash.slice(0, 12)]];
     const place = model.kind === "local" ? "It runs in this page: no server, no network." : "It runs on the server that this page comes from.";
-    const drawn = curve?.length ? element("section", { class: "card" }, element("h2", {}, "Training curve"), curveChart(curve), element("p", { class: "hint" }, "Perplexity after each round, on a logarithmic scale.")) : null;
+    const isDrawn = curve?.some(({ train, valid }) => Number.isFinite(train) || Number.isFinite(valid));
+    const drawn = isDrawn ? element("section", { class: "card" }, element("h2", {}, "Training curve"), curveChart(curve), element("p", { class: "hint" }, "Perplexity after each round, on a logarithmic scale.")) : null;
     this.node = element(
       "div",
       { class: "stack wide-gap" },

@@ -19,8 +19,10 @@ export function curveChart(curve) {
   const last = Math.max(...curve.map((point) => point.round));
   const x = (round) => CURVE_MARGIN.left + ((round - 1) / Math.max(1, last - 1)) * (CURVE_WIDTH - CURVE_MARGIN.left - CURVE_MARGIN.right);
   const y = (value) => CURVE_MARGIN.top + ((high - Math.log(value)) / (high - low)) * (CURVE_HEIGHT - CURVE_MARGIN.top - CURVE_MARGIN.bottom);
-  const best = curve.reduce((least, point) => (point.valid < least.valid ? point : least), curve[0]);
-  const label = `Training curve over ${last} rounds; lowest valid perplexity ${fixed(best.valid ?? NaN, 1)} in round ${best.round}`;
+  const measured = curve.filter((point) => Number.isFinite(point.valid));
+  const best = measured.length ? measured.reduce((least, point) => (point.valid < least.valid ? point : least)) : null;
+  const lowest = best ? `; lowest valid perplexity ${fixed(best.valid, 1)} in round ${best.round}` : "";
+  const label = `Training curve over ${last} rounds${lowest}`;
   const marks = ticks(Math.exp(low), Math.exp(high)).map((value) => tick(value, y(value)));
   const lines = known.map((kind) => line(kind, curve, x, y));
   const ends = [axisText(CURVE_MARGIN.left, CURVE_HEIGHT - 10, "round 1", "start"), axisText(x(last), CURVE_HEIGHT - 10, String(last), "middle")];

@@ -9,7 +9,7 @@ const LONGEST_GAME = 3000; // characters
 const SURENESS = [10, 50, 90]; // percent
 
 const RULE = [
-  "Your bet goes to your word; what is left of 100 % goes to all other words as the model sees them.",
+  "Your bet goes to your word; what is left of 100\u00a0% goes to all other words as the model sees them.",
   "So you win bits by knowing more than the model, and lose them by being too sure. Lower perplexity wins.",
 ];
 

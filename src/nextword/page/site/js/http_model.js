@@ -61,9 +61,15 @@ export class HttpModel {
   async score(text) {
     const answer = await this.asked("v1/score", { text, alternatives: 5 });
     const units = codeUnits(text);
-    const tokens = answer.tokens.map(({ text: shown, start, end, log_prob: logProb, rank, alternatives }) => {
-      return { text: shown, start: units(start), end: units(end), logProb: logProb ?? -Infinity, rank, alternatives };
-    });
+    const tokens = answer.tokens.map((token) => ({
+      text: token.text,
+      start: units(token.start),
+      end: units(token.end),
+      logProb: token.log_prob ?? -Infinity,
+      rank: token.rank,
+      alternatives: token.alternatives,
+      isUnknown: token.out_of_vocabulary ?? false,
+    }));
     return { tokens, logProb: answer.log_prob ?? -Infinity, perplexity: answer.perplexity ?? Infinity };
   }
 
@@ -76,7 +82,7 @@ export class HttpModel {
     let ending = null;
     try {
       for await (const event of eventsOf(response.body)) {
-        if (event.error) throw statusError(event.error.status ?? 500, event.error.message);
+        if (event.error) throw statusError(500, event.error);
         const choice = event.choices?.[0];
         if (choice?.text) {
           text += choice.text;
@@ -86,7 +92,7 @@ export class HttpModel {
       }
     } catch (error) {
       if (isAbort(error) || error.name === "ModelError") throw error;
-      throw statusError(0, "The service ended the answer too early.");
+      throw statusError(0, { message: "The service ended the answer too early." });
     }
     return { text, ending };
   }
@@ -149,7 +155,7 @@ export class HttpModel {
 
 async function refusalOf(response) {
   const { error } = await response.json().catch(() => ({}));
-  return statusError(response.status, error?.message, error?.param);
+  return statusError(response.status, error);
 }
 
 /** Return the words of finished texts that this browser keeps; a session of the service forgets them. */

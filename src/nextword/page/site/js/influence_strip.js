@@ -42,10 +42,10 @@ export class InfluenceStrip {
 
   /** Shade the words by their influence, one number each. */
   shade(influence) {
-    const reach = Math.max(1e-12, ...influence.map(Math.abs));
+    const reach = Math.max(1e-12, ...influence.filter(Number.isFinite).map(Math.abs));
     influence.forEach((value, index) => {
       const word = this.words[index];
-      if (!word) return;
+      if (!word || !Number.isFinite(value)) return;
       const strength = Math.abs(value) / reach;
       word.style.setProperty("--strength", `${(100 * strength).toFixed(1)}%`);
       word.style.setProperty("--underline", `${(4 * strength).toFixed(2)}px`);
@@ -53,7 +53,8 @@ export class InfluenceStrip {
       word.classList.toggle("is-negative", value < 0);
       word.title = this.method === "gradient" ? `gradient ${fixed(value, 3)}` : `${fixed(value, 2)} nats`;
     });
-    const order = [...influence.keys()].sort((a, b) => Math.abs(influence[b]) - Math.abs(influence[a]));
+    const known = [...influence.keys()].filter((index) => Number.isFinite(influence[index]));
+    const order = known.sort((a, b) => Math.abs(influence[b]) - Math.abs(influence[a]));
     return order.slice(0, 3).map((index) => this.words[index]?.textContent);
   }
 }

@@ -6,6 +6,7 @@ import { element, fill, labelled, liveRegion } from "./dom.js";
 import { GateChart } from "./gate_chart.js";
 import { InfluenceStrip } from "./influence_strip.js";
 import { latestOnly } from "./latest.js";
+import { differencesWithout } from "./left_out.js";
 import { fixed, percent } from "./numbers.js";
 import { drawBars, shownWord } from "./probability_bars.js";
 import { Reading } from "./reading.js";
@@ -90,7 +91,10 @@ export class InsideTab {
     if (reading.length === 0) return;
     this.scrub.input.max = String(reading.length - 1);
     this.picker.show(reading);
-    this.place = Math.min(this.place ?? reading.length - 1, reading.length - 1);
+    const last = reading.length - 1;
+    const isAtEnd = this.place === undefined || this.place === this.last; // then it follows the end of the text
+    this.place = isAtEnd ? last : Math.min(this.place, last);
+    this.last = last;
     this.drawCell();
   }
 
@@ -117,8 +121,12 @@ export class InsideTab {
 
   influence() {
     const { ids, steps } = this.reading;
-    const [{ id: target }] = steps[this.place].predicted;
-    return this.engine.influence(ids, this.place + 1, { method: this.strip.method, target });
+    const { place } = this;
+    const [{ id: target }] = steps[place].predicted;
+    if (this.strip.method === "gradient") return this.engine.influence(ids, place + 1, { target });
+    const { reading } = this;
+    const isWanted = () => this.place === place && this.reading.ids === ids && this.strip.method !== "gradient";
+    return differencesWithout(reading, place, target, isWanted);
   }
 
   showInfluence(values) {
@@ -131,7 +139,7 @@ export class InsideTab {
     const { place } = this;
     this.others ??= this.readPassage();
     const passage = await this.others;
-    if (place !== this.place) return;
+    if (place !== this.place || place >= this.reading.length) return;
     const sources = [this.reading, passage].filter(Boolean);
     const all = sources.flatMap((reading) => reading.steps.map((step, at) => ({ reading, at, state: step.state })));
     const seen = new Set([phraseAt(this.reading, place)]); // the text may be a part of the passage

@@ -238,7 +238,7 @@ export class LocalModel {
     const alternatives = topK(probabilities, NUM_ALTERNATIVES).map((other) => {
       return { text: this.tokenizer.display(other), probability: probabilities[other] };
     });
-    return { text, start, end, logProb, rank, alternatives };
+    return { text, start, end, logProb, rank, alternatives, isUnknown: id === this.tokenizer.unknownId };
   }
 }
 

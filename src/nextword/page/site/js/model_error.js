@@ -11,7 +11,7 @@ export class ModelError extends Error {
 }
 
 const ADVICE = {
-  0: "Check that `nextword serve` still runs, then try again.",
+  0: "Check that nextword serve still runs, then try again.",
   400: "Change the text or the settings.",
   401: "Enter an API key of this service.",
   403: "Open the page by a host name that the service allows.",
@@ -24,11 +24,20 @@ const ADVICE = {
   503: "The service starts or stops. Wait some seconds, then try again.",
 };
 
-/** Return the error of an HTTP status, with the message of the service if it sent one. */
-export function statusError(status, sent, param = null) {
-  const message = sent || (status === 0 ? "The service does not answer." : `The service answers with status ${status}.`);
-  const error = new ModelError(status, sentence(message), ADVICE[status] ?? ADVICE[status >= 500 ? 500 : 400]);
-  error.param = param;
+const ADVICE_BY_CODE = {
+  no_page_model: "The other tabs work.",
+  above_bound: "Use a shorter text.",
+};
+
+/** Return the error of an HTTP status.
+ *
+ * @param sent the error that the service sent, if any: { message, param, code }
+ */
+export function statusError(status, sent = null) {
+  const message = sent?.message || (status === 0 ? "The service does not answer." : `The service answers with status ${status}.`);
+  const advice = ADVICE_BY_CODE[sent?.code] ?? ADVICE[status] ?? ADVICE[status >= 500 ? 500 : 400];
+  const error = new ModelError(status, sentence(message), advice);
+  error.param = sent?.param ?? null;
   return error;
 }
 

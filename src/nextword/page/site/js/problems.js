@@ -20,7 +20,7 @@ export class Problems {
     if (error.status === 401) {
       this.retry = retry;
       this.say(error.message, error.advice, button("Enter a key", () => this.askKey()));
-      this.askKey();
+      if (!this.isDeclined) this.askKey();
       return;
     }
     this.say(error.message, error.advice ?? "Reload the page; if it fails again, report it.", retry ? button("Try again", retry) : null);
@@ -35,6 +35,12 @@ export class Problems {
     this.node.hidden = true;
   }
 
+  /** Close the question for a key; it comes again only on request. */
+  decline() {
+    this.isDeclined = true;
+    this.dialog.close();
+  }
+
   askKey() {
     if (!this.dialog.open) this.dialog.showModal();
   }
@@ -43,6 +49,7 @@ export class Problems {
     const accept = (event) => {
       event.preventDefault();
       remember("key", this.key.value.trim(), "session");
+      this.isDeclined = false;
       this.dialog.close();
       this.clear();
       if (this.retry) this.retry();
@@ -50,9 +57,9 @@ export class Problems {
     };
     return element(
       "dialog",
-      { class: "card", "aria-labelledby": "key-title" },
+      { class: "card", "aria-labelledby": "key-title", oncancel: () => (this.isDeclined = true) },
       element("h2", { id: "key-title" }, "This service needs an API key"),
-      element("form", { class: "stack", onsubmit: accept }, labelled("API key", this.key, "It stays in this browser tab until you close it."), element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Use this key"), button("Cancel", () => this.dialog.close()))),
+      element("form", { class: "stack", onsubmit: accept }, labelled("API key", this.key, "It stays in this browser tab until you close it."), element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Use this key"), button("Cancel", () => this.decline()))),
     );
   }
 }

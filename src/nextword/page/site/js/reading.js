@@ -8,7 +8,7 @@ export class Reading {
     this.engine = engine;
     this.ids = [];
     this.steps = [];
-    this.written = [];
+    this.words = [];
     this.turn = 0;
   }
 
@@ -29,16 +29,13 @@ export class Reading {
     }
     this.ids = ids;
     this.steps = steps;
-    this.written = writtenTokens(engine.tokenizer, text);
+    const written = writtenTokens(engine.tokenizer, text);
+    this.words = ids.map((id, place) => written[place]?.trim() || this.wordOf(id));
     return true;
   }
 
   get length() {
     return this.ids.length;
-  }
-
-  get words() {
-    return this.ids.map((id, place) => this.written[place]?.trim() || this.wordOf(id));
   }
 
   wordOf(id) {

@@ -41,11 +41,12 @@ export class ScoredText {
     const bits = bitsOf(token.logProb);
     const isEnd = token.start === token.end;
     const shown = isEnd ? "¶" : written;
-    const name = `${isEnd ? "end of the line" : shownWord(written)}, ${fixed(bits, 1)} bits, rank ${token.rank}`;
+    const word = isEnd ? "end of the line" : shownWord(written);
+    const name = `${word}${token.isUnknown ? ", not in the vocabulary" : ""}, ${fixed(bits, 1)} bits, rank ${token.rank}`;
     return element(
       "span",
       {
-        class: `token s${stepOf(bits)}${isEnd ? " is-end" : ""}`,
+        class: `token s${stepOf(bits)}${isEnd ? " is-end" : ""}${token.isUnknown ? " is-unknown" : ""}`,
         role: "option",
         tabindex: index === 0 ? 0 : -1,
         "aria-label": name,

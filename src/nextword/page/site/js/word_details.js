@@ -31,6 +31,7 @@ export class WordDetails {
         { class: "facts" },
         fact("Probability", percent(Math.exp(token.logProb))),
         fact("Surprisal", surprisalInWords(token.logProb)),
+        token.isUnknown ? fact("Vocabulary", "lacks it: these are the figures of any unknown word") : null,
         fact("Rank", `${counted(token.rank)}${token.rank === 1 ? ": its first choice" : ""}`),
       ),
       element("h3", {}, "The model expected"),

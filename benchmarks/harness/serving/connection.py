@@ -129,7 +129,13 @@ class Connection:
         try:
             reader = await self.send(method, path, body)
             answer = await _read_answer(reader, start)
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError) as error:
+        except (
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            ConnectionError,
+            ValueError,
+            IndexError,
+        ) as error:
             self.close()
             raise BrokenAnswerError(f"{type(error).__name__}: {error}") from error
         if answer.headers.get("connection") == "close":

@@ -158,10 +158,9 @@ async def ask(connection: Connection, body: Mapping[str, Any]) -> Sample:
     """Ask once, and return the outcome."""
     start = time.perf_counter()
     try:
-        answer = await connection.complete(body)
-    except (BrokenAnswerError, OSError) as error:
+        return _sample(await connection.complete(body), start, body)
+    except (BrokenAnswerError, OSError, ValueError, KeyError) as error:  # the last two: not the JSON of a completion
         return Sample(start, time.perf_counter(), error=f"{type(error).__name__}: {error}")
-    return _sample(answer, start, body)
 
 
 def _sample(answer: Answer, start: float, body: Mapping[str, Any]) -> Sample:

@@ -35,7 +35,7 @@ def overload(scene: Scene) -> Outcome:
             capacities.append(capacity)
             rate = max(settings.overload * capacity.requests_per_second, 1.0)
             loads.append(asyncio.run(run_arrivals(server.port, requests, rate, settings.scenario_seconds)))
-    return _outcome(capacities, loads)
+    return outcome_of(capacities, loads)
 
 
 async def run_arrivals(port: int, requests: Requests, rate: float, seconds: float) -> Load:
@@ -64,7 +64,8 @@ async def run_arrivals(port: int, requests: Requests, rate: float, seconds: floa
     return Load(samples, start + seconds / 4, end, (processor_end - processor_start) / (end - start))
 
 
-def _outcome(capacities: Sequence[Load], loads: Sequence[Load]) -> Outcome:
+def outcome_of(capacities: Sequence[Load], loads: Sequence[Load]) -> Outcome:
+    """Return what came of capacities and overloads that were measured in turns."""
     kept = [
         load.tokens_per_second / capacity.tokens_per_second for capacity, load in zip(capacities, loads, strict=True)
     ]

@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.serving.catalogue import nextword_plan
 from harness.serving.load import Load, joined, run_clients
@@ -16,7 +17,7 @@ from harness.serving.server import Server
 
 _MOST_TIMES = 2.0
 _SLACK = 2.0
-_PAUSE = 0.5
+_PAUSE = 0.25
 _PEEK = 0.02
 
 _SMALL_BUFFER = 4096
@@ -27,6 +28,7 @@ LARGE_ANSWER = "/page/model.bin"
 
 # The first byte of TCP_INFO: the state of the connection.
 _ESTABLISHED = 1
+_CONNECTIONS = Path("/proc/net/tcp")
 
 
 @dataclass(frozen=True)
@@ -86,30 +88,46 @@ def slow_clients(scene: Scene) -> Outcome:
 async def _be_slow(port: int, kinds: Sequence[Slowness], count: int, patience: float) -> dict[str, list[float | None]]:
     """Return after how many seconds each client was closed, by what was slow; `None` for a client that was not."""
     chosen = [kinds[client % len(kinds)] for client in range(count)]
-    found = await asyncio.gather(*(_seconds_until_closed(port, kind, patience) for kind in chosen))
+    found = await asyncio.gather(*(seconds_until_closed(port, kind, patience) for kind in chosen))
     seconds: dict[str, list[float | None]] = {}
     for kind, value in zip(chosen, found, strict=True):
         seconds.setdefault(kind.name, []).append(value)
     return seconds
 
 
-async def _seconds_until_closed(port: int, kind: Slowness, patience: float) -> float | None:
+async def seconds_until_closed(port: int, kind: Slowness, patience: float) -> float | None:
+    """Be slow, and return after how many seconds the server closed the connection; `None` if it did not."""
     with socket.socket() as client:
         client.setblocking(False)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL_BUFFER)
         loop = asyncio.get_running_loop()
         await loop.sock_connect(client, ("127.0.0.1", port))
         await loop.sock_sendall(client, kind.sent)
-        start, dripped = time.perf_counter(), 0
+        start, turns = time.perf_counter(), 0
         while (elapsed := time.perf_counter() - start) < patience:
             if _is_closed(client):
                 return elapsed
-            if elapsed >= _PAUSE * (dripped + 1) and dripped < len(kind.dripped):
+            if elapsed >= _PAUSE * (turns + 1):
+                if _is_closed_there(port, client):
+                    return elapsed
                 with contextlib.suppress(OSError):  # it is closed, which the next look tells
-                    client.send(kind.dripped[dripped : dripped + 1])
-                dripped += 1
+                    client.send(kind.dripped[turns : turns + 1])
+                turns += 1
             await asyncio.sleep(_PEEK)
-        return None
+        return patience if await _ends(client) else None
+
+
+async def _ends(client: socket.socket) -> bool:
+    """Return whether reading what has come leads to the end of the connection, which unread bytes can hide."""
+    try:
+        async with asyncio.timeout(_PAUSE):
+            while await asyncio.get_running_loop().sock_recv(client, 2**20):
+                pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _is_closed(client: socket.socket) -> bool:
@@ -122,6 +140,15 @@ def _is_closed(client: socket.socket) -> bool:
         return False
     except OSError:
         return True
+
+
+def _is_closed_there(port: int, client: socket.socket) -> bool:
+    """Return whether the server's end is closed, which the client's does not show as long as it has bytes to read."""
+    if not _CONNECTIONS.exists():
+        return False
+    ends = (f":{port:04X}", f":{client.getsockname()[1]:04X}")
+    rows = (line.split() for line in _CONNECTIONS.read_text().splitlines()[1:])
+    return not any(row[1].endswith(ends[0]) and row[2].endswith(ends[1]) and row[3] == "01" for row in rows)
 
 
 def _outcome(

@@ -52,6 +52,16 @@ def test_the_keys_saved_follow_the_rule_of_the_evaluation(page: "Page") -> None:
     assert "18 keys for 23 characters" in (page.locator(".figure + .hint").text_content() or "")
 
 
+def test_a_mark_replaces_the_space_of_a_taken_word(page: "Page") -> None:
+    _type(page, "I am very much ob")
+    page.keyboard.press("Tab")
+    page.keyboard.type(",")
+    assert _text(page) == "I am very much obliged,"
+    assert "19 keys for 23 characters" in (page.locator(".figure + .hint").text_content() or "")
+    page.keyboard.type(" .")
+    assert _text(page) == "I am very much obliged, ."
+
+
 def test_digits_and_arrow_keys_take_the_others(page: "Page") -> None:
     _type(page, "I am very much ")
     second = _suggested(page)[1]

@@ -61,7 +61,7 @@ def test_continue_writes_on_from_where_it_ended(page: "Page") -> None:
 
 
 class _HaltingEngine(ToyEngine):
-    """An engine that halts at one of its next steps until it may go on."""
+    """An engine that halts at one of its next steps until it may resume."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

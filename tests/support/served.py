@@ -1,7 +1,10 @@
 """A started server, for tests with real clients and sockets."""
 
 import asyncio
+import json
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -91,3 +94,17 @@ def running(config: uvicorn.Config) -> Iterator[int]:
         server.should_exit = True
         thread.join(30)
     assert not thread.is_alive(), "the server did not stop"
+
+
+def post(served: Served, body: Any) -> tuple[int, Any, Any]:
+    """Return status, headers and content of an answer to a JSON value, or to bytes as they are."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310
+        f"{served.url}/v1/completions", data, {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return answer.status, answer.headers, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers, json.loads(error.read())

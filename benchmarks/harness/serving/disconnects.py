@@ -25,7 +25,7 @@ _GAUGES = ("nextword_texts_active", "nextword_requests_queued")
 
 
 def disconnects(scene: Scene) -> Outcome:
-    """Let clients begin long streams and leave, and watch how long the server goes on working."""
+    """Let clients begin long streams and leave, and watch how long the server keeps working."""
     leavers = scene.scenario_settings.leavers
     running = max(1, leavers // 2)
     plan = nextword_plan(

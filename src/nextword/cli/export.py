@@ -24,7 +24,6 @@ _SPLIT: SplitOrAll = "valid"
     ExportOptions,
     examples=[
         "nextword export runs/demo",
-        "nextword export runs/demo --int8",
         "nextword export runs/demo --int8 --slim -o demo-small",
         "nextword export austen --html austen.html",
     ],

@@ -66,8 +66,8 @@ class CompletionRun:
         """Tokens of all prompts."""
         return sum(len(prompt.ids) for prompt in self._prompts)
 
-    async def parts(self, *, streams: bool) -> AsyncGenerator[Part]:
-        """Yield the parts of all texts as they come. Close the iterator to stop the work.
+    async def parts(self, *, streams: bool) -> AsyncGenerator[list[Part]]:
+        """Yield the parts of all texts as they come, all that are there at once. Close the iterator to stop the work.
 
         Raises:
             ApiError: The engine failed (500), or the service ended (503).
@@ -77,12 +77,15 @@ class CompletionRun:
         num_open = len(tasks)
         with self._served.scheduler.running(tasks):
             while num_open:
-                for index, update in await inbox.take():
-                    if update.error is not None:
-                        raise update.error
-                    num_open -= update.is_last
-                    num_scores = len(update.prompt + update.tokens) * (1 + (self._body.logprobs or 0))
-                    yield await off_loop(num_scores, self._part, index, update)
+                updates = await inbox.take()
+                failure = next((update.error for _, update in updates if update.error is not None), None)
+                sound = [(index, update) for index, update in updates if update.error is None]
+                if sound:
+                    num_open -= sum(update.is_last for _, update in sound)
+                    num_scored = sum(len(update.prompt) + len(update.tokens) for _, update in sound)
+                    yield await off_loop(num_scored * (1 + (self._body.logprobs or 0)), self._parts, sound)
+                if failure is not None:
+                    raise failure
 
     def best(self) -> list[int]:
         """Return which texts to return, in order; known at the end."""
@@ -98,6 +101,9 @@ class CompletionRun:
     def _score(self, index: int) -> float:
         (found,) = self._writers[index].hypotheses()
         return found.score(self._request.search.length_exponent) if self._request else 0.0
+
+    def _parts(self, updates: Sequence[tuple[int, Update]]) -> list[Part]:
+        return [self._part(index, update) for index, update in updates]
 
     def _part(self, index: int, update: Update) -> Part:
         self.num_tokens += len(update.tokens)

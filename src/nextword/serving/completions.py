@@ -24,6 +24,8 @@ from nextword.serving.served_model import ModelSlot, ServedModel
 
 router = APIRouter(route_class=StrictRoute)
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -96,9 +98,10 @@ async def _answer(run: CompletionRun, writer: AnswerWriter) -> bytes:
     segments: list[list[Segment]] = [[] for _ in range(run.num_texts)]
     endings = {}
     async with aclosing(run.parts(streams=False)) as parts:
-        async for part in parts:
-            segments[part.number].append(part.segment)
-            endings[part.number] = part.ending
+        async for some in parts:
+            for part in some:
+                segments[part.number].append(part.segment)
+                endings[part.number] = part.ending
 
     def written() -> bytes:
         choices = [
@@ -111,21 +114,22 @@ async def _answer(run: CompletionRun, writer: AnswerWriter) -> bytes:
     return await off_loop(num_scores, written)
 
 
-async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWriter) -> AsyncGenerator[str]:
-    """Yield the data of each event; a failure is the last event."""
+async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWriter) -> AsyncGenerator[list[str]]:
+    """Yield the data of the events, all that are there at once; a failure is the last event."""
     try:
         async with aclosing(run.parts(streams=True)) as parts:
-            async for part in parts:
-                if part.segment.tokens or part.segment.text or part.ending:
-                    yield _dumped(writer.answer([writer.choice(part.number, part.segment, part.ending)]))
+            async for some in parts:
+                shown = [part for part in some if part.segment.tokens or part.segment.text or part.ending]
+                if shown:
+                    yield [_dumped(writer.answer([writer.choice(*part)])) for part in shown]
         if body.stream_options is not None and body.stream_options.include_usage:
-            yield _dumped(writer.answer([], usage_table(run.num_prompt_tokens, run.num_tokens)))
-        yield "[DONE]"
+            yield [_dumped(writer.answer([], usage_table(run.num_prompt_tokens, run.num_tokens)))]
+        yield ["[DONE]"]
     except Exception as error:  # the status is sent already
         if not isinstance(error, ApiError):
             _LOG.exception("a stream failed")
-        yield _dumped(error_of(error).to_table())
+        yield [_dumped(error_of(error).to_table())]
 
 
 def _dumped(table: dict[str, Any]) -> str:
-    return json.dumps(table, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(table)

@@ -20,8 +20,8 @@ class RowBatch(Protocol):
     def change(self, kept: Sequence[int], joining: Sequence[State]) -> None:
         """Keep some rows, and add a row for each state of one text."""
 
-    def step(self, ids: Sequence[int]) -> LogProbs:
-        """Read a token of each text, and return the log-probabilities of the next `(R, V)`."""
+    def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
+        """Read a token of each text, and return the log-probabilities `(V,)` of the next for each."""
 
 
 class SharedSteps:
@@ -48,7 +48,7 @@ class SharedSteps:
         self._num_rows = len(kept) + len(joining)
         self._state = None if not states else states[0] if len(states) == 1 else self._engine.join(states)
 
-    def step(self, ids: Sequence[int]) -> LogProbs:
+    def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
         """Step all rows at once; see `RowBatch.step`."""
         num_rows, state = len(ids), self._state
         tokens = np.array(ids, np.int32)
@@ -59,7 +59,7 @@ class SharedSteps:
         if num_rows < self._smallest:
             log_probs, state = log_probs[:num_rows], self._engine.select(state, np.arange(num_rows))
         self._state = state
-        return log_probs
+        return list(log_probs)
 
 
 class SeparateSteps:
@@ -77,14 +77,14 @@ class SeparateSteps:
         """Keep some rows and add others; see `RowBatch.change`."""
         self._states = [*(self._states[row] for row in kept), *joining]
 
-    def step(self, ids: Sequence[int]) -> LogProbs:
+    def step(self, ids: Sequence[int]) -> Sequence[LogProbs]:
         """Step the rows one after the other; see `RowBatch.step`."""
         results = [
             self._engine.step(np.array([token_id], np.int32), state)
             for token_id, state in zip(ids, self._states, strict=True)
         ]
         self._states = [state for _, state in results]
-        return np.concatenate([log_probs for log_probs, _ in results])
+        return [log_probs[0] for log_probs, _ in results]
 
 
 def row_batch(engine: Engine, max_rows: int) -> RowBatch:

@@ -23,13 +23,13 @@ from nextword.serving.served_model import ModelSlot
 from nextword.serving.service import Service
 from nextword.serving.service_log import Log, report_faults
 from nextword.serving.serving_settings import ServingSettings
-from nextword.serving.transport import TransportConfig
+from nextword.serving.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
 
 _CUT_SECONDS = 1.0
 """Time to send the errors that end the answers in work."""
 
-_OTHER_FILES = 64
-"""Open files besides connections: the model, libraries, pipes."""
+_BACKLOG = 1024
+"""Connections that the system keeps until the server takes them."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
@@ -129,6 +129,8 @@ class Server(uvicorn.Server):
         """Listen, and load the model meanwhile."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(_BACKLOG)
         self.application.state.metrics.connections.set_function(partial(len, self.server_state.connections))
         self._begin(self._load())
 
@@ -225,10 +227,10 @@ def allow_connections(wanted: int) -> int:
     if sys.platform != "win32":  # it has no such limit
         import resource
 
-        needed = wanted + _OTHER_FILES
+        needed = wanted + FILES_BESIDE_CONNECTIONS
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft < needed:
             soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        wanted = max(1, min(wanted, soft - _OTHER_FILES))
+        wanted = max(1, min(wanted, soft - FILES_BESIDE_CONNECTIONS))
     return wanted

@@ -22,7 +22,12 @@ from nextword.serving.http_connection import BoundedConnection, Refusal
 from nextword.serving.serving_settings import ServingSettings
 
 _LINGER_SECONDS = 1.0
-_MAX_LINGERING = 256
+_MAX_LINGERING = 48
+_ACCEPTED_AT_ONCE = 8
+
+FILES_BESIDE_CONNECTIONS = 128
+"""Open files of the process besides its connections: these two, the model, libraries and pipes."""
+
 _MAX_AHEAD = 2**16
 """Most bytes of further requests that a client sends before it has its answer."""
 _MIN_BYTES_PER_SECOND = 1024
@@ -58,7 +63,7 @@ class TransportConfig(uvicorn.Config):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=min(2048, settings.max_connections),
+            backlog=_ACCEPTED_AT_ONCE,  # more could exceed the limit of open files
             timeout_graceful_shutdown=2,
         )
         self.settings = settings

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,76 +13,16 @@ from nextword.engine.cache import CacheEngine, CacheOptions
 from nextword.engine.engine import Engine, State, WindowPrediction
 from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.generation.batch import generate_texts
-from nextword.generation.ending import EndRule
-from nextword.generation.generator import forbidden_words
 from nextword.generation.request import Request
-from nextword.generation.sampled_text import SampledText, random_generator
 from nextword.generation.sampling import SamplingOptions
 from nextword.serving.api_error import ApiError
 from nextword.serving.scheduler import Scheduler
-from nextword.serving.text_task import Inbox, ScoredToken, TextTask
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.text_tasks import Asked, all_of, long_request, nothing_left, one, toy
 from support.toy_engine import ToyEngine
 
 RunAsync = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A text to ask for, and when."""
-
-    prompt: tuple[int, ...]
-    request: Request
-    delay: int = 0
-    leaves_after: int | None = None
-    scores_prompt: bool = False
-
-
-@dataclass
-class Got:
-    """What came back."""
-
-    prompt: list[ScoredToken] = field(default_factory=list)
-    tokens: list[ScoredToken] = field(default_factory=list)
-
-
-def task_of(model: TextModel, asked: Asked, inbox: Inbox, *, streams: bool = True) -> TextTask:
-    tokenizer, request = model.tokenizer, asked.request
-    rule = EndRule(request.max_tokens, None, request.stop, tokenizer)
-    forbidden = forbidden_words(tokenizer, request)
-    text = SampledText(asked.prompt, request.draws, rule, forbidden, random_generator(request.draws))
-    read = (model.engine.end_id, *asked.prompt)
-    return TextTask(read, text, inbox=inbox, streams=streams, num_top=2, scores_prompt=asked.scores_prompt)
-
-
-async def one(scheduler: Scheduler, model: TextModel, asked: Asked) -> Got:
-    for _ in range(asked.delay):
-        await asyncio.sleep(0.001)
-    got, inbox = Got(), Inbox()
-    with scheduler.running([task_of(model, asked, inbox)]):
-        while True:
-            for _, update in await inbox.take():
-                if update.error:
-                    raise update.error
-                got.prompt += update.prompt
-                got.tokens += update.tokens
-                if update.is_last or (asked.leaves_after is not None and len(got.tokens) >= asked.leaves_after):
-                    return got
-
-
-async def all_of(scheduler: Scheduler, model: TextModel, texts: Sequence[Asked]) -> list[Got]:
-    found = await asyncio.gather(*(one(scheduler, model, asked) for asked in texts))
-    await nothing_left(scheduler)
-    scheduler.close()
-    return list(found)
-
-
-async def nothing_left(scheduler: Scheduler) -> None:
-    end = time.monotonic() + 30
-    while scheduler.num_running:
-        assert time.monotonic() < end, "work is left behind"
-        await asyncio.sleep(0.001)
 
 
 def some_texts(vocabulary_size: int, count: int, seed: int) -> list[Asked]:
@@ -183,14 +122,6 @@ class Slow(ToyEngine):
         return super().predict_window(inputs, state)
 
 
-def toy(engine: Engine, model: LoadedModel) -> TextModel:
-    return TextModel(engine, model.tokenizer)
-
-
-def long_request(seed: int = 1, max_tokens: int = 100_000) -> Request:
-    return Request(max_tokens=max_tokens, sampling=SamplingOptions(seed=seed))
-
-
 def test_texts_share_steps_and_long_prompts_hold_nobody_up(run_async: RunAsync, small_model: Any) -> None:
     model = small_model()
     engine = ToyEngine(model.tokenizer.vocabulary_size, model.engine.end_id)
@@ -275,64 +206,3 @@ def test_a_retired_scheduler_works_on_for_requests_that_still_have_it(run_async:
     assert run_async(one, scheduler, model, asked) == first
     assert scheduler.is_alive
     scheduler.close()
-
-
-class Breaking(ToyEngine):
-    """Fails, or gives NaN, for texts that hold a certain token, once it has been tried."""
-
-    breaks = False
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        prediction, state = super().predict_window(inputs, state)
-        if self.breaks and (inputs == 5).any():
-            raise RuntimeError("broken")
-        if self.breaks:
-            prediction.log_probs[inputs == 6] = np.nan
-        return prediction, state
-
-
-@pytest.mark.parametrize("bad", [(5,), (6,), (5, *[2] * 40), (*[2] * 20, 5, *[2] * 40)], ids=len)
-def test_an_error_of_the_engine_ends_its_texts_and_no_others(
-    run_async: RunAsync, small_model: Any, bad: tuple[int, ...], caplog: pytest.LogCaptureFixture
-) -> None:
-    model = small_model()
-    engine = Breaking(model.tokenizer.vocabulary_size, model.engine.end_id)
-    scheduler = Scheduler(engine)
-    asked = Asked((2,), Request(max_tokens=2, sampling=SamplingOptions(seed=1), forbid=("on", "mat", "don't")))
-
-    async def failing() -> None:
-        await one(scheduler, toy(engine, model), asked)
-        engine.breaks = True
-        good = asyncio.ensure_future(one(scheduler, toy(engine, model), asked))
-        if 5 in bad:
-            await good
-        with pytest.raises(ApiError) as caught:
-            await one(scheduler, toy(engine, model), Asked(bad, long_request()))
-        assert caught.value.status_code == 500
-        assert len((await good).tokens) == 2
-        assert len((await one(scheduler, toy(engine, model), asked)).tokens) == 2
-
-    run_async(failing)
-    assert scheduler.is_alive
-    assert "texts end with an error" in caplog.text
-    scheduler.close()
-
-
-def test_an_engine_that_cannot_be_tried_takes_no_texts(
-    run_async: RunAsync, small_model: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    model = small_model()
-
-    class Broken(ToyEngine):
-        def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-            raise RuntimeError("broken")
-
-    engine = Broken(model.tokenizer.vocabulary_size, model.engine.end_id)
-    scheduler = Scheduler(engine)
-    for _ in range(2):
-        with pytest.raises(ApiError, match="ended by an error") as caught:
-            run_async(one, scheduler, toy(engine, model), Asked((), long_request()))
-        assert caught.value.status_code == 500
-    assert not scheduler.is_alive
-    assert scheduler.num_running == 0
-    assert "broken" in caplog.text

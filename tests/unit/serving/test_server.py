@@ -251,13 +251,13 @@ def test_a_damaged_model_is_not_served(tmp_path: Path) -> None:
 def test_more_connections_than_open_files_are_refused_with_an_answer() -> None:
     program = (
         "import resource\n"
-        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200))\n"
         "from nextword.cli.main import main\n"
         "main(['serve', 'austen', '--port', '0'])\n"
     )
     with serve_process(program=program) as process, ExitStack() as stack:
         port = process.port
-        held = [stack.enter_context(RawClient(port)) for _ in range(150)]
+        held = [stack.enter_context(RawClient(port)) for _ in range(400)]
         refused = held[-1].receive_all()
         assert (refused.status, refused.json()["error"]["code"]) == (503, "too_many_connections")
         stack.close()

@@ -5,6 +5,11 @@ const OPENING = /^[([{\u00ab\u2018\u201c]+$/;
 const STRAIGHT_QUOTE = /^["']$/;
 const DASH = /^[-\u2013\u2014]+$/;
 
+/** Return whether a typed character stands without a space after a word. */
+export function isAttached(typed) {
+  return typed === "\n" || (typeof typed === "string" && CLOSING.test(typed));
+}
+
 /** Return how many characters before the caret a suggestion replaces: the typed part of its word. */
 export function typedPart(before, word) {
   const run = before.slice(before.search(/\S*$/));

@@ -21,7 +21,7 @@ export class KeystrokeCounter {
     this.keys = this.taken = 0;
   }
 
-  /** Return the share of keys saved for a text of so many characters; null without a text. */
+  /** Return the share of keys saved for a text of this many characters; null without a text. */
   saved(characters) {
     return characters > 0 ? 1 - this.keys / characters : null;
   }

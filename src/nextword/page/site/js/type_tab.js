@@ -1,6 +1,6 @@
 // The tab Type: suggestions under the caret, the model beside a bigram model, own words, keystrokes saved.
 
-import { withWord, remainderOf } from "./accept_word.js";
+import { isAttached, withWord, remainderOf } from "./accept_word.js";
 import { button, element, liveRegion } from "./dom.js";
 import { GhostField } from "./ghost_field.js";
 import { KeystrokeCounter } from "./keystrokes.js";
@@ -18,6 +18,7 @@ export class TypeTab {
     this.model = model;
     this.problems = problems;
     this.counter = new KeystrokeCounter();
+    this.taken = null;
     this.list = new SuggestionList((index) => this.take(index));
     this.field = new GhostField({ label: "Your text", placeholder: "Start typing …", rows: 7 });
     this.words = new OwnWords((word) => this.forget(word));
@@ -60,7 +61,19 @@ export class TypeTab {
     window.addEventListener("resize", () => this.list.isOpen && this.list.moveTo(this.field.placeUnderCaret()));
     input.addEventListener("blur", () => this.close());
     input.addEventListener("click", () => this.close());
-    input.addEventListener("beforeinput", () => (this.lengthBefore = input.value.length));
+    input.addEventListener("beforeinput", (event) => this.onBeforeInput(event));
+  }
+
+  onBeforeInput(event) {
+    this.lengthBefore = this.field.input.value.length;
+    const { before, after } = this.field;
+    const typed = event.inputType === "insertLineBreak" ? "\n" : event.data;
+    const isAfterTaken = this.taken !== null && before === this.taken && before.endsWith(" ");
+    if (this.field.isReplacing || !isAfterTaken || !isAttached(typed)) return;
+    event.preventDefault(); // the mark replaces the space that came with the word, as on phones
+    this.field.replace(before.slice(0, -1) + typed, after);
+    this.counter.press();
+    this.changed();
   }
 
   onInput(event) {
@@ -164,6 +177,7 @@ export class TypeTab {
     this.field.replace(taken, taken.endsWith(" ") && after.startsWith(" ") ? after.slice(1) : after);
     this.field.input.focus();
     this.counter.take();
+    this.taken = taken; // the text up to a word that was just taken
     this.changed();
   }
 

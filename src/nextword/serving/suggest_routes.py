@@ -88,18 +88,18 @@ class SessionAnswer(BaseModel):
     seconds_left: float = Field(description="Seconds until it ends if it is not used.", examples=[900.0])
 
 
-def owner_of(request: Request) -> str:
+async def owner_of(request: Request) -> str:
     """Return who sends a request: a digest of its API key, the same for all requests without one."""
     return hashlib.sha256(request.headers.get("authorization", "").encode("utf-8")).hexdigest()
 
 
-def sessions_of(request: Request) -> Sessions:
+async def sessions_of(request: Request) -> Sessions:
     """Return the sessions of the service."""
     found: Sessions = request.app.state.sessions
     return found
 
 
-def bigrams_of(request: Request) -> BigramCache:
+async def bigrams_of(request: Request) -> BigramCache:
     """Return the bigrams of the service."""
     found: BigramCache = request.app.state.bigrams
     return found

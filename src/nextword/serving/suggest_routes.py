@@ -10,7 +10,7 @@ from nextword.serving.bigrams import BigramCache, BigramSource
 from nextword.serving.limits import require_at_most, require_tokens
 from nextword.serving.model_work import Answer, ModelWork, Work, origin_of
 from nextword.serving.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.request_body import RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
 from nextword.serving.scored_text import WordProbability
 from nextword.serving.served_model import ServedModel
 from nextword.serving.sessions import Sessions, TypingSession, learn_and_forget
@@ -23,7 +23,7 @@ NEW = "new"
 """The value of `session` that begins a session."""
 
 _Word = Annotated[str, Field(min_length=1, max_length=64)]
-_Words = Annotated[list[_Word], Field(max_length=1000)]
+_Words = Annotated[list[_Word], Field(max_length=1000), FIRST_FAULT]
 SessionName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{3,64}$", examples=["dJ0uK1mNnqT2vXyZ3aBcDeFg"])]
 
 

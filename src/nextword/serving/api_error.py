@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from fastapi import HTTPException, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import BaseRoute, Route
 
 _TYPES = {
     400: "invalid_request_error",
@@ -71,6 +72,14 @@ async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(table, status_code=error.status_code, headers=error.headers)
 
 
+async def answer_wrong_method(request: Request, error: Exception) -> JSONResponse:
+    """Answer 405. Without this, `Allow` has the methods of the first route of the path alone."""
+    methods = allowed_methods(request.app, request.scope["path"])
+    message = f"the method must be one of {', '.join(methods)} here, but is {request.method[:20]!a}"
+    table = error_table(cast("StarletteHTTPException", error).status_code, message, code="wrong_method")
+    return JSONResponse(table, status_code=405, headers={"Allow": ", ".join(methods)})
+
+
 async def answer_validation_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer with the first field that breaks a rule."""
     first = cast("RequestValidationError", error).errors()[0]
@@ -94,3 +103,13 @@ def field_name(location: Sequence[int | str]) -> str | None:
     """
     names = [str(part) for part in location if part not in ("body", "query", "path")]
     return ".".join(names) or None
+
+
+def allowed_methods(application: FastAPI, path: str) -> list[str]:
+    """Return the methods that the routes of a path take, in order of the alphabet."""
+    routes: list[BaseRoute] = []
+    for route in application.routes:
+        included = getattr(route, "original_router", None)  # FastAPI keeps an included router as one route
+        routes += [route] if included is None else included.routes
+    found = (route for route in routes if isinstance(route, Route) and route.path_regex.match(path))
+    return sorted({method for route in found for method in route.methods or ()})

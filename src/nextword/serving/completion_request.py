@@ -7,7 +7,7 @@ from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import SamplingOptions
 from nextword.serving.api_error import ApiError
-from nextword.serving.request_body import RequestBody
+from nextword.serving.request_body import FIRST_FAULT, RequestBody
 from nextword.serving.serving_settings import ServingSettings
 
 _MAX_SEED = 10**18 - 1
@@ -26,10 +26,13 @@ def _one_of(kinds: str) -> WrapValidator:
 
 
 PromptField = Annotated[
-    str | list[str] | list[int] | list[list[int]],
+    str
+    | Annotated[list[str], FIRST_FAULT]
+    | Annotated[list[int], FIRST_FAULT]
+    | Annotated[list[Annotated[list[int], FIRST_FAULT]], FIRST_FAULT],
     _one_of("a string, a list of strings, a list of token ids, or a list of lists of token ids"),
 ]
-StopField = Annotated[str | list[str], _one_of("a string or a list of strings")]
+StopField = Annotated[str | Annotated[list[str], FIRST_FAULT], _one_of("a string or a list of strings")]
 
 
 class StreamOptions(RequestBody):

@@ -24,7 +24,7 @@ class Answer(BaseModel):
 
 
 class ModelWork:
-    """What a route needs to work with the model; FastAPI makes one for each request.
+    """What a route needs to work with the model.
 
     Args:
         request: The request.
@@ -60,7 +60,12 @@ class ModelWork:
         return await self._admission.run(self._request, work)
 
 
-Work = Annotated[ModelWork, Depends()]
+async def model_work(request: Request, response: Response) -> ModelWork:
+    """Return what a route needs; FastAPI would call a class, or a function that is not async, in a thread."""
+    return ModelWork(request, response)
+
+
+Work = Annotated[ModelWork, Depends(model_work)]
 """The parameter of a route."""
 
 

@@ -44,13 +44,13 @@ Tag = Annotated[str | None, Header(alias="If-None-Match", max_length=1000)]
 FileName = Annotated[str, Path(description="Name of the file.", examples=["js/served_page.js"], max_length=200)]
 
 
-def files_of(request: Request) -> PageFiles:
+async def files_of(request: Request) -> PageFiles:
     """Return the files of the page."""
     found: PageFiles = request.app.state.page_files
     return found
 
 
-def models_of(request: Request) -> PageModels:
+async def models_of(request: Request) -> PageModels:
     """Return what the page shows of the models."""
     found: PageModels = request.app.state.page_models
     return found

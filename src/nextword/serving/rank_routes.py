@@ -11,7 +11,7 @@ from nextword.serving.api_error import ApiError
 from nextword.serving.limits import require_at_most, require_tokens
 from nextword.serving.model_work import Answer, Work, origin_of
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 
@@ -27,7 +27,7 @@ class RankRequest(RequestBody):
     model_config = example(text="She was very much ___ to him.", candidates=["obliged", "table", "attached"])
 
     text: str = Field(description="One line with the mark of the gap once in it. The words after the gap count too.")
-    candidates: Annotated[list[str], Field(min_length=1)] | None = Field(
+    candidates: Annotated[list[str], Field(min_length=1), FIRST_FAULT] | None = Field(
         default=None, description="Words or phrases for the gap; duplicates count once. Left out: the model proposes."
     )
     gap: Annotated[str, Field(min_length=1, max_length=64)] = Field(default=GAP, description="The mark of the gap.")

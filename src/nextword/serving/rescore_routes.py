@@ -11,7 +11,7 @@ from nextword.rescoring.weights import RescoringWeights
 from nextword.serving.limits import require_at_most, require_tokens
 from nextword.serving.model_work import Answer, Work, origin_of
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 
@@ -28,7 +28,7 @@ class GivenHypothesis(RequestBody):
     """A hypothesis of a recognizer."""
 
     text: _Line = Field(description="Its words, in one line.")
-    scores: Annotated[list[_Number], Field(max_length=64)] = Field(
+    scores: Annotated[list[_Number], Field(max_length=64), FIRST_FAULT] = Field(
         default_factory=list, description="Its first-pass scores; higher is better."
     )
 
@@ -37,7 +37,9 @@ class GivenList(RequestBody):
     """The hypotheses of an utterance, the recognizer's choice first."""
 
     utterance: _Line = Field(default="", description="Id of the utterance, which the answer repeats.")
-    hypotheses: Annotated[list[GivenHypothesis], Field(min_length=1)] = Field(description="The hypotheses.")
+    hypotheses: Annotated[list[GivenHypothesis], Field(min_length=1), FIRST_FAULT] = Field(
+        description="The hypotheses."
+    )
 
     @model_validator(mode="after")
     def _check_scores(self) -> "GivenList":
@@ -51,7 +53,7 @@ class GivenWeights(RequestBody):
 
     model_weight: _Number = Field(default=0.5, description="Weight of the model's log-probability.")
     length_weight: _Number = Field(default=0.0, description="Amount added for each word of a hypothesis.")
-    first_pass_weights: Annotated[list[_Number], Field(max_length=64)] = Field(
+    first_pass_weights: Annotated[list[_Number], Field(max_length=64), FIRST_FAULT] = Field(
         default_factory=list, description="Weight of each first-pass score, in their order. Left out: 1 each."
     )
 
@@ -72,7 +74,9 @@ class RescoreRequest(RequestBody):
         weights={"model_weight": 0.5},
     )
 
-    lists: Annotated[list[GivenList], Field(min_length=1)] = Field(description="A list for each utterance.")
+    lists: Annotated[list[GivenList], Field(min_length=1), FIRST_FAULT] = Field(
+        description="A list for each utterance."
+    )
     weights: GivenWeights = Field(description="The weights. They differ between recognizers: tune them.")
 
     @model_validator(mode="after")

@@ -146,8 +146,10 @@ class Scheduler:
             if self._is_retired and not (self._arriving or work.tasks):
                 self._thread = None
                 return False
-            self._drop(work, [task for task in (*work.tasks, *self._arriving) if task.is_cancelled])
-            self._arriving = deque(task for task in self._arriving if not task.is_cancelled)
+            # Once for all: the event loop cancels texts meanwhile.
+            cancelled = {task for task in (*work.tasks, *self._arriving) if task.is_cancelled}
+            self._drop(work, cancelled)
+            self._arriving = deque(task for task in self._arriving if task not in cancelled)
             for _ in range(min(len(self._arriving), self._max_rows - len(work.tasks))):
                 work.add(self._arriving.popleft())
             return True
@@ -155,12 +157,12 @@ class Scheduler:
     def _send(self, work: TextWork) -> None:
         updates = work.take_updates()
         with self._changed:
-            self._drop(work, [task for task, update in updates if update.is_last])
+            self._drop(work, {task for task, update in updates if update.is_last})
         _deliver(updates)
 
-    def _drop(self, work: TextWork, ended: Sequence[TextTask]) -> None:
+    def _drop(self, work: TextWork, ended: set[TextTask]) -> None:
         """Drop texts, with the lock held."""
-        work.drop(set(ended))
+        work.drop(ended)
         self._num_running -= len(ended)
 
     def _fail_all(self, error: Exception) -> None:

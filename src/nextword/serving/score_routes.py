@@ -10,7 +10,7 @@ from nextword.scoring.score_summary import ScoreSummary
 from nextword.serving.limits import require_at_most, require_tokens
 from nextword.serving.model_work import Answer, Work, origin_of
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
 from nextword.serving.scored_text import Figures, ScoredLine, ScoredToken, score_segments
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
@@ -28,7 +28,7 @@ class ScoreRequest(RequestBody):
     text: str | None = Field(
         default=None, description="A text, read as one from its first word to its last; or give `lines`."
     )
-    lines: list[str] | None = Field(
+    lines: Annotated[list[str], FIRST_FAULT] | None = Field(
         default=None, description="Lines, each a text of its own; a paragraph each for a model of paragraphs."
     )
     bos: bool = Field(default=True, description="Whether a text begins here. If not, the word before is unknown.")

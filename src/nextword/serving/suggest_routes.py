@@ -10,7 +10,7 @@ from nextword.serving.bigrams import BigramCache, BigramSource
 from nextword.serving.limits import require_at_most, require_tokens
 from nextword.serving.model_work import Answer, ModelWork, Work, origin_of
 from nextword.serving.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.request_body import RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
 from nextword.serving.scored_text import WordProbability
 from nextword.serving.served_model import ServedModel
 from nextword.serving.sessions import Sessions, TypingSession, learn_and_forget
@@ -23,7 +23,7 @@ NEW = "new"
 """The value of `session` that begins a session."""
 
 _Word = Annotated[str, Field(min_length=1, max_length=64)]
-_Words = Annotated[list[_Word], Field(max_length=1000)]
+_Words = Annotated[list[_Word], Field(max_length=1000), FIRST_FAULT]
 SessionName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{3,64}$", examples=["dJ0uK1mNnqT2vXyZ3aBcDeFg"])]
 
 
@@ -88,18 +88,18 @@ class SessionAnswer(BaseModel):
     seconds_left: float = Field(description="Seconds until it ends if it is not used.", examples=[900.0])
 
 
-def owner_of(request: Request) -> str:
+async def owner_of(request: Request) -> str:
     """Return who sends a request: a digest of its API key, the same for all requests without one."""
     return hashlib.sha256(request.headers.get("authorization", "").encode("utf-8")).hexdigest()
 
 
-def sessions_of(request: Request) -> Sessions:
+async def sessions_of(request: Request) -> Sessions:
     """Return the sessions of the service."""
     found: Sessions = request.app.state.sessions
     return found
 
 
-def bigrams_of(request: Request) -> BigramCache:
+async def bigrams_of(request: Request) -> BigramCache:
     """Return the bigrams of the service."""
     found: BigramCache = request.app.state.bigrams
     return found

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from nextword.serving.limits import require_at_most, require_tokens
 from nextword.serving.model_work import Answer, Work, origin_of
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.token_spans import token_spans
 from nextword.text.vocabulary import END, UNKNOWN
@@ -52,7 +52,9 @@ class DetokenizeRequest(RequestBody):
 
     model_config = example(tokens=[65, 11, 35, 68, 353, 15])
 
-    tokens: list[Annotated[int, Field(ge=0, le=_MAX_ID)]] = Field(description="The ids.", max_length=_MAX_IDS)
+    tokens: Annotated[list[Annotated[int, Field(ge=0, le=_MAX_ID)]], FIRST_FAULT] = Field(
+        description="The ids.", max_length=_MAX_IDS
+    )
     model: str | None = Field(default=None, description="Ignored; clients of other services send it.")
 
 

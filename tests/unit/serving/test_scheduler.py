@@ -17,6 +17,7 @@ from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.serving.api_error import ApiError
 from nextword.serving.scheduler import Scheduler
+from nextword.serving.text_task import Inbox, TextTask
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.text_tasks import Asked, all_of, long_request, nothing_left, one, toy
@@ -168,6 +169,32 @@ def test_texts_that_are_left_leave_no_work_behind(run_async: RunAsync, small_mod
         num_steps = len(engine.shapes)
         await asyncio.sleep(0.05)
         assert len(engine.shapes) == num_steps
+
+    run_async(leave)
+    scheduler.close()
+
+
+def test_a_text_that_is_left_while_texts_are_dropped_is_counted_once(run_async: RunAsync, small_model: Any) -> None:
+    model = small_model()
+    scheduler = Scheduler(model.engine)
+
+    class LeftMeanwhile(TextTask):
+        """Is left between the first look at it and the second."""
+
+        looks = 0
+
+        @property
+        def is_cancelled(self) -> bool:
+            self.looks += 1
+            return self.looks > 1
+
+        @is_cancelled.setter
+        def is_cancelled(self, value: bool) -> None:
+            pass
+
+    async def leave() -> None:
+        with scheduler.running([LeftMeanwhile((model.engine.end_id, 2), None, inbox=Inbox())]):
+            await nothing_left(scheduler)
 
     run_async(leave)
     scheduler.close()

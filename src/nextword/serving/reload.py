@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from nextword.errors import NextwordError
+from nextword.serving.access import is_loopback
 from nextword.serving.api_error import ApiError
 from nextword.serving.model_work import EXAMPLE_HASH, Answer, origin_of
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
@@ -19,6 +20,8 @@ from nextword.serving.self_test import self_test
 from nextword.serving.served_model import ModelSlot, ServedModel
 
 router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
+
+_PROXY_HEADERS = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 
 _log = logging.getLogger("nextword.serving")
 
@@ -92,13 +95,16 @@ class ReloadAnswer(Answer):
 def require_right_to_reload(request: Request) -> None:
     """Refuse a request from another machine if the service has no API keys; with keys, the service asked for one.
 
+    A reverse proxy on this machine lets other machines in. Its requests have a header of proxies, or the public name
+    of the service as their host.
+
     Raises:
         ApiError: The request is refused (403).
     """
     client = request.client
     access = getattr(request.app.state, "access", None)
     has_keys = access is not None and bool(access.key_digests)
-    if has_keys or client is None or not _is_remote(client.host):
+    if has_keys or client is None or not (_is_remote(client.host) or _is_forwarded(request)):
         return
     raise ApiError(
         403,
@@ -137,6 +143,10 @@ async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], resp
         raise ApiError(409, message, code="model_refused")
     response.headers.update(done.served.headers)
     return ReloadAnswer(**origin_of(done.served), hash=done.served.hash, former_hash=done.former_hash)
+
+
+def _is_forwarded(request: Request) -> bool:
+    return any(name in request.headers for name in _PROXY_HEADERS) or not is_loopback(request.url.hostname or "")
 
 
 def _is_remote(host: str) -> bool:

@@ -167,9 +167,29 @@ def test_other_machines_may_not_reload_a_service_without_keys(path: Path) -> Non
     source = ModelSource(path)
     application = create_application(ModelSlot(source.load()), load=source.load)
     for host, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403), ("unknown", 403)):
-        with TestClient(application, client=(host, 1)) as client:
+        with TestClient(application, client=(host, 1), base_url="http://localhost") as client:
             assert client.post("/admin/reload").status_code == status
     application.state.slot.current.scheduler.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "192.0.2.7"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"X-Real-IP": "192.0.2.7"},
+        {"Forwarded": "for=192.0.2.7"},
+        {"Via": "1.1 proxy"},
+        {"Host": "models.example.com"},
+    ],
+    ids=str,
+)
+def test_a_reverse_proxy_on_this_machine_does_not_let_others_reload(path: Path, headers: dict[str, str]) -> None:
+    with service_at(path) as client:
+        response = client.post("/admin/reload", headers=headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "not_local")
+        for host in ("localhost:8000", "127.0.0.1:8000", "[::1]:8000"):
+            assert client.post("/admin/reload", headers={"Host": host}).status_code == 200
 
 
 def test_a_model_in_memory_cannot_be_reloaded() -> None:

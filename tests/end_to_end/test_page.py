@@ -166,7 +166,7 @@ def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> Non
     ):
         page.get_by_label("API key", exact=True).fill("not-the-key-of-these-tests")
         page.keyboard.press("Enter")
-        page.get_by_role("alert").filter(has_text="API key").wait_for()
+        page.get_by_role("alert").filter(has_text="The service refused this key").wait_for()
         page.get_by_label("API key", exact=True).fill(key)
         page.keyboard.press("Enter")
         page.get_by_label("Your text", exact=True).fill("She was very happy.")

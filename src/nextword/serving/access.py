@@ -55,7 +55,7 @@ def read_api_keys(file: Path | None, environment: Mapping[str, str]) -> list[str
     keys = [key for key in re.split(r"[,\s]+", environment.get(API_KEYS_VARIABLE, "")) if key]
     if file is not None:
         try:
-            lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+            lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise SettingError(
                 f"`--api-key-file` must be a readable text file, but `{file}` is not: {error}"

@@ -229,3 +229,56 @@ def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
         "passage": "It is a truth.",
         "bigramSource": "model",
     }
+
+
+_LONG_TEXT = """async ({ words }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  let reads = 0;
+  const read = local.jsEngine.read.bind(local.jsEngine);
+  local.jsEngine.read = (...given) => {
+    reads += 1;
+    return read(...given);
+  };
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const text = words.join(" ");
+  const costs = [];
+  for (const each of [`${text} `, `${text} a`, `${text} ab`, text.slice(0, -7)]) {
+    const before = reads;
+    await local.suggest({ text: each, k: 3, complete: true });
+    await local.suggest({ text, k: 3, complete: false });
+    await local.bigrams({ text, k: 3 });
+    await local.ownWords();
+    costs.push(reads - before);
+  }
+  clearInterval(timer);
+  return { costs, turns };
+}"""
+
+
+def test_a_long_text_is_read_once_and_in_turns(scripts: Any, packed_austen: bytes) -> None:
+    # More tokens than the tree keeps besides; every tenth word is outside the vocabulary.
+    words = [f"Zylberg{number}" if number % 10 == 0 else "very" for number in range(5000)]
+    found = scripts.run(_LONG_TEXT, {"words": words}, model=packed_austen)
+    first, *rest = found["costs"]
+    assert 5000 <= first <= 5050
+    assert max(rest) <= 20
+    assert found["turns"] >= 5  # the page could work meanwhile
+
+
+_EDITS = """async ({ texts }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  const found = [];
+  for (const text of texts) {
+    found.push((await local.suggest({ text, k: 1, complete: true }))[0]);
+  }
+  return { found, numNodes: local.tree.numNodes };
+}"""
+
+
+def test_the_memory_of_edits_is_bounded(scripts: Any, austen_model: TextModel, packed_austen: bytes) -> None:
+    # Each text begins with another word, so nothing of one can be used for the next.
+    texts = [f"{word} " + "it is not so " * 250 for word in ("It", "She", "He", "They", "We", "Never", "All", "To")]
+    found = scripts.run(_EDITS, {"texts": texts}, model=packed_austen)
+    assert found["numNodes"] <= 4096 + 2 * 1001
+    assert found["found"][-1]["text"] == complete(austen_model, texts[-1])[0].text

@@ -259,6 +259,8 @@ def test_keys_come_from_a_file_and_the_environment(tmp_path: Path) -> None:
     file.write_text(f"# of the team\n{KEY}\n\n  {OTHER_KEY}  \n", encoding="utf-8")
     third = "t" * 20
     assert read_api_keys(file, {}) == [KEY, OTHER_KEY]
+    file.write_bytes(f"{KEY}\r\n{OTHER_KEY}\r\n".encode("utf-8-sig"))  # as editors of Windows write it
+    assert read_api_keys(file, {}) == [KEY, OTHER_KEY]
     assert read_api_keys(None, {"NEXTWORD_SERVE_API_KEYS": f"{KEY},{OTHER_KEY}\n{third}"}) == [KEY, OTHER_KEY, third]
     assert read_api_keys(None, {}) == []
 

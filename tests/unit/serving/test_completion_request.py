@@ -99,10 +99,10 @@ def test_everything_at_its_bound_is_taken(bounded: Served) -> None:
 @pytest.mark.parametrize(
     ("data", "fragment", "param"),
     [
-        (b"", "the body is refused", None),
+        (b"", "the body must be given", None),
         (b"{", "JSON", None),
-        (b"[]", "refused", None),
-        (b"null", "refused", None),
+        (b"[]", "must be an object", None),
+        (b"null", "must be an object", None),
         (b'{"model": "austen", "model": "austen"}', "twice", "model"),
         (b'{"stream_options": {"include_usage": true, "include_usage": true}}', "twice", "include_usage"),
         (b'{"model": "austen", "temperature": NaN}', "NaN", "temperature"),

@@ -4,11 +4,7 @@ from threading import Lock
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-import numpy as np
-
-from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import DistributionEngine
-from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.ngram.engine import KneserNeyEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError
@@ -25,36 +21,12 @@ _MOST_TOKENS = 5_000_000
 """Tokens of the training text that are counted, about a second each million."""
 
 
-class BigramEngine(DistributionEngine):
-    """Predicts a token from the one before it, by interpolated modified Kneser-Ney; the state is that token `(B,)`.
-
-    Args:
-        ids: The training text `(N,)`.
-        vocabulary_size: `V`.
-        end_id: The id of `<eos>`.
-    """
-
-    def __init__(self, ids: TokenIds, *, vocabulary_size: int, end_id: int) -> None:
-        super().__init__(vocabulary_size=vocabulary_size, end_id=end_id)
-        self._model = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=vocabulary_size, end_id=end_id)
-
-    def start(self, batch_size: int) -> State:
-        """Return the state at the beginning of a text; see `Engine.start`."""
-        return np.full(batch_size, self.end_id, np.int32)
-
-    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
-        """Return full distributions; see `Engine.predict_window`."""
-        del state  # the token before the window does not count
-        found = np.log(self._model.probabilities(inputs.reshape(-1, 1))).astype(np.float32)
-        return WindowPrediction(found.reshape(*inputs.shape, self.vocabulary_size), None), inputs[:, -1]
-
-
 class Bigrams:
     """Next words by the bigrams of the training text, or else by the network when it sees only the last word.
 
     Args:
         model: The model.
-        counted: The same with a `BigramEngine`; `None` if the text of the model is not there.
+        counted: The same with a `KneserNeyEngine` of order 2; `None` if the text of the model is not there.
     """
 
     def __init__(self, model: TextModel, counted: TextModel | None) -> None:
@@ -95,7 +67,8 @@ def _bigrams_of(served: ServedModel) -> Bigrams:
     except (NextwordError, OSError):
         return Bigrams(model, None)
     size, end_id = model.engine.vocabulary_size, model.engine.end_id
-    return Bigrams(model, model.with_engine(BigramEngine(ids, vocabulary_size=size, end_id=end_id)))
+    counted = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=size, end_id=end_id)
+    return Bigrams(model, model.with_engine(KneserNeyEngine(counted, end_id=end_id)))
 
 
 def _ending(text: str) -> str:

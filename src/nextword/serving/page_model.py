@@ -47,7 +47,7 @@ class PageDescription(_PageValue):
     figures: dict[str, str] = Field(description="Figures by their label.", examples=[{"parameters": "3,624,502"}])
     curve: list[Round] | None = Field(description="The rounds of the training run; null if there is no log.")
     passage: str | None = Field(
-        description="Held-out text, about 300 words; null if it cannot be read.", examples=["She was"]
+        description="Held-out text, about a page; null if it cannot be read.", examples=["She was"]
     )
     bigram_source: BigramSource = Field(
         description="What bigram suggestions come from: counts of the training text, or the model itself."

@@ -244,10 +244,7 @@ export class LocalModel {
     logProbs.forEach((value, other) => {
       rank += value > logProb || (value === logProb && other < id) ? 1 : 0;
     });
-    const probabilities = logProbs.map(Math.exp);
-    const alternatives = topK(probabilities, NUM_ALTERNATIVES).map((other) => {
-      return { text: this.tokenizer.display(other), probability: probabilities[other] };
-    });
+    const alternatives = this.#words({ logProbs }, NUM_ALTERNATIVES);
     return { text, start, end, logProb, rank, alternatives, isUnknown: id === this.tokenizer.unknownId };
   }
 }

@@ -199,6 +199,38 @@ def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packe
     assert [[word["text"] for word in token["alternatives"]] for token in found["tokens"]] == words
 
 
+@pytest.mark.parametrize(
+    "text", ["She was very much obliged", "She was\n\nvery much", "She was.\n", "Yes", "😀 She was "]
+)
+def test_a_text_without_a_line_end_is_scored_to_its_end(
+    text: str, scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    found = scripts.run(
+        "async (text, { model }, js) => new js.local_model.LocalModel(model).score(text)", text, model=packed_austen
+    )
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    scores = list(score_lines(austen_model, paragraphs, ScoringOptions(carry=True)))
+    assert len(found["tokens"]) == sum(score.num_tokens for score in scores)
+    assert found["logProb"] == pytest.approx(sum(score.log_prob for score in scores), abs=1e-2)
+    assert found["tokens"][-1]["text"] == "<eos>"
+
+
+def test_the_last_line_of_a_model_of_lines_ends_once(scripts: Any) -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", "a", "b")))
+    sizes: dict[str, Any] = {"vocabulary_size": 4, "embedding_size": 3, "hidden_sizes": (3,)}
+    packed = pack_model(random_bundle(Architecture(**sizes), tokenizer))
+    texts = ["a", "a\n", "a\nb", "a\n\n", "\n", "  ", "\n "]
+    found = scripts.run(
+        """async (texts, { model }, js) => {
+          const local = new js.local_model.LocalModel(model);
+          return Promise.all(texts.map(async (text) => (await local.score(text)).tokens.map((token) => token.end)));
+        }""",
+        texts,
+        model=packed,
+    )
+    assert found == [[1, 1], [1, 1], [1, 1, 3, 3], [1, 1, 2], [0], [2], [0, 2]]
+
+
 def test_bigrams_come_from_the_table_or_from_the_model(scripts: Any) -> None:
     vocabulary = Vocabulary(("<unk>", "<eos>", "the", "cat", "dog", ", ", ","))
     architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=4, hidden_sizes=(4,))

@@ -95,13 +95,13 @@ export class LocalModel {
     this.uses = this.uses.filter((use) => use.word !== word);
   }
 
-  /** Returns the log-probability of each token of a text, `<eos>` at each line end included. */
+  /** Returns the log-probability of each token of a text, `<eos>` at each line end and at the end included. */
   async score(text) {
     const found = [];
     let state = this.jsEngine.start();
     let id = this.tokenizer.endId;
     const turn = new Turn();
-    for (const token of this.tokenizer.tokens(text)) {
+    for (const token of this.tokenizer.tokens(text, { isWhole: true })) {
       const prediction = this.jsEngine.step(id, state);
       found.push(this.#scored(token, prediction.logProbs));
       ({ state } = prediction);

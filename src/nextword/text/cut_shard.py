@@ -1,0 +1,155 @@
+"""One shard of a text cut into units, on disk: what a process does for a large text.
+
+A cut shard is a sealed folder. Its ids number the units in the order in which the shard has them first, so a shard can
+be cut before any vocabulary is known, and by itself.
+
+| file | content |
+|---|---|
+| `ids.int32` | the number of each unit of the text; 0 is a line end |
+| `units.txt` | the units in the order of their numbers from 1, one a line |
+| `pieces.txt` | the pieces that a vocabulary is made of, one a line, in partitions |
+| `counts.int64` | how often each piece occurs |
+| `report.json` | counts of lines, words and characters, and where each partition begins |
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.storage import sealed_directory
+from nextword.text.line_runs import LineRuns
+from nextword.text.options import RUNNING_TEXT, LineEnds, OnBadBytes, TokenizerKind
+from nextword.text.pieces import pre_tokenizer
+from nextword.text.reader import LineReader, TextRange
+from nextword.text.units import LINE_END, UnitCutter
+
+PARTITIONS = 64
+"""Parts in which the pieces of all shards are added up, one part at a time."""
+
+IDS, UNITS, PIECES, COUNTS, REPORT = "ids.int32", "units.txt", "pieces.txt", "counts.int64", "report.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardTask:
+    """A shard to cut.
+
+    Attributes:
+        path: The file.
+        start: Offset of its first byte in the file.
+        stop: Offset after its last byte.
+        shown: How to name the file in messages.
+        kind: The tokenizer.
+        line_ends: Whether `<eos>` ends each line or each paragraph.
+        on_bad_bytes: Whether bad bytes are refused or replaced.
+        sha256: The SHA-256 sum of the shard, in hexadecimal; empty if it is not known.
+        folder: Where the cut shard will be.
+    """
+
+    path: str
+    start: int
+    stop: int
+    shown: str
+    kind: TokenizerKind
+    line_ends: LineEnds
+    on_bad_bytes: OnBadBytes
+    sha256: str
+    folder: str
+
+    def run(self) -> None:
+        """Cut the shard.
+
+        Raises:
+            TextError: The shard cannot be read, or holds something refused.
+            OSError: The disk refused.
+        """
+        sealed_directory.build(Path(self.folder), partial(_write, self))
+
+
+class _Numbers(dict[str, int]):
+    """The number of each unit; a new one gets the next."""
+
+    def __missing__(self, unit: str) -> int:
+        number = self[unit] = len(self)
+        return number
+
+
+def _write(task: ShardTask, folder: Path) -> None:
+    part = TextRange(Path(task.path), task.start, task.stop, task.shown)
+    reader = LineReader(
+        part, on_bad_bytes=task.on_bad_bytes, pretokenized=task.kind == "pretokenized", sha256=task.sha256
+    )
+    numbers, runs = _Numbers({LINE_END: 0}), LineRuns()
+    counts = np.zeros(1, np.int64)
+    cutter = UnitCutter(task.kind, task.line_ends)
+    with (folder / IDS).open("wb") as file:
+
+        def write(units: list[str]) -> NDArray[np.int64]:
+            ids = np.fromiter(map(numbers.__getitem__, units), np.dtype("<i4"), len(units))
+            file.write(ids.data)
+            return np.bincount(ids, minlength=len(numbers))
+
+        for chunk in reader.chunks():
+            if task.kind in RUNNING_TEXT:
+                runs = runs + LineRuns.of(chunk.lines)
+            for units in cutter.cut(chunk.text):
+                counts = _added(counts, write(units))
+        for units in cutter.finish():
+            counts = _added(counts, write(units))
+        num_units = file.tell() // 4
+    units = list(numbers)[1:]
+    (folder / UNITS).write_bytes("\n".join(units).encode("utf-8"))
+    pieces = _pieces(dict(zip(units, counts[1:].tolist(), strict=True)), task.kind)
+    starts = _write_pieces(folder, pieces)
+    report: dict[str, Any] = {
+        "read": dataclasses.asdict(reader.counts),
+        "runs": dataclasses.asdict(runs),
+        "num_units": num_units,
+        "num_segments": int(counts[0]),
+        "starts": starts,
+    }
+    (folder / REPORT).write_text(json.dumps(report), encoding="utf-8")
+
+
+def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
+    more[: counts.size] += counts
+    return more
+
+
+def _pieces(counts: Mapping[str, int], kind: TokenizerKind) -> Mapping[str, int]:
+    """Return the counts of pieces for those of units."""
+    if kind != "subword":
+        return counts
+    cut = pre_tokenizer(kind).pre_tokenize_str
+    pieces: Counter[str] = Counter()
+    for unit, count in counts.items():
+        for piece, _ in cut(unit):
+            pieces[piece] += count
+    return pieces
+
+
+def _write_pieces(folder: Path, counts: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Write pieces by partition, and return where each partition begins: the byte, and how many pieces are before."""
+    partitions: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
+    ordered: list[list[int]] = [[] for _ in range(PARTITIONS)]
+    for piece, count in counts.items():
+        data = piece.encode("utf-8")
+        number = crc32(data) % PARTITIONS
+        partitions[number].append(data)
+        ordered[number].append(count)
+    starts, num_bytes, num_pieces = [], 0, 0
+    with (folder / PIECES).open("wb") as file, (folder / COUNTS).open("wb") as counted:
+        for pieces, numbers in zip(partitions, ordered, strict=True):
+            starts.append((num_bytes, num_pieces))
+            num_bytes += file.write(b"".join(piece + b"\n" for piece in pieces))
+            num_pieces += len(pieces)
+            counted.write(np.array(numbers, "<i8").data)
+    return [*starts, (num_bytes, num_pieces)]

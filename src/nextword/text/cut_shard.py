@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,8 @@ from nextword.text.units import LINE_END, UnitCutter
 
 PARTITIONS = 64
 """Parts in which the pieces of all shards are added up, one part at a time."""
+
+_BLOCK = 2**20
 
 IDS, UNITS, PIECES, COUNTS, REPORT = "ids.int32", "units.txt", "pieces.txt", "counts.int64", "report.json"
 
@@ -88,40 +89,40 @@ def _write(task: ShardTask, folder: Path) -> None:
         part, on_bad_bytes=task.on_bad_bytes, pretokenized=task.kind == "pretokenized", sha256=task.sha256
     )
     numbers, runs = _Numbers({LINE_END: 0}), LineRuns()
-    counts = np.zeros(1, np.int64)
     cutter = UnitCutter(task.kind, task.line_ends)
     with (folder / IDS).open("wb") as file:
 
-        def write(units: list[str]) -> NDArray[np.int64]:
-            ids = np.fromiter(map(numbers.__getitem__, units), np.dtype("<i4"), len(units))
-            file.write(ids.data)
-            return np.bincount(ids, minlength=len(numbers))
+        def write(units: list[str]) -> None:
+            file.write(np.fromiter(map(numbers.__getitem__, units), np.dtype("<i4"), len(units)).data)
 
         for chunk in reader.chunks():
             if task.kind in RUNNING_TEXT:
                 runs = runs + LineRuns.of(chunk.lines)
             for units in cutter.cut(chunk.text):
-                counts = _added(counts, write(units))
+                write(units)
         for units in cutter.finish():
-            counts = _added(counts, write(units))
-        num_units = file.tell() // 4
+            write(units)
+    counts = _counts(folder / IDS, len(numbers))
     units = list(numbers)[1:]
     (folder / UNITS).write_bytes("\n".join(units).encode("utf-8"))
     pieces = _pieces(dict(zip(units, counts[1:].tolist(), strict=True)), task.kind)
-    starts = _write_pieces(folder, pieces)
     report: dict[str, Any] = {
         "read": dataclasses.asdict(reader.counts),
         "runs": dataclasses.asdict(runs),
-        "num_units": num_units,
+        "num_units": int(counts.sum()),
         "num_segments": int(counts[0]),
-        "starts": starts,
+        "starts": _write_pieces(folder, pieces),
     }
     (folder / REPORT).write_text(json.dumps(report), encoding="utf-8")
 
 
-def _added(counts: NDArray[np.int64], more: NDArray[np.int64]) -> NDArray[np.int64]:
-    more[: counts.size] += counts
-    return more
+def _counts(ids: Path, size: int) -> NDArray[np.int64]:
+    """Return how often each number occurs in a file `(size,)`."""
+    counts = np.zeros(size, np.int64)
+    with ids.open("rb") as file:
+        while (block := np.fromfile(file, np.dtype("<i4"), _BLOCK)).size:
+            counts += np.bincount(block, minlength=size)
+    return counts
 
 
 def _pieces(counts: Mapping[str, int], kind: TokenizerKind) -> Mapping[str, int]:
@@ -137,19 +138,22 @@ def _pieces(counts: Mapping[str, int], kind: TokenizerKind) -> Mapping[str, int]
 
 
 def _write_pieces(folder: Path, counts: Mapping[str, int]) -> list[tuple[int, int]]:
-    """Write pieces by partition, and return where each partition begins: the byte, and how many pieces are before."""
-    partitions: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
-    ordered: list[list[int]] = [[] for _ in range(PARTITIONS)]
-    for piece, count in counts.items():
-        data = piece.encode("utf-8")
-        number = crc32(data) % PARTITIONS
-        partitions[number].append(data)
-        ordered[number].append(count)
-    starts, num_bytes, num_pieces = [], 0, 0
-    with (folder / PIECES).open("wb") as file, (folder / COUNTS).open("wb") as counted:
-        for pieces, numbers in zip(partitions, ordered, strict=True):
-            starts.append((num_bytes, num_pieces))
-            num_bytes += file.write(b"".join(piece + b"\n" for piece in pieces))
-            num_pieces += len(pieces)
-            counted.write(np.array(numbers, "<i8").data)
-    return [*starts, (num_bytes, num_pieces)]
+    """Write pieces by partition, and return where each partition begins: the byte, and how many pieces are before.
+
+    The partition of a piece is the sum of its bytes: it need only be the same in all shards, and quick.
+    """
+    if not counts:
+        (folder / PIECES).write_bytes(b"")
+        (folder / COUNTS).write_bytes(b"")
+        return [(0, 0)] * (PARTITIONS + 1)
+    pieces = list(counts)
+    data = np.frombuffer("".join(f"{piece}\n" for piece in pieces).encode("utf-8"), np.uint8)
+    ends = np.flatnonzero(data == ord("\n")) + 1
+    lengths = np.diff(ends, prepend=0)
+    partitions = np.add.reduceat(data, ends - lengths, dtype=np.uint32) % PARTITIONS
+    order = np.argsort(partitions, kind="stable")
+    (folder / PIECES).write_bytes("".join(f"{pieces[place]}\n" for place in order.tolist()).encode("utf-8"))
+    np.fromiter(counts.values(), np.dtype("<i8"), len(counts))[order].tofile(folder / COUNTS)
+    num_pieces = np.searchsorted(partitions[order], np.arange(PARTITIONS + 1))
+    num_bytes = np.concatenate([[0], np.cumsum(lengths[order])])[num_pieces]
+    return list(zip(num_bytes.tolist(), num_pieces.tolist(), strict=True))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from nextword.errors import TextError
 from nextword.text.lines import Chunk, read_lines
 from nextword.text.options import OnBadBytes
@@ -17,6 +19,10 @@ _BLOCK = 2**20
 
 _WRITTEN_END = re.compile(rb"<eos>(?<![^\t\n\x0b\x0c\r ]<eos>)(?![^\t\n\x0b\x0c\r ])")
 _WRITTEN_UNKNOWN = re.compile(rb"<unk>(?<![^\t\n\x0b\x0c\r ]<unk>)(?![^\t\n\x0b\x0c\r ])")
+
+
+_OTHER_SPACES = "".join(c for c in map(chr, range(128, 0x3001)) if c.isspace())
+_IS_SPACE = np.array([chr(byte).isspace() and byte < 128 for byte in range(256)])
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,14 @@ class TextRange:
             raise unreadable(self.path, error) from error
 
 
+def _count_words(chunk: Chunk) -> int:
+    """Return the number of runs of characters between white space, as `str.split` finds them."""
+    if any(space in chunk.text for space in _OTHER_SPACES):
+        return len(chunk.text.split())
+    is_space = _IS_SPACE[np.frombuffer(chunk.data, np.uint8)]
+    return int(np.count_nonzero(is_space[:-1] & ~is_space[1:])) + bool(is_space.size and not is_space[0])
+
+
 def changed_error(part: TextRange) -> TextError:
     """Return the error for a text that is not what it was when its sum was computed."""
     return TextError(f"`{part.name}` must not change while it is read, but has changed; try again")
@@ -189,7 +203,7 @@ class LineReader:
         counts.num_lone_cr += text.count("\r") - num_crlf if "\r" in text else 0
         counts.lacks_last_line_end |= bool(text) and text[-1] not in "\r\n"
         counts.num_lines += len(lines)
-        counts.num_words += len(text.split()) + len(lines)
+        counts.num_words += _count_words(chunk) + len(lines)
         counts.num_characters += sum(map(len, lines)) + len(lines)
         counts.longest_line = max([counts.longest_line, *map(len, lines)])
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,7 +51,7 @@ def in_chunks(text: str, places: list[int]) -> list[str]:
     """Cut a text after some of its lines; a chunk has whole lines."""
     lines = text.splitlines(keepends=True) if "\r" not in text and text.isascii() else [text]
     stops = sorted({0, len(lines), *(place % (len(lines) + 1) for place in places)})
-    return ["".join(lines[start:stop]) for start, stop in zip(stops, stops[1:], strict=False)]
+    return ["".join(lines[start:stop]) for start, stop in pairwise(stops)]
 
 
 @pytest.mark.parametrize(("kind", "line_ends"), WAYS)

@@ -1,9 +1,9 @@
 r"""Text of any size whose entropy is known.
 
 Its words are drawn one by one, independently, and word $r$ with a probability of about $1 / (r^s H)$, as Zipf's law
-says of words in use; $H$ makes the sum 1. No model can predict them better than by these probabilities, so the entropy is
-the least loss that training can reach. A line has 16 words, a comma after the eighth and a full stop at the end. Marks
-and line ends can be predicted with certainty by who counts words, and cost nothing.
+says of words in use; $H$ makes the sum 1. No model can predict them better than by these probabilities, so the entropy
+is the least loss that training can reach. A line has 16 words, a comma after the eighth and a full stop at the end.
+Marks and line ends can be predicted with certainty by who counts words, and cost nothing.
 
     words a line      16     entropy H_w each, in nats
     marks and <eos>    3     entropy 0

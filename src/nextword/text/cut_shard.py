@@ -7,9 +7,9 @@ be cut before any vocabulary is known, and by itself.
 |---|---|
 | `ids.int32` | the number of each unit of the text; 0 is a line end |
 | `units.txt` | the units in the order of their numbers from 1, one a line |
-| `pieces.txt` | the pieces that a vocabulary is made of, one a line, in partitions |
+| `pieces.txt` | the pieces that a vocabulary is made of, one a line, in groups |
 | `counts.int64` | how often each piece occurs |
-| `report.json` | counts of lines, words and characters, and where each partition begins |
+| `report.json` | counts of lines, words and characters, and where each group begins |
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ from nextword.text.pieces import pre_tokenizer
 from nextword.text.reader import LineReader, TextRange
 from nextword.text.units import LINE_END, UnitCutter
 
-PARTITIONS = 64
+GROUPS = 64
 """Parts in which the pieces of all shards are added up, one part at a time."""
 
 _BLOCK = 2**20
@@ -138,22 +138,22 @@ def _pieces(counts: Mapping[str, int], kind: TokenizerKind) -> Mapping[str, int]
 
 
 def _write_pieces(folder: Path, counts: Mapping[str, int]) -> list[tuple[int, int]]:
-    """Write pieces by partition, and return where each partition begins: the byte, and how many pieces are before.
+    """Write pieces by group, and return where each group begins: the byte, and how many pieces are before.
 
-    The partition of a piece is the sum of its bytes: it need only be the same in all shards, and quick.
+    The group of a piece is the sum of its bytes: it need only be the same in all shards, and quick.
     """
     if not counts:
         (folder / PIECES).write_bytes(b"")
         (folder / COUNTS).write_bytes(b"")
-        return [(0, 0)] * (PARTITIONS + 1)
+        return [(0, 0)] * (GROUPS + 1)
     pieces = list(counts)
     data = np.frombuffer("".join(f"{piece}\n" for piece in pieces).encode("utf-8"), np.uint8)
     ends = np.flatnonzero(data == ord("\n")) + 1
     lengths = np.diff(ends, prepend=0)
-    partitions = np.add.reduceat(data, ends - lengths, dtype=np.uint32) % PARTITIONS
-    order = np.argsort(partitions, kind="stable")
+    groups = np.add.reduceat(data, ends - lengths, dtype=np.uint32) % GROUPS
+    order = np.argsort(groups, kind="stable")
     (folder / PIECES).write_bytes("".join(f"{pieces[place]}\n" for place in order.tolist()).encode("utf-8"))
     np.fromiter(counts.values(), np.dtype("<i8"), len(counts))[order].tofile(folder / COUNTS)
-    num_pieces = np.searchsorted(partitions[order], np.arange(PARTITIONS + 1))
+    num_pieces = np.searchsorted(groups[order], np.arange(GROUPS + 1))
     num_bytes = np.concatenate([[0], np.cumsum(lengths[order])])[num_pieces]
     return list(zip(num_bytes.tolist(), num_pieces.tolist(), strict=True))

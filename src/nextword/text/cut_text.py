@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nextword.errors import StorageError, TextError
 from nextword.storage import sealed_directory
 from nextword.storage.cache import cache_key
-from nextword.text.cut_shard import COUNTS, IDS, PARTITIONS, PIECES, REPORT, UNITS, ShardTask
+from nextword.text.cut_shard import COUNTS, GROUPS, IDS, PIECES, REPORT, UNITS, ShardTask
 from nextword.text.line_ends import choose_line_ends, line_ends_of
 from nextword.text.line_runs import LineRuns
 from nextword.text.lines import split_lines
@@ -66,9 +66,9 @@ class CutShard:
             count = min(_BLOCK, self._num_units - start)
             yield np.fromfile(self._folder / IDS, np.dtype("<i4"), count, offset=4 * start)
 
-    def pieces(self, partition: int) -> tuple[list[str], NDArray[np.int64]]:
-        """Return the pieces of a partition, and how often each occurs."""
-        (first, before), (last, after) = self._starts[partition : partition + 2]
+    def pieces(self, group: int) -> tuple[list[str], NDArray[np.int64]]:
+        """Return the pieces of a group, and how often each occurs."""
+        (first, before), (last, after) = self._starts[group : group + 2]
         with (self._folder / PIECES).open("rb") as file:
             file.seek(first)
             pieces = file.read(last - first).decode("utf-8").split("\n")[:-1]
@@ -97,12 +97,12 @@ class CutText:
 
     def counts(self) -> Iterator[Counter[str]]:
         """Yield how often each piece occurs, in parts that have no piece in common; `<eos>` is in the first."""
-        for partition in range(PARTITIONS):
+        for group in range(GROUPS):
             total: Counter[str] = Counter()
-            if not partition:
+            if not group:
                 total[END] += sum(shard.num_segments for shard in self.shards)
             for shard in self.shards:
-                pieces, counts = shard.pieces(partition)
+                pieces, counts = shard.pieces(group)
                 for piece, count in zip(pieces, counts.tolist(), strict=True):
                     total[piece] += count
             yield total

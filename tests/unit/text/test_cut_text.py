@@ -260,7 +260,7 @@ def is_alive(process: int) -> bool:
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc, which this system has not")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_program_leaves_no_process_and_goes_on_where_it_was(
+def test_an_interrupted_program_leaves_no_process_and_resumes_where_it_was(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     path, cache = tmp_path / "long.txt", tmp_path / "cache"

@@ -143,9 +143,20 @@ def _version(info: Mapping[str, Any]) -> list[str]:
     return [f"size={info.get('size')}", *found] if found else []
 
 
+def name_of(url: str) -> str:
+    """Return the last part of an address.
+
+    Example:
+        >>> name_of("https://example.org/mail/a.jsonl.gz?version=2"), name_of("memory://a.txt")
+        ('a.jsonl.gz', 'a.txt')
+    """
+    parts = urlsplit(url)
+    return PurePosixPath(parts.path).name or parts.netloc
+
+
 def _file_name(url: str) -> str:
     """Return a plain name with the endings that say what a file holds."""
-    endings = PurePosixPath(urlsplit(url).path).suffixes[-2:]
+    endings = PurePosixPath(name_of(url)).suffixes[-2:]
     return _NAME + "".join(ending for ending in endings if re.fullmatch(r"\.[A-Za-z0-9]{1,10}", ending))
 
 

@@ -3,16 +3,15 @@
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from nextword.errors import TextError
 from nextword.text.files import TextFile
 from nextword.text.gathering import described_files, join_files, plain_range
 from nextword.text.options import TextOptions
 from nextword.text.reader import TextRange
-from nextword.text.remote import is_url, remote_files
+from nextword.text.remote import is_url, name_of, remote_files
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class SelectedFiles:
     stored_name: str
     description: str
 
+    @property
+    def shown(self) -> str:
+        """How messages name the text."""
+        return self.files[0].shown if len(self.files) == 1 else f"{self.name} ({len(self.files)} files as one text)"
+
     def whole(self, options: TextOptions, cache: Path) -> TextRange:
         """Return the text: one file as it is, several with a blank line between two.
 
@@ -40,7 +44,7 @@ class SelectedFiles:
         """
         if len(self.files) == 1:
             return plain_range(self.files[0].path, options, cache, shown=self.files[0].shown)
-        return join_files(self.files, options, cache, shown=f"{self.name} ({len(self.files)} files as one text)")
+        return join_files(self.files, options, cache, shown=self.shown)
 
 
 def is_pattern(text: str) -> bool:
@@ -58,7 +62,7 @@ def selected_files(text: Any, options: TextOptions, cache: Path) -> SelectedFile
     """
     if isinstance(text, str) and is_url(text):
         files = [TextFile(path, options, url) for path, url in remote_files(text, cache)]
-        name = PurePosixPath(urlsplit(text).path).name or text
+        name = name_of(text)
         described = f"one file, `{text}`" if len(files) == 1 else f"{len(files)} files of `{text}`"
         return SelectedFiles(files, name, text, described)
     if isinstance(text, str) and is_pattern(text):

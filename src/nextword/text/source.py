@@ -1,6 +1,7 @@
 """Find the text that a user names, and the bytes of its splits."""
 
 import dataclasses
+import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -164,6 +165,19 @@ def stored_name(text: str | Path) -> str:
     return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
 
 
+def run_name(text: str | Path) -> str:
+    """Return a plain name for what is made of a text.
+
+    Example:
+        >>> run_name("books/emma.txt"), run_name("https://example.org/mail.jsonl"), run_name("mail/*.txt")
+        ('emma', 'mail', 'mail')
+    """
+    path = Path(text)
+    while glob.has_magic(path.stem):
+        path = path.parent
+    return path.stem or "text"
+
+
 def _names_of(text: str | Path) -> tuple[str, str]:
     path = Path(text).resolve()
     if _is_gathered(text):
@@ -193,7 +207,7 @@ def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
 
 
 def _described_as_in_memory(source: TextSource, *, is_split: bool) -> TextSource:
-    parts = {split: dataclasses.replace(part, shown=_SHOWN) for split, part in source.parts.items()}
+    parts = {split: _shown_as(part, _SHOWN) for split, part in source.parts.items()}
     how_split = f"split as given: {', '.join(parts)}" if is_split else source.how_split
     return dataclasses.replace(source, parts=parts, how_split=how_split)
 
@@ -268,14 +282,19 @@ def _arranged(
     arranged = arranged_files(selected.files, options, cache) if selected else arranged_rows(text, options, cache)
     folder, begins = arranged.folder, selected.description if selected else "one text in memory"
     name = selected.name if selected else IN_MEMORY
+    shown = selected.shown if selected else _SHOWN
     found = folder if options.split_by == "document" else folder / WHOLE
     stored = (selected.stored_name if selected else "") or str(found.resolve())
     description = f"{begins}, {arranged.description}"
     if options.split_by == "document":
-        parts = {split: TextRange.whole(folder / f"{split}.txt") for split in needed}
+        parts = {split: _shown_as(TextRange.whole(folder / f"{split}.txt"), shown) for split in needed}
         return TextSource(name, stored, parts, pretokenized=False, how_split=description)
     place = _Place(found, name, stored, is_file=selected is not None)
-    return _split(place, TextRange.whole(found), options, description)
+    return _split(place, _shown_as(TextRange.whole(found), shown), options, description)
+
+
+def _shown_as(part: TextRange, shown: str) -> TextRange:
+    return dataclasses.replace(part, shown=shown)
 
 
 def _files_below(path: Path, options: TextOptions, name: str, stored_name: str) -> SelectedFiles:

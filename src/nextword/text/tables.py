@@ -46,7 +46,9 @@ def documents_of_csv(
             row.pop(None, None)  # cells without a column
             yield Document(place, field_of(row, field, place))
     except csv.Error as error:
-        raise TextError(f"`{shown}`, line {rows.line_num}: each row must be CSV, but this is not ({error})") from error
+        raise TextError(
+            f"`{shown}`, line {rows.reader.line_num}: each row must be CSV, but this is not ({error})"
+        ) from error
 
 
 def documents_of_parquet(path: Path, field: str, *, shown: str = "") -> Iterator[Document]:

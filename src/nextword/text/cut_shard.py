@@ -1,7 +1,7 @@
 """One shard of a text cut into units, on disk: what a process does for a large text.
 
-A cut shard is a sealed folder. Its ids number the units in the order in which the shard has them first, so a shard can
-be cut before any vocabulary is known, and by itself.
+A cut shard is a sealed folder. Its ids number the units of this shard alone, so a shard can be cut before any
+vocabulary is known, and by itself.
 
 | file | content |
 |---|---|
@@ -15,7 +15,7 @@ be cut before any vocabulary is known, and by itself.
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from nextword.text.line_runs import LineRuns
 from nextword.text.options import RUNNING_TEXT, LineEnds, OnBadBytes, TokenizerKind
 from nextword.text.pieces import pre_tokenizer
 from nextword.text.reader import LineReader, TextRange
-from nextword.text.units import LINE_END, UnitCutter
+from nextword.text.units import TidySegments, unit_numbers
 
 GROUPS = 64
 """Parts in which the pieces of all shards are added up, one part at a time."""
@@ -75,35 +75,25 @@ class ShardTask:
         sealed_directory.build(Path(self.folder), partial(_write, self))
 
 
-class _Numbers(dict[str, int]):
-    """The number of each unit; a new one gets the next."""
-
-    def __missing__(self, unit: str) -> int:
-        number = self[unit] = len(self)
-        return number
-
-
 def _write(task: ShardTask, folder: Path) -> None:
     part = TextRange(Path(task.path), task.start, task.stop, task.shown)
     reader = LineReader(
         part, on_bad_bytes=task.on_bad_bytes, pretokenized=task.kind == "pretokenized", sha256=task.sha256
     )
-    numbers, runs = _Numbers({LINE_END: 0}), LineRuns()
-    cutter = UnitCutter(task.kind, task.line_ends)
+    numbers, segments, runs = unit_numbers(task.kind), TidySegments(task.kind, task.line_ends), LineRuns()
     with (folder / IDS).open("wb") as file:
 
-        def write(units: list[str]) -> None:
-            file.write(np.fromiter(map(numbers.__getitem__, units), np.dtype("<i4"), len(units)).data)
+        def write(parts: Iterator[str]) -> None:
+            for part in parts:
+                file.write(numbers.of(part).astype("<i4", copy=False).data)
 
         for chunk in reader.chunks():
             if task.kind in RUNNING_TEXT:
                 runs = runs + LineRuns.of(chunk.lines)
-            for units in cutter.cut(chunk.text):
-                write(units)
-        for units in cutter.finish():
-            write(units)
-    counts = _counts(folder / IDS, len(numbers))
-    units = list(numbers)[1:]
+            write(segments.of(chunk.text))
+        write(segments.rest())
+    units = numbers.units()
+    counts = _counts(folder / IDS, len(units) + 1)
     (folder / UNITS).write_bytes("\n".join(units).encode("utf-8"))
     pieces = _pieces(dict(zip(units, counts[1:].tolist(), strict=True)), task.kind)
     report: dict[str, Any] = {

@@ -9,7 +9,7 @@ from nextword.text.line_ends import segments
 from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.pieces import pre_tokenizer, tidy
-from nextword.text.units import LINE_END, UnitCutter, tidied_lines
+from nextword.text.units import LINE_END, TidySegments, tidied_lines, unit_numbers
 
 WAYS: list[tuple[TokenizerKind, LineEnds]] = [
     ("pretokenized", "line"),
@@ -25,9 +25,12 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 
 def units_of(chunks: list[str], kind: TokenizerKind, line_ends: LineEnds) -> list[str]:
-    cutter = UnitCutter(kind, line_ends)
-    parts = [part for chunk in chunks for part in cutter.cut(chunk)]
-    return [unit for part in (*parts, *cutter.finish()) for unit in part]
+    segments_of, numbers = TidySegments(kind, line_ends), unit_numbers(kind)
+    parts = [part for chunk in chunks for part in segments_of.of(chunk)]
+    found = [number for part in (*parts, *segments_of.rest()) for number in numbers.of(part).tolist()]
+    units = [LINE_END, *numbers.units()]
+    assert len(set(units)) == len(units)
+    return [units[number] for number in found]
 
 
 def pieces_of_the_library(text: str, kind: TokenizerKind, line_ends: LineEnds) -> list[str]:
@@ -84,9 +87,9 @@ def test_every_character_is_a_letter_if_the_library_says_so() -> None:
 
 def test_a_long_line_is_cut_in_parts_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(units_module, "_SLICE", 100)
-    parts = list(UnitCutter("word", "line").cut("word " * 1000 + "\n"))
-    assert max(map(len, parts)) < 50
-    assert sum(map(len, parts)) == 1001
+    parts = list(TidySegments("word", "line").of("word " * 1000 + "\n"))
+    assert max(map(len, parts)) < 250
+    assert " ".join(parts).split() == ["word"] * 1000
 
 
 @given(text=st.text("a \t\xa0\r\n"))

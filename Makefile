@@ -16,7 +16,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all check lint types imports docs format peers constraints dist sample-model clean
+.PHONY: help setup demo test test-slow test-all check lint types imports docs format peers constraints dist sample-model screenshots clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -67,7 +67,7 @@ format: setup  ## Format the code.
 	$(BIN)/ruff format src tests benchmarks examples scripts
 	$(BIN)/ruff check --fix src tests benchmarks examples scripts
 
-peers:  ## Create an environment with PyTorch for the benchmarks.
+peers:  ## Create the environments with PyTorch and lm_eval for the benchmarks.
 	sh benchmarks/environments.sh
 
 constraints: setup  ## Pin the installed versions in constraints.txt.
@@ -75,6 +75,9 @@ constraints: setup  ## Pin the installed versions in constraints.txt.
 
 sample-model: setup  ## Train the sample model again and put it into the package, in about 15 minutes.
 	$(BIN)/python scripts/sample_model.py
+
+screenshots: setup  ## Take the screenshots of the page again, in headless Chromium.
+	PYTHONPATH=tests $(BIN)/python scripts/page_screenshots.py
 
 # The wheel is built from the sdist. Both are the same bytes for the same commit.
 dist: setup  ## Build sdist and wheel into dist/.

@@ -1,4 +1,4 @@
-"""The tables of docs/results.md and the pictures of perplexity, made from docs/results.jsonl.
+"""The tables of docs/results.md and the pictures of perplexity, made from docs/results.jsonl and keystrokes.jsonl.
 
 python benchmarks/results.py --add quality.json
 """
@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from harness.ledger.bars import draw_bars
+from harness.ledger.keystrokes import KeystrokeResult, renewed_keystrokes
+from harness.ledger.lines import read_ledger
 from harness.ledger.page import renewed
 from harness.ledger.picture import draw_minutes
 from harness.ledger.result import read_results, results_of_contest, write_results
@@ -38,7 +40,9 @@ def results(added: Path | None, check: bool, docs: Path) -> None:
         page = docs / "results.md"
         known = read_results(docs / "results.jsonl")
         former = page.read_text(encoding="utf-8")
+        typed = docs / "keystrokes.jsonl"
         latter = renewed(former, known)
+        latter = renewed_keystrokes(latter, read_ledger(typed, KeystrokeResult) if typed.exists() else [])
         if check and latter != former:
             raise SettingError(f"`{page}` must show what results.jsonl has, but is older; run benchmarks/results.py")
         if not check:

@@ -41,15 +41,18 @@ step evaluate "$run" --split test
 step compare "$run" --split test --output "$run/comparison.html"
 step suggest "$run" "I am very much" -k 5
 step generate "$run" --prompt "She was" --max-tokens 60 --temperature 0.8 --seed 1
+step export "$run" --html "$run/page.html"
 
 cat <<END
 
 The model is in $run/model.
 
 What to do next:
+  Open $run/page.html in a browser: the model as one file. Type, read, write, and look inside.
   Open $run/comparison.html in a browser: predicted words next to actual words.
   Open $run/curves.png: perplexity and accuracy during training.
   Suggest the next word:   $nextword suggest $run "the text so far"
+  Serve it with a page:    $nextword serve $run       (pip install '.[serve]' first)
   Describe the model:      $nextword info $run
   Train on your own text:  $nextword train FILE --minutes 10
   List all commands:       $nextword --help

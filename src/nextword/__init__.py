@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nextword import kenlm as kenlm
+    from nextword.api.keystrokes import KeystrokeEvaluation as KeystrokeEvaluation
     from nextword.api.run_settings import RunSettings as RunSettings
     from nextword.api.train import train as train
     from nextword.api.trained_model import TrainedModel as TrainedModel
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nextword.engine.text_model import TextModel as TextModel
     from nextword.errors import *  # noqa: F403
     from nextword.evaluation.comparison import ComparedWord as ComparedWord
+    from nextword.evaluation.keystrokes import Keystrokes as Keystrokes
     from nextword.evaluation.perplexity import Evaluation as Evaluation
     from nextword.evaluation.significance import Comparison as Comparison
     from nextword.generation.generated_text import GeneratedText as GeneratedText
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "api.keystrokes": "KeystrokeEvaluation",
     "api.run_settings": "RunSettings",
     "api.train": "train",
     "api.trained_model": "TrainedModel load",
@@ -72,6 +75,7 @@ _NAMES = {
         "StorageError TextError TrainingDivergedError TrainingInterrupted TrainingWarning"
     ),
     "evaluation.comparison": "ComparedWord",
+    "evaluation.keystrokes": "Keystrokes",
     "evaluation.perplexity": "Evaluation",
     "evaluation.significance": "Comparison",
     "generation.generated_text": "GeneratedText",

@@ -9,12 +9,22 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+import nextword
+from nextword.api.trained_model import TrainedModel
+from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
+from support.browser import headless_chromium
+from support.started_service import started_service
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 SETTINGS = (
     *("--embedding-size", "16", "--hidden-sizes", "16,16", "--compute-dtype", "float32"),
@@ -128,3 +138,23 @@ def reference(command_line: CommandLine, finished_run: Path) -> Reference:
     weights = command_line.weights_of(finished_run)
     assert command_line.weights_of(timed) == weights
     return Reference(weights, command_line.rounds_of(finished_run), seconds)
+
+
+@pytest.fixture(scope="module")  # while Playwright runs, no other test could start an event loop
+def chromium() -> Iterator["Browser"]:
+    """A headless browser."""
+    with headless_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def austen() -> TrainedModel:
+    """The sample model."""
+    return nextword.load("austen")
+
+
+@pytest.fixture(scope="session")
+def page_address() -> Iterator[str]:
+    """Where the service shows the page of the sample model."""
+    with started_service(sample_model_path("austen")) as address:
+        yield address

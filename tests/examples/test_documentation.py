@@ -3,10 +3,11 @@
 A test takes a page from top to bottom, its commands and its blocks of Python with shared names, in a folder with a tiny
 trained run. A new example is picked up without work. The rules:
 
-- `train`, `tune` and `doctor` are parsed, with every flag and value, and not run, since they take minutes.
+- `train`, `tune`, `doctor` and `serve` are parsed, with every flag and value, and not run, since they take minutes.
 - A name `runs/NAME`, `RUN`, `DIR` or `MODEL` is a copy of the tiny run; a text file is one of `_files`.
 - `nextword.train` in a block of Python trains for a moment, with a tiny network unless the page has one of its own.
 - `<!-- not run: REASON -->` right above a block takes it out; Python must compile even so.
+- A block of Python that names `127.0.0.1:8000` finds a server of the sample model there.
 - The output that a page shows is not compared. Results and the lab log keep the commands of their day.
 """
 
@@ -15,6 +16,7 @@ import gzip
 import io
 import re
 import shutil
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,17 +25,21 @@ import click
 import pytest
 
 from nextword.api import train as train_module
-from nextword.cli.main import main, nextword
+from nextword.bundle.samples import sample_model_path
+from nextword.cli.main import main
+from nextword.cli.main import nextword as command_line
 from nextword.text.samples import sample_path
 from support.documentation import Command, blocks_of
+from support.running_server import running_server
 from support.slow import rest_slow
 
 ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md", "lab-log.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
 PAGES = [page for page in PAGES if page.name not in RECORDS and any(each.runs for each in blocks_of(page))]
-PARSED_ONLY = {"train", "tune", "doctor"}
+PARSED_ONLY = {"train", "tune", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")
+SERVER = "127.0.0.1:8000"
 RUNS = re.compile(r"\bruns/[\w-]+|(?<=^nextword export )my-model", re.MULTILINE)
 
 TINY_MODEL = {"embedding_size": 8, "hidden_sizes": (12, 8), "compute_dtype": "float32"}
@@ -79,6 +85,13 @@ def folder(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Host and port of a server of the sample model."""
+    with running_server(sample_model_path("austen")) as host:
+        yield host
+
+
 @pytest.fixture(autouse=True)
 def _train_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     train = train_module.train
@@ -110,8 +123,8 @@ def _exit_code(arguments: list[str]) -> int:
 def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = [TEXTS.get(argument, argument) for argument in command.arguments]
     if arguments[0] in PARSED_ONLY:
-        context = click.Context(nextword, obj=arguments)
-        parsed = nextword.get_command(context, arguments[0])
+        context = click.Context(command_line, obj=arguments)
+        parsed = command_line.get_command(context, arguments[0])
         assert parsed is not None
         parsed.make_context(arguments[0], arguments[1:], parent=context)
         return
@@ -129,12 +142,20 @@ def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 @pytest.mark.parametrize("page", rest_slow(PAGES), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_examples_run(
-    page: Path, tiny_run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: Path,
+    tiny_run: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     _bring_runs(page.read_text(encoding="utf-8"), tiny_run, folder)
     names: dict[str, Any] = {"__name__": "example"}
     for block in blocks_of(page):
-        code = compile("\n" * block.line + block.body, str(page), "exec") if block.is_python else ""
+        body = block.body
+        if SERVER in body:
+            body = body.replace(SERVER, request.getfixturevalue("server"))
+        code = compile("\n" * block.line + body, str(page), "exec") if block.is_python else ""
         if not block.not_run:
             exec(code, names)  # noqa: S102
             for command in block.commands:

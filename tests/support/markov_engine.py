@@ -1,5 +1,7 @@
 """A model without a network: a Markov chain, whose results are known exactly."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +15,7 @@ class MarkovEngine:
     """Predicts a token from the previous one with a table of probabilities `(V, V)`; its state counts the tokens."""
 
     compiles_each_shape = False
+    mixes_rows = False
 
     def __init__(self, table: Probabilities, end_id: int = 0) -> None:
         with np.errstate(divide="ignore"):
@@ -31,6 +34,9 @@ class MarkovEngine:
 
     def select(self, state: State, rows: Rows) -> State:
         return state[rows]
+
+    def join(self, states: Sequence[State]) -> State:
+        return np.concatenate(states)
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         rows = self._log_probs[inputs]

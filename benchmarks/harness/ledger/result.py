@@ -1,16 +1,14 @@
 """A line of the ledger: what was trained on which text, how it was evaluated, and the figures."""
 
-import dataclasses
 import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from harness.ledger.lines import parsed, read_ledger, write_ledger
 from nextword.errors import SettingError
-from nextword.storage.single_file import write_file
 
 
 @dataclass(frozen=True)
@@ -52,22 +50,7 @@ class Result:
         Raises:
             SettingError: A key is missing, unknown, or of the wrong type.
         """
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - set(table)
-        if missing or not set(table) <= set(fields):
-            raise SettingError(f"a result must have the keys {', '.join(fields)}, but has {', '.join(table)}")
-        for name, value in table.items():
-            if not _fits(value, fields[name].type):
-                raise SettingError(f"`{name}` of a result must be {fields[name].type}, but is {value!r}")
-        return cls(**table)
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    if value is None:
-        return bool(kind == float | None)
-    if isinstance(value, bool) or (isinstance(value, float) and not math.isfinite(value)):
-        return False
-    return isinstance(value, {str: str, int: int}.get(kind, (int, float)))
+        return parsed(cls, table)
 
 
 def read_results(path: Path) -> list[Result]:
@@ -76,20 +59,7 @@ def read_results(path: Path) -> list[Result]:
     Raises:
         SettingError: The file cannot be read, a line is not a result, or a result is repeated.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingError(f"`{path}` must be a file of results, but cannot be read ({error})") from error
-    results: dict[Result, int] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            result = Result.of(json.loads(line))
-        except (ValueError, TypeError, SettingError) as error:
-            raise SettingError(f"line {number} of `{path}` must be a result: {error}") from error
-        if result in results:
-            raise SettingError(f"line {number} of `{path}` must say something new, but repeats line {results[result]}")
-        results[result] = number
-    return list(results)
+    return read_ledger(path, Result)
 
 
 def write_results(path: Path, results: Sequence[Result]) -> None:
@@ -98,8 +68,7 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
     Raises:
         StorageError: The disk refused.
     """
-    lines = [json.dumps(dataclasses.asdict(result), allow_nan=False) + "\n" for result in results]
-    write_file(path, "".join(lines).encode())
+    write_ledger(path, results)
 
 
 def results_of_contest(table: Mapping[str, Any]) -> list[Result]:

@@ -9,6 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
+from nextword.api.page_facts import page_facts
 from nextword.batching.window import TokenIds
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
@@ -23,6 +25,8 @@ from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import stream_text
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
+from nextword.page.bigrams import BigramTable
+from nextword.page.html_file import write_html
 from nextword.scoring.gaps import GAP, RankedCandidate, proposals, rank
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
@@ -33,6 +37,7 @@ from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.suggestion import Suggestion, suggest
 from nextword.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
+from nextword.text.lines import split_lines
 from nextword.text.token_store import TokenStore
 from nextword.training.history import TrainingHistory
 
@@ -366,6 +371,38 @@ class TrainedModel(LoadedModel):
             )
         return evaluation
 
+    def keystrokes(
+        self,
+        text: str,
+        *,
+        user_words: UserWords | None = None,
+        options: SessionOptions | None = None,
+        max_tokens: int | None = None,
+    ) -> KeystrokeEvaluation:
+        """Return the keystrokes that suggestions save someone who types a text, with and without learned words.
+
+        Args:
+            text: The text. Each character is a key; one key takes a suggestion with the space after it.
+            user_words: Words learned from earlier texts.
+            options: How suggestions are made. By default, they begin sentences with a capital if the text has any.
+            max_tokens: Stop after this number of words and marks, line ends included.
+
+        Raises:
+            EvaluationError: There are no words.
+            SettingError: Tokens of the model are characters or subwords, or `max_tokens` is below 1.
+            TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> found = nextword.load("austen").keystrokes("She was very much obliged to him.")
+            >>> 0.4 < found.plain.savings(3) < 0.8
+            True
+        """
+        lines = split_lines(text)
+        return evaluate_keystrokes(
+            self, lines if lines[-1] else lines[:-1], user_words=user_words, options=options, max_tokens=max_tokens
+        )
+
     def compare(
         self, text: TokenStore | str, *, skip: int = 0, max_tokens: int = 10, top: int = 5
     ) -> list[ComparedWord]:
@@ -443,6 +480,25 @@ class TrainedModel(LoadedModel):
             StorageError: `path` exists and `replace` is false, or the disk refused.
         """
         write_bundle(Path(path), self.bundle, replace=replace)
+
+    def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
+        """Write a page with the model inside, which any browser opens without a server and without a network.
+
+        The page holds the vocabulary and the model card, and the weights in int8: see `docs/one-file.md`.
+
+        Args:
+            path: The HTML file. A page of nextword is replaced.
+            corpus: The training text. The page then shows what a bigram model of it says. Only for words.
+            passage: Held-out text to guess the words of. It can be read in the file.
+
+        Raises:
+            EvaluationError: The corpus was encoded by another tokenizer.
+            ExportError: The model cannot run in a page; the message has the reason.
+            StorageError: Another file is at `path`, or the disk refused.
+        """
+        bigrams = BigramTable.of_words(self._ids_of(corpus.train), self.tokenizer) if corpus else None
+        facts = page_facts(self.bundle, self.history or ())
+        write_html(Path(path), self.bundle, bigrams=bigrams, passage=passage, facts=facts)
 
 
 def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | None = None) -> TrainedModel:

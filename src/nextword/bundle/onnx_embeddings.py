@@ -41,7 +41,7 @@ def read_embeddings(data: bytes, architecture: Architecture) -> NDArray[np.float
     """
     check_onnx_file(data, architecture)
     try:
-        embeddings = _embeddings(_tensors(data), (architecture.vocabulary_size, architecture.embedding_size))
+        embeddings = _embeddings(read_tensors(data), (architecture.vocabulary_size, architecture.embedding_size))
         if not np.isfinite(embeddings).all():
             raise ValueError("must hold finite numbers in its embedding matrix, but holds others")
         return embeddings
@@ -62,8 +62,12 @@ def _embeddings(tensors: Mapping[str, Tensor], shape: tuple[int, int]) -> NDArra
         return (steps - np.float32(_zero_point(tensors[zero_point], kind))) * _scale(tensors[scale])
 
 
-def _tensors(data: bytes) -> dict[str, Tensor]:
-    """Return the constants of the graph by name."""
+def read_tensors(data: bytes) -> dict[str, Tensor]:
+    """Return the constants of the graph of a model by name.
+
+    Raises:
+        ValueError: The file is refused. The message continues a sentence that begins with the name of the file.
+    """
     found: dict[str, Tensor] = {}
     for number, graph in fields(memoryview(data), MODEL_FIELDS, "a model"):
         if number != 7:

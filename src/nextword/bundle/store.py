@@ -96,9 +96,19 @@ def identity_of(path: Path) -> str:
     Raises:
         BundleError: The directory is not a bundle. The content of its other files is not checked.
     """
+    return f"{read_config(path).name} {weights_sha256(path)[:12]}"
+
+
+def weights_sha256(path: Path) -> str:
+    """Return the SHA-256 sum of a model's weights, in hexadecimal, as its seal states it.
+
+    The sum is that of `weights.safetensors`, or of `model.onnx` for a slim bundle.
+
+    Raises:
+        BundleError: The directory is not a bundle. The content of its files is not checked.
+    """
     with _opened(path) as sealed:
-        seal = sealed.manifest.get(WEIGHTS) or sealed.manifest[ONNX]
-        return f"{_read_config(sealed, MAX_BYTES).name} {seal.sha256[:12]}"
+        return (sealed.manifest.get(WEIGHTS) or sealed.manifest[ONNX]).sha256
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
-from click.shell_completion import CompletionItem
 from numpy.typing import NDArray
 
 from nextword.cli.command import command
 from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, require_comparable, require_same_words
+from nextword.cli.keystrokes_report import keystrokes_report, require_plain
+from nextword.cli.method_names import complete_methods
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
@@ -24,19 +25,12 @@ from nextword.evaluation.significance import Comparison, Unit, compare_lines, li
 from nextword.text.options import OnBadBytes
 
 
-def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Return the methods that may come last, after those that were typed before a comma."""
-    before, comma, last = typed.rpartition(",")
-    names = [name for name in METHODS if name not in before.split(",")] if comma else [STATIC, *METHODS]
-    return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]
-
-
 @command(
     *OPTIONS_TYPES,
     short=[],
     examples=[
         "nextword evaluate austen",
-        "nextword evaluate runs/demo my-text.txt --split all",
+        "nextword evaluate runs/demo my-text.txt --split all --keystrokes",
         "nextword evaluate runs/demo --method static --method cache,temperature --tune",
     ],
 )
@@ -61,6 +55,13 @@ def complete_methods(_context: click.Context, _option: click.Parameter, typed: s
     show_default="block for cache and dynamic",
 )
 @click.option("--ensemble", is_flag=True, help="Combine all models: average their probabilities.")
+@click.option("--keystrokes", is_flag=True, help="Measure the keys that suggestions save, in place of perplexity.")
+@click.option(
+    "--max-tokens",
+    type=click.IntRange(1),
+    help="Stop after N tokens; only with --keystrokes.",
+    show_default="the whole split",
+)
 @click.option(
     "--batch-size", type=click.IntRange(1), default=1, help="Rows to read in parallel. 1 is exact; more is faster."
 )
@@ -76,17 +77,23 @@ def evaluate(
     ensemble: bool,
     significance: bool,
     unit: Unit | None,
+    keystrokes: bool,
+    max_tokens: int | None,
     batch_size: int,
     as_json: bool,
     data_dir: Path | None,
     on_bad_bytes: OnBadBytes | None,
     given: Tables,
 ) -> None:
-    """Measure perplexity and accuracy.
+    """Measure perplexity, accuracy or keystrokes.
 
     TEXT is the text to read (default: the text of the runs). Every token of the split counts, `<eos>` included. Several
     models or methods appear side by side. The stored weights never change.
     """
+    if keystrokes:
+        require_plain(significance=significance, batch_size=batch_size)
+    elif max_tokens is not None:
+        raise SettingError("`--max-tokens` needs `--keystrokes`; add it, or leave `--max-tokens` out")
     inputs = inputs_of(arguments, split, data_dir, on_bad_bytes)
     columns = columns_of(inputs, [chain.split(",") for chain in chains], as_ensemble=ensemble)
     if significance:
@@ -98,6 +105,9 @@ def evaluate(
         raise SettingError("`--tune` needs a `--method` with settings to find; name one, or leave `--tune` out")
     require_used(given, methods, ensemble=ensemble)
     outcomes = [_prepared(column, given, tune=tune) for column in columns]  # before the split asked for is looked at
+    if keystrokes:
+        click.echo(keystrokes_report(columns, outcomes, max_tokens=max_tokens, as_json=as_json))
+        return
     if significance:
         require_same_words(columns)
     found = [_evaluated(column, outcome, batch_size) for column, outcome in zip(columns, outcomes, strict=True)]

@@ -7,8 +7,9 @@ import click
 
 from nextword.bundle.bundle import Bundle
 from nextword.cli.command import command
-from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.output import say
+from nextword.cli.page_export import PageExport
 from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import SplitOrAll, Target, run_or_model_argument
 from nextword.cli.target_text import TargetText
@@ -23,8 +24,8 @@ _SPLIT: SplitOrAll = "valid"
     ExportOptions,
     examples=[
         "nextword export runs/demo",
-        "nextword export runs/demo --int8",
         "nextword export runs/demo --int8 --slim -o demo-small",
+        "nextword export austen --html austen.html",
     ],
 )
 @run_or_model_argument
@@ -51,6 +52,14 @@ _SPLIT: SplitOrAll = "valid"
     help="Write the exported model to this new directory.",
     show_default="RUN_OR_MODEL itself",
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=OutputFile(),
+    help="Write a web page with the model inside.",
+    show_default="none",
+)
+@click.option("--passage", is_flag=True, help="Put a passage of the test split into the page, to guess its words.")
 @data_dir_option
 @bad_bytes_of_splits_option
 @json_option
@@ -60,6 +69,8 @@ def export(
     split: SplitOrAll | None,
     keras_path: Path | None,
     output: Path | None,
+    html: Path | None,
+    passage: bool,
     data_dir: Path | None,
     on_bad_bytes: OnBadBytes | None,
     as_json: bool,
@@ -70,13 +81,19 @@ def export(
     The command adds model.onnx to the model, after it has compared the two. onnxruntime runs it. With --output, the
     result is a new directory instead. With --int8, the
     perplexity on TEXT (default: the text of the run) is measured before and after, and goes into the model card.
+
+    With --html alone, the command writes a page and leaves the model as it is. It needs no training framework. The page
+    opens in a browser from the disk, without a network. TEXT is the training text there.
     """
     options = given_settings(given, ExportOptions)
-    if split is not None and text is None and not options.int8:
-        raise SettingError("`--split` needs a TEXT to measure the perplexity on; name one, or leave it out")
-    if "max_loss_percent" in given.get(ExportOptions.group, {}) and not options.int8:
-        raise SettingError("`--max-loss-percent` needs `--int8`; add it, or leave `--max-loss-percent` out")
+    is_page_alone = html is not None and not (options.int8 or options.slim or output or keras_path)
+    _refuse_idle(given, options, split=split, has_text=text is not None, passage=passage, html=html)
     read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
+    page = None if html is None else PageExport(html, read, run_or_model, with_passage=passage)
+    if page is not None and is_page_alone:
+        page.write()
+        click.echo(json.dumps(page.to_table()) if as_json else page.described)
+        return
     try:
         from nextword.export.export import NamedText, export_bundle
     except ImportError as error:
@@ -95,8 +112,29 @@ def export(
         keras_path=keras_path,
         say=lambda what: say(f"{what} ..."),
     )
+    if page is not None:
+        page.write()
     if as_json:
-        click.echo(json.dumps({"model": str(output or read.target.bundle), **report.to_table()}, allow_nan=False))
+        table = {"model": str(output or read.target.bundle), **report.to_table(), **(page.to_table() if page else {})}
+        click.echo(json.dumps(table, allow_nan=False))
         return
     click.echo("\n".join(report.sentences()))
     click.echo(f"\nmodel: {output or read.target.bundle}" + (f"\nKeras: {keras_path}" if keras_path else ""))
+    if page is not None:
+        click.echo(page.described)
+
+
+def _refuse_idle(
+    given: Tables, options: ExportOptions, *, split: SplitOrAll | None, has_text: bool, passage: bool, html: Path | None
+) -> None:
+    """Refuse an option that would do nothing.
+
+    Raises:
+        SettingError: There is one.
+    """
+    if split is not None and not options.int8 and (html is not None or not has_text):
+        raise SettingError("`--split` needs a TEXT to measure the perplexity on; name one, or leave it out")
+    if "max_loss_percent" in given.get(ExportOptions.group, {}) and not options.int8:
+        raise SettingError("`--max-loss-percent` needs `--int8`; add it, or leave `--max-loss-percent` out")
+    if passage and html is None:
+        raise SettingError("`--passage` needs `--html FILE`, the page to put it into; add it, or leave it out")

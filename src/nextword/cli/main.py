@@ -38,7 +38,7 @@ _COMMANDS = {
     "rank": "Rank words or phrases for a gap in a text.",
     "surprise": "Find the lines that a model expects least.",
     "vectors": "Turn lines or words into vectors.",
-    "evaluate": "Measure perplexity and accuracy.",
+    "evaluate": "Measure perplexity, accuracy or keystrokes.",
     "compare": "Show predicted words next to actual words.",
     "serve": "Serve a model over HTTP, with a page for the browser.",
     "rescore": "Reorder the hypotheses of a speech recognizer.",

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_name, sample_model_path
 from nextword.bundle.store import model_path, require_directory
 from nextword.cli.output import detail
-from nextword.engine.opening import ENGINES, open_model
+from nextword.engine.opening import ENGINES, EngineName, open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError
 from nextword.storage.manifest import MANIFEST_NAME
@@ -81,6 +81,13 @@ engine_option = click.option(
 """The option `--engine`, which `Target.open` reads."""
 
 
+def engine_name() -> EngineName:
+    """Return the engine that `--engine` names in the command that runs."""
+    context = click.get_current_context(silent=True)
+    name: EngineName = context.meta.get(_ENGINE, "auto") if context else "auto"
+    return name
+
+
 @dataclass(frozen=True)
 class Target:
     """A model on disk, and the text that belongs to it.
@@ -131,8 +138,7 @@ class Target:
 
     def open(self) -> LoadedModel:
         """Start the model, by the engine that `--engine` names in the command that runs."""
-        context = click.get_current_context(silent=True)
         began = time.monotonic()
-        model = open_model(self.bundle, context.meta.get(_ENGINE, "auto") if context else "auto")
+        model = open_model(self.bundle, engine_name())
         detail(f"opened {self.bundle} with {model.run_by} in {time.monotonic() - began:.2f} s")
         return model

@@ -9,8 +9,8 @@ from nextword.cli.target import SplitOrAll, Target
 from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import OnBadBytes, TextOptions
-from nextword.text.reader import TextRange
-from nextword.text.source import resolve_source, stored_name
+from nextword.text.reader import LineReader, TextRange
+from nextword.text.source import resolve_source, resolve_whole, stored_name
 from nextword.text.splitting import SPLITS
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
@@ -61,13 +61,32 @@ class TargetText:
             TextError: None was given, and what the model was trained on has changed since, so that its splits would
                 not be those of the training run.
         """
+        source = self._checked_source()
+        store = Corpus.load_split(source, split, tokenizer, self.options, data_dir=self.data_dir)
+        detail(f"read {source}, {split}: {store.num_tokens:,} tokens")
+        return store
+
+    def lines(self, split: SplitOrAll, tokenizer: Tokenizer) -> list[str]:
+        """Return the lines of a split, as they are before they become tokens.
+
+        Raises:
+            SettingError: As for `load`.
+            TextError: As for `load`, or the text cannot be read.
+        """
+        source, options = self._checked_source(), self.options
+        if split == "all":
+            part = resolve_whole(source, options, data_dir=self.data_dir)
+        else:
+            part = resolve_source(source, options, needed=(split,), data_dir=self.data_dir).parts[split]
+        pretokenized = tokenizer.kind == "pretokenized"
+        return list(LineReader(part, on_bad_bytes=options.on_bad_bytes, pretokenized=pretokenized))
+
+    def _checked_source(self) -> str:
         if self.source is None:
             raise SettingError(f"TEXT must be given: `{self.target.bundle}` is a bundle, and does not hold its text")
         if self.named is None and self.target.text_sha256 is not None:
             _require_unchanged(self.source, self.options, self.target.text_sha256, self.data_dir)
-        store = Corpus.load_split(self.source, split, tokenizer, self.options, data_dir=self.data_dir)
-        detail(f"read {self.source}, {split}: {store.num_tokens:,} tokens")
-        return store
+        return self.source
 
     def part_of_file(self, split: SplitOrAll) -> str | None:
         """Return in words which part of a file a split is, or `None` if it is all of one."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.batching.window import TokenIds
-from nextword.engine.distribution_engine import OuterEngine, even_pieces
+from nextword.engine.distribution_engine import OuterEngine, even_pieces, join_rows, select_rows
 from nextword.engine.engine import Engine, Rows, State, WindowPrediction
 from nextword.engine.method import AppliedMethod, Method, Splits, mixture_log_prob
 from nextword.engine.stream import predicted_windows
@@ -46,12 +46,12 @@ class Memory(NamedTuple):
         hidden: Hidden states after the last `size` inputs `(B, size, H)`; zeros before the text begins. `H` is 0 if
             nothing is read yet.
         followers: The tokens after all of them but the last `(B, size - 1)`; the last one's is the next input.
-        num_read: Number of inputs read.
+        num_read: Number of inputs that each text has read `(B,)`.
     """
 
     hidden: Floats
     followers: TokenIds
-    num_read: int
+    num_read: NDArray[np.int64]
 
 
 class Matches(NamedTuple):
@@ -60,7 +60,7 @@ class Matches(NamedTuple):
     Attributes:
         similarity: $h_t^\top h_i$ with each of the `size` latest hidden states `(B, T, size)`, float32.
         followers: The token after each `(B, T, size)`.
-        known: Whether the entry exists: False before the beginning of the text `(T, size)`.
+        known: Whether the entry exists: False before the beginning of the text `(B, T, size)`.
     """
 
     similarity: Floats
@@ -71,7 +71,7 @@ class Matches(NamedTuple):
         r"""Return the softmax of $\theta$ times the similarity `(B, T, size)`; zeros if the memory is empty."""
         scaled: Floats = np.where(self.known, np.float32(theta) * self.similarity, np.float32(-np.inf))
         highest: Floats = scaled.max(axis=-1, keepdims=True)
-        weights: Floats = np.exp(scaled - np.where(self.known[:, -1:], highest, np.float32(0)))
+        weights: Floats = np.exp(scaled - np.where(self.known[..., -1:], highest, np.float32(0)))
         totals: Floats = weights.sum(axis=-1, keepdims=True)
         weights /= np.maximum(totals, np.finfo(np.float32).tiny)
         return weights
@@ -79,7 +79,11 @@ class Matches(NamedTuple):
 
 def empty_memory(batch_size: int, size: int) -> Memory:
     """Return the memory at the beginning of a text."""
-    return Memory(np.zeros((batch_size, size, 0), np.float32), np.zeros((batch_size, size - 1), np.int32), 0)
+    return Memory(
+        np.zeros((batch_size, size, 0), np.float32),
+        np.zeros((batch_size, size - 1), np.int32),
+        np.zeros(batch_size, np.int64),
+    )
 
 
 def look_up(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Matches, Memory]:
@@ -88,7 +92,7 @@ def look_up(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Matches, 
     The query at `t` sees only hidden states before `t`, whose followers are already read. It never sees its own target.
     """
     (batch_size, num_steps), size = inputs.shape, memory.hidden.shape[1]
-    remembered = memory.hidden if memory.num_read else np.zeros((batch_size, size, hidden.shape[-1]), np.float32)
+    remembered = _widened(memory.hidden, hidden.shape[-1])
     keys = np.concatenate((remembered, hidden), axis=1)  # (B, size + T, H)
     followers = np.concatenate((memory.followers, inputs), axis=1, dtype=np.int32)  # (B, size - 1 + T)
     products = hidden @ keys[:, :-1].swapaxes(1, 2)  # (B, T, size - 1 + T)
@@ -97,9 +101,14 @@ def look_up(memory: Memory, inputs: TokenIds, hidden: Floats) -> tuple[Matches, 
     similarity = np.lib.stride_tricks.as_strided(
         products, (batch_size, num_steps, size), (rows, columns + each, each), writeable=False
     )
-    known = np.arange(size) >= size - memory.num_read - np.arange(num_steps)[:, None]
+    known = np.arange(size) >= size - memory.num_read[:, None, None] - np.arange(num_steps)[:, None]
     found = Matches(similarity, np.lib.stride_tricks.sliding_window_view(followers, size, axis=1), known)
     return found, Memory(keys[:, -size:], followers[:, followers.shape[1] - size + 1 :], memory.num_read + num_steps)
+
+
+def _widened(hidden: Floats, width: int) -> Floats:
+    """Return hidden states `(B, size, width)`: zeros if none has been read yet."""
+    return hidden if hidden.shape[-1] == width else np.zeros((*hidden.shape[:-1], width), np.float32)
 
 
 class CacheEngine(OuterEngine):
@@ -133,8 +142,14 @@ class CacheEngine(OuterEngine):
     def select(self, state: Any, rows: Rows) -> State:
         """Select rows of a state; see `Engine.select`."""
         inner, memory = state
-        kept = memory._replace(hidden=memory.hidden[rows], followers=memory.followers[rows])
-        return self._engine.select(inner, rows), kept
+        return self._engine.select(inner, rows), select_rows(memory, rows)
+
+    def join(self, states: Sequence[Any]) -> State:
+        """Join states; see `Engine.join`."""
+        inner, memories = zip(*states, strict=True)
+        width = max(memory.hidden.shape[-1] for memory in memories)
+        joined = join_rows([memory._replace(hidden=_widened(memory.hidden, width)) for memory in memories])
+        return self._engine.join(inner), joined
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
         """Return full distributions; see `Engine.predict_window`."""
@@ -165,7 +180,7 @@ def _interpolate_in_place(found: Matches, log_probs: Floats, options: CacheOptio
     if not options.cache_weight:
         return
     batch_size, num_steps, vocabulary_size = log_probs.shape
-    log_probs[:, found.known[:, -1]] += np.float32(np.log1p(-options.cache_weight))
+    log_probs[found.known[..., -1]] += np.float32(np.log1p(-options.cache_weight))
     rows = np.arange(batch_size * num_steps).reshape(batch_size, num_steps, 1)
     cells = (rows * vocabulary_size + found.followers).ravel()  # (B * T * size,)
     mass = np.bincount(cells, found.weights(options.cache_theta).ravel(), minlength=log_probs.size)

@@ -1,6 +1,7 @@
 """Base classes of engines that return full distributions."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,26 @@ def select_rows(state: State, rows: Rows) -> State:
     return state[rows]
 
 
+def join_rows(states: Sequence[State]) -> State:
+    """Return the rows of several states one after the other: the reverse of `select_rows`.
+
+    Args:
+        states: Arrays, or tuples or named tuples of arrays and tuples, all of the same structure.
+
+    Example:
+        >>> import numpy as np
+        >>> join_rows([(np.array([[1]]), ()), (np.array([[2], [3]]), ())])
+        (array([[1],
+               [2],
+               [3]]), ())
+    """
+    first = states[0]
+    if isinstance(first, tuple):
+        parts = [join_rows(part) for part in zip(*states, strict=True)]
+        return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+    return np.concatenate(states)
+
+
 class DistributionEngine(ABC):
     """Base class of an engine that only implements `start` and `predict_window`.
 
@@ -42,12 +63,16 @@ class DistributionEngine(ABC):
         vocabulary_size: Number of tokens `V`.
         end_id: The id of `<eos>`.
         compiles_each_shape: See `Engine.compiles_each_shape`.
+        mixes_rows: See `Engine.mixes_rows`.
     """
 
-    def __init__(self, *, vocabulary_size: int, end_id: int, compiles_each_shape: bool = False) -> None:
+    def __init__(
+        self, *, vocabulary_size: int, end_id: int, compiles_each_shape: bool = False, mixes_rows: bool = False
+    ) -> None:
         self.vocabulary_size = vocabulary_size
         self.end_id = end_id
         self.compiles_each_shape = compiles_each_shape
+        self.mixes_rows = mixes_rows
 
     @abstractmethod
     def start(self, batch_size: int) -> State:
@@ -60,6 +85,10 @@ class DistributionEngine(ABC):
     def select(self, state: State, rows: Rows) -> State:
         """Select rows of a state of nested tuples of arrays `(B, ...)`; see `Engine.select`."""
         return select_rows(state, rows)
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join states of nested tuples of arrays `(B, ...)`; see `Engine.join`."""
+        return join_rows(states)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text; see `Engine.step`."""
@@ -100,6 +129,7 @@ class OuterEngine(DistributionEngine):
             vocabulary_size=engine.vocabulary_size,
             end_id=engine.end_id,
             compiles_each_shape=engine.compiles_each_shape,
+            mixes_rows=engine.mixes_rows,
         )
         self._engine = engine
 
@@ -110,6 +140,10 @@ class OuterEngine(DistributionEngine):
     def select(self, state: State, rows: Rows) -> State:
         """Select rows of a state; see `Engine.select`."""
         return self._engine.select(state, rows)
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join states; see `Engine.join`."""
+        return self._engine.join(states)
 
 
 def even_pieces(num_steps: int, numbers_per_step: int, max_numbers: int = _MAX_NUMBERS) -> list[slice]:

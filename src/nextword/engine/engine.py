@@ -57,6 +57,10 @@ class Engine(Protocol):
     def compiles_each_shape(self) -> bool:
         """Whether the first window of each shape `(B, T)` takes long."""
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether the other texts of a batch change the results of a text by more than the last bits."""
+
     def start(self, batch_size: int) -> State:
         """Return the state at the beginning of a text."""
 
@@ -72,6 +76,15 @@ class Engine(Protocol):
 
         A row that is selected several times branches its text, and a row that is not selected is dropped. Each row
         continues as it would in the old state. `state` itself is not changed.
+        """
+
+    def join(self, states: Sequence[State]) -> State:
+        """Return the state with the texts of all `states`, in order; the reverse of `select`.
+
+        Each text continues as it would in its own state. The states themselves are not changed.
+
+        Raises:
+            ValueError: The texts cannot share a step.
         """
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:

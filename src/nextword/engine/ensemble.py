@@ -50,6 +50,7 @@ class EnsembleEngine(DistributionEngine):
             vocabulary_size=engines[0].vocabulary_size,
             end_id=engines[0].end_id,
             compiles_each_shape=any(engine.compiles_each_shape for engine in engines),
+            mixes_rows=any(engine.mixes_rows for engine in engines),
         )
         self._engines = tuple(engines)
         self._weights = _scaled(options.ensemble_weights, len(engines))
@@ -61,6 +62,11 @@ class EnsembleEngine(DistributionEngine):
     def select(self, state: State, rows: Rows) -> State:
         """Select rows of the states of all members; see `Engine.select`."""
         return tuple(engine.select(own, rows) for engine, own in zip(self._engines, state, strict=True))
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join the states of all members; see `Engine.join`."""
+        members = zip(*states, strict=True)
+        return tuple(engine.join(own) for engine, own in zip(self._engines, members, strict=True))
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Return full distributions; see `Engine.predict_window`."""

@@ -1,6 +1,6 @@
 """The engine that runs a Keras model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import keras
@@ -31,6 +31,9 @@ class KerasEngine:
     compiles_each_shape = True
     """Whether each new window shape is compiled; use few shapes."""
 
+    mixes_rows = False
+    """Whether the other texts of a batch change the results of a text by more than the last bits."""
+
     def __init__(self, model: LanguageModel, *, end_id: int) -> None:
         self.model = model
         self.end_id = end_id
@@ -58,6 +61,10 @@ class KerasEngine:
     def select(self, state: State, rows: Rows) -> State:
         """Select rows of a state; see `Engine.select`."""
         return keras.tree.map_structure(lambda array: ops.take(array, rows, axis=0), state)
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join states; see `Engine.join`."""
+        return keras.tree.map_structure(lambda *arrays: ops.concatenate(arrays, axis=0), *states)
 
     def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each text; see `Engine.step`."""

@@ -1,6 +1,7 @@
 """The engine that runs `model.onnx` with onnxruntime, without a training framework."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,7 @@ class OnnxEngine(DistributionEngine):
     def __init__(self, data: bytes, *, architecture: Architecture, end_id: int, num_threads: int | None = None) -> None:
         super().__init__(vocabulary_size=architecture.vocabulary_size, end_id=end_id)
         self.precision = check_onnx_file(data, architecture)
+        self.mixes_rows = self.precision == "int8"
         self._widths = state_widths(architecture)
         self._session = _session_of(data, num_threads)
         self._check_signature()
@@ -66,6 +68,10 @@ class OnnxEngine(DistributionEngine):
     def select(self, state: State, rows: Rows) -> State:
         """Select rows of a state; see `Engine.select`."""
         return tuple(array[:, rows] for array in state)
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join states; see `Engine.join`."""
+        return tuple(np.concatenate(arrays, axis=1) for arrays in zip(*states, strict=True))
 
     def predict_log_probs(self, inputs: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
         """Return the log-probabilities and the state without copying the hidden states."""

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.generation.drawing import draw
 from nextword.generation.ending import Ending, EndRule
 from nextword.generation.generated_text import Hypothesis
 from nextword.generation.lockstep import Branches
-from nextword.generation.sampling import SamplingOptions, filtered, sample
+from nextword.generation.sampling import SamplingOptions
 from nextword.generation.words import ForbiddenWords
 
 
@@ -51,7 +52,7 @@ class SampledText:
         count = len(self.ids) + 1
         forbidden = self._forbidden.after(self._read, is_last=count == self._rule.num_tokens)
         recent = self._read[-self._options.repetition_window :]
-        token_id = sample(filtered(log_probs[0], self._options, forbidden, recent), self._random)
+        token_id = draw(log_probs[0], self._options, forbidden, recent, self._random)
         self._tail = self._rule.next_tail(self._tail, self._read[-1] if self._read else None, token_id)
         self.ending = self._rule.ending(count, token_id, self._tail)
         self.log_prob += float(log_probs[0, token_id])

@@ -53,6 +53,16 @@ def error_table(status: int, message: str, *, param: str | None = None, code: st
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
+def error_of(error: Exception) -> ApiError:
+    """Return what a client is told about an error: nothing about one that is ours."""
+    return error if isinstance(error, ApiError) else ApiError(500, "the service failed; its log says why")
+
+
+async def answer_internal_error(_request: Request, error: Exception) -> JSONResponse:
+    """Answer after a bug of ours; the server logs it."""
+    return JSONResponse(error_of(error).to_table(), status_code=500)
+
+
 async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer with an `ApiError`, or with an error of the routing such as an unknown path."""
     error = cast("StarletteHTTPException", error)
@@ -65,8 +75,8 @@ async def answer_validation_error(_request: Request, error: Exception) -> JSONRe
     """Answer with the first field that breaks a rule."""
     first = cast("RequestValidationError", error).errors()[0]
     param = field_name(first["loc"])
-    where = f"`{param}` " if param else "the request "
-    message = f"{where}is refused: {first['msg']}"
+    where = f"`{param}` " if param else "the body "
+    message = f"{where}is refused: {first['msg'].removeprefix('Value error, ')}"
     return JSONResponse(error_table(400, message, param=param, code=first["type"]), status_code=400)
 
 

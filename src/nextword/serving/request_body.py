@@ -1,5 +1,7 @@
 """Request bodies: strict JSON, then strict types."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -28,8 +30,41 @@ class _StrictRequest(Request):
             try:
                 self._json = strict_json.parse(data, max_bytes=len(data), max_depth=_MAX_DEPTH)
             except ValueError as error:
-                raise ApiError(400, f"the body {error}", code="invalid_json") from error
+                field = bad_field(data)
+                where = f"the body, at `{field}`," if field else "the body"
+                raise ApiError(400, f"{where} {error}", param=field, code="invalid_json") from error
         return self._json
+
+
+def bad_field(data: bytes) -> str | None:
+    """Return the first field of a JSON object that `strict_json` refuses; `None` if the body is no JSON object.
+
+    Example:
+        >>> bad_field(b'{"n": 1, "temperature": NaN}')
+        'temperature'
+    """
+    repeated: list[str] = []
+
+    def table_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        repeated.extend(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        return dict(pairs)
+
+    try:
+        table = json.loads(data, object_pairs_hook=table_of)
+    except (ValueError, RecursionError):
+        return None
+    if repeated or not isinstance(table, dict):
+        return repeated[0] if repeated else None
+    return next((name for name, value in table.items() if not _is_strict({name: value})), None)
+
+
+def _is_strict(table: dict[str, Any]) -> bool:
+    data = json.dumps(table).encode()
+    try:
+        strict_json.parse(data, max_bytes=len(data), max_depth=_MAX_DEPTH)
+    except ValueError:
+        return False
+    return True
 
 
 class StrictRoute(APIRoute):

@@ -1,10 +1,24 @@
 """The model that the service answers with, and its replacement by another one."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from weakref import WeakSet
+
+import anyio.to_thread
+from anyio import CapacityLimiter
 
 from nextword.bundle.bundle import Bundle
 from nextword.engine.text_model import TextModel
+from nextword.generation.pieces import may_join
+from nextword.serving.api_error import ApiError
+from nextword.serving.model_text import ModelText
+from nextword.serving.scheduler import Scheduler
+
+_NUM_THREADS = 2
+"""Threads for blocking work beside the scheduler's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,14 +30,30 @@ class ServedModel:
         bundle: The model as it is stored.
         hash: SHA-256 of the stored weights, in hexadecimal.
         methods: Description of the methods; empty without any.
+        learns: Whether a method learns from the text that it reads.
+        text: The text that it was trained on, and its run.
+        max_active: Most texts that the scheduler works on at once.
         created: When it was loaded, in seconds since 1970.
+        scheduler: Generates and scores texts, all in one batch.
+        may_join: Whether a token can begin with a part of the character before it.
     """
 
     model: TextModel
     bundle: Bundle
     hash: str
     methods: str = ""
+    learns: bool = False
+    text: ModelText = field(default_factory=ModelText)
+    max_active: int = 64
     created: int = field(default_factory=lambda: int(time.time()))
+    scheduler: Scheduler = field(init=False)
+    may_join: bool = field(init=False)
+    _limiter: CapacityLimiter = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scheduler", Scheduler(self.model.engine, max_rows=self.max_active))
+        object.__setattr__(self, "may_join", may_join(self.model.tokenizer.vocabulary))
+        object.__setattr__(self, "_limiter", CapacityLimiter(_NUM_THREADS))
 
     @property
     def name(self) -> str:
@@ -35,22 +65,63 @@ class ServedModel:
         """Name and the first digits of the hash: the `system_fingerprint` of an answer."""
         return f"{self.name}-{self.hash[:12]}"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that every answer of the model carries."""
+        return {"X-Model-Hash": self.hash}
+
+    async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return the result of a function that blocks, such as `score_lines`, called in a thread.
+
+        A cancellation waits for the end of the call, so no work is left behind.
+        """
+        return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._limiter)
+
 
 class ModelSlot:
     """Holds the model that new requests get. A request keeps its model to its end.
 
     Args:
-        current: The first model.
+        current: The first model; `None` while it is loaded.
     """
 
-    def __init__(self, current: ServedModel) -> None:
+    def __init__(self, current: ServedModel | None = None) -> None:
         self._current = current
+        self._former: WeakSet[ServedModel] = WeakSet()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the first model is still being loaded."""
+        return self._current is None
 
     @property
     def current(self) -> ServedModel:
-        """The model for new requests."""
+        """The model for new requests.
+
+        Raises:
+            ApiError: The first model is still being loaded (503).
+        """
+        if self._current is None:
+            raise ApiError(503, "the model is being loaded; try again in a second", headers={"Retry-After": "1"})
         return self._current
 
     def replace(self, model: ServedModel) -> None:
-        """Give new requests another model."""
-        self._current = model
+        """Give new requests another model; the former one finishes its texts."""
+        model.scheduler.start()
+        former, self._current = self._current, model
+        if former is not None:
+            self._former.add(former)
+            former.scheduler.retire()
+
+    async def drain(self, seconds: float = 0.0) -> None:
+        """Wait up to `seconds` for the texts of all models, then end the others with an `ApiError` 503."""
+        await asyncio.gather(*(served.scheduler.drain(seconds) for served in self._models))
+
+    def close(self) -> None:
+        """End the engine threads of all models."""
+        for served in self._models:
+            served.scheduler.close()
+
+    @property
+    def _models(self) -> list[ServedModel]:
+        return [*([] if self._current is None else [self._current]), *self._former]

@@ -1,17 +1,236 @@
-"""Runs the application under uvicorn."""
+"""Runs the service: binds the address, loads the model, answers, drains at a signal."""
 
-from pathlib import Path
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from types import FrameType
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 
-from nextword.engine.opening import EngineName, open_model
+from nextword.errors import SettingError
+from nextword.serving.access import Access
 from nextword.serving.application import create_application
-from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.model_source import ModelSource
+from nextword.serving.served_model import ModelSlot
+from nextword.serving.service import Service
+from nextword.serving.service_log import Log, report_faults
 from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
+
+_CUT_SECONDS = 1.0
+"""Time to send the errors that end the answers in work."""
+
+_BACKLOG = 1024
+"""Connections that the system keeps until the server takes them."""
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(path: Path, *, host: str, port: int, engine: EngineName, settings: ServingSettings) -> None:
-    """Serve the model at a path until a signal ends the process."""
-    loaded = open_model(path, engine)
-    slot = ModelSlot(ServedModel(loaded, loaded.bundle, hash="0" * 64))
-    uvicorn.run(create_application(slot, settings), host=host, port=port, log_level="warning")
+def _say_nothing(_message: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How the service runs.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        access: Who may use it.
+        settings: Its bounds.
+        say: Receives messages, such as the address when the service is ready.
+        log: Receives a line for each request.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    access: Access = field(default_factory=Access)
+    settings: ServingSettings = field(default_factory=ServingSettings)
+    say: Log = _say_nothing
+    log: Log | None = None
+
+
+def serve(source: ModelSource, options: ServerOptions) -> int:
+    """Serve a model until a signal ends the service, and return the exit code: 128 + the number of the signal.
+
+    Raises:
+        NextwordError: The model cannot be loaded.
+        SettingError: The address cannot be used.
+    """
+    report_faults()
+    listener = bind(options.host, options.port)
+    with listener:
+        server = Server(source, listener, options)
+        server.run(sockets=[listener])
+    if server.failure is not None:
+        raise server.failure
+    return 128 + server.signal_number if server.signal_number else 0
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address.
+
+    Raises:
+        SettingError: The address is not one of this machine, or is in use.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise SettingError(f"`--host` must be an address of this machine, but {host!a} is not: {error}") from error
+    family, kind, protocol, _, address = min(found, key=lambda each: each[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere the option would let two programs share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise SettingError(
+            f"`--port` must be free on {host}, but {port} cannot be used: {error.strerror}; give another one, or "
+            "`--port 0` for any free one"
+        ) from error
+    return listener
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which loads the model beside and ends without cutting an answer in silence.
+
+    Args:
+        source: Loads the model.
+        listener: A bound socket.
+        options: How the service runs.
+
+    Attributes:
+        signal_number: The signal that ended the service; 0 before.
+        failure: Why the model could not be loaded.
+    """
+
+    def __init__(self, source: ModelSource, listener: socket.socket, options: ServerOptions) -> None:
+        self._source = source
+        self._options = options
+        self._address = listener.getsockname()
+        self.application: FastAPI = create_application(ModelSlot(), options.settings, source.load)
+        service = Service(self.application, options.access, log=options.log)
+        super().__init__(TransportConfig(service, _within_limits(options), service.record_refusal))
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.signal_number = 0
+        self.failure: Exception | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and load the model meanwhile."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        for listener in sockets or []:
+            listener.listen(_BACKLOG)
+        self.application.state.metrics.connections.set_function(partial(len, self.server_state.connections))
+        self._begin(self._load())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let the requests in work end, tell the others that they do not, and close."""
+        state = self.application.state
+        state.lifecycle.drain()
+        if not await state.lifecycle.idle(self._options.settings.drain_seconds):
+            state.admission.close()
+            await state.slot.drain()
+            if not await state.lifecycle.idle(_CUT_SECONDS):
+                state.lifecycle.cut()
+                await state.lifecycle.idle(_CUT_SECONDS)
+        await super().shutdown(sockets)
+        state.slot.close()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handle the signals of the service while it runs; elsewhere than in the main thread there are none."""
+        handlers: dict[int, Callable[[int, FrameType | None], Any]] = dict.fromkeys(_ENDING, self.handle_exit)
+        if hasattr(signal, "SIGHUP"):
+            handlers[signal.SIGHUP] = self._on_reload_signal
+        try:
+            former = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        except ValueError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the service, at the second signal at once."""
+        del frame
+        if self.signal_number or self.application.state.lifecycle.stage == "loading":
+            sys.stderr.flush()
+            os._exit(128 + sig)
+        self.signal_number = sig
+        self.application.state.lifecycle.drain()
+        self.should_exit = True
+
+    async def _load(self) -> None:
+        state = self.application.state
+        try:
+            state.slot.replace(await asyncio.to_thread(self._source.load))
+        except Exception as error:
+            self.failure, self.should_exit = error, True
+            return
+        state.lifecycle.stage = "ready"
+        self._options.say(f"serving {state.slot.current.name} on {self.url}")
+
+    @property
+    def url(self) -> str:
+        """The address of the page."""
+        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        return f"http://{host}:{self._address[1]}/"
+
+    def _on_reload_signal(self, _number: int, _frame: FrameType | None) -> None:
+        if self.application.state.lifecycle.stage != "ready":
+            return
+        self._loop.call_soon_threadsafe(lambda: self._begin(self._reload()))
+
+    async def _reload(self) -> None:
+        done = await self.application.state.reloader.reload()
+        if done.refused is None:
+            self._options.say(f"reloaded {done.served.fingerprint}")
+        else:
+            self._options.say(f"the model was not reloaded, and the former one serves on: {done.refused}")
+
+    def _begin(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _within_limits(options: ServerOptions) -> ServingSettings:
+    wanted = options.settings.max_connections
+    allowed = allow_connections(wanted)
+    if allowed < wanted:
+        options.say(
+            f"the system allows this process {allowed} connections, fewer than `max_connections`, {wanted}; raise its "
+            "limit of open files with `ulimit -n`"
+        )
+    return options.settings.replace(max_connections=allowed)
+
+
+def allow_connections(wanted: int) -> int:
+    """Let this process open files for a number of connections, and return how many the system allows.
+
+    More connections than that would fail without an answer.
+    """
+    if sys.platform != "win32":  # it has no such limit
+        import resource
+
+        needed = wanted + FILES_BESIDE_CONNECTIONS
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft < needed:
+            soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        wanted = max(1, min(wanted, soft - FILES_BESIDE_CONNECTIONS))
+    return wanted

@@ -53,6 +53,7 @@ class Lexicon:
         word_of: Word of each token `(V,)`; `G` for a token that is not a word.
         spellings: The `F` case-folded words.
         spelling_of: Spelling of each word `(G,)`.
+        by_spelling: The words in the order of their spellings, then in their own `(G,)`; a *place* is an index of it.
         printable: Whether each word is printable `(G,)`.
         is_lower_cased: Whether the vocabulary has no capitals.
         unknown_id: Id of `<unk>`.
@@ -77,20 +78,19 @@ class Lexicon:
         self.spellings = PrefixIndex(set(folded))
         index_of = {spelling: index for index, spelling in enumerate(self.spellings.strings)}
         self.spelling_of = np.array([index_of[spelling] for spelling in folded], np.intp)
-        self._by_spelling = np.argsort(self.spelling_of, kind="stable")
-        self._ends = np.cumsum(np.bincount(self.spelling_of, minlength=len(index_of)))
+        self.by_spelling = np.argsort(self.spelling_of, kind="stable")
+        self._begins = np.append(0, np.cumsum(np.bincount(self.spelling_of, minlength=len(index_of))))
         self._sorted = PrefixIndex(self.words)
-        word_index = {word: index for index, word in enumerate(self.words)}
-        self._by_word = np.array([word_index[word] for word in self._sorted.strings], np.intp)
+        place_of = {self.words[word]: place for place, word in enumerate(self.by_spelling.tolist())}
+        self._places_of_sorted = np.array([place_of[word] for word in self._sorted.strings], np.intp)
 
     def beginning_with(self, prefix: str) -> NDArray[np.intp]:
-        """Return the words that begin with `prefix`, in the same case."""
-        return self._by_word[self._sorted.prefix_range(prefix)]
+        """Return the places of the words that begin with `prefix`, in the same case."""
+        return self._places_of_sorted[self._sorted.prefix_range(prefix)]
 
-    def words_of(self, spelling: int) -> list[int]:
-        """Return the words with this spelling, in order."""
-        first = self._ends[spelling - 1] if spelling else 0
-        return [int(word) for word in self._by_spelling[first : self._ends[spelling]]]
+    def places_of(self, spellings: slice) -> slice:
+        """Return the places of the words with these spellings."""
+        return slice(int(self._begins[spellings.start]), int(self._begins[spellings.stop]))
 
     def word_probabilities(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of each word `(G,)` from those of the tokens `(V,)`."""

@@ -4,29 +4,21 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nextword.engine.text_model import TextModel
 from nextword.errors import TextError
 from nextword.settings import require_at_least
-from nextword.suggestion.letter_case import begins_sentence, capitalized, in_case_of
-from nextword.suggestion.lexicon import lexicon_of, variants_of
+from nextword.suggestion.acceptance import accepted_text, needs_space
+from nextword.suggestion.letter_case import capitalized, in_case_of
+from nextword.suggestion.lexicon import lexicon_of
 from nextword.suggestion.reader import TextReader
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.spelling import SPELLED, Beam, WordParts, spell
 from nextword.suggestion.suggestion import Suggestion
-from nextword.suggestion.typed_text import TypedText
 from nextword.suggestion.user_words import UserWords
 from nextword.suggestion.word_cache import WordUse
 from nextword.suggestion.word_candidates import Candidates, WordCandidates
-from nextword.text.pieces import is_mark
-from nextword.text.tokenizer import Tokenizer
 
 DEFAULT_OPTIONS = SessionOptions()
-
-_BRACKETS = frozenset("([{\u00ab")
-_QUOTES = frozenset("\"'\u2018\u201c")
 
 
 class SuggestionSession:
@@ -113,7 +105,7 @@ class SuggestionSession:
         """Replace the word being typed by a suggestion, followed by a space; a mark gets its most probable spaces."""
         word = suggestion if isinstance(suggestion, str) else suggestion.text
         prediction = self._reader.read()
-        self.replace(_text_with(self._reader.typed, self._tokenizer, word, prediction.log_probs))
+        self.replace(accepted_text(self._reader.typed, self._tokenizer, word, prediction.log_probs))
 
     def suggestions(self, k: int = 5) -> list[Suggestion]:
         """Return the `k` most probable words, most probable first; fewer if there are fewer words.
@@ -190,13 +182,11 @@ class SuggestionSession:
     def _unread(self) -> str:
         """Return the typed part of the next word that is not read, with the space before it."""
         typed = self._reader.typed
-        unread = f" {typed.unread}" if _needs_space(typed, self._tokenizer) else typed.unread
+        unread = f" {typed.unread}" if needs_space(typed, self._tokenizer) else typed.unread
         return unread.lower() if self._lexicon.is_lower_cased else unread
 
     def _wants_capital(self) -> bool:
-        if not (self._options.restore_case and self._lexicon.is_lower_cased):
-            return False
-        return begins_sentence(piece.text for piece in self._reader.typed.reversed_pieces())
+        return self._options.restore_case and self._lexicon.is_lower_cased and self._reader.typed.begins_sentence
 
 
 def _merged(candidates: Iterable[tuple[str, float]]) -> Candidates:
@@ -205,40 +195,6 @@ def _merged(candidates: Iterable[tuple[str, float]]) -> Candidates:
     for word, probability in candidates:
         totals[word] += probability
     return sorted(totals.items(), key=lambda item: -item[1])
-
-
-def _text_with(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
-    """Return the text with `word` instead of the word being typed.
-
-    A space follows a word. With the tokenizer `word`, a punctuation mark gets its most probable spaces: `said` and `,`
-    become `"said, "`, while a quote may open or close.
-
-    Args:
-        typed: The text.
-        tokenizer: Tokenizer of the model.
-        word: The suggested word or mark.
-        log_probs: Log-probabilities of the next token after the text `(V,)`.
-    """
-    variants = variants_of(word, tokenizer)
-    if tokenizer.kind == "word" and variants and is_mark(word):
-        best = max(variants, key=lambda token_id: (float(log_probs[token_id]), -token_id))
-        return typed.text.rstrip(" ") + tokenizer.vocabulary.token_of(best)
-    before = typed.text[: len(typed.text) - len(typed.prefix)]
-    return f"{before}{' ' if _needs_space(typed, tokenizer) else ''}{word} "
-
-
-def _needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
-    """Return whether the next word needs a space before it, as after a mark that does not open a quote or bracket."""
-    text = typed.text
-    if typed.prefix or not text or text[-1].isspace() or text[-1] in _BRACKETS:
-        return False
-    if text[-1] in _QUOTES and (len(text) == 1 or text[-2].isspace()):
-        return False
-    if tokenizer.kind == "subword":
-        return True
-    if tokenizer.kind != "word":
-        return False
-    return tokenizer.vocabulary.token_of(next(typed.reversed_pieces()).token_id).endswith(" ")
 
 
 def complete(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from nextword.errors import SettingError, TextError
+from nextword.suggestion.letter_case import begins_sentence
 from nextword.text.line_ends import ends_open, segments
 from nextword.text.lines import require_unicode, split_lines
 from nextword.text.pieces import is_mark, is_word_character, slices, tidy, trailing_word
@@ -74,6 +75,11 @@ class TypedText:
         before = self._tail()[: len(self._tail()) - len(self.prefix)]
         is_spaced = self._is_spaced(before) if before else self._anchors[-1].is_spaced
         return f" {self.prefix}" if self._tokenizer.kind == "subword" and is_spaced else self.prefix
+
+    @property
+    def begins_sentence(self) -> bool:
+        """Whether the next word begins a sentence."""
+        return begins_sentence(piece.text for piece in self.reversed_pieces())
 
     @property
     def pieces(self) -> list[Piece]:

@@ -44,8 +44,9 @@ class WordCandidates:
 
     def sentence_beginnings(self, k: int) -> Candidates:
         """Return the `k` most probable words, capitalized; words that differ only in case are merged."""
-        best = _Spellings(self._lexicon, "", self._known, self._outside_words(top_k(self._outside, k).tolist()))
-        return [(capitalized(word), value) for word, value in best.most_probable("", k)]
+        outside = self._outside_words(top_k(self._outside, k).tolist())
+        best = _Spellings(self._lexicon, "", self._known, outside, case_weight=1.0)
+        return [(capitalized(word), value) for word, value in best.most_probable(k)]
 
     def completions(self, prefix: str, k: int) -> Candidates:
         """Return the `k` most probable words that begin with `prefix`, with their probabilities among all such words.
@@ -53,16 +54,11 @@ class WordCandidates:
         Case is ignored, but words with a different case than `prefix` are weighted by `case_weight`. Words that differ
         only in case are merged and displayed in the case of `prefix` if one of them has it.
         """
-        known = self._options.case_weight * self._known
-        exact = self._lexicon.beginning_with(prefix)
-        known[exact] = self._known[exact]
-        outside = {
-            word: value if word.startswith(prefix) else self._options.case_weight * value
-            for word, value in self._outside_words(self._cache.beginning_with(prefix.casefold())).items()
-        }
-        spellings = _Spellings(self._lexicon, prefix, known, outside)
+        outside = self._outside_words(self._cache.beginning_with(prefix.casefold()))
+        weight = self._options.case_weight
+        spellings = _Spellings(self._lexicon, prefix, self._known, outside, case_weight=weight)
         total = spellings.total
-        found = [(word, value / total) for word, value in spellings.most_probable(prefix, k)]
+        found = [(word, value / total) for word, value in spellings.most_probable(k)]
         return [(in_case_of(prefix, word), value) for word, value in found] if self._options.restore_case else found
 
     def _word(self, index: int) -> str:
@@ -74,35 +70,50 @@ class WordCandidates:
 
 
 class _Spellings:
-    """The case-folded spellings that begin with a prefix, and the words of each.
+    """The `F` case-folded spellings that begin with a prefix, and the words of each; only these words are looked at.
 
     Args:
         lexicon: Words of the vocabulary.
         prefix: The prefix.
-        known: Weight of each word of the vocabulary `(G,)`, for all prefixes.
-        outside: Weight of each word outside the vocabulary that begins with the prefix.
+        known: Probability of each word of the vocabulary `(G,)`, for all prefixes.
+        outside: Probability of each word outside the vocabulary that begins with the prefix.
+        case_weight: Weight of the words with a different case than `prefix`.
     """
 
-    def __init__(self, lexicon: Lexicon, prefix: str, known: NDArray[np.float64], outside: dict[str, float]) -> None:
+    def __init__(
+        self,
+        lexicon: Lexicon,
+        prefix: str,
+        known: NDArray[np.float64],
+        outside: dict[str, float],
+        *,
+        case_weight: float,
+    ) -> None:
         self._lexicon = lexicon
-        self._known = known
+        self._prefix = prefix
         self._range = lexicon.spellings.prefix_range(prefix.casefold())
+        self._places = lexicon.places_of(self._range)
+        self._words = lexicon.by_spelling[self._places]
+        self._known = case_weight * known[self._words]
+        exact = lexicon.beginning_with(prefix)
+        self._known[exact - self._places.start] = known[lexicon.by_spelling[exact]]
         self._outside: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for word, value in outside.items():
-            self._outside[word.casefold()][word] = value
+            self._outside[word.casefold()][word] = value if word.startswith(prefix) else case_weight * value
         self._only_outside: list[str] = []
         self._values = self._sum_words()
         self.total = float(self._values.sum())
 
-    def most_probable(self, prefix: str, k: int) -> Candidates:
+    def most_probable(self, k: int) -> Candidates:
         """Return a word for each of the `k` best spellings, and the weight of the spelling."""
         best = top_k(self._values, k).tolist()
-        return [(self._best_word(index, prefix), float(self._values[index])) for index in best]
+        return [(self._best_word(index), float(self._values[index])) for index in best]
 
     def _sum_words(self) -> NDArray[np.float64]:
         """Return the weight of each spelling: spellings of the vocabulary first, then all others."""
         lexicon, first = self._lexicon, self._range.start
-        totals = np.bincount(lexicon.spelling_of, self._known, minlength=len(lexicon.spellings.strings))[self._range]
+        of_word = lexicon.spelling_of[self._words] - first
+        totals = np.bincount(of_word, self._known, minlength=self._range.stop - first)
         values = []
         for spelling, words in self._outside.items():
             same = lexicon.spellings.exact_range(spelling)
@@ -113,13 +124,18 @@ class _Spellings:
                 values.append(sum(words.values()))
         return np.concatenate((totals, values))
 
-    def _best_word(self, index: int, prefix: str) -> str:
+    def _best_word(self, index: int) -> str:
         """Return the most probable word of a spelling, preferably in the case of the prefix."""
         num_known = len(self._values) - len(self._only_outside)
         if index >= num_known:
             words = self._outside[self._only_outside[index - num_known]]
         else:
-            spelling = self._range.start + index
-            words = {self._lexicon.words[word]: float(self._known[word]) for word in self._lexicon.words_of(spelling)}
-            words |= self._outside.get(self._lexicon.spellings.strings[spelling], {})
-        return max(words, key=lambda word: (word.startswith(prefix) and words[word] > 0, words[word]))
+            lexicon, spelling = self._lexicon, self._range.start + index
+            places = lexicon.places_of(slice(spelling, spelling + 1))
+            first = self._places.start
+            words = {
+                lexicon.words[lexicon.by_spelling[place]]: float(self._known[place - first])
+                for place in range(places.start, places.stop)
+            }
+            words |= self._outside.get(lexicon.spellings.strings[spelling], {})
+        return max(words, key=lambda word: (word.startswith(self._prefix) and words[word] > 0, words[word]))

@@ -192,3 +192,15 @@ def test_every_result_of_a_method_is_exported() -> None:
     named = set(source.replace("[", " ").replace("]", " ").replace("'", " ").replace(">", " ").split())
     results = {part.rsplit(".", 1)[-1] for part in named if part.startswith("nextword.")}
     assert results <= set(nextword.__all__)
+
+
+def test_a_model_is_written_as_a_page(model: nextword.TrainedModel, corpus: nextword.Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "story.html"
+    model.export_html(path, corpus=corpus, passage="a dog eats bones .")
+    first = path.read_bytes()
+    assert first.startswith(b"<!DOCTYPE html>")
+    model.export_html(path)  # a page is replaced
+    assert len(path.read_bytes()) < len(first)
+    path.write_text("mine", encoding="utf-8")
+    with pytest.raises(errors.StorageError, match="must be a page of nextword to be replaced"):
+        model.export_html(path)

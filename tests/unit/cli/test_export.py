@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from shutil import copytree
@@ -6,9 +8,11 @@ from shutil import copytree
 import pytest
 
 from nextword.bundle.store import read_bundle
+from nextword.cli import page_export as page_module
 from nextword.cli import target as module
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
+from nextword.page.packed_model import PageFacts
 from nextword.storage import sealed_directory
 
 Run = Callable[..., int]
@@ -117,3 +121,104 @@ def test_a_slim_copy_needs_a_place_of_its_own(run: Path, nextword: Run, capsys: 
     assert "`--slim` needs `--output`, because the model itself would lose its float32" in capsys.readouterr().err
     assert nextword("export", run, "--slim", "--output", tmp_path) == 2
     assert "`--output` must name a new directory" in capsys.readouterr().err
+
+
+def test_a_run_is_written_as_a_page_and_stays_as_it_is(
+    run: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    before, page = sealed_directory.read(run / "model"), tmp_path / "story.html"
+    assert nextword("export", run, "--html", page) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"page: {page}, 0.")
+    assert f"open: double-click the file, or enter {page.as_uri()} in a browser" in said.out
+    assert said.err == ""
+    assert sealed_directory.read(run / "model") == before
+    assert nextword("export", run, "--html", page, "--passage", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    size = page.stat().st_size
+    assert table == {"html": str(page), "html_bytes": size, "has_bigrams": True, "has_passage": True}
+
+
+def test_the_page_holds_the_figures_and_the_passage_of_a_run(
+    run: Path, nextword: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def remembered(_path: Path, _bundle: object, **parts: object) -> int:
+        made.append(parts)
+        return 0
+
+    monkeypatch.setattr(page_module, "write_html", remembered)
+    assert nextword("export", run, "--html", tmp_path / "story.html", "--passage") == 0
+    (parts,) = made
+    assert "the cat sat on the mat .\nthe dog ate the bone .\n" in str(parts["passage"])
+    facts = parts["facts"]
+    assert isinstance(facts, PageFacts)
+    assert {"perplexity (valid)", "perplexity (test)", "parameters"} <= set(facts.figures)
+    assert len(facts.curve) == 6
+    assert len(facts.model_hash) == 12
+
+
+def test_a_page_and_an_onnx_export_in_one_command(run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    page = tmp_path / "story.html"
+    assert nextword("export", run, "--int8", "--max-loss-percent", "50", "--html", page) == 0
+    assert f"page: {page}, 0." in capsys.readouterr().out
+    assert read_bundle(run / "model").onnx is not None
+
+
+def test_a_model_without_its_text_has_a_page_without_bigrams(
+    run: Path, nextword: Run, capsys: Captured, small_text: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "story.html"
+    assert nextword("export", run / "model", "--html", page, "--json") == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["has_bigrams"] is False
+    assert "The training text is not known; the page has no bigrams." in said.err
+    assert nextword("export", run / "model", "--html", page, "--passage") == 2
+    assert "`--passage` needs a text" in capsys.readouterr().err
+    assert nextword("export", run / "model", small_text, "--html", page, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["has_bigrams"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--passage",), "`--passage` needs `--html FILE`"),
+        (("--html", "page.html", "--split", "test"), "`--split` needs a TEXT to measure the perplexity on"),
+        (("--html", "missing/page.html"), "must be in a folder that exists"),
+    ],
+)
+def test_an_option_of_the_page_that_would_do_nothing_is_refused(
+    run: Path,
+    nextword: Run,
+    capsys: Captured,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert nextword("export", run, *options) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_another_file_is_not_replaced_by_a_page(run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    page = tmp_path / "notes.html"
+    page.write_text("mine", encoding="utf-8")
+    for more in ((), ("--int8", "--max-loss-percent", "50")):
+        assert nextword("export", run, "--html", page, *more) == 2
+        assert "must be a page of nextword to be replaced, but is another file" in capsys.readouterr().err
+    assert page.read_text(encoding="utf-8") == "mine"
+
+
+def test_a_page_needs_no_training_framework(tmp_path: Path) -> None:
+    program = (
+        "import sys; from nextword.cli.main import main\n"
+        f"try:\n main(['export', 'austen', '--html', {str(tmp_path / 'austen.html')!r}])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'keras', 'jax', 'onnx', 'onnxruntime'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+    assert (tmp_path / "austen.html").is_file()

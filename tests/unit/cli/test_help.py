@@ -20,8 +20,8 @@ MOST_LINES = 48
 """Two screens of 24 lines."""
 
 MOST_COLUMNS = 80
-NOT_RUN = ("train", "tune", "doctor")
-"""Commands whose examples take minutes; they are only parsed."""
+NOT_RUN = ("train", "tune", "doctor", "serve")
+"""Commands whose examples take minutes, or have no end; they are only parsed."""
 
 IN_THE_SMALL_TEXT = {"happy": "cat", "I am very much oblig": "the cat s", "12": "0.01"}
 """What the small model does not know of an example, and what it knows."""

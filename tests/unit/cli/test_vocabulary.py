@@ -25,7 +25,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--help-all": ("switch", "print the whole help"),
     "--json": ("switch", "print JSON"),
     "--top": ("count", "how many results"),
-    "--max-tokens": ("count", "how many tokens to write or show"),
+    "--max-tokens": ("count", "how many tokens to write, show or read"),
     "--page-tokens": ("count", "how many tokens on a page"),
     "--top-tokens": ("count", "how many tokens of each line"),
     "--proposals": ("count", "how many words to try"),
@@ -35,6 +35,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--rounds": ("count", "how many validations"),
     "--sampler-seed": ("count", "a seed"),
     "--minutes-per-trial": ("number", "a time"),
+    "--port": ("count", "a port to listen on"),
     "--order": ("count", "length of n-grams"),
     "--threshold": ("number", "bits"),
     "--output": ("output", "where the main result goes"),
@@ -42,9 +43,11 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--weights-output": ("output", "where tuned weights go"),
     "--keras-output": ("output", "where a .keras file goes"),
     "--arpa": ("file", "an n-gram model to write"),
+    "--html": ("file", "a page to write"),
     "--user-words": ("file", "the user's own words"),
     "--weights": ("file", "weights to read"),
     "--references": ("file", "what was said"),
+    "--api-key-file": ("file", "API keys"),
     "--prompts": ("file", "prompts, one per line"),
     "--candidates": ("file", "candidates, one per line"),
     "--config": ("file", "settings"),
@@ -59,6 +62,9 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--forbid": ("text", "a word never to write"),
     "--require": ("text", "a word to write"),
     "--gap": ("text", "the mark of a gap"),
+    "--host": ("text", "an address to listen on"),
+    "--allow-host": ("text", "a name that requests may be sent to"),
+    "--allow-origin": ("text", "a web page that is allowed"),
     "--nearest": ("text", "a word"),
     "--scores": ("text", "names of columns"),
     "--storage": ("text", "a database"),
@@ -73,6 +79,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--on-bad-bytes": ("name", "what happens to bad bytes"),
     "--vocabulary": ("switch", "all words in place of lines"),
     "--card": ("switch", "print the model card"),
+    "--passage": ("switch", "text of the test split in the page"),
     "--tokens": ("switch", "each token"),
     "--no-header": ("switch", "no column names"),
     "--complete": ("switch", "complete a word"),
@@ -81,6 +88,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--tune": ("switch", "find settings first"),
     "--significance": ("switch", "compare columns"),
     "--ensemble": ("switch", "combine models"),
+    "--keystrokes": ("switch", "measure keys"),
     "--best": ("switch", "only the best"),
     "--keep-runs": ("switch", "keep checkpoints"),
     "--dry-run": ("switch", "do not train"),
@@ -92,7 +100,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
 SHARED_SETTINGS = {"seed", "temperature", "on_bad_bytes", "batch_size"}
 """Names that settings of several commands have, with one meaning each."""
 
-PRINTS_NO_RESULTS: set[str] = set()
+PRINTS_NO_RESULTS = {"serve"}
 """Commands without `--json`."""
 
 
@@ -209,5 +217,6 @@ def test_the_page_tells_of_every_command_and_shared_flag() -> None:
 def test_the_page_tells_of_every_variable() -> None:
     sources = (path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
     read = {name for source in sources for name in re.findall(r"environ[^\n]*\"(NEXTWORD_\w+|NO_COLOR)\"", source)}
+    read = {name for name in read if not name.startswith("NEXTWORD_SERVE_")} | {"NEXTWORD_SERVE_API_KEYS"}
     assert "NEXTWORD_RUNS" in read
     assert read <= set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE, re.MULTILINE))

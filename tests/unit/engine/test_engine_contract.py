@@ -228,3 +228,29 @@ def test_outer_engines_work_with_both_engines(pair: Pair, ngram_model: KneserNey
         expected, found = (each.score(ids_of(), np.full(3, 7, np.int32)) for each in outer)
         np.testing.assert_allclose(found.log_probs, expected.log_probs, atol=1e-4, err_msg=name)
         np.testing.assert_allclose(step_through(outer[1], ids_of()), step_through(outer[0], ids_of()), atol=1e-4)
+
+
+def test_joined_states_continue_unchanged(engine: Engine) -> None:
+    inputs = ids_of()
+    _, first = engine.predict_window(inputs[:1, :4], engine.start(1))
+    _, others = engine.predict_window(inputs[1:, :2], engine.start(2))
+    joined = engine.join([others, engine.start(1), first])
+    found, _ = engine.step(inputs[[1, 2, 0, 0], [2, 2, 0, 4]], joined)
+    expected = [engine.step(inputs[1:, 2], others)[0]]
+    expected += [engine.step(inputs[:1, position], state)[0] for position, state in ((0, engine.start(1)), (4, first))]
+    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-5)
+
+
+def test_joined_states_of_outer_engines_continue_unchanged(pair: Pair, ngram_model: KneserNeyModel) -> None:
+    inputs, onnx = ids_of(), pair.onnx
+    cache = CacheEngine(onnx, CacheOptions(cache_size=4, cache_weight=0.5))
+    temperature = TemperatureEngine(cache, TemperatureOptions(temperature=0.5))
+    for outer in (cache, temperature, NgramEngine(onnx, ngram_model, weight=0.5), EnsembleEngine([cache, onnx])):
+        states = [
+            outer.predict_window(inputs[row : row + 1, :length], outer.start(1))[1] for row, length in ((0, 6), (1, 2))
+        ]
+        states.append(outer.start(1))
+        found, _ = outer.step(inputs[[0, 1, 2], [6, 2, 0]], outer.join(states))
+        for row, (state, position) in enumerate(zip(states, (6, 2, 0), strict=True)):
+            expected, _ = outer.step(inputs[row : row + 1, position], state)
+            np.testing.assert_allclose(found[row], expected[0], atol=1e-5, err_msg=type(outer).__name__)

@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -23,6 +23,7 @@ class FirstTokenEngine:
     vocabulary_size = 10
     end_id = 0
     compiles_each_shape = False
+    mixes_rows = False
 
     def start(self, batch_size: int) -> State:
         return np.zeros(batch_size, np.int64)
@@ -34,6 +35,9 @@ class FirstTokenEngine:
 
     def select(self, state: State, rows: Rows) -> State:
         return state[rows]
+
+    def join(self, states: Sequence[State]) -> State:
+        raise NotImplementedError
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         log_probs = []

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -29,6 +29,7 @@ class CountingEngine:
     vocabulary_size = 20
     end_id = 9
     compiles_each_shape = False
+    mixes_rows = False
 
     def __init__(self, sharpness: float = 3.0) -> None:
         self.sharpness = sharpness
@@ -44,6 +45,9 @@ class CountingEngine:
 
     def select(self, state: State, rows: Rows) -> State:
         return state[rows]
+
+    def join(self, states: Sequence[State]) -> State:
+        raise NotImplementedError
 
     def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
         raise NotImplementedError

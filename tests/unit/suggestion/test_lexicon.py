@@ -35,14 +35,14 @@ def test_words_are_tokens_without_spaces(tokens: list[str]) -> None:
         assert token in (word, f" {word}", f"{word} ", f" {word} ")
         assert lexicon.first_tokens[place] <= token_id
         assert lexicon.spellings.strings[lexicon.spelling_of[place]] == word.casefold()
-        assert place in lexicon.words_of(lexicon.spelling_of[place])
-        assert place in lexicon.beginning_with(word[:1])
+        spelling = int(lexicon.spelling_of[place])
+        assert place in lexicon.by_spelling[lexicon.places_of(slice(spelling, spelling + 1))]
+        assert place in lexicon.by_spelling[lexicon.beginning_with(word[:1])]
     probabilities = np.arange(1.0, len(vocabulary) + 1)
     added = lexicon.word_probabilities(probabilities)
     assert added.sum() == probabilities[1:-1].sum()
-    assert sorted(place for each in range(len(lexicon.spellings.strings)) for place in lexicon.words_of(each)) == list(
-        range(len(lexicon.words))
-    )
+    assert sorted(lexicon.by_spelling.tolist()) == list(range(len(lexicon.words)))
+    assert lexicon.places_of(slice(0, len(lexicon.spellings.strings))) == slice(0, len(lexicon.words))
 
 
 def test_words_that_are_not_printable_are_marked() -> None:

@@ -11,6 +11,7 @@ Source:
     means: Melis, Blundell, Kocisky, Hermann, Dyer and Blunsom (2018), "Pushing the bounds of dropout".
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -84,6 +85,15 @@ class DropoutEngine(DistributionEngine):
         """Select rows of a state; see `Engine.select`. All rows still share their masks."""
         before = keras.tree.map_structure(lambda array: ops.take(array, rows, axis=1), state.before)
         return state._replace(before=before, inputs=state.inputs[rows])
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join states of texts that are equally long, because all rows share their masks; see `Engine.join`."""
+        if len({(state.block, state.inputs.shape[1]) for state in states}) > 1:
+            raise ValueError("texts of different lengths have different masks, so they cannot share a step")
+        before = keras.tree.map_structure(
+            lambda *arrays: ops.concatenate(arrays, axis=1), *(state.before for state in states)
+        )
+        return states[0]._replace(before=before, inputs=np.concatenate([state.inputs for state in states]))
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Return full distributions, computed block by block; see `Engine.predict_window`."""

@@ -15,7 +15,7 @@ Source:
     Krause, Kahembwe, Murray and Renals (2018), "Dynamic Evaluation of Neural Sequence Models", sections 4 and 5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -145,6 +145,10 @@ class DynamicEngine(DistributionEngine):
     def select(self, state: State, rows: Rows) -> State:
         """Select rows of a state, each with its own weights; see `Engine.select`."""
         return tuple(state[row] for row in rows)
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join states, each row with its own weights; see `Engine.join`."""
+        return tuple(row for state in states for row in state)
 
     def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
         """Return full distributions, and learn from the segments that end before the last input."""

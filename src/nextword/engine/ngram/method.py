@@ -1,6 +1,6 @@
 """The mixture of an engine and an n-gram model."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, ClassVar
@@ -62,6 +62,11 @@ class NgramEngine(OuterEngine):
         """Return some rows of a state; see `Engine.select`."""
         inner, latest = state
         return self._engine.select(inner, rows), latest[rows]
+
+    def join(self, states: Sequence[Any]) -> State:
+        """Return the joined state; see `Engine.join`."""
+        inner, latest = zip(*states, strict=True)
+        return self._engine.join(inner), np.concatenate(latest)
 
     def predict_window(self, inputs: TokenIds, state: Any) -> tuple[WindowPrediction, State]:
         """Predict a window, always with whole distributions; see `Engine.predict_window`."""

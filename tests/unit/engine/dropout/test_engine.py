@@ -170,3 +170,13 @@ def test_another_backend_is_refused(
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(SettingError, match=f"`{method.name}` needs Keras on the backend jax, but it runs on torch"):
         method.apply(engine, method.options_type(), splits_of(), ())
+
+
+def test_only_texts_of_one_length_can_be_joined(subject: DropoutEngine) -> None:
+    ids = ids_of(3)
+    states = [subject.predict_window(ids[row : row + 1, :5], subject.start(1))[1] for row in range(2)]
+    found, _ = subject.step(ids[:2, 5], subject.join(states))
+    for row, state in enumerate(states):
+        np.testing.assert_allclose(found[row], subject.step(ids[row : row + 1, 5], state)[0][0], atol=1e-5)
+    with pytest.raises(ValueError, match="different lengths"):
+        subject.join([*states, subject.start(1)])

@@ -279,3 +279,14 @@ def test_a_text_shorter_than_a_batch_is_read_whole(model: LanguageModel) -> None
     only, _ = squared_gradients(model, [[0, 3]], [[3, 1]], model.initial_state(1))
     for array, expected in zip(found, means_of([only]), strict=True):
         np.testing.assert_allclose(array, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_joined_texts_learn_on_their_own(engine: KerasEngine) -> None:
+    subject, ids = dynamic(engine), ids_of(2)
+    states = [
+        subject.predict_window(ids[row : row + 1, :length], subject.start(1))[1] for row, length in ((0, 9), (1, 3))
+    ]
+    found, _ = subject.step(ids[[0, 1], [9, 3]], subject.join(states))
+    for row, length in ((0, 9), (1, 3)):
+        expected, _ = subject.step(ids[row : row + 1, length], states[row])
+        np.testing.assert_allclose(found[row], expected[0], atol=1e-5)

@@ -1,0 +1,1 @@
+"""Speed and endurance of the HTTP service under load, beside a plain service in PyTorch."""

@@ -1,0 +1,67 @@
+// Rules for characters that must be those of Python, whatever tables the browser has.
+
+/** White space as Python's `str.isspace` has it. */
+const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
+const IS_SPACE = new RegExp(`^[${SPACE}]`);
+const IS_BLANK = new RegExp(`^[${SPACE}]*$`);
+const UNPRINTABLE = /[\p{C}\p{Z}]/u;
+const SINGLE_FOLDS = { "\u0131": "\u0131", "\u0130": "i\u0307", "\u1e9e": "ss" };
+
+export function isSpace(character) {
+  return IS_SPACE.test(character);
+}
+
+export function isBlank(text) {
+  return IS_BLANK.test(text);
+}
+
+/** Returns whether a text has no control characters and no spaces but U+0020. */
+export function isPrintable(text) {
+  return !UNPRINTABLE.test(text.replaceAll(" ", ""));
+}
+
+/** Returns a text for comparisons that ignore case: "Stra\u00dfe" and "STRASSE" become the same. */
+export function caseFolded(text) {
+  if (/^[\x00-\x7f]*$/.test(text)) {
+    return text.toLowerCase();
+  }
+  return Array.from(
+    text,
+    (each) => SINGLE_FOLDS[each] ?? Array.from(each.toLowerCase().toUpperCase(), (part) => part.toLowerCase()).join(""),
+  ).join("");
+}
+
+/** Returns a text with each unprintable character escaped as in Python. */
+export function printable(text) {
+  return isPrintable(text) ? text : Array.from(text, (each) => (isPrintable(each) ? each : escaped(each))).join("");
+}
+
+/** Returns a function that says whether a character is part of a word, from ranges: gap and length by turns. */
+export function wordCharacterTest(ranges) {
+  const bounds = [];
+  let bound = 0;
+  for (const difference of ranges) {
+    bound += difference;
+    bounds.push(bound);
+  }
+  return (character) => {
+    const point = character.codePointAt(0);
+    let [low, high] = [0, bounds.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (bounds[middle] <= point) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low % 2 === 1; // between the start and the stop of a range
+  };
+}
+
+function escaped(character) {
+  const named = { "\t": "\\t", "\n": "\\n", "\r": "\\r" }[character];
+  const point = character.codePointAt(0);
+  const [letter, digits] = point < 0x100 ? ["x", 2] : point < 0x10000 ? ["u", 4] : ["U", 8];
+  return named ?? `\\${letter}${point.toString(16).padStart(digits, "0")}`;
+}

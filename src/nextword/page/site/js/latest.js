@@ -1,0 +1,31 @@
+// Requests while a person types: few, and never an answer that is older than the text.
+
+/** Return a function that waits for a pause, asks once, and drops answers that a newer question has overtaken.
+ *
+ * @param pause milliseconds without a new question
+ * @param ask async function of the arguments
+ * @param show function of the answer and the arguments
+ * @param fail function of the error
+ */
+export function latestOnly(pause, ask, show, fail) {
+  let turn = 0;
+  let timer = 0;
+  const run = async (mine, questions) => {
+    try {
+      const answer = await ask(...questions);
+      if (mine === turn) show(answer, ...questions);
+    } catch (error) {
+      if (mine === turn) fail(error);
+    }
+  };
+  const asking = (...questions) => {
+    turn += 1;
+    clearTimeout(timer);
+    timer = setTimeout(run, pause, turn, questions);
+  };
+  asking.cancel = () => {
+    turn += 1;
+    clearTimeout(timer);
+  };
+  return asking;
+}

@@ -1,0 +1,229 @@
+// Text to token ids and back, exactly as `nextword.text.tokenizer` does it.
+
+import { isBlank, isSpace, printable, wordCharacterTest } from "./characters.js";
+import { piecesOf, subwordPieces } from "./pieces.js";
+
+export const UNKNOWN = "<unk>";
+export const END = "<eos>";
+
+const MARKS = { line: "\n", paragraph: "\n\n" };
+
+/** A text is refused. */
+export class TextError extends Error {
+  constructor(message) {
+    super(message);
+    this.name = "TextError";
+  }
+}
+
+/** `pieces` is the vocabulary: the token of each id. */
+export class Tokenizer {
+  constructor({ kind, line_ends: lineEnds, vocabulary, word_characters: wordCharacters }) {
+    this.kind = kind;
+    this.lineEnds = lineEnds;
+    this.pieces = vocabulary;
+    this.ids = new Map(vocabulary.map((token, id) => [token, id]));
+    this.unknownId = this.ids.get(UNKNOWN);
+    this.endId = this.ids.get(END);
+    this.isWordCharacter = wordCharacterTest(wordCharacters);
+    this.alphabet = new Set([" ", ...vocabulary.filter((token) => Array.from(token).length === 1)]);
+    this.longest = vocabulary.reduce((most, token) => Math.max(most, Array.from(token).length), 1);
+    this.words = new Map([
+      [this.unknownId, true],
+      [this.endId, false],
+    ]);
+  }
+
+  has(token) {
+    return this.ids.has(token);
+  }
+
+  idOf(token) {
+    return this.ids.get(token) ?? this.unknownId;
+  }
+
+  /** Returns the ids of a text, with `<eos>` for each line or paragraph end but none after the last line. */
+  encode(text) {
+    return this.tokens(text).map((token) => token.id);
+  }
+
+  /** Returns the ids of a text to be continued: a last mark takes the space that would follow it. */
+  encodePrompt(text) {
+    const ids = this.encode(text);
+    const last = ids.at(-1);
+    if (this.kind === "word" && ids.length && last !== this.endId && !this.isWord(last)) {
+      const spaced = this.idOf(`${this.pieces[last]} `);
+      if (spaced !== this.unknownId && (isSpace(text.at(-1)) || spaced < last)) {
+        ids[ids.length - 1] = spaced;
+      }
+    }
+    return ids;
+  }
+
+  /** Returns the tokens of `encode`: `{text, id, start, end}`, with places in UTF-16 units of the text. */
+  tokens(text) {
+    if (!isWellFormed(text)) {
+      throw new TextError("The text must be valid Unicode, but holds half of a surrogate pair.");
+    }
+    const found = [];
+    for (const segment of this.segments(text)) {
+      found.push(...this.cut(segment.characters));
+      if (segment.isEnded) {
+        found.push({ text: END, id: this.endId, start: segment.end, end: segment.end });
+      }
+    }
+    return found;
+  }
+
+  /** Returns the lines or paragraphs of a text, tidy: `{characters, end, isEnded}`. */
+  segments(text) {
+    const lines = linesOf(text);
+    const of = ({ start, end }) => ({ characters: charactersOf(text.slice(start, end), start), end });
+    const segments = this.lineEnds === "line" ? lines.map(of) : paragraphsOf(text, lines, of);
+    const isOpen = endsOpen(text, lines, this.lineEnds);
+    return segments.map(({ characters, end }, place) => {
+      const isEnded = !isOpen || place < segments.length - 1;
+      return { characters: tidied(characters, this.kind), end, isEnded };
+    });
+  }
+
+  /** Returns the tokens of tidy characters. */
+  cut(characters) {
+    const pieces = piecesOf(characters, this.kind, this.isWordCharacter, this.alphabet);
+    const parts = this.kind === "subword" ? pieces.flatMap((piece) => subwordPieces(piece, this)) : pieces;
+    return parts.map((piece) => this.#token(piece));
+  }
+
+  /** Returns the text of ids. */
+  decode(ids) {
+    let previous = this.endId;
+    let text = "";
+    for (const id of ids) {
+      text +=
+        id === this.endId ? MARKS[this.lineEnds] : (this.#hasSpaceBetween(previous, id) ? " " : "") + this.pieces[id];
+      previous = id;
+    }
+    return text;
+  }
+
+  /** Returns the text that a token adds after the token `before`; null at the beginning. */
+  added(before, id) {
+    return before === null ? this.decode([id]) : this.decode([before, id]).slice(this.decode([before]).length);
+  }
+
+  /** Returns a token for display, without the spaces around it. */
+  display(id) {
+    return printable(stripped(this.pieces[id]) || "\u2423");
+  }
+
+  /** Returns whether decoding puts a space between this token and another word. */
+  isWord(id) {
+    if (!this.words.has(id)) {
+      const token = this.pieces[id];
+      const twice = piecesOf(charactersOf(`${token} ${token}`), "word", this.isWordCharacter).map(joined);
+      this.words.set(id, twice.length === 2 && twice.every((piece) => piece === token));
+    }
+    return this.words.get(id);
+  }
+
+  #hasSpaceBetween(before, after) {
+    if (this.kind === "pretokenized") {
+      return before !== this.endId;
+    }
+    return this.kind === "word" && this.isWord(before) && this.isWord(after);
+  }
+
+  #token(piece) {
+    const text = joined(piece);
+    if (this.kind === "pretokenized" && text === END) {
+      throw new TextError("`<eos>` is reserved for line ends, but is in the text; write a line end instead.");
+    }
+    const shown = piece.filter(({ character }) => character !== " ");
+    const [first, last] = shown.length ? [shown[0], shown.at(-1)] : [piece[0], piece.at(-1)];
+    const id = piece.isUnknown ? this.unknownId : this.idOf(text);
+    return { text, id, start: first.start, end: last.end };
+  }
+}
+
+/** Returns the characters of a text with their places: `{character, start, end}`. */
+export function charactersOf(text, offset = 0) {
+  const found = [];
+  let start = offset;
+  for (const character of text) {
+    found.push({ character, start, end: start + character.length });
+    start += character.length;
+  }
+  return found;
+}
+
+export function joined(characters) {
+  return characters.map(({ character }) => character).join("");
+}
+
+/** Returns the lines of a text without their ends: `{start, end}`. Only `\n`, `\r\n` and `\r` end a line. */
+function linesOf(text) {
+  const lines = [];
+  let start = 0;
+  for (const end of text.matchAll(/\r\n|\r|\n/g)) {
+    lines.push({ start, end: end.index });
+    start = end.index + end[0].length;
+  }
+  return [...lines, { start, end: text.length }];
+}
+
+/** Returns whether the last line or paragraph has not ended yet. */
+function endsOpen(text, lines, lineEnds) {
+  return lineEnds === "line" || lines.slice(-2).some(({ start, end }) => !isBlank(text.slice(start, end)));
+}
+
+/** Returns characters without the white space that the tokenizer drops. */
+function tidied(characters, kind) {
+  if (kind === "character") {
+    return characters;
+  }
+  const isDropped = kind === "pretokenized" ? (each) => "\t\v\f ".includes(each) : isSpace;
+  const found = [];
+  let space = null;
+  for (const each of characters) {
+    if (isDropped(each.character)) {
+      space ??= { ...each, character: " " };
+      continue;
+    }
+    if (space && found.length) {
+      found.push(space);
+    }
+    space = null;
+    found.push(each);
+  }
+  return found;
+}
+
+/** Returns a text without the spaces U+0020 around it. */
+export function stripped(text) {
+  return text.replace(/^ +| +$/g, "");
+}
+
+function paragraphsOf(text, lines, of) {
+  const found = [];
+  let open = null;
+  for (const line of lines) {
+    if (isBlank(text.slice(line.start, line.end))) {
+      open = null;
+      continue;
+    }
+    const { characters, end } = of(line);
+    if (open) {
+      const space = { character: " ", start: open.end, end: open.end + 1 };
+      open.characters.push(space, ...characters);
+      open.end = end;
+    } else {
+      open = { characters, end };
+      found.push(open);
+    }
+  }
+  return found;
+}
+
+function isWellFormed(text) {
+  return !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
+}

@@ -1,0 +1,224 @@
+// The tab Type: suggestions under the caret, the model beside a bigram model, own words, keystrokes saved.
+
+import { isAttached, withWord, remainderOf } from "./accept_word.js";
+import { button, element, liveRegion } from "./dom.js";
+import { GhostField } from "./ghost_field.js";
+import { KeystrokeCounter } from "./keystrokes.js";
+import { latestOnly } from "./latest.js";
+import { NextWordPanel } from "./next_word_panel.js";
+import { fixed, plural } from "./numbers.js";
+import { OwnWords } from "./own_words.js";
+import { SuggestionList } from "./suggestion_list.js";
+
+const NUM_SUGGESTIONS = 5;
+const KEY_PAUSE = 40; // milliseconds
+
+export class TypeTab {
+  constructor(model, description, problems) {
+    this.model = model;
+    this.problems = problems;
+    this.counter = new KeystrokeCounter();
+    this.taken = null;
+    this.list = new SuggestionList((index) => this.take(index));
+    this.field = new GhostField({ label: "Your text", placeholder: "Start typing …", rows: 7 });
+    this.words = new OwnWords((word) => this.forget(word));
+    this.panel = new NextWordPanel(description);
+    this.spoken = liveRegion();
+    this.digits = element("input", { type: "checkbox", checked: true, id: "digit-keys" });
+    this.saved = element("p", { class: "figure" });
+    this.savedNote = element("p", { class: "hint" });
+    this.wire();
+    this.node = this.layout();
+    this.ask = latestOnly(KEY_PAUSE, (text) => this.answers(text), (found, text) => this.show(found, text), (error) => this.problems.show(error));
+    this.showSaved();
+    this.ask("");
+  }
+
+  layout() {
+    const { input, node } = this.field;
+    input.setAttribute("aria-controls", this.list.node.id);
+    input.setAttribute("aria-autocomplete", "list");
+    input.setAttribute("aria-describedby", "type-keys");
+    node.append(this.list.node);
+    const keys = element("p", { class: "hint keys", id: "type-keys" }, ...keyHelp());
+    const actions = element(
+      "div",
+      { class: "actions" },
+      button("Learn this text, begin a new one", () => this.finish(), { class: "primary" }),
+      button("Clear", () => this.clear()),
+      element("label", { class: "check" }, this.digits, " Keys 1–5 take a suggestion"),
+    );
+    const card = (title, ...content) => element("section", { class: "card" }, element("h2", {}, title), content);
+    const figures = element("div", { class: "pair" }, card("Keystrokes saved", this.saved, this.savedNote), card("Your own words", this.words.node));
+    const main = element("div", { class: "stack" }, node, keys, actions, figures, this.spoken);
+    return element("div", { class: "split" }, main, this.panel.node);
+  }
+
+  wire() {
+    const { input } = this.field;
+    input.addEventListener("keydown", (event) => this.onKey(event));
+    input.addEventListener("input", (event) => this.onInput(event));
+    window.addEventListener("resize", () => this.list.isOpen && this.list.moveTo(this.field.placeUnderCaret()));
+    input.addEventListener("blur", () => this.close());
+    input.addEventListener("click", () => this.close());
+    input.addEventListener("beforeinput", (event) => this.onBeforeInput(event));
+  }
+
+  onBeforeInput(event) {
+    this.lengthBefore = this.field.input.value.length;
+    const { before, after } = this.field;
+    const typed = event.inputType === "insertLineBreak" ? "\n" : event.data;
+    const isAfterTaken = this.taken !== null && before === this.taken && before.endsWith(" ");
+    if (this.field.isReplacing || !isAfterTaken || !isAttached(typed)) return;
+    event.preventDefault(); // the mark replaces the space that came with the word, as on phones
+    this.field.replace(before.slice(0, -1) + typed, after);
+    this.counter.press();
+    this.changed();
+  }
+
+  onInput(event) {
+    if (this.field.isReplacing) return;
+    const { value } = this.field.input;
+    const grown = value.length - (this.lengthBefore ?? 0);
+    this.counter.press(event.inputType?.startsWith("delete") ? 1 : Math.max(1, grown));
+    this.isDismissed = false;
+    this.changed();
+  }
+
+  /** Ask again, after a key was entered. */
+  again() {
+    this.ask(this.field.before);
+  }
+
+  changed() {
+    const { before } = this.field;
+    this.field.showGhost("");
+    this.list.close();
+    this.point();
+    this.showSaved();
+    this.ask(before);
+  }
+
+  async answers(text) {
+    const context = text.slice(0, text.search(/\S*$/));
+    const [found, next, bigrams] = await Promise.all([
+      this.model.suggest({ text, k: NUM_SUGGESTIONS, complete: true }),
+      this.model.suggest({ text: context, k: NUM_SUGGESTIONS, complete: false }),
+      this.model.bigrams({ text: context, k: NUM_SUGGESTIONS }),
+    ]);
+    return { found, next, bigrams, context, learned: (await this.model.ownWords?.()) ?? [] };
+  }
+
+  show({ found, next, bigrams, context, learned }, text) {
+    this.problems.clear();
+    this.words.show(learned);
+    this.panel.show({ next, bigrams, context, typed: text.slice(context.length) });
+    const { input } = this.field;
+    const isTyping = document.activeElement === input && !this.isDismissed && text !== "" && !this.field.hasSelection;
+    if (isTyping && this.field.before === text && found.length) this.open(found);
+  }
+
+  open(found) {
+    this.field.showGhost(remainderOf(this.field.before, found[0].text));
+    this.list.open(found, this.field.placeUnderCaret());
+    this.spoken.textContent = `Tab: ${found[0].text}. ${plural(found.length, "suggestion")}.`;
+  }
+
+  close() {
+    this.list.close();
+    this.field.showGhost("");
+    this.point();
+  }
+
+  /** Tell a screen reader which suggestion is chosen. */
+  point() {
+    const { input } = this.field;
+    if (this.list.chosenId) input.setAttribute("aria-activedescendant", this.list.chosenId);
+    else input.removeAttribute("aria-activedescendant");
+  }
+
+  onKey(event) {
+    if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || !this.list.isOpen) return;
+    const action = this.actionOf(event);
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+
+  actionOf(event) {
+    const { list } = this;
+    const move = (step) => () => {
+      list.move(step);
+      this.field.showGhost(remainderOf(this.field.before, list.words[list.chosen].text));
+      this.point();
+    };
+    if (event.key === "Tab" && !event.shiftKey) return () => this.take(Math.max(0, list.chosen));
+    if (event.key === "Enter" && list.chosen >= 0) return () => this.take(list.chosen);
+    if (event.key === "ArrowDown") return move(1);
+    if (event.key === "ArrowUp") return move(-1);
+    if (event.key === "Escape") return () => this.dismiss();
+    const digit = Number(event.key);
+    const isChoice = this.digits.checked && digit >= 1 && digit <= list.words.length && !/\d$/.test(this.field.before);
+    return isChoice ? () => this.take(digit - 1) : null;
+  }
+
+  dismiss() {
+    this.isDismissed = true;
+    this.ask.cancel();
+    this.close();
+    this.spoken.textContent = "Suggestions closed. Tab leaves the text.";
+  }
+
+  take(index) {
+    const word = this.list.words[index]?.text;
+    if (word === undefined) return;
+    const { before, after } = this.field;
+    const taken = withWord(before, word);
+    this.field.replace(taken, taken.endsWith(" ") && after.startsWith(" ") ? after.slice(1) : after);
+    this.field.input.focus();
+    this.counter.take();
+    this.taken = taken; // the text up to a word that was just taken
+    this.changed();
+  }
+
+  async forget(word) {
+    await this.model.forget?.(word);
+    this.words.show((await this.model.ownWords?.()) ?? []);
+    this.ask(this.field.before);
+  }
+
+  async finish() {
+    const { value } = this.field.input;
+    try {
+      if (value.trim()) await this.model.finish(value);
+      this.clear();
+      this.spoken.textContent = "Learned. The text is empty.";
+    } catch (error) {
+      this.problems.show(error);
+    }
+  }
+
+  clear() {
+    this.field.replace("", "");
+    this.counter.reset();
+    this.changed();
+    this.field.input.focus();
+  }
+
+  showSaved() {
+    const { length } = this.field.input.value;
+    const saved = this.counter.saved(length);
+    this.saved.textContent = saved === null ? "–" : `${fixed(100 * saved, 0)} %`;
+    const counts = `${plural(this.counter.keys, "key")} for ${plural(length, "character")}, ${plural(this.counter.taken, "suggestion")} taken.`;
+    this.savedNote.textContent = `${saved === null ? "" : `${counts} `}One key takes a suggestion, its space included.`;
+  }
+}
+
+function keyHelp() {
+  const key = (name) => element("kbd", {}, name);
+  return [
+    key("Tab"), " takes the first. ",
+    key("1"), "–", key("5"), " or ", key("↓"), " ", key("↑"), " ", key("Enter"), " take another. ",
+    key("Esc"), " closes the list; then ", key("Tab"), " leaves the field.",
+  ];
+}

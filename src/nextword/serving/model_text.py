@@ -1,0 +1,144 @@
+"""The text that a model was trained on, if this machine still has it unchanged."""
+
+import json
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nextword.batching.window import TokenIds
+from nextword.bundle.samples import sample_model_name
+from nextword.bundle.store import CONFIG_FILE
+from nextword.errors import NextwordError, TextError
+from nextword.text.corpus import Corpus, joined_sha256
+from nextword.text.options import TextOptions
+from nextword.text.reader import LineReader
+from nextword.text.source import TextSource, resolve_source
+from nextword.text.splitting import SPLITS
+from nextword.text.tokenizer import Tokenizer
+
+_LOG_FILE = "log.jsonl"
+_MAX_LOG_BYTES = 2**24
+_MAX_CONFIG_BYTES = 2**20
+
+_PASSAGE_WORDS = 300
+"""Words of a held-out passage: about a page."""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """The perplexity of a round of training: on the training split with dropout, and on the validation split."""
+
+    round: int
+    train: float
+    valid: float
+
+
+@dataclass(frozen=True)
+class ModelText:
+    """The text of a model, and the run that trained it.
+
+    Attributes:
+        source: Where the text is; `None` if that is not known.
+        options: How it was read.
+        sha256: What it was then; `None` for a sample, which does not change.
+        run: The directory of the run; `None` if the model is not in one.
+    """
+
+    source: str | None = None
+    options: TextOptions = TextOptions()
+    sha256: str | None = None
+    run: Path | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> "ModelText":
+        """Return the text of what is at a path: a run, a bundle, or a sample model. A damaged run has none.
+
+        Args:
+            path: The directory of a run or a bundle.
+        """
+        if sample := sample_model_name(path):
+            return cls(source=sample)
+        run = next((folder for folder in (path, path.resolve().parent) if (folder / CONFIG_FILE).is_file()), None)
+        if run is None:
+            return cls()
+        try:
+            tables = _read_config(run / CONFIG_FILE)
+            origin = tables.get("origin", {})
+            source, sha256 = origin.get("text_path"), origin.get("text_sha256")
+            return cls(source, TextOptions.from_table(tables.get("text", {})), sha256, run)
+        except (OSError, ValueError, AttributeError, TypeError, NextwordError):
+            return cls(run=run)
+
+    def curve(self) -> list[CurvePoint] | None:
+        """Return the perplexities of the run, round by round; `None` without a log that can be read."""
+        if self.run is None:
+            return None
+        try:
+            with (self.run / _LOG_FILE).open("rb") as file:
+                lines = file.read(_MAX_LOG_BYTES).decode("utf-8").splitlines()
+            points = [_point(number, json.loads(line)) for number, line in enumerate(lines, 1)]
+        except (OSError, ValueError, LookupError, TypeError):
+            return None
+        return [point for point in points if math.isfinite(point.train) and math.isfinite(point.valid)] or None
+
+    def is_readable(self) -> bool:
+        """Return whether the text is there, as it was in training."""
+        try:
+            self._unchanged()
+        except (NextwordError, OSError):
+            return False
+        return True
+
+    def training_ids(self, tokenizer: Tokenizer) -> TokenIds:
+        """Return the ids of the training split.
+
+        Raises:
+            NextwordError: The text is not there, has changed, or cannot be read.
+        """
+        source = self._unchanged()
+        return Corpus.load_split(source, "train", tokenizer, self.options).ids
+
+    def validation_ids(self, tokenizer: Tokenizer) -> TokenIds:
+        """Return the ids of the validation split.
+
+        Raises:
+            NextwordError: The text is not there, has changed, or cannot be read.
+        """
+        return Corpus.load_split(self._unchanged(), "valid", tokenizer, self.options).ids
+
+    def passage(self) -> str | None:
+        """Return about 300 words from the beginning of the test split, whole lines; `None` if it cannot be read."""
+        try:
+            source = resolve_source(self._unchanged(), self.options, needed=("test",))
+            reader = LineReader(source.parts["test"], on_bad_bytes=self.options.on_bad_bytes)
+            lines: list[str] = []
+            num_words = 0
+            for line in reader:
+                if num_words >= _PASSAGE_WORDS:
+                    break
+                lines.append(" ".join(line.split()[:_PASSAGE_WORDS]))
+                num_words += len(line.split())
+        except (NextwordError, OSError):
+            return None
+        return "\n".join(lines).strip() or None
+
+    def _unchanged(self) -> str:
+        if self.source is None:
+            raise TextError("the text of the model must be known, but is not; serve the directory of its run")
+        if self.sha256 is not None:
+            source: TextSource = resolve_source(self.source, self.options)
+            train, valid, test = (source.parts[split] for split in SPLITS)
+            if self.sha256 not in (joined_sha256(train, valid, test), joined_sha256(train, valid)):
+                raise TextError(f"`{self.source}` must be as it was in training, but has changed since; put it back")
+        return self.source
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return tomllib.loads(file.read(_MAX_CONFIG_BYTES).decode("utf-8"))
+
+
+def _point(number: int, row: dict[str, Any]) -> CurvePoint:
+    return CurvePoint(number, float(row["train_perplexity"]), float(row["valid_perplexity"]))

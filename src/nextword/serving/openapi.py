@@ -1,0 +1,119 @@
+"""The description of the service as OpenAPI: tags, errors, examples, and which answers a route can give."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel, ConfigDict, Field
+
+from nextword.serving.openapi_examples import JSON, add_example, add_given
+
+
+class ErrorDetail(BaseModel):
+    """Why a request was refused."""
+
+    message: str = Field(description="The rule, the value and the repair.")
+    type: str = Field(description="Kind of the error.", examples=["invalid_request_error"])
+    param: str | None = Field(default=None, description="Field of the request that breaks the rule.", examples=["k"])
+    code: str | None = Field(default=None, description="Short name of the error.", examples=["above_bound"])
+
+
+class ErrorAnswer(BaseModel):
+    """An error in the shape of the OpenAI API."""
+
+    error: ErrorDetail
+
+
+def _error(status: int, description: str, message: str, kind: str, code: str, param: str | None = None) -> Any:
+    detail = {"message": message, "type": kind, "param": param, "code": code}
+    content = {JSON: {"example": {"error": detail}}}
+    return {status: {"model": ErrorAnswer, "description": description, "content": content}}
+
+
+_INVALID, _ABSENT = "invalid_request_error", "not_found_error"
+_ABOVE = "`k` must be at most 100 (setting `max_suggestions` of the service), but is 500; ask for less"
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    **_error(400, "The request breaks a rule.", _ABOVE, _INVALID, "above_bound", "k"),
+    **_error(401, "An API key is required.", "an API key is required", "authentication_error", "invalid_api_key"),
+    **_error(408, "The request came too slowly.", "the request must arrive within 10 s", _INVALID, "too_slow"),
+    **_error(413, "The body is too long.", "the body must have at most 1,048,576 bytes", _INVALID, "too_long"),
+    **_error(415, "The body is not JSON.", "the body must be JSON", _INVALID, "unsupported_media_type"),
+    **_error(429, "The service is busy.", "the service is busy; try again in 5 s", "overloaded_error", "overloaded"),
+    **_error(503, "The service starts or ends.", "the service ends", "unavailable_error", "closing"),
+}
+"""Errors that every route can answer with; pass it as `responses`."""
+
+NOT_FOUND: dict[int | str, dict[str, Any]] = _error(
+    404, "There is no such thing.", "there is no such session; begin one", _ABSENT, "no_session", "session"
+)
+"""The error of a route that finds nothing."""
+
+NO_PAGE: dict[int | str, dict[str, Any]] = _error(
+    404, "There is no such file.", "the page has no such file", _ABSENT, "no_file"
+)
+"""The error of a file of the page that is not there."""
+
+REFUSED_MODEL: dict[int | str, dict[str, Any]] = {
+    **_error(403, "Another machine asks, and there are no API keys.", "from this machine only", _INVALID, "not_local"),
+    **_error(409, "The new model is refused.", "the new model is refused", _INVALID, "model_refused"),
+}
+"""The errors of a reload."""
+
+TAGS = [
+    {"name": "completions", "description": "Continue texts, in the shape of the OpenAI API."},
+    {"name": "tokens", "description": "Text to token ids and back."},
+    {"name": "scores", "description": "How probable texts are, and which of several is the most probable."},
+    {"name": "suggestions", "description": "The next word, or the rest of the word that is being typed."},
+    {"name": "service", "description": "The replacement of the model."},
+    {"name": "health", "description": "Whether the service lives, takes requests, and how busy it is."},
+    {"name": "page", "description": "The page for the browser."},
+]
+
+
+def example(**fields: Any) -> ConfigDict:
+    """Return the configuration of a request body with an example for the documentation."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+def describe(application: FastAPI) -> None:
+    """Give an application its OpenAPI description, with the errors and an example of every route."""
+
+    def description() -> dict[str, Any]:
+        if not application.openapi_schema:
+            application.openapi_schema = _complete(
+                get_openapi(
+                    title=application.title,
+                    version=application.version,
+                    summary=application.summary,
+                    routes=application.routes,
+                    tags=TAGS,
+                )
+            )
+        return application.openapi_schema
+
+    # FastAPI documents this assignment.
+    application.openapi = description  # type: ignore[method-assign]
+
+
+def _complete(schema: dict[str, Any]) -> dict[str, Any]:
+    components = schema["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):  # of the answer 422, which no route gives
+        components.pop(unused, None)
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            may_miss = "{" in path or path == "/v1/completions"
+            _add_errors(operation["responses"], NOT_FOUND if may_miss else {})
+            operation.setdefault("tags", ["completions"])
+            add_given(path, operation)
+            for part in (operation.get("requestBody", {}), *operation["responses"].values()):
+                add_example(part.get("content", {}), components)
+    return schema
+
+
+def _add_errors(responses: dict[str, Any], more: dict[int | str, dict[str, Any]]) -> None:
+    """Add the errors that a route can answer with, unless it describes them itself."""
+    responses.pop("422", None)
+    for status, error in (ERRORS | more).items():
+        content = {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}, **error["content"][JSON]}
+        responses.setdefault(str(status), {"description": error["description"], "content": {JSON: content}})

@@ -1,0 +1,215 @@
+"""The page as a whole: access, narrow screens, errors in words, and vocabulary that is never markup."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from nextword.api.trained_model import TrainedModel
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.samples import sample_model_path
+from nextword.page.html_file import write_html
+from nextword.serving.access import Access
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+from support.page_audit import MOVING_ELEMENTS, NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES
+from support.page_visit import visit, wait_for
+from support.served import serving
+from support.started_service import started_service
+from support.toy_engine import ToyEngine
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+TABS = ("type", "read", "write", "inside", "model")
+_ATTACK = "<img src=x onerror=alert(1)>"
+
+
+def _use(page: "Page", tab: str) -> None:
+    """Bring a tab to where it shows most."""
+    if tab == "type":
+        page.get_by_label("Your text", exact=True).focus()
+        page.keyboard.type("My friend Kowalczyk is ver")
+        page.wait_for_selector(".suggestions:not([hidden])")
+    elif tab == "read":
+        page.get_by_role("button", name="Read a held-out passage").click()
+        page.wait_for_selector(".token")
+        page.locator(".token").nth(4).click()
+        page.get_by_label("First sentence", exact=True).fill("She was very happy.")
+        page.get_by_label("Second sentence", exact=True).fill("She was happy very.")
+        page.wait_for_selector(".is-better")
+        page.get_by_role("button", name="Play with a held-out passage").click()
+        page.get_by_role("button", name="Pass", exact=True).click()
+    elif tab == "write":
+        page.get_by_role("button", name="Write").click()
+        page.wait_for_selector(".written[aria-busy=false]")
+    elif tab == "inside":
+        page.wait_for_selector(".nearest li")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_everybody_can_use_the_tab(chromium: "Browser", page_address: str, tab: str) -> None:
+    """Names for screen readers, contrast in light and dark, and the width of a phone."""
+    with visit(chromium, page_address, tab, color_scheme="light", reduced_motion="reduce") as page:
+        _use(page, tab)
+        page.mouse.move(0, 0)
+        assert page.evaluate(NAMELESS_CONTROLS) == []
+        assert page.evaluate(WRONG_REFERENCES) == []
+        assert page.evaluate(PALE_TEXTS) == []
+        page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+        assert page.evaluate(PALE_TEXTS) == []
+        page.set_viewport_size({"width": 360, "height": 740})
+        wait_for(page, "document.documentElement.scrollWidth <= 360")
+        assert page.evaluate(MOVING_ELEMENTS) == []
+
+
+@pytest.fixture(scope="module")
+def html_file(austen: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the page as one file, with a passage."""
+    path = tmp_path_factory.mktemp("page") / "austen.html"
+    write_html(path, austen.bundle, passage="She was very much obliged to him for all that he had said. " * 3)
+    return path.as_uri()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_the_tab_works_from_a_disk_without_a_network(chromium: "Browser", html_file: str, tab: str) -> None:
+    with visit(chromium, html_file, tab, offline=True) as page:
+        _use(page, tab)
+        assert "never leaves it" in (page.locator("footer").text_content() or "")
+
+
+def test_arrow_keys_choose_tabs_and_the_address_keeps_the_choice(chromium: "Browser", page_address: str) -> None:
+    with visit(chromium, page_address) as page:
+        page.get_by_role("tab", name="Type").focus()
+        for name in ("Read", "Write", "Inside", "Model", "Type"):
+            page.keyboard.press("ArrowRight")
+            tab = page.get_by_role("tab", name=name)
+            assert tab.get_attribute("aria-selected") == "true"
+            assert tab.evaluate("(tab) => tab === document.activeElement && tab.tabIndex === 0")
+            assert page.get_by_role("tabpanel", name=name).is_visible()
+            assert page.locator("[role=tabpanel]:visible").count() == 1
+        page.keyboard.press("End")
+        assert page.evaluate("location.hash") == "#model"
+        page.reload()
+        page.get_by_role("tabpanel", name="Model").wait_for()
+
+
+def test_the_whole_page_is_reached_by_tab(chromium: "Browser", page_address: str) -> None:
+    with visit(chromium, page_address, "write") as page:
+        reached = []
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+        expected = page.evaluate(
+            """[...document.querySelectorAll('button, input, select, textarea')]
+                .filter((each) => each.checkVisibility() && !each.disabled && each.tabIndex >= 0)
+                .map((each) => each.id || each.textContent)"""
+        )
+        assert [name for name in expected if name not in reached] == []
+        places = [reached.index(name) for name in expected]
+        assert places == sorted(places)  # in the order of the document
+
+
+def test_the_theme_can_be_switched_and_is_kept(chromium: "Browser", page_address: str) -> None:
+    with visit(chromium, page_address, color_scheme="light") as page:
+        paper = "getComputedStyle(document.body).backgroundColor"
+        light = page.evaluate(paper)
+        page.get_by_label("Colours").select_option("dark")
+        dark = page.evaluate(paper)
+        assert dark != light
+        page.reload()
+        page.wait_for_selector("[role=tablist]")
+        assert page.evaluate(paper) == dark
+
+
+def _refuse(page: "Page", status: int) -> None:
+    """Let the service refuse all texts to score."""
+    error = {"message": "the service cannot answer now", "type": "server_error", "param": None, "code": None}
+    page.route("**/v1/score", lambda route: route.fulfill(status=status, json={"error": error}))
+
+
+@pytest.mark.parametrize(("status", "advice"), [(429, "Wait some seconds"), (500, "read the log"), (413, "shorter")])
+def test_errors_of_the_service_are_shown_with_what_to_do(
+    chromium: "Browser", page_address: str, status: int, advice: str
+) -> None:
+    with visit(chromium, page_address, "read", allowed=[str(status)]) as page:
+        _refuse(page, status)
+        page.get_by_label("Your text", exact=True).fill("She was")
+        page.get_by_role("alert").filter(has_text=advice).wait_for()
+        assert "The service cannot answer now." in (page.get_by_role("alert").text_content() or "")
+        page.unroute("**/v1/score")
+        page.get_by_label("Your text", exact=True).fill("She was very")
+        page.wait_for_selector(".token")
+        assert page.get_by_role("alert").is_hidden()
+
+
+def test_a_text_that_the_service_finds_too_long_is_reported(chromium: "Browser", page_address: str) -> None:
+    with visit(chromium, page_address, "read", allowed=["400"]) as page:
+        page.get_by_label("Your text", exact=True).fill("a " * 5000)
+        page.get_by_role("alert").filter(has_text="Use a shorter text").wait_for()
+
+
+def test_a_service_that_is_gone_is_reported(chromium: "Browser", page_address: str) -> None:
+    with visit(chromium, page_address, "read", allowed=["ERR_"]) as page:
+        page.context.set_offline(True)
+        page.get_by_label("Your text", exact=True).fill("She was")
+        page.get_by_role("alert").filter(has_text="does not answer").wait_for()
+
+
+def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> None:
+    key = "a-key-of-these-tests"
+    access = Access.of("127.0.0.1", keys=[key])
+    with (
+        started_service(sample_model_path("austen"), access=access) as address,
+        visit(chromium, address, "read", allowed=["401"]) as page,
+    ):
+        page.get_by_label("API key", exact=True).fill("not-the-key-of-these-tests")
+        page.keyboard.press("Enter")
+        page.get_by_role("alert").filter(has_text="API key").wait_for()
+        page.get_by_label("API key", exact=True).fill(key)
+        page.keyboard.press("Enter")
+        page.get_by_label("Your text", exact=True).fill("She was very happy.")
+        page.wait_for_selector(".token")
+        assert page.evaluate("Object.values(sessionStorage)") == [key]
+        assert key not in page.evaluate("Object.values(localStorage)")
+
+
+def _hostile_model() -> TrainedModel:
+    """Return a model that knows little else than markup."""
+    words = ("<unk>", "<eos>", _ATTACK, "<script>alert(2)</script>", "javascript:alert(3)", "it", "is")
+    architecture = Architecture(vocabulary_size=len(words), embedding_size=4, hidden_sizes=(6, 4))
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(words))
+    random = np.random.default_rng(1)
+    weights = {
+        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
+    }
+    table = f"| a | b |\n|---|---|\n| {_ATTACK} | [x](javascript:alert(4)) |"
+    card = f"# {_ATTACK}\n\n{table}\n\n- **{_ATTACK}** `{_ATTACK}`\n"
+    bundle = Bundle("hostile", architecture, tokenizer, weights, card)
+    return TrainedModel(ToyEngine(len(words), 1), bundle)
+
+
+def test_vocabulary_never_becomes_markup(chromium: "Browser") -> None:
+    with serving(_hostile_model()) as served, visit(chromium, f"{served.url}/", "type") as page:
+        page.get_by_label("Your text", exact=True).focus()
+        page.keyboard.type("it is ")
+        page.wait_for_selector(".suggestions:not([hidden])")
+        assert "<script>alert(2)</script>" in page.locator(".suggestion-word").all_text_contents()
+        page.keyboard.press("Tab")
+        for tab in TABS[1:]:
+            page.get_by_role("tab", name=tab.capitalize()).click()
+            if tab == "read":
+                page.get_by_label("Your text", exact=True).locator("visible=true").fill(
+                    "it <script>alert(2)</script> is"
+                )
+                page.wait_for_selector(".token")
+                page.locator(".token").nth(1).click()
+            elif tab == "write":
+                page.get_by_role("button", name="Write").click()
+                page.wait_for_selector(".written[aria-busy=false]")
+            elif tab == "inside":
+                page.locator("#panel-inside textarea").fill(f"it is {_ATTACK} it")
+                page.wait_for_selector(".chart-word")
+        assert page.locator("#page img, #page script, #page iframe, #page a").count() == 0
+        assert _ATTACK in (page.get_by_label("Model card").text_content() or "")

@@ -1,0 +1,144 @@
+"""The tab Read: words coloured by surprisal, two sentences compared, and the game."""
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nextword.api.trained_model import TrainedModel
+from support.page_visit import visit, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+_TEXT = "She was very much \N{GRINNING FACE} obliged to Kowalczyk."
+
+
+@pytest.fixture
+def page(chromium: "Browser", page_address: str) -> Iterator["Page"]:
+    with visit(chromium, page_address, "read") as page:
+        yield page
+
+
+def _read(page: "Page", text: str) -> None:
+    page.get_by_label("Your text", exact=True).fill(text)
+    page.wait_for_selector(".token")
+
+
+def test_the_words_are_those_of_the_text_even_after_an_emoji(page: "Page") -> None:
+    _read(page, _TEXT)
+    words = page.locator("#panel-read .scored").first.locator(".token").all_text_contents()
+    assert [word.strip() for word in words[:5]] == ["She", "was", "very", "much", "\N{GRINNING FACE}"]
+    assert "Kowalczyk" in words
+
+
+def test_the_perplexity_is_that_of_the_model(page: "Page", austen: TrainedModel) -> None:
+    _read(page, "She was very much obliged.")
+    expected = austen.perplexity("She was very much obliged.\n\n")
+    shown = page.locator(".figures dd").first.text_content() or ""
+    assert float(shown.replace(",", "")) == pytest.approx(expected, abs=0.06)
+
+
+def test_surprising_words_differ_by_colour_and_by_underline(page: "Page") -> None:
+    _read(page, "I am very much table")
+    styles = page.evaluate(
+        """[...document.querySelectorAll('.token')].map((token) => {
+            const { backgroundColor, boxShadow } = getComputedStyle(token);
+            return [token.textContent, backgroundColor, boxShadow];
+        })"""
+    )
+    much, table = (next(style for style in styles if style[0] == word) for word in ("much", "table"))
+    assert much[1] != table[1]
+    assert much[2] != table[2]
+
+
+def test_arrow_keys_show_the_details_of_each_word(page: "Page") -> None:
+    _read(page, "I am very much obliged")
+    page.locator(".token").first.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    details = page.locator(".details")
+    assert details.locator("h2").text_content() == "obliged"
+    assert "its first choice" in (details.text_content() or "")
+    assert details.locator(".is-actual .bar-word").text_content() == "obliged"
+    assert page.evaluate("document.querySelectorAll('.token[tabindex=\"0\"]').length") == 1
+
+
+def test_a_pointer_and_a_tap_show_the_details(page: "Page") -> None:
+    _read(page, "I am very much obliged")
+    page.locator(".token").nth(2).hover()
+    assert page.locator(".details h2").text_content() == "very"
+    page.locator(".token").nth(1).click()
+    assert page.locator(".details h2").text_content() == "am"
+
+
+def test_a_word_outside_the_vocabulary_is_said_to_be_one(page: "Page") -> None:
+    _read(page, "My friend Kowalczyk")
+    page.locator(".token", has_text="Kowalczyk").click()
+    assert "lacks it" in (page.locator(".details").text_content() or "")
+    assert page.locator(".token.is-unknown").all_text_contents() == ["Kowalczyk"]
+
+
+def test_two_sentences_are_compared(page: "Page", austen: TrainedModel) -> None:
+    sentences = "She was very happy.", "She was happy very."
+    for label, sentence in zip(("First sentence", "Second sentence"), sentences, strict=True):
+        page.get_by_label(label, exact=True).fill(sentence)
+    wait_for(page, "document.querySelector('.verdict').textContent.includes('first sentence')")
+    first, second = (austen.score(sentence).log_prob for sentence in sentences)
+    ratio = (page.locator(".verdict").text_content() or "").split("sentence ")[1].split(" times")[0]
+    assert float(ratio.replace(",", "")) == pytest.approx(math.exp(first - second), rel=0.02)
+
+
+def test_who_passes_every_word_ends_in_a_draw(page: "Page") -> None:
+    page.get_by_role("button", name="Play with a held-out passage").press("Enter")
+    for number in range(1, 11):
+        page.get_by_text(f"Word {number} of 10").wait_for()
+        page.get_by_role("button", name="Pass", exact=True).press("Enter")
+        if number < 10:
+            page.keyboard.press("Enter")  # the focus is on "Next word"
+    assert "A draw" in (page.locator(".game .verdict").text_content() or "")
+
+
+def test_a_right_guess_counts_as_the_share_that_was_bet(page: "Page") -> None:
+    page.get_by_role("button", name="Play with a held-out passage").click()
+    page.get_by_role("button", name="Pass", exact=True).click()
+    word = page.locator(".game .passage strong").text_content() or ""
+    page.get_by_role("button", name="Stop playing").click()
+    page.get_by_role("button", name="Play with a held-out passage").click()
+    page.get_by_label("90 %").check()
+    page.get_by_label("The next word").fill(word.upper())
+    page.keyboard.press("Enter")
+    page.get_by_text("Right!", exact=True).wait_for()
+    assert page.locator(".game .figures dd").first.text_content() == "1.1"  # 1 / 0.9
+
+
+def test_a_wrong_guess_costs_what_was_bet(page: "Page", austen: TrainedModel) -> None:
+    text = "I am very much obliged to you for all that you have done, and I am very much obliged to her."
+    page.get_by_text("Or play with a text of yours").click()
+    page.get_by_label("Text to guess").fill(text)
+    page.get_by_role("button", name="Play with this text").click()
+    page.get_by_label("50 %").check()
+    page.get_by_label("The next word").fill("table")
+    shown = (page.locator(".game .passage").text_content() or "").strip()
+    page.keyboard.press("Enter")
+    page.get_by_text("Not “table”.", exact=True).wait_for()
+    word = page.locator(".game .passage strong").text_content() or ""
+    actual, guess = (_log_prob(austen, shown, each, text) for each in (word, "table"))
+    expected = math.exp(-(math.log(0.5) + actual - math.log1p(-math.exp(guess))))
+    mine = page.locator(".game .figures dd").first.text_content() or ""
+    assert float(mine.replace(",", "")) == pytest.approx(expected, rel=0.02, abs=0.06)
+
+
+def _log_prob(model: TrainedModel, before: str, word: str, text: str) -> float:
+    """Return the log-probability of a word of one token after the beginning of a text."""
+    assert text.startswith(before)
+    place = len(model.tokenizer.encode_prompt(f"{before} "))
+    return float(model.score(f"{before} {word}", eos=False).log_probs[place])
+
+
+def test_a_text_that_is_too_short_for_the_game_is_refused_in_words(page: "Page") -> None:
+    page.get_by_text("Or play with a text of yours").click()
+    page.get_by_label("Text to guess").fill("too short")
+    page.get_by_role("button", name="Play with this text").click()
+    assert "at least 12 words" in (page.get_by_role("alert").text_content() or "")

@@ -1,0 +1,182 @@
+"""The tab Type: suggestions, own words and keystrokes, by keyboard."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.page_visit import visit, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Route
+
+_OPEN = ".suggestions:not([hidden])"
+
+
+@pytest.fixture
+def page(chromium: "Browser", page_address: str) -> Iterator["Page"]:
+    with visit(chromium, page_address, "type") as page:
+        page.get_by_label("Your text", exact=True).focus()
+        yield page
+
+
+def _type(page: "Page", text: str) -> None:
+    """Type, and wait for the suggestions of the whole text."""
+    page.keyboard.type(text)
+    page.wait_for_selector(_OPEN)
+
+
+def _text(page: "Page") -> str:
+    return page.get_by_label("Your text", exact=True).input_value()
+
+
+def _suggested(page: "Page") -> list[str]:
+    page.wait_for_selector(_OPEN)
+    return page.locator(".suggestion-word").all_text_contents()
+
+
+def test_tab_takes_the_first_suggestion_and_its_space(page: "Page") -> None:
+    _type(page, "I am very much ob")
+    assert _suggested(page)[0] == "obliged"
+    assert page.locator(".ghost").text_content() == "liged"
+    page.keyboard.press("Tab")
+    assert _text(page) == "I am very much obliged "
+
+
+def test_the_keys_saved_follow_the_rule_of_the_evaluation(page: "Page") -> None:
+    _type(page, "I am very much ob")
+    page.keyboard.press("Tab")
+    saved = page.locator(".figure")
+    assert saved.text_content() == f"{round(100 * (1 - 18 / 23))} %"  # 17 characters and a key, for 23 characters
+    assert "18 keys for 23 characters" in (page.locator(".figure + .hint").text_content() or "")
+
+
+def test_a_mark_replaces_the_space_of_a_taken_word(page: "Page") -> None:
+    _type(page, "I am very much ob")
+    page.keyboard.press("Tab")
+    page.keyboard.type(",")
+    assert _text(page) == "I am very much obliged,"
+    assert "19 keys for 23 characters" in (page.locator(".figure + .hint").text_content() or "")
+    page.keyboard.type(" .")
+    assert _text(page) == "I am very much obliged, ."
+
+
+def test_digits_and_arrow_keys_take_the_others(page: "Page") -> None:
+    _type(page, "I am very much ")
+    second = _suggested(page)[1]
+    page.keyboard.press("2")
+    assert _text(page) == f"I am very much {second} "
+    third = _suggested(page)[2]
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    assert third.strip() in _text(page).removeprefix(f"I am very much {second}")
+
+
+def test_the_arrow_keys_tell_a_screen_reader_what_is_chosen(page: "Page") -> None:
+    _type(page, "I am very much ")
+    page.keyboard.press("ArrowDown")
+    field = page.get_by_label("Your text", exact=True)
+    chosen = page.locator(f"#{field.get_attribute('aria-activedescendant')}")
+    assert chosen.get_attribute("aria-selected") == "true"
+    assert (chosen.get_attribute("aria-label") or "").startswith(_suggested(page)[0])
+
+
+def test_after_escape_digits_are_typed_and_tab_leaves_the_field(page: "Page") -> None:
+    _type(page, "I am very much ")
+    page.keyboard.press("Escape")
+    page.wait_for_selector(_OPEN, state="detached" if not page.locator(".suggestions").count() else "hidden")
+    page.keyboard.type("1")
+    assert _text(page) == "I am very much 1"
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+    assert _text(page) == "I am very much 1"
+
+
+def test_tab_passes_a_field_in_which_nothing_was_typed(page: "Page") -> None:
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").startswith("Learn")
+
+
+def test_a_suggestion_can_be_undone(page: "Page") -> None:
+    _type(page, "I am very much ob")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Control+z")
+    assert _text(page) == "I am very much ob"
+
+
+def test_marks_lose_the_space_before_them(page: "Page") -> None:
+    page.keyboard.type("I am very much obliged ")
+    words = _suggested(page)
+    mark = next(word for word in words if word in (",", "."))
+    page.keyboard.press(str(words.index(mark) + 1))
+    assert _text(page) == f"I am very much obliged{mark} "
+
+
+def test_own_words_are_learned_kept_and_forgotten(page: "Page") -> None:
+    _type(page, "My name is Kowalczyk ")
+    page.get_by_role("button", name="Forget Kowalczyk").wait_for()
+    page.get_by_role("button", name="Learn this text").press("Enter")
+    wait_for(page, "document.querySelector('textarea').value === ''")
+    _type(page, "His name is Kow")
+    assert _suggested(page)[0] == "Kowalczyk"
+    page.reload()
+    page.get_by_label("Your text", exact=True).focus()
+    _type(page, "Kow")
+    assert _suggested(page)[0] == "Kowalczyk"
+    page.get_by_role("button", name="Forget Kowalczyk").press("Enter")
+    page.wait_for_selector(".chip", state="detached")
+    page.get_by_label("Your text", exact=True).focus()
+    page.keyboard.press("End")
+    page.keyboard.type("a")
+    wait_for(page, "!document.querySelector('.suggestions').textContent.includes('Kowalczyk')")
+
+
+def test_the_next_word_is_shown_beside_a_bigram_model(page: "Page") -> None:
+    _type(page, "I am very much ob")
+    wait_for(page, "document.querySelectorAll('.is-match').length > 0")
+    mine = page.get_by_label("Next words by the model").locator(".bar-word").all_text_contents()
+    theirs = page.get_by_label("Next words by the bigram model").locator(".bar-word").all_text_contents()
+    assert len(mine) == len(theirs) == 5
+    assert "obliged" in mine
+    assert mine != theirs
+    assert "sees “much”" in (page.locator(".versus").text_content() or "")
+
+
+def test_an_answer_that_comes_late_is_dropped(page: "Page") -> None:
+    held: list[Route] = []
+
+    def hold_first(route: "Route") -> None:
+        asked = route.request.post_data or ""
+        if not held and '"I am ob"' in asked and '"complete":true' in asked:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/v1/suggest", hold_first)
+    page.keyboard.type("I am ob")
+    page.wait_for_timeout(1)
+    while not held:
+        page.wait_for_timeout(10)
+    page.keyboard.type("s")
+    held[0].continue_()
+    words = _suggested(page)
+    assert all(word.lower().startswith("obs") for word in words), words
+
+
+def test_the_list_stays_inside_the_field(page: "Page") -> None:
+    page.set_viewport_size({"width": 360, "height": 640})
+    _type(
+        page, "It is a truth universally acknowledged, that a single man in possession of a good fortune must be in w"
+    )
+    field, words = (page.locator(name).bounding_box() for name in (".ghost-field", ".suggestions"))
+    assert field is not None
+    assert words is not None
+    assert field["x"] <= words["x"]
+    assert words["x"] + words["width"] <= field["x"] + field["width"]
+
+
+def test_the_keys_are_explained(page: "Page") -> None:
+    described = page.get_by_label("Your text", exact=True).get_attribute("aria-describedby")
+    assert re.search(r"Tab takes the first.*Esc.*Tab leaves", page.locator(f"#{described}").text_content() or "")

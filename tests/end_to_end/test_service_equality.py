@@ -1,0 +1,157 @@
+"""The command line, Python and the service give the same answers."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+import nextword
+from nextword.cli.main import main
+from nextword.rescoring.rescorer import rescore
+from nextword.rescoring.weights import RescoringWeights
+from support.text_service import answered, austen_service
+
+Command = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with austen_service() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def model() -> nextword.TrainedModel:
+    return nextword.load("austen")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command with some standard input, and returns its standard output."""
+
+    def run(*arguments: str, typed: str = "") -> str:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode()), encoding="utf-8"))
+        main(list(arguments))
+        return capsys.readouterr().out
+
+    return run
+
+
+ADDED = {"start", "end", "alternatives"}
+"""What the service says of a token, and the command does not."""
+
+LINES = ["She was very much obliged.", "", "Mr. Zxqv said: \u201cno\u201d", "It is a truth universally acknowledged"]
+
+
+@pytest.mark.parametrize("options", [{}, {"bos": False}, {"eos": False}, {"carry": True}])
+def test_scores(client: TestClient, model: nextword.TrainedModel, command: Command, options: dict[str, bool]) -> None:
+    flags = [f"--{'' if value else 'no-'}{name}" for name, value in options.items()]
+    printed = command("score", "austen", "--json", "--tokens", *flags, typed="\n".join(LINES) + "\n")
+    by_command = [json.loads(line) for line in printed.splitlines()]
+    by_service = answered(client, "/v1/score", lines=LINES, tokens=True, **options)["lines"]
+    by_python = [score.to_table() for score in model.score_lines(LINES, **options)]
+    assert [_without_tokens(line) for line in by_service] == by_python
+    assert [_without_tokens(line) for line in by_command] == by_python
+    for command_line, service_line in zip(by_command, by_service, strict=True):
+        tokens = [
+            {"token" if name == "text" else name: value for name, value in token.items() if name not in ADDED}
+            for token in service_line["tokens"]
+        ]
+        assert tokens == command_line["tokens"]
+
+
+def _without_tokens(line: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name != "tokens"}
+
+
+def test_a_text_of_one_line_scores_as_that_line(client: TestClient, command: Command) -> None:
+    line = json.loads(command("score", "austen", "--json", typed=f"{LINES[0]}\n"))
+    answer = answered(client, "/v1/score", text=LINES[0])
+    assert answer["log_prob"] == pytest.approx(line["log_prob"], abs=1e-5)
+    assert answer["perplexity"] == pytest.approx(line["perplexity"], rel=1e-5)
+
+
+def test_ranks(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:
+    text, candidates = "She was very much ___ to him.", ["table", "obliged", "attached"]
+    by_command = json.loads(command("rank", "austen", text, *candidates, "--json"))
+    by_service = answered(client, "/v1/rank", text=text, candidates=candidates)
+    assert by_service["candidates"] == by_command["candidates"]
+    assert by_service["candidates"] == [found.to_table() for found in model.rank(text, candidates)]
+    by_command = json.loads(command("rank", "austen", text, "--json", "--proposals", "30", "-k", "4"))
+    assert answered(client, "/v1/rank", text=text, proposals=30, k=4)["candidates"] == by_command["candidates"]
+
+
+def test_rescored_lists(client: TestClient, model: nextword.TrainedModel, command: Command, tmp_path: Path) -> None:
+    texts, scores = ["she was very much table", "she was very much obliged"], [[-41.0], [-42.5]]
+    records = [
+        {"utterance": "u1", "text": text, "acoustic": score} for text, (score,) in zip(texts, scores, strict=True)
+    ]
+    (tmp_path / "nbest.jsonl").write_text("\n".join(map(json.dumps, records)) + "\n", encoding="utf-8")
+    flags = ("--model-weight", "0.7", "--length-weight", "0.5")
+    printed = command("rescore", "austen", str(tmp_path / "nbest.jsonl"), *flags)
+    by_command = [json.loads(line) for line in printed.splitlines()]
+    hypotheses = [{"text": text, "scores": own} for text, own in zip(texts, scores, strict=True)]
+    weights = {"model_weight": 0.7, "length_weight": 0.5}
+    (found,) = answered(client, "/v1/rescore", lists=[{"hypotheses": hypotheses}], weights=weights)["lists"]
+    assert [(each["text"], each["rank"], round(each["total"], 6)) for each in found["hypotheses"]] == [
+        (each["text"], each["rank"], each["total"]) for each in by_command
+    ]
+    by_python = rescore(model, texts, scores, RescoringWeights(model_weight=0.7, length_weight=0.5))
+    assert [(each["text"], each["total"]) for each in found["hypotheses"]] == [
+        (each.text, each.total) for each in by_python
+    ]
+
+
+@pytest.mark.parametrize("text", ["I am very much", "", "He said. ", "zxqv"])
+def test_suggestions(client: TestClient, model: nextword.TrainedModel, command: Command, text: str) -> None:
+    by_command = json.loads(command("suggest", "austen", text, "--json", "-k", "4"))
+    by_service = answered(client, "/v1/suggest", text=text, k=4)
+    assert by_service["suggestions"] == by_command["suggestions"]
+    assert by_service["suggestions"] == [vars(each) for each in model.suggest(text, 4, restore_case=True)]
+
+
+@pytest.mark.parametrize("text", ["I am very much ob", "I am very much ", "Th"])
+def test_completions_of_a_word(client: TestClient, model: nextword.TrainedModel, command: Command, text: str) -> None:
+    by_command = json.loads(command("suggest", "austen", text, "--complete", "--json"))
+    by_service = answered(client, "/v1/suggest", text=text, complete=True)
+    assert by_service["suggestions"] == by_command["suggestions"] == [vars(each) for each in model.complete(text)]
+
+
+def test_a_session_suggests_as_the_interactive_command(client: TestClient, command: Command) -> None:
+    texts = ["My friend Tolu ", "My friend Tolu said that To", "", "My friend T"]
+    printed = command("suggest", "austen", "--interactive", "--json", typed="\n".join(texts) + "\n")
+    session, answer = "new", dict[str, Any]()
+    for line, following in zip(printed.splitlines(), [*texts[1:], None], strict=True):
+        shown = json.loads(line)
+        body: dict[str, Any] = {"text": shown["text"], "complete": True, "session": session}
+        answer = answered(client, "/v1/suggest", **body, finish=following == "")
+        session = answer["session"]
+        assert [each["text"] for each in answer["suggestions"]] == [each["text"] for each in shown["suggestions"]]
+        assert [each["probability"] for each in answer["suggestions"]] == pytest.approx(
+            [each["probability"] for each in shown["suggestions"]]
+        )
+    assert "Tolu" in [each["text"] for each in answer["suggestions"]]  # it was learned
+
+
+def test_tokens(client: TestClient, model: nextword.TrainedModel) -> None:
+    text = "\n".join(LINES)
+    ids = answered(client, "/tokenize", prompt=text)["tokens"]
+    assert ids == model.tokenizer.encode(text)
+    assert answered(client, "/detokenize", tokens=ids)["prompt"] == model.tokenizer.decode(ids)
+
+
+@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": 1.0, "seed": 7}, {"top_p": 0.5, "seed": 3}])
+def test_generated_text(client: TestClient, model: nextword.TrainedModel, command: Command, settings: Any) -> None:
+    prompt = "It is a truth universally"
+    answer = answered(client, "/v1/completions", model="austen", prompt=prompt, max_tokens=12, **settings)
+    flags = [part for name, value in settings.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    printed = command("generate", "austen", "--prompt", prompt, "--max-tokens", "12", "--json", *flags)
+    by_command = json.loads(printed)
+    by_python = model.generate(prompt, max_tokens=12, **settings)
+    text = answer["choices"][0]["text"]
+    assert by_command["text"] == text
+    assert by_python == prompt + text

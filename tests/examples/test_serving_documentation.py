@@ -1,0 +1,112 @@
+"""The calls that the documentation of the service shows give the answers that it shows.
+
+- A line `$ curl ...` of a console block runs against a server of the sample model. The JSON below it must be part of
+  the answer: it may leave out fields, and the string `"..."` stands for any value, or for the rest of a list.
+- A block of JavaScript runs in Node.
+"""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nextword.bundle.samples import sample_model_path
+from support.documentation import blocks_of
+from support.running_server import running_server
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "serving.md"
+SERVER = "127.0.0.1:8000"
+ANYTHING = "..."
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with running_server(sample_model_path("austen")) as host:
+        yield host
+
+
+def _calls() -> list[tuple[list[str], str]]:
+    """Return the arguments of each call of curl, and the output below it."""
+    calls: list[tuple[list[str], str]] = []
+    for block in blocks_of(PAGE):
+        if block.language != "console" or block.not_run:
+            continue
+        parts = re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]
+        calls += [_cut(part) for part in parts if part.startswith("curl ")]
+    return calls
+
+
+def _cut(part: str) -> tuple[list[str], str]:
+    """Cut a call from its output: the call ends with the first line at which its quotes are closed."""
+    lines = part.splitlines()
+    for count in range(1, len(lines) + 1):
+        try:
+            return shlex.split("\n".join(lines[:count])), "\n".join(lines[count:]).strip()
+        except ValueError:
+            continue
+    raise AssertionError(f"a quote is open: {part}")
+
+
+def _contains(answer: Any, shown: Any) -> bool:
+    if shown == ANYTHING:
+        return True
+    if isinstance(shown, dict):
+        return isinstance(answer, dict) and all(
+            name in answer and _contains(answer[name], value) for name, value in shown.items()
+        )
+    if isinstance(shown, list):
+        if shown and shown[-1] == ANYTHING:
+            shown = shown[:-1]
+            answer = answer[: len(shown)]
+        return len(answer) == len(shown) and all(map(_contains, answer, shown))
+    if isinstance(shown, float):
+        return bool(answer == pytest.approx(shown, rel=2e-3, abs=5e-5))
+    return bool(answer == shown)
+
+
+@pytest.mark.parametrize(("arguments", "shown"), _calls(), ids=[shlex.join(call)[:60] for call, _ in _calls()])
+def test_calls_answer_as_shown(arguments: list[str], shown: str, server: str) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("needs curl")
+    command = [part.replace(SERVER, server) for part in arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    answer = json.loads(done.stdout)
+    assert shown, "the page must show the answer"
+    assert _contains(answer, json.loads(shown)), done.stdout
+
+
+def test_every_text_route_is_shown() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for route in (
+        "/v1/completions",
+        "/v1/score",
+        "/v1/rank",
+        "/v1/rescore",
+        "/v1/suggest",
+        "/tokenize",
+        "/detokenize",
+        "/admin/reload",
+    ):
+        assert f"{SERVER}{route}" in text
+
+
+def test_javascript_runs(server: str, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs Node")
+    blocks = [block for block in blocks_of(PAGE) if block.language == "javascript"]
+    assert blocks
+    for block in blocks:
+        script = tmp_path / "example.mjs"
+        script.write_text(block.body.replace(SERVER, server), encoding="utf-8")
+        done = subprocess.run([node, str(script)], capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        for shown in re.findall(r"console\.log\(.*\); // (.*)", block.body):
+            assert shown in done.stdout

@@ -1,0 +1,92 @@
+"""Reads packed models, and makes models of all kinds to pack."""
+
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.engine.text_model import TextModel
+from nextword.export.language_model_graph import language_model_graph
+from nextword.page.packed_model import MAGIC
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+Floats = NDArray[np.float32]
+
+TOKENS = ("<unk>", "<eos>", *(f"w{number}" for number in range(28)))
+
+SIZES: dict[str, Any] = {"vocabulary_size": len(TOKENS), "embedding_size": 6, "hidden_sizes": (7, 6)}
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "tied": Architecture(**SIZES, tied=True),
+    "untied": Architecture(**SIZES),
+    "capped": Architecture(**SIZES, cap_input_gate=True),
+    "normalized": Architecture(**SIZES, tied=True, layer_normalization=True),
+    "normalized and capped": Architecture(**SIZES, cap_input_gate=True, layer_normalization=True),
+    "gru": Architecture(**SIZES, cell="gru"),
+    "rnn": Architecture(**SIZES, cell="rnn", tied=True),
+    "mogrifier": Architecture(**SIZES, cell="mogrifier_lstm", mogrifier_rounds=3),
+    "factored mogrifier": Architecture(**SIZES, cell="mogrifier_lstm", mogrifier_rank=2, cap_input_gate=True),
+    "skipping": Architecture(**SIZES | {"hidden_sizes": (6, 6)}, skip_connections=True, tied=True),
+    "adaptive": Architecture(**SIZES, adaptive_cutoffs=(8, 17), adaptive_factor=2.0),
+    "mixture": Architecture(**SIZES, mixture_size=3),
+    "tied mixture": Architecture(**SIZES | {"hidden_sizes": (5, 9)}, mixture_size=2, tied=True),
+    "narrowed": Architecture(**SIZES | {"hidden_sizes": (9,)}, narrowed_output=True, tied=True),
+}
+"""All cells, and all output projections."""
+
+
+def random_bundle(architecture: Architecture, tokenizer: Tokenizer | None = None, *, scale: float = 0.7) -> Bundle:
+    """Return a model with random weights."""
+    random = np.random.default_rng(5)
+    weights = {
+        name: (scale * random.normal(size=shape)).astype(np.float32)
+        for name, shape in architecture.weight_shapes().items()
+    }
+    return Bundle("tiny", architecture, tokenizer or Tokenizer("word", "line", Vocabulary(TOKENS)), weights, "# tiny\n")
+
+
+def header_of(packed: bytes) -> dict[str, Any]:
+    """Return the header of a packed model."""
+    assert packed.startswith(MAGIC)
+    length = int.from_bytes(packed[8:12], "little")
+    header: dict[str, Any] = json.loads(packed[12 : 12 + length])
+    return header
+
+
+def arrays_of(packed: bytes) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a packed model by name."""
+    start = -(-(12 + int.from_bytes(packed[8:12], "little")) // 8) * 8
+    return {
+        entry["name"]: np.frombuffer(
+            packed, entry["dtype"], int(np.prod(entry["shape"])), start + entry["offset"]
+        ).reshape(entry["shape"])
+        for entry in header_of(packed)["tensors"]
+    }
+
+
+def weights_of(packed: bytes) -> dict[str, Floats]:
+    """Return the weights that the page computes with, in the layout of a bundle."""
+    arrays, weights = arrays_of(packed), dict[str, Floats]()
+    for name, array in arrays.items():
+        if name.startswith("bigrams/") or name.endswith(("/scales", "/zero")):
+            continue
+        if array.ndim == 1:
+            weights[name] = array
+            continue
+        zero = arrays.get(f"{name}/zero", np.zeros(1, np.float32))
+        rows = (array.astype(np.float32) - zero) * arrays[f"{name}/scales"][:, None]
+        weights[name] = rows if name == "embedding/embeddings" else np.ascontiguousarray(rows.T)
+    return weights
+
+
+def same_model(packed: bytes, bundle: Bundle) -> TextModel:
+    """Return the Python model that has the rounded weights of a packed one, in float32."""
+    graph = language_model_graph(bundle.architecture, weights_of(packed))
+    vocabulary = bundle.tokenizer.vocabulary
+    engine = OnnxEngine(graph.SerializeToString(), architecture=bundle.architecture, end_id=vocabulary.end_id)
+    return TextModel(engine, bundle.tokenizer)

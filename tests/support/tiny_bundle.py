@@ -1,0 +1,42 @@
+"""Small bundles with `model.onnx`, which onnxruntime runs; made without a training framework."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.store import write_bundle
+from nextword.export.language_model_graph import language_model_graph
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+WORDS = ("<unk>", "<eos>", "it", "is", "so", "and", "was", "not", ", ", ".")
+
+
+def tiny_bundle(
+    name: str = "tiny",
+    *,
+    seed: int = 1,
+    kind: TokenizerKind = "word",
+    line_ends: LineEnds = "line",
+    tokens: tuple[str, ...] = WORDS,
+) -> Bundle:
+    """Return a model of a few words with random weights; another seed gives another model."""
+    tokenizer = Tokenizer(kind, line_ends, Vocabulary(tokens))
+    sizes: dict[str, Any] = {"vocabulary_size": len(tokens), "embedding_size": 6, "hidden_sizes": (5, 6)}
+    architecture = Architecture(**sizes, tied=True)
+    random = np.random.default_rng(seed)
+    weights = {
+        name: random.normal(size=shape).astype(np.float32) for name, shape in architecture.weight_shapes().items()
+    }
+    onnx = language_model_graph(architecture, weights).SerializeToString()
+    return Bundle(name, architecture, tokenizer, weights, f"# {name}\n\nA card.\n", onnx)
+
+
+def write_tiny_bundle(path: Path, name: str = "tiny", *, seed: int = 1, replace: bool = False) -> Path:
+    """Write such a model into a directory, and return the directory."""
+    write_bundle(path, tiny_bundle(name, seed=seed), replace=replace)
+    return path

@@ -1,0 +1,231 @@
+"""`site/js/local_model.js` in a browser, beside the Python program on the same rounded weights."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.engine.text_model import TextModel
+from nextword.generation.generator import stream_text
+from nextword.generation.request import Request
+from nextword.generation.sampling import SamplingOptions
+from nextword.page.bigrams import BigramTable
+from nextword.page.packed_model import PageFacts, pack_model
+from nextword.scoring.lines import ScoringOptions, score_lines
+from nextword.suggestion.session import SuggestionSession, complete
+from nextword.suggestion.suggestion import Suggestion, suggest
+from nextword.text.options import TokenizerKind
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+from support.packed import random_bundle, same_model
+
+TEXTS = [
+    "",
+    "I am very much ",
+    "I am very much obl",
+    "She said, ",
+    "She said,",
+    'He said. "',
+    "Mr. Zylberg and Mr. Zy",
+    "Zylberg was there. THE",
+    "It was Zylberg, and not ",
+    "It is a truth\n",
+    "It is a truth\n\nun",
+    "ELIZABETH and el",
+    "don'",
+    "xqzv",
+]
+
+
+@pytest.fixture(scope="module")
+def austen_model(austen: Bundle, packed_austen: bytes) -> TextModel:
+    return same_model(packed_austen, austen)
+
+
+_SUGGESTED = """async ({ texts, complete, k }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  const found = [];
+  for (const text of texts) {
+    found.push(await local.suggest({ text, k, complete }));
+  }
+  return found;
+}"""
+
+
+def assert_same(found: list[dict[str, Any]], expected: list[Suggestion], text: str) -> None:
+    assert [each["text"] for each in found] == [each.text for each in expected], repr(text)
+    np.testing.assert_allclose(
+        [each["probability"] for each in found], [each.probability for each in expected], rtol=1e-3, err_msg=text
+    )
+
+
+@pytest.mark.parametrize("completes", [True, False])
+def test_suggestions_are_those_of_python(
+    completes: bool, scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    found = scripts.run(_SUGGESTED, {"texts": TEXTS, "complete": completes, "k": 5}, model=packed_austen)
+    for text, ours in zip(TEXTS, found, strict=True):
+        expected = complete(austen_model, text) if completes else suggest(austen_model, text, restore_case=True)
+        assert_same(ours, expected, text)
+
+
+LETTERS = tuple("abcdehinorst'., ")
+SUBWORDS = (*LETTERS, "th", " th", "the", " the", " a", " s", "ing", "er", " he", "re")
+LOWER_CASED = ("the", "cat", "sat", "on", ", ", ".", ". ", '" ', ' "', "mat", "dog", "and", "Zoo", "1st", "-")
+
+
+@pytest.mark.parametrize(
+    ("kind", "tokens"),
+    [("character", LETTERS), ("subword", SUBWORDS), ("word", LOWER_CASED), ("pretokenized", LOWER_CASED)],
+)
+def test_suggestions_for_each_tokenizer(kind: TokenizerKind, tokens: tuple[str, ...], scripts: Any) -> None:
+    vocabulary = Vocabulary(
+        ("<unk>", "<eos>", *(token for token in tokens if kind != "pretokenized" or " " not in token))
+    )
+    sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
+    bundle = random_bundle(Architecture(**sizes), Tokenizer(kind, "line", vocabulary), scale=1.5)
+    packed = pack_model(bundle)
+    model = same_model(packed, bundle)
+    texts = [
+        "",
+        "The",
+        "the ",
+        "the th",
+        "She sat on a",
+        "the cat. ",
+        'the cat. "',
+        "a Qat and a Q",
+        "he\n",
+        "Th",
+        "a-",
+    ]
+    for completes in (True, False):
+        found = scripts.run(_SUGGESTED, {"texts": texts, "complete": completes, "k": 4}, model=packed)
+        for text, ours in zip(texts, found, strict=True):
+            expected = complete(model, text, 4) if completes else suggest(model, text, 4, restore_case=True)
+            assert_same(ours, expected, text)
+
+
+def test_learned_words_of_a_finished_text_are_suggested(
+    scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    found = scripts.run(
+        """async (_, { model }, js) => {
+          const local = new js.local_model.LocalModel(model);
+          const first = await local.suggest({ text: "I met Zylberg and Tolu ", k: 3, complete: true });
+          const own = await local.ownWords();
+          await local.finish("I met Zylberg and Tolu.");
+          const later = await local.suggest({ text: "I met Zy", k: 3, complete: true });
+          const kept = await new js.local_model.LocalModel(model).ownWords();
+          await local.forget("Zylberg");
+          return { first, own, later, kept, left: await local.ownWords() };
+        }""",
+        model=packed_austen,
+    )
+    session = SuggestionSession(austen_model)
+    session.type("I met Zylberg and Tolu ")
+    assert_same(found["first"], session.suggestions(3), "first")
+    session.replace("I met Zylberg and Tolu.")
+    session.finish()
+    session.type("I met Zy")
+    assert_same(found["later"], session.suggestions(3), "later")
+    assert found["own"] == found["kept"] == ["Zylberg", "Tolu"]
+    assert found["left"] == ["Tolu"]
+
+
+_GENERATED = """async (request, { model }, js) => {
+  const pieces = [];
+  const made = await new js.local_model.LocalModel(model).generate({ ...request, onText: (text) => pieces.push(text) });
+  return { ...made, streamed: pieces.join("") };
+}"""
+
+
+@pytest.mark.parametrize("prompt", ["", "She was ", "She was", "It is a truth,", "He said.\n"])
+@pytest.mark.parametrize(("temperature", "top_p"), [(0.0, 1.0), (0.8, 0.9)])
+def test_texts_are_those_of_python(
+    prompt: str, temperature: float, top_p: float, scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    options = {"prompt": prompt, "maxTokens": 25, "temperature": temperature, "topP": top_p, "seed": 3}
+    found = scripts.run(_GENERATED, options, model=packed_austen)
+    sampling = SamplingOptions(temperature=temperature, top_p=top_p, seed=3)
+    expected = "".join(stream_text(austen_model, prompt, Request(max_tokens=25, sampling=sampling)))
+    assert found["text"] == found["streamed"] == expected
+    assert found["ending"] == "length"
+
+
+def test_a_text_is_stopped_by_its_signal(scripts: Any, packed_austen: bytes) -> None:
+    found = scripts.run(
+        """async (_, { model }, js) => {
+          const controller = new AbortController();
+          let text = "";
+          const onText = (piece) => {
+            text += piece;
+            controller.abort();
+          };
+          try {
+            await new js.local_model.LocalModel(model).generate({ maxTokens: 500, signal: controller.signal, onText });
+          } catch (error) {
+            return { name: error.name, text };
+          }
+        }""",
+        model=packed_austen,
+    )
+    assert found["name"] == "AbortError"
+    assert 0 < len(found["text"]) < 100
+
+
+def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packed_austen: bytes) -> None:
+    lines = ["It is a truth,  universally acknowledged.", '"Zylberg said so," he said.']
+    text = "\n\n".join(lines) + "\n\n"
+    found = scripts.run(
+        "async (text, { model }, js) => new js.local_model.LocalModel(model).score(text)", text, model=packed_austen
+    )
+    scores = list(score_lines(austen_model, lines, ScoringOptions(carry=True)))
+    expected = np.concatenate([score.log_probs for score in scores])
+    np.testing.assert_allclose([token["logProb"] for token in found["tokens"]], expected, atol=1e-3)
+    assert [token["rank"] for token in found["tokens"]] == np.concatenate([score.ranks for score in scores]).tolist()
+    assert found["logProb"] == pytest.approx(sum(score.log_prob for score in scores), abs=1e-2)
+    assert found["perplexity"] == pytest.approx(np.exp(-expected.mean(dtype=np.float64)), rel=1e-3)
+    written = [text[token["start"] : token["end"]] for token in found["tokens"]]
+    assert written[:5] == ["It", "is", "a", "truth", ","]
+    assert "" in written
+    assert all(len(token["alternatives"]) == 5 for token in found["tokens"])
+
+
+def test_bigrams_come_from_the_table_or_from_the_model(scripts: Any) -> None:
+    vocabulary = Vocabulary(("<unk>", "<eos>", "the", "cat", "dog", ", ", ","))
+    architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=4, hidden_sizes=(4,))
+    bundle = random_bundle(architecture, Tokenizer("word", "line", vocabulary))
+    table = BigramTable.fit(np.array([2, 3, 1, 2, 3, 5, 2, 4, 1], np.int32), vocabulary)
+    asked = """async (text, { model }, js) => {
+      const local = new js.local_model.LocalModel(model);
+      return [(await local.describe()).bigramSource, await local.bigrams({ text, k: 3 })];
+    }"""
+    source, found = scripts.run(asked, "a dog saw the", model=pack_model(bundle, bigrams=table))
+    assert source == "text"
+    assert [each["text"] for each in found] == [vocabulary.tokens[word].strip() for word in table.words[2][:3]]
+    np.testing.assert_allclose([each["probability"] for each in found], table.probabilities[2][:3], atol=1e-4)
+    packed = pack_model(bundle)
+    source, found = scripts.run(asked, "a dog saw the", model=packed)
+    assert source == "model"
+    assert_same(found, suggest(same_model(packed, bundle), "the", 3), "the")
+
+
+def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
+    facts = PageFacts("0123", {"perplexity (test)": "65.00"}, [{"round": 1, "train": 90.0, "valid": None}])
+    packed = pack_model(austen, passage="It is a truth.", facts=facts)
+    found = scripts.run("async (_, { model }, js) => new js.local_model.LocalModel(model).describe()", model=packed)
+    assert found == {
+        "name": "austen",
+        "hash": "0123",
+        "summary": austen.summary,
+        "unit": "word",
+        "vocabularySize": 9878,
+        "card": austen.card,
+        "figures": {"perplexity (test)": "65.00"},
+        "curve": [{"round": 1, "train": 90.0, "valid": None}],
+        "passage": "It is a truth.",
+        "bigramSource": "model",
+    }

@@ -1,0 +1,70 @@
+"""Started servers, shared by all tests of the service."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nextword
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.engine.onnx_engine import OnnxEngine
+from nextword.engine.text_model import LoadedModel
+from nextword.export.language_model_graph import language_model_graph
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+from support.served import Served, serving
+
+
+@pytest.fixture(scope="session")
+def austen() -> LoadedModel:
+    """The sample model, in int8."""
+    return nextword.load("austen")
+
+
+@pytest.fixture(scope="session")
+def float_model() -> LoadedModel:
+    """A model of running text in float32, with random weights, run by onnxruntime."""
+    words = [f"{first}{second}{third}" for first in "bdfgklmnprst" for second in "aeiou" for third in "bdfgklmnprst"]
+    marks = (", ", ",", ". ", ".", '"', ' "', '" ', "'", " '")
+    tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", *marks, *words)))
+    size = tokenizer.vocabulary_size
+    architecture = Architecture(vocabulary_size=size, embedding_size=24, hidden_sizes=(40, 32))
+    random = np.random.default_rng(3)
+    weights = {
+        name: (0.5 * random.normal(size=shape)).astype(np.float32)
+        for name, shape in architecture.weight_shapes().items()
+    }
+    data = language_model_graph(architecture, weights).SerializeToString()
+    engine = OnnxEngine(data, architecture=architecture, end_id=tokenizer.vocabulary.end_id)
+    return LoadedModel(engine, Bundle("random", architecture, tokenizer, weights, ""), "onnxruntime")
+
+
+@pytest.fixture(scope="session")
+def served(austen: LoadedModel) -> Iterator[Served]:
+    """A server of the sample model with the default bounds."""
+    with serving(austen) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def served_floats(float_model: LoadedModel) -> Iterator[Served]:
+    """A server of a model in float32."""
+    with serving(float_model) as server:
+        yield server
+
+
+@pytest.fixture
+def run_async() -> Callable[..., Any]:
+    """Runs a coroutine function in an event loop of its own, for 60 seconds at most."""
+
+    def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        async def limited() -> Any:
+            async with asyncio.timeout(60):
+                return await function(*arguments)
+
+        return asyncio.run(limited())
+
+    return run

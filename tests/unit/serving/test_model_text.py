@@ -1,0 +1,96 @@
+"""The text of a model is found where its run says, if it has not changed."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+import nextword
+from nextword.bundle.samples import sample_model_path
+from nextword.errors import TextError
+from nextword.serving.model_text import CurvePoint, ModelText
+from nextword.text.corpus import joined_sha256
+from nextword.text.options import TextOptions
+from nextword.text.samples import sample_path
+from nextword.text.source import resolve_source
+from nextword.text.splitting import SPLITS
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A directory as a training run leaves it, with a text of its own."""
+    text = tmp_path / "text.txt"
+    text.write_text("".join(f"Line {number} of the text is so.\n\n" for number in range(2000)), encoding="utf-8")
+    parts = resolve_source(text, TextOptions()).parts
+    digest = joined_sha256(*(parts[split] for split in SPLITS))
+    run = tmp_path / "run"
+    shutil.copytree(sample_model_path("austen"), run / "model")
+    config = f'[origin]\ntext_path = "{text}"\ntext_sha256 = "{digest}"\n[text]\nvalid_fraction = 0.05\n'
+    (run / "config.toml").write_text(config, encoding="utf-8")
+    rows = [{"round": n, "train_perplexity": 300.0 / n, "valid_perplexity": 200.0 / n} for n in (1, 2)]
+    (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return run
+
+
+def test_the_sample_model_has_the_sample_text() -> None:
+    text = ModelText.of(sample_model_path("austen"))
+    assert text.is_readable()
+    assert text.curve() is None
+    passage = text.passage()
+    assert passage is not None
+    assert 280 <= len(passage.split()) <= 330
+    whole = sample_path("austen").read_text(encoding="utf-8")
+    assert passage.split()[:20] == whole[whole.index(passage.splitlines()[0]) :].split()[:20]
+    assert whole.index(passage.splitlines()[0]) > 0.94 * len(whole)
+
+
+def test_a_run_has_its_text_and_its_curve(run: Path) -> None:
+    text = ModelText.of(run / "model")
+    assert text.run == run.resolve()
+    assert text.is_readable()
+    for path in (run, run.resolve()):
+        text = ModelText.of(path)
+        assert text.is_readable()
+        assert text.run == path
+        assert text.curve() == [CurvePoint(1, 300.0, 200.0), CurvePoint(2, 150.0, 100.0)]
+        passage = text.passage()
+        assert passage is not None
+        assert passage.startswith("Line 19")
+    tokenizer = nextword.load("austen").tokenizer
+    assert len(text.training_ids(tokenizer)) > 10 * len(text.validation_ids(tokenizer))
+
+
+def test_a_text_that_changed_is_not_used(run: Path) -> None:
+    (run.parent / "text.txt").write_text("Another text.\n" * 5000, encoding="utf-8")
+    text = ModelText.of(run)
+    assert not text.is_readable()
+    assert text.passage() is None
+    with pytest.raises(TextError, match="changed since"):
+        text.training_ids(nextword.load("austen").tokenizer)
+
+
+def test_a_text_that_is_gone_is_not_used(run: Path) -> None:
+    (run.parent / "text.txt").unlink()
+    assert not ModelText.of(run).is_readable()
+
+
+def test_a_bundle_alone_has_no_text(tmp_path: Path) -> None:
+    copy = shutil.copytree(sample_model_path("austen"), tmp_path / "copy")
+    text = ModelText.of(copy)
+    assert text == ModelText()
+    assert (text.curve(), text.passage(), text.is_readable()) == (None, None, False)
+
+
+@pytest.mark.parametrize("config", ["origin = 3", "[origin", "[text]\nno_such_setting = 1", "\xff"])
+def test_a_damaged_run_has_no_text(run: Path, config: str) -> None:
+    (run / "config.toml").write_bytes(config.encode("latin-1"))
+    assert not ModelText.of(run).is_readable()
+
+
+@pytest.mark.parametrize(
+    "log", ["", "{", "[]\n", '{"train_perplexity": 1.0}\n', '{"train_perplexity": NaN, "valid_perplexity": 1}\n']
+)
+def test_a_damaged_log_has_no_curve(run: Path, log: str) -> None:
+    (run / "log.jsonl").write_text(log, encoding="utf-8")
+    assert ModelText.of(run).curve() is None

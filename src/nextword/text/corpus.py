@@ -102,7 +102,9 @@ class Corpus:
 
         Args:
             text: One of
-                - a file of plain text or of JSON Lines, packed with gzip or zstd or not;
+                - a file of plain text, JSON Lines, CSV or Parquet, packed with gzip, zstd, bzip2 or xz or not;
+                - several files: a pattern such as `"mail/*.txt"`, or a list of `Path`;
+                - an address, such as `"https://example.org/mail.jsonl.gz"` or `"s3://bucket/*.txt"`;
                 - a folder with such files for train, valid and test, or with any number of .txt and .md files, which
                   are read as one text;
                 - the name of a sample: austen, ptb, wikitext-2;

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nextword.errors import StorageError, TextError
 from nextword.storage import sealed_directory
 from nextword.storage.cache import cache_key
+from nextword.text import joining
 from nextword.text.cut_shard import COUNTS, GROUPS, IDS, PIECES, REPORT, UNITS, ShardTask
 from nextword.text.line_ends import choose_line_ends, line_ends_of
 from nextword.text.line_runs import LineRuns
@@ -214,8 +215,8 @@ def _is_there(folder: Path) -> bool:
 
 
 def _remove_old(cache: Path, *, keep: Path) -> None:
-    """Remove shards that nobody has asked for since a week."""
-    for folder in cache.glob(f"{_PREFIX}*"):
+    """Remove shards and unfinished texts that nobody has asked for since a week."""
+    for folder in (*cache.glob(f"{_PREFIX}*"), *cache.glob(f"{joining.PREFIX}*")):
         with suppress(OSError):
             if folder != keep and folder.is_dir() and time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)

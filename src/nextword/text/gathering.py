@@ -18,6 +18,7 @@ from nextword.storage.cache import cache_error, cache_key, cached_folder
 from nextword.storage.scratch import scratch_folder
 from nextword.text.documents import documents_of_rows, plain_text
 from nextword.text.files import TextFile
+from nextword.text.joining import PREFIX, write_joined
 from nextword.text.options import TextOptions
 from nextword.text.packing import BLOCK, bare_name, unreadable
 from nextword.text.reader import TextRange
@@ -101,7 +102,13 @@ def join_files(files: Sequence[TextFile], options: TextOptions, cache: Path, *, 
         StorageError: The cache cannot be written.
     """
     made_by = [part for file in files for part in (file.made_by if file.has_records else file.made_by[-1:])]
-    return _cached(_joined(files), ("joined", options.on_bad_bytes, *made_by), cache, shown=shown)
+    key = cache_key(FORMAT, "joined", options.on_bad_bytes, *made_by)
+
+    def write(folder: Path) -> None:
+        write_joined(files, cache / f"{PREFIX}{key}", folder / WHOLE)
+
+    folder = cached_folder(cache / f"text-{key}", write)
+    return TextRange(folder / WHOLE, 0, (folder / WHOLE).stat().st_size, shown)
 
 
 def described_number(files: Sequence[TextFile]) -> str:
@@ -200,17 +207,6 @@ def text_files(folder: Path) -> list[Path]:
         raise unreadable(folder, error) from error
     relative = sorted(path.relative_to(folder) for path in found if path.is_file())
     return [folder / path for path in relative if not any(part.startswith(".") for part in path.parts)]
-
-
-def _joined(files: Iterable[TextFile]) -> Iterator[bytes]:
-    between = b""
-    for file in files:
-        yield between
-        last = b""
-        for block in file.checked_blocks():
-            yield block
-            last = block[-1:] or last
-        between = b"\n" if last in (b"\n", b"\r") else b"\n\n" if last else b""
 
 
 def files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:

@@ -172,7 +172,8 @@ class WordNumbers:
 
 def _equal(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.bool_]:
     """Return which rows are equal; `all(axis=1)` is ten times slower for two columns."""
-    return (one[:, 0] == other[:, 0]) & (one[:, 1] == other[:, 1])
+    equal: NDArray[np.bool_] = (one[:, 0] == other[:, 0]) & (one[:, 1] == other[:, 1])
+    return equal
 
 
 def _spelled(keys: NDArray[np.uint64]) -> list[str]:

@@ -1,6 +1,7 @@
 """Resident memory of a process and all that it has started, from `/proc`."""
 
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,11 +36,11 @@ class PeakMemory:
     """Watches a process and its descendants while the block runs.
 
     Attributes:
-        peak_bytes: Most resident memory at any look.
+        looks: The time of each look in seconds, and the resident memory then.
     """
 
     def __init__(self, process: int) -> None:
-        self.peak_bytes = 0
+        self.looks: list[tuple[float, int]] = []
         self._process = process
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -54,6 +55,11 @@ class PeakMemory:
         self._ended.set()
         self._thread.join()
 
+    @property
+    def peak_bytes(self) -> int:
+        """Most resident memory at any look."""
+        return max((resident for _, resident in self.looks), default=0)
+
     def _watch(self) -> None:
         while not self._ended.wait(_INTERVAL_S):
-            self.peak_bytes = max(self.peak_bytes, resident_bytes(self._process))
+            self.looks.append((time.monotonic(), resident_bytes(self._process)))

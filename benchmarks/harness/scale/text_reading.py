@@ -13,8 +13,8 @@ from harness.scale.zipf_text import ZipfText
 from harness.speed.process import Process
 from nextword.text.worker_pool import PROCESSES
 
-_MEGABYTE = 1e6
-_HARNESS = Path(__file__).resolve().parents[2]
+MEGABYTE = 1e6
+HARNESS = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,16 @@ def measure_text(
     size = path.stat().st_size
     with TemporaryDirectory(dir=path.parent, prefix="scale-cache-") as cache:
         command = [sys.executable, "-m", "harness.scale.text_program", str(path), cache, json.dumps(options)]
-        paths = ":".join([str(_HARNESS), *filter(None, sys.path)])
+        paths = ":".join([str(HARNESS), *filter(None, sys.path)])
         with Process(command, {"PYTHONPATH": paths, PROCESSES: str(processes)}) as program:
             program.tell({})
             number = program.answer(timeout)["process"]
             baseline = resident_bytes(number)
-            say(f"reading {size / _MEGABYTE:,.0f} MB with {processes} processes")
+            say(f"reading {size / MEGABYTE:,.0f} MB with {processes} processes")
             with PeakMemory(number) as memory:
                 program.tell({})
                 found = program.answer(timeout)
-            say(f"{size / _MEGABYTE / found['seconds']:.1f} MB/s; now the library alone")
+            say(f"{size / MEGABYTE / found['seconds']:.1f} MB/s; now the library alone")
             program.tell({})
             library = program.answer(timeout)["bytes_per_s"]
     return TextFigures(
@@ -94,8 +94,8 @@ def measure_text(
         vocabulary_size=found["vocabulary_size"],
         processes=processes,
         seconds=round(found["seconds"], 2),
-        mb_per_s=round(size / _MEGABYTE / found["seconds"], 2),
-        library_mb_per_s=round(library / _MEGABYTE, 2),
-        baseline_mb=round(baseline / _MEGABYTE, 1),
-        peak_mb=round((memory.peak_bytes - baseline) / _MEGABYTE, 1),
+        mb_per_s=round(size / MEGABYTE / found["seconds"], 2),
+        library_mb_per_s=round(library / MEGABYTE, 2),
+        baseline_mb=round(baseline / MEGABYTE, 1),
+        peak_mb=round((memory.peak_bytes - baseline) / MEGABYTE, 1),
     )

@@ -72,7 +72,20 @@ class ZipfText:
     @property
     def token_entropy(self) -> float:
         """The entropy per token of the word tokenizer in nats, `<eos>` included: the least loss of any model."""
-        return self.word_entropy * WORDS_PER_LINE / TOKENS_PER_LINE
+        return self.token_entropy_of(self.vocabulary_size)
+
+    def token_entropy_of(self, known_words: int) -> float:
+        """Return the same for a vocabulary of the most frequent words, where all others are one `<unk>`.
+
+        Example:
+            >>> text = ZipfText(vocabulary_size=50)
+            >>> text.token_entropy_of(10) < text.token_entropy_of(50) == text.token_entropy
+            True
+        """
+        known = self.probabilities[:known_words]
+        classes = np.append(known[known > 0], max(0.0, 1 - float(known.sum())))
+        drawn = classes[classes > 1e-12]  # rounding leaves a little where nothing is unknown
+        return float(-(drawn * np.log(drawn)).sum()) * WORDS_PER_LINE / TOKENS_PER_LINE
 
     @cached_property
     def _words(self) -> list[bytes]:

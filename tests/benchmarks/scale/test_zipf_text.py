@@ -49,6 +49,14 @@ def test_the_entropy_is_that_of_the_text() -> None:
     assert SMALL.token_entropy == pytest.approx(SMALL.word_entropy * WORDS_PER_LINE / TOKENS_PER_LINE)
 
 
+def test_words_that_are_not_known_are_one() -> None:
+    p = SMALL.probabilities
+    known = p[:10]
+    expected = -(known * np.log(known)).sum() - (1 - known.sum()) * np.log(1 - known.sum())
+    assert SMALL.token_entropy_of(10) == pytest.approx(expected * WORDS_PER_LINE / TOKENS_PER_LINE)
+    assert SMALL.token_entropy_of(200) == SMALL.token_entropy
+
+
 def test_words_follow_the_law() -> None:
     counts = Counter(written(SMALL, 4_000_000).replace(b",", b"").replace(b".", b"").split())
     first, tenth = counts[SMALL._words[0]], counts[SMALL._words[9]]

@@ -15,11 +15,10 @@ vocabulary is known, and by itself.
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,30 +79,31 @@ def _write(task: ShardTask, folder: Path) -> None:
     reader = LineReader(
         part, on_bad_bytes=task.on_bad_bytes, pretokenized=task.kind == "pretokenized", sha256=task.sha256
     )
-    numbers, segments, runs = unit_numbers(task.kind), TidySegments(task.kind, task.line_ends), LineRuns()
     with (folder / IDS).open("wb") as file:
-
-        def write(parts: Iterator[str]) -> None:
-            for part in parts:
-                file.write(numbers.of(part).astype("<i4", copy=False).data)
-
-        for chunk in reader.chunks():
-            if task.kind in RUNNING_TEXT:
-                runs = runs + LineRuns.of(chunk.lines)
-            write(segments.of(chunk.text))
-        write(segments.rest())
-    units = numbers.units()
+        units, runs = _cut(reader, task.kind, task.line_ends, file)
     counts = _counts(folder / IDS, len(units) + 1)
     (folder / UNITS).write_bytes("\n".join(units).encode("utf-8"))
-    pieces = _pieces(dict(zip(units, counts[1:].tolist(), strict=True)), task.kind)
     report: dict[str, Any] = {
         "read": dataclasses.asdict(reader.counts),
         "runs": dataclasses.asdict(runs),
         "num_units": int(counts.sum()),
         "num_segments": int(counts[0]),
-        "starts": _write_pieces(folder, pieces),
+        "starts": _write_pieces(folder, *_pieces(units, counts[1:], task.kind)),
     }
     (folder / REPORT).write_text(json.dumps(report), encoding="utf-8")
+
+
+def _cut(reader: LineReader, kind: TokenizerKind, line_ends: LineEnds, file: IO[bytes]) -> tuple[list[str], LineRuns]:
+    """Write the number of each unit, and return the units in the order of their numbers, and the runs of lines."""
+    numbers, segments, runs = unit_numbers(kind), TidySegments(kind, line_ends), LineRuns()
+    for chunk in reader.chunks():
+        if kind in RUNNING_TEXT:
+            runs = runs + LineRuns.of(chunk.lines)
+        for part in segments.of(chunk.text):
+            file.write(numbers.of(part).astype("<i4", copy=False).data)
+    for part in segments.rest():
+        file.write(numbers.of(part).astype("<i4", copy=False).data)
+    return numbers.units(), runs
 
 
 def _counts(ids: Path, size: int) -> NDArray[np.int64]:
@@ -115,35 +115,39 @@ def _counts(ids: Path, size: int) -> NDArray[np.int64]:
     return counts
 
 
-def _pieces(counts: Mapping[str, int], kind: TokenizerKind) -> Mapping[str, int]:
-    """Return the counts of pieces for those of units."""
+def _pieces(units: list[str], counts: NDArray[np.int64], kind: TokenizerKind) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the pieces of units, and how often each occurs."""
     if kind != "subword":
-        return counts
+        return units, counts
     cut = pre_tokenizer(kind).pre_tokenize_str
     pieces: Counter[str] = Counter()
-    for unit, count in counts.items():
+    for unit, count in zip(units, counts.tolist(), strict=True):
         for piece, _ in cut(unit):
             pieces[piece] += count
-    return pieces
+    return list(pieces), np.fromiter(pieces.values(), np.int64, len(pieces))
 
 
-def _write_pieces(folder: Path, counts: Mapping[str, int]) -> list[tuple[int, int]]:
+def _write_pieces(folder: Path, pieces: list[str], counts: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Write pieces by group, and return where each group begins: the byte, and how many pieces are before.
 
     The group of a piece is the sum of its bytes: it need only be the same in all shards, and quick.
     """
-    if not counts:
+    if not pieces:
         (folder / PIECES).write_bytes(b"")
         (folder / COUNTS).write_bytes(b"")
         return [(0, 0)] * (GROUPS + 1)
-    pieces = list(counts)
-    data = np.frombuffer("".join(f"{piece}\n" for piece in pieces).encode("utf-8"), np.uint8)
+    data = np.frombuffer(_lines(pieces), np.uint8)
     ends = np.flatnonzero(data == ord("\n")) + 1
     lengths = np.diff(ends, prepend=0)
     groups = np.add.reduceat(data, ends - lengths, dtype=np.uint32) % GROUPS
     order = np.argsort(groups, kind="stable")
-    (folder / PIECES).write_bytes("".join(f"{pieces[place]}\n" for place in order.tolist()).encode("utf-8"))
-    np.fromiter(counts.values(), np.dtype("<i8"), len(counts))[order].tofile(folder / COUNTS)
+    del data
+    (folder / PIECES).write_bytes(_lines([pieces[place] for place in order.tolist()]))
+    counts[order].astype("<i8", copy=False).tofile(folder / COUNTS)
     num_pieces = np.searchsorted(groups[order], np.arange(GROUPS + 1))
     num_bytes = np.concatenate([[0], np.cumsum(lengths[order])])[num_pieces]
     return list(zip(num_bytes.tolist(), num_pieces.tolist(), strict=True))
+
+
+def _lines(pieces: list[str]) -> bytes:
+    return ("\n".join(pieces) + "\n").encode("utf-8")

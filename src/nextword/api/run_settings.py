@@ -20,6 +20,11 @@ class RunSettings(TypedDict, total=False):
     test_fraction: float
     on_bad_bytes: Literal["strict", "replace"]
     field: str
+    document: Literal["auto", "file", "paragraph", "line"]
+    split_by: Literal["bytes", "document"]
+    deduplicate: Literal["none", "documents", "lines"]
+    text_order: Literal["given", "documents", "blocks"]
+    text_seed: int
     # The model
     embedding_size: int
     hidden_sizes: Sequence[int]

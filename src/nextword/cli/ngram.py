@@ -49,8 +49,22 @@ class _Options(TextOptions):
     )
 
 
+_SHORT = (
+    "tokenizer",
+    "line_ends",
+    "maximum_vocabulary",
+    "minimum_count",
+    "valid_fraction",
+    "test_fraction",
+    "on_bad_bytes",
+    "field",
+)
+"""The settings that the short help shows."""
+
+
 @command(
     _Options,
+    short=_SHORT,
     examples=[
         "nextword ngram my-text.txt",
         "nextword ngram my-text.txt --order 3 --arpa my-text.arpa",

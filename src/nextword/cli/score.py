@@ -67,7 +67,7 @@ def score(
 ) -> None:
     """Score lines: the log-probability of each.
 
-    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip or zstd. The columns
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be packed. The columns
     are line number, natural and base-10 log-probability, tokens, tokens out of vocabulary, and perplexity, separated by
     tabs. The totals follow on standard error. With --json, each line is an object.
     """

@@ -68,7 +68,7 @@ def surprise(
 ) -> None:
     """Find the lines that a model expects least.
 
-    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip or zstd. Surprisal is
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be packed. Surprisal is
     in bits: a token of probability 1/2 has one bit, one of 1/1024 has ten. Below each line are its most surprising
     tokens; a * marks words outside the vocabulary.
     """

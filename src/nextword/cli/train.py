@@ -31,6 +31,7 @@ from nextword.cli.setting_option import Tables
 from nextword.cli.target import complete_directory
 from nextword.errors import SettingError, TrainingDivergedError
 from nextword.models.presets import DEFAULT_PRESET
+from nextword.text.source import run_name
 from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
@@ -100,9 +101,9 @@ def train(
 ) -> None:
     """Train a language model on a text.
 
-    TEXT is a file (plain, JSON Lines; gzip and zstd are read), a folder of texts or of train, valid and test files, or
-    a sample: austen, ptb, wikitext-2. By default, training takes ten minutes, and the size of the model fits this time,
-    the text and this machine. Defaults are those of --preset.
+    TEXT is a file (plain, JSON Lines, CSV, Parquet; packed or not), a pattern such as 'mail/*.txt', an address, a
+    folder, or a sample: austen, ptb, wikitext-2. By default, training takes ten minutes, and the size of the model fits
+    this time, the text and this machine. Defaults are those of --preset.
     """
     watched = _Watched(data_dir, as_json=as_json)
     former = resume or finish
@@ -119,7 +120,7 @@ def train(
     if given.get("training", {}).keys() >= {"epochs", "minutes"}:
         raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
     settings = run_config(context)
-    directory = run or runs_folder() / f"{Path(text).stem or 'text'}-{settings.origin['preset']}"
+    directory = run or runs_folder() / f"{run_name(text)}-{settings.origin['preset']}"
     if dry_run:
         import_start()
         from nextword.training.forecast import forecast_run

@@ -67,7 +67,7 @@ def vectors(
 ) -> None:
     """Turn lines or words into vectors.
 
-    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be gzip or zstd. Their vectors
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be packed. Their vectors
     are written as a NumPy array `(N, H)` of float32, in order. With --vocabulary, the file has two arrays: `words`
     `(V,)` and `vectors` `(V, E)`. --nearest prints words by cosine similarity.
     """

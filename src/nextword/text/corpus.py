@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -11,10 +12,9 @@ import tokenizers
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
 from nextword.storage.cache import cache_key, cache_root, cached_folder
-from nextword.text.line_ends import choose_line_ends, segments
-from nextword.text.options import DEFAULT_OPTIONS, LineEnds, TextOptions
-from nextword.text.pieces import count_pieces
-from nextword.text.reader import LineReader, TextRange
+from nextword.text.cut_text import CutText, cut_text
+from nextword.text.options import DEFAULT_OPTIONS, TextOptions
+from nextword.text.reader import TextRange
 from nextword.text.report import TextReport
 from nextword.text.source import TextLike, resolve_source, resolve_whole
 from nextword.text.splitting import SPLITS, SplitName
@@ -39,26 +39,25 @@ def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path) -> Tok
     blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
     chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes)
     key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
-    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options))
+    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache))
     table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     return Tokenizer(options.kind, table["line_ends"], Vocabulary(tuple(table["tokens"])))
 
 
-def _write(folder: Path, train: TextRange, options: TextOptions) -> None:
-    line_ends = choose_line_ends(_lines(train, options)) if options.line_ends == "auto" else options.line_ends
-    vocabulary = _vocabulary(train, options, line_ends)
-    table = {"line_ends": line_ends, "tokens": vocabulary.tokens}
+def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path) -> None:
+    line_ends = None if options.line_ends == "auto" else options.line_ends
+    with cut_text(train, options.kind, line_ends, on_bad_bytes=options.on_bad_bytes, cache=cache) as text:
+        vocabulary = _vocabulary(text, options)
+    table = {"line_ends": text.line_ends, "tokens": vocabulary.tokens}
     (folder / _FILE).write_text(json.dumps(table), encoding="utf-8")
 
 
-def _vocabulary(train: TextRange, options: TextOptions, line_ends: LineEnds) -> Vocabulary:
-    counts = count_pieces(segments(_lines(train, options), line_ends), options.kind)
-    build = subword_vocabulary if options.kind == "subword" else Vocabulary.from_counts
-    return build(counts, minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)
-
-
-def _lines(train: TextRange, options: TextOptions) -> LineReader:
-    return LineReader(train, on_bad_bytes=options.on_bad_bytes, pretokenized=options.kind == "pretokenized")
+def _vocabulary(text: CutText, options: TextOptions) -> Vocabulary:
+    limits = options.minimum_count or 1, options.maximum_vocabulary
+    if options.kind == "subword":
+        counts = sum(text.counts(), Counter[str]())
+        return subword_vocabulary(counts, minimum_count=limits[0], maximum_size=limits[1])
+    return Vocabulary.from_parts(text.counts(), minimum_count=limits[0], maximum_size=limits[1])
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,9 @@ class Corpus:
 
         Args:
             text: One of
-                - a file of plain text or of JSON Lines, packed with gzip or zstd or not;
+                - a file of plain text, JSON Lines, CSV or Parquet, packed with gzip, zstd, bzip2 or xz or not;
+                - several files: a pattern such as `"mail/*.txt"`, or a list of `Path`;
+                - an address, such as `"https://example.org/mail.jsonl.gz"` or `"s3://bucket/*.txt"`;
                 - a folder with such files for train, valid and test, or with any number of .txt and .md files, which
                   are read as one text;
                 - the name of a sample: austen, ptb, wikitext-2;

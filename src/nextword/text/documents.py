@@ -42,11 +42,11 @@ def documents_of_rows(rows: Iterable[Any], field: str, shown: str) -> Iterator[D
     """
     for number, row in enumerate(rows, start=1):
         place = f"{shown}, row {number}"
-        yield Document(place, row if isinstance(row, str) else _field_of(row, field, place))
+        yield Document(place, row if isinstance(row, str) else field_of(row, field, place))
 
 
 def documents_of_json_lines(
-    path: Path, field: str, on_bad_bytes: OnBadBytes, *, sha256: str = ""
+    path: Path, field: str, on_bad_bytes: OnBadBytes, *, sha256: str = "", shown: str = ""
 ) -> Iterator[Document]:
     """Yield the documents of a JSON Lines file, packed or not; blank lines are skipped.
 
@@ -55,24 +55,35 @@ def documents_of_json_lines(
         field: Name of the field that holds a record's text.
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused.
         sha256: The SHA-256 sum that the file must have, in hexadecimal; any if empty.
+        shown: How errors name the file (default: its path).
 
     Raises:
         TextError: The file cannot be read or has another sum, or a line holds a refused byte, is not JSON, or lacks
             the field. The message gives the number of the line.
     """
+    shown = shown or str(path)
+    blocks = unpacked_blocks(path, sha256=sha256, shown=shown)
+    for number, line in enumerate(lines_of(blocks, shown, on_bad_bytes), start=1):
+        if line.strip():
+            place = f"`{shown}`, line {number}"
+            yield Document(place, field_of(_parsed(line, place), field, place))
+
+
+def lines_of(blocks: Iterable[bytes], shown: str, on_bad_bytes: OnBadBytes) -> Iterator[str]:
+    """Yield the lines of a file without their ends. With "replace", bad bytes are kept as surrogates.
+
+    They are replaced and counted when the plain text is read.
+
+    Raises:
+        TextError: With "strict", a byte is not UTF-8 or is a NUL; the message gives line and byte.
+    """
 
     def place_of(line: int, byte: int) -> str:
-        return f"`{path}`, line {line}, byte {byte}"
+        return f"`{shown}`, line {line}, byte {byte}"
 
-    number = 0
-    for chunk in read_lines(unpacked_blocks(path, sha256=sha256), place_of, on_bad_bytes=on_bad_bytes):
-        # Bad bytes are kept, to be replaced and counted when the plain text is read.
+    for chunk in read_lines(blocks, place_of, on_bad_bytes=on_bad_bytes):
         text = chunk.data.decode("utf-8", "surrogateescape") if on_bad_bytes == "replace" else chunk.text
-        for line in split_lines(text)[: len(chunk.lines)]:
-            number += 1
-            if line.strip():
-                place = f"`{path}`, line {number}"
-                yield Document(place, _field_of(_parsed(line, place), field, place))
+        yield from split_lines(text)[: len(chunk.lines)]
 
 
 def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
@@ -91,17 +102,33 @@ def plain_text(documents: Iterable[Document], on_bad_bytes: OnBadBytes) -> Itera
         >>> b"".join(plain_text(documents, "strict"))
         b'one\n\ntwo\nlines\n\nthree\n'
     """
-    after_blank = True
+    layout = Layout()
     for place, text in documents:
         if on_bad_bytes == "strict":
-            _require_text(place, text)
-        lines = split_lines(text)
+            require_text(place, text)
+        yield encoded(layout.lines_of(text))
+
+
+class Layout:
+    """Puts documents one after another: a blank line is before and after each of several lines.
+
+    Args:
+        always_blank: Whether one is between any two.
+    """
+
+    def __init__(self, *, always_blank: bool = False) -> None:
+        self._always_blank = always_blank
+        self._is_after_blank = True
+
+    def lines_of(self, document: str) -> str:
+        """Return the lines of the next document, with their ends."""
+        lines = split_lines(document)
         if len(lines) > 1 and not lines[-1]:
             lines.pop()
-        if len(lines) > 1:
-            lines = ["", *lines, ""] if not after_blank else [*lines, ""]
-        after_blank = not lines[-1]
-        yield _encoded("\n".join([*lines, ""]))
+        if len(lines) > 1 or self._always_blank:
+            lines = [*lines, ""] if self._is_after_blank else ["", *lines, ""]
+        self._is_after_blank = not lines[-1]
+        return "\n".join([*lines, ""])
 
 
 def _parsed(line: str, place: str) -> Any:
@@ -112,7 +139,12 @@ def _parsed(line: str, place: str) -> Any:
         raise TextError(f"{place}: each line must be one JSON object, but this is not JSON ({reason})") from error
 
 
-def _field_of(row: Any, field: str, place: str) -> str:
+def field_of(row: Any, field: str, place: str) -> str:
+    """Return the text of a record.
+
+    Raises:
+        TextError: It is no mapping, lacks the field, or has something else than a string there.
+    """
     if not isinstance(row, Mapping):
         raise TextError(f"{place}: must be an object with the field `{field}`, but is {_kind(row)}")
     if field not in row:
@@ -131,7 +163,12 @@ def _kind(value: Any) -> str:
     return "null" if value is None else f"of type {type(value).__name__}"
 
 
-def _require_text(place: str, text: str) -> None:
+def require_text(place: str, text: str) -> None:
+    """Refuse what cannot be written as UTF-8, and NULs.
+
+    Raises:
+        TextError: The text holds one.
+    """
     if (at := lone_surrogate(text)) is not None:
         raise TextError(f"{place}: text must be valid Unicode, but holds half of a surrogate pair at character {at}")
     if (at := text.find("\0")) >= 0:
@@ -141,7 +178,8 @@ def _require_text(place: str, text: str) -> None:
         )
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """Return a text as UTF-8, with bad bytes as they were read."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

@@ -8,23 +8,23 @@ that it was made of, and the same text is written only once. Memory holds one bl
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from nextword.errors import TextError
 from nextword.storage.cache import cache_error, cache_key, cached_folder
 from nextword.storage.scratch import scratch_folder
-from nextword.text.documents import documents_of_json_lines, documents_of_rows, is_json_lines, plain_text
-from nextword.text.lines import read_lines
-from nextword.text.options import OnBadBytes, TextOptions
-from nextword.text.packing import BLOCK, bare_name, packing_of, unpacked_blocks, unreadable
+from nextword.text.documents import documents_of_rows, plain_text
+from nextword.text.files import TextFile
+from nextword.text.joining import PREFIX, write_joined
+from nextword.text.options import TextOptions
+from nextword.text.packing import BLOCK, bare_name, unreadable
 from nextword.text.reader import TextRange
 from nextword.text.splitting import SplitName
 
-_FORMAT = 1
+FORMAT = 1
 """Raise this number whenever the same source gives another plain text."""
 
 GATHERED = re.compile("text-[0-9a-f]{64}")
@@ -58,24 +58,23 @@ class JoinedFiles(NamedTuple):
     description: str
 
 
-def plain_range(path: Path, options: TextOptions, cache: Path) -> TextRange:
+def plain_range(path: Path, options: TextOptions, cache: Path, *, shown: str = "") -> TextRange:
     """Return the plain text of a file: the file itself, or what was made of it in the cache.
+
+    Args:
+        path: The file.
+        options: Which field to read, and what to do with bad bytes.
+        cache: The cache folder.
+        shown: How messages name the file (default: its path).
 
     Raises:
         TextError: The file cannot be read, is damaged, changes while it is read, or a record of it is refused.
         StorageError: The cache cannot be written.
     """
-    packing = packing_of(path)
-    if not is_json_lines(path) and not packing:
+    file = TextFile(path, options, shown)
+    if file.is_plain:
         return TextRange.whole(path)
-    sha256 = TextRange.whole(path).sha256
-    if is_json_lines(path):
-        documents = documents_of_json_lines(path, options.field, options.on_bad_bytes, sha256=sha256)
-        blocks = plain_text(documents, options.on_bad_bytes)
-        made_by: tuple[str | None, ...] = ("json lines", options.field, options.on_bad_bytes)
-    else:
-        blocks, made_by = unpacked_blocks(path, sha256=sha256), (packing,)
-    return _cached(blocks, (*made_by, sha256), cache, shown=str(path))
+    return _cached(file.blocks(), file.made_by, cache, shown=file.shown)
 
 
 def joined_files(folder: Path, options: TextOptions, cache: Path) -> JoinedFiles | None:
@@ -87,16 +86,45 @@ def joined_files(folder: Path, options: TextOptions, cache: Path) -> JoinedFiles
         TextError: A file cannot be read, changes while it is read, or holds a refused byte.
         StorageError: The cache cannot be written.
     """
-    paths = _text_files(folder)
+    paths = text_files(folder)
     if not paths:
         return None
-    sums = [TextRange.whole(path).sha256 for path in paths]
-    blocks = _joined(dict(zip(paths, sums, strict=True)), options.on_bad_bytes)
-    files = f"{len(paths)} files" if len(paths) > 1 else "one file"
-    part = _cached(blocks, ("joined", options.on_bad_bytes, *sums), cache, shown=f"{folder} ({files} as one text)")
-    named = ", ".join(str(path.relative_to(folder)) for path in paths[:_MOST_NAMED])
-    more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
-    return JoinedFiles(part, f"{files} of `{folder.name}` in the order of their names ({named}{more})")
+    files = [TextFile(path, options) for path in paths]
+    part = join_files(files, options, cache, shown=f"{folder} ({described_number(files)} as one text)")
+    return JoinedFiles(part, described_files(files, folder))
+
+
+def join_files(files: Sequence[TextFile], options: TextOptions, cache: Path, *, shown: str) -> TextRange:
+    """Return files as one text, with a blank line between two.
+
+    Raises:
+        TextError: A file cannot be read, changes while it is read, or holds something refused.
+        StorageError: The cache cannot be written.
+    """
+    made_by = [part for file in files for part in (file.made_by if file.has_records else file.made_by[-1:])]
+    key = cache_key(FORMAT, "joined", options.on_bad_bytes, *made_by)
+
+    def write(folder: Path) -> None:
+        write_joined(files, cache / f"{PREFIX}{key}", folder / WHOLE)
+
+    folder = cached_folder(cache / f"text-{key}", write)
+    return TextRange(folder / WHOLE, 0, (folder / WHOLE).stat().st_size, shown)
+
+
+def described_number(files: Sequence[TextFile]) -> str:
+    """Return how many files there are, in words."""
+    return f"{len(files)} files" if len(files) > 1 else "one file"
+
+
+def described_files(files: Sequence[TextFile], folder: Path) -> str:
+    """Return in words which files of a folder make up a text."""
+    named = ", ".join(_relative(file, folder) for file in files[:_MOST_NAMED])
+    more = f" and {len(files) - _MOST_NAMED} more" if len(files) > _MOST_NAMED else ""
+    return f"{described_number(files)} of `{folder.name}` in the order of their names ({named}{more})"
+
+
+def _relative(file: TextFile, folder: Path) -> str:
+    return str(file.path.relative_to(folder)) if file.path.is_relative_to(folder) else file.shown
 
 
 def gathered(text: Any, options: TextOptions, cache: Path) -> Path:
@@ -114,7 +142,7 @@ def gathered(text: Any, options: TextOptions, cache: Path) -> Path:
         TextError: The text is none of these, or a row is refused.
         StorageError: The cache cannot be written.
     """
-    files = _files_of(text)
+    files = files_of(text)
     with ExitStack() as stack:
         try:
             written = stack.enter_context(scratch_folder(cache, "gathering"))
@@ -129,11 +157,11 @@ def gathered(text: Any, options: TextOptions, cache: Path) -> Path:
             for file in files:
                 (written / file).rename(empty / file)
 
-        return cached_folder(cache / f"text-{cache_key(_FORMAT, 'rows', *sums)}", take)
+        return cached_folder(cache / f"text-{cache_key(FORMAT, 'rows', *sums)}", take)
 
 
 def _cached(blocks: Iterator[bytes], key: Iterable[str | None], cache: Path, *, shown: str) -> TextRange:
-    folder = cache / f"text-{cache_key(_FORMAT, *key)}"
+    folder = cache / f"text-{cache_key(FORMAT, *key)}"
     cached_folder(folder, lambda empty: cast("None", _write(blocks, empty / WHOLE)))
     return TextRange(folder / WHOLE, 0, (folder / WHOLE).stat().st_size, shown)
 
@@ -167,7 +195,12 @@ def _write(blocks: Iterable[bytes], path: Path) -> str:
     return digest.hexdigest()
 
 
-def _text_files(folder: Path) -> list[Path]:
+def text_files(folder: Path) -> list[Path]:
+    """Return the text files below a folder in the order of their names, without hidden ones.
+
+    Raises:
+        TextError: The folder cannot be read.
+    """
     try:
         found = [path for path in folder.rglob("*") if Path(bare_name(path.name)).suffix.lower() in TEXT_SUFFIXES]
     except OSError as error:
@@ -176,22 +209,7 @@ def _text_files(folder: Path) -> list[Path]:
     return [folder / path for path in relative if not any(part.startswith(".") for part in path.parts)]
 
 
-def _joined(sums: Mapping[Path, str], on_bad_bytes: OnBadBytes) -> Iterator[bytes]:
-    between = b""
-    for path, sha256 in sums.items():
-        yield between
-        last, blocks = b"", unpacked_blocks(path, sha256=sha256)
-        for chunk in read_lines(blocks, partial(_place, path), on_bad_bytes=on_bad_bytes):
-            yield chunk.data
-            last = chunk.data[-1:] or last
-        between = b"\n" if last in (b"\n", b"\r") else b"\n\n" if last else b""
-
-
-def _place(path: Path, line: int, byte: int) -> str:
-    return f"`{path}`, line {line}, byte {byte}"
-
-
-def _files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:
+def files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:
     """Return the name of each file to be written, what errors call its rows, and its rows."""
     text = _with_keys(text)
     keys = list(text.keys()) if hasattr(text, "keys") and hasattr(text, "__getitem__") else []

@@ -31,7 +31,7 @@ class LinePlace(NamedTuple):
 class InputLines:
     r"""The lines of several sources without their line ends; can be iterated once.
 
-    Lines end at `\n`, `\r\n` and lone `\r`. A source packed with gzip or zstd is unpacked, standard input
+    Lines end at `\n`, `\r\n` and lone `\r`. A packed source is unpacked, standard input
     too. Memory holds one block of a source and its longest line. A line is yielded as soon as it arrives.
 
     Args:

@@ -7,11 +7,9 @@ paragraph   the same              |a  b|c  d|  |e|        a b c d <eos> e <eos>
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 
+from nextword.text.line_runs import LineRuns
 from nextword.text.options import LineEnds
-
-MINIMUM_BLANK_FRACTION = 0.02
 
 MARKS: dict[LineEnds, str] = {"line": "\n", "paragraph": "\n\n"}
 """The characters that end a segment in running text."""
@@ -38,17 +36,12 @@ def choose_line_ends(lines: Iterable[str]) -> LineEnds:
     Lines count as wrapped if at least 2 % of them are blank and more than half of the runs between blank lines have
     several lines.
     """
-    num_blank = num_lines = num_runs = num_long_runs = 0
-    for is_blank, run in groupby(lines, key=_is_blank):
-        length = sum(1 for _ in run)
-        num_lines += length
-        if is_blank:
-            num_blank += length
-        else:
-            num_runs += 1
-            num_long_runs += length > 1
-    wrapped = num_blank >= MINIMUM_BLANK_FRACTION * num_lines and num_long_runs > num_runs / 2
-    return "paragraph" if wrapped else "line"
+    return line_ends_of(LineRuns.of(lines))
+
+
+def line_ends_of(runs: LineRuns) -> LineEnds:
+    """Return what `choose_line_ends` chooses for lines with these counts."""
+    return "paragraph" if runs.are_wrapped else "line"
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[str]:

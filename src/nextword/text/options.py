@@ -74,7 +74,30 @@ class TextOptions(Settings):
         help="Refuse bytes that are not UTF-8 and NULs, or replace them with U+FFFD and count them.",
         task="text",
     )
-    field: str = setting("text", help="Field with the text, for JSON Lines and for rows in Python.", task="text")
+    field: str = setting(
+        "text", help="Field or column with the text, for JSON Lines, CSV, Parquet and for rows in Python.", task="text"
+    )
+    document: Literal["auto", "file", "paragraph", "line"] = setting(
+        "auto",
+        help="What a document of plain text is. auto: a file, or a paragraph if there is one file. Each record is one.",
+        task="text",
+    )
+    split_by: Literal["bytes", "document"] = setting(
+        "bytes",
+        help="Split by bytes in the text's order, or each document by a hash: equal documents are on one side.",
+        task="text",
+    )
+    deduplicate: Literal["none", "documents", "lines"] = setting(
+        "none",
+        help="Drop documents that occurred before. lines: also such lines of 100 characters or more.",
+        task="text",
+    )
+    text_order: Literal["given", "documents", "blocks"] = setting(
+        "given",
+        help="Order of the text: as it is, or shuffled by document or by blocks of about 1 MB.",
+        task="text",
+    )
+    text_seed: int = setting(0, help="Seed of a shuffled text.", at_least=0, at_most=2**63 - 1, task="text")
 
     def resolved(self, *, pretokenized: bool) -> Self:
         """Return the options with all defaults filled in, except `line_ends = "auto"` of running text.

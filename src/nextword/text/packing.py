@@ -1,8 +1,11 @@
-"""Files packed with gzip or zstd, recognized by their first bytes and never by their name."""
+"""Files packed with gzip, zstd, bzip2 or xz, recognized by their first bytes and never by their name."""
 
+import bz2
 import gzip
 import hashlib
 import io
+import lzma
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -16,13 +19,20 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-_MAGIC = {"gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+_MAGIC = {
+    "gzip": re.compile(rb"\x1f\x8b"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd"),
+    "bzip2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+}
 """The first bytes of a packed file."""
 
-PACKED_SUFFIXES = (".gz", ".zst", ".zstd")
+_LONGEST_MAGIC = 10
+
+PACKED_SUFFIXES = (".gz", ".zst", ".zstd", ".bz2", ".xz")
 """The endings that packed files usually have."""
 
-_DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError)
+_DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, lzma.LZMAError)
 
 BLOCK = 2**16
 
@@ -33,14 +43,14 @@ def unreadable(path: Path, error: OSError) -> TextError:
 
 
 def packing_of(path: Path) -> str | None:
-    """Return `gzip` or `zstd` if a file begins as such files do, else `None`.
+    """Return `gzip`, `zstd`, `bzip2` or `xz` if a file begins as such files do, else `None`.
 
     Raises:
         TextError: The file cannot be read.
     """
     try:
         with path.open("rb") as file:
-            return _packing(file.read(4))
+            return _packing(file.read(_LONGEST_MAGIC))
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -56,7 +66,7 @@ def bare_name(name: str) -> str:
     return name[: -len(suffix)] if suffix in PACKED_SUFFIXES else name
 
 
-def unpacked_blocks(path: Path, *, block: int = BLOCK, sha256: str = "") -> Iterator[bytes]:
+def unpacked_blocks(path: Path, *, block: int = BLOCK, sha256: str = "", shown: str = "") -> Iterator[bytes]:
     """Yield the bytes of a file, unpacked if it is packed.
 
     Args:
@@ -64,16 +74,18 @@ def unpacked_blocks(path: Path, *, block: int = BLOCK, sha256: str = "") -> Iter
         block: Most bytes to yield at once.
         sha256: The SHA-256 sum that the file must have, in hexadecimal; any if empty. It is checked after the last
             block.
+        shown: How errors name the file (default: its path).
 
     Raises:
         TextError: The file cannot be read, is damaged, or has another sum.
     """
+    shown = shown or str(path)
     try:
         with path.open("rb", buffering=0) as file:
             summed = _Summed(file) if sha256 else None
-            yield from unpacked_stream(summed or file, f"`{path}`", block=block)
+            yield from unpacked_stream(summed or file, f"`{shown}`", block=block)
             if summed and summed.sum_of_all() != sha256:
-                raise TextError(f"`{path}` must not change while it is read, but has changed; try again")
+                raise TextError(f"`{shown}` must not change while it is read, but has changed; try again")
     except OSError as error:
         raise unreadable(path, error) from error
 
@@ -123,20 +135,31 @@ def unpacked_stream(stream: BinaryIO | io.RawIOBase, shown: str, *, block: int =
 
 
 def _unpacked(file: "io.BufferedReader[Any]", shown: str, block: int) -> Iterator[bytes]:
-    packing = _packing(file.peek(4))
+    packing = _packing(file.peek(_LONGEST_MAGIC))
     unpacked: io.BufferedIOBase = file
-    if packing == "gzip":
-        unpacked = gzip.GzipFile(fileobj=file)
-    elif packing == "zstd":
-        unpacked = zstd.ZstdFile(file)
+    match packing:
+        case "gzip":
+            unpacked = gzip.GzipFile(fileobj=file)
+        case "zstd":
+            unpacked = zstd.ZstdFile(file)
+        case "bzip2":
+            unpacked = bz2.BZ2File(file)
+        case "xz":
+            unpacked = lzma.LZMAFile(file)  # noqa: SIM115
     try:
         while data := unpacked.read1(block):
             yield data
     except _DAMAGED as error:
-        raise TextError(
-            f"{shown} must be a whole {packing} file, but is damaged ({error}); pack or copy it again"
-        ) from error
+        raise _damaged(shown, packing, error) from error
+    except OSError as error:
+        if packing == "bzip2" and error.errno is None:  # what its decompressor raises for damaged data
+            raise _damaged(shown, packing, error) from error
+        raise
+
+
+def _damaged(shown: str, packing: str | None, error: Exception) -> TextError:
+    return TextError(f"{shown} must be a whole {packing} file, but is damaged ({error}); pack or copy it again")
 
 
 def _packing(head: bytes) -> str | None:
-    return next((packing for packing, magic in _MAGIC.items() if head.startswith(magic)), None)
+    return next((packing for packing, magic in _MAGIC.items() if magic.match(head)), None)

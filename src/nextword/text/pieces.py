@@ -119,10 +119,19 @@ def slices(segment: str, kind: TokenizerKind, size: int = SLICE) -> Iterator[str
     The library needs some hundred bytes for each token passed at once, and a line may be as long as a file.
     """
     start = 0
-    while len(segment) - start > size and (cut := _SAFE_CUTS[kind].search(segment, start + size)):
-        yield segment[start : cut.start()]
-        start = cut.end()
+    while len(segment) - start > size and (cut := safe_cut(kind, segment, start + size)):
+        yield segment[start : cut[0]]
+        start = cut[1]
     yield segment[start:]
+
+
+def safe_cut(kind: TokenizerKind, segment: str, start: int) -> tuple[int, int] | None:
+    """Return the next place from `start` on where a tidy segment may be cut without changing its pieces.
+
+    The first number is where the part before it stops, the second where the part after it starts.
+    """
+    found = _SAFE_CUTS[kind].search(segment, start)
+    return found.span() if found else None
 
 
 def count_pieces(whole: Iterable[str], kind: TokenizerKind) -> Counter[str]:

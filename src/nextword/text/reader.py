@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from nextword.errors import TextError
 from nextword.text.lines import Chunk, read_lines
 from nextword.text.options import OnBadBytes
@@ -15,9 +17,12 @@ from nextword.text.report import ReadCounts
 
 _BLOCK = 2**20
 
-_WORD = re.compile(r"\S+")
 _WRITTEN_END = re.compile(rb"<eos>(?<![^\t\n\x0b\x0c\r ]<eos>)(?![^\t\n\x0b\x0c\r ])")
 _WRITTEN_UNKNOWN = re.compile(rb"<unk>(?<![^\t\n\x0b\x0c\r ]<unk>)(?![^\t\n\x0b\x0c\r ])")
+
+
+_OTHER_SPACES = "".join(c for c in map(chr, range(128, 0x3001)) if c.isspace())
+_IS_SPACE = np.array([chr(byte).isspace() and byte < 128 for byte in range(256)])
 
 
 @dataclass(frozen=True)
@@ -62,13 +67,33 @@ class TextRange:
         """Length of the range in bytes."""
         return self.stop - self.start
 
-    @cached_property
+    @property
     def sha256(self) -> str:
         """SHA-256 of the bytes, in hexadecimal."""
-        digest = hashlib.sha256()
+        return self._summed[0]
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the size or the time of the file differs from that before `sha256` was computed.
+
+        Raises:
+            TextError: The file cannot be read.
+        """
+        return self._stamp() != self._summed[1]
+
+    @cached_property
+    def _summed(self) -> tuple[str, tuple[int, int]]:
+        stamp, digest = self._stamp(), hashlib.sha256()
         for block in self.blocks():
             digest.update(block)
-        return digest.hexdigest()
+        return digest.hexdigest(), stamp
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            found = self.path.stat()
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        return found.st_size, found.st_mtime_ns
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes in blocks of at most a megabyte; fewer bytes if the file has become shorter.
@@ -87,6 +112,19 @@ class TextRange:
             raise unreadable(self.path, error) from error
 
 
+def _count_words(chunk: Chunk) -> int:
+    """Return the number of runs of characters between white space, as `str.split` finds them."""
+    if any(space in chunk.text for space in _OTHER_SPACES):
+        return len(chunk.text.split())
+    is_space = _IS_SPACE[np.frombuffer(chunk.data, np.uint8)]
+    return int(np.count_nonzero(is_space[:-1] & ~is_space[1:])) + bool(is_space.size and not is_space[0])
+
+
+def changed_error(part: TextRange) -> TextError:
+    """Return the error for a text that is not what it was when its sum was computed."""
+    return TextError(f"`{part.name}` must not change while it is read, but has changed; try again")
+
+
 class LineReader:
     r"""The lines of a range of a file without their line ends; can be iterated once.
 
@@ -98,6 +136,7 @@ class LineReader:
         on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
             sequence and each NUL becomes one U+FFFD.
         pretokenized: Whether to refuse `<eos>` between spaces, which would be taken for the special token.
+        sha256: The SHA-256 sum that the bytes must have, in hexadecimal; that of `part` if `None`, any if empty.
 
     Attributes:
         counts: Counts of what has been read so far.
@@ -107,15 +146,28 @@ class LineReader:
             something refused.
     """
 
-    def __init__(self, part: TextRange, *, on_bad_bytes: OnBadBytes = "strict", pretokenized: bool = False) -> None:
+    def __init__(
+        self,
+        part: TextRange,
+        *,
+        on_bad_bytes: OnBadBytes = "strict",
+        pretokenized: bool = False,
+        sha256: str | None = None,
+    ) -> None:
         self.counts = ReadCounts()
         self._part = part
         self._on_bad_bytes: OnBadBytes = on_bad_bytes
         self._pretokenized = pretokenized
+        self._sha256 = sha256
 
     def __iter__(self) -> Iterator[str]:
+        for chunk in self.chunks():
+            yield from chunk.lines
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the lines in chunks; raises what iteration raises."""
         for chunk in read_lines(
-            self._unchanged_blocks(),
+            self._counted_blocks(),
             lambda _line, byte: self._place_of(byte),
             start=self._part.start,
             on_bad_bytes=self._on_bad_bytes,
@@ -124,31 +176,34 @@ class LineReader:
             if self._pretokenized:
                 self._check_symbols(chunk)
             self._count(chunk)
-            yield from chunk.lines
+            yield chunk
 
-    def _unchanged_blocks(self) -> Iterator[bytes]:
-        expected, digest = self._part.sha256, hashlib.sha256()
+    def _counted_blocks(self) -> Iterator[bytes]:
+        digest = hashlib.sha256()
+        expected = self._part.sha256 if self._sha256 is None else self._sha256
         for block in self._part.blocks():
-            digest.update(block)
+            if expected:
+                digest.update(block)
             self.counts.num_bytes += len(block)
             yield block
-        if digest.hexdigest() != expected:
-            raise TextError(f"`{self._part.name}` must not change while it is read, but has changed; try again")
+        if expected and digest.hexdigest() != expected:
+            raise changed_error(self._part)
 
     def _check_symbols(self, chunk: Chunk) -> None:
-        if found := _WRITTEN_END.search(chunk.data):
+        if b"<eos>" in chunk.data and (found := _WRITTEN_END.search(chunk.data)):
             place = self._place_of(chunk.offset + found.start())
             raise TextError(f"{place}: `<eos>` is reserved for line ends; remove it from the text")
-        self.counts.num_written_unknown += len(_WRITTEN_UNKNOWN.findall(chunk.data))
+        if b"<unk>" in chunk.data:
+            self.counts.num_written_unknown += len(_WRITTEN_UNKNOWN.findall(chunk.data))
 
     def _count(self, chunk: Chunk) -> None:
         counts, text, lines = self.counts, chunk.text, chunk.lines
-        num_crlf = text.count("\r\n")
+        num_crlf = text.count("\r\n") if "\r" in text else 0
         counts.num_crlf += num_crlf
-        counts.num_lone_cr += text.count("\r") - num_crlf
+        counts.num_lone_cr += text.count("\r") - num_crlf if "\r" in text else 0
         counts.lacks_last_line_end |= bool(text) and text[-1] not in "\r\n"
         counts.num_lines += len(lines)
-        counts.num_words += sum(1 for _ in _WORD.finditer(text)) + len(lines)
+        counts.num_words += _count_words(chunk) + len(lines)
         counts.num_characters += sum(map(len, lines)) + len(lines)
         counts.longest_line = max([counts.longest_line, *map(len, lines)])
 

@@ -1,9 +1,25 @@
 """Counts of what was found in a text. Nothing is changed or dropped without being counted."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from nextword.text.counted import counted
+
+
+def _first(mine: int | None, other: int | None) -> int | None:
+    return other if mine is None else mine
+
+
+_JOINED: Mapping[str, Callable[[Any, Any], Any]] = {
+    "longest_line": max,
+    "first_invalid": _first,
+    "first_nul": _first,
+    "has_byte_order_mark": operator.or_,
+    "lacks_last_line_end": operator.or_,
+}
+"""How counts are added that are no sums."""
 
 
 @dataclass(kw_only=True)
@@ -41,6 +57,12 @@ class ReadCounts:
     num_lone_cr: int = 0
     has_byte_order_mark: bool = False
     lacks_last_line_end: bool = False
+
+    def add(self, after: "ReadCounts") -> None:
+        """Add the counts of the range that follows."""
+        for field in fields(self):
+            mine, other = getattr(self, field.name), getattr(after, field.name)
+            setattr(self, field.name, _JOINED.get(field.name, operator.add)(mine, other))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Find the text that a user names, and the bytes of its splits."""
 
 import dataclasses
+import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -9,16 +10,29 @@ from typing import Any, NamedTuple
 
 from nextword.errors import TextError
 from nextword.storage.cache import cache_root
-from nextword.text.documents import JSON_LINES_SUFFIXES
-from nextword.text.gathering import GATHERED, WHOLE, gathered, joined_files, plain_range
+from nextword.text.arranged_text import arranged_files, arranged_rows, no_splits
+from nextword.text.arrangement import is_arranged
+from nextword.text.files import TextFile
+from nextword.text.gathering import (
+    GATHERED,
+    WHOLE,
+    described_files,
+    gathered,
+    joined_files,
+    plain_range,
+    text_files,
+)
+from nextword.text.layouts import LAYOUTS, first_file, lacking, listing, split_files
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
-from nextword.text.packing import PACKED_SUFFIXES, bare_name, unreadable
+from nextword.text.packing import bare_name, unreadable
 from nextword.text.reader import TextRange
+from nextword.text.remote import as_path, is_url
 from nextword.text.samples import SAMPLES, sample_path
+from nextword.text.selection import SelectedFiles, is_pattern, selected_files
 from nextword.text.splitting import SPLITS, SplitName, split_whole
 
 TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
-"""A text: a path, the name of a sample, several strings, rows with a text field, or a mapping of splits to these."""
+"""A text: a path, pattern, address or sample's name; several paths, strings or rows; or a mapping of splits."""
 
 IN_MEMORY = "text"
 """The name of a text that a program holds in memory."""
@@ -27,37 +41,8 @@ _SHOWN = "the text in memory"
 """How messages name it."""
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The file names of a kind of folder.
-
-    Attributes:
-        names: The names that each split's file may have, first choice first; packed files may end in .gz or .zst.
-        pretokenized: Whether such files hold tokens between spaces.
-    """
-
-    names: Mapping[SplitName, Sequence[str]]
-    pretokenized: bool
-
-
-def _named(*suffixes: str) -> dict[SplitName, tuple[str, ...]]:
-    names: dict[SplitName, tuple[str, ...]] = {
-        "train": ("train",),
-        "valid": ("valid", "validation", "dev"),
-        "test": ("test",),
-    }
-    return {split: tuple(f"{name}{suffix}" for name in names[split] for suffix in suffixes) for split in SPLITS}
-
-
 _NEAR = 0.75
 """How similar, from 0 to 1, a name must be to one that was given to be suggested instead."""
-
-LAYOUTS = (
-    Layout({split: (f"ptb.{split}.txt",) for split in SPLITS}, pretokenized=True),
-    Layout({split: (f"wiki.{split}.tokens",) for split in SPLITS}, pretokenized=True),
-    Layout(_named(".txt"), pretokenized=False),
-    Layout(_named(*JSON_LINES_SUFFIXES), pretokenized=False),
-)
 
 
 @dataclass(frozen=True)
@@ -112,6 +97,12 @@ def resolve_source(
         StorageError: The cache cannot be written.
     """
     cache = cache_root(cache_dir)
+    text = as_path(text) if isinstance(text, str) else text
+    selected = selected_files(text, options, cache)
+    if is_arranged(options) and not _is_gathered(text):
+        return _checked(_arranged(text, selected, options, needed, cache, data_dir, cache_dir))
+    if selected:
+        return _checked(_of_files(selected, options, cache))
     if isinstance(text, str | Path):
         place = _Place(_located(text, data_dir, cache_dir), *_names_of(text))
     else:
@@ -120,6 +111,10 @@ def resolve_source(
     source = resolve(place, options, needed, cache)
     if not isinstance(text, str | Path):
         source = _described_as_in_memory(source, is_split=place.path.is_dir())
+    return _checked(source)
+
+
+def _checked(source: TextSource) -> TextSource:
     for split, part in source.parts.items():
         if not part.num_bytes:
             raise TextError(f"`{part.name}` must hold text for the {split} split, but is empty")
@@ -140,31 +135,62 @@ def resolve_whole(
         StorageError: The cache cannot be written.
     """
     cache = cache_root(cache_dir)
+    text = as_path(text) if isinstance(text, str) else text
+    if selected := selected_files(text, options, cache):
+        return _not_empty(selected.whole(options, cache))
     if isinstance(text, str | Path):
         path, shown = _located(text, data_dir, cache_dir), str(text)
     else:
         path, shown = _in_memory(gathered(text, options, cache), ()).path, IN_MEMORY
-    joined = joined_files(path, options, cache) if path.is_dir() and not _split_files(path) else None
+    joined = joined_files(path, options, cache) if path.is_dir() and not split_files(path) else None
     if path.is_dir() and joined is None:
         raise TextError(f'`{shown}` must be one text to be read whole, but has splits; name one, such as "test"')
     part = joined.part if joined else plain_range(path, options, cache)
     if not isinstance(text, str | Path):
         part = dataclasses.replace(part, shown=_SHOWN)
+    return _not_empty(part)
+
+
+def _not_empty(part: TextRange) -> TextRange:
     if not part.num_bytes:
         raise TextError(f"`{part.name}` must hold text, but is empty")
     return part
 
 
 def stored_name(text: str | Path) -> str:
-    """Return a name by which a text is found from any folder: a sample's name, or an absolute path."""
+    """Return a name by which a text is found from any folder: a sample's name, an address, or an absolute path."""
+    text = as_path(text) if isinstance(text, str) else text
+    if isinstance(text, str) and (is_url(text) or is_pattern(text)):
+        return text if is_url(text) else str(Path.cwd() / text)
     return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
+
+
+def run_name(text: str | Path) -> str:
+    """Return a plain name for what is made of a text.
+
+    Example:
+        >>> run_name("books/emma.txt"), run_name("https://example.org/mail.jsonl"), run_name("mail/*.txt")
+        ('emma', 'mail', 'mail')
+    """
+    path = Path(text)
+    while glob.has_magic(path.stem):
+        path = path.parent
+    return path.stem or "text"
 
 
 def _names_of(text: str | Path) -> tuple[str, str]:
     path = Path(text).resolve()
-    if any(GATHERED.fullmatch(name) for name in (path.name, path.parent.name)):  # was in memory
+    if _is_gathered(text):
         return IN_MEMORY, str(path)
     return str(text) if text in SAMPLES else path.name, stored_name(text)
+
+
+def _is_gathered(text: TextLike) -> bool:
+    """Return whether a text was in memory, and is a file or folder of the cache now."""
+    if not isinstance(text, str | Path):
+        return False
+    path = Path(text).resolve()
+    return any(GATHERED.fullmatch(name) for name in (path.name, path.parent.name))
 
 
 def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
@@ -181,7 +207,7 @@ def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
 
 
 def _described_as_in_memory(source: TextSource, *, is_split: bool) -> TextSource:
-    parts = {split: dataclasses.replace(part, shown=_SHOWN) for split, part in source.parts.items()}
+    parts = {split: _shown_as(part, _SHOWN) for split, part in source.parts.items()}
     how_split = f"split as given: {', '.join(parts)}" if is_split else source.how_split
     return dataclasses.replace(source, parts=parts, how_split=how_split)
 
@@ -208,7 +234,7 @@ def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) ->
 def _of_folder(place: _Place, options: TextOptions, needed: Sequence[SplitName], cache: Path) -> TextSource:
     folder = place.path
     for layout in LAYOUTS:
-        found = {split: _first_file(folder, layout.names[split]) for split in needed}
+        found = {split: first_file(folder, layout.names[split]) for split in needed}
         paths = {split: path for split, path in found.items() if path is not None}
         if len(paths) == len(needed):
             listed = ", ".join(f"{split} `{path.name}`" for split, path in paths.items())
@@ -219,11 +245,11 @@ def _of_folder(place: _Place, options: TextOptions, needed: Sequence[SplitName],
                 pretokenized=layout.pretokenized,
                 how_split=f"split as the files of `{folder.name}` are: {listed}",
             )
-    joined = None if _split_files(folder) else joined_files(folder, options, cache)
+    joined = None if split_files(folder) else joined_files(folder, options, cache)
     if joined is None:
         raise TextError(
-            f"`{folder}` must hold a file for each of {', '.join(needed)}, but lacks {_lacking(folder, needed)}; "
-            f"looked for {'; or '.join(_listing(layout, needed) for layout in LAYOUTS)}; or only for other .txt and "
+            f"`{folder}` must hold a file for each of {', '.join(needed)}, but lacks {lacking(folder, needed)}; "
+            f"looked for {'; or '.join(listing(layout, needed) for layout in LAYOUTS)}; or only for other .txt and "
             ".md files, which are read as one text"
         )
     return _split(place, joined.part, options, joined.description)
@@ -234,6 +260,53 @@ def _of_lone_file(place: _Place, options: TextOptions, _needed: Sequence[SplitNa
     if place.is_file:
         return _split(place, whole, options, f"one file, `{place.path.name}`")
     return _split(place, dataclasses.replace(whole, shown=_SHOWN), options, "one text in memory")
+
+
+def _of_files(selected: SelectedFiles, options: TextOptions, cache: Path) -> TextSource:
+    whole = _not_empty(selected.whole(options, cache))
+    place = _Place(whole.path, selected.name, selected.stored_name or str(whole.path.resolve()))
+    return _split(place, whole, options, selected.description)
+
+
+def _arranged(
+    text: TextLike,
+    selected: SelectedFiles | None,
+    options: TextOptions,
+    needed: Sequence[SplitName],
+    cache: Path,
+    *folders: Path | None,
+) -> TextSource:
+    """Return the splits of a text whose documents are dropped, moved or split as the options say."""
+    if selected is None and isinstance(text, str | Path):
+        selected = _files_below(_located(text, *folders), options, *_names_of(text))
+    arranged = arranged_files(selected.files, options, cache) if selected else arranged_rows(text, options, cache)
+    folder, begins = arranged.folder, selected.description if selected else "one text in memory"
+    name = selected.name if selected else IN_MEMORY
+    shown = selected.shown if selected else _SHOWN
+    found = folder if options.split_by == "document" else folder / WHOLE
+    stored = (selected.stored_name if selected else "") or str(found.resolve())
+    description = f"{begins}, {arranged.description}"
+    if options.split_by == "document":
+        parts = {split: _shown_as(TextRange.whole(folder / f"{split}.txt"), shown) for split in needed}
+        return TextSource(name, stored, parts, pretokenized=False, how_split=description)
+    place = _Place(found, name, stored, is_file=selected is not None)
+    return _split(place, _shown_as(TextRange.whole(found), shown), options, description)
+
+
+def _shown_as(part: TextRange, shown: str) -> TextRange:
+    return dataclasses.replace(part, shown=shown)
+
+
+def _files_below(path: Path, options: TextOptions, name: str, stored_name: str) -> SelectedFiles:
+    """Return a file, or the text files of a folder without splits."""
+    if not path.is_dir():
+        return SelectedFiles([TextFile(path, options)], name, stored_name, f"one file, `{path.name}`")
+    if split_files(path):
+        raise TextError(no_splits(f"`{path}`"))
+    files = [TextFile(file, options) for file in text_files(path)]
+    if not files:
+        raise TextError(f"`{path}` must hold .txt or .md files, but holds none; give another folder, or a pattern")
+    return SelectedFiles(files, name, stored_name, described_files(files, path))
 
 
 def _split(place: _Place, whole: TextRange, options: TextOptions, description: str) -> TextSource:
@@ -248,31 +321,6 @@ def _split(place: _Place, whole: TextRange, options: TextOptions, description: s
         pretokenized=any(name in names for layout in LAYOUTS if layout.pretokenized for names in layout.names.values()),
         how_split=how_split,
     )
-
-
-def _first_file(folder: Path, names: Sequence[str]) -> Path | None:
-    paths = (folder / f"{name}{suffix}" for name in names for suffix in ("", *PACKED_SUFFIXES))
-    return next((path for path in paths if path.is_file()), None)
-
-
-def _split_files(folder: Path) -> list[Path]:
-    """Return the files of a folder that are named like splits."""
-    found = (_first_file(folder, names) for layout in LAYOUTS for names in layout.names.values())
-    return [path for path in found if path is not None]
-
-
-def _listing(layout: Layout, needed: Sequence[SplitName]) -> str:
-    return ", ".join("|".join(layout.names[split]) for split in needed)
-
-
-def _lacking(folder: Path, needed: Sequence[SplitName]) -> str:
-    """Return the splits that are missing in the layout that lacks fewest."""
-
-    def lacking(layout: Layout) -> list[SplitName]:
-        return [split for split in needed if _first_file(folder, layout.names[split]) is None]
-
-    fewest = min(map(lacking, LAYOUTS), key=len)
-    return ", ".join(fewest)
 
 
 def _not_found(text: str, path: Path) -> str:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 
 from nextword.errors import TextError
 from nextword.storage.cache import cache_key, cached_folder
-from nextword.text.line_ends import segments
+from nextword.text.cut_text import cut_text, remove_cut_text
 from nextword.text.options import OnBadBytes
-from nextword.text.reader import LineReader, TextRange
+from nextword.text.reader import TextRange
 from nextword.text.report import ReadCounts, SplitReport
 from nextword.text.tokenizer import Tokenizer
+from nextword.text.unit_ids import UnitIds
 
 _FORMAT = 1
 """Raise this number whenever the same text and tokenizer give other ids or other counts."""
@@ -60,9 +62,14 @@ class TokenStore:
             StorageError: The cache cannot be written.
         """
         key = cache_key(_FORMAT, tokenizers.__version__, tokenizer.fingerprint, on_bad_bytes, part.start, part.sha256)
-        folder = cached_folder(
-            cache / f"tokens-{key}", lambda empty: _write(empty, part, tokenizer, on_bad_bytes=on_bad_bytes)
-        )
+        try:
+            folder = cached_folder(
+                cache / f"tokens-{key}", lambda empty: _write(empty, part, tokenizer, cache, on_bad_bytes=on_bad_bytes)
+            )
+        except TextError:
+            remove_cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache)
+            raise
+        remove_cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache)
         table = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
         report = SplitReport(**table | {"read": ReadCounts(**table["read"])})
         return cls(folder, part.sha256, report, tokenizer.fingerprint)
@@ -91,15 +98,18 @@ class TokenStore:
         return self.report.read.num_characters
 
 
-def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, *, on_bad_bytes: OnBadBytes) -> None:
-    reader = LineReader(part, on_bad_bytes=on_bad_bytes, pretokenized=tokenizer.kind == "pretokenized")
+def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, on_bad_bytes: OnBadBytes) -> None:
     num_tokens = num_unknown = 0
-    with (folder / _IDS).open("wb") as file:
-        for ids in tokenizer.encode_segments(segments(reader, tokenizer.line_ends)):
-            file.write(ids.astype("<i4").tobytes())
-            num_tokens += ids.size
-            num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
-    if reader.counts.num_words == reader.counts.num_lines:
-        raise TextError(f"`{part.name}` must hold words, but bytes {part.start} to {part.stop} are white space only")
-    report = SplitReport(reader.counts, num_tokens, num_unknown)
+    with cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache) as text:
+        read = text.read
+        if read.num_words == read.num_lines:
+            raise TextError(
+                f"`{part.name}` must hold words, but bytes {part.start} to {part.stop} are white space only"
+            )
+        with (folder / _IDS).open("wb") as file:
+            for ids in chain.from_iterable(UnitIds(tokenizer, shard.units).encoded(shard) for shard in text.shards):
+                file.write(ids.data)
+                num_tokens += ids.size
+                num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
+    report = SplitReport(read, num_tokens, num_unknown)
     (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")

@@ -1,6 +1,6 @@
 """Tokens and their ids."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -70,6 +70,33 @@ class Vocabulary:
         final[UNKNOWN] += sum(ordinary.values()) - sum(ordinary[token] for token in kept)
         return cls(tuple(_by_count(final)))
 
+    @classmethod
+    def from_parts(
+        cls, parts: Iterable[Mapping[str, int]], *, minimum_count: int = 1, maximum_size: int | None = None
+    ) -> Self:
+        """Build the vocabulary of `from_counts` from counts that are too many for memory.
+
+        Args:
+            parts: The counts in parts that have no token in common. Memory holds one of them and twice the vocabulary.
+            minimum_count: Fewest occurrences that keep a token.
+            maximum_size: Most tokens to keep, the two special ones included.
+
+        Example:
+            >>> Vocabulary.from_parts([{"the": 3, "a": 1}, {"cat": 1, "<eos>": 2}], minimum_count=2).tokens
+            ('the', '<eos>', '<unk>')
+        """
+        kept = {UNKNOWN: 0, END: 0}
+        for part in parts:
+            found = {token: count for token, count in part.items() if count >= minimum_count or token in (UNKNOWN, END)}
+            # What is dropped now counts as unknown now.
+            kept[UNKNOWN] += sum(part.values()) - sum(found.values())
+            for special in (UNKNOWN, END):
+                kept[special] += found.pop(special, 0)
+            kept |= found
+            if maximum_size is not None and len(kept) > 2 * maximum_size:
+                kept = _most_frequent(kept, maximum_size)
+        return cls.from_counts(kept, minimum_count=minimum_count, maximum_size=maximum_size)
+
     @property
     def unknown_id(self) -> int:
         """The id of `<unk>`."""
@@ -83,6 +110,11 @@ class Vocabulary:
     def id_of(self, token: str) -> int:
         """Return the id of a token; for a token outside the vocabulary, the id of `<unk>`."""
         return self._ids.get(token, self._ids[UNKNOWN])
+
+    def ids_of(self, tokens: Iterable[str]) -> list[int]:
+        """Return the ids of tokens, as `id_of` returns each."""
+        unknown = self.unknown_id
+        return [self._ids.get(token, unknown) for token in tokens]
 
     def token_of(self, token_id: int) -> str:
         """Return the token with this id.
@@ -106,6 +138,14 @@ class Vocabulary:
     @cached_property
     def _ids(self) -> dict[str, int]:
         return {token: token_id for token_id, token in enumerate(self.tokens)}
+
+
+def _most_frequent(counts: Mapping[str, int], size: int) -> dict[str, int]:
+    """Return the most frequent tokens and the special ones; the others are counted as unknown."""
+    specials = {UNKNOWN: counts[UNKNOWN], END: counts[END]}
+    kept = specials | {token: counts[token] for token in _by_count(counts)[:size]}
+    kept[UNKNOWN] += sum(counts.values()) - sum(kept.values())
+    return kept
 
 
 def _by_count(counts: Mapping[str, int]) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 from nextword.errors import StorageError, TextError
 from nextword.text import gathering
 from nextword.text.gathering import gathered, joined_files, plain_range
+from nextword.text.joining import write_joined
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reader import TextRange
 from support.packing import PACK
@@ -61,6 +62,7 @@ def test_a_file_that_changes_before_it_is_copied_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     path, cache, kept = tmp_path / "notes" / name, tmp_path / "cache", gathering._cached
+
     path.parent.mkdir()
     old, new = (b'{"text": "old"}\n', b'{"text": "new"}\n')
     if name.endswith(".gz"):
@@ -71,12 +73,17 @@ def test_a_file_that_changes_before_it_is_copied_is_not_kept(
         path.write_bytes(new)
         return kept(*args, **options)
 
+    def change_first(*args: Any) -> None:
+        path.write_bytes(new)
+        write_joined(*args)
+
     def read() -> bytes:
         joined = joined_files(path.parent, DEFAULT_OPTIONS, cache) if name.endswith(".txt") else None
         return bytes_of(joined.part if joined else plain_range(path, DEFAULT_OPTIONS, cache))
 
     with monkeypatch.context() as patch:
         patch.setattr(gathering, "_cached", change)
+        patch.setattr(gathering, "write_joined", change_first)
         with pytest.raises(TextError, match="has changed; try again"):
             read()
     path.write_bytes(old)

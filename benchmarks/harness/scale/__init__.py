@@ -1,0 +1,1 @@
+"""Speed and memory by the size of the text."""

@@ -1,0 +1,95 @@
+"""Documents written in random order, with a seed, however large the text is.
+
+Each document or block of documents gets a random key and goes into one of many files by it. Then each file, which fits
+into memory, is sorted by the keys and written out.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from hashlib import blake2b
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Self
+
+_FILES = 64
+_KEY_BYTES = 8
+_SIZE_BYTES = 8
+
+
+class ShuffledDocuments:
+    """Collects documents while the context is open, and yields them in random order.
+
+    Args:
+        folder: Where temporary files may be.
+        seed: The seed. The same documents in the same order with the same seed come in the same random order.
+        block: Documents that follow one another stay together until they have this many characters; with 0, each
+            document is by itself.
+    """
+
+    def __init__(self, folder: Path, seed: int, block: int) -> None:
+        self._folder, self._seed, self._block_size = folder, seed, block
+        self._stack = ExitStack()
+        self._block: list[str] = []
+        self._num_characters = 0
+        self._num_blocks = 0
+
+    def __enter__(self) -> Self:
+        scratch = Path(self._stack.enter_context(TemporaryDirectory(dir=self._folder, prefix=".shuffle-")))
+        self._paths = [scratch / str(number) for number in range(_FILES)]
+        self._files = [self._stack.enter_context(path.open("wb")) for path in self._paths]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def add(self, document: str) -> None:
+        """Add a document."""
+        self._block.append(document)
+        self._num_characters += len(document)
+        if self._num_characters >= self._block_size:
+            self._write_block()
+
+    def documents(self) -> Iterator[str]:
+        """Yield all documents that were added."""
+        self._write_block()
+        for file, path in zip(self._files, self._paths, strict=True):
+            file.close()
+            for _, block in sorted(_records(path.read_bytes())):
+                for document in _parts(block):
+                    yield document.decode("utf-8", "surrogatepass")
+            path.unlink()
+
+    def _write_block(self) -> None:
+        if not self._block:
+            return
+        data = b"".join(map(_sized, self._block))
+        seed = self._seed.to_bytes(16, "little", signed=True)
+        key = blake2b(self._num_blocks.to_bytes(8, "little"), digest_size=_KEY_BYTES, key=seed).digest()
+        self._files[key[0] * _FILES // 256].write(key + len(data).to_bytes(_SIZE_BYTES, "little") + data)
+        self._block, self._num_characters = [], 0
+        self._num_blocks += 1
+
+
+def _sized(document: str) -> bytes:
+    data = document.encode("utf-8", "surrogatepass")
+    return len(data).to_bytes(_SIZE_BYTES, "little") + data
+
+
+def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    start = 0
+    while start < len(data):
+        key, start = data[start : start + _KEY_BYTES], start + _KEY_BYTES
+        size, start = int.from_bytes(data[start : start + _SIZE_BYTES], "little"), start + _SIZE_BYTES
+        yield key, data[start : start + size]
+        start += size
+
+
+def _parts(data: bytes) -> Iterator[bytes]:
+    start = 0
+    while start < len(data):
+        size, start = int.from_bytes(data[start : start + _SIZE_BYTES], "little"), start + _SIZE_BYTES
+        yield data[start : start + size]
+        start += size

@@ -34,6 +34,8 @@ from nextword.models.presets import DEFAULT_PRESET
 from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
+from nextword.training.population import own_root
+from nextword.training.process_group import Membership, group_for
 from nextword.training.progress_bar import ProgressBar
 from nextword.training.run_directory import RunDirectory
 
@@ -112,7 +114,8 @@ def train(
             raise SettingError(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
-        watched.train(former, lambda context: import_start().resume_run(former, context, finish=resume is None))
+        own = own_root(former)
+        watched.train(own, lambda context: import_start().resume_run(former, context, finish=resume is None))
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
@@ -120,6 +123,7 @@ def train(
         raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
     settings = run_config(context)
     directory = run or runs_folder() / f"{Path(text).stem or 'text'}-{settings.origin['preset']}"
+    group = group_for(settings.training.strategy)
     if dry_run:
         import_start()
         from nextword.training.forecast import forecast_run
@@ -127,7 +131,8 @@ def train(
         quiet_context = RunContext(say=detail, warn=say, data_dir=data_dir)
         print_forecast(forecast_run(settings, text, directory, quiet_context), as_json=as_json)
         return
-    watched.train(directory, lambda context: import_start().start_run(settings, text, directory, context))
+    own = own_root(directory, group if settings.training.strategy == "population" else None)
+    watched.train(own, lambda context: import_start().start_run(settings, text, directory, context))
 
 
 class _Watched:
@@ -170,7 +175,8 @@ class _Watched:
             raise
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"{error} (run: {directory})") from error
-        self._print(finished, directory)
+        if not Membership.is_follower:
+            self._print(finished, directory)
 
     def _print(self, finished: "FinishedRun", directory: Path) -> None:
         if self._as_json:

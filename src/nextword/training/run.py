@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError
@@ -11,8 +12,12 @@ from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.round_callbacks import RoundCallbacks
+from nextword.training.shared_run import SharedInterruption
 from nextword.training.step import TrainingMetrics, TrainingStep, ValidationMetrics
 from nextword.training.stream_model import fingerprint
+
+_PROCESSES = "processes"
+"""Where a checkpoint of several processes holds their number."""
 
 
 class TrainingRun:
@@ -45,7 +50,8 @@ class TrainingRun:
         self.step = step
         self.plan = step.plan
         self.progress = TrainingProgress(seconds_before=seconds_before)
-        self.interruption = Interruption()
+        self._processes = step.processes
+        self.interruption = Interruption() if self._processes is None else SharedInterruption(self._processes)
         self._options = step.options
         self._store = store
         self._log = log
@@ -83,7 +89,7 @@ class TrainingRun:
         self._counted_until = time.monotonic()
         self._callbacks.begin()
         while not self.progress.finished:
-            self.interruption.raise_if_requested()
+            self.interruption.raise_between_rounds()
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
@@ -96,7 +102,7 @@ class TrainingRun:
             validated = self.step.validate(self._callbacks)
             self._end_round_of_callbacks(trained, validated)
             # decide
-            record = self._record(trained, validated)
+            record = self._agreed(self._record(trained, validated))
             self._require_finite("training", record.train_perplexity, record.step)
             self._require_finite("validation", record.valid_perplexity, record.step)
             self.plan = self.plan.after((*self.progress.records, record))
@@ -159,6 +165,10 @@ class TrainingRun:
             averaged_steps=validated.averaged_steps,
         )
 
+    def _agreed(self, record: RoundRecord) -> RoundRecord:
+        """Return the record of the first process: all others decide from its times."""
+        return record if self._processes is None else RoundRecord(**self._processes.agree(asdict(record)))
+
     def _require_finite(self, split: str, perplexity: float, step: int) -> None:
         if not math.isfinite(perplexity):
             safe = self.progress.steps
@@ -173,6 +183,7 @@ class TrainingRun:
             "progress": self.progress.to_table(),
             "planned_steps": list(self.plan.planned_steps),
             "fingerprint": fingerprint(),
+            **({} if self._processes is None else {_PROCESSES: self._processes.part[0]}),
         }
 
     def _resume(self) -> None:
@@ -180,6 +191,7 @@ class TrainingRun:
         checkpoint = self._store.newest()
         if checkpoint is None:
             return
+        self._require_processes(checkpoint.state.get(_PROCESSES, 1))
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
         missing = progress.rounds * self.plan.round_steps - checkpoint.step
         last_is_shorter = self.plan.time is not None and progress.finished
@@ -195,6 +207,13 @@ class TrainingRun:
         changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
         if changes:
             self._warn(f"resumed with {', '.join(changes)}: the result will be equally good, but not bit-identical")
+
+    def _require_processes(self, began: int) -> None:
+        now = 1 if self._processes is None else self._processes.part[0]
+        if now != began:
+            raise CheckpointError(
+                f"a run must be resumed by as many processes as began it, {began}, but is by {now}; start {began}"
+            )
 
     def _discard_round(self) -> None:
         """Discard the steps of a round that a user callback stopped."""

@@ -1,8 +1,11 @@
 """Processes that compute together, joined by JAX."""
 
+import ctypes
 import json
+import os
+import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from typing import Any
 
@@ -22,6 +25,8 @@ AXIS = "processes"
 _SECONDS_TO_JOIN = 120
 _SECONDS_WITHOUT_HEARTBEAT = 40
 _SECONDS_TO_LEAVE = 60
+
+_REPAIR = "see its output, then start all again with `train --resume RUN`: at most one round is lost"
 
 _LOST = ("Gloo", "NCCL", "Connection closed by peer", "coordination service", "Connection reset", "heartbeat")
 """Words in the errors of JAX if another process is gone."""
@@ -119,7 +124,24 @@ def join(group: ProcessGroup) -> Processes:
             f"{group.num_processes} processes must meet at {group.address or 'process 0'} within "
             f"{_SECONDS_TO_JOIN} seconds, but did not ({str(error).splitlines()[0]:.240}); see their output"
         ) from error
+    _explain_aborts()
     return Processes(group)
+
+
+def _explain_aborts() -> None:
+    """Let this process end with a plain message when JAX aborts it, which it does after too many missed heartbeats."""
+    with suppress(OSError, TypeError, AttributeError):  # no C library to ask
+        ctypes.CDLL(None).signal(signal.SIGABRT, _ON_ABORT)
+
+
+def _on_abort(_signal: int) -> None:
+    """Write the error and exit; this runs in a thread of JAX."""
+    message = f"all processes must answer, but another one has not for {_SECONDS_WITHOUT_HEARTBEAT} seconds; {_REPAIR}"
+    os.write(2, f"nextword: error: {message}\n".encode())
+    os._exit(ProcessLostError.exit_code)
+
+
+_ON_ABORT = ctypes.CFUNCTYPE(None, ctypes.c_int)(_on_abort)
 
 
 @contextmanager
@@ -131,6 +153,6 @@ def lost_processes_named() -> Iterator[None]:
         if not any(word in str(error) for word in _LOST):
             raise
         raise ProcessLostError(
-            f"all processes must go on to the end, but another one is gone ({str(error).splitlines()[0]:.240}); see "
-            "its output, then start all again with `train --resume RUN`: at most one round is lost"
+            f"all processes must go on to the end, but another one is gone ({str(error).splitlines()[0]:.240}); "
+            f"{_REPAIR}"
         ) from error

@@ -22,19 +22,21 @@ class TrainingProcesses:
         arguments: The arguments after `train`.
         folder: Working directory and cache.
         started: The processes.
+        address: Where process 0 listens.
     """
 
     num_processes: int
     arguments: Sequence[str | Path]
     folder: Path
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    address: str = ""
 
     def __enter__(self) -> Self:
         with socket.socket() as listener:
             listener.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{listener.getsockname()[1]}"
+            self.address = f"127.0.0.1:{listener.getsockname()[1]}"
         for number in range(self.num_processes):
-            group = ProcessGroup(self.num_processes, number, address)
+            group = ProcessGroup(self.num_processes, number, self.address)
             environment = {"NPROC": "1", "NEXTWORD_CACHE": str(self.folder / "cache"), **group.to_environment()}
             self.started.append(
                 subprocess.Popen(

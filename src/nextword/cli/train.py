@@ -34,8 +34,8 @@ from nextword.models.presets import DEFAULT_PRESET
 from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.population import own_root
-from nextword.training.process_group import Membership, group_for
+from nextword.training.own_run import own_directory, own_run
+from nextword.training.process_group import Membership
 from nextword.training.progress_bar import ProgressBar
 from nextword.training.run_directory import RunDirectory
 
@@ -114,7 +114,7 @@ def train(
             raise SettingError(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
-        own = own_root(former)
+        own = own_directory(former)
         watched.train(own, lambda context: import_start().resume_run(former, context, finish=resume is None))
         return
     if text is None:
@@ -123,7 +123,6 @@ def train(
         raise SettingError("`--epochs` and `--minutes` must not be given together, but are; leave one out")
     settings = run_config(context)
     directory = run or runs_folder() / f"{Path(text).stem or 'text'}-{settings.origin['preset']}"
-    group = group_for(settings.training.strategy)
     if dry_run:
         import_start()
         from nextword.training.forecast import forecast_run
@@ -131,7 +130,7 @@ def train(
         quiet_context = RunContext(say=detail, warn=say, data_dir=data_dir)
         print_forecast(forecast_run(settings, text, directory, quiet_context), as_json=as_json)
         return
-    own = own_root(directory, group if settings.training.strategy == "population" else None)
+    own, _ = own_run(directory, settings)
     watched.train(own, lambda context: import_start().start_run(settings, text, directory, context))
 
 

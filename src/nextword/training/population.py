@@ -20,7 +20,7 @@ from nextword.batching.window import TokenIds
 from nextword.engine.method import mean_log_prob, mixture_weights
 from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
-from nextword.errors import BundleError, CheckpointError
+from nextword.errors import BundleError
 from nextword.storage import strict_json
 from nextword.storage.single_file import write_file
 from nextword.training.process_group import ProcessGroup
@@ -54,31 +54,6 @@ def as_member(config: "RunConfig", group: ProcessGroup) -> "RunConfig":
     seed = (config.training.seed + group.process_id) % 2**31
     origin = {**config.origin, POPULATION: str(group.num_processes)}
     return replace(config, training=config.training.replace(seed=seed, strategy=None), origin=origin)
-
-
-def own_root(root: Path, group: ProcessGroup | None = None) -> Path:
-    """Return the run directory of this process: that of its member if `root` holds a population, else `root`.
-
-    Args:
-        root: The directory of a run or a population.
-        group: The processes that begin a population (default: those of the environment resume one, if there is one).
-
-    Raises:
-        CheckpointError: `root` holds a population, and this process is none of its members.
-    """
-    if group is not None:
-        return member_directory(root, group.process_id)
-    members = member_directories(root)
-    if not members or RunDirectory(root).is_run:
-        return root
-    group = ProcessGroup.from_environment()
-    own = None if group is None else member_directory(root, group.process_id)
-    if own not in members:
-        raise CheckpointError(
-            f"`{root}` must be resumed by a process for each member, but this process is none of them; "
-            f"use `nextword launch -n {len(members)} train --resume {root}`, or resume one, such as {members[0]}"
-        )
-    return own
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ class TrainingRun:
         context: Receives progress and warnings. Its Keras callbacks see each round as an epoch; their own state is lost
             when a run is interrupted.
         seconds_before: Time of the weight initialization, in seconds; it is part of the run.
+        exchange: Called after the steps of a round, before its validation; it may change the weights.
 
     Raises:
         CheckpointError: The store holds checkpoints of another model.
@@ -46,6 +47,7 @@ class TrainingRun:
         context: RunContext,
         *,
         seconds_before: float = 0.0,
+        exchange: Callable[[], object] | None = None,
     ) -> None:
         self.step = step
         self.plan = step.plan
@@ -55,6 +57,7 @@ class TrainingRun:
         self._options = step.options
         self._store = store
         self._log = log
+        self._exchange = exchange
         self._observer = context.observer
         self._warn = context.warn
         self._callbacks = RoundCallbacks(
@@ -97,6 +100,9 @@ class TrainingRun:
             if trained.num_steps < steps:
                 self._discard_round()
                 break
+            # exchange: with local steps, the weights of all processes become one
+            if self._exchange is not None:
+                self._exchange()
             # validate: the weights, or the weight averages if there are any
             self._observer.on_validation()
             validated = self.step.validate(self._callbacks)

@@ -15,7 +15,7 @@ from nextword.training.checkpoint_store import JSON, Arrays, Checkpoint, Checkpo
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, SilentObserver
 from nextword.training.interruption import Interruption
-from nextword.training.process_group import ProcessGroup
+from nextword.training.process_group import group_for
 
 if TYPE_CHECKING:
     from nextword.training.processes import Processes
@@ -71,13 +71,14 @@ class SharedCheckpointStore(CheckpointStore):
         return Checkpoint(arrays=arrays, **table)
 
 
-def join_for(config: RunConfig, group: ProcessGroup | None, *, has_model: bool = False) -> "Processes | None":
+def join_for(config: RunConfig, *, has_model: bool = False) -> "Processes | None":
     """Return the processes that share the batches of a run, or `None`.
 
     Raises:
         SettingError: The batch cannot be shared equally, or the model is one of the user's.
         ProcessLostError: Not all processes came.
     """
+    group = group_for(config.training.strategy)
     if group is None or config.training.strategy != "data-parallel":
         return None
     if has_model:

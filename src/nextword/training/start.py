@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextword.batching.window import Windows
+from nextword.batching.window import TokenIds, Windows
 from nextword.batching.windows import make_windows, validation_streams
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
@@ -27,10 +27,12 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
+from nextword.training.local_steps import LocalSteps
 from nextword.training.log import draw_curves, write_log
+from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
-from nextword.training.population import POPULATION, as_member, fit_if_complete, own_root
-from nextword.training.process_group import Membership, group_for
+from nextword.training.population import POPULATION, fit_if_complete
+from nextword.training.process_group import Membership
 from nextword.training.progress import TrainingProgress
 from nextword.training.result import FinishedRun, finish_run, write_metrics
 from nextword.training.run import TrainingRun
@@ -76,12 +78,10 @@ def start_run(
         NextwordError: Text or settings are invalid, or training diverged.
     """
     began = time.monotonic() if began is None else began
-    group = group_for(config.training.strategy)
-    if group is not None and config.training.strategy == "population":
-        root, config = own_root(root, group), as_member(config, group)
+    root, config = own_run(root, config)
     directory = RunDirectory(root)
     directory.require_free()
-    processes = join_for(config, group, has_model=model is not None)
+    processes = join_for(config, has_model=model is not None)
     context = quiet_unless_first(context or RunContext(), processes)
     corpus = load_corpus(text, config, context)
     with _locked(directory, context, processes):
@@ -117,9 +117,9 @@ def resume_run(
         TrainingInterrupted: A signal requested a stop.
         NextwordError: The text cannot be found, or training diverged.
     """
-    directory = RunDirectory(own_root(root))
+    directory = RunDirectory(own_directory(root))
     config = directory.read_config()
-    processes = join_for(config, group_for(config.training.strategy), has_model=model is not None)
+    processes = join_for(config, has_model=model is not None)
     context = quiet_unless_first(context or RunContext(), processes)
     text = corpus or _origin(config, "text_path", directory)
     text_sha256 = _origin(config, "text_sha256", directory)
@@ -169,17 +169,19 @@ def train_model(
     store = _store(directory, context, processes)
     options = config.training
     seconds_before = initialize_model(model, text, options, store)
-    train, valid = windows_of(text, config)
+    local = None if finish else LocalSteps.of(model, config, directory.root, context.warn)
+    train, valid = windows_of(text, config, own=None if local is None else local.own_part)
     plan = Plan.of(options, train.steps_per_epoch, config.plan)
     counts = token_counts(text) if options.sampled_softmax else None
     step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts, processes=processes)
     if processes is not None:  # the vectors of count-based initialization depend on the processor
         step.restore(processes.agree_on_arrays(step.capture()))
     log: Callable[[TrainingProgress], object] = partial(write_log, directory.root) if writes(processes) else _no_log
-    run = TrainingRun(step, store, log, context, seconds_before=seconds_before)
+    exchange = None if local is None else local.exchange
+    run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
     if is_given:
         run.save_start()
-    with run.interruption.listening(), lost_processes_named(processes):
+    with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
         progress = run.finish() if finish else run.run()
     log(progress)
     return run
@@ -324,10 +326,19 @@ def _preset(config: RunConfig) -> str:
     return config.origin.get("preset", "model")
 
 
-def windows_of(text: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
-    """Return training windows and validation windows."""
+def windows_of(
+    text: TrainingText, config: RunConfig, *, own: Callable[[TokenIds], TokenIds] | None = None
+) -> tuple[Windows, Windows]:
+    """Return training windows and validation windows.
+
+    Args:
+        text: Training and validation split.
+        config: The settings.
+        own: Returns the part of the training split to read (default: all).
+    """
     end_id = text.tokenizer.vocabulary.end_id
-    train = make_windows(text.train.ids, config.batching, end_id=end_id)
+    ids = text.train.ids if own is None else own(text.train.ids)
+    train = make_windows(ids, config.batching, end_id=end_id)
     return train, validation_streams(text.valid.ids, end_id=end_id)
 
 

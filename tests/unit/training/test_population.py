@@ -8,7 +8,8 @@ import pytest
 from nextword.api.train import train
 from nextword.errors import BundleError, CheckpointError
 from nextword.text.corpus import Corpus
-from nextword.training.population import Ensemble, fit_if_complete, member_directories, member_directory, own_root
+from nextword.training.own_run import own_directory
+from nextword.training.population import Ensemble, fit_if_complete, member_directories, member_directory
 from nextword.training.process_group import ProcessGroup
 from support.small_run import SMALL_RUN_SETTINGS
 
@@ -80,10 +81,9 @@ def test_weights_wait_for_all_members(population: Path, corpus: Corpus) -> None:
 
 
 def test_each_process_has_the_directory_of_its_member(population: Path, monkeypatch: Environment) -> None:
-    assert own_root(population, ProcessGroup(2, 1)) == member_directory(population, 1)
-    assert own_root(population / "member-0") == population / "member-0"
+    assert own_directory(population / "member-0") == population / "member-0"
     enter(monkeypatch, ProcessGroup(2, 1))
-    assert own_root(population) == member_directory(population, 1)
+    assert own_directory(population) == member_directory(population, 1)
 
 
 @pytest.mark.parametrize("number", [None, 2])
@@ -93,7 +93,7 @@ def test_a_process_that_is_no_member_cannot_resume(
     if number is not None:
         enter(monkeypatch, ProcessGroup(3, number))
     with pytest.raises(CheckpointError, match="nextword launch -n 2 train --resume"):
-        own_root(population)
+        own_directory(population)
 
 
 @pytest.mark.parametrize("damaged", ["", "{}", '{"format": 1, "weights": [1], "perplexities": [2], "perplexity": 3}'])

@@ -116,7 +116,7 @@ def test_a_killed_process_stops_the_other_and_both_resume_to_the_same_bits(
             processes.started[victim].kill()
             code, errors = processes.wait(1 - victim, seconds=60)
         assert code == 2, errors
-        assert "nextword: error: all processes must go on to the end, but another one is gone" in errors
+        assert "nextword: error: all processes must continue to the end, but another one is gone" in errors
         arguments = ("--resume", run)
     train(command_line, 2, "--resume", run)
     assert (run / "model/weights.safetensors").read_bytes() == (whole / "model/weights.safetensors").read_bytes()

@@ -55,7 +55,7 @@ def test_a_lost_process_is_left_out_and_comes_back(command_line: CommandLine, mo
         wait_until(lambda: len(rounds_of(lost)) > 2)
         pair.started[1].kill()
         done = len(rounds_of(run))
-        wait_until(lambda: len(rounds_of(run)) > done + 5)  # the other goes on
+        wait_until(lambda: len(rounds_of(run)) > done + 5)  # the other continues
         before = len(rounds_of(lost))
         again = _resumed(run, pair, command_line)
         try:

@@ -98,8 +98,9 @@ class LocalSteps:
             CheckpointError: Another number of processes began the run.
             SettingError: There is one process only, or no address of process 0.
         """
-        group = group_for(config.training.strategy)
-        if group is None or config.training.strategy != "local-steps":
+        strategy = config.training.strategy
+        group = group_for(strategy) if strategy == "local-steps" else None
+        if group is None:
             return None
         _require_group(config, group)
         return cls(model, root, group, config.origin["text_sha256"], warn)

@@ -153,6 +153,6 @@ def lost_processes_named() -> Iterator[None]:
         if not any(word in str(error) for word in _LOST):
             raise
         raise ProcessLostError(
-            f"all processes must go on to the end, but another one is gone ({str(error).splitlines()[0]:.240}); "
+            f"all processes must continue to the end, but another one is gone ({str(error).splitlines()[0]:.240}); "
             f"{_REPAIR}"
         ) from error

@@ -78,8 +78,9 @@ def join_for(config: RunConfig, *, has_model: bool = False) -> "Processes | None
         SettingError: The batch cannot be shared equally, or the model is one of the user's.
         ProcessLostError: Not all processes came.
     """
-    group = group_for(config.training.strategy)
-    if group is None or config.training.strategy != "data-parallel":
+    strategy = config.training.strategy
+    group = group_for(strategy) if strategy == "data-parallel" else None  # a member of a population has none
+    if group is None:
         return None
     if has_model:
         raise SettingError("`strategy` 'data-parallel' must build the model itself, but `model` is given; leave it out")

@@ -24,7 +24,7 @@ def test_the_step_is_that_of_nesterov_along_the_mean_change() -> None:
     # g = -2, m = -2, w <- w - 0.7 (g + 0.9 m)
     assert first.weights["a"] == pytest.approx(START["a"] + 0.7 * (2 + 0.9 * 2))
     second = first.after([first.weights])
-    # g = 0, m = -1.8: the momentum goes on
+    # g = 0, m = -1.8: the momentum is kept
     assert second.weights["a"] == pytest.approx(first.weights["a"] + 0.7 * 0.9 * 1.8)
 
 

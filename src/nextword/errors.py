@@ -80,6 +80,10 @@ class TrainingDivergedError(NextwordError):
     exit_code = 3
 
 
+class ProcessLostError(NextwordError):
+    """Another process of a training run is gone, or did not come."""
+
+
 class TrainingWarning(UserWarning):
     """A training run worked around a problem, such as a damaged checkpoint."""
 

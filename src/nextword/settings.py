@@ -128,7 +128,7 @@ def unknown_name(kind: str, name: str, known: typing.Iterable[str]) -> str:
 
 def _checked(name: str, value: Any, hint: Any, limits: Mapping[str, Any]) -> Any:
     """Return `value` converted to the type of `hint`, or raise a `SettingError`."""
-    if isinstance(hint, types.UnionType):
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):  # the second for a `Literal` or `None`
         if value is None:
             return None
         hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)

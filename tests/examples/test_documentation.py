@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md", "lab-log.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
 PAGES = [page for page in PAGES if page.name not in RECORDS and any(each.runs for each in blocks_of(page))]
-PARSED_ONLY = {"train", "tune", "doctor", "serve"}
+PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")
 SERVER = "127.0.0.1:8000"
 RUNS = re.compile(r"\bruns/[\w-]+|(?<=^nextword export )my-model", re.MULTILINE)

@@ -89,3 +89,4 @@ class RunSettings(TypedDict, total=False):
     patience: int | None
     compute_dtype: Literal["auto", "float32", "bfloat16"]
     seed: int
+    strategy: Literal["data-parallel", "local-steps", "population"] | None

@@ -22,6 +22,7 @@ from nextword.training import import_start
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.history import TrainingHistory
+from nextword.training.own_run import own_run
 from nextword.training.progress_bar import ProgressBar
 from nextword.training.run_directory import RunDirectory
 
@@ -86,16 +87,18 @@ def train(
     config = RunConfig.of(preset, given)
     with _context(callbacks, verbose) as context, _run_directory(run) as directory:
         options = config.text
-        if directory.is_run:
-            options = directory.read_config().text
-            config.require_kept_by(directory.read_config())
+        root, own = own_run(directory.root, config)
+        begun = RunDirectory(root)
+        if begun.is_run:
+            options = begun.read_config().text
+            own.require_kept_by(begun.read_config())
         corpus = text if isinstance(text, Corpus) else Corpus.load(text, options)
         if isinstance(text, Corpus):
             _require_text_settings(given, corpus)
         if model is not None:
             _require_vocabulary(model, corpus)
-        if directory.is_run:
-            finished = start.resume_run(directory.root, context, corpus=corpus, model=model)
+        if begun.is_run:
+            finished = start.resume_run(root, context, corpus=corpus, model=model)
         else:
             finished = start.start_run(
                 config, corpus, directory.root, context, model=model, keep=run is not None, began=began

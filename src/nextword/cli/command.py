@@ -26,6 +26,7 @@ _SECTIONS = {
     "method": "Method settings (with --method)",
     "weights": "Weights",
     "export": "Precision",
+    "processes": "Several processes (see `nextword launch`)",
 }
 """The headings of a help, in their order, by the task that an option is for."""
 

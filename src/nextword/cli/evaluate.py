@@ -14,10 +14,12 @@ from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, requi
 from nextword.cli.keystrokes_report import keystrokes_report, require_plain
 from nextword.cli.method_names import complete_methods
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.population_members import members_in
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
 from nextword.cli.target import SplitOrAll, complete_model, engine_option, split_option
 from nextword.engine.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
+from nextword.engine.ensemble import EnsembleOptions
 from nextword.errors import SettingError
 from nextword.evaluation.perplexity import Evaluation
 from nextword.evaluation.perplexity import evaluate as evaluate_engine
@@ -88,12 +90,16 @@ def evaluate(
     """Measure perplexity, accuracy or keystrokes.
 
     TEXT is the text to read (default: the text of the runs). Every token of the split counts, `<eos>` included. Several
-    models or methods appear side by side. The stored weights never change.
+    models or methods appear side by side. The stored weights never change. A population stands for its members, and
+    with --ensemble for its mixture.
     """
     if keystrokes:
         require_plain(significance=significance, batch_size=batch_size)
     elif max_tokens is not None:
         raise SettingError("`--max-tokens` needs `--keystrokes`; add it, or leave `--max-tokens` out")
+    arguments, fitted = members_in(arguments)
+    if ensemble and fitted and not tune:
+        given.setdefault(EnsembleOptions.group, {}).setdefault("ensemble_weights", fitted)
     inputs = inputs_of(arguments, split, data_dir, on_bad_bytes)
     columns = columns_of(inputs, [chain.split(",") for chain in chains], as_ensemble=ensemble)
     if significance:

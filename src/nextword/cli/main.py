@@ -29,6 +29,7 @@ from nextword.settings import unknown_name
 
 _COMMANDS = {
     "train": "Train a language model on a text.",
+    "launch": "Start several processes of a command on this machine.",
     "runs": "List training runs, or compare some.",
     "info": "Show a model or a run: figures, files, how to use it.",
     "presets": "List the presets, or print the settings of one.",
@@ -150,7 +151,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     The exit codes are 0 for success, 2 for a mistake of the user's, 3 if training diverged, and 128 + n if signal n
     stopped the command.
     """
-    asked = Invocation(list(sys.argv[1:] if arguments is None else arguments))
+    try:
+        _run(list(sys.argv[1:] if arguments is None else arguments))
+    except SystemExit as stop:
+        if shared := sys.modules.get("nextword.training.process_group"):
+            shared.leave(stop.code)
+        raise
+
+
+def _run(arguments: list[str]) -> None:
+    asked = Invocation(arguments)
     try:
         nextword.main(args=list(asked.arguments), prog_name="nextword", standalone_mode=False, obj=asked)
     except click.exceptions.Exit as request:

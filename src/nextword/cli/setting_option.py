@@ -22,7 +22,7 @@ class SettingOption(click.Option):
     """
 
     def __init__(self, kind: type[Settings], field: dataclasses.Field[Any], hint: Any) -> None:
-        if isinstance(hint, types.UnionType):
+        if typing.get_origin(hint) in (types.UnionType, typing.Union):
             hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
         name = field.name.replace("_", "-")
         declared = f"--{name}/--no-{name}" if hint is bool else f"--{name}"

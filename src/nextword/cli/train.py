@@ -35,6 +35,8 @@ from nextword.text.source import run_name
 from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
+from nextword.training.own_run import own_directory, own_run
+from nextword.training.process_group import Membership
 from nextword.training.progress_bar import ProgressBar
 from nextword.training.run_directory import RunDirectory
 
@@ -113,7 +115,8 @@ def train(
             raise SettingError(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
-        watched.train(former, lambda context: import_start().resume_run(former, context, finish=resume is None))
+        own = own_directory(former)
+        watched.train(own, lambda context: import_start().resume_run(former, context, finish=resume is None))
         return
     if text is None:
         raise click.UsageError("TEXT must be given: a file, a folder, or a sample such as austen", context)
@@ -128,7 +131,8 @@ def train(
         quiet_context = RunContext(say=detail, warn=say, data_dir=data_dir)
         print_forecast(forecast_run(settings, text, directory, quiet_context), as_json=as_json)
         return
-    watched.train(directory, lambda context: import_start().start_run(settings, text, directory, context))
+    own, _ = own_run(directory, settings)
+    watched.train(own, lambda context: import_start().start_run(settings, text, directory, context))
 
 
 class _Watched:
@@ -171,7 +175,8 @@ class _Watched:
             raise
         except TrainingDivergedError as error:
             raise TrainingDivergedError(f"{error} (run: {directory})") from error
-        self._print(finished, directory)
+        if not Membership.is_follower:
+            self._print(finished, directory)
 
     def _print(self, finished: "FinishedRun", directory: Path) -> None:
         if self._as_json:

@@ -39,7 +39,7 @@ _GOES_WITH_ANY = ("study", "trials", "keep_runs", "data_dir", "as_json")
 
 @command(
     *RUN_SETTINGS,
-    without=("round_steps", "minutes"),
+    without=("round_steps", "minutes", "strategy"),
     short=["epochs", "seed"],
     defaults=preset_defaults,
     examples=[

@@ -1,6 +1,8 @@
 """Dropout for every Keras backend, with cheaper masks on JAX."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -9,8 +11,29 @@ if keras.backend.backend() == "jax":
     from nextword.ops.dropout_jax import dropout_by_key
 
 
+_SHARD: ContextVar[Any] = ContextVar("shard", default=None)
+
+
+@contextmanager
+def rows_of_shard(shard: Any) -> Iterator[None]:
+    """Say, within the block, that inputs are an equal part of the rows of a batch: number `shard`, from 0.
+
+    Masks are then those that the whole batch would have in these rows.
+    """
+    token = _SHARD.set(shard)
+    try:
+        yield
+    finally:
+        _SHARD.reset(token)
+
+
 def dropout(
-    inputs: Any, rate: float, *, seed: keras.random.SeedGenerator, noise_shape: Sequence[int | None] | None = None
+    inputs: Any,
+    rate: float,
+    *,
+    seed: keras.random.SeedGenerator,
+    noise_shape: Sequence[int | None] | None = None,
+    has_rows: bool = True,
 ) -> Any:
     r"""Set a random part of `inputs` to zero and scale the rest, which keeps the mean.
 
@@ -25,6 +48,7 @@ def dropout(
         seed: Advances by one with each call.
         noise_shape: Shape of $m$, with 1 for each axis that shares a mask. `None` is the shape of `inputs`; a `None`
             inside the shape is that dimension of `inputs`.
+        has_rows: Whether the first axis is that of the batch; see `rows_of_shard`.
 
     Example:
         >>> from keras import ops
@@ -37,4 +61,4 @@ def dropout(
     inputs = keras.ops.convert_to_tensor(inputs)
     shape = noise_shape or (None,) * inputs.ndim
     mask_shape = tuple(whole if part is None else part for part, whole in zip(shape, inputs.shape, strict=True))
-    return dropout_by_key(inputs, seed.next(), rate, mask_shape)
+    return dropout_by_key(inputs, seed.next(), rate, mask_shape, shard=_SHARD.get() if has_rows else None)

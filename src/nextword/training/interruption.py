@@ -26,6 +26,10 @@ class Interruption:
         if self.signal_number is not None:
             raise TrainingInterrupted(self.signal_number)
 
+    def raise_between_rounds(self) -> None:
+        """Raise `TrainingInterrupted` if a signal came; called at the beginning of a round."""
+        self.raise_if_requested()
+
     @contextmanager
     def listening(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
         """Listen for `signals` within the block."""

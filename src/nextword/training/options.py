@@ -7,6 +7,7 @@ from nextword.architecture import ModelOptions
 from nextword.errors import SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.settings import Settings, rate, setting
+from nextword.training.process_group import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +144,13 @@ class TrainingOptions(Settings):
         "auto", help="Precision of matrix products. auto: the faster one on this processor.", task="length"
     )
     seed: int = setting(0, help="Seed for initial weights and dropout.", at_least=0, at_most=2**31 - 1, task="length")
+    strategy: Strategy | None = setting(
+        None,
+        help="How several processes train: data-parallel, each on its rows of every batch; local-steps, each by itself "
+        "with weights averaged now and then; population, each a model of its own seed.",
+        unset="one process",
+        task="processes",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError
@@ -11,8 +12,12 @@ from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.round_callbacks import RoundCallbacks
+from nextword.training.shared_run import SharedInterruption
 from nextword.training.step import TrainingMetrics, TrainingStep, ValidationMetrics
 from nextword.training.stream_model import fingerprint
+
+_PROCESSES = "processes"
+"""Where a checkpoint of several processes holds their number."""
 
 
 class TrainingRun:
@@ -28,6 +33,7 @@ class TrainingRun:
         context: Receives progress and warnings. Its Keras callbacks see each round as an epoch; their own state is lost
             when a run is interrupted.
         seconds_before: Time of the weight initialization, in seconds; it is part of the run.
+        exchange: Called after the steps of a round, before its validation; it may change the weights.
 
     Raises:
         CheckpointError: The store holds checkpoints of another model.
@@ -41,14 +47,17 @@ class TrainingRun:
         context: RunContext,
         *,
         seconds_before: float = 0.0,
+        exchange: Callable[[], object] | None = None,
     ) -> None:
         self.step = step
         self.plan = step.plan
         self.progress = TrainingProgress(seconds_before=seconds_before)
-        self.interruption = Interruption()
+        self._processes = step.processes
+        self.interruption = Interruption() if self._processes is None else SharedInterruption(self._processes)
         self._options = step.options
         self._store = store
         self._log = log
+        self._exchange = exchange
         self._observer = context.observer
         self._warn = context.warn
         self._callbacks = RoundCallbacks(
@@ -83,7 +92,7 @@ class TrainingRun:
         self._counted_until = time.monotonic()
         self._callbacks.begin()
         while not self.progress.finished:
-            self.interruption.raise_if_requested()
+            self.interruption.raise_between_rounds()
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
@@ -91,12 +100,15 @@ class TrainingRun:
             if trained.num_steps < steps:
                 self._discard_round()
                 break
+            # exchange: with local steps, the weights of all processes become one
+            if self._exchange is not None:
+                self._exchange()
             # validate: the weights, or the weight averages if there are any
             self._observer.on_validation()
             validated = self.step.validate(self._callbacks)
             self._end_round_of_callbacks(trained, validated)
             # decide
-            record = self._record(trained, validated)
+            record = self._agreed(self._record(trained, validated))
             self._require_finite("training", record.train_perplexity, record.step)
             self._require_finite("validation", record.valid_perplexity, record.step)
             self.plan = self.plan.after((*self.progress.records, record))
@@ -159,6 +171,10 @@ class TrainingRun:
             averaged_steps=validated.averaged_steps,
         )
 
+    def _agreed(self, record: RoundRecord) -> RoundRecord:
+        """Return the record of the first process: all others decide from its times."""
+        return record if self._processes is None else RoundRecord(**self._processes.agree(asdict(record)))
+
     def _require_finite(self, split: str, perplexity: float, step: int) -> None:
         if not math.isfinite(perplexity):
             safe = self.progress.steps
@@ -173,6 +189,7 @@ class TrainingRun:
             "progress": self.progress.to_table(),
             "planned_steps": list(self.plan.planned_steps),
             "fingerprint": fingerprint(),
+            **({} if self._processes is None else {_PROCESSES: self._processes.part[0]}),
         }
 
     def _resume(self) -> None:
@@ -180,6 +197,7 @@ class TrainingRun:
         checkpoint = self._store.newest()
         if checkpoint is None:
             return
+        self._require_processes(checkpoint.state.get(_PROCESSES, 1))
         progress = TrainingProgress.from_table(checkpoint.state["progress"])
         missing = progress.rounds * self.plan.round_steps - checkpoint.step
         last_is_shorter = self.plan.time is not None and progress.finished
@@ -195,6 +213,13 @@ class TrainingRun:
         changes = [f"{key} {then.get(key)} -> {now[key]}" for key in now if then.get(key) != now[key]]
         if changes:
             self._warn(f"resumed with {', '.join(changes)}: the result will be equally good, but not bit-identical")
+
+    def _require_processes(self, began: int) -> None:
+        now = 1 if self._processes is None else self._processes.part[0]
+        if now != began:
+            raise CheckpointError(
+                f"a run must be resumed by as many processes as began it, {began}, but is by {now}; start {began}"
+            )
 
     def _discard_round(self) -> None:
         """Discard the steps of a round that a user callback stopped."""

@@ -1,13 +1,14 @@
 """Starts and resumes training runs, for the command, for Python and for the trials of a sweep."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from nextword.batching.window import Windows
+from nextword.batching.window import TokenIds, Windows
 from nextword.batching.windows import make_windows, validation_streams
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
@@ -26,12 +27,28 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
+from nextword.training.local_steps import LocalSteps
 from nextword.training.log import draw_curves, write_log
+from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
+from nextword.training.population import POPULATION, fit_if_complete
+from nextword.training.process_group import Membership
+from nextword.training.progress import TrainingProgress
 from nextword.training.result import FinishedRun, finish_run, write_metrics
 from nextword.training.run import TrainingRun
 from nextword.training.run_directory import RunDirectory, run_lock
+from nextword.training.shared_run import (
+    SharedCheckpointStore,
+    agreed_config,
+    join_for,
+    lost_processes_named,
+    quiet_unless_first,
+    writes,
+)
 from nextword.training.step import TrainingStep
+
+if TYPE_CHECKING:
+    from nextword.training.processes import Processes
 
 
 def start_run(
@@ -61,14 +78,21 @@ def start_run(
         NextwordError: Text or settings are invalid, or training diverged.
     """
     began = time.monotonic() if began is None else began
-    context, directory = context or RunContext(), RunDirectory(root)
+    root, config = own_run(root, config)
+    directory = RunDirectory(root)
     directory.require_free()
+    processes = join_for(config, has_model=model is not None)
+    context = quiet_unless_first(context or RunContext(), processes)
     corpus = load_corpus(text, config, context)
-    with _locked(directory, context):
-        directory.require_free()
-        config = _prepare(config, corpus, directory, context, began=began, text_path=corpus.stored_name)
-        finished = _train_and_evaluate(config, corpus, directory, context, model=model)
-        return _save_results(finished, config, directory, context) if keep else finished
+    with _locked(directory, context, processes):
+        if writes(processes):
+            directory.require_free()
+        prepare = partial(_prepare, config, corpus, directory, context, began=began, text_path=corpus.stored_name)
+        config = agreed_config(config, corpus, processes, prepare)
+        finished = _train_and_evaluate(config, corpus, directory, context, model=model, processes=processes)
+        finished = _save_results(finished, config, directory, context, processes) if keep else finished
+    _fit_ensemble(config, corpus, directory, context)
+    return finished
 
 
 def resume_run(
@@ -93,19 +117,24 @@ def resume_run(
         TrainingInterrupted: A signal requested a stop.
         NextwordError: The text cannot be found, or training diverged.
     """
-    context, directory = context or RunContext(), RunDirectory(root)
+    directory = RunDirectory(own_directory(root))
     config = directory.read_config()
+    processes = join_for(config, has_model=model is not None)
+    context = quiet_unless_first(context or RunContext(), processes)
     text = corpus or _origin(config, "text_path", directory)
     text_sha256 = _origin(config, "text_sha256", directory)
-    with _locked(directory, context):
+    with _locked(directory, context, processes):
         corpus = load_corpus(text, config, context)
         if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
                 f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
                 "restore it, or train in a new directory"
             )
-        finished = _train_and_evaluate(config, corpus, directory, context, model=model, finish=finish)
-        return _save_results(finished, config, directory, context)
+        how: dict[str, Any] = {"model": model, "finish": finish, "processes": processes}
+        finished = _train_and_evaluate(config, corpus, directory, context, **how)
+        finished = _save_results(finished, config, directory, context, processes)
+    _fit_ensemble(config, corpus, directory, context)
+    return finished
 
 
 def train_model(
@@ -116,6 +145,7 @@ def train_model(
     *,
     model: LanguageModel | None = None,
     finish: bool = False,
+    processes: "Processes | None" = None,
 ) -> TrainingRun:
     """Train a model from the newest checkpoint of a run directory, and return the run.
 
@@ -128,6 +158,7 @@ def train_model(
         context: Observer and messages.
         model: The model to train (default: a new one).
         finish: Whether to end the run here.
+        processes: The processes that share each batch (default: this one alone).
     """
     is_given = model is not None
     model = model or LanguageModel(
@@ -135,30 +166,51 @@ def train_model(
         seed=config.training.seed,
         compute_dtype=config.training.compute_dtype,
     )
-    store = CheckpointStore(directory.checkpoints, warn=context.warn)
+    store = _store(directory, context, processes)
     options = config.training
     seconds_before = initialize_model(model, text, options, store)
-    train, valid = windows_of(text, config)
+    local = None if finish else LocalSteps.of(model, config, directory.root, context.warn)
+    train, valid = windows_of(text, config, own=None if local is None else local.own_part)
     plan = Plan.of(options, train.steps_per_epoch, config.plan)
     counts = token_counts(text) if options.sampled_softmax else None
-    step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts)
-    log = partial(write_log, directory.root)
-    run = TrainingRun(step, store, log, context, seconds_before=seconds_before)
+    step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts, processes=processes)
+    if processes is not None:  # the vectors of count-based initialization depend on the processor
+        step.restore(processes.agree_on_arrays(step.capture()))
+    log: Callable[[TrainingProgress], object] = partial(write_log, directory.root) if writes(processes) else _no_log
+    exchange = None if local is None else local.exchange
+    run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
     if is_given:
         run.save_start()
-    with run.interruption.listening():
+    with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
         progress = run.finish() if finish else run.run()
     log(progress)
     return run
 
 
+def _no_log(_progress: TrainingProgress) -> None:
+    """Leave the log to the first process."""
+
+
+def _store(directory: RunDirectory, context: RunContext, processes: "Processes | None") -> CheckpointStore:
+    if processes is None:
+        return CheckpointStore(directory.checkpoints, warn=context.warn)
+    return SharedCheckpointStore(directory.checkpoints, processes, warn=context.warn)
+
+
 @contextmanager
-def _locked(directory: RunDirectory, context: RunContext) -> Iterator[None]:
-    """Hold the lock of a run directory, and remove the partial files of a killed process."""
+def _locked(directory: RunDirectory, context: RunContext, processes: "Processes | None") -> Iterator[None]:
+    """Hold the lock of a run directory, and remove the partial files of a killed process.
+
+    Of several processes, the first one does. All leave the block together.
+    """
     use_compilation_cache(cache_root(context.cache_dir))
-    with run_lock(directory.root):
-        remove_leftovers(directory.root)
-        yield
+    with run_lock(directory.root) if writes(processes) else nullcontext():
+        if writes(processes):
+            remove_leftovers(directory.root)
+        with Membership.of(None if processes is None else processes.group):
+            yield
+            if processes is not None:
+                processes.agree(None)
 
 
 def load_corpus(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Corpus:
@@ -213,6 +265,7 @@ def _train_and_evaluate(
     *,
     model: LanguageModel | None = None,
     finish: bool = False,
+    processes: "Processes | None" = None,
 ) -> FinishedRun:
     """Train to the end, or end here with `finish`, and evaluate the best weights."""
     num_parameters = config.model.build(corpus.tokenizer.vocabulary_size).num_parameters
@@ -220,8 +273,8 @@ def _train_and_evaluate(
         f"{num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
         f"{config.batching.batch_size} x {config.batching.num_steps} tokens per step"
     )
-    run = train_model(corpus, config, directory, context, model=model, finish=finish)
-    if run.plan.time is not None:
+    run = train_model(corpus, config, directory, context, model=model, finish=finish, processes=processes)
+    if run.plan.time is not None and writes(processes):
         config = replace(config, plan=run.plan.time.replace(planned_steps=run.plan.planned_steps))
         write_file(directory.config_file, config.to_toml().encode())
     context.say("evaluating the best weights on valid and test")
@@ -229,9 +282,15 @@ def _train_and_evaluate(
 
 
 def _save_results(
-    finished: FinishedRun, config: RunConfig, directory: RunDirectory, context: RunContext
+    finished: FinishedRun,
+    config: RunConfig,
+    directory: RunDirectory,
+    context: RunContext,
+    processes: "Processes | None" = None,
 ) -> FinishedRun:
     """Write bundle, metrics and curves to the run directory."""
+    if not writes(processes):
+        return finished
     _write_model(directory.model, finished.bundle)
     write_metrics(directory.metrics_file, finished)
     try:
@@ -251,14 +310,35 @@ def _write_model(path: Path, bundle: Bundle) -> None:
     write_bundle(path, bundle, replace=True)
 
 
+def _fit_ensemble(config: RunConfig, corpus: Corpus, directory: RunDirectory, context: RunContext) -> None:
+    """Fit the weights of a population if this run is its last member to finish."""
+    if POPULATION not in config.origin:
+        return
+    root, num_members = directory.root.parent, int(config.origin[POPULATION])
+    ensemble = fit_if_complete(root, num_members, corpus.valid.ids)
+    if ensemble is None:
+        context.say(f"{root} has members that are not finished; the last one fits the weights of the ensemble")
+    else:
+        context.say(f"{ensemble.describe()}\nevaluate it with: nextword evaluate {root} --ensemble")
+
+
 def _preset(config: RunConfig) -> str:
     return config.origin.get("preset", "model")
 
 
-def windows_of(text: TrainingText, config: RunConfig) -> tuple[Windows, Windows]:
-    """Return training windows and validation windows."""
+def windows_of(
+    text: TrainingText, config: RunConfig, *, own: Callable[[TokenIds], TokenIds] | None = None
+) -> tuple[Windows, Windows]:
+    """Return training windows and validation windows.
+
+    Args:
+        text: Training and validation split.
+        config: The settings.
+        own: Returns the part of the training split to read (default: all).
+    """
     end_id = text.tokenizer.vocabulary.end_id
-    train = make_windows(text.train.ids, config.batching, end_id=end_id)
+    ids = text.train.ids if own is None else own(text.train.ids)
+    train = make_windows(ids, config.batching, end_id=end_id)
     return train, validation_streams(text.valid.ids, end_id=end_id)
 
 

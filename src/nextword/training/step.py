@@ -1,14 +1,16 @@
 """The training step of a run: model, loss, optimizer and windows, compiled once."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.batching.rows import RowsOfProcess
 from nextword.batching.window import Window, Windows
 from nextword.models.language_model import LanguageModel
 from nextword.training.candidate_sampler import CandidateSampler
@@ -17,7 +19,11 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.round_callbacks import RoundCallbacks
+from nextword.training.rows_of_variables import gather_rows, own_rows
 from nextword.training.stream_model import Arrays, Batch, StreamModel, capture, restore
+
+if TYPE_CHECKING:
+    from nextword.training.processes import Processes
 
 # If the clock decides, the plan may grow by this factor before window lengths are missing.
 _LENGTHS_AHEAD = 4
@@ -72,6 +78,11 @@ class TrainingStep:
         valid: Validation windows.
         token_counts: Count of each token in the training text `(V,)`, used only by `sampled_softmax` (default: equal
             counts).
+        processes: The processes that share the rows of each batch (default: this one has all).
+
+    Attributes:
+        words_per_step: Number of tokens in a training window of all processes, `B * T`.
+        processes: The processes that share the rows of each batch, or `None`.
 
     Raises:
         SettingError: `sampled_softmax` is not below the vocabulary size, or the loss does not fit the model's softmax.
@@ -86,29 +97,28 @@ class TrainingStep:
         train: Windows,
         valid: Windows,
         token_counts: NDArray[np.integer[Any]] | None = None,
+        processes: "Processes | None" = None,
     ) -> None:
         options.check_softmax(model.architecture)
         self.model = model
         self.options = options
         self.plan = plan
+        self.words_per_step = train.batch_size * train.num_steps  # of the whole batch
+        self.processes = processes
+        if processes is not None:
+            train, valid = (RowsOfProcess(each, *processes.part) for each in (train, valid))
         self._train = train
         self._valid = valid
         sampler = None
         if options.sampled_softmax is not None:
             counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
             sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
-        self.stream = StreamModel(
-            model, options, batch_size=train.batch_size, valid_batch_size=valid.batch_size, sampler=sampler
-        )
+        sizes: dict[str, Any] = {"batch_size": train.batch_size, "valid_batch_size": valid.batch_size}
+        self.stream = _stream_model(processes)(model, options, sampler=sampler, **sizes)
         lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
         self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
         self.stream.compile(optimizer=self.optimizer)
         self.optimizer.build(self.stream.trainable_variables)
-
-    @property
-    def words_per_step(self) -> int:
-        """Number of tokens in a training window, `B * T`."""
-        return self._train.batch_size * self._train.num_steps
 
     def train_round(self, first_step: int, num_steps: int, callbacks: RoundCallbacks | None = None) -> TrainingMetrics:
         """Take the steps of a round, starting at window `first_step`.
@@ -154,8 +164,12 @@ class TrainingStep:
         self.optimizer.averages.end_round(progress)
 
     def capture(self) -> Arrays:
-        """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`."""
-        return capture(self.stream)
+        """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`.
+
+        The rows of all processes are in them.
+        """
+        arrays = capture(self.stream)
+        return arrays if self.processes is None else gather_rows(arrays, self.stream, self.processes)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Restore the arrays of `capture`.
@@ -163,7 +177,7 @@ class TrainingStep:
         Raises:
             CheckpointError: The arrays belong to another model.
         """
-        restore(self.stream, arrays)
+        restore(self.stream, arrays if self.processes is None else own_rows(arrays, self.stream, self.processes))
 
     def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:
         dataset = RoundDataset(self._valid, 0, self._valid.steps_per_epoch)
@@ -199,6 +213,14 @@ class RoundDataset(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> Batch:
         """Return window `index` of the round."""
         return as_batch(self._windows.window(self._first_step + index))
+
+
+def _stream_model(processes: "Processes | None") -> Callable[..., StreamModel]:
+    if processes is None:
+        return StreamModel
+    from nextword.training.parallel_stream_model import ParallelStreamModel  # needs JAX
+
+    return partial(ParallelStreamModel, processes=processes)
 
 
 def as_batch(window: Window) -> Batch:

@@ -14,6 +14,8 @@ from nextword.machine.capacity import count_cores
 from nextword.models.language_model import LanguageModel
 from nextword.models.layers.carried_state import CarriedState
 from nextword.models.recurrent_stack import StackOutputs
+from nextword.ops.cross_entropy import TokenLosses
+from nextword.ops.sampled_softmax import Candidates
 from nextword.training.candidate_sampler import CandidateSampler
 from nextword.training.options import TrainingOptions
 
@@ -90,13 +92,24 @@ class StreamModel(keras.Model):
         terms = self._training_terms(y) if training else {}
         losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **terms)
         weights = ops.reshape(sample_weight, (-1,))
+        self._update_metrics(losses, weights)
+        if self.options.loss == "sum_over_time":
+            loss = losses.total / self._total(ops.shape(y)[0])
+        else:
+            loss = losses.total / ops.maximum(self._total(ops.sum(weights)), 1.0)
+        return loss + self._penalty(outputs) if training else loss
+
+    def is_split(self, variable: Any) -> bool:  # noqa: ARG002
+        """Return whether this process has only some rows of a variable."""
+        return False
+
+    def _total(self, value: Any) -> Any:
+        """Return the sum over the whole batch, from the sum over the rows of this process."""
+        return value
+
+    def _update_metrics(self, losses: TokenLosses, weights: Any) -> None:
         self.perplexity.update_state(losses.negative_log_likelihood, weights)
         self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
-        if self.options.loss == "sum_over_time":
-            loss = losses.total / ops.shape(y)[0]
-        else:
-            loss = losses.total / ops.maximum(ops.sum(weights), 1.0)
-        return loss + self._penalty(outputs) if training else loss
 
     def _penalty(self, outputs: StackOutputs) -> Any:
         penalty, options = 0.0, self.options
@@ -111,8 +124,12 @@ class StreamModel(keras.Model):
         factors = {"label_smoothing": self.options.label_smoothing, "z_loss": self.options.z_loss}
         terms: dict[str, Any] = {name: factor for name, factor in factors.items() if factor}
         if self.sampler is not None:
-            terms["candidates"] = self.sampler(ops.reshape(targets, (-1,)))
+            terms["candidates"] = self._candidates(self.sampler, ops.reshape(targets, (-1,)))
         return terms
+
+    def _candidates(self, sampler: CandidateSampler, targets: Any) -> Candidates:
+        candidates: Candidates = sampler(targets)
+        return candidates
 
 
 class Perplexity(keras.metrics.Mean):
@@ -125,7 +142,7 @@ class Perplexity(keras.metrics.Mean):
 
 def capture(stream: StreamModel) -> Arrays:
     """Return weights, carried state, seed generators and optimizer of a compiled model."""
-    return {name: ops.convert_to_numpy(variable.value) for name, variable in _named_variables(stream).items()}
+    return {name: ops.convert_to_numpy(variable.value) for name, variable in named_variables(stream).items()}
 
 
 def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
@@ -134,7 +151,7 @@ def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> 
     Raises:
         CheckpointError: The arrays belong to another model.
     """
-    variables = _named_variables(stream)
+    variables = named_variables(stream)
     for name in sorted(variables.keys() ^ arrays.keys()):
         where = "not in the checkpoint" if name in variables else "not in the model"
         raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")
@@ -159,7 +176,8 @@ def fingerprint() -> dict[str, str]:
     }
 
 
-def _named_variables(stream: StreamModel) -> dict[str, Any]:
+def named_variables(stream: StreamModel) -> dict[str, Any]:
+    """Return the variables that a checkpoint holds, by their names in it."""
     metrics = {id(variable) for variable in stream.metrics_variables}
     kept = [variable for variable in stream.variables if id(variable) not in metrics]
     # By position, because Keras numbers models and seed generators per process, and their paths therefore vary.

@@ -15,7 +15,15 @@ from nextword.cli.main import nextword
 from nextword.cli.output import COMMON
 from nextword.cli.setting_option import SettingOption
 
-SHORT = {"-k": "--top", "-o": "--output", "-p": "--prompt", "-q": "--quiet", "-v": "--verbose", "-h": "--help"}
+SHORT = {
+    "-k": "--top",
+    "-o": "--output",
+    "-p": "--prompt",
+    "-q": "--quiet",
+    "-n": "--processes",
+    "-v": "--verbose",
+    "-h": "--help",
+}
 
 MEANINGS: dict[str, tuple[str, str]] = {
     "--quiet": ("switch", "print results and errors only"),
@@ -29,6 +37,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--page-tokens": ("count", "how many tokens on a page"),
     "--top-tokens": ("count", "how many tokens of each line"),
     "--proposals": ("count", "how many words to try"),
+    "--processes": ("count", "how many processes"),
     "--skip": ("count", "how many windows to skip"),
     "--batch-size": ("count", "rows in parallel"),
     "--trials": ("count", "how many trials"),
@@ -100,7 +109,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
 SHARED_SETTINGS = {"seed", "temperature", "on_bad_bytes", "batch_size"}
 """Names that settings of several commands have, with one meaning each."""
 
-PRINTS_NO_RESULTS = {"serve"}
+PRINTS_NO_RESULTS = {"launch", "serve"}
 """Commands without `--json`."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from keras import ops
 from numpy.typing import NDArray
 
-from nextword.ops.dropout import dropout
+from nextword.ops.dropout import dropout, rows_of_shard
 from nextword.ops.dropout_jax import random_bits
 
 SIZE = 2**18
@@ -124,3 +124,22 @@ def test_a_mask_depends_on_indices_and_not_on_the_memory_layout() -> None:
     key = jnp.array([9, 9], jnp.uint32)
     flat, square = (np.asarray(random_bits(key, shape)) for shape in ((12,), (3, 4)))
     np.testing.assert_array_equal(flat, square.ravel())
+
+
+def test_parts_of_a_batch_have_the_masks_of_the_whole() -> None:
+    inputs = ops.ones((6, 3, 8))
+    for noise_shape in (None, (None, 1, None)):
+        whole = dropout(inputs, 0.5, seed=keras.random.SeedGenerator(1), noise_shape=noise_shape)
+        parts = []
+        for shard in range(3):
+            with rows_of_shard(jnp.int32(shard)):
+                seed = keras.random.SeedGenerator(1)
+                parts.append(dropout(inputs[:2], 0.5, seed=seed, noise_shape=noise_shape))
+        assert np.array_equal(np.concatenate([np.asarray(part) for part in parts]), np.asarray(whole))
+
+
+def test_a_mask_without_rows_is_that_of_every_part() -> None:
+    whole = dropout(ops.ones((50,)), 0.5, seed=keras.random.SeedGenerator(1), has_rows=False)
+    with rows_of_shard(jnp.int32(1)):
+        part = dropout(ops.ones((50,)), 0.5, seed=keras.random.SeedGenerator(1), has_rows=False)
+    assert np.array_equal(np.asarray(part), np.asarray(whole))

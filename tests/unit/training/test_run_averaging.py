@@ -13,7 +13,7 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.options import TrainingOptions
 from nextword.training.run import TrainingRun
 from nextword.training.step import RoundDataset
-from nextword.training.stream_model import _named_variables
+from nextword.training.stream_model import named_variables
 
 MakeRun = Callable[..., TrainingRun]
 
@@ -30,7 +30,7 @@ def best_arrays(root: Path, run: TrainingRun, variables: list[Any]) -> list[NDAr
     """The values of some variables in the best checkpoint."""
     best = CheckpointStore(root).best()
     assert best is not None
-    names = {id(variable): name for name, variable in _named_variables(run.step.stream).items()}
+    names = {id(variable): name for name, variable in named_variables(run.step.stream).items()}
     return [best.arrays[names[id(variable)]] for variable in variables]
 
 

@@ -35,11 +35,15 @@ class Dropout(keras.layers.Dropout):
         True
     """
 
+    has_rows = True
+    """Whether the first axis of the inputs is that of the batch."""
+
     def call(self, inputs: Any, training: bool = False) -> Any:
         """Return the inputs after dropout."""
         if not (training and self.rate):
             return inputs
-        return dropout(inputs, self.rate, seed=self.seed_generator, noise_shape=self.noise_shape)
+        options: dict[str, Any] = {"noise_shape": self.noise_shape, "has_rows": self.has_rows}
+        return dropout(inputs, self.rate, seed=self.seed_generator, **options)
 
 
 @keras.saving.register_keras_serializable("nextword")
@@ -86,7 +90,8 @@ class EmbeddingDropout(keras.layers.Layer):
         """Return the embedded tokens, with zeros for dropped words."""
         if not (training and self.rate):
             return embedded
-        mask = dropout(ops.ones((self.vocabulary_size,)), self.rate, seed=self.seed_generator)
+        words = ops.ones((self.vocabulary_size,))
+        mask = dropout(words, self.rate, seed=self.seed_generator, has_rows=False)
         return embedded * ops.take(mask, tokens)[..., None]
 
     def get_config(self) -> dict[str, Any]:
@@ -128,3 +133,5 @@ class WeightDrop(Dropout):
         >>> sorted(set(ops.convert_to_numpy(dropped).ravel().tolist()))
         [0.0, 2.0]
     """
+
+    has_rows = False

@@ -1,0 +1,100 @@
+"""`nextword launch`: several processes of one command on this machine."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import IO
+
+import click
+
+from nextword.cli.command import command
+from nextword.errors import SettingError
+from nextword.machine.capacity import count_cores
+from nextword.training.process_group import ProcessGroup
+
+
+@command(
+    examples=[
+        "nextword launch -n 2 train my-text.txt --strategy population --run runs/pair",
+        "nextword launch -n 2 train --resume runs/pair",
+    ],
+)
+@click.option("-n", "--processes", type=click.IntRange(1), default=2, help="Number of processes.")
+@click.argument("words", nargs=-1, required=True, metavar="COMMAND [ARGUMENTS]...", type=click.UNPROCESSED)
+def launch(processes: int, words: tuple[str, ...]) -> None:
+    """Start several processes of a command on this machine.
+
+    COMMAND is a command of nextword. Each process reads its number and the address of the first one from
+    KERAS_DISTRIBUTION_* variables. The output of all processes but the first goes to standard error, and each line
+    begins with the number of its process. Ctrl-C reaches all of them. The exit code is that of the first that failed.
+    """
+    if words[0] == "launch":
+        raise SettingError("COMMAND must be another command than `launch`; name `train`")
+    address = f"127.0.0.1:{_free_port()}"
+    groups = [ProcessGroup(processes, number, address) for number in range(processes)]
+    started = [_start(words, group) for group in groups]
+    readers = [threading.Thread(target=_echo, args=(number, each.stdout)) for number, each in enumerate(started)]
+    for reader in readers:
+        reader.start()
+    try:
+        with _forwarding(started):
+            codes = [each.wait() for each in started]
+    finally:
+        for each in started:
+            each.kill()
+        for reader in readers:
+            reader.join()
+    failed = next((code for code in codes if code), 0)
+    if failed:
+        sys.exit(128 - failed if failed < 0 else failed)  # a negative code is a signal
+
+
+launch.allow_interspersed_args = False  # the options after COMMAND are its own
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _start(words: Sequence[str], group: ProcessGroup) -> subprocess.Popen[bytes]:
+    """Start one process; the first one keeps the output of this one, and a share of the cores is left to the others."""
+    cores = max(1, count_cores() // group.num_processes)
+    environment = {"NPROC": str(cores), **os.environ, **group.to_environment()}
+    command = [sys.executable, "-m", "nextword", *words]
+    # In a session of its own, so that Ctrl-C reaches it once: from here.
+    if group.is_first:
+        return subprocess.Popen(command, env=environment, start_new_session=True)
+    output, errors = subprocess.PIPE, subprocess.STDOUT
+    return subprocess.Popen(command, env=environment, start_new_session=True, stdout=output, stderr=errors)
+
+
+def _echo(number: int, output: IO[bytes] | None) -> None:
+    """Repeat the lines of a process on standard error."""
+    for line in output or ():
+        sys.stderr.write(f"[{number}] {line.decode(errors='replace')}")
+        sys.stderr.flush()
+
+
+@contextmanager
+def _forwarding(started: Sequence[subprocess.Popen[bytes]]) -> Iterator[None]:
+    """Send signals that ask this process to stop to those that it has started."""
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        for each in started:
+            each.send_signal(number)
+
+    former = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,158 @@
+"""Processes that compute together, joined by JAX."""
+
+import ctypes
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
+from typing import Any
+
+import jax
+import numpy as np
+import safetensors.numpy
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+from numpy.typing import NDArray
+
+from nextword.errors import ProcessLostError, SettingError
+from nextword.training.process_group import ProcessGroup
+
+AXIS = "processes"
+"""The axis of the mesh: one device of each process."""
+
+_SECONDS_TO_JOIN = 120
+_SECONDS_WITHOUT_HEARTBEAT = 40
+_SECONDS_TO_LEAVE = 60
+
+_REPAIR = "see its output, then start all again with `train --resume RUN`: at most one round is lost"
+
+_LOST = ("Gloo", "NCCL", "Connection closed by peer", "coordination service", "Connection reset", "heartbeat")
+"""Words in the errors of JAX if another process is gone."""
+
+
+class Processes:
+    """The processes of one training run.
+
+    All methods must be called by all processes, in the same order.
+
+    Args:
+        group: The group, which has been joined.
+    """
+
+    def __init__(self, group: ProcessGroup) -> None:
+        self.group = group
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Number of processes, and number of this one."""
+        return self.group.num_processes, self.group.process_id
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """One device of each process."""
+        if jax.device_count() != self.group.num_processes:
+            raise SettingError(
+                f"each process must have one device, but {self.group.num_processes} processes have "
+                f"{jax.device_count()}; start one process for each GPU, and let it see only that one"
+            )
+        return Mesh(np.array(jax.devices()), (AXIS,))
+
+    def agree(self, value: Any) -> Any:
+        """Return the JSON value that the first process gives."""
+        return json.loads(self._broadcast(json.dumps(value).encode()).decode())
+
+    def agree_on_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Return the arrays that the first process gives, by name."""
+        data = safetensors.numpy.save(dict(arrays)) if self.group.is_first else b""
+        return safetensors.numpy.load(self._broadcast(data))
+
+    def gather(self, array: Any) -> NDArray[Any]:
+        """Return the rows of all processes `(n * B, ...)`, for rows `(B, ...)` of each."""
+        with lost_processes_named():
+            rows: NDArray[Any] = multihost_utils.process_allgather(np.asarray(array), tiled=True)
+            return rows
+
+    def require_same(self, name: str, value: str) -> None:
+        """Raise unless all processes give the same value.
+
+        Raises:
+            SettingError: A process has another value than the first.
+        """
+        first = self.agree(value)
+        differ = self.gather(np.array([first != value])).nonzero()[0].tolist()
+        if differ:
+            raise SettingError(
+                f"{name} must be the same in all processes, but differs in {differ} from process 0; start all "
+                "processes with the same command, on the same files"
+            )
+
+    def _broadcast(self, data: bytes) -> bytes:
+        """Return the bytes of the first process."""
+        with lost_processes_named():
+            size = int(multihost_utils.broadcast_one_to_all(np.array(len(data), np.int64)))
+            own = np.frombuffer(data, np.uint8) if self.group.is_first else np.zeros(size, np.uint8)
+            return bytes(np.asarray(multihost_utils.broadcast_one_to_all(own), np.uint8))
+
+
+@cache
+def join(group: ProcessGroup) -> Processes:
+    """Join a group of processes, once; wait until all are there.
+
+    Raises:
+        ProcessLostError: Some did not come.
+        SettingError: This process has used JAX before.
+    """
+    jax.config.update("jax_enable_preemption_service", False)  # our own handlers hear SIGTERM
+    try:
+        jax.distributed.initialize(
+            group.address,
+            group.num_processes,
+            group.process_id,
+            initialization_timeout=_SECONDS_TO_JOIN,
+            heartbeat_timeout_seconds=_SECONDS_WITHOUT_HEARTBEAT,
+            shutdown_timeout_seconds=_SECONDS_TO_LEAVE,
+        )
+    except RuntimeError as error:
+        if "before any JAX" in str(error):
+            raise SettingError(
+                "a strategy must begin before JAX computes anything, but this process has used it; train in a new "
+                "process, and without a model of your own"
+            ) from error
+        raise ProcessLostError(
+            f"{group.num_processes} processes must meet at {group.address or 'process 0'} within "
+            f"{_SECONDS_TO_JOIN} seconds, but did not ({str(error).splitlines()[0]:.240}); see their output"
+        ) from error
+    _explain_aborts()
+    return Processes(group)
+
+
+def _explain_aborts() -> None:
+    """Let this process end with a plain message when JAX aborts it, which it does after too many missed heartbeats."""
+    with suppress(OSError, TypeError, AttributeError):  # no C library to ask
+        ctypes.CDLL(None).signal(signal.SIGABRT, _ON_ABORT)
+
+
+def _on_abort(_signal: int) -> None:
+    """Write the error and exit; this runs in a thread of JAX."""
+    message = f"all processes must answer, but another one has not for {_SECONDS_WITHOUT_HEARTBEAT} seconds; {_REPAIR}"
+    os.write(2, f"nextword: error: {message}\n".encode())
+    os._exit(ProcessLostError.exit_code)
+
+
+_ON_ABORT = ctypes.CFUNCTYPE(None, ctypes.c_int)(_on_abort)
+
+
+@contextmanager
+def lost_processes_named() -> Iterator[None]:
+    """Turn the error of a computation whose other processes are gone into `ProcessLostError`."""
+    try:
+        yield
+    except (ValueError, RuntimeError) as error:
+        if not any(word in str(error) for word in _LOST):
+            raise
+        raise ProcessLostError(
+            f"all processes must continue to the end, but another one is gone ({str(error).splitlines()[0]:.240}); "
+            f"{_REPAIR}"
+        ) from error

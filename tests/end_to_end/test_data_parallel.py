@@ -1,0 +1,152 @@
+"""Several processes train what one process trains, and a lost one loses at most a round."""
+
+import json
+import random
+import signal
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from support.process_groups import TrainingProcesses
+from support.waiting import wait_until
+
+NUM_KILLS = 4
+TINY = (
+    *("--preset", "quick", "--embedding-size", "16", "--hidden-sizes", "16", "--compute-dtype", "float32"),
+    *("--batch-size", "8", "--num-steps", "10", "--learning-rate", "0.01"),
+)
+"""With the dropout of `quick`, whose masks must be those of one process."""
+
+FIFTY_STEPS = (*TINY, "--epochs", "0.8", "--round-steps", "5")
+"""Ten rounds; each logs the loss of its steps."""
+
+LONG = (*TINY, "--epochs", "8", "--round-steps", "20", "--strategy", "data-parallel")
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+class CommandLine(Protocol):
+    folder: Path
+    text: Path
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]: ...
+
+
+def losses_of(run: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) >= 10
+    names = ("train_perplexity", "valid_perplexity")
+    return np.log([[json.loads(line)[name] for name in names] for line in lines[:10]])
+
+
+def num_rounds(run: Path) -> int:
+    log = run / "log.jsonl"
+    return log.read_text(encoding="utf-8").count("\n") if log.exists() else 0
+
+
+def train(command_line: CommandLine, num_processes: int, *arguments: str | Path) -> None:
+    with TrainingProcesses(num_processes, arguments, command_line.folder) as processes:
+        processes.finish()
+
+
+@pytest.fixture(scope="module")
+def one_process(command_line: CommandLine) -> Path:
+    run = command_line.folder / "one"
+    process = command_line.start("train", command_line.text, *FIFTY_STEPS, "--run", run)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    return run
+
+
+@pytest.mark.parametrize("num_processes", [1, 2, 4])
+def test_losses_of_fifty_steps_are_those_of_one_process(
+    command_line: CommandLine, one_process: Path, num_processes: int
+) -> None:
+    run = command_line.folder / f"of-{num_processes}"
+    train(command_line, num_processes, command_line.text, *FIFTY_STEPS, "--strategy", "data-parallel", "--run", run)
+    assert np.abs(losses_of(run) - losses_of(one_process)).max() < 1e-5
+    ours, theirs = (safetensors.numpy.load_file(each / "model/weights.safetensors") for each in (run, one_process))
+    assert all(np.abs(ours[name] - theirs[name]).max() < 1e-4 for name in theirs)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("--sampled-softmax", "10"),
+        ("--loss", "sum_over_time", "--clip-norm", "0.5", "--locked-dropout", "--weight-drop-rate", "0.2"),
+        (
+            *("--temporal-activation-regularization", "1", "--activation-regularization", "1"),
+            *("--shuffle", "partial", "--variable-num-steps", "--averaging", "exponential", "--z-loss", "0.001"),
+        ),
+    ],
+    ids=["sampled", "sum", "regularized"],
+)
+def test_every_loss_is_that_of_the_whole_batch(
+    command_line: CommandLine, settings: tuple[str, ...], tmp_path: Path
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    process = command_line.start("train", command_line.text, *FIFTY_STEPS, *settings, "--run", one)
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+    train(command_line, 2, command_line.text, *FIFTY_STEPS, *settings, "--strategy", "data-parallel", "--run", two)
+    assert np.abs(losses_of(two) - losses_of(one)).max() < 1e-5
+
+
+@pytest.fixture(scope="module")
+def whole(command_line: CommandLine) -> Path:
+    """An uninterrupted run of two processes."""
+    run = command_line.folder / "whole"
+    train(command_line, 2, command_line.text, *LONG, "--run", run)
+    return run
+
+
+def test_a_killed_process_stops_the_other_and_both_resume_to_the_same_bits(
+    command_line: CommandLine, whole: Path
+) -> None:
+    chosen, run = random.Random(1), command_line.folder / "lossy"
+    arguments: tuple[str | Path, ...] = (command_line.text, *LONG, "--run", run)
+    for kill in range(NUM_KILLS):
+        before, victim = num_rounds(run), kill % 2
+        with TrainingProcesses(2, arguments, command_line.folder) as processes:
+            wait_until(lambda before=before: num_rounds(run) > before + chosen.randrange(3))  # type: ignore[misc]
+            processes.started[victim].kill()
+            code, errors = processes.wait(1 - victim, seconds=60)
+        assert code == 2, errors
+        assert "nextword: error: all processes must continue to the end, but another one is gone" in errors
+        arguments = ("--resume", run)
+    train(command_line, 2, "--resume", run)
+    assert (run / "model/weights.safetensors").read_bytes() == (whole / "model/weights.safetensors").read_bytes()
+    newest = max((run / "checkpoints").iterdir()).name
+    arrays = [each / "checkpoints" / newest / "arrays.safetensors" for each in (run, whole)]
+    assert arrays[0].read_bytes() == arrays[1].read_bytes()
+
+
+def test_another_number_of_processes_cannot_resume(command_line: CommandLine, whole: Path) -> None:
+    with TrainingProcesses(4, ("--resume", whole), command_line.folder) as processes:
+        for number in range(4):
+            code, errors = processes.wait(number)
+            assert code == 2
+            assert "must be resumed by as many processes as began it, 2, but is by 4" in errors
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(command_line: CommandLine, tmp_path: Path) -> None:
+    arguments = (command_line.text, *LONG, "--batch-size", "9", "--run", tmp_path / "run")
+    with TrainingProcesses(2, arguments, command_line.folder) as processes:
+        code, errors = processes.wait(0)
+    assert code == 2
+    assert "`batch_size` must be a multiple of the number of processes, 2, but is 9" in errors
+
+
+def test_one_interrupted_process_stops_both_after_the_round(command_line: CommandLine, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    arguments = (command_line.text, *LONG, "--epochs", "500", "--run", run)
+    with TrainingProcesses(2, arguments, command_line.folder) as processes:
+        wait_until(lambda: num_rounds(run) > 1)
+        processes.started[1].send_signal(signal.SIGTERM)
+        ended = [processes.wait(number) for number in range(2)]
+    assert [code for code, _ in ended] == [143, 143], ended
+    assert "resume with: nextword train --resume" in ended[0][1]

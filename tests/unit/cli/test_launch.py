@@ -1,0 +1,59 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.waiting import wait_until
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+def test_all_processes_run_and_their_lines_are_told_apart(nextword: Run, capfd: Captured) -> None:
+    assert nextword("launch", "-n", "2", "presets") == 0
+    captured = capfd.readouterr()
+    assert "quick" in captured.out
+    assert "[1] " in captured.err
+    assert "quick" in captured.err
+
+
+def test_the_exit_code_is_that_of_the_process_that_failed(nextword: Run, capfd: Captured) -> None:
+    assert nextword("launch", "-n", "2", "presets", "tiny") == 2
+    assert "[1] nextword: error: `tiny` is not a preset" in capfd.readouterr().err
+
+
+def test_processes_without_a_strategy_are_refused(nextword: Run, capfd: Captured, small_text: Path) -> None:
+    assert nextword("launch", "-n", "2", "train", small_text) == 2
+    assert "`strategy` must say how 2 processes train" in capfd.readouterr().err
+
+
+def test_launch_does_not_launch_itself(nextword: Run, capfd: Captured) -> None:
+    assert nextword("launch", "launch", "train") == 2
+    assert "must be another command than `launch`" in capfd.readouterr().err
+
+
+def test_a_signal_stops_all_processes(small_text: Path, tmp_path: Path) -> None:
+    run = tmp_path / "pair"
+    words = ("train", small_text, "--preset", "quick", "--epochs", "1000", "--strategy", "population", "--run", run)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "nextword", "launch", "-n", "2", *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NEXTWORD_CACHE": str(tmp_path)},
+    )
+    logs = [run / f"member-{number}" / "log.jsonl" for number in range(2)]
+    try:
+        wait_until(lambda: all(log.exists() for log in logs) or process.poll() is not None, patience=200)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=100)
+    finally:
+        process.terminate()  # it passes the signal on
+        process.wait(timeout=60)
+    assert process.returncode == 130, errors
+    for member in ("member-0", "member-1"):
+        assert f"interrupted by SIGINT; resume with: nextword train --resume {run / member}" in errors

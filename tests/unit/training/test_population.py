@@ -1,0 +1,106 @@
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nextword.api.train import train
+from nextword.errors import BundleError, CheckpointError
+from nextword.text.corpus import Corpus
+from nextword.training.own_run import own_directory
+from nextword.training.population import Ensemble, fit_if_complete, member_directories, member_directory
+from nextword.training.process_group import ProcessGroup
+from support.small_run import SMALL_RUN_SETTINGS
+
+Environment = pytest.MonkeyPatch
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    text = tmp_path_factory.mktemp("text") / "cats.txt"
+    chosen = random.Random(0)
+    nouns, verbs = ("cat", "dog", "bird", "cow", "hen"), ("sees", "likes", "hears", "meets")
+    sentences = [f"the {chosen.choice(nouns)} {chosen.choice(verbs)} a {chosen.choice(nouns)} ." for _ in range(500)]
+    text.write_text("\n".join(sentences) + "\n", encoding="utf-8")
+    return Corpus.load(text)
+
+
+def enter(environment: Environment, group: ProcessGroup) -> None:
+    for name, value in group.to_environment().items():
+        environment.setenv(name, value)
+
+
+def train_member(environment: Environment, root: Path, corpus: Corpus, number: int) -> None:
+    enter(environment, ProcessGroup(2, number))
+    settings = {**SMALL_RUN_SETTINGS, "strategy": "population"}
+    train(corpus, preset="quick", epochs=1, run=root, settings=settings, verbose=0)
+
+
+@pytest.fixture(scope="module")
+def population(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two members, trained one after the other."""
+    root = tmp_path_factory.mktemp("runs") / "pair"
+    with pytest.MonkeyPatch.context() as environment:
+        train_member(environment, root, corpus, 1)
+        assert Ensemble.read(root) is None
+        train_member(environment, root, corpus, 0)
+    return root
+
+
+def test_members_are_runs_that_differ_in_their_seeds(population: Path) -> None:
+    members = member_directories(population)
+    assert members == [population / "member-0", population / "member-1"]
+    seeds = [json.loads((member / "log.jsonl").read_text().splitlines()[-1])["valid_perplexity"] for member in members]
+    assert seeds[0] != seeds[1]
+
+
+def test_the_last_member_fits_weights_that_beat_the_better_half(population: Path) -> None:
+    ensemble = Ensemble.read(population)
+    assert ensemble is not None
+    assert sum(ensemble.weights) == pytest.approx(1.0)
+    assert ensemble.perplexity < min(ensemble.perplexities)
+    assert min(ensemble.weights) > 0.05
+
+
+def test_the_perplexity_of_the_mixture_is_that_of_the_ensemble_engine(population: Path, corpus: Corpus) -> None:
+    from nextword.engine.ensemble import EnsembleEngine, EnsembleOptions
+    from nextword.engine.opening import open_model
+    from nextword.engine.stream import token_log_probs
+
+    ensemble = Ensemble.read(population)
+    assert ensemble is not None
+    engines = [open_model(member / "model").engine for member in member_directories(population)]
+    engine = EnsembleEngine(engines, EnsembleOptions(ensemble_weights=ensemble.weights))
+    mean = token_log_probs(engine, corpus.valid.ids).mean()
+    assert float(np.exp(-mean)) == pytest.approx(ensemble.perplexity, rel=1e-4)
+
+
+def test_weights_wait_for_all_members(population: Path, corpus: Corpus) -> None:
+    assert fit_if_complete(population, 3, corpus.valid.ids) is None
+
+
+def test_each_process_has_the_directory_of_its_member(population: Path, monkeypatch: Environment) -> None:
+    assert own_directory(population / "member-0") == population / "member-0"
+    enter(monkeypatch, ProcessGroup(2, 1))
+    assert own_directory(population) == member_directory(population, 1)
+
+
+@pytest.mark.parametrize("number", [None, 2])
+def test_a_process_that_is_no_member_cannot_resume(
+    population: Path, monkeypatch: Environment, number: int | None
+) -> None:
+    if number is not None:
+        enter(monkeypatch, ProcessGroup(3, number))
+    with pytest.raises(CheckpointError, match="nextword launch -n 2 train --resume"):
+        own_directory(population)
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", '{"format": 1, "weights": [1], "perplexities": [2], "perplexity": 3}'])
+def test_damaged_weights_are_refused(population: Path, tmp_path: Path, damaged: str) -> None:
+    for member in member_directories(population):
+        (tmp_path / member.name).mkdir()
+        (tmp_path / member.name / "config.toml").write_bytes((member / "config.toml").read_bytes())
+    (tmp_path / "ensemble.json").write_text(damaged, encoding="utf-8")
+    with pytest.raises(BundleError, match="must be the weights of an ensemble"):
+        Ensemble.read(tmp_path)

@@ -10,7 +10,7 @@ from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import sample_model_path
 from nextword.page.html_file import write_html
-from nextword.serving.access import Access
+from nextword.serving.connection.access import Access
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.page_audit import MOVING_ELEMENTS, NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES

@@ -14,8 +14,8 @@ from nextword.generation.sampling import SamplingOptions
 from nextword.page.bigrams import BigramTable
 from nextword.page.packed_model import PageFacts, pack_model
 from nextword.scoring.lines import ScoringOptions, score_lines
-from nextword.serving.scored_text import score_segments
-from nextword.serving.token_spans import text_segments
+from nextword.serving.text.scored_text import score_segments
+from nextword.serving.text.token_spans import text_segments
 from nextword.suggestion.session import SuggestionSession, complete
 from nextword.suggestion.suggestion import Suggestion, suggest
 from nextword.text.options import TokenizerKind

@@ -69,9 +69,11 @@ class ParallelStreamModel(StreamModel):
             return super().call(inputs, training)
 
     @override
-    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         with rows_of_shard(jax.lax.axis_index(AXIS)):  # the projection has dropout too
-            return super().compute_loss(*args, **kwargs)
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     @override
     def compute_loss_and_updates(self, trainable_variables: Any, *args: Any, **kwargs: Any) -> Any:

@@ -110,6 +110,8 @@ def join(group: ProcessGroup) -> Processes:
             group.address,
             group.num_processes,
             group.process_id,
+            # All is known; Open MPI 5 would need mpi4py to tell it.
+            cluster_detection_method="deactivate" if group.address else None,
             initialization_timeout=_SECONDS_TO_JOIN,
             heartbeat_timeout_seconds=_SECONDS_WITHOUT_HEARTBEAT,
             shutdown_timeout_seconds=_SECONDS_TO_LEAVE,

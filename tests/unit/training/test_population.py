@@ -1,5 +1,4 @@
 import json
-import random
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 from nextword.api.train import train
 from nextword.errors import BundleError, CheckpointError
 from nextword.text.corpus import Corpus
+from nextword.text.samples import sample_path
 from nextword.training.own_run import own_directory
 from nextword.training.population import Ensemble, fit_if_complete, member_directories, member_directory
 from nextword.training.process_group import ProcessGroup
@@ -18,11 +18,8 @@ Environment = pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    text = tmp_path_factory.mktemp("text") / "cats.txt"
-    chosen = random.Random(0)
-    nouns, verbs = ("cat", "dog", "bird", "cow", "hen"), ("sees", "likes", "hears", "meets")
-    sentences = [f"the {chosen.choice(nouns)} {chosen.choice(verbs)} a {chosen.choice(nouns)} ." for _ in range(500)]
-    text.write_text("\n".join(sentences) + "\n", encoding="utf-8")
+    text = tmp_path_factory.mktemp("text") / "novel.txt"
+    text.write_text(sample_path("austen").read_text(encoding="utf-8")[:80_000], encoding="utf-8")
     return Corpus.load(text)
 
 
@@ -34,7 +31,7 @@ def enter(environment: Environment, group: ProcessGroup) -> None:
 def train_member(environment: Environment, root: Path, corpus: Corpus, number: int) -> None:
     enter(environment, ProcessGroup(2, number))
     settings = {**SMALL_RUN_SETTINGS, "strategy": "population"}
-    train(corpus, preset="quick", epochs=1, run=root, settings=settings, verbose=0)
+    train(corpus, preset="quick", epochs=2, run=root, settings=settings, verbose=0)
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--rounds": ("count", "how many validations"),
     "--sampler-seed": ("count", "a seed"),
     "--minutes-per-trial": ("number", "a time"),
+    "--grace-seconds": ("count", "a time"),
     "--port": ("count", "a port to listen on"),
     "--order": ("count", "length of n-grams"),
     "--threshold": ("number", "bits"),

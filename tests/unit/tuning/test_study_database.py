@@ -217,8 +217,8 @@ def test_a_sweep_outlives_the_end_of_all_connections_and_a_missed_heartbeat(
     """What a server that restarts does to its clients."""
     url = postgresql.new_database()
     shared = replace(settings, options=settings.options.replace(storage=url, grace_seconds=4))
-    here = Machine(tmp_path / "here", shared)
-    with here.held:
+    here, there = Machine(tmp_path / "here", shared), Machine(tmp_path / "there", shared)
+    with here.held, there.held:
         claim = here.claim()
         postgresql.refuse_clients(url)
         with pytest.raises(StorageError, match="not currently accepting"), here.study.database_errors():
@@ -227,7 +227,7 @@ def test_a_sweep_outlives_the_end_of_all_connections_and_a_missed_heartbeat(
         postgresql.accept_clients(url)
         claim.report(1, 9.0)
         time.sleep(3)
-        assert Machine(tmp_path / "there", shared).claim().number == 1
+        assert there.claim().number == 1
         here.complete(claim, 4.0)
 
 

@@ -15,6 +15,9 @@ from nextword.errors import StorageError
 _BEATS = 4  # heartbeats in a grace period
 _MAX_OPENINGS = 20
 _SECONDS_BETWEEN_OPENINGS = 0.5
+_SIGNS_OF_OTHERS = ("already exists", "duplicate", "unique", "try restarting transaction")
+"""Parts of the errors of PostgreSQL, SQLite, MySQL and MariaDB if another process creates the same tables or rows."""
+
 _SECRETS = ("password", "passwd", "sslpassword")
 
 
@@ -108,8 +111,8 @@ class _Storage(RDBStorage):
 def _is_being_created(error: Exception) -> bool:
     """Return whether an error of the first opening means that another process creates the tables right now."""
     # Optuna asserts that the row with its version exists, which another process may not have committed yet.
-    text = str(error).lower()
-    return isinstance(error, AssertionError) or any(part in text for part in ("already exists", "duplicate", "unique"))
+    text = f"{error} {error.__cause__}".lower()
+    return isinstance(error, AssertionError) or any(part in text for part in _SIGNS_OF_OTHERS)
 
 
 @contextmanager

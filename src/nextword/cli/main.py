@@ -46,6 +46,7 @@ _COMMANDS = {
     "ngram": "Train an n-gram model, and write it as an ARPA file.",
     "export": "Make a model run without a training framework.",
     "tune": "Search for the best settings for a text.",
+    "plan": "Estimate what training on several machines takes.",
     "doctor": "Check this machine and report problems.",
 }
 """Each command with its summary, in the order of the help."""

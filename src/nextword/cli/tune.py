@@ -30,11 +30,12 @@ from nextword.training.interruption import TrainingInterrupted
 from nextword.training.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
+    from nextword.tuning.database import Database
     from nextword.tuning.report import StudyReport
     from nextword.tuning.study_settings import StudySettings
 
 _COLUMNS_OF_A_FILE = 160
-_GOES_WITH_ANY = ("study", "trials", "keep_runs", "data_dir", "as_json")
+_GOES_WITH_ANY = ("study", "trials", "storage", "keep_runs", "data_dir", "as_json")
 
 
 @command(
@@ -84,8 +85,15 @@ _GOES_WITH_ANY = ("study", "trials", "keep_runs", "data_dir", "as_json")
 @click.option(
     "--storage",
     metavar="URL",
+    envvar="NEXTWORD_STORAGE",
     help="Database that several machines share; see docs/tuning.md.",
-    show_default="files in the study directory",
+    show_default="NEXTWORD_STORAGE, else a file in the study directory",
+)
+@click.option(
+    "--grace-seconds",
+    type=click.IntRange(1, 86_400),
+    default=120,
+    help="Time without a sign of life after which another machine retries a trial.",
 )
 @click.option("--keep-runs", is_flag=True, help="Keep the checkpoints of finished trials.")
 @data_dir_option
@@ -121,16 +129,19 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
 def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoints: bool) -> "StudyReport":
     # The door to Optuna and the training framework, opened when they are known to be installed.
     from nextword.tuning import opening, report, study_settings, sweep, trial_run
+    from nextword.tuning.database import Database
 
     run_context = RunContext(say=partial(console.print, markup=False), data_dir=context.params["data_dir"])
-    directory, wanted = study_settings.StudyDirectory(root), _wanted(context)
-    study, text = opening.open_study(directory, wanted, run_context, trials=context.params["trials"])
+    url, trials = context.params["storage"], context.params["trials"]
+    database = None if url is None else Database.of(url)
+    directory, wanted = study_settings.StudyDirectory(root), _wanted(context, database)
+    study, text = opening.open_study(directory, wanted, run_context, trials=trials, database=database)
     run = trial_run.TrialRun(text, study.settings.options, run_context)
     sweep.Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=keep_checkpoints).work()
     return report.StudyReport.of(study)
 
 
-def _wanted(context: click.Context) -> "StudySettings | None":
+def _wanted(context: click.Context, database: "Database | None") -> "StudySettings | None":
     """Return the study that the arguments describe, or `None` if they only name one that has begun.
 
     A trial's epochs are fixed before it begins, so that minutes are those of the study, never of its runs.
@@ -146,7 +157,7 @@ def _wanted(context: click.Context) -> "StudySettings | None":
             )
         return None
     text = stored_name(given["text"])
-    base = run_config(context, text_path=text)
+    base = run_config(context, text_path=text, command=_command(database))
     minutes, epochs = given["minutes_per_trial"], given["given"].get("training", {}).get("epochs")
     if minutes is not None and epochs is not None:
         raise SettingError(
@@ -155,7 +166,17 @@ def _wanted(context: click.Context) -> "StudySettings | None":
         )
     names = [field.name for field in dataclasses.fields(study_settings.SweepOptions)]
     fields = {name: given[name] for name in names if given[name] is not None}
+    if database is not None:
+        fields["storage"] = database.address
     options = study_settings.SweepOptions(**{"minutes_per_trial": base.training.minutes, **fields})
     base = dataclasses.replace(base, training=base.training.replace(minutes=None), plan=None)
     search = read_tables(given["search"]) if given["search"] else default_space.default_space(base)
     return study_settings.StudySettings(options, text, base, search)
+
+
+def _command(database: "Database | None") -> str:
+    """Return the command line without the password of a database."""
+    arguments = invocation().arguments
+    if database is not None:
+        arguments = [argument.replace(database.url, database.address) for argument in arguments]
+    return shlex.join(["nextword", *arguments])

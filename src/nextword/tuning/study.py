@@ -8,29 +8,27 @@ machines retry its trials.
 
 import shutil
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
-from optuna.exceptions import StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage, RetryHeartbeatStaleTrialCallback, fail_stale_trials
+from optuna.storages import BaseStorage, JournalStorage, fail_stale_trials
 from optuna.storages._heartbeat import get_heartbeat_thread
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
 
-from nextword.errors import CheckpointError, SettingError, StorageError
+from nextword.errors import CheckpointError, SettingError
 from nextword.training.run_directory import run_lock
 from nextword.tuning.claim import STATES, Claim, Outcome
+from nextword.tuning.database import Database
+from nextword.tuning.numbered_sampler import NumberedSampler
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
 
 _NAME = "nextword"
 _MAX_STARTS = 3
 _MIN_TO_COMPARE = 10
-_HEARTBEAT_SECONDS = 30
-_GRACE_SECONDS = 120
+_SURPLUS = "surplus"
 
 
 class Study:
@@ -39,6 +37,7 @@ class Study:
     Args:
         directory: The directory of the study and of the runs of its trials.
         settings: The settings of the study.
+        database: The database of the settings, with its password; without it, the address in the settings is used.
 
     Attributes:
         lock: Lock for changes to shared files and to the list of trials.
@@ -47,20 +46,26 @@ class Study:
         StorageError: The database cannot be used.
     """
 
-    def __init__(self, directory: StudyDirectory, settings: StudySettings) -> None:
+    def __init__(self, directory: StudyDirectory, settings: StudySettings, database: Database | None = None) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.directory = directory
         self.settings = settings
         self.space = settings.space
         self.lock = directory.lock()
-        url = settings.options.storage
-        with self.lock, database_errors(url):
-            self._storage = open_journal(directory.journal) if url is None else open_database(url)
+        self._database = database or settings.database
+        with self.lock, self.database_errors():
+            self._storage = self._opened()
             self._study = optuna.create_study(
-                storage=self._storage, study_name=_NAME, pruner=make_pruner(settings), load_if_exists=True
+                storage=self._storage,
+                study_name=_NAME,
+                sampler=NumberedSampler(settings.options.sampler_seed, self.space.base_labels()),
+                pruner=make_pruner(settings),
+                load_if_exists=True,
             )
-            if not self._study.get_trials(deepcopy=False):
-                self._study.enqueue_trial(self.space.base_labels(), skip_if_exists=True)
+
+    def database_errors(self) -> AbstractContextManager[None]:
+        """Convert database errors in the block to `StorageError`; do nothing without a database."""
+        return self._database.errors() if self._database is not None else nullcontext()
 
     def require_shared(self, text_sha256: str) -> None:
         """Raise if the study in the shared database has another text or other settings than this one.
@@ -82,7 +87,16 @@ class Study:
         """The started trials as Optuna stores them; of a retried trial, only the last attempt."""
         every = self._study.get_trials(deepcopy=False)
         retried = {number for trial in every for number in trial.system_attrs.get("retry_history", [])}
-        return [trial for trial in every if trial.state != TrialState.WAITING and trial.number not in retried]
+        return [
+            trial
+            for trial in every
+            if trial.state != TrialState.WAITING and trial.number not in retried and _SURPLUS not in trial.user_attrs
+        ]
+
+    @property
+    def others_are_running(self) -> bool:
+        """Whether a trial runs on another machine, whose process may end without completing it."""
+        return self._database is not None and any(trial.state == TrialState.RUNNING for trial in self.trials)
 
     def values(self, number: int) -> dict[str, Any]:
         """Return the value of each dimension in a trial, by name."""
@@ -105,19 +119,30 @@ class Study:
             warnings.simplefilter("ignore")  # heartbeats are marked experimental
             for trial in self.trials:
                 # With a journal, all trials ran on this machine; with a database, those that have a directory here.
-                ran_here = self.settings.options.storage is None or self.directory.trial(trial.number).root.is_dir()
-                if trial.state == TrialState.RUNNING and ran_here:
-                    self._study.sampler = _sampler(self.settings, trial.number)
-                    if claim := self._claimed(optuna.Trial(self._study, self._trial_id(trial.number)), held):
-                        return claim
+                ran_here = self._database is None or self.directory.trial(trial.number).root.is_dir()
+                if (
+                    trial.state == TrialState.RUNNING
+                    and ran_here
+                    and (claim := self._claimed(optuna.Trial(self._study, self._trial_id(trial.number)), held))
+                ):
+                    return claim
             fail_stale_trials(self._study)  # trials of other machines are retried as new trials
             while len(self.trials) < self.settings.options.trials:
-                every = self._study.get_trials(deepcopy=False)
-                number = next((trial.number for trial in every if trial.state == TrialState.WAITING), len(every))
-                self._study.sampler = _sampler(self.settings, number)
-                if claim := self._claimed(self._study.ask(), held):
+                asked = self._study.ask()
+                if self._is_surplus(asked):
+                    break
+                if claim := self._claimed(asked, held):
                     return claim
         return None
+
+    def _is_surplus(self, asked: optuna.Trial) -> bool:
+        """Return whether other machines have just begun the last trials, and end this one if they have."""
+        numbers = [trial.number for trial in self.trials]
+        if asked.number not in numbers[self.settings.options.trials :]:
+            return False
+        asked.set_user_attr(_SURPLUS, True)
+        self._tell(asked.number, Outcome("failed"))
+        return True
 
     def end(self, claim: Claim, outcome: Outcome, *, keep_checkpoints: bool = False) -> bool:
         """Record the outcome of a trial, and return whether it is the best so far."""
@@ -125,7 +150,7 @@ class Study:
         with self.lock:
             if outcome.why:
                 claim.note("why", outcome.why)
-            if self.settings.options.storage is not None and outcome.kind == "complete":
+            if self._database is not None and outcome.kind == "complete":
                 claim.note("config", directory.config_file.read_text(encoding="utf-8"))
             self._tell(claim.number, outcome)
             best = self.best_trial()
@@ -168,6 +193,11 @@ class Study:
         claim.note("rounds", rounds)
         return claim
 
+    def _opened(self) -> BaseStorage:
+        if self._database is None:
+            return open_journal(self.directory.journal)
+        return self._database.open(grace_seconds=self.settings.options.grace_seconds, max_retries=_MAX_STARTS - 1)
+
     def _trial_id(self, number: int) -> int:
         study_id = self._storage.get_study_id_from_name(_NAME)
         return self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
@@ -194,44 +224,6 @@ def open_journal(path: Path) -> BaseStorage:
     return JournalStorage(backend)
 
 
-def open_database(url: str) -> BaseStorage:
-    """Return the database of several machines; trials without a heartbeat are retried.
-
-    Raises:
-        StorageError: The database cannot be used.
-    """
-    with database_errors(url), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # heartbeats are marked experimental
-        return RDBStorage(
-            url,
-            heartbeat_interval=_HEARTBEAT_SECONDS,
-            grace_period=_GRACE_SECONDS,
-            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=_MAX_STARTS - 1),
-        )
-
-
-@contextmanager
-def database_errors(url: str | None) -> Iterator[None]:
-    """Convert database errors in the block to `StorageError`; do nothing without a database.
-
-    Raises:
-        StorageError: The database raised an error.
-    """
-    if url is None:
-        yield
-        return
-    from sqlalchemy.exc import SQLAlchemyError  # slow to import, and a journal does not need it
-
-    try:
-        yield
-    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
-        why = str(error).splitlines()[0]
-        raise StorageError(
-            f"`--storage` must be the SQLAlchemy URL of a reachable database, but its use failed: {why}; "
-            "check address, server and driver, such as psycopg for PostgreSQL"
-        ) from error
-
-
 def make_pruner(settings: StudySettings) -> optuna.pruners.BasePruner:
     """Return the pruner of a study; its steps are the rounds of a trial."""
     rounds = settings.options.rounds
@@ -240,9 +232,3 @@ def make_pruner(settings: StudySettings) -> optuna.pruners.BasePruner:
     if settings.options.pruner == "hyperband":
         return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=rounds, reduction_factor=3)
     return optuna.pruners.NopPruner()
-
-
-def _sampler(settings: StudySettings, number: int) -> optuna.samplers.BaseSampler:
-    """Return the sampler of a trial, seeded by its number, so that processes do not repeat each other's trials."""
-    seeds = np.random.SeedSequence([settings.options.sampler_seed, number])
-    return optuna.samplers.TPESampler(seed=int(seeds.generate_state(1)[0]))

@@ -16,9 +16,10 @@ from nextword.storage import durable
 from nextword.storage.cache import cache_key
 from nextword.training.config import RunConfig
 from nextword.training.run_directory import RunDirectory
+from nextword.tuning.database import Database
 from nextword.tuning.search_space import SearchSpace
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,15 @@ class SweepOptions(Settings):
     )
     sampler_seed: int = setting(0, help="Seed of the suggestions.", at_least=0, at_most=2**31 - 1)
     storage: str | None = setting(
-        None, help="Database that several machines share, as an SQLAlchemy URL; else a journal file of one machine."
+        None,
+        help="Database that several machines share, as an SQLAlchemy URL without a password; else a journal file of "
+        "one machine.",
+    )
+    grace_seconds: int = setting(
+        120,
+        help="Seconds without a heartbeat after which another machine retries a trial.",
+        at_least=1,
+        at_most=86_400,
     )
 
 
@@ -78,6 +87,15 @@ class StudySettings:
                 f"{self.options.minutes_per_trial:g}; leave out one of the two"
             )
         return space
+
+    @property
+    def database(self) -> Database | None:
+        """The database that machines share, without a password; `None` for a journal.
+
+        Raises:
+            StorageError: `storage` is not the URL of a database.
+        """
+        return None if self.options.storage is None else Database.of(self.options.storage)
 
     def to_toml(self, *, text_sha256: str) -> str:
         """Return the study as TOML."""
@@ -116,7 +134,8 @@ def read_study(path: Path) -> tuple[StudySettings, str]:
         study = dict(tables["study"])
         if (found := study.pop("format")) != _FORMAT:
             raise StorageError(
-                f"`{path}` must have format {_FORMAT}, but has {found}; use the nextword version that wrote it"
+                f"`{path}` must have format {_FORMAT}, but has {found}; give another directory, or use the "
+                "nextword version that wrote it"
             )
         text, text_sha256 = study.pop("text"), study.pop("text_sha256")
         options = SweepOptions.from_table(study)

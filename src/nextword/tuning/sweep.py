@@ -1,5 +1,6 @@
 """The loop of one process over the trials of a study."""
 
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
@@ -11,8 +12,10 @@ from nextword.training.context import TrainingObserver
 from nextword.training.interruption import Interruption, TrainingInterrupted
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.report import describe, write_best
-from nextword.tuning.study import Study, database_errors
+from nextword.tuning.study import Study
 from nextword.tuning.trial_run import TrialRun
+
+_MARGIN_SECONDS = 3  # a database counts whole seconds
 
 MakeObserver = Callable[[], AbstractContextManager[TrainingObserver]]
 """Returns a context manager with a new observer for a trial."""
@@ -46,14 +49,30 @@ class Sweep:
             StorageError: The database of the study cannot be used.
         """
         use_compilation_cache(cache_root(self._run.context.cache_dir))
-        with database_errors(self._study.settings.options.storage):
-            while True:
-                with ExitStack() as held:
-                    claim = self._uninterrupted(partial(self._study.claim, held))
-                    if claim is None:
-                        break
-                    self._train(claim)
+        with self._study.database_errors():
+            while self._trains_another() or self._trains_a_lost_one():
+                pass
             self._uninterrupted(lambda: write_best(self._study))  # in case a process was killed before it could
+
+    def _trains_another(self) -> bool:
+        """Train a trial, and return whether there was one."""
+        with ExitStack() as held:
+            claim = self._uninterrupted(partial(self._study.claim, held))
+            if claim is not None:
+                self._train(claim)
+            return claim is not None
+
+    def _trains_a_lost_one(self) -> bool:
+        """Wait whether another machine was lost with a trial; train that trial, and return whether there was one."""
+        grace = self._study.settings.options.grace_seconds
+        end = time.monotonic() + grace + _MARGIN_SECONDS
+        if self._study.others_are_running:
+            self._say(f"other machines work on the last trials; waiting {grace} seconds in case that one is lost")
+        while self._study.others_are_running and time.monotonic() < end:
+            time.sleep(min(_MARGIN_SECONDS, grace))
+            if self._trains_another():
+                return True
+        return False
 
     def _train(self, claim: Claim) -> None:
         self._say(f"trial {claim.number}: {describe(self._study.values(claim.number))}")

@@ -20,7 +20,7 @@ MOST_LINES = 48
 """Two screens of 24 lines."""
 
 MOST_COLUMNS = 80
-NOT_RUN = ("train", "launch", "tune", "doctor", "serve")
+NOT_RUN = ("train", "launch", "tune", "plan", "doctor", "serve")
 """Commands whose examples take minutes, or have no end; they are only parsed."""
 
 IN_THE_SMALL_TEXT = {"happy": "cat", "I am very much oblig": "the cat s", "12": "0.01"}

@@ -100,3 +100,26 @@ def test_an_interruption_says_how_to_resume(
     assert nextword("tune", "--study", tmp_path / "study") == 143
     told = f"interrupted by SIGTERM; resume with: nextword tune --study {tmp_path / 'study'}\n"
     assert capsys.readouterr().err == told
+
+
+def test_the_database_may_come_from_the_environment_or_the_file_of_the_study(
+    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/sweep.db"
+    monkeypatch.setenv("NEXTWORD_STORAGE", url)
+    study = begun("--epochs", "3", "--grace-seconds", "9")["study"]
+    assert (study["storage"], study["grace_seconds"]) == (url, 9)
+    monkeypatch.delenv("NEXTWORD_STORAGE")
+    assert nextword("tune", "--study", tmp_path / "study") == 0
+    assert nextword("tune", "--study", tmp_path / "study", "--storage", f"{url}2") == 2
+    assert f"`--storage` must stay {url}, as in the study, but is {url}2" in capsys.readouterr().err
+
+
+def test_a_study_in_files_does_not_move_to_a_database(
+    begun: Callable[..., Any], nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun("--epochs", "3")
+    monkeypatch.setenv("NEXTWORD_STORAGE", f"sqlite:///{tmp_path}/sweep.db")
+    assert nextword("tune", "--study", tmp_path / "study") == 2
+    assert "must stay unset, as in the study" in capsys.readouterr().err
+    assert not (tmp_path / "sweep.db").exists()

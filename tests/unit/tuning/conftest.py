@@ -1,4 +1,5 @@
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from nextword.training.config import RunConfig
 from nextword.tuning.study import Study
 from nextword.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
+from support.postgresql import Server, postgresql_server
 
 SEARCH = {"training": {"learning_rate": {"low": 0.001, "high": 0.1, "log": True}}}
 
@@ -43,3 +45,10 @@ def folder_without_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         (folder / f"{name}.txt").write_text(words, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server."""
+    with postgresql_server() as server:
+        yield server

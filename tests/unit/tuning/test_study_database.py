@@ -1,20 +1,48 @@
 """A study in a database; two directories simulate two machines."""
 
+import subprocess
+import sys
 import time
 import tomllib
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
 from nextword.errors import SettingError, StorageError
-from nextword.tuning import study as study_module
 from nextword.tuning.claim import Claim, Outcome
+from nextword.tuning.database import Database
 from nextword.tuning.study import Study
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
+from support.postgresql import PASSWORD, Server
+
+PROCESS = """
+import contextlib, pathlib, sys
+from nextword.tuning.claim import Outcome
+from nextword.tuning.database import Database
+from nextword.tuning.study import Study
+from nextword.tuning.study_settings import StudyDirectory, read_study
+
+settings, _ = read_study(pathlib.Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+study = Study(StudyDirectory(pathlib.Path(sys.argv[2])), settings)
+claims = []
+with contextlib.ExitStack() as held:
+    while claim := study.claim(held):
+        claims.append(claim)
+    print("claimed", flush=True)
+    sys.stdin.readline()
+    for claim in claims:
+        study.end(claim, Outcome("pruned", why="enough"))
+        print(claim.number, claim.config.training.learning_rate)
+"""
+"""Opens the database and takes all trials that it gets, both when it is told to."""
 
 
 class Machine:
@@ -43,9 +71,18 @@ class Machine:
         self.study = Study(self.directory, self.settings)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/study.db"
+    server: Server = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
 @pytest.fixture
-def shared(settings: StudySettings, tmp_path: Path) -> StudySettings:
-    return replace(settings, options=settings.options.replace(storage=f"sqlite:///{tmp_path}/study.db"))
+def shared(settings: StudySettings, url: str) -> StudySettings:
+    return replace(settings, options=settings.options.replace(storage=url, grace_seconds=1))
 
 
 @pytest.fixture
@@ -75,13 +112,6 @@ def test_machines_share_the_trials_and_the_best(machine: Callable[..., Machine])
     assert rate == claims[1][1].config.training.learning_rate
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(study_module, "_HEARTBEAT_SECONDS", 1)
-    monkeypatch.setattr(study_module, "_GRACE_SECONDS", 1)
-
-
-@pytest.mark.usefixtures("impatient")
 def test_the_trial_of_a_lost_machine_is_retried_by_another(machine: Callable[..., Machine]) -> None:
     here, there = machine("here"), machine("there")
     gone = there.claim()
@@ -103,7 +133,6 @@ def test_the_trial_of_a_lost_machine_is_retried_by_another(machine: Callable[...
     assert states == [TrialState.COMPLETE, TrialState.COMPLETE, TrialState.RUNNING]
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_machine_resumes_its_own_trial_after_any_pause(
     machine: Callable[..., Machine],
 ) -> None:
@@ -135,3 +164,76 @@ def test_a_database_that_cannot_be_opened_is_refused(settings: StudySettings, tm
     shared = replace(settings, options=settings.options.replace(storage=url))
     with pytest.raises(StorageError, match="`--storage` must be the SQLAlchemy URL of a reachable database"):
         Study(StudyDirectory(tmp_path), shared)
+
+
+@pytest.mark.slow
+def test_machines_that_start_at_the_same_moment_divide_the_trials(shared: StudySettings, tmp_path: Path) -> None:
+    """The database is empty, so all create its tables, its study and its first trials at once."""
+    settings = replace(shared, options=shared.options.replace(trials=6, grace_seconds=60))
+    path = tmp_path / "study.toml"
+    path.write_text(settings.to_toml(text_sha256=""), encoding="utf-8")
+    commands = [[sys.executable, "-c", PROCESS, str(path), str(tmp_path / str(number))] for number in range(4)]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+            for command in commands
+        ]
+        for word in ("ready", "claimed"):
+            for process in processes:
+                assert process.stdout is not None
+                assert process.stdout.readline().strip() == word
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write("\n")
+                process.stdin.flush()
+        lines = [line.split() for process in processes for line in process.communicate(timeout=120)[0].splitlines()]
+    assert len(lines) == len({number for number, _ in lines}) == len({rate for _, rate in lines}) == 6
+    assert {float(rate) for number, rate in lines if number == "0"} == {shared.base.training.learning_rate}
+    trials = Study(StudyDirectory(tmp_path / "study"), settings).trials
+    assert [str(trial.number) for trial in trials] == sorted((number for number, _ in lines), key=int)
+
+
+def test_a_trial_too_many_is_ended_and_not_shown(
+    machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine begins the last trial between the count of the trials and the request for one."""
+    here, there = machine("here"), machine("there")
+    for _ in range(2):
+        here.claim()
+    ask = there.study._study.ask
+
+    def overtaken() -> optuna.Trial:
+        here.claim()
+        return ask()
+
+    monkeypatch.setattr(there.study._study, "ask", overtaken)
+    assert there.study.claim(there.held) is None
+    assert [trial.number for trial in there.study.trials] == [0, 1, 2]
+
+
+def test_a_sweep_outlives_the_end_of_all_connections_and_a_missed_heartbeat(
+    settings: StudySettings, postgresql: Server, tmp_path: Path
+) -> None:
+    """What a server that restarts does to its clients."""
+    url = postgresql.new_database()
+    shared = replace(settings, options=settings.options.replace(storage=url, grace_seconds=4))
+    here, there = Machine(tmp_path / "here", shared), Machine(tmp_path / "there", shared)
+    with here.held, there.held:
+        claim = here.claim()
+        postgresql.refuse_clients(url)
+        with pytest.raises(StorageError, match="not currently accepting"), here.study.database_errors():
+            claim.report(1, 9.0)
+        time.sleep(3)  # a heartbeat a second
+        postgresql.accept_clients(url)
+        claim.report(1, 9.0)
+        time.sleep(3)
+        assert there.claim().number == 1
+        here.complete(claim, 4.0)
+
+
+def test_a_refused_password_is_not_shown(settings: StudySettings, postgresql: Server, tmp_path: Path) -> None:
+    database = Database.of(postgresql.new_database().replace(PASSWORD, "wrong-" + PASSWORD))
+    shared = replace(settings, options=settings.options.replace(storage=database.address))
+    with pytest.raises(StorageError, match="password authentication failed") as refused:
+        Study(StudyDirectory(tmp_path), shared, database)
+    assert PASSWORD not in "".join(traceback.format_exception(refused.value))

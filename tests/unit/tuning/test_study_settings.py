@@ -59,7 +59,7 @@ def test_epochs_cannot_be_searched_with_minutes_per_trial(settings: StudySetting
     [
         ("", "must be a study"),
         ("[study", "must be a study"),
-        ("[study]\nformat = 2\n", "must have format 1, but has 2"),
+        ("[study]\nformat = 1\n", "must have format 2, but has 1; give another directory"),
         ("study = 3", "must be a study"),
     ],
 )

@@ -105,11 +105,9 @@ def test_another_process_writes_the_best_settings_after_a_kill(study: Study) -> 
     assert study.directory.best_file.read_bytes() == written
 
 
-# The thread of the heartbeat may be the first to meet the failure.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_failing_database_is_an_error(settings: StudySettings, tmp_path: Path) -> None:
     path = tmp_path / "study.db"
     shared = replace(settings, options=settings.options.replace(storage=f"sqlite:///{path}"))
     study = Study(StudyDirectory(tmp_path / "study"), shared)
-    with pytest.raises(StorageError, match="check address, server and driver"):
+    with pytest.raises(StorageError, match="check address, server, password and driver"):
         sweep_of(study, Said(), lambda: path.write_bytes(b"not a database" * 2**12)).work()

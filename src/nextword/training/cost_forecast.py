@@ -1,0 +1,185 @@
+"""Forecasts what training on several machines takes: time, traffic and price by strategy, from measured speeds."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from nextword.errors import SettingError
+
+BYTES_PER_PARAMETER = 4
+"""Gradients and weights travel in float32."""
+
+StrategyName = Literal["one-host", "data-parallel", "local-steps", "population"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Machines of one kind in one network.
+
+    Attributes:
+        hosts: Number of machines `N`.
+        network_gbps: Bandwidth of each machine's link in each direction, in Gb/s.
+        latency_ms: Time of a small message from one machine to another, in milliseconds.
+        price_per_hour: Price of a machine for an hour; `None` if unknown.
+    """
+
+    hosts: int
+    network_gbps: float
+    latency_ms: float
+    price_per_hour: float | None = None
+
+    def all_reduce_seconds(self, num_bytes: int) -> float:
+        """Return the time of a ring that sums arrays of `num_bytes` over all machines.
+
+        Source:
+            Patarasu and Yuan, Bandwidth optimal all-reduce algorithms for clusters of workstations, 2009.
+
+        Example:
+            >>> Cluster(hosts=2, network_gbps=1, latency_ms=0).all_reduce_seconds(125_000_000)
+            1.0
+        """
+        messages = 2 * (self.hosts - 1)
+        return messages / self.hosts * self._seconds(num_bytes) + messages * self.latency_ms / 1000
+
+    def gather_seconds(self, num_bytes: int) -> float:
+        """Return the time in which one machine receives `num_bytes` from each of the others.
+
+        Example:
+            >>> Cluster(hosts=3, network_gbps=1, latency_ms=0).gather_seconds(125_000_000)
+            2.0
+        """
+        others = self.hosts - 1
+        return others * self._seconds(num_bytes) + (self.latency_ms / 1000 if others else 0.0)
+
+    def _seconds(self, num_bytes: int) -> float:
+        return num_bytes * 8 / (self.network_gbps * 1e9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What each machine computes and sends.
+
+    Attributes:
+        num_parameters: Trainable parameters of the model.
+        batch_size: Rows of a batch `B`.
+        num_steps: Words of a row `T`.
+        local_steps: Steps between two averages with `local-steps`, `H`.
+        words_per_second: Throughput of one machine with whole batches.
+        split_words_per_second: Throughput of one machine with its share of a batch, for `data-parallel`.
+    """
+
+    num_parameters: int
+    batch_size: int
+    num_steps: int
+    local_steps: int
+    words_per_second: float
+    split_words_per_second: float
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all gradients, or of all weights."""
+        return BYTES_PER_PARAMETER * self.num_parameters
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyForecast:
+    """What one strategy does with a text.
+
+    Attributes:
+        strategy: Its name.
+        hosts: Number of machines.
+        text_words_per_second: Words of the text for each second.
+        efficiency: Words that all machines train on, relative to machines without traffic.
+        exchange_seconds: Time of one exchange between the machines.
+        words_per_exchange: Words of the text between two exchanges; `None` if there is one, at the end.
+        price_per_hour: Price of all machines for an hour; `None` if unknown.
+    """
+
+    strategy: StrategyName
+    hosts: int
+    text_words_per_second: float
+    efficiency: float
+    exchange_seconds: float
+    words_per_exchange: int | None
+    price_per_hour: float | None
+
+    def seconds(self, num_words: float) -> float:
+        """Return the time to train on a text of `num_words` words once, in seconds."""
+        at_the_end = self.exchange_seconds if self.words_per_exchange is None else 0.0
+        return num_words / self.text_words_per_second + at_the_end
+
+    def price(self, num_words: float) -> float | None:
+        """Return the price of that time on all machines; `None` if unknown."""
+        return None if self.price_per_hour is None else self.seconds(num_words) / 3600 * self.price_per_hour
+
+
+def forecast_costs(work: Work, cluster: Cluster) -> list[StrategyForecast]:
+    r"""Return the forecast of each strategy; without other machines, only that of one.
+
+    With $N$ machines that train $w$ words per second, $S$ bytes of weights, and $H$ local steps of $B \times T$ words:
+
+    - `data-parallel`: a step takes $\lceil B/N \rceil T / w + t_{\text{all-reduce}}(S)$ for $B \times T$ words.
+    - `local-steps`: $H$ steps and an exchange take $H B T / w + 2\,t_{\text{gather}}(S)$ for $N H B T$ words.
+    - `population`: $w$ words of the text per second, since each machine trains on all of it; the weights are gathered
+      at the end.
+
+    Raises:
+        SettingError: There are fewer rows in a batch than machines.
+    """
+    if work.batch_size < cluster.hosts:
+        raise SettingError(
+            f"`batch_size` must be at least the number of hosts, {cluster.hosts}, because each trains some of the "
+            f"rows, but is {work.batch_size}; give larger batches or fewer hosts"
+        )
+    return list(_forecasts(work, cluster))
+
+
+def _forecasts(work: Work, cluster: Cluster) -> Iterator[StrategyForecast]:
+    hosts, speed, price = cluster.hosts, work.words_per_second, cluster.price_per_hour
+    batch_words = work.batch_size * work.num_steps
+    yield StrategyForecast(
+        strategy="one-host",
+        hosts=1,
+        text_words_per_second=speed,
+        efficiency=1.0,
+        exchange_seconds=0.0,
+        words_per_exchange=None,
+        price_per_hour=price,
+    )
+    if hosts == 1:
+        return
+    price = None if price is None else price * hosts
+    exchange = cluster.all_reduce_seconds(work.num_bytes)
+    step = math.ceil(work.batch_size / hosts) * work.num_steps / work.split_words_per_second + exchange
+    yield StrategyForecast(
+        strategy="data-parallel",
+        hosts=hosts,
+        text_words_per_second=batch_words / step,
+        efficiency=batch_words / step / (hosts * speed),
+        exchange_seconds=exchange,
+        words_per_exchange=batch_words,
+        price_per_hour=price,
+    )
+    # One machine receives the weights of all others, and then answers each with the average.
+    exchange = 2 * cluster.gather_seconds(work.num_bytes)
+    round_words = work.local_steps * batch_words
+    round_seconds = round_words / speed + exchange
+    yield StrategyForecast(
+        strategy="local-steps",
+        hosts=hosts,
+        text_words_per_second=hosts * round_words / round_seconds,
+        efficiency=round_words / round_seconds / speed,
+        exchange_seconds=exchange,
+        words_per_exchange=hosts * round_words,
+        price_per_hour=price,
+    )
+    yield StrategyForecast(
+        strategy="population",
+        hosts=hosts,
+        text_words_per_second=speed,
+        efficiency=1.0,
+        exchange_seconds=cluster.gather_seconds(work.num_bytes),
+        words_per_exchange=None,
+        price_per_hour=price,
+    )

@@ -1,0 +1,129 @@
+"""The database that several machines share for one study; its password stays in memory."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Self, override
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, RDBStorage, RetryHeartbeatStaleTrialCallback
+
+from nextword.errors import StorageError
+
+_BEATS = 4  # heartbeats in a grace period
+_MAX_OPENINGS = 20
+_SECONDS_BETWEEN_OPENINGS = 0.5
+_SIGNS_OF_OTHERS = ("already exists", "duplicate", "unique", "try restarting transaction")
+"""Parts of the errors of PostgreSQL, SQLite, MySQL and MariaDB if another process creates the same tables or rows."""
+
+_SECRETS = ("password", "passwd", "sslpassword")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that SQLAlchemy can open.
+
+    Attributes:
+        url: Its SQLAlchemy URL, with a password or without.
+        address: The URL without a password, to store and to show.
+    """
+
+    url: str = field(repr=False)
+    address: str
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Return the database of an SQLAlchemy URL.
+
+        Raises:
+            StorageError: The text is not such a URL.
+
+        Example:
+            >>> Database.of("postgresql://tuner:secret@host/sweeps")
+            Database(address='postgresql://tuner@host/sweeps')
+        """
+        from sqlalchemy.engine import make_url  # slow to import, and a journal does not need it
+
+        with _errors(url):
+            parsed = make_url(url)
+            address = parsed._replace(password=None).difference_update_query(_SECRETS)
+        return cls(url, address.render_as_string(hide_password=False))
+
+    def open(self, *, grace_seconds: int, max_retries: int) -> BaseStorage:
+        """Return Optuna's storage in the database, which retries trials without a heartbeat.
+
+        If several processes open an empty database at the same time, all create its tables, and one succeeds. The
+        others then find them.
+
+        Args:
+            grace_seconds: Time without a heartbeat after which a trial is retried.
+            max_retries: How often a trial may be retried.
+
+        Raises:
+            StorageError: The database cannot be used.
+        """
+        from sqlalchemy.exc import DatabaseError
+        from sqlalchemy.pool import NullPool
+
+        with self.errors(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # heartbeats are marked experimental
+            for opening in range(1, _MAX_OPENINGS + 1):
+                try:
+                    return _Storage(
+                        self.url,
+                        # A trial trains for minutes between two uses. By then the server may have restarted.
+                        engine_kwargs={"poolclass": NullPool},
+                        heartbeat_interval=max(1, grace_seconds // _BEATS),
+                        grace_period=grace_seconds,
+                        heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=max_retries),
+                    )
+                except (DatabaseError, StorageInternalError, AssertionError) as error:
+                    if opening == _MAX_OPENINGS or not _is_being_created(error):
+                        raise
+                    time.sleep(_SECONDS_BETWEEN_OPENINGS)
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Convert database errors in the block to `StorageError`.
+
+        Raises:
+            StorageError: The database raised an error.
+        """
+        with _errors(self.url):
+            yield
+
+
+class _Storage(RDBStorage):
+    """Optuna's storage, for which a missed heartbeat is not an error: the next one, or the main thread, will tell."""
+
+    @override
+    def record_heartbeat(self, trial_id: int) -> None:
+        """Record that the trial is alive, if the database can be reached."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        with suppress(SQLAlchemyError, StorageInternalError):
+            super().record_heartbeat(trial_id)
+
+
+def _is_being_created(error: Exception) -> bool:
+    """Return whether an error of the first opening means that another process creates the tables right now."""
+    # Optuna asserts that the row with its version exists, which another process may not have committed yet.
+    text = f"{error} {error.__cause__}".lower()
+    return isinstance(error, AssertionError) or any(part in text for part in _SIGNS_OF_OTHERS)
+
+
+@contextmanager
+def _errors(url: str) -> Iterator[None]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError, ImportError) as error:
+        why = next(iter(str(error.__cause__ or error).splitlines()), type(error).__name__)
+        raise StorageError(
+            f"`--storage` must be the SQLAlchemy URL of a reachable database, but its use failed: "
+            f"{why.replace(url, '...')}; check address, server, password and driver, such as psycopg for PostgreSQL"
+        ) from error

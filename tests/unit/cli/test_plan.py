@@ -1,0 +1,124 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from nextword.cli import plan as plan_module
+from nextword.cli.plan import TextSize
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+# 32 rows of 35 words make a batch of 1,120 words.
+TINY = (
+    *("--embedding-size", "8", "--hidden-sizes", "8", "--maximum-vocabulary", "100", "--batch-size", "32"),
+    *("--num-steps", "35", "--compute-dtype", "float32", "--latency", "0"),
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("1", 1),
+        ("250M", 250e6),
+        ("1.5G", 1.5e9),
+        ("20k", 20_000),
+        ("2e9", 2e9),
+        ("5.5MB", 1e6),  # 5.5 bytes a word
+        ("11GiB", 2 * 2**30),
+        ("550B", 100),
+    ],
+)
+def test_a_size_is_in_words_or_bytes(typed: str, words: float) -> None:
+    assert TextSize().convert(typed, None, None) == pytest.approx(words)
+
+
+@pytest.mark.parametrize("typed", ["", "0", "-5", "many", "4Gi", "4 GB", "1m", "1e999", "nan"])
+def test_another_size_is_refused(typed: str) -> None:
+    with pytest.raises(click.BadParameter, match="must be a number of words, such as 250M, or of bytes"):
+        TextSize().convert(typed, None, None)
+
+
+def planned(nextword: Run, capsys: Captured, *arguments: str) -> dict[str, Any]:
+    assert nextword("plan", *arguments, *TINY, "--json") == 0
+    table: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return table
+
+
+def test_given_speeds_give_the_numbers_of_the_formula(nextword: Run, capsys: Captured) -> None:
+    given = (
+        "--hosts",
+        "2",
+        "--network",
+        "0.001",
+        "--words-per-second",
+        "1000",
+        "--price",
+        "3.6",
+        "--round-steps",
+        "10",
+    )
+    table = planned(nextword, capsys, "2M", *given)
+    num_bytes = table["work"]["num_bytes"]
+    assert num_bytes == 4 * table["work"]["num_parameters"]
+    sent = num_bytes / 125_000  # 0.001 Gb/s are 125,000 bytes a second
+    seconds = {each["strategy"]: [text["seconds"] for text in each["texts"]] for each in table["strategies"]}
+    assert [text["words"] for text in table["strategies"][0]["texts"]] == [1e6, 2e6, 1e8, 1e9]
+    assert seconds["one-host"] == pytest.approx([1e3, 2e3, 1e5, 1e6])
+    # Two hosts: each sends and receives half of the bytes twice, after 16 rows of 35 words.
+    assert seconds["data-parallel"][1] == pytest.approx(2e6 / 1120 * (0.56 + sent))
+    # One host receives from one other and answers it, after 10 steps of 1,120 words on both.
+    assert seconds["local-steps"][1] == pytest.approx(2e6 / 22_400 * (11.2 + 2 * sent))
+    assert seconds["population"][1] == pytest.approx(2000 + sent)
+    assert [each["texts"][1]["price"] for each in table["strategies"]] == pytest.approx(
+        [hosts * 3.6 / 3600 * times[1] for hosts, times in zip((1, 2, 2, 2), seconds.values(), strict=True)]
+    )
+
+
+def test_the_table_shows_times_and_prices(nextword: Run, capsys: Captured) -> None:
+    arguments = ("--hosts", "4", "--network", "100000", "--words-per-second", "1000", "--price", "0.5")
+    assert nextword("plan", "36M", *arguments, *TINY) == 0
+    lines = [re.sub(" {2,}", "  ", line.strip()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == "speed  1,000 words/s given"
+    assert lines[2] == "batch  32 x 35 words; local-steps: 500 steps a round"
+    assert lines[5:8] == [
+        "one-host  data-parallel  local-steps  population",
+        "words/s  1,000  4,000  4,000  1,000",
+        "efficiency  100%  100%  100%  100%",
+    ]
+    at = lines.index("36 M words  10.0 hours  2.5 hours  2.5 hours  10.0 hours")
+    assert lines[at + 1] == "price  5.00  5.00  5.00  20.00"
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_the_speed_of_whole_and_split_batches_is_measured(
+    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "_MEASURED_SECONDS", 0.01)
+    work = planned(nextword, capsys, "1M", "--hosts", "4")["work"]
+    assert work["words_per_second"] > 0
+    assert work["split_words_per_second"] > 0
+    assert work["words_per_second"] != work["split_words_per_second"]
+
+
+def test_one_host_has_one_column(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    table = planned(nextword, capsys, "1M", "--hosts", "1", "--words-per-second", "10")
+    assert [each["strategy"] for each in table["strategies"]] == ["one-host"]
+
+
+def test_more_hosts_than_rows_are_refused(nextword: Run, capsys: Captured) -> None:
+    assert nextword("plan", "1M", "--hosts", "33", "--words-per-second", "10", *TINY) == 2
+    assert "`batch_size` must be at least the number of hosts, 33" in capsys.readouterr().err
+
+
+def test_what_is_not_installed_is_named_unless_the_speed_is_given(
+    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_module, "find_spec", lambda _module: None)
+    assert nextword("plan", "1M") == 2
+    assert "measuring the speed of training needs `keras`" in capsys.readouterr().err
+    assert nextword("plan", "1M", "--words-per-second", "10") == 0

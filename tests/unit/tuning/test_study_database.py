@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 import tomllib
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,14 +11,18 @@ from pathlib import Path
 
 import optuna
 import pytest
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
+from sqlalchemy import Engine, text
 
 from nextword.errors import SettingError, StorageError
+from nextword.tuning import database as database_module
 from nextword.tuning.claim import Claim, Outcome
 from nextword.tuning.database import Database
 from nextword.tuning.study import Study
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
 from support.postgresql import PASSWORD, Server
+from support.waiting import wait_until
 
 PROCESS = """
 import contextlib, pathlib, sys
@@ -65,6 +68,24 @@ class Machine:
         config_file.write_text(claim.config.to_toml(), encoding="utf-8")
         self.study.end(claim, Outcome("complete", perplexity))
 
+    def forget(self, claim: Claim) -> None:
+        """Let the last heartbeat of a trial be long ago."""
+        command = text("UPDATE trial_heartbeats SET heartbeat = '2001-01-01 00:00:00.000000' WHERE trial_id = :id")
+        with self._engine.begin() as connection:
+            connection.execute(command, {"id": claim._trial._trial_id})
+
+    def heartbeat(self, claim: Claim) -> object:
+        """Return the time of the last heartbeat of a trial."""
+        command = text("SELECT heartbeat FROM trial_heartbeats WHERE trial_id = :id")
+        with self._engine.begin() as connection:
+            return connection.execute(command, {"id": claim._trial._trial_id}).scalar()
+
+    @property
+    def _engine(self) -> Engine:
+        storage = self.study._storage
+        assert isinstance(storage, RDBStorage)
+        return storage.engine
+
     def stop(self) -> None:
         """End the process: its locks are free, its heartbeat stops."""
         self.held.close()
@@ -82,7 +103,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def shared(settings: StudySettings, url: str) -> StudySettings:
-    return replace(settings, options=settings.options.replace(storage=url, grace_seconds=1))
+    return replace(settings, options=settings.options.replace(storage=url, grace_seconds=3600))
 
 
 @pytest.fixture
@@ -119,7 +140,7 @@ def test_the_trial_of_a_lost_machine_is_retried_by_another(machine: Callable[...
     there.held.close()
     other = here.claim()
     assert other.number == 1
-    time.sleep(3)  # the database counts whole seconds
+    here.forget(gone)
     again = here.claim()
     assert again.number == 2
     assert again.config == gone.config
@@ -139,7 +160,7 @@ def test_a_machine_resumes_its_own_trial_after_any_pause(
     here = machine("here")
     stopped = here.claim()
     here.stop()
-    time.sleep(3)
+    here.forget(stopped)
     assert here.claim().number == stopped.number == 0
 
 
@@ -212,21 +233,34 @@ def test_a_trial_too_many_is_ended_and_not_shown(
 
 
 def test_a_sweep_outlives_the_end_of_all_connections_and_a_missed_heartbeat(
-    settings: StudySettings, postgresql: Server, tmp_path: Path
+    settings: StudySettings, postgresql: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a server that restarts does to its clients."""
     url = postgresql.new_database()
-    shared = replace(settings, options=settings.options.replace(storage=url, grace_seconds=4))
+    shared = replace(settings, options=settings.options.replace(storage=url, grace_seconds=3600))
+    monkeypatch.setattr(database_module, "_BEATS", 3600)  # one a second
+    missed: list[int] = []
+    record = RDBStorage.record_heartbeat
+
+    def recorded(storage: RDBStorage, trial_id: int) -> None:
+        try:
+            record(storage, trial_id)
+        except Exception:
+            missed.append(trial_id)
+            raise
+
+    monkeypatch.setattr(RDBStorage, "record_heartbeat", recorded)
     here, there = Machine(tmp_path / "here", shared), Machine(tmp_path / "there", shared)
     with here.held, there.held:
         claim = here.claim()
         postgresql.refuse_clients(url)
         with pytest.raises(StorageError, match="not currently accepting"), here.study.database_errors():
             claim.report(1, 9.0)
-        time.sleep(3)  # a heartbeat a second
+        wait_until(lambda: bool(missed))
         postgresql.accept_clients(url)
         claim.report(1, 9.0)
-        time.sleep(3)
+        before = here.heartbeat(claim)
+        wait_until(lambda: here.heartbeat(claim) != before)
         assert there.claim().number == 1
         here.complete(claim, 4.0)
 

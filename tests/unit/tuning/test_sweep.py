@@ -1,8 +1,10 @@
 import signal
+import sqlite3
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,6 +15,7 @@ from nextword.storage.single_file import write_file
 from nextword.training.config import RunConfig, read_tables
 from nextword.training.context import RunContext, SilentObserver
 from nextword.training.interruption import TrainingInterrupted
+from nextword.tuning import sweep
 from nextword.tuning.claim import Outcome
 from nextword.tuning.study import Study
 from nextword.tuning.study_settings import StudyDirectory, StudySettings
@@ -111,3 +114,32 @@ def test_a_failing_database_is_an_error(settings: StudySettings, tmp_path: Path)
     study = Study(StudyDirectory(tmp_path / "study"), shared)
     with pytest.raises(StorageError, match="check address, server, password and driver"):
         sweep_of(study, Said(), lambda: path.write_bytes(b"not a database" * 2**12)).work()
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_process_without_work_waits_whether_another_machine_is_lost(
+    settings: StudySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    path = tmp_path / "study.db"
+    options = settings.options.replace(storage=f"sqlite:///{path}", trials=1, grace_seconds=60)
+    shared = replace(settings, options=options)
+    here, there = (Study(StudyDirectory(tmp_path / name), shared) for name in ("here", "there"))
+    with ExitStack() as held:
+        assert there.claim(held) is not None
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+        if is_lost:
+            with sqlite3.connect(path) as connection:
+                connection.execute("UPDATE trial_heartbeats SET heartbeat = '2001-01-01 00:00:00.000000'")
+            connection.close()
+
+    monkeypatch.setattr(sweep, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: clock[0]))
+    said = Said()
+    sweep_of(here, said).work()
+    assert said.lines[0].startswith("other machines work on the last trials; waiting 60 seconds")
+    assert [line for line in said.lines if line.startswith("trial")] == (
+        ["trial 1: learning_rate 0.02", "trial 1: valid perplexity 2.00, the best so far"] if is_lost else []
+    )
+    assert (60 <= clock[0] <= 70) != is_lost

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -142,3 +142,26 @@ def test_a_text_that_is_too_short_for_the_game_is_refused_in_words(page: "Page")
     page.get_by_label("Text to guess").fill("too short")
     page.get_by_role("button", name="Play with this text").click()
     assert "at least 12 words" in (page.get_by_role("alert").text_content() or "")
+
+
+def test_a_text_without_letters_is_refused_in_words(page: "Page") -> None:
+    page.get_by_text("Or play with a text of yours").click()
+    page.get_by_label("Text to guess").fill("1 2 3 4 5 6 7 8 9 10 11 12 13")
+    page.get_by_role("button", name="Play with this text").click()
+    page.get_by_text("words with letters").wait_for()
+    assert page.get_by_role("button", name="Play with this text").is_visible()
+
+
+def test_a_guess_that_is_sent_twice_counts_once(page: "Page") -> None:
+    page.get_by_role("button", name="Play with a held-out passage").click()
+    page.get_by_label("The next word").fill("zzz")
+    answers: list[Any] = []
+    page.on("response", lambda response: answers.append(response) if response.url.endswith("/v1/score") else None)
+    page.evaluate("for (let time = 0; time < 2; time++) document.querySelector('form.guess').requestSubmit()")
+    wait_for(page, "document.querySelector('.game .outcome') !== null")
+    while len(answers) < 2:
+        page.wait_for_timeout(10)
+    for answer in answers:
+        answer.finished()
+    page.evaluate("new Promise((done) => setTimeout(done, 50))")  # the page has read both
+    assert page.locator(".game .progress").text_content() == "Word 1 of 10"

@@ -1,4 +1,4 @@
-"""The application: all routes of the service, with their errors and documentation."""
+"""The application: all routes of the service, with what they share, their errors and their documentation."""
 
 from collections.abc import Callable
 
@@ -8,22 +8,40 @@ from starlette.exceptions import HTTPException
 
 from nextword import __version__
 from nextword.errors import NextwordError
-from nextword.serving.admission import Admission
+from nextword.serving import openapi, reload
 from nextword.serving.api_error import (
     answer_api_error,
     answer_internal_error,
     answer_nextword_error,
     answer_validation_error,
+    answer_wrong_method,
 )
-from nextword.serving.completions import router as completions
-from nextword.serving.health import router as health
-from nextword.serving.lifecycle import Lifecycle
-from nextword.serving.metrics import ServingMetrics
+from nextword.serving.completions import completion_routes
+from nextword.serving.connection import health
+from nextword.serving.connection.lifecycle import Lifecycle
+from nextword.serving.connection.metrics import ServingMetrics
+from nextword.serving.page import page_routes
+from nextword.serving.page.page_files import PageFiles
+from nextword.serving.page.page_model import PageModels
+from nextword.serving.reload import Reloader
+from nextword.serving.scheduling.admission import Admission
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
-from nextword.serving.text_routes import install_text_routes
+from nextword.serving.text import rank_routes, rescore_routes, score_routes, suggest_routes, tokenize_routes
+from nextword.serving.text.bigrams import BigramCache
+from nextword.serving.text.sessions import Sessions
 
-_ROUTERS: tuple[APIRouter, ...] = (completions, health)
+_ROUTERS: tuple[APIRouter, ...] = (
+    completion_routes.router,
+    health.router,
+    tokenize_routes.router,
+    score_routes.router,
+    rescore_routes.router,
+    rank_routes.router,
+    suggest_routes.router,
+    reload.router,
+    page_routes.router,
+)
 
 
 def create_application(
@@ -31,14 +49,13 @@ def create_application(
 ) -> FastAPI:
     """Return the application that answers with the model of a slot.
 
-    Routes find `slot`, `settings`, `admission`, `lifecycle` and `metrics` in `request.app.state`. With an empty slot,
-    the service is loading until the slot has a model and the lifecycle is ready; `Service` sends no request to a route
-    that needs a model meanwhile.
+    Routes find what they share in `request.app.state`. With an empty slot, the service is loading until the slot has a
+    model and the lifecycle is ready; `Service` sends no request to a route that needs a model meanwhile.
 
     Args:
         slot: Holds the model.
         settings: Bounds of the service.
-        load: Loads the model again; `None` if it is in memory only.
+        load: Loads the model again, such as `ModelSource.load`; `None` if it is in memory only.
     """
     application = FastAPI(
         title="nextword",
@@ -47,16 +64,29 @@ def create_application(
         docs_url=None,  # these pages load scripts from the network
         redoc_url=None,
     )
-    application.state.slot = slot
-    application.state.settings = settings or ServingSettings()
-    application.state.admission = Admission(application.state.settings)
-    application.state.lifecycle = Lifecycle("loading" if slot.is_empty else "ready")
-    application.state.metrics = ServingMetrics(application.state)
+    _share(application, slot, settings or ServingSettings(), load)
     application.add_exception_handler(HTTPException, answer_api_error)
     application.add_exception_handler(RequestValidationError, answer_validation_error)
     application.add_exception_handler(NextwordError, answer_nextword_error)
+    application.add_exception_handler(405, answer_wrong_method)
     application.add_exception_handler(Exception, answer_internal_error)
     for router in _ROUTERS:
         application.include_router(router)
-    install_text_routes(application, load)
+    openapi.describe(application)
     return application
+
+
+def _share(
+    application: FastAPI, slot: ModelSlot, settings: ServingSettings, load: Callable[[], ServedModel] | None
+) -> None:
+    state = application.state
+    state.slot = slot
+    state.settings = settings
+    state.admission = Admission(settings)
+    state.lifecycle = Lifecycle("loading" if slot.is_empty else "ready")
+    state.metrics = ServingMetrics(state)
+    state.sessions = Sessions(settings)
+    state.bigrams = BigramCache()
+    state.page_files = PageFiles()
+    state.page_models = PageModels()
+    state.reloader = None if load is None else Reloader(slot, load, state.sessions.let_go)

@@ -4,6 +4,7 @@ import json
 import math
 import tomllib
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from nextword.batching.window import TokenIds
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import CONFIG_FILE
 from nextword.errors import NextwordError, TextError
+from nextword.page.passage import MOST_CHARACTERS, passage_of
 from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.reader import LineReader
@@ -21,9 +23,6 @@ from nextword.text.tokenizer import Tokenizer
 _LOG_FILE = "log.jsonl"
 _MAX_LOG_BYTES = 2**24
 _MAX_CONFIG_BYTES = 2**20
-
-_PASSAGE_WORDS = 300
-"""Words of a held-out passage: about a page."""
 
 
 @dataclass(frozen=True)
@@ -109,20 +108,13 @@ class ModelText:
         return Corpus.load_split(self._unchanged(), "valid", tokenizer, self.options).ids
 
     def passage(self) -> str | None:
-        """Return about 300 words from the beginning of the test split, whole lines; `None` if it cannot be read."""
+        """Return a page of text from the beginning of the test split; `None` if it cannot be read."""
         try:
             source = resolve_source(self._unchanged(), self.options, needed=("test",))
-            reader = LineReader(source.parts["test"], on_bad_bytes=self.options.on_bad_bytes)
-            lines: list[str] = []
-            num_words = 0
-            for line in reader:
-                if num_words >= _PASSAGE_WORDS:
-                    break
-                lines.append(" ".join(line.split()[:_PASSAGE_WORDS]))
-                num_words += len(line.split())
+            lines = LineReader(source.parts["test"], on_bad_bytes=self.options.on_bad_bytes)
+            return passage_of(islice(lines, MOST_CHARACTERS)) or None
         except (NextwordError, OSError):
             return None
-        return "\n".join(lines).strip() or None
 
     def _unchanged(self) -> str:
         if self.source is None:

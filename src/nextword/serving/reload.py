@@ -1,7 +1,6 @@
 """Replaces the model without an interruption: load, verify, test, then swap."""
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +11,19 @@ from pydantic import Field
 
 from nextword.errors import NextwordError
 from nextword.serving.api_error import ApiError
-from nextword.serving.model_work import EXAMPLE_HASH, Answer, origin_of
+from nextword.serving.connection.access import is_loopback
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
 from nextword.serving.request_body import StrictRoute
 from nextword.serving.self_test import self_test
 from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.text.model_work import EXAMPLE_HASH, Answer, origin_of
 
 router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
 
-_log = logging.getLogger("nextword.serving")
+_OF_PROXIES = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers that reverse proxies add."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Reloader:
             except NextwordError as error:
                 return Reload(former, former.hash, str(error))
             except Exception as error:
-                _log.exception("the new model cannot be loaded")
+                _LOG.exception("the new model cannot be loaded")
                 return Reload(former, former.hash, f"it cannot be loaded ({type(error).__name__}); the log says more")
             self._slot.replace(served)
             self._on_replaced()
@@ -89,16 +92,21 @@ class ReloadAnswer(Answer):
     former_hash: str = Field(description="SHA-256 of the former model's weights.", examples=[EXAMPLE_HASH])
 
 
-def require_right_to_reload(request: Request) -> None:
+async def require_right_to_reload(request: Request) -> None:
     """Refuse a request from another machine if the service has no API keys; with keys, the service asked for one.
+
+    A reverse proxy on this machine passes on requests from others. It is known by the headers that it adds, or by the
+    name of the host that it keeps.
 
     Raises:
         ApiError: The request is refused (403).
     """
     client = request.client
     access = getattr(request.app.state, "access", None)
-    has_keys = access is not None and bool(access.key_digests)
-    if has_keys or client is None or not _is_remote(client.host):
+    if access is not None and access.key_digests:
+        return
+    is_passed_on = any(name in request.headers for name in _OF_PROXIES) or not is_loopback(request.url.hostname or "")
+    if not is_passed_on and (client is None or is_loopback(client.host)):
         return
     raise ApiError(
         403,
@@ -108,7 +116,7 @@ def require_right_to_reload(request: Request) -> None:
     )
 
 
-def reloader_of(request: Request) -> Reloader:
+async def reloader_of(request: Request) -> Reloader:
     """Return the reloader of the service.
 
     Raises:
@@ -137,10 +145,3 @@ async def reload_model(reloader: Annotated[Reloader, Depends(reloader_of)], resp
         raise ApiError(409, message, code="model_refused")
     response.headers.update(done.served.headers)
     return ReloadAnswer(**origin_of(done.served), hash=done.served.hash, former_hash=done.former_hash)
-
-
-def _is_remote(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return True

@@ -7,12 +7,15 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, FailFast
 
 from nextword.serving.api_error import ApiError
 from nextword.storage import strict_json
 
 _MAX_DEPTH = 8
+
+FIRST_FAULT = FailFast()
+"""For each list of a body: it is read to its first fault. Faults take so long that a bad list would hold up others."""
 
 
 class RequestBody(BaseModel):

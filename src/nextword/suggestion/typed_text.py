@@ -12,9 +12,10 @@ from nextword.text.pieces import is_mark, is_word_character, slices, tidy, trail
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END
 
-_WORD_STARTS = re.compile(r"(\s+)\S")
-_TOKEN_STARTS = re.compile(r"([\t\x0b\x0c \r\n]+)[^\t\x0b\x0c \r\n]")
-_LAST_TOKEN = re.compile(r"[^\t\x0b\x0c \r\n]*\Z")
+# Each match begins where its run begins: to try every place of a long run would take the square of its length.
+_WORD_STARTS = re.compile(r"(?<!\s)(\s++)\S")
+_TOKEN_STARTS = re.compile(r"(?<![\t\x0b\x0c \r\n])([\t\x0b\x0c \r\n]++)[^\t\x0b\x0c \r\n]")
+_LAST_TOKEN = re.compile(r"(?<![^\t\x0b\x0c \r\n])[^\t\x0b\x0c \r\n]*+\Z")
 
 
 class Piece(NamedTuple):

@@ -34,7 +34,8 @@ class Scripts:
 
 _RUN = """() => {
 globalThis.run = async (body, argument, encoded) => {
-  const names = ["arithmetic", "engine", "local_model", "packed_model", "random", "sampling", "tokenizer"];
+  const names = ["arithmetic", "engine", "http_model", "left_out", "local_model", "packed_model", "random", "reading",
+    "sampling", "tokenizer"];
   const js = {};
   for (const name of names) {
     js[name] = await import(`/js/${name}.js`);

@@ -100,7 +100,17 @@ def test_a_word_left_out_counts_by_its_difference(scripts: Any) -> None:
     packed = pack_model(bundle)
     ids = [4, 9, 2, 7]
     found = scripts.run(
-        "async (ids, { model }, js) => js.open(model).influence(ids, 3, { method: 'leave-one-out' })", ids, model=packed
+        """async (ids, { model }, js) => {
+          const reading = new js.reading.Reading(js.open(model));
+          const first = reading.stepOn(reading.engine.endId, reading.engine.start());
+          const steps = [];
+          for (const id of ids) {
+            steps.push(reading.stepOn(id, (steps.at(-1) ?? first).state));
+          }
+          return js.left_out.differencesWithout({ engine: reading.engine, ids, steps, first }, 2, ids[3], () => true);
+        }""",
+        ids,
+        model=packed,
     )
     engine = same_model(packed, bundle).engine
     left_out = [np.array([*ids[:place], *ids[place + 1 :]], np.int32) for place in range(3)]
@@ -149,16 +159,15 @@ def test_gradients_equal_differences(name: str, scripts: Any) -> None:
     np.testing.assert_allclose(found["gradients"], found["differences"], rtol=0.02, atol=1e-4)
 
 
-def test_nearest_states_and_tokens(scripts: Any) -> None:
+def test_nearest_states(scripts: Any) -> None:
     found = scripts.run(
         """async (_, { model }, js) => {
           const engine = js.open(model);
           const states = [3, 4, 5].map((id) => engine.read(id, engine.start()));
-          return { states: engine.nearest(states[1], states, 2), tokens: engine.nearestTokens(3, 4) };
+          return engine.nearest(states[1], states, 2);
         }""",
         model=pack_model(random_bundle(ARCHITECTURES["tied"])),
     )
-    assert found["states"][0]["place"] == 1
-    assert found["states"][0]["cosine"] == pytest.approx(1)
-    assert 3 not in [token["id"] for token in found["tokens"]]
-    assert len(found["tokens"]) == 4
+    assert found[0]["place"] == 1
+    assert found[0]["cosine"] == pytest.approx(1)
+    assert len(found) == 2

@@ -167,9 +167,20 @@ def test_other_machines_may_not_reload_a_service_without_keys(path: Path) -> Non
     source = ModelSource(path)
     application = create_application(ModelSlot(source.load()), load=source.load)
     for host, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403), ("unknown", 403)):
-        with TestClient(application, client=(host, 1)) as client:
+        with TestClient(application, client=(host, 1), base_url="http://127.0.0.1") as client:
             assert client.post("/admin/reload").status_code == status
     application.state.slot.current.scheduler.close()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "models.example"}, {"X-Forwarded-For": "192.0.2.7"}, {"Via": "1.1 proxy"}, {"Forwarded": "for=x"}],
+)
+def test_a_proxy_on_this_machine_does_not_make_others_local(path: Path, headers: dict[str, str]) -> None:
+    with service_at(path) as client:
+        assert client.post("/admin/reload").status_code == 200
+        answer = client.post("/admin/reload", headers=headers)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_local")
 
 
 def test_a_model_in_memory_cannot_be_reloaded() -> None:

@@ -1,8 +1,17 @@
 """Bodies are read strictly, and the bad field is named."""
 
-import pytest
+from typing import Any
 
+import pytest
+from pydantic import ValidationError
+
+from nextword.serving.completions.completion_request import CompletionRequest
 from nextword.serving.request_body import RequestBody, bad_field
+from nextword.serving.text.rank_routes import RankRequest
+from nextword.serving.text.rescore_routes import RescoreRequest
+from nextword.serving.text.score_routes import ScoreRequest
+from nextword.serving.text.suggest_routes import SuggestRequest
+from nextword.serving.text.tokenize_routes import DetokenizeRequest
 
 
 class Body(RequestBody):
@@ -37,6 +46,24 @@ def test_the_bad_field_is_named(data: bytes, field: str | None) -> None:
 def test_types_are_not_converted(values: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         Body.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (CompletionRequest, {"model": "austen", "prompt": [1.5] * 1000, "stop": [1] * 1000}),
+        (DetokenizeRequest, {"tokens": [-1] * 1000}),
+        (RankRequest, {"text": "a ___", "candidates": [1] * 1000}),
+        (RescoreRequest, {"lists": [{}] * 1000, "weights": {"first_pass_weights": ["1"] * 64}}),
+        (RescoreRequest, {"lists": [{"hypotheses": [{}] * 1000}], "weights": {}}),
+        (ScoreRequest, {"lines": [1] * 1000}),
+        (SuggestRequest, {"text": "", "session": "new", "learn": [""] * 1000, "forget": [""] * 1000}),
+    ],
+)
+def test_a_list_is_read_to_its_first_fault(kind: type[RequestBody], values: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        kind.model_validate(values)
+    assert refused.value.error_count() <= 2  # one for each list
 
 
 def test_a_whole_number_is_a_number() -> None:

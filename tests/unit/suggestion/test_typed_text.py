@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -145,6 +146,15 @@ def test_only_the_end_is_tokenized_again(monkeypatch: pytest.MonkeyPatch) -> Non
         typed.insert(key)
     typed.remove(11)
     assert max(map(len, cut)) < 20
+
+
+@pytest.mark.parametrize("text", [" " * 200_000, "b" * 200_000 + " ", "\n" * 200_000])
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+def test_a_long_run_takes_no_time_by_its_square(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
+    typed = TypedText(tokenizer_of(kind, line_ends))
+    began = time.monotonic()
+    typed.insert(text)
+    assert time.monotonic() - began < 60  # the square would take ten minutes
 
 
 def test_capitals_are_read_in_lower_case_if_the_vocabulary_has_none() -> None:

@@ -37,11 +37,6 @@ export function freshId(name) {
   return `${name}-${lastId}`;
 }
 
-/** Return a text that only screen readers get. */
-export function unseen(text) {
-  return element("span", { class: "unseen" }, text);
-}
-
 /** Return a button. */
 export function button(label, onclick, attributes = {}) {
   return element("button", { type: "button", onclick, ...attributes }, label);

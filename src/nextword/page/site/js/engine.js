@@ -51,15 +51,11 @@ export class Engine {
    * Returns how much the prediction of a token depends on each token before it: `position` numbers, for `ids[0]` to
    * `ids[position - 1]`.
    *
-   * The token is `target`, or else `ids[position]`, or at the end of `ids` the most probable one. With the method
-   * "gradient", a number is the length of the gradient of its log-probability with respect to an embedding. With
-   * "leave-one-out", it is how much the log-probability falls if the token is left out.
+   * The token is `target`, or else `ids[position]`, or at the end of `ids` the most probable one. A number is the length
+   * of the gradient of its log-probability with respect to an embedding.
    */
-  influence(ids, position, { method = "gradient", target = ids[position] } = {}) {
+  influence(ids, position, { target = ids[position] } = {}) {
     const before = ids.slice(0, position);
-    if (method === "leave-one-out") {
-      return this.#differences(before, target);
-    }
     const arithmetic = new Arithmetic({ records: true });
     const embeddings = [this.endId, ...before].map((id) => this.embeddings.row(id));
     let state = this.start();
@@ -76,18 +72,6 @@ export class Engine {
   nearest(state, others, k = 5) {
     const cosines = others.map((other, place) => ({ place, cosine: cosine(state.output, other.output) }));
     return cosines.sort((a, b) => b.cosine - a.cosine).slice(0, k);
-  }
-
-  /** Returns the `k` tokens whose embeddings are nearest to that of a token, nearest first. */
-  nearestTokens(id, k = 5) {
-    const wanted = this.embeddings.row(id);
-    const found = [];
-    for (let other = 0; other < this.vocabularySize; other++) {
-      if (other !== id) {
-        found.push({ id: other, cosine: cosine(wanted, this.embeddings.row(other)) });
-      }
-    }
-    return found.sort((a, b) => b.cosine - a.cosine).slice(0, k);
   }
 
   #read(arithmetic, embedding, state) {
@@ -147,19 +131,6 @@ export class Engine {
       return arithmetic.shift(logProbs, head, cutoffs[0] + index);
     });
     return arithmetic.concatenate([arithmetic.part(head, 0, cutoffs[0]), ...tails]);
-  }
-
-  #differences(before, target) {
-    const states = [this.read(this.endId, this.start())];
-    for (const id of before) {
-      states.push(this.read(id, states.at(-1)));
-    }
-    const whole = this.predict(states.at(-1));
-    const id = target ?? argmax(whole);
-    return before.map((_, left) => {
-      const state = before.slice(left + 1).reduce((after, each) => this.read(each, after), states[left]);
-      return whole[id] - this.predict(state)[id];
-    });
   }
 }
 

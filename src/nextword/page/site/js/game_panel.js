@@ -42,6 +42,7 @@ export class GamePanel {
 
   /** End the game and offer a new one. */
   leave() {
+    this.questions = [];
     this.board.hidden = true;
     this.offer.hidden = false;
     (this.start ?? this.own).focus();
@@ -55,8 +56,13 @@ export class GamePanel {
     }
     try {
       const { tokens } = await this.model.score(cut);
+      const questions = questionsFrom(askableWords(cut, tokens));
+      if (!questions.length) {
+        this.problems.say("The game needs words with letters.", "Paste another text.");
+        return;
+      }
       this.problems.clear();
-      Object.assign(this, { text: cut, turn: 0, mine: [], theirs: [], questions: questionsFrom(askableWords(cut, tokens)) });
+      Object.assign(this, { text: cut, turn: 0, mine: [], theirs: [], questions });
       this.board.hidden = false;
       this.offer.hidden = true;
       this.ask();
@@ -114,6 +120,7 @@ export class GamePanel {
     const isRight = isSame(guess, question.word);
     try {
       const guessProbability = isRight ? 0 : await this.probabilityOf(guess, question);
+      if (question !== this.questions[this.turn]) return; // it was answered or left meanwhile
       this.problems.clear();
       this.reveal(guess, playerLogProb({ isRight, sure, logProb: question.logProb, guessProbability }));
     } catch (error) {

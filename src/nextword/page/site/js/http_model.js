@@ -7,6 +7,7 @@ import { codeUnits } from "./text_offsets.js";
 
 const KEPT_WORDS = "own-words";
 const MOST_KEPT_WORDS = 200;
+const MOST_SENT_WORDS = 1000; // the service takes no more in a request
 
 export class HttpModel {
   /**
@@ -105,10 +106,11 @@ export class HttpModel {
 
   async typed({ text, k, finish }) {
     try {
-      const answer = await this.asked("v1/suggest", this.question({ text, k, finish }));
+      const question = this.question({ text, k, finish });
+      const answer = await this.asked("v1/suggest", question);
       this.session = answer.session ?? this.session;
-      this.learned = answer.learned ?? [];
-      this.forgotten = [];
+      this.forgotten = this.forgotten.slice(question.forget?.length ?? 0); // a word may be forgotten meanwhile
+      this.learned = (answer.learned ?? []).filter((word) => !this.forgotten.includes(word));
       return answer;
     } catch (error) {
       const isExpired = error.status === 404 && this.session !== "new";
@@ -124,8 +126,8 @@ export class HttpModel {
     if (this.session === null) return question;
     question.session = this.session;
     if (finish) question.finish = true;
-    if (this.session === "new" && this.learned.length) question.learn = this.learned;
-    if (this.forgotten.length) question.forget = this.forgotten;
+    if (this.session === "new" && this.learned.length) question.learn = this.learned.slice(-MOST_SENT_WORDS);
+    if (this.forgotten.length) question.forget = [...this.forgotten];
     return question;
   }
 

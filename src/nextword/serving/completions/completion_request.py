@@ -1,0 +1,166 @@
+"""The body of a request to `/v1/completions`, in OpenAI's names, with a few of our own."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
+
+from nextword.generation.request import Request, SearchOptions
+from nextword.generation.sampling import SamplingOptions
+from nextword.serving.api_error import ApiError
+from nextword.serving.request_body import FIRST_FAULT, RequestBody
+from nextword.serving.serving_settings import ServingSettings
+
+_MAX_SEED = 10**18 - 1
+
+
+def _one_of(kinds: str) -> WrapValidator:
+    """Return a validator with one error for all kinds of a value, instead of one for each."""
+
+    def validated(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValueError:
+            raise ValueError(f"it must be {kinds}") from None
+
+    return WrapValidator(validated)
+
+
+PromptField = Annotated[
+    str
+    | Annotated[list[str], FIRST_FAULT]
+    | Annotated[list[int], FIRST_FAULT]
+    | Annotated[list[Annotated[list[int], FIRST_FAULT]], FIRST_FAULT],
+    _one_of("a string, a list of strings, a list of token ids, or a list of lists of token ids"),
+]
+StopField = Annotated[str | Annotated[list[str], FIRST_FAULT], _one_of("a string or a list of strings")]
+
+
+class StreamOptions(RequestBody):
+    """Options of a streamed answer."""
+
+    include_usage: bool | None = Field(None, description="Send the number of tokens in a last event.")
+
+
+class CompletionRequest(RequestBody):
+    """A request for completions. A field that is `null` has its default."""
+
+    model: str = Field(description="Name of the served model.")
+    prompt: PromptField | None = Field(None, description="Text to continue; the beginning of a text if left out.")
+    max_tokens: int | None = Field(None, ge=0, description="Most tokens of a text; 16 if left out. 0 needs `echo`.")
+    temperature: float | None = Field(None, ge=0, le=100, description="0 takes the most probable token.")
+    top_p: float | None = Field(None, gt=0, le=1, description="Sample from the tokens that reach this probability.")
+    n: int | None = Field(None, ge=1, description="Texts for each prompt.")
+    best_of: int | None = Field(None, ge=1, description="Texts to sample for each prompt; the `n` best are returned.")
+    stream: bool | None = Field(None, description="Whether to send the text while it is generated.")
+    stream_options: StreamOptions | None = Field(None, description="Only with `stream`.")
+    stop: StopField | None = Field(None, description="Strings that end a text; they are not part of it.")
+    seed: int | None = Field(None, ge=0, le=_MAX_SEED, description="The same seed gives the same text.")
+    logprobs: int | None = Field(
+        None, ge=0, description="Log-probabilities, with this number of alternatives for each token."
+    )
+    echo: bool | None = Field(None, description="Whether the text begins with the prompt.")
+    user: str | None = Field(None, description="Without meaning here.")
+    suffix: Literal[""] | None = Field(None, description="Not supported: the model reads in one direction.")
+    logit_bias: dict[str, float] | None = Field(None, max_length=0, description="Not supported.")
+    presence_penalty: float | None = Field(None, ge=0, le=0, description="Not supported; see `repetition_penalty`.")
+    frequency_penalty: float | None = Field(None, ge=0, le=0, description="Not supported; see `repetition_penalty`.")
+    top_k: int | None = Field(None, ge=1, description="Sample from the k most probable tokens.")
+    min_p: float | None = Field(None, ge=0, le=1, description="Sample from tokens this times as probable as the best.")
+    typical_p: float | None = Field(None, gt=0, le=1, description="Sample from the most typical tokens.")
+    repetition_penalty: float | None = Field(None, ge=1, le=100, description="Penalty for tokens used recently.")
+    stop_at_end: bool | None = Field(None, description="Whether a text ends at the end of a line or paragraph.")
+
+    @property
+    def num_choices(self) -> int:
+        """Texts to return for each prompt."""
+        return self.n or 1
+
+    @property
+    def num_sampled(self) -> int:
+        """Texts to sample for each prompt."""
+        return self.best_of or self.num_choices
+
+    @property
+    def num_tokens(self) -> int:
+        """Most tokens of a text."""
+        return 16 if self.max_tokens is None else self.max_tokens
+
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """The stop strings."""
+        return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+
+    @property
+    def prompts(self) -> list[str] | list[list[int]]:
+        """The prompts: all strings, or all token lists."""
+        prompt: Any = "" if self.prompt is None else self.prompt
+        if isinstance(prompt, str) or (prompt and isinstance(prompt[0], int)) or prompt == []:
+            return [prompt]
+        found: list[str] | list[list[int]] = prompt
+        return found
+
+    def generation(self) -> Request | None:
+        """Return the request to the generator; `None` if nothing is to be generated."""
+        if not self.num_tokens:
+            return None
+        names = ("temperature", "top_p", "top_k", "min_p", "typical_p", "repetition_penalty", "seed")
+        given = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return Request(
+            max_tokens=self.num_tokens,
+            sampling=SamplingOptions(**given),
+            search=SearchOptions(best_of=self.num_sampled if self.num_sampled > self.num_choices else 1),
+            stop_at_end=bool(self.stop_at_end),
+            stop=self.stops,
+        )
+
+
+def check_bounds(body: CompletionRequest, settings: ServingSettings) -> None:
+    """Refuse a request that asks for more than the service gives, or contradicts itself.
+
+    Raises:
+        ApiError: It does (400), with the name of the field.
+    """
+    _at_most("prompt", len(body.prompts), settings.max_prompts, "prompts")
+    _at_most("max_tokens", body.num_tokens, settings.max_tokens)
+    _at_most("n", body.num_choices, settings.max_choices)
+    _at_most("best_of", body.num_sampled, settings.max_choices)
+    _at_most("logprobs", body.logprobs or 0, settings.max_logprobs)
+    _at_most("stop", len(body.stops), settings.max_stops, "strings")
+    _at_most("stop", max(map(len, body.stops), default=0), settings.max_stop_characters, "characters each")
+    if not all(body.stops):
+        raise _refused("stop", "must not have an empty string; remove it")
+    if not body.num_tokens and not body.echo:
+        raise _refused("max_tokens", "must be at least 1 without `echo`, but is 0; raise it, or set `echo` to true")
+    if body.num_sampled < body.num_choices:
+        raise _refused("best_of", f"must be at least `n`, {body.num_choices}, but is {body.best_of}; raise it")
+    if body.stream and body.num_sampled > body.num_choices:
+        raise _refused("best_of", "must not be above `n` with `stream`, because the texts are compared; lower it")
+    if body.stream_options is not None and not body.stream:
+        raise _refused("stream_options", "needs `stream` to be true; set it, or leave `stream_options` out")
+
+
+def check_lengths(body: CompletionRequest, lengths: list[int], settings: ServingSettings) -> None:
+    """Refuse prompts that are too long, and log-probabilities that are too many.
+
+    Args:
+        body: The request.
+        lengths: Tokens of each prompt.
+        settings: The bounds.
+
+    Raises:
+        ApiError: There are (400), with the name of the field.
+    """
+    _at_most("prompt", max(lengths), settings.max_prompt_tokens, "tokens each")
+    if body.logprobs is not None:
+        num_texts = sum(length * bool(body.echo) + body.num_tokens for length in lengths) * body.num_sampled
+        _at_most("logprobs", num_texts * (body.logprobs + 1), settings.max_answer_logprobs, "in all texts together")
+
+
+def _at_most(name: str, value: int, bound: int, unit: str = "") -> None:
+    if value > bound:
+        unit = f" {unit}" if unit else ""
+        raise _refused(name, f"must be at most {bound}{unit}, but is {value}; send less, or raise the service's bound")
+
+
+def _refused(name: str, why: str) -> ApiError:
+    return ApiError(400, f"`{name}` {why}", param=name, code="invalid_value")

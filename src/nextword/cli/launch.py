@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import IO
 
@@ -79,9 +79,10 @@ def _start(words: Sequence[str], group: ProcessGroup) -> subprocess.Popen[bytes]
 
 def _echo(number: int, output: IO[bytes] | None) -> None:
     """Repeat the lines of a process on standard error."""
-    for line in output or ():
-        sys.stderr.write(f"[{number}] {line.decode(errors='replace')}")
-        sys.stderr.flush()
+    with output or nullcontext(()) as lines:
+        for line in lines:
+            sys.stderr.write(f"[{number}] {line.decode(errors='replace')}")
+            sys.stderr.flush()
 
 
 @contextmanager

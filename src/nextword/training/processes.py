@@ -138,7 +138,7 @@ def _explain_aborts() -> None:
 
 def _on_abort(_signal: int) -> None:
     """Write the error and exit; this runs in a thread of JAX."""
-    message = f"all processes must answer, but another one has not for {_SECONDS_WITHOUT_HEARTBEAT} seconds; {_REPAIR}"
+    message = f"all processes must answer, but another one no longer does; {_REPAIR}"
     os.write(2, f"nextword: error: {message}\n".encode())
     os._exit(ProcessLostError.exit_code)
 

@@ -21,11 +21,11 @@ def test_a_round_without_change_changes_nothing() -> None:
 
 def test_the_step_is_that_of_nesterov_along_the_mean_change() -> None:
     first = OuterWeights.of(START).after([moved_by(1.0), moved_by(3.0)])
-    # g = -2, m = -2, w <- w - 0.7 (g + 0.9 m)
-    assert first.weights["a"] == pytest.approx(START["a"] + 0.7 * (2 + 0.9 * 2))
+    # g = -2, m = -2, w <- w - 0.7 (g + 0.5 m)
+    assert first.weights["a"] == pytest.approx(START["a"] + 0.7 * (2 + 0.5 * 2))
     second = first.after([first.weights])
-    # g = 0, m = -1.8: the momentum is kept
-    assert second.weights["a"] == pytest.approx(first.weights["a"] + 0.7 * 0.9 * 1.8)
+    # g = 0, m = -1: the momentum is kept
+    assert second.weights["a"] == pytest.approx(first.weights["a"] + 0.7 * 0.5 * 1.0)
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

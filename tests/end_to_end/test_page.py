@@ -10,7 +10,7 @@ from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import sample_model_path
 from nextword.page.html_file import write_html
-from nextword.serving.access import Access
+from nextword.serving.connection.access import Access
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.page_audit import MOVING_ELEMENTS, NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES
@@ -166,7 +166,7 @@ def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> Non
     ):
         page.get_by_label("API key", exact=True).fill("not-the-key-of-these-tests")
         page.keyboard.press("Enter")
-        page.get_by_role("alert").filter(has_text="API key").wait_for()
+        page.get_by_role("alert").filter(has_text="The service refused this key").wait_for()
         page.get_by_label("API key", exact=True).fill(key)
         page.keyboard.press("Enter")
         page.get_by_label("Your text", exact=True).fill("She was very happy.")

@@ -46,6 +46,12 @@ def test_the_slider_scrubs_through_the_words(page: "Page") -> None:
     assert page.locator(".chart-word.is-current").text_content() == "much"
 
 
+def test_a_word_without_an_end_stays_inside_the_page(page: "Page") -> None:
+    page.get_by_label("Your text", exact=True).fill("x" * 3000)
+    wait_for(page, "document.querySelector('.scrubber output').textContent.startsWith('xxx')")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_the_prediction_is_that_of_the_python_engine(page: "Page", austen: TrainedModel) -> None:
     _go_to(page, 3)
     rows = page.get_by_label("Next words predicted here").locator(".bar-word").all_text_contents()

@@ -99,6 +99,15 @@ def test_tab_passes_a_field_in_which_nothing_was_typed(page: "Page") -> None:
     assert page.evaluate("document.activeElement.textContent").startswith("Learn")
 
 
+def test_another_text_in_place_of_the_whole_is_counted_afresh(page: "Page") -> None:
+    page.keyboard.insert_text("It is a truth. " * 100)
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text("I am very")
+    note = page.locator(".figure + .hint")
+    wait_for(page, "document.querySelector('.figure + .hint').textContent.includes('for 9 characters')")
+    assert "9 keys for 9 characters" in (note.text_content() or "")
+
+
 def test_a_suggestion_can_be_undone(page: "Page") -> None:
     _type(page, "I am very much ob")
     page.keyboard.press("Tab")

@@ -11,8 +11,8 @@ import schemathesis
 from schemathesis import GenerationMode
 from schemathesis.engine import events, from_schema
 
-from nextword.serving.access import Access
 from nextword.serving.application import create_application
+from nextword.serving.connection.access import Access
 from nextword.serving.served_model import ModelSlot
 from nextword.serving.serving_settings import ServingSettings
 from support.text_service import tiny_model

@@ -208,7 +208,7 @@ def test_a_bug_has_the_shape_of_an_error(slow: Served, monkeypatch: pytest.Monke
     def broken(*_arguments: Any) -> None:
         raise ZeroDivisionError("a secret of ours")
 
-    monkeypatch.setattr("nextword.serving.completions.check_bounds", broken)
+    monkeypatch.setattr("nextword.serving.completions.completion_routes.check_bounds", broken)
     answer = post(slow, long_request())
     assert answer.status == 500
     assert answer.table["error"] == {

@@ -44,14 +44,15 @@ def named_in_errors() -> Iterator[tuple[Path, str]]:
 
 def test_extras_that_are_named_exist() -> None:
     named = [*named_in_texts(), *named_in_errors()]
-    assert {extra for _, extra in named_in_errors()} == {"run", "train", "all", "gpu"}
+    assert {extra for _, extra in named_in_errors()} == {"run", "serve", "train", "all", "gpu"}
     assert [(str(path.relative_to(ROOT)), extra) for path, extra in named if extra not in EXTRAS] == []
 
 
 def test_people_choose_among_few_extras() -> None:
-    assert list(EXTRAS) == ["run", "train", "all", "gpu", "dev"]
+    assert list(EXTRAS) == ["run", "train", "serve", "all", "gpu", "dev"]
     assert "nextword[run]" in EXTRAS["train"]
-    assert "nextword[train]" in EXTRAS["all"]
+    assert "nextword[run]" in EXTRAS["serve"]
+    assert "nextword[serve,train]" in EXTRAS["all"]
     assert "nextword[all]" in EXTRAS["dev"]
 
 

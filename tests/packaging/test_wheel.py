@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tarfile
@@ -61,7 +62,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) 
         metadata = email.message_from_bytes(archive.read(f"{information}/METADATA"))
     assert {"nextword/py.typed", "nextword/text/samples/austen.txt", "nextword/models/presets/quick.toml"} <= ours
     assert metadata["Version"] == nextword.__version__
-    assert set(metadata.get_all("Provides-Extra", [])) == {"run", "train", "all", "gpu", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"run", "serve", "train", "all", "gpu", "dev"}
     assert wheel.stat().st_size < 10e6
 
 
@@ -137,6 +138,8 @@ def test_a_clean_environment_runs_it_alone_and_with_each_extra(
     check_base(environment, model)
     environment.install(*advised(environment, "run", "score", model))
     check_run(environment, model)
+    environment.install(*advised(environment, "serve", "serve", model))
+    check_serve(environment, model)
     text = tmp_path / "elsewhere" / "text.txt"
     text.parent.mkdir()
     text.write_text("\n".join(SENTENCES * 100), encoding="utf-8")
@@ -168,6 +171,33 @@ def check_run(environment: CleanEnvironment, model: Path) -> None:
     )
     done = environment.run("python", "-c", program, model)
     assert done.stdout == "[]\n", done.stderr
+
+
+SERVED = """
+import json, re, subprocess, sys, urllib.request
+with subprocess.Popen(["nextword", "serve", sys.argv[1], "--port", "0"], stderr=subprocess.PIPE, text=True) as service:
+    address = re.search(r"http://\\S+/", service.stderr.readline())[0]
+    asked = json.dumps({"model": "tiny", "prompt": "it was", "seed": 1}).encode()
+    request = urllib.request.Request(f"{address}v1/completions", asked, {"Content-Type": "application/json"})
+    text = json.load(urllib.request.urlopen(request))["choices"][0]["text"]
+    page = urllib.request.urlopen(address).read().decode()
+    packed = urllib.request.urlopen(f"{address}page/model.bin").read()
+    service.terminate()
+print(json.dumps([text, "<title>" in page, len(packed) > 100, service.returncode]))
+"""
+
+
+def check_serve(environment: CleanEnvironment, model: Path) -> None:
+    done = environment.run("python", "-c", SERVED, model)
+    assert done.returncode == 0, done.stderr
+    text, *others = json.loads(done.stdout)
+    assert text
+    assert others == [True, True, 128 + signal.SIGTERM]
+    absent = ["onnx", "keras", "jax", "scipy", "matplotlib", "pooch", "platformdirs", "optuna", "openai"]
+    assert missing(environment, *absent) == absent
+    page = environment.root / "tiny.html"
+    works(environment, "export", model, "--html", page)
+    assert page.read_bytes().startswith(b"<!DOCTYPE html>")
 
 
 def check_train(environment: CleanEnvironment, text: Path) -> None:

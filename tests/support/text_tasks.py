@@ -12,8 +12,8 @@ from nextword.generation.generator import forbidden_words
 from nextword.generation.request import Request
 from nextword.generation.sampled_text import SampledText, random_generator
 from nextword.generation.sampling import SamplingOptions
-from nextword.serving.scheduler import Scheduler
-from nextword.serving.text_task import Inbox, ScoredToken, TextTask
+from nextword.serving.scheduling.scheduler import Scheduler
+from nextword.serving.scheduling.text_task import Inbox, ScoredToken, TextTask
 
 
 @dataclass(frozen=True)

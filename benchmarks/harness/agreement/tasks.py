@@ -94,7 +94,9 @@ class Documents:
         """
         found = [segment for segment in segments(split_lines(text), line_ends) if segment.strip()]
         long = [words for segment in found if len(words := segment.split()) >= _BEGUN + _CONTINUED]
-        return cls(text, [segment + MARKS[line_ends] for segment in found[:limit]], _choices(long)[:limit])
+        # `nextword evaluate` reads an end after the last line, even if the text has none.
+        whole = text.rstrip() + MARKS[line_ends]
+        return cls(whole, [segment + MARKS[line_ends] for segment in found[:limit]], _choices(long)[:limit])
 
     def write(self, folder: Path) -> None:
         """Write the tasks."""

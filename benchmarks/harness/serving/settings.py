@@ -15,8 +15,8 @@ class LoadSettings(Settings):
         SettingError: A value leaves its range, or the shortest answer is longer than the longest.
 
     Example:
-        >>> LoadSettings(clients=(1, 4)).mean_tokens
-        32.0
+        >>> LoadSettings(clients=(1, 4)).to_table()["clients"]
+        [1, 4]
     """
 
     group: ClassVar[str] = "effort"
@@ -36,11 +36,6 @@ class LoadSettings(Settings):
             raise SettingError(
                 f"`least_tokens` must be at most `most_tokens`, {self.most_tokens}, but is {self.least_tokens}"
             )
-
-    @property
-    def mean_tokens(self) -> float:
-        """Mean number of tokens of an answer."""
-        return (self.least_tokens + self.most_tokens) / 2
 
 
 @dataclass(frozen=True, kw_only=True)

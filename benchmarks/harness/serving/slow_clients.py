@@ -45,6 +45,11 @@ class Slowness:
     sent: bytes = b""
     dripped: bytes = b""
 
+    @property
+    def is_reader(self) -> bool:
+        """Whether it has sent everything and reads nothing."""
+        return bool(self.sent) and not self.dripped
+
 
 _HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
@@ -68,7 +73,7 @@ def slow_clients(scene: Scene) -> Outcome:
     closed: dict[str, list[float | None]] = {}
     seconds = max(settings.scenario_seconds, settings.deadline + _SLACK)
     with Server(plan, timeout=scene.timeout) as server:
-        kinds = [kind for kind in SLOWNESSES if kind.name != "reader" or server.get(LARGE_ANSWER)[0] == 200]
+        kinds = [kind for kind in SLOWNESSES if not kind.is_reader or server.get(LARGE_ANSWER)[0] == 200]
 
         async def together() -> Load:
             slow = asyncio.create_task(_be_slow(server.port, kinds, settings.slow_clients, settings.deadline + _SLACK))
@@ -108,7 +113,7 @@ async def seconds_until_closed(port: int, kind: Slowness, patience: float) -> fl
             if _is_closed(client):
                 return elapsed
             if elapsed >= _PAUSE * (turns + 1):
-                if _is_closed_there(port, client):
+                if kind.is_reader and _is_closed_there(port, client):
                     return elapsed
                 with contextlib.suppress(OSError):  # it is closed, which the next look tells
                     client.send(kind.dripped[turns : turns + 1])

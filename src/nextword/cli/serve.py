@@ -76,7 +76,7 @@ def serve(
     NEXTWORD_SERVE_... variables set the bounds. docs/serving.md lists them, with all routes.
     """
     try:
-        from nextword.serving.access import Access, read_api_keys
+        from nextword.serving.connection.access import Access, read_api_keys
         from nextword.serving.server import ServerOptions
         from nextword.serving.server import serve as serve_model
         from nextword.serving.serving_settings import ServingSettings

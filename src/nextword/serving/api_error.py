@@ -1,6 +1,6 @@
 """Errors of the service, in the shape of the OpenAI API: `{"error": {"message", "type", "param", "code"}}`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from fastapi import FastAPI, HTTPException, Request
@@ -8,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import BaseRoute, Route
+
+from nextword.serving.field_error import field_message, field_name
 
 _TYPES = {
     400: "invalid_request_error",
@@ -17,6 +19,10 @@ _TYPES = {
     500: "server_error",
     503: "unavailable_error",
 }
+
+_NO_ROUTE = "the path must be a route of the service, but is not; see `/openapi.json` for all"
+_CHAT_PATHS = ("/v1/chat/completions", "/v1/responses")
+_NO_CHAT = "the model continues texts and cannot chat; send the text as `prompt` to `/v1/completions`"
 
 
 class ApiError(HTTPException):
@@ -64,11 +70,14 @@ async def answer_internal_error(_request: Request, error: Exception) -> JSONResp
     return JSONResponse(error_of(error).to_table(), status_code=500)
 
 
-async def answer_api_error(_request: Request, error: Exception) -> JSONResponse:
+async def answer_api_error(request: Request, error: Exception) -> JSONResponse:
     """Answer with an `ApiError`, or with an error of the routing such as an unknown path."""
     error = cast("StarletteHTTPException", error)
     param, code = getattr(error, "param", None), getattr(error, "code", None)
-    table = error_table(error.status_code, str(error.detail), param=param, code=code)
+    message = str(error.detail)
+    if error.status_code == 404 and not isinstance(error, ApiError):
+        message, code = _NO_CHAT if request.url.path in _CHAT_PATHS else _NO_ROUTE, "no_route"
+    table = error_table(error.status_code, message, param=param, code=code)
     return JSONResponse(table, status_code=error.status_code, headers=error.headers)
 
 
@@ -80,29 +89,18 @@ async def answer_wrong_method(request: Request, error: Exception) -> JSONRespons
     return JSONResponse(table, status_code=405, headers={"Allow": ", ".join(methods)})
 
 
-async def answer_validation_error(_request: Request, error: Exception) -> JSONResponse:
+async def answer_validation_error(request: Request, error: Exception) -> JSONResponse:
     """Answer with the first field that breaks a rule."""
     first = cast("RequestValidationError", error).errors()[0]
-    param = field_name(first["loc"])
-    where = f"`{param}` " if param else "the body "
-    message = f"{where}is refused: {first['msg'].removeprefix('Value error, ')}"
+    param, message = field_name(first["loc"]), field_message(first)
+    if param is None and not _is_json(request):
+        message = "the body must be JSON; send it with the header `Content-Type: application/json`"
     return JSONResponse(error_table(400, message, param=param, code=first["type"]), status_code=400)
 
 
 async def answer_nextword_error(_request: Request, error: Exception) -> JSONResponse:
     """Answer with an error that the request caused, such as text that the tokenizer rejects."""
     return JSONResponse(error_table(400, str(error), code=type(error).__name__), status_code=400)
-
-
-def field_name(location: Sequence[int | str]) -> str | None:
-    """Return the name of a field from its location in a request.
-
-    Example:
-        >>> field_name(("body", "stop", 1))
-        'stop.1'
-    """
-    names = [str(part) for part in location if part not in ("body", "query", "path")]
-    return ".".join(names) or None
 
 
 def allowed_methods(application: FastAPI, path: str) -> list[str]:
@@ -113,3 +111,8 @@ def allowed_methods(application: FastAPI, path: str) -> list[str]:
         routes += [route] if included is None else included.routes
     found = (route for route in routes if isinstance(route, Route) and route.path_regex.match(path))
     return sorted({method for route in found for method in route.methods or ()})
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))

@@ -8,19 +8,7 @@ from starlette.exceptions import HTTPException
 
 from nextword import __version__
 from nextword.errors import NextwordError
-from nextword.serving import (
-    completions,
-    health,
-    openapi,
-    page_routes,
-    rank_routes,
-    reload,
-    rescore_routes,
-    score_routes,
-    suggest_routes,
-    tokenize_routes,
-)
-from nextword.serving.admission import Admission
+from nextword.serving import openapi, reload
 from nextword.serving.api_error import (
     answer_api_error,
     answer_internal_error,
@@ -28,18 +16,23 @@ from nextword.serving.api_error import (
     answer_validation_error,
     answer_wrong_method,
 )
-from nextword.serving.bigrams import BigramCache
-from nextword.serving.lifecycle import Lifecycle
-from nextword.serving.metrics import ServingMetrics
-from nextword.serving.page_files import PageFiles
-from nextword.serving.page_model import PageModels
+from nextword.serving.completions import completion_routes
+from nextword.serving.connection import health
+from nextword.serving.connection.lifecycle import Lifecycle
+from nextword.serving.connection.metrics import ServingMetrics
+from nextword.serving.page import page_routes
+from nextword.serving.page.page_files import PageFiles
+from nextword.serving.page.page_model import PageModels
 from nextword.serving.reload import Reloader
+from nextword.serving.scheduling.admission import Admission
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.serving_settings import ServingSettings
-from nextword.serving.sessions import Sessions
+from nextword.serving.text import rank_routes, rescore_routes, score_routes, suggest_routes, tokenize_routes
+from nextword.serving.text.bigrams import BigramCache
+from nextword.serving.text.sessions import Sessions
 
 _ROUTERS: tuple[APIRouter, ...] = (
-    completions.router,
+    completion_routes.router,
     health.router,
     tokenize_routes.router,
     score_routes.router,

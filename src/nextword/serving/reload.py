@@ -10,13 +10,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from nextword.errors import NextwordError
-from nextword.serving.access import is_loopback
 from nextword.serving.api_error import ApiError
-from nextword.serving.model_work import EXAMPLE_HASH, Answer, origin_of
+from nextword.serving.connection.access import is_loopback
 from nextword.serving.openapi import ERRORS, REFUSED_MODEL
 from nextword.serving.request_body import StrictRoute
 from nextword.serving.self_test import self_test
 from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.text.model_work import EXAMPLE_HASH, Answer, origin_of
 
 router = APIRouter(route_class=StrictRoute, tags=["service"], responses=ERRORS)
 

@@ -15,7 +15,7 @@ from nextword.engine.text_model import TextModel
 from nextword.generation.pieces import may_join
 from nextword.serving.api_error import ApiError
 from nextword.serving.model_text import ModelText
-from nextword.serving.scheduler import Scheduler
+from nextword.serving.scheduling.scheduler import Scheduler
 
 _NUM_THREADS = 2
 """Threads for blocking work beside the scheduler's own."""

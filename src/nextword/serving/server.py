@@ -16,14 +16,14 @@ import uvicorn
 from fastapi import FastAPI
 
 from nextword.errors import SettingError
-from nextword.serving.access import Access
 from nextword.serving.application import create_application
+from nextword.serving.connection.access import Access
+from nextword.serving.connection.service import Service
+from nextword.serving.connection.service_log import Log, report_faults
+from nextword.serving.connection.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
 from nextword.serving.model_source import ModelSource
 from nextword.serving.served_model import ModelSlot
-from nextword.serving.service import Service
-from nextword.serving.service_log import Log, report_faults
 from nextword.serving.serving_settings import ServingSettings
-from nextword.serving.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
 
 _CUT_SECONDS = 1.0
 """Time to send the errors that end the answers in work."""

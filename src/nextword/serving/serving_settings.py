@@ -82,10 +82,11 @@ class ServingSettings(Settings):
             variable = _PREFIX + field.name.upper()
             if variable in environment:
                 table[field.name] = _number(variable, environment[variable], kinds[field.name])
-        try:
-            return cls.from_table(table)
-        except SettingError as error:
-            raise SettingError(f"{error} (set by an environment variable {_PREFIX}...)") from error
+                try:
+                    cls.from_table({field.name: table[field.name]})
+                except SettingError as error:
+                    raise SettingError(f"{error}; correct `{variable}` or unset it") from error
+        return cls.from_table(table)
 
 
 def _require_known(environment: Mapping[str, str], known: list[str]) -> None:

@@ -104,7 +104,7 @@ def test_what_is_missing_is_explained(arguments: list[str], message: str, nextwo
     ("typed", "expected"),
     [
         ("nextword tr", ["train"]),
-        ("nextword s", ["suggest", "score", "surprise"]),
+        ("nextword s", ["suggest", "score", "surprise", "serve"]),
         ("nextword train --prese", ["--preset"]),
         ("nextword train aus", ["austen"]),
         ("nextword train austen --preset qu", ["quick"]),

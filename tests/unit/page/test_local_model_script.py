@@ -14,8 +14,8 @@ from nextword.generation.sampling import SamplingOptions
 from nextword.page.bigrams import BigramTable
 from nextword.page.packed_model import PageFacts, pack_model
 from nextword.scoring.lines import ScoringOptions, score_lines
-from nextword.serving.scored_text import score_segments
-from nextword.serving.token_spans import text_segments
+from nextword.serving.text.scored_text import score_segments
+from nextword.serving.text.token_spans import text_segments
 from nextword.suggestion.session import SuggestionSession, complete
 from nextword.suggestion.suggestion import Suggestion, suggest
 from nextword.text.options import TokenizerKind
@@ -199,6 +199,38 @@ def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packe
     assert [[word["text"] for word in token["alternatives"]] for token in found["tokens"]] == words
 
 
+@pytest.mark.parametrize(
+    "text", ["She was very much obliged", "She was\n\nvery much", "She was.\n", "Yes", "😀 She was "]
+)
+def test_a_text_without_a_line_end_is_scored_to_its_end(
+    text: str, scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    found = scripts.run(
+        "async (text, { model }, js) => new js.local_model.LocalModel(model).score(text)", text, model=packed_austen
+    )
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    scores = list(score_lines(austen_model, paragraphs, ScoringOptions(carry=True)))
+    assert len(found["tokens"]) == sum(score.num_tokens for score in scores)
+    assert found["logProb"] == pytest.approx(sum(score.log_prob for score in scores), abs=1e-2)
+    assert found["tokens"][-1]["text"] == "<eos>"
+
+
+def test_the_last_line_of_a_model_of_lines_ends_once(scripts: Any) -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", "a", "b")))
+    sizes: dict[str, Any] = {"vocabulary_size": 4, "embedding_size": 3, "hidden_sizes": (3,)}
+    packed = pack_model(random_bundle(Architecture(**sizes), tokenizer))
+    texts = ["a", "a\n", "a\nb", "a\n\n", "\n", "  ", "\n "]
+    found = scripts.run(
+        """async (texts, { model }, js) => {
+          const local = new js.local_model.LocalModel(model);
+          return Promise.all(texts.map(async (text) => (await local.score(text)).tokens.map((token) => token.end)));
+        }""",
+        texts,
+        model=packed,
+    )
+    assert found == [[1, 1], [1, 1], [1, 1, 3, 3], [1, 1, 2], [0], [2], [0, 2]]
+
+
 def test_bigrams_come_from_the_table_or_from_the_model(scripts: Any) -> None:
     vocabulary = Vocabulary(("<unk>", "<eos>", "the", "cat", "dog", ", ", ","))
     architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=4, hidden_sizes=(4,))
@@ -234,3 +266,56 @@ def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
         "passage": "It is a truth.",
         "bigramSource": "model",
     }
+
+
+_LONG_TEXT = """async ({ words }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  let reads = 0;
+  const read = local.jsEngine.read.bind(local.jsEngine);
+  local.jsEngine.read = (...given) => {
+    reads += 1;
+    return read(...given);
+  };
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const text = words.join(" ");
+  const costs = [];
+  for (const each of [`${text} `, `${text} a`, `${text} ab`, text.slice(0, -7)]) {
+    const before = reads;
+    await local.suggest({ text: each, k: 3, complete: true });
+    await local.suggest({ text, k: 3, complete: false });
+    await local.bigrams({ text, k: 3 });
+    await local.ownWords();
+    costs.push(reads - before);
+  }
+  clearInterval(timer);
+  return { costs, turns };
+}"""
+
+
+def test_a_long_text_is_read_once_and_in_turns(scripts: Any, packed_austen: bytes) -> None:
+    # More tokens than the tree keeps besides; every tenth word is outside the vocabulary.
+    words = [f"Zylberg{number}" if number % 10 == 0 else "very" for number in range(5000)]
+    found = scripts.run(_LONG_TEXT, {"words": words}, model=packed_austen)
+    first, *rest = found["costs"]
+    assert 5000 <= first <= 5050
+    assert max(rest) <= 20
+    assert found["turns"] >= 5  # the page could work meanwhile
+
+
+_EDITS = """async ({ texts }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  const found = [];
+  for (const text of texts) {
+    found.push((await local.suggest({ text, k: 1, complete: true }))[0]);
+  }
+  return { found, numNodes: local.tree.numNodes };
+}"""
+
+
+def test_the_memory_of_edits_is_bounded(scripts: Any, austen_model: TextModel, packed_austen: bytes) -> None:
+    # Each text begins with another word, so nothing of one can be used for the next.
+    texts = [f"{word} " + "it is not so " * 250 for word in ("It", "She", "He", "They", "We", "Never", "All", "To")]
+    found = scripts.run(_EDITS, {"texts": texts}, model=packed_austen)
+    assert found["numNodes"] <= 4096 + 2 * 1001
+    assert found["found"][-1]["text"] == complete(austen_model, texts[-1])[0].text

@@ -1,11 +1,14 @@
 """Errors in the shape of OpenAI's."""
 
+from collections.abc import Iterator
+
 import pytest
 from starlette.testclient import TestClient
 
-from nextword.serving.api_error import ApiError, error_of, error_table, field_name
+from nextword.serving.api_error import ApiError, error_of, error_table
 from nextword.serving.application import create_application
 from nextword.serving.served_model import ModelSlot
+from support.text_service import service_of, tiny_model
 
 
 @pytest.mark.parametrize(
@@ -36,12 +39,6 @@ def test_an_error_of_ours_tells_nothing() -> None:
     assert known.headers == {"Retry-After": "3"}
 
 
-def test_fields_are_named_by_their_place() -> None:
-    assert field_name(("body", "stop", 1)) == "stop.1"
-    assert field_name(("query", "k")) == "k"
-    assert field_name(("body",)) is None
-
-
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
@@ -58,3 +55,29 @@ def test_a_wrong_method_is_told_the_right_ones(method: str, path: str, allow: st
     assert answer.status_code == 405
     assert answer.headers["Allow"] == allow
     assert allow in answer.json()["error"]["message"]
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    with service_of(tiny_model()) as client:
+        yield client
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_json_without_its_content_type_gets_the_repair(client: TestClient, kind: str) -> None:
+    answer = client.post("/v1/score", content=b'{"text": "it is"}', headers={"Content-Type": kind})
+    assert answer.status_code == 400
+    assert "`Content-Type: application/json`" in answer.json()["error"]["message"]
+
+
+def test_an_unknown_route_says_where_the_routes_are(client: TestClient) -> None:
+    answer = client.get("/v1/nothing")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_route")
+    assert "/openapi.json" in answer.json()["error"]["message"]
+
+
+def test_a_chat_is_sent_to_completions(client: TestClient) -> None:
+    answer = client.post("/v1/chat/completions", json={"model": "tiny", "messages": []})
+    assert answer.status_code == 404
+    assert "cannot chat" in answer.json()["error"]["message"]
+    assert "/v1/completions" in answer.json()["error"]["message"]

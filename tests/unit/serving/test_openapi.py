@@ -81,7 +81,7 @@ def test_the_request_examples_are_answered() -> None:
 
 
 def test_the_codes_of_errors_are_those_of_the_service() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in Path(openapi.__file__).parent.glob("*.py")]
+    sources = [path.read_text(encoding="utf-8") for path in Path(openapi.__file__).parent.rglob("*.py")]
     others = "".join(source for source in sources if "REFUSED_MODEL:" not in source)
     for answers in (ERRORS, NOT_FOUND, NO_PAGE, REFUSED_MODEL):
         for answer in answers.values():

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from nextword.serving.completion_request import CompletionRequest
-from nextword.serving.rank_routes import RankRequest
+from nextword.serving.completions.completion_request import CompletionRequest
 from nextword.serving.request_body import RequestBody, bad_field
-from nextword.serving.rescore_routes import RescoreRequest
-from nextword.serving.score_routes import ScoreRequest
-from nextword.serving.suggest_routes import SuggestRequest
-from nextword.serving.tokenize_routes import DetokenizeRequest
+from nextword.serving.text.rank_routes import RankRequest
+from nextword.serving.text.rescore_routes import RescoreRequest
+from nextword.serving.text.score_routes import ScoreRequest
+from nextword.serving.text.suggest_routes import SuggestRequest
+from nextword.serving.text.tokenize_routes import DetokenizeRequest
 
 
 class Body(RequestBody):

@@ -9,13 +9,13 @@ import { filtered, sample, topK } from "./sampling.js";
 import { spell, WordParts } from "./spelling.js";
 import { StateTree } from "./state_tree.js";
 import { Tokenizer } from "./tokenizer.js";
+import { Turn } from "./turn.js";
 import { beginsSentence, isSpaced, promptPieces, typedText } from "./typed_text.js";
 import { isLearnable, UserWords, wordsOutside } from "./user_words.js";
 import { WordCandidates } from "./word_candidates.js";
 
 const SHARE_STEPS = 65535;
 const NUM_ALTERNATIVES = 5;
-const LONGEST_TURN = 12; // milliseconds
 
 export class LocalModel {
   /** @param bytes the packed model, a Uint8Array or an ArrayBuffer */
@@ -75,7 +75,9 @@ export class LocalModel {
 
   /** Learns the words of a finished text. */
   async finish(text) {
-    const uses = this.#usesIn(typedText(this.tokenizer, text, this.#reading()).pieces);
+    const { pieces } = typedText(this.tokenizer, text, this.#reading());
+    await this.tree.read(pieces.map(({ id }) => id));
+    const uses = this.#usesIn(pieces);
     uses.forEach(({ word }) => this.userWords.learn(word));
     this.uses.push(...uses);
     this.typed = "";
@@ -93,13 +95,13 @@ export class LocalModel {
     this.uses = this.uses.filter((use) => use.word !== word);
   }
 
-  /** Returns the log-probability of each token of a text, `<eos>` at each line end included. */
+  /** Returns the log-probability of each token of a text, `<eos>` at each line end and at the end included. */
   async score(text) {
     const found = [];
     let state = this.jsEngine.start();
     let id = this.tokenizer.endId;
     const turn = new Turn();
-    for (const token of this.tokenizer.tokens(text)) {
+    for (const token of this.tokenizer.tokens(text, { isWhole: true })) {
       const prediction = this.jsEngine.step(id, state);
       found.push(this.#scored(token, prediction.logProbs));
       ({ state } = prediction);
@@ -115,6 +117,7 @@ export class LocalModel {
     const options = { temperature, topP, forbidden: [this.tokenizer.unknownId] };
     const random = new RandomNumbers(seed);
     const ids = this.tokenizer.encodePrompt(prompt);
+    await this.tree.read(ids);
     let { logProbs, state } = this.tree.predict(ids);
     let before = ids.at(-1) ?? null;
     let hasNoSpace = this.tokenizer.kind !== "character" && prompt !== "" && isSpace(Array.from(prompt).at(-1));
@@ -139,10 +142,10 @@ export class LocalModel {
     return { text, ending: "length" };
   }
 
-  #nextWords(text, k) {
+  async #nextWords(text, k) {
     const read = this.tokenizer.kind === "character" ? text : text.replace(/[ \t]+$/, "");
     const pieces = this.#promptPieces(text);
-    const prediction = this.tree.predict(pieces.map(({ id }) => id));
+    const prediction = await this.#predicted(pieces);
     let words;
     if (this.tokenizer.kind === "subword") {
       const unread = isSpaced(this.tokenizer, `${read} `) ? " " : "";
@@ -160,10 +163,10 @@ export class LocalModel {
     });
   }
 
-  #completions(text, k) {
+  async #completions(text, k) {
     this.typed = text;
     const typed = typedText(this.tokenizer, text, this.#reading());
-    const prediction = this.tree.predict(typed.pieces.map(({ id }) => id));
+    const prediction = await this.#predicted(typed.pieces);
     if (this.isSpelled) {
       return this.#spelled(text, typed, prediction, k);
     }
@@ -172,6 +175,12 @@ export class LocalModel {
       return candidates.completions(typed.prefix, k);
     }
     return this.#beginsSentence(typed.pieces) ? candidates.sentenceBeginnings(k) : candidates.nextWords(k);
+  }
+
+  async #predicted(pieces) {
+    const ids = pieces.map(({ id }) => id);
+    await this.tree.read(ids);
+    return this.tree.predict(ids);
   }
 
   #spelled(text, { pieces, prefix, unread }, prediction, k) {
@@ -203,10 +212,11 @@ export class LocalModel {
       return [];
     }
     const ids = pieces.map(({ id }) => id);
-    const found = pieces.map(({ text, id }, place) => ({ word: text, id, place }));
-    return found
-      .filter(({ word, id }) => id === this.tokenizer.unknownId && this.#isUserWord(word))
-      .map(({ word, place }) => ({ word, hidden: this.tree.state(ids.slice(0, place)).output }));
+    const found = pieces
+      .map(({ text, id }, place) => ({ word: text, id, place }))
+      .filter(({ word, id }) => id === this.tokenizer.unknownId && this.#isUserWord(word));
+    const path = found.length ? this.tree.path(ids) : [];
+    return found.map(({ word, place }) => ({ word, hidden: path[place].state.output }));
   }
 
   #isUserWord(word) {
@@ -236,20 +246,6 @@ export class LocalModel {
     });
     const alternatives = this.#words({ logProbs }, NUM_ALTERNATIVES);
     return { text, start, end, logProb, rank, alternatives, isUnknown: id === this.tokenizer.unknownId };
-  }
-}
-
-/** Gives the page time for other work, so that it stays responsive while the model works. */
-class Turn {
-  constructor() {
-    this.started = performance.now();
-  }
-
-  async end() {
-    if (performance.now() - this.started > LONGEST_TURN) {
-      await new Promise((resolve) => setTimeout(resolve));
-      this.started = performance.now();
-    }
   }
 }
 

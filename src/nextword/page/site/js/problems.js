@@ -8,6 +8,7 @@ export class Problems {
   constructor() {
     this.node = element("div", { class: "problem", role: "alert", hidden: true });
     this.key = element("input", { type: "password", autocomplete: "off", required: true });
+    this.refusal = element("p", { role: "alert", hidden: true }, "The service refused this key. Enter another one.");
     this.dialog = this.keyDialog();
   }
 
@@ -19,6 +20,7 @@ export class Problems {
     if (isAbort(error)) return;
     if (error.status === 401) {
       this.retry = retry;
+      this.refusal.hidden = !this.isTried;
       this.say(error.message, error.advice, button("Enter a key", () => this.askKey()));
       if (!this.isDeclined) this.askKey();
       return;
@@ -48,6 +50,7 @@ export class Problems {
   keyDialog() {
     const accept = (event) => {
       event.preventDefault();
+      this.isTried = true;
       remember("key", this.key.value.trim(), "session");
       this.isDeclined = false;
       this.dialog.close();
@@ -59,7 +62,7 @@ export class Problems {
       "dialog",
       { class: "card", "aria-labelledby": "key-title", oncancel: () => (this.isDeclined = true) },
       element("h2", { id: "key-title" }, "This service needs an API key"),
-      element("form", { class: "stack", onsubmit: accept }, labelled("API key", this.key, "It stays in this browser tab until you close it."), element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Use this key"), button("Cancel", () => this.decline()))),
+      element("form", { class: "stack", onsubmit: accept }, labelled("API key", this.key, "It stays in this browser tab until you close it."), this.refusal, element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Use this key"), button("Cancel", () => this.decline()))),
     );
   }
 }

@@ -1,17 +1,32 @@
 // Predictions after texts with common beginnings, so that an edit reads only what is new.
 
-const MOST_NODES = 4096;
+import { Turn } from "./turn.js";
+
+const MOST_OTHER_NODES = 4096; // besides those of the longest text
 const MOST_PREDICTIONS = 64;
+const STRIDE = 8; // tokens between two looks at the clock
 
 export class StateTree {
   constructor(engine) {
     this.engine = engine;
-    this.#clear();
+    this.root = newNode(engine.read(engine.endId, engine.start()));
+    this.predicted = new Set();
+    this.numNodes = 1;
+    this.longest = 0;
+  }
+
+  /** Reads token ids with pauses; `predict` and `path` then find them read. */
+  async read(ids) {
+    const turn = new Turn();
+    for (let end = this.#known(ids).length - 1 + STRIDE; end < ids.length; end += STRIDE) {
+      this.path(ids.slice(0, end));
+      await turn.end();
+    }
   }
 
   /** Returns the prediction after token ids: `{logProbs, state}`. */
   predict(ids) {
-    const node = this.#node(ids);
+    const node = this.path(ids).at(-1);
     node.logProbs ??= this.engine.predict(node.state);
     this.predicted.delete(node);
     this.predicted.add(node);
@@ -23,30 +38,45 @@ export class StateTree {
     return node;
   }
 
-  /** Returns the state after token ids. */
-  state(ids) {
-    return this.#node(ids).state;
+  /** Returns `{state}` before token ids and after each. */
+  path(ids) {
+    const path = this.#known(ids);
+    const unread = ids.slice(path.length - 1);
+    this.longest = Math.max(this.longest, ids.length);
+    if (unread.length && this.numNodes + unread.length > this.longest + MOST_OTHER_NODES) {
+      this.#keepOnly(path, ids);
+    }
+    for (const id of unread) {
+      const last = path.at(-1);
+      const node = newNode(this.engine.read(id, last.state));
+      last.children.set(id, node);
+      path.push(node);
+    }
+    this.numNodes += unread.length;
+    return path;
   }
 
-  #node(ids) {
-    if (this.numNodes + ids.length > MOST_NODES) {
-      this.#clear();
-    }
-    let node = this.root;
+  #known(ids) {
+    const path = [this.root];
     for (const id of ids) {
-      if (!node.children.has(id)) {
-        node.children.set(id, newNode(this.engine.read(id, node.state)));
-        this.numNodes += 1;
+      const node = path.at(-1).children.get(id);
+      if (!node) {
+        break;
       }
-      node = node.children.get(id);
+      path.push(node);
     }
-    return node;
+    return path;
   }
 
-  #clear() {
-    this.root = newNode(this.engine.read(this.engine.endId, this.engine.start()));
-    this.predicted = new Set();
-    this.numNodes = 1;
+  /** Forgets all texts but one. */
+  #keepOnly(path, ids) {
+    path.forEach((node, place) => {
+      node.children = new Map(place + 1 < path.length ? [[ids[place], path[place + 1]]] : []);
+    });
+    const kept = new Set(path);
+    this.predicted = new Set([...this.predicted].filter((node) => kept.has(node)));
+    this.numNodes = path.length;
+    this.longest = ids.length;
   }
 }
 

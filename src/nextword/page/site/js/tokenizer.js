@@ -60,22 +60,28 @@ export class Tokenizer {
     return ids;
   }
 
-  /** Returns the tokens of `encode`: `{text, id, start, end}`, with places in UTF-16 units of the text. */
-  tokens(text) {
+  /** Returns the tokens of `encode`: `{text, id, start, end}`, with places in UTF-16 units of the text.
+   *
+   * @param isWhole whether `<eos>` ends the last line or paragraph too
+   */
+  tokens(text, { isWhole = false } = {}) {
     if (!isWellFormed(text)) {
       throw new TextError("The text must be valid Unicode, but holds half of a surrogate pair.");
     }
     const found = [];
     for (const segment of this.segments(text)) {
       found.push(...this.cut(segment.characters));
-      if (segment.isEnded) {
+      if (segment.isEnded || (isWhole && segment.isBegun)) {
         found.push({ text: END, id: this.endId, start: segment.end, end: segment.end });
       }
     }
     return found;
   }
 
-  /** Returns the lines or paragraphs of a text, tidy: `{characters, end, isEnded}`. */
+  /** Returns the lines or paragraphs of a text, tidy: `{characters, end, isEnded, isBegun}`.
+   *
+   * What follows the last line end is a line that may not have begun.
+   */
   segments(text) {
     const lines = linesOf(text);
     const of = ({ start, end }) => ({ characters: charactersOf(text.slice(start, end), start), end });
@@ -83,7 +89,8 @@ export class Tokenizer {
     const isOpen = endsOpen(text, lines, this.lineEnds);
     return segments.map(({ characters, end }, place) => {
       const isEnded = !isOpen || place < segments.length - 1;
-      return { characters: tidied(characters, this.kind), end, isEnded };
+      const isBegun = isEnded || lines.at(-1).end > lines.at(-1).start || this.lineEnds === "paragraph";
+      return { characters: tidied(characters, this.kind), end, isEnded, isBegun };
     });
   }
 

@@ -65,8 +65,9 @@ export class TypeTab {
   }
 
   onBeforeInput(event) {
-    this.lengthBefore = this.field.input.value.length;
     const { before, after } = this.field;
+    this.lengthBefore = before.length + after.length; // without what is selected, which the key replaces
+    if (before === "" && after === "" && !this.field.isReplacing) this.counter.reset(); // another text begins
     const typed = event.inputType === "insertLineBreak" ? "\n" : event.data;
     const isAfterTaken = this.taken !== null && before === this.taken && before.endsWith(" ");
     if (this.field.isReplacing || !isAfterTaken || !isAttached(typed)) return;

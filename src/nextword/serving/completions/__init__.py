@@ -1,0 +1,1 @@
+"""`/v1/completions` in the shape of the OpenAI API."""

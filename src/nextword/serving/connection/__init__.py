@@ -1,0 +1,1 @@
+"""The HTTP side: connections and their bounds, access, health and figures."""

@@ -1,0 +1,1 @@
+"""The page and what it fetches: files, description and packed model."""

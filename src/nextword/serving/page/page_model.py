@@ -1,0 +1,133 @@
+"""What the page shows of the served model, and the model in the form that the page can run itself."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from threading import Lock
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from nextword.errors import NextwordError
+from nextword.page.packed_model import PageFacts, pack_model
+from nextword.serving.api_error import ApiError
+from nextword.serving.served_model import ServedModel
+from nextword.serving.text.bigrams import BigramSource
+from nextword.serving.text.model_work import EXAMPLE_HASH
+
+_METRICS_FILE = "metrics.json"
+_MAX_METRICS_BYTES = 2**20
+
+
+class _PageValue(BaseModel):
+    """A value for JavaScript, with its names."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+
+class Round(_PageValue):
+    """Perplexities of a round of training."""
+
+    round: int = Field(description="Number of the round, from 1.", examples=[1])
+    train: float = Field(description="Perplexity of the training split, with dropout.", examples=[412.7])
+    valid: float = Field(description="Perplexity of the validation split.", examples=[221.3])
+
+
+class PageDescription(_PageValue):
+    """A model as the page shows it."""
+
+    name: str = Field(description="Name of the model.", examples=["austen"])
+    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
+    summary: str = Field(description="The model in a few words.", examples=["LSTM 416-208, 9,878 words"])
+    unit: Literal["word", "subword", "character"] = Field(description="What a token is.", examples=["word"])
+    vocabulary_size: int = Field(description="Number of tokens in the vocabulary.", examples=[9878])
+    card: str = Field(description="The model card, in Markdown.", examples=["# austen\n\nA language model (LSTM)."])
+    figures: dict[str, str] = Field(description="Figures by their label.", examples=[{"parameters": "3,624,502"}])
+    curve: list[Round] | None = Field(description="The rounds of the training run; null if there is no log.")
+    passage: str | None = Field(
+        description="Held-out text, about a page; null if it cannot be read.", examples=["She was"]
+    )
+    bigram_source: BigramSource = Field(
+        description="What bigram suggestions come from: counts of the training text, or the model itself."
+    )
+
+
+class PageModels:
+    """The descriptions and the packed forms of the models in use, each made once. Several threads may use it."""
+
+    def __init__(self) -> None:
+        self._locks: WeakKeyDictionary[ServedModel, Lock] = WeakKeyDictionary()
+        self._packed: WeakKeyDictionary[ServedModel, bytes] = WeakKeyDictionary()
+        self._described: WeakKeyDictionary[ServedModel, PageDescription] = WeakKeyDictionary()
+        self._lock = Lock()
+
+    def describe(self, served: ServedModel) -> PageDescription:
+        """Return the description of a model."""
+        with self._lock_of(served):
+            if served not in self._described:
+                self._described[served] = _description(served)
+            return self._described[served]
+
+    def packed(self, served: ServedModel) -> bytes:
+        """Return a model as the page runs it, without the methods after training.
+
+        Raises:
+            ApiError: The page cannot run such a model (404), or its files are gone (503).
+        """
+        with self._lock_of(served):
+            if served not in self._packed:
+                self._packed[served] = _packed(served)
+            return self._packed[served]
+
+    def _lock_of(self, served: ServedModel) -> Lock:
+        with self._lock:
+            return self._locks.setdefault(served, Lock())
+
+
+def _packed(served: ServedModel) -> bytes:
+    try:
+        return pack_model(served.bundle, facts=PageFacts(model_hash=served.hash))
+    except NextwordError as error:
+        raise ApiError(404, f"the page cannot run this model: {error}", code="no_page_model") from error
+
+
+def _description(served: ServedModel) -> PageDescription:
+    kind = served.model.tokenizer.kind
+    curve = served.text.curve()
+    return PageDescription(
+        name=served.name,
+        hash=served.hash,
+        summary=served.bundle.summary,
+        unit="word" if kind == "pretokenized" else kind,
+        vocabulary_size=served.model.tokenizer.vocabulary_size,
+        card=served.bundle.card,
+        figures=_figures(served),
+        curve=None if curve is None else [Round(**asdict(point)) for point in curve],
+        passage=served.text.passage(),
+        bigram_source="text" if served.text.is_readable() else "model",
+    )
+
+
+def _figures(served: ServedModel) -> dict[str, str]:
+    figures = {
+        "vocabulary": served.model.tokenizer.summary,
+        "parameters": f"{served.bundle.architecture.num_parameters:,}",
+    }
+    if served.methods:
+        figures["methods"] = served.methods
+    return figures | _metrics(served.text.run)
+
+
+def _metrics(run: Path | None) -> dict[str, str]:
+    """Return the figures of the splits of a run; none if they cannot be read."""
+    if run is None:
+        return {}
+    try:
+        with (run / _METRICS_FILE).open("rb") as file:
+            rows = json.loads(file.read(_MAX_METRICS_BYTES))["splits"]
+        found = {f"perplexity ({row['split']})": f"{float(row['perplexity']):,.2f}" for row in rows}
+        return found | {f"accuracy ({row['split']})": f"{float(row['accuracy']):.2%}" for row in rows}
+    except (OSError, ValueError, LookupError, TypeError):
+        return {}

@@ -1,0 +1,1 @@
+"""Admission and continuous batching: requests share the steps of the engine."""

@@ -1,0 +1,1 @@
+"""The routes over text: tokens, scores, ranks, rescoring and suggestions."""

@@ -19,6 +19,7 @@ from nextword.serving.connection.access import Access
 from nextword.serving.connection.service import Service
 from nextword.serving.connection.transport import TransportConfig
 from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.serving.server import bind
 from nextword.serving.serving_settings import ServingSettings
 
 HASH = "0123456789abcdef" * 4
@@ -72,15 +73,16 @@ def serving(model: LoadedModel, settings: ServingSettings | None = None, *, lear
 @contextmanager
 def running(config: uvicorn.Config) -> Iterator[int]:
     """Run a server in a thread, and yield its port."""
-    config.port = 0
     config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
+    listener = bind("127.0.0.1", 0)
     started = threading.Event()
 
     async def serve() -> None:
-        task = asyncio.ensure_future(server.serve())
+        task = asyncio.ensure_future(server.serve(sockets=[listener]))
         while not (server.started or task.done()):
             await asyncio.sleep(0.005)
+        listener.listen(1024)  # as `Server` does: the system turns nobody away
         started.set()
         await task
 
@@ -89,7 +91,7 @@ def running(config: uvicorn.Config) -> Iterator[int]:
     assert started.wait(60), "the server did not start"
     assert server.started, "the server did not start; its log says why"
     try:
-        yield server.servers[0].sockets[0].getsockname()[1]
+        yield listener.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join(30)

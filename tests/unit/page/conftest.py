@@ -53,7 +53,7 @@ globalThis.run = async (body, argument, encoded) => {
 }"""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright runs, no other test could start an event loop
 def browser() -> Iterator["Browser"]:
     """A headless Chromium."""
     with headless_chromium() as started:

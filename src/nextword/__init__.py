@@ -71,8 +71,8 @@ _NAMES = {
     "engine.temperature": "TemperatureOptions",
     "engine.text_model": "TextModel",
     "errors": (
-        "BundleError CheckpointError EvaluationError ExportError MissingExtraError NextwordError SettingError "
-        "StorageError TextError TrainingDivergedError TrainingInterrupted TrainingWarning"
+        "BundleError CheckpointError EvaluationError ExportError MissingExtraError NextwordError ProcessLostError "
+        "SettingError StorageError TextError TrainingDivergedError TrainingInterrupted TrainingWarning"
     ),
     "evaluation.comparison": "ComparedWord",
     "evaluation.keystrokes": "Keystrokes",

@@ -37,7 +37,7 @@ class ZipfText:
         >>> text = ZipfText(vocabulary_size=50, seed=1)
         >>> block = next(text.blocks(1000))
         >>> block.count(b"\\n"), len(block.split())
-        (16, 256)
+        (20, 320)
     """
 
     vocabulary_size: int = 200_000

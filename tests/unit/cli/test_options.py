@@ -32,6 +32,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "adaptive_cutoffs": (["20,100"], (20, 100)),
     "sampled_softmax": (["100"], 100),
     "maximum_vocabulary": (["100"], 100),
+    "strategy": (["population"], "population"),
 }
 """Values that are given to a flag and what they come to; for all others, the default or 1."""
 

@@ -67,6 +67,7 @@ def _write(page: "Page") -> None:
     page.get_by_label("Seed").fill("7")
     page.get_by_role("button", name="Write").click()
     page.wait_for_selector(".written[aria-busy=false]")
+    page.wait_for_selector("ol[aria-label^='The next word'] li")
 
 
 def _inside(page: "Page") -> None:

@@ -16,6 +16,9 @@ from nextword.serving.text.reply import Reply, send_error
 
 _LOG = logging.getLogger(__name__)
 
+_ENGINE_PATHS = "/v1/"
+"""Beginning of the paths whose requests need the engine. In overload they are refused before anything is parsed."""
+
 
 class Service:
     """The ASGI application that the server runs.
@@ -81,6 +84,8 @@ class Service:
             self._access.require_key(scope)
             if scope["path"] not in HEALTH_PATHS:
                 self._application.state.lifecycle.require_ready()
+            if scope["method"] == "POST" and scope["path"].startswith(_ENGINE_PATHS):
+                self._application.state.admission.require_room()
         except ApiError as error:
             await send_error(send, error)
             return

@@ -67,6 +67,16 @@ class Admission:
                 waiting.granted.set_exception(_closed_error())
         self._waiting.clear()
 
+    def require_room(self) -> None:
+        """Refuse a request that would find the queue full, before its body is read and checked.
+
+        Raises:
+            ApiError: The queue is full (429).
+        """
+        is_busy = self._waiting or self.num_active >= self._num_slots
+        if is_busy and len(self._waiting) >= self._queue_length:
+            raise self._rejection(f"{len(self._waiting)} requests wait already")
+
     @asynccontextmanager
     async def slots(self, num_texts: int = 1) -> AsyncIterator[None]:
         """Hold slots for a number of texts; leaving the block gives them back.

@@ -184,3 +184,29 @@ def test_work_ends_when_the_client_leaves(run_async: RunAsync) -> None:
         assert ended.is_set()
 
     run_async(story)
+
+
+def test_a_request_is_refused_before_it_is_read_only_if_it_would_find_the_queue_full() -> None:
+    async def fill() -> list[bool]:
+        admission = Admission(ServingSettings(max_active=1, queue_length=1))
+        found = [has_room(admission)]
+        async with admission.slots():
+            found.append(has_room(admission))
+            waiting = asyncio.create_task(enter(admission))
+            await asyncio.sleep(0)
+            found.append(has_room(admission))
+        await waiting
+        return [*found, has_room(admission)]
+
+    async def enter(admission: Admission) -> None:
+        async with admission.slots():
+            pass
+
+    def has_room(admission: Admission) -> bool:
+        try:
+            admission.require_room()
+        except ApiError as error:
+            return (error.status_code, error.headers) != (429, {"Retry-After": "5"})
+        return True
+
+    assert asyncio.run(fill()) == [True, True, False, True]

@@ -76,6 +76,8 @@ class RunSettings(TypedDict, total=False):
     label_smoothing: float
     z_loss: float
     sampled_softmax: int | None
+    teacher: str | None
+    teacher_weight: float
     clip_norm: float | None
     schedule: Literal["constant", "linear", "one_cycle", "step", "plateau"]
     warmup_fraction: float

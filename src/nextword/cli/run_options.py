@@ -17,7 +17,7 @@ from nextword.models.presets import preset_names, read_preset
 from nextword.settings import Settings
 from nextword.text.options import TextOptions
 from nextword.text.samples import SAMPLES
-from nextword.training.config import RunConfig, read_tables, recorded_preset
+from nextword.training.config import MEMBER, RunConfig, member_tables, read_tables, recorded_preset
 from nextword.training.options import TrainingOptions
 
 RUN_SETTINGS: tuple[type[Settings], ...] = (TrainingOptions, TextOptions, ModelOptions, BatchOptions)
@@ -83,6 +83,7 @@ def given_names(context: click.Context, *besides: str) -> list[str]:
 def run_config(context: click.Context, **origin: str) -> RunConfig:
     """Return the settings of a run: those of `--preset`, overridden by `--config`, overridden by flags.
 
+    The tables [[member]] of the file override its other tables, each for one member of a population.
     A file that a run wrote starts from the preset of that run, unless `--preset` is given.
 
     Args:
@@ -93,5 +94,8 @@ def run_config(context: click.Context, **origin: str) -> RunConfig:
     table = read_tables(config) if config else {}
     if context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
         preset = recorded_preset(table) or preset
-    command = shlex.join(["nextword", *invocation().arguments])
-    return RunConfig.of(preset, table, given, origin={"command": command, **origin})
+    origin = {"command": shlex.join(["nextword", *invocation().arguments]), **origin}
+    members = member_tables(table)
+    table = {name: values for name, values in table.items() if name != MEMBER}
+    run = RunConfig.of(preset, table, given, origin=origin)
+    return run.with_members([RunConfig.of(preset, table, own, given, origin=origin) for own in members])

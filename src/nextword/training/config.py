@@ -1,7 +1,7 @@
 """All settings of a training run: a preset, overridden by a file, overridden by flags."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,9 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan
 
 Tables = Mapping[str, Mapping[str, Any]]
+
+MEMBER = "member"
+"""The tables of a file of settings that each belong to one member of a population."""
 
 _GROUPS: dict[str, type[Settings]] = {
     "text": TextOptions,
@@ -46,6 +49,7 @@ class RunConfig:
         plan: The time plan of this run, or of an earlier run that it repeats; `None` if epochs decide.
         origin: Text, preset, command and the SHA-256 of the text, for the record.
         given: The tables that override the preset; a plan does not override them.
+        members: The settings of each member of a population, if they differ in more than the seed.
     """
 
     text: TextOptions
@@ -55,6 +59,7 @@ class RunConfig:
     plan: TimePlan | None
     origin: Mapping[str, str]
     given: Tables = field(default_factory=dict, compare=False)
+    members: tuple["RunConfig", ...] = field(default=(), compare=False)
 
     @classmethod
     def of(cls, preset: str, *overrides: Tables, origin: Mapping[str, str] | None = None) -> Self:
@@ -109,6 +114,19 @@ class RunConfig:
     def to_toml(self) -> str:
         """Return the settings as TOML."""
         return tomli_w.dumps(self.to_tables())
+
+    def with_members(self, members: Sequence["RunConfig"]) -> Self:
+        """Return the settings of a population whose members have settings of their own.
+
+        Raises:
+            SettingError: The strategy is not `population`.
+        """
+        if members and self.training.strategy != "population":
+            raise SettingError(
+                f"[[{MEMBER}]] needs `strategy` population, but it is {self.training.strategy}; add `--strategy "
+                f"population`, or remove the {len(members)} tables"
+            )
+        return replace(self, members=tuple(members))
 
     def with_choices(self, *choices: Tables) -> Self:
         """Return the settings with the values that a plan chose, except those in `given`.
@@ -180,6 +198,22 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             raise SettingError(unknown_name("setting", name, groups))
         tables.setdefault(groups[name], {})[name] = value
     return tables
+
+
+def member_tables(tables: Mapping[str, Any]) -> list[Tables]:
+    """Return what a file of settings says about each member of a population; empty if it says nothing.
+
+    Raises:
+        SettingError: `member` is no list of tables.
+
+    Example:
+        >>> member_tables({"training": {"epochs": 2}, "member": [{}, {"training": {"learning_rate": 0.002}}]})
+        [{}, {'training': {'learning_rate': 0.002}}]
+    """
+    members = tables.get(MEMBER, [])
+    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        raise SettingError(f"`{MEMBER}` must be a list of tables, but is {members!r}; write [[{MEMBER}]] above each")
+    return members
 
 
 def recorded_preset(tables: Tables) -> str | None:

@@ -93,6 +93,20 @@ class TrainingOptions(Settings):
         unset="whole vocabulary",
         task="optimization",
     )
+    teacher: str | None = setting(
+        None,
+        help="Learn the predictions of this run, model or population too (distillation). It must have the same "
+        "tokenizer.",
+        unset="learn the text alone",
+        task="optimization",
+    )
+    teacher_weight: float = setting(
+        0.5,
+        help="Share of the loss that --teacher has; the text has the rest.",
+        at_least=0.0,
+        at_most=1.0,
+        task="optimization",
+    )
     clip_norm: float | None = setting(
         None,
         help="Scale the gradient down to this norm, over all weights.",
@@ -158,6 +172,12 @@ class TrainingOptions(Settings):
             raise SettingError(
                 f"`label_smoothing` needs the whole vocabulary, but is {self.label_smoothing:g} with `sampled_softmax` "
                 f"{self.sampled_softmax}; leave out one of the two"
+            )
+        if self.teacher is not None and (self.sampled_softmax or self.strategy == "data-parallel"):
+            name = "sampled_softmax" if self.sampled_softmax else "strategy"
+            raise SettingError(
+                f"`teacher` needs the whole softmax in one process, but `{name}` is {getattr(self, name)}; leave out "
+                "one of the two"
             )
 
     def check_softmax(self, model: ModelOptions) -> None:

@@ -20,7 +20,7 @@ from nextword.batching.window import TokenIds
 from nextword.engine.method import mean_log_prob, mixture_weights
 from nextword.engine.opening import open_model
 from nextword.engine.stream import token_log_probs
-from nextword.errors import BundleError
+from nextword.errors import BundleError, SettingError
 from nextword.storage import strict_json
 from nextword.storage.single_file import write_file
 from nextword.training.process_group import ProcessGroup
@@ -50,10 +50,24 @@ def member_directories(root: Path) -> list[Path]:
 
 
 def as_member(config: "RunConfig", group: ProcessGroup) -> "RunConfig":
-    """Return the settings of the member that this process trains: those of a run of its own, with the next seed."""
-    seed = (config.training.seed + group.process_id) % 2**31
+    """Return the settings of the member that this process trains: those of a run of its own.
+
+    A member whose settings have no seed of their own has the next seed.
+
+    Raises:
+        SettingError: There are settings for more or for fewer members than there are processes.
+    """
+    if config.members and len(config.members) != group.num_processes:
+        raise SettingError(
+            f"a population with {len(config.members)} tables [[member]] must have as many processes, but has "
+            f"{group.num_processes}; start {len(config.members)}"
+        )
+    own = config.members[group.process_id] if config.members else config
+    seed = own.training.seed
+    if seed == config.training.seed:
+        seed = (seed + group.process_id) % 2**31
     origin = {**config.origin, POPULATION: str(group.num_processes)}
-    return replace(config, training=config.training.replace(seed=seed, strategy=None), origin=origin)
+    return replace(own, training=own.training.replace(seed=seed, strategy=None), origin=origin)
 
 
 @dataclass(frozen=True)

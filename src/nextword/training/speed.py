@@ -11,6 +11,7 @@ from nextword.models.language_model import LanguageModel
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan
 from nextword.training.step import TrainingStep
+from nextword.training.teacher import Teacher
 
 # Tokens of the Penn Treebank's training split, the reference length of an epoch.
 PTB_TOKENS = 929_589
@@ -66,7 +67,8 @@ def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE,
     # A plan by epochs, because the step's arithmetic does not depend on what ends the run.
     options = config.training.replace(minutes=None)
     plan = Plan(windows.steps_per_epoch, _MAX_STEPS, (_MAX_STEPS,))
-    step = TrainingStep(model, options, plan, train=windows, valid=windows)
+    teacher = None if options.teacher is None else Teacher.open(options.teacher)
+    step = TrainingStep(model, options, plan, train=windows, valid=windows, teacher=teacher)
 
     num_steps, taken = _timed_steps(step, seconds)
     words_per_second = num_steps * step.words_per_step / taken

@@ -1,5 +1,6 @@
 """Starts and resumes training runs, for the command, for Python and for the trials of a sweep."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -46,6 +47,7 @@ from nextword.training.shared_run import (
     writes,
 )
 from nextword.training.step import TrainingStep
+from nextword.training.teacher import teacher_of, with_teacher
 
 if TYPE_CHECKING:
     from nextword.training.processes import Processes
@@ -173,7 +175,16 @@ def train_model(
     train, valid = windows_of(text, config, own=None if local is None else local.own_part)
     plan = Plan.of(options, train.steps_per_epoch, config.plan)
     counts = token_counts(text) if options.sampled_softmax else None
-    step = TrainingStep(model, options, plan, train=train, valid=valid, token_counts=counts, processes=processes)
+    step = TrainingStep(
+        model,
+        options,
+        plan,
+        train=train,
+        valid=valid,
+        token_counts=counts,
+        processes=processes,
+        teacher=teacher_of(config, text.tokenizer),
+    )
     if processes is not None:  # the vectors of count-based initialization depend on the processor
         step.restore(processes.agree_on_arrays(step.capture()))
     log: Callable[[TrainingProgress], object] = partial(write_log, directory.root) if writes(processes) else _no_log
@@ -243,6 +254,7 @@ def settle(config: RunConfig, corpus: Corpus, context: RunContext, *, began: flo
     )
     require_storable(config.model.build(corpus.tokenizer.vocabulary_size))
     windows_of(corpus, config)
+    config = with_teacher(config, corpus.tokenizer)
     if config.training.minutes is not None and config.plan is None:
         config = plan_time(config, corpus, Budget(60.0 * config.training.minutes, began), context.say)
     return config
@@ -319,7 +331,10 @@ def _fit_ensemble(config: RunConfig, corpus: Corpus, directory: RunDirectory, co
     if ensemble is None:
         context.say(f"{root} has members that are not finished; the last one fits the weights of the ensemble")
     else:
-        context.say(f"{ensemble.describe()}\nevaluate it with: nextword evaluate {root} --ensemble")
+        context.say(
+            f"{ensemble.describe()}\nevaluate it with: nextword evaluate {root} --ensemble\n"
+            f"distill it with: nextword train {shlex.quote(corpus.stored_name)} --teacher {shlex.quote(str(root))}"
+        )
 
 
 def _preset(config: RunConfig) -> str:

@@ -24,6 +24,7 @@ from nextword.training.stream_model import Arrays, Batch, StreamModel, capture, 
 
 if TYPE_CHECKING:
     from nextword.training.processes import Processes
+    from nextword.training.teacher import Teacher
 
 # If the clock decides, the plan may grow by this factor before window lengths are missing.
 _LENGTHS_AHEAD = 4
@@ -79,6 +80,7 @@ class TrainingStep:
         token_counts: Count of each token in the training text `(V,)`, used only by `sampled_softmax` (default: equal
             counts).
         processes: The processes that share the rows of each batch (default: this one has all).
+        teacher: Models whose predictions are learned too (default: only the text).
 
     Attributes:
         words_per_step: Number of tokens in a training window of all processes, `B * T`.
@@ -98,6 +100,7 @@ class TrainingStep:
         valid: Windows,
         token_counts: NDArray[np.integer[Any]] | None = None,
         processes: "Processes | None" = None,
+        teacher: "Teacher | None" = None,
     ) -> None:
         options.check_softmax(model.architecture)
         self.model = model
@@ -114,7 +117,7 @@ class TrainingStep:
             counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
             sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
         sizes: dict[str, Any] = {"batch_size": train.batch_size, "valid_batch_size": valid.batch_size}
-        self.stream = _stream_model(processes)(model, options, sampler=sampler, **sizes)
+        self.stream = _stream_model(processes, teacher)(model, options, sampler=sampler, **sizes)
         lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
         self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
         self.stream.compile(optimizer=self.optimizer)
@@ -215,7 +218,11 @@ class RoundDataset(keras.utils.PyDataset):
         return as_batch(self._windows.window(self._first_step + index))
 
 
-def _stream_model(processes: "Processes | None") -> Callable[..., StreamModel]:
+def _stream_model(processes: "Processes | None", teacher: "Teacher | None") -> Callable[..., StreamModel]:
+    if teacher is not None:
+        from nextword.training.distillation import DistilledStreamModel  # most runs have no teacher
+
+        return partial(DistilledStreamModel, teacher=teacher)
     if processes is None:
         return StreamModel
     from nextword.training.parallel_stream_model import ParallelStreamModel  # needs JAX

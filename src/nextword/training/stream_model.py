@@ -93,11 +93,17 @@ class StreamModel(keras.Model):
         losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **terms)
         weights = ops.reshape(sample_weight, (-1,))
         self._update_metrics(losses, weights)
+        total = self._training_total(losses.total, x, outputs, sample_weight) if training else losses.total
         if self.options.loss == "sum_over_time":
-            loss = losses.total / self._total(ops.shape(y)[0])
+            loss = total / self._total(ops.shape(y)[0])
         else:
-            loss = losses.total / ops.maximum(self._total(ops.sum(weights)), 1.0)
+            loss = total / ops.maximum(self._total(ops.sum(weights)), 1.0)
         return loss + self._penalty(outputs) if training else loss
+
+    @property
+    def unsaved_variables(self) -> list[Any]:
+        """Variables that training does not change and a checkpoint does not hold."""
+        return []
 
     def is_split(self, variable: Any) -> bool:  # noqa: ARG002
         """Return whether this process has only some rows of a variable."""
@@ -106,6 +112,10 @@ class StreamModel(keras.Model):
     def _total(self, value: Any) -> Any:
         """Return the sum over the whole batch, from the sum over the rows of this process."""
         return value
+
+    def _training_total(self, total: Any, inputs: Any, outputs: StackOutputs, weights: Any) -> Any:  # noqa: ARG002
+        """Return what training minimizes, summed over the tokens of a window, from the loss of the text."""
+        return total
 
     def _update_metrics(self, losses: TokenLosses, weights: Any) -> None:
         self.perplexity.update_state(losses.negative_log_likelihood, weights)
@@ -178,8 +188,8 @@ def fingerprint() -> dict[str, str]:
 
 def named_variables(stream: StreamModel) -> dict[str, Any]:
     """Return the variables that a checkpoint holds, by their names in it."""
-    metrics = {id(variable) for variable in stream.metrics_variables}
-    kept = [variable for variable in stream.variables if id(variable) not in metrics]
+    left_out = {id(variable) for variable in (*stream.metrics_variables, *stream.unsaved_variables)}
+    kept = [variable for variable in stream.variables if id(variable) not in left_out]
     # By position, because Keras numbers models and seed generators per process, and their paths therefore vary.
     named = {f"model/{index:03d}/{variable.name}": variable for index, variable in enumerate(kept)}
     return named | {f"optimizer/{index:03d}": variable for index, variable in enumerate(stream.optimizer.variables)}

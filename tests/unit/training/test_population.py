@@ -1,16 +1,19 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nextword.api.train import train
-from nextword.errors import BundleError, CheckpointError
+from nextword.errors import BundleError, CheckpointError, SettingError
 from nextword.text.corpus import Corpus
 from nextword.text.samples import sample_path
+from nextword.training.config import RunConfig
 from nextword.training.own_run import own_directory
-from nextword.training.population import Ensemble, fit_if_complete, member_directories, member_directory
+from nextword.training.population import Ensemble, as_member, fit_if_complete, member_directories, member_directory
 from nextword.training.process_group import ProcessGroup
+from nextword.training.teacher import Teacher
 from support.small_run import SMALL_RUN_SETTINGS
 
 Environment = pytest.MonkeyPatch
@@ -73,6 +76,16 @@ def test_the_perplexity_of_the_mixture_is_that_of_the_ensemble_engine(population
     assert float(np.exp(-mean)) == pytest.approx(ensemble.perplexity, rel=1e-4)
 
 
+def test_a_population_can_be_distilled_into_one_model(population: Path, corpus: Corpus, tmp_path: Path) -> None:
+    settings = {**SMALL_RUN_SETTINGS, "teacher": str(population)}
+    train(corpus, preset="quick", epochs=1, run=tmp_path / "student", settings=settings, verbose=0)
+    teacher, ensemble = Teacher.open(population), Ensemble.read(population)
+    assert ensemble is not None
+    assert teacher.weights == ensemble.weights
+    assert len(teacher.models) == 2
+    assert (tmp_path / "student" / "model" / "config.json").is_file()
+
+
 def test_weights_wait_for_all_members(population: Path, corpus: Corpus) -> None:
     assert fit_if_complete(population, 3, corpus.valid.ids) is None
 
@@ -91,6 +104,25 @@ def test_a_process_that_is_no_member_cannot_resume(
         enter(monkeypatch, ProcessGroup(3, number))
     with pytest.raises(CheckpointError, match="nextword launch -n 2 train --resume"):
         own_directory(population)
+
+
+def test_members_can_have_settings_of_their_own() -> None:
+    tables: list[Any] = [{}, {"training": {"learning_rate": 0.5}}, {"training": {"seed": 7}, "model": {"tied": False}}]
+    base = {"training": {"strategy": "population", "seed": 4}}
+    config = RunConfig.of("quick", base).with_members([RunConfig.of("quick", base, table) for table in tables])
+    own = [as_member(config, ProcessGroup(3, number)) for number in range(3)]
+    assert [each.training.seed for each in own] == [4, 5, 7]
+    assert [each.training.learning_rate == 0.5 for each in own] == [False, True, False]
+    assert [each.model.tied for each in own] == [True, True, False]
+    assert {each.training.strategy for each in own} == {None}
+    with pytest.raises(SettingError, match=r"3 tables \[\[member\]\] must have as many processes, but has 2"):
+        as_member(config, ProcessGroup(2, 0))
+
+
+def test_settings_of_members_need_a_population() -> None:
+    config = RunConfig.of("quick")
+    with pytest.raises(SettingError, match=r"\[\[member\]\] needs `strategy` population"):
+        config.with_members([config])
 
 
 @pytest.mark.parametrize("damaged", ["", "{}", '{"format": 1, "weights": [1], "perplexities": [2], "perplexity": 3}'])

@@ -1,0 +1,51 @@
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from nextword.cli.command import command
+from nextword.cli.run_options import RUN_SETTINGS, config_option, preset_option, run_config
+from nextword.errors import SettingError
+from nextword.training.config import RunConfig
+
+
+def config_of(file: Path, *flags: str) -> RunConfig:
+    found: list[RunConfig] = []
+
+    @command(*RUN_SETTINGS, examples=[])
+    @preset_option("quick")
+    @config_option
+    @click.pass_context
+    def read(context: click.Context, /, **_options: Any) -> None:
+        found.append(run_config(context))
+
+    read.main(["--config", str(file), *flags], standalone_mode=False)
+    return found[0]
+
+
+def test_a_table_of_a_member_overrides_the_file_and_flags_override_both(tmp_path: Path) -> None:
+    file = tmp_path / "members.toml"
+    file.write_text(
+        "[training]\nlearning_rate = 0.5\nbeta_1 = 0.5\n[[member]]\n[[member]]\ntraining = { learning_rate = 0.25, "
+        "beta_1 = 0.25 }\n[[member]]\n[member.model]\nhidden_sizes = [8]\nembedding_size = 8\n",
+        encoding="utf-8",
+    )
+    config = config_of(file, "--strategy", "population", "--beta-1", "0.75")
+    assert [each.training.learning_rate for each in config.members] == [0.5, 0.25, 0.5]
+    assert {each.training.beta_1 for each in (config, *config.members)} == {0.75}
+    assert config.members[2].model.hidden_sizes == (8,)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[member]\n", r"`member` must be a list of tables"),
+        ("[[member]]\ntraining = { learning_rat = 1 }\n", "did you mean `learning_rate`"),
+        ("[[member]]\nmodels = { tied = true }\n", "`models` is not a table of settings"),
+    ],
+)
+def test_a_mistake_in_the_table_of_a_member_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "members.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SettingError, match=message):
+        config_of(tmp_path / "members.toml", "--strategy", "population")

@@ -34,7 +34,7 @@ from support.running_server import running_server
 from support.slow import rest_slow
 
 ROOT = Path(__file__).parents[2]
-RECORDS = {"results.md", "lab-log.md"}
+RECORDS = {"results.md", "results-history.md", "lab-log.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
 PAGES = [page for page in PAGES if page.name not in RECORDS and any(each.runs for each in blocks_of(page))]
 PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}

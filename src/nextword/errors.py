@@ -9,33 +9,87 @@ from typing import Self
 
 
 class NextwordError(Exception):
-    """The base class of all errors that a user can cause and repair."""
+    """The base class of all errors that a user can cause and repair.
+
+    Example:
+        >>> import nextword
+        >>> try:
+        ...     nextword.load("no-such-model")
+        ... except nextword.NextwordError as error:
+        ...     print(type(error).__name__, error.exit_code)
+        BundleError 2
+    """
 
     exit_code = 2
 
 
 class SettingError(NextwordError):
-    """A setting is out of range, has the wrong type, or has an unknown name."""
+    """A setting is out of range, has the wrong type, or has an unknown name.
+
+    Example:
+        >>> import nextword
+        >>> model = nextword.load("austen")
+        >>> try:
+        ...     model.suggest("I am", k=0)
+        ... except nextword.SettingError as error:
+        ...     print(error)
+        `k` must be at least 1, but is 0
+    """
 
 
 class TextError(NextwordError):
-    """A text cannot be found, read or used as a corpus."""
+    """A text cannot be found, read or used as a corpus.
+
+    Example:
+        >>> import nextword
+        >>> try:
+        ...     nextword.Corpus.load("no-such-text.txt")
+        ... except nextword.TextError as error:
+        ...     print(str(error).partition(";")[0])
+        `no-such-text.txt` is not a sample, file or folder
+    """
 
 
 class StorageError(NextwordError):
-    """A directory of nextword is damaged, incomplete, in use, or cannot be written."""
+    """A directory of nextword is damaged, incomplete, in use, or cannot be written.
+
+    Example:
+        >>> import nextword
+        >>> [each.__name__ for each in nextword.StorageError.__subclasses__()][:2]
+        ['CheckpointError', 'BundleError']
+    """
 
 
 class CheckpointError(StorageError):
-    """A training run cannot be resumed from its directory."""
+    """A training run cannot be resumed from its directory.
+
+    Example:
+        >>> import nextword
+        >>> issubclass(nextword.CheckpointError, nextword.StorageError), nextword.CheckpointError.exit_code
+        (True, 2)
+    """
 
 
 class BundleError(StorageError):
-    """A directory is not a model bundle, or the bundle is damaged."""
+    """A directory is not a model bundle, or the bundle is damaged.
+
+    Example:
+        >>> import nextword
+        >>> try:
+        ...     nextword.load("no-such-model")
+        ... except nextword.BundleError as error:
+        ...     print(error)
+        `no-such-model` must be the directory of a run or a model, but there is no such directory; sample models: austen
+    """
 
 
 class MissingExtraError(NextwordError):
-    """A part of nextword needs packages that are not installed."""
+    """A part of nextword needs packages that are not installed.
+
+    Example:
+        >>> print(MissingExtraError.of("curves need matplotlib", None, "train"))
+        curves need matplotlib, which is missing; install the extra `train`: pip install 'nextword[train]'
+    """
 
     @classmethod
     def of(cls, need: str, missing: str | None, extra: str) -> Self:
@@ -67,25 +121,61 @@ class MissingExtraError(NextwordError):
 
 
 class ExportError(NextwordError):
-    """An exported model differs from its source by more than the allowed tolerance."""
+    """An exported model differs from its source by more than the allowed tolerance.
+
+    Example:
+        >>> import nextword
+        >>> issubclass(nextword.ExportError, nextword.NextwordError), nextword.ExportError.exit_code
+        (True, 2)
+    """
 
 
 class EvaluationError(NextwordError):
-    """The data is not sufficient for a result, such as a perplexity over zero tokens."""
+    """The data is not sufficient for a result, such as a perplexity over zero tokens.
+
+    Example:
+        >>> import nextword
+        >>> model = nextword.load("austen")
+        >>> try:
+        ...     model.perplexity("")
+        ... except nextword.EvaluationError as error:
+        ...     print(error)
+        a text must have at least one token, but has none; give more text
+    """
 
 
 class TrainingDivergedError(NextwordError):
-    """The training loss is no longer a finite number."""
+    """The training loss is no longer a finite number.
+
+    Example:
+        >>> TrainingDivergedError.exit_code
+        3
+    """
 
     exit_code = 3
 
 
 class ProcessLostError(NextwordError):
-    """Another process of a training run is gone, or did not come."""
+    """Another process of a training run is gone, or did not come.
+
+    Example:
+        >>> import nextword
+        >>> issubclass(nextword.ProcessLostError, nextword.NextwordError), nextword.ProcessLostError.exit_code
+        (True, 2)
+    """
 
 
 class TrainingWarning(UserWarning):
-    """A training run worked around a problem, such as a damaged checkpoint."""
+    """A training run worked around a problem, such as a damaged checkpoint.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings(record=True) as caught:
+        ...     warnings.simplefilter("always", TrainingWarning)
+        ...     warnings.warn("a checkpoint is damaged", TrainingWarning, stacklevel=1)
+        >>> [str(warning.message) for warning in caught]
+        ['a checkpoint is damaged']
+    """
 
 
 class TrainingInterrupted(KeyboardInterrupt):
@@ -93,6 +183,12 @@ class TrainingInterrupted(KeyboardInterrupt):
 
     Attributes:
         signal_number: Number of the signal.
+
+    Example:
+        >>> issubclass(TrainingInterrupted, Exception), issubclass(TrainingInterrupted, KeyboardInterrupt)
+        (False, True)
+        >>> print(TrainingInterrupted(signal.SIGTERM))
+        interrupted by SIGTERM
     """
 
     def __init__(self, signal_number: int) -> None:

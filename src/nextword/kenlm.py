@@ -36,18 +36,36 @@ _BEGIN = "<s>"
 
 
 class ModelReadError(BundleError, OSError):
-    """A model that cannot be read. It is an `OSError` too, because KenLM raises that."""
+    """A model that cannot be read. It is an `OSError` too, because KenLM raises that.
+
+    Example:
+        >>> try:
+        ...     Model("no-such-model")
+        ... except OSError as error:
+        ...     print(str(error)[:32])
+        Cannot read model 'no-such-model
+    """
 
 
 class LoadMethod:
-    """How KenLM reads a file; without effect here."""
+    """How KenLM reads a file; without effect here.
+
+    Example:
+        >>> Model("austen", Config(LoadMethod.LAZY)).order == Model("austen").order
+        True
+    """
 
     LAZY, POPULATE_OR_LAZY, POPULATE_OR_READ, READ, PARALLEL_READ = range(5)
 
 
 @dataclass
 class Config:
-    """KenLM's options for reading a file; without effect here."""
+    """KenLM's options for reading a file; without effect here.
+
+    Example:
+        >>> Config().load_method == LoadMethod.POPULATE_OR_READ
+        True
+    """
 
     load_method: int = LoadMethod.POPULATE_OR_READ
 
@@ -61,6 +79,13 @@ class FullScoreReturn:
         ngram_length: How many words it depends on, `<s>` and itself included. For an ARPA file, the length of the
             longest n-gram that was found; for a network, all words that were read.
         oov: Whether the vocabulary lacks the word, or a token of it.
+
+    Example:
+        >>> model, state, after = Model("austen"), State(), State()
+        >>> model.BeginSentenceWrite(state)
+        >>> scored = model.BaseFullScore(state, "She", after)
+        >>> scored.oov, scored.ngram_length
+        (False, 2)
     """
 
     log_prob: float
@@ -70,7 +95,15 @@ class FullScoreReturn:
 
 @total_ordering
 class State:
-    """The words that have been read. States compare and hash by these words; a new state is null."""
+    """The words that have been read. States compare and hash by these words; a new state is null.
+
+    Example:
+        >>> model, state, after = Model("austen"), State(), State()
+        >>> model.BeginSentenceWrite(state)
+        >>> log10_prob = model.BaseScore(state, "She", after)
+        >>> state == after, log10_prob < 0
+        (False, True)
+    """
 
     __slots__ = ("context",)
 
@@ -105,6 +138,13 @@ class Model:
 
     Raises:
         ModelReadError: There is no sound model at `path`.
+
+    Example:
+        >>> model = Model("austen")
+        >>> model.score("She was very happy.") > model.score("Happy very was.")
+        True
+        >>> "happy" in model, "xyzzy" in model
+        (True, False)
     """
 
     def __init__(self, path: str | bytes | LoadedModel, config: Config | None = None) -> None:  # noqa: ARG002
@@ -186,7 +226,12 @@ class Model:
 
 
 class LanguageModel(Model):
-    """The old name of `Model`."""
+    """The old name of `Model`.
+
+    Example:
+        >>> LanguageModel("austen").score("She was very happy.") == Model("austen").score("She was very happy.")
+        True
+    """
 
 
 def _opened(name: str) -> SentenceScorer:

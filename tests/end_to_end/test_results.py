@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = ("results.md", "results-history.md")
 
 RESULT = {
     "corpus": "ptb",
@@ -42,19 +43,20 @@ def results(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def docs(tmp_path: Path) -> Path:
-    """A page with a placeholder for one table, and a ledger of one line."""
+    """Two pages with a placeholder for one table each, and a ledger of one line."""
     (tmp_path / "images").mkdir()
     (tmp_path / "results.jsonl").write_text(json.dumps(RESULT) + "\n", encoding="utf-8")
-    (tmp_path / "results.md").write_text("<!-- results: corpus=ptb -->\n<!-- end of results -->\n", encoding="utf-8")
+    for name in PAGES:
+        (tmp_path / name).write_text("<!-- results: corpus=ptb -->\n<!-- end of results -->\n", encoding="utf-8")
     return tmp_path
 
 
-def test_a_page_is_rendered_and_then_up_to_date(docs: Path) -> None:
+def test_the_pages_are_rendered_and_then_up_to_date(docs: Path) -> None:
     older = results("--docs", docs, "--check")
     assert older.returncode == 2
     assert "run benchmarks/results.py" in older.stderr
     assert results("--docs", docs).returncode == 0
-    assert "**85.00**" in (docs / "results.md").read_text(encoding="utf-8")
+    assert all("**85.00**" in (docs / name).read_text(encoding="utf-8") for name in PAGES)
     assert (docs / "images" / "ptb-minutes.svg").stat().st_size > 0
     assert results("--docs", docs, "--check").returncode == 0
 

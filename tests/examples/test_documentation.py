@@ -24,17 +24,18 @@ from typing import Any
 import click
 import pytest
 
+from documentation.blocks import blocks_of
+from documentation.commands import Command
 from nextword.api import train as train_module
 from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
 from nextword.cli.main import nextword as command_line
 from nextword.text.samples import sample_path
-from support.documentation import Command, blocks_of
 from support.running_server import running_server
 from support.slow import rest_slow
 
 ROOT = Path(__file__).parents[2]
-RECORDS = {"results.md", "lab-log.md"}
+RECORDS = {"results.md", "results-history.md", "lab-log.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
 PAGES = [page for page in PAGES if page.name not in RECORDS and any(each.runs for each in blocks_of(page))]
 PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}

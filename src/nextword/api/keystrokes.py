@@ -23,6 +23,12 @@ class KeystrokeEvaluation:
     Attributes:
         plain: Without learned words.
         learned: If each word outside the vocabulary is learned as soon as it was typed.
+
+    Example:
+        >>> import nextword
+        >>> found = nextword.load("austen").keystrokes("She was very much obliged to Mr. Ifeoma and to Mr. Ifeoma.")
+        >>> found.learned.savings(3) > found.plain.savings(3)
+        True
     """
 
     plain: Keystrokes

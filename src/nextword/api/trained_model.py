@@ -200,7 +200,14 @@ class TrainedModel(LoadedModel):
         stop_at_end: bool = False,
         seed: int | None = None,
     ) -> Iterator[str]:
-        """Yield the text after a prompt as it is written; the arguments are those of `generate`."""
+        """Yield the text after a prompt as it is written; the arguments are those of `generate`.
+
+        Example:
+            >>> import nextword
+            >>> pieces = list(nextword.load("austen").stream("She was", max_tokens=5, temperature=0.8, seed=1))
+            >>> len(pieces) > 1
+            True
+        """
         for name, texts in (("stop", stop), ("forbid", forbid)):
             if isinstance(texts, str):
                 raise SettingError(f"`{name}` must be a list of texts, but is the string {texts!r}; write [{texts!r}]")
@@ -227,6 +234,12 @@ class TrainedModel(LoadedModel):
         Raises:
             SettingError: `prompts` is one string, or the request cannot be met.
             TextError: The tokenizer refuses a prompt.
+
+        Example:
+            >>> import nextword
+            >>> request = nextword.Request(max_tokens=4, search=nextword.SearchOptions(decoding="greedy"))
+            >>> [found.prompt for found in nextword.load("austen").generate_many(["She was", "He had"], request)]
+            ['She was', 'He had']
         """
         return generate_texts(self, prompts, request)
 
@@ -271,6 +284,12 @@ class TrainedModel(LoadedModel):
 
         Raises:
             TextError: The tokenizer refuses a line.
+
+        Example:
+            >>> import nextword
+            >>> lines = ["She was very happy.", "Happy very was."]
+            >>> [score.num_tokens for score in nextword.load("austen").score_lines(lines)]
+            [6, 5]
         """
         return score_lines(self, lines, ScoringOptions(bos=bos, eos=eos, carry=carry, read_ahead=read_ahead))
 
@@ -306,6 +325,12 @@ class TrainedModel(LoadedModel):
             lines: The lines, read once.
             k: How many to return.
             measure: The surprisal of a line: the "mean", "max" or "sum" over its tokens.
+
+        Example:
+            >>> import nextword
+            >>> lines = ["She was here.", "Table of is."]
+            >>> nextword.load("austen").surprising_lines(lines, k=1)[0].text
+            'Table of is.'
         """
         return most_surprising_lines(self, lines, k, measure=measure)
 
@@ -318,6 +343,11 @@ class TrainedModel(LoadedModel):
         Raises:
             EvaluationError: There are no tokens, or the split was encoded by another tokenizer.
             TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> round(nextword.load("austen").perplexity("She was very much obliged to him."))
+            12
         """
         return self.evaluate(text).perplexity
 
@@ -417,6 +447,12 @@ class TrainedModel(LoadedModel):
         Raises:
             EvaluationError: The text is too short.
             TextError: The tokenizer refuses the text.
+
+        Example:
+            >>> import nextword
+            >>> found = nextword.load("austen").compare("I am very much obliged to you.", skip=4, max_tokens=1)[0]
+            >>> found.actual, found.predicted, found.rank
+            ('obliged', 'obliged', 1)
         """
         ids = self._ids_of(text)
         count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
@@ -454,6 +490,11 @@ class TrainedModel(LoadedModel):
 
         Raises:
             TextError: There is no line, or the tokenizer refuses one.
+
+        Example:
+            >>> import nextword
+            >>> nextword.load("austen").vectors(["She was here.", "He was there."]).shape
+            (2, 208)
         """
         parts = list(sentence_vectors(self, lines, pooling=pooling))
         if not parts:
@@ -466,6 +507,11 @@ class TrainedModel(LoadedModel):
         Raises:
             SettingError: `k` is below 1.
             TextError: The word is not in the vocabulary.
+
+        Example:
+            >>> import nextword
+            >>> [near.word for near in nextword.load("austen").nearest_words("letter", k=2)]
+            ['note', 'carriage']
         """
         return WordVectors.of(self.bundle).nearest(word, k)
 
@@ -478,6 +524,15 @@ class TrainedModel(LoadedModel):
 
         Raises:
             StorageError: `path` exists and `replace` is false, or the disk refused.
+
+        Example:
+            >>> import nextword
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     nextword.load("austen").save(Path(folder, "copy"))
+            ...     nextword.load(Path(folder, "copy")).name
+            'austen'
         """
         write_bundle(Path(path), self.bundle, replace=replace)
 
@@ -495,6 +550,15 @@ class TrainedModel(LoadedModel):
             EvaluationError: The corpus was encoded by another tokenizer.
             ExportError: The model cannot run in a page; the message has the reason.
             StorageError: Another file is at `path`, or the disk refused.
+
+        Example:
+            >>> import nextword
+            >>> import tempfile
+            >>> from pathlib import Path
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     nextword.load("austen").export_html(Path(folder, "austen.html"))
+            ...     Path(folder, "austen.html").stat().st_size > 1_000_000
+            True
         """
         bigrams = BigramTable.of_words(self._ids_of(corpus.train), self.tokenizer) if corpus else None
         facts = page_facts(self.bundle, self.history or ())

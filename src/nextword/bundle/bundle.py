@@ -87,6 +87,12 @@ class Bundle:
 
     Raises:
         BundleError: The parts do not fit together, or a weight is not finite.
+
+    Example:
+        >>> import nextword
+        >>> bundle = nextword.load("austen").bundle
+        >>> bundle
+        Bundle('austen', LSTM 416-208, 9,878 words, model.onnx only)
     """
 
     name: str

@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import click
 
@@ -31,6 +32,35 @@ _SECTIONS = {
 """The headings of a help, in their order, by the task that an option is for."""
 
 _WIDEST_SPEC = 26
+
+
+@dataclass(frozen=True)
+class OptionHelp:
+    """What a help says about an option.
+
+    Attributes:
+        spec: Its names and its value, such as `-k, --top N`.
+        meaning: What it does.
+        facts: Its choices, whether it may be repeated, and whether it must be given.
+        default: Its default in words; empty for a switch, which is off.
+    """
+
+    spec: str
+    meaning: str
+    facts: tuple[str, ...]
+    default: str
+
+    @classmethod
+    def of(cls, option: click.Option, defaults: dict[str, str]) -> Self:
+        """Return what is said about an option; `defaults` has defaults of settings by name."""
+        default = "" if option.required else _default(option, defaults)
+        return cls(_spec(option), option.help or "", tuple(_facts(option)), default)
+
+    @property
+    def told(self) -> str:
+        """All of it in one sentence or two."""
+        facts = [*self.facts, *([f"default: {self.default}"] if self.default else [])]
+        return f"{self.meaning.removesuffix('.')} ({'; '.join(facts)})." if facts else self.meaning
 
 
 class Command(click.Command):
@@ -78,19 +108,28 @@ class Command(click.Command):
     def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write a section for each task."""
         whole = self.short is None or bool(context.meta.get(_WHOLE))
-        defaults = self.defaults(context)
-        rows: dict[str, list[tuple[str, str]]] = {}
-        for option in self.get_params(context):
-            if isinstance(option, click.Option) and option.name not in COMMON and (whole or self._is_short(option)):
-                rows.setdefault(_task(option), []).append((_spec(option), described(option, defaults)))
-        for task in sorted(rows, key=list(_SECTIONS).index):
-            with formatter.section(_SECTIONS[task]):
-                formatter.write_dl(rows[task], col_max=_WIDEST_SPEC)
+        for heading, rows in self.options_by_task(context, whole=whole).items():
+            with formatter.section(heading):
+                formatter.write_dl([(row.spec, row.told) for row in rows], col_max=_WIDEST_SPEC)
         formatter.write_paragraph()
         if self.is_common:
             formatter.write("Common options:\n  -q, --quiet    -v, --verbose    --no-color    -h, --help\n")
         if not whole:
             formatter.write(f"\nMore options: {context.command_path} --help-all\n")
+
+    def options_by_task(self, context: click.Context, *, whole: bool) -> dict[str, list["OptionHelp"]]:
+        """Return what the help says about each option, by the heading of its section.
+
+        Args:
+            context: A context of this command.
+            whole: Whether to return all options, and not only those of `--help`.
+        """
+        defaults = self.defaults(context)
+        rows: dict[str, list[OptionHelp]] = {}
+        for option in self.get_params(context):
+            if isinstance(option, click.Option) and option.name not in COMMON and (whole or self._is_short(option)):
+                rows.setdefault(_task(option), []).append(OptionHelp.of(option, defaults))
+        return {_SECTIONS[task]: rows[task] for task in sorted(rows, key=list(_SECTIONS).index)}
 
     def _is_short(self, option: click.Option) -> bool:
         if isinstance(option, SettingOption):
@@ -183,19 +222,21 @@ def _metavar(option: click.Option) -> str:
 
 def described(option: click.Option, defaults: dict[str, str]) -> str:
     """Return the help of an option with its choices and its default."""
-    told, facts = option.help or "", []
+    return OptionHelp.of(option, defaults).told
+
+
+def _facts(option: click.Option) -> Iterator[str]:
+    """Yield what the help of an option does not say by itself, apart from its default."""
+    told = option.help or ""
     if isinstance(option.type, click.Choice) and not all(
         re.search(rf"\b{each}\b", told) for each in option.type.choices
     ):
         *first, last = option.type.choices
-        facts.append(f"{', '.join(first)} or {last}")
+        yield f"{', '.join(first)} or {last}"
     if option.multiple:
-        facts.append("repeatable")
+        yield "repeatable"
     if option.required:
-        facts.append("required")
-    elif default := _default(option, defaults):
-        facts.append(f"default: {default}")
-    return f"{told.removesuffix('.')} ({'; '.join(facts)})." if facts else told
+        yield "required"
 
 
 def _default(option: click.Option, defaults: dict[str, str]) -> str:

@@ -24,7 +24,15 @@ _THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
 
 @dataclass(frozen=True, kw_only=True)
 class CacheOptions(Settings):
-    """The settings of the cache."""
+    """The settings of the cache.
+
+    Example:
+        >>> import nextword
+        >>> model, text = nextword.load("austen"), "She was very much obliged. " * 20
+        >>> evaluation = model.evaluate(text, methods=nextword.CacheOptions(cache_size=200))
+        >>> evaluation.method
+        'cache'
+    """
 
     group: ClassVar[str] = "cache"
 

@@ -20,7 +20,15 @@ _CLOSE = 0.02  # Newton's method converges quadratically: after a step this shor
 
 @dataclass(frozen=True, kw_only=True)
 class TemperatureOptions(Settings):
-    """The settings of temperature scaling."""
+    """The settings of temperature scaling.
+
+    Example:
+        >>> import nextword
+        >>> model, text = nextword.load("austen"), "She was very much obliged. " * 20
+        >>> bold = model.evaluate(text, methods=nextword.TemperatureOptions(temperature=0.9))
+        >>> bold.perplexity < model.perplexity(text)
+        True
+    """
 
     group: ClassVar[str] = "temperature"
 

@@ -20,6 +20,12 @@ class TextModel:
     Attributes:
         engine: Gives log-probabilities for ids.
         tokenizer: Gives ids for text.
+
+    Example:
+        >>> import nextword
+        >>> model = nextword.load("austen")          # a `TrainedModel` is a `TextModel`
+        >>> nextword.TextModel(model.engine, model.tokenizer)
+        TextModel(OnnxEngine, 9,878 words)
     """
 
     engine: Engine

@@ -109,6 +109,12 @@ class ComparedWord:
         rank: Rank of the actual word among all words; 1 if it was predicted correctly.
         surprisal_bits: Surprisal of the actual word in bits.
         top: The most probable words with their probabilities, in descending order.
+
+    Example:
+        >>> import nextword
+        >>> found = nextword.load("austen").compare("I am very much obliged to you.", skip=4, max_tokens=1)[0]
+        >>> found.actual, found.predicted, found.rank
+        ('obliged', 'obliged', 1)
     """
 
     position: int

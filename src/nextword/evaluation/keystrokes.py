@@ -63,6 +63,12 @@ class Keystrokes:
         next_word_hits: For 1 and 3 suggestions, the number of words that are among them before their first letter.
         num_begun_words: Words of at least two letters.
         completion_hits: Sum of `completion_rate` over these words.
+
+    Example:
+        >>> import nextword
+        >>> found = nextword.load("austen").keystrokes("She was very much obliged to him.").plain
+        >>> found.num_keys, found.num_words, found.savings(5) > found.savings(1)
+        (34, 7, True)
     """
 
     num_keys: int

@@ -122,6 +122,12 @@ class Evaluation:
         num_characters: Characters of the split; `None` if unknown.
         num_out_of_vocabulary: Tokens that are not in the vocabulary, read as `<unk>`; `None` if unknown.
         method: Method applied after training; "static" for the trained model without one.
+
+    Example:
+        >>> import nextword
+        >>> evaluation = nextword.load("austen").evaluate("She was very much obliged to him.")
+        >>> evaluation.num_tokens, evaluation.perplexity < 100
+        (8, True)
     """
 
     num_tokens: int

@@ -63,6 +63,16 @@ class Comparison:
         num_units: Number of units.
         unit: Kind of unit.
         resamples: Number of resamples.
+
+    Example:
+        >>> import numpy as np
+        >>> ids = np.tile(np.array([2, 3, 0], np.int32), 50)          # fifty lines of two words and `<eos>`, which is 0
+        >>> random = np.random.default_rng(0)
+        >>> first = random.normal(-5.0, 1.0, len(ids))
+        >>> lines = [lines_of(log_probs, ids, end_id=0) for log_probs in (first, first + 0.1)]
+        >>> comparison = compare_lines(*lines)
+        >>> round(comparison.difference, 3), comparison.p_value < 0.01
+        (0.1, True)
     """
 
     difference: float

@@ -20,6 +20,13 @@ class GeneratedText:
         ending: Reason for the end: "end" for `<eos>`, "stop" for a stop string, "length" for the maximum length.
         missing: Required words that are not in the text.
         others: Other texts of the search, best first.
+
+    Example:
+        >>> import nextword
+        >>> request = nextword.Request(max_tokens=4, search=nextword.SearchOptions(decoding="greedy"))
+        >>> (found,) = nextword.load("austen").generate_many(["I am very much"], request)
+        >>> found.ending, len(found.ids), found.log_prob < 0
+        ('length', 4, True)
     """
 
     prompt: str

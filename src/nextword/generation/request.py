@@ -132,6 +132,12 @@ class Request:
 
     Raises:
         SettingError: A value is out of range, or two values contradict each other.
+
+    Example:
+        >>> import nextword
+        >>> request = nextword.Request(max_tokens=12, require=("happy",))
+        >>> "happy" in nextword.load("austen").generate_many(["She was"], request)[0].text
+        True
     """
 
     max_tokens: int = 100

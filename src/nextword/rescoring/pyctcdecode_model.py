@@ -20,7 +20,12 @@ _NO_ORDER = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class FusionOptions(Settings):
-    """The weights of the model in pyctcdecode, with pyctcdecode's names and defaults."""
+    """The weights of the model in pyctcdecode, with pyctcdecode's names and defaults.
+
+    Example:
+        >>> FusionOptions(alpha=0.7).to_table()
+        {'alpha': 0.7, 'beta': 1.5, 'unk_score_offset': -10.0, 'score_boundary': True}
+    """
 
     group: ClassVar[str] = "fusion"
 
@@ -46,7 +51,11 @@ class PyctcdecodeModel:
         unigrams: The known words, as in pyctcdecode (default: all words that the model knows).
 
     Example:
-        decoder = BeamSearchDecoderCTC(Alphabet.build_alphabet(labels), PyctcdecodeModel(model))
+        >>> import nextword
+        >>> model = PyctcdecodeModel(nextword.load("austen"))      # the second argument of `BeamSearchDecoderCTC`
+        >>> score, after = model.score(model.get_start_state(), "She")
+        >>> model.score_partial_token("obli")
+        0.0
     """
 
     def __init__(

@@ -96,6 +96,13 @@ class Rescored(NamedTuple):
         text: The hypothesis.
         total: Its weighted sum of scores.
         log_prob: Its natural log-probability under the model.
+
+    Example:
+        >>> import nextword
+        >>> weights = RescoringWeights(model_weight=0.5, length_weight=0.0, first_pass_weights=(1.0,))
+        >>> best = rescore(nextword.load("austen"), ["she was happy"], [-4.0], weights)[0]
+        >>> round(best.total, 6) == round(0.5 * best.log_prob - 4.0, 6)
+        True
     """
 
     text: str
@@ -120,6 +127,12 @@ def rescore(
     Raises:
         SettingError: There are no hypotheses, scores are missing, or the number of weights does not fit.
         TextError: The tokenizer refuses a hypothesis.
+
+    Example:
+        >>> import nextword
+        >>> weights = RescoringWeights(model_weight=0.5, length_weight=0.0, first_pass_weights=(1.0,))
+        >>> rescore(nextword.load("austen"), ["she was table", "she was happy"], [-3.0, -4.0], weights)[0].text
+        'she was happy'
     """
     if not hypotheses or len(hypotheses) != len(scores):
         raise SettingError(

@@ -99,6 +99,14 @@ def torchaudio_model(model: TextModel, words: Sequence[str]) -> Any:
 
     Raises:
         MissingExtraError: torchaudio, or its decoder, is not installed.
+
+    Example:
+        >>> import nextword
+        >>> try:
+        ...     torchaudio_model(nextword.load("austen"), ["she", "<unk>"])
+        ... except nextword.MissingExtraError as error:
+        ...     print("install torchaudio" in str(error))
+        True
     """
     try:
         decoder: Any = import_module("torchaudio.models.decoder")

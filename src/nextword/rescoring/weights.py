@@ -100,6 +100,11 @@ class WeightsFile:
         weights: The weights.
         score_names: The first-pass scores, in the order of `first_pass_weights`.
         tuned: Origin of tuned weights, for the record: file, model, fingerprint, word error rates.
+
+    Example:
+        >>> weights = RescoringWeights(model_weight=0.5, length_weight=0.0, first_pass_weights=(1.0,))
+        >>> WeightsFile(weights, ("acoustic",)).score_names
+        ('acoustic',)
     """
 
     weights: RescoringWeights

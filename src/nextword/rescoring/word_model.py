@@ -69,6 +69,13 @@ class WordModel:
 
     Raises:
         SettingError: `history` is below 1.
+
+    Example:
+        >>> import nextword
+        >>> words = WordModel(nextword.load("austen"))
+        >>> scored = words.score(words.start(bos=True), "She")
+        >>> scored.is_known, scored.log_prob < 0
+        (True, True)
     """
 
     def __init__(self, model: TextModel, *, history: int = 1024) -> None:

@@ -27,6 +27,12 @@ class RankedCandidate:
         log_prob: Natural log-probability of the completed text.
         num_tokens: Number of tokens in it.
         num_out_of_vocabulary: Number of its tokens that are out of vocabulary.
+
+    Example:
+        >>> import nextword
+        >>> best = nextword.load("austen").rank("She was very ___.", ["happy", "table"])[0]
+        >>> best.text, best.probability > 0.9
+        ('She was very happy.', True)
     """
 
     candidate: str

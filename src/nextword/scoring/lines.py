@@ -72,6 +72,12 @@ class LineScore:
         log_probs: Natural log-probability of each token `(N,)`, float32.
         ranks: Rank of each token, 1 for the most probable `(N,)`.
         out_of_vocabulary: Whether each token is out of vocabulary and scored as `<unk>` `(N,)`.
+
+    Example:
+        >>> import nextword
+        >>> score = nextword.load("austen").score("She was very happy.")
+        >>> score.num_tokens, score.num_out_of_vocabulary, score.ranks.shape
+        (6, 0, (6,))
     """
 
     number: int

@@ -32,6 +32,12 @@ class SurprisingToken:
         bits: Its surprisal.
         position: Its position in the line, from 1.
         is_known: Whether it is in the vocabulary.
+
+    Example:
+        >>> import nextword
+        >>> (line,) = nextword.load("austen").surprising_lines(["She was here table."], k=1)
+        >>> line.tokens[0].token, line.tokens[0].is_known
+        ('table', True)
     """
 
     token: str
@@ -50,6 +56,13 @@ class SurprisingLine:
         bits: Its surprisal by the selected measure.
         num_tokens: Number of tokens.
         tokens: Its most surprising tokens, the most surprising first.
+
+    Example:
+        >>> import nextword
+        >>> lines = ["She was here.", "Table of is."]
+        >>> found = nextword.load("austen").surprising_lines(lines, k=1)[0]
+        >>> found.number, found.text
+        (2, 'Table of is.')
     """
 
     number: int

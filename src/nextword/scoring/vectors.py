@@ -91,6 +91,12 @@ class NearWord:
     Attributes:
         word: The word, ready for display.
         cosine: Cosine similarity of the two vectors, at most 1.
+
+    Example:
+        >>> import nextword
+        >>> near = nextword.load("austen").nearest_words("letter", k=1)[0]
+        >>> near.word, near.cosine > 0.5
+        ('note', True)
     """
 
     word: str

@@ -36,6 +36,13 @@ class SuggestionSession:
         model: Engine and tokenizer.
         user_words: User words from earlier texts; the session does not change the object.
         options: Options of the session.
+
+    Example:
+        >>> import nextword
+        >>> session = nextword.load("austen").session()
+        >>> session.type("I am very much ob")
+        >>> session.suggestions(k=1)[0].text
+        'obliged'
     """
 
     def __init__(

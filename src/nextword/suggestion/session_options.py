@@ -12,6 +12,14 @@ class SessionOptions(Settings):
 
     Raises:
         SettingError: A value is out of range.
+
+    Example:
+        >>> import nextword
+        >>> options = nextword.SessionOptions(restore_case=False)
+        >>> session = nextword.load("austen").session(options=options)
+        >>> session.type("i am very much ob")
+        >>> session.suggestions(k=1)[0].text
+        'obliged'
     """
 
     group: ClassVar[str] = "session"

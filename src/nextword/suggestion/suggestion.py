@@ -20,6 +20,11 @@ class Suggestion:
     Attributes:
         text: The word or punctuation mark to display; a character for a character model.
         probability: Probability of the word, summed over its variants with and without spaces.
+
+    Example:
+        >>> import nextword
+        >>> nextword.load("austen").suggest("I am very much", k=1)[0].text
+        'obliged'
     """
 
     text: str

@@ -74,6 +74,12 @@ class Corpus:
         valid: The validation split, which decides when to stop.
         test: The test split, which decides nothing.
         report: What was found in the text.
+
+    Example:
+        >>> import nextword
+        >>> corpus = nextword.Corpus.load(["She was very much obliged.", "He was not."] * 200)
+        >>> corpus.tokenizer.vocabulary_size, corpus.train.num_tokens > corpus.test.num_tokens
+        (10, True)
     """
 
     name: str

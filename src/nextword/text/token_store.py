@@ -37,6 +37,12 @@ class TokenStore:
         sha256: SHA-256 of the split's text, in hexadecimal.
         report: The counts.
         tokenizer_fingerprint: Identifies the tokenizer that made the ids.
+
+    Example:
+        >>> import nextword
+        >>> corpus = nextword.Corpus.load(["She was very much obliged.", "He was not."] * 200)
+        >>> corpus.tokenizer.decode(corpus.train.ids[:6])
+        'She was very much obliged.'
     """
 
     folder: Path

@@ -15,6 +15,10 @@ class TrainingOptions(Settings):
     """The settings of a training run: length, initialization, optimizer, loss, schedule and averaging.
 
     A round is a fixed number of steps. Validation, log, checkpoint and every decision come at the end of a round.
+
+    Example:
+        >>> TrainingOptions(learning_rate=0.002, patience=3).optimizer
+        'adam'
     """
 
     group: ClassVar[str] = "training"

@@ -27,6 +27,11 @@ class RoundRecord:
         step_seconds: Mean time of a step; the first step of the round is excluded if there are others.
         validation_seconds: Time of the validation.
         averaged_steps: Steps in the weight average that `valid_perplexity` belongs to; 0 for the weights themselves.
+
+    Example:
+        >>> record = RoundRecord(1, 100, 0.5, 1e-3, 220.0, 0.15, 180.0, 0.17, 9_000.0, 12.0)
+        >>> record.round, record.valid_perplexity
+        (1, 180.0)
     """
 
     round: int

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,8 +64,19 @@ def test_a_slip_in_a_page_is_named(make: Make) -> None:
         renewed("<!-- results: corpse=ptb -->\n<!-- end of results -->", [make()])
 
 
-def test_the_page_of_results_shows_what_the_ledger_holds() -> None:
-    """Remake it with `python benchmarks/results.py`."""
-    page = (DOCS / "results.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["results.md", "results-history.md"])
+def test_the_pages_of_results_show_what_the_ledger_holds(name: str) -> None:
+    """Remake them with `python benchmarks/results.py`."""
+    page = (DOCS / name).read_text(encoding="utf-8")
     assert "<!-- results: " in page
     assert renewed(page, read_results(DOCS / "results.jsonl")) == page
+
+
+def test_the_headline_figures_are_in_the_history() -> None:
+    """A figure that is typed into both pages must be the same in both."""
+    headline, history = ((DOCS / name).read_text(encoding="utf-8") for name in ("results.md", "results-history.md"))
+    sections = [each for each in headline.split("\n## ") if "](results-history.md" in each]
+    typed = re.sub(r"<!-- results: .*?<!-- end of results -->", "", "".join(sections), flags=re.DOTALL)
+    figures = {*re.findall(r"\d[\d,]*\.\d+|\d+,\d{3}", typed)}
+    assert len(figures) > 50
+    assert {figure for figure in figures if figure not in history} == set()

@@ -12,6 +12,10 @@ class DropoutOptions(Settings):
 
     Raises:
         SettingError: A value is out of range.
+
+    Example:
+        >>> DropoutOptions(dropout_num_samples=5).to_table()
+        {'dropout_num_samples': 5, 'dropout_mean': 'arithmetic', 'dropout_seed': 0}
     """
 
     group: ClassVar[str] = "dropout"

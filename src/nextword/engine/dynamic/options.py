@@ -14,6 +14,10 @@ class DynamicOptions(Settings):
 
     Raises:
         SettingError: A value is out of range.
+
+    Example:
+        >>> DynamicOptions(dynamic_segment_length=10, dynamic_learning_rate=2.5e-5, dynamic_decay=0.01).dynamic_epsilon
+        2e-05
     """
 
     group: ClassVar[str] = "dynamic"

@@ -21,7 +21,12 @@ _ORDERS = (3, 4, 5, 6)
 
 @dataclass(frozen=True, kw_only=True)
 class NgramOptions(Settings):
-    """Order and weight of the Kneser-Ney model."""
+    """Order and weight of the Kneser-Ney model.
+
+    Example:
+        >>> NgramOptions(ngram_order=6).to_table()
+        {'ngram_order': 6, 'ngram_weight': 0.1}
+    """
 
     group: ClassVar[str] = "ngram"
 

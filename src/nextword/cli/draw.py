@@ -41,6 +41,7 @@ Options = Mapping[str, Any]
 )
 @click.option("--layer", metavar="N", type=int, help="cell: number of the layer.", show_default="1")
 @click.option("--units", metavar="N", type=int, help="cell: number of units, at most 16.", show_default="10")
+@click.option("--unit", metavar="N", type=int, help="cell: unit to mark, the first is 0.", show_default="the liveliest")
 @click.option(
     "--vocabulary-size",
     metavar="N",
@@ -101,10 +102,6 @@ class _Subject:
         return self.function(*arguments, **given)
 
 
-def _network(text: str | None = None) -> Drawing:
-    return draw_network() if text is None else draw_network(text)
-
-
 def _cell(model: str, text: str, **options: int) -> Drawing:
     view = CellView(**{"num_units" if name == "units" else name: value for name, value in options.items()})
     return draw_cell(read_bundle(Target.of(target_path(model)).bundle), text, view)
@@ -129,16 +126,12 @@ def _of_model(path: Path) -> tuple[Architecture, str]:
     return config.architecture, f"model {config.name}"
 
 
-def _windows(text: str | None = None, **options: int) -> Drawing:
-    return draw_windows(**options) if text is None else draw_windows(text, **options)
-
-
 _SUBJECTS = {
     subject.name: subject
     for subject in (
-        _Subject("network", _network, ["[TEXT]"]),
-        _Subject("cell", _cell, ["RUN_OR_MODEL", "TEXT"], ["word", "layer", "units"]),
+        _Subject("network", draw_network, ["[TEXT]"]),
+        _Subject("cell", _cell, ["RUN_OR_MODEL", "TEXT"], ["word", "layer", "units", "unit"]),
         _Subject("architecture", _architecture, ["PRESET_OR_MODEL"], ["vocabulary_size"]),
-        _Subject("windows", _windows, ["[TEXT]"], ["batch_size", "num_steps"]),
+        _Subject("windows", draw_windows, ["[TEXT]"], ["batch_size", "num_steps"]),
     )
 }

@@ -40,6 +40,8 @@ class CellView:
         word: Number of the word, the first is 1; `None` for the last.
         layer: Number of the layer, the first is 1.
         num_units: How many units are drawn, those that change most over the text.
+        unit: Number of a unit to draw with them and to mark, the first is 0; by default, of those drawn, the unit whose
+            cell changes most at the word.
 
     Raises:
         SettingError: A number is out of range.
@@ -48,6 +50,7 @@ class CellView:
     word: int | None = None
     layer: int = 1
     num_units: int = NUM_UNITS
+    unit: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_units <= MOST_UNITS:
@@ -76,8 +79,18 @@ def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing
     if not 1 <= word <= len(ids):
         raise SettingError(f"`--word` must be from 1 to {len(ids)}, the number of words, but is {word}")
     steps = LSTMSteps.of_model(bundle, [tokenizer.vocabulary.end_id, *ids], view.layer)
-    numbers = CellNumbers.of(steps, word, steps.liveliest(view.num_units))
+    numbers = CellNumbers.of(steps, word, _units(steps, view), view.unit)
     return _draw(bundle, view.layer, numbers, ids, word - 1)
+
+
+def _units(steps: LSTMSteps, view: CellView) -> list[int]:
+    size = steps.c.shape[1]
+    if view.unit is None:
+        return steps.liveliest(view.num_units)
+    if not 0 <= view.unit < size:
+        raise SettingError(f"`--unit` must be from 0 to {size - 1}, the number of units less 1, but is {view.unit}")
+    others = [unit for unit in steps.liveliest(view.num_units) if unit != view.unit]
+    return sorted([view.unit, *others[: view.num_units - 1]])
 
 
 def _pieces(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
@@ -87,26 +100,27 @@ def _pieces(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
 
 
 def _draw(bundle: Bundle, layer: int, numbers: CellNumbers, ids: list[int], place: int) -> Drawing:
-    words = [bundle.tokenizer.display(token_id) for token_id in ids]
+    shown = bundle.tokenizer.display(ids[place])
+    word = f"the word “{shown}”" if any(map(str.isalnum, shown)) else f"the mark {shown}"
     pieces = _pieces(bundle.tokenizer, ids)
     size = bundle.architecture.hidden_sizes[layer - 1]
     drawing = Drawing(
         _WIDTH,
-        title=f"The LSTM cell at the word “{words[place]}”",
+        title=f"The LSTM cell at {word}",
         description=(
-            f"The cell of layer {layer} of the model {bundle.name}, with the values of {len(numbers.units)} of its {size} "
+            f"Layer {layer} of the model {bundle.name}, with the values of {len(numbers.units)} of its {size} "
             f"units. The cell passes from left to right: the forget gate scales what it holds, and the input "
             f"gate scales the candidate that is added. The output gate scales what it shows. {numbers.told}"
         ),
     )
     room = _WIDTH - 16
-    drawing.text(8, 24, f"The cell at the word “{words[place]}”", "heading", room=room)
+    drawing.text(8, 24, f"The cell at {word}", "heading", room=room)
     subject = f"model {bundle.name}, layer {layer}: {len(numbers.units)} of {size} units, one bar each"
     drawing.text(8, 46, subject, "note", room=room)
     _draw_wires(drawing)
     _draw_gates(drawing, numbers)
     source = "its row of the embedding" if layer == 1 else f"as layer {layer - 1} passes it on"
-    _draw_states(drawing, numbers, words[place], source)
+    _draw_states(drawing, numbers, word.removeprefix("the "), source)
     bottom = _draw_legend(drawing, _BOTTOM + 96, f"unit {numbers.units[numbers.marked]}, computed below")
     bottom = draw_word_line(drawing, pieces, place, top=bottom + 18, left=8, width=room)
     drawing.height = draw_equations(drawing, numbers, top=bottom + 12, left=8, width=room) + 8
@@ -170,7 +184,7 @@ def _draw_states(drawing: Drawing, numbers: CellNumbers, word: str, source: str)
     left, width = _LEFT + _BOX_WIDTH / 2 + 12, _RIGHT - _LEFT - _BOX_WIDTH - 24
     drawing.rect(left, _BOTTOM, width, 72, "pale", radius=8)
     drawing.math(left + 12, _BOTTOM + 30, "x_t")
-    drawing.text(left + 44, _BOTTOM + 30, f"“{word}”", "strong", room=width - 56)
+    drawing.text(left + 44, _BOTTOM + 30, word, "strong", room=width - 56)
     drawing.text(left + 44, _BOTTOM + 54, source, "note", room=width - 56)
 
 

@@ -21,7 +21,7 @@ class CellNumbers:
         now: Arrays by the symbols `i`, `f`, `g`, `o`, `c` and `h`.
         c_before: The cell one step earlier.
         h_before: The hidden state one step earlier.
-        marked: Index of the unit whose cell changes most in this step.
+        marked: Index of the unit that stands out.
     """
 
     units: list[int]
@@ -31,11 +31,12 @@ class CellNumbers:
     marked: int
 
     @classmethod
-    def of(cls, steps: LSTMSteps, step: int, units: list[int]) -> Self:
-        """Return the numbers of some units at a step."""
+    def of(cls, steps: LSTMSteps, step: int, units: list[int], marked: int | None = None) -> Self:
+        """Return the numbers of some units at a step; by default, that whose cell changes most is marked."""
         now = {name: getattr(steps, name)[step, units] for name in "ifgoch"}
         c_before, h_before = (steps.before(name)[step, units] for name in "ch")
-        return cls(units, now, c_before, h_before, int(np.argmax(np.abs(now["c"] - c_before))))
+        index = int(np.argmax(np.abs(now["c"] - c_before))) if marked is None else units.index(marked)
+        return cls(units, now, c_before, h_before, index)
 
     @property
     def reach(self) -> float:

@@ -34,12 +34,13 @@ def draw_word_line(
 
 
 def _parts(row: Pieces, place: int) -> list[tuple[str, str]]:
-    """Return the text before the word, the space before it, the word and the text after it, each with its class."""
+    """Return the text before the word, the word without spaces around it, and the text after it, with their classes."""
     before = "".join(piece for number, piece in row if number < place)
     now = "".join(piece for number, piece in row if number == place)
     after = "".join(piece for number, piece in row if number > place)
-    word = now.lstrip(" ") or now
-    return [(before + now[: len(now) - len(word)], "read"), (word, "now"), (after, "quiet")]
+    word = now.strip(" ") or now
+    begin = now.index(word)
+    return [(before + now[:begin], "read"), (word, "now"), (now[begin + len(word) :] + after, "quiet")]
 
 
 def _rows(pieces: Sequence[str], width: float) -> list[list[tuple[int, str]]]:

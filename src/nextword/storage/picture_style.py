@@ -11,9 +11,10 @@ COLORS: Mapping[str, tuple[str, str]] = {
     "ground": ("#f0ece4", "#2d3038"),
     "pale": ("#dcecea", "#1e3a39"),
     "accent": ("#0b6e6e", "#5fc9bd"),
-    "positive": ("#1f6fb2", "#6db3ee"),
-    "negative": ("#c2571a", "#ee9a62"),
-    "mark": ("#fbebc8", "#4a3a1c"),
+    "blue": ("#1f6fb2", "#6db3ee"),
+    "orange": ("#c2571a", "#ee9a62"),
+    "highlight": ("#fbebc8", "#4a3a1c"),
+    "quiet": ("#868b95", "#9a9fab"),
     "violet": ("#7a4fb5", "#bf9bf0"),
     "olive": ("#8a6d0b", "#d9b94a"),
 }
@@ -36,3 +37,8 @@ def style_sheet(colors: Sequence[str], rules: Sequence[str] = ()) -> str:
     """
     light, dark = (";".join(f"--{name}:{COLORS[name][scheme]}" for name in colors) for scheme in (0, 1))
     return "\n".join([f"svg{{{light}}}", f"@media (prefers-color-scheme:dark){{svg{{{dark}}}}}", *rules])
+
+
+def color(name: str) -> str:
+    """Return a color as it is on a light page. In a chart, it becomes the variable; see `nextword.storage.pictures`."""
+    return COLORS[name][0]

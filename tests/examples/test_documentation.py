@@ -31,6 +31,7 @@ import pytest
 from documentation.blocks import Block, blocks_of
 from documentation.commands import Command
 from documentation.comparison import difference, matches
+from documentation.console import entries_of
 from documentation.page import ERROR
 from documentation.runner import COLUMNS
 from nextword.api import train as train_module
@@ -158,6 +159,26 @@ def _is_shown(command: Command, block: Block, output: str) -> bool:
     if block.language != "console" or block.rule.not_compared or block.rule.varies:
         return True
     return matches(command.shown, output, block.rule.tolerance)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_an_output_is_compared_or_the_page_says_why_not(page: Path) -> None:
+    of_tiny_runs = {*TEXTS, *_files(""), "RUN", "DIR", "MODEL"}
+    for block in blocks_of(page):
+        if block.language != "console" or block.rule.exception:
+            continue
+        compared = {
+            command.number
+            for command in block.commands
+            if command.arguments[0] not in PARSED_ONLY
+            and not any(RUNS.match(argument) or argument in of_tiny_runs for argument in command.arguments)
+        }
+        for entry in entries_of(block.body):
+            number = block.line + 1 + entry.line
+            is_call = page.name == "serving.md" and entry.command.startswith("curl ")  # test_serving_documentation.py
+            assert not entry.shown or number in compared or is_call, (
+                f"{page}:{number}: say why: `<!-- not compared: REASON -->`"
+            )
 
 
 @pytest.mark.parametrize("page", rest_slow(PAGES), ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -24,12 +24,13 @@ from typing import Any
 import click
 import pytest
 
+from documentation.blocks import blocks_of
+from documentation.commands import Command
 from nextword.api import train as train_module
 from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
 from nextword.cli.main import nextword as command_line
 from nextword.text.samples import sample_path
-from support.documentation import Command, blocks_of
 from support.running_server import running_server
 from support.slow import rest_slow
 

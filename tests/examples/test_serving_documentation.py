@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from documentation.blocks import blocks_of
 from nextword.bundle.samples import sample_model_path
-from support.documentation import blocks_of
 from support.running_server import running_server
 
 ROOT = Path(__file__).parents[2]

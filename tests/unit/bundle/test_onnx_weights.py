@@ -10,8 +10,8 @@ from nextword.bundle.bundle import Bundle
 from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.quantization import quantized
-from nextword.page.onnx_weights import onnx_weights
-from nextword.page.packed_matrix import PackedMatrix
+from nextword.bundle.onnx_weights import onnx_weights
+from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.page.packed_model import packed_weights
 from support.packed import ARCHITECTURES, random_bundle
 

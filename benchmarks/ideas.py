@@ -48,6 +48,7 @@ def ideas(
         measurement = Measurement(terms, Corpus.load(corpus), runs, lambda line: click.echo(line, err=True))
         for idea in ideas_named(names):
             _measure(idea, seeds, file, measurement)
+        file.write()
     except NextwordError as error:
         click.echo(f"ideas: {error}", err=True)
         sys.exit(error.exit_code)

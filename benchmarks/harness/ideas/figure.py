@@ -93,6 +93,14 @@ class FigureFile:
             StorageError: The disk refused.
         """
         self.figures.append(figure)
+        self.write()
+
+    def write(self) -> None:
+        """Write the file.
+
+        Raises:
+            StorageError: The disk refused.
+        """
         write_file(self.path, json.dumps(self.to_table(), indent=1, allow_nan=False).encode() + b"\n")
 
     def to_table(self) -> dict[str, Any]:

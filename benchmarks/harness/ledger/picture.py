@@ -12,7 +12,7 @@ from harness.ledger.result import Result
 from harness.pictures.charts import Line, Panel, lines
 from nextword.storage.single_file import write_file
 
-_PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
+_PERPLEXITIES = (10, 12, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 100, 120, 150, 200, 300, 500)
 _READ = "static;cache,temperature;cache,ngram,temperature"
 _STYLES = (("blue", "o"), ("orange", "s"), ("accent", "D"), ("violet", "^"), ("olive", "v"))
 _MARKERS = ("P", "X", "*", "p", "h", "d")
@@ -68,7 +68,7 @@ def _panel(ours: Sequence[Group], method: str, others: Sequence[Line]) -> Panel:
         means = [fmean(each) for each in values]
         drawn.append(Line(f"nextword, {machine}", minutes, means, hue, marker=marker, errors=spreads))
     title = _TITLES.get(method, method.replace(",", ", "))
-    return Panel("test perplexity", [*drawn, *others], title, _PERPLEXITIES, is_log=True, has_legend=bool(others))
+    return Panel("test perplexity", [*drawn, *others], title, _PERPLEXITIES, is_log=True)
 
 
 def _mark(group: Group, marker: str) -> Line:

@@ -99,26 +99,26 @@ PICTURES = [
     _drawn(
         "network",
         "nextword draw network",
-        "Above, a box with an arrow from its output back to its input. Below, the same network unrolled: one box for each "
-        "word, with an arrow from each state to the next",
+        "Above, a box with an arrow from its output back to its input. Below, the same network unrolled: one box "
+        "for each word, with an arrow from each state to the next",
     ),
     _drawn(
         "cell",
         "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 7 --unit 57",
-        "The LSTM cell with the values of ten units at the second quotation mark: in the marked unit 57 the forget gate is "
-        "empty, so nothing of the cell from the left remains",
+        "The LSTM cell with the values of ten units at the second quotation mark: in the marked unit 57 the "
+        "forget gate is empty, so nothing of the cell from the left remains",
     ),
     _drawn(
         "architecture",
         "nextword draw architecture tutorial --vocabulary-size 10000",
-        "The layers of the tutorial's model from token ids to log-probabilities, with the shape after each and the number "
-        "of its weights: 5,000,000, twice 2,002,000, and 5,010,000",
+        "The layers of the tutorial's model from token ids to log-probabilities, with the shape after each and "
+        "the number of its weights: 5,000,000, twice 2,002,000, and 5,010,000",
     ),
     _drawn(
         "windows",
         "nextword draw windows",
-        "Twelve words in two batches. In the tutorial's windows each row begins with an empty state; in parallel streams "
-        "an arrow carries the state of each row into the next batch",
+        "Twelve words in two batches. In the tutorial's windows each row begins with an empty state; in parallel "
+        "streams an arrow carries the state of each row into the next batch",
     ),
     _charted(
         "learn/ideas.svg",
@@ -127,8 +127,8 @@ PICTURES = [
     ),
     _charted(
         "ptb-30-minutes.svg",
-        "Test perplexity after thirty minutes of training on the Penn Treebank: nextword 77.1, a small transformer 86.8, "
-        "word_language_model 107.1, the tutorial's program 211.4",
+        "Test perplexity after thirty minutes of training on the Penn Treebank: nextword 77.1, a small "
+        "transformer 86.8, word_language_model 107.1, the tutorial's program 211.4",
         _of_ledger(bars_chart, "ptb", 30),
     ),
     _charted(
@@ -143,14 +143,14 @@ PICTURES = [
     ),
     _charted(
         "forty-epochs.svg",
-        "Forty epochs of the tutorial's preset: validation accuracy stays at 24 % while perplexity falls to 133 and then "
-        "rises to 731",
+        "Forty epochs of the tutorial's preset: validation accuracy stays at 24 % while perplexity falls to 133 "
+        "and then rises to 731",
         _of_data("images/data/forty-epochs.json", forty_epochs_chart, "in the tutorial's windows"),
     ),
     _charted(
         "forty-epochs-carried.svg",
-        "Forty epochs with carried state: validation accuracy stays at 24 % while perplexity falls to 138 and then rises "
-        "to 931",
+        "Forty epochs with carried state: validation accuracy stays at 24 % while perplexity falls to 138 and "
+        "then rises to 931",
         _of_data("images/data/forty-epochs-carried.json", forty_epochs_chart, "in streams with carried state"),
     ),
     _charted(
@@ -165,8 +165,8 @@ PICTURES = [
     ),
     _charted(
         "training-speed.svg",
-        "Words a second in training: nextword 5,153, stock Keras 2,104, PyTorch in float32 2,534 and in bfloat16 3,750, "
-        "with kept memory 5,398; at the tutorial's shape nextword 3,990 and the tutorial's program 807",
+        "Words a second in training: nextword 5,153, stock Keras 2,104, PyTorch in float32 2,534 and in bfloat16 "
+        "3,750, with kept memory 5,398; at the tutorial's shape nextword 3,990 and the tutorial's program 807",
         _of_data("images/data/training-speed.json", _speed_chart),
     ),
 ]

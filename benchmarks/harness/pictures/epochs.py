@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.pictures.charts import Band, Line, Panel, lines
 
-_TICKS = (10, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000)
+_TICKS = (10, 20, 30, 50, 60, 70, 80, 100, 150, 200, 300, 500, 1000, 2000, 5000)
 _FORTY = {
     "train": ("training, dropout on", "quiet"),
     "valid_in_windows": ("validation, the tutorial's windows", "orange"),
@@ -25,7 +25,6 @@ def forty_epochs_chart(data: Mapping[str, Any], what: str) -> str:
         [Line("", data["epochs"], data[name]["perplexity"], hue) for name, (_, hue) in _FORTY.items()],
         ticks=_TICKS,
         is_log=True,
-        has_legend=False,
     )
     title = f"Forty epochs of the tutorial's model, {what}: accuracy hardly moves while perplexity rises"
     return lines([accuracy, perplexity], title=title, x_label="epochs")
@@ -44,6 +43,6 @@ def run_chart(data: Mapping[str, Any], what: str) -> str:
     accuracy = [Line("", epochs, data[name]["accuracy"], hue, marker=marker) for name, (_, hue) in looks.items()]
     panels = [
         Panel("perplexity", perplexity, ticks=_TICKS, is_log=True),
-        Panel("accuracy, %", accuracy, has_legend=False),
+        Panel("accuracy, %", accuracy),
     ]
     return lines(panels, title=f"Perplexity and accuracy by epoch: {what}", x_label="epochs")

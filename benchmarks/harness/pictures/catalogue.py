@@ -16,6 +16,7 @@ from harness.ledger.result import read_results
 from harness.pictures.charts import bars
 from harness.pictures.epochs import forty_epochs_chart, run_chart
 from harness.pictures.gradient import gradient_chart
+from harness.pictures.ideas import ideas_chart
 from nextword.cli.main import nextword
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
@@ -118,6 +119,11 @@ PICTURES = [
         "nextword draw windows",
         "Twelve words in two batches. In the tutorial's windows each row begins with an empty state; in parallel "
         "streams an arrow carries the state of each row into the next batch",
+    ),
+    _charted(
+        "learn/ideas.svg",
+        "What each idea is worth in points of test perplexity on Austen: count-based initialization 11.1, carried state 6.9",
+        _of_data("learn/data/ideas.json", ideas_chart),
     ),
     _charted(
         "ptb-30-minutes.svg",

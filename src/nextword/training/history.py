@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import overload
 
 from nextword.storage.durable import disk_errors
-from nextword.training.log import LOG_FILE, draw_curves, read_log
-from nextword.training.progress import RoundRecord
+from nextword.training.curves import draw_curves
+from nextword.training.log import LOG_FILE, POINTS_FILE, read_log, read_points
+from nextword.training.progress import RoundRecord, TrainingPoint
 
 
 @dataclass(frozen=True)
 class TrainingHistory(Sequence[RoundRecord]):
     """The records of a training run, one for each round, in order.
+
+    Attributes:
+        records: The records.
+        points: The training loss within the rounds; empty for a run of an older version.
 
     Example:
         >>> first = RoundRecord(1, 100, 0.5, 1e-3, 220.0, 0.15, 180.0, 0.17, 9_000.0, 12.0)
@@ -23,6 +28,7 @@ class TrainingHistory(Sequence[RoundRecord]):
     """
 
     records: tuple[RoundRecord, ...]
+    points: tuple[TrainingPoint, ...] = ()
 
     @classmethod
     def of_run(cls, run: Path) -> "TrainingHistory":
@@ -31,7 +37,7 @@ class TrainingHistory(Sequence[RoundRecord]):
         Raises:
             CheckpointError: The log of the run cannot be read.
         """
-        return cls(read_log(run / LOG_FILE))
+        return cls(read_log(run / LOG_FILE), read_points(run / POINTS_FILE))
 
     def __repr__(self) -> str:
         if not self.records:
@@ -77,7 +83,7 @@ class TrainingHistory(Sequence[RoundRecord]):
         return min(self.records, key=lambda record: record.valid_perplexity)
 
     def plot(self, directory: str | Path, *, title: str = "Training") -> list[Path]:
-        """Draw perplexity and accuracy by epoch into `curves.png` and `curves.svg`.
+        """Draw perplexity, accuracy, learning rate and words per second by epoch into `curves.png` and `curves.svg`.
 
         Args:
             directory: Where the pictures go; created if it is missing.
@@ -90,4 +96,4 @@ class TrainingHistory(Sequence[RoundRecord]):
         directory = Path(directory)
         with disk_errors(directory, "created"):
             directory.mkdir(parents=True, exist_ok=True)
-        return draw_curves(self.records, directory, title=title)
+        return draw_curves(self.records, directory, points=self.points, title=title)

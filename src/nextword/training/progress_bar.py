@@ -6,11 +6,12 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nextword.training.context import SilentObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 
-class ProgressBar:
+class ProgressBar(SilentObserver):
     """Shows the step, words per second, time left, and perplexity on training and validation text.
 
     The live line appears in a terminal, and in a notebook with ipywidgets. A line for each round appears everywhere.

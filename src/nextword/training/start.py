@@ -25,10 +25,11 @@ from nextword.text.source import TextLike
 from nextword.training.budget import Budget, plan_time
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext
+from nextword.training.context import Observers, RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
+from nextword.training.curves import CurveDrawer, draw_curves
 from nextword.training.local_steps import LocalSteps
-from nextword.training.log import draw_curves, write_log
+from nextword.training.log import write_log
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
 from nextword.training.population import POPULATION, fit_if_complete
@@ -37,6 +38,7 @@ from nextword.training.progress import TrainingProgress
 from nextword.training.result import FinishedRun, finish_run, write_metrics
 from nextword.training.run import TrainingRun
 from nextword.training.run_directory import RunDirectory, run_lock
+from nextword.training.run_logger import logged
 from nextword.training.shared_run import (
     SharedCheckpointStore,
     agreed_config,
@@ -89,7 +91,8 @@ def start_run(
             directory.require_free()
         prepare = partial(_prepare, config, corpus, directory, context, began=began, text_path=corpus.stored_name)
         config = agreed_config(config, corpus, processes, prepare)
-        finished = _train_and_evaluate(config, corpus, directory, context, model=model, processes=processes)
+        drawing = _drawing(context, config, corpus, directory, processes) if keep else context
+        finished = _train_and_evaluate(config, corpus, directory, drawing, model=model, processes=processes)
         finished = _save_results(finished, config, directory, context, processes) if keep else finished
     _fit_ensemble(config, corpus, directory, context)
     return finished
@@ -131,7 +134,8 @@ def resume_run(
                 "restore it, or train in a new directory"
             )
         how: dict[str, Any] = {"model": model, "finish": finish, "processes": processes}
-        finished = _train_and_evaluate(config, corpus, directory, context, **how)
+        drawing = _drawing(context, config, corpus, directory, processes)
+        finished = _train_and_evaluate(config, corpus, directory, drawing, **how)
         finished = _save_results(finished, config, directory, context, processes)
     _fit_ensemble(config, corpus, directory, context)
     return finished
@@ -178,11 +182,12 @@ def train_model(
         step.restore(processes.agree_on_arrays(step.capture()))
     log: Callable[[TrainingProgress], object] = partial(write_log, directory.root) if writes(processes) else _no_log
     exchange = None if local is None else local.exchange
-    run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
-    if is_given:
-        run.save_start()
-    with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
-        progress = run.finish() if finish else run.run()
+    with logged(context, directory.root, config) as context:
+        run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
+        if is_given:
+            run.save_start()
+        with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
+            progress = run.finish() if finish else run.run()
     log(progress)
     return run
 
@@ -281,6 +286,20 @@ def _train_and_evaluate(
     return finish_run(run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")
 
 
+def _drawing(
+    context: RunContext,
+    config: RunConfig,
+    corpus: Corpus,
+    directory: RunDirectory,
+    processes: "Processes | None" = None,
+) -> RunContext:
+    """Return a context in which the curves are drawn again after every round."""
+    if not writes(processes):
+        return context
+    drawer = CurveDrawer(directory.root, _title(config, corpus.name))
+    return replace(context, observer=Observers((drawer, context.observer)))
+
+
 def _save_results(
     finished: FinishedRun,
     config: RunConfig,
@@ -294,7 +313,12 @@ def _save_results(
     _write_model(directory.model, finished.bundle)
     write_metrics(directory.metrics_file, finished)
     try:
-        draw_curves(finished.progress.records, directory.root, title=f"{_preset(config)} on {finished.corpus}")
+        draw_curves(
+            finished.progress.records,
+            directory.root,
+            points=finished.progress.points,
+            title=_title(config, finished.corpus),
+        )
     except MissingExtraError as error:
         context.say(f"no curves were drawn: {error}")
     except StorageError as error:  # a missing picture must not fail the run
@@ -320,6 +344,10 @@ def _fit_ensemble(config: RunConfig, corpus: Corpus, directory: RunDirectory, co
         context.say(f"{root} has members that are not finished; the last one fits the weights of the ensemble")
     else:
         context.say(f"{ensemble.describe()}\nevaluate it with: nextword evaluate {root} --ensemble")
+
+
+def _title(config: RunConfig, corpus: str) -> str:
+    return f"{_preset(config)} on {corpus}"
 
 
 def _preset(config: RunConfig) -> str:

@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import overload
 
 from nextword.storage.durable import disk_errors
+from nextword.storage.html_table import html_stack, html_table
+from nextword.training.curve_picture import curve_picture
 from nextword.training.curves import draw_curves
+from nextword.training.growing_curve import GrowingCurve
 from nextword.training.log import LOG_FILE, POINTS_FILE, read_log, read_points
 from nextword.training.progress import RoundRecord, TrainingPoint
+
+_SHOWN_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,23 @@ class TrainingHistory(Sequence[RoundRecord]):
         best = self.best
         rounds = "1 round" if len(self) == 1 else f"{len(self)} rounds"
         return f"TrainingHistory({rounds}, best valid perplexity {best.valid_perplexity:,.2f} in round {best.round})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"{each.round:,}",
+                f"{each.epoch:.2f}",
+                f"{each.train_perplexity:,.2f}",
+                f"{each.valid_perplexity:,.2f}",
+                f"{each.valid_accuracy:.2%}",
+                f"{each.learning_rate:.2g}",
+                f"{each.words_per_second:,.0f}",
+            )
+            for each in self.records[-_SHOWN_ROUNDS:]
+        ]
+        names = ("round", "epoch", "train perplexity", "valid perplexity", "valid accuracy", "learning rate", "words/s")
+        curve = curve_picture(GrowingCurve.of(self.records, self.points))
+        return html_stack(curve, html_table(names, rows, title=repr(self), left=0))
 
     def __len__(self) -> int:
         return len(self.records)

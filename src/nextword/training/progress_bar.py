@@ -18,9 +18,10 @@ class ProgressBar(SilentObserver):
 
     Args:
         console: Where to show it. It must leave lines as they are.
+        moves: Whether to show the live line where one can be shown.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, moves: bool = True) -> None:
         self._console = console
         self._valid = ""
         self._bar = Progress(
@@ -32,7 +33,7 @@ class ProgressBar(SilentObserver):
             TextColumn("{task.fields[perplexities]}"),
             console=console,
             transient=True,
-            disable=not (console.is_terminal or _is_live_notebook(console)),
+            disable=not moves or not (console.is_terminal or _is_live_notebook(console)),
         )
         self._task = self._bar.add_task("", doing="starting", speed="", perplexities="", total=None)
 

@@ -45,7 +45,7 @@ def named_in_errors() -> Iterator[tuple[Path, str]]:
 def test_extras_that_are_named_exist() -> None:
     named = [*named_in_texts(), *named_in_errors()]
     assert {extra for _, extra in named_in_errors()} == {
-        *("run", "data", "serve", "train", "all", "gpu", "ray", "notebook", "tensorboard", "mlflow")
+        *("run", "data", "serve", "train", "all", "gpu", "ray", "tensorboard", "mlflow")
     }
     assert [(str(path.relative_to(ROOT)), extra) for path, extra in named if extra not in EXTRAS] == []
 

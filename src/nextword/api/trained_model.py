@@ -245,7 +245,7 @@ class TrainedModel(LoadedModel):
         """
         return generate_texts(self, prompts, request)
 
-    def score(self, line: str, *, bos: bool = True, eos: bool = True) -> LineScore:
+    def score(self, line: str, *, bos: bool = True, eos: bool = True) -> ShownLine:
         """Return the log-probability of a line.
 
         Args:

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, override
 
@@ -12,6 +13,8 @@ from nextword.storage.single_file import write_file
 from nextword.training.run_logger import Row, RunLogger
 
 _RUN_FILE = "mlflow.json"
+_PACKAGES = ("mlflow", "alembic", "sqlalchemy")
+"""MLflow, and what it needs for a database."""
 _MOST_METRICS = 1_000
 """Most metrics that MLflow takes at once."""
 
@@ -35,20 +38,17 @@ class MlflowLogger(RunLogger):
     """
 
     def __init__(self, place: str | Path, experiment: str = "nextword") -> None:
-        super().__init__()
         try:
-            import alembic  # noqa: F401  # MLflow needs both for a database
-            import mlflow
-            import sqlalchemy  # noqa: F401
+            mlflow, *_ = map(import_module, _PACKAGES)
         except ImportError as error:
             raise MissingExtraError.of("logs for MLflow need mlflow-skinny", error.name, "mlflow") from error
+        super().__init__(mlflow.exceptions.MlflowException)
         self.experiment = experiment
         self.folder = None if _is_uri(place) else Path(place).absolute()
         self.uri = str(place) if self.folder is None else f"sqlite:///{(self.folder / 'mlflow.db').as_posix()}"
         self.run_id = ""
         self._package: Any = mlflow
         self._client: Any = None
-        self.problems = (OSError, mlflow.exceptions.MlflowException)
 
     def __str__(self) -> str:
         return f"`{self.folder or self.uri}`"

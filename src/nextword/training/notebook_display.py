@@ -42,10 +42,11 @@ class NotebookDisplay(SilentObserver):
         self._began = self._not_before = 0.0
 
     def __enter__(self) -> Self:
-        from IPython.display import display
+        from IPython import display
 
+        show: Any = display.display
         self._began = self._clock()
-        self._handle = display(self, display_id=True)
+        self._handle = show(self, display_id=True)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -87,7 +88,7 @@ class NotebookDisplay(SilentObserver):
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         """Show the figures of the round."""
         self._curve.add_round(record, plan)
-        self._step, self._total, self._latest = record.step, plan.total_steps, record
+        self._step, self._total, self._latest, self._doing = record.step, plan.total_steps, record, "training"
         self._best = f"{progress.best_perplexity:,.2f}"
         self._update()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, override
+from typing import Any, override
 
 import keras
 
@@ -30,13 +30,14 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
     be reached, a warning says so, training continues, and the next round tries again.
 
     In Keras's own `fit`, a step is an epoch, and the figures are those of Keras.
+
+    Args:
+        problems: Errors that must not end a training run, besides `OSError`.
     """
 
-    problems: ClassVar[tuple[type[Exception], ...]] = (OSError,)
-    """Errors that must not end a training run."""
-
-    def __init__(self) -> None:
+    def __init__(self, *problems: type[Exception]) -> None:
         super().__init__()
+        self.problems: tuple[type[Exception], ...] = (OSError, *problems)
         self._sent = -1
         self._warn: Callable[[str], object] = lambda _message: None
 

@@ -44,7 +44,9 @@ class TensorBoardLogger(RunLogger):
     @override
     def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
         last_step = max((step for step, _ in read_scalars(self.directory)), default=-1)
-        self._writer = self._package.SummaryWriter(str(self.directory), write_to_disk=True)
+        # The name of the file has the second of its beginning; a file of the same second would be replaced.
+        suffix = f".{last_step + 1:010d}"
+        self._writer = self._package.SummaryWriter(str(self.directory), filename_suffix=suffix)
         figures = {"valid/perplexity": 0.0, "valid/accuracy": 0.0}
         experiment, session, self._session_end = self._package.summary.hparams(dict(settings), figures)
         if settings and last_step < 0:

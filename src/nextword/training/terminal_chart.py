@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
@@ -61,8 +62,9 @@ def chart_lines(curve: GrowingCurve, width: int, height: int, *, ascii_only: boo
     for row in range(height):
         text = Text(f"{labels.get(row, ''):>{indent}} {side}", no_wrap=True, overflow="crop", end="\n")
         drawn = [_character(bits, train_mark if ascii_only else "") for bits in cells.bits[row]]
-        for is_mark, columns in groupby(range(len(drawn)), lambda column, row=row: (row, column) in marks):
-            part = "".join(valid_mark if is_mark else drawn[column] for column in columns)
+        marked = [(row, column) in marks for column in range(len(drawn))]
+        for is_mark, cells_of_style in groupby(zip(marked, drawn, strict=True), itemgetter(0)):
+            part = "".join(valid_mark if is_mark else character for _, character in cells_of_style)
             text.append(part, _VALID_STYLE if is_mark else _TRAIN_STYLE)
         yield text
     yield Text(f"{'':{indent}} {corner}{line * cells.width}", no_wrap=True, overflow="crop")

@@ -29,9 +29,10 @@ class Notebook:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.handle = Handle()
-        module = ModuleType("IPython.display")
+        package, module = ModuleType("IPython"), ModuleType("IPython.display")
         module.display = lambda _shown, **_options: self.handle  # type: ignore[attr-defined]
-        monkeypatch.setitem(sys.modules, "IPython.display", module)
+        package.display = module  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "IPython", package)
 
     def display(self) -> NotebookDisplay:
         return NotebookDisplay(clock=lambda: self.now)

@@ -16,7 +16,7 @@ from nextword.training.shared_run import quiet_unless_first
 from support.training_records import POINTS, RECORDS
 
 PLAN = Plan(20, 10, (40,))
-CONFIG = RunConfig.of("quick", {"model": {"hidden_sizes": (8,)}})
+CONFIG = RunConfig.of("quick", {"model": {"hidden_sizes": (160,)}})
 BEFORE, WHOLE = (
     TrainingProgress(records=tuple(RECORDS[:count]), points=tuple(POINTS[: 2 * count])) for count in (1, 4)
 )
@@ -77,7 +77,7 @@ def test_each_round_sends_what_is_new_and_the_settings_go_first() -> None:
     log(logger, TrainingProgress(), BEFORE, WHOLE)
     assert logger.rows == rows_of(WHOLE)
     assert logger.closed == [True]
-    assert (logger.settings["model.hidden_sizes"], logger.settings["preset"]) == ("[8]", "quick")
+    assert (logger.settings["model.hidden_sizes"], logger.settings["preset"]) == ("[160]", "quick")
     assert isinstance(logger.settings["training.learning_rate"], float)
 
 

@@ -19,16 +19,16 @@ def drawn(width: int, height: int, curve: GrowingCurve = CURVE, *, ascii_only: b
 def test_a_chart_has_a_legend_rows_with_perplexities_and_epochs() -> None:
     assert drawn(44, 8) == [
         "perplexity  ⠒ train (dropout on) 120  ● valid 130  ",
-        "    │     ⠢⡀                               ",
-        "    │      ⠈⢢                              ",
-        "500 │        ⠑⢄                            ",
-        "    │          ⠱⡀                          ",
-        "    │           ●⢢                         ",
-        "200 │             ⠑⢄⣀                      ",
-        "    │                ⠉●⠤⣀                  ",
-        "    │                    ⠉●⠒⠤⠤⠤●           ",
-        "    └──────────────────────────────────────",
-        "     0 epochs              1               ",
+        "    │     ⠑⢄                                ",
+        "    │       ⠑⢄                              ",
+        "500 │         ⠑⠤⡀                           ",
+        "    │           ⠈⠒⢄⡀                        ",
+        "300 │         ●    ⠈⠒⠤⣀                     ",
+        "    │                  ⠉⠒⠤⣀⡀                ",
+        "150 │                   ●  ⠈⠑⠒⠒⠒⠤⠤⠤⣀⡀       ",
+        "    │                             ● ⠈⠉⠒⠒⠒⠢⠤●",
+        "    └───────────────────────────────────────",
+        "     0 epochs           1                  2",
     ]
 
 

@@ -91,8 +91,7 @@ def start_run(
             directory.require_free()
         prepare = partial(_prepare, config, corpus, directory, context, began=began, text_path=corpus.stored_name)
         config = agreed_config(config, corpus, processes, prepare)
-        drawing = _drawing(context, config, corpus, directory, processes) if keep else context
-        finished = _train_and_evaluate(config, corpus, directory, drawing, model=model, processes=processes)
+        finished = _train_and_evaluate(config, corpus, directory, context, keep=keep, model=model, processes=processes)
         finished = _save_results(finished, config, directory, context, processes) if keep else finished
     _fit_ensemble(config, corpus, directory, context)
     return finished
@@ -134,8 +133,7 @@ def resume_run(
                 "restore it, or train in a new directory"
             )
         how: dict[str, Any] = {"model": model, "finish": finish, "processes": processes}
-        drawing = _drawing(context, config, corpus, directory, processes)
-        finished = _train_and_evaluate(config, corpus, directory, drawing, **how)
+        finished = _train_and_evaluate(config, corpus, directory, context, **how)
         finished = _save_results(finished, config, directory, context, processes)
     _fit_ensemble(config, corpus, directory, context)
     return finished
@@ -268,11 +266,15 @@ def _train_and_evaluate(
     directory: RunDirectory,
     context: RunContext,
     *,
+    keep: bool = True,
     model: LanguageModel | None = None,
     finish: bool = False,
     processes: "Processes | None" = None,
 ) -> FinishedRun:
-    """Train to the end, or end here with `finish`, and evaluate the best weights."""
+    """Train to the end, or end here with `finish`, and evaluate the best weights; `keep` draws each round."""
+    if keep and writes(processes):
+        drawer = CurveDrawer(directory.root, _title(config, corpus.name))
+        context = replace(context, observer=Observers((drawer, context.observer)))
     num_parameters = config.model.build(corpus.tokenizer.vocabulary_size).num_parameters
     context.say(
         f"{num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
@@ -284,20 +286,6 @@ def _train_and_evaluate(
         write_file(directory.config_file, config.to_toml().encode())
     context.say("evaluating the best weights on valid and test")
     return finish_run(run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")
-
-
-def _drawing(
-    context: RunContext,
-    config: RunConfig,
-    corpus: Corpus,
-    directory: RunDirectory,
-    processes: "Processes | None" = None,
-) -> RunContext:
-    """Return a context in which the curves are drawn again after every round."""
-    if not writes(processes):
-        return context
-    drawer = CurveDrawer(directory.root, _title(config, corpus.name))
-    return replace(context, observer=Observers((drawer, context.observer)))
 
 
 def _save_results(

@@ -53,7 +53,10 @@ if TYPE_CHECKING:
     from nextword.text.token_store import TokenStore as TokenStore
     from nextword.text.tokenizer import Tokenizer as Tokenizer
     from nextword.training.history import TrainingHistory as TrainingHistory
+    from nextword.training.mlflow_logger import MlflowLogger as MlflowLogger
     from nextword.training.progress import RoundRecord as RoundRecord
+    from nextword.training.progress import TrainingPoint as TrainingPoint
+    from nextword.training.tensorboard_logger import TensorBoardLogger as TensorBoardLogger
 
 __version__ = "0.1.0"
 
@@ -95,7 +98,9 @@ _NAMES = {
     "text.token_store": "TokenStore",
     "text.tokenizer": "Tokenizer",
     "training.history": "TrainingHistory",
-    "training.progress": "RoundRecord",
+    "training.mlflow_logger": "MlflowLogger",
+    "training.progress": "RoundRecord TrainingPoint",
+    "training.tensorboard_logger": "TensorBoardLogger",
 }
 
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -9,6 +9,7 @@ from nextword.errors import EvaluationError
 from nextword.evaluation.keystroke_tally import KeystrokeTally
 from nextword.evaluation.keystrokes import SLOTS, Keystrokes
 from nextword.settings import require_at_least
+from nextword.storage.html_table import html_table
 from nextword.suggestion.letter_case import is_lower_cased
 from nextword.suggestion.ranked_pieces import PieceRanker
 from nextword.suggestion.session_options import SessionOptions
@@ -33,6 +34,11 @@ class KeystrokeEvaluation:
 
     plain: Keystrokes
     learned: Keystrokes
+
+    def _repr_html_(self) -> str:
+        learned = self.learned.figures()
+        rows = [(name.strip(), figure, learned[name]) for name, figure in self.plain.figures().items()]
+        return html_table(("", "without learned words", "with learned words"), rows)
 
 
 def evaluate_keystrokes(

@@ -22,6 +22,8 @@ from nextword.training import import_start
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.history import TrainingHistory
+from nextword.training.live_bar import live_bar
+from nextword.training.notebook_display import NotebookDisplay, in_notebook
 from nextword.training.own_run import own_run
 from nextword.training.progress_bar import ProgressBar
 from nextword.training.run_directory import RunDirectory
@@ -46,6 +48,7 @@ def train(
     field: str | None = None,
     callbacks: Sequence["keras.callbacks.Callback"] = (),
     verbose: int = 1,
+    live: bool | None = None,
 ) -> TrainedModel:
     """Train a model on a text, and return it with its best weights.
 
@@ -65,6 +68,8 @@ def train(
         field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
         verbose: 0 prints nothing; 1 shows a progress bar and a line for each round.
+        live: Whether to show the curve while it grows, with `verbose` 1: in the output of a notebook's cell, or in a
+            terminal. By default, in notebooks only.
 
     Raises:
         TextError: The text is refused.
@@ -85,7 +90,7 @@ def train(
     if model is not None:
         given = _with_model(given, model)
     config = RunConfig.of(preset, given)
-    with _context(callbacks, verbose) as context, _run_directory(run) as directory:
+    with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
         options = config.text
         root, own = own_run(directory.root, config)
         begun = RunDirectory(root)
@@ -117,18 +122,24 @@ def _require_text_settings(given: Tables, corpus: Corpus) -> None:
 
 
 def _trained(finished: "FinishedRun") -> TrainedModel:
-    return TrainedModel.of(start_engine(finished.bundle), TrainingHistory(finished.progress.records))
+    return TrainedModel.of(
+        start_engine(finished.bundle), TrainingHistory(finished.progress.records, finished.progress.points)
+    )
 
 
 @contextmanager
-def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int) -> Iterator[RunContext]:
+def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int, live: bool | None) -> Iterator[RunContext]:
     """Return the context of a run that shows its progress, or with `verbose` 0 shows nothing."""
     context = RunContext(callbacks=callbacks)
     if not verbose:
         yield context
         return
+    if in_notebook() and live is not False:
+        with NotebookDisplay() as display:
+            yield replace(context, observer=display, say=print)
+        return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
-    with ProgressBar(console) as bar:
+    with live_bar(console) if live else ProgressBar(console) as bar:
         yield replace(context, observer=bar, say=partial(console.print, markup=False))
 
 

@@ -18,7 +18,7 @@ from nextword.engine.method import Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import CheckpointError, EvaluationError, SettingError, TextError, TrainingWarning
-from nextword.evaluation.comparison import ComparedWord, compare
+from nextword.evaluation.comparison import ComparedWord, ComparedWords, compare
 from nextword.evaluation.perplexity import Evaluation, evaluate
 from nextword.generation.batch import generate_texts
 from nextword.generation.generated_text import GeneratedText
@@ -27,14 +27,16 @@ from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.page.bigrams import BigramTable
 from nextword.page.html_file import write_html
-from nextword.scoring.gaps import GAP, RankedCandidate, proposals, rank
+from nextword.scoring.gaps import GAP, RankedCandidates, proposals, rank
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
+from nextword.scoring.shown_line import ShownLine
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
 from nextword.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
 from nextword.settings import Settings, require_at_least
+from nextword.storage.html_table import html_table
 from nextword.suggestion.session import SuggestionSession, complete
 from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.suggestion import Suggestion, suggest
+from nextword.suggestion.suggestion import Suggestions, suggest
 from nextword.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
 from nextword.text.lines import split_lines
@@ -65,12 +67,25 @@ class TrainedModel(LoadedModel):
         """Return a loaded model with the methods of this class."""
         return cls(model.engine, model.bundle, model.runtime, model.precision, history)
 
+    def _repr_html_(self) -> str:
+        architecture = self.bundle.architecture
+        facts = {
+            "network": architecture.summary,
+            "parameters": f"{architecture.num_parameters:,}",
+            "vocabulary": self.tokenizer.summary,
+            "runs on": self.run_by,
+        }
+        if self.history:
+            best = self.history.best
+            facts["valid perplexity"] = f"{best.valid_perplexity:,.2f} after {best.epoch:.2f} epochs"
+        return html_table((), list(facts.items()), title=self.name, left=2)
+
     @property
     def card(self) -> str:
         """The model card, in Markdown: what the model is, how it was trained, and its figures."""
         return self.bundle.card
 
-    def suggest(self, text: str = "", k: int = 5, *, restore_case: bool = False) -> list[Suggestion]:
+    def suggest(self, text: str = "", k: int = 5, *, restore_case: bool = False) -> Suggestions:
         """Return the `k` most probable next words, the most probable first.
 
         Args:
@@ -89,7 +104,7 @@ class TrainedModel(LoadedModel):
         """
         return suggest(self, text, k, restore_case=restore_case)
 
-    def complete(self, text: str, k: int = 5, *, user_words: UserWords | None = None) -> list[Suggestion]:
+    def complete(self, text: str, k: int = 5, *, user_words: UserWords | None = None) -> Suggestions:
         """Return the `k` most probable words for the one that `text` ends with; after a space, the next word.
 
         Args:
@@ -243,7 +258,7 @@ class TrainedModel(LoadedModel):
         """
         return generate_texts(self, prompts, request)
 
-    def score(self, line: str, *, bos: bool = True, eos: bool = True) -> LineScore:
+    def score(self, line: str, *, bos: bool = True, eos: bool = True) -> ShownLine:
         """Return the log-probability of a line.
 
         Args:
@@ -262,7 +277,7 @@ class TrainedModel(LoadedModel):
             True
         """
         (scored,) = self.score_lines([line], bos=bos, eos=eos)
-        return scored
+        return ShownLine.of(scored, self.tokenizer)
 
     def score_lines(
         self,
@@ -295,7 +310,7 @@ class TrainedModel(LoadedModel):
 
     def rank(
         self, text: str, candidates: Iterable[str] | None = None, *, k: int | None = None, gap: str = GAP
-    ) -> list[RankedCandidate]:
+    ) -> RankedCandidates:
         """Return candidates for the gap in a text, the most probable first.
 
         Args:
@@ -316,7 +331,7 @@ class TrainedModel(LoadedModel):
         if k is not None:
             require_at_least("k", k, 1)
         named = proposals(self, text, gap=gap) if candidates is None else candidates
-        return rank(self, text, named, gap=gap)[:k]
+        return RankedCandidates(rank(self, text, named, gap=gap)[:k])
 
     def surprising_lines(self, lines: Iterable[str], k: int = 10, *, measure: Measure = "mean") -> list[SurprisingLine]:
         """Return the `k` lines that the model expected least, with their most surprising tokens.
@@ -433,9 +448,7 @@ class TrainedModel(LoadedModel):
             self, lines if lines[-1] else lines[:-1], user_words=user_words, options=options, max_tokens=max_tokens
         )
 
-    def compare(
-        self, text: TokenStore | str, *, skip: int = 0, max_tokens: int = 10, top: int = 5
-    ) -> list[ComparedWord]:
+    def compare(self, text: TokenStore | str, *, skip: int = 0, max_tokens: int = 10, top: int = 5) -> ComparedWords:
         """Return actual words beside the ones that the model predicted.
 
         Args:
@@ -457,7 +470,7 @@ class TrainedModel(LoadedModel):
         ids = self._ids_of(text)
         count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
         tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0)
-        return [ComparedWord.of(token, self.tokenizer) for token in tokens]
+        return ComparedWords(ComparedWord.of(token, self.tokenizer) for token in tokens)
 
     def _ids_of(self, text: TokenStore | str) -> TokenIds:
         """Return the ids of a string or of a split.

@@ -3,7 +3,7 @@
 import json
 import shlex
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,7 @@ from nextword.text.source import run_name
 from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
+from nextword.training.live_bar import live_bar
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.process_group import Membership
 from nextword.training.progress_bar import ProgressBar
@@ -42,6 +43,7 @@ from nextword.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
     from nextword.training.result import FinishedRun
+    from nextword.training.run_logger import RunLogger
 
 
 _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
@@ -84,6 +86,20 @@ _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_ra
     show_default="none",
     shell_complete=complete_directory,
 )
+@click.option("--live", is_flag=True, help="Show the curve while it grows, in a terminal.")
+@click.option(
+    "--tensorboard",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Log the run for TensorBoard in DIR/RUN.",
+    show_default="no log",
+)
+@click.option(
+    "--mlflow",
+    metavar="PLACE",
+    help="Log the run to MLflow: a folder, or the address of a server.",
+    show_default="no log",
+)
 @click.option("--dry-run", is_flag=True, help="Show size, steps, memory and time of the run. Do not train.")
 @data_dir_option
 @json_option
@@ -95,6 +111,9 @@ def train(
     run: Path | None,
     resume: Path | None,
     finish: Path | None,
+    live: bool,
+    tensorboard: Path | None,
+    mlflow: str | None,
     dry_run: bool,
     data_dir: Path | None,
     as_json: bool,
@@ -107,11 +126,12 @@ def train(
     folder, or a sample: austen, ptb, wikitext-2. By default, training takes ten minutes, and the size of the model fits
     this time, the text and this machine. Defaults are those of --preset.
     """
-    watched = _Watched(data_dir, as_json=as_json)
+    loggers = partial(_loggers, tensorboard, mlflow)
+    watched = _Watched(data_dir, loggers, as_json=as_json, live=live)
     former = resume or finish
     if former is not None:
         alone = "resume" if resume else "finish"
-        if others := given_names(context, alone, "data_dir", "as_json"):
+        if others := given_names(context, alone, "data_dir", "as_json", "live", "tensorboard", "mlflow"):
             raise SettingError(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
@@ -135,6 +155,26 @@ def train(
     watched.train(own, lambda context: import_start().start_run(settings, text, directory, context))
 
 
+def _loggers(tensorboard: Path | None, mlflow: str | None, directory: Path) -> list["RunLogger"]:
+    """Return the loggers that were asked for.
+
+    Raises:
+        MissingExtraError: The package of one is not installed.
+    """
+    loggers: list[RunLogger] = []
+    if tensorboard is not None:
+        import_start()
+        from nextword.training.tensorboard_logger import TensorBoardLogger
+
+        loggers.append(TensorBoardLogger(tensorboard / directory.absolute().name))
+    if mlflow is not None:
+        import_start()
+        from nextword.training.mlflow_logger import MlflowLogger
+
+        loggers.append(MlflowLogger(mlflow))
+    return loggers
+
+
 class _Watched:
     """Trains with a progress bar, and prints what to do next however it ends.
 
@@ -142,14 +182,19 @@ class _Watched:
 
     Args:
         data_dir: The folder of samples.
+        loggers: Returns the loggers of the run in a directory.
         as_json: Whether the figures are printed as JSON.
+        live: Whether the curve is shown while it grows.
     """
 
-    def __init__(self, data_dir: Path | None, *, as_json: bool) -> None:
+    def __init__(
+        self, data_dir: Path | None, loggers: Callable[[Path], Sequence[Any]], *, as_json: bool, live: bool
+    ) -> None:
         options: dict[str, Any] = {"highlight": False, "soft_wrap": True}
         self._console = Console(**options, stderr=as_json, quiet=invocation().verbosity < 0)
         self._results = Console(**options)
-        self._data_dir, self._as_json = data_dir, as_json
+        self._data_dir, self._as_json, self._loggers = data_dir, as_json, loggers
+        self._bar = live_bar if live else ProgressBar
 
     def context(self, **observers: Any) -> RunContext:
         """Return the context of a run that prints its messages."""
@@ -160,8 +205,9 @@ class _Watched:
         """Train, and print the figures."""
         resume = f"resume with: nextword train --resume {shlex.quote(str(directory))}"
         try:
-            with ProgressBar(self._console) as bar:
-                finished = work(self.context(observer=bar))
+            loggers = self._loggers(directory)
+            with self._bar(self._console) as bar:
+                finished = work(self.context(observer=bar, callbacks=loggers))
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {resume}", err=True)
             raise

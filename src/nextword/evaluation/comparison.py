@@ -25,6 +25,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.stream import predictions
 from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
+from nextword.storage.html_table import html_bar, html_table
 from nextword.storage.strict_json import finite
 from nextword.text.tokenizer import Tokenizer
 
@@ -134,6 +135,26 @@ class ComparedWord:
         """Return the comparison for JSON; an infinite surprisal is `None`."""
         top = [{"word": word, "probability": probability} for word, probability in self.top]
         return {**asdict(self), "surprisal_bits": finite(self.surprisal_bits), "top": top}
+
+
+class ComparedWords(list[ComparedWord]):
+    """A list of compared words that a notebook shows as a table; words that were predicted correctly have a mark."""
+
+    def _repr_html_(self) -> str:
+        most = max((word.surprisal_bits for word in self if math.isfinite(word.surprisal_bits)), default=1.0)
+        rows = [
+            (
+                word.actual,
+                word.predicted,
+                "✓" if word.rank == 1 else "",
+                f"{word.rank:,}",
+                f"{word.surprisal_bits:.2f}",
+                html_bar(word.surprisal_bits / max(most, 1e-9)),
+                f"{word.position:,}",
+            )
+            for word in self
+        ]
+        return html_table(("actual", "predicted", "", "rank", "bits", "", "position"), rows, left=3)
 
 
 def render_comparison(tokens: Sequence[ComparedToken], tokenizer: Tokenizer) -> list[str]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine
 from nextword.engine.stream import BURN_IN, ScoredTokens, scored_tokens
+from nextword.storage.html_table import html_stack, html_table
 from nextword.storage.strict_json import finite
 from nextword.text.token_store import TokenStore
 
@@ -147,6 +148,9 @@ class Evaluation:
             f"Evaluation({self.method}, perplexity {self.perplexity:,.2f}, accuracy {self.accuracy:.2%}, "
             f"{self.num_tokens:,} tokens)"
         )
+
+    def _repr_html_(self) -> str:
+        return html_stack(html_table((), list(self.figures().items())), f"({self.protocol})")
 
     def with_protocol(self, addition: str, *, method: str | None = None) -> Self:
         """Return a copy with `addition` in its protocol, and with `method` if given."""

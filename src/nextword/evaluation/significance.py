@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from nextword.batching.window import TokenIds
 from nextword.errors import EvaluationError, MissingExtraError, SettingError
 from nextword.settings import require_at_least
+from nextword.storage.html_table import html_stack, html_table
 from nextword.storage.strict_json import finite
 
 Unit = Literal["line", "block"]
@@ -124,8 +125,8 @@ class Comparison:
             "resamples": self.resamples,
         }
 
-    def describe(self) -> list[str]:
-        """Return the formatted values as aligned lines."""
+    def figures(self) -> dict[str, str]:
+        """Return formatted values by name."""
         first, second = self.perplexities
         figures = {
             "perplexity": f"{first:,.2f} and {second:,.2f}",
@@ -133,7 +134,14 @@ class Comparison:
         }
         if self.perplexity_ratio is not None and self.ratio_interval is not None:
             figures["ratio"] = f"{self.perplexity_ratio:.4f}, {self._between(*self.ratio_interval, '.4f')}"
-        figures["p-value"] = f"{self.p_value:.2g}"
+        return figures | {"p-value": f"{self.p_value:.2g}"}
+
+    def _repr_html_(self) -> str:
+        return html_stack(html_table((), list(self.figures().items()), left=2), f"({self._protocol()})")
+
+    def describe(self) -> list[str]:
+        """Return the formatted values as aligned lines."""
+        figures = self.figures()
         width = max(map(len, figures))
         return [*(f"{name:<{width}}  {figure}" for name, figure in figures.items()), f"({self._protocol()})"]
 

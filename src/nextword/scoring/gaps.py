@@ -11,6 +11,7 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.scoring.lines import DEFAULT_OPTIONS, ScoringOptions, score_lines
 from nextword.settings import require_at_least
+from nextword.storage.html_table import html_bar, html_table
 
 GAP = "___"
 """The default mark of a gap."""
@@ -45,6 +46,14 @@ class RankedCandidate:
     def to_table(self) -> dict[str, Any]:
         """Return the values for JSON."""
         return vars(self) | {"log_prob": self.log_prob if np.isfinite(self.log_prob) else None}
+
+
+class RankedCandidates(list[RankedCandidate]):
+    """A list of ranked candidates that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        rows = [(each.candidate, f"{each.probability:.2%}", html_bar(each.probability), each.text) for each in self]
+        return html_table(("candidate", "probability", "", "text"), rows)
 
 
 def rank(

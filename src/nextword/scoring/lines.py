@@ -18,6 +18,7 @@ from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError
 from nextword.scoring.sentence_scores import score_sentences
 from nextword.settings import Settings, setting
+from nextword.storage.html_table import html_table
 from nextword.storage.strict_json import finite
 from nextword.text.encoded_lines import EncodedLine, encoded_windows, surface
 from nextword.text.printable import printable
@@ -89,6 +90,16 @@ class LineScore:
 
     def __repr__(self) -> str:
         return f"LineScore({reprlib.repr(self.text)}, log_prob {self.log_prob:.3f}, {self.num_tokens} tokens)"
+
+    def _repr_html_(self) -> str:
+        figures = {
+            "tokens": f"{self.num_tokens:,}",
+            "out of vocabulary": f"{self.num_out_of_vocabulary:,}",
+            "log-probability": f"{self.log_prob:.3f}",
+            "log10-probability": f"{self.log10_prob:.3f}",
+            "perplexity": f"{self.perplexity:,.2f}" if self.num_tokens else "",
+        }
+        return html_table(("line", *figures), [(self.text, *figures.values())])
 
     @property
     def num_tokens(self) -> int:

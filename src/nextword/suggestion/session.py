@@ -13,7 +13,7 @@ from nextword.suggestion.lexicon import lexicon_of
 from nextword.suggestion.reader import TextReader
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.spelling import SPELLED, Beam, WordParts, spell
-from nextword.suggestion.suggestion import Suggestion
+from nextword.suggestion.suggestion import Suggestion, Suggestions
 from nextword.suggestion.user_words import UserWords
 from nextword.suggestion.word_cache import WordUse
 from nextword.suggestion.word_candidates import Candidates, WordCandidates
@@ -114,7 +114,7 @@ class SuggestionSession:
         prediction = self._reader.read()
         self.replace(accepted_text(self._reader.typed, self._tokenizer, word, prediction.log_probs))
 
-    def suggestions(self, k: int = 5) -> list[Suggestion]:
+    def suggestions(self, k: int = 5) -> Suggestions:
         """Return the `k` most probable words, most probable first; fewer if there are fewer words.
 
         Raises:
@@ -122,7 +122,7 @@ class SuggestionSession:
         """
         require_at_least("k", k, 1)
         candidates = self._word_tokens(k) if self._word_parts is None else self._spelled_words(k, self._word_parts)
-        return [Suggestion(word, probability) for word, probability in candidates]
+        return Suggestions(Suggestion(word, probability) for word, probability in candidates)
 
     def learn(self, word: str) -> None:
         """Add a user word.
@@ -211,7 +211,7 @@ def complete(
     *,
     user_words: UserWords | None = None,
     options: SessionOptions = DEFAULT_OPTIONS,
-) -> list[Suggestion]:
+) -> Suggestions:
     """Return the `k` most probable completions of the last word of `text`, or next words if it ends with a space.
 
     For suggestions after every key, a `SuggestionSession` is faster; it returns the same words.

@@ -7,6 +7,7 @@ import numpy as np
 from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
 from nextword.settings import require_at_least
+from nextword.storage.html_table import html_bar, html_table
 from nextword.suggestion.letter_case import begins_sentence, capitalized
 from nextword.suggestion.lexicon import lexicon_of, top_k
 from nextword.suggestion.spelling import WordParts, spell
@@ -31,7 +32,21 @@ class Suggestion:
     probability: float
 
 
-def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = False) -> list[Suggestion]:
+class Suggestions(list[Suggestion]):
+    """A list of suggestions that a notebook shows as a table.
+
+    Example:
+        >>> Suggestions([Suggestion("much", 0.25)])
+        [Suggestion(text='much', probability=0.25)]
+    """
+
+    def _repr_html_(self) -> str:
+        highest = max((each.probability for each in self), default=1.0)
+        rows = [(each.text, f"{each.probability:.2%}", html_bar(each.probability / highest)) for each in self]
+        return html_table(("word", "probability", ""), rows)
+
+
+def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = False) -> Suggestions:
     r"""Return the `k` most probable words after a text, most probable first.
 
     `<unk>` and `<eos>` are not suggested, so the probabilities of all suggestions sum to less than one. Punctuation
@@ -65,4 +80,4 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Fal
         words = top_k(probabilities, k).tolist()
         best = [(tokenizer.display(int(lexicon.first_tokens[word])), float(probabilities[word])) for word in words]
     capital = restore_case and lexicon.is_lower_cased and begins_sentence(piece.text for piece in reversed(pieces))
-    return [Suggestion(capitalized(word) if capital else word, probability) for word, probability in best]
+    return Suggestions(Suggestion(capitalized(word) if capital else word, probability) for word, probability in best)

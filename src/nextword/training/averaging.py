@@ -183,6 +183,12 @@ class AveragingOptimizer(keras.optimizers.Optimizer):
         if self.pace is not None:
             self.pace.build(self)
 
+    def learning_rate_after(self, step: int) -> float:
+        """Return the learning rate of the step after `step` updates."""
+        rate = self._learning_rate
+        is_schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+        return float(rate(ops.convert_to_tensor(step, "int32")) if is_schedule else rate)
+
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update the weights, then their averages."""
         super().apply(grads, trainable_variables)

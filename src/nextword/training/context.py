@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from nextword.errors import TrainingWarning
 from nextword.training.plan import Plan
-from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 
 
 class TrainingObserver(Protocol):
@@ -19,6 +19,9 @@ class TrainingObserver(Protocol):
 
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
         """`step` steps are done in total; called about twice a second."""
+
+    def on_point(self, point: TrainingPoint) -> None:
+        """The training loss over a stretch of steps is known; if the run is interrupted, its round begins again."""
 
     def on_validation(self) -> None:
         """A round's steps are done, and its validation begins."""
@@ -36,11 +39,50 @@ class SilentObserver:
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
         """Do nothing."""
 
+    def on_point(self, point: TrainingPoint) -> None:
+        """Do nothing."""
+
     def on_validation(self) -> None:
         """Do nothing."""
 
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Observers:
+    """Passes progress events to several observers, in order.
+
+    Attributes:
+        observers: The observers.
+    """
+
+    observers: Sequence[TrainingObserver]
+
+    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
+        """Pass the event on."""
+        for observer in self.observers:
+            observer.on_start(plan, progress)
+
+    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
+        """Pass the event on."""
+        for observer in self.observers:
+            observer.on_step(step, train_perplexity, words_per_second)
+
+    def on_point(self, point: TrainingPoint) -> None:
+        """Pass the event on."""
+        for observer in self.observers:
+            observer.on_point(point)
+
+    def on_validation(self) -> None:
+        """Pass the event on."""
+        for observer in self.observers:
+            observer.on_validation()
+
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
+        """Pass the event on."""
+        for observer in self.observers:
+            observer.on_round(record, plan, progress)
 
 
 def warn_user(message: str) -> None:

@@ -6,13 +6,23 @@ from pathlib import Path
 from typing import overload
 
 from nextword.storage.durable import disk_errors
-from nextword.training.log import LOG_FILE, draw_curves, read_log
-from nextword.training.progress import RoundRecord
+from nextword.storage.html_table import html_stack, html_table
+from nextword.training.curve_picture import curve_picture
+from nextword.training.curves import draw_curves
+from nextword.training.growing_curve import GrowingCurve
+from nextword.training.log import LOG_FILE, POINTS_FILE, read_log, read_points
+from nextword.training.progress import RoundRecord, TrainingPoint
+
+_SHOWN_ROUNDS = 10
 
 
 @dataclass(frozen=True)
 class TrainingHistory(Sequence[RoundRecord]):
     """The records of a training run, one for each round, in order.
+
+    Attributes:
+        records: The records.
+        points: The training loss within the rounds; empty for a run of an older version.
 
     Example:
         >>> first = RoundRecord(1, 100, 0.5, 1e-3, 220.0, 0.15, 180.0, 0.17, 9_000.0, 12.0)
@@ -23,6 +33,7 @@ class TrainingHistory(Sequence[RoundRecord]):
     """
 
     records: tuple[RoundRecord, ...]
+    points: tuple[TrainingPoint, ...] = ()
 
     @classmethod
     def of_run(cls, run: Path) -> "TrainingHistory":
@@ -31,7 +42,7 @@ class TrainingHistory(Sequence[RoundRecord]):
         Raises:
             CheckpointError: The log of the run cannot be read.
         """
-        return cls(read_log(run / LOG_FILE))
+        return cls(read_log(run / LOG_FILE), read_points(run / POINTS_FILE))
 
     def __repr__(self) -> str:
         if not self.records:
@@ -39,6 +50,23 @@ class TrainingHistory(Sequence[RoundRecord]):
         best = self.best
         rounds = "1 round" if len(self) == 1 else f"{len(self)} rounds"
         return f"TrainingHistory({rounds}, best valid perplexity {best.valid_perplexity:,.2f} in round {best.round})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"{each.round:,}",
+                f"{each.epoch:.2f}",
+                f"{each.train_perplexity:,.2f}",
+                f"{each.valid_perplexity:,.2f}",
+                f"{each.valid_accuracy:.2%}",
+                f"{each.learning_rate:.2g}",
+                f"{each.words_per_second:,.0f}",
+            )
+            for each in self.records[-_SHOWN_ROUNDS:]
+        ]
+        names = ("round", "epoch", "train perplexity", "valid perplexity", "valid accuracy", "learning rate", "words/s")
+        curve = curve_picture(GrowingCurve.of(self.records, self.points))
+        return html_stack(curve, html_table(names, rows, title=repr(self), left=0))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -77,7 +105,7 @@ class TrainingHistory(Sequence[RoundRecord]):
         return min(self.records, key=lambda record: record.valid_perplexity)
 
     def plot(self, directory: str | Path, *, title: str = "Training") -> list[Path]:
-        """Draw perplexity and accuracy by epoch into `curves.png` and `curves.svg`.
+        """Draw perplexity, accuracy, learning rate and words per second by epoch into `curves.png` and `curves.svg`.
 
         Args:
             directory: Where the pictures go; created if it is missing.
@@ -90,4 +118,4 @@ class TrainingHistory(Sequence[RoundRecord]):
         directory = Path(directory)
         with disk_errors(directory, "created"):
             directory.mkdir(parents=True, exist_ok=True)
-        return draw_curves(self.records, directory, title=title)
+        return draw_curves(self.records, directory, points=self.points, title=title)

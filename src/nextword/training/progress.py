@@ -1,7 +1,7 @@
 """The progress of a run: a record of each round, and the counters of the schedules."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -50,6 +50,25 @@ class RoundRecord:
 
 
 @dataclass(frozen=True)
+class TrainingPoint:
+    """The training loss over a stretch of steps within a round.
+
+    Attributes:
+        step: Total steps at the end of the stretch.
+        epoch: Total epochs at its end.
+        train_perplexity: Training perplexity over its steps, with dropout, while the weights change.
+        learning_rate: Learning rate of the next step.
+        words_per_second: Training throughput over its steps; the first step of a round is excluded if there are others.
+    """
+
+    step: int
+    epoch: float
+    train_perplexity: float
+    learning_rate: float
+    words_per_second: float
+
+
+@dataclass(frozen=True)
 class TrainingProgress:
     """The counters that a checkpoint stores beside the weights.
 
@@ -61,6 +80,7 @@ class TrainingProgress:
         rounds_on_plateau: Rounds since the last improvement or the last cut of the learning rate.
         averaging_since: The round at whose end `triggered` averaging began; 0 before.
         finished: Whether the planned length or the patience is reached.
+        points: The training loss within the rounds.
     """
 
     records: tuple[RoundRecord, ...] = ()
@@ -70,6 +90,7 @@ class TrainingProgress:
     rounds_on_plateau: int = 0
     averaging_since: int = 0
     finished: bool = False
+    points: tuple[TrainingPoint, ...] = ()
 
     @property
     def rounds(self) -> int:
@@ -96,8 +117,10 @@ class TrainingProgress:
         """Number of steps done."""
         return self.records[-1].step if self.records else 0
 
-    def after_round(self, record: RoundRecord, options: TrainingOptions, total_steps: int) -> "TrainingProgress":
-        """Return the progress with one more round and updated counters."""
+    def after_round(
+        self, record: RoundRecord, options: TrainingOptions, total_steps: int, points: Sequence[TrainingPoint] = ()
+    ) -> "TrainingProgress":
+        """Return the progress with one more round, the points within it and updated counters."""
         improved = record.valid_perplexity < self.best_perplexity
         best_round = record.round if improved else self.best_round
         on_plateau = 0 if improved else self.rounds_on_plateau + 1
@@ -111,6 +134,7 @@ class TrainingProgress:
             rounds_on_plateau=0 if cut else on_plateau,
             averaging_since=record.round if self._triggers_averaging(record, options) else self.averaging_since,
             finished=record.step >= total_steps or out_of_patience,
+            points=(*self.points, *points),
         )
 
     def _triggers_averaging(self, record: RoundRecord, options: TrainingOptions) -> bool:
@@ -129,9 +153,13 @@ class TrainingProgress:
 
     def to_table(self) -> dict[str, Any]:
         """Return the progress as a JSON table."""
-        return asdict(self) | {"records": [asdict(record) for record in self.records]}
+        table = asdict(replace(self, records=(), points=()))
+        records, points = ([asdict(row) for row in rows] for rows in (self.records, self.points))
+        return table | {"records": records, "points": points}
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> "TrainingProgress":
-        """Return the progress that `to_table` wrote."""
-        return cls(**{**table, "records": tuple(RoundRecord(**record) for record in table["records"])})
+        """Return the progress that `to_table` wrote, also before it wrote points."""
+        records = tuple(RoundRecord(**record) for record in table["records"])
+        points = tuple(TrainingPoint(**point) for point in table.get("points", ()))
+        return cls(**{**table, "records": records, "points": points})

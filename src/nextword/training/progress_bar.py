@@ -6,20 +6,22 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nextword.training.context import SilentObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
 
-class ProgressBar:
+class ProgressBar(SilentObserver):
     """Shows the step, words per second, time left, and perplexity on training and validation text.
 
     The live line appears in a terminal, and in a notebook with ipywidgets. A line for each round appears everywhere.
 
     Args:
         console: Where to show it. It must leave lines as they are.
+        moves: Whether to show the live line where one can be shown.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, moves: bool = True) -> None:
         self._console = console
         self._valid = ""
         self._bar = Progress(
@@ -31,7 +33,7 @@ class ProgressBar:
             TextColumn("{task.fields[perplexities]}"),
             console=console,
             transient=True,
-            disable=not (console.is_terminal or _is_live_notebook(console)),
+            disable=not moves or not (console.is_terminal or _is_live_notebook(console)),
         )
         self._task = self._bar.add_task("", doing="starting", speed="", perplexities="", total=None)
 

@@ -12,6 +12,7 @@ from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card
 from nextword.engine.keras_engine import KerasEngine
 from nextword.evaluation.perplexity import evaluate
 from nextword.models.language_model import LanguageModel
+from nextword.storage.html_table import html_table
 from nextword.storage.single_file import write_file
 from nextword.text.corpus import Corpus
 from nextword.text.splitting import SplitName
@@ -42,6 +43,20 @@ class FinishedRun:
     def __repr__(self) -> str:
         perplexities = ", ".join(f"{row.split} {row.perplexity:,.2f}" for row in self.metrics)
         return f"FinishedRun({self.bundle.name!r} on {self.corpus!r}, perplexity: {perplexities})"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                row.split,
+                f"{row.perplexity:,.2f}",
+                f"{row.bits_per_word:.3f}",
+                f"{row.accuracy:.2%}",
+                f"{row.num_tokens:,}",
+            )
+            for row in self.metrics
+        ]
+        names = ("split", "perplexity", "bits per word", "accuracy", "tokens")
+        return html_table(names, rows, title=f"{self.bundle.name} on {self.corpus}")
 
     def to_table(self) -> dict[str, Any]:
         """Return the metrics of the run, the content of `metrics.json`."""

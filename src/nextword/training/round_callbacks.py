@@ -7,6 +7,7 @@ from typing import Any, override
 import keras
 
 from nextword.training.interruption import Interruption
+from nextword.training.stretches import Stretches
 
 Report = Callable[[int, float, float], None]
 """Receives the steps taken in the round, the perplexity over them, and the recent steps per second."""
@@ -33,6 +34,7 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         figures: The metrics of the latest round's steps.
         steps_done: Steps taken in the round.
         first_step_ended: End time of the first step, by `time.monotonic`.
+        stretches: Receives the loss within the next round, or `None`.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         self.figures: Mapping[str, Any] = {}
         self.steps_done = 0
         self.first_step_ended = 0.0
+        self.stretches: Stretches | None = None
         self._has_callbacks = bool(callbacks)
         self._report = report
         self._interruption = interruption or Interruption()
@@ -93,6 +96,8 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         self.steps_done = batch + 1
         if self._has_callbacks:
             super().on_train_batch_end(batch, logs)
+        if self.stretches is not None:
+            self.stretches.after_step(self.steps_done, (logs or {})["perplexity"])
         if self.steps_done >= self._next_report:
             self._report_now(float((logs or {})["perplexity"]))
 
@@ -110,6 +115,8 @@ class RoundCallbacks(keras.callbacks.CallbackList):
         if self.steps_done == 1:
             self.first_step_ended = now
         self._report(self.steps_done, perplexity, steps / seconds)
+        if self.stretches is not None:
+            self.stretches.after_report(self.steps_done, now)
         self._reported_step, self._reported_at = self.steps_done, now
         # At most twice as many steps as last time, because the pace of a few steps is unreliable.
         self._next_report = self.steps_done + max(1, min(2 * steps, round(_SECONDS_BETWEEN_REPORTS * steps / seconds)))

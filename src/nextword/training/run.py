@@ -10,11 +10,12 @@ from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
-from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 from nextword.training.round_callbacks import RoundCallbacks
 from nextword.training.shared_run import SharedInterruption
 from nextword.training.step import TrainingMetrics, TrainingStep, ValidationMetrics
 from nextword.training.stream_model import fingerprint
+from nextword.training.stretches import Stretches, stretch_ends
 
 _PROCESSES = "processes"
 """Where a checkpoint of several processes holds their number."""
@@ -96,7 +97,7 @@ class TrainingRun:
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
-            trained = self.step.train_round(self.progress.steps, steps, self._callbacks)
+            trained, points = self._train_round(steps)
             if trained.num_steps < steps:
                 self._discard_round()
                 break
@@ -108,11 +109,11 @@ class TrainingRun:
             validated = self.step.validate(self._callbacks)
             self._end_round_of_callbacks(trained, validated)
             # decide
-            record = self._agreed(self._record(trained, validated))
+            record, points = self._agreed(self._record(trained, validated), points)
             self._require_finite("training", record.train_perplexity, record.step)
             self._require_finite("validation", record.valid_perplexity, record.step)
             self.plan = self.plan.after((*self.progress.records, record))
-            self.progress = self.progress.after_round(record, self._options, self.plan.total_steps)
+            self.progress = self.progress.after_round(record, self._options, self.plan.total_steps, points)
             self.step.end_round(self.plan, self.progress)
             # save, log, then report
             self._store.save(self.progress.steps, self.step.capture(), self._state(), best=self.progress.latest_is_best)
@@ -138,6 +139,22 @@ class TrainingRun:
                 self.step.restore(best.arrays)
         self.step.optimizer.averages.replace_weights()
         return self.progress
+
+    def _train_round(self, steps: int) -> tuple[TrainingMetrics, list[TrainingPoint]]:
+        """Take the steps of a round, and return its figures and the points within it."""
+        ends = stretch_ends(self.progress.rounds + 1, steps)
+        first = self.progress.steps
+        rates = dict(zip(ends, self.step.learning_rates([first + end for end in ends]), strict=True))
+        points: list[TrainingPoint] = []
+
+        def end_stretch(done: int, perplexity: float, steps_per_second: float) -> None:
+            step = first + done
+            speed = steps_per_second * self.step.words_per_step
+            point = TrainingPoint(step, step / self.plan.steps_per_epoch, perplexity, rates[done], speed)
+            points.append(point)
+            self._observer.on_point(point)
+
+        return self.step.train_round(first, steps, self._callbacks, Stretches(ends, end_stretch)), points
 
     def _report(self, steps: int, perplexity: float, steps_per_second: float) -> None:
         """Report the perplexity within a round; raise if it is not finite."""
@@ -171,9 +188,12 @@ class TrainingRun:
             averaged_steps=validated.averaged_steps,
         )
 
-    def _agreed(self, record: RoundRecord) -> RoundRecord:
-        """Return the record of the first process: all others decide from its times."""
-        return record if self._processes is None else RoundRecord(**self._processes.agree(asdict(record)))
+    def _agreed(self, record: RoundRecord, points: list[TrainingPoint]) -> tuple[RoundRecord, list[TrainingPoint]]:
+        """Return record and points of the first process: all others decide from its times."""
+        if self._processes is None:
+            return record, points
+        table = self._processes.agree({"record": asdict(record), "points": [asdict(point) for point in points]})
+        return RoundRecord(**table["record"]), [TrainingPoint(**point) for point in table["points"]]
 
     def _require_finite(self, split: str, perplexity: float, step: int) -> None:
         if not math.isfinite(perplexity):

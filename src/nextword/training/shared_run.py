@@ -16,6 +16,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, SilentObserver
 from nextword.training.interruption import Interruption
 from nextword.training.process_group import group_for
+from nextword.training.run_logger import RunLogger
 
 if TYPE_CHECKING:
     from nextword.training.processes import Processes
@@ -118,7 +119,8 @@ def quiet_unless_first(context: RunContext, processes: "Processes | None") -> Ru
     """Return the context of a process: only the first one reports."""
     if writes(processes):
         return context
-    return replace(context, observer=SilentObserver(), say=lambda _message: None)
+    callbacks = [each for each in context.callbacks if not isinstance(each, RunLogger)]
+    return replace(context, observer=SilentObserver(), say=lambda _message: None, callbacks=callbacks)
 
 
 def lost_processes_named(processes: "Processes | None") -> AbstractContextManager[Any]:

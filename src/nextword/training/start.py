@@ -26,10 +26,11 @@ from nextword.text.source import TextLike
 from nextword.training.budget import Budget, plan_time
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext
+from nextword.training.context import Observers, RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
+from nextword.training.curves import CurveDrawer, draw_curves
 from nextword.training.local_steps import LocalSteps
-from nextword.training.log import draw_curves, write_log
+from nextword.training.log import write_log
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
 from nextword.training.population import POPULATION, fit_if_complete
@@ -38,6 +39,7 @@ from nextword.training.progress import TrainingProgress
 from nextword.training.result import FinishedRun, finish_run, write_metrics
 from nextword.training.run import TrainingRun
 from nextword.training.run_directory import RunDirectory, run_lock
+from nextword.training.run_logger import logged
 from nextword.training.shared_run import (
     SharedCheckpointStore,
     agreed_config,
@@ -91,7 +93,7 @@ def start_run(
             directory.require_free()
         prepare = partial(_prepare, config, corpus, directory, context, began=began, text_path=corpus.stored_name)
         config = agreed_config(config, corpus, processes, prepare)
-        finished = _train_and_evaluate(config, corpus, directory, context, model=model, processes=processes)
+        finished = _train_and_evaluate(config, corpus, directory, context, keep=keep, model=model, processes=processes)
         finished = _save_results(finished, config, directory, context, processes) if keep else finished
     _fit_ensemble(config, corpus, directory, context)
     return finished
@@ -189,11 +191,12 @@ def train_model(
         step.restore(processes.agree_on_arrays(step.capture()))
     log: Callable[[TrainingProgress], object] = partial(write_log, directory.root) if writes(processes) else _no_log
     exchange = None if local is None else local.exchange
-    run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
-    if is_given:
-        run.save_start()
-    with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
-        progress = run.finish() if finish else run.run()
+    with logged(context, directory.root, config) as context:
+        run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
+        if is_given:
+            run.save_start()
+        with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
+            progress = run.finish() if finish else run.run()
     log(progress)
     return run
 
@@ -275,11 +278,15 @@ def _train_and_evaluate(
     directory: RunDirectory,
     context: RunContext,
     *,
+    keep: bool = True,
     model: LanguageModel | None = None,
     finish: bool = False,
     processes: "Processes | None" = None,
 ) -> FinishedRun:
-    """Train to the end, or end here with `finish`, and evaluate the best weights."""
+    """Train to the end, or end here with `finish`, and evaluate the best weights; `keep` draws each round."""
+    if keep and writes(processes):
+        drawer = CurveDrawer(directory.root, _title(config, corpus.name))
+        context = replace(context, observer=Observers((drawer, context.observer)))
     num_parameters = config.model.build(corpus.tokenizer.vocabulary_size).num_parameters
     context.say(
         f"{num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
@@ -306,7 +313,12 @@ def _save_results(
     _write_model(directory.model, finished.bundle)
     write_metrics(directory.metrics_file, finished)
     try:
-        draw_curves(finished.progress.records, directory.root, title=f"{_preset(config)} on {finished.corpus}")
+        draw_curves(
+            finished.progress.records,
+            directory.root,
+            points=finished.progress.points,
+            title=_title(config, finished.corpus),
+        )
     except MissingExtraError as error:
         context.say(f"no curves were drawn: {error}")
     except StorageError as error:  # a missing picture must not fail the run
@@ -335,6 +347,10 @@ def _fit_ensemble(config: RunConfig, corpus: Corpus, directory: RunDirectory, co
             f"{ensemble.describe()}\nevaluate it with: nextword evaluate {root} --ensemble\n"
             f"distill it with: nextword train {shlex.quote(corpus.stored_name)} --teacher {shlex.quote(str(root))}"
         )
+
+
+def _title(config: RunConfig, corpus: str) -> str:
+    return f"{_preset(config)} on {corpus}"
 
 
 def _preset(config: RunConfig) -> str:

@@ -1,7 +1,7 @@
 """The training step of a run: model, loss, optimizer and windows, compiled once."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from nextword.training.progress import TrainingProgress
 from nextword.training.round_callbacks import RoundCallbacks
 from nextword.training.rows_of_variables import gather_rows, own_rows
 from nextword.training.stream_model import Arrays, Batch, StreamModel, capture, restore
+from nextword.training.stretches import Stretches
 
 if TYPE_CHECKING:
     from nextword.training.processes import Processes
@@ -123,8 +124,20 @@ class TrainingStep:
         self.stream.compile(optimizer=self.optimizer)
         self.optimizer.build(self.stream.trainable_variables)
 
-    def train_round(self, first_step: int, num_steps: int, callbacks: RoundCallbacks | None = None) -> TrainingMetrics:
+    def train_round(
+        self,
+        first_step: int,
+        num_steps: int,
+        callbacks: RoundCallbacks | None = None,
+        stretches: Stretches | None = None,
+    ) -> TrainingMetrics:
         """Take the steps of a round, starting at window `first_step`.
+
+        Args:
+            first_step: Steps taken before.
+            num_steps: Steps to take.
+            callbacks: Called in every step.
+            stretches: Receives the loss within the round.
 
         Raises:
             TrainingInterrupted: A signal requested a stop.
@@ -132,9 +145,13 @@ class TrainingStep:
         """
         callbacks = callbacks or RoundCallbacks(self.stream)
         round_number = first_step // self.plan.round_steps
+        dataset = RoundDataset(self._train, first_step, num_steps)
         began = time.monotonic()
+        callbacks.stretches = stretches
+        if stretches is not None:
+            stretches.begin(dataset.counts, began)
         self.stream.fit(
-            RoundDataset(self._train, first_step, num_steps),
+            dataset,
             initial_epoch=round_number,
             epochs=round_number + 1,
             callbacks=callbacks,
@@ -144,6 +161,8 @@ class TrainingStep:
         # Reading the metrics waits for the last step.
         perplexity, accuracy = (float(callbacks.figures[name]) for name in ("perplexity", "accuracy"))
         ended, done = time.monotonic(), callbacks.steps_done
+        if stretches is not None:
+            stretches.after_report(done, ended)
         after_first = (ended - callbacks.first_step_ended) / (done - 1) if done > 1 else ended - began
         return TrainingMetrics(done, perplexity, accuracy, ended - began, after_first)
 
@@ -165,6 +184,10 @@ class TrainingStep:
         if self.options.schedule == "plateau":
             self.optimizer.learning_rate = self.options.learning_rate * progress.rate_factor
         self.optimizer.averages.end_round(progress)
+
+    def learning_rates(self, steps: Sequence[int]) -> list[float]:
+        """Return the learning rate after each of these numbers of steps, by the present plan."""
+        return [self.optimizer.learning_rate_after(step) for step in steps]
 
     def capture(self) -> Arrays:
         """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`.
@@ -201,6 +224,9 @@ class RoundDataset(keras.utils.PyDataset):
         windows: The source of the windows.
         first_step: Index of the first window.
         num_steps: Number of windows.
+
+    Attributes:
+        counts: Number of counted tokens in each window that was read so far `(num_steps,)`.
     """
 
     def __init__(self, windows: Windows, first_step: int, num_steps: int) -> None:
@@ -208,6 +234,7 @@ class RoundDataset(keras.utils.PyDataset):
         self._windows = windows
         self._first_step = first_step
         self._num_steps = num_steps
+        self.counts = np.zeros(num_steps)
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -215,7 +242,9 @@ class RoundDataset(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         """Return window `index` of the round."""
-        return as_batch(self._windows.window(self._first_step + index))
+        window = self._windows.window(self._first_step + index)
+        self.counts[index] = window.weights.sum()
+        return as_batch(window)
 
 
 def _stream_model(processes: "Processes | None", teacher: "Teacher | None") -> Callable[..., StreamModel]:

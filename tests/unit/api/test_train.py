@@ -110,7 +110,8 @@ def best_and_newest(root: Path) -> tuple[Path, Path]:
 def test_a_run_from_python_leaves_what_one_of_the_command_does(root: Path) -> None:
     names = {path.name for path in root.iterdir() if not path.name.startswith(".")}
     pictures = {"curves.png", "curves.svg"}
-    assert names == {"config.toml", "checkpoints", "log.jsonl", "log.csv", "metrics.json", "model", *pictures}
+    logs = {"log.jsonl", "log.csv", "points.jsonl"}
+    assert names == {"config.toml", "checkpoints", "metrics.json", "model", *logs, *pictures}
     config = RunConfig.read(root / "config.toml")
     assert (config.batching.batch_size, config.training.epochs, config.plan) == (4, 2.0, None)
     assert config.model.build(read_bundle(root / "model").architecture.vocabulary_size).hidden_sizes == (8,)
@@ -130,7 +131,7 @@ def test_the_same_call_gives_the_finished_model_again(fitted: Fit, copied: Path)
 
 def test_without_a_directory_nothing_is_written_for_a_run(fitted: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[object] = []
-    for name in ("write_bundle", "write_metrics", "draw_curves"):
+    for name in ("write_bundle", "write_metrics", "draw_curves", "CurveDrawer"):
         monkeypatch.setattr(start, name, lambda *arguments, **_named: kept.append(arguments))
     assert fitted(epochs=0.5).bundle.name == "story-quick"
     assert kept == []

@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,6 +40,37 @@ def test_a_dry_run_goes_with_a_new_run_only(
     assert "`--resume` must stand alone, but `dry-run` was given too" in capsys.readouterr().err
     assert nextword("train", small_text, "--run", trained_run, "--dry-run") == 2
     assert "must not hold a training run yet" in capsys.readouterr().err
+
+
+def test_a_run_is_logged_for_tensorboard_and_resumed_runs_take_the_flag_too(
+    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
+    logs, run = tmp_path / "logs", tmp_path / "mine"
+    assert nextword("train", small_text, *SMALL, "--run", run, "--live", "--tensorboard", logs) == 0
+    assert "round   1/1" in capsys.readouterr().out  # plain lines, since this is no terminal
+    events = [path.read_bytes() for path in (logs / "mine").iterdir()]
+    assert any(b"valid/perplexity" in each for each in events)
+    assert nextword("train", "--resume", run, "--live", "--tensorboard", tmp_path / "others") == 0
+    again = [path.read_bytes() for path in (tmp_path / "others" / "mine").iterdir()]
+    assert any(b"valid/perplexity" in each for each in again)
+
+
+@pytest.mark.parametrize(("flag", "package"), [("--tensorboard", "tensorboardX"), ("--mlflow", "mlflow")])
+def test_a_logger_whose_package_is_missing_is_refused_before_training(
+    flag: str,
+    package: str,
+    small_text: Path,
+    nextword: Run,
+    capsys: Captured,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    run = tmp_path / "mine"
+    assert nextword("train", small_text, *SMALL, "--run", run, flag, tmp_path / "logs") == 2
+    assert f"install the extra `{flag[2:]}`" in capsys.readouterr().err
+    assert not run.exists()
 
 
 def test_json_is_all_that_goes_to_standard_output(

@@ -35,11 +35,16 @@ CONFIG = RunConfig.of(
 
 
 class Rounds(SilentObserver):
-    def __init__(self) -> None:
+    """The rounds that were observed, and how many of them found the pictures drawn."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
         self.seen: list[int] = []
+        self.drawn = 0
 
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         self.seen.append(record.round)
+        self.drawn += (self._root / "curves.svg").is_file()
 
 
 class Epochs(keras.callbacks.Callback):  # type: ignore[misc, unused-ignore]
@@ -58,7 +63,7 @@ class Run:
         self.text = folder / "story.txt"
         self.text.write_text(story(), encoding="utf-8")
         self.root = folder / "run"
-        self.rounds, self.epochs = Rounds(), Epochs()
+        self.rounds, self.epochs = Rounds(self.root), Epochs()
         self.said: list[str] = []
         context = RunContext(observer=self.rounds, say=self.said.append, callbacks=[self.epochs])
         self.finished = start_run(CONFIG, self.text, self.root, context)
@@ -80,8 +85,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_run_writes_all_files_of_its_directory(run: Run) -> None:
     names = {path.name for path in run.root.iterdir() if not path.name.startswith(".")}
     pictures = {"curves.png", "curves.svg"}
-    assert names == {"config.toml", "checkpoints", "log.jsonl", "log.csv", "metrics.json", "model", *pictures}
+    logs = {"log.jsonl", "log.csv", "points.jsonl"}
+    assert names == {"config.toml", "checkpoints", "metrics.json", "model", *logs, *pictures}
     assert CheckpointStore(run.root / "checkpoints").newest() is not None
+
+
+def test_the_curves_are_drawn_from_the_first_round_on(run: Run) -> None:
+    assert run.rounds.drawn == len(run.rounds.seen) > 1
 
 
 def test_the_bundle_on_disk_is_the_one_returned_and_its_card_has_the_metrics(run: Run) -> None:
@@ -189,7 +199,7 @@ def test_resuming_a_finished_run_only_writes_bundle_and_log_again(run: Run, copi
     log = (copied / "log.jsonl").read_bytes()
     (copied / "log.jsonl").write_bytes(log[: len(log) // 2])
     shutil.rmtree(copied / "model")
-    rounds = Rounds()
+    rounds = Rounds(copied)
     resume_run(copied, RunContext(observer=rounds))
     assert rounds.seen == []
     assert (copied / "log.jsonl").read_bytes() == log

@@ -1,0 +1,77 @@
+"""Small HTML tables and bars for notebooks: styles inline, no script, legible on light and dark pages.
+
+Text takes the color of the page. Lines and bars are half transparent, so they fit any background.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+_LINE = "1px solid rgba(128,128,128,.35)"
+_TABLE = "border-collapse:collapse;border:none;margin:.25em 0;font-variant-numeric:tabular-nums;color:inherit"
+_CELL = "padding:.15em .75em .15em 0;border:none;background:none;color:inherit;vertical-align:middle;text-align:"
+_QUIET = "opacity:.7"
+_BAR_WIDTH = 8.0
+
+
+class Markup(str):
+    """HTML that is inserted as it is; any other string is text, and is escaped."""
+
+    __slots__ = ()
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, title: str = "", left: int = 1) -> Markup:
+    """Return a table.
+
+    Args:
+        header: The names of the columns; empty for a table without a header.
+        rows: The cells: text, or `Markup`.
+        title: A line above the table.
+        left: How many columns are aligned on the left; all others are numbers.
+
+    Example:
+        >>> "<td" in html_table(["word"], [["<unk>"]]), "&lt;unk&gt;" in html_table(["word"], [["<unk>"]])
+        (True, True)
+    """
+    head = f'<thead><tr style="border-bottom:{_LINE};background:none">{_cells("th", header, left)}</tr></thead>'
+    body = "".join(f'<tr style="background:none">{_cells("td", row, left)}</tr>' for row in rows)
+    return Markup(
+        f'<div style="overflow-x:auto">{_title(title)}<table style="{_TABLE}">{head if header else ""}'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def html_bar(fraction: float) -> Markup:
+    """Return a bar whose length is a fraction of the longest one.
+
+    Example:
+        >>> html_bar(0.5).count("width:4.00em")
+        1
+    """
+    width = _BAR_WIDTH * min(max(fraction, 0.0), 1.0)
+    return Markup(
+        f'<div style="width:{width:.2f}em;height:.7em;background:rgba(59,130,246,.65);border-radius:2px"></div>'
+    )
+
+
+def html_stack(*parts: str) -> Markup:
+    """Return parts below one another; text is escaped."""
+    return Markup("".join(f"<div>{_html(part)}</div>" for part in parts if part))
+
+
+def _cells(kind: str, cells: Sequence[str], left: int) -> str:
+    return "".join(
+        f'<{kind} style="{_CELL}{"left" if column < left else "right"}{_weight(kind)}">{_html(cell)}</{kind}>'
+        for column, cell in enumerate(cells)
+    )
+
+
+def _weight(kind: str) -> str:
+    return f";font-weight:normal;{_QUIET}" if kind == "th" else ""
+
+
+def _title(title: str) -> str:
+    return f'<div style="font-weight:600">{_html(title)}</div>' if title else ""
+
+
+def _html(text: str) -> str:
+    return text if isinstance(text, Markup) else escape(text)

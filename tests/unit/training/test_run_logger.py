@@ -1,0 +1,141 @@
+"""What loggers send, and when; without another program."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nextword.errors import SettingError
+from nextword.training.config import RunConfig
+from nextword.training.context import RunContext, SilentObserver
+from nextword.training.plan import Plan
+from nextword.training.progress import TrainingProgress
+from nextword.training.run_logger import Row, RunLogger, logged, rows_of
+from nextword.training.shared_run import quiet_unless_first
+from support.training_records import POINTS, RECORDS
+
+PLAN = Plan(20, 10, (40,))
+CONFIG = RunConfig.of("quick", {"model": {"hidden_sizes": (160,)}})
+BEFORE, WHOLE = (
+    TrainingProgress(records=tuple(RECORDS[:count]), points=tuple(POINTS[: 2 * count])) for count in (1, 4)
+)
+
+
+class MemoryLogger(RunLogger):
+    """Logs into a list; some writes may fail."""
+
+    def __init__(self, last_step: int = -1, failures: int = 0) -> None:
+        super().__init__()
+        self.rows: list[Row] = []
+        self.settings: dict[str, str | float] = {}
+        self.closed: list[bool] = []
+        self._last_step, self._failures = last_step, failures
+
+    def __str__(self) -> str:
+        return "`memory`"
+
+    def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
+        self.settings = dict(settings)
+        return self._last_step
+
+    def write(self, rows: Sequence[Row]) -> None:
+        self._failures -= 1
+        if self._failures >= 0:
+            raise OSError("the disk is full")
+        self.rows += rows
+
+    def close(self, *, finished: bool) -> None:
+        self.closed.append(finished)
+
+    @property
+    def steps(self) -> list[int]:
+        return [step for step, _ in self.rows]
+
+
+def log(logger: RunLogger, *stages: TrainingProgress, warn: Callable[[str], object] = pytest.fail) -> None:
+    """Log a run that begins at the first stage and ends its rounds at the others."""
+    with logged(RunContext(callbacks=[logger], warn=warn), Path("run"), CONFIG) as context:
+        context.observer.on_start(PLAN, stages[0])
+        for progress in stages[1:]:
+            context.observer.on_round(progress.records[-1], PLAN, progress)
+
+
+def test_each_step_has_its_figures() -> None:
+    rows = dict(rows_of(BEFORE))
+    assert list(rows) == [5, 10]
+    assert sorted(rows[5]) == ["learning_rate", "train/loss", "train/perplexity", "words_per_second"]
+    assert sorted(rows[10].keys() - rows[5].keys()) == [
+        *("epoch", "train/accuracy", "valid/accuracy", "valid/loss", "valid/perplexity"),
+    ]
+    assert rows[5]["train/perplexity"] == POINTS[0].train_perplexity
+    assert rows[10]["valid/perplexity"] == RECORDS[0].valid_perplexity
+
+
+def test_each_round_sends_what_is_new_and_the_settings_go_first() -> None:
+    logger = MemoryLogger()
+    log(logger, TrainingProgress(), BEFORE, WHOLE)
+    assert logger.rows == rows_of(WHOLE)
+    assert logger.closed == [True]
+    assert (logger.settings["model.hidden_sizes"], logger.settings["preset"]) == ("[160]", "quick")
+    assert isinstance(logger.settings["training.learning_rate"], float)
+
+
+@pytest.mark.parametrize(("last_step", "sent"), [(-1, 8), (10, 6), (20, 4), (40, 0)])
+def test_a_resumed_run_sends_what_the_log_lacks(last_step: int, sent: int) -> None:
+    logger = MemoryLogger(last_step)
+    log(logger, WHOLE)
+    assert logger.rows == rows_of(WHOLE)[8 - sent :]
+
+
+def test_the_log_of_another_run_is_refused() -> None:
+    logger = MemoryLogger(last_step=900)
+    with pytest.raises(SettingError, match=r"has 10 steps, but has 900; give another place than `memory`"):
+        log(logger, BEFORE)
+    assert (logger.rows, logger.closed) == ([], [False])
+
+
+def test_a_log_that_fails_is_warned_of_and_the_next_round_sends_all() -> None:
+    logger, warned = MemoryLogger(failures=1), list[str]()
+    log(logger, BEFORE, WHOLE, warn=warned.append)
+    assert warned == ["nothing could be written to `memory` (the disk is full); the next round tries again"]
+    assert logger.rows == rows_of(WHOLE)
+
+
+def test_an_interrupted_run_ends_its_log_as_such() -> None:
+    logger = MemoryLogger()
+    with pytest.raises(KeyboardInterrupt), logged(RunContext(callbacks=[logger]), Path("run"), CONFIG):
+        raise KeyboardInterrupt
+    assert logger.closed == [False]
+
+
+def test_loggers_observe_the_run_and_other_callbacks_stay_with_keras() -> None:
+    logger, other, observer = MemoryLogger(), object(), SilentObserver()
+    with logged(RunContext(observer, callbacks=[other, logger]), Path("run"), CONFIG) as context:
+        assert context.callbacks == (other,)
+    with logged(RunContext(observer, callbacks=[other]), Path("run"), CONFIG) as context:
+        assert context.observer is observer
+
+
+def test_of_several_processes_only_the_first_logs() -> None:
+    class Follower:
+        is_first = False
+
+    class Processes:
+        group = Follower()
+
+    context = quiet_unless_first(RunContext(callbacks=[MemoryLogger(), "other"]), Processes())  # type: ignore[arg-type]
+    assert list(context.callbacks) == ["other"]
+
+
+def test_in_the_fit_of_keras_an_epoch_is_a_step() -> None:
+    logger = MemoryLogger()
+    logger.on_train_begin()
+    logger.on_epoch_end(0, {"loss": 5.0})
+    logger.on_epoch_end(1, {"loss": 4.0})
+    logger.on_train_end()
+    assert (logger.rows, logger.closed) == ([(1, {"loss": 5.0}), (2, {"loss": 4.0})], [True])
+
+
+def test_a_run_without_rounds_has_nothing_to_send() -> None:
+    assert rows_of(replace(WHOLE, records=(), points=())) == []

@@ -39,12 +39,13 @@ _SOFTMAX: dict[str, dict[str, Any]] = {
 @click.option("--maximum-vocabulary", type=click.IntRange(3), default=10_000, show_default=True)
 @click.option("--softmax", type=click.Choice(list(_SOFTMAX)), default="full", show_default=True)
 @click.option("--batch-size", type=click.IntRange(1), default=64, show_default=True)
+@click.option("--round-steps", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--held-out", metavar="BYTES", type=click.IntRange(1000), default=_HELD_OUT_BYTES, show_default=True)
 @click.option("--train-words", type=click.IntRange(1), default=1_000_000, show_default=True, help="Words to train on.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Where texts are kept for the next time. Without it, they are deleted.",
+    help="Where the text and the cache are kept for the next time. Without it, they are deleted.",
 )
 @click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for each step.")
 @click.option(
@@ -82,6 +83,7 @@ def _measured(text: str | None, texts: Path, scratch: Path, timeout: float, opti
     settings = {
         "maximum_vocabulary": options["maximum_vocabulary"],
         "batch_size": options["batch_size"],
+        "round_steps": options["round_steps"],
         **_SOFTMAX[options["softmax"]],
     }
 
@@ -89,11 +91,13 @@ def _measured(text: str | None, texts: Path, scratch: Path, timeout: float, opti
         click.echo(line, err=True)
 
     if text is not None:
-        return measure_training(text, scratch, settings, num_words=options["train_words"], timeout=timeout, say=say)
+        return measure_training(
+            text, texts / "cache", settings, num_words=options["train_words"], timeout=timeout, say=say
+        )
     generated = ZipfText(vocabulary_size=options["words"])
     return measure_training(
         _splits(generated, texts, scratch, options["size"], options["held_out"]),
-        scratch,
+        texts / "cache",
         {**settings, "tokenizer": "word", "line_ends": "line", "minimum_count": 1},
         num_words=options["train_words"],
         timeout=timeout,
@@ -122,8 +126,14 @@ def _described(figures: TrainingFigures) -> str:
         f"reading: {figures.reading_seconds:,.0f} s, at most {figures.reading_peak_mb:,.0f} MB",
     ]
     for name, steady in (("windows", figures.windows), (f"{figures.num_words:,} words", figures.training)):
-        (fast, later), (before, after) = steady.words_per_s, steady.own_mb
-        lines.append(f"{name}: {fast:,.0f} words/s, then {later:,.0f}; {before:,.0f} MB, then {after:,.0f}")
+        pairs = zip(
+            ("words/s", "words/s of one core", "MB"),
+            (steady.words_per_s, steady.words_per_cpu_s, steady.own_mb),
+            strict=True,
+        )
+        lines.append(
+            f"{name}: " + "; ".join(f"{before:,.0f}, then {after:,.0f} {unit}" for unit, (before, after) in pairs)
+        )
     known = f", entropy {figures.entropy:.3f}" if figures.entropy else ""
     return "\n".join([*lines, f"loss {figures.valid_loss:.3f} nats a token{known}"])
 

@@ -31,25 +31,36 @@ class Steadiness:
 
     Attributes:
         words_per_s: Words per second.
+        words_per_cpu_s: Words per second of the processor, summed over its cores; the validation of a round counts.
         own_mb: Resident memory in megabytes (10**6 bytes), without the pages of the text that are mapped.
     """
 
     words_per_s: tuple[float, float]
+    words_per_cpu_s: tuple[float, float]
     own_mb: tuple[float, float]
 
     @classmethod
     def of(cls, parts: Sequence[dict[str, float]], looks: Sequence[Look]) -> "Steadiness":
         """Return that of the parts of a task, each with its `words_per_second` and the `time` at which it ended."""
         quarter = max(1, len(parts) // 4)
-        early, late = _medians(parts[: 2 * quarter][-quarter:], looks), _medians(parts[-quarter:], looks)
-        return cls(words_per_s=(early[0], late[0]), own_mb=(early[1], late[1]))
+        early, late = parts[: 2 * quarter][-quarter:], parts[-quarter:]
+        return cls(
+            words_per_s=(_median(early, "words_per_second"), _median(late, "words_per_second")),
+            words_per_cpu_s=(_median(early, "words_per_cpu_second"), _median(late, "words_per_cpu_second")),
+            own_mb=(_memory(early, looks), _memory(late, looks)),
+        )
 
 
-def _medians(parts: Sequence[dict[str, float]], looks: Sequence[Look]) -> tuple[float, float]:
-    """Return the words per second and the memory of some parts; the memory from the end of the first part on."""
+def _median(parts: Sequence[dict[str, float]], name: str) -> float:
+    return round(median(part[name] for part in parts), 1)
+
+
+def _memory(parts: Sequence[dict[str, float]], looks: Sequence[Look]) -> float:
+    """Return the median memory in megabytes from the end of the first part to the end of the last."""
     first, last = parts[0]["time"], parts[-1]["time"]
-    seen = [look.resident.own for look in looks if first <= look.time <= last] or [looks[-1].resident.own]
-    return round(median(part["words_per_second"] for part in parts), 1), round(median(seen) / MEGABYTE, 1)
+    seen = [look.resident.own for look in looks if first <= look.time <= last]
+    nearest = min(looks, key=lambda look: abs(look.time - last)).resident.own
+    return round(median(seen or [nearest]) / MEGABYTE, 1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +71,7 @@ class TrainingFigures:
         text: Its name.
         num_tokens: Tokens of the training split.
         vocabulary_size: Tokens of the vocabulary.
-        reading_seconds: Time from the text to the ids of the three splits.
+        reading_seconds: Time from the text to the ids of the three splits; short if the cache has them.
         reading_peak_mb: Most resident memory of all processes meanwhile.
         windows: All windows of an epoch cut once, with no network.
         num_words: Words that the network trained on.
@@ -87,7 +98,7 @@ class TrainingFigures:
 
 def measure_training(
     text: str | Path,
-    folder: Path,
+    cache: Path,
     settings: dict[str, Any],
     *,
     num_words: int,
@@ -99,7 +110,7 @@ def measure_training(
 
     Args:
         text: A text as `Corpus.load` takes it.
-        folder: Where the cache and the run are kept meanwhile.
+        cache: The cache folder.
         settings: Settings of text and training; they override `SETTINGS`.
         num_words: Words to train on.
         timeout: Seconds to wait for each of the three.
@@ -109,9 +120,9 @@ def measure_training(
     Raises:
         PeerError: The process failed.
     """
-    with TemporaryDirectory(dir=folder, prefix="scale-run-") as run:
-        given = json.dumps(SETTINGS | settings)
-        command = [sys.executable, "-m", "harness.scale.training_program", str(text), run, str(num_words), given]
+    with TemporaryDirectory(prefix="scale-run-") as run:
+        arguments = [str(text), str(cache), f"{run}/run", str(num_words), json.dumps(SETTINGS | settings)]
+        command = [sys.executable, "-m", "harness.scale.training_program", *arguments]
         paths = ":".join([str(HARNESS), *filter(None, sys.path)])
         with Process(command, {"PYTHONPATH": paths}) as program:
 
@@ -124,7 +135,7 @@ def measure_training(
                 read = answer_to("reading the text")
                 peak = memory.peak_bytes
                 parts = answer_to("cutting all windows")["parts"]
-                rounds = answer_to(f"training on {num_words:,} words")["rounds"]
+                trained = answer_to(f"training on {num_words:,} words")
     return TrainingFigures(
         text=Path(text).stem,
         num_tokens=read["num_tokens"],
@@ -133,7 +144,7 @@ def measure_training(
         reading_peak_mb=round(peak / MEGABYTE, 1),
         windows=Steadiness.of(parts, memory.looks),
         num_words=num_words,
-        training=Steadiness.of(rounds, memory.looks),
-        valid_loss=round(math.log(rounds[-1]["valid_perplexity"]), 4),
+        training=Steadiness.of(trained["parts"], memory.looks),
+        valid_loss=round(math.log(trained["valid_perplexity"]), 4),
         entropy=round(entropy(read["vocabulary_size"]), 4) if entropy else None,
     )

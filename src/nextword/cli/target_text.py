@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from nextword.cli.output import detail
+from nextword.cli.progress import reading_progress
 from nextword.cli.target import SplitOrAll, Target
 from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
@@ -62,7 +63,8 @@ class TargetText:
                 not be those of the training run.
         """
         source = self._checked_source()
-        store = Corpus.load_split(source, split, tokenizer, self.options, data_dir=self.data_dir)
+        with reading_progress():
+            store = Corpus.load_split(source, split, tokenizer, self.options, data_dir=self.data_dir)
         detail(f"read {source}, {split}: {store.num_tokens:,} tokens")
         return store
 

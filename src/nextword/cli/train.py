@@ -161,7 +161,7 @@ class _Watched:
         resume = f"resume with: nextword train --resume {shlex.quote(str(directory))}"
         try:
             with ProgressBar(self._console) as bar:
-                finished = work(self.context(observer=bar))
+                finished = work(self.context(observer=bar, reading=bar.on_reading))
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {resume}", err=True)
             raise

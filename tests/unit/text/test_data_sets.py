@@ -13,7 +13,7 @@ from nextword.text.splitting import SPLITS
 
 datasets = pytest.importorskip("datasets", reason="needs the library `datasets`: pip install datasets")
 
-ROWS = [{"body": f"mail number {number}\nregards", "label": number % 2} for number in range(300)]
+ROWS: list[dict[str, Any]] = [{"body": f"mail number {number}\nregards", "label": number % 2} for number in range(300)]
 
 
 @pytest.fixture(autouse=True)

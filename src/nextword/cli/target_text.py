@@ -11,8 +11,9 @@ from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import OnBadBytes, TextOptions
 from nextword.text.reader import LineReader, TextRange
-from nextword.text.source import resolve_source, resolve_whole, stored_name
+from nextword.text.source import resolve_source, resolve_whole
 from nextword.text.splitting import SPLITS
+from nextword.text.text_name import stored_name
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 

@@ -31,7 +31,7 @@ from nextword.cli.setting_option import Tables
 from nextword.cli.target import complete_directory
 from nextword.errors import SettingError, TrainingDivergedError
 from nextword.models.presets import DEFAULT_PRESET
-from nextword.text.source import run_name
+from nextword.text.text_name import run_name
 from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted

@@ -24,7 +24,7 @@ from nextword.cli.run_options import (
     run_config,
 )
 from nextword.errors import MissingExtraError, SettingError
-from nextword.text.source import stored_name
+from nextword.text.text_name import stored_name
 from nextword.training.config import read_tables
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted

@@ -14,7 +14,8 @@ from nextword.text import remote
 from nextword.text.corpus import Corpus
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.remote import remote_files
-from nextword.text.source import resolve_source, resolve_whole, stored_name
+from nextword.text.source import resolve_source, resolve_whole
+from nextword.text.text_name import stored_name
 from support.packing import PACK
 
 fsspec = pytest.importorskip("fsspec", reason="needs fsspec: install the extra `data`")

@@ -34,13 +34,14 @@ def reading_progress() -> Iterator[None]:
             return
         bar.start()  # only now, since most texts are read at once
         done, total = megabytes(progress)
-        bar.update(task, description=f"{progress.doing}, MB", completed=done, total=total)
+        bar.update(task, description=f"{progress.doing}, {done:,} MB", completed=done, total=total)
 
     try:
         with reporting_to(show):
             yield
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()
 
 
 def waiting(doing: str) -> Status:

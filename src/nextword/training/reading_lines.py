@@ -33,7 +33,7 @@ class ReadingLines:
 
 
 def megabytes(progress: ReadingProgress) -> tuple[int, int | None]:
-    """Return what is done and what is to be done in megabytes.
+    """Return what is done, and all of it, in megabytes.
 
     Example:
         >>> megabytes(ReadingProgress("cutting the text", 33_554_432, 4_294_967_296))

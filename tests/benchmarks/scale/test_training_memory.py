@@ -1,4 +1,4 @@
-"""Long trainings: their beginning beside their end, measured on a small one in a real process."""
+"""Long training runs: their beginning beside their end, measured on a small one in a real process."""
 
 import json
 from pathlib import Path

@@ -118,7 +118,7 @@ def quiet_unless_first(context: RunContext, processes: "Processes | None") -> Ru
     """Return the context of a process: only the first one reports."""
     if writes(processes):
         return context
-    return replace(context, observer=SilentObserver(), say=lambda _message: None)
+    return replace(context, observer=SilentObserver(), say=lambda _message: None, reading=None)
 
 
 def lost_processes_named(processes: "Processes | None") -> AbstractContextManager[Any]:

@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from harness.scale.text_reading import TextFigures, measure_text, write_text
-from harness.scale.training_memory import TrainingFigures, measure_training
 from harness.scale.zipf_text import ZipfText
 from harness.speed.provenance import Provenance
 from nextword.errors import NextwordError, SettingError
@@ -36,7 +35,6 @@ from nextword.storage.single_file import write_file
 @click.option("--words", type=click.IntRange(1), default=200_000, show_default=True, help="Different words.")
 @click.option("--tokenizer", type=click.Choice(["word", "subword", "pretokenized", "character"]), default="word")
 @click.option("--maximum-vocabulary", type=click.IntRange(3), default=50_000, show_default=True)
-@click.option("--train-words", type=click.IntRange(1), help="Also train on this many words of each text.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where texts are kept.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for one text.")
 @click.option(
@@ -53,9 +51,9 @@ def scale(sizes: tuple[int, ...], processes: int | None, json_path: Path | None,
             raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
         provenance = Provenance.now()
         with TemporaryDirectory(dir=options.pop("folder"), prefix="scale-") as folder:
-            figures, runs = _measured(Path(folder), sizes, processes or count_cores(), **options)
+            figures = _measured(Path(folder), sizes, processes or count_cores(), **options)
         if json_path is not None:
-            write_file(json_path, _table(figures, runs, provenance, options).encode() + b"\n")
+            write_file(json_path, _table(figures, provenance, options).encode() + b"\n")
     except NextwordError as error:
         click.echo(f"scale: {error}", err=True)
         sys.exit(error.exit_code)
@@ -70,9 +68,8 @@ def _measured(
     tokenizer: str,
     maximum_vocabulary: int,
     timeout: float,
-    train_words: int | None,
-) -> tuple[list[TextFigures], list[TrainingFigures]]:
-    found, runs = list[TextFigures](), list[TrainingFigures]()
+) -> list[TextFigures]:
+    found: list[TextFigures] = []
     text = ZipfText(vocabulary_size=words)
     click.echo(f"entropy: {text.word_entropy:.4f} nats a word, {text.token_entropy:.4f} a token")
     click.echo("      MB    MB/s  tokenizers alone, MB/s  memory above the baseline, MB")
@@ -92,30 +89,16 @@ def _measured(
             f"{figures.num_bytes / 1e6:8,.0f}  {figures.mb_per_s:6.1f}  {figures.library_mb_per_s:22.1f}  "
             f"{figures.peak_mb:29.0f}"
         )
-        if train_words:
-            runs.append(measure_training(path, num_words=train_words, timeout=timeout))
-            click.echo(_described(runs[-1]))
         path.unlink()
-    return found, runs
+    return found
 
 
-def _described(run: TrainingFigures) -> str:
-    (early, late), (before, after) = run.words_per_s, run.rss_mb
-    return (
-        f"          trained on {run.num_words:,} words, {run.rounds} rounds: {early:,.0f} words/s, then {late:,.0f}; "
-        f"{before:,.0f} MB, then {after:,.0f}; valid perplexity {run.valid_perplexity}"
-    )
-
-
-def _table(
-    figures: list[TextFigures], runs: list[TrainingFigures], provenance: Provenance, options: dict[str, Any]
-) -> str:
+def _table(figures: list[TextFigures], provenance: Provenance, options: dict[str, Any]) -> str:
     largest = max(figures, key=lambda each: each.num_bytes)
     table = {
         "text_mb_per_s": largest.mb_per_s,
         "text_rss_mb": largest.peak_mb,
         "texts": [each.to_table() for each in figures],
-        "training": [each.to_table() for each in runs],
         "options": options,
         "provenance": provenance.to_table(),
         "command": shlex.join(["python", "benchmarks/scale.py", *sys.argv[1:]]),

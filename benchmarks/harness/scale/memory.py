@@ -4,43 +4,69 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 _INTERVAL_S = 0.05
 
 
+class Resident(NamedTuple):
+    """Resident memory in bytes.
+
+    Attributes:
+        whole: All of it, with the pages that a process shares.
+        own: Without pages of files that are mapped; the system takes those back when memory is short.
+    """
+
+    whole: int
+    own: int
+
+
+class Look(NamedTuple):
+    """What was resident at a time by `time.monotonic`."""
+
+    time: float
+    resident: Resident
+
+
 def resident_bytes(process: int) -> int:
     """Return the resident memory of a process and of its descendants, each with the pages that it shares."""
-    total, seen, waiting = 0, set[int](), [process]
+    return resident(process).whole
+
+
+def resident(process: int) -> Resident:
+    """Return the resident memory of a process and of its descendants."""
+    whole, own, seen, waiting = 0, 0, set[int](), [process]
     while waiting:
         current = waiting.pop()
         if current in seen:
             continue
         seen.add(current)
         try:
-            total += _resident(current)
+            found = _resident(current)
+            whole, own = whole + found.whole, own + found.own
             for children in Path(f"/proc/{current}/task").glob("*/children"):
                 waiting += map(int, children.read_text(encoding="ascii").split())
         except OSError:  # it has ended
             continue
-    return total
+    return Resident(whole, own)
 
 
-def _resident(process: int) -> int:
+def _resident(process: int) -> Resident:
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
-    line = next((line for line in status.splitlines() if line.startswith("VmRSS:")), "VmRSS: 0 kB")
-    return int(line.split()[1]) * 1024
+    found = dict(line.split(":", 1) for line in status.splitlines() if line.startswith(("VmRSS:", "RssFile:")))
+    whole, mapped = (int(found.get(name, "0 kB").split()[0]) * 1024 for name in ("VmRSS", "RssFile"))
+    return Resident(whole, whole - mapped)
 
 
 class PeakMemory:
     """Watches a process and its descendants while the block runs.
 
     Attributes:
-        looks: The time of each look in seconds, and the resident memory then.
+        looks: What was seen, about twenty times a second.
     """
 
     def __init__(self, process: int) -> None:
-        self.looks: list[tuple[float, int]] = []
+        self.looks: list[Look] = []
         self._process = process
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -58,8 +84,8 @@ class PeakMemory:
     @property
     def peak_bytes(self) -> int:
         """Most resident memory at any look."""
-        return max((resident for _, resident in self.looks), default=0)
+        return max((look.resident.whole for look in self.looks), default=0)
 
     def _watch(self) -> None:
         while not self._ended.wait(_INTERVAL_S):
-            self.looks.append((time.monotonic(), resident_bytes(self._process)))
+            self.looks.append(Look(time.monotonic(), resident(self._process)))

@@ -17,6 +17,7 @@ from nextword.engine.opening import start_engine
 from nextword.errors import SettingError
 from nextword.models.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
+from nextword.text.progress import reporting_to
 from nextword.text.source import TextLike
 from nextword.training import import_start
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
@@ -97,7 +98,8 @@ def train(
         if begun.is_run:
             options = begun.read_config().text
             own.require_kept_by(begun.read_config())
-        corpus = text if isinstance(text, Corpus) else Corpus.load(text, options)
+        with reporting_to(context.reading):
+            corpus = text if isinstance(text, Corpus) else Corpus.load(text, options)
         if isinstance(text, Corpus):
             _require_text_settings(given, corpus)
         if model is not None:
@@ -140,7 +142,7 @@ def _context(callbacks: Sequence["keras.callbacks.Callback"], verbose: int, live
         return
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     with live_bar(console) if live else ProgressBar(console) as bar:
-        yield replace(context, observer=bar, say=partial(console.print, markup=False))
+        yield replace(context, observer=bar, reading=bar.on_reading, say=partial(console.print, markup=False))
 
 
 @contextmanager

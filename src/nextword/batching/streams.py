@@ -123,14 +123,14 @@ class VariedStreams(_RowsOfText):
         self._row_starts = np.minimum(np.arange(options.batch_size, dtype=np.int64) * self._row_length, len(ids))
         self._row_lengths = np.diff(self._row_starts, append=len(ids))
         self._lengths = self._draw_lengths()
+        self._latest_edges = (-1, self._lengths)
         self.steps_per_epoch = len(self._lengths)
 
     def window(self, step: int) -> Window:
         """Return the window of training step `step`."""
         epoch, index = divmod(step, self.steps_per_epoch)
-        lengths = self._lengths_of(epoch)
-        begin = int(lengths[:index].sum())
-        offsets = np.arange(begin, begin + lengths[index])
+        edges = self._edges_of(epoch)
+        offsets = np.arange(edges[index], edges[index + 1])
         inside = offsets < self._row_lengths[:, None]  # (B, T)
         shifted = (offsets + self._shifts_of(epoch)[:, None]) % np.maximum(self._row_lengths, 1)[:, None]
         positions, reset = self._row_starts[:, None] + shifted, self._resets_of(step) | (index == 0)
@@ -164,6 +164,14 @@ class VariedStreams(_RowsOfText):
         if not self._options.variable_num_steps:
             return self._lengths
         return self._random(_LENGTHS, 1 + epoch).permutation(self._lengths)
+
+    def _edges_of(self, epoch: int) -> NDArray[np.int64]:
+        """Return where each window begins, and where the last one ends; a long text has a million windows."""
+        kept, edges = self._latest_edges
+        if kept != epoch:
+            edges = np.concatenate(([0], np.cumsum(self._lengths_of(epoch))))
+            self._latest_edges = epoch, edges
+        return edges
 
     def _shifts_of(self, epoch: int) -> NDArray[np.int64]:
         if self._options.shuffle == "none":

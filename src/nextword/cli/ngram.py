@@ -11,7 +11,7 @@ import numpy as np
 
 from nextword.cli.command import command
 from nextword.cli.options import OutputFile, data_dir_option, json_option
-from nextword.cli.progress import waiting
+from nextword.cli.progress import reading_progress, waiting
 from nextword.cli.run_options import complete_text
 from nextword.cli.setting_option import Tables, given_settings
 from nextword.engine.ngram.arpa import write_arpa
@@ -90,7 +90,8 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     --tokenizer is given. KenLM, SRILM and `nextword.kenlm` read the ARPA file. To mix an n-gram model with a network,
     use `nextword evaluate --method ngram`.
     """
-    corpus = Corpus.load(text, given_settings(given, _Options), data_dir=data_dir)
+    with reading_progress():
+        corpus = Corpus.load(text, given_settings(given, _Options), data_dir=data_dir)
     vocabulary = corpus.tokenizer.vocabulary
     began = time.monotonic()
     with waiting(f"counting n-grams of up to {order} tokens"):

@@ -5,13 +5,15 @@ from functools import cache
 from pathlib import Path
 
 from nextword.cli.output import detail
+from nextword.cli.progress import reading_progress
 from nextword.cli.target import SplitOrAll, Target
 from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import OnBadBytes, TextOptions
 from nextword.text.reader import LineReader, TextRange
-from nextword.text.source import resolve_source, resolve_whole, stored_name
+from nextword.text.source import resolve_source, resolve_whole
 from nextword.text.splitting import SPLITS
+from nextword.text.text_name import stored_name
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 
@@ -62,7 +64,8 @@ class TargetText:
                 not be those of the training run.
         """
         source = self._checked_source()
-        store = Corpus.load_split(source, split, tokenizer, self.options, data_dir=self.data_dir)
+        with reading_progress():
+            store = Corpus.load_split(source, split, tokenizer, self.options, data_dir=self.data_dir)
         detail(f"read {source}, {split}: {store.num_tokens:,} tokens")
         return store
 

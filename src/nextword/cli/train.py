@@ -31,7 +31,7 @@ from nextword.cli.setting_option import Tables
 from nextword.cli.target import complete_directory
 from nextword.errors import SettingError, TrainingDivergedError
 from nextword.models.presets import DEFAULT_PRESET
-from nextword.text.source import run_name
+from nextword.text.text_name import run_name
 from nextword.training import import_start
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
@@ -207,7 +207,7 @@ class _Watched:
         try:
             loggers = self._loggers(directory)
             with self._bar(self._console) as bar:
-                finished = work(self.context(observer=bar, callbacks=loggers))
+                finished = work(self.context(observer=bar, reading=bar.on_reading, callbacks=loggers))
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {resume}", err=True)
             raise

@@ -13,6 +13,7 @@ from nextword.cli.command import command
 from nextword.cli.console import Console
 from nextword.cli.options import data_dir_option, json_option
 from nextword.cli.output import invocation
+from nextword.cli.progress import reading_progress
 from nextword.cli.run_options import (
     RUN_SETTINGS,
     complete_text,
@@ -23,7 +24,7 @@ from nextword.cli.run_options import (
     run_config,
 )
 from nextword.errors import MissingExtraError, SettingError
-from nextword.text.source import stored_name
+from nextword.text.text_name import stored_name
 from nextword.training.config import read_tables
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
@@ -135,7 +136,8 @@ def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoi
     url, trials = context.params["storage"], context.params["trials"]
     database = None if url is None else Database.of(url)
     directory, wanted = study_settings.StudyDirectory(root), _wanted(context, database)
-    study, text = opening.open_study(directory, wanted, run_context, trials=trials, database=database)
+    with reading_progress():
+        study, text = opening.open_study(directory, wanted, run_context, trials=trials, database=database)
     run = trial_run.TrialRun(text, study.settings.options, run_context)
     sweep.Sweep(study, run, lambda: ProgressBar(console), keep_checkpoints=keep_checkpoints).work()
     return report.StudyReport.of(study)

@@ -14,6 +14,7 @@ from nextword.text.counted import counted
 from nextword.text.documents import Document, Layout, encoded, require_text
 from nextword.text.lines import split_lines
 from nextword.text.options import TextOptions
+from nextword.text.progress import Task
 from nextword.text.seen_sums import SeenSums, Sums, sums_of
 from nextword.text.shuffling import ShuffledDocuments
 from nextword.text.splitting import SPLITS
@@ -142,6 +143,7 @@ def _kept(
 ) -> Iterator[tuple[list[str], Sums]]:
     """Yield the documents that are not dropped in batches, with the sum of each as it was before lines were dropped."""
     seen_documents, seen_lines = SeenSums(), SeenSums()
+    task = Task("arranging the documents", None)
     for batch in _batches(documents, options):
         texts, sums = batch, sums_of(batch)
         if options.deduplicate != "none":
@@ -153,6 +155,7 @@ def _kept(
             has_text = np.array([bool(text.strip()) for text in texts], np.bool_)
             texts, sums = [texts[place] for place in np.flatnonzero(has_text)], sums[has_text]
         yield texts, sums
+        task.advance(sum(map(len, batch)))
 
 
 def _batches(documents: Iterable[Document], options: TextOptions) -> Iterator[list[str]]:

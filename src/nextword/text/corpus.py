@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -18,7 +17,7 @@ from nextword.text.reader import TextRange
 from nextword.text.report import TextReport
 from nextword.text.source import TextLike, resolve_source, resolve_whole
 from nextword.text.splitting import SPLITS, SplitName
-from nextword.text.subwords import subword_vocabulary
+from nextword.text.subwords import MOST_PIECES, subword_vocabulary
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
@@ -37,7 +36,8 @@ def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path) -> Tok
         StorageError: The cache cannot be written.
     """
     blank = Tokenizer(options.kind, "line", Vocabulary((UNKNOWN, END)))
-    chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes)
+    limits = (MOST_PIECES,) if options.kind == "subword" else ()
+    chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes, *limits)
     key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
     folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache))
     table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
@@ -55,8 +55,7 @@ def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path) ->
 def _vocabulary(text: CutText, options: TextOptions) -> Vocabulary:
     limits = options.minimum_count or 1, options.maximum_vocabulary
     if options.kind == "subword":
-        counts = sum(text.counts(), Counter[str]())
-        return subword_vocabulary(counts, minimum_count=limits[0], maximum_size=limits[1])
+        return subword_vocabulary(text.counts(), minimum_count=limits[0], maximum_size=limits[1])
     return Vocabulary.from_parts(text.counts(), minimum_count=limits[0], maximum_size=limits[1])
 
 

@@ -64,6 +64,11 @@ class ShardTask:
     sha256: str
     folder: str
 
+    @property
+    def num_bytes(self) -> int:
+        """Size of the shard."""
+        return self.stop - self.start
+
     def run(self) -> None:
         """Cut the shard.
 

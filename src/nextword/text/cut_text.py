@@ -26,6 +26,7 @@ from nextword.text.line_ends import choose_line_ends, line_ends_of
 from nextword.text.line_runs import LineRuns
 from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds, OnBadBytes, TokenizerKind
+from nextword.text.progress import Task
 from nextword.text.reader import TextRange, changed_error
 from nextword.text.report import ReadCounts
 from nextword.text.shards import shards_of
@@ -98,6 +99,8 @@ class CutText:
 
     def counts(self) -> Iterator[Counter[str]]:
         """Yield how often each piece occurs, in parts that have no piece in common; `<eos>` is in the first."""
+        num_bytes = self.read.num_bytes
+        task = Task("counting the words", num_bytes)
         for group in range(GROUPS):
             total: Counter[str] = Counter()
             if not group:
@@ -107,6 +110,7 @@ class CutText:
                 for piece, count in zip(pieces, counts.tolist(), strict=True):
                     total[piece] += count
             yield total
+            task.advance(num_bytes // GROUPS)
 
 
 @contextmanager

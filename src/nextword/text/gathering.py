@@ -21,6 +21,7 @@ from nextword.text.files import TextFile
 from nextword.text.joining import PREFIX, write_joined
 from nextword.text.options import TextOptions
 from nextword.text.packing import BLOCK, bare_name, unreadable
+from nextword.text.progress import reported
 from nextword.text.reader import TextRange
 from nextword.text.splitting import SplitName
 
@@ -189,7 +190,7 @@ def _write(blocks: Iterable[bytes], path: Path) -> str:
     """Write a file in a folder of the cache, and return the SHA-256 of its bytes in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("wb", buffering=0) as raw, io.BufferedWriter(_CacheFile(raw, path.parent.parent), BLOCK) as file:
-        for block in blocks:
+        for block in reported(blocks, "gathering the text", None):
             file.write(block)
             digest.update(block)
     return digest.hexdigest()

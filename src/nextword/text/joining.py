@@ -10,6 +10,7 @@ from nextword.errors import TextError
 from nextword.storage.cache import cache_error
 from nextword.storage.single_file import write_file
 from nextword.text.files import TextFile
+from nextword.text.progress import Task
 
 PREFIX = ".joining-"
 """How the names of folders for unfinished texts begin."""
@@ -43,6 +44,7 @@ def write_joined(files: Sequence[TextFile], partial: Path, target: Path) -> None
 
 def _write(files: Sequence[TextFile], partial: Path) -> None:
     done, size, between = _state(partial)
+    task = Task("gathering the text", None)
     with (partial / _TEXT).open("r+b" if done else "wb") as file:
         file.truncate(size)
         file.seek(size)
@@ -55,6 +57,7 @@ def _write(files: Sequence[TextFile], partial: Path) -> None:
                 except OSError as error:  # of the cache; those of the file are another kind of error already
                     raise cache_error(partial.parent, error) from error
                 last = block[-1:] or last
+                task.advance(len(block))
             between = b"\n" if last in (b"\n", b"\r") else b"\n\n" if last else b""
             if file.tell() - size >= _SAVED_BYTES:
                 file.flush()

@@ -13,6 +13,7 @@ from nextword.errors import TextError
 from nextword.text.lines import Chunk, read_lines
 from nextword.text.options import OnBadBytes
 from nextword.text.packing import unreadable
+from nextword.text.progress import reported
 from nextword.text.report import ReadCounts
 
 _BLOCK = 2**20
@@ -84,7 +85,7 @@ class TextRange:
     @cached_property
     def _summed(self) -> tuple[str, tuple[int, int]]:
         stamp, digest = self._stamp(), hashlib.sha256()
-        for block in self.blocks():
+        for block in reported(self.blocks(), "checking the text", self.num_bytes):
             digest.update(block)
         return digest.hexdigest(), stamp
 

@@ -13,6 +13,7 @@ from urllib.request import url2pathname
 from nextword.errors import MissingExtraError, NextwordError, TextError
 from nextword.storage.cache import cache_error, cache_key, cached_folder
 from nextword.storage.scratch import scratch_folder
+from nextword.text.progress import reported
 
 _FORMAT = 1
 """Raise this number whenever the same address is kept in another way."""
@@ -96,17 +97,18 @@ def remote_files(url: str, cache: Path) -> list[RemoteFile]:
 
 def _copied(system: Any, name: str, url: str, cache: Path) -> Path:
     with _errors_of(url):
-        version = _version(system.info(name))
+        info = system.info(name)
+    version = _version(info)
     file_name = _file_name(url)
 
     def copy(empty: Path) -> None:
-        _copy(system, name, url, empty / file_name)
+        _copy(system, name, url, empty / file_name, info.get("size"))
 
     if version:
         return cached_folder(cache / f"remote-{cache_key(_FORMAT, url, *version)}", copy) / file_name
     try:
         with scratch_folder(cache, "remote") as written:
-            sha256 = _copy(system, name, url, written / file_name)
+            sha256 = _copy(system, name, url, written / file_name, info.get("size"))
 
             def take(empty: Path) -> None:
                 (written / file_name).rename(empty / file_name)
@@ -116,11 +118,11 @@ def _copied(system: Any, name: str, url: str, cache: Path) -> Path:
         raise cache_error(cache, error) from error
 
 
-def _copy(system: Any, name: str, url: str, target: Path) -> str:
+def _copy(system: Any, name: str, url: str, target: Path, size: int | None) -> str:
     """Copy a file, and return its SHA-256 sum in hexadecimal."""
     digest = hashlib.sha256()
     with target.open("wb") as file:
-        for block in _blocks(system, name, url):
+        for block in reported(_blocks(system, name, url), f"copying {name_of(url)}", size):
             file.write(block)
             digest.update(block)
     return digest.hexdigest()

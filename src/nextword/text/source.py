@@ -1,10 +1,8 @@
 """Find the text that a user names, and the bytes of its splits."""
 
 import dataclasses
-import glob
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +12,6 @@ from nextword.text.arranged_text import arranged_files, arranged_rows, no_splits
 from nextword.text.arrangement import is_arranged
 from nextword.text.files import TextFile
 from nextword.text.gathering import (
-    GATHERED,
     WHOLE,
     described_files,
     gathered,
@@ -26,23 +23,17 @@ from nextword.text.layouts import LAYOUTS, first_file, lacking, listing, split_f
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.packing import bare_name, unreadable
 from nextword.text.reader import TextRange
-from nextword.text.remote import as_path, is_url
+from nextword.text.remote import as_path
 from nextword.text.samples import SAMPLES, sample_path
-from nextword.text.selection import SelectedFiles, is_pattern, selected_files
+from nextword.text.selection import SelectedFiles, selected_files
 from nextword.text.splitting import SPLITS, SplitName, split_whole
+from nextword.text.text_name import IN_MEMORY, is_gathered, names_of, not_found
 
 TextLike = str | Path | Iterable[Any] | Mapping[str, Any]
 """A text: a path, pattern, address or sample's name; several paths, strings or rows; or a mapping of splits."""
 
-IN_MEMORY = "text"
-"""The name of a text that a program holds in memory."""
-
 _SHOWN = "the text in memory"
 """How messages name it."""
-
-
-_NEAR = 0.75
-"""How similar, from 0 to 1, a name must be to one that was given to be suggested instead."""
 
 
 @dataclass(frozen=True)
@@ -99,12 +90,12 @@ def resolve_source(
     cache = cache_root(cache_dir)
     text = as_path(text) if isinstance(text, str) else text
     selected = selected_files(text, options, cache)
-    if is_arranged(options) and not _is_gathered(text):
+    if is_arranged(options) and not is_gathered(text):
         return _checked(_arranged(text, selected, options, needed, cache, data_dir, cache_dir))
     if selected:
         return _checked(_of_files(selected, options, cache))
     if isinstance(text, str | Path):
-        place = _Place(_located(text, data_dir, cache_dir), *_names_of(text))
+        place = _Place(_located(text, data_dir, cache_dir), *names_of(text))
     else:
         place = _in_memory(gathered(text, options, cache), needed)
     resolve = _of_folder if place.path.is_dir() else _of_lone_file
@@ -157,42 +148,6 @@ def _not_empty(part: TextRange) -> TextRange:
     return part
 
 
-def stored_name(text: str | Path) -> str:
-    """Return a name by which a text is found from any folder: a sample's name, an address, or an absolute path."""
-    text = as_path(text) if isinstance(text, str) else text
-    if isinstance(text, str) and (is_url(text) or is_pattern(text)):
-        return text if is_url(text) else str(Path.cwd() / text)
-    return str(Path(text).resolve()) if text not in SAMPLES and Path(text).exists() else str(text)
-
-
-def run_name(text: str | Path) -> str:
-    """Return a plain name for what is made of a text.
-
-    Example:
-        >>> run_name("books/emma.txt"), run_name("https://example.org/mail.jsonl"), run_name("mail/*.txt")
-        ('emma', 'mail', 'mail')
-    """
-    path = Path(text)
-    while glob.has_magic(path.stem):
-        path = path.parent
-    return path.stem or "text"
-
-
-def _names_of(text: str | Path) -> tuple[str, str]:
-    path = Path(text).resolve()
-    if _is_gathered(text):
-        return IN_MEMORY, str(path)
-    return str(text) if text in SAMPLES else path.name, stored_name(text)
-
-
-def _is_gathered(text: TextLike) -> bool:
-    """Return whether a text was in memory, and is a file or folder of the cache now."""
-    if not isinstance(text, str | Path):
-        return False
-    path = Path(text).resolve()
-    return any(GATHERED.fullmatch(name) for name in (path.name, path.parent.name))
-
-
 def _in_memory(folder: Path, needed: Sequence[SplitName]) -> _Place:
     """Return the place of a text that was written to the cache; a lone split is taken for the whole."""
     files = [path for path in folder.iterdir() if path.suffix == ".txt"]
@@ -227,7 +182,7 @@ def _located(text: str | Path, data_dir: Path | None, cache_dir: Path | None) ->
     except OSError as error:  # before Python 3.13, if a folder on the way is closed to us or a name is too long
         raise unreadable(path, error) from error
     if not exists:
-        raise TextError(_not_found(str(text), path))
+        raise TextError(not_found(str(text), path))
     return path
 
 
@@ -278,7 +233,7 @@ def _arranged(
 ) -> TextSource:
     """Return the splits of a text whose documents are dropped, moved or split as the options say."""
     if selected is None and isinstance(text, str | Path):
-        selected = _files_below(_located(text, *folders), options, *_names_of(text))
+        selected = _files_below(_located(text, *folders), options, *names_of(text))
     arranged = arranged_files(selected.files, options, cache) if selected else arranged_rows(text, options, cache)
     folder, begins = arranged.folder, selected.description if selected else "one text in memory"
     name = selected.name if selected else IN_MEMORY
@@ -320,17 +275,4 @@ def _split(place: _Place, whole: TextRange, options: TextOptions, description: s
         parts=ranges,
         pretokenized=any(name in names for layout in LAYOUTS if layout.pretokenized for names in layout.names.values()),
         how_split=how_split,
-    )
-
-
-def _not_found(text: str, path: Path) -> str:
-    samples = SAMPLES if len(path.parts) == 1 else ()
-    try:
-        names = [*samples, *(neighbor.name for neighbor in path.parent.iterdir())]
-    except (OSError, ValueError):
-        names = [*samples]
-    near = get_close_matches(path.name, names, n=1, cutoff=_NEAR)
-    repair = f"did you mean `{path.with_name(near[0])}`?" if near else f"samples: {', '.join(SAMPLES)}"
-    return (
-        f"`{text}` is not a sample, file or folder; {repair} (for a file or folder with a sample's name, write ./NAME)"
     )

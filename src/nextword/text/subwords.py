@@ -8,11 +8,15 @@ the vocabulary is the whole tokenizer.
 
 The single characters of the vocabulary are its *alphabet*. A run of other characters, with the space before it, is one
 `<unk>`.
+
+Memory is bounded: the merges are found in the most frequent pieces, `MOST_PIECES` of them. The characters of all pieces
+are counted. A text with fewer different pieces, which most are, loses nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import nsmallest
+from itertools import batched, repeat
 
 import tokenizers
 from tokenizers import Regex
@@ -26,7 +30,11 @@ from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 SPACE = " "
 """Separates words, and is the first character of most tokens; always in the alphabet."""
 
+MOST_PIECES = 500_000
+"""Different pieces of a text, such as words, that its subwords are found in; memory holds twice as many meanwhile."""
+
 _SPECIALS = frozenset([UNKNOWN, END])
+_BATCH = 2**14
 
 
 def subword_engine(vocabulary: Vocabulary) -> tokenizers.Tokenizer:
@@ -48,30 +56,56 @@ def subword_engine(vocabulary: Vocabulary) -> tokenizers.Tokenizer:
     return engine
 
 
-def subword_vocabulary(counts: Mapping[str, int], *, minimum_count: int, maximum_size: int | None) -> Vocabulary:
+def subword_vocabulary(
+    parts: Iterable[Mapping[str, int]], *, minimum_count: int, maximum_size: int | None
+) -> Vocabulary:
     """Return the subword vocabulary of a text, sorted by how often each token is used.
 
     Args:
-        counts: How often each piece occurs in the training split, `<eos>` included.
+        parts: How often each piece occurs in the training split, `<eos>` included, in parts that have no piece in
+            common.
         minimum_count: Fewest occurrences of a character of the alphabet. A longer token occurs at least twice.
         maximum_size: Most tokens, the two special ones included. At most half of them are single characters.
     """
-    pieces = {piece: count for piece, count in counts.items() if piece not in _SPECIALS}
-    alphabet = _alphabet(pieces, minimum_count, maximum_size)
+    pieces: dict[str, int] = {}
+    characters: Counter[str] = Counter()
+    num_ends = 0
+    for part in parts:
+        num_ends += part.get(END, 0)
+        found = {piece: count for piece, count in part.items() if piece not in _SPECIALS}
+        _add_characters(characters, found)
+        pieces |= found
+        if len(pieces) > 2 * MOST_PIECES:
+            pieces = _most_frequent(pieces)
+    return _vocabulary(_most_frequent(pieces), characters, num_ends, minimum_count, maximum_size)
+
+
+def _vocabulary(
+    pieces: Mapping[str, int], characters: Counter[str], num_ends: int, minimum_count: int, maximum_size: int | None
+) -> Vocabulary:
+    alphabet = _alphabet(characters, minimum_count, maximum_size)
     known = {piece: count for piece, count in pieces.items() if alphabet.issuperset(piece)}
     tokens = _merged(known, alphabet, max(2, minimum_count), maximum_size)
     found = _count_tokens(Vocabulary((*sorted(tokens), UNKNOWN, END)), pieces)
     # A token that only served to build longer ones is never used; drop it.
     used = {token: found[token] for token in tokens if found[token] or len(token) == 1}
-    return Vocabulary.from_counts(used | {UNKNOWN: found[UNKNOWN], END: counts.get(END, 0)}, minimum_count=0)
+    return Vocabulary.from_counts(used | {UNKNOWN: found[UNKNOWN], END: num_ends}, minimum_count=0)
 
 
-def _alphabet(pieces: Mapping[str, int], minimum_count: int, maximum_size: int | None) -> set[str]:
-    counts: Counter[str] = Counter()
+def _add_characters(characters: Counter[str], pieces: Mapping[str, int]) -> None:
     for piece, count in pieces.items():
         for character in piece:
-            counts[character] += count
-    kept = sorted((c for c in counts if counts[c] >= minimum_count), key=lambda c: (-counts[c], c))
+            characters[character] += count
+
+
+def _most_frequent(pieces: dict[str, int]) -> dict[str, int]:
+    if len(pieces) <= MOST_PIECES:
+        return pieces
+    return dict(nsmallest(MOST_PIECES, pieces.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _alphabet(characters: Counter[str], minimum_count: int, maximum_size: int | None) -> set[str]:
+    kept = sorted((c for c in characters if characters[c] >= minimum_count), key=lambda c: (-characters[c], c))
     most = None if maximum_size is None else (maximum_size - len(_SPECIALS) - len(SPACE)) // 2
     return {SPACE, *kept[:most]}
 
@@ -98,9 +132,10 @@ def _repeated(pieces: Mapping[str, int]) -> Iterator[str]:
 
 
 def _count_tokens(vocabulary: Vocabulary, pieces: Mapping[str, int]) -> Counter[str]:
-    encodings = subword_engine(vocabulary).encode_batch_fast(list(pieces))
-    found: Counter[str] = Counter()
-    for encoding, count in zip(encodings, pieces.values(), strict=True):
-        for token_id in encoding.ids:
-            found[vocabulary.token_of(token_id)] += count
+    engine, found = subword_engine(vocabulary), Counter[str]()
+    for batch in batched(pieces.items(), _BATCH):
+        encodings = engine.encode_batch_fast([piece for piece, _ in batch])
+        for encoding, (_, count) in zip(encodings, batch, strict=True):
+            for token_id in encoding.ids:
+                found[vocabulary.token_of(token_id)] += count
     return found

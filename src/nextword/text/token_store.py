@@ -4,7 +4,6 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +15,7 @@ from nextword.errors import TextError
 from nextword.storage.cache import cache_key, cached_folder
 from nextword.text.cut_text import cut_text, remove_cut_text
 from nextword.text.options import OnBadBytes
+from nextword.text.progress import Task
 from nextword.text.reader import TextRange
 from nextword.text.report import ReadCounts, SplitReport
 from nextword.text.tokenizer import Tokenizer
@@ -106,6 +106,7 @@ class TokenStore:
 
 def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, on_bad_bytes: OnBadBytes) -> None:
     num_tokens = num_unknown = 0
+    task = Task("storing the ids", part.num_bytes)
     with cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache) as text:
         read = text.read
         if read.num_words == read.num_lines:
@@ -113,9 +114,11 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, 
                 f"`{part.name}` must hold words, but bytes {part.start} to {part.stop} are white space only"
             )
         with (folder / _IDS).open("wb") as file:
-            for ids in chain.from_iterable(UnitIds(tokenizer, shard.units).encoded(shard) for shard in text.shards):
-                file.write(ids.data)
-                num_tokens += ids.size
-                num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
+            for shard in text.shards:
+                for ids in UnitIds(tokenizer, shard.units).encoded(shard):
+                    file.write(ids.data)
+                    num_tokens += ids.size
+                    num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
+                task.advance(shard.read.num_bytes)
     report = SplitReport(read, num_tokens, num_unknown)
     (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")

@@ -12,6 +12,7 @@ from typing import Self
 from nextword.errors import SettingError, StorageError
 from nextword.machine.capacity import read_capacity
 from nextword.text.cut_shard import ShardTask
+from nextword.text.progress import Task
 from nextword.text.worker import encoded, raise_failure
 
 PROCESSES = "NEXTWORD_TEXT_PROCESSES"
@@ -34,15 +35,18 @@ def run_tasks(tasks: Sequence[ShardTask], *, processes: int | None = None) -> No
         SettingError: `NEXTWORD_TEXT_PROCESSES` is not a number of processes.
     """
     processes = min(processes or default_processes(), len(tasks))
+    work = Task("cutting the text", sum(task.num_bytes for task in tasks))
     if processes <= 1 or not sys.executable:  # there is no program to start if Python is part of another one
         for task in tasks:
             task.run()
+            work.advance(task.num_bytes)
         return
     with _Workers() as workers, ThreadPoolExecutor(processes) as threads:
         answers = [threads.submit(workers.run, task) for task in tasks]
         try:
-            for answer in answers:
+            for task, answer in zip(tasks, answers, strict=True):
                 answer.result()
+                work.advance(task.num_bytes)
         except BaseException:
             _cancel(answers)
             workers.stop()  # before the threads are waited for

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from nextword.errors import TrainingWarning
+from nextword.text.progress import Receiver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 
@@ -98,6 +99,7 @@ class RunContext:
         observer: Receives the progress.
         say: Receives status messages.
         warn: Receives warnings (default: Python's `warnings`).
+        reading: Receives how far the reading of a large text is.
         callbacks: The user's Keras callbacks.
         data_dir: Folder of samples.
         cache_dir: Folder of derived files.
@@ -106,6 +108,7 @@ class RunContext:
     observer: TrainingObserver = field(default_factory=SilentObserver)
     say: Callable[[str], object] = lambda _message: None
     warn: Callable[[str], object] = warn_user
+    reading: Receiver | None = None
     callbacks: Sequence[Any] = ()
     data_dir: Path | None = None
     cache_dir: Path | None = None

@@ -6,9 +6,11 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from nextword.text.progress import ReadingProgress
 from nextword.training.context import SilentObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
+from nextword.training.reading_lines import ReadingLines, megabytes
 
 
 class ProgressBar(SilentObserver):
@@ -24,6 +26,7 @@ class ProgressBar(SilentObserver):
     def __init__(self, console: Console, *, moves: bool = True) -> None:
         self._console = console
         self._valid = ""
+        self._lines = ReadingLines(console)
         self._bar = Progress(
             TextColumn("{task.fields[doing]}"),
             BarColumn(bar_width=24),
@@ -44,12 +47,20 @@ class ProgressBar(SilentObserver):
     def __exit__(self, *_error: object) -> None:
         self._bar.stop()
 
+    def on_reading(self, progress: ReadingProgress) -> None:
+        """Show how far the reading of a large text is; where no line can be updated, by a line now and then."""
+        if self._bar.disable:
+            self._lines.report(progress)
+            return
+        done, total = megabytes(progress)
+        self._bar.update(self._task, doing=progress.doing, completed=done, total=total, speed="MB")
+
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
         """Set the bar to the first step."""
         done = progress.steps
         if done:
             self._console.print(f"resuming after round {progress.rounds} of {plan.num_rounds}, step {done:,}")
-        self._bar.update(self._task, doing="compiling", total=plan.total_steps, completed=done)
+        self._bar.update(self._task, doing="compiling", speed="", total=plan.total_steps, completed=done)
 
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
         """Advance the bar."""

@@ -22,6 +22,7 @@ from nextword.storage.cache import cache_root
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
 from nextword.text.corpus import Corpus, TrainingText
+from nextword.text.progress import reporting_to
 from nextword.text.source import TextLike
 from nextword.training.budget import Budget, plan_time
 from nextword.training.checkpoint_store import CheckpointStore
@@ -230,7 +231,8 @@ def _locked(directory: RunDirectory, context: RunContext, processes: "Processes 
 def load_corpus(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Corpus:
     """Read the text of a run, and report on it."""
     if not isinstance(text, Corpus):
-        text = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
+        with reporting_to(context.reading):
+            text = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
     for sentence in text.report.describe():
         context.say(sentence)
     return text

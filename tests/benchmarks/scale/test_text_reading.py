@@ -2,7 +2,6 @@
 
 import json
 import os
-from math import exp
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from click.testing import CliRunner
 import scale
 from harness.scale.memory import PeakMemory, resident_bytes
 from harness.scale.text_reading import measure_text, write_text
-from harness.scale.training_memory import measure_training
 from harness.scale.zipf_text import ZipfText
 from harness.speed.peer import PeerError
 
@@ -56,18 +54,6 @@ def test_a_text_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert text["vocabulary_size"] == 300 + 4  # the words, two marks, <eos> and <unk>
     assert text["library_mb_per_s"] > 0
     assert [path.name for path in tmp_path.iterdir()] == ["f.json"]
-
-
-@needs_proc
-@pytest.mark.slow
-def test_training_is_measured_early_and_late(tmp_path: Path) -> None:
-    path = tmp_path / "text.txt"
-    write_text(path, ZipfText(vocabulary_size=100), 2**22)
-    figures = measure_training(path, num_words=20_000, timeout=600)
-    assert figures.rounds >= 1
-    assert min(figures.words_per_s) > 0
-    assert min(figures.rss_mb) > 50
-    assert figures.valid_perplexity > 0.9 * exp(ZipfText(vocabulary_size=100).token_entropy)
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:

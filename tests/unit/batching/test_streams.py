@@ -215,3 +215,19 @@ def test_only_streams_vary(option: dict[str, Any]) -> None:
 def test_a_text_that_is_too_short_is_refused() -> None:
     with pytest.raises(SettingError, match="at least 8 tokens"):
         varied(7, batch_size=8, shuffle="partial")
+
+
+def test_the_lengths_of_an_epoch_are_permuted_once_and_not_for_each_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    options = BatchOptions(batch_size=2, num_steps=20, variable_num_steps=True)
+    streams = VariedStreams(np.arange(2000, dtype=np.int32), options, first_input=99)
+    epochs: list[int] = []
+    lengths_of = streams._lengths_of
+
+    def counted_lengths_of(epoch: int) -> Any:
+        epochs.append(epoch)
+        return lengths_of(epoch)
+
+    monkeypatch.setattr(streams, "_lengths_of", counted_lengths_of)
+    for step in range(2 * streams.steps_per_epoch):
+        streams.window(step)
+    assert epochs == [0, 1]

@@ -6,7 +6,8 @@ from nextword.errors import TextError
 from nextword.text.corpus import Corpus
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.selection import is_pattern
-from nextword.text.source import resolve_source, resolve_whole, stored_name
+from nextword.text.source import resolve_source, resolve_whole
+from nextword.text.text_name import stored_name
 from support.packing import PACK
 
 

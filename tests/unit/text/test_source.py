@@ -8,8 +8,9 @@ import pytest
 from nextword.errors import TextError
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reader import TextRange
-from nextword.text.source import TextSource, resolve_source, resolve_whole, stored_name
+from nextword.text.source import TextSource, resolve_source, resolve_whole
 from nextword.text.splitting import SPLITS
+from nextword.text.text_name import stored_name
 from support.packing import PACK
 
 

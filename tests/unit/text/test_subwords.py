@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nextword.text import subwords
 from nextword.text.pieces import count_pieces
 from nextword.text.subwords import subword_engine, subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
@@ -15,7 +16,7 @@ SEGMENT = st.text("abcé ,'x", max_size=30).map(lambda text: " ".join(text.split
 
 def built(lines: list[str], *, minimum_count: int = 1, maximum_size: int | None = None) -> Vocabulary:
     counts = count_pieces(lines, "subword")
-    return subword_vocabulary(counts, minimum_count=minimum_count, maximum_size=maximum_size)
+    return subword_vocabulary([counts], minimum_count=minimum_count, maximum_size=maximum_size)
 
 
 def cut(vocabulary: Vocabulary, text: str) -> list[str]:
@@ -102,3 +103,22 @@ def test_a_very_long_word_is_cut_all_the_same() -> None:
     tokenizer = Tokenizer("subword", "line", built(LINES))
     word = "lowest" * 20_000
     assert tokenizer.decode(tokenizer.encode(word)) == word
+
+
+def test_parts_are_one_text() -> None:
+    counts = count_pieces(LINES, "subword")
+    parts = [dict(list(counts.items())[place::3]) for place in range(3)]
+    assert subword_vocabulary(parts, minimum_count=1, maximum_size=26) == built(LINES, maximum_size=26)
+
+
+def test_rare_words_are_left_out_beyond_the_limit_but_their_characters_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    frequent, rare = ["low lower lowest"] * 9, ["żółw żółw qqq qqq"]
+    limited = [*frequent, *rare]
+    assert {" żółw", "qqq", " qqq"} & set(built(limited).tokens)
+    monkeypatch.setattr(subwords, "MOST_PIECES", 3)
+    vocabulary = built(limited)
+    assert cut(vocabulary, "low lower lowest") == ["low", " lower", " lowest"]
+    assert cut(vocabulary, " żółw q") == [" ", "ż", "ó", "ł", "w", " ", "q"]
+    parts = [{piece: count} for piece, count in count_pieces(limited, "subword").items()]
+    assert subword_vocabulary(parts, minimum_count=1, maximum_size=None) == vocabulary
+    assert subword_vocabulary(parts[::-1], minimum_count=1, maximum_size=None) == vocabulary

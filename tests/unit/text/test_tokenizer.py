@@ -35,7 +35,7 @@ def tokenizer_of(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = 
     """Return a tokenizer with every piece of a text in its vocabulary."""
     counts = count_pieces(segments(split_lines(text), line_ends), kind)
     if kind == "subword":
-        return Tokenizer(kind, line_ends, subword_vocabulary(counts, minimum_count=1, maximum_size=None))
+        return Tokenizer(kind, line_ends, subword_vocabulary([counts], minimum_count=1, maximum_size=None))
     return Tokenizer(kind, line_ends, Vocabulary.from_counts(counts))
 
 

@@ -27,7 +27,7 @@ CUTS: list[tuple[TokenizerKind, LineEnds]] = [
 def tokenizer_of(kind: TokenizerKind, line_ends: LineEnds = "line") -> Tokenizer:
     if kind == "subword":
         counts = count_pieces(["He said, no. He said no.", 'don\'t, "He said"'], "subword")
-        return Tokenizer(kind, line_ends, subword_vocabulary(counts, minimum_count=1, maximum_size=40))
+        return Tokenizer(kind, line_ends, subword_vocabulary([counts], minimum_count=1, maximum_size=40))
     return Tokenizer(kind, line_ends, Vocabulary(LETTERS if kind == "character" else WORDS))
 
 

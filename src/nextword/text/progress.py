@@ -1,0 +1,78 @@
+"""How far the reading of a large text is.
+
+Bytes are read deep within: in files that are unpacked, in sums, in shards. A context variable carries the receiver of
+the news there, so that the functions in between need no argument for it. Without a receiver nothing is reported.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import NamedTuple
+
+_SECONDS = 0.5
+"""Time between two reports of a task. A task that is done earlier is not reported."""
+
+
+class ReadingProgress(NamedTuple):
+    """How far a task is.
+
+    Attributes:
+        doing: The task in words, such as `cutting the text`.
+        done: Bytes of the text that are done.
+        total: All of them; `None` if that is not known yet, as in a packed file.
+    """
+
+    doing: str
+    done: int
+    total: int | None
+
+
+Receiver = Callable[[ReadingProgress], object]
+
+_receiver: ContextVar[Receiver | None] = ContextVar("reading_receiver", default=None)
+
+
+@contextmanager
+def reporting_to(receiver: Receiver | None) -> Iterator[None]:
+    """Report to a receiver within the block, about twice a second and only of what takes longer.
+
+    Example:
+        >>> with reporting_to(print):
+        ...     _ = list(reported([b"short"], "reading", 5))
+    """
+    token = _receiver.set(receiver)
+    try:
+        yield
+    finally:
+        _receiver.reset(token)
+
+
+class Task:
+    """A task that is reported.
+
+    Args:
+        doing: The task in words.
+        total: Bytes to do; `None` if they are not known.
+    """
+
+    def __init__(self, doing: str, total: int | None) -> None:
+        self._doing, self._total = doing, total
+        self._done = 0
+        self._reported = time.monotonic()
+        self._receiver = _receiver.get()
+
+    def advance(self, num_bytes: int) -> None:
+        """Count some bytes as done."""
+        self._done += num_bytes
+        if self._receiver is not None and (now := time.monotonic()) - self._reported >= _SECONDS:
+            self._reported = now
+            self._receiver(ReadingProgress(self._doing, self._done, self._total))
+
+
+def reported(blocks: Iterable[bytes], doing: str, total: int | None) -> Iterator[bytes]:
+    """Yield blocks, and report how many bytes were taken."""
+    task = Task(doing, total)
+    for block in blocks:
+        yield block
+        task.advance(len(block))

@@ -23,6 +23,7 @@ AXIS = "processes"
 """The axis of the mesh: one device of each process."""
 
 _SECONDS_TO_JOIN = 120
+_HEARTBEAT = "NEXTWORD_HEARTBEAT_SECONDS"
 _SECONDS_WITHOUT_HEARTBEAT = 40
 _SECONDS_TO_LEAVE = 60
 
@@ -102,7 +103,7 @@ def join(group: ProcessGroup) -> Processes:
 
     Raises:
         ProcessLostError: Some did not come.
-        SettingError: This process has used JAX before.
+        SettingError: This process has used JAX before, or `NEXTWORD_HEARTBEAT_SECONDS` is not a number.
     """
     jax.config.update("jax_enable_preemption_service", False)  # our own handlers hear SIGTERM
     try:
@@ -113,7 +114,7 @@ def join(group: ProcessGroup) -> Processes:
             # All is known; Open MPI 5 would need mpi4py to tell it.
             cluster_detection_method="deactivate" if group.address else None,
             initialization_timeout=_SECONDS_TO_JOIN,
-            heartbeat_timeout_seconds=_SECONDS_WITHOUT_HEARTBEAT,
+            heartbeat_timeout_seconds=_seconds_without_heartbeat(),
             shutdown_timeout_seconds=_SECONDS_TO_LEAVE,
         )
     except RuntimeError as error:
@@ -130,6 +131,13 @@ def join(group: ProcessGroup) -> Processes:
     return Processes(group)
 
 
+def _seconds_without_heartbeat() -> int:
+    given = os.environ.get(_HEARTBEAT) or str(_SECONDS_WITHOUT_HEARTBEAT)
+    if not given.isdecimal() or int(given) < 1:
+        raise SettingError(f"{_HEARTBEAT} must be a whole number of seconds from 1, but is {given!r}; set it to 40")
+    return int(given)
+
+
 def _explain_aborts() -> None:
     """Let this process end with a plain message when JAX aborts it, which it does after too many missed heartbeats."""
     with suppress(OSError, TypeError, AttributeError):  # no C library to ask
@@ -137,8 +145,9 @@ def _explain_aborts() -> None:
 
 
 def _on_abort(_signal: int) -> None:
-    """Write the error and exit; this runs in a thread of JAX."""
-    message = f"all processes must answer, but another one no longer does; {_REPAIR}"
+    """Write the error and exit; this runs in a thread of JAX, whose own messages are off by default."""
+    shown = "TF_CPP_MIN_LOG_LEVEL=0 shows what JAX reports"
+    message = f"all processes must answer, but another one no longer does; {_REPAIR}; {shown}"
     os.write(2, f"nextword: error: {message}\n".encode())
     os._exit(ProcessLostError.exit_code)
 

@@ -1,6 +1,7 @@
-"""Speed and memory by the size of the text.
+"""Speed and memory by the size of the text, and speed by the number of processes and the strategy.
 
 python benchmarks/scale.py --json scale.json
+python benchmarks/scale.py --strategies --json strategies.json
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from harness.scale.strategy_comparison import StrategyComparison
 from harness.scale.text_reading import TextFigures, measure_text, write_text
 from harness.scale.training_memory import TrainingFigures, measure_training
 from harness.scale.zipf_text import ZipfText
@@ -37,21 +39,36 @@ from nextword.storage.single_file import write_file
 @click.option("--tokenizer", type=click.Choice(["word", "subword", "pretokenized", "character"]), default="word")
 @click.option("--maximum-vocabulary", type=click.IntRange(3), default=50_000, show_default=True)
 @click.option("--train-words", type=click.IntRange(1), help="Also train on this many words of each text.")
+@click.option("--strategies", is_flag=True, help="Measure training in several processes instead.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where texts are kept.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for one text.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to a file."
 )
-def scale(sizes: tuple[int, ...], processes: int | None, json_path: Path | None, **options: Any) -> None:
+def scale(
+    sizes: tuple[int, ...], processes: int | None, strategies: bool, json_path: Path | None, **options: Any
+) -> None:
     """Measure how fast texts of different sizes become token ids, and how much memory that takes.
 
     The texts are made of words that are drawn by Zipf's law, so their entropy is known. They need the disk space of a
     text three times: for itself, for the ids of its shards and for its ids.
+
+    With --strategies, train the preset `quick` on the sample text with one, two and four processes of this machine by
+    each strategy, and compare the perplexity of local-steps with that of one process at the same time.
     """
     try:
         if json_path is not None and not json_path.absolute().parent.is_dir():
             raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
         provenance = Provenance.now()
+        if strategies:
+            compared = StrategyComparison.measure(
+                timeout=options["timeout"], say=lambda line: click.echo(line, err=True)
+            )
+            click.echo(compared.describe())
+            if json_path is not None:
+                table = {**compared.to_table(), "provenance": provenance.to_table(), "command": _command()}
+                write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
+            return
         with TemporaryDirectory(dir=options.pop("folder"), prefix="scale-") as folder:
             figures, runs = _measured(Path(folder), sizes, processes or count_cores(), **options)
         if json_path is not None:
@@ -118,9 +135,13 @@ def _table(
         "training": [each.to_table() for each in runs],
         "options": options,
         "provenance": provenance.to_table(),
-        "command": shlex.join(["python", "benchmarks/scale.py", *sys.argv[1:]]),
+        "command": _command(),
     }
     return json.dumps(table, indent=2, allow_nan=False)
+
+
+def _command() -> str:
+    return shlex.join(["python", "benchmarks/scale.py", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -156,6 +157,7 @@ def measure_strategies(
             used = min(count, len(cores))
             how: dict[str, Any] = {"cores": used, "timeout": timeout, "one_process": one.words_per_s}
             found.append(measure_strategy(work, strategy, places_of(count, cores), **how))
+            say(describe(found[-1]))
     return found
 
 
@@ -192,5 +194,5 @@ def _speeds(records: Sequence[Mapping[str, Any]], work: StrategyWork) -> list[fl
     words = work.round_steps * work.batch_size * work.num_steps
     return [
         words / (after["seconds"] - before["seconds"] - after["validation_seconds"])
-        for before, after in zip(records, records[1:], strict=False)
+        for before, after in pairwise(records)
     ]

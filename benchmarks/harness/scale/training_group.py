@@ -38,7 +38,8 @@ class TrainingGroup:
         arguments: The arguments after `nextword train`.
         places: For each process, the beginning of its command.
         folder: Where the processes write what they print.
-        strategy: How they train; `None` for a run of one process.
+        strategy: How they train; `None` for a run of one process, or one that is resumed.
+        in_group: Whether several processes resume a run.
         host: The address of process 0.
         environment: Variables beside the inherited ones.
     """
@@ -50,13 +51,14 @@ class TrainingGroup:
         folder: Path,
         *,
         strategy: Strategy | None = None,
+        in_group: bool = False,
         host: str = "127.0.0.1",
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._arguments = [*map(str, arguments), *(["--strategy", strategy] if strategy else [])]
         self._places = places
         self._folder = folder
-        self._address = f"{host}:{free_port()}" if strategy else None
+        self._address = f"{host}:{free_port()}" if strategy or in_group else None
         self._environment = dict(environment or {})
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -137,6 +139,5 @@ def rounds_of(run: Path) -> list[dict[str, Any]]:
     """Return the rounds in the log of a run directory; none if it has not begun."""
     rounds: list[dict[str, Any]] = []
     with suppress(FileNotFoundError, ValueError):  # a line may be half written
-        for line in (run / "log.jsonl").read_text(encoding="utf-8").splitlines():
-            rounds.append(json.loads(line))
+        rounds.extend(map(json.loads, (run / "log.jsonl").read_text(encoding="utf-8").splitlines()))
     return rounds

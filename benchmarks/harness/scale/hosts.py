@@ -1,5 +1,7 @@
 """Network namespaces of Linux as hosts: each has an address, a link of limited speed to a switch, and no other."""
 
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,9 +12,8 @@ from harness.scale.training_group import on_core
 from harness.speed.peer import PeerUnableError
 
 _FOLDER = Path("/etc/netns")
-_SWITCH = "nextword-switch"
 _BRIDGE = "switch"
-_LINK = "link"
+_LINK = "uplink"
 
 
 class Hosts:
@@ -28,25 +29,26 @@ class Hosts:
     """
 
     def __init__(self, count: int) -> None:
-        self._names = [f"nextword-host-{number}" for number in range(count)]
+        self._names = [f"nextword-{os.getpid()}-{number}" for number in range(count)]
+        self._switch = f"nextword-{os.getpid()}-switch"
 
     def __enter__(self) -> Self:
-        self._remove()  # what a killed benchmark has left
+        _remove(_left_behind())
         try:
-            _run("ip", "netns", "add", _SWITCH)
-            _in(_SWITCH, "ip", "link", "add", _BRIDGE, "type", "bridge")
-            _in(_SWITCH, "ip", "link", "set", _BRIDGE, "up")
+            _run("ip", "netns", "add", self._switch)
+            _in(self._switch, "ip", "link", "add", _BRIDGE, "type", "bridge")
+            _in(self._switch, "ip", "link", "set", _BRIDGE, "up")
             for number in range(len(self._names)):
                 self._add(number)
         except BaseException:
-            self._remove()
+            _remove([*self._names, self._switch])
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._remove()
+        _remove([*self._names, self._switch])
 
     def address(self, number: int) -> str:
         """Return the address of a host."""
@@ -59,7 +61,7 @@ class Hosts:
     def limit(self, gbps: float | None) -> None:
         """Limit all links to a bandwidth in each direction; `None` for no limit."""
         for number, name in enumerate(self._names):
-            for space, device in ((name, _LINK), (_SWITCH, _port(number))):
+            for space, device in ((name, _LINK), (self._switch, _port(number))):
                 if gbps is None:
                     _in(space, "tc", "qdisc", "del", "dev", device, "root", check=False)
                 else:
@@ -68,30 +70,53 @@ class Hosts:
 
     def cut(self, number: int) -> None:
         """Cut the link of a host, as if somebody pulled its cable."""
-        _in(_SWITCH, "ip", "link", "set", _port(number), "down")
+        _in(self._switch, "ip", "link", "set", _port(number), "down")
 
     def mend(self, number: int) -> None:
         """Connect a host again."""
-        _in(_SWITCH, "ip", "link", "set", _port(number), "up")
+        _in(self._switch, "ip", "link", "set", _port(number), "up")
 
     def _add(self, number: int) -> None:
         name, port = self._names[number], _port(number)
         _run("ip", "netns", "add", name)
-        _run("ip", "link", "add", _LINK, "netns", name, "type", "veth", "peer", "name", port, "netns", _SWITCH)
+        _run(
+            "ip",
+            "link",
+            "add",
+            "name",
+            _LINK,
+            "netns",
+            name,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            port,
+            "netns",
+            self._switch,
+        )
         _in(name, "ip", "address", "add", f"{self.address(number)}/24", "dev", _LINK)
         for device in ("lo", _LINK):
             _in(name, "ip", "link", "set", device, "up")
-        _in(_SWITCH, "ip", "link", "set", port, "master", _BRIDGE, "up")
+        _in(self._switch, "ip", "link", "set", port, "master", _BRIDGE, "up")
         folder = _FOLDER / name  # `ip netns exec` puts the files over those in /etc
         folder.mkdir(parents=True, exist_ok=True)
         own_name = Path("/proc/sys/kernel/hostname").read_text(encoding="ascii").strip()
         # Gloo listens at the address that a machine finds for its own name.
         (folder / "hosts").write_text(f"127.0.0.1 localhost\n{self.address(number)} {own_name}\n", encoding="ascii")
 
-    def _remove(self) -> None:
-        for name in (*self._names, _SWITCH):
-            _run("ip", "netns", "delete", name, check=False)
-            shutil.rmtree(_FOLDER / name, ignore_errors=True)
+
+def _left_behind() -> list[str]:
+    """Return the namespaces of benchmarks that were killed."""
+    names = [path.name for path in Path("/run/netns").glob("nextword-*")]
+    owners = {name: re.fullmatch(r"nextword-(\d+)-\w+", name) for name in names}
+    return [name for name, owner in owners.items() if owner and not Path("/proc", owner[1]).exists()]
+
+
+def _remove(names: list[str]) -> None:
+    for name in names:
+        _run("ip", "netns", "delete", name, check=False)
+        shutil.rmtree(_FOLDER / name, ignore_errors=True)
 
 
 def _port(number: int) -> str:

@@ -24,7 +24,7 @@ from nextword.storage.single_file import write_file
 
 _HOSTS = 2
 _LATENCY_MS = 0.1
-_WORK = StrategyWork(round_steps=100, rounds=2)
+_WORK = StrategyWork()
 _SHORT = StrategyWork(round_steps=20, rounds=3)
 """For `data-parallel`, which exchanges in every step."""
 

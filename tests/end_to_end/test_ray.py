@@ -4,14 +4,14 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
 from nextword.training.population import Ensemble
+from support.ray_cluster import two_nodes
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'nextword[ray]'")
 
@@ -24,23 +24,12 @@ class CommandLine(Protocol):
     folder: Path
     text: Path
 
-    def run(self, *arguments: str | Path) -> tuple[int, str]: ...
-
 
 @pytest.fixture(scope="module")
 def cluster_address() -> Iterator[str]:
     """The address of a cluster of two nodes."""
-    from ray.cluster_utils import Cluster
-
-    node: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
-    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:  # sockets need a short path
-        head = {**node, "include_dashboard": False, "temp_dir": folder}
-        cluster = Cluster(initialize_head=True, head_node_args=head)
-        try:
-            cluster.add_node(**node)
-            yield cluster.address
-        finally:
-            cluster.shutdown()
+    with two_nodes() as address:
+        yield address
 
 
 def train_in_tasks(command_line: CommandLine, address: str, run: Path, strategy: str) -> list[list[float]]:

@@ -33,7 +33,7 @@ class StrategyWork:
     preset: str = "quick"
     batch_size: int = 32
     num_steps: int = 35
-    round_steps: int = 100
+    round_steps: int = 50
     rounds: int = 3
     settings: Sequence[str] = ()
 

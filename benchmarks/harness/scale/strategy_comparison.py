@@ -23,7 +23,7 @@ from harness.scale.training_group import TrainingGroup, rounds_of
 from nextword.training.process_group import Strategy
 
 _COUNTS = (1, 2, 4)
-_EPOCHS = 1.5
+_EPOCHS = 1.0
 _ROUND_STEPS = 50
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -73,9 +73,9 @@ class StrategyComparison:
         work = StrategyWork()
         loopback = Loopback.measure(cores)
         figures = measure_strategies(work, _COUNTS, cores, timeout=timeout, say=say)
-        shares = {work.batch_size: figures[0].words_per_s}
-        for count in _COUNTS[1:]:
-            say(f"one process with batches of {work.batch_size // count}")
+        shares = dict[int, float]()
+        for count in _COUNTS:
+            say(f"a process with batches of {work.batch_size // count} on each core")
             shares[work.batch_size // count] = _speed_of_share(work, work.batch_size // count, cores, timeout)
         forecasts = check_forecasts(work, figures[1:], shares, gbps=loopback.gbps, latency_ms=loopback.latency_ms)
         qualities = _qualities(figures, cores, timeout=timeout, say=say) if len(cores) > 1 else []
@@ -113,8 +113,10 @@ class StrategyComparison:
 
 
 def _speed_of_share(work: StrategyWork, batch_size: int, cores: Sequence[int], timeout: float) -> float:
-    own = StrategyWork(**{**asdict(work), "batch_size": batch_size})
-    return measure_strategy(own, None, places_of(1, cores), cores=1, timeout=timeout).words_per_s
+    """Return the words per second of a process on one core while all cores compute: they share the memory."""
+    own, places = replace(work, batch_size=batch_size), places_of(len(cores), cores)
+    strategy: Strategy | None = "population" if len(cores) > 1 else None
+    return measure_strategy(own, strategy, places, cores=len(cores), timeout=timeout).words_per_s / len(cores)
 
 
 def _qualities(

@@ -109,7 +109,7 @@ def _speeds(
         how |= {"host": hosts.address(0), "network": name}
         own = [
             _measured(_SHORT, "data-parallel", places, **how),
-            _measured(_WORK, "local-steps", places, **how),
+            _measured(_WORK, "local-steps", places, saving_seconds=found[1].saving_seconds, **how),
         ]
         found += own
         if rate is not None:

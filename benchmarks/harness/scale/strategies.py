@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -12,7 +13,7 @@ from nextword.training.local_steps import process_directory
 from nextword.training.population import member_directory
 from nextword.training.process_group import Strategy
 
-STRATEGIES: tuple[Strategy, ...] = ("data-parallel", "local-steps", "population")
+STRATEGIES: tuple[Strategy, ...] = ("data-parallel", "population", "local-steps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +54,11 @@ class StrategyFigures:
         processes: Number of processes.
         cores: Number of cores that they run on.
         network: The network between them.
-        words_per_s: Words that all processes together train on for each second, exchanges and saving included, without
-            validation; the median of the rounds.
+        words_per_s: Words that all processes together train on for each second, exchanges included, without validation
+            and saving; the median of the rounds.
         step_seconds: Seconds for each step of a process, the same way.
+        saving_seconds: Seconds of a round that are neither training nor validation; the median. With `local-steps`, the
+            exchange is part of it.
         efficiency: `words_per_s` relative to as many cores that each run the run of one process; `None` if unknown.
         rounds: Words for each second in each round.
     """
@@ -66,6 +69,7 @@ class StrategyFigures:
     network: str
     words_per_s: float
     step_seconds: float
+    saving_seconds: float
     efficiency: float | None = None
     rounds: list[float] = field(default_factory=list)
 
@@ -87,6 +91,7 @@ def measure_strategy(
     cores: int,
     timeout: float,
     one_process: float | None = None,
+    saving_seconds: float = 0.0,
     network: str = "loopback",
     host: str = "127.0.0.1",
     environment: Mapping[str, str] | None = None,
@@ -100,6 +105,8 @@ def measure_strategy(
         cores: Number of different cores in the places.
         timeout: Seconds to wait for the run.
         one_process: Words per second of one process on one core.
+        saving_seconds: Seconds in which as many processes save a round, for `local-steps`: what they take beyond that
+            is the exchange. A `population` tells.
         network: What connects the processes.
         host: The address of process 0.
         environment: Variables beside the inherited ones.
@@ -119,9 +126,14 @@ def measure_strategy(
             for log in logs if strategy != "data-parallel" else logs[:1]:
                 group.wait_for_rounds(log, work.rounds + 1, timeout)
             records = [rounds_of(log)[: work.rounds + 1] for log in logs]
-    own = [_speeds(each, work) for each in records if each]
+    words, exchanges = work.round_steps * work.batch_size * work.num_steps, strategy == "local-steps"
+    own, others = list[list[float]](), list[float]()
+    for each in filter(None, records):
+        seconds = [_seconds(before, after, words) for before, after in pairwise(each)]
+        own.append([words / (train + max(0.0, other - saving_seconds) * exchanges) for train, other in seconds])
+        others += [other for _, other in seconds]
     speeds = [sum(each) for each in zip(*own, strict=True)]
-    words_per_s = sorted(speeds)[len(speeds) // 2]
+    words_per_s = median(speeds)
     at_once = 1 if strategy == "data-parallel" else count
     return StrategyFigures(
         strategy=strategy or "one-process",
@@ -130,6 +142,7 @@ def measure_strategy(
         network=network,
         words_per_s=round(words_per_s, 1),
         step_seconds=round(at_once * work.batch_size * work.num_steps / words_per_s, 5),
+        saving_seconds=round(median(others), 3),
         efficiency=None if one_process is None else round(words_per_s / (cores * one_process), 3),
         rounds=[round(each, 1) for each in speeds],
     )
@@ -150,13 +163,17 @@ def measure_strategies(
     """
     say("one process on one core")
     one = measure_strategy(work, None, places_of(1, cores), cores=1, timeout=timeout)
-    found = [one]
+    found, saving = [one], dict[int, float]()
     for strategy in STRATEGIES:
         for count in (count for count in counts if count > 1):
             say(f"{strategy} with {count} processes")
             used = min(count, len(cores))
             how: dict[str, Any] = {"cores": used, "timeout": timeout, "one_process": one.words_per_s}
+            if strategy == "local-steps":
+                how["saving_seconds"] = saving[count]
             found.append(measure_strategy(work, strategy, places_of(count, cores), **how))
+            if strategy == "population":
+                saving[count] = found[-1].saving_seconds
             say(describe(found[-1]))
     return found
 
@@ -181,6 +198,7 @@ def describe(figures: StrategyFigures) -> str:
 
 
 HEADER = "strategy        n  network     words/s  ms/step  efficiency"
+"""The header of `describe`."""
 
 
 def _log_of(run: Path, strategy: Strategy | None, number: int) -> Path:
@@ -189,10 +207,7 @@ def _log_of(run: Path, strategy: Strategy | None, number: int) -> Path:
     return process_directory(run, number) if strategy == "local-steps" else run
 
 
-def _speeds(records: Sequence[Mapping[str, Any]], work: StrategyWork) -> list[float]:
-    """Return the words per second of each round but the first, without validation."""
-    words = work.round_steps * work.batch_size * work.num_steps
-    return [
-        words / (after["seconds"] - before["seconds"] - after["validation_seconds"])
-        for before, after in pairwise(records)
-    ]
+def _seconds(before: Mapping[str, Any], after: Mapping[str, Any], words: int) -> tuple[float, float]:
+    """Return the seconds of a round in training, and in neither training nor validation."""
+    train = words / after["words_per_second"]
+    return train, after["seconds"] - before["seconds"] - after["validation_seconds"] - train

@@ -24,7 +24,7 @@ from nextword.training.process_group import Strategy
 
 _COUNTS = (1, 2, 4)
 _EPOCHS = 1.0
-_ROUND_STEPS = 50
+_ROUND_STEPS = (100, 50)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,7 @@ class TimedQuality:
     Attributes:
         strategy: Its strategy; `one-process` for a run without one.
         processes: Number of processes, each on a core of its own.
+        round_steps: Steps of a round, after which `local-steps` exchanges.
         epochs: How often it read the text.
         seconds: Its time with validation, without the start of the process and the last evaluation.
         valid_perplexity: The best of its rounds.
@@ -41,6 +42,7 @@ class TimedQuality:
 
     strategy: str
     processes: int
+    round_steps: int
     epochs: float
     seconds: float
     valid_perplexity: float
@@ -92,9 +94,9 @@ class StrategyComparison:
                 "strategy        n  network      predicted   measured  error",
                 *(each.describe() for each in self.forecasts),
                 "",
-                "strategy        n  epochs  seconds  valid perplexity",
+                "strategy        n  steps  epochs  seconds  valid perplexity",
                 *(
-                    f"{each.strategy:<14}{each.processes:3}{each.epochs:8.2f}{each.seconds:9.1f}"
+                    f"{each.strategy:<14}{each.processes:3}{each.round_steps:7}{each.epochs:8.2f}{each.seconds:9.1f}"
                     f"{each.valid_perplexity:18.2f}"
                     for each in self.qualities
                 ),
@@ -126,23 +128,27 @@ def _qualities(
     one = figures[0].words_per_s
     pair = next(each for each in figures if each.strategy == "local-steps" and each.processes == 2)
     say("the perplexity of one process")
-    single = _trained(None, 1, _EPOCHS, cores, timeout)
-    say("the perplexity of local-steps in the same time")
-    return [single, _trained("local-steps", 2, _EPOCHS * pair.words_per_s / one, cores, timeout)]
+    found = [_trained(None, 1, _ROUND_STEPS[0], _EPOCHS, cores, timeout)]
+    for round_steps in _ROUND_STEPS:
+        say(f"the perplexity of local-steps in the same time, {round_steps} steps a round")
+        epochs = _EPOCHS * pair.words_per_s / one
+        found.append(_trained("local-steps", 2, round_steps, epochs, cores, timeout))
+    return found
 
 
 def _trained(
-    strategy: Strategy | None, processes: int, epochs: float, cores: Sequence[int], timeout: float
+    strategy: Strategy | None, processes: int, round_steps: int, epochs: float, cores: Sequence[int], timeout: float
 ) -> TimedQuality:
     with TemporaryDirectory(prefix="scale-quality-") as name:
         run = Path(name) / "run"
-        arguments = StrategyWork(round_steps=_ROUND_STEPS).arguments(run, epochs)
+        arguments = StrategyWork(round_steps=round_steps).arguments(run, epochs)
         with TrainingGroup(arguments, places_of(processes, cores), Path(name), strategy=strategy) as group:
             group.finish(timeout)
         rounds = rounds_of(run)
     return TimedQuality(
         strategy=strategy or "one-process",
         processes=processes,
+        round_steps=round_steps,
         epochs=round(epochs, 3),
         seconds=round(rounds[-1]["seconds"], 1),
         valid_perplexity=round(min(each["valid_perplexity"] for each in rounds), 2),

@@ -33,6 +33,7 @@ def figures(strategy: str, processes: int, cores: int, words_per_s: float, effic
         network="loopback",
         words_per_s=words_per_s,
         step_seconds=0.01,
+        saving_seconds=0.1,
         efficiency=efficiency,
     )
 

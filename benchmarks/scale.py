@@ -1,6 +1,7 @@
-"""Speed and memory by the size of the text.
+"""Speed and memory by the size of the text, and speed by the number of processes and the strategy.
 
 python benchmarks/scale.py --json scale.json
+python benchmarks/scale.py --only strategies --json strategies.json
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 import click
 
+from harness.scale.strategy_comparison import StrategyComparison
 from harness.scale.text_reading import TextFigures, measure_text, write_text
 from harness.scale.zipf_text import ZipfText
 from harness.speed.provenance import Provenance
@@ -35,25 +37,39 @@ from nextword.storage.single_file import write_file
 @click.option("--words", type=click.IntRange(1), default=200_000, show_default=True, help="Different words.")
 @click.option("--tokenizer", type=click.Choice(["word", "subword", "pretokenized", "character"]), default="word")
 @click.option("--maximum-vocabulary", type=click.IntRange(3), default=50_000, show_default=True)
+@click.option("--only", type=click.Choice(["text", "strategies"]), help="Measure one of the two.  [default: both]")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where texts are kept.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for one text.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to a file."
 )
-def scale(sizes: tuple[int, ...], processes: int | None, json_path: Path | None, **options: Any) -> None:
-    """Measure how fast texts of different sizes become token ids, and how much memory that takes.
+def scale(
+    sizes: tuple[int, ...], processes: int | None, only: str | None, json_path: Path | None, **options: Any
+) -> None:
+    """Measure how fast texts become token ids and how much memory that takes, and how fast several processes train.
 
     The texts are made of words that are drawn by Zipf's law, so their entropy is known. They need the disk space of a
     text three times: for itself, for the ids of its shards and for its ids.
+
+    For the strategies, train the preset `quick` on the sample text with one, two and four processes of this machine by
+    each strategy, and compare the perplexity of local-steps with that of one process at the same time.
     """
     try:
         if json_path is not None and not json_path.absolute().parent.is_dir():
             raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
         provenance = Provenance.now()
-        with TemporaryDirectory(dir=options.pop("folder"), prefix="scale-") as folder:
-            figures = _measured(Path(folder), sizes, processes or count_cores(), **options)
+        folder, table = options.pop("folder"), dict[str, Any]()
+        if only != "strategies":
+            with TemporaryDirectory(dir=folder, prefix="scale-") as name:
+                table |= _text_table(_measured(Path(name), sizes, processes or count_cores(), **options))
+        if only != "text":
+            compared = StrategyComparison.measure(timeout=options["timeout"], say=_say)
+            click.echo(compared.describe())
+            table |= compared.to_table()
         if json_path is not None:
-            write_file(json_path, _table(figures, provenance, options).encode() + b"\n")
+            command = shlex.join(["python", "benchmarks/scale.py", *sys.argv[1:]])
+            table |= {"options": options, "provenance": provenance.to_table(), "command": command}
+            write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
     except NextwordError as error:
         click.echo(f"scale: {error}", err=True)
         sys.exit(error.exit_code)
@@ -75,14 +91,14 @@ def _measured(
     click.echo("      MB    MB/s  tokenizers alone, MB/s  memory above the baseline, MB")
     for size in sizes:
         path = folder / f"zipf-{size}.txt"
-        click.echo(f"writing {size} MiB of text", err=True)
+        _say(f"writing {size} MiB of text")
         write_text(path, text, size * 2**20)
         figures = measure_text(
             path,
             {"tokenizer": tokenizer, "maximum_vocabulary": maximum_vocabulary},
             processes=processes,
             timeout=timeout,
-            say=lambda line: click.echo(line, err=True),
+            say=_say,
         )
         found.append(figures)
         click.echo(
@@ -93,17 +109,17 @@ def _measured(
     return found
 
 
-def _table(figures: list[TextFigures], provenance: Provenance, options: dict[str, Any]) -> str:
+def _text_table(figures: list[TextFigures]) -> dict[str, Any]:
     largest = max(figures, key=lambda each: each.num_bytes)
-    table = {
+    return {
         "text_mb_per_s": largest.mb_per_s,
         "text_rss_mb": largest.peak_mb,
         "texts": [each.to_table() for each in figures],
-        "options": options,
-        "provenance": provenance.to_table(),
-        "command": shlex.join(["python", "benchmarks/scale.py", *sys.argv[1:]]),
     }
-    return json.dumps(table, indent=2, allow_nan=False)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -110,6 +110,10 @@ __all__ = ["kenlm", *_HOMES]  # noqa: PLE0604 - the names are strings
 # Keras reads this when it is first imported; without it, it would look for TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+# jaxlib reads this when it is first imported; without it, a lost process would hide our error under a C++ stack trace.
+if {"KERAS_DISTRIBUTION_NUM_PROCESSES", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"} & os.environ.keys():
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
+
 
 def __getattr__(name: str) -> object:
     if name == "kenlm":

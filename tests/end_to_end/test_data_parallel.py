@@ -1,9 +1,12 @@
 """Several processes train what one process trains, and a lost one loses at most a round."""
 
 import json
+import os
 import random
+import secrets
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +17,10 @@ import safetensors.numpy
 from support.process_groups import TrainingProcesses
 from support.waiting import wait_until
 
-NUM_KILLS = 4
+NUM_KILLS = 10
+SEED = int(os.environ.get("NEXTWORD_KILL_SEED") or secrets.randbelow(2**32))
+"""Of the moments of the kills; printed, so a failure can be repeated."""
+
 TINY = (
     *("--preset", "quick", "--embedding-size", "16", "--hidden-sizes", "16", "--compute-dtype", "float32"),
     *("--batch-size", "8", "--num-steps", "10", "--learning-rate", "0.01"),
@@ -24,7 +30,8 @@ TINY = (
 FIFTY_STEPS = (*TINY, "--epochs", "0.8", "--round-steps", "5")
 """Ten rounds; each logs the loss of its steps."""
 
-LONG = (*TINY, "--epochs", "8", "--round-steps", "20", "--strategy", "data-parallel")
+LONG = (*TINY, "--epochs", "16", "--round-steps", "20", "--strategy", "data-parallel")
+"""More rounds than all kills can take."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -104,25 +111,47 @@ def whole(command_line: CommandLine) -> Path:
     return run
 
 
-def test_a_killed_process_stops_the_other_and_both_resume_to_the_same_bits(
+def test_ten_killed_processes_stop_the_other_and_all_resume_to_the_same_bits(
     command_line: CommandLine, whole: Path
 ) -> None:
-    chosen, run = random.Random(1), command_line.folder / "lossy"
+    """Each kill comes up to two rounds and a tenth of a second after the first round of a start."""
+    print(f"NEXTWORD_KILL_SEED={SEED}")
+    chosen, run = random.Random(SEED), command_line.folder / "lossy"
     arguments: tuple[str | Path, ...] = (command_line.text, *LONG, "--run", run)
-    for kill in range(NUM_KILLS):
-        before, victim = num_rounds(run), kill % 2
+    for _ in range(NUM_KILLS):
+        until, victim = num_rounds(run) + 1 + chosen.randrange(2), chosen.randrange(2)
         with TrainingProcesses(2, arguments, command_line.folder) as processes:
-            wait_until(lambda before=before: num_rounds(run) > before + chosen.randrange(3))  # type: ignore[misc]
+            wait_until(lambda until=until: num_rounds(run) >= until)  # type: ignore[misc]
+            time.sleep(0.1 * chosen.random())
             processes.started[victim].kill()
             code, errors = processes.wait(1 - victim, seconds=60)
         assert code == 2, errors
         assert "nextword: error: all processes must continue to the end, but another one is gone" in errors
         arguments = ("--resume", run)
+    assert num_rounds(run) < num_rounds(whole), "the kills must come before the run ends"
     train(command_line, 2, "--resume", run)
     assert (run / "model/weights.safetensors").read_bytes() == (whole / "model/weights.safetensors").read_bytes()
     newest = max((run / "checkpoints").iterdir()).name
     arrays = [each / "checkpoints" / newest / "arrays.safetensors" for each in (run, whole)]
     assert arrays[0].read_bytes() == arrays[1].read_bytes()
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_no_longer_answers_stops_the_other_with_a_plain_error(
+    command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: int
+) -> None:
+    monkeypatch.setenv("NEXTWORD_HEARTBEAT_SECONDS", "10")
+    run = tmp_path / "run"
+    arguments = (command_line.text, *LONG, "--epochs", "500", "--run", run)
+    with TrainingProcesses(2, arguments, command_line.folder) as processes:
+        wait_until(lambda: num_rounds(run) > 1)
+        processes.started[victim].send_signal(signal.SIGSTOP)
+        code, errors = processes.wait(1 - victim)
+    assert code == 2
+    *_, last = errors.splitlines()
+    assert last.startswith("nextword: error: all processes must answer, but another one no longer does")
+    assert "stack trace" not in errors
+    assert ".cc:" not in errors
 
 
 def test_another_number_of_processes_cannot_resume(command_line: CommandLine, whole: Path) -> None:

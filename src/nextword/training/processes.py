@@ -1,9 +1,11 @@
 """Processes that compute together, joined by JAX."""
 
 import ctypes
+import ipaddress
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
@@ -23,6 +25,7 @@ AXIS = "processes"
 """The axis of the mesh: one device of each process."""
 
 _SECONDS_TO_JOIN = 120
+_HEARTBEAT = "NEXTWORD_HEARTBEAT_SECONDS"
 _SECONDS_WITHOUT_HEARTBEAT = 40
 _SECONDS_TO_LEAVE = 60
 
@@ -102,7 +105,8 @@ def join(group: ProcessGroup) -> Processes:
 
     Raises:
         ProcessLostError: Some did not come.
-        SettingError: This process has used JAX before.
+        SettingError: This process has used JAX before, `NEXTWORD_HEARTBEAT_SECONDS` is not a number, or the others
+            could not find this machine by its name.
     """
     jax.config.update("jax_enable_preemption_service", False)  # our own handlers hear SIGTERM
     try:
@@ -113,7 +117,7 @@ def join(group: ProcessGroup) -> Processes:
             # All is known; Open MPI 5 would need mpi4py to tell it.
             cluster_detection_method="deactivate" if group.address else None,
             initialization_timeout=_SECONDS_TO_JOIN,
-            heartbeat_timeout_seconds=_SECONDS_WITHOUT_HEARTBEAT,
+            heartbeat_timeout_seconds=_seconds_without_heartbeat(),
             shutdown_timeout_seconds=_SECONDS_TO_LEAVE,
         )
     except RuntimeError as error:
@@ -127,7 +131,41 @@ def join(group: ProcessGroup) -> Processes:
             f"{_SECONDS_TO_JOIN} seconds, but did not ({str(error).splitlines()[0]:.240}); see their output"
         ) from error
     _explain_aborts()
+    if jax.default_backend() == "cpu":  # Gloo tells the others the address of this machine's name
+        require_reachable_name(socket.gethostname(), group)
     return Processes(group)
+
+
+def require_reachable_name(name: str, group: ProcessGroup) -> None:
+    """Raise if the name of this machine is an address that only this machine reaches, but other machines must.
+
+    Args:
+        name: The name.
+        group: The group; the others are on other machines unless process 0 has an address of this kind too.
+
+    Raises:
+        SettingError: They could not connect.
+    """
+    own, first = _address_of(name), _address_of((group.address or "").rpartition(":")[0])
+    if own is not None and first is not None and own.is_loopback and not first.is_loopback:
+        raise SettingError(
+            f"the name of a machine, `{name}`, must be an address that the other machines reach, but is {own}; correct "
+            "its line in /etc/hosts"
+        )
+
+
+def _address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(socket.getaddrinfo(name, None)[0][4][0]) if name else None
+    except (OSError, ValueError):  # not known here, or of an interface
+        return None
+
+
+def _seconds_without_heartbeat() -> int:
+    given = os.environ.get(_HEARTBEAT) or str(_SECONDS_WITHOUT_HEARTBEAT)
+    if not given.isdecimal() or int(given) < 1:
+        raise SettingError(f"{_HEARTBEAT} must be a whole number of seconds from 1, but is {given!r}; set it to 40")
+    return int(given)
 
 
 def _explain_aborts() -> None:
@@ -137,8 +175,9 @@ def _explain_aborts() -> None:
 
 
 def _on_abort(_signal: int) -> None:
-    """Write the error and exit; this runs in a thread of JAX."""
-    message = f"all processes must answer, but another one no longer does; {_REPAIR}"
+    """Write the error and exit; this runs in a thread of JAX, whose own messages are off by default."""
+    shown = "TF_CPP_MIN_LOG_LEVEL=0 shows what JAX reports"
+    message = f"all processes must answer, but another one no longer does; {_REPAIR}; {shown}"
     os.write(2, f"nextword: error: {message}\n".encode())
     os._exit(ProcessLostError.exit_code)
 

@@ -1,0 +1,143 @@
+"""`nextword train` in several processes, each in its place: on a core of its own, or on a host of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.speed.peer import PeerError
+from nextword.training.process_group import ProcessGroup, Strategy
+
+_INTERVAL_S = 0.02
+
+
+def on_core(core: int) -> list[str]:
+    """Return the beginning of a command that runs on one core."""
+    return ["taskset", "--cpu-list", str(core)]
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+class TrainingGroup:
+    """The processes of one training run, which end with the block.
+
+    Args:
+        arguments: The arguments after `nextword train`.
+        places: For each process, the beginning of its command.
+        folder: Where the processes write what they print.
+        strategy: How they train; `None` for a run of one process, or one that is resumed.
+        in_group: Whether several processes resume a run.
+        host: The address of process 0.
+        environment: Variables beside the inherited ones.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str | Path],
+        places: Sequence[Sequence[str]],
+        folder: Path,
+        *,
+        strategy: Strategy | None = None,
+        in_group: bool = False,
+        host: str = "127.0.0.1",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._arguments = [*map(str, arguments), *(["--strategy", strategy] if strategy else [])]
+        self._places = places
+        self._folder = folder
+        self._address = f"{host}:{free_port()}" if strategy or in_group else None
+        self._environment = dict(environment or {})
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        for number in range(len(self._places)):
+            self.processes.append(self.start(number))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+    def start(self, number: int, arguments: Sequence[str | Path] | None = None) -> subprocess.Popen[bytes]:
+        """Start one process; `arguments` replace those of the group."""
+        group = ProcessGroup(len(self._places), number, self._address)
+        variables = {} if self._address is None else group.to_environment()
+        paths = {"PYTHONPATH": ":".join(filter(None, sys.path)), "NEXTWORD_CACHE": str(self._folder / "cache")}
+        given = self._arguments if arguments is None else [*map(str, arguments)]
+        command = [*self._places[number], sys.executable, "-m", "nextword", "train", *given]
+        with self.output_of(number).open("ab") as output:
+            return subprocess.Popen(
+                command,
+                env={**os.environ, "NPROC": "1", **paths, **variables, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def output_of(self, number: int) -> Path:
+        """Return the file with what a process has printed."""
+        return self._folder / f"output-{number}.txt"
+
+    def last_line_of(self, number: int) -> str:
+        """Return the last line that a process has printed."""
+        lines = self.output_of(number).read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def wait(self, number: int, timeout: float) -> int:
+        """Wait until a process ends, and return its exit code.
+
+        Raises:
+            PeerError: It runs longer than `timeout` seconds.
+        """
+        try:
+            return self.processes[number].wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise PeerError(f"process {number} did not end within {timeout:g} seconds") from None
+
+    def finish(self, timeout: float) -> None:
+        """Wait until all have succeeded.
+
+        Raises:
+            PeerError: One has failed, or runs longer than `timeout` seconds.
+        """
+        for number in range(len(self.processes)):
+            if code := self.wait(number, timeout):
+                raise PeerError(f"process {number} ended with exit code {code}: {self.last_line_of(number)}")
+
+    def wait_for_rounds(self, run: Path, count: int, timeout: float) -> None:
+        """Wait until the log of a run has so many rounds.
+
+        Raises:
+            PeerError: A process ended before, or it takes longer than `timeout` seconds.
+        """
+        end = time.monotonic() + timeout
+        while len(rounds_of(run)) < count:
+            if time.monotonic() > end:
+                raise PeerError(f"`{run.name}` has {len(rounds_of(run))} rounds after {timeout:g} seconds, not {count}")
+            if all(process.poll() is not None for process in self.processes):
+                raise PeerError(f"ended before round {count}: {self.last_line_of(0)}")
+            time.sleep(_INTERVAL_S)
+
+
+def rounds_of(run: Path) -> list[dict[str, Any]]:
+    """Return the rounds in the log of a run directory; none if it has not begun."""
+    rounds: list[dict[str, Any]] = []
+    with suppress(FileNotFoundError, ValueError):  # a line may be half written
+        rounds.extend(map(json.loads, (run / "log.jsonl").read_text(encoding="utf-8").splitlines()))
+    return rounds

@@ -16,7 +16,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all check lint types imports docs format peers constraints dist sample-model screenshots clean
+.PHONY: help setup demo test test-slow test-all check lint types imports docs format peers constraints dist sample-model screenshots notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -76,8 +76,14 @@ constraints: setup  ## Pin the installed versions in constraints.txt.
 sample-model: setup  ## Train the sample model again and put it into the package, in about 15 minutes.
 	$(BIN)/python scripts/sample_model.py
 
+pictures: setup  ## Draw the pictures of the documentation again.
+	PYTHONPATH=benchmarks $(BIN)/python scripts/pictures.py
+
 screenshots: setup  ## Take the screenshots of the page again, in headless Chromium.
 	PYTHONPATH=tests $(BIN)/python scripts/page_screenshots.py
+
+notebooks: setup  ## Write the notebooks of the course again, from its chapters.
+	$(BIN)/python scripts/notebooks.py
 
 # The wheel is built from the sdist. Both are the same bytes for the same commit.
 dist: setup  ## Build sdist and wheel into dist/.

@@ -8,14 +8,18 @@ trained run. A new example is picked up without work. The rules:
 - `nextword.train` in a block of Python trains for a moment, with a tiny network unless the page has one of its own.
 - `<!-- not run: REASON -->` right above a block takes it out; Python must compile even so.
 - A block of Python that names `127.0.0.1:8000` finds a server of the sample model there.
-- The output that a page shows is not compared. Results and the lab log keep the commands of their day.
+- The output that a `console` block shows is compared (`scripts/outputs.py` writes it), unless a comment right above
+  gives a reason: `<!-- not compared: REASON -->`. Every output of a tiny run or of a command that is not run has one.
+- Results and the lab log keep the commands of their day. `test_outputs.py` runs the chapters of the course.
 """
 
+import contextlib
 import functools
 import gzip
 import io
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -24,8 +28,12 @@ from typing import Any
 import click
 import pytest
 
-from documentation.blocks import blocks_of
+from documentation.blocks import Block, blocks_of
 from documentation.commands import Command
+from documentation.comparison import difference, matches
+from documentation.console import entries_of
+from documentation.page import ERROR
+from documentation.runner import COLUMNS
 from nextword.api import train as train_module
 from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
@@ -37,7 +45,8 @@ from support.slow import rest_slow
 ROOT = Path(__file__).parents[2]
 RECORDS = {"results.md", "results-history.md", "lab-log.md"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
-PAGES = [page for page in PAGES if page.name not in RECORDS and any(each.runs for each in blocks_of(page))]
+PAGES = [page for page in PAGES if page.name not in RECORDS and page.parent.name != "learn"]
+PAGES = [page for page in PAGES if any(each.runs for each in blocks_of(page))]
 PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")
 SERVER = "127.0.0.1:8000"
@@ -121,24 +130,55 @@ def _exit_code(arguments: list[str]) -> int:
     return 0
 
 
-def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command, or parse it if it takes minutes, and return what a terminal would show."""
     arguments = [TEXTS.get(argument, argument) for argument in command.arguments]
     if arguments[0] in PARSED_ONLY:
         context = click.Context(command_line, obj=arguments)
         parsed = command_line.get_command(context, arguments[0])
         assert parsed is not None
         parsed.make_context(arguments[0], arguments[1:], parent=context)
-        return
+        return ""
     for option, value in pairwise(arguments):
         if option in {"-o", "--output"} and Path(value).is_dir():
             shutil.rmtree(value)
     typed = Path(command.source).read_text(encoding="utf-8") if command.source else command.typed or ""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode()), encoding="utf-8"))
-    code = _exit_code(arguments)
+    with contextlib.nullcontext() if command.target else contextlib.redirect_stderr(sys.stdout):
+        code = _exit_code(arguments)
     output, errors = capsys.readouterr()
-    assert code == 0, f"{command.line}\n{errors}"
+    fails = any(line.startswith(ERROR) for line in command.shown.splitlines())
+    assert bool(code) == fails, f"{command.line}\n{output}{errors}"
     if command.target:
         Path(command.target).write_text(output, encoding="utf-8")
+        output = ""
+    return output + errors
+
+
+def _is_shown(command: Command, block: Block, output: str) -> bool:
+    if block.language != "console" or block.rule.not_compared or block.rule.varies:
+        return True
+    return matches(command.shown, output, block.rule.tolerance)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_an_output_is_compared_or_the_page_says_why_not(page: Path) -> None:
+    of_tiny_runs = {*TEXTS, *_files(""), "RUN", "DIR", "MODEL"}
+    for block in blocks_of(page):
+        if block.language != "console" or block.rule.exception:
+            continue
+        compared = {
+            command.number
+            for command in block.commands
+            if command.arguments[0] not in PARSED_ONLY
+            and not any(RUNS.match(argument) or argument in of_tiny_runs for argument in command.arguments)
+        }
+        for entry in entries_of(block.body):
+            number = block.line + 1 + entry.line
+            is_call = page.name == "serving.md" and entry.command.startswith("curl ")  # test_serving_documentation.py
+            assert not entry.shown or number in compared or is_call, (
+                f"{page}:{number}: say why: `<!-- not compared: REASON -->`"
+            )
 
 
 @pytest.mark.parametrize("page", rest_slow(PAGES), ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -151,7 +191,9 @@ def test_examples_run(
     request: pytest.FixtureRequest,
 ) -> None:
     _bring_runs(page.read_text(encoding="utf-8"), tiny_run, folder)
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
     names: dict[str, Any] = {"__name__": "example"}
+    problems: list[str] = []
     for block in blocks_of(page):
         body = block.body
         if SERVER in body:
@@ -160,4 +202,7 @@ def test_examples_run(
         if not block.not_run:
             exec(code, names)  # noqa: S102
             for command in block.commands:
-                _run(command, monkeypatch, capsys)
+                output = _run(command, monkeypatch, capsys)
+                if not _is_shown(command, block, output):
+                    problems.append(f"{page}:{command.number}: {command.line}\n{difference(command.shown, output)}")
+    assert not problems, "\n".join(problems)

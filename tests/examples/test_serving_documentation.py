@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from documentation.blocks import blocks_of
+from documentation.console import entries_of
 from nextword.bundle.samples import sample_model_path
 from support.running_server import running_server
 
@@ -34,24 +35,9 @@ def server() -> Iterator[str]:
 
 def _calls() -> list[tuple[list[str], str]]:
     """Return the arguments of each call of curl, and the output below it."""
-    calls: list[tuple[list[str], str]] = []
-    for block in blocks_of(PAGE):
-        if block.language != "console" or block.not_run:
-            continue
-        parts = re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]
-        calls += [_cut(part) for part in parts if part.startswith("curl ")]
-    return calls
-
-
-def _cut(part: str) -> tuple[list[str], str]:
-    """Cut a call from its output: the call ends with the first line at which its quotes are closed."""
-    lines = part.splitlines()
-    for count in range(1, len(lines) + 1):
-        try:
-            return shlex.split("\n".join(lines[:count])), "\n".join(lines[count:]).strip()
-        except ValueError:
-            continue
-    raise AssertionError(f"a quote is open: {part}")
+    blocks = [block for block in blocks_of(PAGE) if block.language == "console" and not block.not_run]
+    entries = [entry for block in blocks for entry in entries_of(block.body) if entry.command.startswith("curl ")]
+    return [(shlex.split(entry.command), entry.shown) for entry in entries]
 
 
 def _contains(answer: Any, shown: Any) -> bool:

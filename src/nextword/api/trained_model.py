@@ -515,6 +515,22 @@ class TrainedModel(LoadedModel):
         """
         return WordVectors.of(self.bundle).nearest(word, k)
 
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Return all weights, named as in `Architecture.weight_shapes`.
+
+        Weights that are stored in eight bits, such as those of the sample model, are converted to float32.
+
+        Raises:
+            BundleError: The weights are refused.
+
+        Example:
+            >>> import nextword
+            >>> weights = nextword.load("austen").weights()
+            >>> weights["lstm_0/recurrent_kernel"].shape
+            (416, 1664)
+        """
+        return self.bundle.floats(self.bundle.architecture.weight_shapes())
+
     def save(self, path: str | Path, *, replace: bool = False) -> None:
         """Write the model as a bundle, which `nextword.load` reads.
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.bundle.onnx_embeddings import read_embeddings
+from nextword.bundle.onnx_weights import onnx_floats
 from nextword.errors import BundleError
 from nextword.text.tokenizer import Tokenizer
 
@@ -125,6 +126,17 @@ class Bundle:
         if self.is_slim and self.onnx is not None:
             return read_embeddings(self.onnx, self.architecture)
         return self.weights["embedding/embeddings"]
+
+    def floats(self, names: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+        """Return weights by their names. Those of a slim bundle come from `model.onnx`, rounded if in int8.
+
+        Raises:
+            BundleError: `model.onnx` is refused.
+            ExportError: `model.onnx` was not exported by nextword.
+        """
+        if self.is_slim and self.onnx is not None:
+            return onnx_floats(self.onnx, self.architecture, names)
+        return {name: self.weights[name] for name in names}
 
     def to_slim(self) -> "Bundle":
         """Return the bundle without its float32 weights.

@@ -44,6 +44,7 @@ _COMMANDS = {
     "serve": "Serve a model over HTTP, with a page for the browser.",
     "rescore": "Reorder the hypotheses of a speech recognizer.",
     "ngram": "Train an n-gram model, and write it as an ARPA file.",
+    "draw": "Draw a network, its cell, its shapes or its windows as SVG.",
     "export": "Make a model run without a training framework.",
     "tune": "Search for the best settings for a text.",
     "plan": "Estimate what training on several machines takes.",

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.onnx_weights import PackedWeight, onnx_weights
+from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.errors import ExportError
 from nextword.page.bigrams import BigramTable
-from nextword.page.onnx_weights import PackedWeight, onnx_weights
-from nextword.page.packed_matrix import PackedMatrix
 from nextword.page.word_characters import word_character_ranges
 
 MAGIC = b"nextword"

@@ -17,11 +17,11 @@ def test_each_method_has_a_panel_and_each_program_of_the_contest_a_mark(make: Ma
     alone = drawn(ours, tmp_path / "a.svg")
     program = make(preset="contest/other", test_perplexity=150.0)
     beside = drawn([*ours, program], tmp_path / "b.svg")
-    assert "<!-- static -->" in alone
-    assert "<!-- cache, temperature -->" in alone
-    assert "<!-- nextword, a processor -->" in alone
-    assert "<!-- other -->" not in alone
-    assert "<!-- other -->" in beside
+    assert ">the network alone<" in alone
+    assert ">with a cache<" in alone
+    assert ">nextword, a processor<" in alone
+    assert ">other<" not in alone
+    assert ">other<" in beside
 
 
 def test_nextword_in_the_contest_is_not_drawn_again(make: Make, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import nextword
 from nextword import errors
@@ -61,6 +63,31 @@ def test_a_model_gives_vectors(model: nextword.TrainedModel) -> None:
     with pytest.raises(TextError, match="there must be at least one line to make a vector of"):
         model.vectors([])
     assert len(model.nearest_words("dog", k=3)) == 3
+
+
+def test_a_model_gives_its_weights(model: nextword.TrainedModel) -> None:
+    shapes = {name: weight.shape for name, weight in model.weights().items()}
+    assert shapes == model.bundle.architecture.weight_shapes()
+    assert np.array_equal(model.weights()["lstm_0/kernel"], model.bundle.weights["lstm_0/kernel"])
+
+
+def test_a_model_in_eight_bits_gives_its_weights() -> None:
+    sample = nextword.load("austen")
+    weights = sample.weights()
+    assert {name: weight.shape for name, weight in weights.items()} == sample.bundle.architecture.weight_shapes()
+    end_id = sample.engine.end_id
+    prediction, _ = sample.engine.predict_window(np.array([[end_id]], np.int32), sample.engine.start(1))
+    assert prediction.hidden is not None
+    assert np.allclose(lstm_output(weights, end_id), prediction.hidden[0, 0], atol=0.05)
+
+
+def lstm_output(weights: dict[str, NDArray[np.float32]], token_id: int) -> NDArray[np.float32]:
+    """Return the output of two LSTM layers after the first token; the state before it is zero."""
+    output = weights["embedding/embeddings"][token_id]
+    for layer in ("lstm_0", "lstm_1"):
+        i, _, g, o = np.split(output @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"], 4)
+        output = np.tanh(np.tanh(g) / (1 + np.exp(-i))) / (1 + np.exp(-o))
+    return output
 
 
 def test_a_model_is_evaluated_on_splits_and_strings(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:

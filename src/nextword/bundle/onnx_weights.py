@@ -10,7 +10,7 @@ The graph stores them in the layouts of its operators, see `nextword.export`:
 Here a matrix has one row for each output, and the gates are in the order of the architecture.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,13 +20,13 @@ from nextword.architecture import Architecture, Shape
 from nextword.bundle.files import ONNX
 from nextword.bundle.onnx_embeddings import EMBEDDINGS, Tensor, quantized_names, read_tensors
 from nextword.bundle.onnx_file import check_onnx_file
+from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.bundle.protobuf import message, numbers
 from nextword.errors import BundleError
-from nextword.page.packed_matrix import PackedMatrix
 
 Floats = NDArray[np.float32]
 PackedWeight = PackedMatrix | Floats
-"""A matrix, or a vector."""
+"""A matrix in eight bits, or a vector; as it is stored, a matrix may be in float32 too."""
 
 _GATES = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 """The place of each ONNX gate among ours, for the cells that have an operator."""
@@ -52,12 +52,44 @@ def onnx_weights(data: bytes, architecture: Architecture) -> dict[str, PackedWei
         BundleError: The file is refused, or a weight is missing or has another size.
         ExportError: The rows of a matrix have different zeros.
     """
+    stored = _stored_weights(data, architecture, architecture.weight_shapes())
+    return {name: _packed(weight) for name, weight in stored.items()}
+
+
+def onnx_floats(data: bytes, architecture: Architecture, names: Iterable[str]) -> dict[str, Floats]:
+    """Return weights of a `model.onnx` in the shapes of the architecture. Matrices in eight bits are dequantized.
+
+    Args:
+        data: The content of the file, from any source.
+        architecture: The description of the network.
+        names: Names of weights, as in `architecture.weight_shapes()`.
+
+    Raises:
+        BundleError: The file is refused, or a weight is missing or has another size.
+        ExportError: The rows of a matrix have different zeros.
+    """
+    stored = _stored_weights(data, architecture, names)
+    return {name: _floats_of(name, weight) for name, weight in stored.items()}
+
+
+def _stored_weights(data: bytes, architecture: Architecture, names: Iterable[str]) -> dict[str, PackedWeight]:
     check_onnx_file(data, architecture)
     try:
         reader = _Reader(read_tensors(data), architecture)
-        return {name: reader.weight(name) for name in architecture.weight_shapes()}
+        return {name: reader.weight(name) for name in names}
     except ValueError as error:
         raise BundleError(f"`{ONNX}` {error}; export the model again") from error
+
+
+def _packed(weight: PackedWeight) -> PackedWeight:
+    if isinstance(weight, PackedMatrix) or weight.ndim == 1:
+        return weight
+    return PackedMatrix.rounded(weight)
+
+
+def _floats_of(name: str, weight: PackedWeight) -> Floats:
+    rows = weight.to_floats() if isinstance(weight, PackedMatrix) else weight
+    return rows if rows.ndim == 1 or name.startswith("embedding/") else np.ascontiguousarray(rows.T)
 
 
 class _Reader:
@@ -88,12 +120,14 @@ class _Reader:
         """Return a vector, or a matrix that is stored with one column for each output."""
         return self._floats(name, shape) if len(shape) == 1 else self._matrix(name, shape, has_output_rows=False)
 
-    def _part_of_joined(self, layer: str, name: str, kind: str) -> PackedMatrix:
+    def _part_of_joined(self, layer: str, name: str, kind: str) -> PackedWeight:
         """Return one of the two kernels of a layer that are stored one above the other."""
         (input_size, width), (hidden_size, _) = (self._shapes[f"{layer}/{each}"] for each in _KERNELS)
         joined = self._matrix(name, (input_size + hidden_size, width), has_output_rows=False)
         part = slice(0, input_size) if kind == _KERNELS[0] else slice(input_size, None)
-        return replace(joined, steps=np.ascontiguousarray(joined.steps[:, part]))
+        if isinstance(joined, PackedMatrix):
+            return replace(joined, steps=np.ascontiguousarray(joined.steps[:, part]))
+        return joined[:, part]
 
     def _of_operator(self, name: str, kind: str, shape: Shape, order: tuple[int, ...]) -> PackedWeight:
         rows = _rows_of_gates(order, shape[-1])
@@ -101,15 +135,17 @@ class _Reader:
             return self._floats(name, (2 * shape[0],))[: shape[0]][rows]
         is_quantized = quantized_names(name)[0] in self._tensors
         found = self._matrix(name, shape if is_quantized else shape[::-1], has_output_rows=not is_quantized)
+        if not isinstance(found, PackedMatrix):
+            return found[rows]
         scales = found.scales if len(found.scales) == 1 else found.scales[rows]
         return replace(found, steps=found.steps[rows], scales=scales)
 
-    def _matrix(self, name: str, shape: Shape, *, has_output_rows: bool) -> PackedMatrix:
-        """Return a matrix that is stored with one row or with one column for each output."""
+    def _matrix(self, name: str, shape: Shape, *, has_output_rows: bool) -> PackedWeight:
+        """Return the rows `(O, I)` of a matrix that is stored with one row or with one column for each output."""
         quantized, scale, zero_point = quantized_names(name)
         if quantized not in self._tensors:
             floats = self._floats(name, shape)
-            return PackedMatrix.rounded(floats if has_output_rows else floats.T)
+            return floats if has_output_rows else floats.T
         kind = self._kind_of(quantized)
         steps = _array(quantized, self._tensors[quantized], kind, shape)
         steps = steps if has_output_rows else steps.T

@@ -1,0 +1,139 @@
+"""`nextword draw`: pictures of networks as SVG."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nextword.architecture import Architecture, ModelOptions
+from nextword.bundle.store import read_bundle, read_config
+from nextword.cli.command import command
+from nextword.cli.options import OutputFile
+from nextword.cli.target import Target, target_path
+from nextword.errors import BundleError, SettingError
+from nextword.models.presets import preset_names, read_preset
+from nextword.pictures.architecture import draw_architecture
+from nextword.pictures.cell import CellView, draw_cell
+from nextword.pictures.network import draw_network
+from nextword.pictures.svg import Drawing
+from nextword.pictures.windows import draw_windows
+from nextword.storage.single_file import write_file
+
+_VOCABULARY_SIZE = 10_000
+
+Options = Mapping[str, Any]
+
+
+@command(
+    examples=[
+        'nextword draw cell austen "She was very happy" --output happy.svg',
+        "nextword draw architecture tutorial --vocabulary-size 10000",
+        "nextword draw network",
+    ]
+)
+@click.argument("subject", type=click.Choice(["network", "cell", "architecture", "windows"]))
+@click.argument("arguments", nargs=-1, metavar="[ARGUMENT]...")
+@click.option("-o", "--output", metavar="FILE", type=OutputFile(), help="File to write.", show_default="SUBJECT.svg")
+@click.option(
+    "--word", metavar="N", type=int, help="cell: number of the word, the first is 1.", show_default="the last"
+)
+@click.option("--layer", metavar="N", type=int, help="cell: number of the layer.", show_default="1")
+@click.option("--units", metavar="N", type=int, help="cell: number of units, at most 16.", show_default="10")
+@click.option("--unit", metavar="N", type=int, help="cell: unit to mark, the first is 0.", show_default="the liveliest")
+@click.option(
+    "--vocabulary-size",
+    metavar="N",
+    type=int,
+    help="architecture: number of tokens, for a preset.",
+    show_default=f"{_VOCABULARY_SIZE:,}",
+)
+@click.option("--batch-size", metavar="N", type=int, help="windows: rows in a batch.", show_default="2")
+@click.option("--num-steps", metavar="N", type=int, help="windows: words in a row.", show_default="3")
+def draw(subject: str, arguments: tuple[str, ...], output: Path | None, **options: int | None) -> None:
+    """Draw a network, its cell, its shapes or its windows as SVG.
+
+    \b
+    network [TEXT]               a recurrent network, and unrolled over TEXT
+    cell RUN_OR_MODEL TEXT       an LSTM cell with its gates at a word of TEXT
+    architecture PRESET_OR_MODEL layers with shapes and numbers of parameters
+    windows [TEXT]               the tutorial's windows beside parallel streams
+
+    The picture follows light and dark pages. It is the same file on every machine.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    path = output or Path(f"{subject}.svg")
+    if path.suffix != ".svg":
+        raise SettingError(f"`--output` must name a file that ends in .svg, but is {str(path)!a}")
+    drawing = _SUBJECTS[subject].draw(arguments, given)
+    write_file(path, drawing.to_svg().encode())
+    click.echo(path)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What can be drawn.
+
+    Attributes:
+        name: Its name on the command line.
+        function: Draws it from arguments and options.
+        names: Names of its arguments; those in brackets may be left out.
+        options: Names of the options that it has.
+    """
+
+    name: str
+    function: Callable[..., Drawing]
+    names: Sequence[str]
+    options: Sequence[str] = ()
+
+    def draw(self, arguments: Sequence[str], given: Options) -> Drawing:
+        """Draw it, or refuse arguments and options that it does not have."""
+        needed = [name for name in self.names if not name.startswith("[")]
+        if not len(needed) <= len(arguments) <= len(self.names):
+            plural = "" if len(arguments) == 1 else "s"
+            raise click.UsageError(
+                f"`draw {self.name}` takes {' '.join(self.names)}, but got {len(arguments)} argument{plural}; put a text "
+                "with spaces in quotes",
+                click.get_current_context(silent=True),
+            )
+        for name in given:
+            if name not in self.options:
+                raise SettingError(f"`--{name.replace('_', '-')}` is not for `draw {self.name}`; leave it out")
+        return self.function(*arguments, **given)
+
+
+def _cell(model: str, text: str, **options: int) -> Drawing:
+    view = CellView(**{"num_units" if name == "units" else name: value for name, value in options.items()})
+    return draw_cell(read_bundle(Target.of(target_path(model)).bundle), text, view)
+
+
+def _architecture(name: str, vocabulary_size: int | None = None) -> Drawing:
+    path = target_path(name)
+    if name in preset_names() and not path.exists():
+        options = ModelOptions.from_table(read_preset(name)["model"])
+        size = _VOCABULARY_SIZE if vocabulary_size is None else vocabulary_size
+        return draw_architecture(options.build(size), f"preset {name}")
+    if vocabulary_size is not None:
+        raise SettingError("`--vocabulary-size` is for a preset, but a model has its own; leave it out")
+    return draw_architecture(*_of_model(path))
+
+
+def _of_model(path: Path) -> tuple[Architecture, str]:
+    try:
+        config = read_config(Target.of(path).bundle)
+    except BundleError as error:
+        presets = ", ".join(preset_names())
+        raise BundleError(f"{error}; or name a preset: {presets}") from error
+    return config.architecture, f"model {config.name}"
+
+
+_SUBJECTS = {
+    subject.name: subject
+    for subject in (
+        _Subject("network", draw_network, ["[TEXT]"]),
+        _Subject("cell", _cell, ["RUN_OR_MODEL", "TEXT"], ["word", "layer", "units", "unit"]),
+        _Subject("architecture", _architecture, ["PRESET_OR_MODEL"], ["vocabulary_size"]),
+        _Subject("windows", draw_windows, ["[TEXT]"], ["batch_size", "num_steps"]),
+    )
+}

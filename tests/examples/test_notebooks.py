@@ -1,0 +1,25 @@
+"""The notebooks of the course are what their chapters make, and they run."""
+
+from pathlib import Path
+
+import pytest
+
+from documentation.notebook import notebooks_of
+from support.executed_notebook import executed
+
+LEARN = Path(__file__).parents[2] / "docs" / "learn"
+NOTEBOOKS = sorted((LEARN / "notebooks").glob("*.ipynb"))
+
+
+def test_each_notebook_is_what_its_chapter_makes() -> None:
+    present = {path.name: path.read_text(encoding="utf-8") for path in NOTEBOOKS}
+    assert present == notebooks_of(LEARN), "run: make notebooks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
+    cells = [cell for cell in executed(path, tmp_path).cells if cell.cell_type == "code"]
+    written = "".join(str(output.get("text", "")) for cell in cells for output in cell.outputs)
+    assert "command not found" not in written
+    assert "Traceback" not in written

@@ -16,7 +16,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all check lint types imports docs format peers constraints dist sample-model screenshots notebooks clean
+.PHONY: help setup demo test test-slow test-all check lint types imports docs commands format peers constraints dist sample-model screenshots notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ types: setup  ## Check types, those of Windows too.
 
 imports: setup  ## Check which part imports which.
 	$(BIN)/lint-imports
+
+commands: setup  ## Write the pages of the commands again, with the outputs of their examples.
+	$(BIN)/python scripts/command_pages.py
+	$(BIN)/python scripts/outputs.py docs/commands/*.md
 
 docs: setup  ## Build the documentation into site/.
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

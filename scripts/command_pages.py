@@ -132,7 +132,7 @@ def page_of(command: Command, notes: Notes, overview: str, former: str, group: c
         *_example(first, outputs),
         "## Usage",
         f"```\n{re.sub(r'\n +', ' ', usage)}\n```",
-        *(prose(paragraph) for paragraph in rest.split("\n\n") if paragraph),
+        *(_paragraph(each) for each in rest.split("\n\n") if each),
         f"More calls:\n\n```\n{calls}\n```",
         *(["## More examples"] if more else []),
         *(part for example in more for part in _example(example, outputs)),
@@ -172,7 +172,7 @@ def table_part(page: str, heading: str, keys: Sequence[str]) -> str:
 
 
 def _table(page: str, heading: str) -> tuple[list[str], dict[str, str]]:
-    lines = page[page.index(f"| {heading} |") :].split("\n\n")[0].splitlines()
+    lines = page[page.index(f"| {heading} |") :].split("\n\n", maxsplit=1)[0].splitlines()
     return lines[:2], {line.split("|")[1].strip(" `"): line for line in lines[2:]}
 
 
@@ -206,6 +206,11 @@ def _row(option: OptionHelp) -> str:
     meaning = prose(dataclasses.replace(option, default="").told)
     cells = (", ".join(f"`{name}`" for name in names), meaning, prose(option.default))
     return f"| {' | '.join(cell.replace('|', r'\|') for cell in cells)} |"
+
+
+def _paragraph(text: str) -> str:
+    """Return a paragraph of a help; click leaves one that begins with a backspace as it is."""
+    return f"```\n{text.removeprefix('\b\n')}\n```" if text.startswith("\b") else prose(text)
 
 
 def _plain(text: str) -> str:

@@ -43,9 +43,10 @@ from support.running_server import running_server
 from support.slow import rest_slow
 
 ROOT = Path(__file__).parents[2]
-RECORDS = {"results.md", "results-history.md", "lab-log.md"}
+RECORDS = {"results.md", "results-history.md", "lab-log.md", "troubleshooting.md", "coming-from.md"}
+COMPARED = {"learn", "commands"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "src").rglob("samples/README.md"))]
-PAGES = [page for page in PAGES if page.name not in RECORDS and page.parent.name != "learn"]
+PAGES = [page for page in PAGES if page.name not in RECORDS and page.parent.name not in COMPARED]
 PAGES = [page for page in PAGES if any(each.runs for each in blocks_of(page))]
 PARSED_ONLY = {"train", "launch", "tune", "doctor", "serve"}
 TEXTS = dict.fromkeys(("ptb", "wikitext-2", "TEXT", "my-text"), "my-text.txt")

@@ -1,4 +1,7 @@
-"""Every chapter of the course prints what it says: `scripts/outputs.py --check`, page by page."""
+"""Every chapter of the course, every page of a command, and the pages of errors and of other tools print what they say.
+
+`scripts/outputs.py --check`, page by page.
+"""
 
 from pathlib import Path
 
@@ -7,15 +10,26 @@ import pytest
 from documentation.page import Page
 
 ROOT = Path(__file__).parents[2]
-PAGES = [Page(path) for path in sorted((ROOT / "docs" / "learn").glob("*.md"))]
+DOCS = ROOT / "docs"
+CHAPTERS = [Page(path) for path in sorted((DOCS / "learn").glob("*.md"))]
+COMMANDS = [Page(path) for path in sorted((DOCS / "commands").glob("*.md"))]
+OTHERS = [Page(DOCS / name) for name in ("coming-from.md", "troubleshooting.md")]
+QUICK = {"suggest", "plan"}
 CASES = [
-    pytest.param(page, id=page.path.stem, marks=[pytest.mark.slow] if page.is_slow else [])
-    for page in PAGES
-    if page.examples
+    *((page, page.is_slow) for page in CHAPTERS),
+    *((page, page.path.stem not in QUICK) for page in COMMANDS),
+    *((page, True) for page in OTHERS),
 ]
 
 
-@pytest.mark.parametrize("page", CASES)
-def test_a_chapter_prints_what_it_says(page: Page) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=f"{page.path.parent.name}-{page.path.stem}", marks=[pytest.mark.slow] if slow else [])
+        for page, slow in CASES
+        if page.examples
+    ],
+)
+def test_a_page_prints_what_it_says(page: Page) -> None:
     problems = list(page.problems())
     assert not problems, "\n".join(problems)

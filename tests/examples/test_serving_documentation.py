@@ -23,6 +23,7 @@ from support.running_server import running_server
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "serving.md"
+COMMAND_PAGE = ROOT / "docs" / "commands" / "serve.md"
 SERVER = "127.0.0.1:8000"
 ANYTHING = "..."
 

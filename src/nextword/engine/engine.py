@@ -43,6 +43,13 @@ class Engine(Protocol):
     """Runs a language model over a batch of texts.
 
     State is an argument and a result: the same state always gives the same result.
+
+    Example:
+        >>> import nextword, numpy as np
+        >>> engine = nextword.load("austen").engine
+        >>> log_probs, state = engine.step(np.array([engine.end_id]), engine.start(batch_size=1))
+        >>> log_probs.shape, round(float(np.exp(log_probs).sum()), 3)
+        ((1, 9878), 1.0)
     """
 
     @property

@@ -47,6 +47,12 @@ class LoadedModel(TextModel):
         bundle: The model as it is stored.
         runtime: The library that runs it.
         precision: The precision of its weights.
+
+    Example:
+        >>> import nextword
+        >>> model = nextword.load("austen")          # a `TrainedModel` is a `LoadedModel` too
+        >>> model.name, model.run_by
+        ('austen', 'onnxruntime in int8')
     """
 
     tokenizer: Tokenizer = field(init=False)

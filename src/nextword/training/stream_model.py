@@ -51,6 +51,19 @@ class StreamModel(keras.Model):
         valid_batch_size: Rows of a validation window, which has its own carried state.
         sampler: Draws the candidates of the softmax in a training step (default: the whole vocabulary).
 
+    Example:
+        >>> import numpy as np
+        >>> from nextword.architecture import Architecture
+        >>> network = LanguageModel(Architecture(vocabulary_size=50, embedding_size=8, hidden_sizes=(16, 8)))
+        >>> streams = StreamModel(network, TrainingOptions(), batch_size=2)
+        >>> streams.compile(optimizer="adam")
+        >>> tokens = np.tile(np.arange(9, dtype=np.int32), (2, 1))                  # (B, T + 1)
+        >>> inputs = {"tokens": tokens[:, :-1], "reset": np.zeros(2, bool)}
+        >>> weights = np.ones((2, 8), np.float32)
+        >>> history = streams.fit(inputs, tokens[:, 1:], sample_weight=weights, batch_size=2, shuffle=False, verbose=0)
+        >>> sorted(history.history)
+        ['accuracy', 'loss', 'perplexity']
+
     Source:
         Merity, McCann and Socher (2017) for both regularizations; the temporal one after Krueger and Memisevic (2016).
     """

@@ -224,7 +224,7 @@ PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 def test_the_page_tells_of_every_command_and_shared_flag() -> None:
     names = {str(command.name) for command in commands()}
-    assert set(re.findall(r"^\| `([a-z]+)` \|", PAGE, re.MULTILINE)) == names
+    assert set(re.findall(r"^\| \[`([a-z]+)`\]\(commands/\1\.md\) \|", PAGE, re.MULTILINE)) == names
     count = Counter(long_name(option) for _, option in options() if not isinstance(option, SettingOption))
     told = set(re.findall(r"--[a-z][a-z-]*[a-z]", PAGE))
     assert {flag for flag, uses in count.items() if uses > 1} <= told

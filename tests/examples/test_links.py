@@ -1,0 +1,46 @@
+"""Links of pages that mkdocs does not build, and pages that the code names, lead somewhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from markdown.extensions.toc import slugify
+
+ROOT = Path(__file__).parents[2]
+OUTSIDE = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as mkdocs makes them."""
+    headings = re.findall(r"^#+ (.+)$", _CODE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    plain = (re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).replace("`", "") for heading in headings)
+    return {slugify(heading, "-") for heading in plain}
+
+
+def broken(page: Path) -> Iterator[str]:
+    """Yield the links of a page that lead nowhere."""
+    for name, anchor in _LINK.findall(_CODE.sub("", page.read_text(encoding="utf-8"))):
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors_of(target)):
+            yield f"{name}#{anchor}" if anchor else name
+
+
+@pytest.mark.parametrize("page", OUTSIDE, ids=lambda page: page.name)
+def test_links_to_the_documentation_lead_somewhere(page: Path) -> None:
+    assert list(broken(page)) == []
+
+
+def test_pages_that_the_code_names_exist() -> None:
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py")}
+    named = {(path.name, page) for path, text in sources.items() for page in re.findall(r"\bdocs/([\w/-]+\.md)", text)}
+    assert ("serve.py", "serving.md") in named
+    assert {(path, page) for path, page in named if not (ROOT / "docs" / page).exists()} == set()
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One `two`\n[a](page.md#one-two) [b](page.md#three) [c](gone.md)\n", encoding="utf-8")
+    assert list(broken(page)) == ["page.md#three", "gone.md"]

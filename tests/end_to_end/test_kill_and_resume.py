@@ -8,10 +8,13 @@ from typing import Protocol
 
 import pytest
 
+from nextword.training.log import read_points
+from nextword.training.stretches import stretch_ends
 from support.waiting import wait_until
 
 NUM_KILLS = 12
 TIMEOUT = 60
+ROUND_STEPS = 60
 
 
 class CommandLine(Protocol):
@@ -44,6 +47,12 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
     return False
 
 
+def steps_of_points(num_rounds: int) -> list[int]:
+    """Return the steps of all points of a run, each once."""
+    numbers = range(1, num_rounds + 1)
+    return [ROUND_STEPS * (number - 1) + end for number in numbers for end in stretch_ends(number, ROUND_STEPS)]
+
+
 def wait_for_a_round(command_line: CommandLine, run: Path, before: int) -> None:
     """Wait until a run has finished more rounds than before."""
     wait_until(lambda: command_line.rounds_of(run) > before)
@@ -73,6 +82,8 @@ def test_a_run_that_is_killed_repeatedly_is_bit_identical(command_line: CommandL
             command_line.train(run)
             assert command_line.rounds_of(run) == reference.num_rounds
             assert command_line.weights_of(run) == reference.weights
+            steps = [point.step for point in read_points(run / "points.jsonl")]
+            assert steps == steps_of_points(reference.num_rounds)
             num_runs += 1
             run = command_line.folder / f"killed-{num_runs}"
     assert num_in_training >= 2, "the test shows nothing unless some kills fall between two rounds"

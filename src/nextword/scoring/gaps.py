@@ -52,8 +52,8 @@ class RankedCandidates(list[RankedCandidate]):
     """A list of ranked candidates that a notebook shows as a table."""
 
     def _repr_html_(self) -> str:
-        rows = [(each.candidate, f"{each.probability:.2%}", html_bar(each.probability), each.text) for each in self]
-        return html_table(("candidate", "probability", "", "text"), rows)
+        rows = [(each.candidate, each.text, f"{each.probability:.2%}", html_bar(each.probability)) for each in self]
+        return html_table(("candidate", "text", "probability", ""), rows, left=2)
 
 
 def rank(

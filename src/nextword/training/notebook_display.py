@@ -26,7 +26,7 @@ def in_notebook() -> bool:
 class NotebookDisplay(SilentObserver):
     """Shows step, time, words per second and perplexity of a run, and its curve, in the output of a notebook's cell.
 
-    It is drawn again in place, at most once a second while the steps go on, and after every round.
+    It is drawn again in place, at most once a second during the steps, and after every round.
 
     Args:
         clock: Returns the time in seconds.

@@ -76,6 +76,9 @@ constraints: setup  ## Pin the installed versions in constraints.txt.
 sample-model: setup  ## Train the sample model again and put it into the package, in about 15 minutes.
 	$(BIN)/python scripts/sample_model.py
 
+pictures: setup  ## Draw the pictures of the documentation again.
+	PYTHONPATH=benchmarks $(BIN)/python scripts/pictures.py
+
 screenshots: setup  ## Take the screenshots of the page again, in headless Chromium.
 	PYTHONPATH=tests $(BIN)/python scripts/page_screenshots.py
 

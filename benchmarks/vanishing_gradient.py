@@ -8,7 +8,6 @@ after a short training. See docs/vanishing-gradient.md.
 """
 
 import argparse
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import nextword
+from harness.pictures.gradient import LABELS, PANELS, gradient_chart
 from nextword.architecture import Architecture
 from nextword.batching.streams import Streams
 from nextword.batching.window import Window
@@ -26,14 +26,6 @@ from nextword.training.stream_model import StreamModel
 
 LAGS, ROWS = 100, 64
 WIDTH, BATCH_SIZE, NUM_STEPS, TRAINING_STEPS = 128, 32, 50, 600
-COLORS = {"rnn": "#c2410c", "gru": "#8a8f98", "lstm": "#1f5fbf"}
-LABELS = {"rnn": "simple recurrent network", "gru": "GRU", "lstm": "LSTM, forget bias 1"}
-PANELS = ("uniform", "orthogonal", "trained")
-TITLES = {
-    "uniform": "at initialization, uniform",
-    "orthogonal": "at initialization, orthogonal",
-    "trained": f"after {TRAINING_STEPS} steps of training",
-}
 
 
 def measure() -> dict[str, Any]:
@@ -92,45 +84,21 @@ def gradient_norms(model: LanguageModel, window: Window) -> dict[str, list[float
 
 
 def draw(curves: dict[str, Any], path: Path) -> None:
-    """Draw the panels side by side, every curve as a share of its hidden state's gradient at lag 0."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(1, len(PANELS), sharey=True), PANELS, strict=True):
-        for cell, label in LABELS.items():
-            first = curves[panel][cell][0]
-            axes.semilogy(np.asarray(curves[panel][cell]) / first, color=COLORS[cell], label=label)
-            if cell == "lstm":  # no later step reads the last step's cell
-                shares = np.asarray(curves[panel]["lstm cell"][1:]) / first
-                axes.semilogy(range(1, LAGS + 1), shares, color=COLORS[cell], ls="--", label="its cell")
-        axes.set(title=TITLES[panel], xlabel="steps back", ylim=(1e-9, 30), xlim=(0, LAGS))
-        axes.title.set_fontsize("medium")
-        axes.minorticks_off()
-        axes.grid(color="#e5e7eb")
-    figure.axes[0].set_ylabel("gradient, as a share of the last step's")
-    figure.axes[0].legend(fontsize="small", frameon=False)
-    picture = io.BytesIO()
-    with rc_context({"svg.hashsalt": "nextword", "svg.fonttype": "none"}):
-        figure.savefig(
-            picture, format=path.suffix[1:], dpi=120, metadata={"Date": None} if path.suffix == ".svg" else {}
-        )
-    path.write_bytes(picture.getvalue())
+    """Draw the panels, as SVG."""
+    path.write_text(gradient_chart(curves), encoding="utf-8")
 
 
 def main() -> None:
     """Measure, and write the requested files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plot", type=Path, help="picture to draw (.svg or .png)")
+    parser.add_argument("--plot", type=Path, help="picture to draw (.svg)")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()
     for path in (arguments.plot, arguments.json):
         if path is not None and not path.absolute().parent.is_dir():
             parser.error(f"{path} must be in a folder that exists, but is not")
-    if arguments.plot and arguments.plot.suffix not in (".svg", ".png"):
-        parser.error(f"{arguments.plot} must end in .svg or .png, but does not")
+    if arguments.plot and arguments.plot.suffix != ".svg":
+        parser.error(f"{arguments.plot} must end in .svg, but does not")
     curves = measure()
     for panel, found in curves.items():
         for name, norms in found.items():

@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.ledger.picture import lowest_valid
 from harness.ledger.query import Query
 from harness.ledger.result import Result
-from nextword.storage.pictures import MAIN_COLOR, QUIET_COLOR, draw_picture, finish_axes
+from harness.pictures.charts import bars
+from nextword.storage.single_file import write_file
 
 NAMES = {
     "transformer": "small transformer (PyTorch)",
@@ -16,13 +16,26 @@ NAMES = {
     "tutorial": "the tutorial's program (Keras)",
 }
 
+CORPORA = {"ptb": "the Penn Treebank"}
+
 Bars = list[tuple[str, float]]
 
 
 def draw_bars(results: Sequence[Result], corpus: str, minutes: float, path: Path) -> None:
     """Draw a bar for nextword and for each other program, on the machine that ran most programs."""
-    bars, machine = bars_of(results, corpus, minutes)
-    draw_picture(path, (8, 2.4), lambda figure: _draw(figure.subplots(), bars, f"{minutes:g} minutes, {machine}"))
+    write_file(path, bars_chart(results, corpus, minutes).encode())
+
+
+def bars_chart(results: Sequence[Result], corpus: str, minutes: float) -> str:
+    """Return the picture as SVG."""
+    found, machine = bars_of(results, corpus, minutes)
+    return bars(
+        [name for name, _ in found],
+        [value for _, value in found],
+        title=f"Test perplexity after {minutes:g} minutes of training on {CORPORA.get(corpus, corpus)}, {machine}",
+        x_label=f"test perplexity after {minutes:g} minutes on two cores; lower is better",
+        emphasized=["nextword"],
+    )
 
 
 def bars_of(results: Sequence[Result], corpus: str, minutes: float) -> tuple[Bars, str]:
@@ -41,15 +54,5 @@ def bars_of(results: Sequence[Result], corpus: str, minutes: float) -> tuple[Bar
             part = min(group.by_method.values(), key=lowest_valid)
             best[group.first.preset] = part.values("test_perplexity")[0]
     names = {preset: preset.removeprefix("contest/") for preset in best}
-    bars = [("nextword" if name == "auto" else NAMES.get(name, name), best[preset]) for preset, name in names.items()]
-    return sorted(bars, key=lambda bar: bar[1]), machine
-
-
-def _draw(axes: Any, bars: Bars, title: str) -> None:
-    colors = [MAIN_COLOR if name == "nextword" else QUIET_COLOR for name, _ in bars]
-    drawn = axes.barh([name for name, _ in bars], [value for _, value in bars], color=colors)
-    axes.bar_label(drawn, [f"{value:.1f}" for _, value in bars], padding=4)
-    axes.invert_yaxis()
-    axes.set_xlabel("test perplexity, lower is better")
-    axes.set_title(f"Penn Treebank, {title}, two cores", fontsize=11, loc="left")
-    finish_axes(axes, "x")
+    found = [("nextword" if name == "auto" else NAMES.get(name, name), best[preset]) for preset, name in names.items()]
+    return sorted(found, key=lambda bar: bar[1]), machine

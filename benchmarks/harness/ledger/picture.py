@@ -5,16 +5,22 @@ from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
 from harness.ledger.group import Group
 from harness.ledger.query import Query
 from harness.ledger.result import Result
-from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes
+from harness.pictures.charts import Line, Panel, lines
+from nextword.storage.single_file import write_file
 
-_PERPLEXITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 120, 150, 200, 300, 500, 1000)
+_PERPLEXITIES = (10, 12, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 100, 120, 150, 200, 300, 500)
 _READ = "static;cache,temperature;cache,ngram,temperature"
-_STYLES = ((MAIN_COLOR, "o"), (MARK_COLOR, "s"), ("#0f766e", "D"), ("#7c3aed", "^"), ("#a16207", "v"))
+_STYLES = (("blue", "o"), ("orange", "s"), ("accent", "D"), ("violet", "^"), ("olive", "v"))
+_MARKERS = ("P", "X", "*", "p", "h", "d")
+_TITLES = {
+    "static": "the network alone",
+    "cache,temperature": "with a cache",
+    "cache,ngram,temperature": "with a cache and n-grams",
+}
 
 
 def draw_minutes(results: Sequence[Result], corpus: str, path: Path) -> None:
@@ -22,12 +28,27 @@ def draw_minutes(results: Sequence[Result], corpus: str, path: Path) -> None:
 
     The first panel has a mark for each other program, at its best result.
     """
+    write_file(path, minutes_chart(results, corpus).encode())
+
+
+def minutes_chart(results: Sequence[Result], corpus: str) -> str:
+    """Return the picture as SVG."""
     ours = Query(corpus=corpus, preset="auto", read=_READ).groups(results)
     contest = Query(corpus=corpus, preset="contest/*", pick="all").groups(results)
     # The best of each program comes last and stays.
     theirs = {group.first.preset: group for group in sorted(contest, key=lowest_valid, reverse=True)}
     theirs.pop("contest/nextword", None)  # which is `auto` once more
-    draw_picture(path, (11, 5), lambda figure: _draw(figure, ours, [*theirs.values()]))
+    methods = list(dict.fromkeys(method for group in ours for method in group.by_method)) or ["static"]
+    others = [_mark(group, marker) for group, marker in zip(theirs.values(), cycle(_MARKERS), strict=False)]
+    panels = [_panel(ours, method, others if index == 0 else []) for index, method in enumerate(methods)]
+    minutes = sorted({group.first.minutes for group in [*ours, *theirs.values()]})
+    return lines(
+        panels,
+        title="Test perplexity by minutes of training on two cores, on several machines",
+        x_label="minutes of training on two cores",
+        x_ticks=minutes,
+        has_log_x=True,
+    )
 
 
 def lowest_valid(group: Group) -> float:
@@ -35,46 +56,22 @@ def lowest_valid(group: Group) -> float:
     return min(group.values("valid_perplexity"), default=math.inf)
 
 
-def _draw(figure: Any, ours: Sequence[Group], theirs: Sequence[Group]) -> None:
-    methods = list(dict.fromkeys(method for group in ours for method in group.by_method)) or ["static"]
+def _panel(ours: Sequence[Group], method: str, others: Sequence[Line]) -> Panel:
     styles = dict(zip(dict.fromkeys(group.machine for group in ours), cycle(_STYLES), strict=False))
-    panels = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
-    for axes, method in zip(panels, methods, strict=True):
-        for machine, (color, marker) in styles.items():
-            parts = [group.by_method.get(method) for group in ours if group.machine == machine]
-            _draw_line(axes, [part for part in parts if part], color=color, marker=marker, label=f"nextword, {machine}")
-        axes.set_title(method.replace(",", ", "), fontsize=11)
-    for group in theirs:
-        _mark(panels[0], group)
-    for axes in panels:
-        _finish(axes, sorted({group.first.minutes for group in [*ours, *theirs]}))
-    panels[0].set_ylabel("test perplexity")
-    panels[-1].legend(frameon=False, fontsize=9)
+    drawn: list[Line] = []
+    for machine, (hue, marker) in styles.items():
+        found = [group.by_method.get(method) for group in ours if group.machine == machine]
+        parts = [part for part in found if part]
+        values = [part.values("test_perplexity") for part in parts]
+        minutes = [part.first.minutes for part in parts]
+        spreads = [stdev(each) if len(each) > 1 else 0.0 for each in values]
+        means = [fmean(each) for each in values]
+        drawn.append(Line(f"nextword, {machine}", minutes, means, hue, marker=marker, errors=spreads))
+    title = _TITLES.get(method, method.replace(",", ", "))
+    return Panel("test perplexity", [*drawn, *others], title, _PERPLEXITIES, is_log=True)
 
 
-def _draw_line(axes: Any, parts: Sequence[Group], **look: str) -> None:
-    values = [part.values("test_perplexity") for part in parts]
-    spreads = [stdev(each) if len(each) > 1 else 0 for each in values]
-    axes.errorbar([part.first.minutes for part in parts], [fmean(each) for each in values], spreads, **look)
-
-
-def _mark(axes: Any, group: Group) -> None:
+def _mark(group: Group, marker: str) -> Line:
     best = min(group.by_method.values(), key=lowest_valid)
-    value = fmean(best.values("test_perplexity"))
-    axes.plot([group.first.minutes], [value], color=QUIET_COLOR, marker="o", linestyle="none")
     name = group.first.preset.removeprefix("contest/")
-    axes.annotate(
-        name, (group.first.minutes, value), xytext=(8, 0), textcoords="offset points", va="center", fontsize=9
-    )
-
-
-def _finish(axes: Any, minutes: Sequence[float]) -> None:
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.set_xticks(minutes, [f"{tick:g}" for tick in minutes])
-    low, high = axes.get_ylim()
-    axes.set_yticks(_PERPLEXITIES, [f"{tick:g}" for tick in _PERPLEXITIES])
-    axes.set_ylim(low, high)
-    axes.minorticks_off()
-    axes.set_xlabel("minutes of training, two cores")
-    finish_axes(axes)
+    return Line(name, [group.first.minutes], [fmean(best.values("test_perplexity"))], "quiet", "", marker)

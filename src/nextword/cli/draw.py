@@ -91,9 +91,10 @@ class _Subject:
         """Draw it, or refuse arguments and options that it does not have."""
         needed = [name for name in self.names if not name.startswith("[")]
         if not len(needed) <= len(arguments) <= len(self.names):
+            plural = "" if len(arguments) == 1 else "s"
             raise click.UsageError(
-                f"`draw {self.name}` takes {' '.join(self.names)}, but got {len(arguments)} arguments; put a text with "
-                "spaces in quotes",
+                f"`draw {self.name}` takes {' '.join(self.names)}, but got {len(arguments)} argument{plural}; put a "
+                "text with spaces in quotes",
                 click.get_current_context(silent=True),
             )
         for name in given:
@@ -111,7 +112,8 @@ def _architecture(name: str, vocabulary_size: int | None = None) -> Drawing:
     path = target_path(name)
     if name in preset_names() and not path.exists():
         options = ModelOptions.from_table(read_preset(name)["model"])
-        return draw_architecture(options.build(vocabulary_size or _VOCABULARY_SIZE), f"preset {name}")
+        size = _VOCABULARY_SIZE if vocabulary_size is None else vocabulary_size
+        return draw_architecture(options.build(size), f"preset {name}")
     if vocabulary_size is not None:
         raise SettingError("`--vocabulary-size` is for a preset, but a model has its own; leave it out")
     return draw_architecture(*_of_model(path))

@@ -179,6 +179,9 @@ def _draw_states(drawing: Drawing, numbers: CellNumbers, word: str, source: str)
         (_RIGHT, "c_t", numbers.now["c"], numbers.reach),
     ):
         _draw_state(drawing, x, top, name, values, numbers, reach)
+    for symbol, says, baseline in (("c", "memory", 214), ("h", "output", 242)):
+        drawing.math(18, baseline, symbol, "math quiet")
+        drawing.text(36, baseline, says, "note", room=72)
     _draw_state(drawing, _LEFT, _BOTTOM, "h_{t-1}", numbers.h_before, numbers, 1.0)
     _draw_state(drawing, _RIGHT, _BOTTOM, "h_t", numbers.now["h"], numbers, 1.0)
     left, width = _LEFT + _BOX_WIDTH / 2 + 12, _RIGHT - _LEFT - _BOX_WIDTH - 24

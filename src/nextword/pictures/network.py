@@ -56,8 +56,8 @@ def _draw_loop(drawing: Drawing) -> None:
     _draw_cell(drawing, x, _LOOP_Y, "x_t", "y_t")
     says = (
         ("x_t", "the word that it reads"),
-        ("h_t", "its state: what it keeps of all words so far,"),
-        ("", "and reads again with the next word"),
+        ("h_t", "its state: what it keeps of the words,"),
+        ("", "and reads again with the next one"),
         ("y_t", "its prediction of the next word"),
     )
     for row, (symbol, meaning) in enumerate(says):

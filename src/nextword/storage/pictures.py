@@ -1,7 +1,7 @@
 """Charts with matplotlib. The same figures give the same bytes, and a file is replaced in one step.
 
-An SVG has its text as text, no background, and the colors of `nextword.storage.picture_style` as variables of CSS: it is
-legible on light and on dark pages.
+An SVG has its text as text, no background, and the colors of `nextword.storage.picture_style` as variables of CSS, so
+it is legible on light and on dark pages.
 """
 
 import importlib
@@ -25,6 +25,7 @@ _SVG = {
     "svg.hashsalt": "nextword",
     "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
+    "font.size": 11,
     "figure.facecolor": "none",
     "savefig.facecolor": "none",
     "axes.facecolor": "none",
@@ -65,9 +66,11 @@ def draw_picture(path: Path, size: tuple[float, float], draw: Draw, *, title: st
 
 def svg_chart(size: tuple[float, float], draw: Draw, title: str) -> str:
     """Return a picture as SVG; see `draw_picture`."""
+    from cycler import cycler
     from matplotlib import rc_context
 
-    with rc_context(_SVG):
+    hues = cycler(color=[color(name) for name in ("blue", "orange", "accent", "violet", "olive")])
+    with rc_context({**_SVG, "axes.prop_cycle": hues}):
         drawn = _bytes(Path("chart.svg"), size, draw).decode()
     return _with_variables(drawn, title)
 
@@ -94,7 +97,7 @@ def _bytes(path: Path, size: tuple[float, float], draw: Draw) -> bytes:
 
 
 def _with_variables(drawn: str, title: str) -> str:
-    """Return the SVG of matplotlib with variables for its colors, short numbers, a title, and the fonts of the reader."""
+    """Return an SVG of matplotlib with a title, variables for its colors, short numbers and the fonts of the reader."""
     names = {light: name for name, (light, _) in COLORS.items()}
     body = re.sub(r"^.*?<svg|<metadata>.*?</metadata>|<!--.*?-->", "", drawn, flags=re.DOTALL)
     body = re.sub(r"(?<=[\"; ])(\w[\w-]*): (#[0-9a-f]{6})\b", lambda found: _variable(found, names), body)

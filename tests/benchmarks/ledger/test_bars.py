@@ -30,4 +30,4 @@ def test_the_same_results_draw_the_same_picture(make: Make, tmp_path: Path) -> N
     draw_bars(results(make), "ptb", 30, tmp_path / "a.svg")
     draw_bars(results(make), "ptb", 30, tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-    assert "<!-- nextword -->" in (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert ">nextword<" in (tmp_path / "a.svg").read_text(encoding="utf-8")

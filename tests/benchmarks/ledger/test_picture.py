@@ -17,11 +17,11 @@ def test_each_method_has_a_panel_and_each_program_of_the_contest_a_mark(make: Ma
     alone = drawn(ours, tmp_path / "a.svg")
     program = make(preset="contest/other", test_perplexity=150.0)
     beside = drawn([*ours, program], tmp_path / "b.svg")
-    assert "<!-- static -->" in alone
-    assert "<!-- cache, temperature -->" in alone
-    assert "<!-- nextword, a processor -->" in alone
-    assert "<!-- other -->" not in alone
-    assert "<!-- other -->" in beside
+    assert ">the network alone<" in alone
+    assert ">with a cache<" in alone
+    assert ">nextword, a processor<" in alone
+    assert ">other<" not in alone
+    assert ">other<" in beside
 
 
 def test_nextword_in_the_contest_is_not_drawn_again(make: Make, tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_of_several_recipes_of_a_program_the_best_is_drawn(make: Make, tmp_path:
 def test_each_machine_has_a_line_and_a_legend_entry_for_any_method(make: Make, tmp_path: Path) -> None:
     elsewhere = make(minutes=30.0, command="30", processor="EPYC, 2 cores")
     picture = drawn([make(), make(method="cache,temperature"), elsewhere], tmp_path / "a.svg")
-    assert "<!-- nextword, a processor -->" in picture
-    assert "<!-- nextword, EPYC -->" in picture
+    assert ">nextword, a processor<" in picture
+    assert ">nextword, EPYC<" in picture
 
 
 def test_what_only_some_were_read_by_is_not_drawn(make: Make, tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from onnx import numpy_helper
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.onnx_weights import onnx_weights
+from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.errors import BundleError
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.quantization import quantized
-from nextword.bundle.onnx_weights import onnx_weights
-from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.page.packed_model import packed_weights
 from support.packed import ARCHITECTURES, random_bundle
 
@@ -59,6 +59,36 @@ def test_a_slim_model_in_int8_keeps_its_integers(name: str) -> None:
         assert (np.abs(ours.to_floats() - rows) <= 1.01 * ours.scales[:, None]).all(), weight_name
         if bundle.architecture.cell == "lstm" and "embedding" not in weight_name:
             assert bytes(np.sort(ours.steps, axis=None)) in stored, weight_name
+
+
+@ALL
+def test_floats_of_a_slim_model_in_float32_are_the_weights(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    found = slim(bundle, int8=False).floats(bundle.weights)
+    assert found.keys() == bundle.weights.keys()
+    for weight_name, weight in bundle.weights.items():
+        np.testing.assert_array_equal(found[weight_name], weight, err_msg=weight_name)
+
+
+@ALL
+def test_floats_of_a_slim_model_in_int8_are_those_of_the_page_or_not_rounded_at_all(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    model = slim(bundle, int8=True)
+    found = model.floats(model.weights)
+    num_rounded = 0
+    for weight_name, weight in packed_weights(model).items():
+        rows = weight.to_floats() if isinstance(weight, PackedMatrix) else weight
+        of_page = rows.T if rows.ndim == 2 and not weight_name.startswith("embedding/") else rows
+        if not np.array_equal(found[weight_name], bundle.weights[weight_name]):
+            np.testing.assert_array_equal(found[weight_name], of_page, err_msg=weight_name)
+            num_rounded += 1
+    assert num_rounded > 0
+
+
+def test_floats_of_a_model_with_weights_are_these() -> None:
+    bundle = random_bundle(ARCHITECTURES["tied"])
+    name = "lstm_0/kernel"
+    assert bundle.floats([name])[name] is bundle.weights[name]
 
 
 def _integers(data: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]:

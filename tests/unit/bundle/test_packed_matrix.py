@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from nextword.errors import ExportError
 from nextword.bundle.packed_matrix import PackedMatrix
+from nextword.errors import ExportError
 
 Rows = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 

@@ -5,10 +5,10 @@ import pytest
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.errors import StorageError
 from nextword.page.bigrams import BigramTable
 from nextword.page.html_file import write_html
-from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.page.packed_model import packed_weights
 from nextword.text.corpus import Corpus
 from nextword.text.tokenizer import Tokenizer

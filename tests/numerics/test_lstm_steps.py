@@ -1,0 +1,46 @@
+"""The LSTM of the pictures, in NumPy, is nextword's own."""
+
+import numpy as np
+import pytest
+
+from nextword.architecture import Architecture
+from nextword.bundle.bundle import Bundle
+from nextword.models.language_model import LanguageModel
+from nextword.ops.lstm import LSTMState, lstm
+from nextword.pictures.lstm_steps import LSTMSteps
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+
+
+@pytest.mark.parametrize("cap_input_gate", [False, True])
+def test_hidden_states_and_cell_are_those_of_the_layer(cap_input_gate: bool) -> None:
+    random = np.random.default_rng(3)
+    inputs, kernel, recurrent_kernel, bias = (
+        random.normal(size=shape).astype(np.float32) for shape in ((12, 4), (4, 20), (5, 20), (20,))
+    )
+    zeros = np.zeros((1, 5), np.float32)
+    hiddens, state = lstm(
+        inputs[None],
+        LSTMState(zeros, zeros),
+        kernel=kernel,
+        recurrent_kernel=recurrent_kernel,
+        bias=bias,
+        cap_input_gate=cap_input_gate,
+    )
+    steps = LSTMSteps.run(inputs.astype(float), kernel, recurrent_kernel, bias, cap_input_gate=cap_input_gate)
+    np.testing.assert_allclose(steps.h, np.asarray(hiddens)[0], atol=1e-6)
+    np.testing.assert_allclose(steps.c[-1], np.asarray(state.cell)[0], atol=1e-6)
+
+
+def test_the_layers_of_a_model_are_those_of_keras() -> None:
+    architecture = Architecture(vocabulary_size=9, embedding_size=4, hidden_sizes=(6, 5), initializer_scale=0.8)
+    model = LanguageModel(architecture, seed=2)
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", *"abcdefg")))
+    bundle = Bundle("tiny", architecture, tokenizer, model.named_weights(), "")
+    ids = [1, 4, 2, 8, 3, 3]
+    hidden, state = model.hidden_states(np.array([ids], np.int32))
+    steps = LSTMSteps.of_model(bundle, ids, 2)
+    np.testing.assert_allclose(steps.h, np.asarray(hidden)[0], atol=1e-6)
+    for layer, (_, cell) in enumerate(state):
+        found = LSTMSteps.of_model(bundle, ids, layer + 1)
+        np.testing.assert_allclose(found.c[-1], np.asarray(cell)[0], atol=1e-6)

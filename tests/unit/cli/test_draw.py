@@ -1,0 +1,74 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nextword.pictures.network import draw_network
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+SUBJECTS = {
+    "network": ["she was very happy"],
+    "cell": ["austen", "She was very happy", "--word", "2", "--layer", "2", "--units", "4", "--unit", "7"],
+    "architecture": ["tutorial", "--vocabulary-size", "10000"],
+    "windows": ["--batch-size", "1", "--num-steps", "4"],
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_picture_is_written_and_its_path_printed(nextword: Run, folder: Path, capsys: Captured, subject: str) -> None:
+    assert nextword("draw", subject, *SUBJECTS[subject]) == 0
+    assert capsys.readouterr().out == f"{subject}.svg\n"
+    assert (folder / f"{subject}.svg").read_text(encoding="utf-8").startswith("<svg ")
+    assert nextword("draw", subject, *SUBJECTS[subject], "--output", "other.svg") == 0
+    assert capsys.readouterr().out == "other.svg\n"
+    assert (folder / "other.svg").read_bytes() == (folder / f"{subject}.svg").read_bytes()
+
+
+def test_what_the_command_writes_is_what_the_function_draws(nextword: Run, folder: Path) -> None:
+    nextword("draw", "network", "it is so")
+    assert (folder / "network.svg").read_text(encoding="utf-8") == draw_network("it is so").to_svg()
+
+
+def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> None:
+    assert nextword("draw", "architecture", "austen") == 0
+    svg = (folder / "architecture.svg").read_text(encoding="utf-8")
+    assert "Model austen" in svg
+    assert "V</tspan>" in svg or "9,878" in svg
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "{network|cell|architecture|windows} must be given"),
+        (["lstm"], "must be one of network, cell, architecture, windows, but is 'lstm'"),
+        (["network", "-o", "picture.png"], "`--output` must name a file that ends in .svg, but is 'picture.png'"),
+        (["network", "-o", "no/a.svg"], "must be in a folder that exists"),
+        (["network", "a", "b"], "`draw network` takes [TEXT], but got 2 arguments; put a text with spaces in quotes"),
+        (["cell", "austen"], "`draw cell` takes RUN_OR_MODEL TEXT, but got 1 argument"),
+        (["cell", "austn", "a b"], "did you mean `austen`?"),
+        (["cell", "austen", ""], "the text must have 1 to 2,000 words, but has 0"),
+        (["cell", "austen", "a", "--word", "x"], "`--word` must be an integer, but is 'x'"),
+        (["cell", "austen", "a", "--word", "2"], "`--word` must be from 1 to 1, the number of words, but is 2"),
+        (["network", "--word", "1"], "`--word` is not for `draw network`; leave it out"),
+        (["architecture", "tutoral"], "tutoral"),
+        (["architecture", "austen", "--vocabulary-size", "9"], "`--vocabulary-size` is for a preset"),
+        (["architecture", "tutorial", "--vocabulary-size", "0"], "`vocabulary_size` must be at least 2, but is 0"),
+        (["windows", "too few words"], "the picture of windows needs 13 to 1000 words, but the text has 3"),
+    ],
+)
+def test_a_mistake_ends_with_2_and_writes_nothing(
+    nextword: Run, folder: Path, capsys: Captured, arguments: list[str], message: str
+) -> None:
+    assert nextword("draw", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("nextword: error: ")
+    assert message in error
+    assert not list(folder.iterdir())

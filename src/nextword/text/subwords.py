@@ -30,7 +30,7 @@ from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 SPACE = " "
 """Separates words, and is the first character of most tokens; always in the alphabet."""
 
-MOST_PIECES = 500_000
+MOST_PIECES = 250_000
 """Different pieces of a text, such as words, that its subwords are found in; memory holds twice as many meanwhile."""
 
 _SPECIALS = frozenset([UNKNOWN, END])

@@ -20,7 +20,7 @@ import pytest
 from nextword.training.log import read_log, read_points
 from nextword.training.tensorboard_logger import read_scalars
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SIZES = ("--hidden-sizes", "8", "--embedding-size", "8", "--batch-size", "4", "--num-steps", "8", "--round-steps", "40")
 FLAGS = ("--preset", "quick", "--compute-dtype", "float32", *SIZES)

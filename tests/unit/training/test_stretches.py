@@ -120,6 +120,7 @@ def test_the_points_of_a_round_together_are_its_training_perplexity(
     assert all(point.words_per_second > 0 for point in progress.points)
 
 
+@pytest.mark.slow  # each length compiles
 def test_windows_of_different_length_count_by_their_tokens(
     finished: MakeRun, options: TrainingOptions, tmp_path: Path, train_ids: NDArray[np.int32]
 ) -> None:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from harness.scale.forecast_check import ForecastCheck, check_forecasts
-from harness.scale.loopback import Loopback
+from harness.scale.network_speed import NetworkSpeed
 from harness.scale.strategies import (
     HEADER,
     StrategyFigures,
@@ -62,7 +62,7 @@ class StrategyComparison:
     figures: list[StrategyFigures]
     forecasts: list[ForecastCheck]
     qualities: list[TimedQuality]
-    loopback: Loopback
+    loopback: NetworkSpeed
 
     @classmethod
     def measure(cls, *, timeout: float, say: Callable[[str], None]) -> Self:
@@ -73,7 +73,7 @@ class StrategyComparison:
         """
         cores = sorted(os.sched_getaffinity(0))
         work = StrategyWork()
-        loopback = Loopback.measure(cores)
+        loopback = NetworkSpeed.between(places_of(2, cores))
         figures = measure_strategies(work, _COUNTS, cores, timeout=timeout, say=say)
         shares = dict[int, float]()
         for count in _COUNTS:

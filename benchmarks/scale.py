@@ -40,13 +40,19 @@ from nextword.storage.single_file import write_file
 @click.option("--maximum-vocabulary", type=click.IntRange(3), default=50_000, show_default=True)
 @click.option("--train-words", type=click.IntRange(1), help="Also train on this many words of each text.")
 @click.option("--strategies", is_flag=True, help="Measure training in several processes instead.")
+@click.option("--quality/--no-quality", default=True, help="With --strategies, also compare perplexities.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where texts are kept.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for one text.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to a file."
 )
 def scale(
-    sizes: tuple[int, ...], processes: int | None, strategies: bool, json_path: Path | None, **options: Any
+    sizes: tuple[int, ...],
+    processes: int | None,
+    strategies: bool,
+    quality: bool,
+    json_path: Path | None,
+    **options: Any,
 ) -> None:
     """Measure how fast texts of different sizes become token ids, and how much memory that takes.
 
@@ -62,7 +68,7 @@ def scale(
         provenance = Provenance.now()
         if strategies:
             compared = StrategyComparison.measure(
-                timeout=options["timeout"], say=lambda line: click.echo(line, err=True)
+                quality=quality, timeout=options["timeout"], say=lambda line: click.echo(line, err=True)
             )
             click.echo(compared.describe())
             if json_path is not None:

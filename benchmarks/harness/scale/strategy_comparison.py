@@ -65,8 +65,13 @@ class StrategyComparison:
     loopback: NetworkSpeed
 
     @classmethod
-    def measure(cls, *, timeout: float, say: Callable[[str], None]) -> Self:
-        """Measure everything on the cores of this process.
+    def measure(cls, *, quality: bool, timeout: float, say: Callable[[str], None]) -> Self:
+        """Measure on the cores of this process.
+
+        Args:
+            quality: Whether to compare perplexities too.
+            timeout: Seconds to wait for one run.
+            say: Receives what is being done.
 
         Raises:
             PeerError: A process failed.
@@ -80,7 +85,7 @@ class StrategyComparison:
             say(f"a process with batches of {work.batch_size // count} on each core")
             shares[work.batch_size // count] = _speed_of_share(work, work.batch_size // count, cores, timeout)
         forecasts = check_forecasts(work, figures[1:], shares, gbps=loopback.gbps, latency_ms=loopback.latency_ms)
-        qualities = _qualities(figures, cores, timeout=timeout, say=say) if len(cores) > 1 else []
+        qualities = _qualities(figures, cores, timeout=timeout, say=say) if quality and len(cores) > 1 else []
         return cls(figures=figures, forecasts=forecasts, qualities=qualities, loopback=loopback)
 
     def describe(self) -> str:

@@ -67,13 +67,7 @@ def scale(
             raise SettingError(f"`{json_path}` must be in a folder that exists, but is not; create it first")
         provenance = Provenance.now()
         if strategies:
-            compared = StrategyComparison.measure(
-                quality=quality, timeout=options["timeout"], say=lambda line: click.echo(line, err=True)
-            )
-            click.echo(compared.describe())
-            if json_path is not None:
-                table = {**compared.to_table(), "provenance": provenance.to_table(), "command": _command()}
-                write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
+            _compare_strategies(json_path, provenance, quality=quality, timeout=options["timeout"])
             return
         with TemporaryDirectory(dir=options.pop("folder"), prefix="scale-") as folder:
             figures, runs = _measured(Path(folder), sizes, processes or count_cores(), **options)
@@ -82,6 +76,14 @@ def scale(
     except NextwordError as error:
         click.echo(f"scale: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _compare_strategies(json_path: Path | None, provenance: Provenance, *, quality: bool, timeout: float) -> None:
+    compared = StrategyComparison.measure(quality=quality, timeout=timeout, say=lambda line: click.echo(line, err=True))
+    click.echo(compared.describe())
+    if json_path is not None:
+        table = {**compared.to_table(), "provenance": provenance.to_table(), "command": _command()}
+        write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
 
 
 def _measured(

@@ -6,6 +6,7 @@ python benchmarks/network.py --json network.json
 import json
 import os
 import shlex
+import signal
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 from harness.scale.cut_link import CutDataParallel, CutLocalSteps, cut_data_parallel, cut_local_steps
 from harness.scale.forecast_check import ForecastCheck, check_forecasts
 from harness.scale.hosts import Hosts
+from harness.scale.network_speed import NetworkSpeed
 from harness.scale.strategies import HEADER, StrategyFigures, StrategyWork, describe, measure_strategy, places_of
 from harness.speed.peer import PeerError
 from harness.speed.provenance import Provenance
@@ -23,7 +25,6 @@ from nextword.errors import NextwordError
 from nextword.storage.single_file import write_file
 
 _HOSTS = 2
-_LATENCY_MS = 0.1
 _WORK = StrategyWork()
 _SHORT = StrategyWork(round_steps=20, rounds=3)
 """For `data-parallel`, which exchanges in every step."""
@@ -66,6 +67,7 @@ def network(rates: tuple[float, ...], speed: bool, cut: bool, timeout: float, js
     Measure words per second over links of several speeds. Then cut the link of one host.
     """
     try:
+        signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the hosts are removed
         provenance, cores = Provenance.now(), sorted(os.sched_getaffinity(0))
         with Hosts(_HOSTS) as hosts:
             places = [hosts.place(number, cores[number % len(cores)]) for number in range(_HOSTS)]
@@ -105,6 +107,8 @@ def _speeds(
     for rate in (None, *rates):
         hosts.limit(rate)
         name = "no limit" if rate is None else f"{rate:g} Gb/s"
+        link = NetworkSpeed.between(places, hosts.address(0))
+        click.echo(f"{name}: {link.gbps:.3f} Gb/s, {link.latency_ms:.3f} ms")
         how: dict[str, Any] = {"cores": used, "timeout": timeout, "one_process": one.words_per_s}
         how |= {"host": hosts.address(0), "network": name}
         own = [
@@ -112,10 +116,9 @@ def _speeds(
             _measured(_WORK, "local-steps", places, saving_seconds=found[1].saving_seconds, **how),
         ]
         found += own
-        if rate is not None:
-            for work, each in zip((_SHORT, _WORK), own, strict=True):
-                forecasts += check_forecasts(work, [each], speeds, gbps=rate, latency_ms=_LATENCY_MS)
-                click.echo(f"forecast: {forecasts[-1].describe()}")
+        for work, each in zip((_SHORT, _WORK), own, strict=True):
+            forecasts += check_forecasts(work, [each], speeds, gbps=link.gbps, latency_ms=link.latency_ms)
+            click.echo(f"forecast: {forecasts[-1].describe()}")
     return found, forecasts
 
 

@@ -38,13 +38,19 @@ from nextword.storage.single_file import write_file
 @click.option("--tokenizer", type=click.Choice(["word", "subword", "pretokenized", "character"]), default="word")
 @click.option("--maximum-vocabulary", type=click.IntRange(3), default=50_000, show_default=True)
 @click.option("--only", type=click.Choice(["text", "strategies"]), help="Measure one of the two.  [default: both]")
+@click.option("--quality/--no-quality", default=True, help="For the strategies, also compare perplexities.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Where texts are kept.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=7200.0, show_default=True, help="Seconds for one text.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to a file."
 )
 def scale(
-    sizes: tuple[int, ...], processes: int | None, only: str | None, json_path: Path | None, **options: Any
+    sizes: tuple[int, ...],
+    processes: int | None,
+    only: str | None,
+    quality: bool,
+    json_path: Path | None,
+    **options: Any,
 ) -> None:
     """Measure how fast texts become token ids and how much memory that takes, and how fast several processes train.
 
@@ -63,7 +69,7 @@ def scale(
             with TemporaryDirectory(dir=folder, prefix="scale-") as name:
                 table |= _text_table(_measured(Path(name), sizes, processes or count_cores(), **options))
         if only != "text":
-            compared = StrategyComparison.measure(timeout=options["timeout"], say=_say)
+            compared = StrategyComparison.measure(quality=quality, timeout=options["timeout"], say=_say)
             click.echo(compared.describe())
             table |= compared.to_table()
         if json_path is not None:

@@ -140,7 +140,7 @@ def test_ten_killed_processes_stop_the_other_and_all_resume_to_the_same_bits(
 def test_a_process_that_no_longer_answers_stops_the_other_with_a_plain_error(
     command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: int
 ) -> None:
-    monkeypatch.setenv("NEXTWORD_HEARTBEAT_SECONDS", "10")
+    monkeypatch.setenv("NEXTWORD_HEARTBEAT_SECONDS", "15")
     run = tmp_path / "run"
     arguments = (command_line.text, *LONG, "--epochs", "500", "--run", run)
     with TrainingProcesses(2, arguments, command_line.folder) as processes:

@@ -44,11 +44,11 @@ class CutDataParallel:
 
 @dataclass(frozen=True, kw_only=True)
 class CutLocalSteps:
-    """`local-steps` with a link that is cut and mended.
+    """`local-steps` with a link that is cut and repaired.
 
     Attributes:
         seconds_to_next_round: From the cut until the next round of process 0, which waits for the other.
-        rounds_alone: Rounds of process 0 until the link was mended.
+        rounds_alone: Rounds of process 0 until the link was repaired.
         restarted: Whether process 1 had ended, and was resumed.
         rounds_of_lost: Rounds of process 1 at the cut, and after it came back.
         messages: What process 0 said of process 1.
@@ -89,7 +89,7 @@ def cut_data_parallel(
             codes = [group.wait(number, timeout) for number in range(len(places))]
             seconds, before = time.monotonic() - began, len(rounds_of(run))
             errors = [group.last_line_of(number) for number in range(len(places))]
-        hosts.mend(last)
+        hosts.repair(last)
         say("data-parallel resumed")
         how.pop("strategy")
         with TrainingGroup(("--resume", run), places, folder, **how, in_group=True) as group:
@@ -130,7 +130,7 @@ def cut_local_steps(
             seconds = time.monotonic() - began
             group.wait_for_rounds(run, at_cut + 5, timeout)
             alone = len(rounds_of(run)) - at_cut
-            hosts.mend(last)
+            hosts.repair(last)
             restarted = group.processes[last].poll() is not None
             if restarted:
                 group.processes[last] = group.start(last, ("--resume", run))

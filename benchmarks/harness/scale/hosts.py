@@ -69,10 +69,10 @@ class Hosts:
                     _in(space, "tc", "qdisc", "replace", "dev", device, "root", "tbf", *rate)
 
     def cut(self, number: int) -> None:
-        """Cut the link of a host, as if somebody pulled its cable."""
+        """Cut the link of a host, as if its cable was pulled."""
         _in(self._switch, "ip", "link", "set", _port(number), "down")
 
-    def mend(self, number: int) -> None:
+    def repair(self, number: int) -> None:
         """Connect a host again."""
         _in(self._switch, "ip", "link", "set", _port(number), "up")
 

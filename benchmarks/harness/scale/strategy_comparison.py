@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from harness.scale.forecast_check import ForecastCheck, check_forecasts
-from harness.scale.loopback import Loopback
+from harness.scale.network_speed import NetworkSpeed
 from harness.scale.strategies import (
     HEADER,
     StrategyFigures,
@@ -62,25 +62,30 @@ class StrategyComparison:
     figures: list[StrategyFigures]
     forecasts: list[ForecastCheck]
     qualities: list[TimedQuality]
-    loopback: Loopback
+    loopback: NetworkSpeed
 
     @classmethod
-    def measure(cls, *, timeout: float, say: Callable[[str], None]) -> Self:
-        """Measure everything on the cores of this process.
+    def measure(cls, *, quality: bool, timeout: float, say: Callable[[str], None]) -> Self:
+        """Measure on the cores of this process.
+
+        Args:
+            quality: Whether to compare perplexities too.
+            timeout: Seconds to wait for one run.
+            say: Receives what is being done.
 
         Raises:
             PeerError: A process failed.
         """
         cores = sorted(os.sched_getaffinity(0))
         work = StrategyWork()
-        loopback = Loopback.measure(cores)
+        loopback = NetworkSpeed.between(places_of(2, cores))
         figures = measure_strategies(work, _COUNTS, cores, timeout=timeout, say=say)
         shares = dict[int, float]()
         for count in _COUNTS:
             say(f"a process with batches of {work.batch_size // count} on each core")
             shares[work.batch_size // count] = _speed_of_share(work, work.batch_size // count, cores, timeout)
         forecasts = check_forecasts(work, figures[1:], shares, gbps=loopback.gbps, latency_ms=loopback.latency_ms)
-        qualities = _qualities(figures, cores, timeout=timeout, say=say) if len(cores) > 1 else []
+        qualities = _qualities(figures, cores, timeout=timeout, say=say) if quality and len(cores) > 1 else []
         return cls(figures=figures, forecasts=forecasts, qualities=qualities, loopback=loopback)
 
     def describe(self) -> str:

@@ -121,7 +121,7 @@ class TrainingGroup:
                 raise PeerError(f"process {number} ended with exit code {code}: {self.last_line_of(number)}")
 
     def wait_for_rounds(self, run: Path, count: int, timeout: float) -> None:
-        """Wait until the log of a run has so many rounds.
+        """Wait until the log of a run has `count` rounds.
 
         Raises:
             PeerError: A process ended before, or it takes longer than `timeout` seconds.

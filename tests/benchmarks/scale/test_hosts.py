@@ -46,7 +46,7 @@ def test_hosts_reach_each_other_until_a_link_is_cut() -> None:
             assert subprocess.run(asking, check=False).returncode == 0
             hosts.cut(1)
             assert subprocess.run(asking, capture_output=True, check=False).returncode == 1
-            hosts.mend(1)
+            hosts.repair(1)
             assert subprocess.run(asking, check=False).returncode == 0
             server.kill()
         name = [

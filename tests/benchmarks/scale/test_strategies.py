@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from harness.scale.forecast_check import ForecastCheck, check_forecasts, num_parameters
-from harness.scale.loopback import Loopback
+from harness.scale.network_speed import NetworkSpeed
 from harness.scale.strategies import (
     StrategyFigures,
     StrategyWork,
@@ -78,9 +78,14 @@ def test_a_half_written_line_of_a_log_is_left_out(tmp_path: Path) -> None:
 
 
 def test_bytes_travel_over_loopback() -> None:
-    measured = Loopback.measure([0])
+    measured = NetworkSpeed.between(places_of(2, [0]), num_bytes=2**22)
     assert measured.gbps > 0
     assert measured.latency_ms > 0
+
+
+def test_a_network_without_a_way_is_an_error() -> None:
+    with pytest.raises(PeerError, match=r"the network at 192\.0\.2\.1 cannot be measured"):
+        NetworkSpeed.between(places_of(2, [0]), host="192.0.2.1")
 
 
 @pytest.mark.slow

@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from nextword.errors import SettingError
@@ -66,3 +70,17 @@ def test_processes_need_a_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingError, match="--strategy population"):
         group_for(None)
     assert group_for("population") == ProcessGroup(2, 1)
+
+
+@pytest.mark.parametrize(
+    ("variables", "level"), [({}, "None"), (KERAS, "4"), ({**KERAS, "TF_CPP_MIN_LOG_LEVEL": "0"}, "0")]
+)
+def test_the_messages_of_jax_are_off_in_a_group_unless_they_are_asked_for(
+    variables: dict[str, str], level: str
+) -> None:
+    program = "import nextword, os; print(os.environ.get('TF_CPP_MIN_LOG_LEVEL'))"
+    others = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**others, **variables}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == f"{level}\n", done.stderr

@@ -19,6 +19,7 @@ import gzip
 import io
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -123,6 +124,13 @@ def _bring_runs(text: str, tiny_run: Path, folder: Path) -> None:
             shutil.copytree(tiny_run / "run", folder / name)
 
 
+def _write_files(block: Block, folder: Path) -> None:
+    """Run the commands of a console block that write files for others."""
+    for entry in entries_of(block.body) if block.language == "console" else ():
+        if entry.command.startswith("printf ") and "nextword" not in entry.command:
+            subprocess.run(["bash", "-c", entry.command], cwd=folder, check=True)  # noqa: S607
+
+
 def _exit_code(arguments: list[str]) -> int:
     try:
         main(arguments)
@@ -157,7 +165,7 @@ def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def _is_shown(command: Command, block: Block, output: str) -> bool:
-    if block.language != "console" or block.rule.not_compared or block.rule.varies:
+    if not command.shown or block.rule.exception:
         return True
     return matches(command.shown, output, block.rule.tolerance)
 
@@ -202,6 +210,7 @@ def test_examples_run(
         code = compile("\n" * block.line + body, str(page), "exec") if block.is_python else ""
         if not block.not_run:
             exec(code, names)  # noqa: S102
+            _write_files(block, folder)
             for command in block.commands:
                 output = _run(command, monkeypatch, capsys)
                 if not _is_shown(command, block, output):

@@ -112,7 +112,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Band:
-    """A horizontal band behind the lines, for a range that somebody states."""
+    """A horizontal band behind the lines, for a range that is stated elsewhere."""
 
     label: str
     low: float

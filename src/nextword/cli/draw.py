@@ -93,8 +93,8 @@ class _Subject:
         if not len(needed) <= len(arguments) <= len(self.names):
             plural = "" if len(arguments) == 1 else "s"
             raise click.UsageError(
-                f"`draw {self.name}` takes {' '.join(self.names)}, but got {len(arguments)} argument{plural}; put a text "
-                "with spaces in quotes",
+                f"`draw {self.name}` takes {' '.join(self.names)}, but got {len(arguments)} argument{plural}; put a "
+                "text with spaces in quotes",
                 click.get_current_context(silent=True),
             )
         for name in given:

@@ -68,7 +68,7 @@ def _draw_arrow(drawing: Drawing, top: float, shape: str, size: str, dropout_rat
     width = drawing.math(_ARROW_X + 18, baseline, shape)
     drawing.math(_ARROW_X + 18 + width + 22, baseline, size, "math quiet")
     if dropout_rate:
-        drawing.text(_LEFT + _ROOM - _INSIDE, baseline, f"dropout {dropout_rate:g}", "note", anchor="end")
+        drawing.text(_LEFT + _ROOM - _INSIDE, baseline, f"dropout {dropout_rate:.3g}", "note", anchor="end")
     return top + _GAP
 
 

@@ -85,7 +85,7 @@ def _output(architecture: Architecture) -> Iterator[Stage]:
         yield from _adaptive(architecture, last)
         return
     width = hidden_size
-    kernel = "Softmax, weights of the embedding" if architecture.tied else "Softmax"
+    kernel = "Softmax"
     if architecture.mixture_size > 1:
         count, width = architecture.mixture_size, size
         weights = hidden_size * count + (hidden_size + 1) * count * size
@@ -98,7 +98,8 @@ def _output(architecture: Architecture) -> Iterator[Stage]:
         formula, latent_rate = f"{hidden_size:,} × {size:,}", architecture.latent_dropout_rate
         yield Stage("Narrowing to E", formula, weights, "(B, T, E)", f"E = {size:,}", latent_rate)
     if architecture.tied:
-        yield Stage(kernel, f"{vocabulary_size:,} biases", vocabulary_size, *last)
+        formula = f"{vocabulary_size:,} biases; the weights are those of the embedding"
+        yield Stage(f"{kernel}, tied", formula, vocabulary_size, *last)
     else:
         yield Stage(kernel, f"({width:,} + 1) × {vocabulary_size:,}", (width + 1) * vocabulary_size, *last)
 

@@ -21,7 +21,7 @@ _WIDTHS = {
 _WIDTH_OF = {character: width for width, characters in _WIDTHS.items() for character in characters}
 _KNOWN = {"…": 1.0, "–": 0.5, "“": 0.52, "”": 0.52, "’": 0.32, "·": 0.32, "×": 0.84, "⊙": 0.84, "−": 0.84}
 _UNKNOWN = 1.15
-_BOLD = 0.11
+_BOLD, _ACCENT = 0.11, 0.1
 
 
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
@@ -67,5 +67,5 @@ def _advance(character: str, bold: bool) -> float:
         return (_WIDTH_OF.get(character) or _KNOWN[character]) + extra
     base = unicodedata.normalize("NFD", character)[0]
     if base != character and base in _WIDTH_OF:
-        return _WIDTH_OF[base] + extra
+        return _WIDTH_OF[base] + _ACCENT + extra
     return _UNKNOWN + extra

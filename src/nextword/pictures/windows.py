@@ -62,7 +62,7 @@ def draw_windows(text: str = DEFAULT_TEXT, *, batch_size: int = 2, num_steps: in
         bottom + 26,
         "Parallel streams with carried state",
         (
-            "The text is cut into long rows. Each row goes on where",
+            "The text is cut into long rows. Each row continues where",
             "the same row ended, with the state that it had there.",
         ),
         [streams.window(step) for step in range(_NUM_BATCHES)],

@@ -66,9 +66,11 @@ def draw_picture(path: Path, size: tuple[float, float], draw: Draw, *, title: st
 
 def svg_chart(size: tuple[float, float], draw: Draw, title: str) -> str:
     """Return a picture as SVG; see `draw_picture`."""
+    from cycler import cycler
     from matplotlib import rc_context
 
-    with rc_context(_SVG):
+    hues = cycler(color=[color(name) for name in ("blue", "orange", "accent", "violet", "olive")])
+    with rc_context({**_SVG, "axes.prop_cycle": hues}):
         drawn = _bytes(Path("chart.svg"), size, draw).decode()
     return _with_variables(drawn, title)
 

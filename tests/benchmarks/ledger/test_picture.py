@@ -42,8 +42,8 @@ def test_of_several_recipes_of_a_program_the_best_is_drawn(make: Make, tmp_path:
 def test_each_machine_has_a_line_and_a_legend_entry_for_any_method(make: Make, tmp_path: Path) -> None:
     elsewhere = make(minutes=30.0, command="30", processor="EPYC, 2 cores")
     picture = drawn([make(), make(method="cache,temperature"), elsewhere], tmp_path / "a.svg")
-    assert "<!-- nextword, a processor -->" in picture
-    assert "<!-- nextword, EPYC -->" in picture
+    assert ">nextword, a processor<" in picture
+    assert ">nextword, EPYC<" in picture
 
 
 def test_what_only_some_were_read_by_is_not_drawn(make: Make, tmp_path: Path) -> None:

@@ -71,13 +71,18 @@ def test_floats_of_a_slim_model_in_float32_are_the_weights(name: str) -> None:
 
 
 @ALL
-def test_floats_of_a_slim_model_in_int8_are_those_of_the_page(name: str) -> None:
-    model = slim(random_bundle(ARCHITECTURES[name]), int8=True)
+def test_floats_of_a_slim_model_in_int8_are_those_of_the_page_or_not_rounded_at_all(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    model = slim(bundle, int8=True)
     found = model.floats(model.weights)
+    num_rounded = 0
     for weight_name, weight in packed_weights(model).items():
         rows = weight.to_floats() if isinstance(weight, PackedMatrix) else weight
-        is_transposed = rows.ndim == 2 and not weight_name.startswith("embedding/")
-        np.testing.assert_array_equal(found[weight_name], rows.T if is_transposed else rows, err_msg=weight_name)
+        of_page = rows.T if rows.ndim == 2 and not weight_name.startswith("embedding/") else rows
+        if not np.array_equal(found[weight_name], bundle.weights[weight_name]):
+            np.testing.assert_array_equal(found[weight_name], of_page, err_msg=weight_name)
+            num_rounded += 1
+    assert num_rounded > 0
 
 
 def test_floats_of_a_model_with_weights_are_these() -> None:

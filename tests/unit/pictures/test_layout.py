@@ -34,12 +34,13 @@ def assert_is_in_order(drawing: Drawing) -> None:
 
 
 @given(words=st.lists(WORD, min_size=2, max_size=12))
+@settings(max_examples=50)
 def test_the_network(words: list[str]) -> None:
     assert_is_in_order(draw_network(" ".join(words)))
 
 
 @given(words=st.lists(WORD, min_size=73, max_size=73), batch_size=st.integers(1, 6), num_steps=st.integers(2, 6))
-@settings(max_examples=30)
+@settings(max_examples=20, deadline=None)
 def test_the_windows(words: list[str], batch_size: int, num_steps: int) -> None:
     assert_is_in_order(draw_windows(" ".join(words), batch_size=batch_size, num_steps=num_steps))
 

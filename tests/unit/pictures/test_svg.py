@@ -22,7 +22,7 @@ def parsed(made: Drawing) -> ElementTree.Element:
 
 
 @given(text=TEXT, title=TEXT)
-def test_any_text_stands_in_the_file_as_it_is(text: str, title: str) -> None:
+def test_any_text_is_in_the_file_as_it_is(text: str, title: str) -> None:
     made = drawing(title, text)
     made.text(10, 20, text, "label")
     made.rect(0, 0, 5, 5, "box", tip=text)

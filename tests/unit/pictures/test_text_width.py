@@ -1,3 +1,4 @@
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -15,9 +16,14 @@ ANY_TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=60)
 
 def drawn_width(text: str, *, bold: bool) -> float:
     """Return the width of a text of size 1 in DejaVu Sans."""
+    return sum(font_of(bold).load_char(ord(character)).linearHoriAdvance / 65536 / 100 for character in text)
+
+
+@cache
+def font_of(bold: bool) -> FT2Font:
     font = FT2Font(str(FONTS / f"DejaVuSans{'-Bold' * bold}.ttf"))
     font.set_size(100, 72)
-    return sum(font.load_char(ord(character)).linearHoriAdvance / 65536 / 100 for character in text)
+    return font
 
 
 @given(text=LETTERS, bold=st.booleans())

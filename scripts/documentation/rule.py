@@ -26,6 +26,14 @@ class Rule:
     tolerance: float = 0.0
     slow: bool = False
 
+    @property
+    def exception(self) -> str:
+        """Why its output is not compared, as its comment says it; empty if it is."""
+        for name, reason in {"not run": self.not_run, "not compared": self.not_compared}.items():
+            if reason:
+                return f"{name}: {reason}"
+        return "output: varies" if self.varies else ""
+
 
 def rule_above(text: str, rule: Rule = Rule()) -> Rule:
     """Return the rule in the comments at the end of a text, which override those of another rule.

@@ -19,6 +19,7 @@ import gzip
 import io
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
@@ -31,6 +32,7 @@ import pytest
 from documentation.blocks import Block, blocks_of
 from documentation.commands import Command
 from documentation.comparison import difference, matches
+from documentation.console import entries_of
 from documentation.page import ERROR
 from documentation.runner import COLUMNS
 from nextword.api import train as train_module
@@ -121,6 +123,13 @@ def _bring_runs(text: str, tiny_run: Path, folder: Path) -> None:
             shutil.copytree(tiny_run / "run", folder / name)
 
 
+def _write_files(block: Block, folder: Path) -> None:
+    """Run the commands of a console block that write files for others."""
+    for entry in entries_of(block.body) if block.language == "console" else ():
+        if entry.command.startswith("printf ") and "nextword" not in entry.command:
+            subprocess.run(["bash", "-c", entry.command], cwd=folder, check=True)  # noqa: S607
+
+
 def _exit_code(arguments: list[str]) -> int:
     try:
         main(arguments)
@@ -155,9 +164,29 @@ def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 
 def _is_shown(command: Command, block: Block, output: str) -> bool:
-    if block.language != "console" or block.rule.not_compared or block.rule.varies:
+    if not command.shown or block.rule.exception:
         return True
     return matches(command.shown, output, block.rule.tolerance)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_an_output_is_compared_or_the_page_says_why_not(page: Path) -> None:
+    of_tiny_runs = {*TEXTS, *_files(""), "RUN", "DIR", "MODEL"}
+    for block in blocks_of(page):
+        if block.language != "console" or block.rule.exception:
+            continue
+        compared = {
+            command.number
+            for command in block.commands
+            if command.arguments[0] not in PARSED_ONLY
+            and not any(RUNS.match(argument) or argument in of_tiny_runs for argument in command.arguments)
+        }
+        for entry in entries_of(block.body):
+            number = block.line + 1 + entry.line
+            is_call = page.name == "serving.md" and entry.command.startswith("curl ")  # test_serving_documentation.py
+            assert not entry.shown or number in compared or is_call, (
+                f"{page}:{number}: say why: `<!-- not compared: REASON -->`"
+            )
 
 
 @pytest.mark.parametrize("page", rest_slow(PAGES), ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -180,6 +209,7 @@ def test_examples_run(
         code = compile("\n" * block.line + body, str(page), "exec") if block.is_python else ""
         if not block.not_run:
             exec(code, names)  # noqa: S102
+            _write_files(block, folder)
             for command in block.commands:
                 output = _run(command, monkeypatch, capsys)
                 if not _is_shown(command, block, output):

@@ -15,6 +15,7 @@ CASES = [
 ]
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("page", CASES)
 def test_a_chapter_prints_what_it_says(page: Page) -> None:
     problems = list(page.problems())

@@ -11,7 +11,7 @@ _PREPARE = """\
 import warnings
 
 warnings.simplefilter("error")
-# Those that pytest leaves out too.
+warnings.simplefilter("ignore", PendingDeprecationWarning)  # of the kernel when it ends
 warnings.filterwarnings("ignore", "Error reading persistent compilation cache entry", UserWarning)
 warnings.filterwarnings("ignore", "__array__ implementation doesn.t accept a copy keyword", DeprecationWarning)"""
 

@@ -83,7 +83,7 @@ def test_a_model_in_eight_bits_gives_its_weights() -> None:
 
 def lstm_output(weights: dict[str, NDArray[np.float32]], token_id: int) -> NDArray[np.float32]:
     """Return the output of two LSTM layers after the first token; the state before it is zero."""
-    output = weights["embedding/embeddings"][token_id]
+    output: NDArray[np.float32] = weights["embedding/embeddings"][token_id]
     for layer in ("lstm_0", "lstm_1"):
         i, _, g, o = np.split(output @ weights[f"{layer}/kernel"] + weights[f"{layer}/bias"], 4)
         output = np.tanh(np.tanh(g) / (1 + np.exp(-i))) / (1 + np.exp(-o))

@@ -122,13 +122,14 @@ def measure_strategy(
         arguments = work.arguments(run, 100.0)
         how: dict[str, Any] = {"strategy": strategy, "host": host, "environment": environment}
         with TrainingGroup(arguments, places, folder, **how) as group:
-            logs = [_log_of(run, strategy, number) for number in range(count)]
-            for log in logs if strategy != "data-parallel" else logs[:1]:
+            writers = 1 if strategy == "data-parallel" else count  # of a log
+            logs = [_log_of(run, strategy, number) for number in range(writers)]
+            for log in logs:
                 group.wait_for_rounds(log, work.rounds + 1, timeout)
             records = [rounds_of(log)[: work.rounds + 1] for log in logs]
     words, exchanges = work.round_steps * work.batch_size * work.num_steps, strategy == "local-steps"
     own, others = list[list[float]](), list[float]()
-    for each in filter(None, records):
+    for each in records:
         seconds = [_seconds(before, after, words) for before, after in pairwise(each)]
         own.append([words / (train + max(0.0, other - saving_seconds) * exchanges) for train, other in seconds])
         others += [other for _, other in seconds]

@@ -39,7 +39,7 @@ def boxes(page: "Page", svg: str) -> Any:
     return page.evaluate(_BOXES)
 
 
-def overlap(one: Any, other: Any) -> float:
+def overlap(one: dict[str, float], other: dict[str, float]) -> float:
     """Return how much of the lower of two texts another covers, from 0 to 1 in each direction."""
     across = min(one["right"], other["right"]) - max(one["left"], other["left"])
     down = min(one["bottom"], other["bottom"]) - max(one["top"], other["top"])

@@ -11,10 +11,10 @@ COLORS: Mapping[str, tuple[str, str]] = {
     "ground": ("#f0ece4", "#2d3038"),
     "pale": ("#dcecea", "#1e3a39"),
     "accent": ("#0b6e6e", "#5fc9bd"),
-    "blue": ("#1f6fb2", "#6db3ee"),
-    "orange": ("#c2571a", "#ee9a62"),
+    "blue": ("#1f5fbf", "#6db3ee"),
+    "orange": ("#c2410c", "#ee9a62"),
     "highlight": ("#fbebc8", "#4a3a1c"),
-    "quiet": ("#868b95", "#9a9fab"),
+    "quiet": ("#8a8f98", "#9a9fab"),
     "violet": ("#7a4fb5", "#bf9bf0"),
     "olive": ("#8a6d0b", "#d9b94a"),
 }

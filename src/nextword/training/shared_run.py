@@ -120,9 +120,7 @@ def quiet_unless_first(context: RunContext, processes: "Processes | None") -> Ru
     if writes(processes):
         return context
     callbacks = [each for each in context.callbacks if not isinstance(each, RunLogger)]
-    return replace(
-        context, observer=SilentObserver(), say=lambda _message: None, reading=None, callbacks=callbacks
-    )
+    return replace(context, observer=SilentObserver(), say=lambda _message: None, reading=None, callbacks=callbacks)
 
 
 def lost_processes_named(processes: "Processes | None") -> AbstractContextManager[Any]:

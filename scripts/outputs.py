@@ -3,6 +3,7 @@
     python scripts/outputs.py docs/learn/words.md             # run it, write what differs
     python scripts/outputs.py --check docs/learn/*.md         # run them, report what differs, exit with 1
     python scripts/outputs.py --console docs/evaluation.md    # only the commands
+    python scripts/outputs.py --exceptions docs/*.md          # run nothing, list what is not compared, and why
 
 Blocks of Python run from top to bottom with shared names, in an empty folder; below each stands what it prints and the
 repr of its last expression, in a block `text`. Commands in `console` blocks run in the same folder, their output below
@@ -23,6 +24,7 @@ import sys
 import time
 from pathlib import Path
 
+from documentation.exceptions import exceptions_in
 from documentation.page import Page
 
 
@@ -32,7 +34,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE")
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     parser.add_argument("--console", action="store_true", help="run only the commands")
+    parser.add_argument("--exceptions", action="store_true", help="list the examples that are not compared")
     given = parser.parse_args(arguments)
+    if given.exceptions:
+        print("\n".join(exceptions_in(given.pages)))
+        return 0
     failed = False
     for path in given.pages:
         page, start = Page(path), time.monotonic()

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from documentation.exceptions import exceptions_in
 from support.compiled_programs import CompiledPrograms
 
 # No test may fail because the machine is busy.
@@ -14,6 +15,7 @@ settings.load_profile("nextword")
 # Some tests import Keras before nextword, which would have set this.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+_ROOT = Path(__file__).parent.parent
 _COMPILED = pytest.StashKey[CompiledPrograms]()
 
 # A shell starts jobs in the background with Ctrl-C ignored, and so would the programs that tests interrupt.
@@ -35,6 +37,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep what was compiled for the next session."""
     if _COMPILED in session.config.stash:
         session.config.stash[_COMPILED].finish()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the examples of the documentation that no test compares, if its tests ran."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    if any("examples/test_documentation.py" in report.nodeid for report in reports):
+        pages = [_ROOT / "README.md", *(_ROOT / "docs").rglob("*.md")]
+        count = len([*exceptions_in(pages)])
+        listed = "python scripts/outputs.py --exceptions README.md docs/*.md docs/*/*.md"
+        terminalreporter.write_line(f"{count} examples are not run or not compared; {listed} gives the reasons")
 
 
 @pytest.fixture(scope="session", autouse=True)

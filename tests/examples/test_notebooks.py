@@ -17,6 +17,7 @@ def test_each_notebook_is_what_its_chapter_makes() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs(path: Path, tmp_path: Path) -> None:
     cells = [cell for cell in executed(path, tmp_path).cells if cell.cell_type == "code"]

@@ -122,8 +122,8 @@ PICTURES = [
     ),
     _charted(
         "learn/ideas.svg",
-        "What each idea is worth in points of test perplexity on Austen: count-based initialization 11.1, carried state "
-        "6.9",
+        "What each idea is worth in points of test perplexity on Austen: count-based initialization 11.1, carried "
+        "state 6.9",
         _of_data("learn/data/ideas.json", ideas_chart),
     ),
     _charted(

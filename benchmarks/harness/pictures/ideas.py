@@ -7,7 +7,7 @@ from harness.pictures.charts import WIDTH
 from nextword.storage.picture_style import color
 from nextword.storage.pictures import finish_axes, svg_chart
 
-_BAR, _HEADING, _FRAME = 0.46, 0.5, 0.7
+_BAR, _HEADING, _FRAME = 0.5, 0.5, 0.7
 
 Row = Mapping[str, Any]
 
@@ -41,19 +41,19 @@ def grouped(worth: Sequence[Row]) -> dict[str, list[Row]]:
 def _draw_bar(axes: Any, place: float, row: Row) -> None:
     gain = row["gain"]
     axes.barh(place, gain, height=0.16, color=color("accent") if gain > 0 else color("orange"))
+    axes.plot([0, 0], [place - 0.12, place + 0.12], color=color("edge"), linewidth=1.2)
     if len(row["gains"]) > 1:
         axes.plot(row["gains"], [place] * len(row["gains"]), "o", color=color("ink"), markersize=3.5)
-    axes.text(0, place - 0.17, row["title"], transform=axes.get_yaxis_transform(), va="center", fontsize=10)
+    axes.text(0, place - 0.17, row["title"], transform=axes.get_yaxis_transform(), va="center", fontsize=11)
     end = max(gain, *row["gains"], 0)
-    axes.annotate(f"{gain:+.1f}", (end, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=10)
+    axes.annotate(f"{gain:+.1f}", (end, place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=11)
 
 
 def _finish(axes: Any, bottom: float, gains: Sequence[float]) -> None:
     low, high = min(0.0, *gains), max(0.0, *gains)
     margin = 0.12 * (high - low)
-    axes.set_xlim(low - margin / 2, high + margin)
+    axes.set_xlim(low - margin / 2 if low else 0, high + margin)
     axes.set_ylim(bottom, -0.25)
-    axes.axvline(0, color=color("edge"), linewidth=0.9)
     axes.set_yticks([])
     axes.set_xlabel("points of test perplexity gained; to the left: lost")
     finish_axes(axes, "x")

@@ -150,6 +150,16 @@ def test_slow_pages_are_known(tmp_path: Path) -> None:
     assert page(tmp_path, PAGE.replace("<!-- output: varies -->", "<!-- slow -->\n<!-- output: varies -->")).is_slow
 
 
+def test_the_script_lists_what_is_not_compared(tmp_path: Path) -> None:
+    path = page(tmp_path, PAGE).path
+    command = [sys.executable, str(SCRIPT), "--exceptions", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        f"{path}:48: not run: there is no such program",
+        f"{path}:54: output: varies",
+    ]
+
+
 def test_the_script_writes_and_checks(tmp_path: Path) -> None:
     path = page(tmp_path, "```python\n1 + 1\n```\n").path
 

@@ -22,6 +22,7 @@ CASES = [
 ]
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "page",
     [

@@ -100,7 +100,7 @@ _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_ra
     help="Log the run to MLflow: a folder, or the address of a server.",
     show_default="no log",
 )
-@click.option("--dry-run", is_flag=True, help="Show size, steps, memory and time of the run. Do not train.")
+@click.option("--dry-run", is_flag=True, help="Show size, steps, memory and time. Do not train.")
 @data_dir_option
 @json_option
 @click.pass_context

@@ -133,7 +133,7 @@ def command(
 
 _WHOLE = "nextword.whole_help"
 
-_RARE = ("on_bad_bytes", "data_dir", "engine", "tensorboard", "mlflow")
+_RARE = ("on_bad_bytes", "data_dir", "engine", "finish", "tensorboard", "mlflow")
 """Options that a short help leaves out."""
 
 

@@ -86,7 +86,7 @@ _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_ra
     show_default="none",
     shell_complete=complete_directory,
 )
-@click.option("--live", is_flag=True, help="Show the curve while it grows, in a terminal.")
+@click.option("--live", is_flag=True, help="Show a growing curve.")
 @click.option(
     "--tensorboard",
     metavar="DIR",
@@ -100,7 +100,7 @@ _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_ra
     help="Log the run to MLflow: a folder, or the address of a server.",
     show_default="no log",
 )
-@click.option("--dry-run", is_flag=True, help="Show size, steps, memory and time. Do not train.")
+@click.option("--dry-run", is_flag=True, help="Show size, steps, memory and time of the run. Do not train.")
 @data_dir_option
 @json_option
 @click.pass_context

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nextword.engine.text_model import TextModel as TextModel
     from nextword.errors import *  # noqa: F403
     from nextword.evaluation.comparison import ComparedWord as ComparedWord
+    from nextword.evaluation.comparison import ComparedWords as ComparedWords
     from nextword.evaluation.keystrokes import Keystrokes as Keystrokes
     from nextword.evaluation.perplexity import Evaluation as Evaluation
     from nextword.evaluation.significance import Comparison as Comparison
@@ -40,13 +41,16 @@ if TYPE_CHECKING:
     from nextword.generation.sampling import SamplingOptions as SamplingOptions
     from nextword.models.language_model import LanguageModel as LanguageModel
     from nextword.scoring.gaps import RankedCandidate as RankedCandidate
+    from nextword.scoring.gaps import RankedCandidates as RankedCandidates
     from nextword.scoring.lines import LineScore as LineScore
+    from nextword.scoring.shown_line import ShownLine as ShownLine
     from nextword.scoring.surprise import SurprisingLine as SurprisingLine
     from nextword.scoring.surprise import SurprisingToken as SurprisingToken
     from nextword.scoring.vectors import NearWord as NearWord
     from nextword.suggestion.session import SuggestionSession as SuggestionSession
     from nextword.suggestion.session_options import SessionOptions as SessionOptions
     from nextword.suggestion.suggestion import Suggestion as Suggestion
+    from nextword.suggestion.suggestion import Suggestions as Suggestions
     from nextword.suggestion.user_words import UserWords as UserWords
     from nextword.text.corpus import Corpus as Corpus
     from nextword.text.options import TextOptions as TextOptions
@@ -77,7 +81,7 @@ _NAMES = {
         "BundleError CheckpointError EvaluationError ExportError MissingExtraError NextwordError ProcessLostError "
         "SettingError StorageError TextError TrainingDivergedError TrainingInterrupted TrainingWarning"
     ),
-    "evaluation.comparison": "ComparedWord",
+    "evaluation.comparison": "ComparedWord ComparedWords",
     "evaluation.keystrokes": "Keystrokes",
     "evaluation.perplexity": "Evaluation",
     "evaluation.significance": "Comparison",
@@ -85,13 +89,14 @@ _NAMES = {
     "generation.request": "Request SearchOptions",
     "generation.sampling": "SamplingOptions",
     "models.language_model": "LanguageModel",
-    "scoring.gaps": "RankedCandidate",
+    "scoring.gaps": "RankedCandidate RankedCandidates",
     "scoring.lines": "LineScore",
+    "scoring.shown_line": "ShownLine",
     "scoring.surprise": "SurprisingLine SurprisingToken",
     "scoring.vectors": "NearWord",
     "suggestion.session": "SuggestionSession",
     "suggestion.session_options": "SessionOptions",
-    "suggestion.suggestion": "Suggestion",
+    "suggestion.suggestion": "Suggestion Suggestions",
     "suggestion.user_words": "UserWords",
     "text.corpus": "Corpus",
     "text.options": "TextOptions",

@@ -172,7 +172,7 @@ def command(
 
 _WHOLE = "nextword.whole_help"
 
-_RARE = ("on_bad_bytes", "data_dir", "engine")
+_RARE = ("on_bad_bytes", "data_dir", "engine", "finish", "tensorboard", "mlflow")
 """Options that a short help leaves out."""
 
 

@@ -86,7 +86,7 @@ _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_ra
     show_default="none",
     shell_complete=complete_directory,
 )
-@click.option("--live", is_flag=True, help="Show the curve while it grows, in a terminal.")
+@click.option("--live", is_flag=True, help="Show a growing curve.")
 @click.option(
     "--tensorboard",
     metavar="DIR",

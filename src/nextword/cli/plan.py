@@ -18,7 +18,7 @@ from nextword.cli.progress import waiting
 from nextword.cli.run_options import RUN_SETTINGS, config_option, preset_defaults, preset_option, run_config
 from nextword.errors import MissingExtraError
 from nextword.training.config import RunConfig
-from nextword.training.cost_forecast import Cluster, StrategyForecast, Work, forecast_costs
+from nextword.training.cost_forecast import GLOO_GBPS, Cluster, StrategyForecast, Work, forecast_costs
 
 _SIZES = (1e6, 1e8, 1e9)
 _BYTES_PER_WORD = 5.5
@@ -68,6 +68,13 @@ class TextSize(click.ParamType[float]):
     "--latency", metavar="MS", type=click.FloatRange(0, 1e4), default=0.1, help="Time of a small message in ms."
 )
 @click.option(
+    "--collective",
+    metavar="GBPS",
+    type=click.FloatRange(1e-3, 1e5),
+    default=GLOO_GBPS,
+    help="Bandwidth at which machines sum gradients in Gb/s.",
+)
+@click.option(
     "--price",
     metavar="PER_HOUR",
     type=click.FloatRange(0),
@@ -96,6 +103,7 @@ def plan(context: click.Context, /, text_size: float, as_json: bool, **_others: 
         network_gbps=given["network"],
         latency_ms=given["latency"],
         price_per_hour=given["price"],
+        collective_gbps=given["collective"],
     )
     architecture = config.model.build(config.text.maximum_vocabulary or _VOCABULARY_SIZE)
     work = _work(config, architecture, cluster.hosts, given["words_per_second"])
@@ -152,7 +160,10 @@ def _facts(work: Work, cluster: Cluster, architecture: Architecture, *, is_measu
         speed += f", {work.split_words_per_second:,.0f} with a share of each batch"
     yield "speed", speed
     yield "batch", f"{work.batch_size} x {work.num_steps} words; local-steps: {work.local_steps:,} steps a round"
-    yield "network", f"{cluster.network_gbps:g} Gb/s, {cluster.latency_ms:g} ms"
+    yield (
+        "network",
+        f"{cluster.network_gbps:g} Gb/s, {cluster.latency_ms:g} ms; gradients at most {cluster.collective_gbps:g} Gb/s",
+    )
 
 
 def _table(forecasts: Sequence[StrategyForecast], sizes: Sequence[float]) -> Table:

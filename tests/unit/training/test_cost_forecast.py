@@ -43,6 +43,14 @@ def test_data_parallel_sums_gradients_after_every_step() -> None:
     assert found.price(1e8) == pytest.approx(1e8 / 1280 * 0.236 / 3600 * 2.0)
 
 
+def test_gradients_are_summed_at_the_slower_of_two_speeds() -> None:
+    # At 0.4 Gb/s the gradients take 0.2 s instead of 0.1 s, so the ring 0.3 s; weights are not summed by it.
+    slower = by_name(cluster=replace(CLUSTER, collective_gbps=0.4))
+    assert slower["data-parallel"].exchange_seconds == pytest.approx(0.306)
+    assert slower["local-steps"] == by_name()["local-steps"]
+    assert by_name(cluster=replace(CLUSTER, collective_gbps=1.5)) == by_name()
+
+
 def test_the_host_with_most_rows_decides() -> None:
     three = by_name(cluster=replace(CLUSTER, hosts=3, latency_ms=0))["data-parallel"]
     # 11, 11 and 10 rows: 440 words at 4,000 words/s = 0.11 s; ring: 2 * 2/3 * 0.1 s.

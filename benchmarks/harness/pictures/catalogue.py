@@ -104,7 +104,7 @@ PICTURES = [
     ),
     _drawn(
         "cell",
-        "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 7 --unit 57",
+        "nextword draw cell austen '\"I am very happy,\" said Anne.' --word 7 --mark 57",
         "The LSTM cell with the values of ten units at the second quotation mark: in the marked unit 57 the "
         "forget gate is empty, so nothing of the cell from the left remains",
     ),

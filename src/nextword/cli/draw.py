@@ -41,7 +41,7 @@ Options = Mapping[str, Any]
 )
 @click.option("--layer", metavar="N", type=int, help="cell: number of the layer.", show_default="1")
 @click.option("--units", metavar="N", type=int, help="cell: number of units, at most 16.", show_default="10")
-@click.option("--unit", metavar="N", type=int, help="cell: unit to mark, the first is 0.", show_default="the liveliest")
+@click.option("--mark", metavar="N", type=int, help="cell: unit to mark, the first is 0.", show_default="the liveliest")
 @click.option(
     "--vocabulary-size",
     metavar="N",
@@ -104,7 +104,8 @@ class _Subject:
 
 
 def _cell(model: str, text: str, **options: int) -> Drawing:
-    view = CellView(**{"num_units" if name == "units" else name: value for name, value in options.items()})
+    names = {"units": "num_units", "mark": "unit"}
+    view = CellView(**{names.get(name, name): value for name, value in options.items()})
     return draw_cell(read_bundle(Target.of(target_path(model)).bundle), text, view)
 
 
@@ -132,7 +133,7 @@ _SUBJECTS = {
     subject.name: subject
     for subject in (
         _Subject("network", draw_network, ["[TEXT]"]),
-        _Subject("cell", _cell, ["RUN_OR_MODEL", "TEXT"], ["word", "layer", "units", "unit"]),
+        _Subject("cell", _cell, ["RUN_OR_MODEL", "TEXT"], ["word", "layer", "units", "mark"]),
         _Subject("architecture", _architecture, ["PRESET_OR_MODEL"], ["vocabulary_size"]),
         _Subject("windows", draw_windows, ["[TEXT]"], ["batch_size", "num_steps"]),
     )

@@ -88,7 +88,7 @@ def _units(steps: LSTMSteps, view: CellView) -> list[int]:
     if view.unit is None:
         return steps.liveliest(view.num_units)
     if not 0 <= view.unit < size:
-        raise SettingError(f"`--unit` must be from 0 to {size - 1}, the number of units less 1, but is {view.unit}")
+        raise SettingError(f"`--mark` must be from 0 to {size - 1}, the number of units less 1, but is {view.unit}")
     others = [unit for unit in steps.liveliest(view.num_units) if unit != view.unit]
     return sorted([view.unit, *others[: view.num_units - 1]])
 

@@ -10,7 +10,7 @@ Captured = pytest.CaptureFixture[str]
 
 SUBJECTS = {
     "network": ["she was very happy"],
-    "cell": ["austen", "She was very happy", "--word", "2", "--layer", "2", "--units", "4", "--unit", "7"],
+    "cell": ["austen", "She was very happy", "--word", "2", "--layer", "2", "--units", "4", "--mark", "7"],
     "architecture": ["tutorial", "--vocabulary-size", "10000"],
     "windows": ["--batch-size", "1", "--num-steps", "4"],
 }

@@ -39,6 +39,12 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--proposals": ("count", "how many words to try"),
     "--processes": ("count", "how many processes"),
     "--skip": ("count", "how many windows to skip"),
+    "--word": ("count", "which word of a text"),
+    "--layer": ("count", "which layer"),
+    "--units": ("count", "how many units"),
+    "--mark": ("count", "which unit to mark"),
+    "--vocabulary-size": ("count", "how many tokens a model has"),
+    "--num-steps": ("count", "words in a row"),
     "--batch-size": ("count", "rows in parallel"),
     "--trials": ("count", "how many trials"),
     "--rounds": ("count", "how many validations"),
@@ -118,7 +124,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
 SHARED_SETTINGS = {"seed", "temperature", "on_bad_bytes", "batch_size"}
 """Names that settings of several commands have, with one meaning each."""
 
-PRINTS_NO_RESULTS = {"launch", "serve"}
+PRINTS_NO_RESULTS = {"draw", "launch", "serve"}
 """Commands without `--json`."""
 
 

@@ -77,7 +77,7 @@ def test_the_numbers_beside_the_equations_are_those_of_the_marked_unit(bundle: B
         ({"word": 11}, "`--word` must be from 1 to 10"),
         ({"num_units": 0}, "`--units` must be from 1 to 16, but is 0"),
         ({"num_units": 17}, "`--units` must be from 1 to 16, but is 17"),
-        ({"unit": 5}, "`--unit` must be from 0 to 4, the number of units less 1, but is 5"),
+        ({"unit": 5}, "`--mark` must be from 0 to 4, the number of units less 1, but is 5"),
         ({"layer": 3}, "`--layer` must be from 1 to 2"),
     ],
 )

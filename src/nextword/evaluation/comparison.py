@@ -138,7 +138,14 @@ class ComparedWord:
 
 
 class ComparedWords(list[ComparedWord]):
-    """A list of compared words that a notebook shows as a table; words that were predicted correctly have a mark."""
+    """A list of compared words that a notebook shows as a table; words that were predicted correctly have a mark.
+
+    Example:
+        >>> import nextword
+        >>> words = nextword.load("austen").compare("She was very happy.")
+        >>> isinstance(words, ComparedWords), words[0].actual
+        (True, 'She')
+    """
 
     def _repr_html_(self) -> str:
         most = max((word.surprisal_bits for word in self if math.isfinite(word.surprisal_bits)), default=1.0)

@@ -49,7 +49,14 @@ class RankedCandidate:
 
 
 class RankedCandidates(list[RankedCandidate]):
-    """A list of ranked candidates that a notebook shows as a table."""
+    """A list of ranked candidates that a notebook shows as a table.
+
+    Example:
+        >>> import nextword
+        >>> ranked = nextword.load("austen").rank("She was very ___.", ["happy", "table"])
+        >>> isinstance(ranked, RankedCandidates), [each.candidate for each in ranked]
+        (True, ['happy', 'table'])
+    """
 
     def _repr_html_(self) -> str:
         rows = [(each.candidate, each.text, f"{each.probability:.2%}", html_bar(each.probability)) for each in self]

@@ -18,6 +18,11 @@ class ShownLine(LineScore):
 
     Attributes:
         tokens: The tokens as text, `<eos>` for the end of the line.
+
+    Example:
+        >>> import nextword
+        >>> nextword.load("austen").score("She was happy.").tokens
+        ('She', 'was', 'happy', '.', '<eos>')
     """
 
     tokens: tuple[str, ...] = ()

@@ -59,6 +59,10 @@ class TrainingPoint:
         train_perplexity: Training perplexity over its steps, with dropout, while the weights change.
         learning_rate: Learning rate of the next step.
         words_per_second: Training throughput over its steps; the first step of a round is excluded if there are others.
+
+    Example:
+        >>> TrainingPoint(step=20, epoch=0.1, train_perplexity=900.0, learning_rate=1e-3, words_per_second=9_000.0).epoch
+        0.1
     """
 
     step: int

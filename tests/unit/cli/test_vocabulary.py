@@ -54,6 +54,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "--hosts": ("count", "how many machines"),
     "--network": ("number", "Gb/s"),
     "--latency": ("number", "milliseconds"),
+    "--collective": ("number", "Gb/s"),
     "--price": ("number", "money for an hour"),
     "--words-per-second": ("number", "a speed"),
     "--port": ("count", "a port to listen on"),
@@ -121,7 +122,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
 }
 """What each flag takes, and what it means wherever it appears."""
 
-SHARED_SETTINGS = {"seed", "temperature", "on_bad_bytes", "batch_size"}
+SHARED_SETTINGS = {"seed", "temperature", "on_bad_bytes", "batch_size", "num_steps"}
 """Names that settings of several commands have, with one meaning each."""
 
 PRINTS_NO_RESULTS = {"draw", "launch", "serve"}

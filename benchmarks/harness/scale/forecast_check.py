@@ -62,7 +62,7 @@ def check_forecasts(
 ) -> list[ForecastCheck]:
     """Return the forecast of each measured figure.
 
-    A process that shares its core with others is a machine of half the speed, or less, in all that it does.
+    A process that shares its core with others computes at half the speed, or less. Gloo mostly waits, and keeps its own.
 
     Args:
         work: What was trained.
@@ -84,7 +84,7 @@ def check_forecasts(
                 words_per_second=share * speeds[whole],
                 split_words_per_second=share * speeds[whole // each.processes],
             ),
-            Cluster(hosts=each.processes, network_gbps=gbps, latency_ms=latency_ms, collective_gbps=share * GLOO_GBPS),
+            Cluster(hosts=each.processes, network_gbps=gbps, latency_ms=latency_ms, collective_gbps=GLOO_GBPS),
         )
         forecast = next(forecast for forecast in forecasts if forecast.strategy == each.strategy)
         trained = each.processes if each.strategy == "population" else 1  # each trains on all words of the text

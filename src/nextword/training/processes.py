@@ -34,6 +34,11 @@ _REPAIR = "see its output, then start all again with `train --resume RUN`: at mo
 _LOST = ("Gloo", "NCCL", "Connection closed by peer", "coordination service", "Connection reset", "heartbeat")
 """Words in the errors of JAX if another process is gone."""
 
+_UNREACHABLE = (
+    "the name of each machine, {}must be an address that the other machines reach, and not the loopback address{}; "
+    "correct its line in /etc/hosts"
+)
+
 
 class Processes:
     """The processes of one training run.
@@ -137,21 +142,28 @@ def join(group: ProcessGroup) -> Processes:
 
 
 def require_reachable_name(name: str, group: ProcessGroup) -> None:
-    """Raise if the name of this machine is an address that only this machine reaches, but other machines must.
+    """Raise if the name of this machine is an address that only this machine reaches, and process 0 is on another one.
 
     Args:
         name: The name.
-        group: The group; the others are on other machines unless process 0 has an address of this kind too.
+        group: The group.
 
     Raises:
-        SettingError: They could not connect.
+        SettingError: The others could not connect.
     """
     own, first = _address_of(name), _address_of((group.address or "").rpartition(":")[0])
-    if own is not None and first is not None and own.is_loopback and not first.is_loopback:
-        raise SettingError(
-            f"the name of a machine, `{name}`, must be an address that the other machines reach, but is {own}; correct "
-            "its line in /etc/hosts"
-        )
+    if own is not None and first is not None and own.is_loopback and not _is_here(first):
+        raise SettingError(_UNREACHABLE.format(f"`{name}`, ", f" of {own}"))
+
+
+def _is_here(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -193,6 +205,8 @@ def lost_processes_named() -> Iterator[None]:
     except (ValueError, RuntimeError) as error:
         if not any(word in str(error) for word in _LOST):
             raise
+        if "context initialization failed" in str(error) and "remote=[127." in str(error):
+            raise SettingError(_UNREACHABLE.format("", "")) from error
         raise ProcessLostError(
             f"all processes must continue to the end, but another one is gone ({str(error).splitlines()[0]:.240}); "
             f"{_REPAIR}"

@@ -86,7 +86,7 @@ def test_the_table_shows_times_and_prices(nextword: Run, capsys: Captured) -> No
     lines = [re.sub(" {2,}", "  ", line.strip()) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == "speed  1,000 words/s given"
     assert lines[2] == "batch  32 x 35 words; local-steps: 500 steps a round"
-    assert lines[3] == "network  100000 Gb/s, 0.1 ms; gradients at most 100000 Gb/s"
+    assert lines[3] == "network  100000 Gb/s, 0 ms; gradients at most 100000 Gb/s"
     assert lines[5:8] == [
         "one-host  data-parallel  local-steps  population",
         "words/s  1,000  4,000  4,000  1,000",

@@ -61,8 +61,8 @@ class TrainingPoint:
         words_per_second: Training throughput over its steps; the first step of a round is excluded if there are others.
 
     Example:
-        >>> TrainingPoint(step=20, epoch=0.1, train_perplexity=900.0, learning_rate=1e-3, words_per_second=9_000.0).epoch
-        0.1
+        >>> TrainingPoint(20, 0.1, train_perplexity=900.0, learning_rate=1e-3, words_per_second=9_000.0).step
+        20
     """
 
     step: int

@@ -62,7 +62,8 @@ def check_forecasts(
 ) -> list[ForecastCheck]:
     """Return the forecast of each measured figure.
 
-    A process that shares its core computes at half the speed, or less. Gloo mostly waits, and keeps its own.
+    A process that shares its core with others computes at half the speed, or less. Gloo mostly waits,
+    and keeps its own.
 
     Args:
         work: What was trained.

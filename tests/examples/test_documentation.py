@@ -4,6 +4,7 @@ A test takes a page from top to bottom, its commands and its blocks of Python wi
 trained run. A new example is picked up without work. The rules:
 
 - `train`, `tune`, `doctor` and `serve` are parsed, with every flag and value, and not run, since they take minutes.
+- `evaluate --keystrokes` types 300 tokens unless the page says how many.
 - A name `runs/NAME`, `RUN`, `DIR` or `MODEL` is a copy of the tiny run; a text file is one of `_files`.
 - `nextword.train` in a block of Python trains for a moment, with a tiny network unless the page has one of its own.
 - `<!-- not run: REASON -->` right above a block takes it out; Python must compile even so.
@@ -141,6 +142,8 @@ def _exit_code(arguments: list[str]) -> int:
 def _run(command: Command, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
     """Run a command, or parse it if it takes minutes, and return what a terminal would show."""
     arguments = [TEXTS.get(argument, argument) for argument in command.arguments]
+    if "--keystrokes" in arguments and "--max-tokens" not in arguments:
+        arguments += ["--max-tokens", "300"]  # a whole text is typed for minutes
     if arguments[0] in PARSED_ONLY:
         context = click.Context(command_line, obj=arguments)
         parsed = command_line.get_command(context, arguments[0])

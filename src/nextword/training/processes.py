@@ -141,13 +141,13 @@ def require_reachable_name(name: str, group: ProcessGroup) -> None:
 
     Args:
         name: The name.
-        group: The group; the others are on other machines unless process 0 has an address of this kind too.
+        group: The group. The others may be on this machine too if process 0 has one of its addresses.
 
     Raises:
         SettingError: They could not connect.
     """
     own, first = _address_of(name), _address_of((group.address or "").rpartition(":")[0])
-    if own is not None and first is not None and own.is_loopback and not first.is_loopback:
+    if own is not None and first is not None and own.is_loopback and not _is_of_this_machine(first):
         raise SettingError(
             f"the name of a machine, `{name}`, must be an address that the other machines reach, but is {own}; correct "
             "its line in /etc/hosts"
@@ -159,6 +159,15 @@ def _address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         return ipaddress.ip_address(socket.getaddrinfo(name, None)[0][4][0]) if name else None
     except (OSError, ValueError):  # not known here, or of an interface
         return None
+
+
+def _is_of_this_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6) as any_port:
+        try:
+            any_port.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
 
 
 def _seconds_without_heartbeat() -> int:

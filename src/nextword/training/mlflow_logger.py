@@ -1,6 +1,7 @@
 """Logs a training run to MLflow."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -43,6 +44,8 @@ class MlflowLogger(RunLogger):
         except ImportError as error:
             raise MissingExtraError.of("logs for MLflow need mlflow-skinny", error.name, "mlflow") from error
         super().__init__(mlflow.exceptions.MlflowException)
+        # Training waits meanwhile; by default, MLflow tries for four minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         self.experiment = experiment
         self.folder = None if _is_uri(place) else Path(place).absolute()
         self.uri = str(place) if self.folder is None else f"sqlite:///{(self.folder / 'mlflow.db').as_posix()}"
@@ -87,10 +90,7 @@ class MlflowLogger(RunLogger):
 
     @override
     def close(self, *, finished: bool) -> None:
-        try:
-            self._client.set_terminated(self.run_id, "FINISHED" if finished else "KILLED")
-        except self.problems as error:
-            self._warn(f"nothing could be written to {self} ({error})")
+        self._client.set_terminated(self.run_id, "FINISHED" if finished else "KILLED")
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(self.experiment)

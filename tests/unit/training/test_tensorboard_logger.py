@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.errors import MissingExtraError
+from nextword.errors import MissingExtraError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan
@@ -81,3 +81,10 @@ def test_without_tensorboardx_the_error_names_the_extra(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(MissingExtraError, match="need tensorboardX, which is missing; install the extra `tensorboard`"):
         TensorBoardLogger(tmp_path)
+
+
+def test_a_place_that_is_no_folder_is_an_error_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    context = RunContext(callbacks=[TensorBoardLogger(tmp_path / "file" / "run")])
+    with pytest.raises(StorageError, match="must take a log, but does not"), logged(context, tmp_path, CONFIG):
+        pytest.fail("training began")

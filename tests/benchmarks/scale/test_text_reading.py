@@ -34,6 +34,8 @@ def test_a_text_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     result = CliRunner().invoke(
         scale.scale,
         [
+            "--only",
+            "text",
             "--size",
             "1",
             "--words",

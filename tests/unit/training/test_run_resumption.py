@@ -73,7 +73,9 @@ def at_once(finished: MakeRun, options: TrainingOptions, tmp_path_factory: pytes
 
 def without_clock(progress: TrainingProgress) -> TrainingProgress:
     stopped: dict[str, Any] = {"words_per_second": 0.0, "seconds": 0.0, "step_seconds": 0.0, "validation_seconds": 0.0}
-    return replace(progress, records=tuple(replace(record, **stopped) for record in progress.records))
+    records = tuple(replace(record, **stopped) for record in progress.records)
+    points = tuple(replace(point, words_per_second=0.0) for point in progress.points)
+    return replace(progress, records=records, points=points)
 
 
 def assert_ended_alike(ours: TrainingRun, expected: TrainingRun) -> None:

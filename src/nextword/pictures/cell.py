@@ -178,12 +178,12 @@ def _draw_states(drawing: Drawing, numbers: CellNumbers, word: str, source: str)
         (_LEFT, "c_{t-1}", numbers.c_before, numbers.reach),
         (_RIGHT, "c_t", numbers.now["c"], numbers.reach),
     ):
-        _draw_state(drawing, x, top, name, values, numbers, reach)
+        _draw_state(drawing, x, top, name, values, numbers, reach=reach)
     for symbol, says, baseline in (("c", "memory", 214), ("h", "output", 242)):
         drawing.math(18, baseline, symbol, "math quiet")
         drawing.text(36, baseline, says, "note", room=72)
-    _draw_state(drawing, _LEFT, _BOTTOM, "h_{t-1}", numbers.h_before, numbers, 1.0)
-    _draw_state(drawing, _RIGHT, _BOTTOM, "h_t", numbers.now["h"], numbers, 1.0)
+    _draw_state(drawing, _LEFT, _BOTTOM, "h_{t-1}", numbers.h_before, numbers, reach=1.0)
+    _draw_state(drawing, _RIGHT, _BOTTOM, "h_t", numbers.now["h"], numbers, reach=1.0)
     left, width = _LEFT + _BOX_WIDTH / 2 + 12, _RIGHT - _LEFT - _BOX_WIDTH - 24
     drawing.rect(left, _BOTTOM, width, 72, "pale", radius=8)
     drawing.math(left + 12, _BOTTOM + 30, "x_t")
@@ -198,6 +198,7 @@ def _draw_state(
     name: str,
     values: NDArray[np.float64],
     numbers: CellNumbers,
+    *,
     reach: float,
 ) -> None:
     left = x - _BOX_WIDTH / 2

@@ -20,7 +20,7 @@ from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import SettingError, TrainingInterrupted, TrainingWarning
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import Corpus
-from nextword.training import start
+from nextword.training import saved_results, start
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
@@ -131,8 +131,9 @@ def test_the_same_call_gives_the_finished_model_again(fitted: Fit, copied: Path)
 
 def test_without_a_directory_nothing_is_written_for_a_run(fitted: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[object] = []
-    for name in ("write_bundle", "write_metrics", "draw_curves", "CurveDrawer"):
-        monkeypatch.setattr(start, name, lambda *arguments, **_named: kept.append(arguments))
+    writers = {saved_results: ("write_bundle", "write_metrics", "draw_curves"), start: ("CurveDrawer",)}
+    for module, name in ((module, name) for module, names in writers.items() for name in names):
+        monkeypatch.setattr(module, name, lambda *arguments, **_named: kept.append(arguments))
     assert fitted(epochs=0.5).bundle.name == "story-quick"
     assert kept == []
 

@@ -60,9 +60,16 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
 
     @contextmanager
     def logging(self, run: Path, config: RunConfig, warn: Callable[[str], object]) -> Iterator[None]:
-        """Keep the log open within the block."""
+        """Keep the log open within the block.
+
+        Raises:
+            SettingError: The log cannot be opened at its place.
+        """
         self._warn, finished = warn, False
-        self._sent = self.open(run, settings_of(config))
+        try:
+            self._sent = self.open(run, settings_of(config))
+        except self.problems as error:
+            raise SettingError(f"a log must be writable, but {self} is not ({error}); give another place") from error
         try:
             yield
             finished = True

@@ -170,3 +170,8 @@ def test_a_teacher_without_weights_is_refused(corpus: Corpus, tmp_path: Path, wh
 def test_a_teacher_needs_the_whole_softmax_in_one_process(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match="`teacher` needs the whole softmax in one process"):
         TrainingOptions(teacher="runs/teacher", **settings)
+
+
+def test_a_sample_model_is_found_by_name_and_its_slim_copy_refused() -> None:
+    with pytest.raises(BundleError, match=r"must have its float32 weights for this, but is a slim copy"):
+        Teacher.open("austen")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.errors import MissingExtraError
+from nextword.errors import MissingExtraError, SettingError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan
@@ -81,3 +81,9 @@ def test_without_tensorboardx_the_error_names_the_extra(tmp_path: Path, monkeypa
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     with pytest.raises(MissingExtraError, match="need tensorboardX, which is missing; install the extra `tensorboard`"):
         TensorBoardLogger(tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_repair(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingError, match=r"a log must be writable, but `.*file.logs` is not .*; give another place"):
+        log(tmp_path / "file" / "logs", TrainingProgress())

@@ -1,6 +1,7 @@
 """Logs a training run to MLflow."""
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ _PACKAGES = ("mlflow", "alembic", "sqlalchemy")
 """MLflow, and what it needs for a database."""
 _MOST_METRICS = 1_000
 """Most metrics that MLflow takes at once."""
+_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+"""MLflow's own seven retries take four minutes, and training would wait for them after each round."""
 
 
 class MlflowLogger(RunLogger):
@@ -57,6 +60,8 @@ class MlflowLogger(RunLogger):
     def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
+        for name, value in _RETRIES.items():
+            os.environ.setdefault(name, value)
         self._client = self._package.MlflowClient(tracking_uri=self.uri)
         path = run / _RUN_FILE
         known = json.loads(path.read_text("utf-8")) if path.is_file() and settings else {}

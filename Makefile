@@ -16,7 +16,7 @@ DEMO_NEEDS := $(if $(wildcard $(VENV)/with-dev),$(VENV)/with-dev,$(VENV)/with-tr
 WORKERS := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n > 4 ? 4 : n)))
 TESTS := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal tests src benchmarks/harness
 
-.PHONY: help setup demo test test-slow test-all check lint types imports docs commands format peers constraints dist sample-model screenshots notebooks clean
+.PHONY: help setup demo test test-slow test-all check lint types imports docs commands format peers constraints dist sample-model screenshots pictures notebooks clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' $(MAKEFILE_LIST)

@@ -122,8 +122,9 @@ PICTURES = [
     ),
     _charted(
         "learn/ideas.svg",
-        "What each idea is worth in points of test perplexity on Austen: count-based initialization 11.1, carried "
-        "state 6.9",
+        "What each idea is worth in points of test perplexity on Austen. Most: the LSTM cell 22.3, count-based "
+        "initialization 11.1, dynamic evaluation 10.7, cache 8.0, carried state 6.9. Dropout of 0.3 and more costs 8.0 "
+        "in two epochs",
         _of_data("learn/data/ideas.json", ideas_chart),
     ),
     _charted(

@@ -63,13 +63,20 @@ class TrainingGroup:
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
-        for number in range(len(self._places)):
-            self.processes.append(self.start(number))
+        try:
+            for number in range(len(self._places)):
+                self.processes.append(self.start(number))
+        except BaseException:
+            self._end()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for process in self.processes:
             process.kill()
             process.wait()

@@ -18,8 +18,6 @@ _PACKAGES = ("mlflow", "alembic", "sqlalchemy")
 """MLflow, and what it needs for a database."""
 _MOST_METRICS = 1_000
 """Most metrics that MLflow takes at once."""
-_RETRIES = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
-"""MLflow's own seven retries take four minutes, and training would wait for them after each round."""
 
 
 class MlflowLogger(RunLogger):
@@ -46,6 +44,8 @@ class MlflowLogger(RunLogger):
         except ImportError as error:
             raise MissingExtraError.of("logs for MLflow need mlflow-skinny", error.name, "mlflow") from error
         super().__init__(mlflow.exceptions.MlflowException)
+        # Training waits meanwhile; by default, MLflow tries for four minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
         self.experiment = experiment
         self.folder = None if _is_uri(place) else Path(place).absolute()
         self.uri = str(place) if self.folder is None else f"sqlite:///{(self.folder / 'mlflow.db').as_posix()}"
@@ -60,8 +60,6 @@ class MlflowLogger(RunLogger):
     def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
-        for name, value in _RETRIES.items():
-            os.environ.setdefault(name, value)
         self._client = self._package.MlflowClient(tracking_uri=self.uri)
         path = run / _RUN_FILE
         known = json.loads(path.read_text("utf-8")) if path.is_file() and settings else {}
@@ -92,10 +90,7 @@ class MlflowLogger(RunLogger):
 
     @override
     def close(self, *, finished: bool) -> None:
-        try:
-            self._client.set_terminated(self.run_id, "FINISHED" if finished else "KILLED")
-        except self.problems as error:
-            self._warn(f"nothing could be written to {self} ({error})")
+        self._client.set_terminated(self.run_id, "FINISHED" if finished else "KILLED")
 
     def _experiment_id(self) -> str:
         found = self._client.get_experiment_by_name(self.experiment)

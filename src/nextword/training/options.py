@@ -1,6 +1,7 @@
 """The training settings."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from nextword.architecture import ModelOptions
@@ -172,6 +173,8 @@ class TrainingOptions(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.teacher is not None:  # a run is resumed from any folder
+            object.__setattr__(self, "teacher", str(Path(self.teacher).resolve()))
         if self.sampled_softmax and self.label_smoothing:
             raise SettingError(
                 f"`label_smoothing` needs the whole vocabulary, but is {self.label_smoothing:g} with `sampled_softmax` "

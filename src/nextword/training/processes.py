@@ -152,11 +152,11 @@ def require_reachable_name(name: str, group: ProcessGroup) -> None:
         SettingError: The others could not connect.
     """
     own, first = _address_of(name), _address_of((group.address or "").rpartition(":")[0])
-    if own is not None and first is not None and own.is_loopback and not _is_here(first):
+    if own is not None and first is not None and own.is_loopback and not _is_of_this_machine(first):
         raise SettingError(_UNREACHABLE.format(f"`{name}`, ", f" of {own}"))
 
 
-def _is_here(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_of_this_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     with socket.socket(family) as probe:
         try:

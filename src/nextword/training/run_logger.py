@@ -9,7 +9,7 @@ from typing import Any, override
 
 import keras
 
-from nextword.errors import SettingError
+from nextword.errors import SettingError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext, SilentObserver
 from nextword.training.plan import Plan
@@ -27,7 +27,8 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
     In `nextword.train` and `nextword train`, the figures of a round are sent after its checkpoint is saved: training
     loss and perplexity, learning rate and words per second within the round; validation figures and accuracy at its
     end. A run that is resumed sends what is missing there, so no step is lost or repeated. If the other program cannot
-    be reached, a warning says so, training continues, and the next round tries again.
+    be reached, the run does not begin. If that happens later, a warning says so, training continues, and the next round
+    tries again.
 
     In Keras's own `fit`, a step is an epoch, and the figures are those of Keras.
 
@@ -63,18 +64,21 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
         """Keep the log open within the block.
 
         Raises:
-            SettingError: The log cannot be opened at its place.
+            StorageError: The log cannot be begun.
         """
         self._warn, finished = warn, False
         try:
             self._sent = self.open(run, settings_of(config))
         except self.problems as error:
-            raise SettingError(f"a log must be writable, but {self} is not ({error}); give another place") from error
+            raise StorageError(f"{self} must take a log, but does not ({error}); give another place") from error
         try:
             yield
             finished = True
         finally:
-            self.close(finished=finished)
+            try:
+                self.close(finished=finished)
+            except self.problems as error:
+                warn(f"nothing could be written to {self} ({error})")
 
     @override
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:

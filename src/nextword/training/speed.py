@@ -68,6 +68,8 @@ def measure_training(config: RunConfig, vocabulary_size: int = _VOCABULARY_SIZE,
     options = config.training.replace(minutes=None)
     plan = Plan(windows.steps_per_epoch, _MAX_STEPS, (_MAX_STEPS,))
     teacher = None if options.teacher is None else Teacher.open(options.teacher)
+    if teacher is not None:
+        teacher.require_vocabulary_size(vocabulary_size)
     step = TrainingStep(model, options, plan, train=windows, valid=windows, teacher=teacher)
 
     num_steps, taken = _timed_steps(step, seconds)

@@ -1,9 +1,8 @@
 """Starts and resumes training runs, for the command, for Python and for the trials of a sweep."""
 
-import shlex
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from nextword.batching.window import TokenIds, Windows
 from nextword.batching.windows import make_windows, validation_streams
-from nextword.bundle.bundle import Bundle
 from nextword.bundle.files import require_storable
-from nextword.bundle.store import read_bundle, write_bundle
-from nextword.errors import BundleError, CheckpointError, MissingExtraError, StorageError
+from nextword.errors import CheckpointError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.ops.precision import resolve_compute_dtype
@@ -29,18 +26,18 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
-from nextword.training.curves import CurveDrawer, draw_curves
+from nextword.training.curves import CurveDrawer
 from nextword.training.local_steps import LocalSteps
 from nextword.training.log import write_log
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
-from nextword.training.population import POPULATION, fit_if_complete
 from nextword.training.process_group import Membership
 from nextword.training.progress import TrainingProgress
-from nextword.training.result import FinishedRun, finish_run, write_metrics
+from nextword.training.result import FinishedRun, finish_run
 from nextword.training.run import TrainingRun
 from nextword.training.run_directory import RunDirectory, run_lock
 from nextword.training.run_logger import logged
+from nextword.training.saved_results import fit_ensemble, preset_of, save_results, title_of
 from nextword.training.shared_run import (
     SharedCheckpointStore,
     agreed_config,
@@ -95,8 +92,8 @@ def start_run(
         prepare = partial(_prepare, config, corpus, directory, context, began=began, text_path=corpus.stored_name)
         config = agreed_config(config, corpus, processes, prepare)
         finished = _train_and_evaluate(config, corpus, directory, context, keep=keep, model=model, processes=processes)
-        finished = _save_results(finished, config, directory, context, processes) if keep else finished
-    _fit_ensemble(config, corpus, directory, context)
+        finished = save_results(finished, config, directory, context, processes) if keep else finished
+    fit_ensemble(config, corpus, directory, context)
     return finished
 
 
@@ -137,8 +134,8 @@ def resume_run(
             )
         how: dict[str, Any] = {"model": model, "finish": finish, "processes": processes}
         finished = _train_and_evaluate(config, corpus, directory, context, **how)
-        finished = _save_results(finished, config, directory, context, processes)
-    _fit_ensemble(config, corpus, directory, context)
+        finished = save_results(finished, config, directory, context, processes)
+    fit_ensemble(config, corpus, directory, context)
     return finished
 
 
@@ -287,7 +284,7 @@ def _train_and_evaluate(
 ) -> FinishedRun:
     """Train to the end, or end here with `finish`, and evaluate the best weights; `keep` draws each round."""
     if keep and writes(processes):
-        drawer = CurveDrawer(directory.root, _title(config, corpus.name))
+        drawer = CurveDrawer(directory.root, title_of(config, corpus.name))
         context = replace(context, observer=Observers((drawer, context.observer)))
     num_parameters = config.model.build(corpus.tokenizer.vocabulary_size).num_parameters
     context.say(
@@ -299,64 +296,9 @@ def _train_and_evaluate(
         config = replace(config, plan=run.plan.time.replace(planned_steps=run.plan.planned_steps))
         write_file(directory.config_file, config.to_toml().encode())
     context.say("evaluating the best weights on valid and test")
-    return finish_run(run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{_preset(config)}")
-
-
-def _save_results(
-    finished: FinishedRun,
-    config: RunConfig,
-    directory: RunDirectory,
-    context: RunContext,
-    processes: "Processes | None" = None,
-) -> FinishedRun:
-    """Write bundle, metrics and curves to the run directory."""
-    if not writes(processes):
-        return finished
-    _write_model(directory.model, finished.bundle)
-    write_metrics(directory.metrics_file, finished)
-    try:
-        draw_curves(
-            finished.progress.records,
-            directory.root,
-            points=finished.progress.points,
-            title=_title(config, finished.corpus),
-        )
-    except MissingExtraError as error:
-        context.say(f"no curves were drawn: {error}")
-    except StorageError as error:  # a missing picture must not fail the run
-        context.warn(f"no curves were drawn: {error}")
-    return finished
-
-
-def _write_model(path: Path, bundle: Bundle) -> None:
-    """Write the bundle, unless the same model is there: it may have been exported since."""
-    with suppress(BundleError):
-        if path.is_dir() and read_bundle(path).is_same_model(bundle):
-            return
-    write_bundle(path, bundle, replace=True)
-
-
-def _fit_ensemble(config: RunConfig, corpus: Corpus, directory: RunDirectory, context: RunContext) -> None:
-    """Fit the weights of a population if this run is its last member to finish."""
-    if POPULATION not in config.origin:
-        return
-    root, num_members = directory.root.parent, int(config.origin[POPULATION])
-    ensemble = fit_if_complete(root, num_members, corpus.valid.ids)
-    if ensemble is None:
-        context.say(f"{root} has members that are not finished; the last one fits the weights of the ensemble")
-    else:
-        context.say(
-            f"{ensemble.describe()}\nevaluate it with: nextword evaluate {root} --ensemble\n"
-            f"distill it with: nextword train {shlex.quote(corpus.stored_name)} --teacher {shlex.quote(str(root))}"
-        )
-
-
-def _title(config: RunConfig, corpus: str) -> str:
-    return f"{_preset(config)} on {corpus}"
-
-
-def _preset(config: RunConfig) -> str:
-    return config.origin.get("preset", "model")
+    return finish_run(
+        run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{preset_of(config)}"
+    )
 
 
 def windows_of(

@@ -13,6 +13,8 @@ OnStretch = Callable[[int, float, float], object]
 _MOST_STRETCHES = 50
 _FEWEST_STRETCHES = 4
 _FEWEST_STEPS = 4
+_MOST_LOSS = 700.0
+"""Loss whose exponential is still a number."""
 
 
 def stretch_ends(round_number: int, num_steps: int) -> list[int]:
@@ -84,8 +86,11 @@ class Stretches:
         if not math.isfinite(perplexity) or not count:
             return  # the run stops, or the next stretch has these steps too
         loss = math.log(perplexity) * float(self._counts[:step].sum())
+        mean = (loss - loss_before) / count
+        if mean > _MOST_LOSS:  # the loss explodes, and the mean over the round so far hides it
+            return
         self._before = (step, loss)
-        self._on_end(step, math.exp((loss - loss_before) / count), self._steps_per_second(before, step))
+        self._on_end(step, math.exp(mean), self._steps_per_second(before, step))
 
     def _steps_per_second(self, before: int, step: int) -> float:
         first = max(before, 1) if step > 1 else 0  # the first step of a round may compile

@@ -71,6 +71,18 @@ class Teacher:
             )
         return cls(tuple(map(_model, bundles)), weights, bundles[0].tokenizer, _sha256(bundles, weights))
 
+    def require_vocabulary_size(self, vocabulary_size: int) -> None:
+        """Raise unless the teacher has as many tokens as a model, whose text is not known.
+
+        Raises:
+            SettingError: It has more or fewer.
+        """
+        if self.tokenizer.vocabulary_size != vocabulary_size:
+            raise SettingError(
+                f"`teacher` must have as many tokens as the model, {vocabulary_size:,}, but has "
+                f"{self.tokenizer.vocabulary_size:,}; set `maximum_vocabulary` to {self.tokenizer.vocabulary_size}"
+            )
+
     def require_tokenizer(self, tokenizer: Tokenizer) -> None:
         """Raise unless the teacher has the tokenizer of a text.
 
@@ -85,7 +97,7 @@ class Teacher:
 
 
 def with_teacher(config: "RunConfig", tokenizer: Tokenizer) -> "RunConfig":
-    """Return the settings with the whole path and the sum of their teacher, if they have one.
+    """Return the settings with the SHA-256 of their teacher, if they have one.
 
     Raises:
         BundleError: There is no such model.
@@ -96,8 +108,7 @@ def with_teacher(config: "RunConfig", tokenizer: Tokenizer) -> "RunConfig":
         return config
     teacher = Teacher.open(path)
     teacher.require_tokenizer(tokenizer)
-    training = config.training.replace(teacher=str(Path(path).resolve()))
-    return replace(config, training=training, origin={**config.origin, _TEACHER: teacher.sha256})
+    return replace(config, origin={**config.origin, _TEACHER: teacher.sha256})
 
 
 def teacher_of(config: "RunConfig", tokenizer: Tokenizer) -> Teacher | None:
@@ -109,7 +120,13 @@ def teacher_of(config: "RunConfig", tokenizer: Tokenizer) -> Teacher | None:
     """
     if config.training.teacher is None:
         return None
-    teacher = Teacher.open(config.training.teacher)
+    try:
+        teacher = Teacher.open(config.training.teacher)
+    except BundleError as error:
+        raise BundleError(
+            f"a run must be resumed with its teacher, but {error}; restore it, or write where it is now as `teacher` "
+            "into the config.toml of the run"
+        ) from error
     teacher.require_tokenizer(tokenizer)
     if config.origin.get(_TEACHER, teacher.sha256) != teacher.sha256:
         raise SettingError(

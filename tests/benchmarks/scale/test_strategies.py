@@ -1,4 +1,5 @@
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from harness.scale.strategies import (
     measure_strategy,
     places_of,
 )
-from harness.scale.training_group import rounds_of
+from harness.scale.training_group import TrainingGroup, rounds_of
 from harness.speed.peer import PeerError
 
 TINY = StrategyWork(
@@ -75,6 +76,13 @@ def test_a_half_written_line_of_a_log_is_left_out(tmp_path: Path) -> None:
     assert rounds_of(tmp_path) == []
     (tmp_path / "log.jsonl").write_text(json.dumps({"round": 1}) + '\n{"rou', encoding="utf-8")
     assert rounds_of(tmp_path) == [{"round": 1}]
+
+
+def test_a_process_that_cannot_be_started_leaves_no_other_behind(tmp_path: Path) -> None:
+    group = TrainingGroup(["--help"], [["sh", "-c", "exec sleep 100"], [str(tmp_path / "missing")]], tmp_path)
+    with pytest.raises(FileNotFoundError), group:
+        pytest.fail("all were started")
+    assert [process.returncode for process in group.processes] == [-signal.SIGKILL]
 
 
 def test_bytes_travel_over_loopback() -> None:

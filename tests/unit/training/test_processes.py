@@ -1,3 +1,5 @@
+import ipaddress
+
 import pytest
 
 from nextword.errors import ProcessLostError, SettingError
@@ -48,3 +50,16 @@ def test_the_seconds_without_a_heartbeat_must_be_a_number(monkeypatch: pytest.Mo
     monkeypatch.setenv("NEXTWORD_HEARTBEAT_SECONDS", "soon")
     with pytest.raises(SettingError, match="NEXTWORD_HEARTBEAT_SECONDS must be a whole number of seconds"):
         processes.join(ProcessGroup(2, 0, "127.0.0.1:1"))
+
+
+def test_a_name_that_only_this_machine_reaches_is_accepted_if_the_group_is_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Debian names a machine 127.0.1.1, and Ray calls it by its address in the network.
+    monkeypatch.setattr(processes, "_is_of_this_machine", lambda address: str(address) == "203.0.113.5")
+    processes.require_reachable_name("127.0.1.1", ProcessGroup(2, 1, "203.0.113.5:1234"))
+
+
+def test_addresses_of_this_machine_are_known() -> None:
+    assert processes._is_of_this_machine(ipaddress.ip_address("127.0.0.1"))
+    assert not processes._is_of_this_machine(ipaddress.ip_address("203.0.113.5"))

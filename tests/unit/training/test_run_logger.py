@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.errors import SettingError
+from nextword.errors import SettingError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, SilentObserver
 from nextword.training.plan import Plan
@@ -139,3 +139,37 @@ def test_in_the_fit_of_keras_an_epoch_is_a_step() -> None:
 
 def test_a_run_without_rounds_has_nothing_to_send() -> None:
     assert rows_of(replace(WHOLE, records=(), points=())) == []
+
+
+class BrokenLogger(MemoryLogger):
+    """A log that cannot be begun, or ended."""
+
+    def __init__(self, broken: str) -> None:
+        super().__init__()
+        self._broken = broken
+
+    def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
+        self._fail_at("open")
+        return super().open(run, settings)
+
+    def close(self, *, finished: bool) -> None:
+        self._fail_at("close")
+        super().close(finished=finished)
+
+    def _fail_at(self, name: str) -> None:
+        if name == self._broken:
+            raise OSError("no such server")
+
+
+def test_a_log_that_cannot_be_begun_is_an_error_before_training() -> None:
+    with pytest.raises(StorageError, match=r"`memory` must take a log, but does not \(no such server\)"):
+        log(BrokenLogger("open"), TrainingProgress(), BEFORE)
+
+
+def test_a_log_that_cannot_be_ended_hides_no_result_and_no_error() -> None:
+    warned: list[str] = []
+    log(BrokenLogger("close"), TrainingProgress(), BEFORE, warn=warned.append)
+    assert warned == ["nothing could be written to `memory` (no such server)"]
+    context = RunContext(callbacks=[BrokenLogger("close")], warn=warned.append)
+    with pytest.raises(KeyboardInterrupt), logged(context, Path("run"), CONFIG):
+        raise KeyboardInterrupt

@@ -177,3 +177,13 @@ def test_a_checkpoint_of_an_older_version_has_no_points() -> None:
     table = TrainingProgress().to_table()
     del table["points"]
     assert TrainingProgress.from_table(table) == TrainingProgress()
+
+
+def test_a_loss_that_explodes_has_no_point_and_raises_no_error() -> None:
+    found: list[tuple[int, float]] = []
+    stretches = Stretches([49, 50], lambda step, value, _speed: found.append((step, round(value, 3))))
+    stretches.begin(np.ones(50), 0.0)
+    stretches.after_step(49, math.exp(5.0))
+    stretches.after_step(50, math.exp(20.0))  # the last step alone has a loss of 755
+    stretches.after_report(50, 1.0)
+    assert found == [(49, 148.413)]

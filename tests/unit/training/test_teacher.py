@@ -17,6 +17,7 @@ from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.distillation import DistilledStreamModel
 from nextword.training.options import TrainingOptions
+from nextword.training.speed import measure_training
 from nextword.training.step import as_batch
 from nextword.training.stream_model import named_variables
 from nextword.training.teacher import Teacher, teacher_of, with_teacher
@@ -175,3 +176,26 @@ def test_a_teacher_needs_the_whole_softmax_in_one_process(settings: dict[str, An
 def test_a_sample_model_is_found_by_name_and_its_slim_copy_refused() -> None:
     with pytest.raises(BundleError, match=r"must have its float32 weights for this, but is a slim copy"):
         Teacher.open("austen")
+
+
+def test_the_same_call_resumes_a_run_whose_teacher_has_a_relative_path(
+    corpus: Corpus, teacher_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(teacher_run.parent)
+    run = run_of(corpus, tmp_path / "run", teacher=teacher_run.name)
+    assert RunConfig.read(run / "config.toml").training.teacher == str(teacher_run.resolve())
+    run_of(corpus, run, teacher=teacher_run.name)
+
+
+def test_a_teacher_that_is_gone_is_named_with_the_repair(corpus: Corpus, teacher_run: Path, tmp_path: Path) -> None:
+    config = RunConfig.of("quick", {"training": {"teacher": str(tmp_path / "gone")}})
+    with pytest.raises(
+        BundleError, match=r"must be resumed with its teacher, but .*gone.*; restore it, or write where"
+    ):
+        teacher_of(config, corpus.tokenizer)
+
+
+def test_the_speed_with_a_teacher_of_another_size_is_not_measured(teacher_run: Path) -> None:
+    config = RunConfig.of("quick", {"training": {"teacher": str(teacher_run), "compute_dtype": "float32"}})
+    with pytest.raises(SettingError, match="`teacher` must have as many tokens as the model, 10,000, but has"):
+        measure_training(config, seconds=0.1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nextword.errors import MissingExtraError, SettingError
+from nextword.errors import MissingExtraError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan
@@ -83,7 +83,8 @@ def test_without_tensorboardx_the_error_names_the_extra(tmp_path: Path, monkeypa
         TensorBoardLogger(tmp_path)
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_a_repair(tmp_path: Path) -> None:
+def test_a_place_that_is_no_folder_is_an_error_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingError, match=r"a log must be writable, but `.*file.logs` is not .*; give another place"):
-        log(tmp_path / "file" / "logs", TrainingProgress())
+    context = RunContext(callbacks=[TensorBoardLogger(tmp_path / "file" / "run")])
+    with pytest.raises(StorageError, match="must take a log, but does not"), logged(context, tmp_path, CONFIG):
+        pytest.fail("training began")

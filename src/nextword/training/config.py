@@ -191,7 +191,7 @@ def tables_of(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         >>> tables_of({"hidden_sizes": (64, 64), "learning_rate": 0.002})
         {'model': {'hidden_sizes': (64, 64)}, 'training': {'learning_rate': 0.002}}
     """
-    groups = {each.name: group for group, kind in _GROUPS.items() for each in fields(kind)}
+    groups = _groups_of_settings()
     tables: dict[str, dict[str, Any]] = {}
     for name, value in settings.items():
         if name not in groups:
@@ -222,6 +222,10 @@ def recorded_preset(tables: Tables) -> str | None:
     return str(origin["preset"]) if isinstance(origin, Mapping) and "preset" in origin else None
 
 
+def _groups_of_settings() -> dict[str, str]:
+    return {each.name: group for group, kind in _GROUPS.items() for each in fields(kind)}
+
+
 def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
     """Merge overrides into tables, and remove the `minutes` and the plan that the overrides invalidate."""
     merged, length = merge_tables(below, above), above.get("training", {}).keys() & {"epochs", "minutes"}
@@ -233,8 +237,12 @@ def _with_overrides(below: Tables, above: Tables) -> dict[str, dict[str, Any]]:
 
 
 def _require_tables(tables: Mapping[str, Any]) -> None:
-    known = (*_GROUPS, "plan", "origin")
+    known, groups = (*_GROUPS, "plan", "origin"), _groups_of_settings()
     for name, table in tables.items():
+        if name in groups:
+            raise SettingError(
+                f"`{name}` must be in the table of its settings; write {groups[name]} = {{ {name} = ... }}"
+            )
         if name not in known:
             raise SettingError(unknown_name("table of settings", name, known))
         if not isinstance(table, Mapping):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.store import model_path, read_bundle, require_directory
+from nextword.bundle.samples import SAMPLE_MODELS
+from nextword.bundle.store import find_model, model_path, read_bundle
 from nextword.errors import BundleError, SettingError
 from nextword.models.language_model import LanguageModel
 from nextword.text.tokenizer import Tokenizer
@@ -50,10 +51,9 @@ class Teacher:
             SettingError: The members have different tokenizers.
         """
         root = Path(path)
-        require_directory(root)
-        members = [] if RunDirectory(root).is_run else member_directories(root)
+        members = [] if path in SAMPLE_MODELS or RunDirectory(root).is_run else member_directories(root)
         if not members:
-            return cls._of([read_bundle(model_path(root))], (1.0,))
+            return cls._of([read_bundle(find_model(path))], (1.0,))
         ensemble = Ensemble.read(root)
         if ensemble is None:
             raise BundleError(

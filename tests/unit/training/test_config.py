@@ -147,6 +147,7 @@ def test_cutoffs_are_checked_against_the_vocabulary() -> None:
     ("tables", "message"),
     [
         ({"trainig": {"epochs": 3}}, "`trainig` is not a table of settings; did you mean `training`"),
+        ({"seed": 3}, r"`seed` must be in the table of its settings; write training = \{ seed = \.\.\. \}"),
         ({"training": {"epoch": 3}}, r"`epoch` is not a setting of \[training\]; did you mean `epochs`"),
         ({"model": {"hidden_size": [3]}}, r"`hidden_size` is not a setting of \[model\]; did you mean `hidden_sizes`"),
         ({"training": {"epochs": 0}}, "`epochs` must be at least 0.001, but is 0.0"),

@@ -1,5 +1,6 @@
 """Logs to MLflow, read back by its client. Creating a database takes MLflow ten seconds, so these tests are slow."""
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from nextword.errors import MissingExtraError
+from nextword.errors import MissingExtraError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.mlflow_logger import MlflowLogger
@@ -102,3 +103,19 @@ def test_without_mlflow_the_error_names_the_extra(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(MissingExtraError, match="install the extra `mlflow`: pip install 'nextword\\[mlflow\\]'"):
         MlflowLogger(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_is_an_error_after_a_few_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow", reason="needs the extra `mlflow`")
+    pytest.importorskip("alembic", reason="needs the extra `mlflow`")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")  # and removed again after the test
+    with (
+        pytest.raises(StorageError, match=r"`http://127.0.0.1:1` must take a log, but does not .*another place"),
+        logged(RunContext(callbacks=[MlflowLogger("http://127.0.0.1:1")]), tmp_path, CONFIG),
+    ):
+        pass
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"

@@ -100,7 +100,7 @@ def pages() -> dict[Path, str]:
     """Return the text of each page; outputs are those of the page on the disk."""
     notes = {name: Notes.of(table) for name, table in tomllib.loads(NOTES.read_text(encoding="utf-8")).items()}
     overview = OVERVIEW.read_text(encoding="utf-8")
-    with click.Context(nextword, info_name="nextword") as group:
+    with click.Context(nextword, info_name="nextword", **nextword.context_settings) as group:
         commands = {name: nextword.get_command(group, name) for name in nextword.list_commands(group)}
         return {
             PAGES / f"{name}.md": page_of(command, notes[name], overview, _former(PAGES / f"{name}.md"), group)

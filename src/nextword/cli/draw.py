@@ -92,9 +92,9 @@ class _Subject:
         needed = [name for name in self.names if not name.startswith("[")]
         if not len(needed) <= len(arguments) <= len(self.names):
             plural = "" if len(arguments) == 1 else "s"
+            repair = "give all of them" if len(arguments) < len(needed) else "put a text with spaces in quotes"
             raise click.UsageError(
-                f"`draw {self.name}` takes {' '.join(self.names)}, but got {len(arguments)} argument{plural}; put a "
-                "text with spaces in quotes",
+                f"`draw {self.name}` takes {' '.join(self.names)}, but got {len(arguments)} argument{plural}; {repair}",
                 click.get_current_context(silent=True),
             )
         for name in given:

@@ -10,6 +10,7 @@ _ARGUMENTS = {
     "RUN_OR_MODEL": "the directory of a run or a model, or the sample model austen",
     "TEXT": "a line of text in quotes",
     "NBEST": "a file with the hypotheses of a recognizer",
+    "COMMAND": "a command of nextword, such as train, with its arguments",
 }
 """What an argument must be, for the error that it is missing."""
 
@@ -66,7 +67,8 @@ def _name(parameter: click.Parameter, context: click.Context | None) -> str:
     """Return how an error names a parameter, such as `-k`/`--top` or TEXT."""
     if isinstance(parameter, click.Option):
         return "/".join(f"`{name}`" for name in parameter.opts)
-    return parameter.make_metavar(context or click.Context(click.Command(None))).split("...")[0].strip("[]")
+    metavar = parameter.make_metavar(context or click.Context(click.Command(None)))
+    return re.split(r"\.\.\.| ", metavar)[0].strip("[]")
 
 
 def _bad_value(parameter: click.Parameter, message: str, context: click.Context | None) -> str:

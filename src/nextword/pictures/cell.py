@@ -74,7 +74,7 @@ def draw_cell(bundle: Bundle, text: str, view: CellView = CellView()) -> Drawing
     tokenizer = bundle.tokenizer
     ids = tokenizer.encode(text)
     if not 1 <= len(ids) <= MOST_TOKENS:
-        raise SettingError(f"the text must have 1 to {MOST_TOKENS:,} words, but has {len(ids):,}")
+        raise SettingError(f"the text must have 1 to {MOST_TOKENS:,} words, but has {len(ids):,}; give a sentence")
     word = len(ids) if view.word is None else view.word
     if not 1 <= word <= len(ids):
         raise SettingError(f"`--word` must be from 1 to {len(ids)}, the number of words, but is {word}")

@@ -41,7 +41,7 @@ class Suggestions(list[Suggestion]):
     """
 
     def _repr_html_(self) -> str:
-        highest = max((each.probability for each in self), default=1.0)
+        highest = max((each.probability for each in self), default=0.0) or 1.0
         rows = [(each.text, f"{each.probability:.2%}", html_bar(each.probability / highest)) for each in self]
         return html_table(("word", "probability", ""), rows)
 

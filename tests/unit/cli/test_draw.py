@@ -52,7 +52,7 @@ def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> 
         (["network", "-o", "picture.png"], "`--output` must name a file that ends in .svg, but is 'picture.png'"),
         (["network", "-o", "no/a.svg"], "must be in a folder that exists"),
         (["network", "a", "b"], "`draw network` takes [TEXT], but got 2 arguments; put a text with spaces in quotes"),
-        (["cell", "austen"], "`draw cell` takes RUN_OR_MODEL TEXT, but got 1 argument"),
+        (["cell", "austen"], "`draw cell` takes RUN_OR_MODEL TEXT, but got 1 argument; give all of them"),
         (["cell", "austn", "a b"], "did you mean `austen`?"),
         (["cell", "austen", ""], "the text must have 1 to 2,000 words, but has 0"),
         (["cell", "austen", "a", "--word", "x"], "`--word` must be an integer, but is 'x'"),

@@ -86,6 +86,7 @@ def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path
     [
         (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
         (["rank", "model"], "TEXT must be given: a line of text in quotes"),
+        (["launch"], "COMMAND must be given: a command of nextword, such as train, with its arguments"),
         (["tune", "text"], "`--study` must be given: Study directory"),
         (
             ["generate", "model", "--max-token", "3"],

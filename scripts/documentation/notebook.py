@@ -103,15 +103,8 @@ def _cell(block: Block, fenced: str) -> str:
         return f"```python\n{block.body}```"
     if block.language != "console":
         return fenced
-    commands = [entry.command for entry in entries_of(block.body)]
-    if any(_needs_shell(command) for command in commands):
-        return "```python\n%%bash\n" + "\n".join(commands) + "\n```"
-    return "```python\n" + "\n".join(f"!{command}" for command in commands) + "\n```"
-
-
-def _needs_shell(command: str) -> bool:
-    """Whether `!` would change it: it has lines that no backslash joins, or signs that stand for names of Python."""
-    return "\n" in command.replace("\\\n", "") or any(sign in command for sign in "{}$")
+    # Not `!`, which forks the kernel: JAX warns of that in the middle of the output.
+    return "```python\n%%bash\n" + "\n".join(entry.command for entry in entries_of(block.body)) + "\n```"
 
 
 def _with_links(markdown: str, chapters: dict[str, str]) -> str:

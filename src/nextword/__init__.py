@@ -116,8 +116,9 @@ __all__ = ["kenlm", *_HOMES]  # noqa: PLE0604 - the names are strings
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 # jaxlib reads this when it is first imported; without it, a lost process would hide our error under a C++ stack trace.
+# JAX sets 1, which a process inherits from one that has imported JAX.
 if {"KERAS_DISTRIBUTION_NUM_PROCESSES", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"} & os.environ.keys():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1").replace("1", "4")
 
 
 def __getattr__(name: str) -> object:

@@ -85,7 +85,9 @@ class _Member:
     def train(self, text: str, variables: Mapping[str, str], given: Mapping[str, Any]) -> list[float]:
         """Join the group and train."""
         os.environ.update(variables)
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "4")  # as `nextword` sets it where a launcher has
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1").replace(
+            "1", "4"
+        )  # as `nextword`
         from nextword.api.train import train as train_here
 
         model = train_here(text, **given)

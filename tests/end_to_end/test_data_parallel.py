@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import secrets
 import signal
 import subprocess
@@ -126,7 +127,8 @@ def test_ten_killed_processes_stop_the_other_and_all_resume_to_the_same_bits(
             processes.started[victim].kill()
             code, errors = processes.wait(1 - victim, seconds=60)
         assert code == 2, errors
-        assert "nextword: error: all processes must continue to the end, but another one is gone" in errors
+        # Gloo or the coordination service may notice first.
+        assert re.search("nextword: error: all processes must (continue to the end|answer), but another one", errors)
         arguments = ("--resume", run)
     assert num_rounds(run) < num_rounds(whole), "the kills must come before the run ends"
     train(command_line, 2, "--resume", run)

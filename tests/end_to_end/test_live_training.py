@@ -90,7 +90,7 @@ def test_the_curve_grows_in_a_terminal_ctrl_c_leaves_it_whole_and_the_resumed_ru
     first.written = first.written.replace("─", "-")
     first.read_until("─")
     first.read_until("round   2/")
-    narrow = max(map(len, re.findall("─+", first.written)))
+    narrow = len(re.findall("─+", first.written)[-1])  # a frame of before may come first
     assert 60 < wide < 80
     assert 40 < narrow < 60
     first.process.send_signal(signal.SIGINT)

@@ -62,7 +62,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) 
         metadata = email.message_from_bytes(archive.read(f"{information}/METADATA"))
     assert {"nextword/py.typed", "nextword/text/samples/austen.txt", "nextword/models/presets/quick.toml"} <= ours
     assert metadata["Version"] == nextword.__version__
-    assert set(metadata.get_all("Provides-Extra", [])) == {"run", "serve", "data", "train", "all", "gpu", "ray", "dev"}
+    extras = {"run", "serve", "data", "train", "all", "gpu", "notebook", "tensorboard", "mlflow", "ray", "dev"}
+    assert set(metadata.get_all("Provides-Extra", [])) == extras
     assert wheel.stat().st_size < 10e6
 
 

@@ -101,7 +101,7 @@ def test_code_and_commands_are_cells() -> None:
     assert code_of(CHAPTER) == [
         INSTALL,
         "1 + 1",
-        '!nextword suggest austen "I am" \\\n    --top 3\n!nextword runs',
+        '%%bash\nnextword suggest austen "I am" \\\n    --top 3\nnextword runs',
         '%%bash\nprintf \'{"a": 1}\\n\' > "$HOME/a"',
         "1 + 1",
     ]

@@ -73,7 +73,13 @@ def test_processes_need_a_strategy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variables", "level"), [({}, "None"), (KERAS, "4"), ({**KERAS, "TF_CPP_MIN_LOG_LEVEL": "0"}, "0")]
+    ("variables", "level"),
+    [
+        ({}, "None"),
+        (KERAS, "4"),
+        ({**KERAS, "TF_CPP_MIN_LOG_LEVEL": "1"}, "4"),
+        ({**KERAS, "TF_CPP_MIN_LOG_LEVEL": "0"}, "0"),
+    ],
 )
 def test_the_messages_of_jax_are_off_in_a_group_unless_they_are_asked_for(
     variables: dict[str, str], level: str

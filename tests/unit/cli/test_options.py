@@ -33,7 +33,7 @@ GIVEN: dict[str, tuple[list[str], Any]] = {
     "sampled_softmax": (["100"], 100),
     "maximum_vocabulary": (["100"], 100),
     "strategy": (["population"], "population"),
-    "teacher": (["runs/teacher"], "runs/teacher"),
+    "teacher": (["/runs/teacher"], "/runs/teacher"),
 }
 """Values that are given to a flag and what they come to; for all others, the default or 1."""
 

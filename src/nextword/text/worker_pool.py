@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Self
 
 from nextword.errors import SettingError, StorageError
@@ -111,8 +112,9 @@ class _Workers:
             for process in self._started:
                 process.wait()
                 for pipe in (process.stdin, process.stdout):
-                    if pipe:
-                        pipe.close()
+                    with suppress(BrokenPipeError):  # a task that it never read
+                        if pipe:
+                            pipe.close()
             self._started.clear()
 
     def _start(self) -> "subprocess.Popen[str]":

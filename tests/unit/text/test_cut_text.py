@@ -196,6 +196,19 @@ def test_a_process_that_is_killed_is_reported(tmp_path: Path, part: TextRange, m
         run_tasks([task_of(part, tmp_path / f"shard-{number}") for number in range(2)], processes=2)
 
 
+def test_a_task_that_a_killed_process_never_read_is_dropped() -> None:
+    workers = worker_pool._Workers()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"
+    )
+    process.wait()
+    assert process.stdin is not None
+    process.stdin.write("a task\n")
+    workers._started.append(process)
+    workers.stop()
+    assert process.stdin.closed
+
+
 @pytest.mark.parametrize(("asked", "expected"), [("3", 3), ("1", 1)])
 def test_the_number_of_processes_can_be_set(asked: str, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXTWORD_TEXT_PROCESSES", asked)

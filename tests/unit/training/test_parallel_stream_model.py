@@ -24,7 +24,8 @@ def gradients_of(weights: list[jax.Array]) -> list[jax.Array]:
     def loss(own: list[jax.Array]) -> jax.Array:
         return ops.sum([ops.sum(each**2) for each in with_whole_gradients(own)]) / 2
 
-    return jax.grad(loss)(weights)
+    gradients: list[jax.Array] = jax.grad(loss)(weights)
+    return gradients
 
 
 def test_all_gradients_travel_as_one_array() -> None:

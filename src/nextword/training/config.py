@@ -1,7 +1,7 @@
 """All settings of a training run: a preset, overridden by a file, overridden by flags."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -54,7 +54,7 @@ class RunConfig:
         plan: The time plan of this run, or of an earlier run that it repeats; `None` if epochs decide.
         origin: Text, preset, command and the SHA-256 of the text, for the record.
         given: The tables that override the preset; a plan does not override them.
-        members: The settings of each member of a population, if they differ in more than the seed.
+        members: The settings of each member of a population, with its seed, if they differ in more than the seed.
     """
 
     text: TextOptions
@@ -120,18 +120,38 @@ class RunConfig:
         """Return the settings as TOML."""
         return tomli_w.dumps(self.to_tables())
 
-    def with_members(self, members: Sequence["RunConfig"]) -> Self:
+    def with_members(self, members: Sequence["RunConfig"], own_seeds: Collection[int] = ()) -> Self:
         """Return the settings of a population whose members have settings of their own.
 
+        A member without a seed of its own has the seed of the population plus its number.
+
+        Args:
+            members: The settings of each member.
+            own_seeds: Numbers of the members that have a seed of their own, from 0.
+
         Raises:
-            SettingError: The strategy is not `population`.
+            SettingError: The strategy is not `population`, or two members would be the same model.
         """
         if members and self.training.strategy != "population":
             raise SettingError(
                 f"[[{MEMBER}]] needs `strategy` population, but it is {self.training.strategy}; add `--strategy "
                 f"population`, or remove the {len(members)} tables"
             )
-        return replace(self, members=tuple(members))
+        seeded = [
+            each if number in own_seeds else replace(each, training=each.training.replace(seed=self.seed_of(number)))
+            for number, each in enumerate(members)
+        ]
+        for number, each in enumerate(seeded):
+            if each in seeded[:number]:
+                raise SettingError(
+                    f"the members of a population must differ, but [[{MEMBER}]] {seeded.index(each)} and {number} have "
+                    f"the same settings and the seed {each.training.seed}; change the seed of one"
+                )
+        return replace(self, members=tuple(seeded))
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a member of a population that has none of its own, counted from 0."""
+        return (self.training.seed + number) % 2**31
 
     def with_choices(self, *choices: Tables) -> Self:
         """Return the settings with the values that a plan chose, except those in `given`.

@@ -76,6 +76,13 @@ class Hosts:
         """Connect a host again."""
         _in(self._switch, "ip", "link", "set", _port(number), "up")
 
+    def name_itself(self, number: int, address: str) -> None:
+        """Let a host find an address for its own name; Gloo listens at that one."""
+        folder = _FOLDER / self._names[number]  # `ip netns exec` puts the files over those in /etc
+        folder.mkdir(parents=True, exist_ok=True)
+        own_name = Path("/proc/sys/kernel/hostname").read_text(encoding="ascii").strip()
+        (folder / "hosts").write_text(f"127.0.0.1 localhost\n{address} {own_name}\n", encoding="ascii")
+
     def _add(self, number: int) -> None:
         name, port = self._names[number], _port(number)
         _run("ip", "netns", "add", name)
@@ -99,11 +106,7 @@ class Hosts:
         for device in ("lo", _LINK):
             _in(name, "ip", "link", "set", device, "up")
         _in(self._switch, "ip", "link", "set", port, "master", _BRIDGE, "up")
-        folder = _FOLDER / name  # `ip netns exec` puts the files over those in /etc
-        folder.mkdir(parents=True, exist_ok=True)
-        own_name = Path("/proc/sys/kernel/hostname").read_text(encoding="ascii").strip()
-        # Gloo listens at the address that a machine finds for its own name.
-        (folder / "hosts").write_text(f"127.0.0.1 localhost\n{self.address(number)} {own_name}\n", encoding="ascii")
+        self.name_itself(number, self.address(number))
 
 
 def _left_behind() -> list[str]:

@@ -98,4 +98,7 @@ def run_config(context: click.Context, **origin: str) -> RunConfig:
     members = member_tables(table)
     table = {name: values for name, values in table.items() if name != MEMBER}
     run = RunConfig.of(preset, table, given, origin=origin)
-    return run.with_members([RunConfig.of(preset, table, own, given, origin=origin) for own in members])
+    configs = [RunConfig.of(preset, table, own, given, origin=origin) for own in members]
+    has_flag = "seed" in given.get("training", {})  # a flag overrides the tables
+    own_seeds = [number for number, own in enumerate(members) if "seed" in own.get("training", {}) and not has_flag]
+    return run.with_members(configs, own_seeds)

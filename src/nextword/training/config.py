@@ -1,7 +1,7 @@
 """All settings of a training run: a preset, overridden by a file, overridden by flags."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +35,11 @@ _BASE = 800 * 10**6
 _BYTES_PER_PARAMETER = 24
 # Float32 values that the recurrence keeps for its gradient: three times four gates, hidden state and cell state.
 _VALUES_PER_UNIT = 14
+# Float32 values for each token of the vocabulary and each word of a batch if there is a teacher: logits, probabilities
+# and gradients of the model, then logits and log-probabilities of each member. JAX prepares a step during another.
+_VALUES_PER_PROBABILITY = 8
+_VALUES_PER_MEMBER = 2
+_BYTES_PER_FIXED_PARAMETER = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class RunConfig:
         plan: The time plan of this run, or of an earlier run that it repeats; `None` if epochs decide.
         origin: Text, preset, command and the SHA-256 of the text, for the record.
         given: The tables that override the preset; a plan does not override them.
-        members: The settings of each member of a population, if they differ in more than the seed.
+        members: The settings of each member of a population, with its seed, if they differ in more than the seed.
     """
 
     text: TextOptions
@@ -115,18 +120,38 @@ class RunConfig:
         """Return the settings as TOML."""
         return tomli_w.dumps(self.to_tables())
 
-    def with_members(self, members: Sequence["RunConfig"]) -> Self:
+    def with_members(self, members: Sequence["RunConfig"], own_seeds: Collection[int] = ()) -> Self:
         """Return the settings of a population whose members have settings of their own.
 
+        A member without a seed of its own has the seed of the population plus its number.
+
+        Args:
+            members: The settings of each member.
+            own_seeds: Numbers of the members that have a seed of their own, from 0.
+
         Raises:
-            SettingError: The strategy is not `population`.
+            SettingError: The strategy is not `population`, or two members would be the same model.
         """
         if members and self.training.strategy != "population":
             raise SettingError(
                 f"[[{MEMBER}]] needs `strategy` population, but it is {self.training.strategy}; add `--strategy "
                 f"population`, or remove the {len(members)} tables"
             )
-        return replace(self, members=tuple(members))
+        seeded = [
+            each if number in own_seeds else replace(each, training=each.training.replace(seed=self.seed_of(number)))
+            for number, each in enumerate(members)
+        ]
+        for number, each in enumerate(seeded):
+            if each in seeded[:number]:
+                raise SettingError(
+                    f"the members of a population must differ, but [[{MEMBER}]] {seeded.index(each)} and {number} have "
+                    f"the same settings and the seed {each.training.seed}; change the seed of one"
+                )
+        return replace(self, members=tuple(seeded))
+
+    def seed_of(self, number: int) -> int:
+        """Return the seed of a member of a population that has none of its own, counted from 0."""
+        return (self.training.seed + number) % 2**31
 
     def with_choices(self, *choices: Tables) -> Self:
         """Return the settings with the values that a plan chose, except those in `given`.
@@ -265,16 +290,33 @@ def read_tables(path: Path) -> dict[str, Any]:
         raise SettingError(f"the settings in {path} must be valid TOML, but are not: {error}; correct them") from error
 
 
-def training_memory_bytes(architecture: Architecture, batching: BatchOptions) -> int:
+def training_memory_bytes(
+    architecture: Architecture, batching: BatchOptions, teachers: Sequence[Architecture] = ()
+) -> int:
     """Estimate the memory of a training run on a CPU in bytes; the estimate is rather too high than too low.
 
-    Measured on an x86 processor with JAX 0.12: 0.8 GB for the preset `quick`, 1.0 for `tutorial`, 2.2 for `large`.
+    Measured on an x86 processor with JAX 0.12: 0.8 GB for the preset `quick`, 1.0 for `tutorial`, 2.2 for `large`. With
+    a teacher of its own size, `quick` takes 1.0 to 1.3 GB, with a mixture of two 1.1 to 1.8.
+
+    Args:
+        architecture: The model.
+        batching: How the text is cut into windows.
+        teachers: The members of the teacher. Their probabilities for a whole window are in memory.
 
     Example:
         >>> quick = Architecture(vocabulary_size=10_000, embedding_size=160, hidden_sizes=(320, 160), tied=True)
         >>> training_memory_bytes(quick, BatchOptions()) // 10**6
         890
+        >>> training_memory_bytes(quick, BatchOptions(), [quick]) // 10**6
+        1349
     """
-    cells = batching.batch_size * batching.num_steps
-    recurrence = 4 * _VALUES_PER_UNIT * cells * sum(architecture.hidden_sizes)
-    return _BASE + _BYTES_PER_PARAMETER * architecture.num_parameters + recurrence
+    words = batching.batch_size * batching.num_steps
+    recurrence = 4 * _VALUES_PER_UNIT * words * sum(architecture.hidden_sizes)
+    own = _BASE + _BYTES_PER_PARAMETER * architecture.num_parameters + recurrence
+    return own + (_teacher_memory_bytes(teachers, words) if teachers else 0)
+
+
+def _teacher_memory_bytes(teachers: Sequence[Architecture], words: int) -> int:
+    weights = _BYTES_PER_FIXED_PARAMETER * sum(each.num_parameters for each in teachers)
+    values = _VALUES_PER_PROBABILITY + _VALUES_PER_MEMBER * len(teachers)
+    return weights + 4 * values * words * teachers[0].vocabulary_size

@@ -15,6 +15,7 @@ from nextword.training.plan import Plan
 from nextword.training.run_directory import RunDirectory
 from nextword.training.speed import measure_training
 from nextword.training.start import load_corpus, settle, windows_of
+from nextword.training.teacher import teacher_of
 
 _MEASURED_SECONDS = 2.0
 
@@ -35,7 +36,7 @@ class Forecast:
         rounds: Rounds, each with a validation and a checkpoint.
         epochs: Passes over the text.
         seconds: About how long the run takes.
-        memory_bytes: About how much memory it takes.
+        memory_bytes: About how much memory it takes, with its teacher.
         available_memory_bytes: How much is available; `None` if unknown.
     """
 
@@ -74,6 +75,8 @@ def forecast_run(config: RunConfig, text: str | Path, root: Path, context: RunCo
     train, _ = windows_of(corpus, config)
     plan = Plan.of(config.training, train.steps_per_epoch, config.plan)
     architecture = config.model.build(corpus.tokenizer.vocabulary_size)
+    teacher = teacher_of(config, corpus.tokenizer)
+    teachers = [each.architecture for each in teacher.models] if teacher else []
     return Forecast(
         run=str(root),
         text=corpus.name,
@@ -86,7 +89,7 @@ def forecast_run(config: RunConfig, text: str | Path, root: Path, context: RunCo
         rounds=plan.num_rounds,
         epochs=plan.total_steps / train.steps_per_epoch,
         seconds=_seconds(config, corpus, plan),
-        memory_bytes=training_memory_bytes(architecture, config.batching),
+        memory_bytes=training_memory_bytes(architecture, config.batching, teachers),
         available_memory_bytes=read_capacity().available_memory_bytes,
     )
 

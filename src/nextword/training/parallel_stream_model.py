@@ -78,9 +78,8 @@ class ParallelStreamModel(StreamModel):
     @override
     def compute_loss_and_updates(self, trainable_variables: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the loss of these rows, which has the gradient of the whole batch, and the loss of the batch."""
-        loss, (part, *others) = super().compute_loss_and_updates(
-            [_with_whole_gradient(each) for each in trainable_variables], *args, **kwargs
-        )
+        variables = with_whole_gradients(list(trainable_variables))
+        loss, (part, *others) = super().compute_loss_and_updates(variables, *args, **kwargs)
         return loss, (jax.lax.psum(part, AXIS), *others)
 
     @override
@@ -157,14 +156,26 @@ class ParallelStreamModel(StreamModel):
         return tuple([_ROWS if self.is_split(each) else _SAME for each in variables] for variables in lists)
 
 
-def _same(weight: jax.Array) -> jax.Array:
-    return weight
+def _same(weights: list[jax.Array]) -> list[jax.Array]:
+    return weights
 
 
-_with_whole_gradient = jax.custom_vjp(_same)
-"""Returns a weight whose gradient is the sum of those of all processes."""
+with_whole_gradients = jax.custom_vjp(_same)
+"""Returns weights whose gradients are the sums of those of all processes."""
 
-_with_whole_gradient.defvjp(lambda weight: (weight, None), lambda _residuals, gradient: (jax.lax.psum(gradient, AXIS),))
+
+def _summed(_residuals: None, gradients: list[jax.Array]) -> tuple[list[jax.Array]]:
+    """Return the sums of gradients over all processes.
+
+    They travel as one array: Gloo takes about 4 ms for each, however small it is.
+    """
+    ends = np.cumsum([each.size for each in gradients])[:-1]
+    flat = jax.lax.psum(jax.numpy.concatenate([each.ravel() for each in gradients]), AXIS)
+    parts = zip(jax.numpy.split(flat, ends), gradients, strict=True)
+    return ([part.reshape(each.shape).astype(each.dtype) for part, each in parts],)
+
+
+with_whole_gradients.defvjp(lambda weights: (weights, None), _summed)
 
 
 def _joined(array: Any, sharding: NamedSharding) -> jax.Array:

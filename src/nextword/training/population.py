@@ -52,7 +52,7 @@ def member_directories(root: Path) -> list[Path]:
 def as_member(config: "RunConfig", group: ProcessGroup) -> "RunConfig":
     """Return the settings of the member that this process trains: those of a run of its own.
 
-    A member whose settings have no seed of their own has the next seed.
+    A member without settings of its own has the next seed.
 
     Raises:
         SettingError: There are settings for more or for fewer members than there are processes.
@@ -62,10 +62,10 @@ def as_member(config: "RunConfig", group: ProcessGroup) -> "RunConfig":
             f"a population with {len(config.members)} tables [[member]] must have as many processes, but has "
             f"{group.num_processes}; start {len(config.members)}"
         )
-    own = config.members[group.process_id] if config.members else config
-    seed = own.training.seed
-    if seed == config.training.seed:
-        seed = (seed + group.process_id) % 2**31
+    if config.members:
+        own, seed = config.members[group.process_id], config.members[group.process_id].training.seed
+    else:
+        own, seed = config, config.seed_of(group.process_id)
     origin = {**config.origin, POPULATION: str(group.num_processes)}
     return replace(own, training=own.training.replace(seed=seed, strategy=None), origin=origin)
 

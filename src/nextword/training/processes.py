@@ -1,11 +1,9 @@
 """Processes that compute together, joined by JAX."""
 
 import ctypes
-import ipaddress
 import json
 import os
 import signal
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
@@ -19,6 +17,7 @@ from jax.sharding import Mesh
 from numpy.typing import NDArray
 
 from nextword.errors import ProcessLostError, SettingError
+from nextword.training.machine_name import RULE, exchange_names, require_reachable
 from nextword.training.process_group import ProcessGroup
 
 AXIS = "processes"
@@ -33,11 +32,6 @@ _REPAIR = "see its output, then start all again with `train --resume RUN`: at mo
 
 _LOST = ("Gloo", "NCCL", "Connection closed by peer", "coordination service", "Connection reset", "heartbeat")
 """Words in the errors of JAX if another process is gone."""
-
-_UNREACHABLE = (
-    "the name of each machine, {}must be an address that the other machines reach, and not the loopback address{}; "
-    "correct its line in /etc/hosts"
-)
 
 
 class Processes:
@@ -110,8 +104,8 @@ def join(group: ProcessGroup) -> Processes:
 
     Raises:
         ProcessLostError: Some did not come.
-        SettingError: This process has used JAX before, `NEXTWORD_HEARTBEAT_SECONDS` is not a number, or the others
-            could not find this machine by its name.
+        SettingError: This process has used JAX before, `NEXTWORD_HEARTBEAT_SECONDS` is not a number, or machines could
+            not find each other by their names.
     """
     jax.config.update("jax_enable_preemption_service", False)  # our own handlers hear SIGTERM
     try:
@@ -125,6 +119,7 @@ def join(group: ProcessGroup) -> Processes:
             heartbeat_timeout_seconds=_seconds_without_heartbeat(),
             shutdown_timeout_seconds=_SECONDS_TO_LEAVE,
         )
+        machines = exchange_names(group, _SECONDS_TO_JOIN)
     except RuntimeError as error:
         if "before any JAX" in str(error):
             raise SettingError(
@@ -137,40 +132,12 @@ def join(group: ProcessGroup) -> Processes:
         ) from error
     _explain_aborts()
     if jax.default_backend() == "cpu":  # Gloo tells the others the address of this machine's name
-        require_reachable_name(socket.gethostname(), group)
-    return Processes(group)
-
-
-def require_reachable_name(name: str, group: ProcessGroup) -> None:
-    """Raise if the name of this machine is an address that only this machine reaches, and process 0 is on another one.
-
-    Args:
-        name: The name.
-        group: The group.
-
-    Raises:
-        SettingError: The others could not connect.
-    """
-    own, first = _address_of(name), _address_of((group.address or "").rpartition(":")[0])
-    if own is not None and first is not None and own.is_loopback and not _is_of_this_machine(first):
-        raise SettingError(_UNREACHABLE.format(f"`{name}`, ", f" of {own}"))
-
-
-def _is_of_this_machine(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    with socket.socket(family) as probe:
         try:
-            probe.bind((str(address), 0))
-        except OSError:
-            return False
-    return True
-
-
-def _address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(socket.getaddrinfo(name, None)[0][4][0]) if name else None
-    except (OSError, ValueError):  # not known here, or of an interface
-        return None
+            require_reachable(machines)
+        except SettingError:
+            jax.distributed.shutdown()  # all end now, and JAX must not take that for a loss
+            raise
+    return Processes(group)
 
 
 def _seconds_without_heartbeat() -> int:
@@ -206,7 +173,7 @@ def lost_processes_named() -> Iterator[None]:
         if not any(word in str(error) for word in _LOST):
             raise
         if "context initialization failed" in str(error) and "remote=[127." in str(error):
-            raise SettingError(_UNREACHABLE.format("", "")) from error
+            raise SettingError(f"{RULE}, but one is the loopback address; correct its line in /etc/hosts") from error
         raise ProcessLostError(
             f"all processes must continue to the end, but another one is gone ({str(error).splitlines()[0]:.240}); "
             f"{_REPAIR}"

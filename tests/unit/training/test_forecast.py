@@ -4,12 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from nextword.api.train import train
 from nextword.errors import CheckpointError
 from nextword.training import forecast as forecast_module
 from nextword.training.config import RunConfig, training_memory_bytes
 from nextword.training.context import RunContext
 from nextword.training.forecast import forecast_run
 from nextword.training.speed import TrainingSpeed
+from nextword.training.teacher import Teacher
+from support.small_run import SMALL_RUN_SETTINGS
 
 CONFIG = RunConfig.of(
     "quick",
@@ -63,6 +66,15 @@ def test_the_plan_is_that_of_the_run_and_nothing_is_written(
     architecture = CONFIG.model.build(found.vocabulary_size)
     assert found.num_parameters == architecture.num_parameters
     assert found.memory_bytes == training_memory_bytes(architecture, CONFIG.batching)
+
+
+def test_the_memory_is_also_that_of_the_teacher(text: Path, tmp_path: Path, words_per_second: list[float]) -> None:
+    context = RunContext(cache_dir=tmp_path / "cache")
+    train(text, preset="quick", epochs=1, run=tmp_path / "teacher", settings=SMALL_RUN_SETTINGS, verbose=0)
+    taught = CONFIG.with_choices({"training": {"teacher": str(tmp_path / "teacher")}})
+    alone, found = (forecast_run(each, text, tmp_path / "run", context).memory_bytes for each in (CONFIG, taught))
+    member = Teacher.open(tmp_path / "teacher").models[0].architecture
+    assert found - alone >= 4 * (member.num_parameters + 4 * 10 * 8)  # its weights, and probabilities (4, 10, 8)
 
 
 def test_the_time_is_that_of_the_steps_and_the_validations(

@@ -109,7 +109,7 @@ def test_a_process_that_is_no_member_cannot_resume(
 def test_members_can_have_settings_of_their_own() -> None:
     tables: list[Any] = [{}, {"training": {"learning_rate": 0.5}}, {"training": {"seed": 7}, "model": {"tied": False}}]
     base = {"training": {"strategy": "population", "seed": 4}}
-    config = RunConfig.of("quick", base).with_members([RunConfig.of("quick", base, table) for table in tables])
+    config = RunConfig.of("quick", base).with_members([RunConfig.of("quick", base, table) for table in tables], {2})
     own = [as_member(config, ProcessGroup(3, number)) for number in range(3)]
     assert [each.training.seed for each in own] == [4, 5, 7]
     assert [each.training.learning_rate == 0.5 for each in own] == [False, True, False]
@@ -117,6 +117,23 @@ def test_members_can_have_settings_of_their_own() -> None:
     assert {each.training.strategy for each in own} == {None}
     with pytest.raises(SettingError, match=r"3 tables \[\[member\]\] must have as many processes, but has 2"):
         as_member(config, ProcessGroup(2, 0))
+
+
+def test_a_seed_of_a_member_is_kept_even_if_it_is_that_of_the_population() -> None:
+    base = {"training": {"strategy": "population", "seed": 4}}
+    small = {"model": {"hidden_sizes": (8,), "embedding_size": 8}}
+    members = [RunConfig.of("quick", base), RunConfig.of("quick", base, small)]
+    drawn, kept = (RunConfig.of("quick", base).with_members(members, own) for own in ((), {1}))
+    assert [as_member(drawn, ProcessGroup(2, number)).training.seed for number in (0, 1)] == [4, 5]
+    assert [as_member(kept, ProcessGroup(2, number)).training.seed for number in (0, 1)] == [4, 4]
+
+
+def test_members_that_would_be_the_same_model_are_refused() -> None:
+    config = RunConfig.of("quick", {"training": {"strategy": "population", "seed": 4}})
+    with pytest.raises(
+        SettingError, match=r"must differ, but \[\[member\]\] 0 and 2 have the same .* the seed 4; change"
+    ):
+        config.with_members([config] * 3, {2})
 
 
 def test_settings_of_members_need_a_population() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -28,8 +29,14 @@ _FORMAT = 1
 _FILE = "vocabulary.json"
 
 
-def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path) -> Tokenizer:
+def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path, ahead: Sequence[TextRange] = ()) -> Tokenizer:
     """Return the tokenizer for a training split and resolved options, from the cache if it is there.
+
+    Args:
+        train: The training split.
+        options: The options.
+        cache: The cache folder.
+        ahead: Other splits whose ids will be asked for; they are cut beside a large training split.
 
     Raises:
         TextError: The text cannot be read or is refused.
@@ -39,14 +46,14 @@ def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path) -> Tok
     limits = (MOST_PIECES,) if options.kind == "subword" else ()
     chosen = (options.line_ends, options.minimum_count, options.maximum_vocabulary, options.on_bad_bytes, *limits)
     key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
-    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache))
+    folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache, ahead))
     table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
     return Tokenizer(options.kind, table["line_ends"], Vocabulary(tuple(table["tokens"])))
 
 
-def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path) -> None:
+def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path, ahead: Sequence[TextRange]) -> None:
     line_ends = None if options.line_ends == "auto" else options.line_ends
-    with cut_text(train, options.kind, line_ends, on_bad_bytes=options.on_bad_bytes, cache=cache) as text:
+    with cut_text(train, options.kind, line_ends, on_bad_bytes=options.on_bad_bytes, cache=cache, ahead=ahead) as text:
         vocabulary = _vocabulary(text, options)
     table = {"line_ends": text.line_ends, "tokens": vocabulary.tokens}
     (folder / _FILE).write_text(json.dumps(table), encoding="utf-8")
@@ -137,7 +144,8 @@ class Corpus:
         source = resolve_source(text, options, data_dir=data_dir, cache_dir=cache_dir)
         if tokenizer is None:
             options = options.resolved(pretokenized=source.pretokenized)
-            tokenizer = tokenizer_for(source.parts["train"], options, cache=cache)
+            train, *others = (source.parts[split] for split in SPLITS)
+            tokenizer = tokenizer_for(train, options, cache=cache, ahead=others)
             how_cut = _how_cut(tokenizer, is_chosen=options.line_ends == "auto")
         else:
             how_cut = _how_cut(tokenizer, is_chosen=False)

@@ -10,7 +10,9 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +35,11 @@ from nextword.text.shards import shards_of
 from nextword.text.vocabulary import END
 from nextword.text.worker_pool import run_tasks
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise this number whenever the same text gives other shards, units or counts."""
 
 SHARD_BYTES = 2**25
-"""Bytes of a shard, approximately. What a process remembers of one shard, such as its words, grows with it."""
+"""Most bytes of a shard, approximately. What a process remembers of one shard, such as its words, grows with it."""
 
 _PREFIX = ".cutting-"
 _KEPT_SECONDS = 7 * 24 * 3600
@@ -105,10 +107,11 @@ class CutText:
             total: Counter[str] = Counter()
             if not group:
                 total[END] += sum(shard.num_segments for shard in self.shards)
+            found = total.get
             for shard in self.shards:
                 pieces, counts = shard.pieces(group)
                 for piece, count in zip(pieces, counts.tolist(), strict=True):
-                    total[piece] += count
+                    total[piece] = found(piece, 0) + count  # `+=` of a `Counter` is slower
             yield total
             task.advance(num_bytes // GROUPS)
 
@@ -121,6 +124,7 @@ def cut_text(
     *,
     on_bad_bytes: OnBadBytes,
     cache: Path,
+    ahead: Sequence[TextRange] = (),
     processes: int | None = None,
 ) -> Iterator[CutText]:
     """Cut a text, or use what an earlier call has cut of it; others who want the same wait until the end of the block.
@@ -131,27 +135,29 @@ def cut_text(
         line_ends: Whether `<eos>` ends each line or each paragraph; `None` to choose by the text.
         on_bad_bytes: Whether bytes that are not UTF-8 are refused or replaced.
         cache: The cache folder.
+        ahead: Texts that later calls will ask for. If `part` is large, they are cut beside it, because the processes
+            have started and one may be idle. What is wrong with them is reported by their own calls.
         processes: How many processes to use (default: one for each core). The result is the same for all numbers.
 
     Raises:
         TextError: The text cannot be read, has changed, or holds something refused.
         OSError: The disk refused.
     """
-    from filelock import FileLock  # slow to import, and rarely needed
-
-    chosen = line_ends or _guess(part)
+    cutting = _Cutting(part, kind, line_ends or _guess(part), on_bad_bytes, cache)
     cache.mkdir(parents=True, exist_ok=True)
-    folder = cut_folder(part, kind, chosen, on_bad_bytes=on_bad_bytes, cache=cache)
-    with FileLock(folder.with_name(f"{folder.name}.lock")):
-        _remove_old(cache, keep=folder)
-        text = _cut(folder, part, kind, chosen, on_bad_bytes, processes)
-        runs = sum((shard.runs for shard in text.shards), LineRuns())
-        right = line_ends_of(runs)
-        if line_ends or right == chosen:
+    with ExitStack() as locks:
+        cutting.lock(locks)
+        _remove_old(cache, keep=cutting.folder)
+        beside = [replace(cutting, part=other) for other in ahead if cutting.is_large]
+        beside = [other for other in beside if other.lock(locks, wait=False)]
+        text = cutting.cut(beside, processes)
+        right = line_ends_of(sum((shard.runs for shard in text.shards), LineRuns()))
+        if line_ends or right == cutting.line_ends:
             yield text
             return
-        shutil.rmtree(folder, ignore_errors=True)
-    with cut_text(part, kind, right, on_bad_bytes=on_bad_bytes, cache=cache, processes=processes) as text:
+        for wrong in (cutting, *beside):
+            shutil.rmtree(wrong.folder, ignore_errors=True)
+    with cut_text(part, kind, right, on_bad_bytes=on_bad_bytes, cache=cache, ahead=ahead, processes=processes) as text:
         yield text
 
 
@@ -173,41 +179,82 @@ def cut_folder(
     return cache / f"{_PREFIX}{key}"
 
 
-def _cut(
-    folder: Path,
-    part: TextRange,
-    kind: TokenizerKind,
-    line_ends: LineEnds,
-    on_bad_bytes: OnBadBytes,
-    processes: int | None,
-) -> CutText:
-    shards = shards_of(part, line_ends, SHARD_BYTES)
-    folders = [folder / f"shard-{number:06}" for number in range(len(shards))]
-    tasks = [
-        ShardTask(
-            path=str(part.path),
-            start=shard.start,
-            stop=shard.stop,
-            shown=part.shown,
-            kind=kind,
-            line_ends=line_ends,
-            on_bad_bytes=on_bad_bytes,
-            sha256=part.sha256 if len(shards) == 1 else "",
-            folder=str(place),
-        )
-        for shard, place in zip(shards, folders, strict=True)
-        if not _is_there(place)
-    ]
-    try:
-        if folder.is_dir():
-            sealed_directory.remove_leftovers(folder)
-        run_tasks(tasks, processes=processes)
-        if part.has_changed:
-            raise changed_error(part)
-    except TextError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return CutText([CutShard(place) for place in folders], line_ends)
+@dataclass(frozen=True)
+class _Cutting:
+    """A text that is to be cut.
+
+    Attributes:
+        part: The text.
+        kind: The tokenizer.
+        line_ends: Whether `<eos>` ends each line or each paragraph.
+        on_bad_bytes: Whether bad bytes are refused or replaced.
+        cache: The cache folder.
+    """
+
+    part: TextRange
+    kind: TokenizerKind
+    line_ends: LineEnds
+    on_bad_bytes: OnBadBytes
+    cache: Path
+
+    @cached_property
+    def folder(self) -> Path:
+        """The folder of its shards."""
+        return cut_folder(self.part, self.kind, self.line_ends, on_bad_bytes=self.on_bad_bytes, cache=self.cache)
+
+    @cached_property
+    def shards(self) -> dict[Path, TextRange]:
+        """The shards by their folders: all about as long, and an even number of them, so that two cores are busy."""
+        size = self.part.num_bytes
+        number = 2 * -(-size // (2 * SHARD_BYTES)) if self.is_large else 1
+        shards = shards_of(self.part, self.line_ends, -(-size // number) or 1)
+        return {self.folder / f"shard-{number:06}": shard for number, shard in enumerate(shards)}
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has several shards."""
+        return self.part.num_bytes > SHARD_BYTES
+
+    def lock(self, locks: ExitStack, *, wait: bool = True) -> bool:
+        """Lock the folder until `locks` is closed; return whether that is done, which it is if `wait`."""
+        from filelock import FileLock, Timeout  # slow to import, and rarely needed
+
+        with suppress(Timeout):
+            locks.enter_context(FileLock(self.folder.with_name(f"{self.folder.name}.lock"), -1 if wait else 0))
+            return True
+        return False
+
+    def cut(self, ahead: "Sequence[_Cutting]", processes: int | None) -> CutText:
+        """Cut the shards that are missing, and those of other texts if there are several processes."""
+        try:
+            tasks = self.tasks()
+            run_tasks(tasks, ahead=[task for other in ahead for task in other.tasks()], processes=processes)
+            if self.part.has_changed:
+                raise changed_error(self.part)
+        except TextError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        return CutText([CutShard(place) for place in self.shards], self.line_ends)
+
+    def tasks(self) -> list[ShardTask]:
+        """Return the tasks for the shards that are missing."""
+        if self.folder.is_dir():
+            sealed_directory.remove_leftovers(self.folder)
+        return [
+            ShardTask(
+                path=str(self.part.path),
+                start=shard.start,
+                stop=shard.stop,
+                shown=self.part.shown,
+                kind=self.kind,
+                line_ends=self.line_ends,
+                on_bad_bytes=self.on_bad_bytes,
+                sha256=self.part.sha256 if len(self.shards) == 1 else "",
+                folder=str(place),
+            )
+            for place, shard in self.shards.items()
+            if not _is_there(place)
+        ]
 
 
 def _is_there(folder: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import compress, count, pairwise
 from typing import Self
 
 MINIMUM_BLANK_FRACTION = 0.02
@@ -31,16 +31,17 @@ class LineRuns:
     @classmethod
     def of(cls, lines: Iterable[str]) -> Self:
         """Count some lines."""
-        lengths = [(is_blank, sum(1 for _ in run)) for is_blank, run in groupby(lines, key=_is_blank)]
-        runs = [length for is_blank, length in lengths if not is_blank]
-        num_lines = sum(length for _, length in lengths)
+        is_blank = [not stripped for stripped in map(str.strip, lines)]
+        num_lines = len(is_blank)
+        blanks = [-1, *compress(count(), is_blank), num_lines]
+        lengths = [after - before - 1 for before, after in pairwise(blanks)]
         return cls(
             num_lines=num_lines,
-            num_blank=num_lines - sum(runs),
-            num_runs=len(runs),
-            num_long_runs=sum(length > 1 for length in runs),
-            first=lengths[0][1] if lengths and not lengths[0][0] else 0,
-            last=lengths[-1][1] if lengths and not lengths[-1][0] else 0,
+            num_blank=len(blanks) - 2,
+            num_runs=sum(length > 0 for length in lengths),
+            num_long_runs=sum(length > 1 for length in lengths),
+            first=lengths[0],
+            last=lengths[-1],
         )
 
     def __add__(self, after: "LineRuns") -> "LineRuns":
@@ -68,7 +69,3 @@ class LineRuns:
         At least 2 % of them are blank then, and more than half of the runs between blank lines have several lines.
         """
         return self.num_blank >= MINIMUM_BLANK_FRACTION * self.num_lines and self.num_long_runs > self.num_runs / 2
-
-
-def _is_blank(line: str) -> bool:
-    return not line.strip()

@@ -68,12 +68,9 @@ def read_lines(
         counts.has_byte_order_mark |= has_mark
         offset += len(_BYTE_ORDER_MARK) if has_mark else 0
         data = piece.removeprefix(_BYTE_ORDER_MARK) if has_mark else piece
-        bad = _first_bad_byte(data)
+        text, bad = _decoded(data)
         if bad and on_bad_bytes == "replace":
             text, bad = _replaced(offset, data, counts), None
-        else:  # the lines before a refused byte are whole
-            stop = max(data.rfind(end, 0, bad[0]) for end in (b"\n", b"\r")) + 1 if bad else len(data)
-            text = data[:stop].decode("utf-8")
         lines = split_lines(text)
         if not lines[-1]:
             lines.pop()
@@ -129,6 +126,19 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
         held.append(block[cut:])
     if rest := b"".join(held):
         yield rest
+
+
+def _decoded(data: bytes) -> tuple[str, tuple[int, str] | None]:
+    """Return bytes as text, and `None`; or the whole lines before the first byte that is not text, and its fault."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" not in text:
+        return text, None
+    bad = _first_bad_byte(data)
+    stop = max(data.rfind(end, 0, bad[0]) for end in (b"\n", b"\r")) + 1 if bad else len(data)
+    return data[:stop].decode("utf-8"), bad
 
 
 def _first_bad_byte(data: bytes) -> tuple[int, str] | None:

@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import compress, repeat
 from typing import Self
+
+import numpy as np
 
 from nextword.errors import TextError
 from nextword.text.lines import lone_surrogate
@@ -63,9 +66,8 @@ class Vocabulary:
         """
         specials = {UNKNOWN: counts.get(UNKNOWN, 0), END: counts.get(END, 0)}
         ordinary = {token: count for token, count in counts.items() if token not in specials}
-        kept = [token for token in _by_count(ordinary) if ordinary[token] >= minimum_count]
-        if maximum_size is not None:
-            kept = kept[: max(0, maximum_size - len(specials))]
+        most = None if maximum_size is None else max(0, maximum_size - len(specials))
+        kept = [token for token in _by_count(ordinary, most) if ordinary[token] >= minimum_count]
         final = specials | {token: ordinary[token] for token in kept}
         final[UNKNOWN] += sum(ordinary.values()) - sum(ordinary[token] for token in kept)
         return cls(tuple(_by_count(final)))
@@ -114,7 +116,7 @@ class Vocabulary:
     def ids_of(self, tokens: Iterable[str]) -> list[int]:
         """Return the ids of tokens, as `id_of` returns each."""
         unknown = self.unknown_id
-        return [self._ids.get(token, unknown) for token in tokens]
+        return list(map(self._ids.get, tokens, repeat(unknown)))
 
     def token_of(self, token_id: int) -> str:
         """Return the token with this id.
@@ -143,13 +145,20 @@ class Vocabulary:
 def _most_frequent(counts: Mapping[str, int], size: int) -> dict[str, int]:
     """Return the most frequent tokens and the special ones; the others are counted as unknown."""
     specials = {UNKNOWN: counts[UNKNOWN], END: counts[END]}
-    kept = specials | {token: counts[token] for token in _by_count(counts)[:size]}
+    kept = specials | {token: counts[token] for token in _by_count(counts, size)}
     kept[UNKNOWN] += sum(counts.values()) - sum(kept.values())
     return kept
 
 
-def _by_count(counts: Mapping[str, int]) -> list[str]:
-    return sorted(sorted(counts), key=counts.__getitem__, reverse=True)  # twice as fast as one key of both
+def _by_count(counts: Mapping[str, int], most: int | None = None) -> list[str]:
+    """Return tokens by (-count, token), only the first `most` of them if that is given."""
+    tokens: Iterable[str] = counts
+    if most and most < len(counts):
+        values = np.fromiter(counts.values(), np.int64, len(counts))
+        least = np.partition(values, -most)[-most]
+        tokens = compress(counts, values >= least)  # with all that are as frequent as the last
+    by_name = sorted(tokens)
+    return sorted(by_name, key=counts.__getitem__, reverse=True)[:most]  # twice as fast as one key of both
 
 
 def _is_token(token: str) -> bool:

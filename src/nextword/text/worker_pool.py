@@ -5,12 +5,12 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Self
 
-from nextword.errors import SettingError, StorageError
+from nextword.errors import NextwordError, SettingError, StorageError
 from nextword.machine.capacity import read_capacity
 from nextword.text.cut_shard import ShardTask
 from nextword.text.progress import Task
@@ -22,11 +22,13 @@ PROCESSES = "NEXTWORD_TEXT_PROCESSES"
 _MODULE = "nextword.text.worker"
 
 
-def run_tasks(tasks: Sequence[ShardTask], *, processes: int | None = None) -> None:
+def run_tasks(tasks: Sequence[ShardTask], *, ahead: Sequence[ShardTask] = (), processes: int | None = None) -> None:
     """Run tasks, in this process if there is only one task or one process.
 
     Args:
         tasks: The tasks.
+        ahead: Tasks that need not be done now. They follow the others, unless this process does all. If one fails, it
+            is left for later.
         processes: How many processes to start (default: `NEXTWORD_TEXT_PROCESSES`, else one for each core).
 
     Raises:
@@ -35,21 +37,26 @@ def run_tasks(tasks: Sequence[ShardTask], *, processes: int | None = None) -> No
         StorageError: A process was killed.
         SettingError: `NEXTWORD_TEXT_PROCESSES` is not a number of processes.
     """
-    processes = min(processes or default_processes(), len(tasks))
-    work = Task("cutting the text", sum(task.num_bytes for task in tasks))
+    processes = min(processes or default_processes(), len(tasks) + len(ahead))
     if processes <= 1 or not sys.executable:  # there is no program to start if Python is part of another one
+        work = Task("cutting the text", sum(task.num_bytes for task in tasks))
         for task in tasks:
             task.run()
             work.advance(task.num_bytes)
         return
+    work = Task("cutting the text", sum(task.num_bytes for task in (*tasks, *ahead)))
     with _Workers() as workers, ThreadPoolExecutor(processes) as threads:
-        answers = [threads.submit(workers.run, task) for task in tasks]
+        answers = {task: threads.submit(workers.run, task) for task in (*tasks, *ahead)}
         try:
-            for task, answer in zip(tasks, answers, strict=True):
-                answer.result()
+            for task in tasks:
+                answers[task].result()
+                work.advance(task.num_bytes)
+            for task in ahead:
+                with suppress(NextwordError, OSError):
+                    answers[task].result()
                 work.advance(task.num_bytes)
         except BaseException:
-            _cancel(answers)
+            _cancel(answers.values())
             workers.stop()  # before the threads are waited for
             raise
 
@@ -139,6 +146,6 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
 
-def _cancel(answers: "Sequence[Future[None]]") -> None:
+def _cancel(answers: "Iterable[Future[None]]") -> None:
     for answer in answers:
         answer.cancel()

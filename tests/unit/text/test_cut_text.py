@@ -133,6 +133,86 @@ def test_shards_that_are_there_are_not_cut_again(
     assert not list(folder.glob(".tmp-*"))
 
 
+def test_shards_are_about_as_long_and_even_in_number(tmp_path: Path, part: TextRange) -> None:
+    for size, number in ((part.num_bytes - 1, 2), (part.num_bytes // 2 - 1, 4), (part.num_bytes // 6 + 1, 6)):
+        with pytest.MonkeyPatch.context() as patch:
+            with_shards_of(size, patch)
+            with cut_text(part, "word", "line", on_bad_bytes="strict", cache=tmp_path / "cache") as text:
+                sizes = [shard.read.num_bytes for shard in text.shards]
+        assert len(sizes) == number
+        assert max(sizes) - min(sizes) < 100 * number  # a line, for each shard before the last
+
+
+def tasks_run(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Record the first bytes of the tasks of each call of `run_tasks`, those ahead included."""
+    seen: list[list[int]] = []
+    run = worker_pool.run_tasks
+
+    def recorded(tasks: list[ShardTask], *, ahead: list[ShardTask], processes: int | None = None) -> None:
+        seen.append([task.start for task in (*tasks, *ahead)])
+        run(tasks, ahead=ahead, processes=processes)
+
+    monkeypatch.setattr(cut_text_module, "run_tasks", recorded)
+    return seen
+
+
+def test_splits_of_a_large_text_are_cut_together(
+    tmp_path: Path, part: TextRange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTWORD_TEXT_PROCESSES", "2")
+    seen = tasks_run(monkeypatch)
+    corpus = Corpus.load(part.path, cache_dir=tmp_path / "cache")
+    train, valid = (corpus.split(split).report.read.num_bytes for split in ("train", "valid"))
+    first, *later = seen
+    assert {0, train, train + valid} < set(first)
+    assert later == [[], [], []]
+
+
+def test_a_small_text_starts_no_process_for_its_splits(
+    tmp_path: Path, part: TextRange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTWORD_TEXT_PROCESSES", "2")
+    with_shards_of(part.num_bytes, monkeypatch)
+    seen = tasks_run(monkeypatch)
+    Corpus.load(part.path, cache_dir=tmp_path / "cache")
+    assert list(map(len, seen)) == [1, 0, 1, 1]
+
+
+def test_a_fault_of_a_text_that_is_cut_ahead_is_left_to_its_own_call(tmp_path: Path, part: TextRange) -> None:
+    path, cache = tmp_path / "valid.txt", tmp_path / "cache"
+    path.write_bytes(b"a\nb\xff\n")
+    bad, good = TextRange.whole(path), TextRange(part.path, 0, SHARD // 2)
+    with cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache, ahead=[bad, good], processes=2) as text:
+        assert len(text.shards) > 2
+    assert sealed_directory.names(cut_folder(good, "word", "line", on_bad_bytes="strict", cache=cache))
+    with (
+        pytest.raises(TextError, match="line 2, byte 3"),
+        cut_text(bad, "word", "line", on_bad_bytes="strict", cache=cache),
+    ):
+        pass
+
+
+def test_a_text_that_another_program_cuts_is_not_cut_ahead(tmp_path: Path, part: TextRange) -> None:
+    cache = tmp_path / "cache"
+    other = TextRange(part.path, 0, SHARD // 2)
+    with (
+        cut_text(other, "word", "line", on_bad_bytes="strict", cache=cache),
+        cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache, ahead=[other], processes=2) as text,
+    ):
+        assert len(text.shards) > 2
+
+
+def test_what_was_cut_ahead_with_wrong_line_ends_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cut_text_module, "_BLOCK", 1000)
+    path, cache = tmp_path / "mixed.txt", tmp_path / "cache"
+    path.write_text("one line\n" * 200 + PROSE, encoding="utf-8")
+    part, other = TextRange.whole(path), TextRange(path, 0, SHARD // 2)
+    with cut_text(part, "word", None, on_bad_bytes="strict", cache=cache, ahead=[other], processes=2) as text:
+        assert text.line_ends == "paragraph"
+    assert not cut_folder(other, "word", "line", on_bad_bytes="strict", cache=cache).exists()
+    assert cut_folder(other, "word", "paragraph", on_bad_bytes="strict", cache=cache).exists()
+
+
 def test_what_was_cut_is_removed_when_it_is_stored(tmp_path: Path, part: TextRange) -> None:
     cache = tmp_path / "cache"
     Corpus.load(part.path, cache_dir=cache)

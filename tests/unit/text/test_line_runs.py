@@ -3,6 +3,15 @@ from hypothesis import strategies as st
 
 from nextword.text.line_runs import LineRuns
 
+
+def test_runs_are_those_between_blank_lines() -> None:
+    assert LineRuns.of(["a", "b", "", " \t", "c", "\N{NO-BREAK SPACE}", "d", "e", "f"]) == LineRuns(
+        num_lines=9, num_blank=3, num_runs=3, num_long_runs=2, first=2, last=3
+    )
+    assert LineRuns.of(["", "a", ""]) == LineRuns(num_lines=3, num_blank=2, num_runs=1)
+    assert LineRuns.of([]) == LineRuns()
+
+
 LINES = st.lists(st.sampled_from(["a", "", " \t"]), max_size=12)
 
 

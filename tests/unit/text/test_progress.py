@@ -39,11 +39,13 @@ def test_each_task_of_a_packed_text_is_reported_to_its_end(tmp_path: Path) -> No
         "counting the words",
         "storing the ids",
     }
-    train = corpus.train.report.read.num_bytes
+    train, valid, test = (corpus.split(split).report.read.num_bytes for split in ("train", "valid", "test"))
+    cut = train + valid + test  # all at once
     last = {(news.doing, news.total): news.done for news in seen}
     assert last["gathering the text", None] == len(LINES)
-    assert last["cutting the text", train] == last["storing the ids", train] == train
-    cuts = [news.done for news in seen if (news.doing, news.total) == ("cutting the text", train)]
+    assert last["cutting the text", cut] == cut
+    assert last["storing the ids", train] == train
+    cuts = [news.done for news in seen if (news.doing, news.total) == ("cutting the text", cut)]
     assert len(cuts) > 2
     assert cuts == sorted(cuts)
 

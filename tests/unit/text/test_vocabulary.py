@@ -32,6 +32,14 @@ def test_the_specials_are_kept_however_rare() -> None:
 
 
 @settings(deadline=None)
+@given(COUNTS, st.integers(0, 12))
+def test_the_tokens_kept_are_the_first_by_count_and_name(counts: dict[str, int], most: int) -> None:
+    ordinary = {token: count for token, count in counts.items() if token not in (UNKNOWN, END)}
+    kept = sorted(ordinary, key=lambda token: (-ordinary[token], token))[:most]
+    assert set(Vocabulary.from_counts(counts, maximum_size=most + 2).tokens) == {*kept, UNKNOWN, END}
+
+
+@settings(deadline=None)
 @given(COUNTS, st.integers(1, 9), st.none() | st.integers(3, 9))
 def test_ids_and_tokens_are_inverse(counts: dict[str, int], minimum: int, maximum: int | None) -> None:
     vocabulary = Vocabulary.from_counts(counts, minimum_count=minimum, maximum_size=maximum)

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
-from nextword.api.page_facts import page_facts
 from nextword.batching.window import TokenIds
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
@@ -27,6 +26,7 @@ from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.page.bigrams import BigramTable
 from nextword.page.html_file import write_html
+from nextword.page.page_facts import PageFacts, curve_of
 from nextword.scoring.gaps import GAP, RankedCandidates, proposals, rank
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.shown_line import ShownLine
@@ -590,7 +590,7 @@ class TrainedModel(LoadedModel):
             True
         """
         bigrams = BigramTable.of_words(self._ids_of(corpus.train), self.tokenizer) if corpus else None
-        facts = page_facts(self.bundle, self.history or ())
+        facts = PageFacts.of(self.bundle, curve=curve_of(map(asdict, self.history or ())))
         write_html(Path(path), self.bundle, bigrams=bigrams, passage=passage, facts=facts)
 
 

@@ -11,7 +11,8 @@ from nextword.bundle.bundle import Bundle
 from nextword.errors import ExportError, StorageError
 from nextword.page.bigrams import BigramTable
 from nextword.page.byte_text import packed_text
-from nextword.page.packed_model import PageFacts, pack_model
+from nextword.page.packed_model import pack_model
+from nextword.page.page_facts import PageFacts
 from nextword.page.script import one_script
 from nextword.storage.durable import disk_errors
 from nextword.storage.single_file import write_file

@@ -10,11 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.cli.command import command
-from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, require_comparable, require_same_words
+from nextword.cli.evaluation_columns import (
+    Column,
+    columns_of,
+    inputs_of,
+    members_in,
+    require_comparable,
+    require_same_words,
+)
 from nextword.cli.keystrokes_report import keystrokes_report, require_plain
 from nextword.cli.method_names import complete_methods
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.population_members import members_in
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
 from nextword.cli.target import SplitOrAll, complete_model, engine_option, split_option

@@ -1,11 +1,11 @@
 """Evaluates a model on a text or on a split of a corpus, with or without methods after training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from nextword.batching.window import TokenIds
-from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
+from nextword.engine.chain import METHODS, AppliedMethods, apply_methods, methods_of, require_used
 from nextword.engine.method import Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, SettingError
@@ -36,10 +36,24 @@ def evaluate_text(
     evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size)
     if isinstance(text, TokenStore):
         evaluation = evaluation.with_counts(text)
-    if model.precision == "int8":
+    return with_methods(evaluation, [model], outcome, ",".join(method.name for method in chosen))
+
+
+def with_methods(
+    evaluation: Evaluation, models: Iterable[LoadedModel], outcome: AppliedMethods, method: str
+) -> Evaluation:
+    """Return an evaluation whose protocol says how the models were run, and which methods were around them.
+
+    Args:
+        evaluation: The figures.
+        models: The model, or the members of an ensemble.
+        outcome: The methods at work.
+        method: Their names, with commas between them.
+    """
+    if any(model.precision == "int8" for model in models):
         evaluation = evaluation.with_protocol("weights in int8")
     if outcome.settings:
-        evaluation = evaluation.with_protocol(outcome.description, method=",".join(method.name for method in chosen))
+        evaluation = evaluation.with_protocol(outcome.description, method=method)
     return evaluation
 
 

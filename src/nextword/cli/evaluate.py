@@ -9,6 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.api.text_evaluation import with_methods
 from nextword.cli.command import command
 from nextword.cli.evaluation_columns import (
     Column,
@@ -162,11 +163,7 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> _Eva
             on_progress=on_progress,
             on_scored=lambda scored: log_probs.append(scored.log_probs),
         )
-    evaluation = evaluation.with_counts(store)
-    if any(model.precision == "int8" for model in column.models):
-        evaluation = evaluation.with_protocol("weights in int8")
-    if outcome.settings:
-        evaluation = evaluation.with_protocol(outcome.description, method=column.method)
+    evaluation = with_methods(evaluation.with_counts(store), column.models, outcome, column.method)
     return _EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import keras
 
     from nextword.models.language_model import LanguageModel
-    from nextword.training.result import FinishedRun
 
 
 def train(
@@ -84,49 +83,49 @@ def train(
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
     began, start = time.monotonic(), import_start()
-    lengths = {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}
-    given = tables_of({**(settings or {}), **{name: value for name, value in lengths.items() if value is not None}})
-    if given.get("training", {}).keys() >= {"minutes", "epochs"}:
-        raise SettingError("`minutes` and `epochs` must not be given together, but are; leave one out")
-    if model is not None:
-        given = _with_model(given, model)
+    given = _tables(settings or {}, {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}, model)
     config = RunConfig.of(preset, given)
     with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
-        options = config.text
         root, own = own_run(directory.root, config)
         begun = RunDirectory(root)
-        if begun.is_run:
-            options = begun.read_config().text
-            own.require_kept_by(begun.read_config())
-        with reporting_to(context.reading):
-            corpus = text if isinstance(text, Corpus) else Corpus.load(text, options)
-        if isinstance(text, Corpus):
-            _require_text_settings(given, corpus)
+        former = begun.read_config() if begun.is_run else None
+        if former is not None:
+            own.require_kept_by(former)
+        corpus = _corpus(text, given, former or config, context)
         if model is not None:
             _require_vocabulary(model, corpus)
-        if begun.is_run:
+        if former is not None:
             finished = start.resume_run(root, context, corpus=corpus, model=model)
         else:
             finished = start.start_run(
                 config, corpus, directory.root, context, model=model, keep=run is not None, began=began
             )
-        return _trained(finished)
+        history = TrainingHistory(finished.progress.records, finished.progress.points)
+        return TrainedModel.of(start_engine(finished.bundle), history)
 
 
-def _require_text_settings(given: Tables, corpus: Corpus) -> None:
-    """Raise if a setting of the text differs from how the corpus was read."""
-    read = corpus.options.to_table()
+def _tables(
+    settings: RunSettings | Mapping[str, Any], named: Mapping[str, Any], model: "LanguageModel | None"
+) -> dict[str, dict[str, Any]]:
+    """Return all settings that the caller gave, by group, with those of a model that exists."""
+    given = tables_of({**settings, **{name: value for name, value in named.items() if value is not None}})
+    if given.get("training", {}).keys() >= {"minutes", "epochs"}:
+        raise SettingError("`minutes` and `epochs` must not be given together, but are; leave one out")
+    return given if model is None else _with_model(given, model)
+
+
+def _corpus(text: TextLike | Corpus, given: Tables, config: RunConfig, context: RunContext) -> Corpus:
+    """Return the text of a run; a corpus stays as it was read, and no setting may differ from that."""
+    if not isinstance(text, Corpus):
+        with reporting_to(context.reading):
+            return Corpus.load(text, config.text)
+    read = text.options.to_table()
     for name, value in given.get("text", {}).items():
         if value not in ("auto", read.get(name)):
             raise SettingError(
                 f"`{name}` must be {read.get(name)}, as the corpus was read, but is {value}; give it to `Corpus.load`"
             )
-
-
-def _trained(finished: "FinishedRun") -> TrainedModel:
-    return TrainedModel.of(
-        start_engine(finished.bundle), TrainingHistory(finished.progress.records, finished.progress.points)
-    )
+    return text
 
 
 @contextmanager

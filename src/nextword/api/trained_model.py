@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -10,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
-from nextword.api.page_facts import page_facts
-from nextword.batching.window import TokenIds
+from nextword.api.text_evaluation import evaluate_text, ids_of
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
-from nextword.engine.chain import METHODS, apply_methods, methods_of, require_used
-from nextword.engine.method import Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel
-from nextword.errors import CheckpointError, EvaluationError, SettingError, TextError, TrainingWarning
+from nextword.errors import CheckpointError, SettingError, TextError, TrainingWarning
 from nextword.evaluation.comparison import ComparedWord, ComparedWords, compare
-from nextword.evaluation.perplexity import Evaluation, evaluate
+from nextword.evaluation.perplexity import Evaluation
 from nextword.generation.batch import generate_texts
 from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import stream_text
@@ -27,6 +24,7 @@ from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.page.bigrams import BigramTable
 from nextword.page.html_file import write_html
+from nextword.page.page_facts import PageFacts, curve_of
 from nextword.scoring.gaps import GAP, RankedCandidates, proposals, rank
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.shown_line import ShownLine
@@ -398,23 +396,7 @@ class TrainedModel(LoadedModel):
             >>> cached.perplexity < model.perplexity(text)
             True
         """
-        ids = self._ids_of(text)
-        methods = [methods] if isinstance(methods, str | Settings) else methods
-        tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
-        chosen = methods_of([each if isinstance(each, str) else _method_of(each) for each in methods])
-        require_used(tables, chosen, ensemble=False)
-        splits = Splits(train=lambda: _of(corpus).train.ids, valid=lambda: _of(corpus).valid.ids)
-        outcome = apply_methods([self], chosen, tables, splits, tune=tune)
-        evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size)
-        if isinstance(text, TokenStore):
-            evaluation = evaluation.with_counts(text)
-        if self.precision == "int8":
-            evaluation = evaluation.with_protocol("weights in int8")
-        if outcome.settings:
-            evaluation = evaluation.with_protocol(
-                outcome.description, method=",".join(method.name for method in chosen)
-            )
-        return evaluation
+        return evaluate_text(self, text, methods=methods, corpus=corpus, tune=tune, batch_size=batch_size)
 
     def keystrokes(
         self,
@@ -467,32 +449,10 @@ class TrainedModel(LoadedModel):
             >>> found.actual, found.predicted, found.rank
             ('obliged', 'obliged', 1)
         """
-        ids = self._ids_of(text)
+        ids = ids_of(text, self.tokenizer)
         count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
         tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0)
         return ComparedWords(ComparedWord.of(token, self.tokenizer) for token in tokens)
-
-    def _ids_of(self, text: TokenStore | str) -> TokenIds:
-        """Return the ids of a string or of a split.
-
-        Raises:
-            EvaluationError: Another tokenizer made the ids of the split.
-            SettingError: It is neither.
-            TextError: The tokenizer refuses the string.
-        """
-        if isinstance(text, str):
-            return np.array(self.tokenizer.encode(text), np.int32)
-        if not isinstance(text, TokenStore):
-            raise SettingError(
-                f"`text` must be a string or a split of a corpus, but is of type {type(text).__name__}; load a corpus "
-                "by `Corpus.load(text, tokenizer=model.tokenizer)`, and pass its `test`"
-            )
-        if text.tokenizer_fingerprint != self.tokenizer.fingerprint:
-            raise EvaluationError(
-                "the split must be encoded by the tokenizer of the model, but another one made its ids; load the "
-                "corpus by `Corpus.load(text, tokenizer=model.tokenizer)`"
-            )
-        return text.ids
 
     def vectors(self, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
         """Return a vector for each line, `(N, H)`: the mean of its hidden states, or the last.
@@ -589,8 +549,8 @@ class TrainedModel(LoadedModel):
             ...     Path(folder, "austen.html").stat().st_size > 1_000_000
             True
         """
-        bigrams = BigramTable.of_words(self._ids_of(corpus.train), self.tokenizer) if corpus else None
-        facts = page_facts(self.bundle, self.history or ())
+        bigrams = BigramTable.of_words(ids_of(corpus.train, self.tokenizer), self.tokenizer) if corpus else None
+        facts = PageFacts.of(self.bundle, curve=curve_of(map(asdict, self.history or ())))
         write_html(Path(path), self.bundle, bigrams=bigrams, passage=passage, facts=facts)
 
 
@@ -624,17 +584,3 @@ def _history_of(run: Path) -> TrainingHistory | None:
     except CheckpointError as error:
         warnings.warn(f"the model has no history: {error}", TrainingWarning, stacklevel=3)
         return None
-
-
-def _method_of(options: Settings) -> str:
-    """Return the name of the method that takes these options."""
-    for method in METHODS.values():
-        if isinstance(options, method.options_type):
-            return method.name
-    raise SettingError(f"`methods` must be names of methods or their options, but holds {options!r}")
-
-
-def _of(corpus: Corpus | None) -> Corpus:
-    if corpus is None:
-        raise SettingError("`corpus` must be given for this method, but is not; pass `corpus=corpus`")
-    return corpus

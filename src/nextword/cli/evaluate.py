@@ -9,12 +9,19 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.api.text_evaluation import with_methods
 from nextword.cli.command import command
-from nextword.cli.evaluation_columns import Column, columns_of, inputs_of, require_comparable, require_same_words
+from nextword.cli.evaluation_columns import (
+    Column,
+    columns_of,
+    inputs_of,
+    members_in,
+    require_comparable,
+    require_same_words,
+)
 from nextword.cli.keystrokes_report import keystrokes_report, require_plain
 from nextword.cli.method_names import complete_methods
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.population_members import members_in
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
 from nextword.cli.target import SplitOrAll, complete_model, engine_option, split_option
@@ -156,11 +163,7 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> _Eva
             on_progress=on_progress,
             on_scored=lambda scored: log_probs.append(scored.log_probs),
         )
-    evaluation = evaluation.with_counts(store)
-    if any(model.precision == "int8" for model in column.models):
-        evaluation = evaluation.with_protocol("weights in int8")
-    if outcome.settings:
-        evaluation = evaluation.with_protocol(outcome.description, method=column.method)
+    evaluation = with_methods(evaluation.with_counts(store), column.models, outcome, column.method)
     return _EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))
 
 

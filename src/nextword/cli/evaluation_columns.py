@@ -18,6 +18,7 @@ from nextword.text.options import OnBadBytes
 from nextword.text.samples import SAMPLES
 from nextword.text.splitting import SplitName
 from nextword.text.token_store import TokenStore
+from nextword.training.population import Ensemble, member_directories
 
 _ENSEMBLE = "ensemble"
 
@@ -88,6 +89,29 @@ class Column:
     def models(self) -> list[LoadedModel]:
         """The model, or the members of the ensemble."""
         return [each.model for each in self.inputs]
+
+
+def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Replace each population among the arguments of a command by its members.
+
+    Returns:
+        The arguments, and the fitted weights if there is one population and no other model; otherwise no weights.
+
+    Raises:
+        BundleError: The weights of a population are damaged.
+    """
+    expanded: list[str] = []
+    populations: list[Path] = []
+    for argument in arguments:
+        path = Path(argument)
+        members = [] if Target.is_at(path) else member_directories(path)
+        if members:
+            populations.append(path)
+        expanded += [str(member) for member in members] or [argument]
+    ensemble = Ensemble.read(populations[0]) if len(populations) == 1 else None
+    models = [argument for argument in expanded if Target.is_at(Path(argument))]
+    fitted = ensemble.weights if ensemble is not None and len(models) == len(ensemble.weights) else ()
+    return tuple(expanded), fitted
 
 
 def inputs_of(

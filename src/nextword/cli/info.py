@@ -16,6 +16,7 @@ from nextword.architecture import ModelOptions
 from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
+from nextword.bundle.run_files import LOG_FILE, read_split_metrics
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import model_path, read_card, read_config
 from nextword.cli.command import command
@@ -25,7 +26,7 @@ from nextword.cli.target import Target, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.text.printable import printable
 from nextword.training.config import RunConfig
-from nextword.training.log import LOG_FILE, read_log, read_split_metrics
+from nextword.training.log import read_log
 from nextword.training.progress import RoundRecord
 from nextword.training.progress_bar import clock
 from nextword.training.run_directory import RunDirectory

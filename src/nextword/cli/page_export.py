@@ -4,19 +4,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nextword.api.page_facts import page_facts
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.run_files import LOG_FILE, read_split_metrics
 from nextword.bundle.store import identity_of, read_bundle
 from nextword.cli.output import say
 from nextword.cli.target_text import TargetText
 from nextword.errors import TextError
 from nextword.page.bigrams import BigramTable
 from nextword.page.html_file import require_replaceable, write_html
-from nextword.page.packed_model import PageFacts
+from nextword.page.page_facts import PageFacts, read_curve
 from nextword.page.passage import MOST_CHARACTERS, passage_of
 from nextword.text.reader import LineReader
 from nextword.text.source import resolve_source
-from nextword.training.log import LOG_FILE, read_log, read_split_metrics
 from nextword.training.run_directory import RunDirectory
 
 
@@ -81,9 +80,9 @@ class PageExport:
     def _facts(self, bundle: Bundle) -> PageFacts:
         model_hash = identity_of(self._text.target.bundle).split()[-1]
         if not self._run.is_run:
-            return page_facts(bundle, model_hash=model_hash)
-        records, metrics = read_log(self._run.root / LOG_FILE), read_split_metrics(self._run.metrics_file)
-        return page_facts(bundle, records, metrics, model_hash=model_hash)
+            return PageFacts.of(bundle, model_hash=model_hash)
+        metrics, curve = read_split_metrics(self._run.metrics_file), read_curve(self._run.root / LOG_FILE)
+        return PageFacts.of(bundle, metrics=metrics, curve=curve, model_hash=model_hash)
 
     def _bigrams(self, bundle: Bundle) -> BigramTable | None:
         """Return the bigrams of the training text, if it can be read."""

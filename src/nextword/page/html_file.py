@@ -1,6 +1,7 @@
 """The page with a model inside, as one HTML file that opens from a disk, without a server and without a network."""
 
 import base64
+import gzip
 import hashlib
 import re
 from importlib.resources import files
@@ -10,8 +11,8 @@ from pathlib import Path
 from nextword.bundle.bundle import Bundle
 from nextword.errors import ExportError, StorageError
 from nextword.page.bigrams import BigramTable
-from nextword.page.byte_text import packed_text
-from nextword.page.packed_model import PageFacts, pack_model
+from nextword.page.packed_model import pack_model
+from nextword.page.page_facts import PageFacts
 from nextword.page.script import one_script
 from nextword.storage.durable import disk_errors
 from nextword.storage.single_file import write_file
@@ -21,6 +22,9 @@ ENTRY = "one_file.js"
 
 _MARK = b"<!DOCTYPE html>\n<!-- nextword page 1 -->\n"
 """How the file begins, by which it is known."""
+
+_CANNOT_STAND = re.compile(rb"[\x00\x0d<=]")
+_ESCAPE, _SHIFT = 0x3D, 64
 
 _NO_SCRIPT = "This page needs JavaScript. It holds a language model, and loads nothing from a network."
 
@@ -89,10 +93,24 @@ def html_page(packed: bytes) -> bytes:
         (
             _MARK,
             _html_in_ascii(before + model),
-            packed_text(packed),
+            bytes_as_text(gzip.compress(packed, 9, mtime=0)),
             _html_in_ascii(f"</script>\n<script>{script}</script>\n{end}{after}"),
         )
     )
+
+
+def bytes_as_text(data: bytes) -> bytes:
+    r"""Return bytes as text of an HTML file in windows-1252, in which browsers read each byte as one character.
+
+    Four bytes cannot be written as they are: NUL and CR, which browsers replace; `<`, which may end the element; and
+    `=`, which begins an escape. Each of these is written as `=` and the byte 64 places later, as yEnc does. Base64
+    would add a third.
+
+    Example:
+        >>> bytes_as_text(b"a<b")
+        b'a=|b'
+    """
+    return _CANNOT_STAND.sub(lambda found: bytes((_ESCAPE, found[0][0] + _SHIFT)), data)
 
 
 def _policy(script: str, style: str) -> str:

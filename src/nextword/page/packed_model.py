@@ -3,8 +3,8 @@
 import hashlib
 import json
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from nextword.bundle.onnx_weights import PackedWeight, onnx_weights
 from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.errors import ExportError
 from nextword.page.bigrams import BigramTable
+from nextword.page.page_facts import PageFacts, page_unit
 from nextword.page.word_characters import word_character_ranges
 
 MAGIC = b"nextword"
@@ -28,21 +29,6 @@ _CELLS = ("lstm", "mogrifier_lstm", "gru", "rnn")
 
 _ALIGNMENT = 8
 _EMBEDDINGS = "embedding/embeddings"
-
-
-@dataclass(frozen=True)
-class PageFacts:
-    """What the page says of a model besides what the bundle holds.
-
-    Attributes:
-        model_hash: Tells the model from others; by default it is computed from the packed weights.
-        figures: Figures by their label, such as `{"test perplexity": "71.2"}`.
-        curve: The rounds of the training run: tables of `round`, `train` and `valid`.
-    """
-
-    model_hash: str = ""
-    figures: Mapping[str, str] = field(default_factory=dict)
-    curve: Sequence[Mapping[str, float | int | None]] = ()
 
 
 def pack_model(
@@ -74,10 +60,10 @@ def pack_model(
         "name": bundle.name,
         "hash": model_hash,
         "summary": bundle.summary,
-        "unit": "word" if tokenizer.kind == "pretokenized" else tokenizer.kind,
+        "unit": page_unit(tokenizer),
         "card": bundle.card,
         "figures": dict(facts.figures),
-        "curve": [dict(each) for each in facts.curve] or None,
+        "curve": [asdict(point) for point in facts.curve] or None,
         "passage": passage,
         "architecture": bundle.architecture.to_table(),
         "tokenizer": {

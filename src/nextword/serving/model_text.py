@@ -1,7 +1,5 @@
 """The text that a model was trained on, if this machine still has it unchanged."""
 
-import json
-import math
 import tomllib
 from dataclasses import dataclass
 from itertools import islice
@@ -20,18 +18,7 @@ from nextword.text.source import TextSource, resolve_source
 from nextword.text.splitting import SPLITS
 from nextword.text.tokenizer import Tokenizer
 
-_LOG_FILE = "log.jsonl"
-_MAX_LOG_BYTES = 2**24
 _MAX_CONFIG_BYTES = 2**20
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """The perplexity of a round of training: on the training split with dropout, and on the validation split."""
-
-    round: int
-    train: float
-    valid: float
 
 
 @dataclass(frozen=True)
@@ -69,18 +56,6 @@ class ModelText:
             return cls(source, TextOptions.from_table(tables.get("text", {})), sha256, run)
         except (OSError, ValueError, AttributeError, TypeError, NextwordError):
             return cls(run=run)
-
-    def curve(self) -> list[CurvePoint] | None:
-        """Return the perplexities of the run, round by round; `None` without a log that can be read."""
-        if self.run is None:
-            return None
-        try:
-            with (self.run / _LOG_FILE).open("rb") as file:
-                lines = file.read(_MAX_LOG_BYTES).decode("utf-8").splitlines()
-            points = [_point(number, json.loads(line)) for number, line in enumerate(lines, 1)]
-        except (OSError, ValueError, LookupError, TypeError):
-            return None
-        return [point for point in points if math.isfinite(point.train) and math.isfinite(point.valid)] or None
 
     def is_readable(self) -> bool:
         """Return whether the text is there, as it was in training."""
@@ -130,7 +105,3 @@ class ModelText:
 def _read_config(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         return tomllib.loads(file.read(_MAX_CONFIG_BYTES).decode("utf-8"))
-
-
-def _point(number: int, row: dict[str, Any]) -> CurvePoint:
-    return CurvePoint(number, float(row["train_perplexity"]), float(row["valid_perplexity"]))

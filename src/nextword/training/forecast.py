@@ -12,9 +12,9 @@ from nextword.training.budget import expected_seconds
 from nextword.training.config import RunConfig, training_memory_bytes
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan
+from nextword.training.preparation import load_corpus, settle, windows_of
 from nextword.training.run_directory import RunDirectory
 from nextword.training.speed import measure_training
-from nextword.training.start import load_corpus, settle, windows_of
 from nextword.training.teacher import teacher_of
 
 _MEASURED_SECONDS = 2.0

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
+from nextword.bundle.run_files import LOG_FILE
 from nextword.storage.durable import disk_errors
 from nextword.storage.html_table import html_stack, html_table
 from nextword.training.curve_picture import curve_picture
 from nextword.training.curves import draw_curves
 from nextword.training.growing_curve import GrowingCurve
-from nextword.training.log import LOG_FILE, POINTS_FILE, read_log, read_points
+from nextword.training.log import POINTS_FILE, read_log, read_points
 from nextword.training.progress import RoundRecord, TrainingPoint
 
 _SHOWN_ROUNDS = 10

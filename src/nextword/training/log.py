@@ -1,18 +1,17 @@
-"""The log and the metrics files of a run."""
+"""The log of a run: its rounds, and the points within them."""
 
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from nextword.bundle.model_card import SplitMetrics
-from nextword.errors import CheckpointError
+from nextword.bundle.run_files import LOG_FILE, read_rows
 from nextword.storage.single_file import write_file
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 
-LOG_FILE, POINTS_FILE = "log.jsonl", "points.jsonl"
+POINTS_FILE = "points.jsonl"
 
 
 def write_log(directory: Path, progress: TrainingProgress) -> None:
@@ -37,7 +36,7 @@ def read_log(path: Path) -> tuple[RoundRecord, ...]:
     Raises:
         CheckpointError: The file cannot be read, or is not a log.
     """
-    return _read(path, lambda text: tuple(RoundRecord(**json.loads(line)) for line in text.splitlines()))
+    return read_rows(path, lambda text: tuple(RoundRecord(**json.loads(line)) for line in text.splitlines()))
 
 
 def read_points(path: Path) -> tuple[TrainingPoint, ...]:
@@ -46,29 +45,8 @@ def read_points(path: Path) -> tuple[TrainingPoint, ...]:
     Raises:
         CheckpointError: The file cannot be read, or holds no points.
     """
-    return _read(path, lambda text: tuple(TrainingPoint(**json.loads(line)) for line in text.splitlines()))
-
-
-def read_split_metrics(path: Path) -> tuple[SplitMetrics, ...]:
-    """Return the metrics of each split in a `metrics.json`; empty if there is no such file yet.
-
-    Raises:
-        CheckpointError: The file cannot be read, or holds no metrics.
-    """
-    return _read(path, lambda text: tuple(SplitMetrics(**row) for row in json.loads(text)["splits"]))
+    return read_rows(path, lambda text: tuple(TrainingPoint(**json.loads(line)) for line in text.splitlines()))
 
 
 def _json_lines(rows: Sequence[Mapping[str, object]]) -> bytes:
     return "".join(json.dumps(row) + "\n" for row in rows).encode()
-
-
-def _read[Row](path: Path, parse: Callable[[str], tuple[Row, ...]]) -> tuple[Row, ...]:
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, TypeError, LookupError) as error:
-        raise CheckpointError(
-            f"`{path}` must be a file written by a training run, but cannot be read ({error}); "
-            f"write it again with `nextword train --resume {path.parent}`"
-        ) from error

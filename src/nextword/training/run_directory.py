@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nextword.bundle.run_files import METRICS_FILE
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER
 from nextword.errors import CheckpointError
 from nextword.storage import durable
@@ -58,7 +59,7 @@ class RunDirectory:
     @property
     def metrics_file(self) -> Path:
         """The metrics of the finished run."""
-        return self.root / "metrics.json"
+        return self.root / METRICS_FILE
 
     @property
     def is_run(self) -> bool:

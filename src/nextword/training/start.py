@@ -8,20 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextword.batching.window import TokenIds, Windows
-from nextword.batching.windows import make_windows, validation_streams
-from nextword.bundle.files import require_storable
 from nextword.errors import CheckpointError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
-from nextword.ops.precision import resolve_compute_dtype
 from nextword.storage.cache import cache_root
 from nextword.storage.sealed_directory import remove_leftovers
 from nextword.storage.single_file import write_file
 from nextword.text.corpus import Corpus, TrainingText
-from nextword.text.progress import reporting_to
 from nextword.text.source import TextLike
-from nextword.training.budget import Budget, plan_time
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
@@ -31,6 +25,7 @@ from nextword.training.local_steps import LocalSteps
 from nextword.training.log import write_log
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
+from nextword.training.preparation import load_corpus, settle, windows_of
 from nextword.training.process_group import Membership
 from nextword.training.progress import TrainingProgress
 from nextword.training.result import FinishedRun, finish_run
@@ -47,7 +42,7 @@ from nextword.training.shared_run import (
     writes,
 )
 from nextword.training.step import TrainingStep
-from nextword.training.teacher import teacher_of, with_teacher
+from nextword.training.teacher import teacher_of
 
 if TYPE_CHECKING:
     from nextword.training.processes import Processes
@@ -169,24 +164,9 @@ def train_model(
         compute_dtype=config.training.compute_dtype,
     )
     store = _store(directory, context, processes)
-    options = config.training
-    seconds_before = initialize_model(model, text, options, store)
+    seconds_before = initialize_model(model, text, config.training, store)
     local = None if finish else LocalSteps.of(model, config, directory.root, context.warn)
-    train, valid = windows_of(text, config, own=None if local is None else local.own_part)
-    plan = Plan.of(options, train.steps_per_epoch, config.plan)
-    counts = token_counts(text) if options.sampled_softmax else None
-    step = TrainingStep(
-        model,
-        options,
-        plan,
-        train=train,
-        valid=valid,
-        token_counts=counts,
-        processes=processes,
-        teacher=teacher_of(config, text.tokenizer),
-    )
-    if processes is not None:  # the vectors of count-based initialization depend on the processor
-        step.restore(processes.agree_on_arrays(step.capture()))
+    step = _step(model, text, config, local, processes)
     log: Callable[[TrainingProgress], object] = partial(write_log, directory.root) if writes(processes) else _no_log
     exchange = None if local is None else local.exchange
     with logged(context, directory.root, config) as context:
@@ -197,6 +177,29 @@ def train_model(
             progress = run.finish() if finish else run.run()
     log(progress)
     return run
+
+
+def _step(
+    model: LanguageModel,
+    text: TrainingText,
+    config: RunConfig,
+    local: LocalSteps | None,
+    processes: "Processes | None",
+) -> TrainingStep:
+    train, valid = windows_of(text, config, own=None if local is None else local.own_part)
+    step = TrainingStep(
+        model,
+        config.training,
+        Plan.of(config.training, train.steps_per_epoch, config.plan),
+        train=train,
+        valid=valid,
+        token_counts=token_counts(text) if config.training.sampled_softmax else None,
+        processes=processes,
+        teacher=teacher_of(config, text.tokenizer),
+    )
+    if processes is not None:  # the vectors of count-based initialization depend on the processor
+        step.restore(processes.agree_on_arrays(step.capture()))
+    return step
 
 
 def _no_log(_progress: TrainingProgress) -> None:
@@ -223,43 +226,6 @@ def _locked(directory: RunDirectory, context: RunContext, processes: "Processes 
             yield
             if processes is not None:
                 processes.agree(None)
-
-
-def load_corpus(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Corpus:
-    """Read the text of a run, and report on it."""
-    if not isinstance(text, Corpus):
-        with reporting_to(context.reading):
-            text = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
-    for sentence in text.report.describe():
-        context.say(sentence)
-    return text
-
-
-def settle(config: RunConfig, corpus: Corpus, context: RunContext, *, began: float, **origin: str) -> RunConfig:
-    """Return the settings with everything that text, machine and clock decide. Nothing is written.
-
-    Args:
-        config: The settings.
-        corpus: The text.
-        context: Receives what was found.
-        began: When the command began, by `time.monotonic`.
-        origin: Where the run comes from.
-
-    Raises:
-        SettingError: The settings do not go with the text or the time.
-    """
-    config = config.resolved(
-        text=corpus.options,
-        compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
-        text_sha256=corpus.sha256,
-        **origin,
-    )
-    require_storable(config.model.build(corpus.tokenizer.vocabulary_size))
-    windows_of(corpus, config)
-    config = with_teacher(config, corpus.tokenizer)
-    if config.training.minutes is not None and config.plan is None:
-        config = plan_time(config, corpus, Budget(60.0 * config.training.minutes, began), context.say)
-    return config
 
 
 def _prepare(
@@ -299,22 +265,6 @@ def _train_and_evaluate(
     return finish_run(
         run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{preset_of(config)}"
     )
-
-
-def windows_of(
-    text: TrainingText, config: RunConfig, *, own: Callable[[TokenIds], TokenIds] | None = None
-) -> tuple[Windows, Windows]:
-    """Return training windows and validation windows.
-
-    Args:
-        text: Training and validation split.
-        config: The settings.
-        own: Returns the part of the training split to read (default: all).
-    """
-    end_id = text.tokenizer.vocabulary.end_id
-    ids = text.train.ids if own is None else own(text.train.ids)
-    train = make_windows(ids, config.batching, end_id=end_id)
-    return train, validation_streams(text.valid.ids, end_id=end_id)
 
 
 def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:

@@ -19,8 +19,7 @@ from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.round_callbacks import RoundCallbacks
-from nextword.training.rows_of_variables import gather_rows, own_rows
-from nextword.training.stream_model import Arrays, Batch, StreamModel, capture, restore
+from nextword.training.stream_model import Arrays, Batch, StreamModel, capture, named_variables, restore
 from nextword.training.stretches import Stretches
 
 if TYPE_CHECKING:
@@ -195,7 +194,7 @@ class TrainingStep:
         The rows of all processes are in them.
         """
         arrays = capture(self.stream)
-        return arrays if self.processes is None else gather_rows(arrays, self.stream, self.processes)
+        return arrays if self.processes is None else _gather_rows(arrays, self.stream, self.processes)
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Restore the arrays of `capture`.
@@ -203,7 +202,7 @@ class TrainingStep:
         Raises:
             CheckpointError: The arrays belong to another model.
         """
-        restore(self.stream, arrays if self.processes is None else own_rows(arrays, self.stream, self.processes))
+        restore(self.stream, arrays if self.processes is None else _own_rows(arrays, self.stream, self.processes))
 
     def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:
         dataset = RoundDataset(self._valid, 0, self._valid.steps_per_epoch)
@@ -262,3 +261,21 @@ def _stream_model(processes: "Processes | None", teacher: "Teacher | None") -> C
 def as_batch(window: Window) -> Batch:
     """Return a window as inputs, targets and sample weights."""
     return {"tokens": window.inputs, "reset": window.reset}, window.targets, window.weights
+
+
+def _gather_rows(arrays: Arrays, stream: StreamModel, processes: "Processes") -> Arrays:
+    """Return the arrays of a checkpoint with the rows of all processes, from those of this one."""
+    return {name: processes.gather(array) if name in _split_names(stream) else array for name, array in arrays.items()}
+
+
+def _own_rows(arrays: Mapping[str, NDArray[Any]], stream: StreamModel, processes: "Processes") -> Arrays:
+    """Return the arrays of a checkpoint with only the rows of this process."""
+    num_processes, process_id = processes.part
+    return {
+        name: np.array_split(array, num_processes)[process_id] if name in _split_names(stream) else array
+        for name, array in arrays.items()
+    }
+
+
+def _split_names(stream: StreamModel) -> set[str]:
+    return {name for name, variable in named_variables(stream).items() if stream.is_split(variable)}

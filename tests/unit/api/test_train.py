@@ -20,7 +20,7 @@ from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import SettingError, TrainingInterrupted, TrainingWarning
 from nextword.models.language_model import LanguageModel
 from nextword.text.corpus import Corpus
-from nextword.training import saved_results, start
+from nextword.training import preparation, saved_results, start
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
@@ -173,7 +173,7 @@ def test_a_run_of_given_minutes_is_planned_once(fitted: Fit, tmp_path: Path, mon
         plan = TimePlan(seconds=1e-3, passes_at_end=1.0, round_steps=7, planned_steps=(20, 18, 12))
         return replace(config, plan=plan)
 
-    monkeypatch.setattr(start, "plan_time", plan_time)
+    monkeypatch.setattr(preparation, "plan_time", plan_time)
     first, again = (fitted(tmp_path / "run", minutes=1.0, schedule="linear") for _ in range(2))
     assert planned == [1.0]
     assert_equal_to_the_bit(again.bundle.weights, first.bundle.weights)

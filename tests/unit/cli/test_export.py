@@ -12,7 +12,7 @@ from nextword.cli import page_export as page_module
 from nextword.cli import target as module
 from nextword.engine.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.page.packed_model import PageFacts
+from nextword.page.page_facts import PageFacts
 from nextword.storage import sealed_directory
 
 Run = Callable[..., int]
@@ -154,7 +154,7 @@ def test_the_page_holds_the_figures_and_the_passage_of_a_run(
     assert "the cat sat on the mat .\nthe dog ate the bone .\n" in str(parts["passage"])
     facts = parts["facts"]
     assert isinstance(facts, PageFacts)
-    assert {"perplexity (valid)", "perplexity (test)", "parameters"} <= set(facts.figures)
+    assert {"perplexity (valid)", "accuracy (test)", "parameters", "weights in this page"} <= set(facts.figures)
     assert len(facts.curve) == 6
     assert len(facts.model_hash) == 12
 

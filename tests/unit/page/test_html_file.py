@@ -2,13 +2,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.errors import StorageError
 from nextword.page.bigrams import BigramTable
-from nextword.page.html_file import write_html
+from nextword.page.html_file import bytes_as_text, html_page, write_html
 from nextword.page.packed_model import packed_weights
 from nextword.text.corpus import Corpus
 from nextword.text.tokenizer import Tokenizer
@@ -144,3 +146,24 @@ def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:
         write_html(tmp_path / name, random_bundle(ARCHITECTURES["tied"]))
         contents.append((tmp_path / name).read_bytes())
     assert contents[0] == contents[1]
+
+
+def original(text: bytes) -> bytes:
+    data, place = bytearray(), 0
+    while place < len(text):
+        is_escape = text[place] == ord("=")
+        data.append(text[place + 1] - 64 if is_escape else text[place])
+        place += 2 if is_escape else 1
+    return bytes(data)
+
+
+@given(st.binary())
+def test_escaped_bytes_come_back_and_end_no_element(data: bytes) -> None:
+    text = bytes_as_text(data)
+    assert original(text) == data
+    assert not {0x00, 0x0D, 0x3C} & set(text)
+    assert len(text) <= 2 * len(data)
+
+
+def test_the_same_model_makes_the_same_page(packed_austen: bytes) -> None:
+    assert html_page(packed_austen) == html_page(packed_austen)

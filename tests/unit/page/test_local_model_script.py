@@ -12,7 +12,8 @@ from nextword.generation.generator import stream_text
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.page.bigrams import BigramTable
-from nextword.page.packed_model import PageFacts, pack_model
+from nextword.page.packed_model import pack_model
+from nextword.page.page_facts import CurvePoint, PageFacts
 from nextword.scoring.lines import ScoringOptions, score_lines
 from nextword.serving.text.scored_text import score_segments
 from nextword.serving.text.token_spans import text_segments
@@ -251,7 +252,7 @@ def test_bigrams_come_from_the_table_or_from_the_model(scripts: Any) -> None:
 
 
 def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
-    facts = PageFacts("0123", {"perplexity (test)": "65.00"}, [{"round": 1, "train": 90.0, "valid": None}])
+    facts = PageFacts("0123", {"perplexity (test)": "65.00"}, [CurvePoint(1, 90.0, 80.0)])
     packed = pack_model(austen, passage="It is a truth.", facts=facts)
     found = scripts.run("async (_, { model }, js) => new js.local_model.LocalModel(model).describe()", model=packed)
     assert found == {
@@ -262,7 +263,7 @@ def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
         "vocabularySize": 9878,
         "card": austen.card,
         "figures": {"perplexity (test)": "65.00"},
-        "curve": [{"round": 1, "train": 90.0, "valid": None}],
+        "curve": [{"round": 1, "train": 90.0, "valid": 80.0}],
         "passage": "It is a truth.",
         "bigramSource": "model",
     }

@@ -9,7 +9,8 @@ from nextword.bundle.bundle import Bundle
 from nextword.errors import ExportError
 from nextword.page import packed_model
 from nextword.page.bigrams import BigramTable
-from nextword.page.packed_model import PageFacts, pack_model
+from nextword.page.packed_model import pack_model
+from nextword.page.page_facts import PageFacts
 from support.packed import ARCHITECTURES, TOKENS, arrays_of, header_of, random_bundle, weights_of
 
 

@@ -1,6 +1,5 @@
 """The text of a model is found where its run says, if it has not changed."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 import nextword
 from nextword.bundle.samples import sample_model_path
 from nextword.errors import TextError
-from nextword.serving.model_text import CurvePoint, ModelText
+from nextword.serving.model_text import ModelText
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.samples import sample_path
@@ -28,15 +27,12 @@ def run(tmp_path: Path) -> Path:
     shutil.copytree(sample_model_path("austen"), run / "model")
     config = f'[origin]\ntext_path = "{text}"\ntext_sha256 = "{digest}"\n[text]\nvalid_fraction = 0.05\n'
     (run / "config.toml").write_text(config, encoding="utf-8")
-    rows = [{"round": n, "train_perplexity": 300.0 / n, "valid_perplexity": 200.0 / n} for n in (1, 2)]
-    (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return run
 
 
 def test_the_sample_model_has_the_sample_text() -> None:
     text = ModelText.of(sample_model_path("austen"))
     assert text.is_readable()
-    assert text.curve() is None
     passage = text.passage()
     assert passage is not None
     assert 2000 < len(passage) <= 4000
@@ -45,7 +41,7 @@ def test_the_sample_model_has_the_sample_text() -> None:
     assert whole.index(passage.splitlines()[0]) > 0.94 * len(whole)
 
 
-def test_a_run_has_its_text_and_its_curve(run: Path) -> None:
+def test_a_run_has_its_text(run: Path) -> None:
     text = ModelText.of(run / "model")
     assert text.run == run.resolve()
     assert text.is_readable()
@@ -53,7 +49,6 @@ def test_a_run_has_its_text_and_its_curve(run: Path) -> None:
         text = ModelText.of(path)
         assert text.is_readable()
         assert text.run == path
-        assert text.curve() == [CurvePoint(1, 300.0, 200.0), CurvePoint(2, 150.0, 100.0)]
         passage = text.passage()
         assert passage is not None
         assert passage.startswith("Line 19")
@@ -79,18 +74,10 @@ def test_a_bundle_alone_has_no_text(tmp_path: Path) -> None:
     copy = shutil.copytree(sample_model_path("austen"), tmp_path / "copy")
     text = ModelText.of(copy)
     assert text == ModelText()
-    assert (text.curve(), text.passage(), text.is_readable()) == (None, None, False)
+    assert (text.passage(), text.is_readable()) == (None, False)
 
 
 @pytest.mark.parametrize("config", ["origin = 3", "[origin", "[text]\nno_such_setting = 1", "\xff"])
 def test_a_damaged_run_has_no_text(run: Path, config: str) -> None:
     (run / "config.toml").write_bytes(config.encode("latin-1"))
     assert not ModelText.of(run).is_readable()
-
-
-@pytest.mark.parametrize(
-    "log", ["", "{", "[]\n", '{"train_perplexity": 1.0}\n', '{"train_perplexity": NaN, "valid_perplexity": 1}\n']
-)
-def test_a_damaged_log_has_no_curve(run: Path, log: str) -> None:
-    (run / "log.jsonl").write_text(log, encoding="utf-8")
-    assert ModelText.of(run).curve() is None

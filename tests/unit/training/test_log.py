@@ -7,9 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextword.bundle.model_card import SplitMetrics
 from nextword.errors import CheckpointError, StorageError
-from nextword.training.log import read_log, read_points, read_split_metrics, write_log
+from nextword.training.log import read_log, read_points, write_log
 from nextword.training.progress import RoundRecord, TrainingProgress
 from support.training_records import POINTS, RECORDS
 
@@ -59,19 +58,9 @@ def test_a_written_log_is_read_back(tmp_path: Path) -> None:
     assert read_points(tmp_path / "points.jsonl") == tuple(POINTS)
 
 
-def test_written_metrics_are_read_back(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.json"
-    assert read_split_metrics(path) == ()
-    row = SplitMetrics(
-        split="test", perplexity=9.0, bits_per_word=3.0, accuracy=0.5, num_tokens=8, protocol="every token once"
-    )
-    path.write_text(json.dumps({"splits": [asdict(row)]}), encoding="utf-8")
-    assert read_split_metrics(path) == (row,)
-
-
 @pytest.mark.parametrize("content", [b"{", b"[1]", b"{}", b"\xff"])
-def test_a_damaged_log_or_metrics_file_is_an_error_with_a_repair(tmp_path: Path, content: bytes) -> None:
-    for name, read in (("log.jsonl", read_log), ("points.jsonl", read_points), ("metrics.json", read_split_metrics)):
+def test_a_damaged_log_is_an_error_with_a_repair(tmp_path: Path, content: bytes) -> None:
+    for name, read in (("log.jsonl", read_log), ("points.jsonl", read_points)):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(
             CheckpointError, match=rf"{name}` must be a file written by a training run.*--resume {tmp_path}"

@@ -24,25 +24,20 @@ n-gram as a context, which may be left out if it is 0.
 
 import gzip
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from nextword.engine.ngram.arpa_lines import ArpaLines
 from nextword.engine.ngram.backoff_model import BEGIN, END, UNKNOWN, BackoffModel, BackoffTable, sorted_table
 from nextword.engine.ngram.kneser_ney import ABSENT, Floats, Integers
 from nextword.errors import TextError
 from nextword.storage.single_file import replacing
-from nextword.text.packing import unpacked_blocks
 
 _CHUNK = 2**16
 """Entries parsed at once."""
 
-_CHUNK_BYTES = 2**24
-"""Bytes after which fewer entries are parsed at once."""
-
-_LONGEST_LINE = 2**20
 _LONGEST_NUMBER = 64
 _MOST_DIGITS = 18
 
@@ -51,8 +46,6 @@ _BINARY = b"mmap lm http://kheafield.com/code"
 
 _UNKNOWN_LOG10_PROB = -100.0
 """The log10 probability of `<unk>` if a file lacks it; KenLM uses the same."""
-
-_Lines = Iterator[tuple[int, bytes]]
 
 
 def write_arpa(path: Path, model: BackoffModel) -> None:
@@ -77,20 +70,20 @@ def read_arpa(path: Path) -> BackoffModel:
     Raises:
         TextError: The file cannot be read, or is not an ARPA file; the message gives the line.
     """
-    lines: _Lines = enumerate(_lines_of(path), start=1)
-    counts = _read_counts(path, lines)
+    lines = ArpaLines(path)
+    counts = _read_counts(lines)
     words: list[bytes] = []
     ids: dict[bytes, int] = {}
     tables: list[BackoffTable] = []
     for length, count in enumerate(counts, start=1):
-        _expect(path, lines, f"\\{length}-grams:")
+        lines.expect(f"\\{length}-grams:")
         if length == 1:
-            words, table = _read_words(path, lines, count)
+            words, table = _read_words(lines, count)
             ids = {word: word_id for word_id, word in enumerate(words)}
         else:
-            table = _read_ngrams(path, lines, count, ids, tables)
+            table = _read_ngrams(lines, count, ids, tables)
         tables.append(table)
-    _expect(path, lines, "\\end\\")
+    lines.expect("\\end\\")
     try:
         return BackoffModel(tuple(word.decode("utf-8") for word in words), tuple(tables))
     except UnicodeDecodeError as error:
@@ -119,53 +112,18 @@ def _written(model: BackoffModel) -> Iterator[str]:
     yield "\n\\end\\\n"
 
 
-def _lines_of(path: Path) -> Iterator[bytes]:
-    number, pieces, size = 1, list[bytes](), 0  # of a line that has not ended
-    for block in unpacked_blocks(path, block=2**20):
-        first, *others = block.split(b"\n")
-        pieces.append(first)
-        size += len(first)
-        if size > _LONGEST_LINE:
-            raise _fault(path, number, f"a line must be at most {_LONGEST_LINE} bytes long, but is longer")
-        if others:
-            yield b"".join(pieces)
-            yield from others[:-1]
-            number, pieces, size = number + len(others), others[-1:], len(others[-1])
-    if size:
-        yield b"".join(pieces)
-
-
-def _fault(path: Path, number: int, what: str) -> TextError:
-    return TextError(f"`{path}`, line {number}: {what}")
-
-
-def _next_line(path: Path, lines: _Lines, wanted: str) -> tuple[int, bytes]:
-    """Return the next line that is not blank."""
-    for number, line in lines:
-        if stripped := line.strip():
-            return number, stripped
-    raise TextError(f"`{path}`, at its end: an ARPA file must continue with `{wanted}`; copy or write it again")
-
-
-def _expect(path: Path, lines: _Lines, wanted: str) -> None:
-    number, line = _next_line(path, lines, wanted)
-    if line != wanted.encode():
-        shown = line[:40].decode("utf-8", "replace")
-        raise _fault(path, number, f"an ARPA file must have `{wanted}` here, but has `{shown}`")
-
-
-def _read_counts(path: Path, lines: _Lines) -> list[int]:
+def _read_counts(lines: ArpaLines) -> list[int]:
     """Return how many n-grams of each length there are, by the head of the file."""
     number, line = next(((number, line.strip()) for number, line in lines if line.strip()), (1, b"\0"))
     if line.startswith(_BINARY):
         raise TextError(
-            f"`{path}` must be an ARPA file, but is a binary file of KenLM; give the ARPA file it came from"
+            f"`{lines.path}` must be an ARPA file, but is a binary file of KenLM; give the ARPA file it came from"
         )
     while line != b"\\data\\":  # comments may come first
         if number > _CHUNK or b"\0" in line:
             raise TextError(
-                f"`{path}` must be an ARPA file, but has no line `\\data\\`; `nextword ngram TEXT --arpa FILE` makes "
-                "an ARPA file of a text"
+                f"`{lines.path}` must be an ARPA file, but has no line `\\data\\`; `nextword ngram TEXT --arpa FILE` "
+                "makes an ARPA file of a text"
             )
         number, line = next(((number, line.strip()) for number, line in lines), (number, b"\0"))
     counts: list[int] = []
@@ -176,11 +134,11 @@ def _read_counts(path: Path, lines: _Lines) -> list[int]:
             continue
         name, _, value = line.decode("utf-8", "replace").partition("=")
         if name.split() != ["ngram", str(len(counts) + 1)] or not value.strip().isdecimal():
-            raise _fault(path, number, f"an ARPA file must have `ngram {len(counts) + 1}=COUNT` here")
+            raise lines.fault(number, f"an ARPA file must have `ngram {len(counts) + 1}=COUNT` here")
         if len(value.strip()) > _MOST_DIGITS:
-            raise _fault(path, number, f"a count must have at most {_MOST_DIGITS} digits, but has {len(value.strip())}")
+            raise lines.fault(number, f"a count must have at most {_MOST_DIGITS} digits, but has {len(value.strip())}")
         counts.append(int(value))
-    raise _fault(path, number, "an ARPA file must continue after its counts, but ends here")
+    raise lines.fault(number, "an ARPA file must continue after its counts, but ends here")
 
 
 class _Section(NamedTuple):
@@ -199,48 +157,34 @@ class _Section(NamedTuple):
     log10_backoffs: Floats
 
 
-def _sections(path: Path, lines: _Lines, length: int, count: int) -> Iterator[_Section]:
+def _sections(lines: ArpaLines, length: int, count: int) -> Iterator[_Section]:
     """Yield the n-grams of one length in parts of bounded size."""
     remaining = count
     while remaining:
-        chunk = _chunk(lines, min(remaining, _CHUNK))
+        chunk = lines.chunk(min(remaining, _CHUNK))
         rows = [line.split(None, length + 2) for _, line in chunk]  # one field too many is enough to refuse
         if not rows:
-            raise TextError(f"`{path}` must hold {count} {length}-grams, but ends before; copy or write it again")
+            raise TextError(f"`{lines.path}` must hold {count} {length}-grams, but ends before; copy or write it again")
         remaining -= len(rows)
         for (number, line), row in zip(chunk, rows, strict=True):
             if len(row) != length + 1 and len(row) != length + 2:
-                raise _fault(
-                    path,
+                raise lines.fault(
                     number,
                     f"an entry must be a log10 probability, {length} word{'s' * (length > 1)} and possibly a backoff "
                     f"weight, but has {len(line.split())} fields; are there {count} {length}-grams?",
                 )
         first = chunk[0][0]
-        probs = _numbers(path, first, [row[0] for row in rows])
-        backoffs = _numbers(path, first, [row[length + 1] if len(row) == length + 2 else b"0" for row in rows])
+        probs = _numbers(lines, first, [row[0] for row in rows])
+        backoffs = _numbers(lines, first, [row[length + 1] if len(row) == length + 2 else b"0" for row in rows])
         if (positive := np.flatnonzero(probs > 0)).size:
-            raise _fault(path, first + int(positive[0]), "a log10 probability must be at most 0, but is positive")
+            raise lines.fault(first + int(positive[0]), "a log10 probability must be at most 0, but is positive")
         yield _Section(first, [[row[place] for row in rows] for place in range(1, length + 1)], probs, backoffs)
 
 
-def _chunk(lines: _Lines, most: int) -> list[tuple[int, bytes]]:
-    """Return the next lines, at most `most`, or fewer if they are long."""
-    chunk: list[tuple[int, bytes]] = []
-    num_bytes = 0
-    for number, line in islice(lines, most):
-        chunk.append((number, line))
-        num_bytes += len(line)
-        if num_bytes >= _CHUNK_BYTES:
-            break
-    return chunk
-
-
-def _numbers(path: Path, first_line: int, fields: list[bytes]) -> Floats:
+def _numbers(lines: ArpaLines, first_line: int, fields: list[bytes]) -> Floats:
     if max(map(len, fields)) > _LONGEST_NUMBER:  # each would take as much memory as the longest
         place = next(place for place, field in enumerate(fields) if len(field) > _LONGEST_NUMBER)
-        raise _fault(
-            path,
+        raise lines.fault(
             first_line + place,
             f"a number must be at most {_LONGEST_NUMBER} bytes long, but is {len(fields[place])}",
         )
@@ -250,7 +194,7 @@ def _numbers(path: Path, first_line: int, fields: list[bytes]) -> Floats:
         found = np.array([_number(field) for field in fields])
     if (bad := np.flatnonzero(~np.isfinite(found))).size:
         shown = fields[int(bad[0])].decode("utf-8", "replace")
-        raise _fault(path, first_line + int(bad[0]), f"`{shown}` must be a finite number")
+        raise lines.fault(first_line + int(bad[0]), f"`{shown}` must be a finite number")
     return found
 
 
@@ -261,12 +205,12 @@ def _number(field: bytes) -> float:
         return float("nan")
 
 
-def _read_words(path: Path, lines: _Lines, count: int) -> tuple[list[bytes], BackoffTable]:
+def _read_words(lines: ArpaLines, count: int) -> tuple[list[bytes], BackoffTable]:
     """Return the words of a file and the table of them; an `<unk>` that it lacks is added."""
     words: list[bytes] = []
     probs: list[Floats] = []
     backoffs: list[Floats] = []
-    for section in _sections(path, lines, 1, count):
+    for section in _sections(lines, 1, count):
         words += section.words[0]
         probs.append(section.log10_probs)
         backoffs.append(section.log10_backoffs)
@@ -277,9 +221,9 @@ def _read_words(path: Path, lines: _Lines, count: int) -> tuple[list[bytes], Bac
         backoffs.append(np.zeros(1))
     for word in (BEGIN, END):
         if word.encode() not in words:
-            raise TextError(f"`{path}` must hold `{word}` among its 1-grams, but lacks it")
+            raise TextError(f"`{lines.path}` must hold `{word}` among its 1-grams, but lacks it")
     if len(set(words)) < len(words):
-        raise TextError(f"the 1-grams of `{path}` must be distinct, but some are repeated")
+        raise TextError(f"the 1-grams of `{lines.path}` must be distinct, but some are repeated")
     word_ids = np.arange(len(words))
     table, _ = sorted_table(
         len(words), np.zeros_like(word_ids), word_ids, np.concatenate(probs), np.concatenate(backoffs)
@@ -287,23 +231,21 @@ def _read_words(path: Path, lines: _Lines, count: int) -> tuple[list[bytes], Bac
     return words, table
 
 
-def _read_ngrams(
-    path: Path, lines: _Lines, count: int, ids: dict[bytes, int], tables: Sequence[BackoffTable]
-) -> BackoffTable:
+def _read_ngrams(lines: ArpaLines, count: int, ids: dict[bytes, int], tables: Sequence[BackoffTable]) -> BackoffTable:
     """Return the table of the n-grams one word longer than those of the last of `tables`."""
     length = len(tables) + 1
     parts: list[tuple[Integers, Integers, Floats, Floats]] = []
-    for section in _sections(path, lines, length, count):
+    for section in _sections(lines, length, count):
         columns = [np.array([ids.get(word, ABSENT) for word in column], np.int64) for column in section.words]
         if (strange := np.flatnonzero(np.min(columns, axis=0) == ABSENT)).size:
-            raise _fault(path, section.first_line + int(strange[0]), "a word is not among the 1-grams")
+            raise lines.fault(section.first_line + int(strange[0]), "a word is not among the 1-grams")
         contexts = columns[0]
         for table, column in zip(tables[1:], columns[1:], strict=False):
             contexts = table.table.numbers(contexts, column)
         if (lacking := np.flatnonzero(contexts == ABSENT)).size:
             number = section.first_line + int(lacking[0])
-            raise _fault(
-                path, number, f"its first {length - 1} words must be a {length - 1}-gram of the file, but are not"
+            raise lines.fault(
+                number, f"its first {length - 1} words must be a {length - 1}-gram of the file, but are not"
             )
         parts.append((contexts, columns[-1], section.log10_probs, section.log10_backoffs))
     if not parts:
@@ -312,5 +254,5 @@ def _read_ngrams(
     table, _ = sorted_table(len(ids), *(np.concatenate(column) for column in zip(*parts, strict=True)))
     keys = table.table.keys
     if len(keys) and (keys[1:] == keys[:-1]).any():
-        raise TextError(f"the {length}-grams of `{path}` must be distinct, but some are repeated")
+        raise TextError(f"the {length}-grams of `{lines.path}` must be distinct, but some are repeated")
     return table

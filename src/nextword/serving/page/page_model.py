@@ -1,6 +1,6 @@
 """What the page shows of the served model, and the model in the form that the page can run itself."""
 
-import json
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
@@ -10,15 +10,14 @@ from weakref import WeakKeyDictionary
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from nextword.errors import NextwordError
-from nextword.page.packed_model import PageFacts, pack_model
+from nextword.bundle.run_files import LOG_FILE, METRICS_FILE, read_split_metrics
+from nextword.errors import CheckpointError, NextwordError
+from nextword.page.packed_model import pack_model
+from nextword.page.page_facts import PageFacts, page_figures, page_unit, read_curve
 from nextword.serving.api_error import ApiError
 from nextword.serving.served_model import ServedModel
 from nextword.serving.text.bigrams import BigramSource
 from nextword.serving.text.model_work import EXAMPLE_HASH
-
-_METRICS_FILE = "metrics.json"
-_MAX_METRICS_BYTES = 2**20
 
 
 class _PageValue(BaseModel):
@@ -94,40 +93,25 @@ def _packed(served: ServedModel) -> bytes:
 
 
 def _description(served: ServedModel) -> PageDescription:
-    kind = served.model.tokenizer.kind
-    curve = served.text.curve()
+    tokenizer, methods = served.model.tokenizer, {"methods": served.methods} if served.methods else {}
+    curve = _rows(read_curve, served.text.run, LOG_FILE)
     return PageDescription(
         name=served.name,
         hash=served.hash,
         summary=served.bundle.summary,
-        unit="word" if kind == "pretokenized" else kind,
-        vocabulary_size=served.model.tokenizer.vocabulary_size,
+        unit=page_unit(tokenizer),
+        vocabulary_size=tokenizer.vocabulary_size,
         card=served.bundle.card,
-        figures=_figures(served),
-        curve=None if curve is None else [Round(**asdict(point)) for point in curve],
+        figures=page_figures(served.bundle, _rows(read_split_metrics, served.text.run, METRICS_FILE)) | methods,
+        curve=[Round(**asdict(point)) for point in curve] or None,
         passage=served.text.passage(),
         bigram_source="text" if served.text.is_readable() else "model",
     )
 
 
-def _figures(served: ServedModel) -> dict[str, str]:
-    figures = {
-        "vocabulary": served.model.tokenizer.summary,
-        "parameters": f"{served.bundle.architecture.num_parameters:,}",
-    }
-    if served.methods:
-        figures["methods"] = served.methods
-    return figures | _metrics(served.text.run)
-
-
-def _metrics(run: Path | None) -> dict[str, str]:
-    """Return the figures of the splits of a run; none if they cannot be read."""
-    if run is None:
-        return {}
+def _rows[Row](read: Callable[[Path], Sequence[Row]], run: Path | None, name: str) -> Sequence[Row]:
+    """Return what a file of the run says; nothing if it is damaged, or the model is not in a run."""
     try:
-        with (run / _METRICS_FILE).open("rb") as file:
-            rows = json.loads(file.read(_MAX_METRICS_BYTES))["splits"]
-        found = {f"perplexity ({row['split']})": f"{float(row['perplexity']):,.2f}" for row in rows}
-        return found | {f"accuracy ({row['split']})": f"{float(row['accuracy']):.2%}" for row in rows}
-    except (OSError, ValueError, LookupError, TypeError):
-        return {}
+        return () if run is None else read(run / name)
+    except CheckpointError:
+        return ()

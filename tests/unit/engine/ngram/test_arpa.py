@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextword.engine.ngram import arpa
+from nextword.engine.ngram import arpa_lines
 from nextword.engine.ngram.arpa import read_arpa, write_arpa
 from nextword.engine.ngram.backoff_model import BackoffModel, backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
@@ -171,7 +171,7 @@ def test_a_line_without_an_end_is_refused_before_it_fills_the_memory(path: Path,
 
 
 def test_long_lines_are_parsed_a_few_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arpa, "_CHUNK_BYTES", 30)
+    monkeypatch.setattr(arpa_lines, "_CHUNK_BYTES", 30)
     path.write_text(SMALL.replace("cat", "c" * 100), encoding="utf-8")
     assert list(map(len, read_arpa(path).tables)) == [4, 2]
     path.write_text(SMALL[: SMALL.index("-0.2\t")], encoding="utf-8")

@@ -44,9 +44,10 @@ def test_a_model_that_the_page_cannot_run_is_refused_with_the_reason(monkeypatch
 def test_a_run_adds_its_figures_and_its_curve(tmp_path: Path) -> None:
     shutil.copytree(sample_model_path("austen"), tmp_path / "model")
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
-    rows = [{"split": "test", "perplexity": 65.004, "accuracy": 0.2419}]
+    figures = {"perplexity": 65.004, "bits_per_word": 6.0, "accuracy": 0.2419}
+    rows = [{"split": "test", **figures, "num_tokens": 8, "protocol": "every token once"}]
     (tmp_path / "metrics.json").write_text(json.dumps({"splits": rows}), encoding="utf-8")
-    row = {"train_perplexity": 300.0, "valid_perplexity": 200.0}
+    row = {"round": 1, "train_perplexity": 300.0, "valid_perplexity": 200.0}
     (tmp_path / "log.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     model = served(nextword.load("austen"), text=ModelText.of(tmp_path / "model"), methods="cache (cache_size 50)")
     described = PageModels().describe(model)
@@ -55,6 +56,9 @@ def test_a_run_adds_its_figures_and_its_curve(tmp_path: Path) -> None:
     assert described.figures["methods"] == "cache (cache_size 50)"
     assert described.curve is not None
     assert [(each.round, each.train, each.valid) for each in described.curve] == [(1, 300.0, 200.0)]
-    (tmp_path / "metrics.json").write_text("{}", encoding="utf-8")
-    assert "perplexity (test)" not in PageModels().describe(model).figures
+    for damaged in ("metrics.json", "log.jsonl"):
+        (tmp_path / damaged).write_text("{", encoding="utf-8")
+    described = PageModels().describe(model)
+    assert "perplexity (test)" not in described.figures
+    assert described.curve is None
     model.scheduler.close()

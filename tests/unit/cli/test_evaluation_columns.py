@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.cli.population_members import members_in
+from nextword.cli.evaluation_columns import members_in
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

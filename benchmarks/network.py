@@ -14,8 +14,9 @@ from typing import Any
 
 import click
 
+from harness.scale.collective_speed import CollectiveSpeed
 from harness.scale.cut_link import CutDataParallel, CutLocalSteps, cut_data_parallel, cut_local_steps
-from harness.scale.forecast_check import ForecastCheck, check_forecasts
+from harness.scale.forecast_check import ForecastCheck, check_forecasts, num_parameters
 from harness.scale.hosts import Hosts
 from harness.scale.network_speed import NetworkSpeed
 from harness.scale.strategies import HEADER, StrategyFigures, StrategyWork, describe, measure_strategy, places_of
@@ -23,6 +24,7 @@ from harness.speed.peer import PeerError
 from harness.speed.provenance import Provenance
 from nextword.errors import NextwordError
 from nextword.storage.single_file import write_file
+from nextword.training.cost_forecast import BYTES_PER_PARAMETER
 
 _HOSTS = 2
 _WORK = StrategyWork()
@@ -37,11 +39,13 @@ class NetworkFigures:
     Attributes:
         figures: Words per second.
         forecasts: The forecast beside them.
+        sums: How fast gradients are summed, without a model.
         cuts: What happened when a link was cut.
     """
 
     figures: list[StrategyFigures]
     forecasts: list[ForecastCheck]
+    sums: list[CollectiveSpeed]
     cuts: tuple[CutDataParallel, CutLocalSteps] | None
 
     def to_table(self) -> dict[str, Any]:
@@ -49,6 +53,7 @@ class NetworkFigures:
         return {
             "strategies": [each.to_table() for each in self.figures],
             "forecasts": [each.to_table() for each in self.forecasts],
+            "sums": [each.to_table() for each in self.sums],
             "cuts": {}
             if self.cuts is None
             else {"data-parallel": self.cuts[0].to_table(), "local-steps": self.cuts[1].to_table()},
@@ -58,13 +63,17 @@ class NetworkFigures:
 @click.command()
 @click.option("--rate", "rates", metavar="GBPS", type=click.FloatRange(1e-3), multiple=True, default=(1.0, 0.1))
 @click.option("--speed/--no-speed", default=True, help="Measure words per second.")
+@click.option("--sums/--no-sums", default=True, help="Measure how fast gradients are summed, without a model.")
 @click.option("--cut/--no-cut", default=True, help="Cut a link.")
 @click.option("--timeout", type=click.FloatRange(0.1), default=300.0, show_default=True, help="Seconds for one run.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures.")
-def network(rates: tuple[float, ...], speed: bool, cut: bool, timeout: float, json_path: Path | None) -> None:
+def network(
+    rates: tuple[float, ...], speed: bool, sums: bool, cut: bool, timeout: float, json_path: Path | None
+) -> None:
     """Train the preset `quick` on two hosts, each a network namespace with a core of its own.
 
-    Measure words per second over links of several speeds. Then cut the link of one host.
+    Measure the sum of the gradients alone and words per second over links of several speeds. Then cut the link of one
+    host.
     """
     try:
         signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # the hosts are removed
@@ -72,6 +81,7 @@ def network(rates: tuple[float, ...], speed: bool, cut: bool, timeout: float, js
         with Hosts(_HOSTS) as hosts:
             places = [hosts.place(number, cores[number % len(cores)]) for number in range(_HOSTS)]
             used = min(len(cores), _HOSTS)
+            alone = _sums(hosts, places, rates) if sums else []
             figures, forecasts = _speeds(hosts, places, rates, used, cores[0], timeout) if speed else ([], [])
             hosts.limit(1.0)
             cuts = None
@@ -82,13 +92,24 @@ def network(rates: tuple[float, ...], speed: bool, cut: bool, timeout: float, js
                 click.echo(left)
                 cuts = (lost, left)
         if json_path is not None:
-            table = NetworkFigures(figures, forecasts, cuts).to_table()
+            table = NetworkFigures(figures, forecasts, alone, cuts).to_table()
             table |= {"provenance": provenance.to_table()}
             table |= {"command": shlex.join(["python", "benchmarks/network.py", *sys.argv[1:]])}
             write_file(json_path, json.dumps(table, indent=2, allow_nan=False).encode() + b"\n")
     except (NextwordError, PeerError) as error:
         click.echo(f"network: {error}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
+
+
+def _sums(hosts: Hosts, places: list[list[str]], rates: tuple[float, ...]) -> list[CollectiveSpeed]:
+    """Measure the sum of as many bytes as the gradients have, over each network."""
+    num_bytes, found = BYTES_PER_PARAMETER * num_parameters(_WORK), list[CollectiveSpeed]()
+    for rate in (None, *rates):
+        hosts.limit(rate)
+        link = NetworkSpeed.between(places, hosts.address(0))
+        found.append(CollectiveSpeed.between(places, num_bytes, link, hosts.address(0)))
+        click.echo(found[-1].describe())
+    return found
 
 
 def _speeds(

@@ -57,12 +57,15 @@ class StrategyComparison:
         forecasts: The forecast beside them.
         qualities: Perplexity of one process and of two with local steps in the same time.
         loopback: The network between the processes.
+        speeds: Words per second of one process on one core while all cores compute, by batch size: what the forecasts
+            are computed from.
     """
 
     figures: list[StrategyFigures]
     forecasts: list[ForecastCheck]
     qualities: list[TimedQuality]
     loopback: NetworkSpeed
+    speeds: dict[int, float]
 
     @classmethod
     def measure(cls, *, quality: bool, timeout: float, say: Callable[[str], None]) -> Self:
@@ -86,7 +89,7 @@ class StrategyComparison:
             shares[work.batch_size // count] = _speed_of_share(work, work.batch_size // count, cores, timeout)
         forecasts = check_forecasts(work, figures[1:], shares, gbps=loopback.gbps, latency_ms=loopback.latency_ms)
         qualities = _qualities(figures, cores, timeout=timeout, say=say) if quality and len(cores) > 1 else []
-        return cls(figures=figures, forecasts=forecasts, qualities=qualities, loopback=loopback)
+        return cls(figures=figures, forecasts=forecasts, qualities=qualities, loopback=loopback, speeds=shares)
 
     def describe(self) -> str:
         """Return the figures as lines of text."""
@@ -116,6 +119,7 @@ class StrategyComparison:
             "forecasts": [each.to_table() for each in self.forecasts],
             "qualities": [asdict(each) for each in self.qualities],
             "loopback": asdict(self.loopback),
+            "speeds": self.speeds,
         }
 
 

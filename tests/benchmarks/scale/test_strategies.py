@@ -1,9 +1,11 @@
 import json
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
+from harness.scale.collective_speed import CollectiveSpeed
 from harness.scale.forecast_check import ForecastCheck, check_forecasts, num_parameters
 from harness.scale.network_speed import NetworkSpeed
 from harness.scale.strategies import (
@@ -110,3 +112,24 @@ def test_two_processes_are_measured() -> None:
 def test_a_failed_run_is_an_error_with_its_last_line() -> None:
     with pytest.raises(PeerError, match="must"):
         measure_strategy(StrategyWork(batch_size=-1), None, places_of(1, [0]), cores=1, timeout=500)
+
+
+def test_what_the_network_does_not_explain_is_copying_and_summing() -> None:
+    link = NetworkSpeed(gbps=1, latency_ms=0)
+    # 125 MB are 1 Gb: 1 s of the link, and 0.5 s that are left.
+    assert CollectiveSpeed(num_bytes=125_000_000, seconds=1.5, network=link).gbps == pytest.approx(2)
+    assert CollectiveSpeed(num_bytes=125_000_000, seconds=0.9, network=link).gbps == float("inf")
+
+
+@pytest.mark.timeout(120)
+def test_two_processes_sum_an_array() -> None:
+    link = NetworkSpeed(gbps=1000, latency_ms=0)
+    measured = CollectiveSpeed.between(places_of(2, sorted(os.sched_getaffinity(0))), 400_000, link)
+    assert 0 < measured.seconds < 60
+    assert "sum of 0.4 MB" in measured.describe()
+
+
+def test_a_sum_that_fails_is_an_error() -> None:
+    link = NetworkSpeed(gbps=1, latency_ms=0)
+    with pytest.raises(PeerError, match="the sum over two processes at"):
+        CollectiveSpeed.between([["false"], ["false"]], 4, link)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.model_card import SplitMetrics, network_facts
+from nextword.bundle.model_card import SplitMetrics
 from nextword.bundle.run_files import read_rows
 from nextword.text.tokenizer import Tokenizer
 
@@ -59,7 +59,7 @@ class PageFacts:
 
 
 def page_figures(bundle: Bundle, metrics: Sequence[SplitMetrics] = ()) -> dict[str, str]:
-    """Return the figures of a model by their label: of each split, then of the network.
+    """Return the figures of a model by their label. The model card, which the page shows below them, has the others.
 
     Args:
         bundle: The model.
@@ -67,7 +67,12 @@ def page_figures(bundle: Bundle, metrics: Sequence[SplitMetrics] = ()) -> dict[s
     """
     perplexities = {f"perplexity ({row.split})": f"{row.perplexity:,.2f}" for row in metrics}
     accuracies = {f"accuracy ({row.split})": f"{row.accuracy:.2%}" for row in metrics}
-    return perplexities | accuracies | network_facts(bundle.architecture, bundle.tokenizer.kind)
+    return {
+        "vocabulary": bundle.tokenizer.summary,
+        "parameters": f"{bundle.architecture.num_parameters:,}",
+        **perplexities,
+        **accuracies,
+    }
 
 
 def page_unit(tokenizer: Tokenizer) -> Literal["word", "subword", "character"]:

@@ -72,7 +72,7 @@ class TextSize(click.ParamType[float]):
     metavar="GBPS",
     type=click.FloatRange(1e-3, 1e5),
     default=GLOO_GBPS,
-    help="Bandwidth at which machines sum gradients in Gb/s.",
+    help="Speed at which machines sum gradients in memory in Gb/s; the time is added to that of the network.",
 )
 @click.option(
     "--price",
@@ -162,7 +162,7 @@ def _facts(work: Work, cluster: Cluster, architecture: Architecture, *, is_measu
     yield "batch", f"{work.batch_size} x {work.num_steps} words; local-steps: {work.local_steps:,} steps a round"
     yield (
         "network",
-        f"{cluster.network_gbps:g} Gb/s, {cluster.latency_ms:g} ms; gradients at most {cluster.collective_gbps:g} Gb/s",
+        f"{cluster.network_gbps:g} Gb/s, {cluster.latency_ms:g} ms; sum of gradients: {cluster.collective_gbps:g} Gb/s",
     )
 
 

@@ -10,8 +10,8 @@ from nextword.errors import SettingError
 BYTES_PER_PARAMETER = 4
 """Gradients and weights travel in float32."""
 
-GLOO_GBPS = 1.5
-"""How fast Gloo sums gradients on one core, in Gb/s, whatever the network; measured in docs/scale.md."""
+GLOO_GBPS = 6.8
+"""How fast Gloo copies and sums gradients in memory, on one core, in Gb/s; measured in docs/scale.md."""
 
 StrategyName = Literal["one-host", "data-parallel", "local-steps", "population"]
 
@@ -25,7 +25,7 @@ class Cluster:
         network_gbps: Bandwidth of each machine's link in each direction, in Gb/s.
         latency_ms: Time of a small message from one machine to another, in milliseconds.
         price_per_hour: Price of a machine for an hour; `None` if unknown.
-        collective_gbps: Bandwidth at which the machines can sum gradients, in Gb/s, if the network is faster.
+        collective_gbps: Speed at which a machine copies and sums the gradients that it receives, in Gb/s.
     """
 
     hosts: int
@@ -37,6 +37,8 @@ class Cluster:
     def all_reduce_seconds(self, num_bytes: int) -> float:
         """Return the time of a ring that sums arrays of `num_bytes` over all machines.
 
+        The times of the network and of the memory are added, as if a machine did not sum while it sends.
+
         Source:
             Patarasu and Yuan, Bandwidth optimal all-reduce algorithms for clusters of workstations, 2009.
 
@@ -45,8 +47,8 @@ class Cluster:
             1.0
         """
         messages = 2 * (self.hosts - 1)
-        slower = max(self._seconds(num_bytes), num_bytes * 8 / (self.collective_gbps * 1e9))
-        return messages / self.hosts * slower + messages * self.latency_ms / 1000
+        in_memory = num_bytes * 8 / (self.collective_gbps * 1e9)
+        return messages / self.hosts * (self._seconds(num_bytes) + in_memory) + messages * self.latency_ms / 1000
 
     def gather_seconds(self, num_bytes: int) -> float:
         """Return the time in which one machine receives `num_bytes` from each of the others.

@@ -61,6 +61,8 @@ def test_given_speeds_give_the_numbers_of_the_formula(nextword: Run, capsys: Cap
         "3.6",
         "--round-steps",
         "10",
+        "--collective",
+        "0.002",
     )
     table = planned(nextword, capsys, "2M", *given)
     num_bytes = table["work"]["num_bytes"]
@@ -69,8 +71,8 @@ def test_given_speeds_give_the_numbers_of_the_formula(nextword: Run, capsys: Cap
     seconds = {each["strategy"]: [text["seconds"] for text in each["texts"]] for each in table["strategies"]}
     assert [text["words"] for text in table["strategies"][0]["texts"]] == [1e6, 2e6, 1e8, 1e9]
     assert seconds["one-host"] == pytest.approx([1e3, 2e3, 1e5, 1e6])
-    # Two hosts: each sends and receives half of the bytes twice, after 16 rows of 35 words.
-    assert seconds["data-parallel"][1] == pytest.approx(2e6 / 1120 * (0.56 + sent))
+    # Two hosts: each sends and receives half of the bytes twice, after 16 rows of 35 words; it sums them twice as fast.
+    assert seconds["data-parallel"][1] == pytest.approx(2e6 / 1120 * (0.56 + sent + sent / 2))
     # One host receives from one other and answers it, after 10 steps of 1,120 words on both.
     assert seconds["local-steps"][1] == pytest.approx(2e6 / 22_400 * (11.2 + 2 * sent))
     assert seconds["population"][1] == pytest.approx(2000 + sent)
@@ -86,7 +88,7 @@ def test_the_table_shows_times_and_prices(nextword: Run, capsys: Captured) -> No
     lines = [re.sub(" {2,}", "  ", line.strip()) for line in capsys.readouterr().out.splitlines()]
     assert lines[1] == "speed  1,000 words/s given"
     assert lines[2] == "batch  32 x 35 words; local-steps: 500 steps a round"
-    assert lines[3] == "network  100000 Gb/s, 0 ms; gradients at most 100000 Gb/s"
+    assert lines[3] == "network  100000 Gb/s, 0 ms; sum of gradients: 100000 Gb/s"
     assert lines[5:8] == [
         "one-host  data-parallel  local-steps  population",
         "words/s  1,000  4,000  4,000  1,000",

@@ -1,17 +1,20 @@
 """What the loggers of a run have in common: which figures they send, and when."""
 
 import math
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 import keras
 
-from nextword.errors import SettingError, StorageError
+from nextword.errors import CheckpointError, SettingError, StorageError
 from nextword.training.config import RunConfig
-from nextword.training.context import Observers, RunContext, SilentObserver
+from nextword.training.context import Observers, RunContext, SilentObserver, warn_user
+from nextword.training.log import LOG_FILE, read_log
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
@@ -19,16 +22,21 @@ Row = tuple[int, Mapping[str, float]]
 """A step, and its figures by name."""
 
 _UNTOLD = frozenset(("origin", "plan"))
+_MOST_SECONDS = 5.0
+"""How long failed writes may hold up a training run before the next one waits for the end of the run."""
 
 
-class RunLogger(keras.callbacks.Callback, SilentObserver):
+class RunLogger(keras.callbacks.Callback, SilentObserver, ABC):
     """Base class of callbacks that send the figures of a run to another program.
 
     In `nextword.train` and `nextword train`, the figures of a round are sent after its checkpoint is saved: training
     loss and perplexity, learning rate and words per second within the round; validation figures and accuracy at its
-    end. A run that is resumed sends what is missing there, so no step is lost or repeated. If the other program cannot
-    be reached, the run does not begin. If that happens later, a warning says so, training continues, and the next round
-    tries again.
+    end. A run that is resumed sends what is missing there, so no step is lost or repeated. If it resumes from an older
+    checkpoint because the newest one is damaged, the log forgets the steps after it.
+
+    If the other program cannot be reached, the run does not begin. If that happens later, a warning says so once,
+    training continues, and what is missing is sent after a later round or at the end. Failures hold up the training for
+    seconds in all.
 
     In Keras's own `fit`, a step is an epoch, and the figures are those of Keras.
 
@@ -36,12 +44,18 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
         problems: Errors that must not end a training run, besides `OSError`.
     """
 
+    continuation: ClassVar[str]
+    """Where the log of a run continues after it forgot some steps."""
+
     def __init__(self, *problems: type[Exception]) -> None:
         super().__init__()
         self.problems: tuple[type[Exception], ...] = (OSError, *problems)
-        self._sent = -1
-        self._warn: Callable[[str], object] = lambda _message: None
+        self._warn: Callable[[str], object] = warn_user
+        self._sent, self._run_steps = -1, 0
+        self._missing: list[Row] = []
+        self._fails, self._seconds = False, 0.0
 
+    @abstractmethod
     def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
         """Begin or continue the log of a run, and return the last step in it; -1 if it is new.
 
@@ -49,15 +63,18 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
             run: The run directory.
             settings: Settings by name, such as `training.learning_rate`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
+    def forget_after(self, step: int) -> int:
+        """Forget the figures of all steps after `step`, and return the last step in the log; -1 if it is new."""
+
+    @abstractmethod
     def write(self, rows: Sequence[Row]) -> None:
-        """Write the figures of some steps, in order."""
-        raise NotImplementedError
+        """Write the figures of some steps, in order. After a failure, the same rows come again, perhaps with others."""
 
+    @abstractmethod
     def close(self, *, finished: bool) -> None:
-        """End the log; `finished` is false if the run was interrupted."""
-        raise NotImplementedError
+        """End the log; `finished` is false if the run was interrupted. It is not called after a failed `write`."""
 
     @contextmanager
     def logging(self, run: Path, config: RunConfig, warn: Callable[[str], object]) -> Iterator[None]:
@@ -66,19 +83,13 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
         Raises:
             StorageError: The log cannot be begun.
         """
-        self._warn, finished = warn, False
-        try:
-            self._sent = self.open(run, settings_of(config))
-        except self.problems as error:
-            raise StorageError(f"{self} must take a log, but does not ({error}); give another place") from error
+        self._warn, self._run_steps, finished = warn, _steps_in(run), False
+        self._begin(run, settings_of(config))
         try:
             yield
             finished = True
         finally:
-            try:
-                self.close(finished=finished)
-            except self.problems as error:
-                warn(f"nothing could be written to {self} ({error})")
+            self._end(finished=finished)
 
     @override
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
@@ -86,42 +97,89 @@ class RunLogger(keras.callbacks.Callback, SilentObserver):
 
         Raises:
             SettingError: The log is that of another run.
+            StorageError: The log cannot be continued.
         """
         if self._sent > progress.steps:
-            raise SettingError(
-                f"a log must be that of this run, which has {progress.steps:,} steps, but has {self._sent:,}; "
-                f"give another place than {self}"
-            )
-        self._send(progress)
+            self._go_back(progress.steps)
+        self._send(rows_of(progress))
 
     @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         """Send the figures of the round."""
-        self._send(progress)
-
-    def _send(self, progress: TrainingProgress) -> None:
-        rows = [row for row in rows_of(progress) if row[0] > self._sent]
-        try:
-            if rows:
-                self.write(rows)
-                self._sent = rows[-1][0]
-        except self.problems as error:
-            self._warn(f"nothing could be written to {self} ({error}); the next round tries again")
+        self._send(rows_of(progress))
 
     @override
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Begin a log of Keras's own `fit`."""
-        self.open(Path(), {})
+        """Begin a log of Keras's own `fit`.
+
+        Raises:
+            StorageError: The log cannot be begun.
+        """
+        self._begin(Path(), {})
+        self._sent = -1  # epochs are counted from 1 again
 
     @override
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write the figures of an epoch of Keras's own `fit`."""
-        self.write([(epoch + 1, {name: float(value) for name, value in (logs or {}).items()})])
+        self._send([*self._missing, (epoch + 1, {name: float(value) for name, value in (logs or {}).items()})])
 
     @override
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """End a log of Keras's own `fit`."""
-        self.close(finished=True)
+        self._end(finished=True)
+
+    def _begin(self, run: Path, settings: Mapping[str, str | float]) -> None:
+        self._missing, self._fails, self._seconds = [], False, 0.0
+        try:
+            self._sent = self.open(run, settings)
+        except self.problems as error:
+            raise StorageError(f"{self} must take a log, but does not ({error}); give another place") from error
+
+    def _go_back(self, steps: int) -> None:
+        """Forget the steps that the run lost with its newest checkpoint; `log.jsonl` still has them."""
+        if self._sent > self._run_steps:
+            raise SettingError(
+                f"a log must be that of this run, which has {max(steps, self._run_steps):,} steps, but has "
+                f"{self._sent:,}; give another place than {self}"
+            )
+        self._warn(
+            f"{self} has {self._sent:,} steps, but the newest valid checkpoint has {steps:,}; "
+            f"the log continues after step {steps:,} {self.continuation}"
+        )
+        try:
+            self._sent = self.forget_after(steps)
+        except self.problems as error:
+            raise StorageError(f"{self} must take a log, but does not ({error}); give another place") from error
+
+    def _send(self, rows: Sequence[Row], *, last: bool = False) -> None:
+        """Write the rows that the log lacks, unless failures have taken too long and this is not the last time."""
+        self._missing = [row for row in rows if row[0] > self._sent]
+        if not self._missing or (self._seconds >= _MOST_SECONDS and not last):
+            return
+        began = time.monotonic()
+        try:
+            self.write(self._missing)
+        except self.problems as error:
+            self._seconds += time.monotonic() - began
+            if not self._fails:
+                self._warn(f"nothing could be written to {self} ({error}); a later round, or the end, tries again")
+            self._fails = True
+        else:
+            self._sent, self._missing, self._fails = self._missing[-1][0], [], False
+
+    def _end(self, *, finished: bool) -> None:
+        """Send what is missing, and close the log."""
+        self._send(self._missing, last=True)
+        if self._missing:
+            steps = f"{len(self._missing):,} {'row' if len(self._missing) == 1 else 'rows'}"
+            self._warn(
+                f"the log in {self} lacks {steps}, from step {self._missing[0][0]:,} on; a resumed run sends them"
+            )
+            return
+        try:
+            self.close(finished=finished)
+        except self.problems as error:
+            self._warn(f"the log in {self} could not be ended ({error})")
 
 
 @contextmanager
@@ -173,3 +231,12 @@ def settings_of(config: RunConfig) -> dict[str, str | float]:
 
 def _of_perplexity(split: str, perplexity: float) -> dict[str, float]:
     return {f"{split}/loss": math.log(perplexity), f"{split}/perplexity": perplexity}
+
+
+def _steps_in(run: Path) -> int:
+    """Return the steps that a run has or had, by the log in its directory; 0 if it has no log that can be read."""
+    try:
+        records = read_log(run / LOG_FILE)
+    except CheckpointError:
+        return 0
+    return records[-1].step if records else 0

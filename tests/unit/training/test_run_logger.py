@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from nextword.errors import SettingError, StorageError
+from nextword.errors import SettingError, StorageError, TrainingWarning
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, SilentObserver
+from nextword.training.log import write_log
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.run_logger import Row, RunLogger, logged, rows_of
@@ -25,11 +26,14 @@ BEFORE, WHOLE = (
 class MemoryLogger(RunLogger):
     """Logs into a list; some writes may fail."""
 
+    continuation = "in the same list"
+
     def __init__(self, last_step: int = -1, failures: int = 0) -> None:
         super().__init__()
         self.rows: list[Row] = []
         self.settings: dict[str, str | float] = {}
         self.closed: list[bool] = []
+        self.forgotten: list[int] = []
         self._last_step, self._failures = last_step, failures
 
     def __str__(self) -> str:
@@ -38,6 +42,10 @@ class MemoryLogger(RunLogger):
     def open(self, run: Path, settings: Mapping[str, str | float]) -> int:
         self.settings = dict(settings)
         return self._last_step
+
+    def forget_after(self, step: int) -> int:
+        self.forgotten.append(step)
+        return step
 
     def write(self, rows: Sequence[Row]) -> None:
         self._failures -= 1
@@ -53,9 +61,14 @@ class MemoryLogger(RunLogger):
         return [step for step, _ in self.rows]
 
 
-def log(logger: RunLogger, *stages: TrainingProgress, warn: Callable[[str], object] = pytest.fail) -> None:
+def log(
+    logger: RunLogger,
+    *stages: TrainingProgress,
+    warn: Callable[[str], object] = pytest.fail,
+    run: Path = Path("run"),
+) -> None:
     """Log a run that begins at the first stage and ends its rounds at the others."""
-    with logged(RunContext(callbacks=[logger], warn=warn), Path("run"), CONFIG) as context:
+    with logged(RunContext(callbacks=[logger], warn=warn), run, CONFIG) as context:
         context.observer.on_start(PLAN, stages[0])
         for progress in stages[1:]:
             context.observer.on_round(progress.records[-1], PLAN, progress)
@@ -88,6 +101,35 @@ def test_a_resumed_run_sends_what_the_log_lacks(last_step: int, sent: int) -> No
     assert logger.rows == rows_of(WHOLE)[8 - sent :]
 
 
+def test_a_log_that_is_ahead_of_the_checkpoint_goes_back_to_it(tmp_path: Path) -> None:
+    write_log(tmp_path, WHOLE)
+    logger, warned = MemoryLogger(last_step=40), list[str]()
+    log(logger, BEFORE, WHOLE, warn=warned.append, run=tmp_path)
+    assert logger.forgotten == [10]
+    assert logger.rows == rows_of(WHOLE)[2:]
+    (warning,) = warned
+    assert warning == (
+        "`memory` has 40 steps, but the newest valid checkpoint has 10; "
+        "the log continues after step 10 in the same list"
+    )
+
+
+@pytest.mark.parametrize("stage", [TrainingProgress(), BEFORE], ids=["no checkpoint", "an older checkpoint"])
+def test_the_log_of_another_run_is_refused_also_if_a_checkpoint_is_damaged(
+    stage: TrainingProgress, tmp_path: Path
+) -> None:
+    write_log(tmp_path, WHOLE)
+    logger = MemoryLogger(last_step=900)
+    with pytest.raises(SettingError, match=r"has 40 steps, but has 900; give another place than `memory`"):
+        log(logger, stage, run=tmp_path)
+
+
+def test_a_log_of_rounds_that_cannot_be_read_shows_nothing_of_the_run(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text("{", encoding="utf-8")
+    with pytest.raises(SettingError, match="has 10 steps, but has 40"):
+        log(MemoryLogger(last_step=40), BEFORE, run=tmp_path)
+
+
 def test_the_log_of_another_run_is_refused() -> None:
     logger = MemoryLogger(last_step=900)
     with pytest.raises(SettingError, match=r"has 10 steps, but has 900; give another place than `memory`"):
@@ -98,7 +140,31 @@ def test_the_log_of_another_run_is_refused() -> None:
 def test_a_log_that_fails_is_warned_of_and_the_next_round_sends_all() -> None:
     logger, warned = MemoryLogger(failures=1), list[str]()
     log(logger, BEFORE, WHOLE, warn=warned.append)
-    assert warned == ["nothing could be written to `memory` (the disk is full); the next round tries again"]
+    assert warned == ["nothing could be written to `memory` (the disk is full); a later round, or the end, tries again"]
+    assert logger.rows == rows_of(WHOLE)
+
+
+def test_of_many_failures_the_first_is_warned_of_and_the_end_sends_all() -> None:
+    logger, warned = MemoryLogger(failures=3), list[str]()
+    log(logger, BEFORE, WHOLE, WHOLE, warn=warned.append)
+    assert len(warned) == 1
+    assert (logger.rows, logger.closed) == (rows_of(WHOLE), [True])
+
+
+def test_a_log_that_fails_to_the_end_is_warned_of_twice_and_ends_nothing() -> None:
+    logger, warned = MemoryLogger(failures=99), list[str]()
+    log(logger, BEFORE, WHOLE, warn=warned.append)
+    assert warned[1:] == ["the log in `memory` lacks 8 rows, from step 5 on; a resumed run sends them"]
+    assert (logger.rows, logger.closed) == ([], [])
+
+
+def test_failures_that_take_long_leave_the_rest_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nextword.training.run_logger._MOST_SECONDS", 1e-9)  # the first failure takes longer
+    logger, warned = MemoryLogger(failures=1), list[str]()
+    with logged(RunContext(callbacks=[logger], warn=warned.append), Path("run"), CONFIG) as context:
+        for progress in (BEFORE, WHOLE, WHOLE, WHOLE):
+            context.observer.on_round(progress.records[-1], PLAN, progress)
+        assert logger.rows == []
     assert logger.rows == rows_of(WHOLE)
 
 
@@ -137,6 +203,21 @@ def test_in_the_fit_of_keras_an_epoch_is_a_step() -> None:
     assert (logger.rows, logger.closed) == ([(1, {"loss": 5.0}), (2, {"loss": 4.0})], [True])
 
 
+def test_a_failure_does_not_end_the_fit_of_keras_and_the_next_epoch_sends_all() -> None:
+    logger = MemoryLogger(failures=1)
+    logger.on_train_begin()
+    with pytest.warns(TrainingWarning, match="the disk is full"):
+        logger.on_epoch_end(0, {"loss": 5.0})
+    logger.on_epoch_end(1, {"loss": 4.0})
+    logger.on_train_end()
+    assert (logger.rows, logger.closed) == ([(1, {"loss": 5.0}), (2, {"loss": 4.0})], [True])
+
+
+def test_a_logger_must_say_how_it_writes() -> None:
+    with pytest.raises(TypeError, match="abstract methods 'close', 'forget_after', 'open', 'write'"):
+        RunLogger()
+
+
 def test_a_run_without_rounds_has_nothing_to_send() -> None:
     assert rows_of(replace(WHOLE, records=(), points=())) == []
 
@@ -169,7 +250,7 @@ def test_a_log_that_cannot_be_begun_is_an_error_before_training() -> None:
 def test_a_log_that_cannot_be_ended_hides_no_result_and_no_error() -> None:
     warned: list[str] = []
     log(BrokenLogger("close"), TrainingProgress(), BEFORE, warn=warned.append)
-    assert warned == ["nothing could be written to `memory` (no such server)"]
+    assert warned == ["the log in `memory` could not be ended (no such server)"]
     context = RunContext(callbacks=[BrokenLogger("close")], warn=warned.append)
     with pytest.raises(KeyboardInterrupt), logged(context, Path("run"), CONFIG):
         raise KeyboardInterrupt

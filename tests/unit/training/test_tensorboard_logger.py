@@ -1,6 +1,9 @@
-"""Logs for TensorBoard, read back from the event files."""
+"""Logs for TensorBoard, read back from the event files by TensorBoard's own reader and by ours."""
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +12,12 @@ import pytest
 from nextword.errors import MissingExtraError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
+from nextword.training.log import write_log
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
 from nextword.training.run_logger import logged, rows_of
 from nextword.training.tensorboard_logger import TensorBoardLogger, read_scalars
+from support.tensorboard_reader import shown_by_tensorboard
 from support.training_records import POINTS, RECORDS
 
 pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
@@ -23,8 +28,13 @@ BEFORE, WHOLE = (
 )
 
 
-def log(folder: Path, *stages: TrainingProgress) -> None:
-    with logged(RunContext(callbacks=[TensorBoardLogger(folder)]), Path("run"), CONFIG) as context:
+def log(
+    folder: Path,
+    *stages: TrainingProgress,
+    run: Path = Path("run"),
+    warn: Callable[[str], object] = pytest.fail,
+) -> None:
+    with logged(RunContext(callbacks=[TensorBoardLogger(folder)], warn=warn), run, CONFIG) as context:
         context.observer.on_start(PLAN, stages[0])
         for progress in stages[1:]:
             context.observer.on_round(progress.records[-1], PLAN, progress)
@@ -38,6 +48,7 @@ def expected(progress: TrainingProgress) -> list[tuple[int, dict[str, float]]]:
 def test_the_event_file_has_each_step_once_with_all_its_figures(tmp_path: Path) -> None:
     log(tmp_path / "logs", TrainingProgress(), BEFORE, WHOLE)
     assert read_scalars(tmp_path / "logs") == expected(WHOLE)
+    assert shown_by_tensorboard(tmp_path / "logs") == expected(WHOLE)
 
 
 def test_a_resumed_run_continues_in_the_folder_without_repeating_a_step(tmp_path: Path) -> None:
@@ -59,6 +70,50 @@ def test_a_record_that_a_crash_cut_off_is_written_again(tmp_path: Path) -> None:
     assert [step for step, _ in read_scalars(tmp_path)] == [5]
     log(tmp_path, BEFORE, WHOLE)
     assert read_scalars(tmp_path) == expected(WHOLE)
+    assert shown_by_tensorboard(tmp_path) == expected(WHOLE)
+
+
+def test_of_a_log_that_is_ahead_of_its_run_the_later_steps_are_replaced(tmp_path: Path) -> None:
+    log(tmp_path / "logs", TrainingProgress(), BEFORE, WHOLE)
+    write_log(tmp_path, WHOLE)
+    warned: list[str] = []
+    again = replace(WHOLE, points=tuple(replace(each, train_perplexity=7.0) for each in WHOLE.points))
+    begun = BEFORE
+    whole = replace(again, points=(*WHOLE.points[:2], *again.points[2:]))
+    log(tmp_path / "logs", begun, run=tmp_path, warn=warned.append)
+    assert shown_by_tensorboard(tmp_path / "logs") == read_scalars(tmp_path / "logs") == expected(begun)
+    log(tmp_path / "logs", begun, whole)
+    assert shown_by_tensorboard(tmp_path / "logs") == read_scalars(tmp_path / "logs") == expected(whole)
+    assert [warning.partition("; ")[2] for warning in warned] == [
+        "the log continues after step 10 in a new file, and TensorBoard drops the steps after it"
+    ]
+
+
+@contextmanager
+def files_end_at(size: int) -> Iterator[None]:
+    """Let every write to a file fail beyond a size, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="needs the limits of a POSIX system")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [10, 300])
+def test_after_a_full_disk_the_next_round_writes_what_is_missing(tmp_path: Path, room: int) -> None:
+    warned: list[str] = []
+    with logged(RunContext(callbacks=[TensorBoardLogger(tmp_path)], warn=warned.append), tmp_path, CONFIG) as context:
+        context.observer.on_start(PLAN, BEFORE)
+        (events,) = tmp_path.glob("events.*")
+        with files_end_at(events.stat().st_size + room):
+            context.observer.on_round(WHOLE.records[-1], PLAN, WHOLE)
+            context.observer.on_round(WHOLE.records[-1], PLAN, WHOLE)
+        context.observer.on_round(WHOLE.records[-1], PLAN, WHOLE)
+    assert len(warned) == 1
+    assert "File too large" in warned[0]
+    assert shown_by_tensorboard(tmp_path) == read_scalars(tmp_path) == expected(WHOLE)
 
 
 def test_the_settings_are_hyperparameters(tmp_path: Path) -> None:

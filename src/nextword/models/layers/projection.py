@@ -1,5 +1,6 @@
 """The base class of all projections to the vocabulary."""
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
 from nextword.errors import SettingError
@@ -36,7 +37,7 @@ class TokenBatch(NamedTuple):
     z_loss: float = 0.0
 
 
-class Projection(InitializedLayer):
+class Projection(InitializedLayer, ABC):
     """A layer from hidden states to the vocabulary that returns logits, or the loss without holding all logits.
 
     Args:
@@ -72,8 +73,9 @@ class Projection(InitializedLayer):
             )
         return self._token_losses(batch)
 
+    @abstractmethod
     def _token_losses(self, batch: TokenBatch) -> TokenLosses:
-        raise NotImplementedError
+        """Return the loss of a batch whose terms this class supports."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

@@ -154,3 +154,8 @@ def test_only_the_steps_of_a_window_share_a_locked_mask(locked: bool) -> None:
     windows = np.asarray(losses).reshape(2, 4)
     assert [len(set(window.tolist())) == 1 for window in windows.round(4)] == [locked, locked]
     assert windows[0, 0] != windows[1, 0]
+
+
+def test_a_projection_must_say_how_it_computes_its_loss() -> None:
+    with pytest.raises(TypeError, match="abstract method '_token_losses'"):
+        Projection(7)

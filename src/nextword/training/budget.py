@@ -84,9 +84,23 @@ def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_se
     """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
     training = plan.total_steps * config.batching.batch_size * config.batching.num_steps / words_per_second
     passes = max(1, NUM_AVERAGES[config.training.averaging])
-    validation = _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
-    at_the_end = _FINAL_PASS_COST * _VALIDATION_COST * (len(corpus.valid.ids) + len(corpus.test.ids)) / words_per_second
+    cost = _validation_cost(config, corpus)
+    validation = cost * len(corpus.valid.ids) / words_per_second
+    at_the_end = _FINAL_PASS_COST * cost * (len(corpus.valid.ids) + len(corpus.test.ids)) / words_per_second
     return training + plan.num_rounds * passes * validation + at_the_end
+
+
+def _validation_cost(config: RunConfig, corpus: Corpus) -> float:
+    """Return the time to validate a token, relative to that of training on one.
+
+    With a sampled softmax, training computes the candidates and the targets of a step, but validation all tokens.
+    """
+    sampled, vocabulary_size = config.training.sampled_softmax, corpus.tokenizer.vocabulary_size
+    if sampled is None:
+        return _VALIDATION_COST
+    computed = min(vocabulary_size, sampled + config.batching.batch_size * config.batching.num_steps)
+    whole, part = (useful_flops_per_word(config.model.build(size)) for size in (vocabulary_size, computed))
+    return _VALIDATION_COST * whole / part
 
 
 def _with_schedule_ending_at_zero(config: RunConfig, say: Say) -> RunConfig:
@@ -112,7 +126,7 @@ def _require_time_left(budget: Budget) -> None:
 def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
     step_seconds = windows.batch_size * windows.num_steps / words_per_second
     passes = max(1, NUM_AVERAGES[config.training.averaging])
-    validation = passes * _VALIDATION_COST * len(corpus.valid.ids) / words_per_second
+    validation = passes * _validation_cost(config, corpus) * len(corpus.valid.ids) / words_per_second
     passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / passes
     seconds = budget.left
     training = seconds - passes_at_end * validation

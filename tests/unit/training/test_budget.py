@@ -13,7 +13,7 @@ from nextword.errors import SettingError
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
 from nextword.training import budget as budget_module
-from nextword.training.budget import Budget, plan_time
+from nextword.training.budget import Budget, expected_seconds, plan_time
 from nextword.training.config import RunConfig
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.speed import TrainingSpeed
@@ -203,6 +203,23 @@ def test_slow_validation_leaves_most_of_the_time_to_training(much_to_validate: C
         rest = validations - time_plan_of(plan).passes_at_end
         words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
         assert 0.55 * rest < seconds_of(plan, machine, words) / validation < rest
+
+
+def test_a_sampled_softmax_validates_with_all_words_and_takes_longer_for_it(corpus: Corpus) -> None:
+    def validation(sampled: int | None) -> float:
+        settings: dict[str, dict[str, Any]] = {
+            "model": {"hidden_sizes": (4,), "embedding_size": 4},
+            "batching": {"batch_size": 4, "num_steps": 10},
+        }
+        config = RunConfig.of("quick", settings | {"training": {"epochs": 1, "sampled_softmax": sampled}})
+        one, two = (Plan(100, 100 // rounds, (100,)) for rounds in (1, 2))
+        return expected_seconds(config, corpus, two, 50.0) - expected_seconds(config, corpus, one, 50.0)
+
+    whole = validation(None)
+    assert whole == pytest.approx(0.5 * len(corpus.valid.ids) / 50.0)
+    # A step computes 60 candidates and 40 targets; the weights of the layer are 4 * 4 * (4 + 4).
+    assert validation(60) == pytest.approx(whole * (4 * VOCABULARY_SIZE + 128) / (4 * 100 + 128))
+    assert validation(VOCABULARY_SIZE - 1) == pytest.approx(whole)
 
 
 def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_end(

@@ -36,7 +36,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def axis(shortest: int, longest: int) -> str:
-    """The pattern of a whole horizontal axis of so many columns."""
+    """The pattern of a whole horizontal axis of `shortest` to `longest` columns."""
     return f"(?<!─)─{{{shortest},{longest}}}[^─]"
 
 

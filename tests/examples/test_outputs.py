@@ -3,10 +3,12 @@
 `scripts/outputs.py --check`, page by page.
 """
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from documentation.blocks import blocks_of
 from documentation.page import Page
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +22,13 @@ CASES = [
     *((page, page.path.stem not in QUICK) for page in COMMANDS),
     *((page, True) for page in OTHERS),
 ]
+
+
+@pytest.mark.parametrize("page", [*CHAPTERS, *COMMANDS, *OTHERS], ids=lambda page: page.path.stem)
+def test_no_output_is_shown_twice(page: Page) -> None:
+    for above, below in pairwise(blocks_of(page.path)):
+        between = page.text[above.place.stop : below.place.start]
+        assert above.language != "text" or below.language != "text" or between.strip(), f"{page.path}:{below.line}"
 
 
 @pytest.mark.timeout(1800)

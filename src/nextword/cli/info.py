@@ -103,10 +103,11 @@ class ModelInfo:
 
     @cached_property
     def commands(self) -> list[str]:
-        """Two command lines: to use the model, or to resume the run."""
+        """Command lines to use the model, or to resume the run and to end it if a round has ended."""
         path = sample_model_name(self.path) or shlex.quote(str(self.path))
         if self.model is None:
-            return [f"nextword train --resume {path}", f"nextword train --finish {path}"]
+            finish = [f"nextword train --finish {path}"] if self.rounds else []
+            return [f"nextword train --resume {path}", *finish]
         return [
             f'nextword suggest {path} "the text so far" -k 5',
             f'nextword generate {path} --prompt "Once upon a time" --max-tokens 50',
@@ -153,7 +154,8 @@ class ModelInfo:
         console.print("\nfiles")
         for name, size in self.files.items():
             console.print(f"{_size(size):>12}  {printable(name)}", markup=False)
-        console.print("\nuse" if self.model else "\nresume, or end at the best round")
+        resume = "\nresume, or end at the best round" if self.rounds else "\nresume"
+        console.print("\nuse" if self.model else resume)
         for line in self.commands:
             console.print(f"  {printable(line)}", markup=False)
 

@@ -9,6 +9,7 @@ import click
 _ARGUMENTS = {
     "RUN_OR_MODEL": "the directory of a run or a model, or the sample model austen",
     "TEXT": "a line of text in quotes",
+    "TEXT_SIZE": "a number of words, such as 250M, or of bytes, such as 40GB",
     "NBEST": "a file with the hypotheses of a recognizer",
     "COMMAND": "a command of nextword, such as train, with its arguments",
 }
@@ -60,6 +61,8 @@ def _missing(parameter: click.Parameter, context: click.Context | None) -> str:
     if isinstance(parameter, click.Option):
         return f"`{parameter.opts[0]}` must be given: {parameter.help}"
     name = _name(parameter, context)
+    if isinstance(parameter.type, click.Choice):
+        name = f"one of {', '.join(parameter.type.choices)}"
     return f"{name} must be given: {_ARGUMENTS[name]}" if name in _ARGUMENTS else f"{name} must be given"
 
 

@@ -11,10 +11,11 @@ from typing import Any, ClassVar, override
 
 import keras
 
+from nextword.bundle.run_files import LOG_FILE
 from nextword.errors import CheckpointError, SettingError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext, SilentObserver, warn_user
-from nextword.training.log import LOG_FILE, read_log
+from nextword.training.log import read_log
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 

@@ -109,7 +109,10 @@ def test_a_run_that_has_not_finished_shows_its_progress(
     (unfinished / "log.jsonl").unlink()
     assert info(unfinished)["progress"] is None
     assert nextword("info", unfinished) == 0
-    assert "progress     no round has ended yet" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "progress     no round has ended yet" in printed
+    assert "--resume" in printed
+    assert "--finish" not in printed  # there is no round to end at
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,8 @@ def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path
         (["suggest"], "RUN_OR_MODEL must be given: the directory of a run or a model, or the sample model austen"),
         (["rank", "model"], "TEXT must be given: a line of text in quotes"),
         (["launch"], "COMMAND must be given: a command of nextword, such as train, with its arguments"),
+        (["plan"], "TEXT_SIZE must be given: a number of words, such as 250M, or of bytes, such as 40GB"),
+        (["draw"], "one of network, cell, architecture, windows must be given"),
         (["tune", "text"], "`--study` must be given: Study directory"),
         (
             ["generate", "model", "--max-token", "3"],

@@ -167,7 +167,7 @@ with_whole_gradients = jax.custom_vjp(_same)
 def _summed(_residuals: None, gradients: list[jax.Array]) -> tuple[list[jax.Array]]:
     """Return the sums of gradients over all processes.
 
-    They travel as one array: Gloo takes about 4 ms for each, however small it is.
+    They travel as one array: Gloo takes some milliseconds for each, however small it is.
     """
     ends = np.cumsum([each.size for each in gradients])[:-1]
     flat = jax.lax.psum(jax.numpy.concatenate([each.ravel() for each in gradients]), AXIS)

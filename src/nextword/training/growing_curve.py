@@ -108,5 +108,5 @@ def even_ticks(last: float, most: int) -> list[float]:
 def _round_step(least: float) -> float:
     """Return the smallest round number of at least `least`."""
     power = math.floor(math.log10(least))
-    steps = [digit * 10**exponent for exponent in (power, power + 1) for digit in (1, 2, 5)]
+    steps: list[float] = [digit * 10**exponent for exponent in (power, power + 1) for digit in (1, 2, 5)]
     return steps[bisect_left(steps, least * (1 - 1e-9))]

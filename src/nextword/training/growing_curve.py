@@ -14,6 +14,7 @@ Place = tuple[float, float]
 
 _LEAST_RANGE = 1.2
 _FAR_APART = 10.0
+_FEWEST_TICKS = 2
 _AHEAD = 2.0
 """The axis of epochs reaches this many times as far as the curve, but not beyond the run."""
 
@@ -77,13 +78,19 @@ def ticks_between(low: float, high: float, most: int) -> list[float]:
     """Return round numbers between two others, in order, thinned to at most `most`; more digits if they are close.
 
     Example:
-        >>> ticks_between(80, 1_200, 5)
-        [100, 200, 500, 1000]
+        >>> ticks_between(80, 1_200, 5), ticks_between(410, 490, 5)
+        ([100, 200, 500, 1000], [420, 440, 460, 480])
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     digits = (1, 2, 5) if high / low > _FAR_APART else (1, 1.5, 2, 3, 4, 5, 7)
     rounded = [digit * 10**power for power in range(first, last + 1) for digit in digits]
     ticks = [tick for tick in rounded if low <= tick <= high]
+    if len(ticks) < _FEWEST_TICKS:
+        step = _round_step((high - low) / most)
+        ticks = [
+            step * number
+            for number in range(math.ceil(low / step * (1 - 1e-9)), math.floor(high / step * (1 + 1e-9)) + 1)
+        ]
     return ticks[:: max(1, math.ceil(len(ticks) / most))]
 
 
@@ -94,8 +101,12 @@ def even_ticks(last: float, most: int) -> list[float]:
         >>> even_ticks(2.3, 4)
         [0, 1, 2]
     """
-    least = last / (most - 1)
-    power = math.floor(math.log10(least))
-    steps = [digit * 10**exponent for exponent in (power, power + 1) for digit in (1, 2, 5)]
-    step = steps[bisect_left(steps, least * (1 - 1e-9))]
+    step = _round_step(last / (most - 1))
     return [step * number for number in range(math.floor(last / step * (1 + 1e-9)) + 1)]
+
+
+def _round_step(least: float) -> float:
+    """Return the smallest round number of at least `least`."""
+    power = math.floor(math.log10(least))
+    steps: list[float] = [digit * 10**exponent for exponent in (power, power + 1) for digit in (1, 2, 5)]
+    return steps[bisect_left(steps, least * (1 - 1e-9))]

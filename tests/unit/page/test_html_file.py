@@ -10,7 +10,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.errors import StorageError
 from nextword.page.bigrams import BigramTable
-from nextword.page.html_file import bytes_as_text, html_page, write_html
+from nextword.page.html_file import bytes_as_text, write_html
 from nextword.page.packed_model import packed_weights
 from nextword.text.corpus import Corpus
 from nextword.text.tokenizer import Tokenizer
@@ -163,7 +163,3 @@ def test_escaped_bytes_come_back_and_end_no_element(data: bytes) -> None:
     assert original(text) == data
     assert not {0x00, 0x0D, 0x3C} & set(text)
     assert len(text) <= 2 * len(data)
-
-
-def test_the_same_model_makes_the_same_page(packed_austen: bytes) -> None:
-    assert html_page(packed_austen) == html_page(packed_austen)

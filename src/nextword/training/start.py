@@ -28,7 +28,7 @@ from nextword.training.context import Observers, RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
 from nextword.training.curves import CurveDrawer
 from nextword.training.local_steps import LocalSteps
-from nextword.training.log import write_log
+from nextword.training.log import LOG_FILE, write_log
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
 from nextword.training.process_group import Membership
@@ -191,12 +191,22 @@ def train_model(
     exchange = None if local is None else local.exchange
     with logged(context, directory.root, config) as context:
         run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
+        _warn_if_lost(run, directory, context)
         if is_given:
             run.save_start()
         with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
             progress = run.finish() if finish else run.run()
     log(progress)
     return run
+
+
+def _warn_if_lost(run: TrainingRun, directory: RunDirectory, context: RunContext) -> None:
+    """Report that a run with logged rounds has no checkpoint that can be read, so its rounds are trained again."""
+    if not run.progress.rounds and (directory.root / LOG_FILE).is_file():
+        context.warn(
+            f"`{directory.checkpoints}` has no checkpoint that can be read, but `{LOG_FILE}` has finished rounds; "
+            "training begins again with the first step"
+        )
 
 
 def _no_log(_progress: TrainingProgress) -> None:

@@ -108,7 +108,11 @@ class RunConfig:
         Raises:
             SettingError: The file cannot be read, is not TOML, or has an invalid table or setting.
         """
-        return cls.from_tables(read_tables(path))
+        tables = read_tables(path)
+        try:
+            return cls.from_tables(tables)
+        except SettingError as error:
+            raise SettingError(f"`{path}`: {error}") from error
 
     def to_tables(self) -> dict[str, dict[str, Any]]:
         """Return the settings as tables."""
@@ -272,6 +276,9 @@ def _require_tables(tables: Mapping[str, Any]) -> None:
             raise SettingError(unknown_name("table of settings", name, known))
         if not isinstance(table, Mapping):
             raise SettingError(f"`{name}` must be a table, but is {table!r}; write [{name}] above its settings")
+        for setting in table if name in _GROUPS else ():
+            if (right := groups.get(setting, name)) != name:
+                raise SettingError(f"`{setting}` must be in [{right}], but is in [{name}]; move it")
 
 
 def read_tables(path: Path) -> dict[str, Any]:

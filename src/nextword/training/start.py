@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nextword.bundle.run_files import LOG_FILE
 from nextword.errors import CheckpointError
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
@@ -171,6 +172,7 @@ def train_model(
     exchange = None if local is None else local.exchange
     with logged(context, directory.root, config) as context:
         run = TrainingRun(step, store, log, context, seconds_before=seconds_before, exchange=exchange)
+        _warn_if_lost(run, directory, context)
         if is_given:
             run.save_start()
         with run.interruption.listening(), lost_processes_named(processes), nullcontext() if local is None else local:
@@ -200,6 +202,15 @@ def _step(
     if processes is not None:  # the vectors of count-based initialization depend on the processor
         step.restore(processes.agree_on_arrays(step.capture()))
     return step
+
+
+def _warn_if_lost(run: TrainingRun, directory: RunDirectory, context: RunContext) -> None:
+    """Report that a run with logged rounds has no checkpoint that can be read, so its rounds are trained again."""
+    if not run.progress.rounds and (directory.root / LOG_FILE).is_file():
+        context.warn(
+            f"`{directory.checkpoints}` has no checkpoint that can be read, but `{LOG_FILE}` has finished rounds; "
+            "training begins again with the first step"
+        )
 
 
 def _no_log(_progress: TrainingProgress) -> None:

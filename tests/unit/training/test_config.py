@@ -185,6 +185,11 @@ def test_a_setting_outside_every_table_is_refused(tmp_path: Path) -> None:
         RunConfig.of("quick", read_tables(path))
 
 
+def test_a_setting_in_the_wrong_table_is_named_with_the_right_one() -> None:
+    with pytest.raises(SettingError, match=r"`compute_dtype` must be in \[training\], but is in \[model\]; move it"):
+        RunConfig.of("quick", {"model": {"compute_dtype": "float32"}})
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -200,6 +205,15 @@ def test_a_file_without_settings_is_refused(tmp_path: Path, content: bytes | Non
     with pytest.raises(SettingError, match=message) as error:
         read_tables(path)
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(("content", "message"), [("", "requires `embedding_size`"), ("[model]\nsize = 3\n", "size")])
+def test_damaged_settings_of_a_run_name_their_file(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(SettingError, match=message) as error:
+        RunConfig.read(path)
+    assert str(error.value).startswith(f"`{path}`: ")
 
 
 @given(SIZES, SIZES, st.integers(1, 200), st.integers(1, 200))

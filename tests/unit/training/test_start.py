@@ -208,6 +208,16 @@ def test_resuming_a_finished_run_only_writes_bundle_and_log_again(run: Run, copi
     assert {name for name in after if after[name] != before[name]} <= {"README.md"}  # it has the date
 
 
+def test_a_run_whose_checkpoints_are_gone_says_that_it_trains_again(run: Run, copied: Path) -> None:
+    shutil.rmtree(copied / "checkpoints")
+    said: list[str] = []
+    finished = resume_run(copied, RunContext(warn=said.append))
+    assert len(said) == 1
+    assert f"`{copied / 'checkpoints'}` has no checkpoint that can be read" in said[0]
+    assert "training begins again" in said[0]
+    assert finished.progress.rounds == run.finished.progress.rounds
+
+
 def test_a_picture_that_cannot_be_drawn_does_not_lose_the_model(copied: Path) -> None:
     shutil.rmtree(copied / "model")
     (copied / "curves.png").unlink()

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from nextword.api.trained_model import TrainedModel
 from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
 from support.browser import headless_chromium
+from support.processes import end
 from support.started_service import started_service
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ class CommandLine:
 
     folder: Path
     text: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        """Start a command."""
-        return subprocess.Popen(
+        """Start a command, which ends with the test at the latest."""
+        process = subprocess.Popen(
             [sys.executable, "-m", "nextword", *map(str, arguments)],
             cwd=self.folder,
             env={**os.environ, "NEXTWORD_CACHE": str(self.folder / "cache")},
@@ -50,6 +52,13 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.started.append(process)
+        return process
+
+    def end(self) -> None:
+        """End the commands that still run."""
+        while self.started:
+            end(self.started.pop())
 
     def run(self, *arguments: str | Path) -> tuple[int, str]:
         """Run a command to its end; return its exit code and its standard error."""
@@ -118,6 +127,13 @@ def command_line(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
     words = [first + second for first in ("ba", "do", "ki", "lu", "me") for second in ("n", "r", "s", "t", "p", "f")]
     text.write_text("".join(" ".join(chosen.choices(words, k=12)) + " .\n" for _ in range(400)), encoding="utf-8")
     return CommandLine(folder, text)
+
+
+@pytest.fixture(autouse=True)
+def _commands_end(command_line: CommandLine) -> Iterator[None]:
+    """Let no command outlive a test, even if the test fails while one runs."""
+    yield
+    command_line.end()
 
 
 @pytest.fixture(scope="session")

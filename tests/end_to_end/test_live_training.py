@@ -13,12 +13,13 @@ import sys
 import termios
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
 from nextword.training.log import read_log, read_points
 from nextword.training.tensorboard_logger import read_scalars
+from support import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -71,10 +72,18 @@ class Training:
                 pytest.fail(f"the end came before {wanted!r}, after {self.written[-500:]!r}")
 
     def end(self) -> int:
+        """Read to the end; return the exit code."""
         while self._read():
             pass
+        return self.process.wait(timeout=240)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End the run if it still runs because the test has failed."""
+        processes.end(self.process)
         os.close(self._terminal)
-        return self.process.wait(timeout=60)
 
     def _read(self) -> bool:
         """Read what comes next; `False` at the end."""
@@ -93,14 +102,14 @@ def test_the_curve_grows_in_a_terminal_ctrl_c_leaves_it_whole_and_the_resumed_ru
 ) -> None:
     pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
     logs = ("--live", "--tensorboard", "logs")
-    first = Training(tmp_path, text, *FLAGS, "--epochs", "6", "--run", "mine", *logs)
-    first.read_until("●")
-    first.read_until(axis(60, 79))
-    first.resize(60, 24)
-    first.read_until(axis(40, 59))
-    first.read_until("round   2/")
-    first.process.send_signal(signal.SIGINT)
-    assert first.end() == 130
+    with Training(tmp_path, text, *FLAGS, "--epochs", "6", "--run", "mine", *logs) as first:
+        first.read_until("●")
+        first.read_until(axis(60, 79))
+        first.resize(60, 24)
+        first.read_until(axis(40, 59))
+        first.read_until("round   2/")
+        first.process.send_signal(signal.SIGINT)
+        assert first.end() == 130
     assert (first.written.count("\x1b[?25l"), first.written.count("\x1b[?25h")) == (1, 1)
     assert "●" in first.written
     assert re.search("[\u2801-\u28ff]", first.written)
@@ -109,8 +118,8 @@ def test_the_curve_grows_in_a_terminal_ctrl_c_leaves_it_whole_and_the_resumed_ru
     assert len(kept) >= 2
     assert (tmp_path / "mine" / "curves.svg").is_file()
 
-    second = Training(tmp_path, "--resume", "mine", *logs)
-    assert second.end() == 0
+    with Training(tmp_path, "--resume", "mine", *logs) as second:
+        assert second.end() == 0
     records, points = read_log(tmp_path / "mine" / "log.jsonl"), read_points(tmp_path / "mine" / "points.jsonl")
     assert records[: len(kept)] == kept
     steps = [step for step, _ in read_scalars(tmp_path / "logs" / "mine")]

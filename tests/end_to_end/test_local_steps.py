@@ -11,6 +11,7 @@ import pytest
 
 from nextword.training.process_group import ProcessGroup
 from support.process_groups import TrainingProcesses
+from support.processes import end
 from support.waiting import wait_until
 
 SETTINGS = (
@@ -61,10 +62,9 @@ def test_a_lost_process_is_left_out_and_comes_back(command_line: CommandLine, mo
         try:
             wait_until(lambda: len(rounds_of(lost)) > before + 2)
         finally:
-            again.kill()
-            again.communicate()
+            end(again)
         pair.started[0].terminate()
-        _, errors = pair.started[0].communicate(timeout=60)
+        _, errors = pair.started[0].communicate(timeout=240)
     assert pair.started[0].returncode == 143, errors
 
 

@@ -34,12 +34,12 @@ def test_lists_are_rescored_and_the_report_names_its_input(command_line: Command
         tables[name].write_text("\n".join(rows) + "\n", encoding="utf-8")
     weights = command_line.folder / "weights.toml"
     tuning = command_line.start("rescore", finished_run, tables["dev"], "--tune", "--weights-output", weights)
-    told, errors = tuning.communicate(timeout=90)
+    told, errors = tuning.communicate(timeout=240)
     assert tuning.returncode == 0, errors
     assert "weights tuned on the same utterances" in told
 
     rescoring = command_line.start("rescore", finished_run, tables["test"], "--weights", weights)
-    told, errors = rescoring.communicate(timeout=90)
+    told, errors = rescoring.communicate(timeout=240)
     assert rescoring.returncode == 0, errors
     out = [row.split("\t") for row in told.splitlines()]
     assert len(out) == 41

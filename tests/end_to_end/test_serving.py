@@ -147,9 +147,7 @@ def test_clients_that_leave_leave_no_work_behind(slow: Served) -> None:
     wait_until(lambda: slow.scheduler.num_tokens > 200)
     for connection in connections:
         connection.close()
-    began = time.monotonic()
     wait_until(lambda: not (slow.admission.num_active or slow.admission.num_waiting or slow.scheduler.num_running))
-    assert time.monotonic() - began < 30  # less than a tenth of a second on a machine that is free
     assert slow.admission.num_cancelled == 200
     num_steps = len(slow.slot.current.model.engine.shapes)  # type: ignore[attr-defined]
     time.sleep(0.05)

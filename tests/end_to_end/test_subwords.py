@@ -30,12 +30,12 @@ def test_a_word_outside_the_training_text_is_completed(command_line: CommandLine
     settings = ("--tokenizer", "subword", "--maximum-vocabulary", "60", "--start", "counts")
     sizes = ("--embedding-size", "16", "--hidden-sizes", "16,16", "--batch-size", "8", "--num-steps", "10")
     process = command_line.start("train", text, "--run", run, "--epochs", "4", *settings, *sizes)
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     assert "test: 0 tokens out of vocabulary" in output
     config = json.loads((run / "model" / "config.json").read_text(encoding="utf-8"))
     assert config["tokenizer"]["kind"] == "subword"
     process = command_line.start("suggest", run, "They looki", "--complete", "--json")
-    output, errors = process.communicate(timeout=90)
+    output, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     assert json.loads(output)["suggestions"][0]["text"] == "looking"

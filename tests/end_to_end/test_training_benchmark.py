@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import ended
 from support.waiting import wait_until
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "training.py"
@@ -26,7 +27,8 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
     process = start(*arguments)
-    output, errors = process.communicate(timeout=PATIENCE)
+    with ended(process):
+        output, errors = process.communicate(timeout=PATIENCE)
     return process.returncode, output, errors
 
 
@@ -78,14 +80,15 @@ def test_a_benchmark_writes_a_table_a_file_and_a_picture(tmp_path: Path) -> None
 def test_ctrl_c_ends_the_peers(hanging_python: Path, tmp_path: Path) -> None:
     started = tmp_path / "started"
     process = start(*TINY, "--only", "pytorch-float32", "--pytorch", hanging_python)
-    wait_until(lambda: started.exists() and started.read_text(encoding="utf-8").endswith("\n"))
-    peer = int(started.read_text(encoding="utf-8"))
-    assert is_running(peer)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=PATIENCE)
+    with ended(process):
+        wait_until(lambda: started.exists() and started.read_text(encoding="utf-8").endswith("\n"))
+        peer = int(started.read_text(encoding="utf-8"))
+        assert is_running(peer)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGINT
     assert errors.splitlines()[-1] == "training: interrupted"
-    wait_until(lambda: not is_running(peer), patience=30)  # once it is ended, the system takes it off its list
+    wait_until(lambda: not is_running(peer), patience=120)  # once it is ended, the system takes it off its list
 
 
 def test_if_nothing_can_be_measured_the_reasons_are_reported(hanging_python: Path, tmp_path: Path) -> None:

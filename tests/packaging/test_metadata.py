@@ -58,7 +58,7 @@ def test_people_choose_among_few_extras() -> None:
     assert "nextword[run]" in EXTRAS["train"]
     assert "nextword[run]" in EXTRAS["serve"]
     assert "nextword[data,serve,train]" in EXTRAS["all"]
-    assert "nextword[all,mlflow,notebook,tensorboard]" in EXTRAS["dev"]
+    assert "nextword[all,mlflow,notebook,ray,tensorboard]" in EXTRAS["dev"]
 
 
 def test_what_pip_installs_is_pinned_and_the_pins_fit() -> None:

@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from support.ports import free_port
+
 PASSWORD = "kept-out-of-files"  # noqa: S105
 _USER = "tuner"
 _SETTINGS = ("fsync=off", "listen_addresses=127.0.0.1", "logging_collector=off", "timezone=UTC")
-_PATIENCE = 60
+_PATIENCE = 240
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def postgresql_server() -> Iterator[Server]:
         if account is not None:
             for path in (folder, secret):
                 shutil.chown(path, account)
-        data, port = folder / "data", _free_port()
+        data, port = folder / "data", free_port()
         access = ("--username", _USER, "--auth", "scram-sha-256", "--pwfile", str(secret))
         initdb = [str(programs / "initdb"), "-D", str(data), *access, "--encoding", "UTF8", "--locale", "C"]
         subprocess.run([*initdb, "--no-sync"], check=True, capture_output=True, user=account, cwd=folder)
@@ -112,12 +113,6 @@ def _account() -> str | None:
     if account is None:
         pytest.skip("PostgreSQL does not run as root, and there is no account `postgres` or `nobody`")
     return account
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _wait_for(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -1,7 +1,6 @@
 """Training commands in several processes over loopback."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ from types import TracebackType
 from typing import Self
 
 from nextword.training.process_group import ProcessGroup
+from support.ports import free_port
+from support.processes import end
 
 
 @dataclass
@@ -32,9 +33,7 @@ class TrainingProcesses:
     address: str = ""
 
     def __enter__(self) -> Self:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.address = f"127.0.0.1:{free_port()}"
         for number in range(self.num_processes):
             group = ProcessGroup(self.num_processes, number, self.address)
             environment = {"NPROC": "1", "NEXTWORD_CACHE": str(self.folder / "cache"), **group.to_environment()}
@@ -54,10 +53,9 @@ class TrainingProcesses:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         for process in self.started:
-            process.kill()
-            process.communicate()
+            end(process)
 
-    def wait(self, number: int, seconds: float = 200) -> tuple[int, str]:
+    def wait(self, number: int, seconds: float = 500) -> tuple[int, str]:
         """Return the exit code and the standard error of one process."""
         _, errors = self.started[number].communicate(timeout=seconds)
         return self.started[number].returncode, errors

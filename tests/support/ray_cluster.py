@@ -1,7 +1,6 @@
 """A Ray cluster of two nodes on loopback."""
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -9,6 +8,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from support.ports import free_port
 
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0"}
 _TRIES = 3  # Ray gives a node 30 seconds to start, which a busy machine may exceed
@@ -20,9 +21,7 @@ def two_nodes() -> Iterator[str]:
     with ExitStack() as nodes:
         # Sockets need a short path.
         folder = nodes.enter_context(tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True))
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port = listener.getsockname()[1]
+        port = free_port()
         address = f"127.0.0.1:{port}"
         head = ("--head", "--port", str(port), "--temp-dir", folder, "--include-dashboard", "false")
         for number, arguments in enumerate([head, ("--address", address)]):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from support.processes import ended
 from support.waiting import wait_until
 
 Run = Callable[..., int]
@@ -47,13 +48,14 @@ def test_a_signal_stops_all_processes(small_text: Path, tmp_path: Path) -> None:
         env={**os.environ, "NEXTWORD_CACHE": str(tmp_path)},
     )
     logs = [run / f"member-{number}" / "log.jsonl" for number in range(2)]
-    try:
-        wait_until(lambda: all(log.exists() for log in logs) or process.poll() is not None, patience=200)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=100)
-    finally:
-        process.terminate()  # it passes the signal on
-        process.wait(timeout=60)
+    with ended(process):
+        try:
+            wait_until(lambda: all(log.exists() for log in logs) or process.poll() is not None, patience=200)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=200)
+        finally:
+            process.terminate()  # it passes the signal on
+            process.wait(timeout=60)
     assert process.returncode == 130, errors
     for member in ("member-0", "member-1"):
         assert f"interrupted by SIGINT; resume with: nextword train --resume {run / member}" in errors

@@ -8,6 +8,7 @@ import pytest
 
 from nextword.errors import CheckpointError, StorageError
 from nextword.training.run_directory import run_lock
+from support.processes import ended
 
 HOLDER = """
 import sys, time
@@ -15,18 +16,17 @@ from pathlib import Path
 from nextword.training.run_directory import run_lock
 with run_lock(Path(sys.argv[1])):
     print("locked", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path / "run"], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert process.stdout.readline() == b"locked\n"
-    yield process
-    process.kill()
-    process.communicate()
+    with ended(process):
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        yield process
 
 
 def test_the_error_names_the_process_that_holds_the_lock(tmp_path: Path, holder: subprocess.Popen[bytes]) -> None:

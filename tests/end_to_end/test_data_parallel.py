@@ -31,7 +31,7 @@ TINY = (
 FIFTY_STEPS = (*TINY, "--epochs", "0.8", "--round-steps", "5")
 """Ten rounds; each logs the loss of its steps."""
 
-LONG = (*TINY, "--epochs", "16", "--round-steps", "20", "--strategy", "data-parallel")
+LONG = (*TINY, "--epochs", "8", "--round-steps", "10", "--strategy", "data-parallel")
 """More rounds than all kills can take."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -65,7 +65,7 @@ def train(command_line: CommandLine, num_processes: int, *arguments: str | Path)
 def one_process(command_line: CommandLine) -> Path:
     run = command_line.folder / "one"
     process = command_line.start("train", command_line.text, *FIFTY_STEPS, "--run", run)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
     return run
 
@@ -84,21 +84,23 @@ def test_losses_of_fifty_steps_are_those_of_one_process(
 @pytest.mark.parametrize(
     "settings",
     [
-        ("--sampled-softmax", "10"),
-        ("--loss", "sum_over_time", "--clip-norm", "0.5", "--locked-dropout", "--weight-drop-rate", "0.2"),
+        (
+            *("--sampled-softmax", "10", "--loss", "sum_over_time", "--clip-norm", "0.5"),
+            *("--locked-dropout", "--weight-drop-rate", "0.2"),
+        ),
         (
             *("--temporal-activation-regularization", "1", "--activation-regularization", "1"),
             *("--shuffle", "partial", "--variable-num-steps", "--averaging", "exponential", "--z-loss", "0.001"),
         ),
     ],
-    ids=["sampled", "sum", "regularized"],
+    ids=["sampled", "regularized"],
 )
 def test_every_loss_is_that_of_the_whole_batch(
     command_line: CommandLine, settings: tuple[str, ...], tmp_path: Path
 ) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     process = command_line.start("train", command_line.text, *FIFTY_STEPS, *settings, "--run", one)
-    _, errors = process.communicate(timeout=200)
+    _, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
     train(command_line, 2, command_line.text, *FIFTY_STEPS, *settings, "--strategy", "data-parallel", "--run", two)
     assert np.abs(losses_of(two) - losses_of(one)).max() < 1e-5

@@ -39,7 +39,9 @@ def test_launch_does_not_launch_itself(nextword: Run, capfd: Captured) -> None:
 
 def test_a_signal_stops_all_processes(small_text: Path, tmp_path: Path) -> None:
     run = tmp_path / "pair"
-    words = ("train", small_text, "--preset", "quick", "--epochs", "1000", "--strategy", "population", "--run", run)
+    sizes = ("--embedding-size", "8", "--hidden-sizes", "8", "--compute-dtype", "float32", "--round-steps", "10")
+    length = ("--preset", "quick", *sizes, "--epochs", "1000")
+    words = ("train", small_text, *length, "--strategy", "population", "--run", run)
     process = subprocess.Popen(
         [sys.executable, "-m", "nextword", "launch", "-n", "2", *map(str, words)],
         stdout=subprocess.PIPE,

@@ -47,7 +47,7 @@ def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "{network|cell|architecture|windows} must be given"),
+        ([], "one of network, cell, architecture, windows must be given"),
         (["lstm"], "must be one of network, cell, architecture, windows, but is 'lstm'"),
         (["network", "-o", "picture.png"], "`--output` must name a file that ends in .svg, but is 'picture.png'"),
         (["network", "-o", "no/a.svg"], "must be in a folder that exists"),

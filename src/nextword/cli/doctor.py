@@ -19,7 +19,8 @@ from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
 from nextword.storage.cache import cache_root
 from nextword.text.counted import counted
-from nextword.training.config import RunConfig, training_memory_bytes
+from nextword.training.config import RunConfig
+from nextword.training.memory_estimate import training_memory_bytes
 
 if TYPE_CHECKING:
     from nextword.training.speed import TrainingSpeed

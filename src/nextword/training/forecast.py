@@ -9,8 +9,9 @@ from nextword.machine.capacity import read_capacity
 from nextword.text.corpus import Corpus
 from nextword.text.splitting import SPLITS
 from nextword.training.budget import expected_seconds
-from nextword.training.config import RunConfig, training_memory_bytes
+from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
+from nextword.training.memory_estimate import training_memory_bytes
 from nextword.training.plan import Plan
 from nextword.training.preparation import load_corpus, settle, windows_of
 from nextword.training.run_directory import RunDirectory

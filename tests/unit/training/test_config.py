@@ -4,17 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nextword.architecture import Architecture, ModelOptions
-from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
 from nextword.models.presets import preset_names, read_preset
-from nextword.training.config import RunConfig, read_tables, recorded_preset, training_memory_bytes
+from nextword.training.config import RunConfig, read_tables, recorded_preset
 from nextword.training.plan import TimePlan
-
-SIZES = st.integers(1, 2000)
 
 
 def test_a_flag_overrides_a_file_and_a_file_overrides_the_preset() -> None:
@@ -214,27 +209,6 @@ def test_damaged_settings_of_a_run_name_their_file(tmp_path: Path, content: str,
     with pytest.raises(SettingError, match=message) as error:
         RunConfig.read(path)
     assert str(error.value).startswith(f"`{path}`: ")
-
-
-@given(SIZES, SIZES, st.integers(1, 200), st.integers(1, 200))
-def test_the_memory_estimate_increases_with_every_size(hidden: int, vocabulary: int, rows: int, steps: int) -> None:
-    def needed(**changes: int) -> int:
-        size = {"hidden": hidden, "vocabulary": vocabulary + 1, "rows": rows, "steps": steps, **changes}
-        architecture = Architecture(
-            vocabulary_size=size["vocabulary"], embedding_size=8, hidden_sizes=(size["hidden"], 8)
-        )
-        return training_memory_bytes(architecture, BatchOptions(batch_size=size["rows"], num_steps=size["steps"]))
-
-    least = needed()
-    assert needed(hidden=hidden + 1) > least
-    assert needed(vocabulary=vocabulary + 2) > least
-    assert needed(rows=rows + 1) > least
-    assert needed(steps=steps + 1) > least
-    # Weights, gradients and Adam's averages alone are sixteen bytes a parameter.
-    assert (
-        least
-        > 16 * Architecture(vocabulary_size=vocabulary + 1, embedding_size=8, hidden_sizes=(hidden, 8)).num_parameters
-    )
 
 
 def test_choices_of_a_plan_do_not_override_the_arguments() -> None:

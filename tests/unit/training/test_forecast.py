@@ -7,9 +7,10 @@ import pytest
 from nextword.api.train import train
 from nextword.errors import CheckpointError
 from nextword.training import forecast as forecast_module
-from nextword.training.config import RunConfig, training_memory_bytes
+from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.forecast import forecast_run
+from nextword.training.memory_estimate import training_memory_bytes
 from nextword.training.speed import TrainingSpeed
 from nextword.training.teacher import Teacher
 from support.small_run import SMALL_RUN_SETTINGS

@@ -3,7 +3,7 @@
 import random
 import socket
 
-_LOWEST, _HIGHEST = 15_000, 30_000
+_LOWEST, _HIGHEST = 20_000, 30_000  # below come those of the workers of Ray
 
 
 def free_port() -> int:

@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from harness.scale.hosts import Hosts
 from harness.speed.peer import PeerUnableError
 from nextword.training.process_group import ProcessGroup
+from support.processes import ended
 
 pytestmark = [
     pytest.mark.slow,
@@ -23,18 +26,24 @@ pytestmark = [
 ]
 
 
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    with ExitStack() as opened:
+        try:
+            made = opened.enter_context(Hosts(2))
+        except PeerUnableError as error:  # a container without the right to do so
+            pytest.skip(str(error))
+        yield made
+
+
 @pytest.mark.parametrize("wrong", [0, 1])
-def test_all_processes_end_with_the_name_of_the_machine(tmp_path: Path, wrong: int) -> None:
+def test_all_processes_end_with_the_name_of_the_machine(hosts: Hosts, tmp_path: Path, wrong: int) -> None:
     text = tmp_path / "story.txt"
     text.write_text("the cat sat on the mat .\n" * 300, encoding="utf-8")
-    try:
-        hosts = Hosts(2).__enter__()
-    except PeerUnableError as error:  # a container without the right to do so
-        pytest.skip(str(error))
-    try:
-        hosts.name_itself(wrong, "127.0.1.1")
-        core = min(os.sched_getaffinity(0))
-        command = [sys.executable, "-m", "nextword", "train", str(text), "--strategy", "data-parallel"]
+    hosts.name_itself(wrong, "127.0.1.1")
+    core = min(os.sched_getaffinity(0))
+    command = [sys.executable, "-m", "nextword", "train", str(text), "--strategy", "data-parallel"]
+    with ExitStack() as running:
         started = [
             subprocess.Popen(
                 [*hosts.place(number, core), *command, "--run", str(tmp_path / "run")],
@@ -48,9 +57,9 @@ def test_all_processes_end_with_the_name_of_the_machine(tmp_path: Path, wrong: i
             )
             for number in (0, 1)
         ]
+        for process in started:
+            running.enter_context(ended(process))
         errors = [process.communicate(timeout=200)[1] for process in started]
-    finally:
-        hosts.__exit__(None, None, None)
     assert [process.returncode for process in started] == [2, 2]
     name = socket.gethostname()
     expected = f"`{name}` of process {wrong} is 127.0.1.1; correct the line of the name in /etc/hosts there"

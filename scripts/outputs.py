@@ -16,7 +16,7 @@ each. Comments right above a block change that:
     <!-- slow -->                            its page takes long; only the slow tests run it
 
 A line `...` of an output stands for any number of lines, `...` inside a line for any text. A command fails if and only
-if its output in the page has a line that begins with `nextword: error:`.
+if its output in the page has a line that begins with `error:`.
 """
 
 import argparse

@@ -12,7 +12,7 @@ from documentation.console import entries_of
 from documentation.rule import Rule, rule_above
 from documentation.runner import Outcome, Runner
 
-ERROR = "nextword: error:"
+ERROR = "error:"
 
 
 @dataclass(frozen=True)

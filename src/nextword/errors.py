@@ -1,7 +1,8 @@
 """Every error that nextword raises on purpose.
 
-A message states the rule, the value and the repair. The command line prints it as one line on standard error and exits
-with the code of its class. Any other exception is a bug in nextword and shows its traceback.
+A message states the rule, the value and the repair, separated by semicolons. The command line prints each on a line of
+its own on standard error, and exits with the code of its class. Any other exception is a bug in nextword and shows its
+traceback.
 """
 
 import signal

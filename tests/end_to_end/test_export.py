@@ -210,5 +210,5 @@ def test_without_onnxruntime_the_error_says_what_to_install(python: Path, model:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("nextword: error: running `tiny` needs onnxruntime, which is missing")
+    assert done.stderr.startswith("error: running `tiny` needs onnxruntime, which is missing")
     assert "pip install 'nextword[run]'" in done.stderr

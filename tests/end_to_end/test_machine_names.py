@@ -62,5 +62,5 @@ def test_all_processes_end_with_the_name_of_the_machine(hosts: Hosts, tmp_path: 
         errors = [process.communicate(timeout=200)[1] for process in started]
     assert [process.returncode for process in started] == [2, 2]
     name = socket.gethostname()
-    expected = f"`{name}` of process {wrong} is 127.0.1.1; correct the line of the name in /etc/hosts there"
+    expected = f"`{name}` of process {wrong} is 127.0.1.1\nhint: correct the line of the name in /etc/hosts there"
     assert all(expected in error for error in errors), errors

@@ -83,8 +83,8 @@ def _warn(text: GeneratedText) -> None:
     if text.missing:
         words = ", ".join(map(repr, text.missing))
         say(
-            f"nextword: warning: the text after {text.prompt!r} must contain {words}, but none was found that does; "
-            "write more tokens, widen the beam, or forbid and stop less"
+            f"warning: the text after {text.prompt!r} must contain {words}, but none was found that does\n"
+            "hint: write more tokens, widen the beam, or forbid and stop less"
         )
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -13,19 +14,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from nextword import __version__
+from nextword.cli.error_text import error_text
 from nextword.cli.output import Invocation, common_options
 from nextword.cli.usage_errors import usage_message
-from nextword.errors import (
-    BundleError,
-    CheckpointError,
-    EvaluationError,
-    ExportError,
-    NextwordError,
-    TextError,
-    TrainingDivergedError,
-    TrainingInterrupted,
-)
-from nextword.settings import unknown_name
+from nextword.errors import NextwordError, TrainingInterrupted
 
 _COMMANDS = {
     "train": "Train a language model on a text.",
@@ -51,27 +43,6 @@ _COMMANDS = {
     "doctor": "Check this machine and report problems.",
 }
 """Each command with its summary, in the order of the help."""
-
-_PAGES: dict[type[NextwordError], str] = {
-    TextError: "texts.md",
-    CheckpointError: "runs.md",
-    BundleError: "runs.md",
-    ExportError: "export.md",
-    EvaluationError: "evaluation.md",
-    TrainingDivergedError: "optimization.md",
-}
-"""The page of the documentation for an error."""
-
-_PAGES_OF_LINES = {
-    "generate": "generation.md",
-    "rank": "scoring.md",
-    "rescore": "rescoring.md",
-    "score": "scoring.md",
-    "suggest": "suggestions.md",
-    "surprise": "scoring.md",
-    "vectors": "scoring.md",
-}
-"""The page for a `TextError` of a command that reads lines."""
 
 _DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SIGPIPE = 13  # by number, since Windows has no such signal
@@ -99,7 +70,8 @@ class _LazyGroup(click.Group):
         if name not in _COMMANDS:
             if context.resilient_parsing:  # the shell asks for completions
                 return None
-            raise click.UsageError(unknown_name("command", name, _COMMANDS), context)
+            near = "".join(f"; did you mean `{near}`?" for near in get_close_matches(name, _COMMANDS, n=1))
+            raise click.UsageError(f"`{name}` is not a command{near}", context)
         command: click.Command = getattr(import_module(f"nextword.cli.{name}"), name)
         return command
 
@@ -172,18 +144,14 @@ def _run(arguments: list[str]) -> None:
         sys.exit(2)
     except click.ClickException as error:
         _show_error(usage_message(error), asked)
-        if isinstance(error, click.UsageError) and error.ctx:
-            click.echo(f"Try `{error.ctx.command_path} --help`.", err=True)
         sys.exit(2)
     except NextwordError as error:
         _show_error(str(error), asked)
-        if page := _page(error, asked):
-            click.echo(f"See docs/{page}.", err=True)
         sys.exit(error.exit_code)
     except _TrainingStoppedError as stop:
         sys.exit(128 + stop.signal_number)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("nextword: interrupted", err=True)
+        click.echo("interrupted", err=True)
         sys.exit(128 + signal.SIGINT)
     except _OutputClosedError:
         # Nobody reads the output any more (`nextword generate ... | head`).
@@ -197,19 +165,13 @@ def _run(arguments: list[str]) -> None:
         sys.exit(2)
 
 
-def _page(error: NextwordError, asked: Invocation) -> str | None:
-    """Return the page of the documentation that helps with an error, if there is one."""
-    command = next((word for word in asked.arguments if not word.startswith("-")), "")
-    if isinstance(error, TextError) and command in _PAGES_OF_LINES:
-        return _PAGES_OF_LINES[command]
-    return _PAGES.get(type(error))
-
-
 def _show_error(message: str, asked: Invocation) -> None:
     """Print an error in the one form that all errors have, after its traceback if `--verbose`."""
     if asked.verbosity > 0:
         traceback.print_exc()
-    click.echo(f"nextword: error: {message}", err=True)
+    command = next((f" {word}" for word in asked.arguments if word in _COMMANDS), "")
+    text = error_text(message, otherwise=f"see `nextword{command} --help`")
+    click.echo(text, err=True, color=None if asked.color else False)
 
 
 def _let_output_go() -> None:

@@ -54,7 +54,7 @@ def _command(context: click.Context | None) -> str:
 
 
 def _help_of(context: click.Context | None) -> str:
-    return f"; `{context.command_path} --help-all` lists them" if context else ""
+    return f"; `{context.command_path} --help-all` lists the options" if context else ""
 
 
 def _missing(parameter: click.Parameter, context: click.Context | None) -> str:

@@ -155,9 +155,12 @@ def _explain_aborts() -> None:
 
 def _on_abort(_signal: int) -> None:
     """Write the error and exit; this runs in a thread of JAX, whose own messages are off by default."""
-    shown = "TF_CPP_MIN_LOG_LEVEL=0 shows what JAX reports"
-    message = f"all processes must answer, but another one no longer does; {_REPAIR}; {shown}"
-    os.write(2, f"nextword: error: {message}\n".encode())
+    lines = (
+        "error: all processes must answer, but another one no longer does",
+        f"hint: {_REPAIR}",
+        "hint: TF_CPP_MIN_LOG_LEVEL=0 shows what JAX reports",
+    )
+    os.write(2, "".join(f"{line}\n" for line in lines).encode())
     os._exit(ProcessLostError.exit_code)
 
 

@@ -118,7 +118,7 @@ def test_a_traceback_names_the_line_of_the_page(tmp_path: Path) -> None:
 
 
 def test_a_command_fails_if_and_only_if_the_page_shows_it(tmp_path: Path) -> None:
-    shown = "```console\n$ echo 'nextword: error: no'; exit {}\nnextword: error: no\n```\n"
+    shown = "```console\n$ echo 'error: no'; exit {}\nerror: no\n```\n"
     assert list(page(tmp_path, shown.format(2)).problems()) == []
     assert "it did not fail" in problem(tmp_path, shown.format(0))
     assert "it failed" in problem(tmp_path, "```console\n$ echo a; exit 2\na\n```\n")

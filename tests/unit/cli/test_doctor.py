@@ -110,7 +110,7 @@ def test_the_command_explains_itself(nextword: Run, capsys: Captured) -> None:
 
 def test_the_preset_must_be_known(nextword: Run, capsys: Captured) -> None:
     assert nextword("doctor", "--preset", "quik") == 2
-    assert "`quik` is not a preset; did you mean `quick`?" in capsys.readouterr().err
+    assert "`quik` is not a preset\nhint: did you mean `quick`?" in capsys.readouterr().err
 
 
 def test_a_report_goes_through_json(sound: Facts) -> None:

@@ -51,13 +51,16 @@ def test_the_architecture_of_a_model_is_its_own(nextword: Run, folder: Path) -> 
         (["lstm"], "must be one of network, cell, architecture, windows, but is 'lstm'"),
         (["network", "-o", "picture.png"], "`--output` must name a file that ends in .svg, but is 'picture.png'"),
         (["network", "-o", "no/a.svg"], "must be in a folder that exists"),
-        (["network", "a", "b"], "`draw network` takes [TEXT], but got 2 arguments; put a text with spaces in quotes"),
-        (["cell", "austen"], "`draw cell` takes RUN_OR_MODEL TEXT, but got 1 argument; give all of them"),
+        (
+            ["network", "a", "b"],
+            "`draw network` takes [TEXT], but got 2 arguments\nhint: put a text with spaces in quotes",
+        ),
+        (["cell", "austen"], "`draw cell` takes RUN_OR_MODEL TEXT, but got 1 argument\nhint: give all of them"),
         (["cell", "austn", "a b"], "did you mean `austen`?"),
         (["cell", "austen", ""], "the text must have 1 to 2,000 words, but has 0"),
         (["cell", "austen", "a", "--word", "x"], "`--word` must be an integer, but is 'x'"),
         (["cell", "austen", "a", "--word", "2"], "`--word` must be from 1 to 1, the number of words, but is 2"),
-        (["network", "--word", "1"], "`--word` is not for `draw network`; leave it out"),
+        (["network", "--word", "1"], "`--word` is not for `draw network`\nhint: leave it out"),
         (["architecture", "tutoral"], "tutoral"),
         (["architecture", "austen", "--vocabulary-size", "9"], "`--vocabulary-size` is for a preset"),
         (["architecture", "tutorial", "--vocabulary-size", "0"], "`vocabulary_size` must be at least 2, but is 0"),
@@ -69,6 +72,6 @@ def test_a_mistake_ends_with_2_and_writes_nothing(
 ) -> None:
     assert nextword("draw", *arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith("nextword: error: ")
+    assert error.startswith("error: ")
     assert message in error
     assert not list(folder.iterdir())

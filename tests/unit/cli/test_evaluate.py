@@ -292,7 +292,8 @@ def test_mistakes_are_said_in_one_line(
     assert nextword("evaluate", trained_run, *arguments) == 2
     error = capsys.readouterr().err
     assert message in error
-    assert len(error.splitlines()) == 1
+    _, *hints = error.splitlines()
+    assert all(hint.startswith("hint: ") for hint in hints)
 
 
 def test_no_model_and_no_text_are_said(trained_run: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:

@@ -111,8 +111,8 @@ def test_a_slim_copy_is_written_and_works(run: Path, nextword: Run, capsys: Capt
     capsys.readouterr()
     for command in (("suggest", slim, "the cat", "--engine", "keras"), ("export", slim)):
         assert nextword(*command) == 2
-        line, page = capsys.readouterr().err.splitlines()
-        assert page == "See docs/runs.md."
+        line, hint = capsys.readouterr().err.splitlines()
+        assert hint == "hint: use the model that it was exported from, or run it with onnxruntime"
         assert "must have its float32 weights for this, but is a slim copy" in line
 
 

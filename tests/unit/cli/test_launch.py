@@ -24,7 +24,7 @@ def test_all_processes_run_and_their_lines_are_told_apart(nextword: Run, capfd: 
 
 def test_the_exit_code_is_that_of_the_process_that_failed(nextword: Run, capfd: Captured) -> None:
     assert nextword("launch", "-n", "2", "presets", "tiny") == 2
-    assert "[1] nextword: error: `tiny` is not a preset" in capfd.readouterr().err
+    assert "[1] error: `tiny` is not a preset" in capfd.readouterr().err
 
 
 def test_processes_without_a_strategy_are_refused(nextword: Run, capfd: Captured, small_text: Path) -> None:

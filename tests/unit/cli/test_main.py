@@ -1,4 +1,3 @@
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,7 +21,7 @@ def test_without_a_command_the_help_is_shown(nextword: Run, capsys: pytest.Captu
     assert nextword() == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("Train a language model on your own text")
-    assert "nextword: error:" not in captured.err
+    assert "error:" not in captured.err
     assert captured.out == ""
 
 
@@ -37,12 +36,12 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "`trian` is not a command; did you mean `train`?"),
+        (["trian"], "`trian` is not a command\nhint: did you mean `train`?"),
         (
             ["train", "austen", "--epoch", "3"],
-            "`--epoch` is not an option of `nextword train`; did you mean `--epochs`?",
+            "`--epoch` is not an option of `nextword train`\nhint: did you mean `--epochs`?",
         ),
-        (["train", "austen", "--preset", "quik"], "`quik` is not a preset; did you mean `quick`?"),
+        (["train", "austen", "--preset", "quik"], "`quik` is not a preset\nhint: did you mean `quick`?"),
         (["train", "austen", "--num-steps", "0"], "`num_steps` must be at least 1, but is 0"),
         (["train", "austen", "--num-steps", "many"], "`--num-steps` must be an integer, but is 'many'"),
         (
@@ -52,7 +51,10 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
         (["train", "austen", "--epochs", "many"], "`--epochs` must be a number, but is 'many'"),
         (["train", "austen", "--epochs"], "`--epochs` needs a value, but has none"),
         (["train", "austen", "--dry-run=1"], "`--dry-run` takes no value"),
-        (["train", "austen", "--loss", "meen"], "`--loss` must be one of mean, sum_over_time, but is 'meen'; did you"),
+        (
+            ["train", "austen", "--loss", "meen"],
+            "`--loss` must be one of mean, sum_over_time, but is 'meen'\nhint: did you",
+        ),
         (["train", "austen", "--loss", "x"], "`--loss` must be one of mean, sum_over_time, but is 'x'"),
         (["train", "austen", "--run", __file__], f"`--run`: directory '{__file__}' is a file"),
         (["suggest", "austen", "the", "-k", "x"], "`-k`/`--top` must be an integer, but is 'x'"),
@@ -61,12 +63,19 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
             ["suggest", "austen", "the", "cat", "sat"],
             "`nextword suggest` takes no further arguments, but got `cat sat`",
         ),
-        (["suggest", "austen", "--quite"], "`--quite` is not an option of `nextword suggest`; did you mean `--quiet`?"),
+        (
+            ["suggest", "austen", "--quite"],
+            "`--quite` is not an option of `nextword suggest`\nhint: did you mean `--quiet`?",
+        ),
         (
             ["train", "--study", "x"],
-            "`--study` is not an option of `nextword train`; `nextword train --help-all` lists",
+            "`--study` is not an option of `nextword train`\nhint: `nextword train --help-all` lists",
         ),
-        (["suggest", "austen", "--x"], "is not an option of `nextword suggest`; `nextword suggest --help-all` lists"),
+        (["zzz"], "`zzz` is not a command\nhint: see `nextword --help`"),
+        (
+            ["suggest", "austen", "--x"],
+            "is not an option of `nextword suggest`\nhint: `nextword suggest --help-all` lists the options",
+        ),
         (["ngram", "austen", "--order", "17"], "`--order` must be from 1 to 16, but is 17"),
         (["compare", "austen", "--skip", "-1"], "`--skip` must be at least 0, but is -1"),
         (["surprise", "austen", "--top-tokens", "-1"], "`--top-tokens` must be at least 0, but is -1"),
@@ -75,11 +84,11 @@ def test_every_command_explains_itself(command: str, nextword: Run, capsys: pyte
         (["train", "--resume", "no-such-run"], "but has no config.toml"),
         (["train", "--resume", "no-such-run", "--seed", "3"], "`--resume` must stand alone, but `seed` was given too"),
         (["evaluate", "no-such-model"], "there is no such directory"),
-        (["suggest", "."], "but contains neither"),
+        (["suggest", "."], "but contains neither\nhint: see `nextword suggest --help`"),
         (["score", 300 * "x"], "but cannot be read: File name too long"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_exit_code_two(
+def test_a_mistake_is_an_error_and_a_hint_and_exit_code_two(
     arguments: list[str],
     message: str,
     nextword: Run,
@@ -90,24 +99,25 @@ def test_a_mistake_is_one_clear_line_and_exit_code_two(
     monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
     assert nextword(*arguments) == 2
     captured = capsys.readouterr()
-    first, *further = captured.err.splitlines()
-    assert first.startswith("nextword: error: ")
-    assert message in first
+    first, *hints = captured.err.splitlines()
+    assert first.startswith("error: ")
+    assert message in captured.err
     assert not first.endswith(".")
-    assert first[17] == first[17].lower() or first.split()[2].isupper()
+    assert first[7] == first[7].lower() or first.split()[1].isupper()
     assert "Traceback" not in captured.err
-    assert len(further) < 2
-    assert not further or re.fullmatch(rf"Try `nextword( {arguments[0]})? --help`\.|See docs/\w+\.md\.", further[0])
+    assert hints
+    assert all(hint.startswith("hint: ") for hint in hints)
+    assert "docs/" not in captured.err
     assert captured.out == ""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which this system has not")
-def test_a_full_disk_is_told_in_a_line() -> None:
+def test_a_full_disk_is_an_error() -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "nextword", "--help"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert (
         done.stderr
-        == "nextword: error: the output cannot be written: No space left on device; make room, or name another file\n"
+        == "error: the output cannot be written: No space left on device\nhint: make room, or name another file\n"
     )

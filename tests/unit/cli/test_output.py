@@ -58,7 +58,7 @@ def test_quiet_leaves_out_messages(
         quiet = capsys.readouterr()
         assert (quiet.out, quiet.err) == (loud.out, "")
     assert nextword("score", "nowhere", lines, "-q") == 2
-    assert capsys.readouterr().err.startswith("nextword: error: `nowhere`")
+    assert capsys.readouterr().err.startswith("error: `nowhere`")
 
 
 def test_verbose_adds_details_and_tracebacks(
@@ -70,15 +70,24 @@ def test_verbose_adds_details_and_tracebacks(
     assert nextword("score", "nowhere", lines, "-v") == 2
     told = capsys.readouterr().err
     assert told.startswith("Traceback")
-    assert "\nnextword: error: `nowhere` must be" in told
+    assert "\nerror: `nowhere` must be" in told
 
 
-def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
-    assert nextword("evaluate", tmp_path) == 2
+def test_an_error_without_a_repair_names_the_help(nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    assert nextword("evaluate", tmp_path, "-q") == 2
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("nextword: error: ")
-    assert second == "See docs/runs.md."
-    assert (Path(__file__).parents[3] / "docs" / "runs.md").is_file()
+    assert first.startswith("error: ")
+    assert second == "hint: see `nextword evaluate --help`"
+
+
+def test_an_error_is_colored_unless_colors_are_off(
+    nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.utils.should_strip_ansi", lambda _stream, color: color is False)  # as in a terminal
+    assert nextword("nowhere") == 2
+    assert ESCAPE in capsys.readouterr().err
+    assert nextword("--no-color", "nowhere") == 2
+    assert ESCAPE not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -92,7 +101,7 @@ def test_an_error_names_its_page(nextword: Run, capsys: Captured, tmp_path: Path
         (["tune", "text"], "`--study` must be given: Study directory"),
         (
             ["generate", "model", "--max-token", "3"],
-            "`--max-token` is not an option of `nextword generate`; did you mean `--max-tokens`?",
+            "`--max-token` is not an option of `nextword generate`",
         ),
     ],
 )
@@ -100,7 +109,7 @@ def test_what_is_missing_is_explained(arguments: list[str], message: str, nextwo
     assert nextword(*arguments) == 2
     first, second = capsys.readouterr().err.splitlines()
     assert message in first
-    assert second == f"Try `nextword {arguments[0]} --help`."
+    assert second in ("hint: did you mean `--max-tokens`?", f"hint: see `nextword {arguments[0]} --help`")
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_the_settings_of_a_preset_are_a_config_that_changes_nothing(
 
 def test_an_unknown_preset_is_a_mistake(nextword: Run, capsys: Captured) -> None:
     assert nextword("presets", "quik") == 2
-    assert capsys.readouterr().err == "nextword: error: `quik` is not a preset; did you mean `quick`?\n"
+    assert capsys.readouterr().err == "error: `quik` is not a preset\nhint: did you mean `quick`?\n"
 
 
 def test_the_help_opens_with_examples(nextword: Run, capsys: Captured) -> None:

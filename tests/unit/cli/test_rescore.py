@@ -141,7 +141,7 @@ def test_json_lines_from_standard_input_hold_their_references(
         (["{nbest}", "--model-weight", "nan"], "`model_weight` must be a finite number"),
         (
             ["{nbest}", "--first-pass-weights", "1,2"],
-            "must have one value for each score (acoustic), but has 2; give 1",
+            "must have one value for each score (acoustic), but has 2",
         ),
         (["{nbest}", "--weights", "no-such.toml"], "`no-such.toml` must be a readable file"),
         (["{nbest}", "--model-weight", "1", "--scores", "pitch"], "the columns must include `pitch`"),
@@ -158,10 +158,9 @@ def test_mistakes_are_said_in_one_line(
     before = nbest.read_bytes()
     assert nextword("rescore", trained_run, *(argument.format(nbest=nbest) for argument in arguments)) == 2
     captured = capsys.readouterr()
-    assert message in captured.err
-    error, *page = captured.err.splitlines()
+    error, *hints = captured.err.splitlines()
     assert message in error
-    assert page in ([], ["See docs/rescoring.md."])
+    assert all(hint.startswith("hint: ") for hint in hints)
     assert captured.out == ""
     assert nbest.read_bytes() == before
 

@@ -149,7 +149,7 @@ def test_bad_bytes_are_named_after_the_lines_before_them(
     model = small_bundle()
     assert nextword("score", model, bad, "--no-header") == 2
     captured = capsys.readouterr()
-    assert f"nextword: error: `{bad}`, line 20001, byte 160004: text must be UTF-8" in captured.err
+    assert f"error: `{bad}`, line 20001, byte 160004: text must be UTF-8" in captured.err
     assert "--on-bad-bytes replace" in captured.err
     assert captured.out.count("\n") >= 10_000
     bad.write_bytes(b"the \xff\n")

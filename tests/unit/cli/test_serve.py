@@ -85,7 +85,7 @@ def test_flags_and_variables_reach_the_server(
 def test_a_mistake_is_an_error(nextword: Run, capsys: Captured, arguments: list[str], told: str) -> None:
     assert nextword("serve", *arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith("nextword: error: ")
+    assert error.startswith("error: ")
     assert told in error
 
 

@@ -46,8 +46,8 @@ def test_another_name_is_refused_with_the_nearest(nextword: Run, capsys: Capture
     assert nextword("suggest", "austin", "I am") == 2
     said = capsys.readouterr().err
     assert said == (
-        "nextword: error: `austin` must be the directory of a run or a model, but there is no such directory; "
-        "did you mean `austen`?\nSee docs/runs.md.\n"
+        "error: `austin` must be the directory of a run or a model, but there is no such directory\n"
+        "hint: did you mean `austen`?\n"
     )
     with pytest.raises(BundleError, match="did you mean `austen`"):
         Target.of(Path("austin"))

@@ -36,8 +36,8 @@ def test_what_is_not_installed_is_named_with_its_extra(
     monkeypatch.setattr("nextword.cli.tune.find_spec", lambda module: None if module == missing else find_spec(module))
     assert nextword("tune", small_text, "--study", "nowhere") == 2
     assert capsys.readouterr().err == (
-        f"nextword: error: tuning needs `{missing}`, which is missing; install the extra `all`: "
-        "pip install 'nextword[all]'\n"
+        f"error: tuning needs `{missing}`, which is missing\n"
+        "hint: install the extra `all`: pip install 'nextword[all]'\n"
     )
 
 

@@ -243,7 +243,7 @@ def test_a_damaged_model_is_not_served(tmp_path: Path) -> None:
     (model / "tokenizer.json").write_text("{}", encoding="utf-8")
     with serve_process(model) as process:
         assert process.exit_code() == 2
-        assert "nextword: error: " in process.output
+        assert "error: " in process.output
         assert "tokenizer.json" in process.output
         assert "Traceback" not in process.output
 

@@ -39,7 +39,7 @@ class FaultFormatter(logging.Formatter):
     """Formats a fault of the program: its type and place. Its message may quote what a user wrote, and is left out."""
 
     def __init__(self) -> None:
-        super().__init__("nextword: error: %(message)s")
+        super().__init__("error: %(message)s")
 
     def formatException(  # noqa: N802
         self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

@@ -106,12 +106,15 @@ def lines_of(connection: socket.socket) -> Iterator[str]:
 
 
 def test_texts_are_those_of_the_command_line(served: Served) -> None:
-    for prompt, seed in (("She was", 1), ("", 2), ("It is a truth ", 3)):
+    for prompt, seed in (("She was", 1), ("", 2), ("It is a truth ", 3), ("It was a fine day.", 4), ('said, "', 5)):
         command = [sys.executable, "-m", "nextword", "generate", "austen", "--json", "--max-tokens", "15"]
         done = run([*command, "-p", prompt, "--seed", str(seed), "--top-p", "0.9"], capture_output=True, check=True)
         with client_of(served) as client:
-            answer = client.completions.create(model="austen", prompt=prompt, max_tokens=15, seed=seed, top_p=0.9)
-        assert answer.choices[0].text == json.loads(done.stdout)["text"]
+            options: dict[str, Any] = {"model": "austen", "prompt": prompt, "max_tokens": 15, "seed": seed, "top_p": 0.9}
+            answer = client.completions.create(**options)
+            streamed = "".join(event.choices[0].text for event in client.completions.create(**options, stream=True))
+        assert answer.choices[0].text == streamed == json.loads(done.stdout)["text"]
+        assert (prompt[-1:] in (*"se.",)) == streamed.startswith(" ")  # the space that the prompt lacks
 
 
 @pytest.mark.parametrize("kind", ["int8", "cache"])

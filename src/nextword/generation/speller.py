@@ -122,24 +122,23 @@ class Speller:
             if not (left or num_tokens):
                 yield ()
             return
-        by_rest: defaultdict[str, set[int]] = defaultdict(set)
+        by_rest: defaultdict[tuple[str, bool], set[int]] = defaultdict(set)
         for token in _next_tokens(left, before):
             for token_id in self._by_text.get(token, ()):
                 rest = self._rest(left, before, token_id)
-                if rest is not None:
-                    by_rest[rest].add(token_id)
-        for rest, ids in by_rest.items():
+                if rest is not None:  # the space at the end of a token is written with the next one
+                    by_rest[rest, bool(rest) and token.endswith(" ")].add(token_id)
+        for (rest, _), ids in by_rest.items():
             for others in self._spellings(rest, min(ids), num_tokens - 1):
                 yield (frozenset(ids), *others)
 
     def _rest(self, left: str, before: int | None, token_id: int) -> str | None:
         """Return the rest of a phrase after a token; `None` if the text of the token does not match."""
         piece = self._folded(piece_of(self._tokenizer, before, token_id))
-        if before is None:
-            piece = piece.lstrip(" ")
         if piece.rstrip(" ") == left:
             return ""
-        return left[len(piece) :] if piece and left.startswith(piece) else None
+        is_part = left.startswith(piece) if piece else before is not None
+        return left[len(piece) :] if is_part else None
 
     def _folded(self, text: str) -> str:
         return text.casefold() if self._any_case else text

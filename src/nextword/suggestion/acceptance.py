@@ -5,11 +5,8 @@ from numpy.typing import NDArray
 
 from nextword.suggestion.lexicon import variants_of
 from nextword.suggestion.typed_text import TypedText
-from nextword.text.pieces import is_mark
+from nextword.text.pieces import is_mark, is_opened
 from nextword.text.tokenizer import Tokenizer
-
-_BRACKETS = frozenset("([{\u00ab")
-_QUOTES = frozenset("\"'\u2018\u201c")
 
 
 def accepted_text(typed: TypedText, tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32]) -> str:
@@ -48,9 +45,7 @@ def spaced_mark(tokenizer: Tokenizer, word: str, log_probs: NDArray[np.float32])
 def needs_space(typed: TypedText, tokenizer: Tokenizer) -> bool:
     """Return whether the next word needs a space before it, as after a mark that does not open a quote or bracket."""
     text = typed.text
-    if typed.prefix or not text or text[-1].isspace() or text[-1] in _BRACKETS:
-        return False
-    if text[-1] in _QUOTES and (len(text) == 1 or text[-2].isspace()):
+    if typed.prefix or not text or text[-1].isspace() or is_opened(text):
         return False
     if tokenizer.kind == "subword":
         return True

@@ -217,13 +217,6 @@ class TypedText:
     def _prompt(self, tail: str) -> list[Piece]:
         """Return the pieces of `encode_prompt` for `tail`, which decides about the space after a last mark."""
         pieces = self._cut(tail, before_word=False)
-        if self._tokenizer.kind != "word" or not pieces:
-            return pieces
-        last, vocabulary = pieces[-1], self._tokenizer.vocabulary
-        spaced = Piece(f"{last.text} ", vocabulary.id_of(f"{last.text} "))
-        # `<eos>` and `<unk>` have no variant with a space.
-        if last.token_id in (vocabulary.end_id, vocabulary.unknown_id) or not is_mark(last.text):
-            return pieces
-        if spaced.token_id != vocabulary.unknown_id and (tail[-1].isspace() or spaced.token_id < last.token_id):
-            pieces[-1] = spaced
+        if self._tokenizer.kind == "word" and pieces and pieces[-1].token_id != self._tokenizer.vocabulary.end_id:
+            pieces[-1] = Piece(*self._tokenizer.continued(tail, *pieces[-1]))
         return pieces

@@ -54,6 +54,9 @@ _SAFE_CUTS: dict[TokenizerKind, re.Pattern[str]] = {
 }
 """Where a tidy segment may be cut, with the match removed, without changing its pieces."""
 
+_BRACKETS = "([{\u00ab"
+_QUOTES = "\"'\u2018\u201c"
+
 APOSTROPHES = "'\u2019"
 """Part of a word if they are between two of its characters."""
 
@@ -176,6 +179,17 @@ def trailing_word(text: str) -> str:
 def is_mark(piece: str) -> bool:
     """Return whether a piece of the word tokenizer is a mark rather than a word."""
     return not is_word_character(piece[0])
+
+
+def is_opened(text: str) -> bool:
+    """Return whether a text ends with an opening bracket or quote, which no space follows.
+
+    Example:
+        >>> [is_opened(text) for text in ("(", 'said, "', 'no."', "")]
+        [True, True, False, False]
+    """
+    before, last = ("  " + text)[-2:]
+    return last in _BRACKETS or (last in _QUOTES and (before.isspace() or before in _BRACKETS))
 
 
 def _joins(text: str, place: int) -> bool:

@@ -18,7 +18,7 @@ from nextword.storage import strict_json
 from nextword.text.line_ends import MARKS, ends_open, segments
 from nextword.text.lines import require_unicode, split_lines
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
-from nextword.text.pieces import pre_tokenizer, slices, tidy
+from nextword.text.pieces import is_mark, is_opened, pre_tokenizer, slices, tidy
 from nextword.text.printable import printable
 from nextword.text.subwords import subword_engine
 from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
@@ -99,15 +99,24 @@ class Tokenizer:
 
         They are those of `encode`, except for punctuation at the end of running text: its token depends on whether a
         space follows. A space follows if the text ends with white space. If it does not, the more frequent of the two
-        tokens is taken, if the vocabulary holds it. So `"said,"` continues with the next word as `"said, "` does, and
-        `"It is a "` is the same as `"It is a"`.
+        tokens is taken, if the vocabulary holds it, but no space after an opening quote or bracket. So `"said,"`
+        continues with the next word as `"said, "` does, and `"It is a "` is the same as `"It is a"`.
         """
         ids = self.encode(text)
-        if self.kind == "word" and ids and ids[-1] != self.vocabulary.end_id and not self._is_word(ids[-1]):
-            spaced = self.vocabulary.id_of(self.vocabulary.token_of(ids[-1]) + " ")
-            if spaced != self.vocabulary.unknown_id and (text[-1].isspace() or spaced < ids[-1]):
-                ids[-1] = spaced
+        if self.kind == "word" and ids and ids[-1] != self.vocabulary.end_id:
+            *_, last = segments(split_lines(text), self.line_ends)
+            *_, (piece, _) = self.cut(tidy(last, self.kind)[-3:])  # of a word, only its end
+            _, ids[-1] = self.continued(text, piece, ids[-1])
         return ids
+
+    def continued(self, text: str, piece: str, token_id: int) -> tuple[str, int]:
+        """Return the last piece of a text that is to be continued, with its space if one follows, and its token."""
+        spaced, unknown_id = self.vocabulary.id_of(f"{piece} "), self.vocabulary.unknown_id
+        is_usual = spaced < token_id or token_id == unknown_id
+        is_spaced = text[-1].isspace() or (is_usual and not is_opened(text))
+        if is_mark(piece) and spaced != unknown_id and is_spaced:
+            return f"{piece} ", spaced
+        return piece, token_id
 
     def encode_segments(self, whole: Iterable[str]) -> Iterator[NDArray[np.int32]]:
         """Yield the ids of lines or paragraphs, each ended by `<eos>`, in arrays of bounded size `(T,)`.
@@ -145,6 +154,9 @@ class Tokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of ids. The text of a longer list begins with the text of a shorter one.
 
+        White space between two tokens belongs to the second one. So the text of `", "` ends with the comma, and its
+        space comes with the next word. A line neither begins nor ends with the space of a mark.
+
         Raises:
             TextError: An id is outside the vocabulary.
         """
@@ -155,7 +167,8 @@ class Tokenizer:
                 parts.append(MARKS[self.line_ends])
             else:
                 token = self.vocabulary.token_of(token_id)
-                parts.append(f" {token}" if self._has_space_between(previous, token_id) else token)
+                written = token.strip(" ") if self.kind in RUNNING_TEXT else token
+                parts.append(f" {written}" if self._has_space_between(previous, token_id) else written)
             previous = token_id
         return "".join(parts)
 
@@ -214,13 +227,14 @@ class Tokenizer:
         return self._words[token_id]
 
     def _has_space_between(self, before: int, after: int) -> bool:
-        match self.kind:
-            case "pretokenized":
-                return before != self.vocabulary.end_id
-            case "word":
-                return self._is_word(before) and self._is_word(after)
-            case "subword" | "character":
-                return False
+        if self.kind == "character" or before == self.vocabulary.end_id:
+            return False
+        if self.kind == "pretokenized":
+            return True
+        first, second = self.vocabulary.token_of(before), self.vocabulary.token_of(after)
+        if first.endswith(" ") or second.startswith(" "):
+            return second != " "  # a space alone is written with the token after it
+        return self.kind == "word" and self._is_word(before) and self._is_word(after)
 
     def _marked_slices(self, whole: Iterable[str]) -> Iterator[tuple[str, bool]]:
         """Yield the slices of segments, each with whether it is the last of its segment."""

@@ -118,7 +118,7 @@ def test_unknown_words_are_not_generated_unless_allowed() -> None:
 def test_text_continues_the_prompt() -> None:
     request = Request(max_tokens=6, sampling=GREEDY)
     pieces = stream_text(TextModel(CountingEngine(), running_text()), "He said", request)
-    assert list(pieces) == [" He", " said", ", ", ",", ' "', '"']
+    assert list(pieces) == [" He", " said", ",", " ,", ' "', '"']
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,13 @@ def pieces_of(ids: list[int], prompt: list[int]) -> list[str]:
 
 
 def test_the_space_between_two_words_belongs_to_the_second() -> None:
-    assert pieces_of([3, 4, 8, 9, 0, 2], prompt=[2]) == [" said", ", ", "no", ".", "\n", "He"]
+    assert pieces_of([3, 4, 8, 9, 0, 2], prompt=[2]) == [" said", ",", " no", ".", "\n", "He"]
     assert pieces_of([2], prompt=[]) == ["He"]
+    assert pieces_of([2], prompt=[3, 4]) == [" He"]
+
+
+def test_a_line_neither_begins_nor_ends_with_the_space_of_a_mark() -> None:
+    assert pieces_of([3, 10, 0, 6, 2, 4], prompt=[2]) == [" said", ".", "\n", '"', "He", ","]
 
 
 def tokenizers() -> Iterator[Tokenizer]:
@@ -228,4 +233,4 @@ def test_the_best_of_several_cannot_be_streamed() -> None:
 
 def test_greedy_streams_the_most_probable() -> None:
     request = Request(max_tokens=3, search=SearchOptions(decoding="greedy"), sampling=SamplingOptions(seed=1))
-    assert list(stream_text(TextModel(CountingEngine(), running_text()), "He said", request)) == [" He", " said", ", "]
+    assert list(stream_text(TextModel(CountingEngine(), running_text()), "He said", request)) == [" He", " said", ","]

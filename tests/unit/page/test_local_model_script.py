@@ -31,6 +31,7 @@ TEXTS = [
     "She said, ",
     "She said,",
     'He said. "',
+    'He said, "',
     "Mr. Zylberg and Mr. Zy",
     "Zylberg was there. THE",
     "It was Zylberg, and not ",
@@ -145,7 +146,7 @@ _GENERATED = """async (request, { model }, js) => {
 }"""
 
 
-@pytest.mark.parametrize("prompt", ["", "She was ", "She was", "It is a truth,", "He said.\n"])
+@pytest.mark.parametrize("prompt", ["", "She was ", "She was", "It is a truth,", "He said.\n", 'said, "'])
 @pytest.mark.parametrize(("temperature", "top_p"), [(0.0, 1.0), (0.8, 0.9)])
 def test_texts_are_those_of_python(
     prompt: str, temperature: float, top_p: float, scripts: Any, austen_model: TextModel, packed_austen: bytes

@@ -57,7 +57,7 @@ class CompletionText:
         self._may_join = may_join
         self._before = prompt.ids[-1] if prompt.ids else None
         self._held: list[tuple[str, int | None, ScoredToken]] = []
-        is_spaced = prompt.is_text and prompt.text[-1:].isspace() and tokenizer.kind != "character"
+        is_spaced = prompt.text[-1:].isspace() and tokenizer.kind != "character"
         self._dropped = " " if is_spaced else ""
 
     def add(self, tokens: Sequence[ScoredToken], ending: Ending | None = None) -> Segment:
@@ -99,7 +99,7 @@ class CompletionText:
 
 
 def shown_token(tokenizer: Tokenizer, before: int | None, token: ScoredToken, text: str) -> ShownToken:
-    """Return a token as the client sees it.
+    """Return a token as the client sees it; of tokens with the same text, this one or the most probable is shown.
 
     Args:
         tokenizer: The tokenizer of the model.
@@ -112,7 +112,7 @@ def shown_token(tokenizer: Tokenizer, before: int | None, token: ScoredToken, te
         name = text if token_id == token.token_id else piece_of(tokenizer, before, token_id)
         top.setdefault(name, log_prob)
     if token.top:
-        top.setdefault(text, token.log_prob)
+        top[text] = token.log_prob
     return ShownToken(text, token.log_prob, top or None)
 
 

@@ -74,7 +74,7 @@ def test_token_lists_are_read_as_they_are() -> None:
     tokenizer = tokenizer_of("word")
     prompt = Prompt.of_ids(tokenizer, [2, 3, 1, 10, 2])
     assert (prompt.read, prompt.text) == ((0, 2, 3, 1, 10, 2), "He said <unk>. He")
-    assert prompt.pieces(tokenizer) == ["He", " said", " <unk>", ". ", "He"]
+    assert prompt.pieces(tokenizer) == ["He", " said", " <unk>", ".", " He"]
 
 
 def test_a_token_list_may_begin_with_the_token_before_every_text() -> None:

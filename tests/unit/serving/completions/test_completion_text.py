@@ -82,7 +82,9 @@ def test_the_end_is_not_shown() -> None:
 def test_alternatives_are_named_by_their_text_and_include_the_token() -> None:
     text = CompletionText(WORDS, Prompt.of_text(WORDS, "He"), (), may_join=False)
     (token,) = text.add([ScoredToken(3, -2.0, ((7, -0.5), (4, -1.0)))], "length").tokens
-    assert token.top == {" no": -0.5, ", ": -1.0, " said": -2.0}
+    assert token.top == {" no": -0.5, ",": -1.0, " said": -2.0}
+    (token,) = text.add([ScoredToken(5, -2.0, ((4, -1.0), (5, -2.0)))], "length").tokens
+    assert token.top == {",": -2.0}
 
 
 def test_the_first_token_of_a_prompt_has_no_log_probability() -> None:

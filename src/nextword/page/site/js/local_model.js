@@ -4,6 +4,7 @@ import { isSpace } from "./characters.js";
 import { Engine } from "./engine.js";
 import { capitalized, inCaseOf, Lexicon } from "./lexicon.js";
 import { unpackModel } from "./packed_model.js";
+import { isOpened } from "./pieces.js";
 import { RandomNumbers } from "./random.js";
 import { filtered, sample, topK } from "./sampling.js";
 import { spell, WordParts } from "./spelling.js";
@@ -185,7 +186,8 @@ export class LocalModel {
 
   #spelled(text, { pieces, prefix, unread }, prediction, k) {
     const isCharacter = this.tokenizer.kind === "character";
-    const rest = !prefix && !isCharacter && needsSpace(text) ? ` ${unread}` : unread;
+    const isGlued = text !== "" && !isSpace(Array.from(text).at(-1)) && !isOpened(text);
+    const rest = !prefix && !isCharacter && isGlued ? ` ${unread}` : unread;
     const letters = isCharacter
       ? { read: prefix, unread: "" }
       : { read: "", unread: this.lexicon.isLowerCased ? rest.toLowerCase() : rest };
@@ -247,18 +249,6 @@ export class LocalModel {
     const alternatives = this.#words({ logProbs }, NUM_ALTERNATIVES);
     return { text, start, end, logProb, rank, alternatives, isUnknown: id === this.tokenizer.unknownId };
   }
-}
-
-const BRACKETS = "([{\u00ab";
-const QUOTES = "\"'\u2018\u201c";
-
-/** Returns whether the next word needs a space before it, as after a mark that does not open a quote or bracket. */
-function needsSpace(text) {
-  const [before, last] = [undefined, undefined, ...text].slice(-2);
-  if (last === undefined || isSpace(last) || BRACKETS.includes(last)) {
-    return false;
-  }
-  return !(QUOTES.includes(last) && (before === undefined || isSpace(before)));
 }
 
 function merged(words) {

@@ -1,8 +1,12 @@
 // Lines and paragraphs cut into pieces, exactly as `nextword.text.pieces` and `nextword.text.subwords` do it.
 // A text is a list of characters `{character, start, end}`, and a piece is a part of that list.
 
+import { isSpace } from "./characters.js";
+
 const LONGEST_WORD = 64;
 const APOSTROPHES = new Set(["'", "\u2019"]);
+const BRACKETS = "([{\u00ab";
+const QUOTES = "\"'\u2018\u201c";
 
 /** Returns the pieces of tidy characters. */
 export function piecesOf(characters, kind, isWordCharacter, alphabet) {
@@ -31,6 +35,12 @@ export function trailingWord(text, isWordCharacter) {
     start -= 1;
   }
   return characters.slice(start).join("");
+}
+
+/** Returns whether a text ends with an opening bracket or quote, which no space follows. */
+export function isOpened(text) {
+  const [before, last] = [" ", " ", ...text].slice(-2);
+  return BRACKETS.includes(last) || (QUOTES.includes(last) && (isSpace(before) || BRACKETS.includes(before)));
 }
 
 export function isApostrophe(character) {

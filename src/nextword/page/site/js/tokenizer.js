@@ -1,7 +1,7 @@
 // Text to token ids and back, exactly as `nextword.text.tokenizer` does it.
 
 import { isBlank, isSpace, printable, wordCharacterTest } from "./characters.js";
-import { piecesOf, subwordPieces } from "./pieces.js";
+import { isOpened, piecesOf, subwordPieces } from "./pieces.js";
 
 export const UNKNOWN = "<unk>";
 export const END = "<eos>";
@@ -49,15 +49,19 @@ export class Tokenizer {
 
   /** Returns the ids of a text to be continued: a last mark takes the space that would follow it. */
   encodePrompt(text) {
-    const ids = this.encode(text);
-    const last = ids.at(-1);
-    if (this.kind === "word" && ids.length && last !== this.endId && !this.isWord(last)) {
-      const spaced = this.idOf(`${this.pieces[last]} `);
-      if (spaced !== this.unknownId && (isSpace(text.at(-1)) || spaced < last)) {
-        ids[ids.length - 1] = spaced;
-      }
+    return this.continued(text, this.tokens(text)).map(({ id }) => id);
+  }
+
+  /** Returns the tokens of a text to be continued: the last mark with its space, if one follows. */
+  continued(text, tokens) {
+    const last = tokens.at(-1);
+    if (this.kind !== "word" || !last || last.id === this.endId || this.isWordCharacter(last.text)) {
+      return tokens;
     }
-    return ids;
+    const spaced = { ...last, text: `${last.text} `, id: this.idOf(`${last.text} `) };
+    const isUsual = spaced.id < last.id || last.id === this.unknownId;
+    const isSpaced = isSpace(text.at(-1)) || (isUsual && !isOpened(text));
+    return isSpaced && spaced.id !== this.unknownId ? [...tokens.slice(0, -1), spaced] : tokens;
   }
 
   /** Returns the tokens of `encode`: `{text, id, start, end}`, with places in UTF-16 units of the text.
@@ -101,13 +105,13 @@ export class Tokenizer {
     return parts.map((piece) => this.#token(piece));
   }
 
-  /** Returns the text of ids. */
+  /** Returns the text of ids; white space between two tokens belongs to the second one. */
   decode(ids) {
+    const written = (id) => (["word", "subword"].includes(this.kind) ? stripped(this.pieces[id]) : this.pieces[id]);
     let previous = this.endId;
     let text = "";
     for (const id of ids) {
-      text +=
-        id === this.endId ? MARKS[this.lineEnds] : (this.#hasSpaceBetween(previous, id) ? " " : "") + this.pieces[id];
+      text += id === this.endId ? MARKS[this.lineEnds] : (this.#hasSpaceBetween(previous, id) ? " " : "") + written(id);
       previous = id;
     }
     return text;
@@ -134,8 +138,14 @@ export class Tokenizer {
   }
 
   #hasSpaceBetween(before, after) {
+    if (this.kind === "character" || before === this.endId) {
+      return false;
+    }
     if (this.kind === "pretokenized") {
-      return before !== this.endId;
+      return true;
+    }
+    if (this.pieces[before].endsWith(" ") || this.pieces[after].startsWith(" ")) {
+      return this.pieces[after] !== " "; // a space alone is written with the token after it
     }
     return this.kind === "word" && this.isWord(before) && this.isWord(after);
   }

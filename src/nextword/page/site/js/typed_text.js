@@ -25,14 +25,7 @@ export function typedText(tokenizer, text, { lowerCase }) {
 
 /** Returns the pieces of a whole text whose last word is complete. */
 export function promptPieces(tokenizer, text, { lowerCase }) {
-  const pieces = cut(tokenizer, text, { lowerCase, isBeforeWord: false });
-  const last = pieces.at(-1);
-  if (tokenizer.kind !== "word" || !last || [tokenizer.endId, tokenizer.unknownId].includes(last.id)) {
-    return pieces;
-  }
-  const spaced = { text: `${last.text} `, id: tokenizer.idOf(`${last.text} `) };
-  const isTaken = spaced.id !== tokenizer.unknownId && (isSpace(text.at(-1)) || spaced.id < last.id);
-  return isMark(tokenizer, last.text) && isTaken ? [...pieces.slice(0, -1), spaced] : pieces;
+  return tokenizer.continued(text, cut(tokenizer, text, { lowerCase, isBeforeWord: false }));
 }
 
 /** Returns whether a text ends with white space after words of the same line or paragraph. */

@@ -55,7 +55,7 @@ def _play(page: "Page") -> None:
     page.get_by_role("button", name="Play with a held-out passage").click()
     for guess in ("the", "of", "to"):
         page.get_by_label("The next word").fill(guess)
-        page.get_by_label("10 %").check()
+        page.get_by_label("10%").check()
         page.keyboard.press("Enter")
         page.wait_for_selector(".outcome")
         if guess != "to":
@@ -63,7 +63,7 @@ def _play(page: "Page") -> None:
 
 
 def _write(page: "Page") -> None:
-    page.get_by_label("Beginning").fill("The carriage drew up before the house, and")
+    page.get_by_label("Prompt").fill("The carriage drew up before the house, and")
     page.get_by_label("Seed").fill("7")
     page.get_by_role("button", name="Write").click()
     page.wait_for_selector(".written[aria-busy=false]")

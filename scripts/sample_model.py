@@ -82,7 +82,7 @@ def install(figures: dict[str, Any]) -> None:
     """Put the exported model into the package, under its name and with its card."""
     exported = read_bundle(ROOT / EXPORTED)
     card = exported.card.replace(f"# {exported.name}\n", f"# {NAME}\n", 1)
-    card = card.replace(" (`MODEL` is the path of this directory)", "").replace("MODEL", NAME) + section(figures)
+    card = card.replace(", with the path of the model as `MODEL`", "").replace("MODEL", NAME) + section(figures)
     finished = ROOT / FINISHED
     write_bundle(finished, replace(exported, name=NAME, card=card), replace=True)
     num_bytes = sum(path.stat().st_size for path in finished.iterdir())

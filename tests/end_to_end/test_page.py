@@ -33,7 +33,7 @@ def _use(page: "Page", tab: str) -> None:
         page.keyboard.type("My friend Kowalczyk is ver")
         page.wait_for_selector(".suggestions:not([hidden])")
     elif tab == "read":
-        page.get_by_role("button", name="Read a held-out passage").click()
+        page.get_by_role("button", name="Try an example").click()
         page.wait_for_selector(".token")
         page.locator(".token").nth(4).click()
         page.get_by_label("First sentence", exact=True).fill("She was very happy.")
@@ -115,7 +115,7 @@ def test_the_theme_can_be_switched_and_is_kept(chromium: "Browser", page_address
     with visit(chromium, page_address, color_scheme="light") as page:
         paper = "getComputedStyle(document.body).backgroundColor"
         light = page.evaluate(paper)
-        page.get_by_label("Colours").select_option("dark")
+        page.get_by_label("Colors").select_option("dark")
         dark = page.evaluate(paper)
         assert dark != light
         page.reload()
@@ -146,8 +146,9 @@ def test_errors_of_the_service_are_shown_with_what_to_do(
 
 def test_a_text_that_the_service_finds_too_long_is_reported(chromium: "Browser", page_address: str) -> None:
     with visit(chromium, page_address, "read", allowed=["400"]) as page:
-        page.get_by_label("Your text", exact=True).fill("a " * 5000)
+        page.get_by_label("Your text", exact=True).fill("a " * 40_000)
         page.get_by_role("alert").filter(has_text="Use a shorter text").wait_for()
+        assert page.locator("#panel-read .actions .hint").text_content() == ""
 
 
 def test_a_service_that_is_gone_is_reported(chromium: "Browser", page_address: str) -> None:
@@ -164,9 +165,14 @@ def test_a_key_is_asked_for_and_kept_for_the_session(chromium: "Browser") -> Non
         started_service(sample_model_path("austen"), access=access) as address,
         visit(chromium, address, "read", allowed=["401"]) as page,
     ):
+        page.get_by_role("dialog").wait_for()
+        assert page.locator(".problem").is_hidden()
+        page.get_by_label("API key", exact=True).press("Escape")
+        assert "needs an API key" in (page.locator(".problem").text_content() or "")
+        page.get_by_role("button", name="Enter a key").click()
         page.get_by_label("API key", exact=True).fill("not-the-key-of-these-tests")
         page.keyboard.press("Enter")
-        page.get_by_role("alert").filter(has_text="The service refused this key").wait_for()
+        page.get_by_role("alert").filter(has_text="The service rejected this key").wait_for()
         page.get_by_label("API key", exact=True).fill(key)
         page.keyboard.press("Enter")
         page.get_by_label("Your text", exact=True).fill("She was very happy.")

@@ -137,3 +137,32 @@ def test_without_a_text_the_tab_says_what_to_do(page: "Page") -> None:
     page.get_by_label("Your text", exact=True).fill("")
     page.get_by_text("Write some words").wait_for()
     assert page.locator(".gate-chart").is_hidden()
+
+
+def test_an_example_is_read(page: "Page") -> None:
+    page.get_by_label("Your text", exact=True).fill("")
+    page.get_by_text("Write some words").wait_for()
+    page.get_by_role("button", name="Try an example").click()
+    page.wait_for_selector(".chart-word")
+    text, read = page.get_by_label("Your text", exact=True).input_value(), page.locator(".strip").text_content() or ""
+    assert len(text) > 20
+    assert read.replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_pasted_text_that_is_too_long_is_said_to_be_cut(page: "Page") -> None:
+    page.get_by_label("Your text", exact=True).focus()
+    page.keyboard.insert_text("She was " * 1000)
+    assert page.get_by_text("Only the first 1,000 characters were kept.").is_visible()
+
+
+def test_the_whole_drawing_of_the_cell_fits_a_phone(page: "Page") -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    cut = """[...document.querySelectorAll('.diagram text, .diagram rect')].filter((each) => {
+        const { left, right } = each.getBoundingClientRect();
+        const ground = document.querySelector('.diagram').getBoundingClientRect();
+        return left < ground.left - 1 || right > ground.right + 1;
+    }).map((each) => each.textContent)"""
+    wait_for(page, f"{cut}.length === 0")
+    assert page.evaluate(
+        "document.querySelector('.diagram').scrollWidth <= document.querySelector('.diagram').clientWidth"
+    )

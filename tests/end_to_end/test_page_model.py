@@ -10,6 +10,25 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
+_BROKEN_CELLS = """
+[...document.querySelectorAll('th, td')].flatMap((cell) => [...cell.childNodes]).filter((node) => node.nodeType === 3)
+    .flatMap((node) => [...node.textContent.matchAll(/\\\\S+/g)].map(({ 0: word, index }) => {
+        const range = document.createRange();
+        range.setStart(node, index);
+        range.setEnd(node, index + word.length);
+        return word.length < 32 && range.getClientRects().length > 1 ? word : null;
+    })).filter(Boolean)
+"""
+
+_CUT_LABELS = """
+(() => {
+    const ground = document.querySelector('.curve svg').getBoundingClientRect();
+    return [...document.querySelectorAll('.curve text')]
+        .filter((each) => each.getBoundingClientRect().right > ground.right).map((each) => each.textContent);
+})()
+"""
+
+
 def test_the_card_is_shown_as_headings_tables_lists_and_code(chromium: "Browser", page_address: str) -> None:
     with visit(chromium, page_address, "model") as page:
         card = page.get_by_label("Model card")
@@ -38,3 +57,20 @@ def test_the_training_curve_is_drawn(chromium: "Browser", page_address: str) -> 
         label = page.locator(".curve svg").get_attribute("aria-label")
         assert label == "Training curve over 2 rounds; lowest valid perplexity 80.0 in round 2"
         assert page.locator(".curve-line").count() == 2
+
+
+def test_on_a_phone_no_word_or_number_is_broken_and_no_label_is_cut(chromium: "Browser", page_address: str) -> None:
+    rounds = [{"round": count, "train": 9000.0 / count, "valid": 3000.0} for count in (1, 2)]
+    with visit(chromium, page_address, viewport={"width": 390, "height": 844}) as page:
+        with urlopen(f"{page_address}page/describe.json") as answer:  # noqa: S310 - the address is our own
+            described = {**json.load(answer), "curve": rounds}
+        page.route("**/page/describe.json", lambda route: route.fulfill(json=described))
+        page.goto("about:blank")
+        page.goto(f"{page_address}#model")
+        page.wait_for_selector(".curve-name")
+        assert page.evaluate(_BROKEN_CELLS) == []
+        assert page.evaluate(_CUT_LABELS) == []
+        heights = page.locator(".curve text").evaluate_all(
+            "(all) => all.map((each) => each.getBoundingClientRect().height)"
+        )
+        assert min(heights) >= 11

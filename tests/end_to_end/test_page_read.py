@@ -76,7 +76,7 @@ def test_a_pointer_and_a_tap_show_the_details(page: "Page") -> None:
 def test_a_word_outside_the_vocabulary_is_said_to_be_one(page: "Page") -> None:
     _read(page, "My friend Kowalczyk")
     page.locator(".token", has_text="Kowalczyk").click()
-    assert "lacks it" in (page.locator(".details").text_content() or "")
+    assert "not in the vocabulary" in (page.locator(".details").text_content() or "")
     assert page.locator(".token.is-unknown").all_text_contents() == ["Kowalczyk"]
 
 
@@ -106,7 +106,7 @@ def test_a_right_guess_counts_as_the_share_that_was_bet(page: "Page") -> None:
     word = page.locator(".game .passage strong").text_content() or ""
     page.get_by_role("button", name="Stop playing").click()
     page.get_by_role("button", name="Play with a held-out passage").click()
-    page.get_by_label("90 %").check()
+    page.get_by_label("90%").check()
     page.get_by_label("The next word").fill(word.upper())
     page.keyboard.press("Enter")
     page.get_by_text("Right!", exact=True).wait_for()
@@ -118,7 +118,7 @@ def test_a_wrong_guess_costs_what_was_bet(page: "Page", austen: TrainedModel) ->
     page.get_by_text("Or play with a text of yours").click()
     page.get_by_label("Text to guess").fill(text)
     page.get_by_role("button", name="Play with this text").click()
-    page.get_by_label("50 %").check()
+    page.get_by_label("50%").check()
     page.get_by_label("The next word").fill("table")
     shown = (page.locator(".game .passage").text_content() or "").strip()
     page.keyboard.press("Enter")
@@ -165,3 +165,47 @@ def test_a_guess_that_is_sent_twice_counts_once(page: "Page") -> None:
         answer.finished()
     page.evaluate("new Promise((done) => setTimeout(done, 50))")  # the page has read both
     assert page.locator(".game .progress").text_content() == "Word 1 of 10"
+
+
+def test_the_numbers_of_the_last_text_are_pale_until_the_new_one_is_read(page: "Page") -> None:
+    _read(page, "She was very happy.")
+    held: list[Any] = []
+    page.route("**/v1/score", lambda route: held.append(route))  # noqa: PLW0108 - it gets an attribute
+    page.get_by_label("Your text", exact=True).fill("She was very much obliged.")
+    page.get_by_text("Reading …", exact=True).wait_for()
+    wait_for(page, "Number(getComputedStyle(document.querySelector('.figures')).opacity) < 1")
+    while not held:
+        page.wait_for_timeout(10)
+    held[0].continue_()
+    wait_for(page, "document.querySelector('.scored').textContent.includes('obliged')")
+    assert page.get_by_text("Reading …", exact=True).count() == 0
+    assert page.evaluate("getComputedStyle(document.querySelector('.figures')).opacity") == "1"
+
+
+def test_a_text_of_fifty_thousand_characters_is_read_to_its_end(page: "Page") -> None:
+    text = "She was very much obliged to him. " * 1471
+    page.get_by_label("Your text", exact=True).focus()
+    page.keyboard.insert_text(text[:50_000])
+    wait_for(page, "document.querySelectorAll('.token').length > 11000")
+    page.locator(".token").nth(3).click()
+    assert "Shown for shorter texts only." in (page.locator(".details").text_content() or "")
+
+
+def test_an_unknown_word_has_no_rank_and_is_no_first_choice(page: "Page") -> None:
+    with page.expect_response("**/v1/score") as answered:
+        _read(page, "My friend Kowalczyk")
+    answer = answered.value.json()
+    (unknown,) = (token for token in answer["tokens"] if token["out_of_vocabulary"])
+    unknown["rank"] = 1
+    page.route("**/v1/score", lambda route: route.fulfill(json=answer))
+    _read(page, "My friend Kowalczyk ")
+    page.locator(".token", has_text="Kowalczyk").click()
+    details = page.locator(".details").text_content() or ""
+    assert "not in the vocabulary" in details
+    assert "Rank" not in details
+    assert "not in the vocabulary" in (page.locator(".token.is-unknown").get_attribute("aria-label") or "")
+    assert "Italics: not in the vocabulary." in (page.locator(".legend").text_content() or "")
+    right = page.locator(".figures dd").nth(2).text_content()
+    known = [token for token in answer["tokens"] if not token["out_of_vocabulary"]]
+    share = sum(token["rank"] == 1 for token in known) / len(answer["tokens"])
+    assert right == f"{100 * share:.{0 if share >= 0.1 or not share else 1}f}%"

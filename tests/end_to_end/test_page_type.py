@@ -48,7 +48,7 @@ def test_the_keys_saved_follow_the_rule_of_the_evaluation(page: "Page") -> None:
     _type(page, "I am very much ob")
     page.keyboard.press("Tab")
     saved = page.locator(".figure")
-    assert saved.text_content() == f"{round(100 * (1 - 18 / 23))} %"  # 17 characters and a key, for 23 characters
+    assert saved.text_content() == f"{round(100 * (1 - 18 / 23))}%"  # 17 characters and a key, for 23 characters
     assert "18 keys for 23 characters" in (page.locator(".figure + .hint").text_content() or "")
 
 
@@ -62,10 +62,29 @@ def test_a_mark_replaces_the_space_of_a_taken_word(page: "Page") -> None:
     assert _text(page) == "I am very much obliged, ."
 
 
-def test_digits_and_arrow_keys_take_the_others(page: "Page") -> None:
+def test_digits_are_typed_even_while_suggestions_are_shown(page: "Page") -> None:
+    page.keyboard.type("He was born in the ")
+    for digit in "1812":
+        _suggested(page)
+        page.keyboard.type(digit)
+    assert _text(page) == "He was born in the 1812"
+
+
+def test_the_key_of_a_digit_counts_whatever_the_keyboard_makes_of_it(page: "Page") -> None:
+    """On a Mac, Option and a digit type a special character."""
     _type(page, "I am very much ")
     second = _suggested(page)[1]
-    page.keyboard.press("2")
+    for text in ("I am very much ", f"I am very much {second} "):
+        assert _text(page) == text
+        key = "{ code: 'Digit2', key: '\u2122', altKey: true, bubbles: true, cancelable: true }"
+        taken = page.evaluate(f"!document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key}))")
+        assert taken  # the second time, the suggestions are still on their way
+
+
+def test_alt_and_digits_and_arrow_keys_take_the_others(page: "Page") -> None:
+    _type(page, "I am very much ")
+    second = _suggested(page)[1]
+    page.keyboard.press("Alt+2")
     assert _text(page) == f"I am very much {second} "
     third = _suggested(page)[2]
     for key in ("ArrowDown", "ArrowDown", "ArrowDown", "Enter"):
@@ -82,7 +101,7 @@ def test_the_arrow_keys_tell_a_screen_reader_what_is_chosen(page: "Page") -> Non
     assert (chosen.get_attribute("aria-label") or "").startswith(_suggested(page)[0])
 
 
-def test_after_escape_digits_are_typed_and_tab_leaves_the_field(page: "Page") -> None:
+def test_after_escape_tab_leaves_the_field(page: "Page") -> None:
     _type(page, "I am very much ")
     page.keyboard.press("Escape")
     page.wait_for_selector(_OPEN, state="detached" if not page.locator(".suggestions").count() else "hidden")
@@ -96,7 +115,7 @@ def test_after_escape_digits_are_typed_and_tab_leaves_the_field(page: "Page") ->
 
 def test_tab_passes_a_field_in_which_nothing_was_typed(page: "Page") -> None:
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent").startswith("Learn")
+    assert page.evaluate("document.activeElement.textContent").startswith("Save new words")
 
 
 def test_another_text_in_place_of_the_whole_is_counted_afresh(page: "Page") -> None:
@@ -119,14 +138,14 @@ def test_marks_lose_the_space_before_them(page: "Page") -> None:
     page.keyboard.type("I am very much obliged ")
     words = _suggested(page)
     mark = next(word for word in words if word in (",", "."))
-    page.keyboard.press(str(words.index(mark) + 1))
+    page.keyboard.press(f"Alt+{words.index(mark) + 1}")
     assert _text(page) == f"I am very much obliged{mark} "
 
 
 def test_own_words_are_learned_kept_and_forgotten(page: "Page") -> None:
     _type(page, "My name is Kowalczyk ")
     page.get_by_role("button", name="Forget Kowalczyk").wait_for()
-    page.get_by_role("button", name="Learn this text").press("Enter")
+    page.get_by_role("button", name="Save new words and start over").press("Enter")
     wait_for(page, "document.querySelector('textarea').value === ''")
     _type(page, "His name is Kow")
     assert _suggested(page)[0] == "Kowalczyk"
@@ -143,14 +162,24 @@ def test_own_words_are_learned_kept_and_forgotten(page: "Page") -> None:
 
 
 def test_the_next_word_is_shown_beside_a_bigram_model(page: "Page") -> None:
-    _type(page, "I am very much ob")
-    wait_for(page, "document.querySelectorAll('.is-match').length > 0")
+    _type(page, "I am very much ")
+    wait_for(page, "document.querySelector('.versus').textContent.includes('sees “much”')")
     mine = page.get_by_label("Next words by the model").locator(".bar-word").all_text_contents()
     theirs = page.get_by_label("Next words by the bigram model").locator(".bar-word").all_text_contents()
     assert len(mine) == len(theirs) == 5
     assert "obliged" in mine
     assert mine != theirs
-    assert "sees “much”" in (page.locator(".versus").text_content() or "")
+    assert mine == _suggested(page)
+
+
+def test_while_a_word_is_typed_the_panel_and_the_list_agree(page: "Page") -> None:
+    _type(page, "Elizabeth had been at the ser")
+    wait_for(page, "document.querySelector('.versus').textContent.includes('begin with “ser”')")
+    mine = page.get_by_label("Next words by the model").locator(".bar-word").all_text_contents()
+    assert mine == _suggested(page)
+    assert all(word.startswith("ser") for word in mine)
+    assert page.get_by_role("heading", name="The word you are typing").is_visible()
+    assert page.get_by_label("Next words by the bigram model").is_hidden()
 
 
 def test_an_answer_that_comes_late_is_dropped(page: "Page") -> None:
@@ -188,4 +217,30 @@ def test_the_list_stays_inside_the_field(page: "Page") -> None:
 
 def test_the_keys_are_explained(page: "Page") -> None:
     described = page.get_by_label("Your text", exact=True).get_attribute("aria-describedby")
-    assert re.search(r"Tab takes the first.*Esc.*Tab leaves", page.locator(f"#{described}").text_content() or "")
+    assert re.search(
+        r"Tab accepts the first.*Alt\+1 to Alt\+5.*Esc.*Tab leaves", page.locator(f"#{described}").text_content() or ""
+    )
+
+
+def test_a_pasted_text_that_is_too_long_is_said_to_be_cut(page: "Page") -> None:
+    page.keyboard.insert_text("It is a truth. " * 4000)
+    assert len(_text(page)) == 20_000
+    note = page.get_by_text("Only the first 20,000 characters were kept.")
+    assert note.is_visible()
+    assert _suggested(page)  # the service reads the end of it
+    page.keyboard.press("Backspace")
+    assert note.is_hidden()
+
+
+def test_the_page_says_that_it_waits_for_the_first_suggestion(chromium: "Browser", page_address: str) -> None:
+    with visit(chromium, page_address, "model") as page:
+        held: list[Route] = []
+        page.route("**/v1/suggest", lambda route: held.append(route))  # noqa: PLW0108 - it gets an attribute
+        page.get_by_role("tab", name="Type").click()
+        page.get_by_text("Waiting for the first suggestion").wait_for()
+        while len(held) < 2:
+            page.wait_for_timeout(10)
+        for route in held:
+            route.continue_()
+        page.get_by_text("At the beginning of a text").wait_for()
+        page.unroute("**/v1/suggest")

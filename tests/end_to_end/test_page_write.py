@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def page(chromium: "Browser", page_address: str) -> Iterator["Page"]:
     with visit(chromium, page_address, "write") as page:
-        page.get_by_label("Beginning").fill("She was")
+        page.get_by_label("Prompt").fill("She was")
         page.get_by_label("Seed").fill("1")
         yield page
 
@@ -88,7 +88,7 @@ def test_stop_ends_the_stream_keeps_the_text_and_frees_the_service(chromium: "Br
         _wait_for_end(page)
         text = _written(page)
         assert text
-        assert "Stopped." in (page.locator("#panel-write [role=status]").first.text_content() or "")
+        assert page.get_by_text("Stopped.", exact=True).is_visible()
         engine.may_resume.set()
         wait_until(lambda: served.scheduler.num_running == 0)
         assert _written(page) == text
@@ -103,3 +103,20 @@ def test_arrow_keys_move_the_sliders_and_the_preview_follows(page: "Page") -> No
         page.keyboard.press("ArrowLeft")
     assert page.get_by_role("slider", name="Temperature").get_attribute("aria-valuetext") == "0.30"
     assert shares.first.text_content() != before
+
+
+def test_an_example_begins_a_text_and_writes_it_on(page: "Page") -> None:
+    page.get_by_label("Prompt").fill("")
+    _set(page, "Length", "10")
+    page.get_by_role("button", name="Try an example").click()
+    page.get_by_text("Stopped at the maximum length.", exact=True).wait_for()
+    prompt = page.get_by_label("Prompt").input_value()
+    assert len(prompt.split()) == 8
+    assert _written(page).startswith(prompt)
+    assert len(_written(page)) > len(prompt)
+
+
+def test_a_pasted_prompt_that_is_too_long_is_said_to_be_cut(page: "Page") -> None:
+    page.get_by_label("Prompt").focus()
+    page.keyboard.insert_text("She was " * 1000)
+    assert page.get_by_text("Only the first 4,000 characters were kept.").is_visible()

@@ -86,7 +86,7 @@ def model_card(facts: ModelFacts) -> str:
     cell = CELLS[facts.architecture.cell].title
     origin_rows = [
         ["trained on", facts.corpus],
-        ["SHA-256 of its splits' SHA-256", facts.corpus_sha256],
+        ["text fingerprint", facts.corpus_sha256],
         ["date", facts.date],
         ["seed", str(facts.seed)],
         ["software", ", ".join(f"{name} {version}" for name, version in sorted(facts.versions.items()))],
@@ -102,11 +102,11 @@ def model_card(facts: ModelFacts) -> str:
         "## Figures",
         figures_table(facts.metrics),
         "## Use",
-        "On the command line (`MODEL` is the path of this directory):",
+        "On the command line, with the path of the model as `MODEL`:",
         _fenced(_COMMANDS, "sh"),
         "From Python:",
         _fenced(_PYTHON, "python"),
-        "`MANIFEST.json` holds the SHA-256 of every file, which nextword checks. It never runs code from a model.",
+        "nextword checks the SHA-256 of every file of a model, and never runs code from it.",
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -63,10 +63,13 @@ class PageExport:
     def described(self) -> str:
         """What was written, and how to open it."""
         address = self._path.resolve().as_uri()
-        return (
-            f"page: {self._path}, {self._num_bytes / 1e6:.1f} MB\n"
-            f"open: double-click the file, or enter {address} in a browser; it needs no network"
-        )
+        lines = [
+            f"page: {self._path}, {self._num_bytes / 1e6:.1f} MB",
+            f"open: double-click the file, or enter {address} in a browser; it needs no network",
+        ]
+        if not self._with_passage and self._text.source is not None:
+            lines.append("passage: none; `--passage` adds held-out text to read and to guess")
+        return "\n".join(lines)
 
     def to_table(self) -> dict[str, Any]:
         """Return what was written, for JSON."""

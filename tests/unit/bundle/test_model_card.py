@@ -44,7 +44,7 @@ FACTS = ModelFacts(
         "A language model (LSTM). ",
         "| parameters | 14,014,000 (56.1 MB in float32) |",
         "| trained on | ptb |",
-        f"| SHA-256 of its splits' SHA-256 | {'ab' * 32} |",
+        f"| text fingerprint | {'ab' * 32} |",
         "| date | 2018-02-03 |",
         "| seed | 7 |",
         "| software | keras 3.15.1, nextword 0.1.0 |",

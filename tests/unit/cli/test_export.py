@@ -131,6 +131,7 @@ def test_a_run_is_written_as_a_page_and_stays_as_it_is(
     said = capsys.readouterr()
     assert said.out.startswith(f"page: {page}, 0.")
     assert f"open: double-click the file, or enter {page.as_uri()} in a browser" in said.out
+    assert said.out.endswith("\npassage: none; `--passage` adds held-out text to read and to guess\n")
     assert said.err == ""
     assert sealed_directory.read(run / "model") == before
     assert nextword("export", run, "--html", page, "--passage", "--json") == 0

@@ -45,3 +45,52 @@ def test_a_new_session_learns_no_more_words_than_a_request_may_have(scripts: Any
     )
     assert len(found) == 1000
     assert found[-1] == "word1499"
+
+
+_ASKED = """async (text, models, js) => {
+  const questions = [];
+  globalThis.fetch = async (address, { body }) => {
+    questions.push(JSON.parse(body));
+    return new Response(JSON.stringify({ suggestions: [], session: "abc", learned: [], tokens: [] }));
+  };
+  const model = new js.http_model.HttpModel({});
+  await model.suggest({ text, k: 1, complete: true });
+  await model.bigrams({ text, k: 1 });
+  await model.finish(text);
+  await model.score(text);
+  return questions;
+}"""
+
+
+def test_the_service_gets_the_end_of_a_long_text_and_learns_from_all_of_it(scripts: Any) -> None:
+    text = "word " * 3800 + "last"
+    typed, bigrams, *finished, scored = scripts.run(_ASKED, text)
+    for question in (typed, bigrams):
+        assert 1900 < len(question["text"]) <= 4000
+        assert text.endswith(f" {question['text']}")
+    assert "".join(question["text"] for question in finished) == text
+    assert all(question["finish"] for question in finished)
+    assert scored == {"text": text, "alternatives": 0}
+
+
+def test_the_start_of_what_is_sent_stays_while_a_person_types(scripts: Any) -> None:
+    first, second = (scripts.run(_ASKED, "word " * 900 + typed)[0]["text"] for typed in ("", "on"))
+    assert second == f"{first}on"
+
+
+def test_a_text_with_too_many_tokens_is_scored_without_alternatives(scripts: Any) -> None:
+    found = scripts.run(
+        """async (text, models, js) => {
+          const asked = [];
+          globalThis.fetch = async (address, { body }) => {
+            const { alternatives } = JSON.parse(body);
+            asked.push(alternatives);
+            const refused = { error: { message: "too long", code: "above_bound" } };
+            return new Response(JSON.stringify(alternatives ? refused : {}), { status: alternatives ? 400 : 200 });
+          };
+          await new js.http_model.HttpModel({}).score(text).catch(() => {});
+          return asked;
+        }""",
+        "a " * 5000,
+    )
+    assert found == [5, 0]

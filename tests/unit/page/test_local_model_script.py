@@ -201,6 +201,25 @@ def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packe
     assert [[word["text"] for word in token["alternatives"]] for token in found["tokens"]] == words
 
 
+def test_scoring_says_how_far_it_is_and_ends_when_it_is_no_longer_wanted(scripts: Any, packed_austen: bytes) -> None:
+    found = scripts.run(
+        """async (text, { model }, js) => {
+          const local = new js.local_model.LocalModel(model);
+          const wanted = new AbortController();
+          const counts = [];
+          const onProgress = (tokens, count) => {
+            counts.push([tokens.length, count]);
+            if (tokens.length === 3) wanted.abort();
+          };
+          const ended = await local.score(text, { signal: wanted.signal, onProgress }).catch(({ name }) => name);
+          return { counts, ended };
+        }""",
+        "She was very much obliged.",
+        model=packed_austen,
+    )
+    assert found == {"counts": [[1, 7], [2, 7], [3, 7]], "ended": "AbortError"}
+
+
 @pytest.mark.parametrize(
     "text", ["She was very much obliged", "She was\n\nvery much", "She was.\n", "Yes", "😀 She was "]
 )

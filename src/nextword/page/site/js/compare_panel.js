@@ -12,7 +12,7 @@ export class ComparePanel {
     this.model = model;
     this.problems = problems;
     this.sides = ["First sentence", "Second sentence"].map((label) => this.side(label));
-    this.verdict = element("p", { class: "verdict", role: "status" }, "Write two sentences that differ in a word or in their order.");
+    this.verdict = element("p", { class: "verdict answer", role: "status" }, "Write two sentences that differ in a word or in their order.");
     this.ask = latestOnly(SENTENCE_PAUSE, (...texts) => this.answers(texts), (answers, ...texts) => this.show(answers, texts), (error) => problems.show(error));
     this.node = element(
       "section",
@@ -25,10 +25,13 @@ export class ComparePanel {
 
   side(label) {
     const input = element("input", { type: "text", maxlength: 1000, autocomplete: "off", spellcheck: "false", dir: "auto" });
-    input.addEventListener("input", () => this.ask(...this.sides.map((side) => side.input.value)));
+    input.addEventListener("input", () => {
+      this.node.classList.add("is-waiting");
+      this.ask(...this.sides.map((side) => side.input.value));
+    });
     const scored = new ScoredText({ label: `${label}, word by word, with bits`, showBits: true });
     scored.node.hidden = true;
-    return { input, scored, field: labelled(label, input), note: element("p", { class: "hint" }) };
+    return { input, scored, field: labelled(label, input), note: element("p", { class: "hint answer" }) };
   }
 
   answers(texts) {
@@ -37,6 +40,7 @@ export class ComparePanel {
 
   show(answers, texts) {
     this.problems.clear();
+    this.node.classList.remove("is-waiting");
     this.sides.forEach((side, index) => {
       const answer = answers[index];
       side.scored.node.hidden = answer === null;
@@ -62,7 +66,7 @@ function verdictOn(first, second) {
   const difference = first.logProb - second.logProb;
   if (Math.abs(difference) < 1e-6) return "The model finds both equally probable.";
   const [winner, best, other] = difference > 0 ? ["first", first, second] : ["second", second, first];
-  const whole = `The model finds the ${winner} sentence ${times(Math.exp(Math.abs(difference)))} as probable.`;
+  const whole = `The model finds the ${winner} sentence ${times(Math.exp(Math.abs(difference)))} more likely.`;
   const perWord = -best.logProb / best.tokens.length <= -other.logProb / other.tokens.length;
   return perWord ? whole : `${whole} It is shorter; per token, the other one is more probable.`;
 }

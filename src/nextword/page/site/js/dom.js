@@ -1,5 +1,7 @@
 // Elements made by code. All text becomes text nodes, so nothing from a vocabulary is ever read as markup.
 
+import { counted } from "./numbers.js";
+
 const SVG_NAMESPACE = "http://www.w3.org/2000/svg";
 
 /** Return an HTML element: `element("p", { class: "note", onclick: f }, "text", child)`. */
@@ -51,7 +53,19 @@ export function labelled(label, control, hint) {
     control.setAttribute("aria-describedby", note.id);
     parts.push(note);
   }
+  if (control.maxLength > 0) parts.push(cutNote(control));
   return element("div", { class: "field" }, parts);
+}
+
+/** Return a note that appears if a control keeps only the beginning of a text that is put into it. */
+export function cutNote(input) {
+  const note = element("p", { class: "hint", role: "status" });
+  input.addEventListener("beforeinput", ({ data, dataTransfer }) => {
+    const added = data ?? dataTransfer?.getData("text/plain") ?? "";
+    const length = input.value.length - (input.selectionEnd - input.selectionStart) + added.length;
+    note.textContent = length > input.maxLength ? `Only the first ${counted(input.maxLength)} characters were kept.` : "";
+  });
+  return note;
 }
 
 /** Return a region that a screen reader reads aloud when its text changes. */

@@ -8,13 +8,13 @@
 const NUM_QUESTIONS = 10;
 const MOST_WORDS = 400;
 
-/** Return the words of a scored text that can be asked for: { start, end, word, logProb, alternatives }. */
+/** Return the words of a scored text that can be asked for, all known: { start, end, word, logProb, alternatives }. */
 export function askableWords(text, tokens) {
   const words = [];
   for (const match of text.matchAll(/[\p{L}\p{M}\p{N}'\u2019]+/gu)) {
     const [start, end] = [match.index, match.index + match[0].length];
     const parts = tokens.filter((token) => token.end > start && token.start < end);
-    if (!parts.length || !/\p{L}/u.test(match[0])) continue;
+    if (!parts.length || parts.some((token) => token.isUnknown) || !/\p{L}/u.test(match[0])) continue;
     const logProb = parts.reduce((sum, token) => sum + token.logProb, 0);
     words.push({ start, end, word: match[0], logProb, alternatives: parts[0].alternatives });
   }

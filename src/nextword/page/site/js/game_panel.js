@@ -2,14 +2,14 @@
 
 import { button, element, fill, labelled, liveRegion } from "./dom.js";
 import { isSame, perplexityOf, playerLogProb, questionsFrom, askableWords } from "./game.js";
-import { fixed } from "./numbers.js";
+import { fixed, reading } from "./numbers.js";
 import { drawBars } from "./probability_bars.js";
 
 const LONGEST_GAME = 3000; // characters
 const SURENESS = [10, 50, 90]; // percent
 
 const RULE = [
-  "Your bet goes to your word; what is left of 100\u00a0% goes to all other words as the model sees them.",
+  "Your bet goes to your word; what is left of 100% goes to all other words as the model sees them.",
   "So you win bits by knowing more than the model, and lose them by being too sure. Lower perplexity wins.",
 ];
 
@@ -20,8 +20,9 @@ export class GamePanel {
     this.own = element("textarea", { rows: 3, maxlength: LONGEST_GAME, placeholder: "Paste a text that you have not read …", spellcheck: "false", dir: "auto" });
     this.board = element("div", { class: "stack", hidden: true });
     this.spoken = liveRegion();
+    this.status = element("p", { class: "hint" });
     this.start = passage ? button("Play with a held-out passage", () => this.begin(passage), { class: "primary" }) : null;
-    const note = passage ? "Or play with a text of yours" : "This model brings no held-out passage. Play with a text of yours";
+    const note = passage ? "Or play with a text of yours" : "This page has no held-out passage. Play with a text of yours";
     this.offer = element(
       "div",
       { class: "stack" },
@@ -35,6 +36,7 @@ export class GamePanel {
       element("p", {}, "Guess the next word of a text that the model has not seen in training, and say how sure you are."),
       element("p", { class: "hint" }, RULE.join(" ")),
       this.offer,
+      this.status,
       this.board,
       this.spoken,
     );
@@ -55,7 +57,8 @@ export class GamePanel {
       return;
     }
     try {
-      const { tokens } = await this.model.score(cut);
+      this.status.textContent = reading();
+      const { tokens } = await this.model.score(cut, { onProgress: ({ length }, count) => (this.status.textContent = reading(length, count)) });
       const questions = questionsFrom(askableWords(cut, tokens));
       if (!questions.length) {
         this.problems.say("The game needs words with letters.", "Paste another text.");
@@ -68,6 +71,8 @@ export class GamePanel {
       this.ask();
     } catch (error) {
       this.problems.show(error);
+    } finally {
+      this.status.textContent = "";
     }
   }
 
@@ -100,7 +105,7 @@ export class GamePanel {
 
   sureness(share) {
     const radio = element("input", { type: "radio", name: "sure", value: share, checked: share === 50 });
-    return element("label", { class: "choice" }, radio, ` ${share} %`);
+    return element("label", { class: "choice" }, radio, ` ${share}%`);
   }
 
   pass() {

@@ -1,6 +1,6 @@
 // A text area with pale text after the caret. A mirror behind it has the same text, so it knows where the caret is.
 
-import { element, fill, freshId } from "./dom.js";
+import { cutNote, element, fill, freshId } from "./dom.js";
 
 const MOST_CHARACTERS = 20000;
 
@@ -20,6 +20,7 @@ export class GhostField {
       maxlength: MOST_CHARACTERS,
       dir: "auto",
     });
+    this.cut = cutNote(this.input);
     this.node = element("div", { class: "ghost-field" }, this.mirror, this.input);
     this.input.addEventListener("scroll", () => (this.mirror.scrollTop = this.input.scrollTop));
   }

@@ -7,6 +7,8 @@ import { codeUnits } from "./text_offsets.js";
 
 const KEPT_WORDS = "own-words";
 const MOST_KEPT_WORDS = 200;
+const LONGEST_CONTEXT = 4000; // characters: the service bounds the tokens of a prompt
+const LONGEST_WITH_ALTERNATIVES = 16000; // characters
 const MOST_SENT_WORDS = 1000; // the service takes no more in a request
 
 export class HttpModel {
@@ -32,20 +34,19 @@ export class HttpModel {
   }
 
   async suggest({ text, k, complete }) {
-    if (!complete) return (await this.asked("v1/suggest", { text, k, complete: false })).suggestions;
-    const mine = (this.typing ?? Promise.resolve()).catch(() => {}).then(() => this.typed({ text, k }));
-    this.typing = mine; // one request of a session at a time: its answers depend on the order
-    return (await mine).suggestions;
+    const read = recent(text);
+    if (!complete) return (await this.asked("v1/suggest", { text: read, k, complete: false })).suggestions;
+    return (await this.inTurn({ text: read, k })).suggestions;
   }
 
   async bigrams({ text, k }) {
-    return (await this.asked("v1/suggest", { text, k, complete: false, bigram: true })).suggestions;
+    return (await this.asked("v1/suggest", { text: recent(text), k, complete: false, bigram: true })).suggestions;
   }
 
   async finish(text) {
-    const mine = (this.typing ?? Promise.resolve()).catch(() => {}).then(() => this.typed({ text, k: 1, finish: true }));
-    this.typing = mine;
-    await mine;
+    for (let start = 0; start < text.length; start += LONGEST_CONTEXT) {
+      await this.inTurn({ text: text.slice(start, start + LONGEST_CONTEXT), k: 1, finish: true });
+    }
     remember(KEPT_WORDS, JSON.stringify(this.learned.slice(-MOST_KEPT_WORDS)));
   }
 
@@ -59,8 +60,12 @@ export class HttpModel {
     remember(KEPT_WORDS, JSON.stringify(keptWords().filter((each) => each !== word)));
   }
 
-  async score(text) {
-    const answer = await this.asked("v1/score", { text, alternatives: 5 });
+  async score(text, { signal } = {}) {
+    const asked = (alternatives) => this.asked("v1/score", { text, alternatives }, signal);
+    const answer = await asked(text.length > LONGEST_WITH_ALTERNATIVES ? 0 : 5).catch((error) => {
+      if (error.code !== "above_bound") throw error;
+      return asked(0); // without them the service reads longer texts
+    });
     const units = codeUnits(text);
     const tokens = answer.tokens.map((token) => ({
       text: token.text,
@@ -76,7 +81,7 @@ export class HttpModel {
 
   async generate({ prompt, maxTokens, temperature, topP, seed, signal, onText }) {
     const { name } = await this.describe();
-    const question = { model: name, prompt, max_tokens: maxTokens, temperature, top_p: topP, stream: true };
+    const question = { model: name, prompt: recent(prompt), max_tokens: maxTokens, temperature, top_p: topP, stream: true };
     if (seed !== null && seed !== undefined) question.seed = seed;
     const response = await this.fetched("v1/completions", question, signal);
     let text = "";
@@ -102,6 +107,12 @@ export class HttpModel {
     this.opened ??= this.fetched("page/model.bin").then((response) => response.arrayBuffer()).then(this.openEngine);
     this.opened.catch(() => (this.opened = null)); // a later call tries again
     return this.opened;
+  }
+
+  /** One request of a session at a time: its answers depend on the order. */
+  inTurn(asked) {
+    this.typing = (this.typing ?? Promise.resolve()).catch(() => {}).then(() => this.typed(asked));
+    return this.typing;
   }
 
   async typed({ text, k, finish }) {
@@ -131,8 +142,8 @@ export class HttpModel {
     return question;
   }
 
-  async asked(path, question) {
-    return (await this.fetched(path, question)).json();
+  async asked(path, question, signal) {
+    return (await this.fetched(path, question, signal)).json();
   }
 
   async fetched(path, question, signal) {
@@ -158,6 +169,12 @@ export class HttpModel {
 async function refusalOf(response) {
   const { error } = await response.json().catch(() => ({}));
   return statusError(response.status, error);
+}
+
+/** Return the end of a long text. Its start moves in steps, so the session reads only what is new after most keys. */
+function recent(text) {
+  const step = LONGEST_CONTEXT / 2;
+  return text.length <= LONGEST_CONTEXT ? text : text.slice((Math.ceil(text.length / step) - 2) * step).replace(/^\S*\s/, "");
 }
 
 /** Return the words of finished texts that this browser keeps; a session of the service forgets them. */

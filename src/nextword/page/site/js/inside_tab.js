@@ -3,6 +3,7 @@
 import { CellDiagram } from "./cell_diagram.js";
 import { CellPicker } from "./cell_picker.js";
 import { element, fill, labelled, liveRegion } from "./dom.js";
+import { beginningOf, exampleButton } from "./example.js";
 import { GateChart } from "./gate_chart.js";
 import { InfluenceStrip } from "./influence_strip.js";
 import { latestOnly } from "./latest.js";
@@ -23,7 +24,7 @@ export class InsideTab {
     this.model = model;
     this.problems = problems;
     this.passage = description.passage;
-    this.input = element("textarea", { rows: 2, maxlength: 1000, spellcheck: "false", dir: "auto" }, firstSentence(this.passage));
+    this.input = element("textarea", { rows: 2, maxlength: 1000, spellcheck: "false", dir: "auto" }, firstSentence(this.passage ?? ""));
     this.message = element("p", { class: "hint", role: "status" });
     this.picker = new CellPicker(() => this.drawCell());
     this.chart = new GateChart((place) => this.moveTo(place));
@@ -36,16 +37,20 @@ export class InsideTab {
     this.spoken = liveRegion();
     this.askInfluence = latestOnly(60, () => this.influence(), (values) => this.showInfluence(values), (error) => problems.show(error));
     this.askReading = latestOnly(READING_PAUSE, () => this.read(), (isNew) => isNew && this.draw(), (error) => this.fail(error));
-    this.input.addEventListener("input", () => this.askReading());
+    this.input.addEventListener("input", () => this.again());
     this.scrub.input.addEventListener("input", () => this.moveTo(this.scrub.value()));
-    this.node = this.layout();
+    this.node = this.layout(description);
   }
 
-  layout() {
+  layout(description) {
     const card = (title, note, ...content) => element("section", { class: "card stack" }, element("h2", {}, title), note ? element("p", { class: "hint" }, note) : null, content);
+    const example = exampleButton(this.model, description, this.problems, (text) => {
+      this.input.value = firstSentence(text);
+      this.again();
+    });
     this.views = element(
       "div",
-      { class: "stack wide-gap", hidden: true },
+      { class: "stack wide-gap answer", hidden: true },
       element("div", { class: "scrubber" }, this.scrub.node),
       element(
         "div",
@@ -60,15 +65,21 @@ export class InsideTab {
         card("The cell after this word", null, this.diagram.node),
         card("Choose a cell", "Each row is a cell, each square its value after a word: blue above zero, orange below.", this.picker.node),
       ),
-      card("Where it was in a similar state", "Words after which the network was nearest to its state here, by the cosine of its outputs.", this.nearest),
+      card("Similar states", "Words after which the network was most like here, by the cosine of its outputs.", this.nearest),
     );
-    return element("div", { class: "stack wide-gap" }, labelled("Your text", this.input), this.message, this.views, this.spoken);
+    return element("div", { class: "stack wide-gap" }, labelled("Your text", this.input), element("div", { class: "actions" }, example, this.message), this.views, this.spoken);
   }
 
   /** Called when the tab is shown: the engine is opened then, not before. */
   async activate() {
     if (this.reading) return;
     this.message.textContent = "Opening the model in your browser …";
+    this.askReading();
+  }
+
+  again() {
+    if (this.reading) this.message.textContent = "Reading …";
+    this.node.classList.add("is-waiting");
     this.askReading();
   }
 
@@ -80,12 +91,14 @@ export class InsideTab {
 
   fail(error) {
     this.message.textContent = "";
-    this.problems.show(error, () => this.askReading());
+    this.views.hidden = true;
+    this.problems.show(error, () => this.again());
   }
 
   draw() {
     const { reading } = this;
     this.problems.clear();
+    this.node.classList.remove("is-waiting");
     this.views.hidden = reading.length === 0;
     this.message.textContent = reading.length === 0 ? "Write some words to see the network read them." : reading.length === MOST_TOKENS_DRAWN ? `Only the first ${MOST_TOKENS_DRAWN} tokens are drawn.` : "";
     if (reading.length === 0) return;
@@ -173,7 +186,7 @@ function nearRow({ reading, at }, similarity) {
 }
 
 function firstSentence(passage) {
-  const text = (passage ?? "").replace(/\s+/g, " ");
+  const text = passage.replace(/\s+/g, " ");
   const found = text.match(/^.{30,200}?[.!?]["\u201d]?(?=\s|$)/u) ?? text.match(/^.{30,160}(?=[,;:] )/u);
-  return found ? found[0] : text.slice(0, 160);
+  return found ? found[0] : beginningOf(text, 160);
 }

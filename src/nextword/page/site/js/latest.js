@@ -18,14 +18,9 @@ export function latestOnly(pause, ask, show, fail) {
       if (mine === turn) fail(error);
     }
   };
-  const asking = (...questions) => {
+  return (...questions) => {
     turn += 1;
     clearTimeout(timer);
     timer = setTimeout(run, pause, turn, questions);
   };
-  asking.cancel = () => {
-    turn += 1;
-    clearTimeout(timer);
-  };
-  return asking;
 }

@@ -96,17 +96,24 @@ export class LocalModel {
     this.uses = this.uses.filter((use) => use.word !== word);
   }
 
-  /** Returns the log-probability of each token of a text, `<eos>` at each line end and at the end included. */
-  async score(text) {
+  /**
+   * Returns the log-probability of each token of a text, `<eos>` at each line end and at the end included.
+   *
+   * `onProgress` gets the tokens so far and the number of all.
+   */
+  async score(text, { signal, onProgress = () => {} } = {}) {
+    const tokens = this.tokenizer.tokens(text, { isWhole: true });
     const found = [];
     let state = this.jsEngine.start();
     let id = this.tokenizer.endId;
     const turn = new Turn();
-    for (const token of this.tokenizer.tokens(text, { isWhole: true })) {
+    for (const token of tokens) {
+      signal?.throwIfAborted();
       const prediction = this.jsEngine.step(id, state);
       found.push(this.#scored(token, prediction.logProbs));
       ({ state } = prediction);
       ({ id } = token);
+      onProgress(found, tokens.length);
       await turn.end();
     }
     const logProb = found.reduce((sum, token) => sum + token.logProb, 0);

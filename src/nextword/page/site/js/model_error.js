@@ -38,6 +38,7 @@ export function statusError(status, sent = null) {
   const advice = ADVICE_BY_CODE[sent?.code] ?? ADVICE[status] ?? ADVICE[status >= 500 ? 500 : 400];
   const error = new ModelError(status, sentence(message), advice);
   error.param = sent?.param ?? null;
+  error.code = sent?.code ?? null;
   return error;
 }
 

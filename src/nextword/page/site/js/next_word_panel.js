@@ -1,49 +1,67 @@
-// The next word as the model sees it, beside a bigram model that sees one word.
+// What the model expects: the next word, beside a bigram model that sees one word, or the rest of the word being typed.
 
+import { typedPart } from "./accept_word.js";
 import { element } from "./dom.js";
 import { drawBars } from "./probability_bars.js";
 
 export class NextWordPanel {
   constructor(description) {
-    this.context = element("p", { class: "context" });
+    this.title = element("h2", {}, NEXT);
+    this.context = element("p", { class: "context", role: "status" }, "Waiting for the first suggestion …");
     this.mine = element("ol", { "aria-label": "Next words by the model" });
     this.theirs = element("ol", { "aria-label": "Next words by the bigram model" });
+    this.sees = element("span", { class: "quiet" });
     this.seen = element("span", { class: "quiet" });
     const isText = description.bigramSource === "text";
-    this.bigramName = isText ? "Bigram model" : "Same model, one word";
-    this.node = element(
-      "section",
-      { class: "card" },
-      element("h2", {}, "The next word"),
-      this.context,
-      element("div", { class: "versus" }, this.column("This model", "reads all of it", this.mine), this.bigramColumn(isText)),
-    );
+    this.bigrams = this.bigramColumn(isText);
+    const lists = element("div", { class: "versus answer" }, this.column("This model", this.sees, this.mine), this.bigrams);
+    this.node = element("section", { class: "card" }, element("div", { class: "next-head" }, this.title, element("p", { class: "hint waiting" }, "Reading …")), this.context, lists);
   }
 
   column(name, sees, list) {
-    return element("div", {}, element("h3", {}, name, " ", element("span", { class: "quiet" }, sees)), list);
+    return element("div", {}, element("h3", {}, name, " ", sees), list);
   }
 
   bigramColumn(isText) {
-    const note = isText
-      ? "Counted in the training text."
-      : "This model has no counts of its training text, so it plays the bigram model: it reads the last word alone.";
-    return element("div", {}, element("h3", {}, this.bigramName, " ", this.seen), this.theirs, isText ? null : element("p", { class: "hint" }, note));
+    const note = "This model has no counts of its training text, so it plays the bigram model: it reads the last word alone.";
+    const column = this.column(isText ? "Bigram model" : "Same model, one word", this.seen, this.theirs);
+    if (!isText) column.append(element("p", { class: "hint" }, note));
+    return column;
   }
 
-  /** @param typed the typed part of the next word: words that begin with it stand out */
-  show({ next, bigrams, context, typed }) {
-    const shown = context.trim();
-    const tail = shown.length > 60 ? `… ${shown.slice(shown.indexOf(" ", shown.length - 60) + 1)}` : shown;
-    this.context.textContent = shown ? `${tail} ` : "At the beginning of a text";
-    this.context.classList.toggle("is-text", shown !== "");
-    if (shown) this.context.append(element("span", { class: "blank", "aria-hidden": "true" }, typed || "\u2003"));
-    const last = shown.split(/\s+/).pop();
+  /** Make what is shown pale until the next answer. */
+  wait() {
+    this.node.classList.add("is-waiting");
+  }
+
+  stop() {
+    this.node.classList.remove("is-waiting");
+    this.context.textContent = "";
+  }
+
+  /** @param found suggestions: completions of the word that the text ends with, if any, else next words */
+  show({ found, bigrams, text }) {
+    this.stop();
+    const length = found.length ? typedPart(text, found[0].text) : text.length - text.search(/[\p{L}\p{M}\p{N}_]*$/u);
+    const typed = text.slice(text.length - length);
+    this.title.textContent = typed ? "The word you are typing" : NEXT;
+    this.sees.textContent = typed ? `among words that begin with “${typed}”` : "reads all of it";
+    this.showContext(text.slice(0, text.length - length).trim(), typed);
+    this.bigrams.hidden = typed !== "";
+    const scale = Math.max(...[...found, ...(typed ? [] : bigrams)].map((word) => word.probability), 1e-9);
+    drawBars(this.mine, found, { scale });
+    drawBars(this.theirs, bigrams, { scale });
+  }
+
+  showContext(before, typed) {
+    const tail = before.length > 60 ? `… ${before.slice(before.indexOf(" ", before.length - 60) + 1)}` : before;
+    const isBegun = before + typed !== "";
+    this.context.textContent = isBegun ? `${tail} ` : "At the beginning of a text";
+    this.context.classList.toggle("is-text", isBegun);
+    if (isBegun) this.context.append(element("span", { class: "blank", "aria-hidden": "true" }, typed || "\u2003"));
+    const last = /[\p{L}\p{M}\p{N}_'\u2019]+$|\S$/u.exec(before)?.[0];
     this.seen.textContent = last ? `sees “${last}”` : "sees nothing";
-    const begins = typed.toLowerCase().replace(/^\P{L}+/u, "");
-    const mark = ({ text }) => (begins ? (text.toLowerCase().startsWith(begins) ? "match" : "other") : null);
-    const scale = Math.max(...[...next, ...bigrams].map((word) => word.probability), 1e-9);
-    drawBars(this.mine, next, { mark, scale });
-    drawBars(this.theirs, bigrams, { mark, scale });
   }
 }
+
+const NEXT = "The next word";

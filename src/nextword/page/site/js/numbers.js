@@ -15,10 +15,10 @@ export function fixed(value, digits) {
 /** Return a probability as a percentage. */
 export function percent(probability) {
   const value = 100 * probability;
-  if (value === 0) return "0 %";
-  if (value < 0.01) return "< 0.01 %";
-  if (value > 99.95 && value < 100) return "> 99.9 %";
-  return `${fixed(value, value >= 10 ? 0 : value >= 1 ? 1 : 2)} %`;
+  if (value === 0) return "0%";
+  if (value < 0.01) return "< 0.01%";
+  if (value > 99.95 && value < 100) return "> 99.9%";
+  return `${fixed(value, value >= 10 ? 0 : value >= 1 ? 1 : 2)}%`;
 }
 
 /** Return a ratio in words: "3.2 times", "12 million times". */
@@ -28,6 +28,11 @@ export function times(ratio) {
   if (ratio >= 1e6) return `${fixed(ratio / 1e6, ratio < 1e8 ? 1 : 0)} million times`;
   if (ratio >= 100) return `${counted(Math.round(ratio))} times`;
   return `${fixed(ratio, ratio >= 10 ? 0 : 1)} times`;
+}
+
+/** Return the sign of a text that is being read, with the share that is done if it is known. */
+export function reading(done = 0, all = 0) {
+  return `Reading …${all ? ` ${Math.floor((100 * done) / all)}%` : ""}`;
 }
 
 /** Return how many of a thing: "1 word", "3 words". */

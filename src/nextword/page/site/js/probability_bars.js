@@ -7,7 +7,7 @@ import { percent } from "./numbers.js";
  *
  * @param list an `ol` element
  * @param words list of { text, probability }
- * @param options `mark(word)`: "match", "other" or "actual"; `scale`: the probability of a full bar
+ * @param options `mark(word)`: "other" or "actual"; `scale`: the probability of a full bar
  */
 export function drawBars(list, words, { mark = () => null, scale = null } = {}) {
   const full = scale ?? Math.max(...words.map((word) => word.probability), 1e-9);

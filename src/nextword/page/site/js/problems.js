@@ -8,7 +8,7 @@ export class Problems {
   constructor() {
     this.node = element("div", { class: "problem", role: "alert", hidden: true });
     this.key = element("input", { type: "password", autocomplete: "off", required: true });
-    this.refusal = element("p", { role: "alert", hidden: true }, "The service refused this key. Enter another one.");
+    this.refusal = element("p", { role: "alert", hidden: true }, "The service rejected this key. Enter another one.");
     this.dialog = this.keyDialog();
   }
 
@@ -21,8 +21,8 @@ export class Problems {
     if (error.status === 401) {
       this.retry = retry;
       this.refusal.hidden = !this.isTried;
-      this.say(error.message, error.advice, button("Enter a key", () => this.askKey()));
-      if (!this.isDeclined) this.askKey();
+      if (this.isDeclined) this.offerKey();
+      else this.askKey();
       return;
     }
     this.say(error.message, error.advice ?? "Reload the page; if it fails again, report it.", retry ? button("Try again", retry) : null);
@@ -39,8 +39,13 @@ export class Problems {
 
   /** Close the question for a key; it comes again only on request. */
   decline() {
-    this.isDeclined = true;
     this.dialog.close();
+    this.offerKey();
+  }
+
+  offerKey() {
+    this.isDeclined = true;
+    this.say("This service needs an API key.", "", button("Enter a key", () => this.askKey()));
   }
 
   askKey() {
@@ -60,7 +65,7 @@ export class Problems {
     };
     return element(
       "dialog",
-      { class: "card", "aria-labelledby": "key-title", oncancel: () => (this.isDeclined = true) },
+      { class: "card", "aria-labelledby": "key-title", oncancel: () => this.offerKey() },
       element("h2", { id: "key-title" }, "This service needs an API key"),
       element("form", { class: "stack", onsubmit: accept }, labelled("API key", this.key, "It stays in this browser tab until you close it."), this.refusal, element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Use this key"), button("Cancel", () => this.decline()))),
     );

@@ -1,5 +1,7 @@
 // A text as the engine reads it: gates, states and predictions after every token.
 
+import { topK } from "./sampling.js";
+
 const PIECE = 16; // tokens between two pauses, so that the page stays responsive
 const NUM_PREDICTED = 5;
 
@@ -10,6 +12,12 @@ export class Reading {
     this.steps = [];
     this.words = [];
     this.turn = 0;
+    const alike = new Map(); // tokens that differ only in spaces are one word, as in suggestions
+    engine.tokenizer.pieces.forEach((piece, id) => {
+      const word = piece.replace(/^ +| +$/g, "") || piece;
+      alike.set(word, [...(alike.get(word) ?? []), id]);
+    });
+    this.alike = [...alike.values()];
   }
 
   /** Read a text; what the last text began with is not read again. Return false if a newer text came meanwhile. */
@@ -85,23 +93,20 @@ export class Reading {
 
   stepOn(id, state) {
     const { logProbs, state: after, trace } = this.engine.step(id, state, { trace: true });
-    const predicted = mostProbable(logProbs, NUM_PREDICTED).map((each) => ({ id: each, text: this.wordOf(each), probability: Math.exp(logProbs[each]) }));
-    return { state: after, trace, predicted };
+    return { state: after, trace, predicted: this.predicted(logProbs) };
+  }
+
+  /** Return the most probable words, each with the most probable of its tokens. */
+  predicted(logProbs) {
+    const probabilities = Float64Array.from(this.alike, (ids) => ids.reduce((sum, id) => sum + Math.exp(logProbs[id]), 0));
+    return topK(probabilities, NUM_PREDICTED).map((place) => {
+      const id = this.alike[place].reduce((best, each) => (logProbs[each] > logProbs[best] ? each : best));
+      return { id, text: this.wordOf(id), probability: probabilities[place] };
+    });
   }
 }
 
 /** Return the tokens as they are written, unknown words too. */
 function writtenTokens(tokenizer, text) {
   return tokenizer.tokens(text).map(({ start, end }) => text.slice(start, end));
-}
-
-function mostProbable(logProbs, count) {
-  const best = [];
-  for (let id = 0; id < logProbs.length; id += 1) {
-    if (best.length === count && logProbs[id] <= logProbs[best[count - 1]]) continue;
-    const at = best.findIndex((other) => logProbs[id] > logProbs[other]);
-    best.splice(at < 0 ? best.length : at, 0, id);
-    best.length = Math.min(best.length, count);
-  }
-  return best;
 }

@@ -42,7 +42,7 @@ export class ScoredText {
     const isEnd = token.start === token.end;
     const shown = isEnd ? "¶" : written;
     const word = isEnd ? "end of the line" : shownWord(written);
-    const name = `${word}${token.isUnknown ? ", not in the vocabulary" : ""}, ${fixed(bits, 1)} bits, rank ${token.rank}`;
+    const name = `${word}, ${fixed(bits, 1)} bits, ${token.isUnknown ? "not in the vocabulary" : `rank ${token.rank}`}`;
     return element(
       "span",
       {

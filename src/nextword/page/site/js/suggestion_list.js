@@ -4,6 +4,9 @@ import { element, fill, freshId } from "./dom.js";
 import { percent } from "./numbers.js";
 import { shownWord } from "./probability_bars.js";
 
+/** The key that goes with a digit, as the keyboard names it. */
+export const ALT = /Mac|iP/.test(navigator.platform) ? "Option" : "Alt";
+
 export class SuggestionList {
   /** @param onTake function of the index that was clicked */
   constructor(onTake) {
@@ -61,7 +64,7 @@ export class SuggestionList {
         onpointerdown: (event) => event.preventDefault(), // the text field keeps the focus
         onclick: () => this.onTake(index),
       },
-      element("span", { class: "suggestion-key", "aria-hidden": "true" }, String(index + 1)),
+      element("span", { class: "suggestion-key", "aria-hidden": "true" }, `${ALT}+${index + 1}`),
       element("span", { class: "suggestion-word" }, shownWord(word.text)),
       element("span", { class: "suggestion-value" }, percent(word.probability)),
     );

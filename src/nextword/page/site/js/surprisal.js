@@ -17,7 +17,8 @@ export function surprisalLegend() {
   return element(
     "div",
     { class: "legend" },
-    element("ol", { class: "legend-steps", "aria-label": "Colours, from expected to surprising" }, steps),
+    element("ol", { class: "legend-steps", "aria-label": "Colors, from expected to surprising" }, steps),
+    element("p", { class: "hint" }, element("em", {}, "Italics"), ": not in the vocabulary."),
   );
 }
 

@@ -7,7 +7,7 @@ const THEMES = { auto: "Theme: auto", light: "Theme: light", dark: "Theme: dark"
 
 /** Return the control of the theme, and apply the remembered one. */
 export function themeControl() {
-  const select = element("select", { class: "theme", "aria-label": "Colours" }, Object.entries(THEMES).map(([theme, label]) => element("option", { value: theme }, label)));
+  const select = element("select", { class: "theme", "aria-label": "Colors" }, Object.entries(THEMES).map(([theme, label]) => element("option", { value: theme }, label)));
   const apply = (theme) => {
     if (theme === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;

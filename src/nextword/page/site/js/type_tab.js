@@ -8,7 +8,7 @@ import { latestOnly } from "./latest.js";
 import { NextWordPanel } from "./next_word_panel.js";
 import { fixed, plural } from "./numbers.js";
 import { OwnWords } from "./own_words.js";
-import { SuggestionList } from "./suggestion_list.js";
+import { ALT, SuggestionList } from "./suggestion_list.js";
 
 const NUM_SUGGESTIONS = 5;
 const KEY_PAUSE = 40; // milliseconds
@@ -24,13 +24,13 @@ export class TypeTab {
     this.words = new OwnWords((word) => this.forget(word));
     this.panel = new NextWordPanel(description);
     this.spoken = liveRegion();
-    this.digits = element("input", { type: "checkbox", checked: true, id: "digit-keys" });
     this.saved = element("p", { class: "figure" });
     this.savedNote = element("p", { class: "hint" });
     this.wire();
     this.node = this.layout();
-    this.ask = latestOnly(KEY_PAUSE, (text) => this.answers(text), (found, text) => this.show(found, text), (error) => this.problems.show(error));
+    this.ask = latestOnly(KEY_PAUSE, (text) => this.answers(text), (found, text) => this.show(found, text), (error) => this.fail(error));
     this.showSaved();
+    this.isWaiting = true;
     this.ask("");
   }
 
@@ -44,13 +44,12 @@ export class TypeTab {
     const actions = element(
       "div",
       { class: "actions" },
-      button("Learn this text, begin a new one", () => this.finish(), { class: "primary" }),
+      button("Save new words and start over", () => this.finish(), { class: "primary" }),
       button("Clear", () => this.clear()),
-      element("label", { class: "check" }, this.digits, " Keys 1–5 take a suggestion"),
     );
     const card = (title, ...content) => element("section", { class: "card" }, element("h2", {}, title), content);
     const figures = element("div", { class: "pair" }, card("Keystrokes saved", this.saved, this.savedNote), card("Your own words", this.words.node));
-    const main = element("div", { class: "stack" }, node, keys, actions, figures, this.spoken);
+    const main = element("div", { class: "stack" }, node, this.field.cut, keys, actions, figures, this.spoken);
     return element("div", { class: "split" }, main, this.panel.node);
   }
 
@@ -97,23 +96,30 @@ export class TypeTab {
     this.list.close();
     this.point();
     this.showSaved();
+    this.isWaiting = true;
+    this.panel.wait();
     this.ask(before);
   }
 
   async answers(text) {
-    const context = text.slice(0, text.search(/\S*$/));
-    const [found, next, bigrams] = await Promise.all([
+    const [found, bigrams] = await Promise.all([
       this.model.suggest({ text, k: NUM_SUGGESTIONS, complete: true }),
-      this.model.suggest({ text: context, k: NUM_SUGGESTIONS, complete: false }),
-      this.model.bigrams({ text: context, k: NUM_SUGGESTIONS }),
+      this.model.bigrams({ text, k: NUM_SUGGESTIONS }),
     ]);
-    return { found, next, bigrams, context, learned: (await this.model.ownWords?.()) ?? [] };
+    return { found, bigrams, learned: (await this.model.ownWords?.()) ?? [] };
   }
 
-  show({ found, next, bigrams, context, learned }, text) {
+  fail(error) {
+    this.isWaiting = false;
+    this.panel.stop();
+    this.problems.show(error);
+  }
+
+  show({ found, bigrams, learned }, text) {
+    this.isWaiting = false;
     this.problems.clear();
     this.words.show(learned);
-    this.panel.show({ next, bigrams, context, typed: text.slice(context.length) });
+    this.panel.show({ found, bigrams, text });
     const { input } = this.field;
     const isTyping = document.activeElement === input && !this.isDismissed && text !== "" && !this.field.hasSelection;
     if (isTyping && this.field.before === text && found.length) this.open(found);
@@ -139,8 +145,8 @@ export class TypeTab {
   }
 
   onKey(event) {
-    if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || !this.list.isOpen) return;
-    const action = this.actionOf(event);
+    if (event.isComposing || event.ctrlKey || event.metaKey) return;
+    const action = event.altKey ? this.choiceOf(event) : this.list.isOpen && this.actionOf(event);
     if (!action) return;
     event.preventDefault();
     action();
@@ -158,14 +164,19 @@ export class TypeTab {
     if (event.key === "ArrowDown") return move(1);
     if (event.key === "ArrowUp") return move(-1);
     if (event.key === "Escape") return () => this.dismiss();
-    const digit = Number(event.key);
-    const isChoice = this.digits.checked && digit >= 1 && digit <= list.words.length && !/\d$/.test(this.field.before);
-    return isChoice ? () => this.take(digit - 1) : null;
+    return null;
+  }
+
+  /** Return what Alt and a digit do: nothing while suggestions are on their way, so no special character is typed. */
+  choiceOf({ code }) {
+    const digit = Number(/^Digit([1-9])$/.exec(code)?.[1] ?? NaN);
+    if (this.isWaiting && digit <= NUM_SUGGESTIONS) return () => {};
+    return this.list.isOpen && digit <= this.list.words.length ? () => this.take(digit - 1) : null;
   }
 
   dismiss() {
     this.isDismissed = true;
-    this.ask.cancel();
+    this.isWaiting = false;
     this.close();
     this.spoken.textContent = "Suggestions closed. Tab leaves the text.";
   }
@@ -193,7 +204,7 @@ export class TypeTab {
     try {
       if (value.trim()) await this.model.finish(value);
       this.clear();
-      this.spoken.textContent = "Learned. The text is empty.";
+      this.spoken.textContent = "New words saved. The text is empty.";
     } catch (error) {
       this.problems.show(error);
     }
@@ -209,17 +220,17 @@ export class TypeTab {
   showSaved() {
     const { length } = this.field.input.value;
     const saved = this.counter.saved(length);
-    this.saved.textContent = saved === null ? "–" : `${fixed(100 * saved, 0)} %`;
-    const counts = `${plural(this.counter.keys, "key")} for ${plural(length, "character")}, ${plural(this.counter.taken, "suggestion")} taken.`;
-    this.savedNote.textContent = `${saved === null ? "" : `${counts} `}One key takes a suggestion, its space included.`;
+    this.saved.textContent = saved === null ? "–" : `${fixed(100 * saved, 0)}%`;
+    const counts = `${plural(this.counter.keys, "key")} for ${plural(length, "character")}, ${plural(this.counter.taken, "suggestion")} accepted.`;
+    this.savedNote.textContent = `${saved === null ? "" : `${counts} `}One key accepts a suggestion and the space after it.`;
   }
 }
 
 function keyHelp() {
   const key = (name) => element("kbd", {}, name);
   return [
-    key("Tab"), " takes the first. ",
-    key("1"), "–", key("5"), " or ", key("↓"), " ", key("↑"), " ", key("Enter"), " take another. ",
+    key("Tab"), " accepts the first. ",
+    key(`${ALT}+1`), " to ", key(`${ALT}+${NUM_SUGGESTIONS}`), ", or ", key("↓"), " ", key("↑"), " ", key("Enter"), ", accept any of them. ",
     key("Esc"), " closes the list; then ", key("Tab"), " leaves the field.",
   ];
 }

@@ -15,14 +15,14 @@ export class WordDetails {
     fill(
       this.node,
       element("h2", {}, "Word by word"),
-      element("p", { class: "hint" }, "Point at a word, tap it, or go there with Tab and the arrow keys. Here you see what the model expected in its place."),
+      element("p", { class: "hint" }, "Point at a word, tap it, or go there with Tab and the arrow keys. Here you see what the model expected instead."),
     );
   }
 
   show(token, written) {
     const name = token.start === token.end ? "¶ end of the line" : shownWord(written);
     const list = element("ol", { "aria-label": "What the model expected" });
-    drawBars(list, token.alternatives, { mark: ({ text }) => (text.trim() === token.text.trim() ? "actual" : null) });
+    drawBars(list, token.alternatives, { mark: ({ text }) => (!token.isUnknown && text.trim() === token.text.trim() ? "actual" : null) });
     fill(
       this.node,
       element("h2", { class: "details-word" }, name),
@@ -31,11 +31,10 @@ export class WordDetails {
         { class: "facts" },
         fact("Probability", percent(Math.exp(token.logProb))),
         fact("Surprisal", surprisalInWords(token.logProb)),
-        token.isUnknown ? fact("Vocabulary", "lacks it: these are the figures of any unknown word") : null,
-        fact("Rank", `${counted(token.rank)}${token.rank === 1 ? ": its first choice" : ""}`),
+        token.isUnknown ? fact("Word", "not in the vocabulary") : fact("Rank", `${counted(token.rank)}${token.rank === 1 ? ": its first choice" : ""}`),
       ),
       element("h3", {}, "The model expected"),
-      list,
+      token.alternatives.length ? list : element("p", { class: "hint" }, "Shown for shorter texts only."),
     );
   }
 }

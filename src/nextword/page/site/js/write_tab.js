@@ -1,6 +1,7 @@
 // The tab Write: the model writes, live.
 
 import { button, element, fill, labelled, liveRegion } from "./dom.js";
+import { exampleButton } from "./example.js";
 import { latestOnly } from "./latest.js";
 import { isAbort } from "./model_error.js";
 import { fixed } from "./numbers.js";
@@ -10,6 +11,7 @@ import { slider } from "./slider.js";
 
 const NUM_CANDIDATES = 20;
 const NUM_SHOWN = 8;
+const WORDS_OF_EXAMPLE = 8;
 const LARGEST_SEED = 2 ** 31;
 
 export class WriteTab {
@@ -18,27 +20,31 @@ export class WriteTab {
     this.problems = problems;
     this.prompt = element("textarea", { rows: 3, maxlength: 4000, placeholder: "Begin a text, or leave it to the model …", spellcheck: "false", dir: "auto" });
     this.temperature = slider({ label: "Temperature", min: 0, max: 2, step: 0.05, value: 0.8, digits: 2, hint: "Below 1: safer words. Above 1: bolder ones. 0: always the most probable." });
-    this.topP = slider({ label: "Top-p", min: 0.05, max: 1, step: 0.05, value: 0.95, digits: 2, hint: "Only the most probable words that together reach this share." });
-    this.length = slider({ label: "Length", min: 10, max: 400, step: 10, value: 100, digits: 0, hint: `Most ${description.unit === "word" ? "words and marks" : "tokens"} to write.` });
+    this.topP = slider({ label: "Top-p", min: 0.05, max: 1, step: 0.05, value: 0.95, digits: 2, hint: "Sample from the likeliest words that together have this probability." });
+    this.length = slider({ label: "Length", min: 10, max: 400, step: 10, value: 100, digits: 0, hint: `Maximum length, in ${description.unit === "word" ? "words and punctuation marks" : `${description.unit}s`}.` });
     this.seed = element("input", { type: "number", min: 0, max: LARGEST_SEED - 1, step: 1, placeholder: "new each time" });
     this.output = element("div", { class: "written", hidden: true, dir: "auto" });
     this.status = element("p", { class: "hint", role: "status" });
-    this.candidates = element("ol", { "aria-label": "The next word at this temperature and top-p" });
+    this.candidates = element("ol", { class: "answer", "aria-label": "The next word at this temperature and top-p" });
     this.spoken = liveRegion();
     this.text = "";
-    this.makeButtons();
-    this.preview = latestOnly(120, (text) => model.suggest({ text, k: NUM_CANDIDATES, complete: false }), (found) => this.showCandidates(found), (error) => problems.show(error));
+    this.makeButtons(description);
+    this.askCandidates = latestOnly(120, (text) => model.suggest({ text, k: NUM_CANDIDATES, complete: false }), (found) => this.showCandidates(found), (error) => problems.show(error));
     this.prompt.addEventListener("input", () => this.onPrompt());
     for (const each of [this.temperature, this.topP]) each.input.addEventListener("input", () => this.drawCandidates());
     this.node = this.layout();
     this.preview("");
   }
 
-  makeButtons() {
+  makeButtons(description) {
     this.write = button("Write", () => this.begin(), { class: "primary" });
     this.stop = button("Stop", () => this.controller?.abort(), { disabled: true });
     this.more = button("Continue", () => this.run(), { disabled: true });
     this.copy = button("Copy", () => this.copyText(), { disabled: true });
+    this.example = exampleButton(this.model, description, this.problems, (text) => {
+      this.prompt.value = text.split(/\s+/).slice(0, WORDS_OF_EXAMPLE).join(" ");
+      this.begin();
+    });
   }
 
   layout() {
@@ -46,8 +52,8 @@ export class WriteTab {
     const main = element(
       "div",
       { class: "stack" },
-      labelled("Beginning", this.prompt),
-      element("div", { class: "actions" }, this.write, this.stop, this.more, this.copy),
+      labelled("Prompt", this.prompt),
+      element("div", { class: "actions" }, this.write, this.stop, this.more, this.copy, this.example),
       this.status,
       this.output,
       this.spoken,
@@ -77,8 +83,14 @@ export class WriteTab {
     this.preview(this.prompt.value);
   }
 
+  preview(text) {
+    this.candidates.parentNode?.classList.add("is-waiting");
+    this.askCandidates(text);
+  }
+
   showCandidates(found) {
     this.problems.clear();
+    this.candidates.parentNode.classList.remove("is-waiting");
     this.found = found;
     this.drawCandidates();
   }
@@ -100,9 +112,11 @@ export class WriteTab {
     const fresh = element("span", { class: "fresh" });
     this.output.append(fresh);
     this.setRunning(true);
-    const began = performance.now();
+    this.status.textContent = "Reading the prompt …";
+    let began = 0;
     let pieces = 0;
     const onText = (piece) => {
+      began ||= performance.now();
       pieces += 1;
       this.text += piece;
       fresh.append(piece);
@@ -110,7 +124,7 @@ export class WriteTab {
     };
     try {
       const { ending } = await this.model.generate({ ...this.settings(), signal: this.controller.signal, onText });
-      this.ended(ending === "length" ? "Done: the length is reached." : "Done: the text has ended.");
+      this.ended(ending === "length" ? "Stopped at the maximum length." : "The text has ended.");
     } catch (error) {
       if (isAbort(error)) this.ended("Stopped.");
       else {

@@ -64,7 +64,7 @@ def section(figures: dict[str, Any]) -> str:
     before = {row["split"]: row["perplexity"] for row in figures["splits"]}
     rows = []
     for split in ("valid", "test"):
-        found = json.loads(nextword("evaluate", EXPORTED, NAME, "--split", split, "--json"))
+        found = json.loads(nextword("evaluate", EXPORTED, NAME, "--split", split, "--json"))["evaluations"][0]
         rows.append(f"| {split} | {before[split]:.2f} | {found['perplexity']:.2f} | {found['num_tokens']:,} |")
     table = "\n".join(["| split | perplexity, float32 | perplexity, int8 | tokens |", "|---|---|---|---|", *rows])
     return f"""

@@ -28,7 +28,7 @@ from nextword.bundle.store import find_model, similar_model
 from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel
-from nextword.errors import BundleError, TextError
+from nextword.errors import BundleError, SettingError, TextError
 from nextword.scoring.sentence_scorers import NetworkScorer, NgramScorer, ReadContext, SentenceScorer
 from nextword.scoring.word_context import END_WORDS
 
@@ -138,6 +138,7 @@ class Model:
 
     Raises:
         ModelReadError: There is no sound model at `path`.
+        SettingError: It is neither a path nor a model.
 
     Example:
         >>> model = Model("austen")
@@ -151,6 +152,8 @@ class Model:
         if isinstance(path, LoadedModel):
             self.path = path.name.encode()
             self._scorer: SentenceScorer = NetworkScorer(path)
+        elif not isinstance(path, str | bytes | os.PathLike):
+            raise SettingError(f"`path` must be a path or a loaded model, but is of type {type(path).__name__}")
         else:
             self.path = os.path.abspath(os.fsencode(path))  # noqa: PTH100
             self._scorer = _opened(os.fsdecode(path))

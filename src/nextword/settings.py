@@ -9,7 +9,7 @@ import math
 import operator
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
@@ -98,12 +98,43 @@ class Settings:
         return dataclasses.replace(self, **changes)
 
 
-def require_at_least(name: str, value: int, least: int) -> None:
-    """Check that a number is at least `least`.
+def require_text(name: str, value: object, otherwise: str = "") -> None:
+    """Check that an argument is a string.
+
+    Args:
+        name: The argument.
+        value: What was passed.
+        otherwise: What to do with another type, such as "use `score_lines` for several lines".
 
     Raises:
-        SettingError: The number is smaller.
+        SettingError: It is of another type.
     """
+    if not isinstance(value, str):
+        advice = f"; {otherwise}" if otherwise else ""
+        raise SettingError(f"`{name}` must be a string, but is of type {type(value).__name__}{advice}")
+
+
+def require_several(name: str, value: object) -> None:
+    """Check that an argument is not one string, or something that holds none.
+
+    Raises:
+        SettingError: It is.
+    """
+    if isinstance(value, str):
+        advice = "pass `[text]`, or `text.splitlines()` for several lines"
+        raise SettingError(f"`{name}` must be a list of strings, but is one string; {advice}")
+    if not isinstance(value, Iterable):
+        raise SettingError(f"`{name}` must be a list of strings, but is of type {type(value).__name__}")
+
+
+def require_at_least(name: str, value: int, least: int) -> None:
+    """Check that a number is a whole one, and at least `least`.
+
+    Raises:
+        SettingError: The number is smaller, or the value is of another type.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise SettingError(f"`{name}` must be a whole number, but is {value!r}")
     if value < least:
         raise SettingError(f"`{name}` must be at least {least}, but is {value}")
 
@@ -118,7 +149,7 @@ def require_one_of(name: str, value: object, known: Sequence[object]) -> None:
         raise SettingError(f"`{name}` must be one of {', '.join(map(str, known))}, but is {value!r}")
 
 
-def unknown_name(kind: str, name: str, known: typing.Iterable[str]) -> str:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     """Return the error message for an unknown name, which suggests the most similar known one."""
     known = sorted(known)
     near = get_close_matches(name, known, n=1)

@@ -70,7 +70,7 @@ def test_its_card_tells_how_it_was_made() -> None:
 
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_its_card_has_the_figures_that_evaluate_gives(nextword: Run, split: str) -> None:
-    found: dict[str, Any] = json.loads(nextword("evaluate", "austen", "--split", split, "--json"))
+    found: dict[str, Any] = json.loads(nextword("evaluate", "austen", "--split", split, "--json"))["evaluations"][0]
     expected = figures()[split]
     assert (found["model"], found["text"], found["run_by"]) == ("austen", "austen", "onnxruntime in int8")
     assert found["perplexity"] == pytest.approx(expected["int8"], rel=0.005)

@@ -67,7 +67,8 @@ def own_scores(model: Path, loaded: LoadedModel, documents: Documents, folder: P
     whole, lines = folder / "whole.txt", folder / "lines.txt"
     whole.write_text(documents.whole, encoding="utf-8")
     lines.write_text("".join(line.removesuffix(mark) + "\n" for line in documents.lines), encoding="utf-8")
-    (evaluated,) = _run("evaluate", str(model), str(whole), "--split", "all", "--json")
+    (answer,) = _run("evaluate", str(model), str(whole), "--split", "all", "--json")
+    (evaluated,) = answer["evaluations"]
     # In int8, lines that are scored together change each other in the last digits.
     scored = _run("score", str(model), str(lines), "--read-ahead", "1", "--json")
     return OwnScores(

@@ -1,6 +1,7 @@
 """Evaluates a model on a text or on a split of a corpus, with or without methods after training."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from nextword.text.corpus import Corpus
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 
+Text = TokenStore | Path | str
+"""A split of a corpus, a file, or a text itself."""
+
 
 def evaluate_text(
     model: LoadedModel,
-    text: TokenStore | str,
+    text: Text,
     *,
     methods: str | Settings | Sequence[str | Settings] = (),
     corpus: Corpus | None = None,
@@ -26,7 +30,8 @@ def evaluate_text(
     batch_size: int = 1,
 ) -> Evaluation:
     """Return the evaluation of a model on a text; the arguments are those of `TrainedModel.evaluate`."""
-    ids = ids_of(text, model.tokenizer)
+    read = text if isinstance(text, str) else store_of(text, model.tokenizer)
+    ids = ids_of(read, model.tokenizer)
     methods = [methods] if isinstance(methods, str | Settings) else methods
     tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
     chosen = methods_of([each if isinstance(each, str) else _method_of(each) for each in methods])
@@ -34,8 +39,10 @@ def evaluate_text(
     splits = Splits(train=lambda: _known(corpus).train.ids, valid=lambda: _known(corpus).valid.ids)
     outcome = apply_methods([model], chosen, tables, splits, tune=tune)
     evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size)
-    if isinstance(text, TokenStore):
-        evaluation = evaluation.with_counts(text)
+    if isinstance(read, TokenStore):
+        evaluation = evaluation.with_counts(read)
+    if isinstance(text, Path):
+        evaluation = evaluation.with_protocol(f"all of `{text.name}`")
     return with_methods(evaluation, [model], outcome, ",".join(method.name for method in chosen))
 
 
@@ -57,27 +64,47 @@ def with_methods(
     return evaluation
 
 
-def ids_of(text: TokenStore | str, tokenizer: Tokenizer) -> TokenIds:
-    """Return the ids of a string or of a split.
+def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:
+    """Return the ids of a complete text: its last line or paragraph ends with `<eos>`, as that of a file does.
 
     Raises:
         EvaluationError: Another tokenizer made the ids of the split.
-        SettingError: It is neither.
-        TextError: The tokenizer refuses the string.
+        SettingError: It is of another type, or a string that names a file.
+        TextError: The tokenizer refuses the string, or the file cannot be read.
     """
     if isinstance(text, str):
-        return np.array(tokenizer.encode(text), np.int32)
+        _require_no_path(text)
+        ids, end_id = tokenizer.encode(text), tokenizer.vocabulary.end_id
+        return np.array(ids if ids[-1:] in ([], [end_id]) else [*ids, end_id], np.int32)
+    return store_of(text, tokenizer).ids
+
+
+def store_of(text: TokenStore | Path, tokenizer: Tokenizer) -> TokenStore:
+    """Return a split of a corpus, or all of a file; see `ids_of`."""
+    if isinstance(text, Path):
+        return Corpus.load_split(text, "all", tokenizer)
     if not isinstance(text, TokenStore):
         raise SettingError(
-            f"`text` must be a string or a split of a corpus, but is of type {type(text).__name__}; load a corpus "
-            "by `Corpus.load(text, tokenizer=model.tokenizer)`, and pass its `test`"
+            "`text` must be a string, a `Path` or a split of a corpus, but is of type "
+            f'{type(text).__name__}; join several lines by `"\\n".join(lines)`'
         )
     if text.tokenizer_fingerprint != tokenizer.fingerprint:
         raise EvaluationError(
             "the split must be encoded by the tokenizer of the model, but another one made its ids; load the "
             "corpus by `Corpus.load(text, tokenizer=model.tokenizer)`"
         )
-    return text.ids
+    return text
+
+
+def _require_no_path(text: str) -> None:
+    """Raise if a string seems to name a file: it is the text itself."""
+    looks_like_one = text.lower().endswith((".txt", ".md")) and not any(map(str.isspace, text))
+    try:
+        is_file = looks_like_one or Path(text).is_file()
+    except (OSError, ValueError):  # a long text, or one with a NUL in it
+        is_file = False
+    if is_file:
+        raise SettingError(f"`text` must be the text itself, but {text!r} is a file's name; pass `Path({text!r})`")
 
 
 def _method_of(options: Settings) -> str:

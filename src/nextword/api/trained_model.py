@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
-from nextword.api.text_evaluation import evaluate_text, ids_of
+from nextword.api.text_evaluation import Text, evaluate_text, ids_of
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel
@@ -21,7 +21,7 @@ from nextword.generation.batch import generate_texts
 from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import stream_text
 from nextword.generation.request import Request
-from nextword.generation.sampling import SamplingOptions
+from nextword.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
 from nextword.page.bigrams import BigramTable
 from nextword.page.html_file import write_html
 from nextword.page.page_facts import PageFacts, curve_of
@@ -30,15 +30,15 @@ from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
 from nextword.scoring.shown_line import ShownLine
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
 from nextword.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
-from nextword.settings import Settings, require_at_least
+from nextword.settings import Settings, require_at_least, require_text
 from nextword.storage.html_table import html_table
-from nextword.suggestion.session import SuggestionSession, complete
+from nextword.suggestion.session import SuggestionSession
+from nextword.suggestion.session import complete as complete_word
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.suggestion import Suggestions, suggest
 from nextword.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
 from nextword.text.lines import split_lines
-from nextword.text.token_store import TokenStore
 from nextword.training.history import TrainingHistory
 
 
@@ -79,16 +79,28 @@ class TrainedModel(LoadedModel):
         return html_table((), list(facts.items()), title=self.name, left=2)
 
     @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """All tokens by their ids, the most frequent first.
+
+        Example:
+            >>> import nextword
+            >>> "obliged" in nextword.load("austen").vocabulary
+            True
+        """
+        return self.tokenizer.vocabulary.tokens
+
+    @property
     def card(self) -> str:
         """The model card, in Markdown: what the model is, how it was trained, and its figures."""
         return self.bundle.card
 
-    def suggest(self, text: str = "", k: int = 5, *, restore_case: bool = False) -> Suggestions:
+    def suggest(self, text: str = "", k: int = 5, *, complete: bool = False, restore_case: bool = False) -> Suggestions:
         """Return the `k` most probable next words, the most probable first.
 
         Args:
             text: The text so far, its last word complete; empty for the beginning of a text.
             k: How many to return.
+            complete: Whether to complete the last word instead, as the method `complete` does.
             restore_case: Whether a word that begins a sentence gets a capital if the vocabulary has none.
 
         Raises:
@@ -100,7 +112,7 @@ class TrainedModel(LoadedModel):
             >>> nextword.load("austen").suggest("I have not the smallest", k=1)[0].text
             'doubt'
         """
-        return suggest(self, text, k, restore_case=restore_case)
+        return self.complete(text, k) if complete else suggest(self, text, k, restore_case=restore_case)
 
     def complete(self, text: str, k: int = 5, *, user_words: UserWords | None = None) -> Suggestions:
         """Return the `k` most probable words for the one that `text` ends with; after a space, the next word.
@@ -119,7 +131,7 @@ class TrainedModel(LoadedModel):
             >>> nextword.load("austen").complete("I am very much oblig", k=1)[0].text
             'obliged'
         """
-        return complete(self, text, k, user_words=user_words)
+        return complete_word(self, text, k, user_words=user_words)
 
     def session(
         self, *, user_words: UserWords | None = None, options: SessionOptions | None = None
@@ -145,9 +157,9 @@ class TrainedModel(LoadedModel):
         prompt: str = "",
         *,
         max_tokens: int = 100,
-        temperature: float = 1.0,
+        temperature: float = DEFAULT_SAMPLING.temperature,
         top_k: int | None = None,
-        top_p: float = 1.0,
+        top_p: float = DEFAULT_SAMPLING.top_p,
         min_p: float = 0.0,
         repetition_penalty: float = 1.0,
         stop: Sequence[str] = (),
@@ -161,7 +173,7 @@ class TrainedModel(LoadedModel):
             prompt: The text to continue; empty for the beginning of a text.
             max_tokens: Most tokens to write.
             temperature: Divides the log-probabilities: below 1 sharper, above 1 flatter; 0 takes the most probable
-                token each time.
+                token each time. 1 with `top_p=1` samples from the model's own distribution.
             top_k: Sample from the `top_k` most probable tokens only.
             top_p: Sample from the fewest most probable tokens whose probabilities reach `top_p`.
             min_p: Sample from tokens that are at least `min_p` times as probable as the most probable one.
@@ -178,8 +190,8 @@ class TrainedModel(LoadedModel):
         Example:
             >>> import nextword
             >>> model = nextword.load("austen")
-            >>> text = model.generate("She was", max_tokens=20, temperature=0.8, seed=1)
-            >>> text == model.generate("She was", max_tokens=20, temperature=0.8, seed=1)
+            >>> text = model.generate("She was", max_tokens=20, seed=1)
+            >>> text == model.generate("She was", max_tokens=20, seed=1)
             True
         """
         return prompt + "".join(
@@ -203,9 +215,9 @@ class TrainedModel(LoadedModel):
         prompt: str = "",
         *,
         max_tokens: int = 100,
-        temperature: float = 1.0,
+        temperature: float = DEFAULT_SAMPLING.temperature,
         top_k: int | None = None,
-        top_p: float = 1.0,
+        top_p: float = DEFAULT_SAMPLING.top_p,
         min_p: float = 0.0,
         repetition_penalty: float = 1.0,
         stop: Sequence[str] = (),
@@ -217,7 +229,7 @@ class TrainedModel(LoadedModel):
 
         Example:
             >>> import nextword
-            >>> pieces = list(nextword.load("austen").stream("She was", max_tokens=5, temperature=0.8, seed=1))
+            >>> pieces = list(nextword.load("austen").stream("She was", max_tokens=5, seed=1))
             >>> len(pieces) > 1
             True
         """
@@ -274,6 +286,7 @@ class TrainedModel(LoadedModel):
             >>> likely > unlikely
             True
         """
+        require_text("line", line, "use `score_lines` for several lines")
         (scored,) = self.score_lines([line], bos=bos, eos=eos)
         return ShownLine.of(scored, self.tokenizer)
 
@@ -326,6 +339,7 @@ class TrainedModel(LoadedModel):
             >>> nextword.load("austen").rank("She was very ___.", ["happy", "table"])[0].candidate
             'happy'
         """
+        require_text("text", text)
         if k is not None:
             require_at_least("k", k, 1)
         named = proposals(self, text, gap=gap) if candidates is None else candidates
@@ -347,11 +361,11 @@ class TrainedModel(LoadedModel):
         """
         return most_surprising_lines(self, lines, k, measure=measure)
 
-    def perplexity(self, text: TokenStore | str) -> float:
+    def perplexity(self, text: Text) -> float:
         r"""Return the perplexity of a text: $\exp\bigl(-\frac{1}{N} \sum_i \ln p(w_i \mid w_1 \dots w_{i-1})\bigr)$.
 
         Args:
-            text: A split of a corpus, such as `corpus.test`, or a string.
+            text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`.
 
         Raises:
             EvaluationError: There are no tokens, or the split was encoded by another tokenizer.
@@ -366,7 +380,7 @@ class TrainedModel(LoadedModel):
 
     def evaluate(
         self,
-        text: TokenStore | str,
+        text: Text,
         *,
         methods: str | Settings | Sequence[str | Settings] = (),
         corpus: Corpus | None = None,
@@ -376,7 +390,8 @@ class TrainedModel(LoadedModel):
         """Return perplexity, accuracy and more on a text. The weights stay as they are.
 
         Args:
-            text: A split of a corpus, such as `corpus.test`, or a string. Every token is predicted once.
+            text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`. Every token
+                is predicted once, the `<eos>` at the end of the text included.
             methods: Methods to apply after training, the innermost first: names such as `"cache"`, or options such as
                 `CacheOptions(cache_size=200)`.
             corpus: The corpus whose train split `ngram` and `dynamic` read, and on whose valid split `tune` works.
@@ -425,16 +440,17 @@ class TrainedModel(LoadedModel):
             >>> 0.4 < found.plain.savings(3) < 0.8
             True
         """
+        require_text("text", text)
         lines = split_lines(text)
         return evaluate_keystrokes(
             self, lines if lines[-1] else lines[:-1], user_words=user_words, options=options, max_tokens=max_tokens
         )
 
-    def compare(self, text: TokenStore | str, *, skip: int = 0, max_tokens: int = 10, top: int = 5) -> ComparedWords:
+    def compare(self, text: Text, *, skip: int = 0, max_tokens: int = 10, top: int = 5) -> ComparedWords:
         """Return actual words beside the ones that the model predicted.
 
         Args:
-            text: A split of a corpus, such as `corpus.test`, or a string.
+            text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`.
             skip: Tokens to skip.
             max_tokens: How many tokens to return.
             top: How many predictions to return for each.
@@ -486,6 +502,7 @@ class TrainedModel(LoadedModel):
             >>> [near.word for near in nextword.load("austen").nearest_words("letter", k=2)]
             ['note', 'carriage']
         """
+        require_text("word", word)
         return WordVectors.of(self.bundle).nearest(word, k)
 
     def weights(self) -> dict[str, NDArray[np.float32]]:

@@ -222,14 +222,17 @@ def _use_of_file(path: Path) -> str:
     """Return how a file that was given as a model can be used."""
     if _holds_model(path.parent):
         return f"did you mean `{path.parent}`?"
-    if _is_arpa(path):
-        return f"to use an ARPA file, open it in Python with `nextword.kenlm.Model({str(path)!r})`"
+    if is_arpa(path):
+        return (
+            "`score`, `rank`, `rescore`, `suggest` and `generate` read ARPA files, and `nextword.kenlm.Model` in Python"
+        )
     return f"to train a model on a text, run `nextword train {shlex.quote(str(path))}`"
 
 
-def _is_arpa(path: Path) -> bool:
+def is_arpa(path: Path) -> bool:
+    """Return whether a path is an ARPA file, packed or not."""
     with suppress(TextError):
-        return b"\\data\\" in next(unpacked_blocks(path), b"").splitlines()
+        return path.is_file() and b"\\data\\" in next(unpacked_blocks(path), b"").splitlines()
     return False
 
 

@@ -46,7 +46,7 @@ _TUTORIAL_STEPS = 30
 def compare(
     run_or_model: Path,
     text: str | None,
-    split: SplitOrAll,
+    split: SplitOrAll | None,
     skip: int,
     num_words: int,
     page: Path | None,
@@ -61,7 +61,7 @@ def compare(
     instead, the rank of the actual token among all predictions (1 is best), and its surprisal in bits.
     """
     read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
-    model = read.target.open()
+    split, model = split or read.default_split, read.target.open()
     store = read.load(split, model.tokenizer)
     tokens = compare_tokens(model.engine, store.ids, skip=skip, max_tokens=num_words, num_steps=_TUTORIAL_STEPS)
     if as_json:

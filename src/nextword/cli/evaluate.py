@@ -39,7 +39,7 @@ from nextword.text.options import OnBadBytes
     short=[],
     examples=[
         "nextword evaluate austen",
-        "nextword evaluate runs/demo my-text.txt --split all --keystrokes",
+        "nextword evaluate runs/demo my-text.txt --keystrokes",
         "nextword evaluate runs/demo --method static --method cache,temperature --tune",
     ],
 )
@@ -80,7 +80,7 @@ from nextword.text.options import OnBadBytes
 @json_option
 def evaluate(
     arguments: tuple[str, ...],
-    split: SplitOrAll,
+    split: SplitOrAll | None,
     chains: tuple[str, ...],
     tune: bool,
     ensemble: bool,
@@ -96,9 +96,9 @@ def evaluate(
 ) -> None:
     """Measure perplexity, accuracy or keystrokes.
 
-    TEXT is the text to read (default: the text of the runs). Every token of the split counts, `<eos>` included. Several
-    models or methods appear side by side. The stored weights never change. A population stands for its members, and
-    with --ensemble for its mixture.
+    TEXT is the text to read. By default, the command reads the test split of the text of the runs, and all of another
+    file. Every token counts, `<eos>` included. Several models or methods appear side by side. The stored weights never
+    change. A population stands for its members, and with --ensemble for its mixture.
     """
     if keystrokes:
         require_plain(significance=significance, batch_size=batch_size)
@@ -177,10 +177,8 @@ def _compared(found: Sequence[_EvaluatedColumn], unit: Unit) -> list[Comparison]
 
 
 def _to_json(found: Sequence[_EvaluatedColumn], comparisons: Sequence[Comparison]) -> str:
-    """Return one object: the table of a lone column, or those of all and of the comparisons with the first."""
+    """Return one object: the tables of all columns, and of the comparisons with the first."""
     tables = [_table(each) for each in found]
-    if len(tables) == 1:
-        return json.dumps(tables[0], allow_nan=False)
     labels = [each.column.label for each in found]
     significance = [
         {"first": labels[0], "second": label, **comparison.to_table()}

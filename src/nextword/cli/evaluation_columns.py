@@ -55,7 +55,7 @@ class EvaluationInput:
         if self.split == "all":
             raise SettingError(
                 f"`--split` must name one split for a method that reads the {split} split as well, but is `all`; give "
-                "test, or a method that reads no other text, with its settings"
+                "`--split test`, or a method that reads no other text, with its settings"
             )
         if self.split == split == "train":
             raise SettingError(
@@ -115,7 +115,7 @@ def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, 
 
 
 def inputs_of(
-    arguments: Sequence[str], split: SplitOrAll, data_dir: Path | None, on_bad_bytes: OnBadBytes | None
+    arguments: Sequence[str], split: SplitOrAll | None, data_dir: Path | None, on_bad_bytes: OnBadBytes | None
 ) -> list[EvaluationInput]:
     """Return the models that a command line names, each with the text that ends it, or the text of the runs.
 
@@ -139,7 +139,8 @@ def inputs_of(
             f"models must read the same part of a text, but these have split `{texts[0].source}` in different ways "
             "(`valid_fraction`, `test_fraction`, `on_bad_bytes`); name another TEXT, such as a folder of its splits"
         )
-    return [EvaluationInput(path, each, split) for path, each in zip(paths, texts, strict=True)]
+    found: SplitOrAll = "all" if all(each.default_split == "all" for each in texts) else "test"  # one for all models
+    return [EvaluationInput(path, each, split or found) for path, each in zip(paths, texts, strict=True)]
 
 
 def columns_of(

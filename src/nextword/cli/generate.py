@@ -11,7 +11,7 @@ from nextword.cli.command import command
 from nextword.cli.options import bad_bytes_option, json_option
 from nextword.cli.output import say
 from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
 from nextword.generation.batch import generate_texts
 from nextword.generation.generated_text import GeneratedText
 from nextword.generation.generator import stream_text
@@ -27,13 +27,14 @@ from nextword.text.printable import printable
     SearchOptions,
     short=["temperature", "top_k", "top_p", "seed", "decoding", "beam_size", "best_of"],
     examples=[
-        'nextword generate austen --prompt "She was"',
-        "nextword generate austen --max-tokens 50 --temperature 0.8 --seed 1",
-        'nextword generate runs/demo -p "She was" --beam-size 5 --stop-at-end',
+        'nextword generate austen "She was"',
+        'nextword generate austen "She was" --max-tokens 50 --temperature 1 --seed 1',
+        'nextword generate runs/demo "She was" --beam-size 5 --stop-at-end',
     ],
 )
 @run_or_model_argument
-@click.option("-p", "--prompt", default="", help="Text to continue.", show_default="start a new text")
+@click.argument("text", default="")
+@click.option("-p", "--prompt", default="", help="The same as TEXT.", show_default="start a new text")
 @click.option(
     "--prompts", metavar="FILE", help="File with one prompt per line; - is standard input.", show_default="none"
 )
@@ -48,6 +49,7 @@ from nextword.text.printable import printable
 @json_option
 def generate(
     run_or_model: Path,
+    text: str,
     prompt: str,
     prompts: str | None,
     batch_size: int,
@@ -58,14 +60,16 @@ def generate(
 ) -> None:
     """Generate text.
 
-    The text appears word by word. With --json, each prompt gives one line with the text and its log-probability.
+    TEXT is the prompt. The text after it appears word by word. With --json, each prompt gives one line with the text
+    and its log-probability.
     """
     sampling, search = given_settings(given, SamplingOptions), given_settings(given, SearchOptions)
     request = Request(sampling=sampling, search=search, **asked)
-    if prompt and prompts is not None:
-        raise click.UsageError("`--prompt` and `--prompts` must not be given together, but are; leave one out")
+    if sum(map(bool, (text, prompt, prompts))) > 1:
+        raise click.UsageError("TEXT, `--prompt` and `--prompts` must not be given together, but are; give one of them")
+    prompt = text or prompt
     lines = [prompt] if prompts is None else InputLines([prompts], on_bad_bytes=on_bad_bytes)
-    model = Target.of(run_or_model).open()
+    model = open_text_model(run_or_model)
     if prompts is None and not as_json and not request.is_compared:
         pieces = stream_text(model, prompt, request)
         click.echo(prompt, nl=False)
@@ -74,9 +78,9 @@ def generate(
         click.echo()
         return
     for some in batched(lines, batch_size):
-        for text in generate_texts(model, some, request):
-            _warn(text)
-            click.echo(json.dumps(text.to_table()) if as_json else _shown(text.prompt + text.text))
+        for found in generate_texts(model, some, request):
+            _warn(found)
+            click.echo(json.dumps(found.to_table()) if as_json else _shown(found.prompt + found.text))
 
 
 def _warn(text: GeneratedText) -> None:

@@ -9,7 +9,7 @@ from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.cli.evaluation_columns import Column, EvaluationInput
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.engine.chain import AppliedMethods
-from nextword.engine.ngram.engine import KneserNeyEngine
+from nextword.engine.ngram.engine import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
@@ -146,7 +146,7 @@ def _kneser_ney(first: EvaluationInput) -> TextModel:
     end_id = tokenizer.vocabulary.end_id
     with waiting(f"counting n-grams of up to {_ORDER} tokens"):
         model = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=tokenizer.vocabulary_size, end_id=end_id)
-    return first.model.with_engine(KneserNeyEngine(model, end_id=end_id))
+    return first.model.with_engine(NgramModelEngine(model, end_id=end_id))
 
 
 def _side_by_side(found: Sequence[_Measured], missing: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nextword.cli.command import command
 from nextword.cli.options import OutputFile, data_dir_option, json_option
+from nextword.cli.output import say
 from nextword.cli.progress import reading_progress, waiting
 from nextword.cli.run_options import complete_text
 from nextword.cli.setting_option import Tables, given_settings
@@ -25,6 +26,14 @@ from nextword.text.token_store import TokenStore
 from nextword.text.vocabulary import END, UNKNOWN
 
 _LONGEST = 16
+
+_PRETOKENIZED = ("ptb", "wikitext-2")
+"""The samples that `train` splits at spaces too."""
+
+_NOTE = (
+    "words are split at spaces, unlike in `nextword train`, so the perplexities cannot be compared; give "
+    "`--tokenizer word` to split as `train` does"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +101,8 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     """
     with reading_progress():
         corpus = Corpus.load(text, given_settings(given, _Options), data_dir=data_dir)
+    if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in _PRETOKENIZED:
+        say(f"nextword: {_NOTE}")
     vocabulary = corpus.tokenizer.vocabulary
     began = time.monotonic()
     with waiting(f"counting n-grams of up to {order} tokens"):

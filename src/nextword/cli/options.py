@@ -32,6 +32,10 @@ data_dir_option = click.option(
     show_default="NEXTWORD_DATA",
 )
 
+lowercase_option = click.option(
+    "--lowercase", is_flag=True, help="Read the lines in lower case, for a model of lower-case text."
+)
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 _BAD_BYTES: dict[str, Any] = {"type": click.Choice(["strict", "replace"])}

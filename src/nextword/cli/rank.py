@@ -8,7 +8,7 @@ import click
 from nextword.cli.command import command
 from nextword.cli.options import bad_bytes_option, json_option
 from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.scoring.gaps import proposals as proposed
 from nextword.scoring.gaps import rank as rank_candidates
@@ -79,7 +79,7 @@ def rank(
     named = _named(candidates, file, on_bad_bytes)
     if named is not None and proposals is not None:
         raise SettingError("`--proposals` does not go with candidates; leave it out")
-    model = Target.of(run_or_model).open()
+    model = open_text_model(run_or_model)
     if named is None:
         count, proposals = count or 10, proposals or _PROPOSALS
         named = proposed(model, text, gap=gap, count=proposals)

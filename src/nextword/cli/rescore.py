@@ -2,22 +2,22 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from nextword.bundle.store import identity_of
 from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_option, json_option
+from nextword.cli.options import OutputFile, bad_bytes_option, json_option, lowercase_option
 from nextword.cli.output import say
 from nextword.cli.progress import waiting
 from nextword.cli.setting_option import Tables
-from nextword.cli.target import Target, engine_option, run_or_model_argument
-from nextword.errors import SettingError
-from nextword.rescoring.nbest import REFERENCE, LineSource, NbestReader
+from nextword.cli.target import engine_option, identity_at, open_text_model, run_or_model_argument
+from nextword.cli.unknown_words import warn_of_unknown_words
+from nextword.errors import SettingError, TextError
+from nextword.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
 from nextword.rescoring.references import References
 from nextword.rescoring.rescorer import ScoredList, score_lists
 from nextword.rescoring.rescoring_run import RescoringRun
@@ -25,6 +25,7 @@ from nextword.rescoring.weights import RescoringWeights
 from nextword.storage.single_file import replacing
 from nextword.text.input_lines import STANDARD_INPUT
 from nextword.text.options import OnBadBytes
+from nextword.text.tokenizer import Tokenizer
 
 
 class Request(NamedTuple):
@@ -41,6 +42,7 @@ class Request(NamedTuple):
         output: Where to write the hypotheses.
         best: Whether to write only the best hypothesis.
         as_json: Whether the report is JSON.
+        lowercase: Whether the model reads the hypotheses in lower case.
         given: The weights from flags.
     """
 
@@ -54,6 +56,7 @@ class Request(NamedTuple):
     output: Path | None
     best: bool
     as_json: bool
+    lowercase: bool
     given: dict[str, Any]
 
 
@@ -63,7 +66,7 @@ class Request(NamedTuple):
     examples=[
         "nextword rescore runs/demo dev.tsv --tune --weights-output weights.toml",
         "nextword rescore runs/demo test.tsv --weights weights.toml -o rescored.tsv",
-        "nextword rescore runs/demo test.jsonl --model-weight 0.5 --best",
+        "nextword rescore runs/demo test.jsonl --best",
     ],
 )
 @run_or_model_argument
@@ -101,6 +104,7 @@ class Request(NamedTuple):
     show_default="standard output",
 )
 @click.option("--best", is_flag=True, help="Write only the best hypothesis of each utterance.")
+@lowercase_option
 @bad_bytes_option
 @engine_option
 @json_option
@@ -115,17 +119,12 @@ def rescore(run_or_model: Path, given: Tables, **asked: Any) -> None:
     """
     request = Request(**asked, given=given.get(RescoringWeights.group, {}))
     _check(request)
-    _rescore(Target.of(run_or_model), request)
+    _rescore(run_or_model, request)
 
 
 def _check(request: Request) -> None:
     if request.tune and request.weights:
         raise SettingError("`--weights` and `--tune` must not be given together, but are; leave one out")
-    if not (request.tune or request.weights or request.given):
-        raise SettingError(
-            "weights must be given, because they differ between recognizers; give `--weights FILE` or `--model-weight "
-            "X`, or find them with `--tune` on lists with references"
-        )
     if request.weights_output and not request.tune:
         raise SettingError("`--weights-output` needs `--tune`; add it, or leave `--weights-output` out")
     if request.nbest == request.references == STANDARD_INPUT:
@@ -138,7 +137,7 @@ def _check(request: Request) -> None:
             raise SettingError(f"`{written}` must not be overwritten, because it is read; name another file")
 
 
-def _rescore(target: Target, request: Request) -> None:
+def _rescore(path: Path, request: Request) -> None:
     names = request.scores.split(",") if request.scores else None
     source = partial(LineSource, on_bad_bytes=request.on_bad_bytes)
     reader = NbestReader(source(request.nbest), score_names=names)
@@ -146,10 +145,13 @@ def _rescore(target: Target, request: Request) -> None:
     is_known = request.references is not None or REFERENCE in reader.format.columns
     if request.tune and not is_known:
         raise SettingError("`--tune` needs what was said, but there is no `reference`; give `--references FILE`")
-    run = RescoringRun(reader, references if is_known else None, model_name=identity_of(target.bundle))
+    run = RescoringRun(reader, references if is_known else None, model_name=identity_at(path))
     run.set_weights(request.weights, request.given)
-    model = target.open()
-    scored: Iterable[ScoredList] = score_lists(model, reader)
+    if not (request.tune or request.weights or request.given):
+        run.notes.append("the weights are the defaults; `--tune` finds those of your recognizer")
+    model = open_text_model(path)
+    unknown = _UnknownWords(model.tokenizer, lowercase=request.lowercase)
+    scored: Iterable[ScoredList] = score_lists(model, unknown.counted(reader), lowercase=request.lowercase)
     if request.tune:
         with waiting("scoring the hypotheses and tuning the weights"):
             scored = run.tune(scored, request.given)
@@ -158,12 +160,33 @@ def _rescore(target: Target, request: Request) -> None:
             write(line)
     if request.weights_output:
         run.weights_file().write(request.weights_output)
+    warn_of_unknown_words(
+        unknown.num_unknown, unknown.num_tokens, model.tokenizer.vocabulary, lowercase=request.lowercase
+    )
     for note in run.notes:
         say(f"nextword: {note}")
     if request.as_json:
         click.echo(json.dumps(run.report().to_table(), allow_nan=False))
     elif is_known:
         (click.echo if request.output is not None or request.tune else say)("\n".join(run.report().describe()))
+
+
+class _UnknownWords:
+    """Counts the tokens of the first hypotheses that a model does not know."""
+
+    def __init__(self, tokenizer: Tokenizer, *, lowercase: bool) -> None:
+        self._tokenizer, self._lowercase = tokenizer, lowercase
+        self.num_unknown = self.num_tokens = 0
+
+    def counted(self, lists: Iterable[NbestList]) -> Iterator[NbestList]:
+        """Yield the lists."""
+        for nbest in lists:
+            yield nbest
+            text = nbest.hypotheses[0].text
+            with suppress(TextError):  # scoring has named the utterance
+                ids = self._tokenizer.encode(text.lower() if self._lowercase else text)
+                self.num_tokens += len(ids)
+                self.num_unknown += ids.count(self._tokenizer.vocabulary.unknown_id)
 
 
 @contextmanager

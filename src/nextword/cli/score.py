@@ -11,10 +11,11 @@ from typing import Any, TextIO
 import click
 
 from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_option, json_option
+from nextword.cli.options import OutputFile, bad_bytes_option, json_option, lowercase_option
 from nextword.cli.output import say
 from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
 from nextword.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
 from nextword.scoring.score_summary import ScoreSummary
 from nextword.storage.single_file import replacing, write_file
@@ -51,6 +52,7 @@ _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank",
     help="Write the totals to this file, as JSON.",
     show_default="standard error, as text",
 )
+@lowercase_option
 @bad_bytes_option
 @engine_option
 @json_option
@@ -62,6 +64,7 @@ def score(
     no_header: bool,
     output: Path | None,
     summary: Path | None,
+    lowercase: bool,
     on_bad_bytes: OnBadBytes,
     given: Tables,
 ) -> None:
@@ -72,19 +75,22 @@ def score(
     tabs. The totals follow on standard error. With --json, each line is an object.
     """
     options = given_settings(given, ScoringOptions)
-    model = Target.of(run_or_model).open()
+    model = open_text_model(run_or_model)
     lines = InputLines(files, on_bad_bytes=on_bad_bytes)
     rows = _Rows(model.tokenizer, lines, each_token=each_token, as_json=as_json, name_files=len(files) > 1)
     totals = ScoreSummary()
     with _opened(output) as file:
         if not (as_json or no_header):
             file.write(rows.header)
-        for scored in score_lines(model, lines, options):
+        for scored in score_lines(model, lower_cased(lines, lowercase=lowercase), options):
             totals.add(scored)
             file.write(rows.of(scored))
             if scored.number % options.read_ahead == 0:
                 file.flush()  # a program that feeds lines slowly, with a small --read-ahead, waits for these
         file.flush()
+    warn_of_unknown_words(
+        totals.num_out_of_vocabulary, totals.num_tokens, model.tokenizer.vocabulary, lowercase=lowercase
+    )
     if summary is None:
         say("\n".join(totals.describe()))
     else:

@@ -8,7 +8,7 @@ import click
 from nextword.cli.command import command
 from nextword.cli.options import OutputFile, bad_bytes_option, json_option
 from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
 from nextword.errors import SettingError
 from nextword.suggestion.session import SuggestionSession
 from nextword.suggestion.session_options import SessionOptions
@@ -66,13 +66,13 @@ def suggest(
         raise SettingError(f"TEXT must be left out with `--interactive`, but is {text!r}; write it to standard input")
     if not (complete or interactive):
         _refuse_session_options(given, words_file)
-        model = Target.of(run_or_model).open()
+        model = open_text_model(run_or_model)
         _print(text, suggest_words(model, text, count, restore_case=True), as_json=as_json)
         return
     options = given_settings(given, SessionOptions)
     is_there = words_file is not None and (words_file.exists() or complete)
     words = UserWords.load(words_file) if words_file is not None and is_there else UserWords()
-    session = SuggestionSession(Target.of(run_or_model).open(), user_words=words, options=options)
+    session = SuggestionSession(open_text_model(run_or_model), user_words=words, options=options)
     if complete:
         session.type(text)
         _print(text, session.suggestions(count), as_json=as_json)

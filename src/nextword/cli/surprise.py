@@ -10,7 +10,7 @@ import click
 from nextword.cli.command import command
 from nextword.cli.options import bad_bytes_option, json_option
 from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
 from nextword.scoring.lines import ScoringOptions
 from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
 from nextword.text.input_lines import InputLines, LinePlace
@@ -74,7 +74,7 @@ def surprise(
     """
     scoring = given_settings(given, ScoringOptions)
     options: dict[str, Any] = {"measure": measure, "num_words": num_words, "options": scoring}
-    model = Target.of(run_or_model).open()
+    model = open_text_model(run_or_model)
     lines = InputLines(files, on_bad_bytes=on_bad_bytes)
     found: Iterable[SurprisingLine]
     if threshold is not None and count is None:

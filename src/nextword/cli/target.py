@@ -1,5 +1,6 @@
 """What a command is pointed at: a run or a bundle."""
 
+import hashlib
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_name, sample_model_path
-from nextword.bundle.store import model_path, require_directory
+from nextword.bundle.store import identity_of, is_arpa, model_path, require_directory
 from nextword.cli.output import detail
 from nextword.engine.opening import ENGINES, EngineName, open_model
-from nextword.engine.text_model import LoadedModel
+from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.errors import BundleError
 from nextword.storage.manifest import MANIFEST_NAME
 from nextword.text.options import TextOptions
@@ -63,10 +64,35 @@ def complete_directory(_context: click.Context, _parameter: click.Parameter, typ
     return [CompletionItem(typed, type="dir")]
 
 
+def open_text_model(path: Path) -> TextModel:
+    """Start the model of a run or a bundle, or read an ARPA file.
+
+    Raises:
+        BundleError: There is no sound model.
+        TextError: The ARPA file is damaged.
+    """
+    if not is_arpa(path):
+        return Target.of(path).open()
+    from nextword.engine.ngram.arpa_model import arpa_model  # here, for it would slow the start of all commands
+
+    return arpa_model(path)
+
+
+def identity_at(path: Path) -> str:
+    """Return the name of the model at `path` and the first digits of its SHA-256; see `identity_of`."""
+    if not is_arpa(path):
+        return identity_of(Target.of(path).bundle)
+    with path.open("rb") as file:
+        return f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()[:12]}"
+
+
 run_or_model_argument = click.argument("run_or_model", type=_RunOrModel(), shell_complete=complete_model)
 
 split_option = click.option(
-    "--split", type=click.Choice(["train", "valid", "test", "all"]), default="test", help="Split of the text to read."
+    "--split",
+    type=click.Choice(["train", "valid", "test", "all"]),
+    help="Split of the text to read.",
+    show_default="test of the text of the run, all of another file",
 )
 
 

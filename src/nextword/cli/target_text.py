@@ -11,7 +11,7 @@ from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import OnBadBytes, TextOptions
 from nextword.text.reader import LineReader, TextRange
-from nextword.text.source import resolve_source, resolve_whole
+from nextword.text.source import has_splits, resolve_source, resolve_whole
 from nextword.text.splitting import SPLITS
 from nextword.text.text_name import stored_name
 from nextword.text.token_store import TokenStore
@@ -38,6 +38,11 @@ class TargetText:
     def is_own(self) -> bool:
         """Whether it is the text that the model was trained on."""
         return self.named is None or (self.target.text is not None and stored_name(self.named) == self.target.text)
+
+    @property
+    def default_split(self) -> SplitOrAll:
+        """What is read unless a split is named: the test split of the model's own text, and all of another file."""
+        return "test" if self.is_own or has_splits(self.named or "", data_dir=self.data_dir) else "all"
 
     @property
     def source(self) -> str | None:
@@ -92,15 +97,17 @@ class TargetText:
         return self.source
 
     def part_of_file(self, split: SplitOrAll) -> str | None:
-        """Return in words which part of a file a split is, or `None` if it is all of one."""
-        if self.source is None or split == "all":
+        """Return in words which part of a file a split is, or `None` if it is a file of its own."""
+        if self.source is None:
             return None
+        if split == "all":
+            return f"this is all of `{self.name}`"
         part = resolve_source(self.source, self.options, needed=(split,), data_dir=self.data_dir).parts[split]
         share = part.num_bytes / TextRange.whole(part.path).num_bytes
         if share == 1:
             return None
         said = f"this is the {split} split of `{Path(part.name).name}`, {share:.1%} of it"
-        return said if self.is_own else f"{said}; --split all reads the whole file"
+        return said if self.is_own else f"{said}; without --split, the whole file is read"
 
 
 @cache

@@ -14,6 +14,7 @@ from nextword.generation.pieces import after_prompt, text_pieces
 from nextword.generation.request import Request
 from nextword.generation.sampled_text import SampledText, random_generator
 from nextword.generation.words import RequiredWords
+from nextword.settings import require_several, require_text
 
 Writers = list[SampledText] | list[BeamSearch]
 
@@ -30,8 +31,9 @@ def generate_texts(model: TextModel, prompts: Sequence[str], request: Request | 
             beam, or all continuations are forbidden.
         TextError: The tokenizer rejects a prompt.
     """
-    if isinstance(prompts, str):
-        raise SettingError("`prompts` must be a list of prompts, but is one string; put it into a list")
+    require_several("prompts", prompts)
+    for prompt in prompts:
+        require_text("prompt", prompt)
     generation = _Generation(model, request or Request())
     prompt_ids = [model.tokenizer.encode_prompt(prompt) for prompt in prompts]
     writers = [generation.writers(ids) for ids in prompt_ids]

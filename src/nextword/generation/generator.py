@@ -13,7 +13,7 @@ from nextword.generation.request import Request
 from nextword.generation.sampled_text import SampledText, random_generator
 from nextword.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
 from nextword.generation.words import ForbiddenWords
-from nextword.settings import require_at_least
+from nextword.settings import require_at_least, require_text
 from nextword.text.tokenizer import Tokenizer
 
 
@@ -56,6 +56,7 @@ def stream_text(model: TextModel, prompt: str, request: Request) -> Iterator[str
         SettingError: The request compares complete texts: a beam, or the best of several.
         TextError: The tokenizer rejects the prompt.
     """
+    require_text("prompt", prompt, "use `generate_many` for several prompts")
     if request.is_compared:
         raise SettingError(
             "a streamed text must be a single sample, but the request compares several texts; call `generate_texts`"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from nextword.errors import SettingError
-from nextword.generation.sampling import DEFAULT_SAMPLING, WITHOUT_EFFECT_ON_GREEDY, SamplingOptions
+from nextword.generation.sampling import DEFAULT_SAMPLING, UNCHANGED, WITHOUT_EFFECT_ON_GREEDY, SamplingOptions
 from nextword.settings import Settings, require_at_least, setting
 from nextword.text.lines import lone_surrogate
 
@@ -188,9 +188,7 @@ class Request:
 
     def _refuse_changed(self, names: Collection[str], why: str) -> None:
         """Refuse sampling options that are changed but have no effect."""
-        changed = [name for name in names if getattr(self.sampling, name) != getattr(DEFAULT_SAMPLING, name)]
-        if changed:
-            raise SettingError(
-                f"{why}, but `{changed[0]}` is {getattr(self.sampling, changed[0])}; remove it, or set "
-                "`decoding` to sample"
-            )
+        for name in names:
+            value = getattr(self.sampling, name)
+            if value not in (getattr(DEFAULT_SAMPLING, name), getattr(UNCHANGED, name)):
+                raise SettingError(f"{why}, but `{name}` is {value}; remove it, or set `decoding` to sample")

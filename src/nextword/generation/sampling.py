@@ -142,7 +142,7 @@ FILTERS: dict[str, Callable[[LogProbs, Any], NDArray[np.float64]]] = {
     "min_p": keep_min_p,
     "typical_p": keep_typical,
 }
-"""The filters by their option, in the order of application; the default of each option keeps all tokens."""
+"""The filters by their option, in the order of application; the value in `UNCHANGED` keeps all tokens."""
 
 
 def normalized(log_probs: LogProbs) -> NDArray[np.float64]:
@@ -179,7 +179,7 @@ def _only(log_probs: LogProbs, kept: NDArray[np.int64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions(Settings):
-    """Options for sampling tokens.
+    """Options for sampling tokens. The defaults leave out improbable tokens; `UNCHANGED` leaves out none.
 
     Raises:
         SettingError: A value is out of range.
@@ -192,7 +192,7 @@ class SamplingOptions(Settings):
     group: ClassVar[str] = "generation"
 
     temperature: float = setting(
-        1.0,
+        0.8,
         help="Below 1, likely words become more likely. 0 always takes the most probable token.",
         at_least=0.0,
         task="sampling",
@@ -201,7 +201,7 @@ class SamplingOptions(Settings):
         None, help="Sample from the N most probable tokens.", at_least=1, unset="all", task="sampling"
     )
     top_p: float = setting(
-        1.0,
+        0.95,
         help="Sample from the most probable tokens that together reach this probability.",
         at_least=0.0,
         at_most=1.0,
@@ -246,7 +246,10 @@ class SamplingOptions(Settings):
 
 
 DEFAULT_SAMPLING = SamplingOptions()
-"""Options that sample from the whole distribution."""
+"""The defaults of the command, of Python and of the page."""
+
+UNCHANGED = SamplingOptions(temperature=1.0, top_p=1.0)
+"""Options that sample from the model's own distribution: the defaults of OpenAI's API."""
 
 WITHOUT_EFFECT_ON_GREEDY = ("temperature", *FILTERS)
 """The options without effect if the most probable token is always chosen."""
@@ -275,7 +278,7 @@ def filtered(
         return keep_top_k(left, 1)
     for name, keep in FILTERS.items():
         value = getattr(options, name)
-        if value != getattr(DEFAULT_SAMPLING, name):
+        if value != getattr(UNCHANGED, name):
             left = keep(left, value)
     return left
 

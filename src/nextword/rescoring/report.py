@@ -11,6 +11,9 @@ from nextword.rescoring.tally import AFTER, BEFORE, HELD_OUT, ErrorRates, Tally
 from nextword.rescoring.weights import RescoringWeights
 from nextword.text.counted import counted
 
+FEW = 30
+"""Utterances below which error rates and tuned weights are mostly chance."""
+
 
 @dataclass(frozen=True)
 class RescoringReport:
@@ -80,6 +83,8 @@ class RescoringReport:
             return []
         between = f"{-100 * found.high:+.2f} to {-100 * found.low:+.2f}"
         difference = f"{compared_choice(self.rates)} minus {BEFORE}: {-100 * found.difference:+.2f} points of WER"
+        if found.num_units < FEW:
+            return [f"{difference} ({found.num_units} utterances are too few for an interval; use at least {FEW})"]
         return [
             f"{difference}, {100 * found.confidence:.4g} % interval {between}, p-value {found.p_value:.2g}",
             f"(paired bootstrap and permutation over {found.num_units:,} utterances, {found.resamples:,} resamples)",

@@ -11,7 +11,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.text_model import TextModel
 from nextword.errors import EvaluationError, SettingError, TextError
 from nextword.rescoring.nbest import LOG_PROB, RANK, TEXT, TOTAL, UTTERANCE, Hypothesis, NbestFormat, NbestList
-from nextword.rescoring.weights import RescoringWeights
+from nextword.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
 from nextword.scoring.sentence_scores import score_sentences
 from nextword.text.tokenizer import Tokenizer
 
@@ -40,8 +40,10 @@ class ScoredList(NamedTuple):
         return np.concatenate((self.log_probs[:, None], lengths, first_pass.reshape(len(hypotheses), -1)), axis=1)
 
 
-def score_lists(model: TextModel, lists: Iterable[NbestList]) -> Iterator[ScoredList]:
+def score_lists(model: TextModel, lists: Iterable[NbestList], *, lowercase: bool = False) -> Iterator[ScoredList]:
     """Yield each list with the model's scores, in order, with a few thousand hypotheses in memory.
+
+    With `lowercase`, the model reads the hypotheses in lower case.
 
     Raises:
         TextError: The tokenizer refuses a hypothesis.
@@ -52,9 +54,9 @@ def score_lists(model: TextModel, lists: Iterable[NbestList]) -> Iterator[Scored
         held.append(nbest)
         num_held += len(nbest.hypotheses)
         if num_held >= _CHUNK:
-            yield from _scored(model, held)
+            yield from _scored(model, held, lowercase=lowercase)
             held, num_held = [], 0
-    yield from _scored(model, held)
+    yield from _scored(model, held, lowercase=lowercase)
 
 
 def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np.float64]:
@@ -73,8 +75,9 @@ def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np
     return found
 
 
-def _scored(model: TextModel, lists: Sequence[NbestList]) -> Iterator[ScoredList]:
-    lines = [_encoded(model.tokenizer, nbest.utterance, each.text) for nbest in lists for each in nbest.hypotheses]
+def _scored(model: TextModel, lists: Sequence[NbestList], *, lowercase: bool) -> Iterator[ScoredList]:
+    texts = ((nbest.utterance, each.text) for nbest in lists for each in nbest.hypotheses)
+    lines = [_encoded(model.tokenizer, name, text.lower() if lowercase else text) for name, text in texts]
     log_probs = line_log_probs(model.engine, lines)
     first = 0
     for nbest in lists:
@@ -114,7 +117,7 @@ def rescore(
     model: TextModel,
     hypotheses: Sequence[str],
     scores: Sequence[float | Sequence[float]],
-    weights: RescoringWeights,
+    weights: RescoringWeights = DEFAULT_WEIGHTS,
 ) -> list[Rescored]:
     """Return the hypotheses of an utterance, the best first; ties keep their order.
 
@@ -122,7 +125,7 @@ def rescore(
         model: The model.
         hypotheses: The hypotheses.
         scores: The first-pass score, or scores, of each hypothesis; higher is better.
-        weights: The weights of log-probability, length and first-pass scores.
+        weights: The weights of log-probability, length and first-pass scores; by default 0.5, 0 and 1 each.
 
     Raises:
         SettingError: There are no hypotheses, scores are missing, or the number of weights does not fit.

@@ -9,7 +9,7 @@ import numpy as np
 from nextword.rescoring.features import Features
 from nextword.rescoring.nbest import NbestReader
 from nextword.rescoring.references import References
-from nextword.rescoring.report import RescoringReport, compare_errors
+from nextword.rescoring.report import FEW, RescoringReport, compare_errors
 from nextword.rescoring.rescorer import ScoredList, best_line, header_of, lines_of
 from nextword.rescoring.tally import AFTER, BEFORE, HELD_OUT, ORACLE, EditCounts, Tally, word_errors
 from nextword.rescoring.tuning import tune
@@ -90,6 +90,10 @@ class RescoringRun:
         features = Features.of([each.features() for each in lists], [counts.errors for counts in self._counts])
         tuning = tune(features, self.weights, given=given)
         self.weights = tuning.weights
+        if len(lists) < FEW:
+            self.notes.append(f"{len(lists)} utterances are few: tuned weights are mostly chance below {FEW}")
+        if not self.weights.vector.any():
+            self.notes.append("no weights have fewer errors than the recognizer's order, which weights of 0 keep")
         if tuning.held_out is not None:
             self._held_out = (tuning.held_out - features.begins[:-1]).tolist()
         self._origin = {_NBEST: self._reader.name, _FINGERPRINT: self._reader.fingerprint, _MODEL: self._model_name}

@@ -123,6 +123,9 @@ class Tuning(NamedTuple):
 def tune(features: Features, weights: RescoringWeights, *, given: Collection[str] = (), seed: int = 0) -> Tuning:
     """Return the weights with the fewest word errors, and the held-out choices by cross-validation.
 
+    If no weight is given, and the order of the first pass has fewer errors than all weights, all weights are 0, which
+    keeps this order.
+
     Args:
         features: The lists, with the errors of each hypothesis.
         weights: The initial weights; those in `given` keep their values.
@@ -133,8 +136,9 @@ def tune(features: Features, weights: RescoringWeights, *, given: Collection[str
         SettingError: No weight is left to tune.
     """
     free = _tuned_weights(weights, given)
-    found = _fewest_errors(features, weights.vector, free, seed)
-    return Tuning(RescoringWeights.of_vector(found), _held_out(features, weights.vector, free, seed))
+    start = weights.vector
+    found = _fewest_errors(features, start, free, seed, may_keep_order=not given)
+    return Tuning(RescoringWeights.of_vector(found), _held_out(features, start, free, seed, may_keep_order=not given))
 
 
 def _tuned_weights(weights: RescoringWeights, given: Collection[str]) -> NDArray[np.bool_]:
@@ -150,7 +154,9 @@ def _tuned_weights(weights: RescoringWeights, given: Collection[str]) -> NDArray
     return free
 
 
-def _fewest_errors(features: Features, start: Floats, free: NDArray[np.bool_], seed: int) -> Floats:
+def _fewest_errors(
+    features: Features, start: Floats, free: NDArray[np.bool_], seed: int, *, may_keep_order: bool
+) -> Floats:
     spread = features.spread()
     scales = np.where(spread > 0, spread, 1.0)
     scaled = features._replace(values=features.values / scales)
@@ -163,6 +169,9 @@ def _fewest_errors(features: Features, start: Floats, free: NDArray[np.bool_], s
     axes = np.eye(len(start))[free & (spread > 0)]
     found = [_descend(scaled, point, axes, _MAX_WEIGHT * unit, random) for point in starts]
     best = min(found, key=scaled.num_errors)
+    first_pass = np.zeros_like(best)
+    if may_keep_order and features.num_errors(first_pass) < scaled.num_errors(best):
+        return first_pass
     return _rounded(features, best / scales)
 
 
@@ -219,7 +228,9 @@ def _rounded(features: Features, weights: Floats) -> Floats:
     return weights
 
 
-def _held_out(features: Features, start: Floats, free: NDArray[np.bool_], seed: int) -> Integers | None:
+def _held_out(
+    features: Features, start: Floats, free: NDArray[np.bool_], seed: int, *, may_keep_order: bool
+) -> Integers | None:
     """Return the choices in each fold by weights tuned on the other folds `(U,)`."""
     if features.num_utterances < 2:
         return None
@@ -227,5 +238,6 @@ def _held_out(features: Features, start: Floats, free: NDArray[np.bool_], seed: 
     chosen = np.zeros(features.num_utterances, np.int64)
     for fold in np.unique(fold_of):
         others = features.of_utterances(fold_of != fold)
-        chosen[fold_of == fold] = features.chosen(_fewest_errors(others, start, free, seed))[fold_of == fold]
+        weights = _fewest_errors(others, start, free, seed, may_keep_order=may_keep_order)
+        chosen[fold_of == fold] = features.chosen(weights)[fold_of == fold]
     return chosen

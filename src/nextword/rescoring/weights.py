@@ -89,6 +89,9 @@ class RescoringWeights(Settings):
         return [(int(place), float(totals[place])) for place in order]
 
 
+DEFAULT_WEIGHTS = RescoringWeights()
+"""The weights if none are given or tuned."""
+
 _WEIGHTS, _SCORES, _TUNED = RescoringWeights.group, "scores", "tuned"
 
 

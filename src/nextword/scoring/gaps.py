@@ -10,7 +10,7 @@ from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
 from nextword.scoring.lines import DEFAULT_OPTIONS, ScoringOptions, score_lines
-from nextword.settings import require_at_least
+from nextword.settings import require_at_least, require_several
 from nextword.storage.html_table import html_bar, html_table
 
 GAP = "___"
@@ -91,8 +91,7 @@ def rank(
             impossible.
         TextError: The tokenizer refuses a text.
     """
-    if isinstance(candidates, str):
-        raise SettingError(f"candidates must be a list of strings, but are the string {candidates!r}; put it in a list")
+    require_several("candidates", candidates)
     before, after = _split_at_gap(text, gap)
     named = list(dict.fromkeys(candidates))
     if not named:

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict, FailFast
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from nextword.serving.api_error import ApiError
 from nextword.storage import strict_json
@@ -22,6 +22,12 @@ class RequestBody(BaseModel):
     """Base class of request bodies: no unknown fields, no conversions between types, no NaN."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class ModelRequest(RequestBody):
+    """Base class of what a model is asked."""
+
+    model: str | None = Field(None, description="Name of the served model; may be left out.")
 
 
 class _StrictRequest(Request):

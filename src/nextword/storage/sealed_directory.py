@@ -265,7 +265,7 @@ def _check_place(path: Path, files: Mapping[str, bytes], replace: bool) -> None:
     if not path.exists(follow_symlinks=False):
         return
     if not replace:
-        raise StorageError(f"`{path}` exists already; choose another name, or ask for it to be replaced")
+        raise StorageError(f"`{path}` exists already; choose another name, or pass `replace=True`")
     if path.is_symlink() or not path.is_dir():
         raise StorageError(f"`{path}` must be a directory to be replaced, but is a file or a link; move it away")
     ours = {MANIFEST_NAME, *files}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import TextError
-from nextword.settings import require_at_least
+from nextword.settings import require_at_least, require_text
 from nextword.suggestion.acceptance import accepted_text, needs_space
 from nextword.suggestion.letter_case import capitalized, in_case_of
 from nextword.suggestion.lexicon import lexicon_of
@@ -83,6 +83,7 @@ class SuggestionSession:
         Raises:
             TextError: The tokenizer rejects the text, which does not change.
         """
+        require_text("typed", typed)
         self._reader.insert(typed)
 
     def backspace(self, num_characters: int = 1) -> None:
@@ -99,6 +100,7 @@ class SuggestionSession:
         Raises:
             TextError: The tokenizer rejects the text, which does not change.
         """
+        require_text("text", text)
         same = len(os.path.commonprefix((self.text, text)))  # noqa: RUF071 - it compares characters on purpose
         removed = self.text[same:]
         self.backspace(len(removed))

@@ -6,7 +6,7 @@ import numpy as np
 
 from nextword.engine.engine import read_text
 from nextword.engine.text_model import TextModel
-from nextword.settings import require_at_least
+from nextword.settings import require_at_least, require_text
 from nextword.storage.html_table import html_bar, html_table
 from nextword.suggestion.letter_case import begins_sentence, capitalized
 from nextword.suggestion.lexicon import lexicon_of, top_k
@@ -61,9 +61,10 @@ def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = Fal
         restore_case: Whether to capitalize words at the beginning of a sentence if the vocabulary has no capitals.
 
     Raises:
-        SettingError: `k` is below 1.
+        SettingError: `k` is below 1, or the text is not a string.
         TextError: The tokenizer rejects the text.
     """
+    require_text("text", text)
     require_at_least("k", k, 1)
     engine, tokenizer = model.engine, model.tokenizer
     lexicon = lexicon_of(tokenizer.vocabulary)

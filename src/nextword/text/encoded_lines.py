@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.errors import NextwordError, TextError
+from nextword.settings import require_several, require_text
 from nextword.text.lines import lone_surrogate
 from nextword.text.pieces import slices, tidy
 from nextword.text.tokenizer import Tokenizer
@@ -44,11 +45,11 @@ def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: i
         most_lines: Most lines of a window. A window also ends when it has a million characters.
 
     Raises:
+        SettingError: The lines are one string, or a line is no string.
         TextError: A line holds a line end, half of a surrogate pair or, if pretokenized, `<eos>` as a token. The lines
             before it have been yielded.
     """
-    if isinstance(lines, str):
-        raise TextError("`lines` must be several lines, but is one string; pass a list of lines")
+    require_several("lines", lines)
     number = 1
     for window in _windows(_checked(tokenizer, lines), most_lines):
         yield _encoded(tokenizer, window, number)
@@ -91,6 +92,7 @@ def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
 
 def _checked(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[str]:
     for number, given in enumerate(lines, start=1):
+        require_text("line", given)
         line = given.removesuffix("\n").removesuffix("\r")
         if "\n" in line or "\r" in line:
             raise TextError(f"a line must hold no line end, but line {number} does; pass each line by itself")

@@ -142,6 +142,12 @@ def resolve_whole(
     return _not_empty(part)
 
 
+def has_splits(text: str, *, data_dir: Path | None = None) -> bool:
+    """Return whether a text is a folder with files for train, valid and test."""
+    path = sample_path(text, data_dir=data_dir) if text in SAMPLES else Path(text)
+    return path.is_dir() and bool(split_files(path))
+
+
 def _not_empty(part: TextRange) -> TextRange:
     if not part.num_bytes:
         raise TextError(f"`{part.name}` must hold text, but is empty")

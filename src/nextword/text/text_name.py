@@ -63,6 +63,8 @@ def not_found(text: str, path: Path) -> str:
         names = [*samples]
     near = get_close_matches(path.name, names, n=1, cutoff=_NEAR)
     repair = f"did you mean `{path.with_name(near[0])}`?" if near else f"samples: {', '.join(SAMPLES)}"
+    if not near and " " in text and not path.suffix[1:].isalnum():
+        return f"`{text[:60]}` is not a sample, file or folder; if it is the text itself, pass a list, such as `[text]`"
     return (
         f"`{text}` is not a sample, file or folder; {repair} (for a file or folder with a sample's name, write ./NAME)"
     )

@@ -3,7 +3,9 @@
 import ast
 import inspect
 import math
+import re
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +100,65 @@ def test_a_model_is_evaluated_on_splits_and_strings(corpus: nextword.Corpus, mod
     assert math.isfinite(model.perplexity("the cat eats .\n"))
 
 
+def test_a_string_is_a_text_and_a_path_a_file(model: nextword.TrainedModel, tmp_path: Path) -> None:
+    file = tmp_path / "novel.txt"
+    file.write_text("the cat drinks milk .\na dog eats bones .", encoding="utf-8")
+    read, given = model.evaluate(file), model.evaluate(file.read_text(encoding="utf-8"))
+    assert read.num_tokens == given.num_tokens
+    assert read.log_prob == pytest.approx(given.log_prob)
+    assert "all of `novel.txt`" in read.protocol
+    assert len(model.compare(file, max_tokens=3)) == 3
+    for name in (str(file), "other.md", "NOVEL.TXT"):
+        for method in (model.evaluate, model.perplexity, model.compare):
+            with pytest.raises(SettingError, match=re.escape(f"pass `Path({name!r})`")):
+                method(name)
+    assert math.isfinite(model.perplexity("she reads other.txt"))
+
+
+@pytest.mark.parametrize("sample", [False, True], ids=["Keras", "int8"])
+def test_the_perplexity_of_a_line_is_one_number(model: nextword.TrainedModel, sample: bool) -> None:
+    model, line = (nextword.load("austen"), "She was.") if sample else (model, "the cat eats .")
+    (scored,) = model.score_lines([line])
+    assert model.perplexity(line) == pytest.approx(scored.perplexity, rel=1e-6)
+    assert model.score(line).perplexity == scored.perplexity
+    assert model.perplexity(f"{line}\n") == pytest.approx(scored.perplexity, rel=1e-6)
+
+
+def test_a_model_completes_by_an_argument_too(model: nextword.TrainedModel) -> None:
+    assert model.suggest("a dog ea", k=3, complete=True) == model.complete("a dog ea", k=3)
+    assert model.vocabulary == model.tokenizer.vocabulary.tokens
+
+
+def test_texts_are_drawn_with_the_defaults_of_the_command(model: nextword.TrainedModel) -> None:
+    (drawn,) = model.generate_many(["the"], nextword.Request(sampling=nextword.SamplingOptions(seed=2)))
+    assert model.generate("the", seed=2) == f"the{drawn.text}"
+
+
+WRONG_TYPES: dict[str, Callable[[Any], object]] = {
+    "`line` must be a string, but is of type list; use `score_lines` for": lambda m: m.score(["a", "b"]),
+    "`line` must be a string, but is of type int": lambda m: list(m.score_lines([5])),
+    "`lines` must be a list of strings, but is one string; pass `[text]`, or `text.splitlines": lambda m: (
+        m.surprising_lines("a b")
+    ),
+    "`lines` must be a list of strings, but is of type int": lambda m: m.vectors(5),
+    "`text` must be a string, but is of type int": lambda m: m.suggest(5),
+    "`k` must be a whole number, but is 'x'": lambda m: m.suggest("a", k="x"),
+    "`prompt` must be a string, but is of type int; use `generate_many`": lambda m: m.generate(5),
+    "`max_tokens` must be a whole number, but is 1.5": lambda m: m.generate(max_tokens=1.5),
+    "`prompts` must be a list of strings, but is one string": lambda m: m.generate_many("a"),
+    "`typed` must be a string, but is of type int": lambda m: m.session().type(5),
+    "`candidates` must be a list of strings, but is one string": lambda m: m.rank("a ___", "b"),
+    "`word` must be a string": lambda m: m.nearest_words(5),
+    "`path` must be a path or a loaded model, but is of type int": lambda _: nextword.kenlm.Model(5),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("message", WRONG_TYPES)
+def test_a_wrong_type_is_named_with_what_to_use(model: nextword.TrainedModel, message: str) -> None:
+    with pytest.raises(SettingError, match=re.escape(message)):
+        WRONG_TYPES[message](model)
+
+
 def test_methods_are_put_around_a_model(corpus: nextword.Corpus, model: nextword.TrainedModel) -> None:
     static = model.perplexity(corpus.test)
     same = model.evaluate(corpus.test, methods=[nextword.TemperatureOptions(temperature=1.0)])
@@ -129,7 +190,9 @@ def test_a_split_of_another_tokenizer_is_refused(model: nextword.TrainedModel) -
             method(other.test)
     own = nextword.Corpus.load(["the cat drinks milk .", "a bird sings ."] * 100, tokenizer=model.tokenizer)
     assert math.isfinite(model.perplexity(own.test))
-    with pytest.raises(SettingError, match="`text` must be a string or a split of a corpus, but is of type list"):
+    with pytest.raises(
+        SettingError, match="`text` must be a string, a `Path` or a split of a corpus, but is of type list"
+    ):
         model.perplexity(["a", "b"])  # type: ignore[arg-type]
 
 

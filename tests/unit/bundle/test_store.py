@@ -430,7 +430,7 @@ def test_a_file_in_place_of_a_model_is_answered_with_its_use(path: Path, tmp_pat
     rule = "must be the directory of a run or a model, but is a file"
     with pytest.raises(BundleError, match=f"{rule}; to train a model on a text, run `nextword train '{text}'`"):
         find_model(text)
-    with pytest.raises(BundleError, match=rf"{rule}; .* `nextword\.kenlm\.Model\('{arpa}'\)`"):
+    with pytest.raises(BundleError, match=rf"{rule}; `score`, .* read ARPA files, and `nextword\.kenlm\.Model`"):
         find_model(arpa)
     with pytest.raises(BundleError, match=f"{rule}; did you mean `{path}`"):
         find_model(path / WEIGHTS)

@@ -25,7 +25,7 @@ def test_a_run_is_not_overwritten(trained_run: Path, small_text: Path, nextword:
 
 def test_evaluate_counts_every_token(trained_run: Path, small_text: Path, nextword: Run, capsys: Captured) -> None:
     assert nextword("evaluate", trained_run, small_text, "--split", "all", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+    (table,) = json.loads(capsys.readouterr().out)["evaluations"]
     lines = small_text.read_text(encoding="utf-8").splitlines()
     assert table["num_tokens"] == sum(len(line.split()) + 1 for line in lines)
     assert 1 < table["perplexity"] < 3
@@ -35,7 +35,7 @@ def test_evaluate_agrees_with_itself_whatever_the_batch(trained_run: Path, nextw
     perplexities = []
     for batch_size in ("1", "4"):
         assert nextword("evaluate", trained_run, "--split", "train", "--batch-size", batch_size, "--json") == 0
-        perplexities.append(json.loads(capsys.readouterr().out)["perplexity"])
+        perplexities.append(json.loads(capsys.readouterr().out)["evaluations"][0]["perplexity"])
     assert perplexities[0] == pytest.approx(perplexities[1], rel=1e-4)
 
 
@@ -43,9 +43,9 @@ def test_the_bundle_alone_evaluates_like_the_run(
     trained_run: Path, small_text: Path, nextword: Run, capsys: Captured
 ) -> None:
     assert nextword("evaluate", trained_run, "--split", "test", "--json") == 0
-    of_run = json.loads(capsys.readouterr().out)
+    of_run = json.loads(capsys.readouterr().out)["evaluations"][0]
     assert nextword("evaluate", trained_run / "model", small_text, "--split", "test", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["log_prob"] == of_run["log_prob"]
+    assert json.loads(capsys.readouterr().out)["evaluations"][0]["log_prob"] == of_run["log_prob"]
     assert nextword("evaluate", trained_run / "model") == 2
     assert "TEXT must be given" in capsys.readouterr().err
 

@@ -32,7 +32,8 @@ def table_of(nextword: Run, capsys: Captured) -> Callable[..., dict[str, Any]]:
 
     def run(*arguments: str | Path) -> dict[str, Any]:
         assert nextword("evaluate", *arguments, "--json") == 0, capsys.readouterr().err
-        table: dict[str, Any] = json.loads(capsys.readouterr().out)
+        table: dict[str, Any]
+        (table,) = json.loads(capsys.readouterr().out)["evaluations"]
         return table
 
     return run
@@ -62,14 +63,15 @@ def test_which_part_of_a_file_was_read_is_said(
 ) -> None:
     other = tmp_path / "other.txt"
     shutil.copy(small_text, other)
-    assert nextword("evaluate", trained_run, other) == 0
+    assert nextword("evaluate", trained_run, other, "--split", "test") == 0
     *_, part, protocol = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
-        r"\(this is the test split of `other.txt`, \d\d?\.\d% of it; --split all reads the whole file\)", part
+        r"\(this is the test split of `other.txt`, \d\d?\.\d% of it; without --split, the whole file is read\)", part
     )
     assert protocol.startswith("(every token")
-    assert nextword("evaluate", trained_run, other, "--split", "all") == 0
-    assert "this is the" not in capsys.readouterr().out
+    for split in ((), ("--split", "all")):
+        assert nextword("evaluate", trained_run, other, *split) == 0
+        assert "(this is all of `other.txt`)\n" in capsys.readouterr().out
     assert nextword("evaluate", trained_run, "--split", "valid") == 0
     assert re.search(r"\(this is the valid split of `story.txt`, [\d.]+% of it\)\n", capsys.readouterr().out)
 
@@ -111,6 +113,25 @@ def test_methods_stand_side_by_side_and_around_one_another(trained_run: Path, ne
     assert lines[-2].startswith("(static: every token")
     assert lines[-1].startswith("(cache,temperature: every token")
     assert ", then temperature (temperature 1.0))" in lines[-1]
+
+
+def test_a_small_file_is_evaluated_as_a_whole(
+    trained_run: Path, small_text: Path, table_of: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    small = tmp_path / "small.txt"
+    small.write_text("the cat drinks milk .\na dog eats bones .\n", encoding="utf-8")
+    table = table_of(trained_run, small)
+    assert (table["split"], table["num_tokens"]) == ("all", 12)
+    assert table_of(trained_run, small_text)["split"] == table_of(trained_run)["split"] == "test"
+
+
+def test_a_folder_with_splits_is_evaluated_on_its_test_split(
+    trained_run: Path, table_of: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.txt").write_text(f"the {split} sings .\n", encoding="utf-8")
+    table = table_of(trained_run, tmp_path)
+    assert (table["split"], table["num_tokens"], table["part_of_file"]) == ("test", 5, None)
 
 
 def test_tuned_values_are_found_before_the_test_split_is_read_and_can_be_given_again(
@@ -171,15 +192,17 @@ def test_an_ensemble_of_twins_is_the_model_itself(trained_run: Path, table_of: C
     assert table["perplexity"] == pytest.approx(table_of(trained_run)["perplexity"], rel=1e-4)
 
 
-def test_columns_are_compared_with_the_first(trained_run: Path, table_of: Callable[..., dict[str, Any]]) -> None:
+def test_columns_are_compared_with_the_first(trained_run: Path, nextword: Run, capsys: Captured) -> None:
     arguments = (trained_run, "--split", "train", "--method", "static", *CACHE, "--significance")
-    table = table_of(*arguments)
+    assert nextword("evaluate", *arguments, "--json") == 0
+    table = json.loads(capsys.readouterr().out)
     first, second = (evaluation["perplexity"] for evaluation in table["evaluations"])
     (comparison,) = table["significance"]
     assert (comparison["first"], comparison["second"]) == ("static", "cache")
     assert comparison["perplexity_ratio"] == pytest.approx(second / first, rel=1e-5)
     assert 0 < comparison["p_value"] <= 1
-    (by_line,) = table_of(*arguments, "--unit", "line")["significance"]
+    assert nextword("evaluate", *arguments, "--unit", "line", "--json") == 0
+    (by_line,) = json.loads(capsys.readouterr().out)["significance"]
     assert (comparison["unit"], by_line["unit"]) == ("block", "line")  # the cache learns as it reads
     assert comparison["num_units"] == math.ceil(by_line["num_units"] / 32)
 

@@ -32,13 +32,13 @@ def test_a_population_stands_for_its_members(population: Path, trained_run: Path
 
 def test_its_fitted_weights_are_those_of_the_ensemble(population: Path, nextword: Run, capsys: Captured) -> None:
     assert nextword("evaluate", population, "--ensemble", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+    (table,) = json.loads(capsys.readouterr().out)["evaluations"]
     assert table["settings"] == {"ensemble": {"ensemble_weights": [0.25, 0.75]}}
 
 
 def test_given_weights_replace_the_fitted_ones(population: Path, nextword: Run, capsys: Captured) -> None:
     assert nextword("evaluate", population, "--ensemble", "--ensemble-weights", "1,1", "--json") == 0
-    table = json.loads(capsys.readouterr().out)
+    (table,) = json.loads(capsys.readouterr().out)["evaluations"]
     assert table["settings"] == {"ensemble": {"ensemble_weights": [1.0, 1.0]}}
 
 

@@ -59,6 +59,12 @@ def test_prompts_of_a_file_are_gone_on_with_in_order(generate: Generate, prompts
     assert generate("--prompts", prompts, *GREEDY)[1] == "".join(alone)
 
 
+def test_the_prompt_is_an_argument_too(generate: Generate) -> None:
+    assert generate("the cat", *GREEDY) == generate("--prompt", "the cat", *GREEDY)
+    code, _, errors = generate("the cat", "--prompt", "it", *GREEDY)
+    assert (code, "must not be given together" in errors) == (2, True)
+
+
 def test_prompts_come_from_standard_input(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = generate("--prompt", "it was", *GREEDY)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"it was\n")))
@@ -125,7 +131,7 @@ def test_a_required_word_that_was_not_written_is_named(generate: Generate) -> No
         (["--require", "mat", "--best-of", "2"], "required words need a beam"),
         (["--beam-size", "4", "--top-k", "2"], "beam search does not sample, but `top_k` is 2"),
         (["--beam-size", "4", "--beam-groups", "3"], "`beam_size` must be a multiple of `beam_groups`"),
-        (["--prompt", "the", "--prompts", "-"], "`--prompt` and `--prompts` must not be given together"),
+        (["--prompt", "the", "--prompts", "-"], "TEXT, `--prompt` and `--prompts` must not be given together"),
         (["--prompts", "nowhere.txt"], "No such file"),
     ],
 )

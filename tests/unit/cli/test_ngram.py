@@ -15,7 +15,9 @@ def test_a_model_is_trained_measured_and_written(
 ) -> None:
     arpa = tmp_path / "story.arpa.gz"
     assert nextword("ngram", small_text, "--order", 3, "--arpa", arpa, "--json") == 0
-    result = json.loads(capsys.readouterr().out)
+    output, told = capsys.readouterr()
+    assert "words are split at spaces, unlike in `nextword train`" in told
+    result = json.loads(output)
     assert result["order"] == 3
     assert result["tokenizer"] == "pretokenized"
     assert result["num_ngrams"][0] == result["vocabulary_size"] + 1  # `<s>` too
@@ -64,7 +66,9 @@ def test_only_an_arpa_file_needs_words_that_it_can_hold(
 
 def test_the_table_is_for_a_person(nextword: Run, small_text: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert nextword("ngram", small_text, "--tokenizer", "word", "--order", 2) == 0
-    lines = capsys.readouterr().out.splitlines()
+    output, told = capsys.readouterr()
+    assert "--tokenizer word" not in told
+    lines = output.splitlines()
     assert lines[0].split() == ["split", "perplexity", "without", "<unk>", "tokens", "<unk>"]
     assert [line.split()[0] for line in lines[1:3]] == ["valid", "test"]
     assert "n-grams of length 1 to 2" in lines[3]

@@ -128,10 +128,34 @@ def test_json_lines_from_standard_input_hold_their_references(
     assert "rescored minus first pass: -" in captured.err  # the lists have standard output
 
 
+def test_weights_have_defaults(trained_run: Path, nbest: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("rescore", trained_run, nbest, "--best") == 0
+    default, told = capsys.readouterr()
+    assert "the weights are the defaults; `--tune` finds those of your recognizer" in told
+    assert nextword("rescore", trained_run, nbest, "--best", "--model-weight", "0.5") == 0
+    assert capsys.readouterr() == (default, "")
+    assert nextword("rescore", trained_run, "no-such.tsv") == 2
+    assert "no-such.tsv" in capsys.readouterr().err
+
+
+def test_hypotheses_in_capitals_are_lowered(trained_run: Path, nbest: Path, nextword: Run, capsys: Captured) -> None:
+    arguments = ("rescore", trained_run, nbest, "--best", "--model-weight", "2")
+    assert nextword(*arguments) == 0
+    expected = capsys.readouterr().out
+    rows = [row.split("\t") for row in nbest.read_text(encoding="utf-8").splitlines()]
+    shouted = [rows[0], *([name, text.upper(), score] for name, text, score in rows[1:])]
+    nbest.write_text("\n".join("\t".join(row) for row in shouted), encoding="utf-8")
+    assert nextword(*arguments, "--lowercase") == 0
+    assert capsys.readouterr() == (expected.upper().replace("U", "u"), "")
+    assert nextword(*arguments) == 0
+    told = capsys.readouterr().err
+    assert "of the tokens are not in the vocabulary of the model" in told
+    assert "give `--lowercase` if they have capitals" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{nbest}"], "weights must be given, because they differ between recognizers"),
         (["{nbest}", "--tune"], "`--tune` needs what was said, but there is no `reference`"),
         (["{nbest}", "--tune", "--weights", "w"], "`--weights` and `--tune` must not be given together"),
         (["{nbest}", "--model-weight", "1", "--weights-output", "w"], "`--weights-output` needs `--tune`"),

@@ -207,7 +207,7 @@ def test_forbidding_everything_is_refused(toy_engine: MakeEngine, search: Search
 
 
 def test_a_single_string_of_prompts_is_refused(toy_engine: MakeEngine, words: Tokenizer) -> None:
-    with pytest.raises(SettingError, match="`prompts` must be a list of prompts, but is one string"):
+    with pytest.raises(SettingError, match="`prompts` must be a list of strings, but is one string"):
         generate_texts(TextModel(toy_engine(), words), "a b", Request())
 
 

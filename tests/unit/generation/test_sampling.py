@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,8 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
+import nextword
 from nextword.errors import SettingError
 from nextword.generation.sampling import (
+    DEFAULT_SAMPLING,
+    UNCHANGED,
     SamplingOptions,
     filtered,
     keep_min_p,
@@ -55,7 +61,7 @@ def test_min_p_and_typical_are_applied_after_the_others() -> None:
 
 def test_only_recent_tokens_are_penalized() -> None:
     log_probs = np.log([0.5, 0.3, 0.2])
-    options = SamplingOptions(repetition_penalty=2.0, repetition_window=2)
+    options = UNCHANGED.replace(repetition_penalty=2.0, repetition_window=2)
     expected = np.array([0.5, 0.09, 0.04])
     np.testing.assert_allclose(np.exp(filtered(log_probs, options, read=[0, 1, 2])), expected / expected.sum())
     np.testing.assert_allclose(np.exp(filtered(log_probs, options)), np.exp(log_probs))
@@ -66,9 +72,18 @@ def test_the_penalty_can_change_the_most_probable_token() -> None:
     assert kept(filtered(np.log([0.6, 0.4]), options, read=[0])) == [1]
 
 
-def test_the_default_options_change_nothing() -> None:
+def test_unchanged_options_change_nothing() -> None:
     log_probs = np.log([0.5, 0.3, 0.2])
-    np.testing.assert_allclose(filtered(log_probs, SamplingOptions(), read=[0, 1, 2]), log_probs, atol=1e-12)
+    np.testing.assert_allclose(filtered(log_probs, UNCHANGED, read=[0, 1, 2]), log_probs, atol=1e-12)
+
+
+def test_the_defaults_are_those_of_the_page() -> None:
+    script = Path(nextword.__file__).with_name("page") / "site" / "js" / "write_tab.js"
+    shown = {
+        name: float(re.search(rf'label: "{label}".*? value: ([\d.]+)', script.read_text(encoding="utf-8"))[1])  # type: ignore[index]
+        for name, label in (("temperature", "Temperature"), ("top_p", "Top-p"))
+    }
+    assert shown == {name: getattr(DEFAULT_SAMPLING, name) for name in shown} == {"temperature": 0.8, "top_p": 0.95}
 
 
 def test_an_impossible_token_is_never_sampled() -> None:

@@ -124,7 +124,16 @@ def test_scores_that_look_like_costs_give_a_note(run_of: Callable[..., tuple[Res
     assert "`cost`; if lower values are better, give `--first-pass-weights -1`" in run.notes[0]
     run, lists = run_of(text, given={"first_pass_weights": (-1.0,)})
     run.tune(lists, {"first_pass_weights": (-1.0,)})
-    assert not run.notes
+    assert run.notes == ["4 utterances are few: tuned weights are mostly chance below 30"]
+
+
+def test_few_utterances_get_no_interval(run_of: Callable[..., tuple[RescoringRun, list[ScoredList]]]) -> None:
+    for count, is_shown in ((29, False), (30, True)):
+        run, lists = run_of(made_up(0, num_utterances=count)[0], given={"model_weight": 0.5})
+        list(run.lines(lists, best_alone=True))
+        told = "\n".join(run.report().describe())
+        assert ("95 % interval" in told) == is_shown
+        assert ("29 utterances are too few for an interval; use at least 30" in told) != is_shown
 
 
 def test_an_empty_reference_counts_its_insertions(

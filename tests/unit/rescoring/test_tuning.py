@@ -54,6 +54,24 @@ def test_given_weights_are_not_tuned(features_of: MakeFeatures) -> None:
     assert features.num_errors(found.vector) <= features.num_errors(given.vector)
 
 
+def test_the_order_of_the_first_pass_is_kept_if_it_has_fewer_errors() -> None:
+    # The recognizer is always right, and each feature is higher for its choice in one list and lower in another.
+    values = np.stack([sign * axis for axis in np.eye(3) for sign in (1, 0, 0, 1)])
+    features = Features(values, np.array([0, 3] * 6), np.arange(0, 13, 2))
+    found = tune(features, ONE)
+    assert not found.weights.vector.any()
+    assert features.num_errors(found.weights.vector) == 0
+    assert features.num_errors(tune(features, ONE, given=["length_weight"]).weights.vector) >= 3
+
+
+@given(seed=st.integers(0, 1000))
+def test_tuned_weights_are_never_worse_than_the_first_pass(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    begins = np.array([0, 3, 5, 9])
+    features = Features(random.normal(size=(9, 3)), random.integers(0, 4, 9), begins)
+    assert features.num_errors(tune(features, ONE).weights.vector) <= features.errors[begins[:-1]].sum()
+
+
 def test_a_negative_weight_works_for_costs(features_of: MakeFeatures) -> None:
     features = features_of(6)
     costs = features._replace(values=features.values * [1.0, 1.0, -1.0])

@@ -73,7 +73,7 @@ def test_mistakes_are_refused(small_model: Model) -> None:
     model = small_model()
     with pytest.raises(SettingError, match="`candidates` must have at least one word"):
         rank(model, "the ___", [])
-    with pytest.raises(SettingError, match="candidates must be a list of strings, but are the string 'cat'"):
+    with pytest.raises(SettingError, match="`candidates` must be a list of strings, but is one string"):
         rank(model, "the ___", "cat")
     with pytest.raises(SettingError, match="the text must have one gap, but has 0; put `___`"):
         rank(model, "the ___", ["cat"], gap="")

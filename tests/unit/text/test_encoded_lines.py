@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nextword.errors import TextError
+from nextword.errors import SettingError, TextError
 from nextword.text.encoded_lines import EncodedLine, encoded_windows, surface
 from nextword.text.options import LineEnds, TokenizerKind
 from nextword.text.tokenizer import Tokenizer
@@ -110,7 +110,7 @@ def test_a_line_is_refused_once_those_before_it_were_given(kind: TokenizerKind, 
 
 
 def test_one_string_is_not_taken_for_lines_of_one_character() -> None:
-    with pytest.raises(TextError, match="`lines` must be several lines, but is one string"):
+    with pytest.raises(SettingError, match="`lines` must be a list of strings, but is one string"):
         next(encoded_windows(tokenizer_of("word"), "the cat", most_lines=10))
 
 

@@ -259,6 +259,14 @@ def test_a_misspelt_text_is_answered_with_the_nearest(
         assert "./NAME" in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["She was very much obliged. He went", "It is a truth."])
+def test_a_text_in_place_of_a_path_is_told_how_to_be_passed(text: str) -> None:
+    with pytest.raises(TextError, match=r"pass a list, such as `\[text\]`"):
+        resolve_source(text, DEFAULT_OPTIONS)
+    with pytest.raises(TextError, match="samples: austen"):
+        resolve_source("my lost novel.txt", DEFAULT_OPTIONS)
+
+
 def test_a_whole_file_is_not_split(tmp_path: Path) -> None:
     path = tmp_path / "short.txt"
     path.write_bytes(b"one line\n")

@@ -84,6 +84,8 @@ def read_arpa(path: Path) -> BackoffModel:
             table = _read_ngrams(lines, count, ids, tables)
         tables.append(table)
     lines.expect("\\end\\")
+    for _ in lines:  # the file is closed at its end
+        pass
     try:
         return BackoffModel(tuple(word.decode("utf-8") for word in words), tuple(tables))
     except UnicodeDecodeError as error:

@@ -13,6 +13,7 @@ Source:
     Katz (1987), "Estimation of probabilities from sparse data for the language model component of a speech recognizer".
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -118,6 +119,18 @@ class BackoffModel:
             lengths[ends] = np.where(is_held, length, lengths[ends])
         return log10_probs, lengths
 
+    def distribution(self, context: Sequence[int]) -> Floats:
+        """Return the log10 probability of each word after at most `order - 1` words `(V,)`."""
+        log10_probs = self.tables[0].log10_probs[:-1].copy()
+        for start in reversed(range(len(context))):
+            shorter, longer = self.tables[len(context) - start - 1 :][:2]
+            number = self._number(context[start:])
+            if number != ABSENT:
+                first, stop = np.searchsorted(longer.table.keys, np.array([number, number + 1]) * len(self.words))
+                log10_probs += shorter.log10_backoffs[number]
+                log10_probs[longer.table.keys[first:stop] % len(self.words)] = longer.log10_probs[first:stop]
+        return log10_probs
+
     def shortest_context(self, word_ids: Sequence[int]) -> tuple[int, ...]:
         """Return the last of some words that probabilities of words after them depend on."""
         for start in range(max(0, len(word_ids) - self.order + 1), len(word_ids)):
@@ -142,6 +155,27 @@ class BackoffModel:
             matters[longer.table.contexts] = True
             found.append(matters)
         return found
+
+
+class BackoffTokens:
+    """A model in backoff form over the tokens of a vocabulary; `<eos>` is `</s>` as a prediction and `<s>` as context.
+
+    Args:
+        model: The model.
+        words: The id in the model of each token `(V,)`.
+    """
+
+    def __init__(self, model: BackoffModel, words: Integers) -> None:
+        self.order, self.vocabulary_size = model.order, len(words)
+        self._model, self._words = model, words
+        self._contexts = np.where(words == model.end_id, model.begin_id, words)
+
+    def log_probs(self, contexts: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the distribution `(N, V)` after each context `(N, order - 1)`, the latest token last."""
+        rows, places = np.unique(self._contexts[contexts], axis=0, return_inverse=True)
+        found = np.stack([self._model.distribution(row)[self._words].astype(np.float32) for row in rows.tolist()])
+        found *= np.float32(math.log(10))
+        return found[places]
 
 
 def sorted_table(

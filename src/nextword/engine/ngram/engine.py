@@ -7,11 +7,12 @@ import numpy as np
 from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.ngram.backoff_model import BackoffTokens
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 
 
-class KneserNeyEngine(DistributionEngine):
-    """Predicts with a Kneser-Ney model and nothing else; `NgramEngine` mixes one with another engine.
+class NgramModelEngine(DistributionEngine):
+    """Predicts with an n-gram model and nothing else; `NgramEngine` mixes one with another engine.
 
     A state holds the last tokens read `(B, order - 1)`, int32, never changed in place.
 
@@ -21,13 +22,13 @@ class KneserNeyEngine(DistributionEngine):
 
     Example:
         >>> model = KneserNeyModel.fit(np.array([1, 2, 0, 1, 2, 0], np.int32), 3, vocabulary_size=4, end_id=0)
-        >>> engine = KneserNeyEngine(model, end_id=0)
+        >>> engine = NgramModelEngine(model, end_id=0)
         >>> log_probs, _ = engine.step(np.array([1]), engine.start(1))
         >>> int(log_probs.argmax())
         2
     """
 
-    def __init__(self, model: KneserNeyModel, *, end_id: int) -> None:
+    def __init__(self, model: KneserNeyModel | BackoffTokens, *, end_id: int) -> None:
         super().__init__(vocabulary_size=model.vocabulary_size, end_id=end_id)
         self._model = model
 
@@ -40,6 +41,6 @@ class KneserNeyEngine(DistributionEngine):
         length = self._model.order - 1
         read = np.concatenate((state, inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
         contexts = np.lib.stride_tricks.sliding_window_view(read, length, axis=1)[:, 1:] if length else read[..., :0]
-        probabilities = self._model.probabilities(contexts.reshape(inputs.size, length))
-        log_probs = np.log(probabilities).astype(np.float32).reshape(*inputs.shape, self.vocabulary_size)
+        log_probs = self._model.log_probs(contexts.reshape(inputs.size, length))
+        log_probs = log_probs.reshape(*inputs.shape, self.vocabulary_size)
         return WindowPrediction(log_probs, None), read[:, read.shape[1] - length :]

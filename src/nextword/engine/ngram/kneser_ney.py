@@ -214,6 +214,10 @@ class KneserNeyModel:
             probabilities[rows, level.tokens[places]] += scale[rows] * level.shares[places]
         return probabilities
 
+    def log_probs(self, contexts: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Return the natural logarithms of `probabilities`."""
+        return np.log(self.probabilities(contexts)).astype(np.float32)
+
     def token_probabilities(self, contexts: NDArray[np.integer], tokens: NDArray[np.integer]) -> Floats:
         """Return the probability of each token `(N,)` after its context `(N, order - 1)`."""
         probabilities: Floats = self._singles[tokens]

@@ -79,7 +79,7 @@ class NgramEngine(OuterEngine):
         length = self._model.order - 1
         read = np.concatenate((state[1], inputs), axis=1).astype(np.int32)  # (B, order - 1 + T)
         contexts = np.lib.stride_tricks.sliding_window_view(read, length, axis=1)[:, 1:] if length else read[..., :0]
-        expected = np.log(self._model.probabilities(contexts.reshape(inputs.size, length))).astype(np.float32)
+        expected = self._model.log_probs(contexts.reshape(inputs.size, length))
         mixed = interpolate(prediction.log_probs, expected.reshape(prediction.log_probs.shape), self._weight)
         return prediction._replace(log_probs=mixed), (inner, read[:, read.shape[1] - length :])
 

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from nextword.generation.request import Request, SearchOptions
-from nextword.generation.sampling import SamplingOptions
+from nextword.generation.sampling import UNCHANGED
 from nextword.serving.api_error import ApiError
-from nextword.serving.request_body import FIRST_FAULT, RequestBody
+from nextword.serving.request_body import FIRST_FAULT, ModelRequest, RequestBody
 from nextword.serving.serving_settings import ServingSettings
 
 _MAX_SEED = 10**18 - 1
@@ -41,14 +41,13 @@ class StreamOptions(RequestBody):
     include_usage: bool | None = Field(None, description="Send the number of tokens in a last event.")
 
 
-class CompletionRequest(RequestBody):
+class CompletionRequest(ModelRequest):
     """A request for completions. A field that is `null` has its default."""
 
-    model: str = Field(description="Name of the served model.")
     prompt: PromptField | None = Field(None, description="Text to continue; the beginning of a text if left out.")
     max_tokens: int | None = Field(None, ge=0, description="Most tokens of a text; 16 if left out. 0 needs `echo`.")
-    temperature: float | None = Field(None, ge=0, le=100, description="0 takes the most probable token.")
-    top_p: float | None = Field(None, gt=0, le=1, description="Sample from the tokens that reach this probability.")
+    temperature: float | None = Field(None, ge=0, le=100, description="1 if left out; 0 takes the most probable token.")
+    top_p: float | None = Field(None, gt=0, le=1, description="1 if left out: all tokens.")
     n: int | None = Field(None, ge=1, description="Texts for each prompt.")
     best_of: int | None = Field(None, ge=1, description="Texts to sample for each prompt; the `n` best are returned.")
     stream: bool | None = Field(None, description="Whether to send the text while it is generated.")
@@ -107,7 +106,7 @@ class CompletionRequest(RequestBody):
         given = {name: value for name in names if (value := getattr(self, name)) is not None}
         return Request(
             max_tokens=self.num_tokens,
-            sampling=SamplingOptions(**given),
+            sampling=UNCHANGED.replace(**given),
             search=SearchOptions(best_of=self.num_sampled if self.num_sampled > self.num_choices else 1),
             stop_at_end=bool(self.stop_at_end),
             stop=self.stops,

@@ -39,7 +39,7 @@ async def create_completion(body: CompletionRequest, request: Request) -> Respon
     slot: ModelSlot = request.app.state.slot
     admission: Admission = request.app.state.admission
     settings = request.app.state.settings
-    served = served_model(slot, body.model)
+    served = slot.named(body.model)
     check_bounds(body, settings)
     prompts = await off_loop(sum(map(len, body.prompts)), _prompts, served, body)
     check_lengths(body, [len(prompt.ids) for prompt in prompts], settings)
@@ -61,20 +61,8 @@ async def list_models(request: Request) -> Response:
 @router.get("/v1/models/{name}")
 async def show_model(name: str, request: Request) -> Response:
     """Describe the served model."""
-    served = served_model(request.app.state.slot, name)
+    served: ServedModel = request.app.state.slot.named(name)
     return JSONResponse(_model_table(served), headers=served.headers)
-
-
-def served_model(slot: ModelSlot, name: str) -> ServedModel:
-    """Return the served model, if it has this name.
-
-    Raises:
-        ApiError: It has another one (404).
-    """
-    if name != slot.current.name:
-        message = f"`model` must be the served model, {slot.current.name!r}, but is {name[:100]!r}; see `/v1/models`"
-        raise ApiError(404, message, param="model", code="model_not_found")
-    return slot.current
 
 
 def _model_table(served: ServedModel) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from threading import Lock
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-from nextword.engine.ngram.engine import KneserNeyEngine
+from nextword.engine.ngram.engine import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError
@@ -26,7 +26,7 @@ class Bigrams:
 
     Args:
         model: The model.
-        counted: The same with a `KneserNeyEngine` of order 2; `None` if the text of the model is not there.
+        counted: The same with a `NgramModelEngine` of order 2; `None` if the text of the model is not there.
     """
 
     def __init__(self, model: TextModel, counted: TextModel | None) -> None:
@@ -68,7 +68,7 @@ def _bigrams_of(served: ServedModel) -> Bigrams:
         return Bigrams(model, None)
     size, end_id = model.engine.vocabulary_size, model.engine.end_id
     counted = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=size, end_id=end_id)
-    return Bigrams(model, model.with_engine(KneserNeyEngine(counted, end_id=end_id)))
+    return Bigrams(model, model.with_engine(NgramModelEngine(counted, end_id=end_id)))
 
 
 def _ending(text: str) -> str:

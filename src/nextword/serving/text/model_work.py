@@ -45,15 +45,19 @@ class ModelWork:
         """Return whether new requests still get this model."""
         return self._slot.current is served
 
-    async def run[T](self, function: Callable[[ServedModel], T]) -> T:
+    async def run[T](self, function: Callable[[ServedModel], T], *, model: str | None = None) -> T:
         """Return the result of a function of the current model, called in a thread once the request is admitted.
 
+        Args:
+            function: What to do.
+            model: The name of the model that is asked for; `None` for the current one.
+
         Raises:
-            ApiError: The service is busy (429) or ends (503), or the client left.
+            ApiError: The model has another name (404), the service is busy (429) or ends (503), or the client left.
         """
 
         async def work() -> T:
-            served = self._slot.current
+            served = self._slot.named(model)
             self._response.headers.update(served.headers)
             return await served.run(function, served)
 

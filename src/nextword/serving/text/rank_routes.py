@@ -9,7 +9,7 @@ from nextword.scoring.gaps import GAP, proposals, rank
 from nextword.scoring.lines import ScoringOptions
 from nextword.serving.api_error import ApiError
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.text.limits import require_at_most, require_tokens
@@ -21,7 +21,7 @@ _PROPOSALS = 200
 _SHOWN = 10
 
 
-class RankRequest(RequestBody):
+class RankRequest(ModelRequest):
     """A text with a gap, and what may fill it."""
 
     model_config = example(text="She was very much ___ to him.", candidates=["obliged", "table", "attached"])
@@ -71,7 +71,7 @@ async def rank_candidates(body: RankRequest, work: Work) -> RankAnswer:
     settings = work.settings
     require_at_most(settings, "max_lines", "candidates", len(body.candidates or ()))
     require_at_most(settings, "max_lines", "proposals", body.proposals or 1)
-    return await work.run(lambda served: _answer(served, body, settings))
+    return await work.run(lambda served: _answer(served, body, settings), model=body.model)
 
 
 def _answer(served: ServedModel, body: RankRequest, settings: ServingSettings) -> RankAnswer:

@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field, model_validator
 
 from nextword.rescoring.nbest import Hypothesis, NbestList
 from nextword.rescoring.rescorer import ScoredList, score_lists
-from nextword.rescoring.weights import RescoringWeights
+from nextword.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, ModelRequest, RequestBody, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.text.limits import require_at_most, require_tokens
@@ -51,14 +51,16 @@ class GivenList(RequestBody):
 class GivenWeights(RequestBody):
     """The weights of the scores."""
 
-    model_weight: _Number = Field(default=0.5, description="Weight of the model's log-probability.")
+    model_weight: _Number = Field(
+        default=DEFAULT_WEIGHTS.model_weight, description="Weight of the model's log-probability."
+    )
     length_weight: _Number = Field(default=0.0, description="Amount added for each word of a hypothesis.")
     first_pass_weights: Annotated[list[_Number], Field(max_length=64), FIRST_FAULT] = Field(
         default_factory=list, description="Weight of each first-pass score, in their order. Left out: 1 each."
     )
 
 
-class RescoreRequest(RequestBody):
+class RescoreRequest(ModelRequest):
     """N-best lists to be rescored."""
 
     model_config = example(
@@ -123,7 +125,7 @@ async def rescore(body: RescoreRequest, work: Work) -> RescoreAnswer:
     """
     settings = work.settings
     require_at_most(settings, "max_lines", "lists", sum(len(each.hypotheses) for each in body.lists))
-    return await work.run(lambda served: _answer(served, body, settings))
+    return await work.run(lambda served: _answer(served, body, settings), model=body.model)
 
 
 def _answer(served: ServedModel, body: RescoreRequest, settings: ServingSettings) -> RescoreAnswer:

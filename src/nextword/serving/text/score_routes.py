@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from nextword.scoring.lines import LineScore, ScoringOptions
 from nextword.scoring.score_summary import ScoreSummary
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.text.limits import require_at_most, require_tokens
@@ -20,7 +20,7 @@ from nextword.text.tokenizer import Tokenizer
 router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS)
 
 
-class ScoreRequest(RequestBody):
+class ScoreRequest(ModelRequest):
     """A text or lines to be scored."""
 
     model_config = example(lines=["She was very much obliged.", "She was very much table."])
@@ -84,7 +84,7 @@ async def score(body: ScoreRequest, work: Work) -> ScoreAnswer:
     require_at_most(settings, "max_logprobs", "alternatives", body.alternatives)
     if body.lines is not None:
         require_at_most(settings, "max_lines", "lines", len(body.lines))
-    return await work.run(lambda served: _answer(served, body, settings))
+    return await work.run(lambda served: _answer(served, body, settings), model=body.model)
 
 
 def _answer(served: ServedModel, body: ScoreRequest, settings: ServingSettings) -> ScoreAnswer:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
 from nextword.serving.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.text.bigrams import BigramCache, BigramSource
 from nextword.serving.text.limits import require_at_most, require_tokens
@@ -27,7 +27,7 @@ _Words = Annotated[list[_Word], Field(max_length=1000), FIRST_FAULT]
 SessionName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{3,64}$", examples=["dJ0uK1mNnqT2vXyZ3aBcDeFg"])]
 
 
-class SuggestRequest(RequestBody):
+class SuggestRequest(ModelRequest):
     """A text to be continued by a word."""
 
     model_config = example(text="I am very much", k=3)
@@ -122,7 +122,7 @@ async def suggest_next_words(
     require_at_most(work.settings, "max_suggestions", "k", body.k)
     if body.session is not None:
         return await _answer_in_session(body, work, owner, sessions)
-    return await work.run(lambda served: _alone(served, body, bigrams, work))
+    return await work.run(lambda served: _alone(served, body, bigrams, work), model=body.model)
 
 
 async def _answer_in_session(body: SuggestRequest, work: ModelWork, owner: str, sessions: Sessions) -> SuggestAnswer:
@@ -130,7 +130,7 @@ async def _answer_in_session(body: SuggestRequest, work: ModelWork, owner: str, 
     session = sessions.begin(owner) if is_new else sessions.find(body.session or "", owner)
     try:
         async with session.turn():
-            return await work.run(lambda served: _in_session(served, body, session, work))
+            return await work.run(lambda served: _in_session(served, body, session, work), model=body.model)
     except BaseException:
         if is_new:  # nobody knows its id
             sessions.discard(session)

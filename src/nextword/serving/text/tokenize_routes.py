@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from nextword.serving.openapi import ERRORS, example
-from nextword.serving.request_body import FIRST_FAULT, RequestBody, StrictRoute
+from nextword.serving.request_body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.text.limits import require_at_most, require_tokens
 from nextword.serving.text.model_work import Answer, Work, origin_of
@@ -19,7 +19,7 @@ _MAX_ID = 2**31 - 1
 _MAX_IDS = 2**20
 
 
-class TokenizeRequest(RequestBody):
+class TokenizeRequest(ModelRequest):
     """A text to be cut into tokens."""
 
     model_config = example(prompt="She was very  much obliged.")
@@ -47,7 +47,7 @@ class TokenizeAnswer(Answer):
     max_model_len: int = Field(description="Most tokens of a prompt.", examples=[4096])
 
 
-class DetokenizeRequest(RequestBody):
+class DetokenizeRequest(ModelRequest):
     """Token ids to be turned into text."""
 
     model_config = example(tokens=[65, 11, 35, 68, 353, 15])
@@ -105,7 +105,7 @@ async def tokenize(body: TokenizeRequest, work: Work) -> TokenizeAnswer:
             max_model_len=settings.max_prompt_tokens,
         )
 
-    return await work.run(answer)
+    return await work.run(answer, model=body.model)
 
 
 @router.post("/detokenize", summary="Turn token ids into text")
@@ -113,7 +113,8 @@ async def detokenize(body: DetokenizeRequest, work: Work) -> DetokenizeAnswer:
     """Return the text of token ids."""
     require_at_most(work.settings, "max_prompt_tokens", "tokens", len(body.tokens))
     return await work.run(
-        lambda served: DetokenizeAnswer(**origin_of(served), prompt=served.model.tokenizer.decode(body.tokens))
+        lambda served: DetokenizeAnswer(**origin_of(served), prompt=served.model.tokenizer.decode(body.tokens)),
+        model=body.model,
     )
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from nextword.engine.ngram.engine import KneserNeyEngine
+from nextword.engine.ngram.engine import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 
 TEXT = np.random.default_rng(0).integers(6, size=40, dtype=np.int32)
@@ -11,7 +11,7 @@ TEXT = np.random.default_rng(0).integers(6, size=40, dtype=np.int32)
 @pytest.mark.parametrize("cut", [1, 7])
 def test_it_says_what_the_model_says(order: int, cut: int) -> None:
     model = KneserNeyModel.fit(TEXT, order, vocabulary_size=8, end_id=3)
-    engine = KneserNeyEngine(model, end_id=3)
+    engine = NgramModelEngine(model, end_id=3)
     expected = model.probabilities(contexts_of(TEXT, order, end_id=3))
     inputs = np.concatenate(([3], TEXT[:-1])).astype(np.int32)[None]
     state, found = engine.start(1), []
@@ -23,7 +23,7 @@ def test_it_says_what_the_model_says(order: int, cut: int) -> None:
 
 
 def test_rows_do_not_depend_on_their_neighbours() -> None:
-    engine = KneserNeyEngine(KneserNeyModel.fit(TEXT, 3, vocabulary_size=8, end_id=3), end_id=3)
+    engine = NgramModelEngine(KneserNeyModel.fit(TEXT, 3, vocabulary_size=8, end_id=3), end_id=3)
     _, state = engine.predict_window(np.array([[1, 2], [4, 5]], np.int32), engine.start(2))
     both, _ = engine.step(np.array([0, 1], np.int32), state)
     alone, _ = engine.step(np.array([1], np.int32), engine.select(state, np.array([1])))

@@ -60,7 +60,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"typical_p": 0}, "typical_p"),
     ({"repetition_penalty": 0.5}, "repetition_penalty"),
     ({"tempreature": 1}, "tempreature"),
-    ({"model": None}, "model"),
     ({"model": 5}, "model"),
 ]
 

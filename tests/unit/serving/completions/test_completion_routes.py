@@ -13,7 +13,7 @@ import pytest
 from nextword.engine.text_model import LoadedModel
 from nextword.generation.batch import generate_texts
 from nextword.generation.request import Request, SearchOptions
-from nextword.generation.sampling import SamplingOptions
+from nextword.generation.sampling import UNCHANGED
 from nextword.scoring.lines import score_lines
 from support.served import HASH, Served, post
 
@@ -63,7 +63,7 @@ def test_texts_are_those_of_python(
     ours = {name: value for name, value in asked.items() if name not in ("temperature", "top_p")}
     theirs = {name: value for name, value in asked.items() if name in ("temperature", "top_p")}
     answer = client.completions.create(model="austen", prompt=prompt, max_tokens=12, seed=3, **theirs, extra_body=ours)
-    request = Request(max_tokens=12, sampling=SamplingOptions(seed=3, **asked))
+    request = Request(max_tokens=12, sampling=UNCHANGED.replace(seed=3, **asked))
     assert answer.choices[0].text == generate_texts(austen, [prompt], request)[0].text
 
 
@@ -71,7 +71,7 @@ def test_prompts_and_choices_come_in_order(float_client: openai.OpenAI, float_mo
     prompts = ["bab", "bab bad. ", ""]
     answer = float_client.completions.create(model="random", prompt=prompts, max_tokens=5, n=2, seed=4)
     assert [choice.index for choice in answer.choices] == list(range(6))
-    request = Request(max_tokens=5, sampling=SamplingOptions(seed=4))
+    request = Request(max_tokens=5, sampling=UNCHANGED.replace(seed=4))
     expected = [text.text for text in generate_texts(float_model, prompts, request)]
     assert [choice.text for choice in answer.choices[::2]] == expected
     assert answer.choices[0].text != answer.choices[1].text
@@ -80,7 +80,7 @@ def test_prompts_and_choices_come_in_order(float_client: openai.OpenAI, float_mo
 def test_the_best_of_several_is_that_of_python(float_client: openai.OpenAI, float_model: LoadedModel) -> None:
     asked: dict[str, Any] = {"max_tokens": 6, "n": 2, "best_of": 4, "seed": 4}
     answer = float_client.completions.create(model="random", prompt=["bab", "bad"], **asked)
-    request = Request(max_tokens=6, sampling=SamplingOptions(seed=4), search=SearchOptions(best_of=4))
+    request = Request(max_tokens=6, sampling=UNCHANGED.replace(seed=4), search=SearchOptions(best_of=4))
     texts = generate_texts(float_model, ["bab", "bad"], request)
     expected = [each for text in texts for each in (text.text, text.others[0].text)]
     assert [choice.text for choice in answer.choices] == expected
@@ -93,7 +93,7 @@ def test_stop_strings_and_line_ends_end_a_text(client: openai.OpenAI, austen: Lo
         answer = client.completions.create(
             model="austen", prompt=PROMPT, max_tokens=200, seed=5, stop=stop, extra_body={"stop_at_end": at_end}
         )
-        request = Request(max_tokens=200, sampling=SamplingOptions(seed=5), stop=tuple(stop), stop_at_end=at_end)
+        request = Request(max_tokens=200, sampling=UNCHANGED.replace(seed=5), stop=tuple(stop), stop_at_end=at_end)
         (expected,) = generate_texts(austen, [PROMPT], request)
         assert answer.choices[0].text == expected.text
         assert answer.choices[0].finish_reason == {"length": "length"}.get(expected.ending, "stop")
@@ -220,7 +220,7 @@ def test_the_first_of_a_token_list_may_be_the_token_before_every_text(
         expected = generate_texts(
             float_model,
             [float_model.tokenizer.decode(ids)],
-            Request(max_tokens=9, sampling=SamplingOptions(seed=2)),
+            Request(max_tokens=9, sampling=UNCHANGED.replace(seed=2)),
         )
         assert answer.choices[0].text == expected[0].text
 

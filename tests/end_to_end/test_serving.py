@@ -110,7 +110,13 @@ def test_texts_are_those_of_the_command_line(served: Served) -> None:
         command = [sys.executable, "-m", "nextword", "generate", "austen", "--json", "--max-tokens", "15"]
         done = run([*command, "-p", prompt, "--seed", str(seed), "--top-p", "0.9"], capture_output=True, check=True)
         with client_of(served) as client:
-            options: dict[str, Any] = {"model": "austen", "prompt": prompt, "max_tokens": 15, "seed": seed, "top_p": 0.9}
+            options: dict[str, Any] = {
+                "model": "austen",
+                "prompt": prompt,
+                "max_tokens": 15,
+                "seed": seed,
+                "top_p": 0.9,
+            }
             answer = client.completions.create(**options)
             streamed = "".join(event.choices[0].text for event in client.completions.create(**options, stream=True))
         assert answer.choices[0].text == streamed == json.loads(done.stdout)["text"]

@@ -39,7 +39,7 @@ def test_lines_have_the_scores_of_kenlm(
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_lines_that_are_read_as_one_text_begin_anew(path: Path, model: TextModel) -> None:
+def test_lines_that_are_read_as_one_text_have_no_context(path: Path, model: TextModel) -> None:
     lines = ["the cat sat", "a dog"]
     found = [line.log10_prob for line in score_lines(model, lines, ScoringOptions(carry=True))]
     np.testing.assert_allclose(found, list(map(kenlm.Model(str(path)).score, lines)), atol=1e-5)

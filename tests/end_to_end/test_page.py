@@ -148,6 +148,8 @@ def test_a_text_that_the_service_finds_too_long_is_reported(chromium: "Browser",
     with visit(chromium, page_address, "read", allowed=["400"]) as page:
         page.get_by_label("Your text", exact=True).fill("a " * 40_000)
         page.get_by_role("alert").filter(has_text="Use a shorter text").wait_for()
+        assert page.locator(".problem code").first.text_content() == "text"
+        assert "`" not in (page.locator(".problem").text_content() or "")
         assert page.locator("#panel-read .actions .hint").text_content() == ""
 
 

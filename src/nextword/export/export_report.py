@@ -93,7 +93,7 @@ class Int8Cost:
         """Return the cost in a sentence."""
         return (
             f"In int8 the perplexity of {self.text} is {self.int8_perplexity:,.2f} instead of {self.perplexity:,.2f}, "
-            f"{self.percent:+.2f} % ({self.num_tokens:,} tokens)."
+            f"{self.percent:+.2f}% ({self.num_tokens:,} tokens)."
         )
 
 

@@ -30,7 +30,7 @@ def test_a_card_says_what_was_exported_and_how_it_was_checked() -> None:
 
 def test_a_card_says_what_int8_costs() -> None:
     card = with_export_section(CARD, INT8)
-    assert "In int8 the perplexity of story, valid is 80.20 instead of 80.00, +0.25 % (4,000 tokens)." in card
+    assert "In int8 the perplexity of story, valid is 80.20 instead of 80.00, +0.25% (4,000 tokens)." in card
 
 
 def test_another_export_replaces_what_a_card_says() -> None:

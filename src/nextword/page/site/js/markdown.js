@@ -67,7 +67,8 @@ function paragraphAt(lines, at) {
   return [element("p", {}, inlineNodes(lines.slice(at, end).join(" "))), end];
 }
 
-function inlineNodes(text) {
+/** Return the nodes of a line of Markdown. */
+export function inlineNodes(text) {
   const nodes = [];
   let place = 0;
   for (const match of text.matchAll(INLINE)) {

@@ -1,6 +1,7 @@
 // Problems shown in words, with what to do; and the question for an API key.
 
 import { button, element, fill, labelled } from "./dom.js";
+import { inlineNodes } from "./markdown.js";
 import { remember } from "./memory.js";
 import { isAbort } from "./model_error.js";
 
@@ -29,7 +30,7 @@ export class Problems {
   }
 
   say(message, advice, action = null) {
-    fill(this.node, element("div", {}, element("strong", {}, message), " ", advice), action, button("×", () => this.clear(), { class: "dismiss", "aria-label": "Close this message" }));
+    fill(this.node, element("div", {}, element("strong", {}, inlineNodes(message)), " ", advice), action, button("×", () => this.clear(), { class: "dismiss", "aria-label": "Close this message" }));
     this.node.hidden = false;
   }
 

@@ -34,8 +34,8 @@ class Scripts:
 
 _RUN = """() => {
 globalThis.run = async (body, argument, encoded) => {
-  const names = ["arithmetic", "engine", "game", "http_model", "left_out", "local_model", "numbers", "packed_model",
-    "random", "reading", "sampling", "tokenizer"];
+  const names = ["arithmetic", "engine", "example", "game", "http_model", "left_out", "local_model", "numbers",
+    "packed_model", "random", "reading", "sampling", "tokenizer"];
   const js = {};
   for (const name of names) {
     js[name] = await import(`/js/${name}.js`);

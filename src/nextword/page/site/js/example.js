@@ -26,5 +26,5 @@ export function exampleButton(model, { passage, unit }, problems, onText) {
 export function beginningOf(text, most) {
   if (text.length <= most) return text;
   const start = text.slice(0, most);
-  return /^[^]*[.!?]["\u201d]?(?=\s)/u.exec(start)?.[0] ?? start.slice(0, start.search(/\s\S*$/));
+  return /^[^]*[.!?]["\u201d]?(?=\s)/u.exec(start)?.[0] ?? start.replace(/\s\S*$/, "");
 }

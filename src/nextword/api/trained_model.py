@@ -1,16 +1,18 @@
 """A trained model as Python programs use it: an object with methods."""
 
+import dataclasses
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
 from nextword.api.text_evaluation import Text, evaluate_text, ids_of
+from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel
@@ -40,6 +42,7 @@ from nextword.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
 from nextword.text.lines import split_lines
 from nextword.training.history import TrainingHistory
+from nextword.training.progress import RoundRecord
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,7 +52,7 @@ class TrainedModel(LoadedModel):
     `nextword.train` and `nextword.load` return one.
 
     Attributes:
-        history: What each round of its training measured; `None` if the model was loaded without its run.
+        history: What each round of its training measured; `None` if that is not known, as for `austen`.
 
     Example:
         >>> import nextword
@@ -522,7 +525,7 @@ class TrainedModel(LoadedModel):
         return self.bundle.floats(self.bundle.architecture.weight_shapes())
 
     def save(self, path: str | Path, *, replace: bool = False) -> None:
-        """Write the model as a bundle, which `nextword.load` reads.
+        """Write the model with its history as a bundle, which `nextword.load` reads.
 
         Args:
             path: The directory.
@@ -540,7 +543,8 @@ class TrainedModel(LoadedModel):
             ...     nextword.load(Path(folder, "copy")).name
             'austen'
         """
-        write_bundle(Path(path), self.bundle, replace=replace)
+        history = self.bundle.history if self.history is None else tuple(map(asdict, self.history))
+        write_bundle(Path(path), dataclasses.replace(self.bundle, history=history), replace=replace)
 
     def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
         """Write a page with the model inside, which any browser opens without a server and without a network.
@@ -591,13 +595,16 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
     found = find_model(path)
     run = found.parent if found.name == MODEL_FOLDER and (found.parent / CONFIG_FILE).is_file() else None
     model = open_model(found, engine, num_threads=num_threads)
-    return TrainedModel.of(model, _history_of(run) if run else None)
+    return TrainedModel.of(model, _history_of(run, model.bundle))
 
 
-def _history_of(run: Path) -> TrainingHistory | None:
-    """Return the history of a run; a damaged log is no reason to refuse its model."""
+def _history_of(run: Path | None, bundle: Bundle) -> TrainingHistory | None:
+    """Return the history of a run or of a bundle; a damaged log is no reason to refuse its model."""
     try:
-        return TrainingHistory.of_run(run)
-    except CheckpointError as error:
+        if run is not None:
+            return TrainingHistory.of_run(run)
+        rows: Any = bundle.history
+        return TrainingHistory(tuple(RoundRecord(**row) for row in rows)) if rows else None
+    except (CheckpointError, TypeError) as error:
         warnings.warn(f"the model has no history: {error}", TrainingWarning, stacklevel=3)
         return None

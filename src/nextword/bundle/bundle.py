@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NoReturn
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.architecture import Architecture
+from nextword.bundle.history import History
 from nextword.bundle.onnx_embeddings import read_embeddings
 from nextword.bundle.onnx_weights import onnx_floats
 from nextword.errors import BundleError
@@ -85,6 +86,7 @@ class Bundle:
             checked when they are read.
         card: The model card, in Markdown; `nextword.bundle.model_card` makes one.
         onnx: The content of `model.onnx`, if the model was exported. The engine that runs it checks it first.
+        history: What each round of the training measured, if the bundle was saved from Python.
 
     Raises:
         BundleError: The parts do not fit together, or a weight is not finite.
@@ -102,6 +104,7 @@ class Bundle:
     weights: Weights
     card: str
     onnx: bytes | None = None
+    history: History = ()
 
     def __repr__(self) -> str:
         exported = "" if self.onnx is None else ", model.onnx only" if self.is_slim else ", with model.onnx"
@@ -144,14 +147,7 @@ class Bundle:
         Raises:
             BundleError: There is no `model.onnx` to run instead.
         """
-        return Bundle(
-            self.name,
-            self.architecture,
-            self.tokenizer,
-            AbsentWeights(self.name, self.architecture),
-            self.card,
-            self.onnx,
-        )
+        return replace(self, weights=AbsentWeights(self.name, self.architecture))
 
     def is_same_model(self, other: "Bundle") -> bool:
         """Return whether two bundles hold the same network, tokenizer and weights, exported or not."""

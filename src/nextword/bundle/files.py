@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from nextword.architecture import Architecture
+from nextword.bundle.history import MAX_HISTORY_BYTES
 from nextword.errors import BundleError, SettingError
 
 CONFIG = "config.json"
@@ -10,6 +11,7 @@ TOKENIZER = "tokenizer.json"
 WEIGHTS = "weights.safetensors"
 CARD = "README.md"
 ONNX = "model.onnx"
+HISTORY = "history.jsonl"
 
 MAX_BYTES = 2**33
 """The largest total size of a bundle, unless a reader allows less."""
@@ -22,6 +24,8 @@ _BYTES_A_TOKEN = 1024
 _REQUIRED = frozenset([CONFIG, TOKENIZER, CARD])
 _MODELS = frozenset([WEIGHTS, ONNX])
 """A bundle holds at least one of them; a slim bundle holds `model.onnx` only."""
+
+_OPTIONAL = frozenset([HISTORY])
 
 
 def num_weight_bytes(architecture: Architecture) -> int:
@@ -58,7 +62,7 @@ def check_names(names: Mapping[str, object]) -> None:
         raise BundleError(f"a bundle must hold `{name}`, but does not")
     if not names.keys() & _MODELS:
         raise BundleError(f"a bundle must hold `{WEIGHTS}` or `{ONNX}`, but holds neither")
-    for name in sorted(names.keys() - _REQUIRED - _MODELS):
+    for name in sorted(names.keys() - _REQUIRED - _MODELS - _OPTIONAL):
         raise BundleError(f"a bundle must not hold `{name}`, but does")
 
 
@@ -81,6 +85,8 @@ def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
     num_bytes = num_weight_bytes(architecture)
     check_size(CARD, sizes[CARD], MAX_CARD_BYTES)
     check_size(TOKENIZER, sizes[TOKENIZER], 2**16 + _BYTES_A_TOKEN * architecture.vocabulary_size)
+    if HISTORY in sizes:
+        check_size(HISTORY, sizes[HISTORY], MAX_HISTORY_BYTES)
     if WEIGHTS in sizes:
         check_size(WEIGHTS, sizes[WEIGHTS], 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes)
         _check_holds(WEIGHTS, sizes[WEIGHTS], 8 + num_bytes, f"the {num_bytes} bytes of the architecture's weights")

@@ -13,6 +13,7 @@ from nextword.bundle.config import BundleConfig, TokenizerConfig, decode_config,
 from nextword.bundle.files import (
     CARD,
     CONFIG,
+    HISTORY,
     MAX_BYTES,
     MAX_CONFIG_BYTES,
     ONNX,
@@ -22,6 +23,7 @@ from nextword.bundle.files import (
     check_size,
     check_sizes,
 )
+from nextword.bundle.history import decode_history, encode_history
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
 from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.errors import BundleError, SettingError, StorageError, TextError
@@ -64,6 +66,7 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
             weights=_weights(sealed, config, defer=defer_weights),
             card=_text(sealed, CARD),
             onnx=sealed.read(ONNX) if ONNX in sealed.manifest else None,
+            history=decode_history(sealed.read(HISTORY)) if HISTORY in sealed.manifest else (),
         )
 
 
@@ -274,5 +277,7 @@ def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
         files[WEIGHTS] = encode_weights(bundle.weights)
     if bundle.onnx is not None:
         files[ONNX] = bundle.onnx
+    if bundle.history:
+        files[HISTORY] = encode_history(bundle.history)
     check_sizes({name: len(data) for name, data in files.items()}, bundle.architecture)
     sealed_directory.write(path, files, replace=replace)

@@ -27,13 +27,7 @@ from nextword.text.vocabulary import END, UNKNOWN
 
 _LONGEST = 16
 
-_PRETOKENIZED = ("ptb", "wikitext-2")
-"""The samples that `train` splits at spaces too."""
-
-_NOTE = (
-    "words are split at spaces, unlike in `nextword train`, so the perplexities cannot be compared; give "
-    "`--tokenizer word` to split as `train` does"
-)
+_NOTE = "words are split at spaces; to compare perplexities with those of `nextword train`, give `--tokenizer word`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +95,7 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     """
     with reading_progress():
         corpus = Corpus.load(text, given_settings(given, _Options), data_dir=data_dir)
-    if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in _PRETOKENIZED:
+    if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in ("ptb", "wikitext-2"):
         say(f"nextword: {_NOTE}")
     vocabulary = corpus.tokenizer.vocabulary
     began = time.monotonic()

@@ -1,6 +1,7 @@
 """`nextword rescore`: which of a recognizer's hypotheses was said?"""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,7 +16,7 @@ from nextword.cli.output import say
 from nextword.cli.progress import waiting
 from nextword.cli.setting_option import Tables
 from nextword.cli.target import engine_option, identity_at, open_text_model, run_or_model_argument
-from nextword.cli.unknown_words import warn_of_unknown_words
+from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
 from nextword.errors import SettingError, TextError
 from nextword.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
 from nextword.rescoring.references import References
@@ -150,8 +151,9 @@ def _rescore(path: Path, request: Request) -> None:
     if not (request.tune or request.weights or request.given):
         run.notes.append("the weights are the defaults; `--tune` finds those of your recognizer")
     model = open_text_model(path)
-    unknown = _UnknownWords(model.tokenizer, lowercase=request.lowercase)
-    scored: Iterable[ScoredList] = score_lists(model, unknown.counted(reader), lowercase=request.lowercase)
+    counts: Counter[str] = Counter()
+    lists = _counted(reader, model.tokenizer, counts, lowercase=request.lowercase)
+    scored: Iterable[ScoredList] = score_lists(model, lists, lowercase=request.lowercase)
     if request.tune:
         with waiting("scoring the hypotheses and tuning the weights"):
             scored = run.tune(scored, request.given)
@@ -160,9 +162,7 @@ def _rescore(path: Path, request: Request) -> None:
             write(line)
     if request.weights_output:
         run.weights_file().write(request.weights_output)
-    warn_of_unknown_words(
-        unknown.num_unknown, unknown.num_tokens, model.tokenizer.vocabulary, lowercase=request.lowercase
-    )
+    warn_of_unknown_words(counts["unknown"], counts["all"], model.tokenizer.vocabulary, lowercase=request.lowercase)
     for note in run.notes:
         say(f"nextword: {note}")
     if request.as_json:
@@ -171,22 +171,15 @@ def _rescore(path: Path, request: Request) -> None:
         (click.echo if request.output is not None or request.tune else say)("\n".join(run.report().describe()))
 
 
-class _UnknownWords:
-    """Counts the tokens of the first hypotheses that a model does not know."""
-
-    def __init__(self, tokenizer: Tokenizer, *, lowercase: bool) -> None:
-        self._tokenizer, self._lowercase = tokenizer, lowercase
-        self.num_unknown = self.num_tokens = 0
-
-    def counted(self, lists: Iterable[NbestList]) -> Iterator[NbestList]:
-        """Yield the lists."""
-        for nbest in lists:
-            yield nbest
-            text = nbest.hypotheses[0].text
-            with suppress(TextError):  # scoring has named the utterance
-                ids = self._tokenizer.encode(text.lower() if self._lowercase else text)
-                self.num_tokens += len(ids)
-                self.num_unknown += ids.count(self._tokenizer.vocabulary.unknown_id)
+def _counted(
+    lists: Iterable[NbestList], tokenizer: Tokenizer, counts: Counter[str], *, lowercase: bool
+) -> Iterator[NbestList]:
+    """Yield lists, and count all and unknown tokens of their first hypotheses."""
+    for nbest in lists:
+        yield nbest
+        with suppress(TextError):  # scoring has named the utterance
+            ids = tokenizer.encode("".join(lower_cased([nbest.hypotheses[0].text], lowercase=lowercase)))
+            counts.update(all=len(ids), unknown=ids.count(tokenizer.vocabulary.unknown_id))
 
 
 @contextmanager

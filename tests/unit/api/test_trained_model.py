@@ -1,6 +1,7 @@
 """A trained model is an object with methods; the package exports what they take and return."""
 
 import ast
+import dataclasses
 import inspect
 import math
 import re
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 import nextword
 from nextword import errors
+from nextword.bundle.store import write_bundle
 from nextword.errors import SettingError, TextError
 from support.small_run import SMALL_RUN_SETTINGS, small_run_text
 
@@ -124,6 +126,27 @@ def test_the_perplexity_of_a_line_is_one_number(model: nextword.TrainedModel, sa
     assert model.perplexity(f"{line}\n") == pytest.approx(scored.perplexity, rel=1e-6)
 
 
+def test_a_saved_model_keeps_its_history(model: nextword.TrainedModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "saved")
+    with pytest.raises(nextword.StorageError, match="exists already; choose another name, or pass `replace=True`"):
+        model.save(tmp_path / "saved")
+    once = nextword.load(tmp_path / "saved")
+    once.save(tmp_path / "again")
+    again = nextword.load(tmp_path / "again")
+    assert model.history is not None
+    assert again.history is not None
+    assert again.history.records == model.history.records
+    assert nextword.load("austen").history is None
+
+
+def test_a_history_of_another_version_does_not_keep_a_model_from_loading(
+    model: nextword.TrainedModel, tmp_path: Path
+) -> None:
+    write_bundle(tmp_path / "newer", dataclasses.replace(model.bundle, history=({"round": 1, "mood": 2.0},)))
+    with pytest.warns(nextword.TrainingWarning, match="the model has no history"):
+        assert nextword.load(tmp_path / "newer").history is None
+
+
 def test_a_model_completes_by_an_argument_too(model: nextword.TrainedModel) -> None:
     assert model.suggest("a dog ea", k=3, complete=True) == model.complete("a dog ea", k=3)
     assert model.vocabulary == model.tokenizer.vocabulary.tokens
@@ -227,13 +250,13 @@ def test_a_model_is_saved_and_loaded(corpus: nextword.Corpus, model: nextword.Tr
     assert again.perplexity(corpus.test) == model.perplexity(corpus.test)
     assert again.card == model.card
     assert again.card.startswith(f"# {again.name}")
-    assert again.history is None
     assert repr(again) == f"TrainedModel('{again.name}', LSTM 16-12, 11 words, Keras)"
 
 
 def test_all_names_are_there() -> None:
     assert all(getattr(nextword, name) is not None for name in nextword.__all__)
     assert set(nextword.__all__) <= set(dir(nextword))
+    assert not {"os", "import_module", "TYPE_CHECKING"} & set(dir(nextword))
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         _ = nextword.trian
 

@@ -18,7 +18,15 @@ from nextword.storage import sealed_directory
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
-FILES = ("config.json", "tokenizer.json", "weights.safetensors", "model.onnx", "README.md", "MANIFEST.json")
+FILES = (
+    "config.json",
+    "tokenizer.json",
+    "weights.safetensors",
+    "model.onnx",
+    "README.md",
+    "history.jsonl",
+    "MANIFEST.json",
+)
 MAX_MEMORY = 3 * 2**20
 
 

@@ -126,6 +126,12 @@ HOSTILE: dict[str, tuple[Change, str]] = {
     "no weights": (drop(WEIGHTS), "must hold `weights.safetensors`"),
     "no card": (drop("README.md"), "must hold `README.md`"),
     "a card that is no text": (put("README.md", b"\xff\xfe"), "`README.md` must be UTF-8"),
+    # history.jsonl
+    "a history that is no JSON": (put("history.jsonl", b"rounds"), "`history.jsonl` must be JSON"),
+    "a history of lists": (put("history.jsonl", b"[1]\n"), "must hold an object of numbers in each line"),
+    "a history of words": (put("history.jsonl", b'{"round": "one"}\n'), "must hold an object of numbers in each line"),
+    "a deep history": (put("history.jsonl", b'{"round": [1]}\n'), "nested at most 1"),
+    "a long history": (put("history.jsonl", b"{}\n" * 4_000_000), "`history.jsonl` must be at most"),
     # config.json
     "an empty config": (put("config.json", b""), "must be JSON"),
     "a config in UTF-16": (put("config.json", "{}".encode("utf-16")), "must be UTF-8"),

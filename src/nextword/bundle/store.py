@@ -234,7 +234,7 @@ def _use_of_file(path: Path) -> str:
 
 def is_arpa(path: Path) -> bool:
     """Return whether a path is an ARPA file, packed or not."""
-    with suppress(TextError):
+    with suppress(TextError, OSError, ValueError):
         return path.is_file() and b"\\data\\" in next(unpacked_blocks(path), b"").splitlines()
     return False
 

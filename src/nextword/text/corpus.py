@@ -23,14 +23,18 @@ from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise this number whenever the same text and options give another vocabulary or other line ends."""
 
 _FILE = "vocabulary.json"
 
 
-def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path, ahead: Sequence[TextRange] = ()) -> Tokenizer:
+def tokenizer_for(
+    train: TextRange, options: TextOptions, *, cache: Path, ahead: Sequence[TextRange] = ()
+) -> tuple[Tokenizer, bool]:
     """Return the tokenizer for a training split and resolved options, from the cache if it is there.
+
+    The second value is whether the choice of its line ends is close; see `LineRuns.is_close`.
 
     Args:
         train: The training split.
@@ -48,14 +52,15 @@ def tokenizer_for(train: TextRange, options: TextOptions, *, cache: Path, ahead:
     key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
     folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache, ahead))
     table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    return Tokenizer(options.kind, table["line_ends"], Vocabulary(tuple(table["tokens"])))
+    return Tokenizer(options.kind, table["line_ends"], Vocabulary(tuple(table["tokens"]))), table["is_close"]
 
 
 def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path, ahead: Sequence[TextRange]) -> None:
     line_ends = None if options.line_ends == "auto" else options.line_ends
     with cut_text(train, options.kind, line_ends, on_bad_bytes=options.on_bad_bytes, cache=cache, ahead=ahead) as text:
         vocabulary = _vocabulary(text, options)
-    table = {"line_ends": text.line_ends, "tokens": vocabulary.tokens}
+        is_close = text.runs.is_close
+    table = {"line_ends": text.line_ends, "is_close": is_close, "tokens": vocabulary.tokens}
     (folder / _FILE).write_text(json.dumps(table), encoding="utf-8")
 
 
@@ -145,10 +150,10 @@ class Corpus:
         if tokenizer is None:
             options = options.resolved(pretokenized=source.pretokenized)
             train, *others = (source.parts[split] for split in SPLITS)
-            tokenizer = tokenizer_for(train, options, cache=cache, ahead=others)
-            how_cut = _how_cut(tokenizer, is_chosen=options.line_ends == "auto")
+            tokenizer, is_close = tokenizer_for(train, options, cache=cache, ahead=others)
+            how_cut = _how_cut(tokenizer, is_chosen=options.line_ends == "auto", is_close=is_close)
         else:
-            how_cut = _how_cut(tokenizer, is_chosen=False)
+            how_cut = _how_cut(tokenizer)
         stores = {
             split: TokenStore.of(part, tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
             for split, part in source.parts.items()
@@ -231,8 +236,15 @@ def _check_split(name: str) -> None:
         raise SettingError(unknown_name("split", name, SPLITS))
 
 
-def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool) -> str:
-    reason = " (chosen from the training text)" if is_chosen else ""
+_OTHER_CHOICES = {
+    "line": "; for prose with wrapped lines, use --line-ends paragraph",
+    "paragraph": "; for verse, use --line-ends line",
+}
+
+
+def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool = False, is_close: bool = False) -> str:
+    other = _OTHER_CHOICES[tokenizer.line_ends] if is_close else ""
+    reason = f" (chosen from the training text{other})" if is_chosen else ""
     return (
         f"cut by the {tokenizer.kind} tokenizer, vocabulary of {tokenizer.vocabulary_size:,}; <eos> stands for "
         f"the end of a {tokenizer.line_ends}{reason}"

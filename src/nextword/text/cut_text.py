@@ -35,7 +35,7 @@ from nextword.text.shards import shards_of
 from nextword.text.vocabulary import END
 from nextword.text.worker_pool import run_tasks
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise this number whenever the same text gives other shards, units or counts."""
 
 SHARD_BYTES = 2**25
@@ -99,6 +99,11 @@ class CutText:
             counts.add(shard.read)
         return counts
 
+    @property
+    def runs(self) -> LineRuns:
+        """The runs of lines of the whole text."""
+        return sum((shard.runs for shard in self.shards), LineRuns())
+
     def counts(self) -> Iterator[Counter[str]]:
         """Yield how often each piece occurs, in parts that have no piece in common; `<eos>` is in the first."""
         num_bytes = self.read.num_bytes
@@ -151,7 +156,7 @@ def cut_text(
         beside = [replace(cutting, part=other) for other in ahead if cutting.is_large]
         beside = [other for other in beside if other.lock(locks, wait=False)]
         text = cutting.cut(beside, processes)
-        right = line_ends_of(sum((shard.runs for shard in text.shards), LineRuns()))
+        right = line_ends_of(text.runs)
         if line_ends or right == cutting.line_ends:
             yield text
             return

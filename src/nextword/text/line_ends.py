@@ -31,11 +31,7 @@ def ends_open(lines: Sequence[str], line_ends: LineEnds) -> bool:
 
 
 def choose_line_ends(lines: Iterable[str]) -> LineEnds:
-    """Choose "paragraph" for prose with wrapped lines, "line" for all other text.
-
-    Lines count as wrapped if at least 2 % of them are blank and more than half of the runs between blank lines have
-    several lines.
-    """
+    """Choose "paragraph" for prose with wrapped lines (`LineRuns.are_wrapped`), "line" for verse and other text."""
     return line_ends_of(LineRuns.of(lines))
 
 

@@ -7,6 +7,12 @@ from typing import Self
 
 MINIMUM_BLANK_FRACTION = 0.02
 
+_SHORT = 50
+"""Mean number of characters below which lines are short. Wrapped prose has more than 55, verse 30 to 45."""
+
+_FEW_CAPITALS = 0.2
+_FEW_LONG_RUNS = 0.3
+
 
 @dataclass(frozen=True)
 class LineRuns:
@@ -19,6 +25,8 @@ class LineRuns:
         num_long_runs: Runs of several lines.
         first: Lines of the run that begins with the first line; 0 if it is blank.
         last: Lines of the run that ends with the last line; 0 if it is blank.
+        num_capital: Lines that begin with a capital letter.
+        num_characters: Characters of all lines, without the white space around each.
     """
 
     num_lines: int = 0
@@ -27,11 +35,14 @@ class LineRuns:
     num_long_runs: int = 0
     first: int = 0
     last: int = 0
+    num_capital: int = 0
+    num_characters: int = 0
 
     @classmethod
     def of(cls, lines: Iterable[str]) -> Self:
         """Count some lines."""
-        is_blank = [not stripped for stripped in map(str.strip, lines)]
+        stripped = [line.strip() for line in lines]
+        is_blank = [not line for line in stripped]
         num_lines = len(is_blank)
         blanks = [-1, *compress(count(), is_blank), num_lines]
         lengths = [after - before - 1 for before, after in pairwise(blanks)]
@@ -42,6 +53,8 @@ class LineRuns:
             num_long_runs=sum(length > 1 for length in lengths),
             first=lengths[0],
             last=lengths[-1],
+            num_capital=sum(line[:1].isupper() for line in stripped),
+            num_characters=sum(map(len, stripped)),
         )
 
     def __add__(self, after: "LineRuns") -> "LineRuns":
@@ -60,12 +73,35 @@ class LineRuns:
             num_long_runs=self.num_long_runs + after.num_long_runs + (1 - was_long if meet else 0),
             first=self.first + (after.first if self.first == self.num_lines else 0),
             last=after.last + (self.last if after.last == after.num_lines else 0),
+            num_capital=self.num_capital + after.num_capital,
+            num_characters=self.num_characters + after.num_characters,
         )
 
     @property
     def are_wrapped(self) -> bool:
         """Whether the lines are prose with wrapped lines.
 
-        At least 2 % of them are blank then, and more than half of the runs between blank lines have several lines.
+        At least 2 % of them are blank then, more than half of the runs between blank lines have several lines, and
+        they are not verse: at most half of the lines after the first one of a run begin with a capital letter.
         """
-        return self.num_blank >= MINIMUM_BLANK_FRACTION * self.num_lines and self.num_long_runs > self.num_runs / 2
+        return self._has_long_runs(0.5) and self._capital_fraction <= 0.5
+
+    @property
+    def is_close(self) -> bool:
+        """Whether the choice between lines and paragraphs may be wrong.
+
+        It may if long runs are verse, have a fair number of capitals or have short lines, or if they are not a small
+        part of all.
+        """
+        mean = self.num_characters / max(1, self.num_lines - self.num_blank)
+        is_plain = self._has_long_runs(0.5) and self._capital_fraction < _FEW_CAPITALS and mean >= _SHORT
+        return self._has_long_runs(_FEW_LONG_RUNS) and not is_plain
+
+    def _has_long_runs(self, fraction: float) -> bool:
+        has_blank = self.num_blank >= MINIMUM_BLANK_FRACTION * self.num_lines
+        return has_blank and self.num_long_runs > fraction * self.num_runs
+
+    @property
+    def _capital_fraction(self) -> float:
+        """Capitals among the lines after the first one of a run, where each first line is taken to have one."""
+        return (self.num_capital - self.num_runs) / max(1, self.num_lines - self.num_blank - self.num_runs)

@@ -47,7 +47,7 @@ class StudyText:
         cache = cache_root(cache_dir)
         source = resolve_source(text, options, needed=("train", "valid"), data_dir=data_dir, cache_dir=cache_dir)
         options = options.resolved(pretokenized=source.pretokenized)
-        tokenizer = tokenizer_for(source.parts["train"], options, cache=cache)
+        tokenizer, _ = tokenizer_for(source.parts["train"], options, cache=cache)
         train, valid = (
             TokenStore.of(source.parts[split], tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
             for split in ("train", "valid")

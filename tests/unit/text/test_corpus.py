@@ -77,6 +77,19 @@ def test_the_report_tells_how(folder: Path, cache: Path) -> None:
     assert "chosen" not in given.report.how_cut
 
 
+def test_verse_keeps_its_lines_and_a_close_choice_names_the_other(cache: Path, tmp_path: Path) -> None:
+    path = tmp_path / "poem.txt"
+    verse = "Rain, come down\nAnd wet the lawn,\nO rain!\n\n" * 99
+    path.write_text(verse, encoding="utf-8")
+    described = Corpus.load(path, cache_dir=cache).report.how_cut
+    assert described.endswith(
+        "end of a line (chosen from the training text; for prose with wrapped lines, use --line-ends paragraph)"
+    )
+    path.write_text(verse.lower(), encoding="utf-8")
+    described = Corpus.load(path, cache_dir=cache).report.how_cut
+    assert described.endswith("end of a paragraph (chosen from the training text; for verse, use --line-ends line)")
+
+
 def test_the_hash_is_that_of_all_splits(folder: Path, cache: Path) -> None:
     first = Corpus.load(folder, cache_dir=cache)
     assert Corpus.load(folder, TextOptions(tokenizer="character"), cache_dir=cache).sha256 == first.sha256
@@ -185,15 +198,15 @@ def word_options(**changes: object) -> TextOptions:
 
 def test_the_vocabulary_is_counted_with_the_ends(tmp_path: Path) -> None:
     options = TextOptions(tokenizer="pretokenized").resolved(pretokenized=False)
-    tokenizer = tokenizer_for(train_on(tmp_path, b"b a\n\na a\nb"), options, cache=tmp_path)
+    tokenizer, _ = tokenizer_for(train_on(tmp_path, b"b a\n\na a\nb"), options, cache=tmp_path)
     assert tokenizer.vocabulary.tokens == ("<eos>", "a", "b", "<unk>")
 
 
 def test_the_options_limit_the_vocabulary(tmp_path: Path) -> None:
     train = train_on(tmp_path, b"a a a b b c\n")
-    rare_cut = tokenizer_for(train, word_options(), cache=tmp_path)
+    rare_cut, _ = tokenizer_for(train, word_options(), cache=tmp_path)
     assert rare_cut.vocabulary.tokens == ("a", "b", "<eos>", "<unk>")
-    size_cut = tokenizer_for(train, word_options(maximum_vocabulary=3), cache=tmp_path)
+    size_cut, _ = tokenizer_for(train, word_options(maximum_vocabulary=3), cache=tmp_path)
     assert size_cut.vocabulary.tokens == ("<unk>", "a", "<eos>")
 
 
@@ -209,7 +222,7 @@ def test_the_options_limit_the_vocabulary(tmp_path: Path) -> None:
 def test_line_ends_are_chosen_by_the_text_unless_given(
     tmp_path: Path, content: bytes, asked: str, expected: str
 ) -> None:
-    tokenizer = tokenizer_for(train_on(tmp_path, content), word_options(line_ends=asked), cache=tmp_path)
+    tokenizer, _ = tokenizer_for(train_on(tmp_path, content), word_options(line_ends=asked), cache=tmp_path)
     assert tokenizer.line_ends == expected
 
 

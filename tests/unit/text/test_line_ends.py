@@ -48,8 +48,9 @@ def test_hard_wrapped_prose_is_read_by_paragraph() -> None:
         ["one sentence", "a line"] * 50,
         ["a paragraph on one long line", ""] * 50,
         [*["text"] * 99, "", "text"],
+        ["Rain, come down", "And wet the lawn", "", "HELENA.", "My lord,", "I am", ""] * 50,
     ],
-    ids=["nothing", "no blank line", "blank lines between single lines", "one blank line in a hundred"],
+    ids=["nothing", "no blank line", "blank lines between single lines", "one blank line in a hundred", "verse"],
 )
 def test_other_text_is_read_by_line(lines: list[str]) -> None:
     assert choose_line_ends(lines) == "line"

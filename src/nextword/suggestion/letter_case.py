@@ -25,15 +25,26 @@ def capitalized(word: str) -> str:
     return word[:1].upper() + word[1:]
 
 
+def folded(word: str) -> str:
+    """Return a word without differences of case, and with straight apostrophes."""
+    return word.casefold().replace("\u2019", "'")
+
+
 def in_case_of(typed: str, word: str) -> str:
-    """Return a word in the case of its typed prefix: unchanged, capitalized or in capitals.
+    """Return a word in the case of its typed prefix, unchanged, capitalized or in capitals, and with its apostrophes.
 
     Example:
         >>> [in_case_of(typed, "the") for typed in ("t", "T", "Th", "TH")]
         ['the', 'The', 'The', 'THE']
         >>> in_case_of("mcd", "McDonald")
         'McDonald'
+        >>> in_case_of("don'", "don\u2019t")
+        "don't"
     """
+    if "'" in typed:
+        word = word.replace("\u2019", "'")
+    elif "\u2019" in typed:
+        word = word.replace("'", "\u2019")
     if typed.isupper() and sum(letter.isupper() for letter in typed) > 1:
         return word.upper()
     return capitalized(word) if typed[:1].isupper() else word

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.suggestion.letter_case import is_lower_cased
+from nextword.suggestion.letter_case import folded, is_lower_cased
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
@@ -42,7 +42,8 @@ class PrefixIndex:
 class Lexicon:
     """The `G` words of a vocabulary; tokens that differ only in spaces are one word.
 
-    Words that differ only in case share one of `F` *spellings*. `<unk>` and `<eos>` are not words.
+    Words that differ only in case or in the form of apostrophes share one of `F` *spellings*. `<unk>` and `<eos>` are
+    not words.
 
     Args:
         vocabulary: The tokens.
@@ -51,7 +52,7 @@ class Lexicon:
         words: The words without spaces, in the order of their first token.
         first_tokens: First token of each word `(G,)`.
         word_of: Word of each token `(V,)`; `G` for a token that is not a word.
-        spellings: The `F` case-folded words.
+        spellings: The `F` folded words.
         spelling_of: Spelling of each word `(G,)`.
         by_spelling: The words in the order of their spellings, then in their own `(G,)`; a *place* is an index of it.
         printable: Whether each word is printable `(G,)`.
@@ -74,10 +75,10 @@ class Lexicon:
         self._build_indexes()
 
     def _build_indexes(self) -> None:
-        folded = [word.casefold() for word in self.words]
-        self.spellings = PrefixIndex(set(folded))
+        folds = [folded(word) for word in self.words]
+        self.spellings = PrefixIndex(set(folds))
         index_of = {spelling: index for index, spelling in enumerate(self.spellings.strings)}
-        self.spelling_of = np.array([index_of[spelling] for spelling in folded], np.intp)
+        self.spelling_of = np.array([index_of[spelling] for spelling in folds], np.intp)
         self.by_spelling = np.argsort(self.spelling_of, kind="stable")
         self._begins = np.append(0, np.cumsum(np.bincount(self.spelling_of, minlength=len(index_of))))
         self._sorted = PrefixIndex(self.words)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
+from nextword.suggestion.letter_case import folded
 from nextword.suggestion.lexicon import PrefixIndex
 from nextword.text.options import TokenizerKind
 from nextword.text.pieces import APOSTROPHES, is_word_character
@@ -54,16 +55,16 @@ class WordParts:
         parts = sorted(np.flatnonzero(is_part).tolist(), key=lambda token_id: texts[token_id])
         self._exact = PrefixIndex(texts[token_id] for token_id in parts)
         self._ids = np.array(parts, np.intp)
-        folded = sorted(parts, key=lambda token_id: texts[token_id].casefold())
-        self._folded = PrefixIndex(texts[token_id].casefold() for token_id in folded)
-        self._folded_ids = np.array(folded, np.intp)
+        by_fold = sorted(parts, key=lambda token_id: folded(texts[token_id]))
+        self._folded = PrefixIndex(folded(texts[token_id]) for token_id in by_fold)
+        self._folded_ids = np.array(by_fold, np.intp)
 
     def compatible(self, rest: str) -> Compatible:
         """Return the possible next tokens after `rest` is typed; case is ignored only if no token matches it."""
         exact = _search(self._exact, self._ids, rest)
         if exact.covering.size or exact.partial.size:
             return exact
-        return _search(self._folded, self._folded_ids, rest.casefold())
+        return _search(self._folded, self._folded_ids, folded(rest))
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _remove_prefix(rest: str, text: str) -> str:
     """Return the typed letters after those that a compatible token covers."""
     if rest.startswith(text):
         return rest[len(text) :]
-    return rest.casefold()[len(text.casefold()) :]
+    return folded(rest)[len(folded(text)) :]
 
 
 def _is_part(text: str) -> bool:

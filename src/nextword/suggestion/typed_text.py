@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from nextword.errors import SettingError, TextError
 from nextword.suggestion.letter_case import begins_sentence
+from nextword.suggestion.typed_marks import known_dashes, known_pieces
 from nextword.text.line_ends import ends_open, segments
 from nextword.text.lines import require_unicode, split_lines
 from nextword.text.pieces import is_mark, is_word_character, slices, tidy, trailing_word
@@ -49,7 +50,7 @@ class TypedText:
 
     `prefix` is the word being typed. It is not part of `pieces`, except for a character model. If `prefix` is not
     empty, `pieces` are those of `Tokenizer.encode` for the text before it. Otherwise they are those of
-    `Tokenizer.encode_prompt` for the whole text.
+    `Tokenizer.encode_prompt` for the whole text. Quotes and dashes are read in the form that the vocabulary has.
 
     Each beginning of a word after white space is an anchor. The pieces before an anchor are final, so an edit tokenizes
     only the text after the last anchor, about one word.
@@ -207,8 +208,8 @@ class TypedText:
         kind, vocabulary = self._tokenizer.kind, self._tokenizer.vocabulary
         if self._lower_case and kind == "subword":
             tidied = tidied.lower()
-        for part in slices(tidied, kind):
-            for text, token_id in self._tokenizer.cut(part):
+        for part in slices(known_dashes(self._tokenizer, tidied), kind):
+            for text, token_id in known_pieces(self._tokenizer, part):
                 if kind == "pretokenized" and text == END:
                     raise TextError(f"`{END}` is reserved for line ends, but is in the text; type a line break instead")
                 is_lowered = self._lower_case and token_id == vocabulary.unknown_id

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nextword.suggestion.letter_case import folded
 from nextword.suggestion.lexicon import PrefixIndex
 from nextword.suggestion.user_words import UserWords
 from nextword.text.vocabulary import Vocabulary
@@ -85,8 +86,8 @@ class WordCache:
         self.words = [word for word in words if word not in vocabulary]
         self._index_of = {word: index for index, word in enumerate(self.words)}
         self._counts = [words.count_of(word) for word in self.words]
-        self._prefixes = PrefixIndex(word.casefold() for word in self.words)
-        self._sorted = sorted(range(len(self.words)), key=lambda index: self.words[index].casefold())
+        self._prefixes = PrefixIndex(map(folded, self.words))
+        self._sorted = sorted(range(len(self.words)), key=lambda index: folded(self.words[index]))
         self._num_before = len(self.words)
         uses = [use for use in uses if use.word in self._index_of]
         self._uses = [self._index_of[use.word] for use in uses]
@@ -131,11 +132,11 @@ class WordCache:
         weights += np.bincount(self._latest.words, kernel, minlength=len(weights))
         return weights
 
-    def beginning_with(self, folded: str) -> list[int]:
-        """Return the indices of the words that begin with a case-folded prefix, ignoring case."""
-        before = self._sorted[self._prefixes.prefix_range(folded)]
+    def beginning_with(self, prefix: str) -> list[int]:
+        """Return the indices of the words that begin with a folded prefix, ignoring case."""
+        before = self._sorted[self._prefixes.prefix_range(prefix)]
         typed = range(self._num_before, len(self.words))
-        return before + [index for index in typed if self.words[index].casefold().startswith(folded)]
+        return before + [index for index in typed if folded(self.words[index]).startswith(prefix)]
 
 
 def mix_probabilities(

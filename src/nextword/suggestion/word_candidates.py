@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.suggestion.letter_case import capitalized, in_case_of
+from nextword.suggestion.letter_case import capitalized, folded, in_case_of
 from nextword.suggestion.lexicon import Lexicon, top_k
 from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.state_tree import Prediction
@@ -54,7 +54,7 @@ class WordCandidates:
         Case is ignored, but words with a different case than `prefix` are weighted by `case_weight`. Words that differ
         only in case are merged and displayed in the case of `prefix` if one of them has it.
         """
-        outside = self._outside_words(self._cache.beginning_with(prefix.casefold()))
+        outside = self._outside_words(self._cache.beginning_with(folded(prefix)))
         weight = self._options.case_weight
         spellings = _Spellings(self._lexicon, prefix, self._known, outside, case_weight=weight)
         total = spellings.total
@@ -91,7 +91,7 @@ class _Spellings:
     ) -> None:
         self._lexicon = lexicon
         self._prefix = prefix
-        self._range = lexicon.spellings.prefix_range(prefix.casefold())
+        self._range = lexicon.spellings.prefix_range(folded(prefix))
         self._places = lexicon.places_of(self._range)
         self._words = lexicon.by_spelling[self._places]
         self._known = case_weight * known[self._words]
@@ -99,7 +99,7 @@ class _Spellings:
         self._known[exact - self._places.start] = known[lexicon.by_spelling[exact]]
         self._outside: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for word, value in outside.items():
-            self._outside[word.casefold()][word] = value if word.startswith(prefix) else case_weight * value
+            self._outside[folded(word)][word] = value if word.startswith(prefix) else case_weight * value
         self._only_outside: list[str] = []
         self._values = self._sum_words()
         self.total = float(self._values.sum())

@@ -7,12 +7,6 @@ from typing import Self
 
 MINIMUM_BLANK_FRACTION = 0.02
 
-_SHORT = 50
-"""Mean number of characters below which lines are short. Wrapped prose has more than 55, verse 30 to 45."""
-
-_FEW_CAPITALS = 0.2
-_FEW_LONG_RUNS = 0.3
-
 
 @dataclass(frozen=True)
 class LineRuns:
@@ -90,12 +84,11 @@ class LineRuns:
     def is_close(self) -> bool:
         """Whether the choice between lines and paragraphs may be wrong.
 
-        It may if long runs are verse, have a fair number of capitals or have short lines, or if they are not a small
-        part of all.
+        It may if 30 % of the runs are long, unless most are, with the few capitals and the length of wrapped prose.
         """
-        mean = self.num_characters / max(1, self.num_lines - self.num_blank)
-        is_plain = self._has_long_runs(0.5) and self._capital_fraction < _FEW_CAPITALS and mean >= _SHORT
-        return self._has_long_runs(_FEW_LONG_RUNS) and not is_plain
+        length = self.num_characters / max(1, self.num_lines - self.num_blank)  # verse has 30 to 45, prose 55 or more
+        is_prose = self._has_long_runs(0.5) and self._capital_fraction < 0.2 and length >= 50
+        return self._has_long_runs(0.3) and not is_prose
 
     def _has_long_runs(self, fraction: float) -> bool:
         has_blank = self.num_blank >= MINIMUM_BLANK_FRACTION * self.num_lines
@@ -103,5 +96,5 @@ class LineRuns:
 
     @property
     def _capital_fraction(self) -> float:
-        """Capitals among the lines after the first one of a run, where each first line is taken to have one."""
+        """Fraction with a capital among the lines after the first one of each run, which is taken to have one."""
         return (self.num_capital - self.num_runs) / max(1, self.num_lines - self.num_blank - self.num_runs)

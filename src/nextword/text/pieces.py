@@ -188,7 +188,7 @@ def is_opened(text: str) -> bool:
         >>> [is_opened(text) for text in ("(", 'said, "', 'no."', "")]
         [True, True, False, False]
     """
-    before, last = ("  " + text)[-2:]
+    before, last = list(f"  {text}"[-2:])
     return last in _BRACKETS or (last in _QUOTES and (before.isspace() or before in _BRACKETS))
 
 

@@ -18,7 +18,7 @@ from nextword.storage import strict_json
 from nextword.text.line_ends import MARKS, ends_open, segments
 from nextword.text.lines import require_unicode, split_lines
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
-from nextword.text.pieces import is_mark, is_opened, pre_tokenizer, slices, tidy
+from nextword.text.pieces import is_mark, is_opened, is_word_character, pre_tokenizer, slices, tidy
 from nextword.text.printable import printable
 from nextword.text.subwords import subword_engine
 from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
@@ -214,27 +214,17 @@ class Tokenizer:
         engine.pre_tokenizer = pre_tokenizer(self.kind)
         return engine
 
-    @cached_property
-    def _words(self) -> dict[int, bool]:
-        return {self.vocabulary.unknown_id: True, self.vocabulary.end_id: False}
-
-    def _is_word(self, token_id: int) -> bool:
-        """Return whether decoding puts a space between this token and another word, by the rule that cuts text."""
-        if token_id not in self._words:
-            token = self.vocabulary.token_of(token_id)
-            pieces = pre_tokenizer(self.kind).pre_tokenize_str(f"{token} {token}")
-            self._words[token_id] = [piece for piece, _ in pieces] == [token, token]
-        return self._words[token_id]
-
     def _has_space_between(self, before: int, after: int) -> bool:
         if self.kind == "character" or before == self.vocabulary.end_id:
             return False
-        if self.kind == "pretokenized":
-            return True
         first, second = self.vocabulary.token_of(before), self.vocabulary.token_of(after)
         if first.endswith(" ") or second.startswith(" "):
             return second != " "  # a space alone is written with the token after it
-        return self.kind == "word" and self._is_word(before) and self._is_word(after)
+        are_words = self._is_word(before, first[-1]) and self._is_word(after, second[0])
+        return self.kind == "pretokenized" or (self.kind == "word" and are_words)
+
+    def _is_word(self, token_id: int, character: str) -> bool:
+        return token_id == self.vocabulary.unknown_id or is_word_character(character)
 
     def _marked_slices(self, whole: Iterable[str]) -> Iterator[tuple[str, bool]]:
         """Yield the slices of segments, each with whether it is the last of its segment."""

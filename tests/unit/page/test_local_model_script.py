@@ -112,6 +112,57 @@ def test_suggestions_for_each_tokenizer(kind: TokenizerKind, tokens: tuple[str, 
             assert_same(ours, expected, text)
 
 
+CURLY = (
+    "I",
+    "don\u2019t",
+    "Don\u2019t",
+    "o'clock",
+    " \u201c",
+    "\u201c",
+    "\u201d",
+    "\u201d ",
+    "\u2014",
+    "-",
+    "know",
+    ", ",
+    "no",
+    "can't",
+)
+TYPED = [
+    "I don't ",
+    "I don'",
+    "don't",
+    'no, "I',
+    'no, "',
+    'no" ',
+    "no--",
+    "no--I ",
+    "O\u2019c",
+    "o\u2019clock ",
+    "ca\u2019",
+    "can\u2019",
+    "Tom's ",
+]
+
+
+@pytest.mark.parametrize("kind", ["word", "subword", "character", "pretokenized"])
+def test_quotes_and_dashes_are_read_as_in_python(kind: TokenizerKind, scripts: Any) -> None:
+    words = {"word": CURLY, "pretokenized": [*dict.fromkeys(word.strip() for word in CURLY)]}
+    letters = dict.fromkeys("".join(CURLY))
+    parts = [*letters, " I", "don", "\u2019t", " don", "\u2019" * 2, "cl", " o'c"]
+    tokens = words.get(kind, letters if kind == "character" else parts)
+    vocabulary = Vocabulary(("<unk>", "<eos>", *tokens))
+    sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
+    bundle = random_bundle(Architecture(**sizes), Tokenizer(kind, "line", vocabulary), scale=1.5)
+    packed = pack_model(bundle)
+    model = same_model(packed, bundle)
+    for completes in (True, False):
+        found = scripts.run(_SUGGESTED, {"texts": TYPED, "complete": completes, "k": 4}, model=packed)
+        for text, ours in zip(TYPED, found, strict=True):
+            expected = complete(model, text, 4) if completes else suggest(model, text, 4, restore_case=True)
+            assert_same(ours, expected, text)
+
+
 def test_learned_words_of_a_finished_text_are_suggested(
     scripts: Any, austen_model: TextModel, packed_austen: bytes
 ) -> None:

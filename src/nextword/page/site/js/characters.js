@@ -5,7 +5,7 @@ const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\
 const IS_SPACE = new RegExp(`^[${SPACE}]`);
 const IS_BLANK = new RegExp(`^[${SPACE}]*$`);
 const UNPRINTABLE = /[\p{C}\p{Z}]/u;
-const SINGLE_FOLDS = { "\u0131": "\u0131", "\u0130": "i\u0307", "\u1e9e": "ss" };
+const FOLDS = { "\u2019": "'", "\u0131": "\u0131", "\u0130": "i\u0307", "\u1e9e": "ss" };
 
 export function isSpace(character) {
   return IS_SPACE.test(character);
@@ -20,14 +20,14 @@ export function isPrintable(text) {
   return !UNPRINTABLE.test(text.replaceAll(" ", ""));
 }
 
-/** Returns a text for comparisons that ignore case: "Stra\u00dfe" and "STRASSE" become the same. */
+/** Returns a text for comparisons that ignore case and the form of apostrophes: "Stra\u00dfe" is "STRASSE". */
 export function caseFolded(text) {
   if (/^[\x00-\x7f]*$/.test(text)) {
     return text.toLowerCase();
   }
   return Array.from(
     text,
-    (each) => SINGLE_FOLDS[each] ?? Array.from(each.toLowerCase().toUpperCase(), (part) => part.toLowerCase()).join(""),
+    (each) => FOLDS[each] ?? Array.from(each.toLowerCase().toUpperCase(), (part) => part.toLowerCase()).join(""),
   ).join("");
 }
 

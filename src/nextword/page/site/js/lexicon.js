@@ -5,7 +5,8 @@ import { caseFolded, isPrintable } from "./characters.js";
 const MOST_CAPITALIZED = 0.01;
 
 /**
- * `words` are without spaces, in the order of their first token. Words that differ only in case share a spelling.
+ * `words` are without spaces, in the order of their first token. Words that differ only in case or
+ * in the form of apostrophes share a spelling.
  * `<unk>` and `<eos>` are not words.
  */
 export class Lexicon {
@@ -58,8 +59,10 @@ export function capitalized(word) {
   return first.toUpperCase() + rest.join("");
 }
 
-/** Returns a word in the case of its typed prefix: unchanged, capitalized or in capitals. */
-export function inCaseOf(typed, word) {
+/** Returns a word in the case of its typed prefix, unchanged, capitalized or in capitals, and with its apostrophes. */
+export function inCaseOf(typed, found) {
+  const [other, own] = typed.includes("'") ? ["\u2019", "'"] : ["'", "\u2019"];
+  const word = typed.includes(own) ? found.replaceAll(other, own) : found;
   const isUpper = (text) => text !== text.toLowerCase() && text === text.toUpperCase();
   const letters = Array.from(typed);
   if (isUpper(typed) && letters.filter(isUpper).length > 1) {

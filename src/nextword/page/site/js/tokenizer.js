@@ -28,10 +28,6 @@ export class Tokenizer {
     this.isWordCharacter = wordCharacterTest(wordCharacters);
     this.alphabet = new Set([" ", ...vocabulary.filter((token) => Array.from(token).length === 1)]);
     this.longest = vocabulary.reduce((most, token) => Math.max(most, Array.from(token).length), 1);
-    this.words = new Map([
-      [this.unknownId, true],
-      [this.endId, false],
-    ]);
   }
 
   has(token) {
@@ -127,27 +123,17 @@ export class Tokenizer {
     return printable(stripped(this.pieces[id]) || "\u2423");
   }
 
-  /** Returns whether decoding puts a space between this token and another word. */
-  isWord(id) {
-    if (!this.words.has(id)) {
-      const token = this.pieces[id];
-      const twice = piecesOf(charactersOf(`${token} ${token}`), "word", this.isWordCharacter).map(joined);
-      this.words.set(id, twice.length === 2 && twice.every((piece) => piece === token));
-    }
-    return this.words.get(id);
-  }
-
   #hasSpaceBetween(before, after) {
     if (this.kind === "character" || before === this.endId) {
       return false;
     }
-    if (this.kind === "pretokenized") {
-      return true;
+    const [first, second] = [this.pieces[before], this.pieces[after]];
+    if (first.endsWith(" ") || second.startsWith(" ")) {
+      return second !== " "; // a space alone is written with the token after it
     }
-    if (this.pieces[before].endsWith(" ") || this.pieces[after].startsWith(" ")) {
-      return this.pieces[after] !== " "; // a space alone is written with the token after it
-    }
-    return this.kind === "word" && this.isWord(before) && this.isWord(after);
+    const isWord = (id, character) => id === this.unknownId || this.isWordCharacter(character);
+    const areWords = isWord(before, Array.from(first).at(-1)) && isWord(after, second);
+    return this.kind === "pretokenized" || (this.kind === "word" && areWords);
   }
 
   #token(piece) {

@@ -2,7 +2,8 @@
 
 import { isBlank, isSpace } from "./characters.js";
 import { trailingWord } from "./pieces.js";
-import { charactersOf, END, joined } from "./tokenizer.js";
+import { END, joined } from "./tokenizer.js";
+import { knownDashes, knownPieces } from "./typed_marks.js";
 
 /**
  * Returns `{pieces, prefix, unread}` of a typed text.
@@ -61,8 +62,8 @@ function cut(tokenizer, text, { lowerCase, isBeforeWord }) {
       characters.push({ character: " ", start: 0, end: 0 });
     }
     const isLowered = lowerCase && tokenizer.kind === "subword";
-    const read = isLowered ? charactersOf(joined(characters).toLowerCase()) : characters;
-    for (const piece of tokenizer.cut(read)) {
+    const read = isLowered ? joined(characters).toLowerCase() : joined(characters);
+    for (const piece of knownPieces(tokenizer, knownDashes(tokenizer, read))) {
       const id = lowerCase && piece.id === tokenizer.unknownId ? tokenizer.idOf(piece.text.toLowerCase()) : piece.id;
       pieces.push({ text: piece.text, id });
     }

@@ -47,6 +47,20 @@ def test_a_row_for_each_line(small_bundle: Bundle, lines: Path, nextword: Run, c
     assert "perplexity without OOV" in captured.err
 
 
+def test_many_unknown_words_are_warned_of(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
+    bundle = small_bundle()
+    assert nextword("score", bundle, lines) == 0
+    expected, told = capsys.readouterr()
+    assert "warning" not in told
+    lines.write_text(lines.read_text(encoding="utf-8").upper(), encoding="utf-8")
+    assert nextword("score", bundle, lines, "--lowercase") == 0
+    assert capsys.readouterr().out == expected
+    assert nextword("score", bundle, lines) == 0
+    told = capsys.readouterr().err
+    assert "warning: 54% of the tokens are not in the vocabulary of the model, so the scores say little" in told
+    assert "give `--lowercase` if they have capitals, or train on text that is written as these lines are" in told
+
+
 def test_a_row_for_each_token(small_bundle: Bundle, lines: Path, nextword: Run, capsys: Captured) -> None:
     model = small_bundle()
     assert nextword("score", model, lines, "--tokens") == 0

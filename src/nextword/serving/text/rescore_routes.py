@@ -79,7 +79,9 @@ class RescoreRequest(ModelRequest):
     lists: Annotated[list[GivenList], Field(min_length=1), FIRST_FAULT] = Field(
         description="A list for each utterance."
     )
-    weights: GivenWeights = Field(description="The weights. They differ between recognizers: tune them.")
+    weights: GivenWeights = Field(
+        default=GivenWeights(), description="The weights. They differ between recognizers: tune them."
+    )
 
     @model_validator(mode="after")
     def _check_lists(self) -> "RescoreRequest":

@@ -41,6 +41,11 @@ def test_a_list_is_rescored_as_in_python(client: TestClient) -> None:
     assert found["hypotheses"][0]["scores"] in scores
 
 
+def test_weights_may_be_left_out(client: TestClient) -> None:
+    lists = [_list([[-1.0], [-2.0]], TEXTS[:2])]
+    assert answered(client, "/v1/rescore", lists=lists) == answered(client, "/v1/rescore", lists=lists, weights={})
+
+
 def test_weights_of_one_each_are_the_default(client: TestClient) -> None:
     lists = [_list([[-1.0], [-2.0], [-3.0]])]
     plain, given = (
@@ -72,4 +77,3 @@ def test_what_is_refused(client: TestClient) -> None:
     assert why([_list([[1.0]], ["a\nb"])])["param"] == "lists.0.hypotheses.0.text"
     assert why([_list([[1.0]] * 7, ["a"] * 7)])["param"] == "lists"
     assert why([_list([[]], ["it " * 101])])["code"] == "above_bound"
-    assert refused(client, "/v1/rescore", lists=[_list([[]], ["a"])])["param"] == "weights"

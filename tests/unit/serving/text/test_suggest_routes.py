@@ -31,6 +31,33 @@ def test_the_next_word_is_that_of_python(client: TestClient, text: str) -> None:
     assert (answer["session"], answer["learned"], answer["bigram_source"]) == (None, None, None)
 
 
+ROUTES = {
+    "/v1/suggest": {"text": "I am"},
+    "/v1/score": {"lines": ["She was very happy."]},
+    "/v1/rank": {"text": "I am ___.", "candidates": ["happy"]},
+    "/v1/rescore": {"lists": [{"hypotheses": [{"text": "I am"}]}]},
+    "/v1/completions": {"prompt": "She was", "max_tokens": 2, "seed": 1},
+    "/tokenize": {"prompt": "She was"},
+    "/detokenize": {"tokens": [1]},
+}
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_every_route_takes_the_name_of_the_model_or_none(client: TestClient, path: str) -> None:
+    body: dict[str, Any] = ROUTES[path]
+    first, second = (answered(client, path, **body, **model) for model in ({}, {"model": "austen"}))
+    assert first["model"] == second["model"] == "austen"
+    answer = client.post(path, json={**body, "model": "gpt-4"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (404, "model")
+
+
+def test_the_score_of_a_line_is_that_of_python(client: TestClient) -> None:
+    (line,) = answered(client, "/v1/score", lines=["She was."])["lines"]
+    model = nextword.load("austen")
+    assert line["perplexity"] == pytest.approx(model.perplexity("She was."), rel=1e-6)
+    assert model.score("She was.").perplexity == pytest.approx(model.perplexity("She was."), rel=1e-6)
+
+
 @pytest.mark.parametrize("text", ["", "I am very much ob", "I am very much ", "Th"])
 def test_completions_are_those_of_python(client: TestClient, text: str) -> None:
     answer = answered(client, "/v1/suggest", text=text, k=7, complete=True)

@@ -7,7 +7,8 @@
     [log10_prob for log10_prob, ngram_length, oov in model.full_scores("this is a sentence .")]
 
 Names, arguments and the base of logarithms, 10, are KenLM's. An ARPA file gives KenLM's own numbers. A network
-differs in two points, because it reads the whole sentence. Two states are equal only if the same words were read, and
+charges an unknown word for its spelling too, unless `Config(spell_unknown=False)` asks for KenLM's way. It differs in
+two more points, because it reads the whole sentence. Two states are equal only if the same words were read, and
 `ngram_length` counts all words that a word's probability depends on. `nextword.scoring.word_tokens` explains how words
 become tokens.
 
@@ -60,14 +61,21 @@ class LoadMethod:
 
 @dataclass
 class Config:
-    """KenLM's options for reading a file; without effect here.
+    """KenLM's options for reading a file, which are without effect here, and one of ours.
+
+    Attributes:
+        load_method: How KenLM reads a file.
+        spell_unknown: Whether a network charges an unknown word for its spelling. If not, all unknown words have the
+            probability of `<unk>`, as in KenLM.
 
     Example:
-        >>> Config().load_method == LoadMethod.POPULATE_OR_READ
-        True
+        >>> as_kenlm = Model("austen", Config(spell_unknown=False))
+        >>> as_kenlm.score("zzyzx"), as_kenlm.score("zzyzx") > Model("austen").score("zzyzx")  # doctest: +ELLIPSIS
+        (-..., True)
     """
 
     load_method: int = LoadMethod.POPULATE_OR_READ
+    spell_unknown: bool = True
 
 
 @dataclass(frozen=True)
@@ -131,7 +139,7 @@ class Model:
     Args:
         path: The directory of a run or of a bundle; an ARPA file, packed with gzip or zstd or not; or a model that is
             in memory already.
-        config: Without effect.
+        config: What unknown words cost.
 
     Attributes:
         path: The absolute path, as bytes; the name of a model that was in memory.
@@ -148,16 +156,18 @@ class Model:
         (True, False)
     """
 
-    def __init__(self, path: str | bytes | LoadedModel, config: Config | None = None) -> None:  # noqa: ARG002
+    def __init__(self, path: str | bytes | LoadedModel, config: Config | None = None) -> None:
+        spell = config is None or config.spell_unknown
         if isinstance(path, LoadedModel):
             self.path = path.name.encode()
-            self._scorer: SentenceScorer = NetworkScorer(path)
+            self._scorer: SentenceScorer = NetworkScorer(path, spell=spell)
         elif not isinstance(path, str | bytes | os.PathLike):
             raise SettingError(f"`path` must be a path or a loaded model, but is of type {type(path).__name__}")
         else:
             self.path = os.path.abspath(os.fsencode(path))  # noqa: PTH100
-            self._scorer = _opened(os.fsdecode(path))
-        self._source = path if isinstance(path, LoadedModel) else self.path
+            self._scorer = _opened(os.fsdecode(path), spell=spell)
+        is_name = isinstance(path, LoadedModel) or os.fsdecode(path) in SAMPLE_MODELS
+        self._source = (path if is_name else self.path, config)
 
     @property
     def order(self) -> int:
@@ -222,7 +232,7 @@ class Model:
         return f"<Model from {os.fsdecode(os.path.basename(self.path))}>"  # noqa: PTH119
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self._source,)
+        return type(self), self._source
 
     def _split(self, sentence: str | bytes) -> list[str]:
         return list(map(_checked, self._scorer.split(_text(sentence))))
@@ -237,7 +247,7 @@ class LanguageModel(Model):
     """
 
 
-def _opened(name: str) -> SentenceScorer:
+def _opened(name: str, *, spell: bool) -> SentenceScorer:
     """Return the scorer of an ARPA file, a run, a bundle or a sample model."""
     path = Path(name)
     try:
@@ -247,7 +257,7 @@ def _opened(name: str) -> SentenceScorer:
             raise BundleError(
                 f"`{name}` must be an ARPA file, a run or a model, but does not exist; {similar_model(path)}"
             )
-        return NetworkScorer(open_model(find_model(name)))
+        return NetworkScorer(open_model(find_model(name)), spell=spell)
     except (BundleError, TextError) as error:
         raise ModelReadError(f"Cannot read model '{name}' ({error})") from error
 

@@ -1,3 +1,4 @@
+import math
 import os
 import pickle
 import random
@@ -74,6 +75,17 @@ def test_a_score_is_that_of_the_line_to_the_base_ten(small_model: Model, sentenc
         trained = small_model(kind)
         (line,) = score_lines(trained, [sentence])
         assert kenlm.Model(trained).score(sentence) == pytest.approx(line.log_prob / np.log(10), abs=1e-5)
+
+
+def test_an_unknown_word_is_spelled_unless_kenlm_is_followed(small_model: Model) -> None:
+    network = small_model()
+    spelled, as_kenlm = kenlm.Model(network), kenlm.Model(network, kenlm.Config(spell_unknown=False))
+    costs = [spelled.score(f"the {word}") - as_kenlm.score(f"the {word}") for word in ("cat", "zzyzx")]
+    assert costs[0] == 0
+    assert costs[1] == pytest.approx(network.tokenizer.speller.log_prob("zzyzx") / math.log(10), abs=1e-4)
+    assert as_kenlm.score("the zzyzx") == as_kenlm.score("the qwerty")
+    again = pickle.loads(pickle.dumps(kenlm.Model("austen", kenlm.Config(spell_unknown=False))))  # noqa: S301
+    assert again.score("zzyzx") == again.score("qwerty")
 
 
 def test_the_examples_of_the_documentation(model: kenlm.Model) -> None:

@@ -15,6 +15,7 @@ from nextword.settings import Settings
 from nextword.text.corpus import Corpus
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import UNKNOWN
 
 Text = TokenStore | Path | str
 """A split of a corpus, a file, or a text itself."""
@@ -38,7 +39,8 @@ def evaluate_text(
     require_used(tables, chosen, ensemble=False)
     splits = Splits(train=lambda: _known(corpus).train.ids, valid=lambda: _known(corpus).valid.ids)
     outcome = apply_methods([model], chosen, tables, splits, tune=tune)
-    evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size)
+    unknown_id = unknown_id_of(read, model.tokenizer)
+    evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size, unknown_id=unknown_id)
     if isinstance(read, TokenStore):
         evaluation = evaluation.with_counts(read)
     if isinstance(text, Path):
@@ -105,6 +107,13 @@ def _require_no_path(text: str) -> None:
         is_file = False
     if is_file:
         raise SettingError(f"`text` must be the text itself, but {text!r} is a file's name; pass `Path({text!r})`")
+
+
+def unknown_id_of(text: TokenStore | str, tokenizer: Tokenizer) -> int | None:
+    """Return the id that stands for unknown words in a text; `None` if the text writes `<unk>` itself."""
+    if isinstance(text, TokenStore):
+        return tokenizer.unknown_id_in(text.report.num_out_of_vocabulary)
+    return tokenizer.unknown_id_in(int(UNKNOWN not in text))
 
 
 def _method_of(options: Settings) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
-from nextword.api.text_evaluation import Text, evaluate_text, ids_of
+from nextword.api.text_evaluation import Text, evaluate_text, ids_of, store_of, unknown_id_of
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
 from nextword.engine.opening import EngineName, open_model
@@ -40,6 +40,7 @@ from nextword.suggestion.session_options import SessionOptions
 from nextword.suggestion.suggestion import Suggestions, suggest
 from nextword.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
+from nextword.text.encoded_lines import written_tokens
 from nextword.text.lines import split_lines
 from nextword.training.history import TrainingHistory
 from nextword.training.progress import RoundRecord
@@ -453,7 +454,8 @@ class TrainedModel(LoadedModel):
         """Return actual words beside the ones that the model predicted.
 
         Args:
-            text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`.
+            text: A text as a string, whose unknown words are spelled; a file as a `Path`; or a split of a corpus, such
+                as `corpus.test`.
             skip: Tokens to skip.
             max_tokens: How many tokens to return.
             top: How many predictions to return for each.
@@ -470,8 +472,12 @@ class TrainedModel(LoadedModel):
         """
         ids = ids_of(text, self.tokenizer)
         count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
-        tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0)
-        return ComparedWords(ComparedWord.of(token, self.tokenizer) for token in tokens)
+        unknown_id = unknown_id_of(text if isinstance(text, str) else store_of(text, self.tokenizer), self.tokenizer)
+        tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0, unknown_id=unknown_id)
+        if not isinstance(text, str):
+            return ComparedWords(ComparedWord.of(token, self.tokenizer) for token in tokens)
+        pieces = [piece for piece, _ in written_tokens(self.tokenizer, split_lines(text))]
+        return ComparedWords(ComparedWord.of(token, self.tokenizer, pieces[token.position]) for token in tokens)
 
     def vectors(self, lines: Iterable[str], *, pooling: Pooling = "mean") -> NDArray[np.float32]:
         """Return a vector for each line, `(N, H)`: the mean of its hidden states, or the last.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from nextword.architecture import Architecture
 from nextword.bundle.history import MAX_HISTORY_BYTES
 from nextword.errors import BundleError, SettingError
+from nextword.text import spelling
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"
@@ -12,6 +13,7 @@ WEIGHTS = "weights.safetensors"
 CARD = "README.md"
 ONNX = "model.onnx"
 HISTORY = "history.jsonl"
+SPELLING = spelling.FILE
 
 MAX_BYTES = 2**33
 """The largest total size of a bundle, unless a reader allows less."""
@@ -25,7 +27,7 @@ _REQUIRED = frozenset([CONFIG, TOKENIZER, CARD])
 _MODELS = frozenset([WEIGHTS, ONNX])
 """A bundle holds at least one of them; a slim bundle holds `model.onnx` only."""
 
-_OPTIONAL = frozenset([HISTORY])
+_OPTIONAL = frozenset([HISTORY, SPELLING])
 
 
 def num_weight_bytes(architecture: Architecture) -> int:
@@ -87,6 +89,8 @@ def check_sizes(sizes: Mapping[str, int], architecture: Architecture) -> None:
     check_size(TOKENIZER, sizes[TOKENIZER], 2**16 + _BYTES_A_TOKEN * architecture.vocabulary_size)
     if HISTORY in sizes:
         check_size(HISTORY, sizes[HISTORY], MAX_HISTORY_BYTES)
+    if SPELLING in sizes:
+        check_size(SPELLING, sizes[SPELLING], spelling.MAX_BYTES)
     if WEIGHTS in sizes:
         check_size(WEIGHTS, sizes[WEIGHTS], 8 + MAX_WEIGHTS_HEADER_BYTES + num_bytes)
         _check_holds(WEIGHTS, sizes[WEIGHTS], 8 + num_bytes, f"the {num_bytes} bytes of the architecture's weights")

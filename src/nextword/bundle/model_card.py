@@ -1,7 +1,7 @@
 """The model card: what a model is, how it was trained, how good it is, and how to use it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nextword.architecture import CELLS, Architecture, ModelOptions
@@ -38,17 +38,19 @@ class SplitMetrics:
     Attributes:
         split: `train`, `valid` or `test`.
         perplexity: Per token.
-        bits_per_word: Cross-entropy in bits per word of the text.
+        bits_per_character: Cross-entropy in bits per character of the text, with every word spelled.
         accuracy: Fraction of tokens that the most probable prediction got right, 0 to 1.
         num_tokens: Number of tokens that were predicted.
+        num_out_of_vocabulary: How many of them the vocabulary lacks.
         protocol: One sentence: which tokens count, and how the state is carried.
     """
 
     split: str
     perplexity: float
-    bits_per_word: float
+    bits_per_character: float
     accuracy: float
     num_tokens: int
+    num_out_of_vocabulary: int
     protocol: str
 
 
@@ -140,13 +142,17 @@ def figures_table(metrics: Sequence[SplitMetrics]) -> str:
     """Return the figures as a table in Markdown, with the protocol of each split below it."""
     if not metrics:
         return "No figures were measured."
-    table = _table(
-        ["split", "perplexity", "bits per word", "accuracy", "tokens"],
-        [
-            [of.split, f"{of.perplexity:,.2f}", f"{of.bits_per_word:.3f}", f"{of.accuracy:.2%}", f"{of.num_tokens:,}"]
-            for of in metrics
-        ],
-    )
+    columns: dict[str, Callable[[SplitMetrics], str]] = {
+        "split": lambda of: of.split,
+        "bits per character": lambda of: f"{of.bits_per_character:.3f}",
+        "perplexity": lambda of: f"{of.perplexity:,.2f}",
+        "accuracy": lambda of: f"{of.accuracy:.2%}",
+        "tokens": lambda of: f"{of.num_tokens:,}",
+        "unknown": lambda of: f"{of.num_out_of_vocabulary / of.num_tokens:.1%}",
+    }
+    if not any(of.num_out_of_vocabulary for of in metrics):
+        del columns["bits per character"], columns["unknown"]
+    table = _table([*columns], [[cell(of) for cell in columns.values()] for of in metrics])
     splits_of: dict[str, list[str]] = {}
     for row in metrics:
         splits_of.setdefault(row.protocol, []).append(row.split)

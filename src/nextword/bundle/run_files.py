@@ -54,5 +54,5 @@ def _split_metrics(text: str) -> tuple[SplitMetrics, ...]:
 
 
 def _metrics_of(row: dict[str, Any]) -> SplitMetrics:
-    numbers = {name: float(row[name]) for name in ("perplexity", "bits_per_word", "accuracy")}
+    numbers = {name: float(row[name]) for name in ("perplexity", "bits_per_character", "accuracy")}
     return SplitMetrics(**{**row, **numbers})

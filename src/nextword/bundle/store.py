@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
@@ -17,6 +18,7 @@ from nextword.bundle.files import (
     MAX_BYTES,
     MAX_CONFIG_BYTES,
     ONNX,
+    SPELLING,
     TOKENIZER,
     WEIGHTS,
     check_names,
@@ -30,6 +32,7 @@ from nextword.errors import BundleError, SettingError, StorageError, TextError
 from nextword.storage import sealed_directory
 from nextword.storage.sealed_directory import Sealed
 from nextword.text.packing import unpacked_blocks
+from nextword.text.spelling import SpellingModel
 from nextword.text.tokenizer import Tokenizer
 
 MODEL_FOLDER = "model"
@@ -59,6 +62,8 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
         tokenizer = Tokenizer.from_json(
             _text(sealed, TOKENIZER), kind=config.tokenizer.kind, line_ends=config.tokenizer.line_ends
         )
+        if SPELLING in sealed.manifest:
+            tokenizer = replace(tokenizer, spelling=SpellingModel.from_json(sealed.read(SPELLING)))
         return Bundle(
             name=config.name,
             architecture=config.architecture,
@@ -279,5 +284,7 @@ def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
         files[ONNX] = bundle.onnx
     if bundle.history:
         files[HISTORY] = encode_history(bundle.history)
+    if bundle.tokenizer.spelling is not None:
+        files[SPELLING] = bundle.tokenizer.spelling.to_json()
     check_sizes({name: len(data) for name, data in files.items()}, bundle.architecture)
     sealed_directory.write(path, files, replace=replace)

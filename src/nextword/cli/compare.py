@@ -1,6 +1,7 @@
 """`nextword compare`: predicted against actual words."""
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from nextword.evaluation.comparison import compare as compare_tokens
 from nextword.evaluation.comparison_page import comparison_page
 from nextword.evaluation.perplexity import evaluate
 from nextword.storage.single_file import write_file
+from nextword.text.encoded_lines import written_tokens
 from nextword.text.options import OnBadBytes
 
 _TUTORIAL_STEPS = 30
@@ -63,19 +65,23 @@ def compare(
     read = TargetText(Target.of(run_or_model), text, data_dir, on_bad_bytes)
     split, model = split or read.default_split, read.target.open()
     store = read.load(split, model.tokenizer)
-    tokens = compare_tokens(model.engine, store.ids, skip=skip, max_tokens=num_words, num_steps=_TUTORIAL_STEPS)
+    unknown_id = model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
+    tokens = compare_tokens(
+        model.engine, store.ids, skip=skip, max_tokens=num_words, num_steps=_TUTORIAL_STEPS, unknown_id=unknown_id
+    )
+    written = islice(written_tokens(model.tokenizer, read.lines(split, model.tokenizer)), tokens[0].position, None)
+    words = [ComparedWord.of(token, model.tokenizer, piece) for token, (piece, _) in zip(tokens, written, strict=False)]
     if as_json:
-        words = [ComparedWord.of(token, model.tokenizer).to_table() for token in tokens]
-        click.echo(json.dumps({"split": split, "words": words}))
+        click.echo(json.dumps({"split": split, "words": [word.to_table() for word in words]}))
     else:
-        click.echo("\n".join(render_comparison(tokens, model.tokenizer)))
+        click.echo("\n".join(render_comparison(words)))
         hits = sum(token.rank == 1 for token in tokens)
         click.echo(f"\n{hits} of {len(tokens)} predicted correctly")
     if page is not None:
         with evaluation_progress(split, store.num_tokens) as on_progress:
-            evaluation = evaluate(model.engine, store.ids, on_progress=on_progress)
+            evaluation = evaluate(model.engine, store.ids, on_progress=on_progress, unknown_id=unknown_id)
         shown = min(page_tokens, store.num_tokens)
-        tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, max_tokens=shown)
+        tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, max_tokens=shown, unknown_id=unknown_id)
         html = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=read.name, split=split)
         write_file(page, html.encode())
         say(f"page: {page}")

@@ -22,6 +22,7 @@ from nextword.cli.evaluation_columns import (
 from nextword.cli.keystrokes_report import keystrokes_report, require_plain
 from nextword.cli.method_names import complete_methods
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.output import say
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
 from nextword.cli.target import SplitOrAll, complete_model, engine_option, split_option
@@ -127,6 +128,9 @@ def evaluate(
     # Blocks of lines are nearly independent if a method learns from line to line.
     unit = unit or ("block" if any(method.learns for method in methods) else "line")
     comparisons = _compared(found, unit) if significance else []
+    for warning in dict.fromkeys(each.evaluation.warning for each in found):
+        if warning is not None:
+            say(f"nextword: warning: {warning}")
     click.echo(_to_json(found, comparisons) if as_json else "\n".join(_describe(found, comparisons)))
 
 
@@ -162,6 +166,7 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> _Eva
             batch_size=batch_size,
             on_progress=on_progress,
             on_scored=lambda scored: log_probs.append(scored.log_probs),
+            unknown_id=first.model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary),
         )
     evaluation = with_methods(evaluation.with_counts(store), column.models, outcome, column.method)
     return _EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))

@@ -85,6 +85,7 @@ class RunSummary:
         if info is None or info.run is None:
             return {}
         progress, perplexities = info.progress or {}, {row.split: row.perplexity for row in info.metrics}
+        spelled = {row.split: row.bits_per_character for row in info.metrics}
         return {
             "text": Path(info.run.origin.get("text_path", "unknown")).name,
             "preset": info.run.origin.get("preset"),
@@ -93,6 +94,7 @@ class RunSummary:
             "rounds": progress.get("round", 0),
             "epochs": progress.get("epoch", 0.0),
             "seconds": progress.get("seconds", 0.0),
+            "bits_per_character": spelled.get("test"),
             "valid_perplexity": perplexities.get("valid", progress.get("best_valid_perplexity")),
             "test_perplexity": perplexities.get("test"),
         }
@@ -145,7 +147,7 @@ def _print_table(found: Sequence[RunSummary]) -> None:
     table = _plain_table()
     for name in ("run", "text", "preset"):
         table.add_column(name)
-    for name in ("parameters", "progress", "valid", "test", "time"):
+    for name in ("parameters", "progress", "bits/char", "valid", "test", "time"):
         table.add_column(name, justify="right")
     table.add_column("state")
     for run in found:
@@ -155,7 +157,7 @@ def _print_table(found: Sequence[RunSummary]) -> None:
     _print(table)
 
 
-_SHOWN = ("num_parameters", "progress", "valid_perplexity", "test_perplexity", "seconds")
+_SHOWN = ("num_parameters", "progress", "bits_per_character", "valid_perplexity", "test_perplexity", "seconds")
 
 
 def _compare(found: Sequence[RunSummary], *, as_json: bool) -> None:
@@ -204,6 +206,7 @@ def _in_words(figures: Mapping[str, Any]) -> dict[str, str]:
         "progress": lambda share: f"{share:.0%}",
         "seconds": clock,
         "epochs": lambda number: f"{number:.2f}",
+        "bits_per_character": lambda number: f"{number:.3f}",
         "valid_perplexity": lambda number: f"{number:,.2f}",
         "test_perplexity": lambda number: f"{number:,.2f}",
     }

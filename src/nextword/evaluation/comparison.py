@@ -12,7 +12,7 @@ only the 30 words of the window.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, Self
 
@@ -27,6 +27,7 @@ from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
 from nextword.storage.html_table import html_bar, html_table
 from nextword.storage.strict_json import finite
+from nextword.text.encoded_lines import shown_piece
 from nextword.text.tokenizer import Tokenizer
 
 
@@ -45,7 +46,8 @@ class ComparedToken:
         position: Position in the split, counted from 0.
         actual_id: Id of the token.
         log_prob: Natural log-probability of the token.
-        rank: Rank among all tokens; the most probable one has rank 1, and ties go in order of id.
+        rank: Rank among all tokens; the most probable one has rank 1, and ties go in order of id. An unknown word has
+            rank 0: it cannot be predicted.
         top: The most probable tokens, in descending order.
     """
 
@@ -69,6 +71,7 @@ def compare(
     max_tokens: int = 10,
     num_top: int = 5,
     num_steps: int = 30,
+    unknown_id: int | None = None,
 ) -> list[ComparedToken]:
     """Compare the tokens of a split, from position `skip + num_steps` on, with the model's predictions.
 
@@ -79,6 +82,7 @@ def compare(
         max_tokens: Number of tokens to return.
         num_top: Number of most probable tokens to return for each position.
         num_steps: Length of the tutorial's windows; with 0, `skip` is the first position.
+        unknown_id: The id that stands for unknown words, which is no prediction.
 
     Raises:
         EvaluationError: The split is too short, or a token is not in the model's vocabulary.
@@ -96,7 +100,9 @@ def compare(
             "`max_tokens`"
         )
     predicted = enumerate(predictions(engine, ids[:stop], start), start)
-    return [_compared(position, int(ids[position]), log_probs, num_top) for position, log_probs in predicted]
+    return [
+        _compared(position, int(ids[position]), log_probs, num_top, unknown_id) for position, log_probs in predicted
+    ]
 
 
 @dataclass(frozen=True)
@@ -107,8 +113,8 @@ class ComparedWord:
         position: Position in the text, counted from 0.
         actual: The word.
         predicted: The most probable word.
-        rank: Rank of the actual word among all words; 1 if it was predicted correctly.
-        surprisal_bits: Surprisal of the actual word in bits.
+        rank: Rank of the actual word among all words; 1 if it was predicted correctly, 0 if the vocabulary lacks it.
+        surprisal_bits: Surprisal of the actual word in bits; that of an unknown word includes its spelling.
         top: The most probable words with their probabilities, in descending order.
 
     Example:
@@ -126,10 +132,19 @@ class ComparedWord:
     top: tuple[tuple[str, float], ...]
 
     @classmethod
-    def of(cls, token: ComparedToken, tokenizer: Tokenizer) -> Self:
-        """Return a compared token with the words of its ids."""
+    def of(cls, token: ComparedToken, tokenizer: Tokenizer, written: str | None = None) -> Self:
+        """Return a compared token with the words of its ids.
+
+        Args:
+            token: The token.
+            tokenizer: The tokenizer of the model.
+            written: The token as the text has it, if that is known; needed to spell an unknown word.
+        """
         top = tuple((tokenizer.display(guess.token_id), guess.probability) for guess in token.top)
-        return cls(token.position, tokenizer.display(token.actual_id), top[0][0], token.rank, token.surprisal_bits, top)
+        actual, bits = tokenizer.display(token.actual_id), token.surprisal_bits
+        if written is not None and token.rank == 0:
+            actual, bits = shown_piece(written), bits - tokenizer.speller.log_prob(written) / math.log(2)
+        return cls(token.position, actual, top[0][0], token.rank, bits, top)
 
     def to_table(self) -> dict[str, Any]:
         """Return the comparison for JSON; an infinite surprisal is `None`."""
@@ -154,7 +169,7 @@ class ComparedWords(list[ComparedWord]):
                 word.actual,
                 word.predicted,
                 "✓" if word.rank == 1 else "",
-                f"{word.rank:,}",
+                _shown_rank(word),
                 f"{word.surprisal_bits:.2f}",
                 html_bar(word.surprisal_bits / max(most, 1e-9)),
                 f"{word.position:,}",
@@ -164,20 +179,29 @@ class ComparedWords(list[ComparedWord]):
         return html_table(("actual", "predicted", "", "rank", "bits", "", "position"), rows, left=3)
 
 
-def render_comparison(tokens: Sequence[ComparedToken], tokenizer: Tokenizer) -> list[str]:
+def render_comparison(words: Iterable[ComparedWord]) -> list[str]:
     """Return a comparison as lines with aligned columns, beginning with a header; surprisal is in bits."""
     rows = [("position", "actual", "predicted", "rank", "surprisal")]
-    words = (ComparedWord.of(token, tokenizer) for token in tokens)
-    rows += [(f"{w.position:,}", w.actual, w.predicted, f"{w.rank:,}", f"{w.surprisal_bits:.2f}") for w in words]
+    rows += [(f"{w.position:,}", w.actual, w.predicted, _shown_rank(w), f"{w.surprisal_bits:.2f}") for w in words]
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(map(_align, row, widths, (False, True, True, False, False))) for row in rows]
 
 
-def _compared(position: int, actual_id: int, log_probs: NDArray[np.float32], num_top: int) -> ComparedToken:
+def _shown_rank(word: ComparedWord) -> str:
+    return f"{word.rank:,}" if word.rank else "unknown"
+
+
+def _compared(
+    position: int, actual_id: int, log_probs: NDArray[np.float32], num_top: int, unknown_id: int | None
+) -> ComparedToken:
     actual = log_probs[actual_id]
+    if unknown_id is not None:
+        log_probs = log_probs.copy()
+        log_probs[unknown_id] = -np.inf
     num_ahead = np.count_nonzero(log_probs > actual) + np.count_nonzero(log_probs[:actual_id] == actual)
+    rank = 0 if actual_id == unknown_id else 1 + int(num_ahead)
     top = tuple(Prediction(int(token), math.exp(log_probs[token])) for token in _most_probable(log_probs, num_top))
-    return ComparedToken(position, actual_id, float(actual), 1 + int(num_ahead), top)
+    return ComparedToken(position, actual_id, float(actual), rank, top)
 
 
 def _most_probable(log_probs: NDArray[np.float32], count: int) -> NDArray[np.int64]:

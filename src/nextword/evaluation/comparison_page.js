@@ -63,6 +63,7 @@
     append(subject, "Model ", element("b", "", model), ", text ", element("b", "", corpus));
     append(subject, ", split ", element("b", "", split));
     const figures = data.figures;
+    if (figures.num_out_of_vocabulary) addFigure("bits per character", decimal(figures.bits_per_character, 2));
     addFigure("perplexity", decimal(figures.perplexity, 1));
     addFigure("accuracy", share(figures.accuracy));
     addFigure("in the top five", share(figures.top_five_accuracy));
@@ -150,7 +151,7 @@
   function cardOf(token) {
     const title = append(element("h3"), element("bdi", "", token.isEnd ? `${END_MARK} <eos>` : token.text));
     title.append(element("span", `chip s${shade(token.bits)}`));
-    const verdict = token.rank === 1 ? "predicted correctly" : `top prediction: “${token.top[0].text}”`;
+    const verdict = token.rank === 0 ? "not in the vocabulary" : token.rank === 1 ? "predicted correctly" : `top prediction: “${token.top[0].text}”`;
     return [
       title,
       element("p", "verdict", verdict),
@@ -162,7 +163,7 @@
 
   function factsOf(token) {
     const facts = element("dl", "facts");
-    const values = { surprisal: `${decimal(token.bits, 1)} bits`, rank: count(token.rank), probability: share(token.probability) };
+    const values = { surprisal: `${decimal(token.bits, 1)} bits`, rank: token.rank ? count(token.rank) : "–", probability: share(token.probability) };
     for (const [name, value] of Object.entries(values)) {
       append(facts, append(element("div"), element("dt", "", name), element("dd", "", value)));
     }

@@ -5,8 +5,13 @@ A split has the tokens $w_1 \dots w_N$, including `<eos>`; $w_0$ is an `<eos>`. 
 $$\text{perplexity} = \exp\Bigl(-\frac{1}{N} \sum_{i=1}^{N} \ln p(w_i \mid w_0 \dots w_{i-1})\Bigr).$$
 
 Every token is predicted exactly once, so $N$ is the number of tokens: 82,430 on the test split of the Penn Treebank.
-Perplexities of models with different tokenizers are not comparable. Perplexity per whitespace-separated word and bits
-per character are comparable if no token is `<unk>`.
+Perplexities of models with different tokenizers are not comparable, and a model that reads many words as `<unk>` looks
+better than it is. Bits per character and figures per whitespace-separated word are comparable, because they spell every
+unknown word. With $u$ the unknown words of a split of $C$ characters, and $p(u \mid \texttt{<unk>})$ of
+`nextword.text.spelling`,
+
+$$\text{bits per character} = -\frac{1}{C} \Bigl(\sum_{i=1}^{N} \log_2 p(w_i \mid w_0 \dots w_{i-1})
++ \sum_u \log_2 p(u \mid \texttt{<unk>})\Bigr).$$
 """
 
 import dataclasses
@@ -35,9 +40,15 @@ FREQUENCY_RANKS = (10, 100, 1_000, 10_000)
 POSITIONS = (1, 2, 3, 5, 10, 20)
 """Last position in the sentence of each group except the last."""
 
+_NO_RANK = np.iinfo(np.int32).max
+
+MANY_UNKNOWN = 0.05
+"""Share of unknown words above which a person is warned."""
+
 _FIGURES = (
     *("perplexity", "bits_per_token", "accuracy", "top_five_accuracy", "perplexity_per_word", "bits_per_word"),
-    *("bits_per_character", "log_prob", "num_tokens", "num_out_of_vocabulary", "num_words", "num_characters"),
+    *("bits_per_character", "log_prob", "spelling_log_prob", "num_tokens", "num_out_of_vocabulary", "num_words"),
+    "num_characters",
 )
 
 
@@ -122,6 +133,7 @@ class Evaluation:
         num_words: Whitespace-separated words of the split, plus one for each line end; `None` if unknown.
         num_characters: Characters of the split; `None` if unknown.
         num_out_of_vocabulary: Tokens that are not in the vocabulary, read as `<unk>`; `None` if unknown.
+        spelling_log_prob: Natural log-probability of the spellings of these tokens, given that they are unknown.
         method: Method applied after training; "static" for the trained model without one.
 
     Example:
@@ -141,6 +153,7 @@ class Evaluation:
     num_words: int | None = None
     num_characters: int | None = None
     num_out_of_vocabulary: int | None = None
+    spelling_log_prob: float = 0.0
     method: str = "static"
 
     def __repr__(self) -> str:
@@ -163,6 +176,7 @@ class Evaluation:
             num_words=store.num_words,
             num_characters=store.num_characters,
             num_out_of_vocabulary=store.report.num_out_of_vocabulary,
+            spelling_log_prob=store.report.spelling_log_prob,
         )
 
     @property
@@ -187,18 +201,28 @@ class Evaluation:
 
     @property
     def perplexity_per_word(self) -> float | None:
-        """Perplexity per whitespace-separated word; `None` if the words were not counted."""
-        return None if self.num_words is None else _exp(-self.log_prob / self.num_words)
+        """Perplexity per whitespace-separated word, every word spelled; `None` if the words were not counted."""
+        return None if self.num_words is None else _exp(-self._spelled_log_prob / self.num_words)
 
     @property
     def bits_per_word(self) -> float | None:
-        """Surprisal of the split per word, in bits; `None` if the words were not counted."""
-        return None if self.num_words is None else (0.0 - self.log_prob) / math.log(2) / self.num_words
+        """Surprisal of the split per word, in bits, every word spelled; `None` if the words were not counted."""
+        return None if self.num_words is None else (0.0 - self._spelled_log_prob) / math.log(2) / self.num_words
 
     @property
     def bits_per_character(self) -> float | None:
-        """Surprisal of the split per character, in bits; `None` if the characters were not counted."""
-        return None if self.num_characters is None else -self.log_prob / math.log(2) / self.num_characters
+        """Surprisal of the split per character, in bits, every word spelled; `None` if they were not counted."""
+        return None if self.num_characters is None else -self._spelled_log_prob / math.log(2) / self.num_characters
+
+    @property
+    def _spelled_log_prob(self) -> float:
+        return self.log_prob + self.spelling_log_prob
+
+    @property
+    def warning(self) -> str | None:
+        """A warning if many words are unknown, because the perplexity misleads then."""
+        share = (self.num_out_of_vocabulary or 0) / self.num_tokens
+        return unknown_warning(share) if share > MANY_UNKNOWN else None
 
     def to_table(self) -> dict[str, Any]:
         """Return all metrics for JSON; infinite and unknown values are `None`."""
@@ -212,7 +236,10 @@ class Evaluation:
 
     def figures(self) -> dict[str, str]:
         """Return formatted metrics by name, without unknown ones."""
-        figures = {
+        figures = {}
+        if self.num_out_of_vocabulary and self.bits_per_character is not None:
+            figures["bits per character"] = f"{self.bits_per_character:,.3f} (every word spelled)"
+        figures |= {
             "perplexity": f"{self.perplexity:,.2f}",
             "bits per token": f"{self.bits_per_token:,.3f}",
             "accuracy": f"{self.accuracy:.2%}",
@@ -227,7 +254,7 @@ class Evaluation:
         if self.bits_per_word is not None:
             figures["bits per word"] = f"{self.bits_per_word:,.3f}"
         if self.bits_per_character is not None:
-            figures["bits per character"] = f"{self.bits_per_character:,.3f}"
+            figures.setdefault("bits per character", f"{self.bits_per_character:,.3f}")
         return figures
 
     def describe(self) -> list[str]:
@@ -245,6 +272,7 @@ def evaluate(
     num_steps: int = 512,
     on_progress: Progress | None = None,
     on_scored: Callable[[ScoredTokens], None] | None = None,
+    unknown_id: int | None = None,
 ) -> Evaluation:
     """Predict every token of a split once and return the metrics.
 
@@ -256,6 +284,7 @@ def evaluate(
         num_steps: Tokens of a row to process at once; affects only speed and memory.
         on_progress: Called after each window.
         on_scored: Called with the scored tokens of each window, for additional metrics.
+        unknown_id: The id that stands for unknown words, which no prediction gets right.
 
     Raises:
         EvaluationError: There are no tokens, a token is not in the vocabulary, or the model's output is not finite.
@@ -264,7 +293,9 @@ def evaluate(
     by_frequency, by_position = GroupTally(FREQUENCY_RANKS), GroupTally(POSITIONS)
     num_tokens = num_correct = num_in_top_five = 0
     log_prob = 0.0
-    for scored in scored_tokens(engine, ids, batch_size=batch_size, num_steps=num_steps):
+    for read in scored_tokens(engine, ids, batch_size=batch_size, num_steps=num_steps):
+        ranks = np.where(read.ids == unknown_id, _NO_RANK, read.ranks)
+        scored = read if unknown_id is None else read._replace(ranks=ranks)
         by_frequency.add(scored.ids + 1, scored)
         by_position.add(scored.places, scored)
         num_tokens += len(scored.ids)
@@ -283,6 +314,14 @@ def evaluate(
         by_frequency=by_frequency.groups(),
         by_position=by_position.groups(),
         protocol=_protocol(batch_size),
+    )
+
+
+def unknown_warning(share: float) -> str:
+    """Return a warning about the share of unknown words, with the remedy."""
+    return (
+        f"{share:.1%} of the words are unknown, which flatters the perplexity; compare bits per character, and train "
+        "with `--tokenizer subword`, `--minimum-count 1` or more text"
     )
 
 

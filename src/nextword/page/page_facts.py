@@ -67,9 +67,15 @@ def page_figures(bundle: Bundle, metrics: Sequence[SplitMetrics] = ()) -> dict[s
     """
     perplexities = {f"perplexity ({row.split})": f"{row.perplexity:,.2f}" for row in metrics}
     accuracies = {f"accuracy ({row.split})": f"{row.accuracy:.2%}" for row in metrics}
+    spelled = {
+        f"bits per character ({row.split})": f"{row.bits_per_character:.3f}"
+        for row in metrics
+        if row.num_out_of_vocabulary
+    }
     return {
         "vocabulary": bundle.tokenizer.summary,
         "parameters": f"{bundle.architecture.num_parameters:,}",
+        **spelled,
         **perplexities,
         **accuracies,
     }

@@ -65,7 +65,7 @@ class PyctcdecodeModel:
         *,
         unigrams: Collection[str] | None = None,
     ) -> None:
-        self._model = WordModel(model)
+        self._model = WordModel(model, spell=False)  # `unk_score_offset` charges unknown words
         self._set_options(options or FusionOptions())
         self._unigrams = None if unigrams is None else frozenset(unigrams)
         self._known = KnownWords(model.tokenizer, self._unigrams)

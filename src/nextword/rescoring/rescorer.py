@@ -13,6 +13,7 @@ from nextword.errors import EvaluationError, SettingError, TextError
 from nextword.rescoring.nbest import LOG_PROB, RANK, TEXT, TOTAL, UTTERANCE, Hypothesis, NbestFormat, NbestList
 from nextword.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
 from nextword.scoring.sentence_scores import score_sentences
+from nextword.text.encoded_lines import spelling_log_prob
 from nextword.text.tokenizer import Tokenizer
 
 _CHUNK = 4096
@@ -26,7 +27,8 @@ class ScoredList(NamedTuple):
 
     Attributes:
         nbest: The `n` hypotheses.
-        log_probs: Natural log-probability of each as a line, including `<eos>` `(n,)`, float64.
+        log_probs: Natural log-probability of each as a line, including `<eos>` and the spellings of unknown words
+            `(n,)`, float64.
     """
 
     nbest: NbestList
@@ -78,16 +80,18 @@ def line_log_probs(engine: Engine, lines: Sequence[Sequence[int]]) -> NDArray[np
 def _scored(model: TextModel, lists: Sequence[NbestList], *, lowercase: bool) -> Iterator[ScoredList]:
     texts = ((nbest.utterance, each.text) for nbest in lists for each in nbest.hypotheses)
     lines = [_encoded(model.tokenizer, name, text.lower() if lowercase else text) for name, text in texts]
-    log_probs = line_log_probs(model.engine, lines)
+    log_probs = line_log_probs(model.engine, [ids for ids, _ in lines]) + np.array([spelling for _, spelling in lines])
     first = 0
     for nbest in lists:
         yield ScoredList(nbest, log_probs[first : first + len(nbest.hypotheses)])
         first += len(nbest.hypotheses)
 
 
-def _encoded(tokenizer: Tokenizer, utterance: str, text: str) -> list[int]:
+def _encoded(tokenizer: Tokenizer, utterance: str, text: str) -> tuple[list[int], float]:
+    """Return the ids of a hypothesis, and the log-probability of the spellings of its unknown words."""
     try:
-        return tokenizer.encode(text)
+        ids = tokenizer.encode(text)
+        return ids, spelling_log_prob(tokenizer, text) if tokenizer.vocabulary.unknown_id in ids else 0.0
     except TextError as error:
         raise TextError(f"a hypothesis of `{utterance}` cannot be scored: {error}") from error
 

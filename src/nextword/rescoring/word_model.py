@@ -66,6 +66,7 @@ class WordModel:
     Args:
         model: The model.
         history: Number of cached scores of a word in its context; each may hold a distribution `(V,)`.
+        spell: Whether an unknown word is charged for its spelling; `<unk>` itself has none.
 
     Raises:
         SettingError: `history` is below 1.
@@ -78,11 +79,12 @@ class WordModel:
         (True, True)
     """
 
-    def __init__(self, model: TextModel, *, history: int = 1024) -> None:
+    def __init__(self, model: TextModel, *, history: int = 1024, spell: bool = True) -> None:
         require_at_least("history", history, 1)
-        words = WordTokenizer(model.tokenizer)
+        words = WordTokenizer(model.tokenizer, spell=spell)
         self._starts = {bos: WordContext.start(model.engine, words, bos=bos) for bos in (True, False)}
         self._unknown = _unknown_word(model.tokenizer)
+        self._unknown_spelling = sum(words.tokens(self._unknown, "nothing").spelling_log_probs[:2])
         self._known = KnownWords(model.tokenizer)
         self._scored = lru_cache(maxsize=history)(_score)
 
@@ -92,7 +94,10 @@ class WordModel:
 
     def score(self, context: WordContext, word: str) -> WordScore:
         """Score `word` as the next word."""
-        return self._scored(_Keyed(context), self._unknown if word == UNKNOWN else word)
+        if word == UNKNOWN:
+            scored = self._scored(_Keyed(context), self._unknown)
+            return scored._replace(log_prob=scored.log_prob - self._unknown_spelling)
+        return self._scored(_Keyed(context), word)
 
     def begins_word(self, partial: str) -> bool:
         """Return whether a word that the model knows begins with `partial`."""

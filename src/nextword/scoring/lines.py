@@ -20,8 +20,7 @@ from nextword.scoring.sentence_scores import score_sentences
 from nextword.settings import Settings, setting
 from nextword.storage.html_table import html_table
 from nextword.storage.strict_json import finite
-from nextword.text.encoded_lines import EncodedLine, encoded_windows, surface
-from nextword.text.printable import printable
+from nextword.text.encoded_lines import EncodedLine, encoded_windows, shown_piece, surface
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END
 
@@ -41,7 +40,7 @@ class ScoringOptions(Settings):
 
     Example:
         >>> ScoringOptions(eos=False).to_table()
-        {'bos': True, 'eos': False, 'carry': False, 'read_ahead': 4096}
+        {'bos': True, 'eos': False, 'carry': False, 'spell': True, 'read_ahead': 4096}
     """
 
     group: ClassVar[str] = "scoring"
@@ -52,6 +51,11 @@ class ScoringOptions(Settings):
     eos: bool = setting(True, help="Count the line end as a token, `<eos>`.", task="scoring")
     carry: bool = setting(
         False, help="Read all lines as one text, each in the context of those before. Slower.", task="scoring"
+    )
+    spell: bool = setting(
+        True,
+        help="Charge an unknown word for its spelling too. If off, all cost the same: that of `<unk>`.",
+        task="scoring",
     )
     read_ahead: int = setting(
         4096, help="Read N lines ahead and score lines of similar length together.", at_least=1, task="scoring"
@@ -70,9 +74,11 @@ class LineScore:
         number: Line number, from 1.
         text: The line.
         ids: The counted tokens `(N,)`; with `eos`, `<eos>` is the last.
-        log_probs: Natural log-probability of each token `(N,)`, float32.
-        ranks: Rank of each token, 1 for the most probable `(N,)`.
-        out_of_vocabulary: Whether each token is out of vocabulary and scored as `<unk>` `(N,)`.
+        log_probs: Natural log-probability of each token `(N,)`, float32; that of an unknown word is
+            $\ln p(\texttt{<unk>} \mid \text{context}) + \ln p(\text{spelling} \mid \text{unknown})$, or the first alone
+            without `spell`.
+        ranks: Rank of each token, 1 for the most probable `(N,)`; 0 for an unknown word, which has none.
+        out_of_vocabulary: Whether each token is out of vocabulary `(N,)`.
 
     Example:
         >>> import nextword
@@ -195,8 +201,11 @@ def score_lines(
     )
     for line, scores in scored:
         counted = slice(len(line.ids) if options.eos else len(line.ids) - 1)
-        log_probs, ranks = scores.log_probs[counted], scores.ranks[counted]
-        yield LineScore(line.number, line.text, line.ids[counted], log_probs, ranks, line.out_of_vocabulary[counted])
+        missing, log_probs = line.out_of_vocabulary[counted], scores.log_probs[counted]
+        if options.spell:
+            log_probs = (log_probs + line.spelling_log_probs[counted]).astype(np.float32)
+        ranks = np.where(missing, 0, scores.ranks[counted])
+        yield LineScore(line.number, line.text, line.ids[counted], log_probs, ranks, missing)
 
 
 def _score_independently(
@@ -229,5 +238,5 @@ def shown_tokens(tokenizer: Tokenizer, score: LineScore) -> list[str]:
 
     Spaces around a token are removed; a token of only white space is shown as `␣`.
     """
-    pieces = [printable(piece.strip(" ") or "␣") for piece in surface(tokenizer, score.text)]
+    pieces = map(shown_piece, surface(tokenizer, score.text))
     return [*pieces, END][: score.num_tokens]

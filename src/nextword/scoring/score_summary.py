@@ -35,7 +35,7 @@ class ScoreSummary:
 
     @property
     def perplexity(self) -> float:
-        """Perplexity over all tokens; out-of-vocabulary tokens are scored as `<unk>`.
+        """Perplexity over all tokens.
 
         Raises:
             EvaluationError: There are no tokens.

@@ -81,13 +81,18 @@ class NetworkScorer:
 
     In int8, numbers are rounded by the largest of all that are computed at once. A whole sentence would then differ by
     up to 0.1 from the sum of its words, so it is read word by word.
+
+    Args:
+        model: The model.
+        spell: Whether an unknown word is charged for its spelling; if not, all cost the same, as in KenLM.
     """
 
     order = sys.maxsize
 
-    def __init__(self, model: LoadedModel) -> None:
+    def __init__(self, model: LoadedModel, *, spell: bool = True) -> None:
         self._model = model
-        self._words = WordTokenizer(model.tokenizer)
+        self._spell = spell
+        self._words = WordTokenizer(model.tokenizer, spell=spell)
         self.begin: ReadContext = WordContext.start(model.engine, self._words, bos=True)
         self.null: ReadContext = WordContext.start(model.engine, self._words, bos=False)
 
@@ -109,7 +114,7 @@ class NetworkScorer:
         """Return the log10 probability of all words and, with `eos`, of the end after them."""
         if eos and self._model.precision == "float32" and not any(word in END_WORDS for word in words):
             # One pass over the sentence instead of a step for each word.
-            (line,) = score_lines(self._model, [" ".join(words)], ScoringOptions(bos=bos))
+            (line,) = score_lines(self._model, [" ".join(words)], ScoringOptions(bos=bos, spell=self._spell))
             return line.log10_prob
         return sum(log10_prob for log10_prob, _, _ in self.words(words, bos=bos, eos=eos))
 

@@ -48,8 +48,9 @@ def _token(text: str, bits: float, rank: int) -> str:
     """Return a token on a background that is darker the less the model expected it."""
     opacity = _MOST_OPACITY * min(bits, _MOST_BITS) / _MOST_BITS
     number = f"{bits:.1f}" if math.isfinite(bits) else "∞"
+    place = f"rank {rank:,}" if rank else "not in the vocabulary"
     return (
-        f'<span title="rank {rank:,}" style="display:inline-block;text-align:center;padding:.1em .3em;'
+        f'<span title="{place}" style="display:inline-block;text-align:center;padding:.1em .3em;'
         f'border-radius:3px;background:rgba(234,88,12,{opacity:.2f})">{escape(text)}'
         f'<br><span style="font-size:70%;opacity:.8">{number}</span></span>'
     )

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.engine.engine import Engine, State
-from nextword.scoring.word_tokens import Before, WordTokenizer
+from nextword.scoring.word_tokens import Before, WordTokenizer, WordTokens
 from nextword.text.vocabulary import END
 
 END_WORDS = ("</s>", END)
@@ -73,11 +73,13 @@ class WordContext:
         if word in END_WORDS:
             return self.score_end()
         tokens = self._tokenizer.tokens(word, self._before)
+        of_leading, *of_last = tokens.spelling_log_probs
         cursor, log_prob = self._continuing
+        log_prob += of_leading
         for token_id in tokens.leading:
             log_prob += cursor.log_prob(token_id)
             cursor = cursor.after(token_id)
-        of_both, branches = _split(cursor, tokens.continuing, tokens.ending)
+        of_both, branches = _split(cursor, tokens, *of_last)
         key = _key(self.key, f"{word} ")
         after = WordContext(self._tokenizer, branches, tokens.before_next, self.num_words + 1, key)
         return WordScore(log_prob + of_both, tokens.is_known, after)
@@ -121,12 +123,15 @@ class _Branch(NamedTuple):
     log_prob: float
 
 
-def _split(cursor: _Cursor, continuing: int, ending: int) -> tuple[float, tuple[_Branch, _Branch]]:
+def _split(
+    cursor: _Cursor, tokens: WordTokens, continuing_spelling: float, ending_spelling: float
+) -> tuple[float, tuple[_Branch, _Branch]]:
     """Return the total log-probability of both continuations of a word, and the two branches."""
-    if continuing == ending:
+    continuing, ending = tokens.continuing, tokens.ending
+    if not tokens.branches:
         branch = _Branch(cursor.after(continuing), 0.0)
-        return cursor.log_prob(continuing), (branch, branch)
-    first, second = cursor.log_prob(continuing), cursor.log_prob(ending)
+        return cursor.log_prob(continuing) + continuing_spelling, (branch, branch)
+    first, second = cursor.log_prob(continuing) + continuing_spelling, cursor.log_prob(ending) + ending_spelling
     both = float(np.logaddexp(first, second))
     # If neither is possible, the total is minus infinity and the parts do not matter.
     parts = (first - both, second - both) if math.isfinite(both) else (0.0, 0.0)

@@ -39,6 +39,9 @@ class WordTokens:
         ending: The last token if the sentence ends; usually the same.
         is_known: Whether all tokens are in the vocabulary.
         before_next: What is before the next word.
+        branches: Whether the two last tokens are written differently.
+        spelling_log_probs: Natural log-probabilities of the spellings of unknown tokens, given that they are unknown:
+            of all leading ones, of `continuing` and of `ending`.
     """
 
     leading: tuple[int, ...]
@@ -46,6 +49,8 @@ class WordTokens:
     ending: int
     is_known: bool
     before_next: Before
+    branches: bool = False
+    spelling_log_probs: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 class WordTokenizer:
@@ -53,15 +58,18 @@ class WordTokenizer:
 
     Args:
         tokenizer: The tokenizer of the model.
+        spell: Whether unknown tokens are charged for their spelling.
 
     Example:
         >>> from nextword.text.vocabulary import Vocabulary
         >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ", ",")))
-        >>> WordTokenizer(tokenizer).tokens("said,", "word")
-        WordTokens(leading=(2,), continuing=3, ending=4, is_known=True, before_next='mark')
+        >>> tokens = WordTokenizer(tokenizer).tokens("said,", "word")
+        >>> tokens.leading, tokens.continuing, tokens.ending, tokens.is_known, tokens.before_next
+        ((2,), 3, 4, True, 'mark')
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, spell: bool = True) -> None:
+        self._spell = spell
         self.end_id = tokenizer.vocabulary.end_id
         self.unknown_id = tokenizer.vocabulary.unknown_id
         self._tokenizer = tokenizer
@@ -83,7 +91,17 @@ class WordTokenizer:
             ending=vocabulary.id_of(ending),
             is_known=word != UNKNOWN and has_last and all(piece in vocabulary for piece in leading),
             before_next="word" if continuing == ending else "mark",
+            branches=continuing != ending,
+            spelling_log_probs=self._spelled(leading, continuing, ending),
         )
+
+    def _spelled(self, leading: list[str], continuing: str, ending: str) -> tuple[float, float, float]:
+        if not self._spell:
+            return (0.0, 0.0, 0.0)
+        pieces = [*leading, continuing, ending]
+        tokens = zip(pieces, self._tokenizer.vocabulary.ids_of(pieces), strict=True)
+        *before, last, at_end = self._tokenizer.spelling_log_probs(tokens)
+        return sum(before), last, at_end
 
     def _pieces(self, word: str, before: Before) -> list[str]:
         """Return the pieces of a word: all but the last, the last before another word, and the last at the end."""
@@ -98,9 +116,13 @@ class WordTokenizer:
 
     def _subwords(self, word: str, before: Before) -> WordTokens:
         placeholder = _PLACEHOLDERS[before] if word else ""
-        ids = [token_id for _, token_id in self._tokenizer.cut(f"{placeholder}{word}")[1 if placeholder else 0 :]]
-        *leading, last = ids or [self.unknown_id]
-        return WordTokens(tuple(leading), last, last, self.unknown_id not in (*leading, last), "word")
+        tokens = self._tokenizer.cut(f"{placeholder}{word}")[1 if placeholder else 0 :]
+        *leading, last = [token_id for _, token_id in tokens] or [self.unknown_id]
+        *of_leading, of_last = self._tokenizer.spelling_log_probs(tokens if self._spell else []) or [0.0]
+        costs = (sum(of_leading), of_last, of_last)
+        return WordTokens(
+            tuple(leading), last, last, self.unknown_id not in (*leading, last), "word", spelling_log_probs=costs
+        )
 
 
 def _word_pieces(word: str, placeholder: str) -> list[str]:

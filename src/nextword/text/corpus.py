@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -17,10 +18,12 @@ from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.reader import TextRange
 from nextword.text.report import TextReport
 from nextword.text.source import TextLike, resolve_source, resolve_whole
+from nextword.text.spelling import FILE as SPELLING
+from nextword.text.spelling import MOST_WORDS, SpellingModel, sample
 from nextword.text.splitting import SPLITS, SplitName
 from nextword.text.subwords import MOST_PIECES, subword_vocabulary
 from nextword.text.token_store import TokenStore
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.tokenizer import Tokenizer, spelling_of
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
 _FORMAT = 2
@@ -52,23 +55,35 @@ def tokenizer_for(
     key = cache_key(_FORMAT, tokenizers.__version__, blank.fingerprint, *chosen, train.start, train.sha256)
     folder = cached_folder(cache / f"vocabulary-{key}", lambda empty: _write(empty, train, options, cache, ahead))
     table = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    return Tokenizer(options.kind, table["line_ends"], Vocabulary(tuple(table["tokens"]))), table["is_close"]
+    spelling = SpellingModel.from_json((folder / SPELLING).read_bytes())
+    vocabulary = Vocabulary(tuple(table["tokens"]))
+    return Tokenizer(options.kind, table["line_ends"], vocabulary, spelling), table["is_close"]
 
 
 def _write(folder: Path, train: TextRange, options: TextOptions, cache: Path, ahead: Sequence[TextRange]) -> None:
     line_ends = None if options.line_ends == "auto" else options.line_ends
     with cut_text(train, options.kind, line_ends, on_bad_bytes=options.on_bad_bytes, cache=cache, ahead=ahead) as text:
-        vocabulary = _vocabulary(text, options)
+        vocabulary, spelling = _vocabulary(text, options)
         is_close = text.runs.is_close
+    (folder / SPELLING).write_bytes(spelling.to_json())
     table = {"line_ends": text.line_ends, "is_close": is_close, "tokens": vocabulary.tokens}
     (folder / _FILE).write_text(json.dumps(table), encoding="utf-8")
 
 
-def _vocabulary(text: CutText, options: TextOptions) -> Vocabulary:
-    limits = options.minimum_count or 1, options.maximum_vocabulary
-    if options.kind == "subword":
-        return subword_vocabulary(text.counts(), minimum_count=limits[0], maximum_size=limits[1])
-    return Vocabulary.from_parts(text.counts(), minimum_count=limits[0], maximum_size=limits[1])
+def _vocabulary(text: CutText, options: TextOptions) -> tuple[Vocabulary, SpellingModel]:
+    make = subword_vocabulary if options.kind == "subword" else Vocabulary.from_parts
+    pieces: set[str] = set()
+
+    def parts() -> Iterator[Counter[str]]:
+        nonlocal pieces
+        for part in text.counts():
+            yield part
+            pieces.update(part)
+            if len(pieces) > 2 * MOST_WORDS:
+                pieces = sample(pieces)
+
+    vocabulary = make(parts(), minimum_count=options.minimum_count or 1, maximum_size=options.maximum_vocabulary)
+    return vocabulary, spelling_of(pieces - {UNKNOWN, END}, options.kind, vocabulary)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from nextword.errors import NextwordError, TextError
 from nextword.settings import require_several, require_text
+from nextword.text.line_ends import segments
 from nextword.text.lines import lone_surrogate
 from nextword.text.pieces import slices, tidy
+from nextword.text.printable import printable
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN
 
@@ -25,12 +27,15 @@ class EncodedLine(NamedTuple):
         text: The line.
         ids: Its tokens and the `<eos>` at its end `(N,)`, int32.
         out_of_vocabulary: Which of them the vocabulary lacks `(N,)`. An `<unk>` written in the text does not count.
+        spelling_log_probs: Natural log-probability of the spelling of each unknown token, given that it is unknown; 0
+            for the others `(N,)`.
     """
 
     number: int
     text: str
     ids: NDArray[np.int32]
     out_of_vocabulary: NDArray[np.bool_]
+    spelling_log_probs: NDArray[np.float64]
 
 
 def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: int) -> Iterator[list[EncodedLine]]:
@@ -65,8 +70,28 @@ def surface(tokenizer: Tokenizer, line: str) -> list[str]:
         >>> surface(tokenizer, "He said, no")
         ['He', 'said', ', ', 'no']
     """
-    parts = slices(tidy(line, tokenizer.kind), tokenizer.kind)
-    return [piece for part in parts for piece, _ in tokenizer.cut(part)]
+    return [piece for piece, _ in _cut(tokenizer, line)]
+
+
+def written_tokens(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Yield the tokens of a text as written and as ids, `<eos>` after each line or paragraph."""
+    for segment in segments(lines, tokenizer.line_ends):
+        yield from _cut(tokenizer, segment)
+        yield END, tokenizer.vocabulary.end_id
+
+
+def shown_piece(piece: str) -> str:
+    """Return a piece for display: without spaces around it, and without control characters."""
+    return printable(piece.strip(" ") or "␣")
+
+
+def spelling_log_prob(tokenizer: Tokenizer, line: str) -> float:
+    """Return the natural log-probability of the spellings of a line's unknown words, given that they are unknown."""
+    return sum(tokenizer.spelling_log_probs(_cut(tokenizer, line)))
+
+
+def _cut(tokenizer: Tokenizer, line: str) -> list[tuple[str, int]]:
+    return [token for part in slices(tidy(line, tokenizer.kind), tokenizer.kind) for token in tokenizer.cut(part)]
 
 
 def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
@@ -113,9 +138,12 @@ def _encoded(tokenizer: Tokenizer, window: list[str], number: int) -> list[Encod
     encoded: list[EncodedLine] = []
     first = 0
     for line, stop in zip(window, stops.tolist(), strict=True):
-        missing = unknown[first:stop]
-        if tokenizer.kind == "pretokenized" and UNKNOWN in line:
-            missing = missing & np.array([piece != UNKNOWN for piece in (*surface(tokenizer, line), END)])
-        encoded.append(EncodedLine(number + len(encoded), line, ids[first:stop], missing))
+        missing, spelling = unknown[first:stop], np.zeros(stop - first)
+        if missing.any():
+            tokens = _cut(tokenizer, line)
+            if tokenizer.kind == "pretokenized":
+                missing = missing & np.array([piece != UNKNOWN for piece, _ in (*tokens, (END, 0))])
+            spelling[:-1] = tokenizer.spelling_log_probs(tokens)
+        encoded.append(EncodedLine(number + len(encoded), line, ids[first:stop], missing, spelling))
         first = stop
     return encoded

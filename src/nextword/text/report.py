@@ -73,11 +73,13 @@ class SplitReport:
         read: The counts of its text.
         num_tokens: Number of ids, including those of `<eos>`.
         num_unknown: Number of ids that are `<unk>`.
+        spelling_log_prob: Natural log-probability of the spellings of all tokens out of vocabulary.
     """
 
     read: ReadCounts
     num_tokens: int
     num_unknown: int
+    spelling_log_prob: float = 0.0
 
     @property
     def num_out_of_vocabulary(self) -> int:

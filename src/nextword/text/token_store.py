@@ -1,6 +1,7 @@
 """The token ids of one split on disk, mapped into memory and never read as a whole."""
 
 import dataclasses
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ from nextword.text.report import ReadCounts, SplitReport
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.unit_ids import UnitIds
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise this number whenever the same text and tokenizer give other ids or other counts."""
 
 _IDS = "ids.int32"
@@ -55,7 +56,7 @@ class TokenStore:
         """Return the store of a text from the cache; encode the text if the cache lacks it.
 
         The name in the cache depends on the bytes of the text and their place in the file, on the tokenizer with its
-        vocabulary, and on the version of the library. The files are verified by SHA-256 each time.
+        vocabulary and spelling model, and on the version of the library. The files are verified by SHA-256 each time.
 
         Args:
             part: The text.
@@ -67,7 +68,9 @@ class TokenStore:
             TextError: The text cannot be read, is refused, or has no words.
             StorageError: The cache cannot be written.
         """
-        key = cache_key(_FORMAT, tokenizers.__version__, tokenizer.fingerprint, on_bad_bytes, part.start, part.sha256)
+        spelling = hashlib.sha256(tokenizer.spelling.to_json()).hexdigest() if tokenizer.spelling else None
+        made_by = (tokenizers.__version__, tokenizer.fingerprint, spelling)
+        key = cache_key(_FORMAT, *made_by, on_bad_bytes, part.start, part.sha256)
         try:
             folder = cached_folder(
                 cache / f"tokens-{key}", lambda empty: _write(empty, part, tokenizer, cache, on_bad_bytes=on_bad_bytes)
@@ -105,7 +108,7 @@ class TokenStore:
 
 
 def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, on_bad_bytes: OnBadBytes) -> None:
-    num_tokens = num_unknown = 0
+    num_tokens, num_unknown, spelling_log_prob = 0, 0, 0.0
     task = Task("storing the ids", part.num_bytes)
     with cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache) as text:
         read = text.read
@@ -115,10 +118,12 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, 
             )
         with (folder / _IDS).open("wb") as file:
             for shard in text.shards:
-                for ids in UnitIds(tokenizer, shard.units).encoded(shard):
+                units = UnitIds(tokenizer, shard.units)
+                for ids in units.encoded(shard):
                     file.write(ids.data)
                     num_tokens += ids.size
                     num_unknown += int(np.count_nonzero(ids == tokenizer.vocabulary.unknown_id))
+                spelling_log_prob += units.spelling_log_prob(shard)
                 task.advance(shard.read.num_bytes)
-    report = SplitReport(read, num_tokens, num_unknown)
+    report = SplitReport(read, num_tokens, num_unknown, spelling_log_prob)
     (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")

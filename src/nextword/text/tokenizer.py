@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import Any, Self
@@ -20,6 +20,7 @@ from nextword.text.lines import require_unicode, split_lines
 from nextword.text.options import RUNNING_TEXT, LineEnds, TokenizerKind
 from nextword.text.pieces import is_mark, is_opened, is_word_character, pre_tokenizer, slices, tidy
 from nextword.text.printable import printable
+from nextword.text.spelling import SpellingModel
 from nextword.text.subwords import subword_engine
 from nextword.text.vocabulary import END, MAXIMUM_SIZE, UNKNOWN, Vocabulary
 
@@ -44,6 +45,7 @@ class Tokenizer:
         kind: How a line or paragraph is cut into pieces.
         line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs need the kind "word" or "subword".
         vocabulary: The tokens. A piece that is not one of them becomes `<unk>`.
+        spelling: Tells what the spelling of an unknown piece costs (default: a model of the vocabulary's tokens).
 
     Example:
         >>> tokens = ("<eos>", "It", "is", "so", ", ", "he", "said", ".", "<unk>")
@@ -57,6 +59,7 @@ class Tokenizer:
     kind: TokenizerKind
     line_ends: LineEnds
     vocabulary: Vocabulary
+    spelling: SpellingModel | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.line_ends == "paragraph" and self.kind not in RUNNING_TEXT:
@@ -80,6 +83,31 @@ class Tokenizer:
     def fingerprint(self) -> str:
         """SHA-256, in hexadecimal, of everything that determines how text is encoded."""
         return hashlib.sha256("\0".join([self.kind, self.line_ends, self.to_json()]).encode("utf-8")).hexdigest()
+
+    @cached_property
+    def speller(self) -> SpellingModel:
+        """The spelling model: `spelling`, or a model of the vocabulary's own tokens."""
+        return self.spelling or spelling_of(self.vocabulary.tokens, self.kind, self.vocabulary)
+
+    def unknown_id_in(self, num_out_of_vocabulary: int) -> int | None:
+        """Return the id that stands for unknown words in a text; `None` if the text is pretokenized and writes it.
+
+        Args:
+            num_out_of_vocabulary: How many tokens of the text are not in the vocabulary.
+        """
+        is_written = self.kind == "pretokenized" and not num_out_of_vocabulary
+        return None if is_written else self.vocabulary.unknown_id
+
+    def spelling_log_probs(self, tokens: Iterable[tuple[str, int]]) -> list[float]:
+        r"""Return what `cut` has made of a text as costs: $\ln p(\text{spelling} \mid \text{unknown})$, 0 if known.
+
+        An `<unk>` that is written in pretokenized text is a token of the vocabulary.
+        """
+        unknown = self.vocabulary.unknown_id
+        return [
+            self.speller.log_prob(piece) if token_id == unknown and piece != UNKNOWN else 0.0
+            for piece, token_id in tokens
+        ]
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of a text, with `<eos>` for each line or paragraph end but none after the last line.
@@ -177,8 +205,7 @@ class Tokenizer:
 
         White space alone is shown as `␣`, an unprintable character as its escape.
         """
-        shown = self.vocabulary.token_of(token_id).strip(" ") or "␣"
-        return printable(shown)
+        return printable(self.vocabulary.token_of(token_id).strip(" ") or "␣")
 
     def to_json(self) -> str:
         """Return the tokenizer as JSON, as the `tokenizers` library writes it."""
@@ -232,6 +259,18 @@ class Tokenizer:
             *earlier, last = slices(tidy(segment, self.kind), self.kind)
             yield from ((part, False) for part in earlier)
             yield last, True
+
+
+def spelling_of(pieces: Iterable[str], kind: TokenizerKind, vocabulary: Vocabulary) -> SpellingModel:
+    """Return the spelling model of a text.
+
+    Args:
+        pieces: The pieces of the text, each once. Unknown subwords are characters, so only these are taken there.
+        kind: The tokenizer.
+        vocabulary: The tokens.
+    """
+    words = (piece for piece in vocabulary.tokens if len(piece) == 1) if kind == "subword" else pieces
+    return SpellingModel.fit(words, vocabulary.tokens)
 
 
 def _batches(marked: Iterable[tuple[str, bool]]) -> Iterator[list[tuple[str, bool]]]:

@@ -48,14 +48,14 @@ class FinishedRun:
         rows = [
             (
                 row.split,
+                f"{row.bits_per_character:.3f}",
                 f"{row.perplexity:,.2f}",
-                f"{row.bits_per_word:.3f}",
                 f"{row.accuracy:.2%}",
                 f"{row.num_tokens:,}",
             )
             for row in self.metrics
         ]
-        names = ("split", "perplexity", "bits per word", "accuracy", "tokens")
+        names = ("split", "bits per character", "perplexity", "accuracy", "tokens")
         return html_table(names, rows, title=f"{self.bundle.name} on {self.corpus}")
 
     def to_table(self) -> dict[str, Any]:
@@ -109,13 +109,15 @@ def _metrics(model: LanguageModel, corpus: Corpus, split: SplitName) -> SplitMet
     engine = KerasEngine(model, end_id=corpus.tokenizer.vocabulary.end_id)
     store = corpus.split(split)
     batch_size = max(1, min(_MAX_BATCH_SIZE, store.num_tokens // _TOKENS_PER_ROW))
-    result = evaluate(engine, store.ids, batch_size=batch_size).with_counts(store)
+    unknown_id = corpus.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
+    result = evaluate(engine, store.ids, batch_size=batch_size, unknown_id=unknown_id).with_counts(store)
     return SplitMetrics(
         split=split,
         perplexity=result.perplexity,
-        bits_per_word=result.bits_per_word or 0.0,
+        bits_per_character=result.bits_per_character or 0.0,
         accuracy=result.accuracy,
         num_tokens=result.num_tokens,
+        num_out_of_vocabulary=result.num_out_of_vocabulary or 0,
         protocol=result.protocol,
     )
 

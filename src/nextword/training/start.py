@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nextword.bundle.run_files import LOG_FILE
 from nextword.errors import CheckpointError
+from nextword.evaluation.perplexity import MANY_UNKNOWN, unknown_warning
 from nextword.machine.setup import use_compilation_cache
 from nextword.models.language_model import LanguageModel
 from nextword.storage.cache import cache_root
@@ -198,6 +199,7 @@ def _step(
         token_counts=token_counts(text) if config.training.sampled_softmax else None,
         processes=processes,
         teacher=teacher_of(config, text.tokenizer),
+        unknown_id=text.tokenizer.unknown_id_in(text.valid.report.num_out_of_vocabulary),
     )
     if processes is not None:  # the vectors of count-based initialization depend on the processor
         step.restore(processes.agree_on_arrays(step.capture()))
@@ -273,9 +275,12 @@ def _train_and_evaluate(
         config = replace(config, plan=run.plan.time.replace(planned_steps=run.plan.planned_steps))
         write_file(directory.config_file, config.to_toml().encode())
     context.say("evaluating the best weights on valid and test")
-    return finish_run(
-        run.step.model, corpus, config, run.progress, name=f"{Path(corpus.name).stem}-{preset_of(config)}"
-    )
+    name = f"{Path(corpus.name).stem}-{preset_of(config)}"
+    finished = finish_run(run.step.model, corpus, config, run.progress, name=name)
+    share = max(row.num_out_of_vocabulary / row.num_tokens for row in finished.metrics)
+    if share > MANY_UNKNOWN:
+        context.warn(unknown_warning(share))
+    return finished
 
 
 def _origin(config: RunConfig, name: str, directory: RunDirectory) -> str:

@@ -81,6 +81,7 @@ class TrainingStep:
             counts).
         processes: The processes that share the rows of each batch (default: this one has all).
         teacher: Models whose predictions are learned too (default: only the text).
+        unknown_id: The id that stands for unknown words, which do not count as right (default: none does).
 
     Attributes:
         words_per_step: Number of tokens in a training window of all processes, `B * T`.
@@ -101,6 +102,7 @@ class TrainingStep:
         token_counts: NDArray[np.integer[Any]] | None = None,
         processes: "Processes | None" = None,
         teacher: "Teacher | None" = None,
+        unknown_id: int | None = None,
     ) -> None:
         options.check_softmax(model.architecture)
         self.model = model
@@ -118,6 +120,7 @@ class TrainingStep:
             sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
         sizes: dict[str, Any] = {"batch_size": train.batch_size, "valid_batch_size": valid.batch_size}
         self.stream = _stream_model(processes, teacher)(model, options, sampler=sampler, **sizes)
+        self.stream.unknown_id = unknown_id
         lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
         self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
         self.stream.compile(optimizer=self.optimizer)

@@ -68,6 +68,9 @@ class StreamModel(keras.Model):
         Merity, McCann and Socher (2017) for both regularizations; the temporal one after Krueger and Memisevic (2016).
     """
 
+    unknown_id: int | None = None
+    """The id that stands for unknown words, which no prediction gets right."""
+
     def __init__(
         self,
         model: LanguageModel,
@@ -105,7 +108,8 @@ class StreamModel(keras.Model):
         terms = self._training_terms(y) if training else {}
         losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **terms)
         weights = ops.reshape(sample_weight, (-1,))
-        self._update_metrics(losses, weights)
+        hits = losses.hit if self.unknown_id is None else losses.hit & (ops.reshape(y, (-1,)) != self.unknown_id)
+        self._update_metrics(losses._replace(hit=hits), weights)
         total = self._training_total(losses.total, x, outputs, sample_weight) if training else losses.total
         if self.options.loss == "sum_over_time":
             loss = total / self._total(ops.shape(y)[0])

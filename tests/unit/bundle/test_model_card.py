@@ -25,7 +25,8 @@ FACTS = ModelFacts(
         SplitMetrics(
             split="test",
             perplexity=1123.456,
-            bits_per_word=10.1337,
+            bits_per_character=2.1337,
+            num_out_of_vocabulary=0,
             accuracy=0.25678,
             num_tokens=82_430,
             protocol="Every token once, state carried from the first.",
@@ -49,7 +50,7 @@ FACTS = ModelFacts(
         "| seed | 7 |",
         "| software | keras 3.15.1, nextword 0.1.0 |",
         "```sh\nnextword train ptb --preset tutorial --run runs/tutorial\n```",
-        "| test | 1,123.46 | 10.134 | 25.68% | 82,430 |\n\n",
+        "| test | 1,123.46 | 25.68% | 82,430 |\n\n",
         "\n\nProtocol of test: Every token once, state carried from the first.\n\n",
         'nextword suggest MODEL "the text so far" -k 5',
         'model = nextword.load("MODEL")',

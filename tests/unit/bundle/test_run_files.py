@@ -11,7 +11,13 @@ from nextword.bundle.run_files import read_split_metrics
 from nextword.errors import CheckpointError
 
 ROW = SplitMetrics(
-    split="test", perplexity=9.0, bits_per_word=3.0, accuracy=0.5, num_tokens=8, protocol="every token once"
+    split="test",
+    perplexity=9.0,
+    bits_per_character=1.5,
+    num_out_of_vocabulary=1,
+    accuracy=0.5,
+    num_tokens=8,
+    protocol="every token once",
 )
 
 

@@ -18,6 +18,7 @@ from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import find_model, identity_of, read_bundle, read_config, write_bundle
 from nextword.errors import BundleError, StorageError
 from nextword.storage import manifest, sealed_directory
+from nextword.text.spelling import SpellingModel
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
@@ -252,6 +253,29 @@ def test_what_is_written_is_read(path: Path, bundle: Bundle) -> None:
     assert list(again.weights) == list(bundle.architecture.weight_shapes())
     for name, weight in bundle.weights.items():
         np.testing.assert_array_equal(again.weights[name], weight, strict=True)
+
+
+def test_the_spelling_model_is_part_of_a_bundle(tmp_path: Path, bundle: Bundle) -> None:
+    spelling = SpellingModel.fit(["walked", "talked"], bundle.tokenizer.vocabulary.tokens)
+    write_bundle(tmp_path / "spelled", replace(bundle, tokenizer=replace(bundle.tokenizer, spelling=spelling)))
+    read = read_bundle(tmp_path / "spelled").tokenizer
+    assert (tmp_path / "spelled" / "spelling.json").is_file()
+    assert read.speller.log_prob("balked") == spelling.log_prob("balked")
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (b"{}", "`spelling.json` must hold format, log_unknown and followers"),
+        (b'{"format":1,"log_unknown":0,"followers":{"":["a",[-1],1]}}', "`spelling.json` must give characters"),
+        (b" " * 300_001, "`spelling.json` must be at most 300000 bytes long"),
+    ],
+)
+def test_a_hostile_spelling_model_is_refused(
+    path: Path, files: Files, refusal: Refusal, content: bytes, fault: str
+) -> None:
+    sealed_directory.write(path, {**files, "spelling.json": content}, replace=True)
+    assert fault in refusal(path)
 
 
 def test_the_files_are_those_of_the_contract(files: dict[str, bytes]) -> None:

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start
 from nextword.errors import EvaluationError, SettingError
-from nextword.evaluation.comparison import compare, render_comparison
+from nextword.evaluation.comparison import ComparedWord, compare, render_comparison
 from nextword.evaluation.perplexity import evaluate
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
@@ -129,12 +129,29 @@ def test_the_columns_are_aligned_for_all_words(markov_engine: MakeEngine) -> Non
     table = np.roll(np.eye(5) * 0.9 + 0.02, 1, axis=1)
     ids = np.array([2, 3, 4, 0, 1], np.int32)
     tokens = compare(markov_engine(table), ids, skip=0, num_steps=0, max_tokens=5)
-    lines = render_comparison(tokens, tokenizer)
+    lines = render_comparison(ComparedWord.of(token, tokenizer) for token in tokens)
     assert lines[0].split() == ["position", "actual", "predicted", "rank", "surprisal"]
     assert lines[1].split() == ["0", "猫がいる", "<unk>", "3", "5.64"]
     assert len({cell_len(line) for line in lines}) == 1
     assert lines[3].split()[1] == r"a\x1b[31mb"
     assert "\x1b" not in "".join(lines)
+
+
+def test_an_unknown_word_is_no_prediction_and_is_spelled(markov_engine: MakeEngine) -> None:
+    tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "cat", "sat")))
+    table = np.tile(np.array([0.1, 0.6, 0.2, 0.1]), (4, 1))
+    ids = np.array([1, 2], np.int32)
+    tokens = compare(markov_engine(table), ids, skip=0, num_steps=0, max_tokens=2, unknown_id=1)
+    unknown, known = (
+        ComparedWord.of(token, tokenizer, piece) for token, piece in zip(tokens, ("dog", "cat"), strict=True)
+    )
+    assert (unknown.actual, unknown.predicted, unknown.rank) == ("dog", "cat", 0)
+    assert unknown.surprisal_bits == pytest.approx(
+        -math.log2(0.6) - tokenizer.speller.log_prob("dog") / math.log(2), abs=1e-4
+    )
+    assert (known.actual, known.predicted, known.rank) == ("cat", "cat", 1)
+    assert dict(unknown.top)["<unk>"] == 0
+    assert render_comparison([unknown])[1].split() == ["0", "dog", "cat", "unknown", f"{unknown.surprisal_bits:.2f}"]
 
 
 def test_a_certain_word_has_no_surprisal(markov_engine: MakeEngine) -> None:

@@ -95,6 +95,37 @@ def test_correct_tokens_and_the_top_five_are_counted(markov_engine: MakeEngine) 
     assert (evaluation.accuracy, evaluation.top_five_accuracy) == (1 / 2, 4 / 6)
 
 
+def test_an_unknown_word_never_counts_as_right(markov_engine: MakeEngine) -> None:
+    row = np.array([0.5, 0.2, 0.1, 0.1, 0.1])
+    ids = np.array([0, 0, 1, 2], np.int32)
+    engine = markov_engine(np.tile(row, (5, 1)))
+    written, unknown = evaluate(engine, ids), evaluate(engine, ids, unknown_id=0)
+    assert (written.num_correct, written.num_in_top_five) == (2, 4)
+    assert (unknown.num_correct, unknown.num_in_top_five) == (0, 2)
+    assert unknown.log_prob == written.log_prob
+    assert unknown.by_frequency[0].num_correct == 0
+
+
+def test_figures_per_word_and_character_spell_every_word() -> None:
+    counts = {"num_words": 4, "num_characters": 20, "num_out_of_vocabulary": 2}
+    evaluation = dataclasses.replace(evaluation_of(-10.0, 5), spelling_log_prob=-6.0, **counts)
+    assert evaluation.perplexity == pytest.approx(math.exp(2))
+    assert evaluation.perplexity_per_word == pytest.approx(math.exp(4))
+    assert evaluation.bits_per_word == pytest.approx(4 / math.log(2))
+    assert evaluation.bits_per_character == pytest.approx(16 / 20 / math.log(2))
+    assert next(iter(evaluation.figures())) == "bits per character"
+    assert next(iter(dataclasses.replace(evaluation, num_out_of_vocabulary=0).figures())) == "perplexity"
+
+
+def test_many_unknown_words_are_warned_of() -> None:
+    evaluation = evaluation_of(-10.0, 100)
+    few, many = (dataclasses.replace(evaluation, num_out_of_vocabulary=number) for number in (5, 6))
+    assert evaluation.warning is few.warning is None
+    assert many.warning is not None
+    assert "6.0% of the words are unknown" in many.warning
+    assert "`--tokenizer subword`" in many.warning
+
+
 def test_the_groups_add_up_to_the_total(markov_engine: MakeEngine) -> None:
     ids = np.random.default_rng(0).integers(0, 150, 500, dtype=np.int32)
     table = np.random.default_rng(1).dirichlet(np.ones(150), size=150)

@@ -34,7 +34,13 @@ def test_a_damaged_log_is_named(tmp_path: Path, content: bytes) -> None:
 
 def test_the_served_page_and_the_one_file_have_the_same_figures(austen: Bundle) -> None:
     row = SplitMetrics(
-        split="test", perplexity=65.004, bits_per_word=6.0, accuracy=0.2419, num_tokens=8, protocol="every token once"
+        split="test",
+        perplexity=65.004,
+        bits_per_character=1.4,
+        num_out_of_vocabulary=1,
+        accuracy=0.2419,
+        num_tokens=8,
+        protocol="every token once",
     )
     figures = page_figures(austen, [row])
     assert figures == {

@@ -9,6 +9,7 @@ import pytest
 from nextword.engine.engine import Engine
 from nextword.rescoring.features import Features
 from nextword.rescoring.nbest import LineSource, NbestList, NbestReader
+from nextword.text.encoded_lines import spelling_log_prob
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
@@ -43,7 +44,7 @@ def line_log_prob(tokenizer: Tokenizer) -> Callable[[str], float]:
         for token_id in [*tokenizer.encode(line), engine.end_id]:
             log_probs, state = engine.step(np.array([last], np.int32), state)
             total, last = total + float(log_probs[0, token_id]), token_id
-        return total
+        return total + spelling_log_prob(tokenizer, line)
 
     return score
 
@@ -102,6 +103,6 @@ def text_log_prob(engine_for: Callable[[Tokenizer], ToyEngine]) -> Callable[[Tok
     def score(each_tokenizer: Tokenizer, line: str) -> float:
         ids = np.array([[*each_tokenizer.encode(line), 2]], np.int32)
         scores = engine_for(each_tokenizer).score(ids, np.array([ids.shape[1]], np.int32))
-        return float(scores.log_probs.sum(dtype=np.float64))
+        return float(scores.log_probs.sum(dtype=np.float64)) + spelling_log_prob(each_tokenizer, line)
 
     return score

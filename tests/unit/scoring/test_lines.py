@@ -13,6 +13,7 @@ from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, TextError
 from nextword.evaluation.perplexity import evaluate
 from nextword.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
+from nextword.text.encoded_lines import surface
 from nextword.text.options import LineEnds, TokenizerKind
 
 Model = Callable[..., LoadedModel]
@@ -44,7 +45,7 @@ def test_scores_of_lines_match_single_steps(
 ) -> None:
     model = small_model(kind, line_ends=line_ends)
     by_line = small_model(kind).tokenizer
-    options = ScoringOptions(bos=bos, eos=eos, read_ahead=read_ahead)
+    options = ScoringOptions(bos=bos, eos=eos, read_ahead=read_ahead, spell=False)
     scores = list(score_lines(model, lines, options))
     assert [(score.number, score.text) for score in scores] == list(enumerate(lines, start=1))
     vocabulary = model.tokenizer.vocabulary
@@ -65,7 +66,7 @@ def test_carried_lines_match_an_evaluation(
     model = small_model(kind, line_ends=line_ends)
     ids = np.array(small_model(kind).tokenizer.encode("\n".join([*lines, ""])), np.int32)
     expected = evaluate(model.engine, ids)
-    options = ScoringOptions(carry=True, read_ahead=read_ahead)
+    options = ScoringOptions(carry=True, read_ahead=read_ahead, spell=False)
     scores = list(score_lines(model, lines, options))
     assert sum(score.num_tokens for score in scores) == expected.num_tokens
     assert sum(score.log_prob for score in scores) / len(ids) == pytest.approx(expected.log_prob / len(ids), abs=1e-5)
@@ -75,9 +76,29 @@ def test_carried_lines_match_an_evaluation(
 @given(line=lines_of_text.map(" ".join))
 def test_the_score_of_a_line_matches_an_evaluation(small_model: Model, line: str) -> None:
     model = small_model("word")
-    (score,) = score_lines(model, [line])
+    (score,) = score_lines(model, [line], ScoringOptions(spell=False))
     ids = np.array(model.tokenizer.encode(f"{line}\n"), np.int32)
     assert score.perplexity == pytest.approx(evaluate(model.engine, ids).perplexity, rel=1e-5)
+
+
+@pytest.mark.parametrize("carry", [False, True])
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+def test_an_unknown_word_is_charged_for_its_spelling(
+    small_model: Model, kind: TokenizerKind, line_ends: LineEnds, carry: bool
+) -> None:
+    model = small_model(kind, line_ends=line_ends)
+    lines = ["the zyx, cat", "", "cat", "the \u20ac cat \u6f22\u5b57"]
+    spelled, plain = (
+        list(score_lines(model, lines, ScoringOptions(carry=carry, spell=spell))) for spell in (True, False)
+    )
+    for with_spelling, without in zip(spelled, plain, strict=True):
+        costs = with_spelling.log_probs - without.log_probs
+        assert (costs < 0).tolist() == with_spelling.out_of_vocabulary.tolist()
+        pieces = surface(model.tokenizer, with_spelling.text)
+        expected = [model.tokenizer.speller.log_prob(pieces[place]) for place in np.flatnonzero(costs)]
+        np.testing.assert_allclose(costs[costs < 0], expected, atol=1e-5)
+        for scores in (with_spelling, without):  # it is nobody's first choice
+            assert ((scores.ranks == 0) == scores.out_of_vocabulary).all()
 
 
 def test_carried_lines_count_their_ends_only_if_asked(small_model: Model) -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,10 @@ import pytest
 
 from nextword.errors import TextError
 from nextword.text import token_store as token_store_module
+from nextword.text.encoded_lines import encoded_windows
+from nextword.text.options import TokenizerKind
 from nextword.text.reader import TextRange
+from nextword.text.spelling import SpellingModel
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
@@ -31,6 +35,32 @@ def test_ids_and_counts_are_those_of_the_text(part: TextRange, cache: Path) -> N
     assert (store.num_tokens, store.report.num_unknown, store.report.num_out_of_vocabulary) == (8, 2, 1)
     assert (store.num_words, store.num_characters) == (8, 15)
     assert store.sha256 == part.sha256
+
+
+@pytest.mark.parametrize("kind", ["pretokenized", "word", "subword", "character"])
+def test_the_spellings_of_all_unknown_tokens_are_summed(tmp_path: Path, cache: Path, kind: TokenizerKind) -> None:
+    text = "the cat sat\u20ac on a \u6f22\u5b57mat\n\na cat, a hat\n" * 3
+    path = tmp_path / "text.txt"
+    path.write_text(text, encoding="utf-8")
+    tokens = {
+        "pretokenized": ["the", "a"],
+        "word": ["the", "a"],
+        "subword": list("the ca"),
+        "character": list("the ca"),
+    }
+    tokenizer = Tokenizer(kind, "line", Vocabulary((*tokens[kind], END, UNKNOWN)), SpellingModel.fit(["mat", "hat"]))
+    lines = encoded_windows(tokenizer, text.splitlines(), most_lines=100)
+    expected = sum(float(line.spelling_log_probs.sum()) for window in lines for line in window)
+    store = TokenStore.of(TextRange.whole(path), tokenizer, cache=cache)
+    assert store.report.spelling_log_prob == pytest.approx(expected, abs=1e-3)
+    assert expected < -100
+
+
+def test_a_store_belongs_to_its_spelling_model(part: TextRange, cache: Path) -> None:
+    spelled = replace(PRETOKENIZED, spelling=SpellingModel.fit(["c"]))
+    stores = [TokenStore.of(part, tokenizer, cache=cache) for tokenizer in (PRETOKENIZED, spelled)]
+    assert stores[0].folder != stores[1].folder
+    assert stores[0].report.spelling_log_prob < stores[1].report.spelling_log_prob < 0
 
 
 def test_ids_are_mapped_and_cannot_be_written(part: TextRange, cache: Path) -> None:

@@ -61,7 +61,7 @@ def test_valid_and_test_metrics_match_an_evaluation(
         assert row.perplexity == pytest.approx(expected.perplexity, rel=1e-5)
         assert row.accuracy == pytest.approx(expected.accuracy)
         assert row.num_tokens == store.num_tokens
-        assert row.bits_per_word > 1.0
+        assert row.bits_per_character > 0.1
 
 
 def test_the_bundle_has_the_weights_and_its_card_the_metrics(

@@ -227,6 +227,19 @@ def test_perplexity_and_accuracy_are_those_of_the_logits(loss: Literal["mean", "
         assert trained[f"{prefix}accuracy"] == pytest.approx([accuracy], rel=1e-6)
 
 
+def test_unknown_words_do_not_count_as_right() -> None:
+    model, windows = LanguageModel(ARCHITECTURE), RandomWindows()
+    dataset = RoundDataset(windows, 0, 3)
+    accuracies = []
+    for unknown_id in (None, *range(ARCHITECTURE.vocabulary_size)):
+        stream = frozen(model)
+        stream.unknown_id = unknown_id
+        accuracies.append(stream.evaluate(dataset, verbose=0, return_dict=True)["accuracy"])
+    all_right, *without = accuracies
+    assert all_right > 0
+    assert sum(all_right - accuracy for accuracy in without) == pytest.approx(all_right, abs=1e-5)
+
+
 def test_the_trainable_weights_are_those_of_the_language_model() -> None:
     model = LanguageModel(ARCHITECTURE)
     before = model.named_weights()

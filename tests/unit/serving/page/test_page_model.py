@@ -44,7 +44,7 @@ def test_a_model_that_the_page_cannot_run_is_refused_with_the_reason(monkeypatch
 def test_a_run_adds_its_figures_and_its_curve(tmp_path: Path) -> None:
     shutil.copytree(sample_model_path("austen"), tmp_path / "model")
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
-    figures = {"perplexity": 65.004, "bits_per_word": 6.0, "accuracy": 0.2419}
+    figures = {"perplexity": 65.004, "bits_per_character": 1.4, "num_out_of_vocabulary": 1, "accuracy": 0.2419}
     rows = [{"split": "test", **figures, "num_tokens": 8, "protocol": "every token once"}]
     (tmp_path / "metrics.json").write_text(json.dumps({"splits": rows}), encoding="utf-8")
     row = {"round": 1, "train_perplexity": 300.0, "valid_perplexity": 200.0}

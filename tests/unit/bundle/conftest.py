@@ -21,6 +21,7 @@ from nextword.text.vocabulary import Vocabulary
 FILES = (
     "config.json",
     "tokenizer.json",
+    "spelling.json",
     "weights.safetensors",
     "model.onnx",
     "README.md",

@@ -107,8 +107,9 @@ def test_an_unknown_word_never_counts_as_right(markov_engine: MakeEngine) -> Non
 
 
 def test_figures_per_word_and_character_spell_every_word() -> None:
-    counts = {"num_words": 4, "num_characters": 20, "num_out_of_vocabulary": 2}
-    evaluation = dataclasses.replace(evaluation_of(-10.0, 5), spelling_log_prob=-6.0, **counts)
+    evaluation = dataclasses.replace(
+        evaluation_of(-10.0, 5), spelling_log_prob=-6.0, num_words=4, num_characters=20, num_out_of_vocabulary=2
+    )
     assert evaluation.perplexity == pytest.approx(math.exp(2))
     assert evaluation.perplexity_per_word == pytest.approx(math.exp(4))
     assert evaluation.bits_per_word == pytest.approx(4 / math.log(2))

@@ -30,7 +30,7 @@ def arpa_model(path: Path) -> TextModel:
 
 
 class _Unspelled(SpellingModel):
-    """Charges nothing for a spelling, because the `<unk>` of an ARPA file stands for one unknown word and not for all."""
+    """Charges nothing, because the `<unk>` of an ARPA file stands for one unknown word, not for all together."""
 
     @override
     def log_prob(self, word: str) -> float:

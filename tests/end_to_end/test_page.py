@@ -1,5 +1,6 @@
 """The page as a whole: access, narrow screens, errors in words, and vocabulary that is never markup."""
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -221,3 +222,12 @@ def test_vocabulary_never_becomes_markup(chromium: "Browser") -> None:
                 page.wait_for_selector(".chart-word")
         assert page.locator("#page img, #page script, #page iframe, #page a").count() == 0
         assert _ATTACK in (page.get_by_label("Model card").text_content() or "")
+
+
+def test_a_long_text_is_drawn_while_it_is_read(chromium: "Browser", html_file: str) -> None:
+    with visit(chromium, html_file, "read", offline=True) as page:
+        page.get_by_label("Your text", exact=True).focus()
+        page.keyboard.insert_text("She was very much obliged to him. " * 1471)
+        page.get_by_text(re.compile(r"^Reading … \d+%$")).wait_for()
+        page.wait_for_selector(".token")
+        assert page.locator("#panel-read .figures dd").last.text_content() in ("50", "100", "200")

@@ -7,7 +7,7 @@ import { drawBars } from "./probability_bars.js";
 export class NextWordPanel {
   constructor(description) {
     this.title = element("h2", {}, NEXT);
-    this.context = element("p", { class: "context", role: "status" }, "Waiting for the first suggestion …");
+    this.context = element("p", { class: "context answer", role: "status" }, "Waiting for the first suggestion …");
     this.mine = element("ol", { "aria-label": "Next words by the model" });
     this.theirs = element("ol", { "aria-label": "Next words by the bigram model" });
     this.sees = element("span", { class: "quiet" });

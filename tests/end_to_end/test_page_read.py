@@ -205,6 +205,7 @@ def test_an_unknown_word_has_no_rank_and_is_no_first_choice(page: "Page") -> Non
     assert "Rank" not in details
     assert "not in the vocabulary" in (page.locator(".token.is-unknown").get_attribute("aria-label") or "")
     assert "Italics: not in the vocabulary." in (page.locator(".legend").text_content() or "")
+    assert page.get_by_text("Not in the vocabulary: 1 word.").is_visible()
     right = page.locator(".figures dd").nth(2).text_content()
     known = [token for token in answer["tokens"] if not token["out_of_vocabulary"]]
     share = sum(token["rank"] == 1 for token in known) / len(answer["tokens"])

@@ -91,10 +91,11 @@ export class ReadTab {
     this.result.hidden = false;
     this.result.classList.remove("is-waiting");
     const first = tokens.filter((token) => token.rank === 1 && !token.isUnknown).length;
+    const unknown = tokens.filter((token) => token.isUnknown).length;
     const bits = tokens.reduce((sum, token) => sum + bitsOf(token.logProb), 0) / tokens.length;
     const perplexity = 2 ** bits;
     fill(this.figures, fact("Perplexity", fixed(perplexity, 1)), fact("Bits per token", fixed(bits, 2)), fact("First choice right", percent(first / tokens.length)), fact("Tokens", String(tokens.length)));
-    this.meaning.textContent = `The model was as unsure, on average, as among ${fixed(perplexity, 0)} equally likely words.`;
+    this.meaning.textContent = `The model was as unsure, on average, as among ${fixed(perplexity, 0)} equally likely words.${unknown ? ` Not in the vocabulary: ${plural(unknown, "word")}.` : ""}`;
     this.scored.show(text, [...tokens]);
     return perplexity;
   }

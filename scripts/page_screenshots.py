@@ -34,9 +34,8 @@ def _type(page: "Page") -> None:
         page.keyboard.type(typed)
         page.wait_for_selector(".suggestions:not([hidden])")
         page.keyboard.press("Tab")
-    page.keyboard.type("s")
     page.wait_for_selector(".suggestions:not([hidden])")
-    wait_for(page, "document.querySelector('.context .blank').textContent === 's'")
+    wait_for(page, "document.querySelector('.versus').textContent.includes('sees “to”')")
 
 
 def _read(page: "Page") -> None:

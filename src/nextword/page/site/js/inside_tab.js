@@ -67,7 +67,7 @@ export class InsideTab {
       ),
       card("Similar states", "Words after which the network was most like here, by the cosine of its outputs.", this.nearest),
     );
-    return element("div", { class: "stack wide-gap" }, labelled("Your text", this.input), element("div", { class: "actions" }, example, this.message), this.views, this.spoken);
+    return element("div", { class: "stack wide-gap" }, element("div", { class: "stack" }, labelled("Your text", this.input), element("div", { class: "actions" }, example, this.message)), this.views, this.spoken);
   }
 
   /** Called when the tab is shown: the engine is opened then, not before. */

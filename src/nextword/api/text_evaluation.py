@@ -13,9 +13,12 @@ from nextword.errors import EvaluationError, SettingError
 from nextword.evaluation.perplexity import Evaluation, evaluate
 from nextword.settings import Settings
 from nextword.text.corpus import Corpus
+from nextword.text.options import TextOptions
+from nextword.text.text_name import stored_name
 from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import UNKNOWN
+from nextword.training.run_directory import RunDirectory
 
 Text = TokenStore | Path | str
 """A split of a corpus, a file, or a text itself."""
@@ -29,8 +32,13 @@ def evaluate_text(
     corpus: Corpus | None = None,
     tune: bool = False,
     batch_size: int = 1,
+    run: Path | None = None,
 ) -> Evaluation:
-    """Return the evaluation of a model on a text; the arguments are those of `TrainedModel.evaluate`."""
+    """Return the evaluation of a model on a text; the arguments are those of `TrainedModel.evaluate`, and its run."""
+    own = _own_options(text, run) if isinstance(text, Path) and run is not None else None
+    what = f"{'the test split' if own else 'all'} of `{text.name}`" if isinstance(text, Path) else ""
+    if isinstance(text, Path) and own:
+        text = Corpus.load_split(text, "test", model.tokenizer, own)
     read = text if isinstance(text, str) else store_of(text, model.tokenizer)
     ids = ids_of(read, model.tokenizer)
     methods = [methods] if isinstance(methods, str | Settings) else methods
@@ -43,8 +51,8 @@ def evaluate_text(
     evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size, unknown_id=unknown_id)
     if isinstance(read, TokenStore):
         evaluation = evaluation.with_counts(read)
-    if isinstance(text, Path):
-        evaluation = evaluation.with_protocol(f"all of `{text.name}`")
+    if what:
+        evaluation = evaluation.with_protocol(what)
     return with_methods(evaluation, [model], outcome, ",".join(method.name for method in chosen))
 
 
@@ -96,6 +104,12 @@ def store_of(text: TokenStore | Path, tokenizer: Tokenizer) -> TokenStore:
             "corpus by `Corpus.load(text, tokenizer=model.tokenizer)`"
         )
     return text
+
+
+def _own_options(path: Path, run: Path) -> TextOptions | None:
+    """Return how a run read a text that it was trained on; `None` for another text."""
+    config = RunDirectory(run).read_config()
+    return config.text if config.origin.get("text_path") == stored_name(path) else None
 
 
 def _require_no_path(text: str) -> None:

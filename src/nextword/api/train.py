@@ -101,7 +101,7 @@ def train(
                 config, corpus, directory.root, context, model=model, keep=run is not None, began=began
             )
         history = TrainingHistory(finished.progress.records, finished.progress.points)
-        return TrainedModel.of(start_engine(finished.bundle), history)
+        return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else root)
 
 
 def _tables(

@@ -54,6 +54,7 @@ class TrainedModel(LoadedModel):
 
     Attributes:
         history: What each round of its training measured; `None` if that is not known, as for `austen`.
+        run: The directory of its run, if it is there.
 
     Example:
         >>> import nextword
@@ -63,11 +64,12 @@ class TrainedModel(LoadedModel):
     """
 
     history: TrainingHistory | None = None
+    run: Path | None = None
 
     @classmethod
-    def of(cls, model: LoadedModel, history: TrainingHistory | None = None) -> Self:
+    def of(cls, model: LoadedModel, history: TrainingHistory | None = None, run: Path | None = None) -> Self:
         """Return a loaded model with the methods of this class."""
-        return cls(model.engine, model.bundle, model.runtime, model.precision, history)
+        return cls(model.engine, model.bundle, model.runtime, model.precision, history, run)
 
     def _repr_html_(self) -> str:
         architecture = self.bundle.architecture
@@ -394,8 +396,9 @@ class TrainedModel(LoadedModel):
         """Return perplexity, accuracy and more on a text. The weights stay as they are.
 
         Args:
-            text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`. Every token
-                is predicted once, the `<eos>` at the end of the text included.
+            text: A text as a string, a file as a `Path`, or a split of a corpus, such as `corpus.test`. Of the text
+                of its run, a model reads the test split only. Every token is predicted once, the `<eos>` at the end of
+                the text included.
             methods: Methods to apply after training, the innermost first: names such as `"cache"`, or options such as
                 `CacheOptions(cache_size=200)`.
             corpus: The corpus whose train split `ngram` and `dynamic` read, and on whose valid split `tune` works.
@@ -415,7 +418,7 @@ class TrainedModel(LoadedModel):
             >>> cached.perplexity < model.perplexity(text)
             True
         """
-        return evaluate_text(self, text, methods=methods, corpus=corpus, tune=tune, batch_size=batch_size)
+        return evaluate_text(self, text, methods=methods, corpus=corpus, tune=tune, batch_size=batch_size, run=self.run)
 
     def keystrokes(
         self,
@@ -601,7 +604,7 @@ def load(path: str | Path, *, engine: EngineName = "auto", num_threads: int | No
     found = find_model(path)
     run = found.parent if found.name == MODEL_FOLDER and (found.parent / CONFIG_FILE).is_file() else None
     model = open_model(found, engine, num_threads=num_threads)
-    return TrainedModel.of(model, _history_of(run, model.bundle))
+    return TrainedModel.of(model, _history_of(run, model.bundle), run)
 
 
 def _history_of(run: Path | None, bundle: Bundle) -> TrainingHistory | None:

@@ -240,7 +240,12 @@ def test_a_path_can_be_resumed_by_the_command(tmp_path: Path, corpus: Corpus) ->
     text = tmp_path / "text.txt"
     text.write_text("the cat sat on the mat .\n" * 300, encoding="utf-8")
     sizes = {"embedding_size": 8, "hidden_sizes": (8,), "batch_size": 4, "num_steps": 8}
-    train(text, preset="quick", epochs=0.1, settings=sizes, run=tmp_path / "run", verbose=0)
+    model = train(text, preset="quick", epochs=0.1, settings=sizes, run=tmp_path / "run", verbose=0)
+    other = shutil.copy(text, tmp_path / "other.txt")
+    for each in (model, load(tmp_path / "run")):  # its own text has a test split, and another file is read as a whole
+        own, whole = each.evaluate(text), each.evaluate(Path(other))
+        assert (own.num_tokens, whole.num_tokens) == (14 * 8, 300 * 8)
+        assert ("the test split of `text.txt`" in own.protocol, "all of `other.txt`" in whole.protocol) == (True, True)
     assert start.resume_run(tmp_path / "run").bundle.name == "text-quick"
 
 

@@ -31,7 +31,7 @@ def test_the_next_word_is_that_of_python(client: TestClient, text: str) -> None:
     assert (answer["session"], answer["learned"], answer["bigram_source"]) == (None, None, None)
 
 
-ROUTES = {
+ROUTES: dict[str, dict[str, Any]] = {
     "/v1/suggest": {"text": "I am"},
     "/v1/score": {"lines": ["She was very happy."]},
     "/v1/rank": {"text": "I am ___.", "candidates": ["happy"]},
@@ -44,7 +44,7 @@ ROUTES = {
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_every_route_takes_the_name_of_the_model_or_none(client: TestClient, path: str) -> None:
-    body: dict[str, Any] = ROUTES[path]
+    body = ROUTES[path]
     first, second = (answered(client, path, **body, **model) for model in ({}, {"model": "austen"}))
     assert first["model"] == second["model"] == "austen"
     answer = client.post(path, json={**body, "model": "gpt-4"})

@@ -82,7 +82,7 @@ class RescoringReport:
         if found is None:
             return []
         between = f"{-100 * found.high:+.2f} to {-100 * found.low:+.2f}"
-        difference = f"{compared_choice(self.rates)} minus {BEFORE}: {-100 * found.difference:+.2f} points of WER"
+        difference = f"{compared_choice(self.rates)} minus {BEFORE}: {0.0 - 100 * found.difference:+.2f} points of WER"
         if found.num_units < FEW:
             return [f"{difference} ({found.num_units} utterances are too few for an interval; use at least {FEW})"]
         return [

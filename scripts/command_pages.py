@@ -37,7 +37,6 @@ _COMMON_VARIABLES = ("NO_COLOR", "COLUMNS")
 _WIDTH = 100
 _FLAG = re.compile(r"(?<![\w-])-{1,2}[a-z][a-z0-9-]*")
 _VARIABLE = re.compile(r"\b(?:NEXTWORD|KERAS)_[A-Z_]+\*?(?:\.\.\.)?")
-_PAGE = re.compile(r"\bdocs/([a-z-]+)\.md\b")
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def outputs_of(page: str) -> dict[str, str]:
 
 
 def prose(text: str) -> str:
-    """Return the text of a help as Markdown: flags and variables as code, names of pages as links."""
+    """Return the text of a help as Markdown: flags and variables as code."""
     parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
     return "".join(part if part.startswith("`") else _plain(part) for part in parts)
 
@@ -216,8 +215,7 @@ def _paragraph(text: str) -> str:
 def _plain(text: str) -> str:
     text = text.replace("<", "&lt;").replace("*", r"\*")
     text = _VARIABLE.sub(lambda found: f"`{found[0]}`", text.replace(r"_\*", "_*"))
-    text = _FLAG.sub(lambda found: f"`{found[0]}`", text)
-    return _PAGE.sub(lambda found: f"[{found[1]}](../{found[1]}.md)", text)
+    return _FLAG.sub(lambda found: f"`{found[0]}`", text)
 
 
 if __name__ == "__main__":

@@ -115,6 +115,9 @@ __all__ = ["kenlm", *_HOMES]  # noqa: PLE0604 - the names are strings
 # Keras reads this when it is first imported; without it, it would look for TensorFlow.
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
+# onnxruntime reads this when it is first imported: it would send data about its use to Microsoft. 0 allows that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 # jaxlib reads this when it is first imported; without it, a lost process would hide our error under a C++ stack trace.
 # JAX sets 1, which a process inherits from one that has imported JAX.
 if {"KERAS_DISTRIBUTION_NUM_PROCESSES", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS"} & os.environ.keys():

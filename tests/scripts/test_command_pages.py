@@ -43,9 +43,9 @@ def test_a_page_has_every_option(path: Path) -> None:
     assert {max(option.opts, key=len) for option in options} <= named
 
 
-def test_flags_variables_and_pages_of_a_help_become_markdown() -> None:
-    text = "With --top, see docs/serving.md; <x> and NEXTWORD_RUNS, not `--json`."
-    shown = "With `--top`, see [serving](../serving.md); &lt;x> and `NEXTWORD_RUNS`, not `--json`."
+def test_flags_and_variables_of_a_help_become_markdown() -> None:
+    text = "With --top, <x> and NEXTWORD_RUNS, not `--json`."
+    shown = "With `--top`, &lt;x> and `NEXTWORD_RUNS`, not `--json`."
     assert command_pages.prose(text) == shown
 
 

@@ -76,7 +76,7 @@ class ServeProcess:
         return self.exit_code()
 
     def _port(self) -> int | None:
-        found = re.search(r" on http://[^ ]+:(\d+)/$", self.output, re.MULTILINE)
+        found = re.search(r" on http://[^ ]+:(\d+)/(?: and |$)", self.output, re.MULTILINE)
         return int(found[1]) if found else None
 
     def _read(self, stream: Any) -> None:

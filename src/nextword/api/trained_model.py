@@ -476,7 +476,7 @@ class TrainedModel(LoadedModel):
         ids = ids_of(text, self.tokenizer)
         count = min(max_tokens, len(ids) - skip) if isinstance(text, str) else max_tokens
         unknown_id = unknown_id_of(text if isinstance(text, str) else store_of(text, self.tokenizer), self.tokenizer)
-        tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, num_steps=0, unknown_id=unknown_id)
+        tokens = compare(self.engine, ids, skip=skip, max_tokens=count, num_top=top, unknown_id=unknown_id)
         if not isinstance(text, str):
             return ComparedWords(ComparedWord.of(token, self.tokenizer) for token in tokens)
         pieces = [piece for piece, _ in written_tokens(self.tokenizer, split_lines(text))]

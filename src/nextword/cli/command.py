@@ -2,8 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 
 import click
@@ -73,11 +74,13 @@ class Command(click.Command):
         short: The settings that `--help` shows, by name, while `--help-all` shows all; `None` if both are one.
         is_common: Whether the command has the options of all commands of `nextword`.
         defaults: Returns what settings are if they are not given, by name; their own defaults otherwise.
+        variables: Environment variables for `--help-all`, with their meaning.
     """
 
     examples: tuple[str, ...] = ()
     short: tuple[str, ...] | None = None
     is_common: bool = True
+    variables: Mapping[str, str] = MappingProxyType({})
     defaults: Callable[[click.Context], dict[str, str]] = staticmethod(lambda _context: {})
 
     def invoke(self, context: click.Context) -> Any:
@@ -111,6 +114,9 @@ class Command(click.Command):
         for heading, rows in self.options_by_task(context, whole=whole).items():
             with formatter.section(heading):
                 formatter.write_dl([(row.spec, row.told) for row in rows], col_max=_WIDEST_SPEC)
+        if whole and self.variables:
+            with formatter.section("Environment variables"):
+                formatter.write_dl(list(self.variables.items()), col_max=_WIDEST_SPEC)
         formatter.write_paragraph()
         if self.is_common:
             formatter.write("Common options:\n  -q, --quiet    -v, --verbose    --no-color    -h, --help\n")
@@ -144,6 +150,7 @@ def command(
     short: Sequence[str] | None = None,
     defaults: Callable[[click.Context], dict[str, str]] | None = None,
     is_common: bool = True,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Any]], Command]:
     """Return a decorator that makes a `Command` with a flag for each field of `kinds`, and the common options.
 
@@ -154,6 +161,7 @@ def command(
         short: See `Command`.
         defaults: See `Command`.
         is_common: See `Command`; false for a program beside `nextword`.
+        variables: See `Command`.
     """
 
     def decorate(function: Callable[..., Any]) -> Command:
@@ -163,7 +171,7 @@ def command(
             made.defaults = defaults
         for kind in kinds:
             made.params += SettingOption.of(kind, without)
-        made.is_common = is_common
+        made.is_common, made.variables = is_common, variables
         made.params += [*(common_options() if is_common else ()), *_help_options()]
         return made
 

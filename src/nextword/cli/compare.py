@@ -20,8 +20,6 @@ from nextword.storage.single_file import write_file
 from nextword.text.encoded_lines import written_tokens
 from nextword.text.options import OnBadBytes
 
-_TUTORIAL_STEPS = 30
-
 
 @command(
     examples=[
@@ -33,9 +31,7 @@ _TUTORIAL_STEPS = 30
 @run_or_model_argument
 @click.argument("text", required=False)
 @split_option
-@click.option(
-    "--skip", metavar="N", type=click.IntRange(0), default=40, help="Number of windows of 30 tokens to skip first."
-)
+@click.option("--skip", metavar="N", type=click.IntRange(0), default=0, help="Number of tokens to skip first.")
 @click.option("--max-tokens", "num_words", type=click.IntRange(1), default=10, help="Number of tokens to show.")
 @click.option(
     "-o", "--output", "page", metavar="FILE", type=OutputFile(), help="Write an HTML page.", show_default="none"
@@ -66,9 +62,7 @@ def compare(
     split, model = split or read.default_split, read.target.open()
     store = read.load(split, model.tokenizer)
     unknown_id = model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary)
-    tokens = compare_tokens(
-        model.engine, store.ids, skip=skip, max_tokens=num_words, num_steps=_TUTORIAL_STEPS, unknown_id=unknown_id
-    )
+    tokens = compare_tokens(model.engine, store.ids, skip=skip, max_tokens=num_words, unknown_id=unknown_id)
     written = islice(written_tokens(model.tokenizer, read.lines(split, model.tokenizer)), tokens[0].position, None)
     words = [ComparedWord.of(token, model.tokenizer, piece) for token, (piece, _) in zip(tokens, written, strict=False)]
     if as_json:
@@ -81,7 +75,7 @@ def compare(
         with evaluation_progress(split, store.num_tokens) as on_progress:
             evaluation = evaluate(model.engine, store.ids, on_progress=on_progress, unknown_id=unknown_id)
         shown = min(page_tokens, store.num_tokens)
-        tokens = compare_tokens(model.engine, store.ids, skip=0, num_steps=0, max_tokens=shown, unknown_id=unknown_id)
+        tokens = compare_tokens(model.engine, store.ids, skip=0, max_tokens=shown, unknown_id=unknown_id)
         html = comparison_page(tokens, evaluation, model.tokenizer, model=model.name, corpus=read.name, split=split)
         write_file(page, html.encode())
         say(f"page: {page}")

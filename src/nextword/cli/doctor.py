@@ -51,7 +51,7 @@ def doctor(preset: str, no_measure: bool, strict: bool, as_json: bool) -> None:
     The command looks at processor, memory and framework, and measures the speed of training on random words. This takes
     about 15 seconds. It works without the extra `train`, too, and then says what is missing.
     """
-    with waiting("looking") as status:
+    with waiting("checking this machine") as status:
         report = diagnose(preset, measuring=not no_measure, say=lambda what: status.update(f"measuring {what}"))
     if as_json:
         click.echo(json.dumps(report.to_table(), allow_nan=False))
@@ -129,7 +129,7 @@ def choose_compute_dtype(config: RunConfig) -> tuple[Literal["float32", "bfloat1
     if asked != "auto":
         return resolve_compute_dtype(asked), "the preset asks for it"
     speedup = f"bfloat16 is {bfloat16_speedup():.2f} times as fast as float32 here"
-    return resolve_compute_dtype(asked), f"{speedup}, at least {WORTHWHILE_SPEEDUP:g} is asked"
+    return resolve_compute_dtype(asked), f"{speedup}, and is used from {WORTHWHILE_SPEEDUP:g} times on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +200,8 @@ def _print(report: Report) -> None:
     console = Console(highlight=False)
     console.print(table)
     for problem in report.problems:
-        console.print(f"[bold yellow]problem[/] {escape(problem.what)}", soft_wrap=True)
-        console.print(f"  repair: {escape(problem.repair)}", soft_wrap=True)
+        console.print(f"[bold yellow]problem:[/] {escape(problem.what)}", soft_wrap=True)
+        console.print(f"[bold cyan]hint:[/] {escape(problem.repair)}", soft_wrap=True)
     if not report.problems:
         console.print("no problems found")
 
@@ -214,10 +214,12 @@ def _machine(facts: Facts) -> _Rows:
         yield "", ", ".join(name if has else f"no {name}" for name, has in processor.features.items())
     if processor.caches:
         yield "caches", ", ".join(f"{name} {_binary(size)}" for name, size in processor.caches.items())
-    quota = "" if capacity.core_quota is None else f", of which {capacity.core_quota:g} cores' worth of time"
+    quota = (
+        "" if capacity.core_quota is None else f"; a limit of the container allows the time of {capacity.core_quota:g}"
+    )
     yield "cores", f"{capacity.cores} of {capacity.machine_cores}{quota}"
     available, total = map(_gigabytes, (capacity.available_memory_bytes, capacity.memory_bytes))
-    yield "memory", f"{available} of {total} available; training takes about {_gigabytes(facts.training_memory_bytes)}"
+    yield "memory", f"{available} of {total} available; training needs about {_gigabytes(facts.training_memory_bytes)}"
     if facts.gpus:
         yield "NVIDIA GPUs", ", ".join(facts.gpus)
 
@@ -244,13 +246,13 @@ def _speed(report: Report) -> _Rows:
         peaks = (
             f"{dtype} {rate / 1e9:,.0f} GFLOP/s" for dtype, rate in measured.product_peaks_flops_per_second.items()
         )
-        yield "fastest product", ", ".join(peaks)
+        yield "matrix product", ", ".join(peaks)
     yield f"training {report.preset}", _training(measured)
     load, cores = report.facts.capacity.load, report.facts.capacity.cores
     if load is not None and load >= cores / 2:
         yield (
-            "others at work",
-            f"{load:.1f} processes for {counted(cores, 'core')} just before; alone, all of this is faster",
+            "busy machine",
+            f"{load:.1f} processes shared {counted(cores, 'core')} before the measurement, so these speeds are too low",
         )
 
 
@@ -258,11 +260,11 @@ def _training(measured: Measurements) -> str:
     training = measured.training
     if training is None:
         return "not possible on this backend"
-    share = "" if measured.share_of_peak is None else f", {measured.share_of_peak:.0%} of the fastest product"
+    share = "" if measured.share_of_peak is None else f", {measured.share_of_peak:.0%} of the fastest matrix product"
     return (
         f"{training.words_per_second:,.0f} words/s, measured over {training.num_steps} steps on random words\n"
         f"{training.flops_per_second / 1e9:,.0f} useful GFLOP/s{share}\n"
-        f"{training.minutes_per_ptb_epoch:.1f} minutes an epoch of the Penn Treebank, validation aside"
+        f"{training.minutes_per_ptb_epoch:.1f} minutes for an epoch of the Penn Treebank, without validation"
     )
 
 

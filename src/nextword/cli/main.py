@@ -19,30 +19,43 @@ from nextword.cli.output import Invocation, common_options
 from nextword.cli.usage_errors import usage_message
 from nextword.errors import NextwordError, TrainingInterrupted
 
-_COMMANDS = {
-    "train": "Train a language model on a text.",
-    "launch": "Start several processes of a command on this machine.",
-    "runs": "List training runs, or compare some.",
-    "info": "Show a model or a run: figures, files, how to use it.",
-    "presets": "List the presets, or print the settings of one.",
-    "suggest": "Suggest the next word, or complete the one being typed.",
-    "generate": "Generate text.",
-    "score": "Score lines: the log-probability of each.",
-    "rank": "Rank words or phrases for a gap in a text.",
-    "surprise": "Find the lines that a model expects least.",
-    "vectors": "Turn lines or words into vectors.",
-    "evaluate": "Measure perplexity, accuracy or keystrokes.",
-    "compare": "Show predicted words next to actual words.",
-    "serve": "Serve a model over HTTP, with a page for the browser.",
-    "rescore": "Reorder the hypotheses of a speech recognizer.",
-    "ngram": "Train an n-gram model, and write it as an ARPA file.",
-    "draw": "Draw a network, its cell, its shapes or its windows as SVG.",
-    "export": "Make a model run without a training framework.",
-    "tune": "Search for the best settings for a text.",
-    "plan": "Estimate what training on several machines takes.",
-    "doctor": "Check this machine and report problems.",
+_GROUPS = {
+    "Train": {
+        "train": "Train a language model on a text.",
+        "runs": "List training runs, or compare some.",
+        "presets": "List the presets, or print the settings of one.",
+        "tune": "Search for the best settings for a text.",
+        "launch": "Start several processes of a command on this machine.",
+        "plan": "Estimate what training on several machines takes.",
+    },
+    "Use": {
+        "suggest": "Suggest the next word, or complete the one being typed.",
+        "generate": "Generate text.",
+        "rank": "Rank words or phrases for a gap in a text.",
+        "rescore": "Reorder the hypotheses of a speech recognizer.",
+        "vectors": "Turn lines or words into vectors.",
+    },
+    "Measure": {
+        "evaluate": "Measure perplexity, accuracy or keystrokes.",
+        "score": "Score lines: the log-probability of each.",
+        "surprise": "Find the lines that a model expects least.",
+        "compare": "Show predicted words next to actual words.",
+    },
+    "Serve": {
+        "serve": "Serve a model over HTTP, with a page for the browser.",
+        "export": "Make a model run without a training framework.",
+    },
+    "Tools": {
+        "info": "Show a model or a run: figures, files, how to use it.",
+        "ngram": "Train an n-gram model, and write it as an ARPA file.",
+        "draw": "Draw a network, its cell, its shapes or its windows as SVG.",
+        "doctor": "Check this machine and report problems.",
+    },
 }
-"""Each command with its summary, in the order of the help."""
+"""Each command with its summary, by the headings of the help."""
+
+_COMMANDS = {name: summary for group in _GROUPS.values() for name, summary in group.items()}
+_WIDEST_NAME = max(map(len, _COMMANDS))
 
 _DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _SIGPIPE = 13  # by number, since Windows has no such signal
@@ -62,6 +75,14 @@ class _OutputClosedError(Exception):
 
 class _LazyGroup(click.Group):
     """Imports a command's file when the command is called, and not before."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; `help COMMAND` is `COMMAND --help`, and `version` is `--version`."""
+        if args[:1] == ["help"]:
+            args = [*args[1:], "--help"]
+        elif args[:1] == ["version"]:
+            args = ["--version"]
+        return super().parse_args(context, args)
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -96,10 +117,11 @@ class _LazyGroup(click.Group):
         formatter.write("Examples:\n" + "".join(f"  {example}\n" for example in _EXAMPLES))
         formatter.write_paragraph()
         self.format_usage(context, formatter)
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        for heading, commands in _GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:{_WIDEST_NAME}}", summary) for name, summary in commands.items()])
         formatter.write_paragraph()
-        formatter.write_text("`nextword COMMAND --help` explains a command. `nextword --version` shows the version.")
+        formatter.write_text("`nextword help COMMAND` explains a command. `nextword version` shows the version.")
 
 
 _EXAMPLES = (
@@ -113,7 +135,12 @@ _EXAMPLES = (
     cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help", "--help-all"]}, params=common_options()
 )
 @click.version_option(
-    __version__, prog_name="nextword", message="%(prog)s %(version)s", help="Show the version and exit."
+    __version__,
+    "-V",
+    "--version",
+    prog_name="nextword",
+    message="%(prog)s %(version)s",
+    help="Show the version and exit.",
 )
 def nextword() -> None:
     """Train a language model on your own text, and use it."""

@@ -96,7 +96,7 @@ def ngram(text: str, order: int, arpa: Path | None, as_json: bool, data_dir: Pat
     with reading_progress():
         corpus = Corpus.load(text, given_settings(given, _Options), data_dir=data_dir)
     if "tokenizer" not in given.get(TextOptions.group, {}) and corpus.stored_name not in ("ptb", "wikitext-2"):
-        say(f"nextword: {_NOTE}")
+        say(f"hint: {_NOTE}")
     vocabulary = corpus.tokenizer.vocabulary
     began = time.monotonic()
     with waiting(f"counting n-grams of up to {order} tokens"):

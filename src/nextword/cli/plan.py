@@ -95,7 +95,7 @@ def plan(context: click.Context, /, text_size: float, as_json: bool, **_others: 
     """Estimate what training on several machines takes.
 
     TEXT_SIZE is in words, such as 250M, or in bytes, such as 40GB. The estimate is for training on the text once,
-    without validation. Nothing is written. docs/scale.md has the formulas.
+    without validation. Nothing is written.
     """
     given, config = context.params, run_config(context)
     cluster = Cluster(

@@ -12,10 +12,14 @@ from nextword.architecture import ModelOptions
 from nextword.cli.command import command
 from nextword.cli.console import Console
 from nextword.cli.options import json_option
+from nextword.cli.output import say
 from nextword.cli.run_options import complete_preset
 from nextword.models.presets import preset_names, read_preset
 
 _VOCABULARY_SIZE = 10_000
+_GENERAL = ("auto", "quick", "tutorial")
+"""Presets for any text; the others repeat papers."""
+
 _GROUPS = ("text", "batching", "model", "training")
 
 
@@ -27,8 +31,9 @@ _GROUPS = ("text", "batching", "model", "training")
     ]
 )
 @click.argument("name", required=False, shell_complete=complete_preset)
+@click.option("--all", "show_all", is_flag=True, help="List the presets of papers too.")
 @json_option
-def presets(name: str | None, as_json: bool) -> None:
+def presets(name: str | None, show_all: bool, as_json: bool) -> None:
     """List the presets, or print the settings of one.
 
     The settings are TOML. Edit a copy, and train with it: nextword train TEXT --config my.toml. Parameters are counted
@@ -39,7 +44,10 @@ def presets(name: str | None, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps(found, allow_nan=False))
         else:
-            _print_table(found)
+            shown = found if show_all else [facts for facts in found if facts["name"] in _GENERAL]
+            _print_table(shown)
+            if not show_all:
+                say(f"\n{len(found) - len(shown)} more repeat papers: nextword presets --all")
     elif as_json:
         click.echo(json.dumps({**_facts(name), "settings": _tables(name)}, allow_nan=False))
     else:

@@ -164,7 +164,7 @@ def _rescore(path: Path, request: Request) -> None:
         run.weights_file().write(request.weights_output)
     warn_of_unknown_words(counts["unknown"], counts["all"], model.tokenizer.vocabulary, lowercase=request.lowercase)
     for note in run.notes:
-        say(f"nextword: {note}")
+        say(f"warning: {note}")
     if request.as_json:
         click.echo(json.dumps(run.report().to_table(), allow_nan=False))
     elif is_known:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
-from rich.table import Table
+from rich.cells import cell_len
+from rich.table import Column, Table
 
 from nextword.cli.command import command
 from nextword.cli.console import Console
@@ -154,7 +155,27 @@ def _print_table(found: Sequence[RunSummary]) -> None:
         figures = _in_words(run.figures)
         cells = (figures.get(name, "") for name in ("text", "preset", *_SHOWN))
         table.add_row(printable(run.path.name), *cells, run.state)
-    _print(table)
+    console = _console()
+    console.width = max(console.width, _fit(table, console.width))
+    console.print(table)
+
+
+_DROPPED_FIRST = ("parameters", "preset", "text", "progress", "time")
+"""Columns that a narrow terminal goes without, from the first to the last."""
+
+
+def _fit(table: Table, width: int) -> int:
+    """Leave out columns until the others fit uncut, because a run is named in the next command; return their width."""
+    widths = {str(column.header): _width(column) for column in table.columns}
+    for name in _DROPPED_FIRST:
+        if sum(widths.values()) > width:
+            del widths[name]
+            table.columns = [column for column in table.columns if column.header != name]
+    return sum(widths.values())
+
+
+def _width(column: Column) -> int:
+    return 2 + max(cell_len(str(cell)) for cell in (column.header, *column.cells))
 
 
 _SHOWN = ("num_parameters", "progress", "bits_per_character", "valid_perplexity", "test_perplexity", "seconds")
@@ -179,7 +200,7 @@ def _compare(found: Sequence[RunSummary], *, as_json: bool) -> None:
         table.add_row(
             name.replace("num_", "").replace("_", " ").replace("seconds", "time"), *(each[name] for each in figures)
         )
-    _print(table)
+    _console().print(table)
     if not settings:
         click.echo("\nno setting differs")
 
@@ -220,8 +241,8 @@ def _plain_table() -> Table:
     return Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
 
 
-def _print(table: Table) -> None:
+def _console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _COLUMNS_OF_A_FILE
-    console.print(table)
+    return console

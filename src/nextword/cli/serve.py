@@ -17,6 +17,7 @@ from nextword.cli.target_text import TargetText
 from nextword.engine.chain import METHODS, STATIC, methods_of, require_used
 from nextword.engine.method import Splits
 from nextword.errors import MissingExtraError
+from nextword.serving.serving_settings import ServingSettings
 from nextword.text.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 @command(
     *(method.options_type for method in METHODS.values()),
     short=[],
+    variables=ServingSettings.variables(),
     examples=[
         "nextword serve austen",
         "nextword serve runs/demo --port 9000 --method cache",
@@ -72,14 +74,14 @@ def serve(
 ) -> None:
     """Serve a model over HTTP, with a page for the browser.
 
-    Programs use it like the completions of the OpenAI API. Ctrl-C ends it: requests in work get some seconds.
-    NEXTWORD_SERVE_... variables set the bounds. docs/serving.md lists them, with all routes.
+    Programs use it like the completions of the OpenAI API; /openapi.json lists all routes. Ctrl-C ends it: requests in
+    work get some seconds. Environment variables such as NEXTWORD_SERVE_MAX_TOKENS set the bounds; --help-all lists
+    them.
     """
     try:
         from nextword.serving.connection.access import Access, read_api_keys
         from nextword.serving.server import ServerOptions
         from nextword.serving.server import serve as serve_model
-        from nextword.serving.serving_settings import ServingSettings
     except ImportError as error:
         raise MissingExtraError.of("the service needs FastAPI and uvicorn", error.name, "serve") from error
     settings = ServingSettings.from_environment()

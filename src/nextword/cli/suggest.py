@@ -7,6 +7,7 @@ import click
 
 from nextword.cli.command import command
 from nextword.cli.options import OutputFile, bad_bytes_option, json_option
+from nextword.cli.output import say
 from nextword.cli.setting_option import Tables, given_settings
 from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
 from nextword.errors import SettingError
@@ -109,6 +110,8 @@ def _print(text: str, suggestions: list[Suggestion], *, as_json: bool) -> None:
     if as_json:
         click.echo(_json(text, suggestions))
         return
+    if not suggestions:
+        say("no suggestions")
     for suggestion in suggestions:
         click.echo(f"{suggestion.probability:7.2%}  {suggestion.text}")
 

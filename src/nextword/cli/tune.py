@@ -66,7 +66,7 @@ _GOES_WITH_ANY = ("study", "trials", "storage", "keep_runs", "data_dir", "as_jso
     "search",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="TOML file with the settings to vary; see docs/tuning.md.",
+    help="TOML file with the settings to vary, such as `training.learning_rate = {low = 0.5, high = 2.0}`.",
     show_default="around the preset",
 )
 @click.option(
@@ -87,7 +87,7 @@ _GOES_WITH_ANY = ("study", "trials", "storage", "keep_runs", "data_dir", "as_jso
     "--storage",
     metavar="URL",
     envvar="NEXTWORD_STORAGE",
-    help="Database that several machines share; see docs/tuning.md.",
+    help="Database that several machines share, such as postgresql://HOST/NAME.",
     show_default="NEXTWORD_STORAGE, else a file in the study directory",
 )
 @click.option(

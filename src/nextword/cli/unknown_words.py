@@ -31,4 +31,4 @@ def warn_of_unknown_words(num_unknown: int, num_tokens: int, vocabulary: Vocabul
     elif not lowercase:
         advice = f"give `--lowercase` if they have capitals, or {advice}"
     share = f"{num_unknown / num_tokens:.0%} of the tokens are not in the vocabulary of the model"
-    say(f"nextword: warning: {share}, so the scores say little; {advice}")
+    say(f"warning: {share}, so the scores say little\nhint: {advice}")

@@ -1,14 +1,6 @@
 """Comparison of actual and predicted words at each position of a text.
 
-The default positions are those of the tutorial (Andy Thomas, "Keras LSTM tutorial", 2018). It reads windows of 30
-words, each one word later than the last, and skips 40 of them. It then prints the last target of ten windows: words 70
-to 79 of the split, counted from 0.
-
-    window 40     word 40 ... word 69   ->  word 70
-    window 41     word 41 ... word 70   ->  word 71
-
-We predict each of these words from all words before it in the split, with carried state. The tutorial's model reads
-only the 30 words of the window.
+Each word is predicted from all words before it in the split, with carried state.
 """
 
 import math
@@ -67,21 +59,19 @@ def compare(
     engine: Engine,
     ids: TokenIds,
     *,
-    skip: int = 40,
+    skip: int = 0,
     max_tokens: int = 10,
     num_top: int = 5,
-    num_steps: int = 30,
     unknown_id: int | None = None,
 ) -> list[ComparedToken]:
-    """Compare the tokens of a split, from position `skip + num_steps` on, with the model's predictions.
+    """Compare the tokens of a split, from position `skip` on, with the model's predictions.
 
     Args:
         engine: Engine of the model.
         ids: Tokens of the split `(N,)`; the model reads them from the first one.
-        skip: Number of the tutorial's windows to skip.
+        skip: Number of tokens before the first that is compared.
         max_tokens: Number of tokens to return.
         num_top: Number of most probable tokens to return for each position.
-        num_steps: Length of the tutorial's windows; with 0, `skip` is the first position.
         unknown_id: The id that stands for unknown words, which is no prediction.
 
     Raises:
@@ -91,15 +81,13 @@ def compare(
     require_at_least("skip", skip, 0)
     require_at_least("max_tokens", max_tokens, 1)
     require_at_least("num_top", num_top, 1)
-    require_at_least("num_steps", num_steps, 0)
-    start = skip + num_steps
-    stop = start + max_tokens
+    stop = skip + max_tokens
     if stop > len(ids):
         raise EvaluationError(
             f"a comparison up to token {stop - 1} needs {stop} tokens, but the split has {len(ids)}; lower `skip` or "
             "`max_tokens`"
         )
-    predicted = enumerate(predictions(engine, ids[:stop], start), start)
+    predicted = enumerate(predictions(engine, ids[:stop], skip), skip)
     return [
         _compared(position, int(ids[position]), log_probs, num_top, unknown_id) for position, log_probs in predicted
     ]

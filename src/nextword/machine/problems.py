@@ -96,8 +96,8 @@ def _cores(facts: Facts) -> Iterator[Problem]:
         allowed = max(1, int(quota))
         yield Problem(
             "core-quota",
-            f"the control group allows the time of {quota:g} cores, but work is divided among {cores} cores and paused "
-            "when that time is used up",
+            f"the container may use the time of {quota:g} cores, but nextword would start {cores} threads, which "
+            "then wait for each other",
             f"give the container more CPU time, or set NPROC={allowed}",
         )
     if cores == 1:
@@ -114,8 +114,8 @@ def _memory(facts: Facts) -> Iterator[Problem]:
     if available is not None and available < needed:
         yield Problem(
             "little-memory",
-            f"training takes about {needed / 1e9:.1f} GB, but {available / 1e9:.1f} GB are available",
-            "end other programs, or train with a smaller --batch-size, --hidden-sizes or --maximum-vocabulary",
+            f"training needs about {needed / 1e9:.1f} GB, but {available / 1e9:.1f} GB are available",
+            "close other programs, or train with a smaller --batch-size, --hidden-sizes or --maximum-vocabulary",
         )
 
 

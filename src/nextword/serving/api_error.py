@@ -20,7 +20,7 @@ _TYPES = {
     503: "unavailable_error",
 }
 
-_NO_ROUTE = "the path must be a route of the service, but is not; see `/openapi.json` for all"
+_NO_ROUTE = "no such route; all routes: /openapi.json"
 _CHAT_PATHS = ("/v1/chat/completions", "/v1/responses")
 _NO_CHAT = "the model continues texts and cannot chat; send the text as `prompt` to `/v1/completions`"
 

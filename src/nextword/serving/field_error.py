@@ -6,6 +6,7 @@ from typing import Any
 _RULES = {
     "missing": "must be given",
     "extra_forbidden": "is not a field of this route; remove it, or see `/openapi.json` for the fields",
+    "not_supported": "is not supported",
     "int_type": "must be an integer",
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
@@ -56,6 +57,10 @@ def field_name(location: Sequence[int | str]) -> str | None:
 def _found(error: Mapping[str, Any]) -> str:
     """Return the value if it is a number; other values may be long, or private."""
     value = error.get("input")
-    if error["type"] == "extra_forbidden" or isinstance(value, bool) or not isinstance(value, int | float):
+    if (
+        error["type"] in ("extra_forbidden", "not_supported")
+        or isinstance(value, bool)
+        or not isinstance(value, int | float)
+    ):
         return ""
     return f", but is {value}"

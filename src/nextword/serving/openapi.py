@@ -47,7 +47,7 @@ def _error(status: int, description: str, message: str, kind: str, code: str, pa
 
 
 _INVALID, _ABSENT = "invalid_request_error", "not_found_error"
-_ABOVE = "`k` must be at most 100 (setting `max_suggestions` of the service), but is 500; ask for less"
+_ABOVE = "`k` must be at most 100, but is 500; ask for less, or set NEXTWORD_SERVE_MAX_SUGGESTIONS"
 
 ERRORS: dict[int | str, dict[str, Any]] = {
     **_error(400, "The request breaks a rule.", _ABOVE, _INVALID, "above_bound", "k"),

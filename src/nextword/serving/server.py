@@ -1,12 +1,13 @@
 """Runs the service: binds the address, loads the model, answers, drains at a signal."""
 
 import asyncio
+import ipaddress
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
@@ -73,6 +74,8 @@ def serve(source: ModelSource, options: ServerOptions) -> int:
         server.run(sockets=[listener])
     if server.failure is not None:
         raise server.failure
+    if server.signal_number:
+        options.say(f"stopped by {signal.Signals(server.signal_number).name}")
     return 128 + server.signal_number if server.signal_number else 0
 
 
@@ -182,13 +185,13 @@ class Server(uvicorn.Server):
             self.failure, self.should_exit = error, True
             return
         state.lifecycle.stage = "ready"
-        self._options.say(f"serving {state.slot.current.name} on {self.url}")
+        self._options.say(f"serving {state.slot.current.name} on {' and '.join(self.urls)}")
 
     @property
-    def url(self) -> str:
-        """The address of the page."""
-        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
-        return f"http://{host}:{self._address[1]}/"
+    def urls(self) -> list[str]:
+        """Addresses of the page: the one to listen on, or if it stands for all, two of this machine's own."""
+        hosts = own_hosts(self._address[0]) or [self._options.host]
+        return [f"http://{f'[{host}]' if ':' in host else host}:{self._address[1]}/" for host in hosts]
 
     def _on_reload_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self.application.state.lifecycle.stage != "ready":
@@ -206,6 +209,24 @@ class Server(uvicorn.Server):
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def own_hosts(address: str) -> list[str]:
+    """Return where this machine and others open a service that listens on all addresses; nothing for another address.
+
+    Example:
+        >>> own_hosts("0.0.0.0")[0], own_hosts("127.0.0.1")
+        ('127.0.0.1', [])
+    """
+    if not ipaddress.ip_address(address).is_unspecified:
+        return []
+    family, own, elsewhere = (socket.AF_INET, "127.0.0.1", "192.0.2.1")
+    if ":" in address:
+        family, own, elsewhere = (socket.AF_INET6, "::1", "2001:db8::1")
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect((elsewhere, 9))  # finds the route; nothing is sent
+        return [own, probe.getsockname()[0]]
+    return [own]
 
 
 def _within_limits(options: ServerOptions) -> ServingSettings:

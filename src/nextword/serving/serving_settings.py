@@ -64,6 +64,24 @@ class ServingSettings(Settings):
         900.0, help="Time after which an unused typing session ends.", at_least=1.0, at_most=86_400.0
     )
 
+    @staticmethod
+    def variable(name: str) -> str:
+        """Return the environment variable of a setting.
+
+        Example:
+            >>> ServingSettings.variable("max_tokens")
+            'NEXTWORD_SERVE_MAX_TOKENS'
+        """
+        return _PREFIX + name.upper()
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Return the meaning and the default of each environment variable."""
+        return {
+            cls.variable(field.name): f"{field.metadata['help'].removesuffix('.')} (default: {field.default:,.16g})."
+            for field in fields(cls)
+        }
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Return the settings with the values of `NEXTWORD_SERVE_...`.
@@ -76,10 +94,10 @@ class ServingSettings(Settings):
             50
         """
         kinds: dict[str, Any] = get_type_hints(cls)
-        _require_known(environment, [_PREFIX + field.name.upper() for field in fields(cls)])
+        _require_known(environment, list(cls.variables()))
         table: dict[str, Any] = {}
         for field in fields(cls):
-            variable = _PREFIX + field.name.upper()
+            variable = cls.variable(field.name)
             if variable in environment:
                 table[field.name] = _number(variable, environment[variable], kinds[field.name])
                 try:

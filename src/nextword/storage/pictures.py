@@ -6,6 +6,7 @@ it is legible on light and on dark pages.
 
 import importlib
 import io
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,9 @@ from nextword.storage.picture_style import COLORS, SANS, color, style_sheet
 from nextword.storage.single_file import write_file
 
 MAIN_COLOR, QUIET_COLOR, MARK_COLOR = color("blue"), color("quiet"), color("orange")
+
+# Without a writable home folder, matplotlib keeps its cache in a temporary one, and warns. Drawing works as well.
+logging.getLogger("matplotlib").addFilter(lambda record: record.funcName != "_get_config_or_cache_dir")
 
 Draw = Callable[[Any], None]
 """Draws on the figure that it gets."""

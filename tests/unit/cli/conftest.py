@@ -24,6 +24,12 @@ def nextword(monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Run each test in an empty folder: a command reads the folder that it starts in, such as its runs."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
+
+
 @pytest.fixture(scope="session")
 def small_text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A text that a tiny model can learn."""

@@ -55,8 +55,8 @@ def test_what_was_measured_is_told_as_measured(nextword: Run, capsys: Captured) 
     told = capsys.readouterr().out
     assert "training tiny" in told
     assert "words/s, measured over" in told
-    assert "at least 1.3 is asked" in " ".join(told.split())
-    assert "% of the fastest product" in told
+    assert "and is used from 1.3 times on" in " ".join(told.split())
+    assert "% of the fastest matrix product" in told
     assert "bfloat16" in told
 
 
@@ -77,9 +77,9 @@ def test_problems_end_in_one_only_where_strict(
     monkeypatch.setattr(facts, "read_framework", lambda: Framework(backend="[torch]", missing="torch"))
     assert nextword("doctor", "--no-measure") == 0
     told = capsys.readouterr().out
-    assert "problem the Keras backend [torch] needs `torch`, which is not installed" in told  # no markup of rich
-    assert "repair: install `torch`, or set KERAS_BACKEND=jax" in told
-    assert "repair: unset JAX_DISABLE_JIT" in told
+    assert "problem: the Keras backend [torch] needs `torch`, which is not installed" in told  # no markup of rich
+    assert "hint: install `torch`, or set KERAS_BACKEND=jax" in told
+    assert "hint: unset JAX_DISABLE_JIT" in told
     assert nextword("doctor", "--no-measure", "--strict") == 1
 
 
@@ -173,8 +173,8 @@ def test_a_preset_must_be_known() -> None:
 @pytest.mark.parametrize(
     ("speedup", "chosen", "reason"),
     [
-        (1.9, "bfloat16", "bfloat16 is 1.90 times as fast as float32 here, at least 1.3 is asked"),
-        (0.4, "float32", "bfloat16 is 0.40 times as fast as float32 here, at least 1.3 is asked"),
+        (1.9, "bfloat16", "bfloat16 is 1.90 times as fast as float32 here, and is used from 1.3 times on"),
+        (0.4, "float32", "bfloat16 is 0.40 times as fast as float32 here, and is used from 1.3 times on"),
     ],
 )
 def test_the_precision_is_the_one_that_training_takes(

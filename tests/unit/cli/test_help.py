@@ -80,6 +80,16 @@ def test_the_help_of_the_program_is_also_shown_by_help_all() -> None:
     assert CliRunner().invoke(every_command, ["--help-all"], terminal_width=120).output == help_of_all()
 
 
+@pytest.mark.parametrize("name", commands())
+def test_a_help_names_no_page_that_only_the_repository_has(name: str) -> None:
+    assert "docs/" not in help_of(name, "--help-all")
+
+
+def test_the_whole_help_of_serve_lists_the_variables_of_its_bounds() -> None:
+    assert "NEXTWORD_SERVE_MAX_TOKENS" in help_of("serve", "--help-all")
+    assert "1,048,576" in help_of("serve", "--help-all")
+
+
 @pytest.mark.parametrize("name", [name for name in commands() if command_of(name).short is not None])
 def test_the_whole_help_holds_the_short_one(name: str) -> None:
     short, whole = help_of(name), help_of(name, "--help-all")

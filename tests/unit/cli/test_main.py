@@ -17,6 +17,32 @@ def test_the_version_is_told(nextword: Run, capsys: pytest.CaptureFixture[str]) 
     assert __version__ in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("words", [("version",), ("-V",)])
+def test_the_version_has_other_names(words: tuple[str], nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nextword(*words) == 0
+    assert capsys.readouterr().out == f"nextword {__version__}\n"
+
+
+@pytest.mark.parametrize(("words", "same"), [(("help",), ("--help",)), (("help", "runs"), ("runs", "--help"))])
+def test_help_is_a_command_too(
+    words: tuple[str, ...], same: tuple[str, ...], nextword: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert nextword(*same) == 0
+    expected = capsys.readouterr().out
+    assert nextword(*words) == 0
+    assert capsys.readouterr().out == expected
+    assert nextword("help", "rusn") == 2
+    assert capsys.readouterr().err == "error: `rusn` is not a command\nhint: did you mean `runs`?\n"
+
+
+def test_the_help_groups_the_commands(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nextword("help") == 0
+    sections = capsys.readouterr().out.split("\n\n")[3:-1]
+    assert [section.split(":")[0] for section in sections] == ["Train", "Use", "Measure", "Serve", "Tools"]
+    names = [line.split()[0] for section in sections for line in section.splitlines()[1:]]
+    assert names == every_command.list_commands(click.Context(every_command))
+
+
 def test_without_a_command_the_help_is_shown(nextword: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert nextword() == 2
     captured = capsys.readouterr()
@@ -93,10 +119,7 @@ def test_a_mistake_is_an_error_and_a_hint_and_exit_code_two(
     message: str,
     nextword: Run,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    monkeypatch.chdir(tmp_path_factory.mktemp("empty"))
     assert nextword(*arguments) == 2
     captured = capsys.readouterr()
     first, *hints = captured.err.splitlines()

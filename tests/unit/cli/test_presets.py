@@ -12,8 +12,16 @@ Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]
 
 
-def test_the_table_has_a_row_for_each_preset(nextword: Run, capsys: Captured) -> None:
+def test_the_table_has_the_presets_for_any_text_first(nextword: Run, capsys: Captured) -> None:
     assert nextword("presets") == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert [line.split()[0] for line in lines[1:] if not line.startswith(" ")] == ["auto", "quick", "tutorial"]
+    assert captured.err == f"\n{len(preset_names()) - 3} more repeat papers: nextword presets --all\n"
+
+
+def test_the_whole_table_has_a_row_for_each_preset(nextword: Run, capsys: Captured) -> None:
+    assert nextword("presets", "--all") == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["preset", "parameters", "for", "what", "it", "is"]
     assert [line.split()[0] for line in lines[1:] if not line.startswith(" ")] == preset_names()

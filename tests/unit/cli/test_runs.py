@@ -61,10 +61,24 @@ def test_the_table_is_for_a_person(folder: Path, nextword: Run, capsys: Captured
     assert nextword("runs", folder) == 0
     heading, *rows = capsys.readouterr().out.splitlines()
     assert heading.split() == [
-        *("run", "text", "preset", "parameters", "progress", "valid", "test", "time", "state"),
+        *("run", "text", "preset", "parameters", "progress", "bits/char", "valid", "test", "time", "state"),
     ]
     assert [row.split()[0] for row in rows] == ["a", "b", "c"]
     assert [row.split()[-1] for row in rows] == ["finished", "stopped", "damaged"]
+
+
+@pytest.mark.parametrize(("columns", "name"), [(80, "a-run-with-a-rather-long-name"), (20, "r" * 40), (160, "a")])
+def test_the_name_of_a_run_is_never_cut(
+    columns: int, name: str, folder: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    (folder / "a").rename(folder / name)
+    assert nextword("runs", folder) == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    (row,) = [row for row in rows if row.startswith(f"{name} ")]
+    assert row.split()[-1] == "finished"
+    assert ("parameters" in heading) == (columns == 160)
+    assert columns < 80 or max(map(len, rows)) <= columns
 
 
 def test_two_runs_are_compared(folder: Path, nextword: Run, capsys: Captured, listed: Callable[..., Any]) -> None:

@@ -1,5 +1,7 @@
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +44,25 @@ def test_a_word_is_completed_where_that_is_asked_for(trained_run: Path, nextword
     assert texts(capsys.readouterr().out) == ["mat"]
     assert nextword("suggest", trained_run, "the cat sat on the M", "--complete", "--no-restore-case", "--json") == 0
     assert texts(capsys.readouterr().out) == ["mat"]
+
+
+def test_no_completion_is_said(trained_run: Path, nextword: Run, capsys: Captured) -> None:
+    assert nextword("suggest", trained_run, "the zzz", "--complete") == 0
+    assert capsys.readouterr() == ("", "no suggestions\n")
+    assert nextword("suggest", trained_run, "the zzz", "--complete", "--json") == 0
+    assert texts(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_onnxruntime_sends_no_telemetry(writable: bool, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir() if writable else home.touch()
+    environment = {**os.environ, "HOME": str(home)}
+    environment.pop("XDG_CACHE_HOME", None)
+    command = [sys.executable, "-m", "nextword", "suggest", "austen", "I am"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    assert done.stderr == ""
+    assert not writable or not list(home.iterdir())
 
 
 def test_the_first_word_of_a_text_has_a_capital(trained_run: Path, nextword: Run, capsys: Captured) -> None:

@@ -48,7 +48,7 @@ class Elements(HTMLParser):
 
 def page_of(engine: Engine, tokenizer: Tokenizer, ids: list[int]) -> str:
     array = np.array(ids, np.int32)
-    tokens = compare(engine, array, skip=0, num_steps=0, max_tokens=len(ids))
+    tokens = compare(engine, array, skip=0, max_tokens=len(ids))
     return comparison_page(tokens, evaluate(engine, array), tokenizer, **HEADING)
 
 

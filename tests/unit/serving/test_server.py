@@ -16,7 +16,7 @@ import pytest
 
 from nextword.bundle.samples import sample_model_path
 from nextword.errors import SettingError
-from nextword.serving.server import bind
+from nextword.serving.server import bind, own_hosts
 from support.raw_http import RawAnswer, RawClient, exchange, get, post
 from support.serve_process import ServeProcess, serve_process
 from support.waiting import wait_until
@@ -84,7 +84,20 @@ def test_the_service_serves_without_the_training_framework() -> None:
         for path, body in (("/v1/score", {"lines": ["I am"]}), ("/v1/suggest", {"text": "I am "})):
             assert exchange(port, post(path, json.dumps(body).encode())).status in (200, 400), path
         assert process.stop() == 143
-    assert process.output == f"serving austen on http://127.0.0.1:{port}/\n"
+    assert process.output == f"serving austen on http://127.0.0.1:{port}/\nstopped by SIGTERM\n"
+
+
+def test_a_service_on_all_addresses_prints_those_that_can_be_opened() -> None:
+    environment = {"NEXTWORD_SERVE_API_KEYS": "a-key-of-more-than-16-characters"}
+    with serve_process("austen", "--host", "0.0.0.0", environment=environment) as process:  # noqa: S104
+        port = process.port
+        shown = process.output.splitlines()[0].removeprefix("serving austen on ").split(" and ")
+        assert shown[0] == f"http://127.0.0.1:{port}/"
+        assert process.stop() == 143
+    assert "0.0.0.0" not in process.output  # noqa: S104
+    assert own_hosts("0.0.0.0") == [url.split("/")[2].split(":")[0] for url in shown]  # noqa: S104
+    assert own_hosts("::")[0] == "::1"
+    assert own_hosts("127.0.0.1") == own_hosts("::1") == []
 
 
 def test_overload_is_refused_and_no_accepted_request_is_lost(process: ServeProcess) -> None:

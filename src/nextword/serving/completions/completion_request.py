@@ -3,12 +3,14 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import UNCHANGED
 from nextword.serving.api_error import ApiError
 from nextword.serving.request_body import FIRST_FAULT, ModelRequest, RequestBody
 from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.text.limits import require_at_most
 
 _MAX_SEED = 10**18 - 1
 
@@ -24,6 +26,16 @@ def _one_of(kinds: str) -> WrapValidator:
 
     return WrapValidator(validated)
 
+
+def _not_supported(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Accept what changes nothing, because clients send defaults, and refuse all else with one error."""
+    try:
+        return validate(value)
+    except ValueError:
+        raise PydanticCustomError("not_supported", "is not supported") from None
+
+
+NOT_SUPPORTED = WrapValidator(_not_supported)
 
 PromptField = Annotated[
     str
@@ -59,10 +71,18 @@ class CompletionRequest(ModelRequest):
     )
     echo: bool | None = Field(None, description="Whether the text begins with the prompt.")
     user: str | None = Field(None, description="Without meaning here.")
-    suffix: Literal[""] | None = Field(None, description="Not supported: the model reads in one direction.")
-    logit_bias: dict[str, float] | None = Field(None, max_length=0, description="Not supported.")
-    presence_penalty: float | None = Field(None, ge=0, le=0, description="Not supported; see `repetition_penalty`.")
-    frequency_penalty: float | None = Field(None, ge=0, le=0, description="Not supported; see `repetition_penalty`.")
+    suffix: Annotated[Literal[""] | None, NOT_SUPPORTED] = Field(
+        None, description="Not supported: the model reads in one direction."
+    )
+    logit_bias: Annotated[dict[str, float] | None, Field(max_length=0), NOT_SUPPORTED] = Field(
+        None, description="Not supported."
+    )
+    presence_penalty: Annotated[float | None, Field(ge=0, le=0), NOT_SUPPORTED] = Field(
+        None, description="Not supported; see `repetition_penalty`."
+    )
+    frequency_penalty: Annotated[float | None, Field(ge=0, le=0), NOT_SUPPORTED] = Field(
+        None, description="Not supported; see `repetition_penalty`."
+    )
     top_k: int | None = Field(None, ge=1, description="Sample from the k most probable tokens.")
     min_p: float | None = Field(None, ge=0, le=1, description="Sample from tokens this times as probable as the best.")
     typical_p: float | None = Field(None, gt=0, le=1, description="Sample from the most typical tokens.")
@@ -119,13 +139,14 @@ def check_bounds(body: CompletionRequest, settings: ServingSettings) -> None:
     Raises:
         ApiError: It does (400), with the name of the field.
     """
-    _at_most("prompt", len(body.prompts), settings.max_prompts, "prompts")
-    _at_most("max_tokens", body.num_tokens, settings.max_tokens)
-    _at_most("n", body.num_choices, settings.max_choices)
-    _at_most("best_of", body.num_sampled, settings.max_choices)
-    _at_most("logprobs", body.logprobs or 0, settings.max_logprobs)
-    _at_most("stop", len(body.stops), settings.max_stops, "strings")
-    _at_most("stop", max(map(len, body.stops), default=0), settings.max_stop_characters, "characters each")
+    require_at_most(settings, "max_prompts", "prompt", len(body.prompts), "prompts")
+    require_at_most(settings, "max_tokens", "max_tokens", body.num_tokens)
+    require_at_most(settings, "max_choices", "n", body.num_choices)
+    require_at_most(settings, "max_choices", "best_of", body.num_sampled)
+    require_at_most(settings, "max_logprobs", "logprobs", body.logprobs or 0)
+    require_at_most(settings, "max_stops", "stop", len(body.stops), "strings")
+    longest = max(map(len, body.stops), default=0)
+    require_at_most(settings, "max_stop_characters", "stop", longest, "characters each")
     if not all(body.stops):
         raise _refused("stop", "must not have an empty string; remove it")
     if not body.num_tokens and not body.echo:
@@ -149,16 +170,11 @@ def check_lengths(body: CompletionRequest, lengths: list[int], settings: Serving
     Raises:
         ApiError: There are (400), with the name of the field.
     """
-    _at_most("prompt", max(lengths), settings.max_prompt_tokens, "tokens each")
+    require_at_most(settings, "max_prompt_tokens", "prompt", max(lengths), "tokens each")
     if body.logprobs is not None:
         num_texts = sum(length * bool(body.echo) + body.num_tokens for length in lengths) * body.num_sampled
-        _at_most("logprobs", num_texts * (body.logprobs + 1), settings.max_answer_logprobs, "in all texts together")
-
-
-def _at_most(name: str, value: int, bound: int, unit: str = "") -> None:
-    if value > bound:
-        unit = f" {unit}" if unit else ""
-        raise _refused(name, f"must be at most {bound}{unit}, but is {value}; send less, or raise the service's bound")
+        num_logprobs = num_texts * (body.logprobs + 1)
+        require_at_most(settings, "max_answer_logprobs", "logprobs", num_logprobs, "in all texts together")
 
 
 def _refused(name: str, why: str) -> ApiError:

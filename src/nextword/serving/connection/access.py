@@ -15,7 +15,7 @@ from nextword.errors import SettingError
 from nextword.serving.api_error import ApiError
 from nextword.serving.serving_settings import API_KEYS_VARIABLE
 
-_OPEN_PATHS = frozenset(("/", "/livez", "/readyz"))
+_OPEN_PATHS = frozenset(("/", "/livez", "/readyz", "/health"))
 _STATIC_FILE = re.compile(r"/page(/[a-z0-9_-]+)*/[a-z0-9_-]+\.(css|html|ico|js|png|svg)")
 _SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 _MIN_KEY_LENGTH = 16

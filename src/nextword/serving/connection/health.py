@@ -1,4 +1,4 @@
-"""`/livez`, `/readyz` and `/metrics`: whether the service lives, takes requests, and how busy it is."""
+"""`/livez`, `/readyz` or `/health`, and `/metrics`: whether the service lives, takes requests, and how busy it is."""
 
 from typing import Any
 
@@ -43,5 +43,6 @@ async def metrics(request: Request) -> Response:
     return Response(request.app.state.metrics.render(), headers={"content-type": CONTENT_TYPE})
 
 
-for path, answer in (("/livez", livez), ("/readyz", readyz)):  # `wget --spider` asks with HEAD
+for path, answer in (("/livez", livez), ("/readyz", readyz), ("/health", readyz)):  # `wget --spider` asks with HEAD
     router.add_api_route(path, answer, methods=["HEAD"], include_in_schema=False)
+router.add_api_route("/health", readyz, include_in_schema=False)  # the name in llama.cpp and vLLM

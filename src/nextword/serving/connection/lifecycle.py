@@ -7,7 +7,7 @@ from typing import Literal
 from nextword.serving.api_error import ApiError
 from nextword.serving.text.reply import Reply
 
-HEALTH_PATHS = frozenset(("/livez", "/readyz", "/metrics"))
+HEALTH_PATHS = frozenset(("/livez", "/readyz", "/health", "/metrics"))
 """Paths that are answered while the service loads or drains."""
 
 Stage = Literal["loading", "ready", "draining"]

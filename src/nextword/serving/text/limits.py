@@ -7,7 +7,7 @@ from nextword.serving.serving_settings import ServingSettings
 from nextword.text.tokenizer import Tokenizer
 
 
-def require_at_most(settings: ServingSettings, bound: str, param: str, value: int) -> None:
+def require_at_most(settings: ServingSettings, bound: str, param: str, value: int, unit: str = "") -> None:
     """Refuse a request whose field asks for more than a bound of the service.
 
     Args:
@@ -15,6 +15,7 @@ def require_at_most(settings: ServingSettings, bound: str, param: str, value: in
         bound: Name of the bound, a field of `ServingSettings`.
         param: The field of the request.
         value: What the field asks for, or how many items it has.
+        unit: What is counted, such as "prompts".
 
     Raises:
         ApiError: The value is above the bound (400).
@@ -23,7 +24,8 @@ def require_at_most(settings: ServingSettings, bound: str, param: str, value: in
     if value > most:
         raise ApiError(
             400,
-            f"`{param}` must be at most {most:,} (setting `{bound}` of the service), but is {value:,}; ask for less",
+            f"`{param}` must be at most {most:,}{unit and ' '}{unit}, but is {value:,}; ask for less, or set "
+            f"{settings.variable(bound)}",
             param=param,
             code="above_bound",
         )
@@ -44,8 +46,8 @@ def require_tokens(
         if count > most + 1:
             raise ApiError(
                 400,
-                f"`{param}` must have at most {most:,} tokens (setting `{bound}` of the service), but has more; "
-                "send it in parts",
+                f"`{param}` must have at most {most:,} tokens, but has more; send it in parts, or set "
+                f"{settings.variable(bound)}",
                 param=param,
                 code="above_bound",
             )

@@ -85,6 +85,29 @@ def test_bad_fields_are_refused_by_name(bounded: Served, changes: dict[str, Any]
     assert param.split(".", maxsplit=1)[0] in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"frequency_penalty": 0.5}, "`frequency_penalty` is not supported"),
+        ({"presence_penalty": "high"}, "`presence_penalty` is not supported"),
+        ({"logit_bias": {"5": 1.0}}, "`logit_bias` is not supported"),
+        ({"suffix": "."}, "`suffix` is not supported"),
+        (
+            {"max_tokens": 51},
+            "`max_tokens` must be at most 50, but is 51; ask for less, or set NEXTWORD_SERVE_MAX_TOKENS",
+        ),
+        (
+            {"stop": ["a"] * 3},
+            "`stop` must be at most 2 strings, but is 3; ask for less, or set NEXTWORD_SERVE_MAX_STOPS",
+        ),
+    ],
+    ids=str,
+)
+def test_a_refusal_says_what_to_do(bounded: Served, changes: dict[str, Any], message: str) -> None:
+    _, _, answer = post(bounded, {"model": "austen", "prompt": "So", **changes})
+    assert answer["error"]["message"] == message
+
+
 def test_everything_at_its_bound_is_taken(bounded: Served) -> None:
     body = {"model": "austen", "prompt": [[5] * 20] * 4, "max_tokens": 0, "echo": True, "logprobs": 3, "n": 3}
     body |= {"stop": ["a" * 10, "b"], "best_of": 3, "temperature": 100, "top_p": 1.0, "seed": 10**18 - 1}

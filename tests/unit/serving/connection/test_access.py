@@ -19,7 +19,7 @@ from support.running_transport import RunningServer, running
 
 KEY, OTHER_KEY = "k" * 32, "o" * 32
 EVERYWHERE = "0.0.0.0"  # noqa: S104
-OPEN = {"/", "/livez", "/readyz"}
+OPEN = {"/", "/livez", "/readyz", "/health"}
 
 
 @pytest.fixture(scope="module")

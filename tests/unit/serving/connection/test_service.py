@@ -144,11 +144,11 @@ def test_only_health_is_answered_while_the_model_loads() -> None:
 
 
 def test_a_service_whose_engine_has_ended_is_not_ready(server: RunningServer, application: FastAPI) -> None:
-    assert exchange(server.port, get("/readyz")).json() == {
-        "status": "ready",
-        "model": application.state.slot.current.fingerprint,
-    }
-    assert exchange(server.port, b"HEAD /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").status == 200
+    for path in ("/readyz", "/health"):
+        ready = {"status": "ready", "model": application.state.slot.current.fingerprint}
+        assert exchange(server.port, get(path)).json() == ready
+        head = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        assert exchange(server.port, head.encode()).status == 200
     slot = ModelSlot(ModelSource(sample_model_path("austen")).load())
     slot.current.scheduler.close()
     with running(Service(create_application(slot), Access.of("127.0.0.1"))) as ended:

@@ -15,7 +15,9 @@ SETTINGS = ServingSettings(max_suggestions=10, max_prompt_tokens=4, max_scored_t
 
 def test_values_up_to_the_bound_pass() -> None:
     require_at_most(SETTINGS, "max_suggestions", "k", 10)
-    with pytest.raises(ApiError, match=r"`k` must be at most 10 .*`max_suggestions`.* but is 11") as caught:
+    with pytest.raises(
+        ApiError, match=r"`k` must be at most 10, but is 11; .* set NEXTWORD_SERVE_MAX_SUGGESTIONS"
+    ) as caught:
         require_at_most(SETTINGS, "max_suggestions", "k", 11)
     assert (caught.value.status_code, caught.value.param, caught.value.code) == (400, "k", "above_bound")
 

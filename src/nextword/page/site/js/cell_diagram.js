@@ -44,10 +44,10 @@ function lstmDrawing(now, before) {
     joint(240, 60, "+"),
     joint(240, 138, "×"),
     joint(374, 138, "×"),
-    gateLight(130, 216, now.forget, "forget"),
-    gateLight(196, 216, now.input, "input"),
-    signedLight(284, 216, now.candidate, "candidate"),
-    gateLight(374, 216, now.output, "output gate"),
+    light(130, 216, now.forget, "forget"),
+    light(196, 216, now.input, "input"),
+    light(284, 216, now.candidate, "candidate", now.candidate < 0 ? "is-negative" : "is-positive"),
+    light(374, 216, now.output, "output gate"),
   );
 }
 
@@ -59,16 +59,8 @@ function joint(x, y, sign) {
   return drawing("g", {}, drawing("circle", { class: "joint", cx: x, cy: y, r: 13 }), drawing("text", { class: "joint-sign", x, y: y + 5, "text-anchor": "middle" }, sign));
 }
 
-function gateLight(x, y, value, name) {
-  return light(x, y, value, name, "is-gate");
-}
-
-function signedLight(x, y, value, name) {
-  return light(x, y, value, name, value < 0 ? "is-negative" : "is-positive");
-}
-
 /** A disc filled up to its value, with the value inside and the name below. */
-function light(x, y, value, name, kind) {
+function light(x, y, value, name, kind = "is-gate") {
   const share = Math.min(1, Math.abs(value));
   const around = 2 * Math.PI * RADIUS;
   return drawing(

@@ -2,7 +2,7 @@
 
 import { button, element, fill, labelled, liveRegion } from "./dom.js";
 import { isSame, perplexityOf, playerLogProb, questionsFrom, askableWords } from "./game.js";
-import { fixed, reading } from "./numbers.js";
+import { fixed } from "./numbers.js";
 import { drawBars } from "./probability_bars.js";
 
 const LONGEST_GAME = 3000; // characters
@@ -57,8 +57,8 @@ export class GamePanel {
       return;
     }
     try {
-      this.status.textContent = reading();
-      const { tokens } = await this.model.score(cut, { onProgress: ({ length }, count) => (this.status.textContent = reading(length, count)) });
+      this.status.textContent = "Reading …";
+      const { tokens } = await this.model.score(cut);
       const questions = questionsFrom(askableWords(cut, tokens));
       if (!questions.length) {
         this.problems.say("The game needs words with letters.", "Paste another text.");
@@ -85,7 +85,7 @@ export class GamePanel {
       { class: "guess", onsubmit: (event) => this.answer(event) },
       labelled("The next word", this.guess),
       element("fieldset", { class: "sure" }, element("legend", {}, "How sure are you?"), sure),
-      element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Guess"), button("Pass", () => this.pass()), button("Stop playing", () => this.leave())),
+      element("div", { class: "actions" }, element("button", { type: "submit", class: "primary" }, "Guess"), button("Pass", () => this.reveal(null, question.logProb)), button("Stop playing", () => this.leave())),
     );
     fill(
       this.board,
@@ -106,11 +106,6 @@ export class GamePanel {
   sureness(share) {
     const radio = element("input", { type: "radio", name: "sure", value: share, checked: share === 50 });
     return element("label", { class: "choice" }, radio, ` ${share}%`);
-  }
-
-  pass() {
-    const { logProb } = this.questions[this.turn];
-    this.reveal(null, logProb);
   }
 
   async answer(event) {
@@ -149,6 +144,8 @@ export class GamePanel {
     const isRight = guess !== null && isSame(guess, question.word);
     const list = element("ol", { "aria-label": "What the model expected" });
     drawBars(list, question.alternatives, { mark: ({ text }) => (isSame(text, question.word) ? "actual" : null) });
+    const both = [{ text: "you", probability: Math.exp(logProb) }, { text: "model", probability: Math.exp(question.logProb) }];
+    const shares = drawBars(element("ol", { "aria-label": "Probability of the word" }), both, { scale: 1 });
     const isLast = this.turn === this.questions.length;
     const next = isLast ? button("Play again", () => this.begin(this.text)) : button("Next word", () => this.ask(), { class: "primary" });
     const said = guess === null ? "You passed." : isRight ? "Right!" : `Not “${guess}”.`;
@@ -160,7 +157,7 @@ export class GamePanel {
       element(
         "div",
         { class: "pair" },
-        element("div", { class: "stack" }, element("h3", {}, `Probability of “${question.word}”`), this.shares(logProb, question.logProb), this.standing()),
+        element("div", { class: "stack" }, element("h3", {}, `Probability of “${question.word}”`), shares, this.standing()),
         element("div", { class: "stack" }, element("h3", {}, "The model expected"), list),
       ),
       isLast ? this.verdict() : null,
@@ -168,11 +165,6 @@ export class GamePanel {
     );
     this.spoken.textContent = `${said} The word is ${question.word}.`;
     next.focus();
-  }
-
-  shares(mine, theirs) {
-    const list = element("ol", { "aria-label": "Probability of the word" });
-    return drawBars(list, [{ text: "you", probability: Math.exp(mine) }, { text: "model", probability: Math.exp(theirs) }], { scale: 1 });
   }
 
   standing() {

@@ -161,14 +161,9 @@ export class HttpModel {
     } catch (error) {
       throw isAbort(error) ? error : statusError(0);
     }
-    if (!response.ok) throw await refusalOf(response);
+    if (!response.ok) throw statusError(response.status, (await response.json().catch(() => ({}))).error);
     return response;
   }
-}
-
-async function refusalOf(response) {
-  const { error } = await response.json().catch(() => ({}));
-  return statusError(response.status, error);
 }
 
 /** Return the end of a long text. Its start moves in steps, so the session reads only what is new after most keys. */

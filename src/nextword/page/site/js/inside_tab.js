@@ -15,6 +15,7 @@ import { slider } from "./slider.js";
 
 const MOST_TOKENS_DRAWN = 120; // tokens
 const MOST_TOKENS_OF_PASSAGE = 300; // tokens
+const LONGEST_EXAMPLE = 160; // characters
 const READING_PAUSE = 150; // milliseconds
 const NUM_NEAREST = 6;
 const NUM_AROUND = 4; // words of context
@@ -24,7 +25,7 @@ export class InsideTab {
     this.model = model;
     this.problems = problems;
     this.passage = description.passage;
-    this.input = element("textarea", { rows: 2, maxlength: 1000, spellcheck: "false", dir: "auto" }, firstSentence(this.passage ?? ""));
+    this.input = element("textarea", { rows: 2, maxlength: 1000, spellcheck: "false", dir: "auto" }, exampleOf(this.passage ?? ""));
     this.message = element("p", { class: "hint", role: "status" });
     this.picker = new CellPicker(() => this.drawCell());
     this.chart = new GateChart((place) => this.moveTo(place));
@@ -45,7 +46,7 @@ export class InsideTab {
   layout(description) {
     const card = (title, note, ...content) => element("section", { class: "card stack" }, element("h2", {}, title), note ? element("p", { class: "hint" }, note) : null, content);
     const example = exampleButton(this.model, description, this.problems, (text) => {
-      this.input.value = firstSentence(text);
+      this.input.value = exampleOf(text);
       this.again();
     });
     this.views = element(
@@ -185,8 +186,4 @@ function nearRow({ reading, at }, similarity) {
   );
 }
 
-function firstSentence(passage) {
-  const text = passage.replace(/\s+/g, " ");
-  const found = text.match(/^.{30,200}?[.!?]["\u201d]?(?=\s|$)/u) ?? text.match(/^.{30,160}(?=[,;:] )/u);
-  return found ? found[0] : beginningOf(text, 160);
-}
+const exampleOf = (text) => beginningOf(text.replace(/\s+/g, " "), LONGEST_EXAMPLE);

@@ -1,7 +1,8 @@
 // How much a prediction depends on each earlier word: its log-probability without the word, computed exactly.
 
+import { Turn } from "./turn.js";
+
 const FARTHEST = 60; // words back; each one costs a reading of all words after it
-const TURN = 12; // milliseconds between two pauses, so that the page stays responsive
 
 /** Return by how much the log-probability of a token falls if each word is left out; NaN for words too far back.
  *
@@ -14,15 +15,13 @@ export async function differencesWithout(reading, place, target, isWanted) {
   const { engine, ids, steps } = reading;
   const whole = engine.predict(steps[place].state)[target];
   const differences = new Array(place + 1).fill(NaN);
-  let began = performance.now();
+  const turn = new Turn();
   for (let left = place; left >= Math.max(0, place + 1 - FARTHEST); left -= 1) {
     let { state } = left ? steps[left - 1] : reading.first;
     for (let next = left + 1; next <= place; next += 1) {
       state = engine.read(ids[next], state);
-      if (performance.now() - began < TURN) continue;
-      await new Promise((resolve) => setTimeout(resolve));
+      await turn.end();
       if (!isWanted()) return differences;
-      began = performance.now();
     }
     differences[left] = whole - engine.predict(state)[target];
   }

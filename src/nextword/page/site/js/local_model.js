@@ -96,11 +96,7 @@ export class LocalModel {
     this.uses = this.uses.filter((use) => use.word !== word);
   }
 
-  /**
-   * Returns the log-probability of each token of a text, `<eos>` at each line end and at the end included.
-   *
-   * `onProgress` gets the tokens so far and the number of all.
-   */
+  /** Returns each token of a text, the ends of lines included, with its log-probability; `onProgress` those so far. */
   async score(text, { signal, onProgress = () => {} } = {}) {
     const tokens = this.tokenizer.tokens(text, { isWhole: true });
     const found = [];

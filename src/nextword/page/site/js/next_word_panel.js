@@ -29,11 +29,6 @@ export class NextWordPanel {
     return column;
   }
 
-  /** Make what is shown pale until the next answer. */
-  wait() {
-    this.node.classList.add("is-waiting");
-  }
-
   stop() {
     this.node.classList.remove("is-waiting");
     this.context.textContent = "";

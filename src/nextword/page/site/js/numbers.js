@@ -30,11 +30,6 @@ export function times(ratio) {
   return `${fixed(ratio, ratio >= 10 ? 0 : 1)} times`;
 }
 
-/** Return the sign of a text that is being read, with the share that is done if it is known. */
-export function reading(done = 0, all = 0) {
-  return `Reading …${all ? ` ${Math.floor((100 * done) / all)}%` : ""}`;
-}
-
 /** Return how many of a thing: "1 word", "3 words". */
 export function plural(count, name) {
   return `${counted(count)} ${name}${count === 1 ? "" : "s"}`;

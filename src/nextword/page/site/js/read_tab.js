@@ -5,7 +5,7 @@ import { element, fill, labelled, liveRegion } from "./dom.js";
 import { beginningOf, exampleButton } from "./example.js";
 import { GamePanel } from "./game_panel.js";
 import { latestOnly } from "./latest.js";
-import { bitsOf, fixed, percent, plural, reading } from "./numbers.js";
+import { bitsOf, fixed, percent, plural } from "./numbers.js";
 import { ScoredText } from "./scored_text.js";
 import { surprisalLegend } from "./surprisal.js";
 import { fact, WordDetails } from "./word_details.js";
@@ -32,7 +32,10 @@ export class ReadTab {
   }
 
   layout(description) {
-    const example = exampleButton(this.model, description, this.problems, (text) => this.read(beginningOf(text, LONGEST_EXAMPLE)));
+    const example = exampleButton(this.model, description, this.problems, (text) => {
+      this.input.value = beginningOf(text, LONGEST_EXAMPLE);
+      this.again();
+    });
     const own = element("div", { class: "stack" }, labelled("Your text", this.input), element("div", { class: "actions" }, example, this.status), this.result, this.spoken);
     return element(
       "div",
@@ -43,21 +46,16 @@ export class ReadTab {
     );
   }
 
-  read(text) {
-    this.input.value = text;
-    this.again();
-  }
-
   /** Ask about the text as it is now; the answer to an earlier one is no longer wanted. */
   again() {
     const { value } = this.input;
     this.controller?.abort();
     this.controller = new AbortController();
     this.details.reset();
-    this.wait(value.trim() ? reading() : "");
+    this.wait(value.trim() ? "Reading …" : "");
     let next = 50;
     const onProgress = (tokens, count) => {
-      this.status.textContent = reading(tokens.length, count);
+      this.status.textContent = `Reading … ${Math.floor((100 * tokens.length) / count)}%`;
       if (tokens.length < next) return;
       next *= 2; // so all drawing takes as long as twice the last one
       this.draw(value, tokens);

@@ -41,12 +41,8 @@ export class TypeTab {
     input.setAttribute("aria-describedby", "type-keys");
     node.append(this.list.node);
     const keys = element("p", { class: "hint keys", id: "type-keys" }, ...keyHelp());
-    const actions = element(
-      "div",
-      { class: "actions" },
-      button("Save new words and start over", () => this.finish(), { class: "primary" }),
-      button("Clear", () => this.clear()),
-    );
+    const finish = button("Save new words and start over", () => this.finish(), { class: "primary" });
+    const actions = element("div", { class: "actions" }, finish, button("Clear", () => this.clear()));
     const card = (title, ...content) => element("section", { class: "card" }, element("h2", {}, title), content);
     const figures = element("div", { class: "pair" }, card("Keystrokes saved", this.saved, this.savedNote), card("Your own words", this.words.node));
     const main = element("div", { class: "stack" }, node, this.field.cut, keys, actions, figures, this.spoken);
@@ -97,7 +93,7 @@ export class TypeTab {
     this.point();
     this.showSaved();
     this.isWaiting = true;
-    this.panel.wait();
+    this.panel.node.classList.add("is-waiting"); // what it shows is pale until the next answer
     this.ask(before);
   }
 

@@ -26,7 +26,7 @@ from nextword.text.token_store import TokenStore
 from nextword.text.tokenizer import Tokenizer, spelling_of
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
 
-_FORMAT = 2
+_FORMAT = 3
 """Raise this number whenever the same text and options give another vocabulary or other line ends."""
 
 _FILE = "vocabulary.json"

@@ -351,13 +351,16 @@ class TrainedModel(LoadedModel):
         named = proposals(self, text, gap=gap) if candidates is None else candidates
         return RankedCandidates(rank(self, text, named, gap=gap)[:k])
 
-    def surprising_lines(self, lines: Iterable[str], k: int = 10, *, measure: Measure = "mean") -> list[SurprisingLine]:
-        """Return the `k` lines that the model expected least, with their most surprising tokens.
+    def surprising_lines(
+        self, lines: Iterable[str], k: int = 10, *, measure: Measure = "excess"
+    ) -> list[SurprisingLine]:
+        """Return the `k` lines, or sentences of prose, that the model expected least, with their surprising tokens.
 
         Args:
             lines: The lines, read once.
             k: How many to return.
-            measure: The surprisal of a line: the "mean", "max" or "sum" over its tokens.
+            measure: The surprisal of a line: the "mean", "max" or "sum" over its tokens, or their "excess", the mean
+                in comparison with how rare each word is by itself.
 
         Example:
             >>> import nextword
@@ -380,7 +383,7 @@ class TrainedModel(LoadedModel):
         Example:
             >>> import nextword
             >>> round(nextword.load("austen").perplexity("She was very much obliged to him."))
-            12
+            9
         """
         return self.evaluate(text).perplexity
 

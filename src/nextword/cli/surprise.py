@@ -1,6 +1,7 @@
 """`nextword surprise`: which lines did the model not expect?"""
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,9 @@ _MOST_SHOWN = 200
 @click.option(
     "--by",
     "measure",
-    type=click.Choice(["mean", "max", "sum"]),
-    default="mean",
-    help="Rank lines by the mean surprisal of their tokens, the highest, or the sum.",
+    type=click.Choice(["excess", "mean", "max", "sum"]),
+    default="excess",
+    help="Rank by the surprisal of the tokens: mean, highest, sum, or mean excess over how rare each is by itself.",
 )
 @click.option(
     "--threshold", type=float, help="Show lines of at least X bits, in the order of the text.", show_default="none"
@@ -66,9 +67,10 @@ def surprise(
     on_bad_bytes: OnBadBytes,
     given: Tables,
 ) -> None:
-    """Find the lines that a model expects least.
+    """Find the lines or sentences that a model expects least.
 
-    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be packed. Surprisal is
+    Lines come from FILEs, or from standard input if there is none or FILE is -. Both may be packed. In prose whose
+    paragraphs have blank lines between them, sentences are found, if the model was trained on such a text. Surprisal is
     in bits: a token of probability 1/2 has one bit, one of 1/1024 has ten. Below each line are its most surprising
     tokens; a * marks words outside the vocabulary.
     """
@@ -80,7 +82,8 @@ def surprise(
     if threshold is not None and count is None:
         found = surprising_lines(model, lines, threshold=threshold, **options)
     else:
-        found = most_surprising_lines(model, lines, count or _DEFAULT_COUNT, threshold=threshold or 0.0, **options)
+        least = -math.inf if threshold is None else threshold
+        found = most_surprising_lines(model, lines, count or _DEFAULT_COUNT, threshold=least, **options)
     for line in found:
         place = lines.place_of(line.number)
         table = {"file": place.source, **line.to_table(), "number": place.line}

@@ -79,6 +79,7 @@ class LineScore:
             without `spell`.
         ranks: Rank of each token, 1 for the most probable `(N,)`; 0 for an unknown word, which has none.
         out_of_vocabulary: Whether each token is out of vocabulary `(N,)`.
+        spelling_log_probs: The part of `log_probs` that is due to spelling; 0 for known words `(N,)`, float64.
 
     Example:
         >>> import nextword
@@ -93,6 +94,7 @@ class LineScore:
     log_probs: NDArray[np.float32]
     ranks: NDArray[np.int32]
     out_of_vocabulary: NDArray[np.bool_]
+    spelling_log_probs: NDArray[np.float64]
 
     def __repr__(self) -> str:
         return f"LineScore({reprlib.repr(self.text)}, log_prob {self.log_prob:.3f}, {self.num_tokens} tokens)"
@@ -201,11 +203,10 @@ def score_lines(
     )
     for line, scores in scored:
         counted = slice(len(line.ids) if options.eos else len(line.ids) - 1)
-        missing, log_probs = line.out_of_vocabulary[counted], scores.log_probs[counted]
-        if options.spell:
-            log_probs = (log_probs + line.spelling_log_probs[counted]).astype(np.float32)
+        missing, spelling = line.out_of_vocabulary[counted], line.spelling_log_probs[counted] * options.spell
+        log_probs = (scores.log_probs[counted] + spelling).astype(np.float32)
         ranks = np.where(missing, 0, scores.ranks[counted])
-        yield LineScore(line.number, line.text, line.ids[counted], log_probs, ranks, missing)
+        yield LineScore(line.number, line.text, line.ids[counted], log_probs, ranks, missing, spelling)
 
 
 def _score_independently(

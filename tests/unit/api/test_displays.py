@@ -49,7 +49,7 @@ def model() -> TrainedModel:
 def hostile_line() -> ShownLine:
     ids = np.arange(2, dtype=np.int32)
     log_probs = np.array([-1.0, -np.inf], np.float32)
-    line = LineScore(1, HOSTILE, ids, log_probs, ids + 1, np.zeros(2, bool))
+    line = LineScore(1, HOSTILE, ids, log_probs, ids + 1, np.zeros(2, bool), np.zeros(2))
     return ShownLine(**vars(line), tokens=(HOSTILE, "<eos>"))
 
 

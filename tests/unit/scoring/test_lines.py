@@ -167,6 +167,7 @@ def line_score(log_probs: list[float], missing: list[bool] | None = None) -> Lin
         log_probs=np.array(log_probs, np.float32),
         ranks=np.ones(size, np.int32),
         out_of_vocabulary=np.array(missing or [False] * size, np.bool_),
+        spelling_log_probs=np.zeros(size),
     )
 
 

@@ -182,6 +182,10 @@ class TrainingWarning(UserWarning):
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C or another signal asked training to stop. As a `KeyboardInterrupt`, `except Exception` does not catch it.
 
+    Args:
+        signal_number: Number of the signal.
+        loss: What a resumed run does again, in words.
+
     Attributes:
         signal_number: Number of the signal.
 
@@ -192,6 +196,6 @@ class TrainingInterrupted(KeyboardInterrupt):
         interrupted by SIGTERM
     """
 
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"interrupted by {signal.Signals(signal_number).name}")
+    def __init__(self, signal_number: int, loss: str = "") -> None:
+        super().__init__(f"interrupted by {signal.Signals(signal_number).name}{loss and '; '}{loss}")
         self.signal_number = signal_number

@@ -107,7 +107,7 @@ def test_the_curve_grows_in_a_terminal_ctrl_c_leaves_it_whole_and_the_resumed_ru
         first.read_until(axis(60, 79))
         first.resize(60, 24)
         first.read_until(axis(40, 59))
-        first.read_until("round   2/")
+        first.read_until("    2    ")
         first.process.send_signal(signal.SIGINT)
         assert first.end() == 130
     assert (first.written.count("\x1b[?25l"), first.written.count("\x1b[?25h")) == (1, 1)

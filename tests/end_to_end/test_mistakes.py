@@ -1,5 +1,6 @@
 """A user's mistake gives an error, a hint and exit code 2, without a traceback, and no file is lost."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -44,10 +45,7 @@ def contents(run: Path) -> dict[Path, bytes]:
         (["{text}", "--epochs", "3", "--minutes", "5"], "`--epochs` and `--minutes` must not be given together"),
         (["--resume", "no-such-run"], "`no-such-run` must be the directory of a training run"),
         (["--resume", "{run}", "--epochs", "3"], "`--resume` must stand alone, but `epochs` was given too"),
-        (
-            ["{text}", "--run", "{run}"],
-            "must not hold a training run yet, but does\nhint: resume it with `nextword train",
-        ),
+        (["{text}", "--run", "{run}"], "holds a finished run\nhint: train in another directory"),
     ],
 )
 def test_a_mistake_is_reported_and_changes_nothing(
@@ -62,11 +60,20 @@ def test_a_mistake_is_reported_and_changes_nothing(
     assert not (command_line.folder / "runs").exists()
 
 
-def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, finished_run: Path) -> None:
-    with run_lock(finished_run):
-        before = contents(finished_run)
-        assert_is_a_mistake(command_line.call("train", "--resume", finished_run), "is in use by process")
-        assert contents(finished_run) == before
+@pytest.fixture
+def stopped_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A run that lacks its result."""
+    run = tmp_path / "stopped"
+    shutil.copytree(finished_run, run)
+    (run / "metrics.json").unlink()
+    return run
+
+
+def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, stopped_run: Path) -> None:
+    with run_lock(stopped_run):
+        before = contents(stopped_run)
+        assert_is_a_mistake(command_line.call("train", "--resume", stopped_run), "is in use by process")
+        assert contents(stopped_run) == before
 
 
 @pytest.mark.parametrize(
@@ -78,12 +85,12 @@ def test_a_run_has_one_writer_at_a_time(command_line: CommandLine, finished_run:
     ids=["changed", "gone"],
 )
 def test_a_run_resumes_only_with_its_own_text(
-    command_line: CommandLine, finished_run: Path, change: Callable[[Path], object], message: str
+    command_line: CommandLine, stopped_run: Path, change: Callable[[Path], object], message: str
 ) -> None:
-    original, before = command_line.text.read_bytes(), contents(finished_run)
+    original, before = command_line.text.read_bytes(), contents(stopped_run)
     try:
         change(command_line.text)
-        assert_is_a_mistake(command_line.call("train", "--resume", finished_run), message)
+        assert_is_a_mistake(command_line.call("train", "--resume", stopped_run), message)
     finally:
         command_line.text.write_bytes(original)
-    assert contents(finished_run) == before
+    assert contents(stopped_run) == before

@@ -29,7 +29,7 @@ def test_a_word_outside_the_training_text_is_completed(command_line: CommandLine
     run = tmp_path / "run"
     settings = ("--tokenizer", "subword", "--maximum-vocabulary", "60", "--start", "counts")
     sizes = ("--embedding-size", "16", "--hidden-sizes", "16,16", "--batch-size", "8", "--num-steps", "10")
-    process = command_line.start("train", text, "--run", run, "--epochs", "4", *settings, *sizes)
+    process = command_line.start("train", text, "--run", run, "--epochs", "4", *settings, *sizes, "-v")
     output, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
     assert "test: 0 tokens out of vocabulary" in output

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from nextword.api.run_export import export_run
 from nextword.api.run_settings import RunSettings
 from nextword.api.trained_model import TrainedModel
+from nextword.bundle.model_card import summary_of
 from nextword.engine.opening import start_engine
 from nextword.errors import SettingError
 from nextword.models.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
-from nextword.text.progress import reporting_to
 from nextword.text.source import TextLike
 from nextword.training import import_start
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
@@ -27,6 +28,7 @@ from nextword.training.live_bar import live_bar
 from nextword.training.notebook_display import NotebookDisplay, in_notebook
 from nextword.training.own_run import own_run
 from nextword.training.progress_bar import ProgressBar
+from nextword.training.reading import read_corpus
 from nextword.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def train(
         model: A model of your own to train in place. Its vocabulary must be that of the text.
         field: Field that holds the text in JSON Lines, or in rows of a data set (default: `text`).
         callbacks: Keras callbacks. An epoch, to them, is a round.
-        verbose: 0 prints nothing; 1 shows a progress bar and a line for each round.
+        verbose: 0 prints nothing; 1 shows a progress bar and a row for each round.
         live: Whether to show the curve while it grows, with `verbose` 1: in the output of a notebook's cell, or in a
             terminal. By default, in notebooks only.
 
@@ -82,16 +84,18 @@ def train(
         >>> import nextword
         >>> nextword.train("my-text.txt", minutes=10)  # doctest: +SKIP
     """
-    began, start = time.monotonic(), import_start()
+    began = time.monotonic()
     given = _tables(settings or {}, {"minutes": minutes, "epochs": epochs, "seed": seed, "field": field}, model)
     config = RunConfig.of(preset, given)
     with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
         root, own = own_run(directory.root, config)
         begun = RunDirectory(root)
         former = begun.read_config() if begun.is_run else None
+        begun.require_writable()
         if former is not None:
             own.require_kept_by(former)
         corpus = _corpus(text, given, former or config, context)
+        start = import_start()  # errors in the arguments come before the framework is loaded
         if model is not None:
             _require_vocabulary(model, corpus)
         if former is not None:
@@ -100,6 +104,9 @@ def train(
             finished = start.start_run(
                 config, corpus, directory.root, context, model=model, keep=run is not None, began=began
             )
+        context.say(f"{finished.bundle.name}: {summary_of(finished.metrics)}")
+        if run is not None:
+            export_run(begun, context)
         history = TrainingHistory(finished.progress.records, finished.progress.points)
         return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else root)
 
@@ -117,8 +124,7 @@ def _tables(
 def _corpus(text: TextLike | Corpus, given: Tables, config: RunConfig, context: RunContext) -> Corpus:
     """Return the text of a run; a corpus stays as it was read, and no setting may differ from that."""
     if not isinstance(text, Corpus):
-        with reporting_to(context.reading):
-            return Corpus.load(text, config.text)
+        return read_corpus(text, config, context)
     read = text.options.to_table()
     for name, value in given.get("text", {}).items():
         if value not in ("auto", read.get(name)):

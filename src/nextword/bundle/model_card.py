@@ -54,6 +54,11 @@ class SplitMetrics:
     protocol: str
 
 
+def summary_of(metrics: Sequence[SplitMetrics]) -> str:
+    """Return figures in a few words."""
+    return "perplexity: " + ", ".join(f"{row.split} {row.perplexity:,.2f}" for row in metrics)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelFacts:
     """The content of a model card.

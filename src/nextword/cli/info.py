@@ -108,10 +108,7 @@ class ModelInfo:
         if self.model is None:
             finish = [f"nextword train --finish {path}"] if self.rounds else []
             return [f"nextword train --resume {path}", *finish]
-        return [
-            f'nextword suggest {path} "the text so far" -k 5',
-            f'nextword generate {path} --prompt "Once upon a time" --max-tokens 50',
-        ]
+        return commands_for(self.path)
 
     @cached_property
     def progress(self) -> dict[str, Any] | None:
@@ -184,6 +181,15 @@ class ModelInfo:
             "round {round:,}, step {step:,}, epoch {epoch:.2f} after {time}; best valid perplexity "
             "{best_valid_perplexity:,.2f}, in round {best_round:,}"
         ).format(time=clock(self.progress["seconds"]), **self.progress)
+
+
+def commands_for(path: Path) -> list[str]:
+    """Return command lines to use the model at a path."""
+    name = sample_model_name(path) or shlex.quote(str(path))
+    return [
+        f'nextword suggest {name} "the text so far" -k 5',
+        f'nextword generate {name} --prompt "Once upon a time" --max-tokens 50',
+    ]
 
 
 def _files(root: Path) -> dict[str, int]:

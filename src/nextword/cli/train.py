@@ -3,7 +3,8 @@
 import json
 import shlex
 import signal
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markdown import Markdown
 
-from nextword.bundle.model_card import figures_table
+from nextword.api.run_export import export_run
+from nextword.bundle.model_card import SplitMetrics, figures_table, summary_of
+from nextword.bundle.run_files import read_split_metrics
 from nextword.cli.command import command
 from nextword.cli.console import Console
-from nextword.cli.dry_run import print_forecast
+from nextword.cli.info import commands_for
 from nextword.cli.options import data_dir_option, json_option
 from nextword.cli.output import detail, invocation, say
 from nextword.cli.run_options import (
@@ -33,15 +36,18 @@ from nextword.errors import SettingError, TrainingDivergedError
 from nextword.models.presets import DEFAULT_PRESET
 from nextword.text.text_name import run_name
 from nextword.training import import_start
+from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.live_bar import live_bar
 from nextword.training.own_run import own_directory, own_run
-from nextword.training.process_group import Membership
+from nextword.training.process_group import Membership, ProcessGroup
 from nextword.training.progress_bar import ProgressBar
+from nextword.training.reading import read_corpus
 from nextword.training.run_directory import RunDirectory
 
 if TYPE_CHECKING:
+    from nextword.text.corpus import Corpus
     from nextword.training.result import FinishedRun
     from nextword.training.run_logger import RunLogger
 
@@ -126,7 +132,7 @@ def train(
     folder, or a sample: austen, ptb, wikitext-2. By default, training takes ten minutes, and the size of the model fits
     this time, the text and this machine. Defaults are those of --preset.
     """
-    loggers = partial(_loggers, tensorboard, mlflow)
+    began, loggers = time.monotonic(), partial(_loggers, tensorboard, mlflow)
     watched = _Watched(data_dir, loggers, as_json=as_json, live=live)
     former = resume or finish
     if former is not None:
@@ -135,7 +141,11 @@ def train(
             raise SettingError(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
-        own = own_directory(former)
+        own = RunDirectory(own_directory(former))
+        own.read_config()
+        if own.is_finished and not (tensorboard or mlflow or ProcessGroup.from_environment()):
+            watched.show_finished(own)
+            return
         watched.train(own, lambda context: import_start().resume_run(former, context, finish=resume is None))
         return
     if text is None:
@@ -145,14 +155,33 @@ def train(
     settings = run_config(context)
     directory = run or runs_folder() / f"{run_name(text)}-{settings.origin['preset']}"
     if dry_run:
+        quiet_context = RunContext(say=say, detail=detail, warn=say, data_dir=data_dir)
+        corpus = _checked_text(text, settings, RunDirectory(directory), quiet_context)
         import_start()
         from nextword.training.forecast import forecast_run
 
-        quiet_context = RunContext(say=detail, warn=say, data_dir=data_dir)
-        print_forecast(forecast_run(settings, text, directory, quiet_context), as_json=as_json)
+        forecast = forecast_run(settings, corpus, directory, quiet_context)
+        lines = [json.dumps(forecast.to_table(), allow_nan=False)] if as_json else forecast.describe(is_dry=True)
+        click.echo("\n".join(lines))
         return
-    own, _ = own_run(directory, settings)
-    watched.train(own, lambda context: import_start().start_run(settings, text, directory, context))
+    own = RunDirectory(own_run(directory, settings)[0])
+
+    def start(context: RunContext) -> "FinishedRun":
+        checked = _checked_text(text, settings, own, context)
+        finished: FinishedRun = import_start().start_run(settings, checked, directory, context, began=began)
+        return finished
+
+    watched.train(own, start)
+
+
+def _checked_text(text: str, config: RunConfig, directory: RunDirectory, context: RunContext) -> "Corpus | str":
+    """Return the text of a new run, read before the training framework is loaded, so that errors come at once.
+
+    Of several processes, each reads it after all have met.
+    """
+    directory.require_free()
+    directory.require_writable()
+    return text if ProcessGroup.from_environment() else read_corpus(text, config, context)
 
 
 def _loggers(tensorboard: Path | None, mlflow: str | None, directory: Path) -> list["RunLogger"]:
@@ -191,28 +220,35 @@ class _Watched:
         self, data_dir: Path | None, loggers: Callable[[Path], Sequence[Any]], *, as_json: bool, live: bool
     ) -> None:
         options: dict[str, Any] = {"highlight": False, "soft_wrap": True}
-        self._console = Console(**options, stderr=as_json, quiet=invocation().verbosity < 0)
-        self._results = Console(**options)
+        self._verbosity = invocation().verbosity
+        self._console = Console(**options, stderr=as_json, quiet=self._verbosity < 0)
         self._data_dir, self._as_json, self._loggers = data_dir, as_json, loggers
-        self._bar = live_bar if live else ProgressBar
+        moves = self._verbosity >= 0  # a bar would take warnings to the quiet console
+        self._bar = live_bar if live and moves else partial(ProgressBar, moves=moves)
 
     def context(self, **observers: Any) -> RunContext:
         """Return the context of a run that prints its messages."""
         say = partial(self._console.print, markup=False)
-        return RunContext(say=say, warn=say, data_dir=self._data_dir, **observers)
+        told: dict[str, Any] = {"say": say, "warn": partial(click.echo, err=True) if self._verbosity < 0 else say}
+        if self._verbosity > 0:
+            told["detail"] = say
+        return RunContext(**told, data_dir=self._data_dir, **observers)
 
-    def train(self, directory: Path, work: Callable[[RunContext], "FinishedRun"]) -> None:
+    def train(self, directory: RunDirectory, work: Callable[[RunContext], "FinishedRun"]) -> None:
         """Train, and print the figures."""
-        resume = f"resume with: nextword train --resume {shlex.quote(str(directory))}"
+        resume = f"resume with: nextword train --resume {shlex.quote(str(directory.root))}"
         try:
-            loggers = self._loggers(directory)
+            loggers = self._loggers(directory.root)
             with self._bar(self._console) as bar:
-                finished = work(self.context(observer=bar, reading=bar.on_reading, callbacks=loggers))
+                context = self.context(observer=bar, reading=bar.on_reading, callbacks=loggers)
+                finished = work(context)
+                if not Membership.is_follower:
+                    export_run(directory, context)
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {resume}", err=True)
             raise
         except KeyboardInterrupt as stop:  # before the first step, or after the last
-            if not RunDirectory(directory).is_run:
+            if not directory.is_run:
                 raise
             click.echo(f"interrupted; {resume}", err=True)
             raise TrainingInterrupted(signal.SIGINT) from stop
@@ -220,15 +256,31 @@ class _Watched:
             click.echo(f"training has stopped, since the program that reads its output has ended; {resume}", err=True)
             raise
         except TrainingDivergedError as error:
-            raise TrainingDivergedError(f"{error} (run: {directory})") from error
+            raise TrainingDivergedError(f"{error} (run: {directory.root})") from error
         if not Membership.is_follower:
-            self._print(finished, directory)
+            self._print(directory, finished.metrics, finished.to_table())
 
-    def _print(self, finished: "FinishedRun", directory: Path) -> None:
+    def show_finished(self, directory: RunDirectory) -> None:
+        """Print the figures of a run that has reached its end."""
+        self._console.print(f"{directory.root} is finished already; nothing is trained", markup=False)
+        table = json.loads(directory.metrics_file.read_bytes())
+        self._print(directory, read_split_metrics(directory.metrics_file), table)
+
+    def _print(self, directory: RunDirectory, metrics: Sequence[SplitMetrics], table: Mapping[str, Any]) -> None:
         if self._as_json:
-            click.echo(json.dumps({"run": str(directory), **finished.to_table()}, allow_nan=False))
-            return
-        self._results.print(Markdown(figures_table(finished.metrics)))
-        curves = directory / "curves.png"
-        drawn = f"\ncurves: {curves}" if curves.is_file() else ""
-        self._console.print(f"\nmodel:  {directory / 'model'}{drawn}", markup=False)
+            click.echo(json.dumps({"run": str(directory.root), **table}, allow_nan=False))
+        elif self._verbosity < 0:
+            click.echo(f"{directory.root}: {summary_of(metrics)}")
+        else:
+            self._console.print(Markdown(figures_table(metrics)))
+            for line in _next_steps(directory):
+                self._console.print(line, markup=False)
+
+
+def _next_steps(directory: RunDirectory) -> Iterator[str]:
+    """Return where the model is, and the next commands."""
+    yield f"\nmodel   {directory.model}"
+    if (curves := directory.root / "curves.png").is_file():
+        yield f"curves  {curves}"
+    yield "\nnext"
+    yield from (f"  {line}" for line in commands_for(directory.root))

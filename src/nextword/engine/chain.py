@@ -13,7 +13,7 @@ from nextword.engine.engine import Engine
 from nextword.engine.ensemble import EnsembleEngine, EnsembleOptions
 from nextword.engine.method import Method, Splits, mixture_weights
 from nextword.engine.ngram.method import Ngram
-from nextword.engine.opening import require_float32_weights
+from nextword.engine.opening import require_float32_weights, start_engine
 from nextword.engine.stream import token_log_probs
 from nextword.engine.temperature import Temperature
 from nextword.engine.text_model import LoadedModel, TextModel
@@ -90,9 +90,7 @@ def apply_methods(
     chain = _Chain(tables, splits, tune)
     engines: list[Engine] = [model.engine for model in models]
     for method in (method for method in methods if method.is_innermost):
-        for model in models:
-            require_float32_weights(model, method.name)
-        engines = chain.apply(method, engines)
+        engines = chain.apply(method, [_engine_for(method, model) for model in models])
     if len(engines) > 1:
         engines = [chain.ensemble(engines)]
     for method in (method for method in methods if not method.is_innermost):
@@ -131,6 +129,13 @@ class _Chain:
             self.tuned.append("ensemble_weights")
         self.settings.append((EnsembleOptions.group, (options,)))
         return EnsembleEngine(engines, options)
+
+
+def _engine_for(method: Method[Any], model: LoadedModel) -> Engine:
+    """Return the engine that an innermost method changes: the same model in Keras if onnxruntime runs it in float32."""
+    require_float32_weights(model, method.name)
+    is_same = model.runtime == "onnxruntime" and model.precision == "float32"
+    return start_engine(model.bundle, "keras").engine if is_same else model.engine
 
 
 def _require_one_tokenizer(models: Sequence[LoadedModel]) -> None:

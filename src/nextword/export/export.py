@@ -23,6 +23,7 @@ from nextword.export.keras_file import require_free_keras_path, write_keras_file
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.quantization import quantized
 from nextword.generation.generator import generate
+from nextword.generation.sampling import SamplingOptions
 from nextword.models.language_model import LanguageModel
 
 _MOST_BYTES = 2**31 - 2**24  # a protocol-buffer message holds less than 2 GiB
@@ -142,8 +143,9 @@ def _checked_graph(bundle: Bundle) -> onnx.ModelProto:
 
 
 def _generated(engine: Engine) -> TokenIds:
-    """Return a text that the model generates."""
-    return np.fromiter(generate(engine, [], num_tokens=_GENERATED_TOKENS), np.int32)
+    """Return a text that the model generates, always the same."""
+    options = SamplingOptions(seed=0)
+    return np.fromiter(generate(engine, [], num_tokens=_GENERATED_TOKENS, options=options), np.int32)
 
 
 def _cost(engine: Engine, int8_engine: Engine, text: NamedText, options: ExportOptions) -> Int8Cost:

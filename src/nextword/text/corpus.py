@@ -181,7 +181,9 @@ class Corpus:
             train=stores["train"],
             valid=stores["valid"],
             test=stores["test"],
-            report=TextReport(source.how_split, how_cut, {split: stores[split].report for split in SPLITS}),
+            report=TextReport(
+                source.how_split, how_cut, {split: stores[split].report for split in SPLITS}, source.left
+            ),
         )
 
     @staticmethod

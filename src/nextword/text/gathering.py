@@ -8,6 +8,7 @@ that it was made of, and the same text is written only once. Memory holds one bl
 import hashlib
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -38,6 +39,7 @@ TEXT_SUFFIXES = (".txt", ".md")
 """Endings of the files that a folder without splits is read from, packed or not."""
 
 _MOST_NAMED = 3
+_MOST_KINDS = 5
 
 SPLIT_KEYS: Mapping[SplitName, tuple[str, ...]] = {
     "train": ("train",),
@@ -202,12 +204,36 @@ def text_files(folder: Path) -> list[Path]:
     Raises:
         TextError: The folder cannot be read.
     """
+    return [path for path in _visible_files(folder) if _kind(path) in TEXT_SUFFIXES]
+
+
+def files_left(folder: Path) -> str:
+    """Return in one sentence which files below a folder are no text files; empty if all are.
+
+    Raises:
+        TextError: The folder cannot be read.
+    """
+    kinds = Counter(_kind(path) for path in _visible_files(folder))
+    taken = sum(kinds.pop(kind, 0) for kind in TEXT_SUFFIXES)
+    if not kinds:
+        return ""
+    common = sorted(kinds.items(), key=lambda each: (-each[1], not each[0], each[0]))
+    left = ", ".join(f"{number:,} {kind or 'without an ending'}" for kind, number in common[:_MOST_KINDS])
+    more = ", ..." if len(kinds) > _MOST_KINDS else ""
+    return f"`{folder.name}`: {taken:,} of {taken + kinds.total():,} files are .txt or .md; left out: {left}{more}"
+
+
+def _visible_files(folder: Path) -> list[Path]:
     try:
-        found = [path for path in folder.rglob("*") if Path(bare_name(path.name)).suffix.lower() in TEXT_SUFFIXES]
+        relative = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     except OSError as error:
         raise unreadable(folder, error) from error
-    relative = sorted(path.relative_to(folder) for path in found if path.is_file())
     return [folder / path for path in relative if not any(part.startswith(".") for part in path.parts)]
+
+
+def _kind(path: Path) -> str:
+    """Return the ending of a file's name, in small letters and without that of its packing."""
+    return Path(bare_name(path.name)).suffix.lower()
 
 
 def files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from nextword.text.counted import counted
 
+_FEW_BYTES = 100_000
+
 
 def _first(mine: int | None, other: int | None) -> int | None:
     return other if mine is None else mine
@@ -105,11 +107,21 @@ class TextReport:
         how_split: How the text was read and split, in one sentence.
         how_cut: How it was cut into tokens, in one sentence.
         splits: The report of each split by its name.
+        left: Which files of a folder are not read, in one sentence; empty if all are.
     """
 
     how_split: str
     how_cut: str
     splits: Mapping[str, SplitReport]
+    left: str = ""
+
+    def remarks(self) -> list[str]:
+        """Return what a person should know before training: files that are not read, and a text that is too short."""
+        num_bytes = sum(report.read.num_bytes for report in self.splits.values())
+        short = (
+            f"{max(1, round(num_bytes / 1000))} KB is very little text: expect poor results; 100 KB or more is better"
+        )
+        return [*([self.left] if self.left else []), *([short] if num_bytes < _FEW_BYTES else [])]
 
     def describe(self) -> list[str]:
         """Return the report as sentences."""

@@ -14,6 +14,7 @@ from nextword.text.files import TextFile
 from nextword.text.gathering import (
     WHOLE,
     described_files,
+    files_left,
     gathered,
     joined_files,
     plain_range,
@@ -46,6 +47,7 @@ class TextSource:
         parts: The bytes of each split.
         pretokenized: Whether the text is known by its names to hold tokens between spaces (PTB, WikiText).
         how_split: How the text was read and split, in one sentence.
+        left: Which files of a folder are not read, in one sentence; empty if all are.
     """
 
     name: str
@@ -53,6 +55,7 @@ class TextSource:
     parts: Mapping[SplitName, TextRange]
     pretokenized: bool
     how_split: str
+    left: str = ""
 
 
 class _Place(NamedTuple):
@@ -91,9 +94,9 @@ def resolve_source(
     text = as_path(text) if isinstance(text, str) else text
     selected = selected_files(text, options, cache)
     if is_arranged(options) and not is_gathered(text):
-        return _checked(_arranged(text, selected, options, needed, cache, data_dir, cache_dir))
+        return _checked(_arranged(text, selected, options, needed, cache, data_dir, cache_dir), text)
     if selected:
-        return _checked(_of_files(selected, options, cache))
+        return _checked(_of_files(selected, options, cache), text)
     if isinstance(text, str | Path):
         place = _Place(_located(text, data_dir, cache_dir), *names_of(text))
     else:
@@ -102,14 +105,17 @@ def resolve_source(
     source = resolve(place, options, needed, cache)
     if not isinstance(text, str | Path):
         source = _described_as_in_memory(source, is_split=place.path.is_dir())
-    return _checked(source)
+    return _checked(source, text)
 
 
-def _checked(source: TextSource) -> TextSource:
+def _checked(source: TextSource, text: TextLike) -> TextSource:
     for split, part in source.parts.items():
         if not part.num_bytes:
             raise TextError(f"`{part.name}` must hold text for the {split} split, but is empty")
-    return source
+    folder = Path(text) if isinstance(text, str | Path) and text not in SAMPLES else None
+    if folder is None or not folder.is_dir() or split_files(folder):
+        return source
+    return dataclasses.replace(source, left=files_left(folder))
 
 
 def resolve_whole(
@@ -206,12 +212,14 @@ def _of_folder(place: _Place, options: TextOptions, needed: Sequence[SplitName],
                 pretokenized=layout.pretokenized,
                 how_split=f"split as the files of `{folder.name}` are: {listed}",
             )
-    joined = None if split_files(folder) else joined_files(folder, options, cache)
+    is_split = bool(split_files(folder))
+    joined = None if is_split else joined_files(folder, options, cache)
+    if joined is None and not is_split:
+        raise TextError(f"`{folder}` has no text; put .txt or .md files into it, or train.txt, valid.txt and test.txt")
     if joined is None:
         raise TextError(
             f"`{folder}` must hold a file for each of {', '.join(needed)}, but lacks {lacking(folder, needed)}; "
-            f"looked for {'; or '.join(listing(layout, needed) for layout in LAYOUTS)}; or only for other .txt and "
-            ".md files, which are read as one text"
+            f"looked for {'; or '.join(listing(layout, needed) for layout in LAYOUTS)}"
         )
     return _split(place, joined.part, options, joined.description)
 

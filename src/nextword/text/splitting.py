@@ -2,9 +2,11 @@
 
 import mmap
 import re
+from functools import partial
 from typing import Literal, get_args
 
 from nextword.errors import TextError
+from nextword.text.counted import counted
 from nextword.text.packing import unreadable
 from nextword.text.reader import TextRange
 
@@ -15,6 +17,8 @@ _PLACES = {
     "a space": (re.compile(rb"[ \t]"), 2**20),
 }
 """Where to cut, best first, and how many bytes to search for such a place."""
+
+_ENOUGH_BYTES = 1_000
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -40,19 +44,16 @@ def split_whole(
     smaller_part = int(whole.num_bytes * min(valid_fraction, test_fraction))
     try:
         with whole.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            train_stop, place = _cut(content, int(whole.stop * (1 - valid_fraction - test_fraction)), smaller_part)
-            valid_stop, _ = _cut(content, max(int(whole.stop * (1 - test_fraction)), train_stop), smaller_part)
+            cut = partial(_cut, content, _end_of_words(content), smaller_part)
+            train_stop, place = cut(int(whole.stop * (1 - valid_fraction - test_fraction)))
+            valid_stop, _ = cut(max(int(whole.stop * (1 - test_fraction)), train_stop))
     except OSError as error:
         raise unreadable(whole.path, error) from error
     if not train_stop < valid_stop < whole.stop:
-        otherwise = (
-            "a folder with train.txt, valid.txt and test.txt; to evaluate a whole file, use `--split all`"
-            if is_file
-            else "a mapping with `train`, `valid` and `test`"
-        )
+        parts = "a folder with train.txt, valid.txt and test.txt" if is_file else "a mapping of train, valid and test"
         raise TextError(
-            f"`{whole.name}` must be long enough to be cut in three, but has {whole.num_bytes:,} bytes; give more "
-            f"text, or {otherwise}"
+            f"`{whole.name}` must be long enough to be split in three, but has {counted(whole.num_bytes, 'byte')}; "
+            f"give at least {_ENOUGH_BYTES:,} bytes in several lines, or {parts}"
         )
     ranges: dict[SplitName, TextRange] = {
         "train": whole.part(0, train_stop),
@@ -63,10 +64,18 @@ def split_whole(
     return ranges, f"{description}, split by bytes in its own order: {shares}; cut after {place}"
 
 
-def _cut(content: mmap.mmap, nominal: int, smaller_part: int) -> tuple[int, str]:
-    """Return the first good place to cut at or after `nominal`, and what is before it."""
+def _end_of_words(content: mmap.mmap) -> int:
+    """Return where the white space at the end begins."""
+    stop = len(content)
+    while stop and content[stop - 1 : stop].isspace():
+        stop -= 1
+    return stop
+
+
+def _cut(content: mmap.mmap, words_stop: int, smaller_part: int, nominal: int) -> tuple[int, str]:
+    """Return the first good place to cut at or after `nominal`, with words after it, and what is before it."""
     for place, (pattern, window) in _PLACES.items():
-        limit = min(nominal + window, len(content))
+        limit = min(nominal + window, words_stop)
         if place == "a blank line":
             limit = min(limit, nominal + smaller_part // 2)
         if found := pattern.search(content, nominal, limit):

@@ -98,6 +98,7 @@ class RunContext:
     Attributes:
         observer: Receives the progress.
         say: Receives status messages.
+        detail: Receives messages that few people need.
         warn: Receives warnings (default: Python's `warnings`).
         reading: Receives how far the reading of a large text is.
         callbacks: The user's Keras callbacks.
@@ -107,6 +108,7 @@ class RunContext:
 
     observer: TrainingObserver = field(default_factory=SilentObserver)
     say: Callable[[str], object] = lambda _message: None
+    detail: Callable[[str], object] = lambda _message: None
     warn: Callable[[str], object] = warn_user
     reading: Receiver | None = None
     callbacks: Sequence[Any] = ()

@@ -1,19 +1,24 @@
-"""What a run would do, found out without training."""
+"""What a run does, known before its first step."""
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from nextword.machine.capacity import read_capacity
 from nextword.text.corpus import Corpus
+from nextword.text.counted import counted
 from nextword.text.splitting import SPLITS
 from nextword.training.budget import expected_seconds
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.memory_estimate import training_memory_bytes
 from nextword.training.plan import Plan
-from nextword.training.preparation import load_corpus, settle, windows_of
+from nextword.training.preparation import settle, windows_of
+from nextword.training.progress_bar import clock
+from nextword.training.reading import load_corpus
 from nextword.training.run_directory import RunDirectory
 from nextword.training.speed import measure_training
 from nextword.training.teacher import teacher_of
@@ -36,7 +41,8 @@ class Forecast:
         steps: Training steps; with `minutes` an estimate.
         rounds: Rounds, each with a validation and a checkpoint.
         epochs: Passes over the text.
-        seconds: About how long the run takes.
+        minutes: The time that the run may take; `None` if epochs decide.
+        seconds: About how long the run takes; `None` if unknown.
         memory_bytes: About how much memory it takes, with its teacher.
         available_memory_bytes: How much is available; `None` if unknown.
     """
@@ -51,16 +57,65 @@ class Forecast:
     steps: int
     rounds: int
     epochs: float
-    seconds: float
+    minutes: float | None
+    seconds: float | None
     memory_bytes: int
     available_memory_bytes: int | None
+
+    @classmethod
+    def of(cls, config: RunConfig, corpus: Corpus, root: Path) -> Self:
+        """Return what a run with settled settings does; its time is unknown if epochs decide."""
+        train, _ = windows_of(corpus, config)
+        plan, minutes = Plan.of(config.training, train.steps_per_epoch, config.plan), config.training.minutes
+        needed = config.plan and config.plan.needed_seconds
+        architecture = config.model.build(corpus.tokenizer.vocabulary_size)
+        teacher = teacher_of(config, corpus.tokenizer)
+        teachers = [each.architecture for each in teacher.models] if teacher else []
+        return cls(
+            run=str(root),
+            text=corpus.name,
+            tokens={split: corpus.split(split).num_tokens for split in SPLITS},
+            vocabulary_size=corpus.tokenizer.vocabulary_size,
+            tokenizer=corpus.tokenizer.kind,
+            model=config.model.summary,
+            num_parameters=architecture.num_parameters,
+            steps=plan.total_steps,
+            rounds=plan.num_rounds,
+            epochs=plan.total_steps / train.steps_per_epoch,
+            minutes=minutes,
+            seconds=needed or (None if minutes is None else 60.0 * minutes),
+            memory_bytes=training_memory_bytes(architecture, config.batching, teachers),
+            available_memory_bytes=read_capacity().available_memory_bytes,
+        )
 
     def to_table(self) -> dict[str, Any]:
         """Return the forecast as a table for JSON."""
         return asdict(self)
 
+    def describe(self, *, is_dry: bool = False) -> list[str]:
+        """Return the forecast as aligned lines; `is_dry` says that no run follows."""
+        return [f"{name:<11} {value}" for name, value in self._rows(is_dry=is_dry)]
 
-def forecast_run(config: RunConfig, text: str | Path, root: Path, context: RunContext) -> Forecast:
+    def _rows(self, *, is_dry: bool) -> Iterator[tuple[str, str]]:
+        is_short = self.minutes is not None and self.seconds is not None and self.seconds < 60.0 * self.minutes
+        tokens = ", ".join(f"{split} {number:,}" for split, number in self.tokens.items())
+        yield "text", f"{self.text}: {tokens} tokens"
+        yield "vocabulary", f"{self.vocabulary_size:,} tokens, {self.tokenizer}"
+        yield "model", f"{self.model}, {self.num_parameters:,} parameters"
+        about = "" if self.minutes is None else "at most " if is_short else "about "
+        steps, rounds = counted(self.steps, "step"), counted(self.rounds, "round")
+        yield "plan", f"{about}{steps} in {rounds}, {self.epochs:.1f} epochs"
+        if self.seconds is not None:
+            end = datetime.now().astimezone() + timedelta(seconds=self.seconds)
+            short = f"; a short text does not need {counted(self.minutes or 0, 'minute')}" if is_short else ""
+            yield "time", f"about {clock(self.seconds)}, done at {end:%H:%M}{short}"
+        available = self.available_memory_bytes
+        room = "" if available is None else f" of {available / 1e9:.1f} GB available"
+        yield "memory", f"about {self.memory_bytes / 1e9:.1f} GB{room}"
+        yield "run", f"{self.run}{', not created: this was a dry run' if is_dry else ''}"
+
+
+def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, context: RunContext) -> Forecast:
     """Return what `start_run` would do with the same arguments. Nothing is written, except for the text cache.
 
     The speed of this machine is measured, which takes some seconds.
@@ -73,30 +128,11 @@ def forecast_run(config: RunConfig, text: str | Path, root: Path, context: RunCo
     RunDirectory(root).require_free()
     corpus = load_corpus(text, config, context)
     config = settle(config, corpus, context, began=began, text_path=corpus.stored_name)
-    train, _ = windows_of(corpus, config)
-    plan = Plan.of(config.training, train.steps_per_epoch, config.plan)
-    architecture = config.model.build(corpus.tokenizer.vocabulary_size)
-    teacher = teacher_of(config, corpus.tokenizer)
-    teachers = [each.architecture for each in teacher.models] if teacher else []
-    return Forecast(
-        run=str(root),
-        text=corpus.name,
-        tokens={split: corpus.split(split).num_tokens for split in SPLITS},
-        vocabulary_size=corpus.tokenizer.vocabulary_size,
-        tokenizer=corpus.tokenizer.kind,
-        model=config.model.summary,
-        num_parameters=architecture.num_parameters,
-        steps=plan.total_steps,
-        rounds=plan.num_rounds,
-        epochs=plan.total_steps / train.steps_per_epoch,
-        seconds=_seconds(config, corpus, plan),
-        memory_bytes=training_memory_bytes(architecture, config.batching, teachers),
-        available_memory_bytes=read_capacity().available_memory_bytes,
-    )
+    forecast = Forecast.of(config, corpus, root)
+    return forecast if forecast.seconds is not None else replace(forecast, seconds=_seconds(config, corpus))
 
 
-def _seconds(config: RunConfig, corpus: Corpus, plan: Plan) -> float:
-    if config.training.minutes is not None:
-        return 60.0 * config.training.minutes
+def _seconds(config: RunConfig, corpus: Corpus) -> float:
     speed = measure_training(config, corpus.tokenizer.vocabulary_size, seconds=_MEASURED_SECONDS)
+    plan = Plan.of(config.training, windows_of(corpus, config)[0].steps_per_epoch)
     return expected_seconds(config, corpus, plan, speed.words_per_second)

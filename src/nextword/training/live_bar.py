@@ -52,7 +52,7 @@ class LiveBar(ProgressBar):
 
     @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Print a line for the round, and mark its validation."""
+        """Print a row for the round, and mark its validation."""
         super().on_round(record, plan, progress)
         self._curve.add_round(record, plan)
 

@@ -154,9 +154,9 @@ class TrainingOptions(Settings):
     )
     patience: int | None = setting(
         None,
-        help="Stop after N rounds without a better validation perplexity.",
+        help="Stop after N rounds without a better validation perplexity. The best round is kept.",
         at_least=1,
-        unset="never stop early",
+        unset="a third of the rounds with --minutes, else never stop early",
         task="length",
     )
     compute_dtype: ComputeDtype = setting(

@@ -39,6 +39,13 @@ class TimePlan(Settings):
     planned_steps: tuple[int, ...] = setting(
         help="Steps in all as planned before each round; the first is an estimate from before the run.", at_least=1
     )
+    needed_seconds: float | None = setting(
+        None,
+        help="About how many seconds the run takes if its text is too small to need them all. Then it never has more "
+        "steps than first planned.",
+        at_least=0.0,
+        unset="all seconds",
+    )
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,12 @@ class Plan:
             return self
         return replace(self, planned_steps=(*self.planned_steps, _total_steps(self.time, records, self.total_steps)))
 
+    def seconds_left(self, records: Sequence[RoundRecord]) -> float:
+        """Return about how long the rounds after `records` take, at the pace of the latest rounds."""
+        step_seconds, round_seconds = _pace_of(records)
+        steps = self.total_steps - records[-1].step
+        return max(0.0, steps * step_seconds + math.ceil(steps / self.round_steps) * round_seconds)
+
     def resumed(self, planned_steps: Sequence[int]) -> Self:
         """Return the plan at a checkpoint."""
         return replace(self, planned_steps=tuple(planned_steps)) if self.time else self
@@ -142,7 +155,8 @@ def _total_steps(time: TimePlan, records: Sequence[RoundRecord], planned: int) -
     part = math.floor((left - whole_rounds * whole_round - round_seconds) / step_seconds)
     if part < _MIN_ROUND_FRACTION * time.round_steps:
         part = 0 if whole_rounds else max(1, part)
-    return records[-1].step + whole_rounds * time.round_steps + part
+    steps = records[-1].step + whole_rounds * time.round_steps + part
+    return steps if time.needed_seconds is None else min(steps, time.planned_steps[0])
 
 
 def _pace_of(records: Sequence[RoundRecord]) -> tuple[float, float]:

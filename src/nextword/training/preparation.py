@@ -1,4 +1,4 @@
-"""What a run needs before its first step: its text, settled settings, and windows. Nothing is written."""
+"""What a run needs before its first step: settled settings, and windows. Nothing is written."""
 
 from collections.abc import Callable
 
@@ -7,22 +7,10 @@ from nextword.batching.windows import make_windows, validation_streams
 from nextword.bundle.files import require_storable
 from nextword.ops.precision import resolve_compute_dtype
 from nextword.text.corpus import Corpus, TrainingText
-from nextword.text.progress import reporting_to
-from nextword.text.source import TextLike
 from nextword.training.budget import Budget, plan_time
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.teacher import with_teacher
-
-
-def load_corpus(text: TextLike | Corpus, config: RunConfig, context: RunContext) -> Corpus:
-    """Read the text of a run, and report on it."""
-    if not isinstance(text, Corpus):
-        with reporting_to(context.reading):
-            text = Corpus.load(text, config.text, data_dir=context.data_dir, cache_dir=context.cache_dir)
-    for sentence in text.report.describe():
-        context.say(sentence)
-    return text
 
 
 def settle(config: RunConfig, corpus: Corpus, context: RunContext, *, began: float, **origin: str) -> RunConfig:
@@ -48,7 +36,7 @@ def settle(config: RunConfig, corpus: Corpus, context: RunContext, *, began: flo
     windows_of(corpus, config)
     config = with_teacher(config, corpus.tokenizer)
     if config.training.minutes is not None and config.plan is None:
-        config = plan_time(config, corpus, Budget(60.0 * config.training.minutes, began), context.say)
+        config = plan_time(config, corpus, Budget(60.0 * config.training.minutes, began), context)
     return config
 
 

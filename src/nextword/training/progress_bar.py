@@ -12,11 +12,14 @@ from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.reading_lines import ReadingLines, megabytes
 
+_HEADER = "round   epoch  perplexity: train     valid   words/s  elapsed     left"
+
 
 class ProgressBar(SilentObserver):
     """Shows the step, words per second, time left, and perplexity on training and validation text.
 
-    The live line appears in a terminal, and in a notebook with ipywidgets. A line for each round appears everywhere.
+    The live line appears in a terminal, and in a notebook with ipywidgets. A row for each round appears everywhere.
+    Neither is wider than 79 columns.
 
     Args:
         console: Where to show it. It must leave lines as they are.
@@ -25,20 +28,20 @@ class ProgressBar(SilentObserver):
 
     def __init__(self, console: Console, *, moves: bool = True) -> None:
         self._console = console
-        self._valid = ""
+        self._has_header = False
         self._lines = ReadingLines(console)
         self._bar = Progress(
             TextColumn("{task.fields[doing]}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=12),
             MofNCompleteColumn(),
             TextColumn("{task.fields[speed]}"),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[perplexities]}"),
+            TextColumn("{task.fields[perplexity]}"),
             console=console,
             transient=True,
             disable=not moves or not (console.is_terminal or _is_live_notebook(console)),
         )
-        self._task = self._bar.add_task("", doing="starting", speed="", perplexities="", total=None)
+        self._task = self._bar.add_task("", doing="starting", speed="", perplexity="", total=None)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -59,7 +62,7 @@ class ProgressBar(SilentObserver):
         """Set the bar to the first step."""
         done = progress.steps
         if done:
-            self._console.print(f"resuming after round {progress.rounds} of {plan.num_rounds}, step {done:,}")
+            self._console.print(f"resuming after round {progress.rounds}, step {done:,} of {plan.total_steps:,}")
         self._bar.update(self._task, doing="compiling", speed="", total=plan.total_steps, completed=done)
 
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
@@ -69,7 +72,7 @@ class ProgressBar(SilentObserver):
             doing="training",
             completed=step,
             speed=f"{words_per_second:,.0f} words/s",
-            perplexities=f"perplexity: train {train_perplexity:,.1f}{self._valid}",
+            perplexity=f"train {shown_perplexity(train_perplexity)}",
         )
 
     def on_validation(self) -> None:
@@ -77,16 +80,23 @@ class ProgressBar(SilentObserver):
         self._bar.update(self._task, doing="validating")
 
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Print a line for the round."""
-        self._valid = f", valid {record.valid_perplexity:,.1f}"
+        """Print a row for the round, and a header above the first."""
         self._bar.update(self._task, completed=record.step, total=plan.total_steps)
-        best = "  best so far" if progress.latest_is_best else ""
+        if not self._has_header:
+            self._console.print(_HEADER)
+            self._has_header = True
+        best = "  best" if progress.latest_is_best else ""
+        left = 0.0 if progress.finished else plan.seconds_left(progress.records)
         self._console.print(
-            f"round {record.round:>3}/{plan.num_rounds}  epoch {record.epoch:6.2f}  "
-            f"perplexity: train {record.train_perplexity:8,.2f}  valid {record.valid_perplexity:8,.2f}  "
-            f"accuracy: train {record.train_accuracy:6.2%}  valid {record.valid_accuracy:6.2%}  "
-            f"{record.words_per_second:7,.0f} words/s  {clock(record.seconds)}{best}"
+            f"{record.round:>5}  {record.epoch:>6.{2 if record.epoch < 1000 else 1}f}  "
+            f"{shown_perplexity(record.train_perplexity):>17} {shown_perplexity(record.valid_perplexity):>9} "
+            f"{record.words_per_second:>9,.0f} {clock(record.seconds):>8} {clock(left):>8}{best}"
         )
+
+
+def shown_perplexity(perplexity: float) -> str:
+    """Return a perplexity in at most nine characters, such as `1,649.12` or `2.0e+06`."""
+    return f"{perplexity:,.2f}" if perplexity < 1e5 else f"{perplexity:.1e}"
 
 
 def clock(seconds: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card
+from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
 from nextword.engine.keras_engine import KerasEngine
 from nextword.evaluation.perplexity import evaluate
 from nextword.models.language_model import LanguageModel
@@ -41,8 +41,7 @@ class FinishedRun:
     progress: TrainingProgress
 
     def __repr__(self) -> str:
-        perplexities = ", ".join(f"{row.split} {row.perplexity:,.2f}" for row in self.metrics)
-        return f"FinishedRun({self.bundle.name!r} on {self.corpus!r}, perplexity: {perplexities})"
+        return f"FinishedRun({self.bundle.name!r} on {self.corpus!r}, {summary_of(self.metrics)})"
 
     def _repr_html_(self) -> str:
         rows = [
@@ -69,6 +68,7 @@ class FinishedRun:
             "steps": self.progress.steps,
             "epochs": self.progress.records[-1].epoch,
             "seconds": self.progress.seconds,
+            "finished": self.progress.finished,
             "best_round": best.round,
             "best_epoch": best.epoch,
             "splits": [asdict(row) for row in self.metrics],

@@ -92,8 +92,8 @@ class RoundCallbacks(keras.callbacks.CallbackList):
     @override
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Count the step, and report its loss if it is time."""
-        self._interruption.raise_if_requested()
         self.steps_done = batch + 1
+        self._interruption.raise_if_requested()
         if self._has_callbacks:
             super().on_train_batch_end(batch, logs)
         if self.stretches is not None:

@@ -2,11 +2,13 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from nextword.errors import CheckpointError, TrainingDivergedError
+from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted
+from nextword.text.counted import counted
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
@@ -60,6 +62,7 @@ class TrainingRun:
         self._log = log
         self._exchange = exchange
         self._observer = context.observer
+        self._say = context.say
         self._warn = context.warn
         self._callbacks = RoundCallbacks(
             step.stream,
@@ -87,6 +90,7 @@ class TrainingRun:
         self._observer.on_start(self.plan, self.progress)
         if not self.progress.finished:
             self._train()
+            self._report_early_stop()
         return self.finish()
 
     def _train(self) -> None:
@@ -97,7 +101,8 @@ class TrainingRun:
             # plan
             steps = self.plan.steps_after(self.progress.steps)
             # round: one epoch of Keras's fit over the round's windows
-            trained, points = self._train_round(steps)
+            with self._loss_named():
+                trained, points = self._train_round(steps)
             if trained.num_steps < steps:
                 self._discard_round()
                 break
@@ -106,7 +111,8 @@ class TrainingRun:
                 self._exchange()
             # validate: the weights, or the weight averages if there are any
             self._observer.on_validation()
-            validated = self.step.validate(self._callbacks)
+            with self._loss_named():
+                validated = self.step.validate(self._callbacks)
             self._end_round_of_callbacks(trained, validated)
             # decide
             record, points = self._agreed(self._record(trained, validated), points)
@@ -122,6 +128,23 @@ class TrainingRun:
             if self.step.stream.stop_training:  # set by a user callback
                 break
         self._callbacks.end()
+
+    @contextmanager
+    def _loss_named(self) -> Iterator[None]:
+        """Say in an interruption which steps a resumed run takes again."""
+        try:
+            yield
+        except TrainingInterrupted as stop:
+            rounds = self.progress.rounds
+            since = f"since round {rounds}" if rounds else "so far, in the first round,"
+            steps = counted(self._callbacks.steps_done, "step")
+            raise TrainingInterrupted(stop.signal_number, f"the {steps} {since} will be repeated") from stop
+
+    def _report_early_stop(self) -> None:
+        """Say that the patience ended the run, and that this is a good end."""
+        done, best = self.progress.rounds, self.progress.best_round
+        if self.progress.finished and self.progress.steps < self.plan.total_steps:
+            self._say(f"done early after round {done}: validation has not improved since round {best}, which is kept")
 
     def finish(self) -> TrainingProgress:
         """Load the best weights so far into the model, without further training.

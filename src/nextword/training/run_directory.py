@@ -1,6 +1,10 @@
 """The directory of a training run: its files and its lock."""
 
+import itertools
+import json
 import os
+import shlex
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nextword.bundle.run_files import METRICS_FILE
-from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER
-from nextword.errors import CheckpointError
+from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
+from nextword.errors import BundleError, CheckpointError, StorageError
 from nextword.storage import durable
 from nextword.storage.single_file import write_file
 
@@ -82,17 +86,51 @@ class RunDirectory:
 
         return RunConfig.read(self.config_file)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has reached its end, and its metrics and its bundle are sound."""
+        try:
+            table = json.loads(self.metrics_file.read_bytes())
+            read_bundle(self.model, defer_weights=True)
+        except (OSError, ValueError, BundleError):
+            return False
+        return isinstance(table, dict) and table.get("finished") is True
+
     def require_free(self) -> None:
         """Raise if the directory already holds a run.
 
         Raises:
             CheckpointError: It does.
         """
-        if self.is_run:
-            raise CheckpointError(
-                f"`{self.root}` must not hold a training run yet, but does; "
-                f"resume it with `nextword train --resume {self.root}`, or give another directory"
-            )
+        if not self.is_run:
+            return
+        other = f"train in another directory, such as `--run {shlex.quote(str(self._next_free()))}`"
+        if self.model.is_dir():
+            raise CheckpointError(f"`{self.root}` must be a new directory, but holds a finished run; {other}")
+        raise CheckpointError(
+            f"`{self.root}` must be a new directory, but holds a run that is not finished; resume it with "
+            f"`nextword train --resume {shlex.quote(str(self.root))}`, or {other}"
+        )
+
+    def _next_free(self) -> Path:
+        """Return a directory of the same name and a number that does not exist."""
+        numbered = (self.root.with_name(f"{self.root.name}-{number}") for number in itertools.count(2))
+        return next(path for path in numbered if not path.exists())
+
+    def require_writable(self) -> None:
+        """Raise if nothing can be written to the directory, which need not exist yet.
+
+        Raises:
+            StorageError: Nothing can be written.
+        """
+        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=existing):
+                pass
+        except OSError as error:
+            raise StorageError(
+                f"cannot write to `{self.root}`: {(error.strerror or str(error)).lower()}; use `--run DIR`"
+            ) from error
 
 
 @contextmanager

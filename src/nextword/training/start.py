@@ -23,13 +23,15 @@ from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
 from nextword.training.curves import CurveDrawer
+from nextword.training.forecast import Forecast
 from nextword.training.local_steps import LocalSteps
 from nextword.training.log import write_log
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.plan import Plan
-from nextword.training.preparation import load_corpus, settle, windows_of
+from nextword.training.preparation import settle, windows_of
 from nextword.training.process_group import Membership
 from nextword.training.progress import TrainingProgress
+from nextword.training.reading import load_corpus
 from nextword.training.result import FinishedRun, finish_run
 from nextword.training.run import TrainingRun
 from nextword.training.run_directory import RunDirectory, run_lock
@@ -88,6 +90,8 @@ def start_run(
             directory.require_free()
         prepare = partial(_prepare, config, corpus, directory, context, began=began, text_path=corpus.stored_name)
         config = agreed_config(config, corpus, processes, prepare)
+        for line in Forecast.of(config, corpus, directory.root).describe():
+            context.say(line)
         finished = _train_and_evaluate(config, corpus, directory, context, keep=keep, model=model, processes=processes)
         finished = save_results(finished, config, directory, context, processes) if keep else finished
     fit_ensemble(config, corpus, directory, context)
@@ -123,7 +127,7 @@ def resume_run(
     text = corpus or _origin(config, "text_path", directory)
     text_sha256 = _origin(config, "text_sha256", directory)
     with _locked(directory, context, processes):
-        corpus = load_corpus(text, config, context)
+        corpus = load_corpus(text, config, replace(context, say=context.detail))
         if text_sha256 not in (corpus.sha256, corpus.sha256_without_test):
             raise CheckpointError(
                 f"a run must be resumed with its original text, but `{corpus.name}` has changed; "
@@ -265,9 +269,8 @@ def _train_and_evaluate(
     if keep and writes(processes):
         drawer = CurveDrawer(directory.root, title_of(config, corpus.name))
         context = replace(context, observer=Observers((drawer, context.observer)))
-    num_parameters = config.model.build(corpus.tokenizer.vocabulary_size).num_parameters
-    context.say(
-        f"{num_parameters:,} parameters; matrix products in {config.training.compute_dtype}; "
+    context.detail(
+        f"matrix products in {config.training.compute_dtype}; "
         f"{config.batching.batch_size} x {config.batching.num_steps} tokens per step"
     )
     run = train_model(corpus, config, directory, context, model=model, finish=finish, processes=processes)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import signal
 import time
@@ -266,8 +267,11 @@ def test_progress_is_shown_unless_it_is_silenced(
     settings = {**SETTINGS, "epochs": 0.5}
     train(corpus, model=new_model(corpus), preset="quick", settings=settings)
     shown = capsys.readouterr()
-    assert "round   1/" in shown.out
+    lines = shown.out.splitlines()
+    assert any(line.startswith("    1    0.") for line in lines)
     assert "parameters" in shown.out
+    assert "longest line" not in shown.out
+    assert re.fullmatch(r"[\w-]+: perplexity: valid [\d,.]+, test [\d,.]+", lines[-1])
     train(corpus, model=new_model(corpus), preset="quick", settings=settings, verbose=0)
     assert capsys.readouterr() == ("", "")
 

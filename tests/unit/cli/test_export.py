@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from shutil import copytree
 
 import pytest
 
-from nextword.bundle.store import read_bundle
+from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli import page_export as page_module
 from nextword.cli import target as module
 from nextword.engine.keras_engine import KerasEngine
@@ -89,6 +90,8 @@ def test_a_command_takes_the_engine_that_it_is_told(
         return model
 
     monkeypatch.setattr(module.Target, "open", remembered)
+    bundle = read_bundle(run / "model")
+    write_bundle(run / "model", dataclasses.replace(bundle, onnx=None), replace=True)
     assert nextword("suggest", run, "the cat", "--engine", "onnx") == 2
     assert "create it with `nextword export`" in capsys.readouterr().err
     assert nextword("export", run) == 0

@@ -1,4 +1,7 @@
 import json
+import re
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +32,7 @@ def test_a_dry_run_writes_nothing_and_says_what_would_happen(
     captured = capsys.readouterr()
     assert f"{table['num_parameters']:,} parameters" in captured.out
     assert "mine, not created: this was a dry run" in captured.out
-    assert captured.err == ""
+    assert captured.err == "14 KB is very little text: expect poor results; 100 KB or more is better\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -39,7 +42,7 @@ def test_a_dry_run_goes_with_a_new_run_only(
     assert nextword("train", "--resume", trained_run, "--dry-run") == 2
     assert "`--resume` must stand alone, but `dry-run` was given too" in capsys.readouterr().err
     assert nextword("train", small_text, "--run", trained_run, "--dry-run") == 2
-    assert "must not hold a training run yet" in capsys.readouterr().err
+    assert "holds a finished run\nhint: train in another directory, such as `--run" in capsys.readouterr().err
 
 
 def test_a_run_is_logged_for_tensorboard_and_resumed_runs_take_the_flag_too(
@@ -48,7 +51,7 @@ def test_a_run_is_logged_for_tensorboard_and_resumed_runs_take_the_flag_too(
     pytest.importorskip("tensorboardX", reason="needs the extra `tensorboard`")
     logs, run = tmp_path / "logs", tmp_path / "mine"
     assert nextword("train", small_text, *SMALL, "--run", run, "--live", "--tensorboard", logs) == 0
-    assert "round   1/1" in capsys.readouterr().out  # plain lines, since this is no terminal
+    assert "    1    1.00  " in capsys.readouterr().out  # plain lines, since this is no terminal
     events = [path.read_bytes() for path in (logs / "mine").iterdir()]
     assert any(b"valid/perplexity" in each for each in events)
     assert nextword("train", "--resume", run, "--live", "--tensorboard", tmp_path / "others") == 0
@@ -81,9 +84,114 @@ def test_json_is_all_that_goes_to_standard_output(
     captured = capsys.readouterr()
     run, table = tmp_path / "experiments" / "story-quick", json.loads(captured.out)
     assert table == {"run": str(run), **json.loads((run / "metrics.json").read_text(encoding="utf-8"))}
-    assert "round   1/1" in captured.err
+    assert "    1    1.00  " in captured.err
     assert nextword("train", "--finish", run, "--quiet") == 0
     captured = capsys.readouterr()
-    assert "test" in captured.out
-    assert "evaluating" not in captured.out
+    assert re.fullmatch(rf"{run}: perplexity: valid \d+\.\d\d, test \d+\.\d\d\n", captured.out)
     assert captured.err == ""
+
+
+def test_a_run_prints_its_plan_its_rounds_its_result_and_the_next_commands(
+    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path
+) -> None:
+    run = tmp_path / "mine"
+    assert nextword("train", small_text, *SMALL, "--epochs", "2", "--run", run) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines[1:7]]
+    assert lines[0].endswith("100 KB or more is better")
+    assert names == ["text", "vocabulary", "model", "plan", "memory", "run"]  # the time is not known before --epochs
+    assert lines[7].split()[:2] == ["round", "epoch"]
+    assert [line.split()[0] for line in lines[8:10]] == ["1", "2"]
+    assert all(len(line) < 80 for line in lines[:7] if str(tmp_path) not in line)
+    assert lines[-3:] == [
+        "next",
+        *(
+            f"  nextword {rest}"
+            for rest in (
+                f'suggest {run} "the text so far" -k 5',
+                f'generate {run} --prompt "Once upon a time" --max-tokens 50',
+            )
+        ),
+    ]
+    assert not any("tokenizer" in line or "longest line" in line for line in lines)
+
+
+def test_verbose_adds_how_the_text_was_read(small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path) -> None:
+    assert nextword("train", small_text, *SMALL, "--run", tmp_path / "mine", "-v") == 0
+    assert "the longest line has" in capsys.readouterr().out
+
+
+def test_a_finished_run_is_exported_and_a_resumed_one_shows_its_result_again(
+    small_text: Path, nextword: Run, capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "mine"
+    assert nextword("train", small_text, *SMALL, "--run", run) == 0
+    first = capsys.readouterr().out
+    assert {"model.onnx", "weights.safetensors"} <= {path.name for path in (run / "model").iterdir()}
+    assert nextword("evaluate", run, "--json") == 0  # by the exported model
+    [found] = json.loads(capsys.readouterr().out)["evaluations"]
+    table = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+    reported = next(row for row in table["splits"] if row["split"] == "test")
+    assert found["perplexity"] == pytest.approx(reported["perplexity"], rel=1e-4)
+    assert nextword("evaluate", run, "--method", "dynamic", "--json") == 0  # needs Keras, and starts it
+    assert "dynamic" in capsys.readouterr().out
+
+    written = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    monkeypatch.setattr("nextword.cli.train.import_start", lambda: pytest.fail("the framework must not be loaded"))
+    assert nextword("train", "--resume", run) == 0
+    again = capsys.readouterr().out
+    assert again.startswith(f"{run} is finished already; nothing is trained\n")
+    assert again.splitlines()[-10:] == first.splitlines()[-10:]
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == written
+    assert nextword("train", "--resume", run, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"run": str(run), **table}
+
+
+def test_a_finished_run_whose_model_is_damaged_is_written_and_exported_again(
+    small_text: Path, nextword: Run, tmp_path: Path
+) -> None:
+    run = tmp_path / "mine"
+    assert nextword("train", small_text, *SMALL, "--run", run) == 0
+    sums = (run / "model" / "MANIFEST.json").read_bytes()
+    (run / "model" / "weights.safetensors").write_bytes(b"cut off")
+    assert nextword("train", "--resume", run) == 0
+    assert (run / "model" / "MANIFEST.json").read_bytes() == sums
+
+
+MISTAKES = [
+    (["no-such-text.txt"], "is not a sample, file or folder"),
+    (["empty"], "`empty` has no text; put .txt or .md files into it"),
+    (["short.txt"], "must be long enough to be split in three, but has 10 bytes; give at least 1,000 bytes"),
+    (
+        ["story.txt", "--run", "finished"],
+        "holds a finished run; train in another directory, such as `--run finished-2`",
+    ),
+    (["story.txt", "--run", "short.txt/run"], "cannot write to `short.txt/run`: not a directory; use `--run DIR`"),
+    (["story.txt", "--run", "short.txt/run", "--dry-run"], "cannot write to `short.txt/run`"),
+    (["--resume", "empty"], "must be the directory of a training run"),
+]
+
+
+def test_mistakes_are_found_before_the_training_framework_is_loaded(tmp_path: Path, small_text: Path) -> None:
+    for folder in ("empty", "finished/model"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "finished" / "config.toml").touch()
+    (tmp_path / "short.txt").write_text("too short\n", encoding="utf-8")
+    shutil.copyfile(small_text, tmp_path / "story.txt")
+    program = (
+        "import contextlib, json, sys\n"
+        "from nextword.cli.main import main\n"
+        "for arguments in json.loads(sys.argv[1]):\n"
+        "    with contextlib.suppress(SystemExit):\n"
+        "        main(['train', *arguments])\n"
+        "assert not {'jax', 'keras'} & sys.modules.keys()\n"
+    )
+    mistakes = json.dumps([arguments for arguments, _ in MISTAKES])
+    done = subprocess.run(
+        [sys.executable, "-c", program, mistakes], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    errors = done.stderr.split("error: ")[1:]
+    assert done.returncode == 0, done.stderr
+    assert len(errors) == len(MISTAKES)
+    for error, (_, message) in zip(errors, MISTAKES, strict=True):
+        assert message.replace("; ", "\nhint: ") in error

@@ -117,7 +117,33 @@ def test_a_folder_of_other_text_files_is_one_text(tmp_path: Path) -> None:
 
 def test_a_folder_with_some_of_its_splits_is_not_one_text(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "books", "train.txt", "other.txt")
-    with pytest.raises(TextError, match=r"but lacks valid, test; looked for .* or only for other \.txt and \.md files"):
+    with pytest.raises(TextError, match=r"but lacks valid, test; looked for .*train\.jsonl"):
+        resolve_source(folder, DEFAULT_OPTIONS)
+
+
+def test_a_folder_says_how_many_of_its_files_are_read_and_which_are_left(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "archive", "a.txt", "b.MD", ".hidden.pdf", *(f"{n}.html" for n in range(3)))
+    for name in ("a.txt", "b.MD"):
+        (folder / name).write_text(f"a text in {name}\n" * 50, encoding="utf-8")
+    for name in ("c.pdf", "LICENSE"):
+        (folder / name).write_text("not a text\n", encoding="utf-8")
+    left = "`archive`: 2 of 7 files are .txt or .md; left out: 3 .html, 1 .pdf, 1 without an ending"
+    assert resolve_source(folder, DEFAULT_OPTIONS).left == left
+    arranged = DEFAULT_OPTIONS.replace(deduplicate="documents")
+    assert resolve_source(folder, arranged).left == left
+    for path in folder.iterdir():
+        if path.suffix.lower() not in (".txt", ".md"):
+            path.unlink()
+    assert resolve_source(folder, DEFAULT_OPTIONS).left == ""
+    assert resolve_source(folder / "a.txt", DEFAULT_OPTIONS).left == ""
+
+
+def test_a_folder_without_a_text_says_what_to_put_there(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "notes", "a.html")
+    with pytest.raises(
+        TextError,
+        match=r"notes` has no text; put \.txt or \.md files into it, or train\.txt, valid\.txt and test\.txt$",
+    ):
         resolve_source(folder, DEFAULT_OPTIONS)
 
 
@@ -286,7 +312,7 @@ def test_a_folder_or_an_empty_file_is_no_whole_file(tmp_path: Path) -> None:
     [
         ([], "^`the text in memory` must hold text, but is empty$"),
         ({"train": []}, "^`the text in memory` must hold text, but is empty$"),
-        (["a"], "^`the text in memory` must be long enough .*, or a mapping with `train`, `valid` and `test`$"),
+        (["a"], "^`the text in memory` must be long enough .*, or a mapping of train, valid and test$"),
     ],
 )
 def test_a_text_in_memory_that_is_too_short_is_not_called_by_its_file(

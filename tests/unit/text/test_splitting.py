@@ -100,8 +100,16 @@ def test_nothing_is_lost_or_doubled_and_no_part_is_empty(
 @pytest.mark.parametrize("content", [b"one line\n", b"x", b"unbroken" * 1000, b"a\nb\n"])
 def test_a_file_that_cannot_be_cut_in_three_is_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    with pytest.raises(TextError, match=r"book\.txt` must be long enough to be cut in three"):
+    with pytest.raises(TextError, match=r"must be long enough to be split in three, .* give at least 1,000 bytes in"):
         split_file(path, 0.05, 0.05)
+
+
+@pytest.mark.parametrize("end", ["\n", "\n\n", " \n\r\n \n"])
+@pytest.mark.parametrize("number", [40, 60])
+def test_no_part_is_only_the_white_space_at_the_end(path: Path, end: str, number: int) -> None:
+    path.write_text("\n\n".join(f"paragraph {each} of a short text" for each in range(number)) + end, encoding="utf-8")
+    assert path.stat().st_size > 1000
+    assert all(part.strip() for part in parts(path, 0.05, 0.05))
 
 
 def test_an_empty_file_is_refused(path: Path) -> None:

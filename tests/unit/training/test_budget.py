@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from nextword.architecture import Architecture, useful_flops_per_word
+from nextword.batching.windows import make_windows
 from nextword.errors import SettingError
 from nextword.models.presets import read_preset
 from nextword.text.corpus import Corpus
 from nextword.training import budget as budget_module
 from nextword.training.budget import Budget, expected_seconds, plan_time
 from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.speed import TrainingSpeed
 
@@ -83,12 +85,18 @@ FixedPlan = Callable[..., RunConfig]
 
 @pytest.fixture
 def fixed(machine: Machine, corpus: Corpus) -> FixedPlan:
-    def fix(minutes: float, *given: dict[str, Any], preset: str = "auto", said: list[str] | None = None) -> RunConfig:
+    def fix(
+        minutes: float,
+        *given: dict[str, Any],
+        preset: str = "auto",
+        said: list[str] | None = None,
+        text: Corpus | None = None,
+    ) -> RunConfig:
         config = RunConfig.of(preset, *given, {"training": {"minutes": minutes}}).resolved(
             text=corpus.options, compute_dtype="float32"
         )
-        say = (lambda _text: None) if said is None else said.append
-        return plan_time(config, corpus, Budget(60.0 * minutes, NOW), say)
+        say: Callable[[str], object] = (lambda _text: None) if said is None else said.append
+        return plan_time(config, text or corpus, Budget(60.0 * minutes, NOW), RunContext(say=say, detail=say))
 
     return fix
 
@@ -142,7 +150,7 @@ def test_weight_decay_has_a_maximum_for_a_short_text(tmp_path: Path) -> None:
     text.write_text("the cat sat on the mat and looked at the dog .\n" * 200, encoding="utf-8")
     corpus = Corpus.load(text, cache_dir=tmp_path / "cache")
     config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
-    plan = plan_time(config, corpus, Budget(60.0, NOW), lambda _text: None)
+    plan = plan_time(config, corpus, Budget(60.0, NOW), RunContext())
     assert plan.training.weight_decay == read_preset("auto")["most_weight_decay"]
 
 
@@ -188,7 +196,7 @@ def plan_of(corpus: Corpus, seconds: float, averaging: str = "none") -> RunConfi
     config = RunConfig.of("small", {"training": {"minutes": seconds / 60, "averaging": averaging}}).resolved(
         text=corpus.options, compute_dtype="float32"
     )
-    return plan_time(config, corpus, Budget(seconds, NOW), lambda _text: None)
+    return plan_time(config, corpus, Budget(seconds, NOW), RunContext())
 
 
 def seconds_of(config: RunConfig, machine: Machine, words: int) -> float:
@@ -264,12 +272,69 @@ def test_decisions_are_reported(fixed: FixedPlan) -> None:
 
 
 @pytest.mark.parametrize("taken", [31.0, 61.0, 1000.0])
-def test_a_time_too_short_for_the_measurement_is_refused(
+def test_a_machine_that_is_measured_slowly_gets_the_smallest_model_and_no_second_measurement(
     corpus: Corpus, monkeypatch: pytest.MonkeyPatch, machine: Machine, taken: float
 ) -> None:
+    now = [NOW]
+    asked: list[float] = []
+
+    def measure(config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+        now[0] += taken
+        asked.append(seconds)
+        return machine.measure(config, vocabulary_size, seconds=seconds)
+
+    monkeypatch.setattr(budget_module, "measure_training", measure)
+    monkeypatch.setattr(budget_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
-    with pytest.raises(SettingError, match="`minutes` must leave half of the time"):
-        plan_time(config, corpus, Budget(60.0, NOW - taken), lambda _text: None)
+    said: list[str] = []
+    plan = plan_time(config, corpus, Budget(60.0, NOW), RunContext(say=said.append))
+    assert plan.model.hidden_sizes == tuple(read_preset("auto")["sizes"][0]["settings"]["model"]["hidden_sizes"])
+    assert said == [f"measuring this machine took {taken:.0f} of 60 seconds, so the run takes about 30 seconds more"]
+    assert time_plan_of(plan).seconds == 30.0
+    assert steps_of(plan) > 0
+    assert len(asked) == 1
+    assert asked[0] <= 0.1 * 60
+
+
+def short_text(folder: Path, lines: int) -> Corpus:
+    text = folder / f"short{lines}.txt"
+    text.write_text("the cat sat on the mat and looked at the dog .\n" * lines, encoding="utf-8")
+    return with_many_words(Corpus.load(text, cache_dir=folder / "cache"))
+
+
+def epochs_of(config: RunConfig, corpus: Corpus) -> float:
+    windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
+    return steps_of(config) / windows.steps_per_epoch
+
+
+@pytest.mark.parametrize("lines", [100, 500, 1500])
+def test_a_short_text_is_trained_for_forty_epochs_however_much_time_there_is(
+    fixed: FixedPlan, tmp_path: Path, lines: int
+) -> None:
+    corpus = short_text(tmp_path, lines)
+    for minutes in (10, 480):
+        plan = fixed(minutes, text=corpus)
+        assert epochs_of(plan, corpus) == 40
+        assert plan.model.hidden_sizes == (320, 160)
+        needed = time_plan_of(plan).needed_seconds
+        assert needed is not None
+        assert 0 < needed < 60 * minutes
+        assert -(-steps_of(plan) // time_plan_of(plan).round_steps) <= 20
+
+
+def test_the_limit_of_epochs_grows_with_the_text_and_never_meets_a_long_one(fixed: FixedPlan, corpus: Corpus) -> None:
+    plan = fixed(10_000)  # a week for 100,000 words
+    assert epochs_of(plan, corpus) == pytest.approx(40 * len(corpus.train.ids) / 20_000, rel=0.01)
+    assert time_plan_of(fixed(10)).needed_seconds is None
+
+
+def test_a_run_by_minutes_has_a_patience_of_a_third_of_its_rounds_unless_one_is_given(fixed: FixedPlan) -> None:
+    for minutes in (2, 10, 120):
+        plan = fixed(minutes)
+        rounds = -(-steps_of(plan) // time_plan_of(plan).round_steps)
+        assert plan.training.patience == max(5, -(-rounds // 3))
+    assert fixed(10, preset="medium").training.patience is not None
+    assert fixed(10, {"training": {"patience": 2}}).training.patience == 2
 
 
 def test_the_sizes_are_ordered_and_the_rates_do_not_decrease() -> None:

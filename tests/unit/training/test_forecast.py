@@ -54,7 +54,7 @@ def test_the_plan_is_that_of_the_run_and_nothing_is_written(
     text: Path, tmp_path: Path, words_per_second: list[float]
 ) -> None:
     told: list[str] = []
-    run, context = tmp_path / "run", RunContext(say=told.append, cache_dir=tmp_path / "cache")
+    run, context = tmp_path / "run", RunContext(detail=told.append, cache_dir=tmp_path / "cache")
     found = forecast_run(CONFIG, text, run, context)
     assert not run.exists()
     assert told
@@ -84,6 +84,7 @@ def test_the_time_is_that_of_the_steps_and_the_validations(
     context = RunContext(cache_dir=tmp_path / "cache")
     found = forecast_run(CONFIG, text, tmp_path / "run", context)
     training = found.steps * 40 / words_per_second[0]
+    assert found.seconds is not None
     assert training < found.seconds < 1.3 * training
     words_per_second[0] *= 10
     assert forecast_run(CONFIG, text, tmp_path / "run", context).seconds == pytest.approx(found.seconds / 10)
@@ -91,5 +92,5 @@ def test_the_time_is_that_of_the_steps_and_the_validations(
 
 def test_a_directory_with_a_run_is_refused_first(text: Path, tmp_path: Path) -> None:
     (tmp_path / "config.toml").touch()
-    with pytest.raises(CheckpointError, match="must not hold a training run yet"):
+    with pytest.raises(CheckpointError, match="must be a new directory, but holds a run that is not finished"):
         forecast_run(CONFIG, text, tmp_path, RunContext())

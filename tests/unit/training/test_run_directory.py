@@ -1,3 +1,4 @@
+import os
 import threading
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import pytest
 from filelock import FileLock
 
 from nextword.bundle.store import model_path
-from nextword.errors import BundleError, CheckpointError, SettingError
+from nextword.errors import BundleError, CheckpointError, SettingError, StorageError
 from nextword.training.config import RunConfig
 from nextword.training.run_directory import RunDirectory, is_in_use, run_lock
 
@@ -21,8 +22,33 @@ def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:
 
 def test_a_directory_with_a_run_is_refused_with_how_to_resume(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("", encoding="utf-8")
-    with pytest.raises(CheckpointError, match=f"nextword train --resume {tmp_path}`, or give another directory"):
-        RunDirectory(tmp_path).require_free()
+    root = tmp_path / "mine"
+    for folder in ("mine", "mine-2"):
+        (tmp_path / folder).mkdir()
+    (root / "config.toml").write_text("", encoding="utf-8")
+    other = f"train in another directory, such as `--run {root}-3`"
+    with pytest.raises(
+        CheckpointError, match=f"is not finished; resume it with `nextword train --resume {root}`, or {other}"
+    ):
+        RunDirectory(root).require_free()
+    (root / "model").mkdir()
+    with pytest.raises(CheckpointError, match=f"holds a finished run; {other}"):
+        RunDirectory(root).require_free()
+
+
+def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left_where_it_can(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"^cannot write to `.*/file/run`: not a directory; use `--run DIR`$"):
+        RunDirectory(tmp_path / "file" / "run").require_writable()
+    RunDirectory(tmp_path / "new" / "run").require_writable()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StorageError, match="permission denied; use `--run DIR`"):
+        RunDirectory(tmp_path / "run").require_writable()
 
 
 @pytest.mark.parametrize("name", [".", "absent"])

@@ -176,6 +176,8 @@ def test_a_signal_stops_between_two_steps_and_the_run_can_be_resumed(
     with stopped.interruption.listening(), pytest.raises(TrainingInterrupted) as stop:
         stopped.run()
     assert stop.value.signal_number == number
+    steps = 2 if moment == "train" else 6
+    assert str(stop.value).endswith(f"; the {steps} steps since round 1 will be repeated")
     assert stopped.progress.rounds == 1
     assert_ended_alike(finished(tmp_path, options), at_once)
 

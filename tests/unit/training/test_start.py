@@ -65,7 +65,9 @@ class Run:
         self.root = folder / "run"
         self.rounds, self.epochs = Rounds(self.root), Epochs()
         self.said: list[str] = []
-        context = RunContext(observer=self.rounds, say=self.said.append, callbacks=[self.epochs])
+        self.details: list[str] = []
+        told: Any = {"say": self.said.append, "detail": self.details.append}
+        context = RunContext(observer=self.rounds, **told, callbacks=[self.epochs])
         self.finished = start_run(CONFIG, self.text, self.root, context)
         self.bundle = self.finished.bundle
 
@@ -126,8 +128,9 @@ def test_observer_and_callbacks_see_every_round_and_the_text_is_reported(run: Ru
     lines = (run.root / "log.jsonl").read_text(encoding="utf-8").splitlines()
     assert run.rounds.seen == run.epochs.seen == list(range(1, len(lines) + 1))
     assert len(lines) >= 3
-    assert any("vocabulary of" in sentence for sentence in run.said)
-    assert any("parameters; matrix products in float32; 4 x 8 tokens per step" in sentence for sentence in run.said)
+    assert {"vocabulary", "model", "plan", "memory", "run"} <= {sentence.split()[0] for sentence in run.said}
+    assert any("vocabulary of" in sentence for sentence in run.details)
+    assert any("matrix products in float32; 4 x 8 tokens per step" in sentence for sentence in run.details)
 
 
 def test_the_settings_of_the_run_are_written_resolved(run: Run) -> None:
@@ -230,7 +233,10 @@ def test_a_picture_that_cannot_be_drawn_does_not_lose_the_model(copied: Path) ->
 
 def test_a_run_is_not_started_over_another(run: Run) -> None:
     before = sealed_directory.verify(run.root / "model")
-    with pytest.raises(CheckpointError, match="must not hold a training run yet, but does"):
+    with pytest.raises(
+        CheckpointError,
+        match="must be a new directory, but holds a finished run; train in another directory, such as `--run",
+    ):
         start_run(CONFIG, run.text, run.root)
     assert sealed_directory.verify(run.root / "model") == before
 

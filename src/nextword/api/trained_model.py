@@ -561,7 +561,7 @@ class TrainedModel(LoadedModel):
     def export_html(self, path: str | Path, *, corpus: Corpus | None = None, passage: str | None = None) -> None:
         """Write a page with the model inside, which any browser opens without a server and without a network.
 
-        The page holds the vocabulary and the model card, and the weights in int8: see `docs/one-file.md`.
+        The page holds the vocabulary and the model card, and the weights in int8.
 
         Args:
             path: The HTML file. A page of nextword is replaced.

@@ -21,7 +21,7 @@ def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, proj
 
 @keras.saving.register_keras_serializable("nextword")
 class RNN(Recurrence):
-    r"""A simple recurrent layer, for comparison with an LSTM: its gradient vanishes (`docs/vanishing-gradient.md`).
+    r"""A simple recurrent layer, for comparison with an LSTM: its gradient vanishes.
 
     $$h_t = \tanh(x_t W + h_{t-1} U + b)$$
 

@@ -212,17 +212,12 @@ class Server(uvicorn.Server):
 
 
 def own_hosts(address: str) -> list[str]:
-    """Return where this machine and others open a service that listens on all addresses; nothing for another address.
-
-    Example:
-        >>> own_hosts("0.0.0.0")[0], own_hosts("127.0.0.1")
-        ('127.0.0.1', [])
-    """
+    """Return where this machine and others open a service on all addresses; nothing for another address."""
     if not ipaddress.ip_address(address).is_unspecified:
         return []
-    family, own, elsewhere = (socket.AF_INET, "127.0.0.1", "192.0.2.1")
+    family, own, elsewhere = socket.AF_INET, "127.0.0.1", "192.0.2.1"
     if ":" in address:
-        family, own, elsewhere = (socket.AF_INET6, "::1", "2001:db8::1")
+        family, own, elsewhere = socket.AF_INET6, "::1", "2001:db8::1"
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.connect((elsewhere, 9))  # finds the route; nothing is sent
         return [own, probe.getsockname()[0]]

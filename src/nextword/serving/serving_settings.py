@@ -66,12 +66,7 @@ class ServingSettings(Settings):
 
     @staticmethod
     def variable(name: str) -> str:
-        """Return the environment variable of a setting.
-
-        Example:
-            >>> ServingSettings.variable("max_tokens")
-            'NEXTWORD_SERVE_MAX_TOKENS'
-        """
+        """Return the environment variable of a setting."""
         return _PREFIX + name.upper()
 
     @classmethod

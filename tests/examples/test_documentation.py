@@ -73,6 +73,9 @@ def _files(text: str) -> dict[str, str]:
     return {**words, **lists, **typed, "weights.toml": weights}
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.TrainingWarning")
+
+
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `my-text.txt` and `run`, a finished run over it that was exported."""

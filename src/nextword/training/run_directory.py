@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nextword.bundle.run_files import METRICS_FILE
+from nextword.bundle.run_files import METRICS_FILE, read_split_metrics
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
 from nextword.errors import BundleError, CheckpointError, StorageError
 from nextword.storage import durable
@@ -91,8 +91,9 @@ class RunDirectory:
         """Whether the run has reached its end, and its metrics and its bundle are sound."""
         try:
             table = json.loads(self.metrics_file.read_bytes())
+            read_split_metrics(self.metrics_file)
             read_bundle(self.model, defer_weights=True)
-        except (OSError, ValueError, BundleError):
+        except (OSError, ValueError, BundleError, CheckpointError):
             return False
         return isinstance(table, dict) and table.get("finished") is True
 

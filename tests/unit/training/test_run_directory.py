@@ -36,6 +36,13 @@ def test_a_directory_with_a_run_is_refused_with_how_to_resume(tmp_path: Path) ->
         RunDirectory(root).require_free()
 
 
+@pytest.mark.parametrize("metrics", [None, "no JSON", "[]", '{"finished": true, "splits": [{"split": "valid"}]}'])
+def test_a_run_without_readable_metrics_is_not_finished(tmp_path: Path, metrics: str | None) -> None:
+    if metrics is not None:
+        (tmp_path / "metrics.json").write_text(metrics, encoding="utf-8")
+    assert not RunDirectory(tmp_path).is_finished
+
+
 def test_a_place_that_cannot_be_written_is_refused_and_nothing_is_left_where_it_can(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"^cannot write to `.*/file/run`: not a directory; use `--run DIR`$"):

@@ -52,7 +52,7 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
         path: The directory.
         max_bytes: The largest total size of its files, which is about the most memory that reading takes.
         defer_weights: If there is a `model.onnx`, check the sum of the weights now and read the weights when they are
-            first used. The directory must still be there then, with the same weights.
+            first used; the spelling model too. The directory must still be there then, with the same weights.
 
     Raises:
         BundleError: The directory is not a bundle, is damaged, or breaks a rule, which the message names.
@@ -63,7 +63,8 @@ def read_bundle(path: Path, *, max_bytes: int = MAX_BYTES, defer_weights: bool =
             _text(sealed, TOKENIZER), kind=config.tokenizer.kind, line_ends=config.tokenizer.line_ends
         )
         if SPELLING in sealed.manifest:
-            tokenizer = replace(tokenizer, spelling=SpellingModel.from_json(sealed.read(SPELLING)))
+            content = sealed.read(SPELLING)
+            tokenizer = replace(tokenizer, spelling=content if defer_weights else SpellingModel.from_json(content))
         return Bundle(
             name=config.name,
             architecture=config.architecture,
@@ -284,7 +285,7 @@ def write_bundle(path: Path, bundle: Bundle, *, replace: bool = False) -> None:
         files[ONNX] = bundle.onnx
     if bundle.history:
         files[HISTORY] = encode_history(bundle.history)
-    if bundle.tokenizer.spelling is not None:
-        files[SPELLING] = bundle.tokenizer.spelling.to_json()
+    if (spelling := bundle.tokenizer.spelling_json) is not None:
+        files[SPELLING] = spelling
     check_sizes({name: len(data) for name, data in files.items()}, bundle.architecture)
     sealed_directory.write(path, files, replace=replace)

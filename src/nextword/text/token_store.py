@@ -68,7 +68,7 @@ class TokenStore:
             TextError: The text cannot be read, is refused, or has no words.
             StorageError: The cache cannot be written.
         """
-        spelling = hashlib.sha256(tokenizer.spelling.to_json()).hexdigest() if tokenizer.spelling else None
+        spelling = hashlib.sha256(tokenizer.spelling_json or b"").hexdigest()
         made_by = (tokenizers.__version__, tokenizer.fingerprint, spelling)
         key = cache_key(_FORMAT, *made_by, on_bad_bytes, part.start, part.sha256)
         try:

@@ -45,7 +45,8 @@ class Tokenizer:
         kind: How a line or paragraph is cut into pieces.
         line_ends: Whether `<eos>` ends each line or each paragraph; paragraphs need the kind "word" or "subword".
         vocabulary: The tokens. A piece that is not one of them becomes `<unk>`.
-        spelling: Tells what the spelling of an unknown piece costs (default: a model of the vocabulary's tokens).
+        spelling: Tells what the spelling of an unknown piece costs (default: a model of the vocabulary's tokens). The
+            content of its file is checked and read when it is first needed.
 
     Example:
         >>> tokens = ("<eos>", "It", "is", "so", ", ", "he", "said", ".", "<unk>")
@@ -59,7 +60,7 @@ class Tokenizer:
     kind: TokenizerKind
     line_ends: LineEnds
     vocabulary: Vocabulary
-    spelling: SpellingModel | None = field(default=None, compare=False, repr=False)
+    spelling: SpellingModel | bytes | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.line_ends == "paragraph" and self.kind not in RUNNING_TEXT:
@@ -87,7 +88,14 @@ class Tokenizer:
     @cached_property
     def speller(self) -> SpellingModel:
         """The spelling model: `spelling`, or a model of the vocabulary's own tokens."""
+        if isinstance(self.spelling, bytes):
+            return SpellingModel.from_json(self.spelling)
         return self.spelling or spelling_of(self.vocabulary.tokens, self.kind, self.vocabulary)
+
+    @property
+    def spelling_json(self) -> bytes | None:
+        """The content of the file of `spelling`, if there is one."""
+        return self.spelling.to_json() if isinstance(self.spelling, SpellingModel) else self.spelling
 
     def unknown_id_in(self, num_out_of_vocabulary: int) -> int | None:
         """Return the id that stands for unknown words in a text; `None` if the text is pretokenized and writes it.

@@ -162,13 +162,12 @@ class Corpus:
         options = options if field is None else options.replace(field=field)
         cache = cache_root(cache_dir)
         source = resolve_source(text, options, data_dir=data_dir, cache_dir=cache_dir)
+        is_chosen = is_close = False
         if tokenizer is None:
             options = options.resolved(pretokenized=source.pretokenized)
             train, *others = (source.parts[split] for split in SPLITS)
             tokenizer, is_close = tokenizer_for(train, options, cache=cache, ahead=others)
-            how_cut = _how_cut(tokenizer, is_chosen=options.line_ends == "auto", is_close=is_close)
-        else:
-            how_cut = _how_cut(tokenizer)
+            is_chosen = options.line_ends == "auto"
         stores = {
             split: TokenStore.of(part, tokenizer, cache=cache, on_bad_bytes=options.on_bad_bytes)
             for split, part in source.parts.items()
@@ -182,7 +181,11 @@ class Corpus:
             valid=stores["valid"],
             test=stores["test"],
             report=TextReport(
-                source.how_split, how_cut, {split: stores[split].report for split in SPLITS}, source.left
+                source.how_split,
+                _how_cut(tokenizer, is_chosen=is_chosen),
+                {split: stores[split].report for split in SPLITS},
+                source.left,
+                _LINE_ENDS[tokenizer.line_ends] if is_chosen and is_close else "",
             ),
         )
 
@@ -253,15 +256,14 @@ def _check_split(name: str) -> None:
         raise SettingError(unknown_name("split", name, SPLITS))
 
 
-_OTHER_CHOICES = {
-    "line": "; for prose with wrapped lines, use --line-ends paragraph",
-    "paragraph": "; for verse, use --line-ends line",
+_LINE_ENDS = {
+    "line": "<eos> stands for the end of a line; for prose with wrapped lines, use --line-ends paragraph",
+    "paragraph": "<eos> stands for the end of a paragraph; for verse, use --line-ends line",
 }
 
 
-def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool = False, is_close: bool = False) -> str:
-    other = _OTHER_CHOICES[tokenizer.line_ends] if is_close else ""
-    reason = f" (chosen from the training text{other})" if is_chosen else ""
+def _how_cut(tokenizer: Tokenizer, *, is_chosen: bool) -> str:
+    reason = " (chosen from the training text)" if is_chosen else ""
     return (
         f"cut by the {tokenizer.kind} tokenizer, vocabulary of {tokenizer.vocabulary_size:,}; <eos> stands for "
         f"the end of a {tokenizer.line_ends}{reason}"

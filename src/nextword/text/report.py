@@ -108,20 +108,22 @@ class TextReport:
         how_cut: How it was cut into tokens, in one sentence.
         splits: The report of each split by its name.
         left: Which files of a folder are not read, in one sentence; empty if all are.
+        line_ends: What `<eos>` stands for, and the other choice, in one sentence; empty unless the choice is close.
     """
 
     how_split: str
     how_cut: str
     splits: Mapping[str, SplitReport]
     left: str = ""
+    line_ends: str = ""
 
     def remarks(self) -> list[str]:
-        """Return what a person should know before training: files that are not read, and a text that is too short."""
+        """Return what to know before training: files that are not read, a close choice, and a text that is short."""
         num_bytes = sum(report.read.num_bytes for report in self.splits.values())
         short = (
             f"{max(1, round(num_bytes / 1000))} KB is very little text: expect poor results; 100 KB or more is better"
         )
-        return [*([self.left] if self.left else []), *([short] if num_bytes < _FEW_BYTES else [])]
+        return [*filter(None, (self.left, self.line_ends)), *([short] if num_bytes < _FEW_BYTES else [])]
 
     def describe(self) -> list[str]:
         """Return the report as sentences."""

@@ -81,13 +81,13 @@ def test_verse_keeps_its_lines_and_a_close_choice_names_the_other(cache: Path, t
     path = tmp_path / "poem.txt"
     verse = "Rain, come down\nAnd wet the lawn,\nO rain!\n\n" * 99
     path.write_text(verse, encoding="utf-8")
-    described = Corpus.load(path, cache_dir=cache).report.how_cut
-    assert described.endswith(
-        "end of a line (chosen from the training text; for prose with wrapped lines, use --line-ends paragraph)"
-    )
+    line = "<eos> stands for the end of a line; for prose with wrapped lines, use --line-ends paragraph"
+    assert line in Corpus.load(path, cache_dir=cache).report.remarks()
     path.write_text(verse.lower(), encoding="utf-8")
-    described = Corpus.load(path, cache_dir=cache).report.how_cut
-    assert described.endswith("end of a paragraph (chosen from the training text; for verse, use --line-ends line)")
+    paragraph = "<eos> stands for the end of a paragraph; for verse, use --line-ends line"
+    assert paragraph in Corpus.load(path, cache_dir=cache).report.remarks()
+    given = Corpus.load(path, TextOptions(line_ends="line"), cache_dir=cache)
+    assert "verse" not in "".join(given.report.remarks())
 
 
 def test_the_hash_is_that_of_all_splits(folder: Path, cache: Path) -> None:

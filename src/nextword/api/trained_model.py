@@ -274,13 +274,14 @@ class TrainedModel(LoadedModel):
         """
         return generate_texts(self, prompts, request)
 
-    def score(self, line: str, *, bos: bool = True, eos: bool = True) -> ShownLine:
+    def score(self, line: str, *, bos: bool = True, eos: bool = True, spell: bool = True) -> ShownLine:
         """Return the log-probability of a line.
 
         Args:
             line: One line of text.
             bos: Whether the line begins a text; else nothing is known before it.
             eos: Whether its end counts as a token.
+            spell: Whether an unknown word is charged for its spelling too; else all cost the same, that of `<unk>`.
 
         Raises:
             TextError: The tokenizer refuses the line.
@@ -293,7 +294,7 @@ class TrainedModel(LoadedModel):
             True
         """
         require_text("line", line, "use `score_lines` for several lines")
-        (scored,) = self.score_lines([line], bos=bos, eos=eos)
+        (scored,) = self.score_lines([line], bos=bos, eos=eos, spell=spell)
         return ShownLine.of(scored, self.tokenizer)
 
     def score_lines(
@@ -303,6 +304,7 @@ class TrainedModel(LoadedModel):
         bos: bool = True,
         eos: bool = True,
         carry: bool = False,
+        spell: bool = True,
         read_ahead: int = 4096,
     ) -> Iterator[LineScore]:
         """Yield the score of each line, in order and in bounded memory.
@@ -312,6 +314,7 @@ class TrainedModel(LoadedModel):
             bos: Whether each line begins a text; else nothing is known before it.
             eos: Whether the end of a line counts as a token.
             carry: Whether to read the lines as one text, each after those before it.
+            spell: Whether an unknown word is charged for its spelling too.
             read_ahead: Lines to read ahead, so that lines of similar length form a batch.
 
         Raises:
@@ -323,7 +326,8 @@ class TrainedModel(LoadedModel):
             >>> [score.num_tokens for score in nextword.load("austen").score_lines(lines)]
             [6, 5]
         """
-        return score_lines(self, lines, ScoringOptions(bos=bos, eos=eos, carry=carry, read_ahead=read_ahead))
+        options = ScoringOptions(bos=bos, eos=eos, carry=carry, spell=spell, read_ahead=read_ahead)
+        return score_lines(self, lines, options)
 
     def rank(
         self, text: str, candidates: Iterable[str] | None = None, *, k: int | None = None, gap: str = GAP

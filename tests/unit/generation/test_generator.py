@@ -133,7 +133,7 @@ def test_a_space_at_the_end_of_the_prompt_is_not_repeated(prompt: str, text: str
 @pytest.mark.parametrize("prompt", ["He said,", "He said, "])
 @pytest.mark.parametrize(("stop", "text"), [(" said", ""), ("d, ,", " sai"), (' "', " said, ,")])
 def test_a_stop_string_may_begin_with_the_space_between_prompt_and_text(prompt: str, stop: str, text: str) -> None:
-    model = TextModel(CountingEngine(), running_text())  # it goes on with `said`, `, `, `,`, ` "`
+    model = TextModel(CountingEngine(), running_text())  # it continues with `said`, `, `, `,`, ` "`
     request = Request(max_tokens=9, sampling=GREEDY, stop=(stop,))
     shown = text[1:] if prompt.endswith(" ") else text
     assert "".join(stream_text(model, prompt, request)) == shown

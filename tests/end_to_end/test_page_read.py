@@ -113,19 +113,20 @@ def test_a_right_guess_counts_as_the_share_that_was_bet(page: "Page") -> None:
     assert page.locator(".game .figures dd").first.text_content() == "1.1"  # 1 / 0.9
 
 
-def test_a_wrong_guess_costs_what_was_bet(page: "Page", austen: TrainedModel) -> None:
+@pytest.mark.parametrize("guess", ["table", "zzyzx"])  # the second one is not in the vocabulary
+def test_a_wrong_guess_costs_what_was_bet(page: "Page", austen: TrainedModel, guess: str) -> None:
     text = "I am very much obliged to you for all that you have done, and I am very much obliged to her."
     page.get_by_text("Or play with a text of yours").click()
     page.get_by_label("Text to guess").fill(text)
     page.get_by_role("button", name="Play with this text").click()
     page.get_by_label("50%").check()
-    page.get_by_label("The next word").fill("table")
+    page.get_by_label("The next word").fill(guess)
     shown = (page.locator(".game .passage").text_content() or "").strip()
     page.keyboard.press("Enter")
-    page.get_by_text("Not “table”.", exact=True).wait_for()
+    page.get_by_text(f"Not “{guess}”.", exact=True).wait_for()
     word = page.locator(".game .passage strong").text_content() or ""
-    actual, guess = (_log_prob(austen, shown, each, text) for each in (word, "table"))
-    expected = math.exp(-(math.log(0.5) + actual - math.log1p(-math.exp(guess))))
+    actual, wrong = (_log_prob(austen, shown, each, text) for each in (word, guess))
+    expected = math.exp(-(math.log(0.5) + actual - math.log1p(-math.exp(wrong))))
     mine = page.locator(".game .figures dd").first.text_content() or ""
     assert float(mine.replace(",", "")) == pytest.approx(expected, rel=0.02, abs=0.06)
 
@@ -196,17 +197,17 @@ def test_an_unknown_word_has_no_rank_and_is_no_first_choice(page: "Page") -> Non
         _read(page, "My friend Kowalczyk")
     answer = answered.value.json()
     (unknown,) = (token for token in answer["tokens"] if token["out_of_vocabulary"])
-    unknown["rank"] = 1
-    page.route("**/v1/score", lambda route: route.fulfill(json=answer))
-    _read(page, "My friend Kowalczyk ")
+    assert unknown["rank"] is None
+    assert -unknown["log_prob"] / math.log(2) > 20
     page.locator(".token", has_text="Kowalczyk").click()
     details = page.locator(".details").text_content() or ""
     assert "not in the vocabulary" in details
     assert "Rank" not in details
+    assert f"{-unknown['log_prob'] / math.log(2):.1f} bits: 1 in " in details
+    assert page.locator(".token.is-unknown.s7").count() == 1
     assert "not in the vocabulary" in (page.locator(".token.is-unknown").get_attribute("aria-label") or "")
     assert "Italics: not in the vocabulary." in (page.locator(".legend").text_content() or "")
     assert page.get_by_text("Not in the vocabulary: 1 word.").is_visible()
     right = page.locator(".figures dd").nth(2).text_content()
-    known = [token for token in answer["tokens"] if not token["out_of_vocabulary"]]
-    share = sum(token["rank"] == 1 for token in known) / len(answer["tokens"])
+    share = sum(token["rank"] == 1 for token in answer["tokens"]) / len(answer["tokens"])
     assert right == f"{100 * share:.{0 if share >= 0.1 or not share else 1}f}%"

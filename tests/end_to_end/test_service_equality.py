@@ -47,7 +47,7 @@ ADDED = {"start", "end", "alternatives"}
 LINES = ["She was very much obliged.", "", "Mr. Zxqv said: \u201cno\u201d", "It is a truth universally acknowledged"]
 
 
-@pytest.mark.parametrize("options", [{}, {"bos": False}, {"eos": False}, {"carry": True}])
+@pytest.mark.parametrize("options", [{}, {"bos": False}, {"eos": False}, {"carry": True}, {"spell": False}])
 def test_scores(client: TestClient, model: nextword.TrainedModel, command: Command, options: dict[str, bool]) -> None:
     flags = [f"--{'' if value else 'no-'}{name}" for name, value in options.items()]
     printed = command("score", "austen", "--json", "--tokens", *flags, typed="\n".join(LINES) + "\n")
@@ -76,17 +76,23 @@ def test_a_text_of_one_line_scores_as_that_line(client: TestClient, command: Com
 
 
 def test_ranks(client: TestClient, model: nextword.TrainedModel, command: Command) -> None:
-    text, candidates = "She was very much ___ to him.", ["table", "obliged", "attached"]
+    text, candidates = "She was very much ___ to him.", ["zxqv", "table", "obliged", "attached"]
     by_command = json.loads(command("rank", "austen", text, *candidates, "--json"))
     by_service = answered(client, "/v1/rank", text=text, candidates=candidates)
     assert by_service["candidates"] == by_command["candidates"]
     assert by_service["candidates"] == [found.to_table() for found in model.rank(text, candidates)]
+    assert by_service["candidates"][-1]["candidate"] == "zxqv"
+    by_command = json.loads(command("rank", "austen", text, *candidates, "--json", "--no-spell"))
+    assert (
+        answered(client, "/v1/rank", text=text, candidates=candidates, spell=False)["candidates"]
+        == (by_command["candidates"])
+    )
     by_command = json.loads(command("rank", "austen", text, "--json", "--proposals", "30", "-k", "4"))
     assert answered(client, "/v1/rank", text=text, proposals=30, k=4)["candidates"] == by_command["candidates"]
 
 
 def test_rescored_lists(client: TestClient, model: nextword.TrainedModel, command: Command, tmp_path: Path) -> None:
-    texts, scores = ["she was very much table", "she was very much obliged"], [[-41.0], [-42.5]]
+    texts, scores = ["she was very much zxqv", "she was very much obliged"], [[-41.0], [-42.5]]
     records = [
         {"utterance": "u1", "text": text, "acoustic": score} for text, (score,) in zip(texts, scores, strict=True)
     ]
@@ -144,7 +150,14 @@ def test_tokens(client: TestClient, model: nextword.TrainedModel) -> None:
     assert answered(client, "/detokenize", tokens=ids)["prompt"] == model.tokenizer.decode(ids)
 
 
-@pytest.mark.parametrize("settings", [{"temperature": 0.0}, {"temperature": 1.0, "seed": 7}, {"top_p": 0.5, "seed": 3}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"temperature": 0.0},
+        {"temperature": 1.0, "top_p": 1.0, "seed": 7},
+        {"temperature": 1.0, "top_p": 0.5, "seed": 3},
+    ],
+)
 def test_generated_text(client: TestClient, model: nextword.TrainedModel, command: Command, settings: Any) -> None:
     prompt = "It is a truth universally"
     answer = answered(client, "/v1/completions", model="austen", prompt=prompt, max_tokens=12, **settings)

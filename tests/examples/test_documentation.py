@@ -216,6 +216,7 @@ def test_examples_run(
         code = compile("\n" * block.line + body, str(page), "exec") if block.is_python else ""
         if not block.not_run:
             exec(code, names)  # noqa: S102
+            capsys.readouterr()  # what Python printed is no output of a command
             _write_files(block, folder)
             for command in block.commands:
                 output = _run(command, monkeypatch, capsys)

@@ -150,7 +150,7 @@ class _Rows:
                 "token": token,
                 "log_prob": log_prob,
                 "log10_prob": log_prob / LN_10,
-                "rank": rank,
+                "rank": rank or None,
                 "out_of_vocabulary": missing,
             }
             for position, (token, log_prob, rank, missing) in enumerate(

@@ -135,9 +135,9 @@ class ComparedWord:
         return cls(token.position, actual, top[0][0], token.rank, bits, top)
 
     def to_table(self) -> dict[str, Any]:
-        """Return the comparison for JSON; an infinite surprisal is `None`."""
+        """Return the comparison for JSON; an infinite surprisal and the rank of an unknown word are `None`."""
         top = [{"word": word, "probability": probability} for word, probability in self.top]
-        return {**asdict(self), "surprisal_bits": finite(self.surprisal_bits), "top": top}
+        return {**asdict(self), "rank": self.rank or None, "surprisal_bits": finite(self.surprisal_bits), "top": top}
 
 
 class ComparedWords(list[ComparedWord]):

@@ -72,6 +72,7 @@ def pack_model(
             "vocabulary": list(tokenizer.vocabulary.tokens),
             "word_characters": list(word_character_ranges()),
         },
+        "spelling": json.loads(tokenizer.speller.to_json()),
         "tensors": tensors,
     }
     return _with_header(header, data)

@@ -67,6 +67,7 @@ def test_a_row_for_each_token(small_bundle: Bundle, lines: Path, nextword: Run, 
     tokens = table_of(capsys.readouterr().out)
     assert [token["token"] for token in tokens if token["line"] == "2"] == ["the", "dog", "sat", ".", "<eos>"]
     assert [token["oov"] for token in tokens if token["line"] == "2"] == ["0", "1", "0", "0", "0"]
+    assert [token["rank"] == "" for token in tokens] == [token["oov"] == "1" for token in tokens]
     assert nextword("score", model, lines) == 0
     for row in table_of(capsys.readouterr().out):
         of_line = [float(token["log_prob"]) for token in tokens if token["line"] == row["line"]]
@@ -81,6 +82,9 @@ def test_json_holds_the_text_and_the_tokens(small_bundle: Bundle, lines: Path, n
     for table in tables:
         assert sum(token["log_prob"] for token in table["tokens"]) == pytest.approx(table["log_prob"])
         assert [token["position"] for token in table["tokens"]] == list(range(1, table["num_tokens"] + 1))
+        assert [token["rank"] is None for token in table["tokens"]] == [
+            token["out_of_vocabulary"] for token in table["tokens"]
+        ]
 
 
 def test_what_is_impossible_is_infinite_in_columns_and_null_in_json(

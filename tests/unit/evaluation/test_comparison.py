@@ -146,10 +146,11 @@ def test_an_unknown_word_is_no_prediction_and_is_spelled(markov_engine: MakeEngi
         ComparedWord.of(token, tokenizer, piece) for token, piece in zip(tokens, ("dog", "cat"), strict=True)
     )
     assert (unknown.actual, unknown.predicted, unknown.rank) == ("dog", "cat", 0)
+    assert unknown.to_table()["rank"] is None
     assert unknown.surprisal_bits == pytest.approx(
         -math.log2(0.6) - tokenizer.speller.log_prob("dog") / math.log(2), abs=1e-4
     )
-    assert (known.actual, known.predicted, known.rank) == ("cat", "cat", 1)
+    assert (known.actual, known.predicted, known.rank, known.to_table()["rank"]) == ("cat", "cat", 1, 1)
     assert dict(unknown.top)["<unk>"] == 0
     assert render_comparison([unknown])[1].split() == ["0", "dog", "cat", "unknown", f"{unknown.surprisal_bits:.2f}"]
 

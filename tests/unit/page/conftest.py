@@ -35,7 +35,7 @@ class Scripts:
 _RUN = """() => {
 globalThis.run = async (body, argument, encoded) => {
   const names = ["arithmetic", "engine", "example", "game", "http_model", "left_out", "local_model", "numbers",
-    "packed_model", "random", "reading", "sampling", "tokenizer"];
+    "packed_model", "random", "reading", "sampling", "tokenizer", "unknown_word"];
   const js = {};
   for (const name of names) {
     js[name] = await import(`/js/${name}.js`);

@@ -39,6 +39,9 @@ class RankRequest(ModelRequest):
     )
     bos: bool = Field(default=True, description="Whether the line begins a text. If not, the word before is unknown.")
     eos: bool = Field(default=True, description="Whether the end of the line counts as a token, `<eos>`.")
+    spell: bool = Field(
+        default=True, description="Whether an unknown word is charged for its spelling too; if not, all cost the same."
+    )
 
     @model_validator(mode="after")
     def _check_proposals(self) -> "RankRequest":
@@ -89,7 +92,7 @@ def _answer(served: ServedModel, body: RankRequest, settings: ServingSettings) -
             param="candidates",
             code="above_bound",
         )
-    options = ScoringOptions(bos=body.bos, eos=body.eos)
+    options = ScoringOptions(bos=body.bos, eos=body.eos, spell=body.spell)
     ranked = rank(model, body.text, named, gap=body.gap, options=options)[:count]
     return RankAnswer(
         **origin_of(served), text=body.text, candidates=[Candidate(**found.to_table()) for found in ranked]

@@ -34,6 +34,9 @@ class ScoreRequest(ModelRequest):
     bos: bool = Field(default=True, description="Whether a text begins here. If not, the word before is unknown.")
     eos: bool = Field(default=True, description="Whether the end of a line counts as a token, `<eos>`.")
     carry: bool = Field(default=False, description="Whether all lines are one text, each after those before it.")
+    spell: bool = Field(
+        default=True, description="Whether an unknown word is charged for its spelling too; if not, all cost the same."
+    )
     tokens: bool | None = Field(
         default=None, description="Whether to give each token. Left out: for a text, and if alternatives are asked for."
     )
@@ -55,7 +58,7 @@ class ScoreRequest(ModelRequest):
     @property
     def options(self) -> ScoringOptions:
         """How the lines are scored; a text is one text, whatever the number of its lines."""
-        return ScoringOptions(bos=self.bos, eos=self.eos, carry=self.carry or self.text is not None)
+        return ScoringOptions(bos=self.bos, eos=self.eos, spell=self.spell, carry=self.carry or self.text is not None)
 
 
 class ScoreAnswer(Answer, Figures):

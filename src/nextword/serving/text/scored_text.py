@@ -31,11 +31,14 @@ class ScoredToken(BaseModel):
     start: int = Field(description="Its first character (code point) in the text.", examples=[19])
     end: int = Field(description="The character after its last one.", examples=[26])
     log_prob: float | None = Field(
-        description="Natural logarithm of its probability after all tokens before it; null if that is 0.",
+        description="Natural logarithm of its probability after all tokens before it; null if that is 0. It includes "
+        "the spelling of an unknown word, unless `spell` is off.",
         examples=[-1.45],
     )
     log10_prob: float | None = Field(description="The same to base 10.", examples=[-0.63])
-    rank: int = Field(description="Rank among all tokens, 1 for the most probable.", examples=[1])
+    rank: int | None = Field(
+        description="Rank among all tokens, 1 for the most probable; null for an unknown word.", examples=[1]
+    )
     out_of_vocabulary: bool = Field(description="Whether the vocabulary lacks it.", examples=[False])
     alternatives: list[WordProbability] = Field(description="The most probable words in its place.")
 
@@ -106,7 +109,7 @@ def _tokens(model: TextModel, line: _Written, top: Sequence[list[WordProbability
             end=line.spans[place].end,
             log_prob=finite(log_prob),
             log10_prob=finite(log_prob / LN_10),
-            rank=rank,
+            rank=rank or None,
             out_of_vocabulary=missing,
             alternatives=top[place] if top else [],
         )

@@ -14,7 +14,7 @@ from nextword.engine.text_model import LoadedModel
 from nextword.generation.batch import generate_texts
 from nextword.generation.request import Request, SearchOptions
 from nextword.generation.sampling import UNCHANGED
-from nextword.scoring.lines import score_lines
+from nextword.scoring.lines import ScoringOptions, score_lines
 from support.served import HASH, Served, post
 
 PROMPT = "It is a truth"
@@ -30,6 +30,18 @@ def client(served: Served) -> Iterator[openai.OpenAI]:
 def float_client(served_floats: Served) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=f"{served_floats.url}/v1", api_key="none", max_retries=0) as client:
         yield client
+
+
+def test_an_unknown_word_of_a_prompt_has_the_log_probability_of_its_token(
+    float_client: openai.OpenAI, float_model: LoadedModel
+) -> None:
+    text = "bab Kowalczyk bad"
+    answer = float_client.completions.create(model="random", prompt=text, max_tokens=0, echo=True, logprobs=1)
+    logprobs = answer.choices[0].logprobs
+    assert logprobs is not None
+    (score,) = score_lines(float_model, [text], ScoringOptions(spell=False, eos=False))
+    assert score.out_of_vocabulary.tolist() == [False, True, False]
+    np.testing.assert_allclose((logprobs.token_logprobs or [])[1:], score.log_probs[1:], atol=1e-4)
 
 
 def test_it_answers_in_the_shape_of_openai(client: openai.OpenAI, austen: LoadedModel) -> None:

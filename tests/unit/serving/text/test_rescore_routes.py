@@ -12,7 +12,7 @@ from nextword.rescoring.weights import RescoringWeights
 from nextword.serving.serving_settings import ServingSettings
 from support.text_service import answered, austen_service, refused
 
-TEXTS = ["she was very much table", "she was very much obliged", "he was"]
+TEXTS = ["she was very much zzyzx", "she was very much obliged", "he was"]
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,13 @@ def test_a_list_is_rescored_as_in_python(client: TestClient) -> None:
     ]
     assert [each["rank"] for each in found["hypotheses"]] == [1, 2, 3]
     assert found["hypotheses"][0]["scores"] in scores
+
+
+def test_gibberish_is_not_preferred(client: TestClient) -> None:
+    (found,) = answered(client, "/v1/rescore", lists=[_list([[-1.0], [-1.0]], TEXTS[:2])])["lists"]
+    assert [each["text"] for each in found["hypotheses"]] == [TEXTS[1], TEXTS[0]]
+    zzyzx = found["hypotheses"][1]["log_prob"]
+    assert zzyzx == pytest.approx(nextword.load("austen").score(TEXTS[0]).log_prob, abs=0.5)  # int8: other batches
 
 
 def test_weights_may_be_left_out(client: TestClient) -> None:

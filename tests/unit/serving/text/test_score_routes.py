@@ -20,20 +20,33 @@ def client() -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("options", [{}, {"bos": False}, {"eos": False}, {"carry": True}, {"bos": False, "eos": False}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bos": False}, {"eos": False}, {"carry": True}, {"spell": False}, {"bos": False, "eos": False}],
+)
 def test_lines_score_as_in_python(client: TestClient, options: dict[str, bool]) -> None:
     answer = answered(client, "/v1/score", lines=LINES, tokens=True, **options)
     model = nextword.load("austen")
     for found, expected in zip(answer["lines"], model.score_lines(LINES, **options), strict=True):
         assert {name: found[name] for name in expected.to_table()} == expected.to_table()
         assert [token["log_prob"] for token in found["tokens"]] == expected.log_probs.tolist()
-        assert [token["rank"] for token in found["tokens"]] == expected.ranks.tolist()
+        assert [token["rank"] for token in found["tokens"]] == [rank or None for rank in expected.ranks.tolist()]
         assert [token["out_of_vocabulary"] for token in found["tokens"]] == expected.out_of_vocabulary.tolist()
     assert answer["num_lines"] == 3
     assert answer["log_prob"] == pytest.approx(sum(line["log_prob"] for line in answer["lines"]))
     known = [token for line in answer["lines"] for token in line["tokens"] if not token["out_of_vocabulary"]]
     mean = sum(token["log_prob"] for token in known) / len(known)
     assert answer["perplexity_without_out_of_vocabulary"] == pytest.approx(math.exp(-mean))
+
+
+def test_an_unknown_word_is_charged_for_its_spelling_and_has_no_rank(client: TestClient) -> None:
+    text = "She was very much zxqv."
+    spelled, plain = (answered(client, "/v1/score", text=text, spell=spell)["tokens"][4] for spell in (True, False))
+    spelling = nextword.load("austen").tokenizer.speller.log_prob("zxqv")
+    assert spelled["log_prob"] == pytest.approx(plain["log_prob"] + spelling)
+    assert spelled["rank"] is plain["rank"] is None
+    schema = client.get("/openapi.json").json()["components"]["schemas"]["ScoredToken"]["properties"]["rank"]
+    assert schema["anyOf"] == [{"type": "integer"}, {"type": "null"}]
 
 
 def test_a_text_is_read_as_one(client: TestClient) -> None:

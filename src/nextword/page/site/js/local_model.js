@@ -9,9 +9,10 @@ import { RandomNumbers } from "./random.js";
 import { filtered, sample, topK } from "./sampling.js";
 import { spell, WordParts } from "./spelling.js";
 import { StateTree } from "./state_tree.js";
-import { Tokenizer } from "./tokenizer.js";
+import { Tokenizer, UNKNOWN } from "./tokenizer.js";
 import { Turn } from "./turn.js";
 import { beginsSentence, isSpaced, promptPieces, typedText } from "./typed_text.js";
+import { UnknownWord } from "./unknown_word.js";
 import { isLearnable, UserWords, wordsOutside } from "./user_words.js";
 import { WordCandidates } from "./word_candidates.js";
 
@@ -24,6 +25,7 @@ export class LocalModel {
     this.kind = "local";
     this.packed = unpackModel(bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes));
     this.tokenizer = new Tokenizer(this.packed.tokenizer);
+    this.unknownWord = new UnknownWord(this.packed.spelling);
     this.jsEngine = new Engine(this.packed, this.tokenizer);
     this.lexicon = new Lexicon(this.tokenizer);
     this.isSpelled = ["subword", "character"].includes(this.tokenizer.kind);
@@ -96,7 +98,10 @@ export class LocalModel {
     this.uses = this.uses.filter((use) => use.word !== word);
   }
 
-  /** Returns each token of a text, the ends of lines included, with its log-probability; `onProgress` those so far. */
+  /** Returns each token of a text, the ends of lines included, with its log-probability; `onProgress` those so far.
+   *
+   * An unknown word is charged for its spelling too, and has no rank.
+   */
   async score(text, { signal, onProgress = () => {} } = {}) {
     const tokens = this.tokenizer.tokens(text, { isWhole: true });
     const found = [];
@@ -244,14 +249,17 @@ export class LocalModel {
   }
 
   #scored({ text, id, start, end }, logProbs) {
-    const logProb = logProbs[id];
-    let rank = 1;
-    logProbs.forEach((value, other) => {
-      rank += value > logProb || (value === logProb && other < id) ? 1 : 0;
-    });
+    const isUnknown = id === this.tokenizer.unknownId && text !== UNKNOWN;
+    const logProb = logProbs[id] + (isUnknown ? this.unknownWord.logProb(text) : 0);
+    const rank = isUnknown ? null : rankOf(id, logProbs);
     const alternatives = this.#words({ logProbs }, NUM_ALTERNATIVES);
-    return { text, start, end, logProb, rank, alternatives, isUnknown: id === this.tokenizer.unknownId };
+    return { text, start, end, logProb, rank, alternatives, isUnknown };
   }
+}
+
+function rankOf(id, logProbs) {
+  const own = logProbs[id];
+  return logProbs.reduce((rank, value, other) => rank + (value > own || (value === own && other < id) ? 1 : 0), 1);
 }
 
 function merged(words) {

@@ -47,8 +47,8 @@ function parsedHeader(bytes) {
     throw new PackedModelError("its header cannot be read");
   }
   require(header?.format === FORMAT, `it has the format ${header?.format} in place of ${FORMAT}`);
-  const { architecture, tokenizer, tensors } = header;
-  require(architecture && tokenizer && Array.isArray(tensors), "its header lacks a part");
+  const { architecture, tokenizer, spelling, tensors } = header;
+  require(architecture && tokenizer && spelling?.followers && Array.isArray(tensors), "its header lacks a part");
   require(CELL_NAMES.includes(architecture.cell), `it has the unknown cell ${architecture.cell}`);
   const { vocabulary } = tokenizer;
   const size = architecture.vocabulary_size;

@@ -88,7 +88,7 @@ export class ReadTab {
   draw(text, tokens) {
     this.result.hidden = false;
     this.result.classList.remove("is-waiting");
-    const first = tokens.filter((token) => token.rank === 1 && !token.isUnknown).length;
+    const first = tokens.filter((token) => token.rank === 1).length;
     const unknown = tokens.filter((token) => token.isUnknown).length;
     const bits = tokens.reduce((sum, token) => sum + bitsOf(token.logProb), 0) / tokens.length;
     const perplexity = 2 ** bits;

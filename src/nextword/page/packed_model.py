@@ -16,6 +16,7 @@ from nextword.bundle.onnx_weights import PackedWeight, onnx_weights
 from nextword.bundle.packed_matrix import PackedMatrix
 from nextword.errors import ExportError
 from nextword.page.bigrams import BigramTable
+from nextword.page.card import card_elements
 from nextword.page.page_facts import PageFacts, page_unit
 from nextword.page.word_characters import word_character_ranges
 
@@ -61,7 +62,7 @@ def pack_model(
         "hash": model_hash,
         "summary": bundle.summary,
         "unit": page_unit(tokenizer),
-        "card": bundle.card,
+        "card": card_elements(bundle.card),
         "figures": dict(facts.figures),
         "curve": [asdict(point) for point in facts.curve] or None,
         "passage": passage,

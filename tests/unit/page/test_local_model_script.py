@@ -12,6 +12,7 @@ from nextword.generation.generator import stream_text
 from nextword.generation.request import Request
 from nextword.generation.sampling import SamplingOptions
 from nextword.page.bigrams import BigramTable
+from nextword.page.card import card_elements
 from nextword.page.packed_model import pack_model
 from nextword.page.page_facts import CurvePoint, PageFacts
 from nextword.scoring.lines import ScoringOptions, score_lines
@@ -334,7 +335,7 @@ def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
         "summary": austen.summary,
         "unit": "word",
         "vocabularySize": 9878,
-        "card": austen.card,
+        "card": card_elements(austen.card),
         "figures": {"perplexity (test)": "65.00"},
         "curve": [{"round": 1, "train": 90.0, "valid": 80.0}],
         "passage": "It is a truth.",

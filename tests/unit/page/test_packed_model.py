@@ -40,7 +40,7 @@ def test_the_header_holds_what_the_page_shows() -> None:
         "name": "tiny",
         "hash": "abc",
         "unit": "word",
-        "card": "# tiny\n",
+        "card": [["h2", "tiny"]],
         "figures": {"parameters": "9"},
         "curve": None,
         "passage": "It is.",

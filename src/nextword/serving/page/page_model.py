@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from threading import Lock
-from typing import Literal
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from nextword.bundle.run_files import LOG_FILE, METRICS_FILE, read_split_metrics
 from nextword.errors import CheckpointError, NextwordError
+from nextword.page.card import card_elements
 from nextword.page.packed_model import pack_model
 from nextword.page.page_facts import PageFacts, page_figures, page_unit, read_curve
 from nextword.serving.api_error import ApiError
@@ -42,7 +43,9 @@ class PageDescription(_PageValue):
     summary: str = Field(description="The model in a few words.", examples=["LSTM 416-208, 9,878 words"])
     unit: Literal["word", "subword", "character"] = Field(description="What a token is.", examples=["word"])
     vocabulary_size: int = Field(description="Number of tokens in the vocabulary.", examples=[9878])
-    card: str = Field(description="The model card, in Markdown.", examples=["# austen\n\nA language model (LSTM)."])
+    card: list[Any] = Field(
+        description="The model card: texts, and elements as their name and content.", examples=[[["h2", "austen"]]]
+    )
     figures: dict[str, str] = Field(description="Figures by their label.", examples=[{"parameters": "3,624,502"}])
     curve: list[Round] | None = Field(description="The rounds of the training run; null if there is no log.")
     passage: str | None = Field(
@@ -101,7 +104,7 @@ def _description(served: ServedModel) -> PageDescription:
         summary=served.bundle.summary,
         unit=page_unit(tokenizer),
         vocabulary_size=tokenizer.vocabulary_size,
-        card=served.bundle.card,
+        card=card_elements(served.bundle.card),
         figures=page_figures(served.bundle, _rows(read_split_metrics, served.text.run, METRICS_FILE)) | methods,
         curve=[Round(**asdict(point)) for point in curve] or None,
         passage=served.text.passage(),

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import nextword
+from nextword.page.card import card_elements
 from nextword.page.packed_model import pack_model
 from nextword.page.page_facts import PageFacts
 from nextword.serving.page.page_files import PageFiles
@@ -92,7 +93,7 @@ def test_the_description_has_what_the_page_shows(client: TestClient) -> None:
         *("name", "hash", "summary", "unit", "vocabularySize", "card", "figures", "curve", "passage", "bigramSource")
     }
     assert described["hash"] == response.headers["X-Model-Hash"]
-    assert described["card"] == model.card
+    assert described["card"] == card_elements(model.card)
     assert (described["name"], described["unit"], described["bigramSource"]) == ("austen", "word", "text")
     assert described["vocabularySize"] == 9878
     assert described["figures"]["parameters"] == "3,624,502"

@@ -2,8 +2,9 @@
 
 import { curveChart } from "./curve_chart.js";
 import { element } from "./dom.js";
-import { markdownElements } from "./markdown.js";
 import { fact } from "./word_details.js";
+
+const ATTRIBUTES = { pre: { tabindex: 0 }, th: { scope: "col" } };
 
 export class CardTab {
   constructor(model, description) {
@@ -17,7 +18,14 @@ export class CardTab {
       { class: "stack wide-gap" },
       element("section", { class: "card" }, element("h2", {}, `${name} at a glance`), element("p", {}, `${summary}. ${place}`), element("dl", { class: "figures" }, facts.map(([label, value]) => fact(label, String(value))))),
       drawn,
-      element("article", { class: "card prose", "aria-label": "Model card" }, markdownElements(card ?? "", 2)),
+      element("article", { class: "card prose", "aria-label": "Model card" }, card.map(cardNode)),
     );
   }
+}
+
+function cardNode(part) {
+  if (typeof part === "string") return part;
+  const [name, ...content] = part;
+  const made = element(name, ATTRIBUTES[name], content.map(cardNode));
+  return name === "table" ? element("div", { class: "table-scroller", tabindex: 0, role: "region", "aria-label": "Table" }, made) : made;
 }

@@ -1,7 +1,6 @@
 // Problems shown in words, with what to do; and the question for an API key.
 
 import { button, element, fill, labelled } from "./dom.js";
-import { inlineNodes } from "./markdown.js";
 import { remember } from "./memory.js";
 import { isAbort } from "./model_error.js";
 
@@ -30,7 +29,8 @@ export class Problems {
   }
 
   say(message, advice, action = null) {
-    fill(this.node, element("div", {}, element("strong", {}, inlineNodes(message)), " ", advice), action, button("×", () => this.clear(), { class: "dismiss", "aria-label": "Close this message" }));
+    const parts = message.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+    fill(this.node, element("div", {}, element("strong", {}, parts), " ", advice), action, button("×", () => this.clear(), { class: "dismiss", "aria-label": "Close this message" }));
     this.node.hidden = false;
   }
 

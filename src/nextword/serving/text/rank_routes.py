@@ -8,14 +8,14 @@ from pydantic import BaseModel, Field, model_validator
 from nextword.scoring.gaps import GAP, proposals, rank
 from nextword.scoring.lines import ScoringOptions
 from nextword.serving.api_error import ApiError
-from nextword.serving.openapi import ERRORS, example
+from nextword.serving.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.request_body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.text.limits import require_at_most, require_tokens
 from nextword.serving.text.model_work import Answer, Work, origin_of
 
-router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS)
+router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS | NOT_FOUND)
 
 _PROPOSALS = 200
 _SHOWN = 10

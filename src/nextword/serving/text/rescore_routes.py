@@ -8,14 +8,14 @@ from pydantic import BaseModel, Field, model_validator
 from nextword.rescoring.nbest import Hypothesis, NbestList
 from nextword.rescoring.rescorer import ScoredList, score_lists
 from nextword.rescoring.weights import DEFAULT_WEIGHTS, RescoringWeights
-from nextword.serving.openapi import ERRORS, example
+from nextword.serving.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.request_body import FIRST_FAULT, ModelRequest, RequestBody, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
 from nextword.serving.text.limits import require_at_most, require_tokens
 from nextword.serving.text.model_work import Answer, Work, origin_of
 
-router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS)
+router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS | NOT_FOUND)
 
 _MOST = 1e9
 """Largest score; a weight has the same bound, so a total is always finite."""

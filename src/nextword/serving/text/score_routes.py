@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from nextword.scoring.lines import LineScore, ScoringOptions
 from nextword.scoring.score_summary import ScoreSummary
-from nextword.serving.openapi import ERRORS, example
+from nextword.serving.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.request_body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.serving_settings import ServingSettings
@@ -17,7 +17,7 @@ from nextword.serving.text.scored_text import Figures, ScoredLine, ScoredToken, 
 from nextword.serving.text.token_spans import Segment, line_segment, text_segments
 from nextword.text.tokenizer import Tokenizer
 
-router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS)
+router = APIRouter(route_class=StrictRoute, tags=["scores"], responses=ERRORS | NOT_FOUND)
 
 
 class ScoreRequest(ModelRequest):

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from nextword.serving.openapi import ERRORS, example
+from nextword.serving.openapi import ERRORS, NOT_FOUND, example
 from nextword.serving.request_body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.served_model import ServedModel
 from nextword.serving.text.limits import require_at_most, require_tokens
@@ -13,7 +13,7 @@ from nextword.serving.text.model_work import Answer, Work, origin_of
 from nextword.serving.text.token_spans import token_spans
 from nextword.text.vocabulary import END, UNKNOWN
 
-router = APIRouter(route_class=StrictRoute, tags=["tokens"], responses=ERRORS)
+router = APIRouter(route_class=StrictRoute, tags=["tokens"], responses=ERRORS | NOT_FOUND)
 
 _MAX_ID = 2**31 - 1
 _MAX_IDS = 2**20

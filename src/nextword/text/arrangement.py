@@ -4,18 +4,15 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import IO
-
-import numpy as np
-from numpy.typing import NDArray
 
 from nextword.text.counted import counted
 from nextword.text.documents import Document, Layout, encoded, require_text
 from nextword.text.lines import split_lines
 from nextword.text.options import TextOptions
 from nextword.text.progress import Task
-from nextword.text.seen_sums import SeenSums, Sums, sums_of
 from nextword.text.shuffling import ShuffledDocuments
 from nextword.text.splitting import SPLITS
 
@@ -26,8 +23,6 @@ WHOLE_TEXT = "text"
 """The name of the one output of a text that is not split."""
 
 _BLOCK = 2**20
-_BATCH_DOCUMENTS = 4096
-_BATCH_CHARACTERS = 2**20
 
 
 @dataclass(kw_only=True)
@@ -82,8 +77,8 @@ def write_arranged(
 ) -> ArrangementCounts:
     """Write documents as plain text: train.txt, valid.txt and test.txt, or text.txt if they are not split.
 
-    Memory holds a batch of documents, 32 to 64 bytes for each document and long line if repeated ones are dropped, and
-    1/64 of a text that is shuffled.
+    Memory holds about 100 bytes for each document and long line if repeated ones are dropped, and a 64th of a text that
+    is shuffled.
 
     Args:
         documents: The documents.
@@ -99,9 +94,8 @@ def write_arranged(
     with ExitStack() as stack:
         names = SPLITS if options.split_by == "document" else (WHOLE_TEXT,)
         outputs = [_Output(folder, name, options, stack, always_blank=always_blank) for name in names]
-        for texts, sums in _kept(documents, options, counts):
-            for text, output in zip(texts, _sides(sums, options).tolist(), strict=True):
-                outputs[output].add(text)
+        for text, digest in _kept(documents, options, counts):
+            outputs[_side(digest, options)].add(text)
         for output in outputs:
             output.finish()
     counts.num_documents = sum(output.num_documents for output in outputs)
@@ -140,63 +134,48 @@ class _Output:
 
 def _kept(
     documents: Iterable[Document], options: TextOptions, counts: ArrangementCounts
-) -> Iterator[tuple[list[str], Sums]]:
-    """Yield the documents that are not dropped in batches, with the sum of each as it was before lines were dropped."""
-    seen_documents, seen_lines = SeenSums(), SeenSums()
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the documents that are not dropped, with the digest of each as it was before lines were dropped."""
+    seen_documents, seen_lines = set[bytes](), set[bytes]()
     task = Task("arranging the documents", None)
-    for batch in _batches(documents, options):
-        texts, sums = batch, sums_of(batch)
-        if options.deduplicate != "none":
-            is_new = seen_documents.add(sums)
-            counts.num_repeated_documents += int(np.count_nonzero(~is_new))
-            texts, sums = [texts[place] for place in np.flatnonzero(is_new)], sums[is_new]
-        if options.deduplicate == "lines":
-            texts = _without_repeated_lines(texts, seen_lines, counts)
-            has_text = np.array([bool(text.strip()) for text in texts], np.bool_)
-            texts, sums = [texts[place] for place in np.flatnonzero(has_text)], sums[has_text]
-        yield texts, sums
-        task.advance(sum(map(len, batch)))
-
-
-def _batches(documents: Iterable[Document], options: TextOptions) -> Iterator[list[str]]:
-    batch: list[str] = []
-    num_characters = 0
-    for place, text in documents:
+    for place, document in documents:
         if options.on_bad_bytes == "strict":
-            require_text(place, text)
-        lines = split_lines(text)
+            require_text(place, document)
+        task.advance(len(document))
+        lines = split_lines(document)
         if len(lines) > 1 and not lines[-1]:
             lines.pop()  # one line end at the end of a document is not part of it
-        batch.append("\n".join(lines))
-        num_characters += len(text)
-        if len(batch) >= _BATCH_DOCUMENTS or num_characters >= _BATCH_CHARACTERS:
-            yield batch
-            batch, num_characters = [], 0
-    if batch:
-        yield batch
+        text = "\n".join(lines)
+        digest = _digest(text)
+        if options.deduplicate != "none" and not _added(digest, seen_documents):
+            counts.num_repeated_documents += 1
+            continue
+        if options.deduplicate == "lines":
+            kept = [line for line in lines if len(line) < LONG_LINE or _added(_digest(line), seen_lines)]
+            counts.num_repeated_lines += len(lines) - len(kept)
+            text = "\n".join(kept)
+            if not text.strip():
+                continue
+        yield text, digest
 
 
-def _without_repeated_lines(texts: list[str], seen: SeenSums, counts: ArrangementCounts) -> list[str]:
-    lines = [text.split("\n") for text in texts]
-    long = [
-        (text, place) for text, each in enumerate(lines) for place, line in enumerate(each) if len(line) >= LONG_LINE
-    ]
-    if not long:
-        return texts
-    is_new = seen.add(sums_of([lines[text][place] for text, place in long]))
-    repeated = {long[place] for place in np.flatnonzero(~is_new)}
-    counts.num_repeated_lines += len(repeated)
-    return [
-        "\n".join(line for place, line in enumerate(each) if (text, place) not in repeated)
-        for text, each in enumerate(lines)
-    ]
+def _digest(text: str) -> bytes:
+    """Return 128 bits, equal for equal texts; half a surrogate pair counts as a character."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _sides(sums: Sums, options: TextOptions) -> NDArray[np.int64]:
-    """Return which output each document goes to: train, valid, test, or the only one."""
+def _added(digest: bytes, seen: set[bytes]) -> bool:
+    """Add a digest, and return whether it was not there before."""
+    is_new = digest not in seen
+    seen.add(digest)
+    return is_new
+
+
+def _side(digest: bytes, options: TextOptions) -> int:
+    """Return which output a document goes to: train, valid, test, or the only one."""
     if options.split_by != "document":
-        return np.zeros(len(sums), np.int64)
-    fraction = sums[:, 0].astype(np.float64) / 2.0**64
-    is_test = fraction < options.test_fraction
-    is_valid = ~is_test & (fraction < options.test_fraction + options.valid_fraction)
-    return np.where(is_test, 2, np.where(is_valid, 1, 0))
+        return 0
+    fraction = int.from_bytes(digest[:8], "little") / 2**64
+    if fraction < options.test_fraction:
+        return 2
+    return int(fraction < options.test_fraction + options.valid_fraction)

@@ -78,16 +78,6 @@ def test_repeated_long_lines_are_dropped_and_short_ones_kept(tmp_path: Path) -> 
     ]
 
 
-def test_batches_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [f"document {number % 7}\n{LONG}{number % 5}" for number in range(100)]
-    options = TextOptions(deduplicate="lines")
-    (tmp_path / "whole").mkdir()
-    (tmp_path / "parts").mkdir()
-    whole = arranged(tmp_path / "whole", texts, options)
-    monkeypatch.setattr(arrangement, "_BATCH_DOCUMENTS", 3)
-    assert arranged(tmp_path / "parts", texts, options) == whole
-
-
 def test_documents_are_shuffled_within_their_side(tmp_path: Path) -> None:
     texts = [f"document {number}" for number in range(500)]
     (tmp_path / "given").mkdir()

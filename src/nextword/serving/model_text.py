@@ -74,14 +74,6 @@ class ModelText:
         source = self._unchanged()
         return Corpus.load_split(source, "train", tokenizer, self.options).ids
 
-    def validation_ids(self, tokenizer: Tokenizer) -> TokenIds:
-        """Return the ids of the validation split.
-
-        Raises:
-            NextwordError: The text is not there, has changed, or cannot be read.
-        """
-        return Corpus.load_split(self._unchanged(), "valid", tokenizer, self.options).ids
-
     def passage(self) -> str | None:
         """Return a page of text from the beginning of the test split; `None` if it cannot be read."""
         try:

@@ -18,8 +18,7 @@ piece; decoding puts it back. A piece of the subword tokenizer is a word or a ro
 """
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache, lru_cache
 
 from tokenizers import Regex
@@ -28,7 +27,6 @@ from tokenizers.pre_tokenizers import PreTokenizer, Sequence, Split
 from nextword.text.line_ends import MARKS, ends_open, segments
 from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.vocabulary import END
 
 SLICE = 2**16
 """Characters passed to the library at once, approximately."""
@@ -135,17 +133,6 @@ def safe_cut(kind: TokenizerKind, segment: str, start: int) -> tuple[int, int] |
     """
     found = _SAFE_CUTS[kind].search(segment, start)
     return found.span() if found else None
-
-
-def count_pieces(whole: Iterable[str], kind: TokenizerKind) -> Counter[str]:
-    """Return how often each piece occurs in segments, and `<eos>` once for each segment."""
-    cut = pre_tokenizer(kind).pre_tokenize_str
-    counts: Counter[str] = Counter()
-    for segment in whole:
-        counts[END] += 1
-        for part in slices(tidy(segment, kind), kind):
-            counts.update([piece for piece, _ in cut(part)])
-    return counts
 
 
 @lru_cache(maxsize=2**14)

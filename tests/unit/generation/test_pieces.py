@@ -6,10 +6,11 @@ from nextword.generation.pieces import after_prompt, characters_of, may_join, te
 from nextword.text.line_ends import segments
 from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.pieces import count_pieces, normalize
+from nextword.text.pieces import normalize
 from nextword.text.subwords import subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.piece_counts import count_pieces
 
 ACUTE, JOINER = "\N{COMBINING ACUTE ACCENT}", "\N{ZERO WIDTH JOINER}"
 FLAG_A, FLAG_B = "\N{REGIONAL INDICATOR SYMBOL LETTER A}", "\N{REGIONAL INDICATOR SYMBOL LETTER B}"

@@ -5,10 +5,10 @@ import pytest
 from nextword.suggestion.typed_marks import known_dashes, known_pieces
 from nextword.suggestion.typed_text import TypedText
 from nextword.text.options import TokenizerKind
-from nextword.text.pieces import count_pieces
 from nextword.text.subwords import subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.piece_counts import count_pieces
 
 CURLY = (
     "\u201cI don\u2019t,\u201d she said. (\u201cNo\u2014\u2018yes\u2019\u2014\u201cno\u201d is right.\u201d) "

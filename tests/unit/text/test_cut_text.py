@@ -19,10 +19,10 @@ from nextword.text.cut_shard import ShardTask
 from nextword.text.cut_text import cut_folder, cut_text, remove_cut_text
 from nextword.text.line_ends import segments
 from nextword.text.options import TextOptions, TokenizerKind
-from nextword.text.pieces import count_pieces
 from nextword.text.reader import LineReader, TextRange
 from nextword.text.token_store import TokenStore
 from nextword.text.worker_pool import default_processes, run_tasks
+from support.piece_counts import count_pieces
 from support.waiting import wait_until
 
 PROSE = "".join(

@@ -1,11 +1,9 @@
-from collections import Counter
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.text.options import TokenizerKind
-from nextword.text.pieces import count_pieces, normalize, pre_tokenizer, slices, tidy
+from nextword.text.pieces import normalize, pre_tokenizer, slices, tidy
 
 KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
 TEXT = st.text() | st.text("aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000漢")
@@ -89,11 +87,6 @@ def test_slices_have_the_pieces_of_the_whole(text: str, kind: TokenizerKind, siz
 @pytest.mark.parametrize(("kind", "longest"), [("pretokenized", 14), ("word", 14), ("subword", 14), ("character", 10)])
 def test_long_segments_are_sliced(kind: TokenizerKind, longest: int) -> None:
     assert max(map(len, slices("word " * 100, kind, 10))) == longest
-
-
-def test_pieces_are_counted_with_one_end_for_each_segment() -> None:
-    counts = count_pieces([" so,  so ", "", "so"], "word")
-    assert counts == Counter({"so": 3, ", ": 1, "<eos>": 3})
 
 
 def test_normalization_by_line_keeps_blank_lines() -> None:

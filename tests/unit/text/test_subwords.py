@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextword.text import subwords
-from nextword.text.pieces import count_pieces
 from nextword.text.subwords import subword_engine, subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.piece_counts import count_pieces
 
 LINES = ["low lower lowest", "new newer newest", "wide wider widest"] * 5
 SEGMENT = st.text("abcé ,'x", max_size=30).map(lambda text: " ".join(text.split()))

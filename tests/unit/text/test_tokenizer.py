@@ -13,10 +13,11 @@ from nextword.text import tokenizer as tokenizer_module
 from nextword.text.line_ends import segments
 from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.pieces import count_pieces, normalize
+from nextword.text.pieces import normalize
 from nextword.text.subwords import subword_vocabulary
 from nextword.text.tokenizer import Tokenizer, vocabulary_of
 from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
+from support.piece_counts import count_pieces
 
 WAYS: list[tuple[TokenizerKind, LineEnds]] = [
     ("pretokenized", "line"),

@@ -54,11 +54,6 @@ class Admission:
         """Requests that wait for slots."""
         return len(self._waiting)
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether new requests are refused."""
-        return self._is_closed
-
     def close(self) -> None:
         """Refuse new requests and those that wait; the running ones keep their slots."""
         self._is_closed = True

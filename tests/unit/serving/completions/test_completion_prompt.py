@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from nextword.errors import TextError
 from nextword.serving.completions.completion_prompt import Prompt
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.pieces import count_pieces
 from nextword.text.subwords import subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.piece_counts import count_pieces
 
 WORDS = ("<eos>", "<unk>", "He", "said", ", ", ",", ' "', '"', "no", ".", ". ", "don't", "a\xa0b")
 LETTERS = ("<eos>", "<unk>", "H", "e", " ", ".", "\t")

@@ -15,7 +15,7 @@ from nextword.text.corpus import Corpus
 from nextword.text.line_ends import segments
 from nextword.text.options import TextOptions
 from nextword.text.reader import LineReader, TextRange
-from nextword.text.shards import shards_of
+from nextword.text.splitting import shards_of
 from nextword.text.tokenizer import Tokenizer
 
 _LIBRARY_BYTES = 2**24

@@ -31,7 +31,7 @@ from nextword.text.options import LineEnds, OnBadBytes, TokenizerKind
 from nextword.text.progress import Task
 from nextword.text.reader import TextRange, changed_error
 from nextword.text.report import ReadCounts
-from nextword.text.shards import shards_of
+from nextword.text.splitting import shards_of
 from nextword.text.vocabulary import END
 from nextword.text.worker_pool import run_tasks
 

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from nextword.errors import TextError
 from nextword.storage.cache import cache_root
-from nextword.text.arranged_text import arranged_files, arranged_rows, no_splits
-from nextword.text.arrangement import is_arranged
+from nextword.text.arrangement import arranged_files, arranged_rows, is_arranged, no_splits
 from nextword.text.files import TextFile
 from nextword.text.gathering import (
     WHOLE,

@@ -1,4 +1,4 @@
-"""One text cut into train, valid and test, in its own order."""
+"""A text cut into train, valid and test in its own order, and into shards, which processes read side by side."""
 
 import mmap
 import re
@@ -7,18 +7,24 @@ from typing import Literal, get_args
 
 from nextword.errors import TextError
 from nextword.text.counted import counted
+from nextword.text.options import LineEnds
 from nextword.text.packing import unreadable
 from nextword.text.reader import TextRange
 
-_LINE_END = rb"(?>\r\n|\r|\n)"  # atomic: the two halves of one are not two
+_LINE_END = re.compile(rb"(?>\r\n|\r|\n)")  # atomic: the two halves of one are not two
+_BLANK_LINE = re.compile(_LINE_END.pattern + rb"[ \t]*" + _LINE_END.pattern)
+"""A blank line of other white space than spaces and tabs is not used."""
+
 _PLACES = {
-    "a blank line": (re.compile(_LINE_END + rb"[ \t]*" + _LINE_END), 2**16),
-    "a line end": (re.compile(_LINE_END), 2**20),
+    "a blank line": (_BLANK_LINE, 2**16),
+    "a line end": (_LINE_END, 2**20),
     "a space": (re.compile(rb"[ \t]"), 2**20),
 }
 """Where to cut, best first, and how many bytes to search for such a place."""
 
 _ENOUGH_BYTES = 1_000
+_BLOCK = 2**16
+_KEPT = 2**20
 
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -83,3 +89,41 @@ def _cut(content: mmap.mmap, words_stop: int, smaller_part: int, nominal: int) -
             # The window may end between the two halves of a line end.
             return stop + (content[stop - 1 : stop + 1] == b"\r\n"), place
     return len(content), "its end"
+
+
+def shards_of(part: TextRange, line_ends: LineEnds, size: int) -> list[TextRange]:
+    """Return the shards of a text. They depend on the text alone, not on how many processes read them.
+
+    Args:
+        part: The text.
+        line_ends: Whether a shard ends with a line or with a paragraph.
+        size: Fewest bytes of a shard, except for the last.
+
+    Raises:
+        TextError: The text cannot be read.
+    """
+    place = _LINE_END if line_ends == "line" else _BLANK_LINE
+    stops: list[int] = []
+    start = part.start
+    while part.stop - start > size and (stop := _next_stop(part, start + size, place)):
+        stops.append(stop)
+        start = stop
+    return [part.part(*span) for span in zip([part.start, *stops], [*stops, part.stop], strict=True)]
+
+
+def _next_stop(part: TextRange, start: int, place: re.Pattern[bytes]) -> int | None:
+    """Return where the first place at or after `start` ends, if text follows it."""
+    data = b""
+    try:
+        with part.path.open("rb") as file:
+            file.seek(start)
+            while block := file.read(min(_BLOCK, part.stop - start - len(data))):
+                data += block
+                # A carriage return at the end of what was read may be half of a line end.
+                if (found := place.search(data)) and found.end() < len(data):
+                    return start + found.end()
+                if len(data) >= _KEPT:
+                    start, data = start + len(data) - _BLOCK, data[-_BLOCK:]
+    except OSError as error:
+        raise unreadable(part.path, error) from error
+    return None

@@ -3,8 +3,10 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -14,19 +16,20 @@ from numpy.typing import NDArray
 
 from nextword.errors import TextError
 from nextword.storage.cache import cache_key, cached_folder
-from nextword.text.cut_text import cut_text, remove_cut_text
+from nextword.text.cut_text import CutShard, cut_text, remove_cut_text
 from nextword.text.options import OnBadBytes
 from nextword.text.progress import Task
 from nextword.text.reader import TextRange
 from nextword.text.report import ReadCounts, SplitReport
 from nextword.text.tokenizer import Tokenizer
-from nextword.text.unit_ids import UnitIds
 
 _FORMAT = 2
 """Raise this number whenever the same text and tokenizer give other ids or other counts."""
 
 _IDS = "ids.int32"
 _REPORT = "report.json"
+
+_ROUND = 2**20
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, 
             )
         with (folder / _IDS).open("wb") as file:
             for shard in text.shards:
-                units = UnitIds(tokenizer, shard.units)
+                units = _UnitIds(tokenizer, shard.units)
                 for ids in units.encoded(shard):
                     file.write(ids.data)
                     num_tokens += ids.size
@@ -127,3 +130,51 @@ def _write(folder: Path, part: TextRange, tokenizer: Tokenizer, cache: Path, *, 
                 task.advance(shard.read.num_bytes)
     report = SplitReport(read, num_tokens, num_unknown, spelling_log_prob)
     (folder / _REPORT).write_text(json.dumps(dataclasses.asdict(report)), encoding="utf-8")
+
+
+class _UnitIds:
+    """A table from the units of a shard to token ids.
+
+    Args:
+        tokenizer: The tokenizer.
+        units: The units in the order of their numbers from 1; number 0 is a line end.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, units: Sequence[str]) -> None:
+        self._tokenizer, self._units = tokenizer, units
+        end = [tokenizer.vocabulary.end_id]
+        if tokenizer.kind == "subword":
+            encoded = [end, *tokenizer.encode_units(units)]
+            self._unknown = [number for number, ids in enumerate(encoded) if tokenizer.vocabulary.unknown_id in ids]
+            self._lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+            self._table = np.fromiter(chain.from_iterable(encoded), np.dtype("<i4"), int(self._lengths.sum()))
+        else:
+            self._table = np.array([*end, *tokenizer.vocabulary.ids_of(units)], np.dtype("<i4"))
+            self._unknown = np.flatnonzero(self._table == tokenizer.vocabulary.unknown_id).tolist()
+            self._lengths = np.ones(0, np.int64)
+
+    def encoded(self, shard: CutShard) -> Iterator[NDArray[np.int32]]:
+        """Yield the token ids of a shard, in arrays of bounded size `(T,)`."""
+        starts = np.cumsum(self._lengths) - self._lengths
+        for numbers in shard.ids():
+            if not self._lengths.size:
+                yield self._table[numbers]
+                continue
+            lengths = self._lengths[numbers]
+            before = np.cumsum(lengths) - lengths  # tokens of the units before
+            within = np.arange(int(lengths.sum())) - np.repeat(before, lengths)
+            yield self._table[np.repeat(starts[numbers], lengths) + within]
+
+    def spelling_log_prob(self, shard: CutShard) -> float:
+        """Return the natural log-probability of the spellings of all tokens of a shard that are out of vocabulary."""
+        if not self._unknown:
+            return 0.0
+        costs = np.zeros(len(self._units) + 1)
+        for number in self._unknown:
+            unit = self._units[number - 1]
+            tokens = (
+                self._tokenizer.cut(unit) if self._lengths.size else [(unit, self._tokenizer.vocabulary.unknown_id)]
+            )
+            costs[number] = sum(self._tokenizer.spelling_log_probs(tokens))
+        costs = np.rint(costs * _ROUND) / _ROUND  # sums are exact then, and the same for any number of shards
+        return sum(float(costs[numbers].sum()) for numbers in shard.ids())

@@ -113,5 +113,5 @@ def test_the_arranged_text_is_made_once(mail: Path, tmp_path: Path, monkeypatch:
     path.write_bytes(b"".join(b'{"text": "mail %d"}\n' % number for number in range(100)))
     options = TextOptions(text_order="documents")
     first = resolve_source(path, options, cache_dir=tmp_path / "cache")
-    monkeypatch.setattr("nextword.text.arranged_text.write_arranged", None)
+    monkeypatch.setattr("nextword.text.arrangement.write_arranged", None)
     assert resolve_source(path, options, cache_dir=tmp_path / "cache") == first

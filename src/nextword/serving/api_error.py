@@ -1,6 +1,6 @@
 """Errors of the service, in the shape of the OpenAI API: `{"error": {"message", "type", "param", "code"}}`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from fastapi import FastAPI, HTTPException, Request
@@ -8,8 +8,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.routing import BaseRoute, Route
-
-from nextword.serving.field_error import field_message, field_name
 
 _TYPES = {
     400: "invalid_request_error",
@@ -23,6 +21,27 @@ _TYPES = {
 _NO_ROUTE = "no such route; all routes: /openapi.json"
 _CHAT_PATHS = ("/v1/chat/completions", "/v1/responses")
 _NO_CHAT = "the model continues texts and cannot chat; send the text as `prompt` to `/v1/completions`"
+
+_RULES = {
+    "missing": "must be given",
+    "extra_forbidden": "is not a field of this route; remove it, or see `/openapi.json` for the fields",
+    "not_supported": "is not supported",
+    "int_type": "must be an integer",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a string",
+    "list_type": "must be a list",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be above {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be below {lt}",
+}
+"""The rules by pydantic's names of its errors."""
 
 
 class ApiError(HTTPException):
@@ -116,3 +135,44 @@ def allowed_methods(application: FastAPI, path: str) -> list[str]:
 def _is_json(request: Request) -> bool:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def field_message(error: Mapping[str, Any]) -> str:
+    """Return the message for an error of pydantic.
+
+    Example:
+        >>> field_message({"type": "greater_than_equal", "loc": ("body", "n"), "ctx": {"ge": 1}, "input": 0, "msg": ""})
+        '`n` must be at least 1, but is 0'
+    """
+    name = field_name(error["loc"])
+    where = f"`{name}`" if name else "the body"
+    rule = _RULES.get(error["type"])
+    if rule is None:
+        return f"{where} is refused: {error['msg'].removeprefix('Value error, ')}"
+    limits = {
+        name: f"{limit:.16g}" if isinstance(limit, float) else limit for name, limit in error.get("ctx", {}).items()
+    }
+    return f"{where} {rule.format(**limits)}{_found(error)}"
+
+
+def field_name(location: Sequence[int | str]) -> str | None:
+    """Return the name of a field from its location in a request.
+
+    Example:
+        >>> field_name(("body", "stop", 1))
+        'stop.1'
+    """
+    names = [str(part) for part in location if part not in ("body", "query", "path")]
+    return ".".join(names) or None
+
+
+def _found(error: Mapping[str, Any]) -> str:
+    """Return the value if it is a number; other values may be long, or private."""
+    value = error.get("input")
+    if (
+        error["type"] in ("extra_forbidden", "not_supported")
+        or isinstance(value, bool)
+        or not isinstance(value, int | float)
+    ):
+        return ""
+    return f", but is {value}"

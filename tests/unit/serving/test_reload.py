@@ -10,17 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+import nextword
 from nextword.engine.chain import methods_of
+from nextword.engine.text_model import TextModel
 from nextword.errors import BundleError
 from nextword.serving.application import create_application
 from nextword.serving.model_source import ModelSource
-from nextword.serving.reload import Reloader
+from nextword.serving.reload import Reloader, self_test
 from nextword.serving.served_model import ModelSlot, ServedModel
+from nextword.text.tokenizer import Tokenizer
+from nextword.text.vocabulary import Vocabulary
+from support.markov_engine import MarkovEngine
 from support.text_service import answered, service_at, service_of, tiny_model
 from support.tiny_bundle import write_tiny_bundle
+
+SIZE = 4
+TOKENIZER = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "it", "is")))
 
 
 @pytest.fixture
@@ -187,3 +196,38 @@ def test_a_model_in_memory_cannot_be_reloaded() -> None:
     with service_of(tiny_model()) as client:
         response = client.post("/admin/reload")
     assert (response.status_code, "in memory" in response.text) == (503, True)
+
+
+@pytest.mark.parametrize("kind", ["pretokenized", "word", "subword", "character"])
+def test_sound_models_pass(kind: Any) -> None:
+    served = tiny_model(kind=kind, tokens=("<unk>", "<eos>", "i", "t", " ", ",", " ,", "\u2019"))
+    self_test(served.model)
+    served.scheduler.close()
+
+
+def test_the_sample_model_passes() -> None:
+    self_test(nextword.load("austen"))
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(np.nan, "finite"), (0.0, "finite"), (0.5, r"sum to 1, but sum to 1\.25"), (0.0001, "sum to 1")]
+)
+def test_bad_probabilities_are_found(value: float, why: str) -> None:
+    table = np.full((SIZE, SIZE), 1 / SIZE)
+    table[:, 3] = value
+    with pytest.raises(BundleError, match=why):
+        self_test(TextModel(MarkovEngine(table), TOKENIZER))
+
+
+def test_a_state_that_breaks_is_found() -> None:
+    """The first prediction is sound, and those after a word are not."""
+    table = np.full((SIZE, SIZE), 1 / SIZE)
+    table[2:] = np.nan
+    with pytest.raises(BundleError, match="finite"):
+        self_test(TextModel(MarkovEngine(table), TOKENIZER))
+
+
+def test_a_tokenizer_that_does_not_read_what_it_writes_is_found() -> None:
+    tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "two words", "a, b")))
+    with pytest.raises(BundleError, match="read what it writes"):
+        self_test(TextModel(MarkovEngine(np.full((SIZE, SIZE), 1 / SIZE)), tokenizer))

@@ -24,10 +24,9 @@ from nextword.training import import_start
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
 from nextword.training.history import TrainingHistory
-from nextword.training.live_bar import live_bar
 from nextword.training.notebook_display import NotebookDisplay, in_notebook
 from nextword.training.own_run import own_run
-from nextword.training.progress_bar import ProgressBar
+from nextword.training.progress_bar import ProgressBar, live_bar
 from nextword.training.reading import read_corpus
 from nextword.training.run_directory import RunDirectory
 

@@ -39,10 +39,9 @@ from nextword.training import import_start
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.live_bar import live_bar
 from nextword.training.own_run import own_directory, own_run
 from nextword.training.process_group import Membership, ProcessGroup
-from nextword.training.progress_bar import ProgressBar
+from nextword.training.progress_bar import ProgressBar, live_bar
 from nextword.training.reading import read_corpus
 from nextword.training.run_directory import RunDirectory
 

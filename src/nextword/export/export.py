@@ -1,6 +1,7 @@
 """Export a bundle so that it runs without a training framework: build `model.onnx`, check it, and store it."""
 
 import dataclasses
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,12 @@ from nextword.errors import ExportError, SettingError
 from nextword.evaluation.perplexity import evaluate
 from nextword.export.export_options import ExportOptions
 from nextword.export.export_report import ExportReport, Int8Cost, require_agreement, with_export_section
-from nextword.export.keras_file import require_free_keras_path, write_keras_file
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.quantization import quantized
 from nextword.generation.generator import generate
 from nextword.generation.sampling import SamplingOptions
 from nextword.models.language_model import LanguageModel
+from nextword.storage.durable import disk_errors
 
 _MOST_BYTES = 2**31 - 2**24  # a protocol-buffer message holds less than 2 GiB
 _ROW_TOKENS = 1024
@@ -159,3 +160,34 @@ def _cost(engine: Engine, int8_engine: Engine, text: NamedText, options: ExportO
             f"more by `--max-loss-percent {np.ceil(cost.percent):.0f}`"
         )
     return cost
+
+
+def require_free_keras_path(path: Path) -> None:
+    """Raise if no `.keras` file can be written.
+
+    Raises:
+        SettingError: The name does not end in `.keras`, something is there already, or the folder is missing.
+    """
+    if path.suffix != ".keras":
+        raise SettingError(f"a file for Keras must end in `.keras`, but `{path}` does not; rename it")
+    if path.exists(follow_symlinks=False):
+        raise SettingError(f"`{path}` exists already; choose another name, or move it away")
+    if not path.absolute().parent.is_dir():
+        raise SettingError(f"`{path}` must be in a folder that exists, but its folder is missing; make it first")
+
+
+def write_keras_file(path: Path, model: LanguageModel) -> None:
+    """Save a model with Keras. `keras.saving.load_model` reads it after `from nextword import LanguageModel`.
+
+    Raises:
+        SettingError: See `require_free_keras_path`.
+        StorageError: The disk refused. No file is left behind.
+    """
+    require_free_keras_path(path)
+    partial = path.with_name(f".{path.stem}-{secrets.token_hex(6)}.keras")
+    with disk_errors(path, "written"):
+        try:
+            model.save(partial)
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -1,5 +1,7 @@
 """Whole exports of a tiny model."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +14,34 @@ from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import start_engine
-from nextword.errors import BundleError, ExportError, SettingError
+from nextword.errors import BundleError, ExportError, SettingError, StorageError
 from nextword.evaluation.perplexity import evaluate
 from nextword.export import export as module
-from nextword.export.export import NamedText, export_bundle
+from nextword.export.export import NamedText, export_bundle, require_free_keras_path, write_keras_file
 from nextword.export.export_options import ExportOptions
 from nextword.export.language_model_graph import language_model_graph
 from nextword.generation.generator import generate
 from nextword.generation.sampling import SamplingOptions
+from nextword.models.language_model import LanguageModel
 from nextword.scoring.vectors import WordVectors
 from nextword.storage import sealed_directory
 
 Ids = NDArray[np.int32]
 
 FLOAT, INT8 = ExportOptions(), ExportOptions(int8=True, max_loss_percent=1000)
+
+IDS = np.array([[1, 2, 3], [4, 5, 6]], np.int32)
+
+PROGRAM = """
+import sys
+import numpy as np
+from nextword import LanguageModel
+import keras
+
+model = keras.saving.load_model(sys.argv[1])
+assert type(model) is LanguageModel
+np.save(sys.argv[2], model(np.array([[1, 2, 3], [4, 5, 6]], np.int32))[0])
+"""
 
 
 def engine_of(bundle: Bundle) -> OnnxEngine:
@@ -163,3 +179,47 @@ def test_an_output_that_exists_is_refused_before_anything_is_done(path: Path, tm
 def test_a_sample_model_is_not_exported_over(path: Path) -> None:
     with pytest.raises(SettingError, match="exists already"):
         export_bundle(path, FLOAT, output=sample_model_path("austen"))
+
+
+@pytest.fixture(scope="module")
+def model(bundle: Bundle) -> LanguageModel:
+    model = LanguageModel(bundle.architecture)
+    model.set_named_weights(bundle.weights)
+    return model
+
+
+def test_another_process_loads_the_model(model: LanguageModel, tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    write_keras_file(path, model)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.keras"]
+    program = [sys.executable, "-c", PROGRAM, str(path), str(tmp_path / "logits.npy")]
+    subprocess.run(program, check=True, timeout=120)
+    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), np.asarray(model(IDS)[0]), atol=1e-6)
+
+
+def test_nothing_is_written_over(model: LanguageModel, tmp_path: Path) -> None:
+    (tmp_path / "model.keras").write_bytes(b"mine")
+    with pytest.raises(SettingError, match="exists already; choose another name"):
+        write_keras_file(tmp_path / "model.keras", model)
+    assert (tmp_path / "model.keras").read_bytes() == b"mine"
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_the_disk(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(model, "save", fill_the_disk)
+    with pytest.raises(StorageError, match="No space left on device"):
+        write_keras_file(tmp_path / "model.keras", model)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("model.h5", "must end in `.keras`"), ("none/model.keras", "a folder that exists")]
+)
+def test_a_path_that_will_not_do_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        require_free_keras_path(tmp_path / name)

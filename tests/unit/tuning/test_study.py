@@ -5,13 +5,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
 from nextword.errors import SettingError
 from nextword.training.config import RunConfig
 from nextword.tuning.claim import Claim, Outcome
-from nextword.tuning.study import Study
+from nextword.tuning.study import NumberedSampler, Study
 from nextword.tuning.study_settings import StudyDirectory, StudySettings, SweepOptions
 
 CURVES = {"good": [20.0, 15.0, 12.0, 10.0], "bad": [40.0, 39.0, 38.0, 37.0]}
@@ -265,3 +266,36 @@ def test_a_copied_study_can_be_resumed(study: Study, tmp_path: Path) -> None:
     copy = Study(StudyDirectory(tmp_path / "copy"), study.settings)
     assert [trial.value for trial in copy.trials] == [5.0, None]
     assert claimed(copy).config == running.config
+
+
+def sampled_study(seed: int) -> optuna.Study:
+    return optuna.create_study(sampler=NumberedSampler(seed, {"x": 0.5}))
+
+
+def values(trial: optuna.Trial) -> tuple[float, str]:
+    return trial.suggest_float("x", 0, 1), trial.suggest_categorical("y", ["a", "b", "c"])
+
+
+def sampled_trials(seed: int, trials: int = 14) -> list[tuple[float, str]]:
+    study = sampled_study(seed)
+    found = []
+    for _ in range(trials):
+        trial = study.ask()
+        found.append(values(trial))
+        study.tell(trial, found[-1][0])
+    return found
+
+
+def test_the_first_trial_has_the_given_values() -> None:
+    assert sampled_trials(0, trials=1)[0][0] == 0.5
+    assert 0.5 not in [x for x, _ in sampled_trials(0)[1:]]
+
+
+def test_values_follow_from_the_seed_and_the_number() -> None:
+    assert sampled_trials(0) == sampled_trials(0) != sampled_trials(1)
+
+
+def test_the_order_in_which_trials_suggest_changes_nothing() -> None:
+    forward, backward = sampled_study(0), sampled_study(0)
+    first, second = ([study.ask() for _ in range(4)] for study in (forward, backward))
+    assert [values(trial) for trial in first] == [values(trial) for trial in reversed(second)][::-1]

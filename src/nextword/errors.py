@@ -52,45 +52,19 @@ class TextError(NextwordError):
 
 
 class StorageError(NextwordError):
-    """A directory of nextword is damaged, incomplete, in use, or cannot be written.
-
-    Example:
-        >>> import nextword
-        >>> [each.__name__ for each in nextword.StorageError.__subclasses__()][:2]
-        ['CheckpointError', 'BundleError']
-    """
+    """A directory of nextword is damaged, incomplete, in use, or cannot be written."""
 
 
 class CheckpointError(StorageError):
-    """A training run cannot be resumed from its directory.
-
-    Example:
-        >>> import nextword
-        >>> issubclass(nextword.CheckpointError, nextword.StorageError), nextword.CheckpointError.exit_code
-        (True, 2)
-    """
+    """A training run cannot be resumed from its directory."""
 
 
 class BundleError(StorageError):
-    """A directory is not a model bundle, or the bundle is damaged.
-
-    Example:
-        >>> import nextword
-        >>> try:
-        ...     nextword.load("no-such-model")
-        ... except nextword.BundleError as error:
-        ...     print(error)
-        `no-such-model` must be the directory of a run or a model, but there is no such directory; sample models: austen
-    """
+    """A directory is not a model bundle, or the bundle is damaged."""
 
 
 class MissingExtraError(NextwordError):
-    """A part of nextword needs packages that are not installed.
-
-    Example:
-        >>> print(MissingExtraError.of("curves need matplotlib", None, "train"))
-        curves need matplotlib, which is missing; install the extra `train`: pip install 'nextword[train]'
-    """
+    """A part of nextword needs packages that are not installed."""
 
     @classmethod
     def of(cls, need: str, missing: str | None, extra: str) -> Self:
@@ -113,22 +87,12 @@ class MissingExtraError(NextwordError):
         """Return how to install an extra of nextword.
 
         The command works in a clone too: pip adds what the installed nextword lacks, wherever that came from.
-
-        Example:
-            >>> MissingExtraError.advice("train")
-            "install the extra `train`: pip install 'nextword[train]'"
         """
         return f"install the extra `{extra}`: pip install 'nextword[{extra}]'"
 
 
 class ExportError(NextwordError):
-    """An exported model differs from its source by more than the allowed tolerance.
-
-    Example:
-        >>> import nextword
-        >>> issubclass(nextword.ExportError, nextword.NextwordError), nextword.ExportError.exit_code
-        (True, 2)
-    """
+    """An exported model differs from its source by more than the allowed tolerance."""
 
 
 class EvaluationError(NextwordError):
@@ -146,37 +110,17 @@ class EvaluationError(NextwordError):
 
 
 class TrainingDivergedError(NextwordError):
-    """The training loss is no longer a finite number.
-
-    Example:
-        >>> TrainingDivergedError.exit_code
-        3
-    """
+    """The training loss is no longer a finite number."""
 
     exit_code = 3
 
 
 class ProcessLostError(NextwordError):
-    """Another process of a training run is gone, or did not come.
-
-    Example:
-        >>> import nextword
-        >>> issubclass(nextword.ProcessLostError, nextword.NextwordError), nextword.ProcessLostError.exit_code
-        (True, 2)
-    """
+    """Another process of a training run is gone, or did not come."""
 
 
 class TrainingWarning(UserWarning):
-    """A training run worked around a problem, such as a damaged checkpoint.
-
-    Example:
-        >>> import warnings
-        >>> with warnings.catch_warnings(record=True) as caught:
-        ...     warnings.simplefilter("always", TrainingWarning)
-        ...     warnings.warn("a checkpoint is damaged", TrainingWarning, stacklevel=1)
-        >>> [str(warning.message) for warning in caught]
-        ['a checkpoint is damaged']
-    """
+    """A training run worked around a problem, such as a damaged checkpoint."""
 
 
 class TrainingInterrupted(KeyboardInterrupt):

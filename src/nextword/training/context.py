@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, override
 
 from nextword.errors import TrainingWarning
 from nextword.text.progress import Receiver
@@ -12,8 +12,11 @@ from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 
 
-class TrainingObserver(Protocol):
-    """Receives progress events during training, for a progress bar or a log; it does not change the run."""
+class TrainingObserver:
+    """Receives progress events during training, for a progress bar or a log; this one does nothing with them.
+
+    An observer does not change the run.
+    """
 
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
         """Training begins, or resumes after `progress`."""
@@ -31,27 +34,8 @@ class TrainingObserver(Protocol):
         """A round ended and its checkpoint is saved; `plan` is the plan for the next rounds."""
 
 
-class SilentObserver:
-    """An observer that does nothing."""
-
-    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        """Do nothing."""
-
-    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        """Do nothing."""
-
-    def on_point(self, point: TrainingPoint) -> None:
-        """Do nothing."""
-
-    def on_validation(self) -> None:
-        """Do nothing."""
-
-    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Do nothing."""
-
-
 @dataclass(frozen=True)
-class Observers:
+class Observers(TrainingObserver):
     """Passes progress events to several observers, in order.
 
     Attributes:
@@ -60,28 +44,28 @@ class Observers:
 
     observers: Sequence[TrainingObserver]
 
+    @override
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        """Pass the event on."""
         for observer in self.observers:
             observer.on_start(plan, progress)
 
+    @override
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        """Pass the event on."""
         for observer in self.observers:
             observer.on_step(step, train_perplexity, words_per_second)
 
+    @override
     def on_point(self, point: TrainingPoint) -> None:
-        """Pass the event on."""
         for observer in self.observers:
             observer.on_point(point)
 
+    @override
     def on_validation(self) -> None:
-        """Pass the event on."""
         for observer in self.observers:
             observer.on_validation()
 
+    @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Pass the event on."""
         for observer in self.observers:
             observer.on_round(record, plan, progress)
 
@@ -106,7 +90,7 @@ class RunContext:
         cache_dir: Folder of derived files.
     """
 
-    observer: TrainingObserver = field(default_factory=SilentObserver)
+    observer: TrainingObserver = field(default_factory=TrainingObserver)
     say: Callable[[str], object] = lambda _message: None
     detail: Callable[[str], object] = lambda _message: None
     warn: Callable[[str], object] = warn_user

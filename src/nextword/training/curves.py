@@ -7,7 +7,7 @@ from typing import Any, override
 
 from nextword.errors import MissingExtraError, StorageError
 from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
-from nextword.training.context import SilentObserver
+from nextword.training.context import TrainingObserver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 
@@ -40,7 +40,7 @@ def draw_curves(
     return paths
 
 
-class CurveDrawer(SilentObserver):
+class CurveDrawer(TrainingObserver):
     """Draws the curves of a run after every round, unless that would take more than 2 % of its time.
 
     Without matplotlib or space on the disk it draws nothing; the end of the run reports that.

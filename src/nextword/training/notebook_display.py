@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self, override
 
 from nextword.storage.html_table import Markup, html_bar, html_stack, html_table
-from nextword.training.context import SilentObserver
+from nextword.training.context import TrainingObserver
 from nextword.training.curve_picture import curve_picture
 from nextword.training.growing_curve import GrowingCurve
 from nextword.training.plan import Plan
@@ -23,7 +23,7 @@ def in_notebook() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
-class NotebookDisplay(SilentObserver):
+class NotebookDisplay(TrainingObserver):
     """Shows step, time, words per second and perplexity of a run, and its curve, in the output of a notebook's cell.
 
     It is drawn again in place, at most once a second during the steps, and after every round.

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nextword.text.progress import ReadingProgress
-from nextword.training.context import SilentObserver
+from nextword.training.context import TrainingObserver
 from nextword.training.growing_curve import GrowingCurve
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
@@ -20,7 +20,7 @@ _HEADER = "round   epoch  perplexity: train     valid   words/s  elapsed     lef
 _REFRESHES_PER_SECOND = 4
 
 
-class ProgressBar(SilentObserver):
+class ProgressBar(TrainingObserver):
     """Shows the step, words per second, time left, and perplexity on training and validation text.
 
     The live line appears in a terminal, and in a notebook with ipywidgets. A row for each round appears everywhere.

@@ -14,7 +14,7 @@ import keras
 from nextword.bundle.run_files import LOG_FILE
 from nextword.errors import CheckpointError, SettingError, StorageError
 from nextword.training.config import RunConfig
-from nextword.training.context import Observers, RunContext, SilentObserver, warn_user
+from nextword.training.context import Observers, RunContext, TrainingObserver, warn_user
 from nextword.training.log import read_log
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
@@ -27,7 +27,7 @@ _MOST_SECONDS = 5.0
 """How long failed writes may hold up a training run before the next one waits for the end of the run."""
 
 
-class RunLogger(keras.callbacks.Callback, SilentObserver, ABC):
+class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
     """Base class of callbacks that send the figures of a run to another program.
 
     In `nextword.train` and `nextword train`, the figures of a round are sent after its checkpoint is saved: training

@@ -13,7 +13,7 @@ from nextword.errors import SettingError, TrainingInterrupted
 from nextword.text.corpus import Corpus
 from nextword.training.checkpoint_store import JSON, Arrays, Checkpoint, CheckpointStore
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext, SilentObserver
+from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.interruption import Interruption
 from nextword.training.process_group import group_for
 from nextword.training.run_logger import RunLogger
@@ -120,7 +120,7 @@ def quiet_unless_first(context: RunContext, processes: "Processes | None") -> Ru
     if writes(processes):
         return context
     callbacks = [each for each in context.callbacks if not isinstance(each, RunLogger)]
-    return replace(context, observer=SilentObserver(), say=lambda _message: None, reading=None, callbacks=callbacks)
+    return replace(context, observer=TrainingObserver(), say=lambda _message: None, reading=None, callbacks=callbacks)
 
 
 def lost_processes_named(processes: "Processes | None") -> AbstractContextManager[Any]:

@@ -14,7 +14,7 @@ from nextword.batching.window import Windows
 from nextword.batching.windows import validation_streams
 from nextword.models.language_model import LanguageModel
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.context import RunContext, SilentObserver
+from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
@@ -40,7 +40,7 @@ class CutOffError(Exception):
     """A simulated crash."""
 
 
-class _CutOffAfterEachRound(SilentObserver):
+class _CutOffAfterEachRound(TrainingObserver):
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
         raise CutOffError(record.round)
 

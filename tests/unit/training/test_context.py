@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from nextword.errors import TrainingWarning
-from nextword.training.context import RunContext, SilentObserver, TrainingObserver, warn_user
+from nextword.training.context import RunContext, TrainingObserver, warn_user
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 
@@ -15,7 +15,7 @@ RECORD = RoundRecord(1, 6, 0.4, 0.1, 9.0, 0.3, 8.0, 0.2, 1e5, 1.5)
 def test_progress_and_messages_are_dropped_by_default() -> None:
     context, plan, progress = RunContext(), Plan(15, 6, (30,)), TrainingProgress(records=(RECORD,))
     observer: TrainingObserver = context.observer
-    assert isinstance(observer, SilentObserver)
+    assert isinstance(observer, TrainingObserver)
     observer.on_start(plan, progress)
     observer.on_step(3, 9.0, 1e5)
     observer.on_validation()

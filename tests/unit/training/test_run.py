@@ -15,7 +15,7 @@ from nextword.errors import CheckpointError, TrainingDivergedError
 from nextword.models.language_model import LanguageModel
 from nextword.training import round_callbacks
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.context import SilentObserver
+from nextword.training.context import TrainingObserver
 from nextword.training.log import write_log
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
@@ -35,7 +35,7 @@ def constant(options: TrainingOptions) -> TrainingOptions:
     return options.replace(schedule="constant")
 
 
-class Watcher(SilentObserver):
+class Watcher(TrainingObserver):
     """Records all events, and the weights of a model at the end of each round."""
 
     def __init__(self) -> None:
@@ -223,7 +223,7 @@ def test_the_log_is_written_before_observers_receive_a_round(
 ) -> None:
     told: list[int] = []
 
-    class Reader(SilentObserver):
+    class Reader(TrainingObserver):
         def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
             told.append(len((tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()))
 

@@ -12,7 +12,7 @@ import pytest
 from nextword.training import round_callbacks
 from nextword.training import run as run_module
 from nextword.training import step as step_module
-from nextword.training.context import SilentObserver
+from nextword.training.context import TrainingObserver
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
@@ -69,7 +69,7 @@ def put(monkeypatch: pytest.MonkeyPatch) -> Callable[[Clock], Clock]:
 PutClock = Callable[[Clock], Clock]
 
 
-class Disturbance(SilentObserver):
+class Disturbance(TrainingObserver):
     """Changes the speed of a clock after some rounds."""
 
     def __init__(self, clock: Clock, after_round: int, tick: float) -> None:
@@ -125,7 +125,7 @@ def test_rounds_of_one_step_and_the_time_to_save_count(
 ) -> None:
     clock = put(Clock(tick=0.0))
 
-    class Saving(SilentObserver):
+    class Saving(TrainingObserver):
         def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
             clock.now += 3.0
 

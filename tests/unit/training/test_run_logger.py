@@ -8,7 +8,7 @@ import pytest
 
 from nextword.errors import SettingError, StorageError, TrainingWarning
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext, SilentObserver
+from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.log import write_log
 from nextword.training.plan import Plan
 from nextword.training.progress import TrainingProgress
@@ -176,7 +176,7 @@ def test_an_interrupted_run_ends_its_log_as_such() -> None:
 
 
 def test_loggers_observe_the_run_and_other_callbacks_stay_with_keras() -> None:
-    logger, other, observer = MemoryLogger(), object(), SilentObserver()
+    logger, other, observer = MemoryLogger(), object(), TrainingObserver()
     with logged(RunContext(observer, callbacks=[other, logger]), Path("run"), CONFIG) as context:
         assert context.callbacks == (other,)
     with logged(RunContext(observer, callbacks=[other]), Path("run"), CONFIG) as context:

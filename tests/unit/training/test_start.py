@@ -17,7 +17,7 @@ from nextword.evaluation.perplexity import evaluate
 from nextword.storage import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
-from nextword.training.context import RunContext, SilentObserver
+from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.start import resume_run, start_run
@@ -34,7 +34,7 @@ CONFIG = RunConfig.of(
 )
 
 
-class Rounds(SilentObserver):
+class Rounds(TrainingObserver):
     """The rounds that were observed, and how many of them found the pictures drawn."""
 
     def __init__(self, root: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nextword.batching.options import BatchOptions
 from nextword.batching.streams import VariedStreams
-from nextword.training.context import SilentObserver
+from nextword.training.context import TrainingObserver
 from nextword.training.log import read_points, write_log
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingPoint, TrainingProgress
@@ -147,7 +147,7 @@ def test_the_learning_rate_of_a_point_is_that_of_the_schedule(
     assert run.step.learning_rates([0, 7, 29]) == pytest.approx(expected, rel=1e-6)
 
 
-class Seen(SilentObserver):
+class Seen(TrainingObserver):
     def __init__(self) -> None:
         self.points: list[TrainingPoint] = []
 

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 from nextword.errors import StorageError
 from nextword.storage.single_file import write_file
 from nextword.training.config import RunConfig, read_tables
-from nextword.training.context import RunContext, SilentObserver
+from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.interruption import TrainingInterrupted
 from nextword.tuning import sweep
 from nextword.tuning.claim import Outcome
@@ -46,7 +46,7 @@ class Said:
 
 def sweep_of(study: Study, said: Said, before: Callable[[], object] = lambda: None, **options: Any) -> Sweep:
     run = FakeRun(RunContext(say=said.lines.append), before)
-    return Sweep(study, cast("TrialRun", run), lambda: nullcontext(SilentObserver()), **options)
+    return Sweep(study, cast("TrialRun", run), lambda: nullcontext(TrainingObserver()), **options)
 
 
 def test_all_trials_are_trained_and_the_best_is_written(study: Study) -> None:

@@ -73,7 +73,7 @@ def open_text_model(path: Path) -> TextModel:
     """
     if not is_arpa(path):
         return Target.of(path).open()
-    from nextword.engine.ngram.arpa_model import arpa_model  # here, for it would slow the start of all commands
+    from nextword.engine.ngram.engine import arpa_model  # here, for it would slow the start of all commands
 
     return arpa_model(path)
 

@@ -1,6 +1,7 @@
 """The cell of an LSTM at one word of a text, its gates lit by their values in a trained model."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,9 +12,6 @@ from nextword.errors import SettingError
 from nextword.pictures.cell_equations import draw_equations
 from nextword.pictures.cell_numbers import CellNumbers
 from nextword.pictures.lstm_steps import LSTMSteps
-from nextword.pictures.strip import HEIGHT as STRIP_HEIGHT
-from nextword.pictures.strip import WIDTH as STRIP_WIDTH
-from nextword.pictures.strip import Strip
 from nextword.pictures.svg import Drawing
 from nextword.pictures.word_line import draw_word_line
 from nextword.text.printable import printable
@@ -30,6 +28,8 @@ _GATE_CENTERS = {"f": 162.0, "i": 263.0, "g": 364.0, "o": 477.0}
 _NAMES = {"f": "forget", "i": "input", "g": "candidate", "o": "output"}
 _LEFT, _RIGHT = 57.0, 477.0
 _PRODUCT_X, _PRODUCT_Y, _OUTPUT_Y = 313.5, 184.0, 204.0
+
+STRIP_WIDTH, STRIP_HEIGHT = 80.0, 40.0
 
 
 @dataclass(frozen=True)
@@ -223,3 +223,50 @@ def _draw_legend(drawing: Drawing, baseline: float, marked: str) -> float:
         drawing.rect(x, baseline - 11, 12, 12, kind, radius=2)
         x += 18 + drawing.text(x + 18, baseline, says, "note") + 14
     return baseline
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The values of some units, drawn as bars.
+
+    Attributes:
+        name: What they are, for the tips.
+        values: One for each unit.
+        units: The numbers of the units.
+        is_gate: Whether values are from 0 to 1; others have a sign.
+        reach: The value of a bar at full height.
+        marked: Index of the unit that stands out; `None` for none.
+    """
+
+    name: str
+    values: NDArray[np.float64]
+    units: Sequence[int]
+    is_gate: bool
+    reach: float = 1.0
+    marked: int | None = None
+
+    def draw(self, drawing: Drawing, left: float, top: float) -> None:
+        """Draw the strip, `STRIP_WIDTH` wide and `STRIP_HEIGHT` high."""
+        pitch = STRIP_WIDTH / len(self.values)
+        gap = min(2.0, 0.25 * pitch)
+        for index, (unit, value) in enumerate(zip(self.units, self.values.tolist(), strict=True)):
+            x = left + index * pitch
+            tip, is_marked = f"unit {unit}: {self.name} = {value:.3f}", index == self.marked
+            if is_marked:
+                drawing.rect(x - gap / 2, top - 5, pitch, STRIP_HEIGHT + 10, "marked", radius=2)
+            else:
+                drawing.rect(x, top, pitch - gap, STRIP_HEIGHT, "track")
+            self._draw_bar(drawing, x, top, pitch - gap, value)
+            drawing.rect(x - gap / 2, top - 5, pitch, STRIP_HEIGHT + 10, "over", tip=tip)
+        if not self.is_gate:
+            middle = top + STRIP_HEIGHT / 2
+            drawing.line([(left - 2, middle), (left + STRIP_WIDTH, middle)], "zero")
+
+    def _draw_bar(self, drawing: Drawing, x: float, top: float, width: float, value: float) -> None:
+        share = min(1.0, abs(value) / self.reach)
+        if self.is_gate:
+            drawing.rect(x, top + STRIP_HEIGHT * (1 - share), width, STRIP_HEIGHT * share, "gate")
+            return
+        half = STRIP_HEIGHT / 2
+        kind, begin = ("positive", half * (1 - share)) if value >= 0 else ("negative", half)
+        drawing.rect(x, top + begin, width, half * share, kind)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from nextword.errors import SettingError, TextError
 from nextword.suggestion.letter_case import begins_sentence
-from nextword.suggestion.typed_marks import known_dashes, known_pieces
 from nextword.text.line_ends import ends_open, segments
 from nextword.text.lines import require_unicode, split_lines
 from nextword.text.pieces import is_mark, is_word_character, slices, tidy, trailing_word
@@ -17,6 +16,11 @@ from nextword.text.vocabulary import END
 _WORD_STARTS = re.compile(r"(?<!\s)(\s++)\S")
 _TOKEN_STARTS = re.compile(r"(?<![\t\x0b\x0c \r\n])([\t\x0b\x0c \r\n]++)[^\t\x0b\x0c \r\n]")
 _LAST_TOKEN = re.compile(r"(?<![^\t\x0b\x0c \r\n])[^\t\x0b\x0c \r\n]*+\Z")
+
+_OPENING = re.compile("(?<![^ (\\[{\u2014-])[\"']")
+_OPENED = str.maketrans("\"'", "\u201c\u2018")
+_CLOSED = str.maketrans("\"'", "\u201d\u2019")
+_STRAIGHT = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
 
 
 class Piece(NamedTuple):
@@ -221,3 +225,28 @@ class TypedText:
         if self._tokenizer.kind == "word" and pieces and pieces[-1].token_id != self._tokenizer.vocabulary.end_id:
             pieces[-1] = Piece(*self._tokenizer.continued(tail, *pieces[-1]))
         return pieces
+
+
+def known_dashes(tokenizer: Tokenizer, text: str) -> str:
+    """Return a text with `--` as an em dash if only that is in the vocabulary, and the other way round."""
+    vocabulary = tokenizer.vocabulary
+    if not any(dash in vocabulary for dash in ("\u2014", " \u2014", "\u2014 ", " \u2014 ")):
+        return text.replace("\u2014", "--")
+    return text if "--" in vocabulary or " --" in vocabulary else text.replace("--", "\u2014")
+
+
+def known_pieces(tokenizer: Tokenizer, text: str) -> list[tuple[str, int]]:
+    """Return the tokens of a tidy text as `Tokenizer.cut` does, unknown ones with other quotes if these help."""
+    vocabulary, pieces = tokenizer.vocabulary, tokenizer.cut(text)
+    unknown_id = vocabulary.unknown_id
+    if all(token_id != unknown_id for _, token_id in pieces):
+        return pieces
+    curly = _OPENING.sub(lambda quote: quote[0].translate(_OPENED), text).translate(_CLOSED)
+    forms = (curly, text.translate(_CLOSED), text.translate(_STRAIGHT))
+    if tokenizer.kind == "subword":  # its pieces depend on the characters that are known
+        characters = zip(text, *forms, strict=True)
+        return tokenizer.cut("".join(next(filter(vocabulary.__contains__, each), each[0]) for each in characters))
+    others = [cut for cut in map(tokenizer.cut, forms) if len(cut) == len(pieces)]
+    return [
+        next((piece for piece in each if piece[1] != unknown_id), each[0]) for each in zip(pieces, *others, strict=True)
+    ]

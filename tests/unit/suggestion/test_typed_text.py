@@ -6,10 +6,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError, TextError
-from nextword.suggestion.typed_text import Piece, TypedText
+from nextword.suggestion.typed_text import Piece, TypedText, known_dashes, known_pieces
 from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.subwords import subword_vocabulary
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
+from support.piece_counts import count_pieces
 
 KINDS: list[tuple[TokenizerKind, LineEnds]] = [
     ("word", "line"),
@@ -38,6 +40,12 @@ AWKWARD = ["don't", "<unk>", *"abéc\u03017_\u4e2d\u1e9e", *"\",.'\u2019- \t\n\r
 texts = st.lists(st.sampled_from(AWKWARD), max_size=14).map("".join) | st.text(
     st.characters(exclude_characters="\u2014\u2018\u201c\u201d", exclude_categories=["Cs"]), max_size=8
 )
+
+CURLY = (
+    "\u201cI don\u2019t,\u201d she said. (\u201cNo\u2014\u2018yes\u2019\u2014\u201cno\u201d is right.\u201d) "
+    "\u2018It is o\u2019clock\u2019"
+)
+STRAIGHT = "\"I don't,\" she said. (\"No--'yes'--\"no\" is right.\") 'It is o'clock'"
 
 
 def tokenizer_of(kind: TokenizerKind, line_ends: LineEnds) -> Tokenizer:
@@ -183,3 +191,44 @@ def test_at_most_the_whole_text_can_be_removed(num_characters: int) -> None:
     typed.insert("a b")
     with pytest.raises(SettingError, match="between 0 and 3, the length of the text, but is"):
         typed.remove(num_characters)
+
+
+def tokenizer_of_text(text: str, kind: TokenizerKind) -> Tokenizer:
+    counts = count_pieces([text], kind)
+    if kind == "subword":
+        return Tokenizer(kind, "line", subword_vocabulary([counts], minimum_count=1, maximum_size=None))
+    return Tokenizer(kind, "line", Vocabulary(("<unk>", *counts)))
+
+
+@pytest.mark.parametrize("kind", ["word", "subword", "character"])
+@pytest.mark.parametrize(("book", "typed"), [(CURLY, STRAIGHT), (STRAIGHT, CURLY)])
+def test_a_typed_text_is_read_in_the_form_of_the_vocabulary(kind: TokenizerKind, book: str, typed: str) -> None:
+    tokenizer = tokenizer_of_text(book, kind)
+    text = TypedText(tokenizer)
+    for key in typed:
+        text.insert(key)
+    assert [piece.token_id for piece in text.prompt_pieces()] == tokenizer.encode_prompt(book)
+    assert text.text == typed
+
+
+def test_the_typed_form_is_read_if_the_vocabulary_has_it() -> None:
+    tokenizer = tokenizer_of_text(f"{CURLY} {STRAIGHT}", "word")
+    for text in (CURLY, STRAIGHT.replace("--", "\u2014")):
+        assert known_pieces(tokenizer, text) == tokenizer.cut(text)
+
+
+@pytest.mark.parametrize(("tokens", "typed"), [(("--", "so"), "so \u2014 so"), (("\u2014", "so"), "so -- so")])
+def test_dashes_of_cut_text_are_tokens(tokens: tuple[str, ...], typed: str) -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", *tokens)))
+    assert [piece for piece, _ in known_pieces(tokenizer, known_dashes(tokenizer, typed))] == ["so", tokens[0], "so"]
+
+
+@pytest.mark.parametrize("text", ["so -- so", "so \u2014 so"])
+def test_a_vocabulary_of_both_dashes_reads_both(text: str) -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<eos>", "<unk>", "\u2014", "--", "so")))
+    assert known_dashes(tokenizer, text) == text
+
+
+def test_what_no_form_makes_known_is_unknown() -> None:
+    tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "so")))
+    assert known_pieces(tokenizer, "don't so\u2018so") == tokenizer.cut("don't so\u2018so")

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from nextword.errors import MissingExtraError, TextError
-from nextword.text import tables
+from nextword.text import files
 from nextword.text.documents import Document
+from nextword.text.files import documents_of_csv, documents_of_parquet
 from nextword.text.options import OnBadBytes
-from nextword.text.tables import documents_of_csv, documents_of_parquet
 from support.packing import PACK
 
 ROWS = [("1", "one"), ("2", 'two "quoted", with\nlines'), ("3", ""), ("4", "café")]
@@ -88,6 +88,6 @@ def test_parquet_that_is_refused_is_named_by_its_row(tmp_path: Path) -> None:
 
 
 def test_parquet_without_its_library_is_refused_with_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "find_spec", lambda _: None)
+    monkeypatch.setattr(files, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"reading Parquet needs pyarrow, .* pip install 'nextword\[data\]'"):
         list(documents_of_parquet(tmp_path / "table.parquet", "text"))

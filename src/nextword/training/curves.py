@@ -57,7 +57,6 @@ class CurveDrawer(TrainingObserver):
 
     @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Draw, if it is time."""
         began = self._clock()
         if progress.finished or began < self._not_before:  # the end of the run draws the last picture
             return

@@ -61,32 +61,27 @@ class NotebookDisplay(TrainingObserver):
 
     @override
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        """Show the curve of a resumed run."""
         self._curve.start(plan, progress)
         self._step, self._total, self._doing = progress.steps, plan.total_steps, "compiling"
         self._update()
 
     @override
     def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
-        """Advance the bar."""
         self._step, self._speed, self._doing = step, words_per_second, "training"
         if self._clock() >= self._not_before:
             self._update()
 
     @override
     def on_point(self, point: TrainingPoint) -> None:
-        """Extend the curve."""
         self._curve.add_point(point)
 
     @override
     def on_validation(self) -> None:
-        """Show that validation has begun."""
         self._doing = "validating"
         self._update()
 
     @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Show the figures of the round."""
         self._curve.add_round(record, plan)
         self._step, self._total, self._latest, self._doing = record.step, plan.total_steps, record, "training"
         self._best = f"{progress.best_perplexity:,.2f}"

@@ -143,18 +143,15 @@ class LiveBar(ProgressBar):
 
     @override
     def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
-        """Show the curve of a resumed run."""
         super().on_start(plan, progress)
         self._curve.start(plan, progress)
 
     @override
     def on_point(self, point: TrainingPoint) -> None:
-        """Extend the curve."""
         self._curve.add_point(point)
 
     @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Print a row for the round, and mark its validation."""
         super().on_round(record, plan, progress)
         self._curve.add_round(record, plan)
 

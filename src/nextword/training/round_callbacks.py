@@ -79,7 +79,6 @@ class RoundCallbacks(keras.callbacks.CallbackList):
 
     @override
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Begin a round."""
         self.steps_done, self._next_report = 0, 1
         self._reported_step, self._reported_at = 0, time.monotonic()
         super().on_epoch_begin(epoch, logs)
@@ -91,7 +90,6 @@ class RoundCallbacks(keras.callbacks.CallbackList):
 
     @override
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Count the step, and report its loss if it is time."""
         self.steps_done = batch + 1
         self._interruption.raise_if_requested()
         if self._has_callbacks:
@@ -103,7 +101,6 @@ class RoundCallbacks(keras.callbacks.CallbackList):
 
     @override
     def on_test_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Stop the validation if a signal came."""
         self._interruption.raise_if_requested()
         if self._has_callbacks:
             super().on_test_batch_end(batch, logs)

@@ -106,7 +106,6 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
 
     @override
     def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
-        """Send the figures of the round."""
         self._send(rows_of(progress))
 
     @override
@@ -121,12 +120,10 @@ class RunLogger(keras.callbacks.Callback, TrainingObserver, ABC):
 
     @override
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Write the figures of an epoch of Keras's own `fit`."""
         self._send([*self._missing, (epoch + 1, {name: float(value) for name, value in (logs or {}).items()})])
 
     @override
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """End a log of Keras's own `fit`."""
         self._end(finished=True)
 
     def _begin(self, run: Path, settings: Mapping[str, str | float]) -> None:

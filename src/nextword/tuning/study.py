@@ -53,21 +53,18 @@ class NumberedSampler(BaseSampler):
 
     @override
     def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the dimensions that TPE suggests together."""
         return self._sampler_of(trial).infer_relative_search_space(study, trial)
 
     @override
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Return the values of these dimensions."""
         return self._sampler_of(trial).sample_relative(study, trial, search_space)
 
     @override
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Return the value of another dimension."""
         if trial.number == 0 and param_name in self._first:
             return self._first[param_name]
         return self._sampler_of(trial).sample_independent(study, trial, param_name, param_distribution)

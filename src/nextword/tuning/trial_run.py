@@ -66,7 +66,6 @@ class PruningCallback(keras.callbacks.Callback):
 
     @override
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Report a round, which Keras calls an epoch."""
         perplexity = float((logs or {})["val_perplexity"])
         if math.isfinite(perplexity) and self._report(epoch + 1, perplexity) and epoch + 1 < self._num_rounds:
             self.ended_after = epoch + 1

@@ -20,12 +20,11 @@ from nextword.cli.evaluation_columns import (
     require_same_words,
 )
 from nextword.cli.keystrokes_report import keystrokes_report, require_plain
-from nextword.cli.method_names import complete_methods
 from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
 from nextword.cli.output import say
 from nextword.cli.progress import evaluation_progress, waiting
 from nextword.cli.setting_option import Tables
-from nextword.cli.target import SplitOrAll, complete_model, engine_option, split_option
+from nextword.cli.target import SplitOrAll, complete_methods, complete_model, engine_option, split_option
 from nextword.engine.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
 from nextword.engine.ensemble import EnsembleOptions
 from nextword.errors import SettingError

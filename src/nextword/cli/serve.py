@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from nextword.cli.command import command
-from nextword.cli.method_names import complete_methods
 from nextword.cli.options import data_dir_option
 from nextword.cli.output import invocation, say
 from nextword.cli.setting_option import Tables
-from nextword.cli.target import Target, engine_name, engine_option, run_or_model_argument
+from nextword.cli.target import Target, complete_methods, engine_name, engine_option, run_or_model_argument
 from nextword.cli.target_text import TargetText
 from nextword.engine.chain import METHODS, STATIC, methods_of, require_used
 from nextword.engine.method import Splits

@@ -168,3 +168,12 @@ class Target:
         model = open_model(self.bundle, engine_name())
         detail(f"opened {self.bundle} with {model.run_by} in {time.monotonic() - began:.2f} s")
         return model
+
+
+def complete_methods(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the methods that may come last, after those that were typed before a comma."""
+    from nextword.engine.chain import METHODS, STATIC
+
+    before, comma, last = typed.rpartition(",")
+    names = [name for name in METHODS if name not in before.split(",")] if comma else [STATIC, *METHODS]
+    return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]

@@ -19,14 +19,13 @@ from nextword.text.gathering import (
     plain_range,
     text_files,
 )
-from nextword.text.layouts import LAYOUTS, first_file, lacking, listing, split_files
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
 from nextword.text.packing import bare_name, unreadable
 from nextword.text.reader import TextRange
 from nextword.text.remote import as_path
 from nextword.text.samples import SAMPLES, sample_path
 from nextword.text.selection import SelectedFiles, selected_files
-from nextword.text.splitting import SPLITS, SplitName, split_whole
+from nextword.text.splitting import LAYOUTS, SPLITS, SplitName, first_file, lacking, listing, split_files, split_whole
 from nextword.text.text_name import IN_MEMORY, is_gathered, names_of, not_found
 
 TextLike = str | Path | Iterable[Any] | Mapping[str, Any]

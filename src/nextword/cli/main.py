@@ -38,7 +38,7 @@ _GROUPS = {
     "Measure": {
         "evaluate": "Measure perplexity, accuracy or keystrokes.",
         "score": "Score lines: the log-probability of each.",
-        "surprise": "Find the lines that a model expects least.",
+        "surprise": "Find the lines or sentences that a model expects least.",
         "compare": "Show predicted words next to actual words.",
     },
     "Serve": {
@@ -225,7 +225,7 @@ def error_text(message: str, otherwise: str = "") -> str:
         otherwise: The hint if the message has no repair.
 
     Example:
-        >>> print(error_text("`a; b` must be a file, but is a folder; name a file"))
+        >>> print(click.unstyle(error_text("`a; b` must be a file, but is a folder; name a file")))
         error: `a; b` must be a file, but is a folder
         hint: name a file
     """

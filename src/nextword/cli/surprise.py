@@ -27,7 +27,7 @@ _MOST_SHOWN = 200
     examples=[
         'echo "I am very much obliged to the moon ." | nextword surprise austen',
         "nextword surprise runs/demo lines.txt --by max -k 3",
-        "nextword surprise runs/demo --threshold 12 < lines.txt",
+        "nextword surprise runs/demo --by max --threshold 12 < lines.txt",
     ],
 )
 @run_or_model_argument

@@ -1,5 +1,6 @@
 """Train the tutorial's forty epochs, and validate both as the tutorial does and with the state carried.
 
+    pip install matplotlib
     python examples/forty_epochs.py ptb --run runs/forty                      # the tutorial's windows, no state carried
     python examples/forty_epochs.py ptb --run runs/carried --windows streams  # parallel streams, the state carried
 
@@ -15,12 +16,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
 import nextword
 from nextword.batching.options import BatchOptions
 from nextword.batching.windows import make_windows
 from nextword.errors import NextwordError, TrainingInterrupted
 from nextword.models.language_model import LanguageModel
-from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from nextword.text.corpus import Corpus
 from nextword.training.step import RoundDataset
 from nextword.training.stream_model import StreamModel
@@ -29,6 +31,7 @@ TUTORIAL_WINDOWS = BatchOptions(windows="successive", batch_size=20, num_steps=3
 PERPLEXITIES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
 CLAIMED_TRAIN_ACCURACY = 0.40
 CLAIMED_VALID_ACCURACY = (0.20, 0.25)
+MAIN_COLOR, QUIET_COLOR, MARK_COLOR = "#1f5fbf", "#8a8f98", "#c2410c"
 
 Table = dict[int, dict[str, float]]
 
@@ -65,7 +68,9 @@ def read_lines(path: Path) -> Table:
 
 def draw(log: Table, in_windows: Table, path: Path) -> None:
     """Draw accuracy and perplexity by epoch, and the accuracies that the tutorial reports."""
-    draw_picture(path, (10, 4), lambda figure: draw_panels(figure.subplots(1, 2), log, in_windows))
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    draw_panels(figure.subplots(1, 2), log, in_windows)
+    figure.savefig(path)
 
 
 def draw_panels(panels: Sequence[Any], log: Table, in_windows: Table) -> None:
@@ -80,7 +85,7 @@ def draw_panels(panels: Sequence[Any], log: Table, in_windows: Table) -> None:
         panel.plot(epochs, [factor * value for value in read], color=MARK_COLOR, label="valid, the tutorial's windows")
         panel.plot(epochs, carried, color=MAIN_COLOR, label="valid, state carried")
         panel.set_xlabel("epochs")
-        finish_axes(panel)
+        panel.grid(color="#d9d3c7", linewidth=0.8)
     low, high = (100 * bound for bound in CLAIMED_VALID_ACCURACY)
     accuracy.axhspan(low, high, color="#fde68a", alpha=0.5, label="the tutorial's valid, 20 to 25 %")
     accuracy.axhline(100 * CLAIMED_TRAIN_ACCURACY, color=QUIET_COLOR, linestyle=":", label="the tutorial's train, 40 %")
@@ -104,7 +109,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compute-dtype", choices=("auto", "float32", "bfloat16"), default="auto")
     asked = parser.parse_args(arguments)
-    require_matplotlib("curves")
     corpus = Corpus.load(asked.text)
     size = corpus.tokenizer.vocabulary_size
     options = {"vocabulary_size": size, "seed": asked.seed, "compute_dtype": asked.compute_dtype}

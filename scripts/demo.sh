@@ -50,7 +50,7 @@ The model is in $run/model.
 What to do next:
   Open $run/page.html in a browser: the model as one file. Type, read, write, and look inside.
   Open $run/comparison.html in a browser: predicted words next to actual words.
-  Open $run/curves.png: perplexity, accuracy, learning rate and speed during training.
+  Open $run/curves.svg in a browser: training and validation perplexity by epoch.
   Suggest the next word:   $nextword suggest $run "the text so far"
   Serve it with a page:    $nextword serve $run       (pip install '.[serve]' first)
   Describe the model:      $nextword info $run

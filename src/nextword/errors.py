@@ -76,8 +76,8 @@ class MissingExtraError(NextwordError):
             extra: The extra of nextword that brings the packages.
 
         Example:
-            >>> str(MissingExtraError.of("curves need matplotlib", None, "train"))
-            "curves need matplotlib, which is missing; install the extra `train`: pip install 'nextword[train]'"
+            >>> str(MissingExtraError.of("comparing models needs SciPy", None, "train"))
+            "comparing models needs SciPy, which is missing; install the extra `train`: pip install 'nextword[train]'"
         """
         what = f"but `{missing}` is missing" if missing else "which is missing"
         return cls(f"{need}, {what}; {cls.advice(extra)}")

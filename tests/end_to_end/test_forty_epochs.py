@@ -63,7 +63,7 @@ def test_validation_in_windows_matches_the_tutorial(text: Path, run: Path) -> No
 
 @pytest.mark.slow
 def test_a_picture_is_drawn(run: Path) -> None:
-    assert (run / "forty-epochs.svg").read_bytes().startswith(b"<svg")
+    assert b"<svg" in (run / "forty-epochs.svg").read_bytes()
 
 
 @pytest.mark.slow

@@ -204,7 +204,8 @@ def check_serve(environment: CleanEnvironment, model: Path) -> None:
 def check_train(environment: CleanEnvironment, text: Path) -> None:
     folder = text.parent
     works(environment, "train", text.name, "--run", "run", "--preset", "quick", "--epochs", "1", *SIZES, folder=folder)
-    assert (folder / "run" / "curves.png").is_file()
+    assert (folder / "run" / "curves.svg").is_file()
+    assert missing(environment, "matplotlib", "optuna") == ["matplotlib", "optuna"]
     assert "perplexity" in works(environment, "evaluate", "run", "--split", "test", folder=folder)
     assert works(environment, "suggest", "run", "it was", folder=folder)
     works(environment, "export", "run", folder=folder)

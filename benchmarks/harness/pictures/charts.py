@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nextword.storage.picture_style import color
-from nextword.storage.pictures import finish_axes, svg_chart
+from harness.pictures.drawing import color, finish_axes, svg_chart
 
 WIDTH = 5.8
 """Inches; on a page that is 360 pixels wide, text of 11 points is then 9 pixels high."""

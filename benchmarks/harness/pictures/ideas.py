@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.pictures.charts import WIDTH
-from nextword.storage.picture_style import color
-from nextword.storage.pictures import finish_axes, svg_chart
+from harness.pictures.drawing import color, finish_axes, svg_chart
 
 _BAR, _HEADING, _FRAME = 0.5, 0.5, 0.7
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from harness.pictures.drawing import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 from harness.speed.catalogue import OURS, OURS_AT_TUTORIAL
 from harness.speed.report import Report
 from harness.speed.scaling import ScalingReport
 from harness.speed.scaling_points import Point
 from nextword.errors import SettingError
-from nextword.storage.pictures import MAIN_COLOR, MARK_COLOR, QUIET_COLOR, draw_picture, finish_axes, require_matplotlib
 
 _FORMATS = (".svg", ".png", ".pdf")
 

@@ -279,7 +279,7 @@ class _Watched:
 def _next_steps(directory: RunDirectory) -> Iterator[str]:
     """Return where the model is, and the next commands."""
     yield f"\nmodel   {directory.model}"
-    if (curves := directory.root / "curves.png").is_file():
+    if (curves := directory.root / "curves.svg").is_file():
         yield f"curves  {curves}"
     yield "\nnext"
     yield from (f"  {line}" for line in commands_for(directory.root))

@@ -37,8 +37,3 @@ def style_sheet(colors: Sequence[str], rules: Sequence[str] = ()) -> str:
     """
     light, dark = (";".join(f"--{name}:{COLORS[name][scheme]}" for name in colors) for scheme in (0, 1))
     return "\n".join([f"svg{{{light}}}", f"@media (prefers-color-scheme:dark){{svg{{{dark}}}}}", *rules])
-
-
-def color(name: str) -> str:
-    """Return a color as it is on a light page. In a chart, it becomes the variable; see `nextword.storage.pictures`."""
-    return COLORS[name][0]

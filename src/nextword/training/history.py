@@ -8,8 +8,7 @@ from typing import overload
 from nextword.bundle.run_files import LOG_FILE
 from nextword.storage.durable import disk_errors
 from nextword.storage.html_table import html_stack, html_table
-from nextword.training.curve_picture import curve_picture
-from nextword.training.curves import draw_curves
+from nextword.training.curve_picture import curve_picture, draw_curves
 from nextword.training.growing_curve import GrowingCurve
 from nextword.training.log import POINTS_FILE, read_log, read_points
 from nextword.training.progress import RoundRecord, TrainingPoint
@@ -105,16 +104,15 @@ class TrainingHistory(Sequence[RoundRecord]):
             raise IndexError("a history without rounds has no best one")
         return min(self.records, key=lambda record: record.valid_perplexity)
 
-    def plot(self, directory: str | Path, *, title: str = "Training") -> list[Path]:
-        """Draw perplexity, accuracy, learning rate and words per second by epoch into `curves.png` and `curves.svg`.
+    def plot(self, directory: str | Path, *, title: str = "Training") -> Path:
+        """Draw training and validation perplexity by epoch as `curves.svg`, and return its path.
 
         Args:
-            directory: Where the pictures go; created if it is missing.
-            title: Title of the pictures.
+            directory: Where the picture goes; created if it is missing.
+            title: Title of the picture.
 
         Raises:
-            MissingExtraError: matplotlib is not installed.
-            StorageError: The files cannot be written.
+            StorageError: The file cannot be written.
         """
         directory = Path(directory)
         with disk_errors(directory, "created"):

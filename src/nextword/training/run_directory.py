@@ -35,7 +35,7 @@ class RunDirectory:
         RUN/checkpoints/   the newest two checkpoints, and the best
         RUN/log.jsonl      one object per round; log.csv has the same content
         RUN/points.jsonl   one object per stretch of steps within the rounds
-        RUN/curves.png     perplexity, accuracy, learning rate and speed by epoch; curves.svg has the same content
+        RUN/curves.svg     training and validation perplexity by epoch
         RUN/metrics.json   the metrics of the finished run
         RUN/model/         the bundle, written at the end
 

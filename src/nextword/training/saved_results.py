@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
-from nextword.errors import BundleError, MissingExtraError, StorageError
+from nextword.errors import BundleError, StorageError
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.curves import draw_curves
+from nextword.training.curve_picture import draw_curves
 from nextword.training.population import POPULATION, fit_if_complete
 from nextword.training.result import FinishedRun, write_metrics
 from nextword.training.run_directory import RunDirectory
@@ -40,8 +40,6 @@ def save_results(
             points=finished.progress.points,
             title=title_of(config, finished.corpus),
         )
-    except MissingExtraError as error:
-        context.say(f"no curves were drawn: {error}")
     except StorageError as error:  # a missing picture must not fail the run
         context.warn(f"no curves were drawn: {error}")
     return finished

@@ -22,7 +22,7 @@ from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import Observers, RunContext
 from nextword.training.count_based_initialization import initialize_model, token_counts
-from nextword.training.curves import CurveDrawer
+from nextword.training.curve_picture import CurveDrawer
 from nextword.training.forecast import Forecast
 from nextword.training.local_steps import LocalSteps
 from nextword.training.log import write_log

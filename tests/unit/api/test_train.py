@@ -110,9 +110,8 @@ def best_and_newest(root: Path) -> tuple[Path, Path]:
 
 def test_a_run_from_python_leaves_what_one_of_the_command_does(root: Path) -> None:
     names = {path.name for path in root.iterdir() if not path.name.startswith(".")}
-    pictures = {"curves.png", "curves.svg"}
     logs = {"log.jsonl", "log.csv", "points.jsonl"}
-    assert names == {"config.toml", "checkpoints", "metrics.json", "model", *logs, *pictures}
+    assert names == {"config.toml", "checkpoints", "metrics.json", "model", *logs, "curves.svg"}
     config = RunConfig.read(root / "config.toml")
     assert (config.batching.batch_size, config.training.epochs, config.plan) == (4, 2.0, None)
     assert config.model.build(read_bundle(root / "model").architecture.vocabulary_size).hidden_sizes == (8,)
@@ -364,5 +363,7 @@ def test_a_damaged_log_does_not_hide_the_model(copied: Path) -> None:
 def test_the_history_is_drawn_into_a_new_folder(fitted: Fit, copied: Path, tmp_path: Path) -> None:
     history = load(copied).history
     assert history is not None
-    assert [path.name for path in history.plot(tmp_path / "new" / "folder")] == ["curves.png", "curves.svg"]
+    drawn = history.plot(tmp_path / "new" / "folder")
+    assert drawn == tmp_path / "new" / "folder" / "curves.svg"
+    assert drawn.is_file()
     assert repr(TrainingHistory(history.records[:1])).startswith("TrainingHistory(1 round, best valid perplexity")

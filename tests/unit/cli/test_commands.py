@@ -11,7 +11,7 @@ Captured = pytest.CaptureFixture[str]
 
 def test_training_leaves_a_run_that_can_be_read(trained_run: Path) -> None:
     names = {path.name for path in trained_run.iterdir()}
-    assert {"config.toml", "checkpoints", "log.jsonl", "log.csv", "curves.png", "curves.svg", "model"} <= names
+    assert {"config.toml", "checkpoints", "log.jsonl", "log.csv", "curves.svg", "model"} <= names
     assert "nextword train" in (trained_run / "config.toml").read_text(encoding="utf-8")
     assert "| test |" in (trained_run / "model" / "README.md").read_text(encoding="utf-8")
 

@@ -35,7 +35,7 @@ CONFIG = RunConfig.of(
 
 
 class Rounds(TrainingObserver):
-    """The rounds that were observed, and how many of them found the pictures drawn."""
+    """The rounds that were observed, and how many of them found the picture drawn."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -86,9 +86,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_a_run_writes_all_files_of_its_directory(run: Run) -> None:
     names = {path.name for path in run.root.iterdir() if not path.name.startswith(".")}
-    pictures = {"curves.png", "curves.svg"}
     logs = {"log.jsonl", "log.csv", "points.jsonl"}
-    assert names == {"config.toml", "checkpoints", "metrics.json", "model", *logs, *pictures}
+    assert names == {"config.toml", "checkpoints", "metrics.json", "model", *logs, "curves.svg"}
     assert CheckpointStore(run.root / "checkpoints").newest() is not None
 
 
@@ -223,11 +222,11 @@ def test_a_run_whose_checkpoints_are_gone_says_that_it_trains_again(run: Run, co
 
 def test_a_picture_that_cannot_be_drawn_does_not_lose_the_model(copied: Path) -> None:
     shutil.rmtree(copied / "model")
-    (copied / "curves.png").unlink()
-    (copied / "curves.png").mkdir()
+    (copied / "curves.svg").unlink()
+    (copied / "curves.svg").mkdir()
     said: list[str] = []
     resume_run(copied, RunContext(warn=said.append))
-    assert any("no curves were drawn" in sentence and "curves.png" in sentence for sentence in said)
+    assert any("no curves were drawn" in sentence and "curves.svg" in sentence for sentence in said)
     sealed_directory.verify(copied / "model")
 
 

@@ -6,7 +6,6 @@ it is legible on light and on dark pages.
 
 import importlib
 import io
-import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +13,19 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from nextword.errors import MissingExtraError
-from nextword.storage.picture_style import COLORS, SANS, color, style_sheet
+from nextword.storage.picture_style import COLORS, SANS, style_sheet
 from nextword.storage.single_file import write_file
-
-MAIN_COLOR, QUIET_COLOR, MARK_COLOR = color("blue"), color("quiet"), color("orange")
-
-# Without a writable home folder, matplotlib keeps its cache in a temporary one, and warns. Drawing works as well.
-logging.getLogger("matplotlib").addFilter(lambda record: record.funcName != "_get_config_or_cache_dir")
 
 Draw = Callable[[Any], None]
 """Draws on the figure that it gets."""
+
+
+def color(name: str) -> str:
+    """Return a color as it is on a light page. In an SVG, it becomes the variable."""
+    return COLORS[name][0]
+
+
+MAIN_COLOR, QUIET_COLOR, MARK_COLOR = color("blue"), color("quiet"), color("orange")
 
 _SVG = {
     "svg.hashsalt": "nextword",
@@ -42,7 +44,7 @@ def require_matplotlib(what: str) -> None:
     """Check that pictures can be drawn.
 
     Args:
-        what: What needs them, in the plural: "curves".
+        what: What needs them, in the plural: "plots".
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -50,7 +52,7 @@ def require_matplotlib(what: str) -> None:
     try:
         importlib.import_module("matplotlib.figure")
     except ImportError as error:
-        raise MissingExtraError.of(f"{what} need matplotlib", None, "train") from error
+        raise MissingExtraError.of(f"{what} need matplotlib", None, "dev") from error
 
 
 def draw_picture(path: Path, size: tuple[float, float], draw: Draw, *, title: str = "Chart") -> None:

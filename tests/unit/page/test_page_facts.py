@@ -46,6 +46,7 @@ def test_the_served_page_and_the_one_file_have_the_same_figures(austen: Bundle) 
     assert figures == {
         "vocabulary": "9,878 words",
         "parameters": "3,624,502",
+        "bits per character (test)": "1.400",
         "perplexity (test)": "65.00",
         "accuracy (test)": "24.19%",
     }

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import overload
 
 from nextword.bundle.run_files import LOG_FILE
+from nextword.errors import SettingError
 from nextword.storage.durable import disk_errors
 from nextword.storage.html_table import html_stack, html_table
 from nextword.training.curve_picture import curve_picture, draw_curves
@@ -112,8 +113,11 @@ class TrainingHistory(Sequence[RoundRecord]):
             title: Title of the picture.
 
         Raises:
+            SettingError: There are no rounds.
             StorageError: The file cannot be written.
         """
+        if not self.records:
+            raise SettingError("a curve must have at least one round, but there is none; train the model first")
         directory = Path(directory)
         with disk_errors(directory, "created"):
             directory.mkdir(parents=True, exist_ok=True)

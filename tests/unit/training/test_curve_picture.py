@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from nextword.errors import SettingError
 from nextword.training.curve_picture import CurveDrawer, curve_picture, draw_curves
 from nextword.training.growing_curve import GrowingCurve
+from nextword.training.history import TrainingHistory
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from support.training_records import POINTS, RECORDS, make_points, make_records
@@ -73,3 +75,8 @@ def test_it_is_drawn_after_every_round(tmp_path: Path) -> None:
 def test_what_cannot_be_drawn_does_not_stop_the_run(tmp_path: Path) -> None:
     CurveDrawer(tmp_path / "missing", "a run").on_round(RECORDS[0], PLAN, TrainingProgress(records=tuple(RECORDS)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_history_without_rounds_has_no_curve(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="a curve must have at least one round"):
+        TrainingHistory(()).plot(tmp_path)

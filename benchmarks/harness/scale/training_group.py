@@ -102,9 +102,10 @@ class TrainingGroup:
         return self._folder / f"output-{number}.txt"
 
     def last_line_of(self, number: int) -> str:
-        """Return the last line that a process has printed."""
-        lines = self.output_of(number).read_text(encoding="utf-8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        """Return the last line that a process has printed; of an error, the line that says what is wrong."""
+        text = self.output_of(number).read_text(encoding="utf-8", errors="replace")
+        lines = [line.strip() for line in text.split("\n") if line.strip() and not line.startswith("hint: ")]
+        return lines[-1] if lines else ""
 
     def wait(self, number: int, timeout: float) -> int:
         """Wait until a process ends, and return its exit code.

@@ -70,7 +70,7 @@ def own_scores(model: Path, loaded: LoadedModel, documents: Documents, folder: P
     (answer,) = _run("evaluate", str(model), str(whole), "--split", "all", "--json")
     (evaluated,) = answer["evaluations"]
     # In int8, lines that are scored together change each other in the last digits.
-    scored = _run("score", str(model), str(lines), "--read-ahead", "1", "--json")
+    scored = _run("score", str(model), str(lines), "--read-ahead", "1", "--no-spell", "--json")
     return OwnScores(
         whole=_score(evaluated),
         perplexity=evaluated["perplexity"],

@@ -34,7 +34,7 @@ def test_a_plan_by_the_clock_is_stored_and_can_be_repeated(command_line: Command
     process = command_line.start("train", command_line.text, "--run", first, *given)
     output, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
-    assert "words/s here" in output
+    assert "\nplan  " in output
     plan = plan_of(first)
     assert 0.0 < plan["seconds"] < 30.0
     assert plan["planned_steps"][-1] > plan["round_steps"]

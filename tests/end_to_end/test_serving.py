@@ -108,7 +108,11 @@ def lines_of(connection: socket.socket) -> Iterator[str]:
 def test_texts_are_those_of_the_command_line(served: Served) -> None:
     for prompt, seed in (("She was", 1), ("", 2), ("It is a truth ", 3), ("It was a fine day.", 4), ('said, "', 5)):
         command = [sys.executable, "-m", "nextword", "generate", "austen", "--json", "--max-tokens", "15"]
-        done = run([*command, "-p", prompt, "--seed", str(seed), "--top-p", "0.9"], capture_output=True, check=True)
+        done = run(
+            [*command, "-p", prompt, "--seed", str(seed), "--top-p", "0.9", "--temperature", "1"],
+            capture_output=True,
+            check=True,
+        )
         with client_of(served) as client:
             options: dict[str, Any] = {
                 "model": "austen",

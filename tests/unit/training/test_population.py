@@ -19,6 +19,9 @@ from support.small_run import SMALL_RUN_SETTINGS
 Environment = pytest.MonkeyPatch
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* of the words are unknown:nextword.errors.TrainingWarning")
+
+
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     text = tmp_path_factory.mktemp("text") / "novel.txt"

@@ -89,6 +89,7 @@ def test_the_file_has_the_metrics_of_the_run(finished: FinishedRun, tmp_path: Pa
         "seconds": 4.5,
         "best_round": 2,
         "best_epoch": 1.0,
+        "finished": True,
         "splits": [asdict(row) for row in finished.metrics],
     }
 

@@ -1,6 +1,7 @@
 """What a command prints besides its results, and how: messages, details, colors."""
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,9 +38,12 @@ def invocation() -> Invocation:
 
 
 def say(message: str) -> None:
-    """Print a message on standard error, unless `--quiet`."""
+    """Print a message on standard error, unless `--quiet`. If nobody reads it any more, it goes nowhere."""
     if invocation().verbosity >= 0:
-        click.echo(message, err=True)
+        try:
+            click.echo(message, err=True)
+        except BrokenPipeError:  # Python would fail on it once more at exit, and change the exit code
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def detail(message: str) -> None:

@@ -172,3 +172,15 @@ def test_lines_are_scored_into_a_file(
 def test_names_with_colons_stay_as_they_are(capsys: Captured) -> None:
     Console().print("runs/:car:/x", markup=False)
     assert capsys.readouterr().out == "runs/:car:/x\n"
+
+
+def test_a_message_that_nobody_reads_changes_no_exit_code() -> None:
+    program = (
+        "import sys; from nextword.cli.output import say; sys.stdin.read(); say('late'); say('later'); sys.exit(143)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        process.stderr.close()
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(60) == 143

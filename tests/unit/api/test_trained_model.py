@@ -222,7 +222,7 @@ def test_a_split_of_another_tokenizer_is_refused(model: nextword.TrainedModel) -
 def test_slips_of_arguments_are_named(model: nextword.TrainedModel) -> None:
     with pytest.raises(SettingError, match="`stop` must be a list of texts, but is the string 'dog'"):
         model.generate("the", stop="dog")
-    with pytest.raises(SettingError, match="`measure` must be one of mean, max, sum, but is 'avg'"):
+    with pytest.raises(SettingError, match="`measure` must be one of excess, mean, max, sum, but is 'avg'"):
         model.surprising_lines(["the cat"], measure="avg")  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="`pooling` must be one of mean, last, but is 'first'"):
         model.vectors(["the cat"], pooling="first")  # type: ignore[arg-type]

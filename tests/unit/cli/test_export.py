@@ -107,7 +107,9 @@ def test_a_slim_copy_is_written_and_works(run: Path, nextword: Run, capsys: Capt
     assert nextword("export", run, "--int8", "--slim", "--max-loss-percent", "50", "-o", slim) == 0
     assert capsys.readouterr().out.endswith(f"model: {slim}\n")
     assert sealed_directory.read(run / "model") == before
-    assert set(sealed_directory.read(slim)) == {"config.json", "tokenizer.json", "model.onnx", "README.md"}
+    assert set(sealed_directory.read(slim)) == {
+        *("config.json", "tokenizer.json", "spelling.json", "model.onnx", "README.md")
+    }
     assert nextword("suggest", slim, "the cat sat on the") == 0
     assert nextword("info", slim) == 0
     assert nextword("vectors", slim, "--nearest", "cat") == 0

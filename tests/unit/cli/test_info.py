@@ -140,7 +140,9 @@ def test_the_sample_model_is_described_under_its_name(
 ) -> None:
     table = info("austen")
     assert (table["kind"], table["name"], table["finished"]) == ("model", "austen", True)
-    assert set(table["files"]) == {"config.json", "tokenizer.json", "model.onnx", "README.md", "MANIFEST.json"}
+    assert set(table["files"]) == {
+        *("config.json", "tokenizer.json", "spelling.json", "model.onnx", "README.md", "MANIFEST.json")
+    }
     assert table["commands"][0] == 'nextword suggest austen "the text so far" -k 5'
     assert nextword("info", "austen") == 0
     assert capsys.readouterr().out.split()[:2] == ["model", "austen"]

@@ -9,6 +9,7 @@ import pytest
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
 from nextword.rescoring.pyctcdecode_model import FusionOptions, PyctcdecodeModel
+from nextword.text.encoded_lines import spelling_log_prob
 from nextword.text.tokenizer import Tokenizer
 
 Engines = Callable[[Tokenizer], Any]
@@ -42,7 +43,8 @@ def test_the_scores_of_a_text_sum_to_its_log_probability(
 ) -> None:
     decoder = FakeDecoder(PyctcdecodeModel(TextModel(engine_for(each_tokenizer), each_tokenizer), PLAIN))
     for line in ("a b a", "a b b", "ab, a", "b"):
-        assert decoder.decode(line.split()) == pytest.approx(text_log_prob(each_tokenizer, line), abs=1e-5)
+        expected = text_log_prob(each_tokenizer, line) - spelling_log_prob(each_tokenizer, line)
+        assert decoder.decode(line.split()) == pytest.approx(expected, abs=1e-5)
 
 
 def test_weights_match_pyctcdecode(
@@ -54,7 +56,8 @@ def test_weights_match_pyctcdecode(
         ["a", "unheard", "b"]
     )
     # kenlm's log10 scores and the offset are summed, weighted and made natural at last
-    log10_prob = text_log_prob(tokenizer, "a unheard b") / log(10)
+    log_prob = text_log_prob(tokenizer, "a unheard b") - spelling_log_prob(tokenizer, "a unheard b")
+    log10_prob = log_prob / log(10)  # the offset charges for unknown words
     assert found == pytest.approx(0.7 * (log10_prob - 2.0) * log(10) + 3 * 0.3, abs=1e-5)
 
 

@@ -57,7 +57,10 @@ def test_a_run_at_work_is_running(folder: Path, listed: Callable[..., Any]) -> N
     assert [row["state"] for row in listed(folder / "b")] == ["stopped"]
 
 
-def test_the_table_is_for_a_person(folder: Path, nextword: Run, capsys: Captured) -> None:
+def test_the_table_is_for_a_person(
+    folder: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "160")  # a test process may have another width
     assert nextword("runs", folder) == 0
     heading, *rows = capsys.readouterr().out.splitlines()
     assert heading.split() == [

@@ -154,14 +154,7 @@ def train(
     settings = run_config(context)
     directory = run or runs_folder() / f"{run_name(text)}-{settings.origin['preset']}"
     if dry_run:
-        quiet_context = RunContext(say=say, detail=detail, warn=say, data_dir=data_dir)
-        corpus = _checked_text(text, settings, RunDirectory(directory), quiet_context)
-        import_start()
-        from nextword.training.forecast import forecast_run
-
-        forecast = forecast_run(settings, corpus, directory, quiet_context)
-        lines = [json.dumps(forecast.to_table(), allow_nan=False)] if as_json else forecast.describe(is_dry=True)
-        click.echo("\n".join(lines))
+        _show_forecast(text, settings, directory, data_dir, as_json=as_json)
         return
     own = RunDirectory(own_run(directory, settings)[0])
 
@@ -171,6 +164,18 @@ def train(
         return finished
 
     watched.train(own, start)
+
+
+def _show_forecast(text: str, settings: RunConfig, directory: Path, data_dir: Path | None, *, as_json: bool) -> None:
+    """Print what a run would be, without training."""
+    context = RunContext(say=say, detail=detail, warn=say, data_dir=data_dir)
+    corpus = _checked_text(text, settings, RunDirectory(directory), context)
+    import_start()
+    from nextword.training.forecast import forecast_run
+
+    forecast = forecast_run(settings, corpus, directory, context)
+    lines = [json.dumps(forecast.to_table(), allow_nan=False)] if as_json else forecast.describe(is_dry=True)
+    click.echo("\n".join(lines))
 
 
 def _checked_text(text: str, config: RunConfig, directory: RunDirectory, context: RunContext) -> "Corpus | str":

@@ -14,7 +14,7 @@ from nextword.engine.text_model import TextModel
 from nextword.generation.batch import generate_texts
 from nextword.generation.generator import generate
 from nextword.generation.request import Request, SearchOptions
-from nextword.generation.sampling import SamplingOptions
+from nextword.generation.sampling import UNCHANGED, SamplingOptions
 from nextword.text.tokenizer import Tokenizer
 from nextword.text.vocabulary import Vocabulary
 
@@ -85,17 +85,17 @@ ALLOWED = normal(np.array([0.06, 0, 0.38, 0.27, 0.15, 0.10]))
 PENALTY = 3.0
 RECENT = np.array([1, 1, PENALTY, 1, 1, 1])
 LAWS: dict[str, tuple[SamplingOptions, Floats]] = {
-    "plain": (SamplingOptions(), ALLOWED),
-    "temperature": (SamplingOptions(temperature=0.5), normal(ALLOWED**2)),
-    "greedy": (SamplingOptions(temperature=0), np.eye(6)[2]),
-    "top k": (SamplingOptions(top_k=3), normal(ALLOWED * [0, 0, 1, 1, 1, 0])),
-    "top p": (SamplingOptions(top_p=0.8), normal(ALLOWED * [0, 0, 1, 1, 1, 0])),
-    "min p": (SamplingOptions(min_p=0.6), normal(ALLOWED * [0, 0, 1, 1, 0, 0])),
+    "plain": (UNCHANGED, ALLOWED),
+    "temperature": (UNCHANGED.replace(temperature=0.5), normal(ALLOWED**2)),
+    "greedy": (UNCHANGED.replace(temperature=0), np.eye(6)[2]),
+    "top k": (UNCHANGED.replace(top_k=3), normal(ALLOWED * [0, 0, 1, 1, 1, 0])),
+    "top p": (UNCHANGED.replace(top_p=0.8), normal(ALLOWED * [0, 0, 1, 1, 1, 0])),
+    "min p": (UNCHANGED.replace(min_p=0.6), normal(ALLOWED * [0, 0, 1, 1, 0, 0])),
     # The entropy is 1.42; the surprisals are 2.77, 0.93, 1.27, 1.86 and 2.26: "b" is 0.15 from it, "c" 0.43, "a" 0.50.
-    "typical": (SamplingOptions(typical_p=0.3), normal(ALLOWED * [0, 0, 0, 1, 1, 0])),
-    "repetition penalty": (SamplingOptions(repetition_penalty=PENALTY), normal(ALLOWED**RECENT)),
+    "typical": (UNCHANGED.replace(typical_p=0.3), normal(ALLOWED * [0, 0, 0, 1, 1, 0])),
+    "repetition penalty": (UNCHANGED.replace(repetition_penalty=PENALTY), normal(ALLOWED**RECENT)),
     "all": (
-        SamplingOptions(temperature=2.0, top_k=4, top_p=0.9, min_p=0.6, repetition_penalty=PENALTY),
+        UNCHANGED.replace(temperature=2.0, top_k=4, top_p=0.9, min_p=0.6, repetition_penalty=PENALTY),
         normal(np.array([0, 0, 0, 0.27, 0.15, 0.10]) ** 0.5),
     ),
 }
@@ -109,7 +109,7 @@ def test_tokens_have_the_distribution_of_the_options(name: str) -> None:
 
 
 def test_the_test_detects_a_wrong_distribution() -> None:
-    counts = counts_of(drawn(SamplingOptions(), 1), 1)
+    counts = counts_of(drawn(UNCHANGED, 1), 1)
     assert refused(counts, normal(ALLOWED**1.3))
 
 
@@ -117,7 +117,7 @@ def test_pairs_of_tokens_have_the_probability_of_the_chain() -> None:
     first = normal(TABLE[2] * [1, 0, 1, 1, 1, 1])
     second = TABLE * [1, 0, 1, 1, 1, 1]
     second /= second.sum(axis=1, keepdims=True)
-    assert not refused(counts_of(drawn(SamplingOptions(), 2), 2), (first[:, None] * second).ravel())
+    assert not refused(counts_of(drawn(UNCHANGED, 2), 2), (first[:, None] * second).ravel())
 
 
 def test_texts_of_one_batch_have_the_distribution() -> None:
@@ -125,7 +125,7 @@ def test_texts_of_one_batch_have_the_distribution() -> None:
     search = SearchOptions(best_of=500)
     rows = []
     for seed in range(4):
-        request = Request(max_tokens=1, sampling=SamplingOptions(seed=seed), search=search)
+        request = Request(max_tokens=1, sampling=UNCHANGED.replace(seed=seed), search=search)
         best = generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0]
         rows += [text.ids for text in (best, *best.others)]
     assert len(rows) == NUM_DRAWS
@@ -136,7 +136,7 @@ def test_the_best_of_two_has_the_distribution_of_a_maximum() -> None:
     """The score orders single tokens by their probability: the best of two is `i` with F(i)^2 - F(i - 1)^2."""
     rows = []
     for seed in range(NUM_DRAWS):
-        request = Request(max_tokens=1, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=2))
+        request = Request(max_tokens=1, sampling=UNCHANGED.replace(seed=seed), search=SearchOptions(best_of=2))
         rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
     order = np.argsort(ALLOWED, kind="stable")
     reached = np.cumsum(ALLOWED[order]) ** 2
@@ -148,9 +148,9 @@ def test_the_best_of_two_has_the_distribution_of_a_maximum() -> None:
 def test_the_best_of_one_is_a_draw() -> None:
     rows = []
     for seed in range(200):
-        request = Request(max_tokens=3, sampling=SamplingOptions(seed=seed), search=SearchOptions(best_of=1))
+        request = Request(max_tokens=3, sampling=UNCHANGED.replace(seed=seed), search=SearchOptions(best_of=1))
         rows.append(generate_texts(TextModel(ChainEngine(), TOKENIZER), ["a"], request)[0].ids)
-    assert rows == drawn(SamplingOptions(), 3, 200)
+    assert rows == drawn(UNCHANGED, 3, 200)
 
 
 def test_a_beam_of_all_texts_finds_the_most_probable_ones_of_the_chain() -> None:

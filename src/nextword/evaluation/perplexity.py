@@ -140,7 +140,7 @@ class Evaluation:
         >>> import nextword
         >>> evaluation = nextword.load("austen").evaluate("She was very much obliged to him.")
         >>> evaluation.num_tokens, evaluation.perplexity < 100
-        (8, True)
+        (9, True)
     """
 
     num_tokens: int

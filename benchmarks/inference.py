@@ -15,10 +15,10 @@ from harness.inference.measure import measure_inference
 from harness.inference.render import render_inference
 from harness.inference.settings import Effort, ModelSize
 from harness.speed.peer import PeerError
-from nextword.cli.command import command
-from nextword.cli.setting_option import Tables, given_settings
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.disk.single_file import write_file
 from nextword.errors import NextwordError, SettingError
-from nextword.storage.single_file import write_file
 
 _COLUMNS_OF_A_FILE = 160
 

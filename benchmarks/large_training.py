@@ -18,8 +18,8 @@ from harness.scale.text_reading import write_text
 from harness.scale.training_memory import TrainingFigures, measure_training
 from harness.scale.zipf_text import ZipfText
 from harness.speed.provenance import Provenance
+from nextword.disk.single_file import write_file
 from nextword.errors import NextwordError, SettingError
-from nextword.storage.single_file import write_file
 
 _NUM_MARKS = 4
 """Tokens of a vocabulary that are no words: comma, full stop, `<eos>` and `<unk>`."""

@@ -19,12 +19,12 @@ from harness.agreement.tasks import Documents
 from harness.serving.catalogue import PATIENT, nextword_plan
 from harness.serving.server import Server
 from harness.speed.provenance import Provenance
-from nextword.cli.target import Target, run_or_model_argument
+from nextword.cli.options.target import Target, run_or_model_argument
+from nextword.disk.single_file import write_file
 from nextword.engine.opening import open_model
 from nextword.errors import NextwordError, SettingError
-from nextword.storage.single_file import write_file
 from nextword.text.options import DEFAULT_OPTIONS
-from nextword.text.source import resolve_source, resolve_whole
+from nextword.text.sources.find import resolve_source, resolve_whole
 
 _COLUMNS_OF_A_FILE = 140
 _DISAGREES = 1

@@ -16,10 +16,10 @@ from harness.serving.measure import SCENARIOS, THROUGHPUT, measure_serving
 from harness.serving.render import render_serving
 from harness.serving.settings import LoadSettings, ScenarioSettings
 from harness.speed.peer import PeerError
-from nextword.cli.command import command
-from nextword.cli.setting_option import Tables, given_settings
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.disk.single_file import write_file
 from nextword.errors import NextwordError, SettingError
-from nextword.storage.single_file import write_file
 
 _COLUMNS_OF_A_FILE = 160
 _ALL = (THROUGHPUT, *SCENARIOS)

@@ -25,14 +25,14 @@ from harness.speed.rotation import rotate
 from harness.speed.scaling import ScalingReport, measure_scaling
 from harness.speed.scaling_points import points_around
 from harness.speed.workload import Workload
-from nextword.architecture import Architecture
-from nextword.batching.options import BatchOptions
-from nextword.cli.command import command
-from nextword.cli.setting_option import Tables
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables
+from nextword.disk.single_file import write_file
 from nextword.errors import NextwordError, SettingError
 from nextword.machine.framework import ComputeDtype
-from nextword.models.presets import preset_names
-from nextword.storage.single_file import write_file
+from nextword.model.architecture import Architecture
+from nextword.model.presets import preset_names
+from nextword.text.batching.options import BatchOptions
 
 _COLUMNS_OF_A_FILE = 160
 _REPEATS = 6

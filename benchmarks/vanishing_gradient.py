@@ -16,13 +16,13 @@ import numpy as np
 
 import nextword
 from harness.pictures.gradient import LABELS, PANELS, gradient_chart
-from nextword.architecture import Architecture
-from nextword.batching.streams import Streams
-from nextword.batching.window import Window
-from nextword.models.language_model import LanguageModel
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import Window
 from nextword.text.options import TextOptions
-from nextword.training.step import as_batch
-from nextword.training.stream_model import StreamModel
+from nextword.training.step.step import as_batch
+from nextword.training.step.stream_model import StreamModel
 
 LAGS, ROWS = 100, 64
 WIDTH, BATCH_SIZE, NUM_STEPS, TRAINING_STEPS = 128, 32, 50, 600

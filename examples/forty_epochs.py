@@ -19,13 +19,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 import nextword
-from nextword.batching.options import BatchOptions
-from nextword.batching.windows import make_windows
 from nextword.errors import NextwordError, TrainingInterrupted
-from nextword.models.language_model import LanguageModel
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.options import BatchOptions
+from nextword.text.batching.windows import make_windows
 from nextword.text.corpus import Corpus
-from nextword.training.step import RoundDataset
-from nextword.training.stream_model import StreamModel
+from nextword.training.step.step import RoundDataset
+from nextword.training.step.stream_model import StreamModel
 
 TUTORIAL_WINDOWS = BatchOptions(windows="successive", batch_size=20, num_steps=30)
 PERPLEXITIES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]

@@ -23,8 +23,8 @@ import click
 
 from documentation.blocks import blocks_in
 from documentation.console import entries_of
-from nextword.cli.command import Command, OptionHelp
 from nextword.cli.main import nextword
+from nextword.cli.options.command import Command, OptionHelp
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "commands"

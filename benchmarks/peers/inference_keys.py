@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from inference_ours import describe, open_bundle
-from nextword.suggestion.session import SuggestionSession
+from nextword.inference.suggestion.session import SuggestionSession
 from peer_protocol import Run, serve
 
 _WARM_UP_KEYS = 50

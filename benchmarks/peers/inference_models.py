@@ -17,14 +17,14 @@ import numpy as np
 import nextword
 from harness.inference.random_model import random_sentences, random_tokenizer, random_weights
 from harness.inference.settings import ModelSize
-from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
 from nextword.engine.opening import open_model
 from nextword.engine.stream import sentence_batches
 from nextword.export.export import NamedText, export_bundle
-from nextword.export.export_options import ExportOptions
+from nextword.export.options import ExportOptions
+from nextword.text.batching.window import TokenIds
 from peer_protocol import open_answers
 
 _TRIED_SENTENCES = 50

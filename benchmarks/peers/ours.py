@@ -8,11 +8,11 @@ import numpy as np
 
 import nextword
 from keras_steps import StepTimer, describe
-from nextword.batching.options import BatchOptions
-from nextword.batching.windows import make_windows
-from nextword.ops.precision import resolve_compute_dtype
-from nextword.training.step import RoundDataset
-from nextword.training.stream_model import StreamModel
+from nextword.model.ops.precision import resolve_compute_dtype
+from nextword.text.batching.options import BatchOptions
+from nextword.text.batching.windows import make_windows
+from nextword.training.step.step import RoundDataset
+from nextword.training.step.stream_model import StreamModel
 from peer_protocol import Run, serve
 
 _WINDOWS_OF_TEXT = 100

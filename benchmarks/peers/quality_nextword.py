@@ -6,11 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from nextword.bundle.run_directory import RunDirectory
 from nextword.engine.opening import open_model
-from nextword.evaluation.perplexity import evaluate
+from nextword.inference.evaluation.perplexity import evaluate
 from nextword.training.config import read_tables
-from nextword.training.run_directory import RunDirectory
-from nextword.training.stream_model import fingerprint
+from nextword.training.step.stream_model import fingerprint
 from quality_protocol import Ids, Outcome, Say, Task, compete
 
 

@@ -23,7 +23,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.opening import open_model
 from nextword.export.export import NamedText, export_bundle
-from nextword.export.export_options import ExportOptions
+from nextword.export.options import ExportOptions
 from peer_protocol import open_answers
 
 _TRIED_SENTENCES = 50

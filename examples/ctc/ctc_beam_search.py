@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.errors import SettingError
-from nextword.rescoring.word_model import WordModel
-from nextword.scoring.word_context import WordContext
+from nextword.inference.decoders.word_model import WordModel
+from nextword.inference.scoring.word_context import WordContext
 from nextword.settings import Settings, setting
 
 BLANK = ""

@@ -21,19 +21,19 @@ from numpy.typing import NDArray
 
 import nextword
 from ctc_beam_search import BLANK, CtcOptions, ctc_beam_search
-from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.methods.ngram import NgramEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.method import NgramEngine
 from nextword.engine.text_model import TextModel
 from nextword.errors import NextwordError
-from nextword.rescoring.word_model import WordModel
+from nextword.inference.decoders.word_model import WordModel
+from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus
-from nextword.text.line_ends import segments
 from nextword.text.options import TextOptions
-from nextword.text.reader import LineReader
-from nextword.text.source import resolve_source
+from nextword.text.reading.reader import LineReader
+from nextword.text.sources.find import resolve_source
+from nextword.text.tokens.line_ends import segments
 
 SOUND_ALIKE = ("aeiou", "bdpt", "ckgq", "fvw", "mn", "szx", "lr", "jy", ".,", "!?", ";:", "\"'")
 LONGEST = 60

@@ -16,96 +16,96 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nextword import kenlm as kenlm
-    from nextword.api.keystrokes import KeystrokeEvaluation as KeystrokeEvaluation
     from nextword.api.run_settings import RunSettings as RunSettings
     from nextword.api.train import train as train
     from nextword.api.trained_model import TrainedModel as TrainedModel
     from nextword.api.trained_model import load as load
-    from nextword.architecture import Architecture as Architecture
     from nextword.bundle.bundle import Bundle as Bundle
-    from nextword.engine.cache import CacheOptions as CacheOptions
-    from nextword.engine.dropout.options import DropoutOptions as DropoutOptions
-    from nextword.engine.dynamic.options import DynamicOptions as DynamicOptions
-    from nextword.engine.ngram.method import NgramOptions as NgramOptions
-    from nextword.engine.temperature import TemperatureOptions as TemperatureOptions
+    from nextword.engine.methods.cache import CacheOptions as CacheOptions
+    from nextword.engine.methods.dropout_options import DropoutOptions as DropoutOptions
+    from nextword.engine.methods.dynamic_options import DynamicOptions as DynamicOptions
+    from nextword.engine.methods.ngram import NgramOptions as NgramOptions
+    from nextword.engine.methods.temperature import TemperatureOptions as TemperatureOptions
     from nextword.engine.text_model import TextModel as TextModel
     from nextword.errors import *  # noqa: F403
-    from nextword.evaluation.comparison import ComparedWord as ComparedWord
-    from nextword.evaluation.comparison import ComparedWords as ComparedWords
-    from nextword.evaluation.keystrokes import Keystrokes as Keystrokes
-    from nextword.evaluation.perplexity import Evaluation as Evaluation
-    from nextword.evaluation.significance import Comparison as Comparison
-    from nextword.generation.generated_text import GeneratedText as GeneratedText
-    from nextword.generation.request import Request as Request
-    from nextword.generation.request import SearchOptions as SearchOptions
-    from nextword.generation.sampling import SamplingOptions as SamplingOptions
-    from nextword.models.language_model import LanguageModel as LanguageModel
-    from nextword.scoring.gaps import RankedCandidate as RankedCandidate
-    from nextword.scoring.gaps import RankedCandidates as RankedCandidates
-    from nextword.scoring.lines import LineScore as LineScore
-    from nextword.scoring.shown_line import ShownLine as ShownLine
-    from nextword.scoring.surprise import SurprisingLine as SurprisingLine
-    from nextword.scoring.surprise import SurprisingToken as SurprisingToken
-    from nextword.scoring.vectors import NearWord as NearWord
-    from nextword.suggestion.session import SuggestionSession as SuggestionSession
-    from nextword.suggestion.session_options import SessionOptions as SessionOptions
-    from nextword.suggestion.suggestion import Suggestion as Suggestion
-    from nextword.suggestion.suggestion import Suggestions as Suggestions
-    from nextword.suggestion.user_words import UserWords as UserWords
+    from nextword.inference.evaluation.comparison import ComparedWord as ComparedWord
+    from nextword.inference.evaluation.comparison import ComparedWords as ComparedWords
+    from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation as KeystrokeEvaluation
+    from nextword.inference.evaluation.keystrokes import Keystrokes as Keystrokes
+    from nextword.inference.evaluation.perplexity import Evaluation as Evaluation
+    from nextword.inference.evaluation.significance import Comparison as Comparison
+    from nextword.inference.generation.generated_text import GeneratedText as GeneratedText
+    from nextword.inference.generation.request import Request as Request
+    from nextword.inference.generation.request import SearchOptions as SearchOptions
+    from nextword.inference.generation.sampling import SamplingOptions as SamplingOptions
+    from nextword.inference.scoring.gaps import RankedCandidate as RankedCandidate
+    from nextword.inference.scoring.gaps import RankedCandidates as RankedCandidates
+    from nextword.inference.scoring.lines import LineScore as LineScore
+    from nextword.inference.scoring.shown_line import ShownLine as ShownLine
+    from nextword.inference.scoring.surprise import SurprisingLine as SurprisingLine
+    from nextword.inference.scoring.surprise import SurprisingToken as SurprisingToken
+    from nextword.inference.scoring.vectors import NearWord as NearWord
+    from nextword.inference.suggestion.session import SuggestionSession as SuggestionSession
+    from nextword.inference.suggestion.session_options import SessionOptions as SessionOptions
+    from nextword.inference.suggestion.suggestion import Suggestion as Suggestion
+    from nextword.inference.suggestion.suggestion import Suggestions as Suggestions
+    from nextword.inference.suggestion.user_words import UserWords as UserWords
+    from nextword.model.architecture import Architecture as Architecture
+    from nextword.model.language_model import LanguageModel as LanguageModel
     from nextword.text.corpus import Corpus as Corpus
+    from nextword.text.encoding.token_store import TokenStore as TokenStore
     from nextword.text.options import TextOptions as TextOptions
-    from nextword.text.token_store import TokenStore as TokenStore
-    from nextword.text.tokenizer import Tokenizer as Tokenizer
-    from nextword.training.history import TrainingHistory as TrainingHistory
-    from nextword.training.mlflow_logger import MlflowLogger as MlflowLogger
+    from nextword.text.tokens.tokenizer import Tokenizer as Tokenizer
     from nextword.training.progress import RoundRecord as RoundRecord
     from nextword.training.progress import TrainingPoint as TrainingPoint
-    from nextword.training.tensorboard_logger import TensorBoardLogger as TensorBoardLogger
+    from nextword.training.report.history import TrainingHistory as TrainingHistory
+    from nextword.training.report.mlflow_logger import MlflowLogger as MlflowLogger
+    from nextword.training.report.tensorboard_logger import TensorBoardLogger as TensorBoardLogger
 
 __version__ = "0.1.0"
 
 _NAMES = {
-    "api.keystrokes": "KeystrokeEvaluation",
+    "inference.evaluation.keystroke_evaluation": "KeystrokeEvaluation",
     "api.run_settings": "RunSettings",
     "api.train": "train",
     "api.trained_model": "TrainedModel load",
-    "architecture": "Architecture",
+    "model.architecture": "Architecture",
     "bundle.bundle": "Bundle",
-    "engine.cache": "CacheOptions",
-    "engine.dropout.options": "DropoutOptions",
-    "engine.dynamic.options": "DynamicOptions",
-    "engine.ngram.method": "NgramOptions",
-    "engine.temperature": "TemperatureOptions",
+    "engine.methods.cache": "CacheOptions",
+    "engine.methods.dropout_options": "DropoutOptions",
+    "engine.methods.dynamic_options": "DynamicOptions",
+    "engine.methods.ngram": "NgramOptions",
+    "engine.methods.temperature": "TemperatureOptions",
     "engine.text_model": "TextModel",
     "errors": (
         "BundleError CheckpointError EvaluationError ExportError MissingExtraError NextwordError ProcessLostError "
         "SettingError StorageError TextError TrainingDivergedError TrainingInterrupted TrainingWarning"
     ),
-    "evaluation.comparison": "ComparedWord ComparedWords",
-    "evaluation.keystrokes": "Keystrokes",
-    "evaluation.perplexity": "Evaluation",
-    "evaluation.significance": "Comparison",
-    "generation.generated_text": "GeneratedText",
-    "generation.request": "Request SearchOptions",
-    "generation.sampling": "SamplingOptions",
-    "models.language_model": "LanguageModel",
-    "scoring.gaps": "RankedCandidate RankedCandidates",
-    "scoring.lines": "LineScore",
-    "scoring.shown_line": "ShownLine",
-    "scoring.surprise": "SurprisingLine SurprisingToken",
-    "scoring.vectors": "NearWord",
-    "suggestion.session": "SuggestionSession",
-    "suggestion.session_options": "SessionOptions",
-    "suggestion.suggestion": "Suggestion Suggestions",
-    "suggestion.user_words": "UserWords",
+    "inference.evaluation.comparison": "ComparedWord ComparedWords",
+    "inference.evaluation.keystrokes": "Keystrokes",
+    "inference.evaluation.perplexity": "Evaluation",
+    "inference.evaluation.significance": "Comparison",
+    "inference.generation.generated_text": "GeneratedText",
+    "inference.generation.request": "Request SearchOptions",
+    "inference.generation.sampling": "SamplingOptions",
+    "model.language_model": "LanguageModel",
+    "inference.scoring.gaps": "RankedCandidate RankedCandidates",
+    "inference.scoring.lines": "LineScore",
+    "inference.scoring.shown_line": "ShownLine",
+    "inference.scoring.surprise": "SurprisingLine SurprisingToken",
+    "inference.scoring.vectors": "NearWord",
+    "inference.suggestion.session": "SuggestionSession",
+    "inference.suggestion.session_options": "SessionOptions",
+    "inference.suggestion.suggestion": "Suggestion Suggestions",
+    "inference.suggestion.user_words": "UserWords",
     "text.corpus": "Corpus",
     "text.options": "TextOptions",
-    "text.token_store": "TokenStore",
-    "text.tokenizer": "Tokenizer",
-    "training.history": "TrainingHistory",
-    "training.mlflow_logger": "MlflowLogger",
+    "text.encoding.token_store": "TokenStore",
+    "text.tokens.tokenizer": "Tokenizer",
+    "training.report.history": "TrainingHistory",
+    "training.report.mlflow_logger": "MlflowLogger",
     "training.progress": "RoundRecord TrainingPoint",
-    "training.tensorboard_logger": "TensorBoardLogger",
+    "training.report.tensorboard_logger": "TensorBoardLogger",
 }
 
 _HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}

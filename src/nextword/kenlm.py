@@ -9,7 +9,7 @@
 Names, arguments and the base of logarithms, 10, are KenLM's. An ARPA file gives KenLM's own numbers. A network
 charges an unknown word for its spelling too, unless `Config(spell_unknown=False)` asks for KenLM's way. It differs in
 two more points, because it reads the whole sentence. Two states are equal only if the same words were read, and
-`ngram_length` counts all words that a word's probability depends on. `nextword.scoring.word_tokens` explains how words
+`ngram_length` counts all words that a word's probability depends on. `nextword.inference.scoring.word_tokens` explains how words
 become tokens.
 
 Source: Heafield (2011), "KenLM: Faster and Smaller Language Model Queries"; https://kheafield.com/code/kenlm/.
@@ -30,8 +30,8 @@ from nextword.engine.ngram.arpa import read_arpa
 from nextword.engine.opening import open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, SettingError, TextError
-from nextword.scoring.sentence_scorers import NetworkScorer, NgramScorer, ReadContext, SentenceScorer
-from nextword.scoring.word_context import END_WORDS
+from nextword.inference.scoring.sentence_scorers import NetworkScorer, NgramScorer, ReadContext, SentenceScorer
+from nextword.inference.scoring.word_context import END_WORDS
 
 _BEGIN = "<s>"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nextword.errors import MissingExtraError
-from nextword.training.process_group import ProcessGroup, Strategy
+from nextword.training.cluster.group import ProcessGroup, Strategy
 
 
 def train(

@@ -1,7 +1,7 @@
 """Settings: frozen dataclasses whose fields declare their range and their help text.
 
 From one declaration follow the check (`__post_init__`), the TOML and JSON form (`from_table`, `to_table`), and the
-command-line flag (`cli/setting_option.py`), so that the three can never disagree.
+command-line flag (`cli/options/setting_option.py`), so that the three can never disagree.
 """
 
 import dataclasses

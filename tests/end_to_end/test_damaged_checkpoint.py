@@ -9,12 +9,12 @@ import pytest
 
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.log import read_log, read_points
-from nextword.training.mlflow_logger import MlflowLogger
 from nextword.training.progress import TrainingProgress
-from nextword.training.run_logger import RunLogger, rows_of
+from nextword.training.report.log import read_log, read_points
+from nextword.training.report.mlflow_logger import MlflowLogger
+from nextword.training.report.run_logger import RunLogger, rows_of
+from nextword.training.report.tensorboard_logger import TensorBoardLogger, read_scalars
 from nextword.training.start import resume_run, start_run
-from nextword.training.tensorboard_logger import TensorBoardLogger, read_scalars
 from support.tensorboard_reader import shown_by_tensorboard
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

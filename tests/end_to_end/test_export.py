@@ -16,15 +16,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.opening import open_model
-from nextword.evaluation.perplexity import evaluate
 from nextword.export.export import NamedText, export_bundle
-from nextword.export.export_options import ExportOptions
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.export.options import ExportOptions
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.model.architecture import Architecture
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 60
@@ -36,7 +36,7 @@ import json, sys
 from pathlib import Path
 import numpy as np
 from nextword.engine.opening import open_model
-from nextword.evaluation.perplexity import evaluate
+from nextword.inference.evaluation.perplexity import evaluate
 
 model = open_model(Path(sys.argv[1]))
 ids = np.array(model.tokenizer.encode(sys.stdin.read()), np.int32)

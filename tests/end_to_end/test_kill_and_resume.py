@@ -9,8 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from nextword.training.log import read_points
-from nextword.training.stretches import stretch_ends
+from nextword.training.report.log import read_points
+from nextword.training.step.stretches import stretch_ends
 from support.waiting import wait_until
 
 NUM_KILLS = 12

@@ -17,8 +17,8 @@ from typing import Any, Self
 
 import pytest
 
-from nextword.training.log import read_log, read_points
-from nextword.training.tensorboard_logger import read_scalars
+from nextword.training.report.log import read_log, read_points
+from nextword.training.report.tensorboard_logger import read_scalars
 from support import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from nextword.training.process_group import ProcessGroup
+from nextword.training.cluster.group import ProcessGroup
 from support.process_groups import TrainingProcesses
 from support.processes import end
 from support.waiting import wait_until

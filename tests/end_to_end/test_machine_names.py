@@ -13,7 +13,7 @@ import pytest
 
 from harness.scale.hosts import Hosts
 from harness.speed.peer import PeerUnableError
-from nextword.training.process_group import ProcessGroup
+from nextword.training.cluster.group import ProcessGroup
 from support.processes import ended
 
 pytestmark = [

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from nextword.training.run_directory import run_lock
+from nextword.bundle.run_directory import run_lock
 
 
 class CommandLine(Protocol):

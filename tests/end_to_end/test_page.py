@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from nextword.api.trained_model import TrainedModel
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import sample_model_path
-from nextword.page.html_file import write_html
-from nextword.serving.connection.access import Access
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.display.page.html_file import write_html
+from nextword.model.architecture import Architecture
+from nextword.serving.http.access import Access
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.page_audit import MOVING_ELEMENTS, NAMELESS_CONTROLS, PALE_TEXTS, WRONG_REFERENCES
 from support.page_visit import visit, wait_for
 from support.served import serving

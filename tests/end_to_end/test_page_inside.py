@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from nextword.api.trained_model import TrainedModel
-from nextword.architecture import Architecture, CellName
 from nextword.bundle.bundle import Bundle
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.model.architecture import Architecture, CellName
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.page_visit import visit, wait_for
 from support.served import serving
 from support.toy_engine import ToyEngine

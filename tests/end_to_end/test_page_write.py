@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nextword.api.trained_model import TrainedModel
-from nextword.batching.window import TokenIds
 from nextword.engine.engine import State, WindowPrediction
+from nextword.text.batching.window import TokenIds
 from support.page_visit import PATIENCE, visit, wait_for
 from support.served import serving
 from support.tiny_bundle import tiny_bundle

@@ -12,7 +12,7 @@ import pytest
 
 from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle
-from nextword.models.presets import DEFAULT_PRESET
+from nextword.model.presets import DEFAULT_PRESET
 from nextword.training.config import RunConfig, read_tables, recorded_preset
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 import nextword
 from nextword.cli.main import main
-from nextword.rescoring.rescorer import rescore
-from nextword.rescoring.weights import RescoringWeights
+from nextword.inference.rescoring.rescorer import rescore
+from nextword.inference.rescoring.weights import RescoringWeights
 from support.text_service import answered, austen_service
 
 Command = Callable[..., str]

@@ -12,9 +12,9 @@ from schemathesis import GenerationMode
 from schemathesis.engine import events, from_schema
 
 from nextword.serving.application import create_application
-from nextword.serving.connection.access import Access
+from nextword.serving.http.access import Access
 from nextword.serving.served_model import ModelSlot
-from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.settings import ServingSettings
 from support.text_service import tiny_model
 
 SETTINGS = ServingSettings(max_tokens=20, max_prompt_tokens=500, queue_seconds=60.0)

@@ -16,11 +16,11 @@ import openai
 import pytest
 
 import nextword
-from nextword.batching.window import TokenIds
-from nextword.engine.cache import CacheEngine, CacheOptions
 from nextword.engine.engine import State, WindowPrediction
+from nextword.engine.methods.cache import CacheEngine, CacheOptions
 from nextword.engine.text_model import LoadedModel
-from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.settings import ServingSettings
+from nextword.text.batching.window import TokenIds
 from support.served import Served, serving
 from support.toy_engine import ToyEngine
 from support.waiting import wait_until
@@ -219,7 +219,7 @@ def test_a_bug_has_the_shape_of_an_error(slow: Served, monkeypatch: pytest.Monke
     def broken(*_arguments: Any) -> None:
         raise ZeroDivisionError("a secret of ours")
 
-    monkeypatch.setattr("nextword.serving.completions.completion_routes.check_bounds", broken)
+    monkeypatch.setattr("nextword.serving.routes.completions.routes.check_bounds", broken)
     answer = post(slow, long_request())
     assert answer.status == 500
     assert answer.table["error"] == {

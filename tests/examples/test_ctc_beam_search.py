@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ctc_beam_search import CtcOptions, ctc_beam_search
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError
-from nextword.rescoring.word_model import WordModel
+from nextword.inference.decoders.word_model import WordModel
 from nextword.text.options import TokenizerKind
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
 
 VOCABULARIES: dict[TokenizerKind, tuple[str, ...]] = {

@@ -40,7 +40,7 @@ from nextword.api import train as train_module
 from nextword.bundle.samples import sample_model_path
 from nextword.cli.main import main
 from nextword.cli.main import nextword as command_line
-from nextword.text.samples import sample_path
+from nextword.text.sources.samples import sample_path
 from support.running_server import running_server
 from support.slow import rest_slow
 

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.models.layers.adaptive_projection import AdaptiveProjection
-from nextword.models.layers.projection import TokenBatch
+from nextword.model.layers.adaptive_projection import AdaptiveProjection
+from nextword.model.layers.projection import TokenBatch
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -35,8 +35,8 @@ SCRIPT = f"""
 import sys
 from typing import Any
 import numpy as np
-from nextword.models.layers.adaptive_projection import AdaptiveProjection
-from nextword.models.layers.projection import TokenBatch
+from nextword.model.layers.adaptive_projection import AdaptiveProjection
+from nextword.model.layers.projection import TokenBatch
 import keras
 
 {inspect.getsource(results_of)}

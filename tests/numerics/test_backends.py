@@ -13,9 +13,9 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
-from nextword.engine.keras_engine import KerasEngine
-from nextword.models.language_model import LanguageModel
+from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
 
 TABLE = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": [5, 6], "output_dropout_rate": 0.5}
 CHANGES: list[dict[str, Any]] = [
@@ -49,9 +49,9 @@ SCRIPT = f"""
 import json, sys
 from typing import Any
 import numpy as np
-from nextword.architecture import Architecture
-from nextword.engine.keras_engine import KerasEngine
-from nextword.models.language_model import LanguageModel
+from nextword.model.architecture import Architecture
+from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.model.language_model import LanguageModel
 import keras
 
 {inspect.getsource(results_of)}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.models.layers.gru import GRU
-from nextword.models.layers.lstm import LSTM
-from nextword.models.layers.mogrifier_lstm import MogrifierLSTM
-from nextword.models.layers.recurrence import STATE_TYPES, Recurrence
-from nextword.models.layers.rnn import RNN
+from nextword.model.layers.gru import GRU
+from nextword.model.layers.lstm import LSTM
+from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.model.layers.recurrence import STATE_TYPES, Recurrence
+from nextword.model.layers.rnn import RNN
 
 Draw = Callable[..., NDArray[np.float32]]
 Arrays = dict[str, NDArray[Any]]

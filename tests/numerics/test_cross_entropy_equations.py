@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.ops.cross_entropy import linear_cross_entropy
+from nextword.model.ops.cross_entropy import linear_cross_entropy
 
 Draw = Callable[..., NDArray[np.float32]]
 Arrays = dict[str, NDArray[Any]]
@@ -36,7 +36,7 @@ def slope_from_formula(arrays: Arrays, tied: bool, name: str, index: tuple[int, 
 
 @pytest.mark.parametrize("tied", [False, True])
 def test_total_and_gradients_match_the_formula(draw: Draw, monkeypatch: pytest.MonkeyPatch, tied: bool) -> None:
-    monkeypatch.setattr("nextword.ops.cross_entropy_jax._chunk_rows", lambda *_sizes: 2)
+    monkeypatch.setattr("nextword.model.ops.cross_entropy_jax._chunk_rows", lambda *_sizes: 2)
     arrays = {"hidden": draw(5, 3), "kernel": draw(5, 3) if tied else draw(3, 5), "bias": draw(5)}
 
     def total(arrays: Arrays) -> Any:

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.models.layers.lstm import LSTM
-from nextword.ops.lstm import LSTMState, lstm
+from nextword.model.layers.lstm import LSTM
+from nextword.model.ops.lstm import LSTMState, lstm
 
 Draw = Callable[..., NDArray[np.float32]]
 Arrays = dict[str, NDArray[Any]]
@@ -163,7 +163,7 @@ def from_pytorch(
 ) -> tuple[tuple[NDArray[Any], ...], Arrays]:
     """Return the results of PyTorch's path, and the gradients of `gradients`."""
     torch = pytest.importorskip("torch", reason="needs torch, which is not installed")
-    recurrence = importlib.import_module("nextword.ops.lstm_torch").lstm_recurrence
+    recurrence = importlib.import_module("nextword.model.ops.lstm_torch").lstm_recurrence
     tensors = {name: torch.tensor(array, requires_grad=True) for name, array in arrays.items()}
     by_time = tensors["inputs"].transpose(0, 1)
     hiddens, *last = recurrence(by_time, *(tensors[name] for name in ("hidden", "cell", *WEIGHTS)), "float32")

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
-from nextword.models.language_model import LanguageModel
-from nextword.ops.lstm import LSTMState, lstm
-from nextword.pictures.lstm_steps import LSTMSteps
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.display.pictures.cell.lstm_steps import LSTMSteps
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.model.ops.lstm import LSTMState, lstm
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize("cap_input_gate", [False, True])

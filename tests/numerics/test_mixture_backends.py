@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.models.layers.mixture_projection import MixtureProjection
-from nextword.models.layers.projection import TokenBatch
+from nextword.model.layers.mixture_projection import MixtureProjection
+from nextword.model.layers.projection import TokenBatch
 
 
 def results_of(given: dict[str, Any]) -> dict[str, Any]:
@@ -33,8 +33,8 @@ SCRIPT = f"""
 import sys
 from typing import Any
 import numpy as np
-from nextword.models.layers.mixture_projection import MixtureProjection
-from nextword.models.layers.projection import TokenBatch
+from nextword.model.layers.mixture_projection import MixtureProjection
+from nextword.model.layers.projection import TokenBatch
 import keras
 
 {inspect.getsource(results_of)}

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.window import TokenIds
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export import recurrence_graph
 from nextword.export import recurrence_graph as step_graph
 from nextword.export.language_model_graph import language_model_graph
+from nextword.model.architecture import Architecture
+from nextword.text.batching.window import TokenIds
 
 Weights = Mapping[str, NDArray[np.float32]]
 Array = NDArray[np.float64]

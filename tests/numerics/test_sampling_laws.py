@@ -7,16 +7,16 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
-from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
 from nextword.engine.text_model import TextModel
-from nextword.generation.batch import generate_texts
-from nextword.generation.generator import generate
-from nextword.generation.request import Request, SearchOptions
-from nextword.generation.sampling import UNCHANGED, SamplingOptions
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.inference.generation.batch import generate_texts
+from nextword.inference.generation.generator import generate
+from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.sampling import UNCHANGED, SamplingOptions
+from nextword.text.batching.window import TokenIds
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 Floats = NDArray[np.float64]
 

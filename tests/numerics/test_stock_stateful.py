@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.models.language_model import LanguageModel
-from nextword.training.stream_model import StreamModel
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.training.step.stream_model import StreamModel
 
 FIXED_IN_KERAS = (
     "Keras now carries the state of a stateful LSTM on JAX. Update the docs of `CarriedState` and the tutorial, "

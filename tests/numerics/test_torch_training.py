@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.streams import Streams
-from nextword.models.language_model import LanguageModel
-from nextword.training.step import RoundDataset
-from nextword.training.stream_model import StreamModel, capture
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.streams import Streams
+from nextword.training.step.step import RoundDataset
+from nextword.training.step.stream_model import StreamModel, capture
 
 pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="needs torch, which is not installed")
 
@@ -41,11 +41,11 @@ import sys
 from typing import Any
 import numpy as np
 import keras
-from nextword.architecture import Architecture
-from nextword.batching.streams import Streams
-from nextword.models.language_model import LanguageModel
-from nextword.training.step import RoundDataset
-from nextword.training.stream_model import StreamModel, capture
+from nextword.model.architecture import Architecture
+from nextword.text.batching.streams import Streams
+from nextword.model.language_model import LanguageModel
+from nextword.training.step.step import RoundDataset
+from nextword.training.step.stream_model import StreamModel, capture
 
 {inspect.getsource(trained)}
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
-from nextword.batching.window import Window
-from nextword.models.language_model import LanguageModel
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.window import Window
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "vanishing_gradient.py"
 LAGS, ROWS, WIDTH, VOCABULARY_SIZE = 5, 2, 3, 7

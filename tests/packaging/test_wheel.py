@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 import nextword
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.export.export import export_bundle
-from nextword.export.export_options import ExportOptions
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.export.options import ExportOptions
+from nextword.model.architecture import Architecture
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.clean_environment import CleanEnvironment
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: tuple[Path, Path]) 
     with zipfile.ZipFile(wheel) as archive:
         assert set(archive.namelist()) == ours | {f"{information}/{name}" for name in names}
         metadata = email.message_from_bytes(archive.read(f"{information}/METADATA"))
-    assert {"nextword/py.typed", "nextword/text/samples/austen.txt", "nextword/models/presets/quick.toml"} <= ours
+    assert {"nextword/py.typed", "nextword/text/samples/austen.txt", "nextword/model/presets/quick.toml"} <= ours
     assert metadata["Version"] == nextword.__version__
     extras = {"run", "serve", "data", "train", "all", "gpu", "notebook", "tensorboard", "mlflow", "ray", "dev"}
     assert set(metadata.get_all("Provides-Extra", [])) == extras

@@ -26,16 +26,17 @@ SAVE_AND_LOAD = """
 import sys
 from pathlib import Path
 import numpy as np
-from nextword.architecture import Architecture
+from nextword.model.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli.main import main
-from nextword.storage import durable, held_directory
-from nextword.storage.cache import cache_root, cached_folder
-from nextword.storage.single_file import write_file
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
-from nextword.training.run_directory import run_lock
+from nextword.disk import durable
+from nextword.disk import held_directory
+from nextword.disk.cache import cache_root, cached_folder
+from nextword.disk.single_file import write_file
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+from nextword.bundle.run_directory import run_lock
 
 root = Path(sys.argv[1])
 assert not held_directory._BY_DESCRIPTOR and not durable._CAN_SYNC_DIRECTORIES
@@ -94,7 +95,7 @@ def test_what_windows_lacks_is_hidden(tmp_path: Path) -> None:
 def test_every_module_is_imported(tmp_path: Path) -> None:
     imported = run_like_windows(IMPORT_EVERYTHING, tmp_path).split()
     assert len(imported) > 200
-    assert {"nextword.cli.train", "nextword.training.run", "nextword.storage.durable"} <= set(imported)
+    assert {"nextword.cli.train", "nextword.training.run", "nextword.disk.durable"} <= set(imported)
 
 
 def test_a_bundle_is_saved_and_loaded_and_commands_run(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_a_bundle_is_saved_and_loaded_and_commands_run(tmp_path: Path) -> None:
 def test_each_system_has_its_cache_folder(
     system: str, variable: str, default: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nextword.storage.cache import user_cache
+    from nextword.disk.cache import user_cache
 
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):

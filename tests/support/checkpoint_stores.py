@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nextword.storage import sealed_directory
+from nextword.disk import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 
 Array = np.ndarray[Any, Any]

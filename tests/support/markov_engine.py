@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.batching.window import TokenIds
 from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.text.batching.window import TokenIds
 
 Probabilities = NDArray[np.float64]
 

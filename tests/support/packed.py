@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
+from nextword.display.page.packed_model import MAGIC
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import TextModel
 from nextword.export.language_model_graph import language_model_graph
-from nextword.page.packed_model import MAGIC
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.model.architecture import Architecture
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 Floats = NDArray[np.float32]
 

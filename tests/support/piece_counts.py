@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from nextword.text.options import TokenizerKind
-from nextword.text.pieces import pre_tokenizer, slices, tidy
-from nextword.text.vocabulary import END
+from nextword.text.tokens.pieces import pre_tokenizer, slices, tidy
+from nextword.text.tokens.vocabulary import END
 
 
 def count_pieces(whole: Iterable[str], kind: TokenizerKind) -> Counter[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nextword.training.process_group import ProcessGroup
+from nextword.training.cluster.group import ProcessGroup
 from support.ports import free_port
 from support.processes import end
 

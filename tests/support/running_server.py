@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from nextword.serving.connection.access import Access
+from nextword.serving.http.access import Access
 from nextword.serving.model_source import ModelSource
 from nextword.serving.server import Server, ServerOptions, bind
 from support.waiting import wait_until

@@ -8,10 +8,10 @@ from typing import Any
 
 import uvicorn
 
-from nextword.serving.connection.http_connection import Refusal
-from nextword.serving.connection.transport import OnRefused, TransportConfig
+from nextword.serving.http.connection import Refusal
+from nextword.serving.http.transport import OnRefused, TransportConfig
 from nextword.serving.server import bind
-from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.settings import ServingSettings
 from support.waiting import wait_until
 
 

@@ -15,12 +15,12 @@ from fastapi import FastAPI
 
 from nextword.engine.text_model import LoadedModel
 from nextword.serving.application import create_application
-from nextword.serving.connection.access import Access
-from nextword.serving.connection.service import Service
-from nextword.serving.connection.transport import TransportConfig
+from nextword.serving.http.access import Access
+from nextword.serving.http.service import Service
+from nextword.serving.http.transport import TransportConfig
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.server import bind
-from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.settings import ServingSettings
 
 HASH = "0123456789abcdef" * 4
 

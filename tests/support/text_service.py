@@ -13,7 +13,7 @@ from nextword.engine.text_model import LoadedModel
 from nextword.serving.application import create_application
 from nextword.serving.model_source import ModelSource
 from nextword.serving.served_model import ModelSlot, ServedModel
-from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.settings import ServingSettings
 from support.tiny_bundle import tiny_bundle
 
 

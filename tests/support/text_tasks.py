@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from nextword.engine.engine import Engine
 from nextword.engine.text_model import LoadedModel, TextModel
-from nextword.generation.ending import EndRule
-from nextword.generation.generator import forbidden_words
-from nextword.generation.request import Request
-from nextword.generation.sampled_text import SampledText, random_generator
-from nextword.generation.sampling import SamplingOptions
-from nextword.serving.scheduling.scheduler import Scheduler
-from nextword.serving.scheduling.text_task import Inbox, ScoredToken, TextTask
+from nextword.inference.generation.ending import EndRule
+from nextword.inference.generation.generator import forbidden_words
+from nextword.inference.generation.request import Request
+from nextword.inference.generation.sampled_text import SampledText, random_generator
+from nextword.inference.generation.sampling import SamplingOptions
+from nextword.serving.queue.scheduler import Scheduler
+from nextword.serving.queue.text_task import Inbox, ScoredToken, TextTask
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.export.language_model_graph import language_model_graph
+from nextword.model.architecture import Architecture
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 WORDS = ("<unk>", "<eos>", "it", "is", "so", "and", "was", "not", ", ", ".")
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import State, WindowPrediction
+from nextword.text.batching.window import TokenIds
 
 
 class ToyEngine(DistributionEngine):

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import write_bundle
 from nextword.engine.engine import Engine
@@ -16,9 +15,10 @@ from nextword.machine.capacity import Capacity
 from nextword.machine.facts import Facts
 from nextword.machine.framework import Framework
 from nextword.machine.processor import Processor
+from nextword.model.architecture import Architecture
 from nextword.text.options import LineEnds, TokenizerKind
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.markov_engine import MarkovEngine, Probabilities
 from support.toy_engine import ToyEngine
 
@@ -87,7 +87,7 @@ def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         model = _small_model(kind)
         path = tmp_path / model.name
         write_bundle(path, model.bundle)
-        monkeypatch.setattr("nextword.cli.target.open_model", lambda opened, _engine: {path: model}[opened])
+        monkeypatch.setattr("nextword.cli.options.target.open_model", lambda opened, _engine: {path: model}[opened])
         return path
 
     return written
@@ -97,7 +97,7 @@ def small_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..
 def tiny_preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a preset whose steps take almost no time."""
     (tmp_path / "tiny.toml").write_text(TINY, encoding="utf-8")
-    monkeypatch.setattr("nextword.models.presets._FOLDER", tmp_path)
+    monkeypatch.setattr("nextword.model.presets._FOLDER", tmp_path)
     monkeypatch.setattr("nextword.cli.doctor._TRAINING_SECONDS", 0.05)
     monkeypatch.setattr("nextword.cli.doctor._PRODUCT_SECONDS", 0.01)
     return "tiny"
@@ -129,8 +129,8 @@ def markov_engine() -> Callable[[Probabilities], Engine]:
 @pytest.fixture
 def lstm_engine() -> Any:
     """A tiny LSTM that depends strongly on the last few tokens: 12 tokens, `<eos>` is 0."""
-    from nextword.engine.keras_engine import KerasEngine
-    from nextword.models.language_model import LanguageModel
+    from nextword.engine.keras.keras_engine import KerasEngine
+    from nextword.model.language_model import LanguageModel
 
     sizes: dict[str, Any] = {"vocabulary_size": 12, "embedding_size": 6, "hidden_sizes": (8, 6)}
     model = LanguageModel(Architecture(**sizes, initializer="uniform", initializer_scale=0.8, forget_bias=0.0), seed=3)

@@ -16,7 +16,7 @@ from nextword import kenlm
 from nextword.bundle.store import write_bundle
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import BundleError, TextError
-from nextword.scoring.lines import score_lines
+from nextword.inference.scoring.lines import score_lines
 from nextword.text.options import TokenizerKind
 from support.toy_arpa import TOY_ARPA
 

@@ -13,7 +13,7 @@ import numpy as np
 from harness.agreement.tasks import Choice, Documents
 from harness.speed.peer import PeerError
 from nextword.engine.text_model import LoadedModel
-from nextword.text.line_ends import MARKS
+from nextword.text.tokens.line_ends import MARKS
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nextword.text.line_ends import MARKS, segments
-from nextword.text.lines import split_lines
 from nextword.text.options import LineEnds
+from nextword.text.reading.lines import split_lines
+from nextword.text.tokens.line_ends import MARKS, segments
 
 WHOLE, LINES, CHOICES = "nextword_whole", "nextword_lines", "nextword_choices"
 

@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any, Self
 
 from harness.ideas.idea import IDEAS, REFERENCE
+from nextword.disk.single_file import write_file
 from nextword.errors import SettingError
-from nextword.storage.single_file import write_file
 
 
 @dataclass(frozen=True)

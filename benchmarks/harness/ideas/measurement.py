@@ -11,12 +11,12 @@ from harness.ideas.figure import Figure, Terms
 from harness.ideas.idea import REFERENCE, Idea
 from harness.speed.provenance import Provenance
 from nextword.api.trained_model import TrainedModel
-from nextword.engine.chain import apply_methods, methods_of
-from nextword.engine.method import Splits
+from nextword.engine.methods.chain import apply_methods, methods_of
+from nextword.engine.methods.method import Splits
 from nextword.errors import SettingError
-from nextword.evaluation.perplexity import evaluate
+from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.corpus import Corpus
-from nextword.training.history import TrainingHistory
+from nextword.training.report.history import TrainingHistory
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.window import TokenIds
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
+from nextword.model.architecture import Architecture
+from nextword.text.batching.window import TokenIds
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
 
 _ONSETS = ("b", "br", "c", "ch", "d", "f", "g", "gr", "h", "j", "l", "m", "n", "p", "r", "s", "st", "t", "tr", "v", "w")
 _VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ou")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.errors import SettingError
+from nextword.model.architecture import Architecture, useful_flops_per_word
 from nextword.settings import Settings, setting
 
 _FLOPS_PER_WEIGHT = 6

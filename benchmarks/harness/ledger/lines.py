@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nextword.disk.single_file import write_file
 from nextword.errors import SettingError
-from nextword.storage.single_file import write_file
 
 
 def parsed[Line](kind: type[Line], table: Mapping[str, Any]) -> Line:

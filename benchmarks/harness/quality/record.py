@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from nextword.disk.single_file import write_file
 from nextword.errors import SettingError
-from nextword.storage.single_file import write_file
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from statistics import median
 import jax
 from jax.sharding import PartitionSpec
 
-from nextword.training.process_group import ProcessGroup
-from nextword.training.processes import AXIS, Processes, join
+from nextword.training.cluster.group import ProcessGroup
+from nextword.training.cluster.joined import AXIS, Processes, join
 
 _WARM_UP = 3
 _SUMS = 12

@@ -10,7 +10,7 @@ from typing import Any
 from harness.scale.hosts import Hosts
 from harness.scale.strategies import StrategyWork
 from harness.scale.training_group import TrainingGroup, rounds_of
-from nextword.training.local_steps import process_directory
+from nextword.training.cluster.local_steps import process_directory
 
 _ROUND_STEPS = 20
 _EPOCHS = 0.2

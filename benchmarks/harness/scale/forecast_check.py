@@ -7,7 +7,7 @@ from typing import Any
 from harness.scale.strategies import StrategyFigures, StrategyWork
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
-from nextword.training.cost_forecast import GLOO_GBPS, Cluster, Work, forecast_costs
+from nextword.training.planning.cost_forecast import GLOO_GBPS, Cluster, Work, forecast_costs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.scale.training_group import TrainingGroup, on_core, rounds_of
-from nextword.training.local_steps import process_directory
-from nextword.training.population import member_directory
-from nextword.training.process_group import Strategy
+from nextword.training.cluster.group import Strategy
+from nextword.training.cluster.local_steps import process_directory
+from nextword.training.cluster.population import member_directory
 
 STRATEGIES: tuple[Strategy, ...] = ("data-parallel", "population", "local-steps")
 

@@ -20,7 +20,7 @@ from harness.scale.strategies import (
     places_of,
 )
 from harness.scale.training_group import TrainingGroup, rounds_of
-from nextword.training.process_group import Strategy
+from nextword.training.cluster.group import Strategy
 
 _COUNTS = (1, 2, 4)
 _EPOCHS = 1.0

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from nextword.text.corpus import Corpus
-from nextword.text.line_ends import segments
 from nextword.text.options import TextOptions
-from nextword.text.reader import LineReader, TextRange
-from nextword.text.splitting import shards_of
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.reading.reader import LineReader, TextRange
+from nextword.text.sources.split import shards_of
+from nextword.text.tokens.line_ends import segments
+from nextword.text.tokens.tokenizer import Tokenizer
 
 _LIBRARY_BYTES = 2**24
 

@@ -11,7 +11,7 @@ from typing import Any
 from harness.scale.memory import PeakMemory, resident_bytes
 from harness.scale.zipf_text import ZipfText
 from harness.speed.process import Process
-from nextword.text.worker_pool import PROCESSES
+from nextword.text.encoding.worker_pool import PROCESSES
 
 MEGABYTE = 1e6
 HARNESS = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.speed.peer import PeerError
-from nextword.training.process_group import ProcessGroup, Strategy
+from nextword.training.cluster.group import ProcessGroup, Strategy
 
 _INTERVAL_S = 0.02
 

@@ -30,7 +30,7 @@ def main() -> None:
     threading.Thread(target=_listen, daemon=True).start()
     _answer({"process": os.getpid()})
     import nextword
-    from nextword.batching.options import BatchOptions
+    from nextword.text.batching.options import BatchOptions
 
     options = nextword.TextOptions().replace(**{name: settings[name] for name in _TEXT_SETTINGS if name in settings})
     began = time.perf_counter()
@@ -77,7 +77,7 @@ def _part(words: float, began: tuple[float, float], ended: tuple[float, float]) 
 
 def _cut_windows(corpus: Any, options: Any) -> list[dict[str, float]]:
     """Cut each window of an epoch once, and return the words and the time of each part of it."""
-    from nextword.batching.windows import make_windows
+    from nextword.text.batching.windows import make_windows
 
     windows = make_windows(corpus.train.ids, options, end_id=corpus.tokenizer.vocabulary.end_id)
     edges = [number * windows.steps_per_epoch // _PARTS for number in range(_PARTS + 1)]

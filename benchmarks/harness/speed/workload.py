@@ -4,10 +4,10 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from nextword.architecture import Architecture, useful_flops_per_word
-from nextword.batching.options import BatchOptions
 from nextword.machine.framework import ComputeDtype
-from nextword.models.presets import read_preset
+from nextword.model.architecture import Architecture, useful_flops_per_word
+from nextword.model.presets import read_preset
+from nextword.text.batching.options import BatchOptions
 
 VOCABULARY_SIZE = 10_000
 

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from nextword.api.run_export import export_run
 from nextword.api.run_settings import RunSettings
 from nextword.api.trained_model import TrainedModel
 from nextword.bundle.model_card import summary_of
+from nextword.bundle.run_directory import RunDirectory
 from nextword.engine.opening import start_engine
 from nextword.errors import SettingError
-from nextword.models.presets import DEFAULT_PRESET
+from nextword.export.run_export import export_run
+from nextword.model.presets import DEFAULT_PRESET
 from nextword.text.corpus import Corpus
-from nextword.text.source import TextLike
+from nextword.text.sources.find import TextLike
 from nextword.training import import_start
+from nextword.training.cluster.own_run import own_run
 from nextword.training.config import RunConfig, Tables, merge_tables, tables_of
 from nextword.training.context import RunContext
-from nextword.training.history import TrainingHistory
-from nextword.training.notebook_display import NotebookDisplay, in_notebook
-from nextword.training.own_run import own_run
-from nextword.training.progress_bar import ProgressBar, live_bar
 from nextword.training.reading import read_corpus
-from nextword.training.run_directory import RunDirectory
+from nextword.training.report.history import TrainingHistory
+from nextword.training.report.notebook_display import NotebookDisplay, in_notebook
+from nextword.training.report.progress_bar import ProgressBar, live_bar
 
 if TYPE_CHECKING:
     import keras
 
-    from nextword.models.language_model import LanguageModel
+    from nextword.model.language_model import LanguageModel
 
 
 def train(

@@ -10,40 +10,40 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.api.keystrokes import KeystrokeEvaluation, evaluate_keystrokes
-from nextword.api.text_evaluation import Text, evaluate_text, ids_of, store_of, unknown_id_of
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, find_model, write_bundle
+from nextword.display.page.bigrams import BigramTable
+from nextword.display.page.html_file import write_html
+from nextword.display.page.page_facts import PageFacts, curve_of
+from nextword.display.table import html_table
 from nextword.engine.opening import EngineName, open_model
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import CheckpointError, SettingError, TextError, TrainingWarning
-from nextword.evaluation.comparison import ComparedWord, ComparedWords, compare
-from nextword.evaluation.perplexity import Evaluation
-from nextword.generation.batch import generate_texts
-from nextword.generation.generated_text import GeneratedText
-from nextword.generation.generator import stream_text
-from nextword.generation.request import Request
-from nextword.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
-from nextword.page.bigrams import BigramTable
-from nextword.page.html_file import write_html
-from nextword.page.page_facts import PageFacts, curve_of
-from nextword.scoring.gaps import GAP, RankedCandidates, proposals, rank
-from nextword.scoring.lines import LineScore, ScoringOptions, score_lines
-from nextword.scoring.shown_line import ShownLine
-from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
-from nextword.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
+from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords, compare
+from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
+from nextword.inference.evaluation.perplexity import Evaluation
+from nextword.inference.evaluation.text_evaluation import Text, evaluate_text, ids_of, store_of, unknown_id_of
+from nextword.inference.generation.batch import generate_texts
+from nextword.inference.generation.generated_text import GeneratedText
+from nextword.inference.generation.generator import stream_text
+from nextword.inference.generation.request import Request
+from nextword.inference.generation.sampling import DEFAULT_SAMPLING, SamplingOptions
+from nextword.inference.scoring.gaps import GAP, RankedCandidates, proposals, rank
+from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines
+from nextword.inference.scoring.shown_line import ShownLine
+from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines
+from nextword.inference.scoring.vectors import NearWord, Pooling, WordVectors, sentence_vectors
+from nextword.inference.suggestion.session import SuggestionSession
+from nextword.inference.suggestion.session import complete as complete_word
+from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.suggestion import Suggestions, suggest
+from nextword.inference.suggestion.user_words import UserWords
 from nextword.settings import Settings, require_at_least, require_text
-from nextword.storage.html_table import html_table
-from nextword.suggestion.session import SuggestionSession
-from nextword.suggestion.session import complete as complete_word
-from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.suggestion import Suggestions, suggest
-from nextword.suggestion.user_words import UserWords
 from nextword.text.corpus import Corpus
-from nextword.text.encoded_lines import written_tokens
-from nextword.text.lines import split_lines
-from nextword.training.history import TrainingHistory
+from nextword.text.reading.lines import split_lines
+from nextword.text.tokens.encoded_lines import written_tokens
 from nextword.training.progress import RoundRecord
+from nextword.training.report.history import TrainingHistory
 
 
 @dataclass(frozen=True, eq=False, repr=False)

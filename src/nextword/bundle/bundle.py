@@ -9,12 +9,12 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
 from nextword.bundle.history import History
-from nextword.bundle.onnx_embeddings import read_embeddings
-from nextword.bundle.onnx_weights import onnx_floats
+from nextword.bundle.onnx.embeddings import read_embeddings
+from nextword.bundle.onnx.weights import onnx_floats
 from nextword.errors import BundleError
-from nextword.text.tokenizer import Tokenizer
+from nextword.model.architecture import Architecture
+from nextword.text.tokens.tokenizer import Tokenizer
 
 Weights = Mapping[str, NDArray[np.float32]]
 

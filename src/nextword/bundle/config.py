@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import check_name
 from nextword.bundle.files import CONFIG, MAX_CONFIG_BYTES
+from nextword.disk import strict_json
 from nextword.errors import BundleError, SettingError
+from nextword.model.architecture import Architecture
 from nextword.settings import Settings, setting
-from nextword.storage import strict_json
 
 _FORMAT = 1
 _NAMES = frozenset(["format", "name", "architecture", "tokenizer"])

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from nextword.architecture import Architecture
 from nextword.bundle.history import MAX_HISTORY_BYTES
 from nextword.errors import BundleError, SettingError
-from nextword.text import spelling
+from nextword.model.architecture import Architecture
+from nextword.text.tokens import spelling
 
 CONFIG = "config.json"
 TOKENIZER = "tokenizer.json"

@@ -4,8 +4,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 
+from nextword.disk import strict_json
 from nextword.errors import BundleError
-from nextword.storage import strict_json
 
 History = tuple[Mapping[str, float], ...]
 

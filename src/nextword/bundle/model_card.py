@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nextword.architecture import CELLS, Architecture, ModelOptions
 from nextword.bundle.files import num_weight_bytes
+from nextword.model.architecture import CELLS, Architecture, ModelOptions
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~&$])")
 

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from textwrap import shorten
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import AbsentWeights, Bundle, DeferredWeights, Weights, check_weights
 from nextword.bundle.config import BundleConfig, TokenizerConfig, decode_config, encode_config
 from nextword.bundle.files import (
@@ -28,12 +27,13 @@ from nextword.bundle.files import (
 from nextword.bundle.history import decode_history, encode_history
 from nextword.bundle.samples import SAMPLE_MODELS, refuse_sample, sample_model_path
 from nextword.bundle.weights import decode_weights, encode_weights
+from nextword.disk import sealed_directory
+from nextword.disk.sealed_directory import Sealed
 from nextword.errors import BundleError, SettingError, StorageError, TextError
-from nextword.storage import sealed_directory
-from nextword.storage.sealed_directory import Sealed
-from nextword.text.packing import unpacked_blocks
-from nextword.text.spelling import SpellingModel
-from nextword.text.tokenizer import Tokenizer
+from nextword.model.architecture import Architecture
+from nextword.text.reading.packing import unpacked_blocks
+from nextword.text.tokens.spelling import SpellingModel
+from nextword.text.tokens.tokenizer import Tokenizer
 
 MODEL_FOLDER = "model"
 """The directory of the bundle inside a run directory."""

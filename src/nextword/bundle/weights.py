@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from nextword.architecture import Architecture, Shape
 from nextword.bundle.bundle import Weights
 from nextword.bundle.files import MAX_WEIGHTS_HEADER_BYTES, WEIGHTS, num_weight_bytes
+from nextword.disk import strict_json
 from nextword.errors import BundleError
-from nextword.storage import strict_json
+from nextword.model.architecture import Architecture, Shape
 
 
 def encode_weights(weights: Weights) -> bytes:

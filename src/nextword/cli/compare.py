@@ -6,19 +6,19 @@ from pathlib import Path
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.output import say
-from nextword.cli.progress import evaluation_progress
-from nextword.cli.target import SplitOrAll, Target, engine_option, run_or_model_argument, split_option
+from nextword.cli.options.command import command
+from nextword.cli.options.shared import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.target import SplitOrAll, Target, engine_option, run_or_model_argument, split_option
+from nextword.cli.output.messages import say
+from nextword.cli.output.progress import evaluation_progress
 from nextword.cli.target_text import TargetText
-from nextword.evaluation.comparison import ComparedWord, render_comparison
-from nextword.evaluation.comparison import compare as compare_tokens
-from nextword.evaluation.comparison_page import comparison_page
-from nextword.evaluation.perplexity import evaluate
-from nextword.storage.single_file import write_file
-from nextword.text.encoded_lines import written_tokens
+from nextword.disk.single_file import write_file
+from nextword.inference.evaluation.comparison import ComparedWord, render_comparison
+from nextword.inference.evaluation.comparison import compare as compare_tokens
+from nextword.inference.evaluation.comparison_page import comparison_page
+from nextword.inference.evaluation.perplexity import evaluate
 from nextword.text.options import OnBadBytes
+from nextword.text.tokens.encoded_lines import written_tokens
 
 
 @command(

@@ -10,20 +10,20 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from nextword.cli.command import command
-from nextword.cli.console import Console
-from nextword.cli.options import json_option
-from nextword.cli.progress import waiting
-from nextword.cli.run_options import preset_option
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import preset_option
+from nextword.cli.options.shared import json_option
+from nextword.cli.output.console import Console
+from nextword.cli.output.progress import waiting
+from nextword.disk.cache import cache_root
 from nextword.machine.facts import Facts, gather_facts
 from nextword.machine.problems import Problem, find_problems
-from nextword.storage.cache import cache_root
-from nextword.text.counted import counted
+from nextword.text.reading.counted import counted
 from nextword.training.config import RunConfig
-from nextword.training.memory_estimate import training_memory_bytes
+from nextword.training.planning.memory_estimate import training_memory_bytes
 
 if TYPE_CHECKING:
-    from nextword.training.speed import TrainingSpeed
+    from nextword.training.planning.speed import TrainingSpeed
 
 # Compiling takes about as long again.
 _TRAINING_SECONDS = 5.0
@@ -100,13 +100,13 @@ def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Meas
         backend: The backend that Keras uses.
         say: Receives what is being measured.
     """
-    from nextword.training.speed import measure_training
+    from nextword.training.planning.speed import measure_training
 
     say("precision")
     compute_dtype, reason = choose_compute_dtype(config)
     peaks = {}
     if backend == "jax":
-        from nextword.machine.product_peak import measure_product_peak
+        from nextword.model.ops.product_peak import measure_product_peak
 
         say("products")
         peaks = {dtype: measure_product_peak(dtype, seconds=_PRODUCT_SECONDS) for dtype in ("float32", "bfloat16")}
@@ -123,7 +123,7 @@ def measure(config: RunConfig, backend: str, say: Callable[[str], None]) -> Meas
 
 def choose_compute_dtype(config: RunConfig) -> tuple[Literal["float32", "bfloat16"], str]:
     """Return the precision in which `config` is trained here, and why."""
-    from nextword.ops.precision import WORTHWHILE_SPEEDUP, bfloat16_speedup, resolve_compute_dtype
+    from nextword.model.ops.precision import WORTHWHILE_SPEEDUP, bfloat16_speedup, resolve_compute_dtype
 
     asked = config.training.compute_dtype
     if asked != "auto":
@@ -183,7 +183,7 @@ def diagnose(preset: str, *, measuring: bool = True, say: Callable[[str], None] 
     if facts.framework.usable:
         if measuring:
             measurements = measure(config, facts.framework.backend, say)
-        from nextword.ops.lstm import lstm_path
+        from nextword.model.ops.lstm import lstm_path
 
         path = lstm_path()  # training may have chosen another one
     return Report(preset=preset, facts=facts, lstm_path=path, measurements=measurements, problems=find_problems(facts))

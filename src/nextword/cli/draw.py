@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from nextword.architecture import Architecture, ModelOptions
 from nextword.bundle.store import read_bundle, read_config
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile
-from nextword.cli.target import Target, target_path
+from nextword.cli.options.command import command
+from nextword.cli.options.shared import OutputFile
+from nextword.cli.options.target import Target, target_path
+from nextword.disk.single_file import write_file
+from nextword.display.pictures.architecture import draw_architecture
+from nextword.display.pictures.cell.cell import CellView, draw_cell
+from nextword.display.pictures.network import draw_network
+from nextword.display.pictures.windows import draw_windows
+from nextword.display.svg import Drawing
 from nextword.errors import BundleError, SettingError
-from nextword.models.presets import preset_names, read_preset
-from nextword.pictures.architecture import draw_architecture
-from nextword.pictures.cell import CellView, draw_cell
-from nextword.pictures.network import draw_network
-from nextword.pictures.svg import Drawing
-from nextword.pictures.windows import draw_windows
-from nextword.storage.single_file import write_file
+from nextword.model.architecture import Architecture, ModelOptions
+from nextword.model.presets import preset_names, read_preset
 
 _VOCABULARY_SIZE = 10_000
 

@@ -9,9 +9,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.api.text_evaluation import with_methods
-from nextword.cli.command import command
-from nextword.cli.evaluation_columns import (
+from nextword.cli.evaluation.columns import (
     Column,
     columns_of,
     inputs_of,
@@ -19,18 +17,20 @@ from nextword.cli.evaluation_columns import (
     require_comparable,
     require_same_words,
 )
-from nextword.cli.keystrokes_report import keystrokes_report, require_plain
-from nextword.cli.options import bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.output import say
-from nextword.cli.progress import evaluation_progress, waiting
-from nextword.cli.setting_option import Tables
-from nextword.cli.target import SplitOrAll, complete_methods, complete_model, engine_option, split_option
-from nextword.engine.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
-from nextword.engine.ensemble import EnsembleOptions
+from nextword.cli.evaluation.keystrokes import keystrokes_report, require_plain
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables
+from nextword.cli.options.shared import bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.target import SplitOrAll, complete_methods, complete_model, engine_option, split_option
+from nextword.cli.output.messages import say
+from nextword.cli.output.progress import evaluation_progress, waiting
+from nextword.engine.methods.chain import METHODS, OPTIONS_TYPES, STATIC, AppliedMethods, apply_methods, require_used
+from nextword.engine.methods.ensemble import EnsembleOptions
 from nextword.errors import SettingError
-from nextword.evaluation.perplexity import Evaluation
-from nextword.evaluation.perplexity import evaluate as evaluate_engine
-from nextword.evaluation.significance import Comparison, Unit, compare_lines, lines_of
+from nextword.inference.evaluation.perplexity import Evaluation
+from nextword.inference.evaluation.perplexity import evaluate as evaluate_engine
+from nextword.inference.evaluation.significance import Comparison, Unit, compare_lines, lines_of
+from nextword.inference.evaluation.text_evaluation import with_methods
 from nextword.text.options import OnBadBytes
 
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import click
 
 from nextword.bundle.bundle import Bundle
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
-from nextword.cli.output import say
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.shared import OutputFile, bad_bytes_of_splits_option, data_dir_option, json_option
+from nextword.cli.options.target import SplitOrAll, Target, run_or_model_argument
+from nextword.cli.output.messages import say
 from nextword.cli.page_export import PageExport
-from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import SplitOrAll, Target, run_or_model_argument
 from nextword.cli.target_text import TargetText
 from nextword.errors import MissingExtraError, SettingError
-from nextword.export.export_options import ExportOptions
+from nextword.export.options import ExportOptions
 from nextword.text.options import OnBadBytes
 
 _SPLIT: SplitOrAll = "valid"

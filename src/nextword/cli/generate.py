@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import bad_bytes_option, json_option
-from nextword.cli.output import say
-from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
-from nextword.generation.batch import generate_texts
-from nextword.generation.generated_text import GeneratedText
-from nextword.generation.generator import stream_text
-from nextword.generation.request import Request, SearchOptions
-from nextword.generation.sampling import SamplingOptions
-from nextword.text.input_lines import InputLines
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.shared import bad_bytes_option, json_option
+from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.output.messages import say
+from nextword.inference.generation.batch import generate_texts
+from nextword.inference.generation.generated_text import GeneratedText
+from nextword.inference.generation.generator import stream_text
+from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.sampling import SamplingOptions
 from nextword.text.options import OnBadBytes
-from nextword.text.printable import printable
+from nextword.text.reading.input_lines import InputLines
+from nextword.text.reading.printable import printable
 
 
 @command(

@@ -12,24 +12,24 @@ from typing import Any
 import click
 from rich.markdown import Markdown
 
-from nextword.architecture import ModelOptions
 from nextword.bundle.config import BundleConfig
 from nextword.bundle.files import CARD
 from nextword.bundle.model_card import SplitMetrics, figures_table, network_facts
+from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.run_files import LOG_FILE, read_split_metrics
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import model_path, read_card, read_config
-from nextword.cli.command import command
-from nextword.cli.console import Console
-from nextword.cli.options import json_option
-from nextword.cli.target import Target, run_or_model_argument
+from nextword.cli.options.command import command
+from nextword.cli.options.shared import json_option
+from nextword.cli.options.target import Target, run_or_model_argument
+from nextword.cli.output.console import Console
 from nextword.errors import SettingError
-from nextword.text.printable import printable
+from nextword.model.architecture import ModelOptions
+from nextword.text.reading.printable import printable
 from nextword.training.config import RunConfig
-from nextword.training.log import read_log
 from nextword.training.progress import RoundRecord
-from nextword.training.progress_bar import clock
-from nextword.training.run_directory import RunDirectory
+from nextword.training.report.log import read_log
+from nextword.training.report.progress_bar import clock
 
 
 @command(

@@ -13,10 +13,10 @@ from typing import IO
 
 import click
 
-from nextword.cli.command import command
+from nextword.cli.options.command import command
 from nextword.errors import SettingError
 from nextword.machine.capacity import count_cores
-from nextword.training.process_group import ProcessGroup
+from nextword.training.cluster.group import ProcessGroup
 
 
 @command(

@@ -15,8 +15,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from nextword import __version__
-from nextword.cli.output import Invocation, common_options
-from nextword.cli.usage_errors import usage_message
+from nextword.cli.output.messages import Invocation, common_options
+from nextword.cli.output.usage_errors import usage_message
 from nextword.errors import NextwordError, TrainingInterrupted
 
 _GROUPS = {
@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _run(list(sys.argv[1:] if arguments is None else arguments))
     except SystemExit as stop:
-        if shared := sys.modules.get("nextword.training.process_group"):
+        if shared := sys.modules.get("nextword.training.cluster.group"):
             shared.leave(stop.code)
         raise
 

@@ -9,21 +9,21 @@ from typing import Any
 import click
 import numpy as np
 
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile, data_dir_option, json_option
-from nextword.cli.output import say
-from nextword.cli.progress import reading_progress, waiting
-from nextword.cli.run_options import complete_text
-from nextword.cli.setting_option import Tables, given_settings
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import complete_text
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.shared import OutputFile, data_dir_option, json_option
+from nextword.cli.output.messages import say
+from nextword.cli.output.progress import reading_progress, waiting
+from nextword.disk.strict_json import finite
 from nextword.engine.ngram.arpa import write_arpa
 from nextword.engine.ngram.backoff_model import backoff_form
 from nextword.engine.ngram.kneser_ney import KneserNeyModel, contexts_of
 from nextword.settings import setting
-from nextword.storage.strict_json import finite
 from nextword.text.corpus import Corpus
+from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import TextOptions, TokenizerKind
-from nextword.text.token_store import TokenStore
-from nextword.text.vocabulary import END, UNKNOWN
+from nextword.text.tokens.vocabulary import END, UNKNOWN
 
 _LONGEST = 16
 

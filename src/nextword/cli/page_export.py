@@ -5,18 +5,18 @@ from pathlib import Path
 from typing import Any
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.run_files import LOG_FILE, read_split_metrics
 from nextword.bundle.store import identity_of, read_bundle
-from nextword.cli.output import say
+from nextword.cli.output.messages import say
 from nextword.cli.target_text import TargetText
+from nextword.display.page.bigrams import BigramTable
+from nextword.display.page.html_file import require_replaceable, write_html
+from nextword.display.page.page_facts import PageFacts, read_curve
+from nextword.display.page.passage import MOST_CHARACTERS, passage_of
 from nextword.errors import TextError
-from nextword.page.bigrams import BigramTable
-from nextword.page.html_file import require_replaceable, write_html
-from nextword.page.page_facts import PageFacts, read_curve
-from nextword.page.passage import MOST_CHARACTERS, passage_of
-from nextword.text.reader import LineReader
-from nextword.text.source import resolve_source
-from nextword.training.run_directory import RunDirectory
+from nextword.text.reading.reader import LineReader
+from nextword.text.sources.find import resolve_source
 
 
 class PageExport:

@@ -10,15 +10,15 @@ from typing import Any
 import click
 from rich.table import Table
 
-from nextword.architecture import Architecture
-from nextword.cli.command import command
-from nextword.cli.console import Console
-from nextword.cli.options import json_option
-from nextword.cli.progress import waiting
-from nextword.cli.run_options import RUN_SETTINGS, config_option, preset_defaults, preset_option, run_config
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import RUN_SETTINGS, config_option, preset_defaults, preset_option, run_config
+from nextword.cli.options.shared import json_option
+from nextword.cli.output.console import Console
+from nextword.cli.output.progress import waiting
 from nextword.errors import MissingExtraError
+from nextword.model.architecture import Architecture
 from nextword.training.config import RunConfig
-from nextword.training.cost_forecast import GLOO_GBPS, Cluster, StrategyForecast, Work, forecast_costs
+from nextword.training.planning.cost_forecast import GLOO_GBPS, Cluster, StrategyForecast, Work, forecast_costs
 
 _SIZES = (1e6, 1e8, 1e9)
 _BYTES_PER_WORD = 5.5
@@ -140,8 +140,8 @@ def _measured(config: RunConfig, vocabulary_size: int, batch_sizes: Sequence[int
     for module in ("keras", "jax"):
         if find_spec(module) is None:
             raise MissingExtraError.of(f"measuring the speed of training needs `{module}`", None, "train")
-    from nextword.ops.precision import resolve_compute_dtype
-    from nextword.training.speed import measure_training
+    from nextword.model.ops.precision import resolve_compute_dtype
+    from nextword.training.planning.speed import measure_training
 
     dtype = resolve_compute_dtype(config.training.compute_dtype)
     config = dataclasses.replace(config, training=config.training.replace(compute_dtype=dtype))

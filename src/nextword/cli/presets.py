@@ -8,13 +8,13 @@ import click
 import tomli_w
 from rich.table import Table
 
-from nextword.architecture import ModelOptions
-from nextword.cli.command import command
-from nextword.cli.console import Console
-from nextword.cli.options import json_option
-from nextword.cli.output import say
-from nextword.cli.run_options import complete_preset
-from nextword.models.presets import preset_names, read_preset
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import complete_preset
+from nextword.cli.options.shared import json_option
+from nextword.cli.output.console import Console
+from nextword.cli.output.messages import say
+from nextword.model.architecture import ModelOptions
+from nextword.model.presets import preset_names, read_preset
 
 _VOCABULARY_SIZE = 10_000
 _GENERAL = ("auto", "quick", "tutorial")

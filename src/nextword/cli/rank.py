@@ -5,17 +5,17 @@ from pathlib import Path
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import bad_bytes_option, json_option
-from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.shared import bad_bytes_option, json_option
+from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
 from nextword.errors import SettingError
-from nextword.scoring.gaps import proposals as proposed
-from nextword.scoring.gaps import rank as rank_candidates
-from nextword.scoring.lines import ScoringOptions
-from nextword.text.input_lines import InputLines
+from nextword.inference.scoring.gaps import proposals as proposed
+from nextword.inference.scoring.gaps import rank as rank_candidates
+from nextword.inference.scoring.lines import ScoringOptions
 from nextword.text.options import OnBadBytes
-from nextword.text.printable import printable
+from nextword.text.reading.input_lines import InputLines
+from nextword.text.reading.printable import printable
 
 _PROPOSALS = 200
 

@@ -10,23 +10,23 @@ from typing import Any, NamedTuple
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_option, json_option, lowercase_option
-from nextword.cli.output import say
-from nextword.cli.progress import waiting
-from nextword.cli.setting_option import Tables
-from nextword.cli.target import engine_option, identity_at, open_text_model, run_or_model_argument
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables
+from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option, lowercase_option
+from nextword.cli.options.target import engine_option, identity_at, open_text_model, run_or_model_argument
+from nextword.cli.output.messages import say
+from nextword.cli.output.progress import waiting
 from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
+from nextword.disk.single_file import replacing
 from nextword.errors import SettingError, TextError
-from nextword.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
-from nextword.rescoring.references import References
-from nextword.rescoring.rescorer import ScoredList, score_lists
-from nextword.rescoring.rescoring_run import RescoringRun
-from nextword.rescoring.weights import RescoringWeights
-from nextword.storage.single_file import replacing
-from nextword.text.input_lines import STANDARD_INPUT
+from nextword.inference.rescoring.nbest import REFERENCE, LineSource, NbestList, NbestReader
+from nextword.inference.rescoring.references import References
+from nextword.inference.rescoring.rescorer import ScoredList, score_lists
+from nextword.inference.rescoring.rescoring_run import RescoringRun
+from nextword.inference.rescoring.weights import RescoringWeights
 from nextword.text.options import OnBadBytes
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.reading.input_lines import STANDARD_INPUT
+from nextword.text.tokens.tokenizer import Tokenizer
 
 
 class Request(NamedTuple):

@@ -12,17 +12,17 @@ import click
 from rich.cells import cell_len
 from rich.table import Column, Table
 
-from nextword.cli.command import command
-from nextword.cli.console import Console
+from nextword.bundle.run_directory import RunDirectory, is_in_use
 from nextword.cli.info import ModelInfo
-from nextword.cli.options import json_option
-from nextword.cli.run_options import runs_folder
-from nextword.cli.setting_option import shown
-from nextword.cli.target import complete_directory
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import runs_folder
+from nextword.cli.options.setting_option import shown
+from nextword.cli.options.shared import json_option
+from nextword.cli.options.target import complete_directory
+from nextword.cli.output.console import Console
 from nextword.errors import NextwordError, SettingError
-from nextword.text.printable import printable
-from nextword.training.progress_bar import clock
-from nextword.training.run_directory import RunDirectory, is_in_use
+from nextword.text.reading.printable import printable
+from nextword.training.report.progress_bar import clock
 
 State = Literal["running", "stopped", "finished", "damaged"]
 

@@ -10,20 +10,20 @@ from typing import Any, TextIO
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_option, json_option, lowercase_option
-from nextword.cli.output import say
-from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option, lowercase_option
+from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.output.messages import say
 from nextword.cli.unknown_words import lower_cased, warn_of_unknown_words
-from nextword.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
-from nextword.scoring.score_summary import ScoreSummary
-from nextword.storage.single_file import replacing, write_file
-from nextword.storage.strict_json import finite
-from nextword.text.input_lines import InputLines
+from nextword.disk.single_file import replacing, write_file
+from nextword.disk.strict_json import finite
+from nextword.inference.scoring.lines import LN_10, LineScore, ScoringOptions, score_lines, shown_tokens
+from nextword.inference.scoring.score_summary import ScoreSummary
 from nextword.text.options import OnBadBytes
-from nextword.text.printable import printable
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.reading.input_lines import InputLines
+from nextword.text.reading.printable import printable
+from nextword.text.tokens.tokenizer import Tokenizer
 
 _COLUMNS = ("line", "log_prob", "log10_prob", "tokens", "oov", "perplexity")
 _TOKEN_COLUMNS = ("line", "position", "token", "log_prob", "log10_prob", "rank", "oov")

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import data_dir_option
-from nextword.cli.output import invocation, say
-from nextword.cli.setting_option import Tables
-from nextword.cli.target import Target, complete_methods, engine_name, engine_option, run_or_model_argument
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables
+from nextword.cli.options.shared import data_dir_option
+from nextword.cli.options.target import Target, complete_methods, engine_name, engine_option, run_or_model_argument
+from nextword.cli.output.messages import invocation, say
 from nextword.cli.target_text import TargetText
-from nextword.engine.chain import METHODS, STATIC, methods_of, require_used
-from nextword.engine.method import Splits
+from nextword.engine.methods.chain import METHODS, STATIC, methods_of, require_used
+from nextword.engine.methods.method import Splits
 from nextword.errors import MissingExtraError
-from nextword.serving.serving_settings import ServingSettings
-from nextword.text.tokenizer import Tokenizer
+from nextword.serving.settings import ServingSettings
+from nextword.text.tokens.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from nextword.serving.model_source import ModelSource
@@ -78,7 +78,7 @@ def serve(
     them.
     """
     try:
-        from nextword.serving.connection.access import Access, read_api_keys
+        from nextword.serving.http.access import Access, read_api_keys
         from nextword.serving.server import ServerOptions
         from nextword.serving.server import serve as serve_model
     except ImportError as error:

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_option, json_option
-from nextword.cli.output import say
-from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option
+from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.cli.output.messages import say
 from nextword.errors import SettingError
-from nextword.suggestion.session import SuggestionSession
-from nextword.suggestion.session_options import SessionOptions
-from nextword.suggestion.suggestion import Suggestion
-from nextword.suggestion.suggestion import suggest as suggest_words
-from nextword.suggestion.user_words import UserWords
+from nextword.inference.suggestion.session import SuggestionSession
+from nextword.inference.suggestion.session_options import SessionOptions
+from nextword.inference.suggestion.suggestion import Suggestion
+from nextword.inference.suggestion.suggestion import suggest as suggest_words
+from nextword.inference.suggestion.user_words import UserWords
 from nextword.text.options import OnBadBytes
 
 
@@ -94,7 +94,7 @@ def _refuse_session_options(given: Tables, words_file: Path | None) -> None:
 
 def _answer(session: SuggestionSession, count: int, on_bad_bytes: OnBadBytes, *, as_json: bool) -> None:
     """Answer each line of standard input with what may come after it."""
-    from nextword.text.input_lines import InputLines  # here, for it costs a cold start 5 ms
+    from nextword.text.reading.input_lines import InputLines  # here, for it costs a cold start 5 ms
 
     for text in InputLines(on_bad_bytes=on_bad_bytes):
         if not text:

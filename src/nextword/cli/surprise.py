@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.options import bad_bytes_option, json_option
-from nextword.cli.setting_option import Tables, given_settings
-from nextword.cli.target import engine_option, open_text_model, run_or_model_argument
-from nextword.scoring.lines import ScoringOptions
-from nextword.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
-from nextword.text.input_lines import InputLines, LinePlace
+from nextword.cli.options.command import command
+from nextword.cli.options.setting_option import Tables, given_settings
+from nextword.cli.options.shared import bad_bytes_option, json_option
+from nextword.cli.options.target import engine_option, open_text_model, run_or_model_argument
+from nextword.inference.scoring.lines import ScoringOptions
+from nextword.inference.scoring.surprise import Measure, SurprisingLine, most_surprising_lines, surprising_lines
 from nextword.text.options import OnBadBytes
-from nextword.text.printable import printable
+from nextword.text.reading.input_lines import InputLines, LinePlace
+from nextword.text.reading.printable import printable
 
 _DEFAULT_COUNT = 10
 _MOST_SHOWN = 200

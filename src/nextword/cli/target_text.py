@@ -4,18 +4,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from nextword.cli.output import detail
-from nextword.cli.progress import reading_progress
-from nextword.cli.target import SplitOrAll, Target
+from nextword.cli.options.target import SplitOrAll, Target
+from nextword.cli.output.messages import detail
+from nextword.cli.output.progress import reading_progress
 from nextword.errors import SettingError, TextError
 from nextword.text.corpus import Corpus, joined_sha256
+from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import OnBadBytes, TextOptions
-from nextword.text.reader import LineReader, TextRange
-from nextword.text.source import has_splits, resolve_source, resolve_whole
-from nextword.text.splitting import SPLITS
-from nextword.text.text_name import stored_name
-from nextword.text.token_store import TokenStore
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.reading.reader import LineReader, TextRange
+from nextword.text.sources.find import has_splits, resolve_source, resolve_whole
+from nextword.text.sources.split import SPLITS
+from nextword.text.sources.text_name import stored_name
+from nextword.text.tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)

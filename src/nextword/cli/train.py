@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markdown import Markdown
 
-from nextword.api.run_export import export_run
 from nextword.bundle.model_card import SplitMetrics, figures_table, summary_of
+from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.run_files import read_split_metrics
-from nextword.cli.command import command
-from nextword.cli.console import Console
 from nextword.cli.info import commands_for
-from nextword.cli.options import data_dir_option, json_option
-from nextword.cli.output import detail, invocation, say
-from nextword.cli.run_options import (
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import (
     RUN_SETTINGS,
     complete_text,
     config_option,
@@ -30,25 +27,28 @@ from nextword.cli.run_options import (
     run_config,
     runs_folder,
 )
-from nextword.cli.setting_option import Tables
-from nextword.cli.target import complete_directory
+from nextword.cli.options.setting_option import Tables
+from nextword.cli.options.shared import data_dir_option, json_option
+from nextword.cli.options.target import complete_directory
+from nextword.cli.output.console import Console
+from nextword.cli.output.messages import detail, invocation, say
 from nextword.errors import SettingError, TrainingDivergedError
-from nextword.models.presets import DEFAULT_PRESET
-from nextword.text.text_name import run_name
+from nextword.export.run_export import export_run
+from nextword.model.presets import DEFAULT_PRESET
+from nextword.text.sources.text_name import run_name
 from nextword.training import import_start
+from nextword.training.cluster.group import Membership, ProcessGroup
+from nextword.training.cluster.own_run import own_directory, own_run
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.own_run import own_directory, own_run
-from nextword.training.process_group import Membership, ProcessGroup
-from nextword.training.progress_bar import ProgressBar, live_bar
 from nextword.training.reading import read_corpus
-from nextword.training.run_directory import RunDirectory
+from nextword.training.report.progress_bar import ProgressBar, live_bar
 
 if TYPE_CHECKING:
     from nextword.text.corpus import Corpus
+    from nextword.training.report.run_logger import RunLogger
     from nextword.training.result import FinishedRun
-    from nextword.training.run_logger import RunLogger
 
 
 _SHORT = ("epochs", "minutes", "seed", "tokenizer", "hidden_sizes", "learning_rate", "batch_size")
@@ -171,7 +171,7 @@ def _show_forecast(text: str, settings: RunConfig, directory: Path, data_dir: Pa
     context = RunContext(say=say, detail=detail, warn=say, data_dir=data_dir)
     corpus = _checked_text(text, settings, RunDirectory(directory), context)
     import_start()
-    from nextword.training.forecast import forecast_run
+    from nextword.training.planning.forecast import forecast_run
 
     forecast = forecast_run(settings, corpus, directory, context)
     lines = [json.dumps(forecast.to_table(), allow_nan=False)] if as_json else forecast.describe(is_dry=True)
@@ -197,12 +197,12 @@ def _loggers(tensorboard: Path | None, mlflow: str | None, directory: Path) -> l
     loggers: list[RunLogger] = []
     if tensorboard is not None:
         import_start()
-        from nextword.training.tensorboard_logger import TensorBoardLogger
+        from nextword.training.report.tensorboard_logger import TensorBoardLogger
 
         loggers.append(TensorBoardLogger(tensorboard / directory.absolute().name))
     if mlflow is not None:
         import_start()
-        from nextword.training.mlflow_logger import MlflowLogger
+        from nextword.training.report.mlflow_logger import MlflowLogger
 
         loggers.append(MlflowLogger(mlflow))
     return loggers

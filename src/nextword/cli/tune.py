@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nextword.cli.command import command
-from nextword.cli.console import Console
-from nextword.cli.options import data_dir_option, json_option
-from nextword.cli.output import invocation
-from nextword.cli.progress import reading_progress
-from nextword.cli.run_options import (
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import (
     RUN_SETTINGS,
     complete_text,
     config_option,
@@ -23,17 +19,21 @@ from nextword.cli.run_options import (
     preset_option,
     run_config,
 )
+from nextword.cli.options.shared import data_dir_option, json_option
+from nextword.cli.output.console import Console
+from nextword.cli.output.messages import invocation
+from nextword.cli.output.progress import reading_progress
 from nextword.errors import MissingExtraError, SettingError
-from nextword.text.text_name import stored_name
+from nextword.text.sources.text_name import stored_name
 from nextword.training.config import read_tables
 from nextword.training.context import RunContext
 from nextword.training.interruption import TrainingInterrupted
-from nextword.training.progress_bar import ProgressBar
+from nextword.training.report.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
-    from nextword.tuning.database import Database
-    from nextword.tuning.report import StudyReport
-    from nextword.tuning.study_settings import StudySettings
+    from nextword.training.tuning.database import Database
+    from nextword.training.tuning.report import StudyReport
+    from nextword.training.tuning.study_settings import StudySettings
 
 _COLUMNS_OF_A_FILE = 160
 _GOES_WITH_ANY = ("study", "trials", "storage", "keep_runs", "data_dir", "as_json")
@@ -129,8 +129,8 @@ def tune(context: click.Context, /, study: Path, keep_runs: bool, as_json: bool,
 
 def _work(context: click.Context, console: Console, root: Path, *, keep_checkpoints: bool) -> "StudyReport":
     # The door to Optuna and the training framework, opened when they are known to be installed.
-    from nextword.tuning import opening, report, study_settings, sweep, trial_run
-    from nextword.tuning.database import Database
+    from nextword.training.tuning import opening, report, study_settings, sweep, trial_run
+    from nextword.training.tuning.database import Database
 
     run_context = RunContext(say=partial(console.print, markup=False), data_dir=context.params["data_dir"])
     url, trials = context.params["storage"], context.params["trials"]
@@ -148,7 +148,7 @@ def _wanted(context: click.Context, database: "Database | None") -> "StudySettin
 
     A trial's epochs are fixed before it begins, so that minutes are those of the study, never of its runs.
     """
-    from nextword.tuning import default_space, study_settings
+    from nextword.training.tuning import default_space, study_settings
 
     given = context.params
     if given["text"] is None:

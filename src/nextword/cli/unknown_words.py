@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from nextword.cli.output import say
-from nextword.text.vocabulary import Vocabulary
+from nextword.cli.output.messages import say
+from nextword.text.tokens.vocabulary import Vocabulary
 
 _MANY = 0.3
 """Share of unknown words above which scores say little about a line."""

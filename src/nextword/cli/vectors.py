@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 
 from nextword.bundle.store import read_bundle
-from nextword.cli.command import command
-from nextword.cli.options import OutputFile, bad_bytes_option, json_option
-from nextword.cli.output import say
-from nextword.cli.target import Target, engine_option, run_or_model_argument
+from nextword.cli.options.command import command
+from nextword.cli.options.shared import OutputFile, bad_bytes_option, json_option
+from nextword.cli.options.target import Target, engine_option, run_or_model_argument
+from nextword.cli.output.messages import say
 from nextword.errors import SettingError
-from nextword.scoring.vectors import Pooling, WordVectors, sentence_vectors, write_vectors
-from nextword.text.input_lines import InputLines
+from nextword.inference.scoring.vectors import Pooling, WordVectors, sentence_vectors, write_vectors
 from nextword.text.options import OnBadBytes
+from nextword.text.reading.input_lines import InputLines
 
 _NEAREST = 10
 

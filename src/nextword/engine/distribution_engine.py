@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.batching.window import TokenIds
 from nextword.engine.engine import Engine, Rows, State, TokenScores, WindowPrediction, score_from_start, score_in_pieces
+from nextword.text.batching.window import TokenIds
 
 _MAX_NUMBERS = 20_000_000
 """Maximum number of probabilities in memory at once: 80 MB in float32."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.batching.window import TokenIds
+from nextword.text.batching.window import TokenIds
 
 State = Any
 """The state that an engine carries from call to call; its structure is private to the engine."""

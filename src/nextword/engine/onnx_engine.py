@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.window import TokenIds
-from nextword.bundle.onnx_file import (
+from nextword.bundle.onnx.file import (
     HIDDEN,
     LOG_PROBS,
     OLDEST_ONNXRUNTIME,
@@ -22,6 +20,8 @@ from nextword.engine.distribution_engine import DistributionEngine, even_pieces
 from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.machine.capacity import count_cores, read_control_group
+from nextword.model.architecture import Architecture
+from nextword.text.batching.window import TokenIds
 
 _PIECE = 2_000_000
 """Log-probabilities of a piece of a window: 8 MB, small enough for the processor's cache."""
@@ -30,7 +30,7 @@ _PIECE = 2_000_000
 class OnnxEngine(DistributionEngine):
     """Runs a `model.onnx` with onnxruntime on the CPU.
 
-    A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx_file.state_widths`.
+    A state is a tuple of arrays `(1, B, H)`, in the order of `nextword.bundle.onnx.file.state_widths`.
 
     In int8, the inputs of a layer are rounded to 256 steps between the minimum and the maximum over the batch. The
     other texts of a batch therefore change the log-probabilities of a text, by less than the rounding itself.

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.batching.sentences import SentenceBatches
-from nextword.batching.streams import Streams
-from nextword.batching.window import TokenIds
 from nextword.engine.distribution_engine import even_pieces
 from nextword.engine.engine import Engine, TokenScores, WindowPrediction
 from nextword.errors import EvaluationError
 from nextword.settings import require_at_least
+from nextword.text.batching.sentences import SentenceBatches
+from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import TokenIds
 
 BURN_IN = 256
 """Tokens of context that each row but the first reads before its own tokens, if a split is read as several rows."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from nextword.bundle.bundle import Bundle
-from nextword.bundle.onnx_file import Precision
+from nextword.bundle.onnx.file import Precision
 from nextword.engine.engine import Engine
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.tokens.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,23 +9,23 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle, require_weights
 from nextword.bundle.files import num_weight_bytes
 from nextword.bundle.store import read_bundle, write_bundle
+from nextword.disk.durable import disk_errors
 from nextword.engine.engine import Engine
-from nextword.engine.keras_engine import KerasEngine
+from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.errors import ExportError, SettingError
-from nextword.evaluation.perplexity import evaluate
-from nextword.export.export_options import ExportOptions
-from nextword.export.export_report import ExportReport, Int8Cost, require_agreement, with_export_section
 from nextword.export.language_model_graph import language_model_graph
+from nextword.export.options import ExportOptions
 from nextword.export.quantization import quantized
-from nextword.generation.generator import generate
-from nextword.generation.sampling import SamplingOptions
-from nextword.models.language_model import LanguageModel
-from nextword.storage.durable import disk_errors
+from nextword.export.report import ExportReport, Int8Cost, require_agreement, with_export_section
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.inference.generation.generator import generate
+from nextword.inference.generation.sampling import SamplingOptions
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.window import TokenIds
 
 _MOST_BYTES = 2**31 - 2**24  # a protocol-buffer message holds less than 2 GiB
 _ROW_TOKENS = 1024

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from nextword import __version__
-from nextword.architecture import Architecture
-from nextword.bundle.onnx_embeddings import EMBEDDINGS
-from nextword.bundle.onnx_file import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
+from nextword.bundle.onnx.embeddings import EMBEDDINGS
+from nextword.bundle.onnx.file import HIDDEN, LOG_PROBS, OPSET, TOKENS, next_name, state_widths
 from nextword.export.graph_builder import GraphBuilder
 from nextword.export.recurrence_graph import Layer, add_layer
+from nextword.model.architecture import Architecture
 
 Weights = Mapping[str, NDArray[np.float32]]
 
@@ -75,7 +75,7 @@ def _add_adaptive(builder: GraphBuilder, architecture: Architecture, constants: 
 
 
 def language_model_graph(architecture: Architecture, weights: Weights) -> onnx.ModelProto:
-    """Return the ONNX model of `nextword.bundle.onnx_file`, for any batch size and any number of steps.
+    """Return the ONNX model of `nextword.bundle.onnx.file`, for any batch size and any number of steps.
 
     Args:
         architecture: Any architecture with a cell in `nextword.export.recurrence_graph.GRAPHS`.

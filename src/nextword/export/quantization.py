@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from nextword.bundle.onnx_embeddings import EMBEDDINGS, quantized_names
+from nextword.bundle.onnx.embeddings import EMBEDDINGS, quantized_names
 
 _TRANSPOSED = f"{EMBEDDINGS}_Transposed"
 """The library's name for a tied matrix in the output projection."""

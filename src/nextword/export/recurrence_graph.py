@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from nextword.architecture import Architecture
 from nextword.errors import ExportError
 from nextword.export.graph_builder import GraphBuilder
+from nextword.model.architecture import Architecture
 
 Step = Callable[[GraphBuilder, str, str, str], tuple[str, str]]
 """Takes the body, the hidden state, the cell and the input; returns the next hidden state and cell."""
@@ -108,7 +108,7 @@ def _add_update(
     cap_input_gate: bool,
     squash: Callable[[GraphBuilder, str], str] = lambda body, cell: body.add("Tanh", cell),
 ) -> tuple[str, str]:
-    """Add the update by the gates `(B, 4H)` before their activation functions; see `nextword.ops.lstm.update_cell`."""
+    """Add the update by the gates `(B, 4H)` before their activation functions; see `nextword.model.ops.lstm.update_cell`."""
     i, f, g, o = body.add_all("Split", [gates], 4, axis=-1)
     i, f, g, o = body.add("Sigmoid", i), body.add("Sigmoid", f), body.add("Tanh", g), body.add("Sigmoid", o)
     if cap_input_gate:

@@ -8,28 +8,32 @@ from starlette.exceptions import HTTPException
 
 from nextword import __version__
 from nextword.errors import NextwordError
-from nextword.serving import openapi, reload
-from nextword.serving.api_error import (
+from nextword.serving.http import openapi
+from nextword.serving.http.errors import (
     answer_api_error,
     answer_internal_error,
     answer_nextword_error,
     answer_validation_error,
     answer_wrong_method,
 )
-from nextword.serving.completions import completion_routes
-from nextword.serving.connection import health
-from nextword.serving.connection.lifecycle import Lifecycle
-from nextword.serving.connection.metrics import ServingMetrics
-from nextword.serving.page import page_routes
-from nextword.serving.page.page_files import PageFiles
-from nextword.serving.page.page_model import PageModels
-from nextword.serving.reload import Reloader
-from nextword.serving.scheduling.admission import Admission
+from nextword.serving.http.lifecycle import Lifecycle
+from nextword.serving.http.metrics import ServingMetrics
+from nextword.serving.queue.admission import Admission
+from nextword.serving.routes import health, reload
+from nextword.serving.routes import page as page_routes
+from nextword.serving.routes import rank as rank_routes
+from nextword.serving.routes import rescore as rescore_routes
+from nextword.serving.routes import score as score_routes
+from nextword.serving.routes import suggest as suggest_routes
+from nextword.serving.routes import tokenize as tokenize_routes
+from nextword.serving.routes.bigrams import BigramCache
+from nextword.serving.routes.completions import routes as completion_routes
+from nextword.serving.routes.page_files import PageFiles
+from nextword.serving.routes.page_model import PageModels
+from nextword.serving.routes.reload import Reloader
+from nextword.serving.routes.sessions import Sessions
 from nextword.serving.served_model import ModelSlot, ServedModel
-from nextword.serving.serving_settings import ServingSettings
-from nextword.serving.text import rank_routes, rescore_routes, score_routes, suggest_routes, tokenize_routes
-from nextword.serving.text.bigrams import BigramCache
-from nextword.serving.text.sessions import Sessions
+from nextword.serving.settings import ServingSettings
 
 _ROUTERS: tuple[APIRouter, ...] = (
     completion_routes.router,

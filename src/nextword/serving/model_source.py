@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from nextword.bundle.store import weights_sha256
-from nextword.engine.chain import Tables, apply_methods
-from nextword.engine.method import Method, Splits
+from nextword.engine.methods.chain import Tables, apply_methods
+from nextword.engine.methods.method import Method, Splits
 from nextword.engine.opening import EngineName, open_model
 from nextword.errors import BundleError
 from nextword.serving.model_text import ModelText
 from nextword.serving.served_model import ServedModel
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.tokens.tokenizer import Tokenizer
 
 
 def no_splits(_tokenizer: Tokenizer) -> Splits:

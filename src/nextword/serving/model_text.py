@@ -6,17 +6,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from nextword.batching.window import TokenIds
 from nextword.bundle.samples import sample_model_name
 from nextword.bundle.store import CONFIG_FILE
+from nextword.display.page.passage import MOST_CHARACTERS, passage_of
 from nextword.errors import NextwordError, TextError
-from nextword.page.passage import MOST_CHARACTERS, passage_of
+from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus, joined_sha256
 from nextword.text.options import TextOptions
-from nextword.text.reader import LineReader
-from nextword.text.source import TextSource, resolve_source
-from nextword.text.splitting import SPLITS
-from nextword.text.tokenizer import Tokenizer
+from nextword.text.reading.reader import LineReader
+from nextword.text.sources.find import TextSource, resolve_source
+from nextword.text.sources.split import SPLITS
+from nextword.text.tokens.tokenizer import Tokenizer
 
 _MAX_CONFIG_BYTES = 2**20
 

@@ -12,10 +12,10 @@ from anyio import CapacityLimiter
 
 from nextword.bundle.bundle import Bundle
 from nextword.engine.text_model import TextModel
-from nextword.generation.pieces import may_join
-from nextword.serving.api_error import ApiError
+from nextword.inference.generation.pieces import may_join
+from nextword.serving.http.errors import ApiError
 from nextword.serving.model_text import ModelText
-from nextword.serving.scheduling.scheduler import Scheduler
+from nextword.serving.queue.scheduler import Scheduler
 
 _NUM_THREADS = 2
 """Threads for blocking work beside the scheduler's own."""

@@ -18,13 +18,13 @@ from fastapi import FastAPI
 
 from nextword.errors import SettingError
 from nextword.serving.application import create_application
-from nextword.serving.connection.access import Access
-from nextword.serving.connection.service import Service
-from nextword.serving.connection.service_log import Log, report_faults
-from nextword.serving.connection.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
+from nextword.serving.http.access import Access
+from nextword.serving.http.service import Service
+from nextword.serving.http.service_log import Log, report_faults
+from nextword.serving.http.transport import FILES_BESIDE_CONNECTIONS, TransportConfig
 from nextword.serving.model_source import ModelSource
 from nextword.serving.served_model import ModelSlot
-from nextword.serving.serving_settings import ServingSettings
+from nextword.serving.settings import ServingSettings
 
 _CUT_SECONDS = 1.0
 """Time to send the errors that end the answers in work."""

@@ -10,21 +10,21 @@ from typing import Literal, Protocol, Self
 
 import tokenizers
 
+from nextword.disk.cache import cache_key, cache_root, cached_folder
 from nextword.errors import SettingError
 from nextword.settings import unknown_name
-from nextword.storage.cache import cache_key, cache_root, cached_folder
-from nextword.text.cut_text import CutText, cut_text
+from nextword.text.encoding.cut_text import CutText, cut_text
+from nextword.text.encoding.token_store import TokenStore
 from nextword.text.options import DEFAULT_OPTIONS, TextOptions
-from nextword.text.reader import TextRange
-from nextword.text.report import TextReport
-from nextword.text.source import TextLike, resolve_source, resolve_whole
-from nextword.text.spelling import FILE as SPELLING
-from nextword.text.spelling import MOST_WORDS, SpellingModel, sample
-from nextword.text.splitting import SPLITS, SplitName
-from nextword.text.subwords import MOST_PIECES, subword_vocabulary
-from nextword.text.token_store import TokenStore
-from nextword.text.tokenizer import Tokenizer, spelling_of
-from nextword.text.vocabulary import END, UNKNOWN, Vocabulary
+from nextword.text.reading.reader import TextRange
+from nextword.text.reading.report import TextReport
+from nextword.text.sources.find import TextLike, resolve_source, resolve_whole
+from nextword.text.sources.split import SPLITS, SplitName
+from nextword.text.tokens.spelling import FILE as SPELLING
+from nextword.text.tokens.spelling import MOST_WORDS, SpellingModel, sample
+from nextword.text.tokens.subwords import MOST_PIECES, subword_vocabulary
+from nextword.text.tokens.tokenizer import Tokenizer, spelling_of
+from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
 
 _FORMAT = 3
 """Raise this number whenever the same text and options give another vocabulary or other line ends."""

@@ -12,8 +12,8 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
+from nextword.disk import durable, sealed_directory
 from nextword.errors import CheckpointError, StorageError
-from nextword.storage import durable, sealed_directory
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 type Arrays = Mapping[str, np.ndarray[Any, Any]]

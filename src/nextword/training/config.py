@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import tomli_w
 
-from nextword.architecture import ModelOptions
-from nextword.batching.options import BatchOptions
 from nextword.errors import SettingError
-from nextword.models.presets import read_preset
+from nextword.model.architecture import ModelOptions
+from nextword.model.presets import read_preset
 from nextword.settings import Settings, unknown_name
+from nextword.text.batching.options import BatchOptions
 from nextword.text.options import TextOptions
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import TimePlan

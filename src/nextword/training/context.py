@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, override
 
 from nextword.errors import TrainingWarning
-from nextword.text.progress import Receiver
+from nextword.text.reading.progress import Receiver
 from nextword.training.plan import Plan
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from nextword.architecture import ModelOptions
 from nextword.errors import SettingError
 from nextword.machine.framework import ComputeDtype
+from nextword.model.architecture import ModelOptions
 from nextword.settings import Settings, rate, setting
-from nextword.training.process_group import Strategy
+from nextword.training.cluster.group import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

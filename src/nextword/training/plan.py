@@ -80,7 +80,7 @@ class Plan:
             if time is None:
                 raise SettingError(
                     f"`minutes` needs a time plan, but is {options.minutes:g} without one; "
-                    "make one with `nextword.training.budget.plan_time`"
+                    "make one with `nextword.training.planning.budget.plan_time`"
                 )
             return cls(steps_per_epoch, time.round_steps, time.planned_steps[:1], time)
         even_part = math.ceil(steps_per_epoch / math.ceil(steps_per_epoch / _MAX_ROUND_STEPS))

@@ -1,8 +1,8 @@
 """Reads the text of a run, without the training framework, and reports on it."""
 
 from nextword.text.corpus import Corpus
-from nextword.text.progress import reporting_to
-from nextword.text.source import TextLike
+from nextword.text.reading.progress import reporting_to
+from nextword.text.sources.find import TextLike
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 

@@ -9,16 +9,16 @@ from typing import Any
 
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card, summary_of
-from nextword.engine.keras_engine import KerasEngine
-from nextword.evaluation.perplexity import evaluate
-from nextword.models.language_model import LanguageModel
-from nextword.storage.html_table import html_table
-from nextword.storage.single_file import write_file
+from nextword.disk.single_file import write_file
+from nextword.display.table import html_table
+from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
-from nextword.text.splitting import SplitName
+from nextword.text.sources.split import SplitName
 from nextword.training.config import RunConfig
 from nextword.training.progress import TrainingProgress
-from nextword.training.stream_model import fingerprint
+from nextword.training.step.stream_model import fingerprint
 
 _MAX_BATCH_SIZE = 32
 _TOKENS_PER_ROW = 1024  # four times the burn-in of a row; a short split is read as one stream

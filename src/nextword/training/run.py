@@ -8,16 +8,16 @@ from dataclasses import asdict
 from typing import Any
 
 from nextword.errors import CheckpointError, TrainingDivergedError, TrainingInterrupted
-from nextword.text.counted import counted
+from nextword.text.reading.counted import counted
 from nextword.training.checkpoint_store import CheckpointStore
+from nextword.training.cluster.cluster import SharedInterruption
 from nextword.training.context import RunContext
 from nextword.training.interruption import Interruption
 from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
-from nextword.training.round_callbacks import RoundCallbacks
-from nextword.training.shared_run import SharedInterruption
-from nextword.training.step import TrainingMetrics, TrainingStep, ValidationMetrics
-from nextword.training.stream_model import fingerprint
-from nextword.training.stretches import Stretches, stretch_ends
+from nextword.training.step.round_callbacks import RoundCallbacks
+from nextword.training.step.step import TrainingMetrics, TrainingStep, ValidationMetrics
+from nextword.training.step.stream_model import fingerprint
+from nextword.training.step.stretches import Stretches, stretch_ends
 
 _PROCESSES = "processes"
 """Where a checkpoint of several processes holds their number."""

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nextword.bundle.bundle import Bundle
+from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import BundleError, StorageError
 from nextword.text.corpus import Corpus
+from nextword.training.cluster.cluster import writes
+from nextword.training.cluster.population import POPULATION, fit_if_complete
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.curve_picture import draw_curves
-from nextword.training.population import POPULATION, fit_if_complete
+from nextword.training.report.curve_picture import draw_curves
 from nextword.training.result import FinishedRun, write_metrics
-from nextword.training.run_directory import RunDirectory
-from nextword.training.shared_run import writes
 
 if TYPE_CHECKING:
-    from nextword.training.processes import Processes
+    from nextword.training.cluster.joined import Processes
 
 
 def save_results(

@@ -8,36 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nextword.bundle.run_directory import RunDirectory, run_lock
 from nextword.bundle.run_files import LOG_FILE
+from nextword.disk.cache import cache_root
+from nextword.disk.sealed_directory import remove_leftovers
+from nextword.disk.single_file import write_file
 from nextword.errors import CheckpointError
-from nextword.evaluation.perplexity import MANY_UNKNOWN, unknown_warning
+from nextword.inference.evaluation.perplexity import MANY_UNKNOWN, unknown_warning
 from nextword.machine.setup import use_compilation_cache
-from nextword.models.language_model import LanguageModel
-from nextword.storage.cache import cache_root
-from nextword.storage.sealed_directory import remove_leftovers
-from nextword.storage.single_file import write_file
+from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus, TrainingText
-from nextword.text.source import TextLike
+from nextword.text.sources.find import TextLike
 from nextword.training.checkpoint_store import CheckpointStore
-from nextword.training.config import RunConfig
-from nextword.training.context import Observers, RunContext
-from nextword.training.count_based_initialization import initialize_model, token_counts
-from nextword.training.curve_picture import CurveDrawer
-from nextword.training.forecast import Forecast
-from nextword.training.local_steps import LocalSteps
-from nextword.training.log import write_log
-from nextword.training.own_run import own_directory, own_run
-from nextword.training.plan import Plan
-from nextword.training.preparation import settle, windows_of
-from nextword.training.process_group import Membership
-from nextword.training.progress import TrainingProgress
-from nextword.training.reading import load_corpus
-from nextword.training.result import FinishedRun, finish_run
-from nextword.training.run import TrainingRun
-from nextword.training.run_directory import RunDirectory, run_lock
-from nextword.training.run_logger import logged
-from nextword.training.saved_results import fit_ensemble, preset_of, save_results, title_of
-from nextword.training.shared_run import (
+from nextword.training.cluster.cluster import (
     SharedCheckpointStore,
     agreed_config,
     join_for,
@@ -45,11 +28,28 @@ from nextword.training.shared_run import (
     quiet_unless_first,
     writes,
 )
-from nextword.training.step import TrainingStep
-from nextword.training.teacher import teacher_of
+from nextword.training.cluster.group import Membership
+from nextword.training.cluster.local_steps import LocalSteps
+from nextword.training.cluster.own_run import own_directory, own_run
+from nextword.training.config import RunConfig
+from nextword.training.context import Observers, RunContext
+from nextword.training.plan import Plan
+from nextword.training.planning.forecast import Forecast
+from nextword.training.planning.preparation import settle, windows_of
+from nextword.training.progress import TrainingProgress
+from nextword.training.reading import load_corpus
+from nextword.training.report.curve_picture import CurveDrawer
+from nextword.training.report.log import write_log
+from nextword.training.report.run_logger import logged
+from nextword.training.result import FinishedRun, finish_run
+from nextword.training.run import TrainingRun
+from nextword.training.saved_results import fit_ensemble, preset_of, save_results, title_of
+from nextword.training.step.count_based_initialization import initialize_model, token_counts
+from nextword.training.step.step import TrainingStep
+from nextword.training.step.teacher import teacher_of
 
 if TYPE_CHECKING:
-    from nextword.training.processes import Processes
+    from nextword.training.cluster.joined import Processes
 
 
 def start_run(

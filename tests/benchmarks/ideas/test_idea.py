@@ -1,7 +1,7 @@
 import pytest
 
 from harness.ideas.idea import IDEAS, REFERENCE, ideas_named
-from nextword.engine.chain import methods_of
+from nextword.engine.methods.chain import methods_of
 from nextword.errors import SettingError
 from nextword.training.config import RunConfig, tables_of
 

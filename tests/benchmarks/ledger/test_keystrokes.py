@@ -10,7 +10,7 @@ from harness.ledger.keystrokes import (
 )
 from harness.ledger.lines import parsed
 from nextword.errors import SettingError
-from nextword.evaluation.keystrokes import Keystrokes, SlotSavings
+from nextword.inference.evaluation.keystrokes import Keystrokes, SlotSavings
 
 ORIGIN = {
     "corpus": "ptb",

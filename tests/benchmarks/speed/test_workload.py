@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.speed.workload import Workload
-from nextword.architecture import Architecture, useful_flops_per_word
 from nextword.errors import SettingError
-from nextword.models.presets import preset_names
+from nextword.model.architecture import Architecture, useful_flops_per_word
+from nextword.model.presets import preset_names
 
 
 @given(

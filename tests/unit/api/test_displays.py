@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.api.keystrokes import KeystrokeEvaluation
 from nextword.api.trained_model import TrainedModel, load
-from nextword.evaluation.comparison import ComparedWord, ComparedWords
-from nextword.scoring.gaps import RankedCandidate, RankedCandidates
-from nextword.scoring.lines import LineScore
-from nextword.scoring.shown_line import ShownLine
-from nextword.suggestion.suggestion import Suggestion, Suggestions
-from nextword.training.history import TrainingHistory
+from nextword.inference.evaluation.comparison import ComparedWord, ComparedWords
+from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation
+from nextword.inference.scoring.gaps import RankedCandidate, RankedCandidates
+from nextword.inference.scoring.lines import LineScore
+from nextword.inference.scoring.shown_line import ShownLine
+from nextword.inference.suggestion.suggestion import Suggestion, Suggestions
+from nextword.training.report.history import TrainingHistory
 from support.browser import checked_page, headless_chromium
 from support.training_records import POINTS, RECORDS
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from nextword.api.run_settings import RunSettings
-from nextword.architecture import ModelOptions
-from nextword.batching.options import BatchOptions
+from nextword.model.architecture import ModelOptions
+from nextword.text.batching.options import BatchOptions
 from nextword.text.options import TextOptions
 from nextword.training.options import TrainingOptions
 

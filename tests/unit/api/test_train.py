@@ -17,17 +17,18 @@ import pytest
 
 from nextword.api.train import train
 from nextword.api.trained_model import TrainedModel, load
+from nextword.bundle.run_directory import RunDirectory
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.errors import SettingError, TrainingInterrupted, TrainingWarning
-from nextword.models.language_model import LanguageModel
+from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
-from nextword.training import preparation, saved_results, start
+from nextword.training import saved_results, start
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
-from nextword.training.history import TrainingHistory
 from nextword.training.plan import TimePlan
-from nextword.training.run_directory import RunDirectory
+from nextword.training.planning import preparation
+from nextword.training.report.history import TrainingHistory
 from nextword.training.start import train_model
 from support.arrays import assert_equal_to_the_bit
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.store import read_bundle, write_bundle
+from nextword.disk import sealed_directory
 from nextword.errors import BundleError
-from nextword.storage import sealed_directory
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.model.architecture import Architecture
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 FILES = (
     "config.json",

@@ -8,10 +8,10 @@ import pytest
 
 from nextword.bundle.bundle import Bundle, DeferredWeights
 from nextword.bundle.store import read_bundle, write_bundle
+from nextword.disk import sealed_directory
 from nextword.errors import BundleError
-from nextword.storage import sealed_directory
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "-x", "a/b", "a\\b", "a b", "a\n", "a\0", "é", "a" * 65])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.architecture import Architecture
 from nextword.bundle.config import BundleConfig, TokenizerConfig, decode_config, encode_config
 from nextword.errors import BundleError, SettingError
+from nextword.model.architecture import Architecture
 
 CONFIG = BundleConfig(
     "tiny",

@@ -1,8 +1,8 @@
 import pytest
 
-from nextword.architecture import Architecture
 from nextword.bundle import files
 from nextword.errors import BundleError, SettingError
+from nextword.model.architecture import Architecture
 
 ARCHITECTURE = Architecture(vocabulary_size=10, embedding_size=2, hidden_sizes=(2,))
 NUM_BYTES = 4 * ARCHITECTURE.num_parameters

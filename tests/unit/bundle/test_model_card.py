@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.architecture import Architecture
 from nextword.bundle.model_card import ModelFacts, SplitMetrics, model_card
+from nextword.model.architecture import Architecture
 
 FACTS = ModelFacts(
     name="tutorial",

@@ -9,7 +9,7 @@ from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import SAMPLE_MODELS, sample_model_name, sample_model_path
 from nextword.bundle.store import write_bundle
 from nextword.errors import BundleError
-from nextword.text.samples import SAMPLES
+from nextword.text.sources.samples import SAMPLES
 
 
 def test_each_sample_model_has_a_sample_text_of_its_name() -> None:

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import find_model, identity_of, read_bundle, read_config, write_bundle
+from nextword.disk import manifest, sealed_directory
 from nextword.errors import BundleError, StorageError
-from nextword.storage import manifest, sealed_directory
-from nextword.text.spelling import SpellingModel
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.text.tokens.spelling import SpellingModel
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 Files = dict[str, bytes]
 Refusal = Callable[..., str]

@@ -4,10 +4,10 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.weights import decode_weights, encode_weights
 from nextword.errors import BundleError
+from nextword.model.architecture import Architecture
 
 
 @settings(deadline=None)

@@ -14,10 +14,10 @@ from nextword.machine import facts
 from nextword.machine.facts import Facts
 from nextword.machine.framework import Framework
 from nextword.machine.problems import find_problems
-from nextword.ops import lstm, precision
-from nextword.training import speed as training_speed
+from nextword.model.ops import lstm, precision
 from nextword.training.config import RunConfig
-from nextword.training.speed import TrainingSpeed
+from nextword.training.planning import speed as training_speed
+from nextword.training.planning.speed import TrainingSpeed
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.pictures.network import draw_network
+from nextword.display.pictures.network import draw_network
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

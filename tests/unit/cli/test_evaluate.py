@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from nextword.cli.target_text import TargetText
-from nextword.engine import cache
-from nextword.engine.chain import apply_methods
+from nextword.engine.methods import cache
+from nextword.engine.methods.chain import apply_methods
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
-from nextword.text.source import resolve_source
+from nextword.text.sources.find import resolve_source
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

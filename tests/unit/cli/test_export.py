@@ -10,11 +10,11 @@ import pytest
 
 from nextword.bundle.store import read_bundle, write_bundle
 from nextword.cli import page_export as page_module
-from nextword.cli import target as module
-from nextword.engine.keras_engine import KerasEngine
+from nextword.cli.options import target as module
+from nextword.disk import sealed_directory
+from nextword.display.page.page_facts import PageFacts
+from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.page.page_facts import PageFacts
-from nextword.storage import sealed_directory
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

@@ -9,9 +9,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from nextword.cli.command import Command
 from nextword.cli.main import main
 from nextword.cli.main import nextword as every_command
+from nextword.cli.options.command import Command
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

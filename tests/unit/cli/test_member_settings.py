@@ -4,8 +4,8 @@ from typing import Any
 import click
 import pytest
 
-from nextword.cli.command import command
-from nextword.cli.run_options import RUN_SETTINGS, config_option, preset_option, run_config
+from nextword.cli.options.command import command
+from nextword.cli.options.run_options import RUN_SETTINGS, config_option, preset_option, run_config
 from nextword.errors import SettingError
 from nextword.training.config import RunConfig
 

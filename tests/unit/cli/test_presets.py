@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nextword.models.presets import preset_names
+from nextword.model.presets import preset_names
 from nextword.training.config import RunConfig, recorded_preset
 
 Run = Callable[..., int]

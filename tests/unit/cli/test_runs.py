@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nextword.training.run_directory import is_in_use, run_lock
+from nextword.bundle.run_directory import is_in_use, run_lock
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

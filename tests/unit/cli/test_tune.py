@@ -11,7 +11,7 @@ import pytest
 from nextword.training.config import RunConfig, read_tables
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.plan import TimePlan
-from nextword.tuning.sweep import Sweep
+from nextword.training.tuning.sweep import Sweep
 
 Run = Callable[..., int]
 Captured = pytest.CaptureFixture[str]

@@ -10,10 +10,10 @@ from typing import Any
 import click
 import pytest
 
-from nextword.cli.command import Command, described
 from nextword.cli.main import nextword
-from nextword.cli.output import COMMON
-from nextword.cli.setting_option import SettingOption
+from nextword.cli.options.command import Command, described
+from nextword.cli.options.setting_option import SettingOption
+from nextword.cli.output.messages import COMMON
 
 SHORT = {
     "-k": "--top",

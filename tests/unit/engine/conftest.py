@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
-from nextword.batching.window import TokenIds
 from nextword.bundle.bundle import Bundle
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Engine, State, WindowPrediction
-from nextword.engine.method import Splits
+from nextword.engine.methods.method import Splits
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
 from nextword.engine.text_model import LoadedModel
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.model.architecture import Architecture
+from nextword.text.batching.window import TokenIds
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.toy_engine import ToyEngine
 
 VOCABULARY_SIZE, END_ID = 11, 3

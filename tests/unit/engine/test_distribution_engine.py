@@ -10,22 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.window import TokenIds
 from nextword.engine import distribution_engine
-from nextword.engine.cache import CacheEngine, CacheOptions
 from nextword.engine.distribution_engine import even_pieces, interpolate, select_rows, token_scores
-from nextword.engine.dropout.engine import DropoutEngine
-from nextword.engine.dropout.options import DropoutOptions
-from nextword.engine.dynamic.engine import DynamicEngine
-from nextword.engine.dynamic.options import DynamicOptions
 from nextword.engine.engine import Engine
-from nextword.engine.ensemble import EnsembleEngine, EnsembleOptions
-from nextword.engine.keras_engine import KerasEngine, trainable_weights
+from nextword.engine.keras.dropout_engine import DropoutEngine
+from nextword.engine.keras.dynamic_engine import DynamicEngine
+from nextword.engine.keras.keras_engine import KerasEngine, trainable_weights
+from nextword.engine.methods.cache import CacheEngine, CacheOptions
+from nextword.engine.methods.dropout_options import DropoutOptions
+from nextword.engine.methods.dynamic_options import DynamicOptions
+from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
+from nextword.engine.methods.ngram import NgramEngine
+from nextword.engine.methods.temperature import TemperatureEngine, TemperatureOptions
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.method import NgramEngine
-from nextword.engine.temperature import TemperatureEngine, TemperatureOptions
-from nextword.models.language_model import LanguageModel
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.window import TokenIds
 
 MakeEngine = Callable[..., Engine]
 

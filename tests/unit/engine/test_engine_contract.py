@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.window import TokenIds
-from nextword.engine.cache import CacheEngine, CacheOptions
 from nextword.engine.engine import Engine
-from nextword.engine.ensemble import EnsembleEngine
-from nextword.engine.keras_engine import KerasEngine
+from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.engine.methods.cache import CacheEngine, CacheOptions
+from nextword.engine.methods.ensemble import EnsembleEngine
+from nextword.engine.methods.ngram import NgramEngine
+from nextword.engine.methods.temperature import TemperatureEngine, TemperatureOptions
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
-from nextword.engine.ngram.method import NgramEngine
 from nextword.engine.onnx_engine import OnnxEngine
-from nextword.engine.temperature import TemperatureEngine, TemperatureOptions
 from nextword.export.language_model_graph import language_model_graph
-from nextword.models.language_model import LanguageModel
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.window import TokenIds
 
 VOCABULARY_SIZE, END_ID = 11, 3
 

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
 from nextword.engine import onnx_engine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.quantization import quantized
 from nextword.machine.capacity import ControlGroup
+from nextword.model.architecture import Architecture
 
 SIZES: dict[str, Any] = {"vocabulary_size": 11, "embedding_size": 6, "hidden_sizes": (5, 6)}
 

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle, DeferredWeights
 from nextword.bundle.store import write_bundle
+from nextword.disk import sealed_directory
 from nextword.engine import opening
-from nextword.engine.keras_engine import KerasEngine
+from nextword.engine.keras.keras_engine import KerasEngine
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import open_model, start_engine
 from nextword.errors import BundleError, MissingExtraError, SettingError
 from nextword.export.language_model_graph import language_model_graph
-from nextword.storage import sealed_directory
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.model.architecture import Architecture
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def no_keras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "nextword.engine.keras_engine", None)
+    monkeypatch.setitem(sys.modules, "nextword.engine.keras.keras_engine", None)
 
 
 def test_an_exported_model_runs_with_onnxruntime(exported: Bundle) -> None:

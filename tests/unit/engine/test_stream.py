@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from nextword.engine.engine import Engine
 from nextword.engine.stream import ScoredTokens, predicted_windows, token_log_probs
 from nextword.errors import EvaluationError
-from nextword.evaluation.perplexity import evaluate
+from nextword.inference.evaluation.perplexity import evaluate
 
 MakeEngine = Callable[[NDArray[np.float64]], Engine]
 

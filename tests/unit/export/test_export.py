@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from nextword.bundle.bundle import Bundle
 from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle
+from nextword.disk import sealed_directory
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.opening import start_engine
 from nextword.errors import BundleError, ExportError, SettingError, StorageError
-from nextword.evaluation.perplexity import evaluate
 from nextword.export import export as module
 from nextword.export.export import NamedText, export_bundle, require_free_keras_path, write_keras_file
-from nextword.export.export_options import ExportOptions
 from nextword.export.language_model_graph import language_model_graph
-from nextword.generation.generator import generate
-from nextword.generation.sampling import SamplingOptions
-from nextword.models.language_model import LanguageModel
-from nextword.scoring.vectors import WordVectors
-from nextword.storage import sealed_directory
+from nextword.export.options import ExportOptions
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.inference.generation.generator import generate
+from nextword.inference.generation.sampling import SamplingOptions
+from nextword.inference.scoring.vectors import WordVectors
+from nextword.model.language_model import LanguageModel
 
 Ids = NDArray[np.int32]
 

@@ -11,10 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from nextword.architecture import Architecture
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.export.language_model_graph import language_model_graph
 from nextword.export.quantization import quantized
+from nextword.model.architecture import Architecture
 
 SIZES: dict[str, Any] = {"vocabulary_size": 120, "embedding_size": 32, "hidden_sizes": (32, 32)}
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import nextword
-from nextword.architecture import Architecture
 from nextword.bundle.bundle import Bundle
 from nextword.engine.onnx_engine import OnnxEngine
 from nextword.engine.text_model import LoadedModel
 from nextword.export.language_model_graph import language_model_graph
-from nextword.text.tokenizer import Tokenizer
-from nextword.text.vocabulary import Vocabulary
+from nextword.model.architecture import Architecture
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
 from support.served import Served, serving
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nextword.bundle.samples import sample_model_path
-from nextword.engine.chain import methods_of
+from nextword.engine.methods.chain import methods_of
 from nextword.errors import BundleError, SettingError
 from nextword.serving.model_source import ModelSource
 

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.streams import Streams
-from nextword.batching.window import Windows
-from nextword.batching.windows import validation_streams
-from nextword.models.language_model import LanguageModel
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import Windows
+from nextword.text.batching.windows import validation_streams
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.run import TrainingRun
-from nextword.training.step import TrainingStep
+from nextword.training.step.step import TrainingStep
 
 MakeRun = Callable[..., TrainingRun]
 

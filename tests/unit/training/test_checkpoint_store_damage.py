@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.storage import sealed_directory
+from nextword.disk import sealed_directory
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import assert_whole, filled_store, named, save, step_names
 

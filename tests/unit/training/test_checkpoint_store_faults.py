@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nextword.disk import durable, manifest, sealed_directory
 from nextword.errors import StorageError
-from nextword.storage import durable, manifest, sealed_directory
 from nextword.training import checkpoint_store
 from nextword.training.checkpoint_store import CheckpointStore
 from support.checkpoint_stores import arrays_at, assert_whole, filled_store, named, save, step_names

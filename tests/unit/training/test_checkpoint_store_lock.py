@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from nextword.bundle.run_directory import run_lock
 from nextword.errors import CheckpointError, StorageError
-from nextword.training.run_directory import run_lock
 from support.processes import ended
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from nextword.training.run_directory import run_lock
+from nextword.bundle.run_directory import run_lock
 with run_lock(Path(sys.argv[1])):
     print("locked", flush=True)
     time.sleep(600)
@@ -54,7 +54,7 @@ def test_a_released_lock_can_be_taken_again(tmp_path: Path) -> None:
 def test_an_unreadable_owner_is_not_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
 ) -> None:
-    monkeypatch.setattr("nextword.training.run_directory._PATIENCE", 0)
+    monkeypatch.setattr("nextword.bundle.run_directory._PATIENCE", 0)
     with run_lock(tmp_path):
         (tmp_path / ".lock-owner").unlink()
         if content is not None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nextword.storage import durable
+from nextword.disk import durable
 from nextword.training.checkpoint_store import CheckpointStore
 
 

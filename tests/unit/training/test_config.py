@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from nextword.architecture import Architecture, ModelOptions
 from nextword.errors import SettingError
-from nextword.models.presets import preset_names, read_preset
+from nextword.model.architecture import Architecture, ModelOptions
+from nextword.model.presets import preset_names, read_preset
 from nextword.training.config import RunConfig, read_tables, recorded_preset
 from nextword.training.plan import TimePlan
 

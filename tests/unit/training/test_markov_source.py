@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.architecture import Architecture
-from nextword.batching.streams import Streams
-from nextword.batching.window import TokenIds
-from nextword.batching.windows import validation_streams
-from nextword.engine.keras_engine import KerasEngine
-from nextword.models.language_model import LanguageModel
+from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.model.architecture import Architecture
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.streams import Streams
+from nextword.text.batching.window import TokenIds
+from nextword.text.batching.windows import validation_streams
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.context import RunContext
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan
 from nextword.training.run import TrainingRun
-from nextword.training.step import TrainingStep
+from nextword.training.step.step import TrainingStep
 
 NUM_SYMBOLS = 8
 CHAIN = np.random.default_rng(0).dirichlet(np.full(NUM_SYMBOLS, 0.5), NUM_SYMBOLS) * 0.98 + 0.02 / NUM_SYMBOLS

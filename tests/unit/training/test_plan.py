@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError
-from nextword.training.optimizer import make_optimizer
+from nextword.training.optim.optimizer import make_optimizer
+from nextword.training.optim.schedule import LinearToZero, Pace, Paced
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord
 from nextword.training.run import TrainingRun
-from nextword.training.schedule import LinearToZero, Pace, Paced
 
 epochs = st.floats(0.001, 60.0)
 steps_per_epoch = st.integers(1, 100_000)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from nextword.bundle.model_card import figures_table
-from nextword.engine.keras_engine import KerasEngine
-from nextword.evaluation.perplexity import evaluate
-from nextword.models.language_model import LanguageModel
+from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.model.language_model import LanguageModel
 from nextword.text.corpus import Corpus
 from nextword.training.config import RunConfig
 from nextword.training.progress import RoundRecord, TrainingProgress

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.options import TrainingOptions
 from nextword.training.run import TrainingRun
-from nextword.training.step import RoundDataset
-from nextword.training.stream_model import named_variables
+from nextword.training.step.step import RoundDataset
+from nextword.training.step.stream_model import named_variables
 
 MakeRun = Callable[..., TrainingRun]
 

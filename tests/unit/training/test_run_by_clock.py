@@ -9,14 +9,14 @@ import keras
 import numpy as np
 import pytest
 
-from nextword.training import round_callbacks
 from nextword.training import run as run_module
-from nextword.training import step as step_module
 from nextword.training.context import TrainingObserver
 from nextword.training.options import TrainingOptions
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.progress import RoundRecord, TrainingProgress
 from nextword.training.run import TrainingRun
+from nextword.training.step import round_callbacks
+from nextword.training.step import step as step_module
 
 MakeRun = Callable[..., TrainingRun]
 

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from nextword.batching.options import BatchOptions
-from nextword.batching.streams import VariedStreams
 from nextword.errors import CheckpointError
+from nextword.text.batching.options import BatchOptions
+from nextword.text.batching.streams import VariedStreams
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.options import TrainingOptions
 from nextword.training.progress import TrainingProgress
 from nextword.training.run import TrainingRun
-from nextword.training.stream_model import fingerprint
+from nextword.training.step.stream_model import fingerprint
 
 MakeRun = Callable[..., TrainingRun]
 CutOff = Callable[..., None]

@@ -9,12 +9,12 @@ from typing import Any
 import keras
 import pytest
 
-from nextword.architecture import ModelOptions
 from nextword.bundle.model_card import SplitMetrics, figures_table
 from nextword.bundle.store import read_bundle
+from nextword.disk import sealed_directory
 from nextword.errors import CheckpointError, SettingError, TextError, TrainingWarning
-from nextword.evaluation.perplexity import evaluate
-from nextword.storage import sealed_directory
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.model.architecture import ModelOptions
 from nextword.training.checkpoint_store import CheckpointStore
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver

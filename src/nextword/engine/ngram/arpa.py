@@ -29,11 +29,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from nextword.disk.single_file import replacing
 from nextword.engine.ngram.arpa_lines import ArpaLines
 from nextword.engine.ngram.backoff_model import BEGIN, END, UNKNOWN, BackoffModel, BackoffTable, sorted_table
 from nextword.engine.ngram.kneser_ney import ABSENT, Floats, Integers
 from nextword.errors import TextError
-from nextword.storage.single_file import replacing
 
 _CHUNK = 2**16
 """Entries parsed at once."""

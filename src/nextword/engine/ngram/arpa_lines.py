@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from nextword.errors import TextError
-from nextword.text.packing import unpacked_blocks
+from nextword.text.reading.packing import unpacked_blocks
 
 _LONGEST_LINE = 2**20
 

@@ -20,8 +20,8 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from nextword.batching.window import TokenIds
 from nextword.errors import SettingError
+from nextword.text.batching.window import TokenIds
 
 FALLBACK = (0.5, 1.0, 1.5)
 """The discounts of counts 1, 2, and 3 or more, for a text that is too short to estimate them."""

@@ -1,0 +1,1 @@
+"""`model.onnx` from anywhere, checked before anything runs it."""

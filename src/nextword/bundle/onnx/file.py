@@ -1,0 +1,94 @@
+"""`model.onnx` from an untrusted source, checked before anything runs it.
+
+The file is a tree of protocol-buffer messages, which are read without a library. The weights are skipped, so the check
+takes little time and no memory.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from nextword.bundle.files import ONNX, check_size, max_onnx_bytes
+from nextword.bundle.onnx.graph import check_model
+from nextword.errors import BundleError
+from nextword.model.architecture import CELLS, Architecture
+
+_INT8_OPERATORS = frozenset(["DynamicQuantizeLSTM", "DynamicQuantizeLinear"])
+"""Operators that round numbers to eight bits. Every model with int8 weights has one of them."""
+
+Precision = Literal["float32", "int8"]
+"""The precision of the stored weights."""
+
+TOKENS = "tokens"
+LOG_PROBS = "log_probs"
+HIDDEN = "hidden"
+
+OPSET = 17
+"""The version of the ONNX operators, from 2022."""
+
+OLDEST_ONNXRUNTIME = (1, 23)
+"""The oldest version that the extra `run` allows; older versions were not tested."""
+
+
+def check_onnx_file(data: bytes, architecture: Architecture) -> Precision:
+    """Refuse a file that is too long for its architecture, names another file, or uses other operators than ours.
+
+    Returns:
+        The precision of its weights, which follows from its operators.
+
+    Raises:
+        BundleError: The file is refused.
+    """
+    check_size(ONNX, len(data), max_onnx_bytes(architecture))
+    try:
+        operators = check_model(memoryview(data), most_operators(architecture))
+    except ValueError as error:
+        raise BundleError(f"`{ONNX}` {error}; export the model again") from error
+    return "int8" if operators & _INT8_OPERATORS else "float32"
+
+
+def most_operators(architecture: Architecture) -> Mapping[str, int]:
+    """Return the operators that the model of an architecture may have, with the largest number of each.
+
+    The numbers are those of `nextword.export`, in float32 or in eight bits, whichever is larger; where the cells
+    differ little, those of the largest. None of the operators reads a file or runs code.
+
+    Example:
+        >>> most_operators(Architecture(vocabulary_size=9, embedding_size=2, hidden_sizes=(4, 3)))["Concat"]
+        2
+    """
+    layers, tails = architecture.num_layers, len(architecture.adaptive_cutoffs)
+    is_mogrifier = architecture.cell == "mogrifier_lstm"
+    rounds = layers * architecture.mogrifier_rounds if is_mogrifier else 0
+    products = 2 * layers + 2 * rounds + 3 + 2 * tails  # a modulation may have two factors, a mixture has three
+    return {
+        **dict.fromkeys(("LSTM", "DynamicQuantizeLSTM", "GRU", "RNN", "Scan"), layers),
+        **dict.fromkeys(("MatMul", "Gemm", "MatMulInteger", "DynamicQuantizeLinear", "Cast"), products),
+        "Add": 3 * layers + rounds + tails + 1 + products,  # in eight bits, a Gemm is a product and a sum
+        "Mul": 3 * layers + 2 * rounds + 2 * products,  # in eight bits, a product is multiplied by two scales
+        **dict.fromkeys(("Sub", "Min", "Identity"), layers),
+        **dict.fromkeys(("Sigmoid", "Tanh"), 3 * layers + rounds + 1),
+        "LayerNormalization": 3 * layers,
+        "LogSoftmax": 2 + tails,
+        **dict.fromkeys(("Squeeze", "Unsqueeze"), 2 * layers + 1),
+        "Split": layers + 1,
+        "Concat": 2 + (layers if is_mogrifier else 0),
+        **dict.fromkeys(("Sum", "ReduceLogSumExp", "Gather", "Shape", "DequantizeLinear"), 1),
+        "Reshape": 4,
+        "Transpose": 3,
+    }
+
+
+def state_widths(architecture: Architecture) -> dict[str, int]:
+    """Return the names of the arrays in a state, in order, with the width `H` of each.
+
+    Example:
+        >>> state_widths(Architecture(vocabulary_size=9, embedding_size=2, hidden_sizes=(4, 3)))
+        {'hidden_0': 4, 'cell_0': 4, 'hidden_1': 3, 'cell_1': 3}
+    """
+    arrays = CELLS[architecture.cell].state
+    return {f"{array}_{index}": width for index, width in enumerate(architecture.hidden_sizes) for array in arrays}
+
+
+def next_name(name: str) -> str:
+    """Return the name of the state array `name` after the last token."""
+    return f"next_{name}"

@@ -1,0 +1,207 @@
+"""The graph of an untrusted `model.onnx`, checked field by field and node by node.
+
+Two lists say what it may hold: fields of the messages by number, and operators by name. Everything else is refused,
+because it could read another file or hide what is computed.
+
+onnxruntime computes what depends on constants alone while it loads a model, so a small file could fill the memory:
+a few sums of a column and a row are enough. Such nodes are therefore refused, except for those of exported models.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from nextword.bundle.onnx.protobuf import Value, fields, message, numbers
+
+# The fields of onnx.proto that are allowed. Missing on purpose: functions, training, sparse tensors, tensors in
+# attributes, and the fields `external_data` (13) and `data_location` (14) of a tensor, which name another file.
+MODEL_FIELDS = frozenset([1, 2, 3, 5, 7, 8])
+GRAPH_FIELDS = frozenset([1, 2, 5, 11, 12, 13])
+_NODE = frozenset([1, 2, 3, 4, 5, 7])
+_ATTRIBUTE = frozenset([1, 2, 3, 4, 6, 7, 8, 20])
+TENSOR_FIELDS = frozenset([1, 2, 4, 5, 7, 8, 9])
+_OPSET = frozenset([1, 2])
+_VALUE = frozenset([1, 2, 3])
+
+_DOMAINS = frozenset([b"", b"ai.onnx", b"com.microsoft"])
+
+_ON_CONSTANTS = {"Shape": 1, "Concat": 1, "Transpose": 3}
+"""The operators that may depend on constants alone, with the largest number of each. A product of two numbers may too.
+
+Their results are at most as large as all constants together."""
+
+_MOST_DIMENSIONS = 8
+
+_Names = frozenset[bytes]
+
+
+class _Node(NamedTuple):
+    """A node of a graph.
+
+    Attributes:
+        operator: The name of its operator.
+        inputs: The names of its inputs, without those left out.
+        results: The names of its results.
+        bodies: The graphs in its attributes.
+    """
+
+    operator: bytes
+    inputs: list[bytes]
+    results: list[bytes]
+    bodies: list[Value]
+
+
+class _Scope(NamedTuple):
+    """What is known of the names in a graph.
+
+    Attributes:
+        varying: What depends on the inputs of the model. Everything else is constant.
+        single: Constants of one number.
+    """
+
+    varying: _Names
+    single: _Names
+
+
+class _Counts:
+    """Counts operators, and refuses one too many.
+
+    Args:
+        most: The largest number of each operator.
+
+    Attributes:
+        found: The number of each operator so far.
+    """
+
+    def __init__(self, most: Mapping[str, int]) -> None:
+        self.found: Counter[str] = Counter()
+        self._on_constants: Counter[str] = Counter()
+        self._most = most
+
+    def add(self, operator: bytes) -> None:
+        """Count an operator."""
+        name = operator.decode("latin-1")
+        if name not in self._most:
+            raise ValueError(f"must be made of the operators that nextword uses, but has {operator[:40]!a}")
+        self.found[name] += 1
+        if self.found[name] > self._most[name]:
+            raise ValueError(
+                f"must hold the operator {name} at most {self._most[name]} times, as its architecture needs, but holds "
+                "more"
+            )
+
+    def add_constant(self, node: _Node, single: _Names) -> None:
+        """Count a node that depends on constants alone. `single` names those of one number."""
+        name = node.operator.decode("latin-1")
+        if name == "Mul" and single.issuperset(node.inputs):
+            return
+        self._on_constants[name] += 1
+        if self._on_constants[name] > _ON_CONSTANTS.get(name, 0):
+            raise ValueError(f"must compute from its inputs, but has the operator {name} on constants alone")
+
+
+def check_model(data: memoryview, most: Mapping[str, int]) -> frozenset[str]:
+    """Return the names of the operators of a model.
+
+    Args:
+        data: The content of the file.
+        most: The operators that it may have, and how often each.
+
+    Raises:
+        ValueError: The model is refused. The message continues a sentence that begins with the name of the file.
+    """
+    graphs, counts = 0, _Counts(most)
+    for number, value in fields(data, MODEL_FIELDS, "a model"):
+        if number == 7:
+            graphs += 1
+            _check_graph(value, counts, None)
+        elif number == 8:
+            _check_domain(dict(fields(value, _OPSET, "an operator set")).get(1, memoryview(b"")))
+    if graphs != 1:
+        raise ValueError(f"must hold one graph, but holds {graphs}")
+    return frozenset(counts.found)
+
+
+def _check_graph(data: Value, counts: _Counts, outer: _Scope | None) -> None:
+    """Check a graph, or the body of a loop in the graph `outer`."""
+    scope = _scope_of(data, outer)
+    varying = set(scope.varying)
+    for number, value in fields(data, GRAPH_FIELDS, "a graph"):
+        if number != 1:
+            continue
+        node = _read_node(value)
+        counts.add(node.operator)
+        if node.bodies and outer:
+            raise ValueError("must hold no loop inside a loop, but does")
+        if len(node.bodies) > 1:
+            raise ValueError(f"must hold one graph in each loop, but holds {len(node.bodies)} in one")
+        for body in node.bodies:
+            _check_graph(body, counts, _Scope(frozenset(varying), scope.single))
+        _refuse_repeated_inputs(node)
+        is_constant = varying.isdisjoint(node.inputs)
+        if is_constant:
+            counts.add_constant(node, scope.single)
+        if is_constant or node.operator == b"Shape":  # which may be known before the model runs
+            varying.difference_update(node.results)  # in a loop, they may hide names from outside
+        else:
+            varying.update(node.results)
+
+
+def _refuse_repeated_inputs(node: _Node) -> None:
+    if node.operator == b"Concat" and len(set(node.inputs)) < len(node.inputs):
+        raise ValueError("must hold no Concat of a result with itself, but does")
+
+
+def _scope_of(data: Value, outer: _Scope | None) -> _Scope:
+    """Return what is known of the names in a graph before its nodes; its own names hide those of the graph outside."""
+    inputs, sizes = set[bytes](), dict[bytes, int]()
+    for number, value in fields(data, GRAPH_FIELDS, "a graph"):
+        if number == 11:
+            inputs.add(_name(value, 1))
+        elif number == 5:
+            name, size = _check_tensor(value)
+            sizes[name] = max(size, sizes.get(name, 0))
+    varying, single = outer or _Scope(frozenset(), frozenset())
+    own_single = frozenset(name for name, size in sizes.items() if size == 1)
+    return _Scope((varying | inputs) - sizes.keys(), (single - inputs - sizes.keys()) | own_single)
+
+
+def _read_node(data: Value) -> _Node:
+    node = _Node(b"", [], [], [])
+    for number, value in fields(data, _NODE, "a node"):
+        if number == 4:
+            node = node._replace(operator=bytes(message(value)))
+        elif number == 7:
+            _check_domain(value)
+        elif number == 5:
+            node.bodies.extend(part for field, part in fields(value, _ATTRIBUTE, "an attribute") if field == 6)
+        elif number in (1, 2) and len(message(value)):
+            (node.inputs if number == 1 else node.results).append(bytes(message(value)))
+    return node
+
+
+def _name(data: Value, number: int) -> bytes:
+    """Return the name in a message that describes an input."""
+    return bytes(message(dict(fields(data, _VALUE, "an input")).get(number, memoryview(b""))))
+
+
+def _check_tensor(data: Value) -> tuple[bytes, int]:
+    """Return the name of a tensor, and how many numbers it has."""
+    name, num_dimensions, size, num_bytes = b"", 0, 1, len(message(data))
+    for number, value in fields(data, TENSOR_FIELDS, "a tensor"):
+        if number == 8:
+            name = bytes(message(value))
+        for dimension in numbers(value) if number == 1 else ():
+            num_dimensions, size = num_dimensions + 1, size * dimension
+            if num_dimensions > _MOST_DIMENSIONS:
+                raise ValueError(f"must hold tensors of at most {_MOST_DIMENSIONS} dimensions, but has one of more")
+            if size > num_bytes:
+                raise ValueError(
+                    f"must hold all numbers of its tensors, but has a tensor of {size} in {num_bytes} bytes"
+                )
+    return name, size
+
+
+def _check_domain(name: Value) -> None:
+    if bytes(message(name)) not in _DOMAINS:
+        raise ValueError("must use the operators of ONNX and onnxruntime alone, but uses others")

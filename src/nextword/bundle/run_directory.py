@@ -1,0 +1,194 @@
+"""The directory of a training run: its files and its lock."""
+
+import itertools
+import json
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nextword.bundle.run_files import METRICS_FILE, read_split_metrics
+from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
+from nextword.disk import durable
+from nextword.disk.single_file import write_file
+from nextword.errors import BundleError, CheckpointError, StorageError
+
+if TYPE_CHECKING:
+    from nextword.training.config import RunConfig
+
+_LOCK = ".lock"
+_LOCK_OWNER = ".lock-owner"
+
+_PATIENCE = 1.0
+"""Seconds in which a lock must become free. `is_in_use` holds it for a moment."""
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The directory of one run.
+
+        RUN/config.toml    every setting, resolved
+        RUN/checkpoints/   the newest two checkpoints, and the best
+        RUN/log.jsonl      one object per round; log.csv has the same content
+        RUN/points.jsonl   one object per stretch of steps within the rounds
+        RUN/curves.svg     training and validation perplexity by epoch
+        RUN/metrics.json   the metrics of the finished run
+        RUN/model/         the bundle, written at the end
+
+    Attributes:
+        root: Its path.
+    """
+
+    root: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved settings."""
+        return self.root / CONFIG_FILE
+
+    @property
+    def checkpoints(self) -> Path:
+        """The checkpoints."""
+        return self.root / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The bundle."""
+        return self.root / MODEL_FOLDER
+
+    @property
+    def metrics_file(self) -> Path:
+        """The metrics of the finished run."""
+        return self.root / METRICS_FILE
+
+    @property
+    def is_run(self) -> bool:
+        """Whether the directory holds a run."""
+        return self.config_file.is_file()
+
+    def read_config(self) -> "RunConfig":
+        """Return the original settings of the run.
+
+        Raises:
+            CheckpointError: The directory holds no run.
+            SettingError: The settings are damaged.
+        """
+        if not self.is_run:
+            raise CheckpointError(
+                f"`{self.root}` must be the directory of a training run, but has no {self.config_file.name}; "
+                "start a run with `nextword train TEXT --run DIR`"
+            )
+        from nextword.training.config import RunConfig  # reading a bundle does not need it
+
+        return RunConfig.read(self.config_file)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has reached its end, and its metrics and its bundle are sound."""
+        try:
+            table = json.loads(self.metrics_file.read_bytes())
+            read_split_metrics(self.metrics_file)
+            read_bundle(self.model, defer_weights=True)
+        except (OSError, ValueError, BundleError, CheckpointError):
+            return False
+        return isinstance(table, dict) and table.get("finished") is True
+
+    def require_free(self) -> None:
+        """Raise if the directory already holds a run.
+
+        Raises:
+            CheckpointError: It does.
+        """
+        if not self.is_run:
+            return
+        other = f"train in another directory, such as `--run {shlex.quote(str(self._next_free()))}`"
+        if self.model.is_dir():
+            raise CheckpointError(f"`{self.root}` must be a new directory, but holds a finished run; {other}")
+        raise CheckpointError(
+            f"`{self.root}` must be a new directory, but holds a run that is not finished; resume it with "
+            f"`nextword train --resume {shlex.quote(str(self.root))}`, or {other}"
+        )
+
+    def _next_free(self) -> Path:
+        """Return a directory of the same name and a number that does not exist."""
+        numbered = (self.root.with_name(f"{self.root.name}-{number}") for number in itertools.count(2))
+        return next(path for path in numbered if not path.exists())
+
+    def require_writable(self) -> None:
+        """Raise if nothing can be written to the directory, which need not exist yet.
+
+        Raises:
+            StorageError: Nothing can be written.
+        """
+        existing = next(path for path in (self.root, *self.root.absolute().parents) if path.exists())
+        try:
+            with tempfile.TemporaryFile(dir=existing):
+                pass
+        except OSError as error:
+            raise StorageError(
+                f"cannot write to `{self.root}`: {(error.strerror or str(error)).lower()}; use `--run DIR`"
+            ) from error
+
+
+@contextmanager
+def run_lock(root: Path) -> Iterator[None]:
+    """Hold the lock of a run directory. One process holds it at a time, and the system releases it when that one ends.
+
+    Raises:
+        CheckpointError: Another process, named in the message, holds the lock.
+        StorageError: The lock cannot be taken.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> with run_lock(root), run_lock(root):  # doctest: +ELLIPSIS
+        ...     pass
+        Traceback (most recent call last):
+        nextword.errors.CheckpointError: `...` is in use by process ...; wait until it ends, or choose another directory
+    """
+    from filelock import FileLock, Timeout  # here, because the import takes 15 ms and reading a model needs no lock
+
+    lock = FileLock(root / _LOCK, timeout=_PATIENCE, thread_local=False)
+    with durable.disk_errors(root, "locked"):
+        durable.make_directory(root)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise CheckpointError(
+                f"`{root}` is in use by {_owner(root)}; wait until it ends, or choose another directory"
+            ) from error
+    try:
+        write_file(root / _LOCK_OWNER, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        lock.release()
+
+
+def is_in_use(root: Path) -> bool:
+    """Return whether a process works in the directory of a run. The lock is taken for a moment to find out."""
+    if not (root / _LOCK).is_file():
+        return False
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:  # without it, nothing trains here
+        return False
+    lock = FileLock(root / _LOCK, timeout=0, thread_local=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except OSError:  # another user's directory
+        return False
+    lock.release()
+    return False
+
+
+def _owner(root: Path) -> str:
+    try:
+        return f"process {int((root / _LOCK_OWNER).read_bytes()[:20])}"
+    except (OSError, ValueError):
+        return "another process"

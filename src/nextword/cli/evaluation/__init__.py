@@ -1,0 +1,1 @@
+"""The columns of `nextword evaluate`, and its keystrokes."""

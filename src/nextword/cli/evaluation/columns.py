@@ -1,0 +1,200 @@
+"""What stands side by side in an evaluation: a model or an ensemble, with methods around it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from nextword.cli.options.target import SplitOrAll, Target, target_path
+from nextword.cli.target_text import TargetText
+from nextword.engine.methods.chain import methods_of
+from nextword.engine.methods.method import Method, Splits
+from nextword.engine.text_model import LoadedModel
+from nextword.errors import MissingExtraError, SettingError
+from nextword.text.batching.window import TokenIds
+from nextword.text.encoding.token_store import TokenStore
+from nextword.text.options import OnBadBytes
+from nextword.text.sources.samples import SAMPLES
+from nextword.text.sources.split import SplitName
+from nextword.training.cluster.population import Ensemble, member_directories
+
+_ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class EvaluationInput:
+    """A model, and the text that it is to read.
+
+    Attributes:
+        path: Where the model is, as it was given.
+        text: What it reads.
+        split: The split that is to be evaluated.
+    """
+
+    path: str
+    text: TargetText
+    split: SplitOrAll
+
+    @cached_property
+    def model(self) -> LoadedModel:
+        """The model, started when it is first asked for."""
+        return self.text.target.open()
+
+    def store(self, split: SplitOrAll) -> TokenStore:
+        """Return a split of the text."""
+        return self.text.load(split, self.model.tokenizer)
+
+    @property
+    def splits(self) -> Splits:
+        """What methods may read besides the split that is to be evaluated."""
+        return Splits(train=lambda: self._other("train"), valid=lambda: self._other("valid"))
+
+    def _other(self, split: SplitName) -> TokenIds:
+        if self.split == "all":
+            raise SettingError(
+                f"`--split` must name one split for a method that reads the {split} split as well, but is `all`; give "
+                "`--split test`, or a method that reads no other text, with its settings"
+            )
+        if self.split == split == "train":
+            raise SettingError(
+                "`--split` must not be `train` for a method that is fitted to the train split; give valid or test"
+            )
+        return self.store(split).ids
+
+
+@dataclass(frozen=True)
+class Column:
+    """One way to predict a text.
+
+    Attributes:
+        label: What is shown above it.
+        method: The names of its methods, with commas between them.
+        inputs: The model, or the members of the ensemble.
+        methods: What goes around, the first of them the innermost.
+    """
+
+    label: str
+    method: str
+    inputs: tuple[EvaluationInput, ...]
+    methods: tuple[Method[Any], ...]
+
+    @property
+    def first(self) -> EvaluationInput:
+        """The model, or the first member of the ensemble; the others read the same text."""
+        return self.inputs[0]
+
+    @property
+    def models(self) -> list[LoadedModel]:
+        """The model, or the members of the ensemble."""
+        return [each.model for each in self.inputs]
+
+
+def members_in(arguments: Sequence[str]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Replace each population among the arguments of a command by its members.
+
+    Returns:
+        The arguments, and the fitted weights if there is one population and no other model; otherwise no weights.
+
+    Raises:
+        BundleError: The weights of a population are damaged.
+    """
+    expanded: list[str] = []
+    populations: list[Path] = []
+    for argument in arguments:
+        path = Path(argument)
+        members = [] if Target.is_at(path) else member_directories(path)
+        if members:
+            populations.append(path)
+        expanded += [str(member) for member in members] or [argument]
+    ensemble = Ensemble.read(populations[0]) if len(populations) == 1 else None
+    models = [argument for argument in expanded if Target.is_at(Path(argument))]
+    fitted = ensemble.weights if ensemble is not None and len(models) == len(ensemble.weights) else ()
+    return tuple(expanded), fitted
+
+
+def inputs_of(
+    arguments: Sequence[str], split: SplitOrAll | None, data_dir: Path | None, on_bad_bytes: OnBadBytes | None
+) -> list[EvaluationInput]:
+    """Return the models that a command line names, each with the text that ends it, or the text of the runs.
+
+    Raises:
+        BundleError: A path holds no model.
+        SettingError: No text was given, and the runs have several; or the runs have split one text in several ways.
+    """
+    paths = list(arguments)
+    # The last of several arguments is a model if one is there, and the text if not; `austen` there is the text.
+    has_text = len(paths) > 1 and (paths[-1] in SAMPLES or not Target.is_at(Path(paths[-1])))
+    text = paths.pop() if has_text else None
+    texts = [TargetText(Target.of(target_path(path)), text, data_dir, on_bad_bytes) for path in paths]
+    known = {each.source for each in texts}
+    if text is None and len(known) > 1:
+        raise SettingError(
+            f"TEXT must be given if the models do not come from one text, but they come from "
+            f"{' and '.join(sorted(map(str, known)))}"
+        )
+    if len({(each.valid_fraction, each.test_fraction, each.on_bad_bytes) for each in (of.options for of in texts)}) > 1:
+        raise SettingError(
+            f"models must read the same part of a text, but these have split `{texts[0].source}` in different ways "
+            "(`valid_fraction`, `test_fraction`, `on_bad_bytes`); name another TEXT, such as a folder of its splits"
+        )
+    found: SplitOrAll = "all" if all(each.default_split == "all" for each in texts) else "test"  # one for all models
+    return [EvaluationInput(path, each, split or found) for path, each in zip(paths, texts, strict=True)]
+
+
+def columns_of(
+    inputs: Sequence[EvaluationInput], chains: Sequence[Sequence[str]], *, as_ensemble: bool
+) -> list[Column]:
+    """Return a column for each model, or for the ensemble of all, and each chain of methods.
+
+    Raises:
+        SettingError: Methods do not go together, or an ensemble has one member.
+    """
+    if as_ensemble and len(inputs) < 2:
+        raise SettingError("`--ensemble` needs at least two models, but was given one; name more")
+    groups = [tuple(inputs)] if as_ensemble else [(each,) for each in inputs]
+    columns = []
+    for members in groups:
+        for names in chains:
+            methods = methods_of(names)
+            method = ",".join([_ENSEMBLE, *(each.name for each in methods)] if as_ensemble else names)
+            path = members[0].path
+            label = method if len(groups) == 1 else path if len(chains) == 1 else f"{path} {method}"
+            columns.append(Column(label, method, members, tuple(methods)))
+    return columns
+
+
+def require_same_words(columns: Sequence[Column]) -> None:
+    """Raise if models read different words as `<unk>`, which makes a text easier for the one that knows fewer.
+
+    Raises:
+        SettingError: They do.
+    """
+    if len({column.first.model.tokenizer.fingerprint for column in columns}) == 1:
+        return
+    stores = [column.first.store(column.first.split) for column in columns]
+    unknown = [store.report.num_out_of_vocabulary for store in stores]
+    if any(unknown):
+        raise SettingError(
+            "`--significance` needs models of one vocabulary if a text has words beyond it, but these read "
+            f"{' and '.join(f'{number:,}' for number in unknown)} words as `<unk>`; train them with the same text "
+            "settings, or with `--tokenizer subword`"
+        )
+
+
+def require_comparable(columns: Sequence[Column], batch_size: int) -> None:
+    """Raise if columns cannot be compared, whatever they read.
+
+    Raises:
+        MissingExtraError: SciPy is missing.
+        SettingError: There is only one column, or they are not read as one stream.
+    """
+    if len(columns) < 2:
+        raise SettingError(
+            "`--significance` needs two columns to compare, but there is one; name another model, or another `--method`"
+        )
+    if find_spec("scipy") is None:
+        raise MissingExtraError.of("comparing models needs SciPy", None, "train")
+    if batch_size != 1:
+        raise SettingError(f"`--batch-size` must be 1 for `--significance`, but is {batch_size}; leave it out")

@@ -1,0 +1,167 @@
+"""What `nextword evaluate --keystrokes` prints: columns without and with learned words, beside a Kneser-Ney model."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nextword.cli.evaluation.columns import Column, EvaluationInput
+from nextword.cli.output.progress import evaluation_progress, waiting
+from nextword.engine.methods.chain import AppliedMethods
+from nextword.engine.methods.ngram_engine import NgramModelEngine
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.text_model import TextModel
+from nextword.errors import SettingError, TextError
+from nextword.inference.evaluation.keystroke_evaluation import KeystrokeEvaluation, evaluate_keystrokes
+from nextword.inference.evaluation.keystrokes import Keystrokes
+
+KNESER_NEY = "Kneser-Ney"
+_ORDER = 5
+
+_PROTOCOL = (
+    "each character is a key, and so is a line end; one key takes the right suggestion as soon as it is shown, "
+    "with the space after it; the whole split is one text"
+)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A model of a column with its figures.
+
+    Attributes:
+        label: What is shown above it.
+        first: The model, or the first member of an ensemble, and its text.
+        outcome: The methods at work; `None` for a Kneser-Ney model.
+        notes: What else belongs to the protocol.
+        evaluation: The figures.
+    """
+
+    label: str
+    first: EvaluationInput
+    outcome: AppliedMethods | None
+    notes: tuple[str, ...]
+    evaluation: KeystrokeEvaluation
+
+    @property
+    def protocol(self) -> str:
+        """How the figures were measured."""
+        return "; ".join((_PROTOCOL, *self.notes))
+
+    @property
+    def parts(self) -> list[tuple[bool, Keystrokes]]:
+        """The figures without and with learned words."""
+        return [(False, self.evaluation.plain), (True, self.evaluation.learned)]
+
+    def to_tables(self) -> list[dict[str, Any]]:
+        """Return the figures for JSON, without and with learned words."""
+        model, text = self.first.model, self.first.text
+        known = {
+            "model": model.name,
+            "run_by": model.run_by if self.outcome else "NumPy",
+            "label": self.label,
+            "text": text.named or text.target.text,
+            "split": self.first.split,
+            "part_of_file": text.part_of_file(self.first.split),
+            "settings": self.outcome.to_table() if self.outcome else {"kneser_ney": {"order": _ORDER}},
+            "protocol": self.protocol,
+        }
+        return [{**known, "learned_words": learned, **figures.to_table()} for learned, figures in self.parts]
+
+
+def require_plain(*, significance: bool, batch_size: int) -> None:
+    """Raise if options do not go with `--keystrokes`.
+
+    Raises:
+        SettingError: One of them does not.
+    """
+    if significance:
+        raise SettingError("`--significance` compares perplexities, not keystrokes; leave out it or `--keystrokes`")
+    if batch_size != 1:
+        raise SettingError(f"`--batch-size` must be 1 for `--keystrokes`, but is {batch_size}; leave it out")
+
+
+def keystrokes_report(
+    columns: Sequence[Column], outcomes: Sequence[AppliedMethods], *, max_tokens: int | None, as_json: bool
+) -> str:
+    """Measure the keystrokes that each column saves, and return the figures as a table or as JSON.
+
+    A column with a Kneser-Ney model of the same training text follows, if that text is known.
+
+    Args:
+        columns: What is evaluated.
+        outcomes: The methods of each, at work.
+        max_tokens: Stop after this number of words and marks; `None` for the whole split.
+        as_json: Whether to return one JSON object.
+
+    Raises:
+        SettingError: Tokens of a model are parts of words.
+        TextError: A text cannot be read.
+    """
+    missing: list[str] = []
+    found = []
+    for column, outcome in zip(columns, outcomes, strict=True):
+        label = column.label if len(columns) > 1 else column.first.model.name
+        notes = [outcome.description] if outcome.settings else []
+        notes += ["weights in int8"] if any(model.precision == "int8" for model in column.models) else []
+        found.append(_measured(label, column.first, outcome.model, outcome, notes, max_tokens))
+    for label, first in _training_texts(columns):
+        try:
+            model = _kneser_ney(first)
+        except (SettingError, TextError) as error:
+            missing.append(f"no column for {label}: {error}")
+            continue
+        notes = [f"order {_ORDER}, fitted to the train split of `{first.text.target.text}`"]
+        found.append(_measured(label, first, model, None, notes, max_tokens))
+    if as_json:
+        tables = [table for each in found for table in each.to_tables()]
+        return json.dumps({"keystrokes": tables, "missing": missing}, allow_nan=False)
+    return "\n".join(_side_by_side(found, missing))
+
+
+def _measured(
+    label: str,
+    first: EvaluationInput,
+    model: TextModel,
+    outcome: AppliedMethods | None,
+    notes: Sequence[str],
+    max_tokens: int | None,
+) -> _Measured:
+    lines = first.text.lines(first.split, first.model.tokenizer)
+    with evaluation_progress(f"keystrokes of {first.split}, {label}", None) as on_progress:
+        evaluation = evaluate_keystrokes(model, lines, max_tokens=max_tokens, on_progress=on_progress)
+    notes = [*notes, *([f"the first {max_tokens:,} tokens"] if max_tokens else [])]
+    return _Measured(label, first, outcome, tuple(notes), evaluation)
+
+
+def _training_texts(columns: Sequence[Column]) -> Iterator[tuple[str, EvaluationInput]]:
+    """Yield the label and the input of one column for each tokenizer and training text."""
+    firsts = {(each.first.model.tokenizer.fingerprint, each.first.text.target.text): each.first for each in columns}
+    for first in firsts.values():
+        yield KNESER_NEY if len(firsts) == 1 else f"{KNESER_NEY} of {first.path}", first
+
+
+def _kneser_ney(first: EvaluationInput) -> TextModel:
+    tokenizer = first.model.tokenizer
+    ids = replace(first.text, named=None).load("train", tokenizer).ids
+    end_id = tokenizer.vocabulary.end_id
+    with waiting(f"counting n-grams of up to {_ORDER} tokens"):
+        model = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=tokenizer.vocabulary_size, end_id=end_id)
+    return first.model.with_engine(NgramModelEngine(model, end_id=end_id))
+
+
+def _side_by_side(found: Sequence[_Measured], missing: Sequence[str]) -> list[str]:
+    """Return the figures under their labels, and the protocols."""
+    parts = [(each.label, learned, figures) for each in found for learned, figures in each.parts]
+    columns = [
+        {"": label, "learned words": "yes" if learned else "no"} | figures.figures()
+        for label, learned, figures in parts
+    ]
+    rows = [(name, *(column[name] for column in columns)) for name in columns[0]]
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    first = found[0].first
+    if part := first.text.part_of_file(first.split):
+        lines.append(f"({part})")
+    lines.append(f"({_PROTOCOL})")
+    lines += [f"({each.label}: {'; '.join(each.notes)})" for each in found if each.notes]
+    return [*lines, *(f"({line})" for line in missing)]

@@ -1,0 +1,260 @@
+"""A command whose help opens with examples, shows every default, and fits two screens."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+import click
+
+from nextword.cli.options.setting_option import SettingOption, Tables, shown
+from nextword.cli.output.messages import COMMON, common_options
+from nextword.settings import Settings
+
+_SECTIONS = {
+    "": "Options",
+    "length": "Run length",
+    "text": "Text",
+    "size": "Model size",
+    "regularization": "Regularization",
+    "optimization": "Optimization",
+    "batching": "Batching",
+    "sampling": "Sampling",
+    "search": "Search",
+    "scoring": "Scoring",
+    "session": "With --complete or --interactive",
+    "method": "Method settings (with --method)",
+    "weights": "Weights",
+    "export": "Precision",
+    "processes": "Several processes (see `nextword launch`)",
+}
+"""The headings of a help, in their order, by the task that an option is for."""
+
+_WIDEST_SPEC = 26
+
+
+@dataclass(frozen=True)
+class OptionHelp:
+    """What a help says about an option.
+
+    Attributes:
+        spec: Its names and its value, such as `-k, --top N`.
+        meaning: What it does.
+        facts: Its choices, whether it may be repeated, and whether it must be given.
+        default: Its default in words; empty for a switch, which is off.
+    """
+
+    spec: str
+    meaning: str
+    facts: tuple[str, ...]
+    default: str
+
+    @classmethod
+    def of(cls, option: click.Option, defaults: dict[str, str]) -> Self:
+        """Return what is said about an option; `defaults` has defaults of settings by name."""
+        default = "" if option.required else _default(option, defaults)
+        return cls(_spec(option), option.help or "", tuple(_facts(option)), default)
+
+    @property
+    def told(self) -> str:
+        """All of it in one sentence or two."""
+        facts = [*self.facts, *([f"default: {self.default}"] if self.default else [])]
+        return f"{self.meaning.removesuffix('.')} ({'; '.join(facts)})." if facts else self.meaning
+
+
+class Command(click.Command):
+    """A command with the help of all commands.
+
+    Settings that were given as flags come in one argument, `given`: tables by group.
+
+    Attributes:
+        examples: Command lines that the help opens with.
+        short: The settings that `--help` shows, by name, while `--help-all` shows all; `None` if both are one.
+        is_common: Whether the command has the options of all commands of `nextword`.
+        defaults: Returns what settings are if they are not given, by name; their own defaults otherwise.
+        variables: Environment variables for `--help-all`, with their meaning.
+    """
+
+    examples: tuple[str, ...] = ()
+    short: tuple[str, ...] | None = None
+    is_common: bool = True
+    variables: Mapping[str, str] = MappingProxyType({})
+    defaults: Callable[[click.Context], dict[str, str]] = staticmethod(lambda _context: {})
+
+    def invoke(self, context: click.Context) -> Any:
+        """Gather the settings, and run the command."""
+        given: Tables = {}
+        settings = [parameter for parameter in self.params if isinstance(parameter, SettingOption)]
+        for option in settings:
+            value = context.params.pop(f"setting_{option.field.name}")
+            if value is not None:
+                given.setdefault(option.group, {})[option.field.name] = value
+        if settings:
+            context.params["given"] = given
+        return super().invoke(context)
+
+    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the summary, examples, usage, explanation and options."""
+        summary, _, rest = inspect.cleandoc(self.help or "").partition("\n\n")
+        formatter.write_text(summary)
+        formatter.write_paragraph()
+        formatter.write("Examples:\n" + "".join(f"  {example}\n" for example in self.examples))
+        formatter.write_paragraph()
+        self.format_usage(context, formatter)
+        if rest:
+            formatter.write_paragraph()
+            formatter.write_text(rest)
+        self.format_options(context, formatter)
+
+    def format_options(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each task."""
+        whole = self.short is None or bool(context.meta.get(_WHOLE))
+        for heading, rows in self.options_by_task(context, whole=whole).items():
+            with formatter.section(heading):
+                formatter.write_dl([(row.spec, row.told) for row in rows], col_max=_WIDEST_SPEC)
+        if whole and self.variables:
+            with formatter.section("Environment variables"):
+                formatter.write_dl(list(self.variables.items()), col_max=_WIDEST_SPEC)
+        formatter.write_paragraph()
+        if self.is_common:
+            formatter.write("Common options:\n  -q, --quiet    -v, --verbose    --no-color    -h, --help\n")
+        if not whole:
+            formatter.write(f"\nMore options: {context.command_path} --help-all\n")
+
+    def options_by_task(self, context: click.Context, *, whole: bool) -> dict[str, list["OptionHelp"]]:
+        """Return what the help says about each option, by the heading of its section.
+
+        Args:
+            context: A context of this command.
+            whole: Whether to return all options, and not only those of `--help`.
+        """
+        defaults = self.defaults(context)
+        rows: dict[str, list[OptionHelp]] = {}
+        for option in self.get_params(context):
+            if isinstance(option, click.Option) and option.name not in COMMON and (whole or self._is_short(option)):
+                rows.setdefault(_task(option), []).append(OptionHelp.of(option, defaults))
+        return {_SECTIONS[task]: rows[task] for task in sorted(rows, key=list(_SECTIONS).index)}
+
+    def _is_short(self, option: click.Option) -> bool:
+        if isinstance(option, SettingOption):
+            return option.field.name in (self.short or ())
+        return option.name not in _RARE
+
+
+def command(
+    *kinds: type[Settings],
+    examples: Sequence[str],
+    without: Sequence[str] = (),
+    short: Sequence[str] | None = None,
+    defaults: Callable[[click.Context], dict[str, str]] | None = None,
+    is_common: bool = True,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Callable[[Callable[..., Any]], Command]:
+    """Return a decorator that makes a `Command` with a flag for each field of `kinds`, and the common options.
+
+    Args:
+        kinds: Groups of settings.
+        examples: Command lines for the help.
+        without: Names of fields without a flag.
+        short: See `Command`.
+        defaults: See `Command`.
+        is_common: See `Command`; false for a program beside `nextword`.
+        variables: See `Command`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Command:
+        made: Command = click.command(cls=Command, add_help_option=False)(function)
+        made.examples, made.short = tuple(examples), None if short is None else tuple(short)
+        if defaults is not None:
+            made.defaults = defaults
+        for kind in kinds:
+            made.params += SettingOption.of(kind, without)
+        made.is_common, made.variables = is_common, variables
+        made.params += [*(common_options() if is_common else ()), *_help_options()]
+        return made
+
+    return decorate
+
+
+_WHOLE = "nextword.whole_help"
+
+_RARE = ("on_bad_bytes", "data_dir", "engine", "finish", "tensorboard", "mlflow")
+"""Options that a short help leaves out."""
+
+
+def _help_options() -> Iterator[click.Option]:
+    switch: dict[str, Any] = {"is_flag": True, "expose_value": False, "is_eager": True}
+    yield click.Option(
+        ["-h", "--help", "show_help"], help="Show this help and exit.", callback=_shows_help(whole=False), **switch
+    )
+    yield click.Option(
+        ["--help-all", "show_all_help"], help="Show all options and exit.", callback=_shows_help(whole=True), **switch
+    )
+
+
+def _shows_help(*, whole: bool) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(context: click.Context, _parameter: click.Parameter, given: bool) -> None:
+        if given and not context.resilient_parsing:
+            context.meta[_WHOLE] = whole
+            click.echo(context.get_help())
+            context.exit()
+
+    return callback
+
+
+def _task(option: click.Option) -> str:
+    return str(option.field.metadata["task"]) if isinstance(option, SettingOption) else ""
+
+
+def _spec(option: click.Option) -> str:
+    """Return names and value of an option, such as `-k, --top N` or `--[no-]tied`."""
+    names = sorted(option.opts, key=len)
+    if option.secondary_opts:
+        names = [name.replace("--", "--[no-]", 1) for name in names]
+    value = "" if option.is_flag else f" {_metavar(option)}"
+    return ", ".join(names) + value
+
+
+def _metavar(option: click.Option) -> str:
+    if option.metavar:
+        return option.metavar
+    if isinstance(option.type, click.Choice):
+        return "NAME"
+    if isinstance(option.type, click.Path):
+        return "FILE" if option.type.file_okay else "DIR"
+    kinds = ((click.types.IntParamType, "N"), (click.types.FloatParamType, "X"))
+    return next((name for kind, name in kinds if isinstance(option.type, kind)), option.type.name.upper())
+
+
+def described(option: click.Option, defaults: dict[str, str]) -> str:
+    """Return the help of an option with its choices and its default."""
+    return OptionHelp.of(option, defaults).told
+
+
+def _facts(option: click.Option) -> Iterator[str]:
+    """Yield what the help of an option does not say by itself, apart from its default."""
+    told = option.help or ""
+    if isinstance(option.type, click.Choice) and not all(
+        re.search(rf"\b{each}\b", told) for each in option.type.choices
+    ):
+        *first, last = option.type.choices
+        yield f"{', '.join(first)} or {last}"
+    if option.multiple:
+        yield "repeatable"
+    if option.required:
+        yield "required"
+
+
+def _default(option: click.Option, defaults: dict[str, str]) -> str:
+    """Return the default in words; empty for a switch, which is off."""
+    if isinstance(option, SettingOption):
+        return defaults.get(option.field.name) or option.shown_default
+    if isinstance(option.show_default, str):
+        return option.show_default
+    if option.is_flag and not option.secondary_opts:
+        return ""
+    if option.multiple and not isinstance(option.default, list):
+        return "none"
+    return shown(option.default) if isinstance(option.default, str | int | float | list) else ""

@@ -1,0 +1,104 @@
+"""The options by which commands describe a training run, and the settings that they come to."""
+
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from nextword.cli.options.setting_option import shown
+from nextword.cli.output.messages import COMMON, invocation
+from nextword.model.architecture import ModelOptions
+from nextword.model.presets import preset_names, read_preset
+from nextword.settings import Settings
+from nextword.text.batching.options import BatchOptions
+from nextword.text.options import TextOptions
+from nextword.text.sources.samples import SAMPLES
+from nextword.training.config import MEMBER, RunConfig, member_tables, read_tables, recorded_preset
+from nextword.training.options import TrainingOptions
+
+RUN_SETTINGS: tuple[type[Settings], ...] = (TrainingOptions, TextOptions, ModelOptions, BatchOptions)
+"""The settings of a training run."""
+
+_FROM_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+_BY_TIME = "fits the time"
+
+
+def complete_preset(_context: click.Context, _option: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the presets whose names begin with what was typed."""
+    return [CompletionItem(name) for name in preset_names() if name.startswith(typed)]
+
+
+def complete_text(_context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the sample texts that begin with what was typed, and let the shell complete files."""
+    samples = [CompletionItem(name) for name in SAMPLES if typed and name.startswith(typed)]
+    return [*samples, CompletionItem(typed, type="file")]
+
+
+def preset_option(default: str, meaning: str = "Preset to start from") -> Callable[..., Any]:
+    """Return the option `--preset`."""
+    told = f"{meaning}; see `nextword presets`."
+    return click.option(
+        "--preset", metavar="NAME", default=default, is_eager=True, shell_complete=complete_preset, help=told
+    )
+
+
+config_option = click.option(
+    "--config",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="TOML file that overrides the preset.",
+    show_default="none",
+)
+
+
+def preset_defaults(context: click.Context) -> dict[str, str]:
+    """Return the values that the preset gives to settings, in words and by name."""
+    option = next(each for each in context.command.params if each.name == "preset")
+    preset = read_preset(context.params.get("preset") or str(option.default))
+    groups = {kind.group for kind in RUN_SETTINGS}
+    defaults = {name: shown(value) for group in groups for name, value in preset.get(group, {}).items()}
+    if "minutes" in defaults:
+        defaults["epochs"] = "as many as fit --minutes"
+    chosen = [table for size in preset.get("sizes", ()) for table in size["settings"].values()]
+    chosen += [*preset.get("regularization", ()), *([{"weight_decay": 0}] if "sizes" in preset else ())]
+    return defaults | {name: _BY_TIME for table in chosen for name in table if name != "epochs"}
+
+
+def runs_folder() -> Path:
+    """Return the folder of runs: that of the variable NEXTWORD_RUNS, else `runs`."""
+    return Path(os.environ.get("NEXTWORD_RUNS") or "runs")
+
+
+def given_names(context: click.Context, *besides: str) -> list[str]:
+    """Return the names of the arguments on the command line, with dashes, except for the parameters `besides`."""
+    names = [str(parameter.name) for parameter in context.command.params if parameter.name not in (*besides, *COMMON)]
+    given = [name for name in names if context.get_parameter_source(name) is _FROM_COMMAND_LINE]
+    return [name.removeprefix("setting_").replace("_", "-") for name in given]
+
+
+def run_config(context: click.Context, **origin: str) -> RunConfig:
+    """Return the settings of a run: those of `--preset`, overridden by `--config`, overridden by flags.
+
+    The tables [[member]] of the file override its other tables, each for one member of a population.
+    A file that a run wrote starts from the preset of that run, unless `--preset` is given.
+
+    Args:
+        context: The context of a command with `preset_option`, `config_option` and `RUN_SETTINGS`.
+        origin: Where the run comes from, besides the command.
+    """
+    preset, config, given = (context.params[name] for name in ("preset", "config", "given"))
+    table = read_tables(config) if config else {}
+    if context.get_parameter_source("preset") is not _FROM_COMMAND_LINE:
+        preset = recorded_preset(table) or preset
+    origin = {"command": shlex.join(["nextword", *invocation().arguments]), **origin}
+    members = member_tables(table)
+    table = {name: values for name, values in table.items() if name != MEMBER}
+    run = RunConfig.of(preset, table, given, origin=origin)
+    configs = [RunConfig.of(preset, table, own, given, origin=origin) for own in members]
+    has_flag = "seed" in given.get("training", {})  # a flag overrides the tables
+    own_seeds = [number for number, own in enumerate(members) if "seed" in own.get("training", {}) and not has_flag]
+    return run.with_members(configs, own_seeds)

@@ -1,0 +1,158 @@
+"""A model as one binary for the page: a header in JSON, and the weights in eight bits."""
+
+import hashlib
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.onnx.packed_matrix import PackedMatrix
+from nextword.bundle.onnx.weights import PackedWeight, onnx_weights
+from nextword.display.page.bigrams import BigramTable
+from nextword.display.page.card import card_elements
+from nextword.display.page.page_facts import PageFacts, page_unit
+from nextword.display.page.word_characters import word_character_ranges
+from nextword.errors import ExportError
+from nextword.model.architecture import Architecture
+
+MAGIC = b"nextword"
+FORMAT = 1
+MOST_BYTES = 2**29
+"""The largest packed model. A browser holds it several times while it opens the page."""
+
+_CELLS = ("lstm", "mogrifier_lstm", "gru", "rnn")
+"""The cells of `site/js/cells.js`."""
+
+_ALIGNMENT = 8
+_EMBEDDINGS = "embedding/embeddings"
+
+
+def pack_model(
+    bundle: Bundle, *, bigrams: BigramTable | None = None, passage: str | None = None, facts: PageFacts | None = None
+) -> bytes:
+    """Return a model as the page reads it; `docs/one-file.md` describes the format.
+
+    Args:
+        bundle: The model, with float32 weights or with `model.onnx` only.
+        bigrams: The words that most often follow each word of the training text.
+        passage: Held-out text to guess the words of.
+        facts: What the page says of the model.
+
+    Raises:
+        BundleError: `model.onnx` is refused.
+        ExportError: The model cannot run in the page; the message has the reason.
+    """
+    require_packable(bundle.architecture)
+    facts = facts or PageFacts()
+    arrays = _arrays(packed_weights(bundle))
+    model_hash = facts.model_hash or _hash_of(bundle.architecture, arrays)
+    if bigrams is not None:
+        kind = np.uint16 if bundle.architecture.vocabulary_size <= 2**16 else np.uint32
+        arrays |= {"bigrams/words": bigrams.words.astype(kind), "bigrams/shares": bigrams.shares()}
+    tensors, data = _laid_out(arrays)
+    tokenizer = bundle.tokenizer
+    header = {
+        "format": FORMAT,
+        "name": bundle.name,
+        "hash": model_hash,
+        "summary": bundle.summary,
+        "unit": page_unit(tokenizer),
+        "card": card_elements(bundle.card),
+        "figures": dict(facts.figures),
+        "curve": [asdict(point) for point in facts.curve] or None,
+        "passage": passage,
+        "architecture": bundle.architecture.to_table(),
+        "tokenizer": {
+            "kind": tokenizer.kind,
+            "line_ends": tokenizer.line_ends,
+            "vocabulary": list(tokenizer.vocabulary.tokens),
+            "word_characters": list(word_character_ranges()),
+        },
+        "spelling": json.loads(tokenizer.speller.to_json()),
+        "tensors": tensors,
+    }
+    return _with_header(header, data)
+
+
+def require_packable(architecture: Architecture) -> None:
+    """Refuse a model that the page cannot run.
+
+    Raises:
+        ExportError: The cell has no program in the page, or the model is too large for a browser.
+    """
+    if architecture.cell not in _CELLS:
+        raise ExportError(
+            f"a model must have one of the cells {', '.join(_CELLS)} to run in a page, but `cell` is "
+            f"{architecture.cell}; train one of these"
+        )
+    if architecture.num_parameters > MOST_BYTES:
+        raise ExportError(
+            f"a model must have at most {MOST_BYTES / 1e6:,.0f} million weights to run in a page, but has "
+            f"{architecture.num_parameters / 1e6:,.0f}; train a smaller one"
+        )
+
+
+def packed_weights(bundle: Bundle) -> dict[str, PackedWeight]:
+    """Return the weights of a model in eight bits, by their names: matrices `(O, I)`, and vectors.
+
+    Float32 weights are rounded, each row to 127 steps in both directions. For a slim bundle, the integers of
+    `model.onnx` stay as they are.
+
+    Raises:
+        BundleError: `model.onnx` is refused.
+        ExportError: The rows of a matrix have different zeros.
+    """
+    if bundle.is_slim and bundle.onnx is not None:
+        return onnx_weights(bundle.onnx, bundle.architecture)
+    return {name: _packed(name, weight) for name, weight in bundle.weights.items()}
+
+
+def _packed(name: str, weight: NDArray[np.float32]) -> PackedWeight:
+    if weight.ndim == 1:
+        return weight
+    return PackedMatrix.rounded(weight if name == _EMBEDDINGS else np.ascontiguousarray(weight.T))
+
+
+def _arrays(weights: Mapping[str, PackedWeight]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the file by name: `NAME`, `NAME/scales` and `NAME/zero` for a matrix."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, weight in weights.items():
+        if isinstance(weight, PackedMatrix):
+            arrays |= {name: weight.steps, f"{name}/scales": weight.scales}
+            if weight.zero:
+                arrays[f"{name}/zero"] = np.array([weight.zero], np.float32)
+        else:
+            arrays[name] = weight
+    return arrays
+
+
+def _laid_out(arrays: Mapping[str, NDArray[Any]]) -> tuple[list[dict[str, Any]], bytes]:
+    """Return the entry of each array in the header, and the bytes of all."""
+    entries: list[dict[str, Any]] = []
+    parts: list[bytes] = []
+    offset = 0
+    for name, array in arrays.items():
+        data = array.astype(array.dtype.newbyteorder("<")).tobytes()
+        entries.append({"name": name, "dtype": str(array.dtype), "shape": list(array.shape), "offset": offset})
+        parts += [data, bytes(-len(data) % _ALIGNMENT)]
+        offset += len(data) + len(parts[-1])
+    return entries, b"".join(parts)
+
+
+def _with_header(header: Mapping[str, Any], data: bytes) -> bytes:
+    encoded = json.dumps(header, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8")
+    start = MAGIC + struct.pack("<I", len(encoded)) + encoded
+    return start + bytes(-len(start) % _ALIGNMENT) + data
+
+
+def _hash_of(architecture: Architecture, arrays: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(architecture.to_table()).encode())
+    for name, array in arrays.items():
+        digest.update(name.encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,138 @@
+"""An LSTM layer over a text, step by step, with all that happens inside the cell, in NumPy and float64."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.bundle.bundle import Bundle
+from nextword.errors import SettingError
+from nextword.model.architecture import CELLS, Architecture
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LSTMSteps:
+    """Gates and state of an LSTM layer at each step; all arrays are `(T, H)`.
+
+    Attributes:
+        i: Input gate, 0 to 1.
+        f: Forget gate, 0 to 1.
+        g: Candidate, -1 to 1.
+        o: Output gate, 0 to 1.
+        c: Cell after the step.
+        h: Hidden state after the step, -1 to 1.
+    """
+
+    i: Doubles
+    f: Doubles
+    g: Doubles
+    o: Doubles
+    c: Doubles
+    h: Doubles
+
+    @classmethod
+    def run(
+        cls,
+        inputs: Doubles,
+        kernel: NDArray[np.floating],
+        recurrent_kernel: NDArray[np.floating],
+        bias: NDArray[np.floating],
+        *,
+        cap_input_gate: bool = False,
+    ) -> Self:
+        r"""Run a layer from a state of zeros, by the equations of `nextword.model.ops.lstm.lstm`.
+
+        $$i, f, o = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + h_{t-1} U + b)$$
+        $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)$$
+
+        Args:
+            inputs: The inputs $x$ `(T, I)`.
+            kernel: $W$, `(I, 4H)`, the gates side by side in the order $i, f, g, o$.
+            recurrent_kernel: $U$, `(H, 4H)`.
+            bias: $b$, `(4H,)`.
+            cap_input_gate: Whether $\min(i, 1 - f)$ replaces $i$.
+
+        Example:
+            >>> steps = LSTMSteps.run(np.ones((3, 2)), np.zeros((2, 4)), np.zeros((1, 4)), np.array([0, 0, 1, 0]))
+            >>> steps.f[:, 0].tolist(), steps.c[:, 0].round(2).tolist()
+            ([0.5, 0.5, 0.5], [0.38, 0.57, 0.67])
+        """
+        hidden_size = len(recurrent_kernel)
+        weights, projected = recurrent_kernel.astype(np.float64), inputs @ kernel.astype(np.float64) + bias
+        h, c = np.zeros(hidden_size), np.zeros(hidden_size)
+        rows: list[tuple[Doubles, ...]] = []
+        for x in projected:
+            i, f, g, o = np.split(x + h @ weights, 4)
+            i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+            if cap_input_gate:
+                i = np.minimum(i, 1 - f)
+            c = f * c + i * g
+            h = o * np.tanh(c)
+            rows.append((i, f, g, o, c, h))
+        return cls(*(np.stack(each) for each in zip(*rows, strict=True)))
+
+    @classmethod
+    def of_model(cls, bundle: Bundle, ids: list[int], layer: int) -> Self:
+        """Run the layers of a model up to one over token ids, from the state at the beginning of a text.
+
+        Args:
+            bundle: The model; its weights may be in `model.onnx` only.
+            ids: The tokens `(T,)`.
+            layer: Number of the layer, the first is 1.
+
+        Raises:
+            SettingError: The model has no such layer, or its cells are not those of an LSTM.
+        """
+        architecture = bundle.architecture
+        require_plain_lstm(architecture)
+        if not 1 <= layer <= architecture.num_layers:
+            raise SettingError(
+                f"`--layer` must be from 1 to {architecture.num_layers}, the number of layers, but is {layer}"
+            )
+        parts = ("kernel", "recurrent_kernel", "bias")
+        names = [f"lstm_{index}/{part}" for index in range(layer) for part in parts]
+        weights = bundle.floats(names)
+        inputs = bundle.embeddings()[ids].astype(np.float64)
+        steps: Self | None = None
+        for index in range(layer):
+            kernels = [weights[f"lstm_{index}/{part}"] for part in parts]
+            steps = cls.run(inputs, *kernels, cap_input_gate=architecture.cap_input_gate)
+            inputs = steps.h
+        assert steps is not None  # noqa: S101 - there is at least one layer
+        return steps
+
+    def before(self, name: str) -> Doubles:
+        """Return the array `c` or `h` one step earlier, with zeros at first."""
+        array: Doubles = getattr(self, name)
+        return np.concatenate((np.zeros((1, array.shape[1])), array[:-1]))
+
+    def liveliest(self, count: int) -> list[int]:
+        """Return the units whose cells change most from step to step over the text, in their order."""
+        changes = np.abs(self.c - self.before("c")).sum(axis=0)
+        return sorted(np.argsort(-changes, kind="stable")[:count].tolist())
+
+
+def require_plain_lstm(architecture: Architecture) -> None:
+    """Refuse a model whose cell differs from the one that is drawn.
+
+    Raises:
+        SettingError: It does.
+    """
+    if architecture.cell != "lstm":
+        raise SettingError(
+            f"the model must have the cell lstm for a picture of its gates, but `cell` is {architecture.cell} "
+            f"({CELLS[architecture.cell].title}); name another model, such as austen"
+        )
+    if architecture.layer_normalization:
+        raise SettingError(
+            "the model must have no `layer_normalization` for a picture of its gates, because that changes the "
+            "equations, but has; name another model, such as austen"
+        )
+
+
+def _sigmoid(a: Doubles) -> Doubles:
+    # By tanh, which does not overflow.
+    return 0.5 * (1 + np.tanh(0.5 * a))

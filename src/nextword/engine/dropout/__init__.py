@@ -1,1 +1,0 @@
-"""Monte-Carlo dropout: the mean of predictions under many dropout masks."""

@@ -1,0 +1,1 @@
+"""The engines over a Keras model; the only folder of this room that imports Keras."""

@@ -1,0 +1,142 @@
+"""The engine that runs a Keras model."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nextword.bundle.bundle import Bundle
+from nextword.disk.cache import cache_root
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction, score_from_start
+from nextword.errors import SettingError
+from nextword.machine.setup import use_compilation_cache
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.window import TokenIds
+
+Weights = tuple[Any, ...]
+"""An array for each trainable variable of a model, in their order."""
+
+
+class KerasEngine:
+    """Runs a `LanguageModel` in float32, compiled if the backend compiles.
+
+    Args:
+        model: The model. Its weights are read at every call, so the engine can follow a model in training.
+        end_id: The id of `<eos>`.
+    """
+
+    compiles_each_shape = True
+    """Whether each new window shape is compiled; use few shapes."""
+
+    mixes_rows = False
+    """Whether the other texts of a batch change the results of a text by more than the last bits."""
+
+    def __init__(self, model: LanguageModel, *, end_id: int) -> None:
+        self.model = model
+        self.end_id = end_id
+        self._step = self._compiled(self._step_of)
+        self._score = self._compiled(self._score_of)
+        self._predict = self._compiled(self._predict_of)
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """Return an engine for the model of a bundle, with JAX's compilation cache on disk."""
+        use_compilation_cache(cache_root())
+        model = LanguageModel(bundle.architecture)
+        model.set_named_weights(bundle.weights)
+        return cls(model, end_id=bundle.tokenizer.vocabulary.end_id)
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of tokens `V`."""
+        return self.model.architecture.vocabulary_size
+
+    def start(self, batch_size: int) -> State:
+        """Return the state at the beginning of a text."""
+        return self.model.initial_state(batch_size)
+
+    def select(self, state: State, rows: Rows) -> State:
+        """Select rows of a state; see `Engine.select`."""
+        return keras.tree.map_structure(lambda array: ops.take(array, rows, axis=0), state)
+
+    def join(self, states: Sequence[State]) -> State:
+        """Join states; see `Engine.join`."""
+        return keras.tree.map_structure(lambda *arrays: ops.concatenate(arrays, axis=0), *states)
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        """Read one token of each text; see `Engine.step`."""
+        log_probs, state = self._step(np.asarray(ids, np.int32)[:, None], state)
+        return ops.convert_to_numpy(log_probs), state
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        """Score a window; see `Engine.score_window`."""
+        log_probs, ranks, state = self._score(np.asarray(inputs, np.int32), np.asarray(targets, np.int32), state)
+        return TokenScores(*map(ops.convert_to_numpy, (log_probs, ranks))), state
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        """Return full distributions; see `Engine.predict_window`."""
+        log_probs, hidden, state = self._predict(np.asarray(inputs, np.int32), state)
+        return WindowPrediction(*map(ops.convert_to_numpy, (log_probs, hidden))), state
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        """Score texts from their beginning; see `Engine.score`."""
+        return score_from_start(self, ids, lengths)
+
+    def _step_of(self, tokens: Any, state: State) -> tuple[Any, State]:
+        logits, state = self.model(tokens, state)
+        return ops.log_softmax(logits[:, 0]), state
+
+    def _score_of(self, inputs: Any, targets: Any, state: State) -> tuple[Any, Any, State]:
+        hidden, state = self.model.hidden_states(inputs, state)
+        losses = self.model.token_losses(hidden, targets, ops.ones(ops.shape(targets)), ranks=True)
+        shape = ops.shape(targets)
+        log_probs = -ops.reshape(losses.negative_log_likelihood, shape)
+        return log_probs, ops.reshape(losses.rank, shape), state
+
+    def _predict_of(self, inputs: Any, state: State) -> tuple[Any, Any, State]:
+        hidden, state = self.model.hidden_states(inputs, state)
+        return ops.log_softmax(self.model.projection(hidden, self.model.tied_embeddings)), hidden, state
+
+    def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` compiled by JAX with the weights as arguments; on PyTorch, without gradients."""
+        if keras.backend.backend() == "torch":
+            import torch
+
+            without_gradients: Callable[..., Any] = torch.no_grad()(function)
+            return without_gradients
+        if keras.backend.backend() != "jax":
+            return function
+        import jax
+
+        variables = self.model.variables
+
+        def stateless(values: list[Any], *arguments: Any) -> Any:
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                return function(*arguments)
+
+        compiled = jax.jit(stateless)
+        return lambda *arguments: compiled([variable.value for variable in variables], *arguments)
+
+
+def trainable_weights(model: LanguageModel) -> Weights:
+    """Return the trainable weights of a model."""
+    return tuple(variable.value for variable in model.trainable_variables)
+
+
+def with_weights(model: LanguageModel, weights: Weights) -> Any:
+    """Return a scope in which the model computes with `weights` instead of its own."""
+    return keras.StatelessScope(state_mapping=list(zip(model.trainable_variables, weights, strict=True)))
+
+
+def require_jax(what: str) -> None:
+    """Raise if Keras does not run on JAX.
+
+    Raises:
+        SettingError: It runs on another backend.
+    """
+    backend = keras.backend.backend()
+    if backend != "jax":
+        raise SettingError(f"{what} needs Keras on the backend jax, but it runs on {backend}; set `KERAS_BACKEND=jax`")

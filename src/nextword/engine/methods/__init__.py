@@ -1,0 +1,1 @@
+"""Methods after training, a file each, and the chain that applies them."""

@@ -1,0 +1,200 @@
+"""Applies methods to models, one after the other, and tunes each on top of the previous ones."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nextword.engine.engine import Engine
+from nextword.engine.methods.cache import Cache
+from nextword.engine.methods.dropout import Dropout
+from nextword.engine.methods.dynamic import Dynamic
+from nextword.engine.methods.ensemble import EnsembleEngine, EnsembleOptions
+from nextword.engine.methods.method import Method, Splits, mixture_weights
+from nextword.engine.methods.ngram import Ngram
+from nextword.engine.methods.temperature import Temperature
+from nextword.engine.opening import require_float32_weights, start_engine
+from nextword.engine.stream import token_log_probs
+from nextword.engine.text_model import LoadedModel, TextModel
+from nextword.errors import SettingError
+from nextword.settings import Settings, unknown_name
+
+Tables = Mapping[str, Mapping[str, Any]]
+
+STATIC = "static"
+"""The name for no method: the trained model itself."""
+
+METHODS: dict[str, Method[Any]] = {
+    method.name: method for method in (Temperature(), Cache(), Ngram(), Dynamic(), Dropout())
+}
+
+OPTIONS_TYPES: tuple[type[Settings], ...] = (*(method.options_type for method in METHODS.values()), EnsembleOptions)
+"""The settings of all methods."""
+
+
+@dataclass(frozen=True)
+class AppliedMethods:
+    """A model with methods applied.
+
+    Attributes:
+        model: The model, or the first member of the ensemble, with the outermost engine.
+        settings: For each method, and for the ensemble, its name and its settings: one, or one for each member.
+        tuned: Names of the settings that were tuned on the validation split.
+    """
+
+    model: TextModel
+    settings: tuple[tuple[str, tuple[Settings, ...]], ...] = ()
+    tuned: tuple[str, ...] = ()
+
+    @property
+    def description(self) -> str:
+        """The methods and their settings, for a protocol; empty without methods."""
+        parts = [
+            f"{name} ({'; '.join(', '.join(_values(options)) for options in kinds)})" for name, kinds in self.settings
+        ]
+        tuned = f"; {', '.join(self.tuned)} tuned on the validation split" if self.tuned else ""
+        return ", then ".join(parts) + tuned
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the settings of each method as JSON values; a list if each member of an ensemble has its own."""
+        tables = {name: [options.to_table() for options in kinds] for name, kinds in self.settings}
+        return {name: table[0] if len(table) == 1 else table for name, table in tables.items()}
+
+
+def apply_methods(
+    models: Sequence[LoadedModel],
+    methods: Sequence[Method[Any]],
+    tables: Tables,
+    splits: Splits,
+    *,
+    tune: bool = False,
+) -> AppliedMethods:
+    """Apply methods to a model, or to the ensemble of several models.
+
+    An innermost method is applied to each member, and any other method to the ensemble. With `tune`, the settings of
+    each method are tuned on the validation split, one method after the other, beginning with the innermost.
+
+    Args:
+        models: One model, or the members of an ensemble.
+        methods: The methods, the innermost first.
+        tables: Settings by group; these are not tuned.
+        splits: The splits that methods may read.
+        tune: Whether to tune all other settings.
+
+    Raises:
+        BundleError: A method needs the weights of a model, and the model is slim.
+        SettingError: A setting is out of range, or models and methods do not fit together.
+    """
+    _require_one_tokenizer(models)
+    chain = _Chain(tables, splits, tune)
+    engines: list[Engine] = [model.engine for model in models]
+    for method in (method for method in methods if method.is_innermost):
+        engines = chain.apply(method, [_engine_for(method, model) for model in models])
+    if len(engines) > 1:
+        engines = [chain.ensemble(engines)]
+    for method in (method for method in methods if not method.is_innermost):
+        engines = chain.apply(method, engines)
+    return AppliedMethods(models[0].with_engine(engines[0]), tuple(chain.settings), tuple(chain.tuned))
+
+
+@dataclass
+class _Chain:
+    """Applies methods one after the other, and records their settings."""
+
+    tables: Tables
+    splits: Splits
+    tune: bool
+    settings: list[tuple[str, tuple[Settings, ...]]] = field(default_factory=list)
+    tuned: list[str] = field(default_factory=list)
+
+    def apply(self, method: Method[Any], engines: Sequence[Engine]) -> list[Engine]:
+        """Apply a method to each engine; each engine is tuned separately."""
+        given = self.tables.get(method.options_type.group, {})
+        to_tune = [name for name in method.tunable if self.tune and name not in given]
+        options = method.options_type.from_table(given)
+        applied = [method.apply(engine, options, self.splits, to_tune) for engine in engines]
+        self.settings.append((method.name, tuple(each.options for each in applied)))
+        self.tuned += to_tune
+        return [each.engine for each in applied]
+
+    def ensemble(self, engines: Sequence[Engine]) -> Engine:
+        """Return the ensemble of engines."""
+        given = self.tables.get(EnsembleOptions.group, {})
+        options = EnsembleOptions.from_table({"ensemble_weights": (1.0,) * len(engines), **given})
+        if self.tune and not given:
+            ids = self.splits.valid()
+            weights = mixture_weights(np.exp([token_log_probs(engine, ids) for engine in engines]))
+            options = options.replace(ensemble_weights=tuple(round(float(weight), 4) for weight in weights))
+            self.tuned.append("ensemble_weights")
+        self.settings.append((EnsembleOptions.group, (options,)))
+        return EnsembleEngine(engines, options)
+
+
+def _engine_for(method: Method[Any], model: LoadedModel) -> Engine:
+    """Return the engine that an innermost method changes: the same model in Keras if onnxruntime runs it in float32."""
+    require_float32_weights(model, method.name)
+    is_same = model.runtime == "onnxruntime" and model.precision == "float32"
+    return start_engine(model.bundle, "keras").engine if is_same else model.engine
+
+
+def _require_one_tokenizer(models: Sequence[LoadedModel]) -> None:
+    """Raise unless all models have the same tokenizer; otherwise their probabilities cannot be averaged."""
+    for other in models[1:]:
+        if other.tokenizer.fingerprint != models[0].tokenizer.fingerprint:
+            raise SettingError(
+                f"the models of an ensemble must have the same tokenizer, but those of `{models[0].name}` and "
+                f"`{other.name}` differ; train them on the same text with the same text settings"
+            )
+
+
+def _values(options: Settings) -> list[str]:
+    table = options.to_table()
+    return [
+        f"{name} {', '.join(map(str, value)) if isinstance(value, list) else value}" for name, value in table.items()
+    ]
+
+
+def require_used(tables: Mapping[str, Mapping[str, Any]], methods: Collection[Method[Any]], *, ensemble: bool) -> None:
+    """Raise if a setting belongs to none of the selected methods.
+
+    Raises:
+        SettingError: It does.
+    """
+    used = {method.options_type.group for method in methods} | ({EnsembleOptions.group} if ensemble else set())
+    for group, table in tables.items():
+        if group not in used:
+            kinds = [f"the method `{method.name}`" for method in METHODS.values() if method.options_type.group == group]
+            raise SettingError(
+                f"{', '.join(f'`{name}`' for name in table)} needs {(kinds or ['an ensemble'])[0]}, which is not "
+                "selected; select it, or leave the setting out"
+            )
+
+
+def methods_of(names: Sequence[str]) -> list[Method[Any]]:
+    """Return the methods with these names, the innermost first; none for `static`.
+
+    Raises:
+        SettingError: A name is unknown, or the methods cannot be combined.
+
+    Example:
+        >>> [method.name for method in methods_of(["cache", "temperature"])]
+        ['cache', 'temperature']
+    """
+    for name in names:
+        if name not in METHODS and name != STATIC:
+            raise SettingError(unknown_name("method", name, [STATIC, *METHODS]))
+        if names.count(name) > 1:
+            raise SettingError(f"a method must be given once, but `{name}` is given {names.count(name)} times")
+    if STATIC in names:
+        if len(names) > 1:
+            raise SettingError(f"`{STATIC}` must be the only method, but is combined with others; leave it out")
+        return []
+    methods = [METHODS[name] for name in names]
+    for method in methods[1:]:
+        if method.is_innermost:
+            raise SettingError(
+                f"`{method.name}` must be the first method, because it works on the model itself, but comes after "
+                f"`{names[0]}`; change the order"
+            )
+    return methods

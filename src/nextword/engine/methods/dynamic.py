@@ -1,0 +1,83 @@
+"""Dynamic evaluation, with learning rate and decay tuned by hill climbing on the validation split."""
+
+import math
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import ClassVar
+
+from nextword.engine.engine import Engine
+from nextword.engine.methods.dynamic_options import DynamicOptions
+from nextword.engine.methods.method import AppliedMethod, Method, Splits
+from nextword.engine.opening import require_jax_engine
+from nextword.engine.stream import token_log_probs
+from nextword.errors import EvaluationError
+from nextword.settings import Settings
+from nextword.text.batching.window import TokenIds
+
+_FACTORS = (2.0, math.sqrt(2))
+_STATISTICS_TOKENS = 200_000
+"""Number of training tokens for the gradient statistics; more tokens hardly change them."""
+
+_MAX_TOKENS = 20_000
+"""Number of tokens from the beginning of the validation split to tune on; reading them is slow."""
+
+
+class Dynamic(Method[DynamicOptions]):
+    """Dynamic evaluation: the weights learn from the text."""
+
+    name = "dynamic"
+    options_type: ClassVar[type[Settings]] = DynamicOptions
+    tunable = ("dynamic_learning_rate", "dynamic_decay")
+    is_innermost = True
+    learns = True
+
+    def apply(
+        self, engine: Engine, options: DynamicOptions, splits: Splits, to_tune: Collection[str]
+    ) -> AppliedMethod[DynamicOptions]:
+        """Wrap `engine` in a `DynamicEngine`."""
+        inner = require_jax_engine(engine, self.name)
+        from nextword.engine.keras.dynamic_engine import DynamicEngine, root_mean_square_gradients
+
+        statistics = root_mean_square_gradients(
+            inner.model,
+            splits.train(),
+            end_id=inner.end_id,
+            num_steps=options.dynamic_segment_length,
+            max_tokens=_STATISTICS_TOKENS,
+        )
+        if to_tune:
+            ids = splits.valid()[:_MAX_TOKENS]
+            options = hill_climb(
+                lambda tried: mean_log_prob(DynamicEngine(inner, statistics, tried), ids),
+                options,
+                [name for name in self.tunable if name in to_tune],
+            )
+        return AppliedMethod(DynamicEngine(inner, statistics, options), options)
+
+
+def mean_log_prob(engine: Engine, ids: TokenIds) -> float:
+    """Return the mean log-probability per token of a text `(N,)`, or minus infinity if the model diverged."""
+    try:
+        return float(token_log_probs(engine, ids).mean())
+    except EvaluationError:
+        return -math.inf
+
+
+def hill_climb[Options: Settings](
+    score: Callable[[Options], float], options: Options, names: Collection[str]
+) -> Options:
+    """Maximize `score` over the settings `names` by hill climbing, one setting after the other.
+
+    Each setting is multiplied or divided by 2 as long as the score improves, and then by the square root of 2.
+    """
+    scored = cache(score)
+    for factor in _FACTORS:
+        for name in names:
+            for direction in (factor, 1 / factor):
+                while scored(moved := _multiplied(options, name, direction)) > scored(options):
+                    options = moved
+    return options
+
+
+def _multiplied[Options: Settings](options: Options, name: str, factor: float) -> Options:
+    return options.replace(**{name: float(f"{getattr(options, name) * factor:.3g}")})

@@ -1,0 +1,1 @@
+"""Models for the decoders of other libraries."""

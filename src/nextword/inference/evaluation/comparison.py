@@ -1,0 +1,204 @@
+"""Comparison of actual and predicted words at each position of a text.
+
+Each word is predicted from all words before it in the split, with carried state.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+
+from nextword.disk.strict_json import finite
+from nextword.display.table import html_bar, html_table
+from nextword.engine.engine import Engine
+from nextword.engine.stream import predictions
+from nextword.errors import EvaluationError
+from nextword.settings import require_at_least
+from nextword.text.batching.window import TokenIds
+from nextword.text.tokens.encoded_lines import shown_piece
+from nextword.text.tokens.tokenizer import Tokenizer
+
+
+class Prediction(NamedTuple):
+    """A predicted token and its probability."""
+
+    token_id: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class ComparedToken:
+    """A token of a text and the predictions for its position.
+
+    Attributes:
+        position: Position in the split, counted from 0.
+        actual_id: Id of the token.
+        log_prob: Natural log-probability of the token.
+        rank: Rank among all tokens; the most probable one has rank 1, and ties go in order of id. An unknown word has
+            rank 0: it cannot be predicted.
+        top: The most probable tokens, in descending order.
+    """
+
+    position: int
+    actual_id: int
+    log_prob: float
+    rank: int
+    top: tuple[Prediction, ...]
+
+    @property
+    def surprisal_bits(self) -> float:
+        """Surprisal of the token in bits: minus the base-2 logarithm of its probability."""
+        return max(0.0, -self.log_prob / math.log(2))
+
+
+def compare(
+    engine: Engine,
+    ids: TokenIds,
+    *,
+    skip: int = 0,
+    max_tokens: int = 10,
+    num_top: int = 5,
+    unknown_id: int | None = None,
+) -> list[ComparedToken]:
+    """Compare the tokens of a split, from position `skip` on, with the model's predictions.
+
+    Args:
+        engine: Engine of the model.
+        ids: Tokens of the split `(N,)`; the model reads them from the first one.
+        skip: Number of tokens before the first that is compared.
+        max_tokens: Number of tokens to return.
+        num_top: Number of most probable tokens to return for each position.
+        unknown_id: The id that stands for unknown words, which is no prediction.
+
+    Raises:
+        EvaluationError: The split is too short, or a token is not in the model's vocabulary.
+        SettingError: An argument is out of range.
+    """
+    require_at_least("skip", skip, 0)
+    require_at_least("max_tokens", max_tokens, 1)
+    require_at_least("num_top", num_top, 1)
+    stop = skip + max_tokens
+    if stop > len(ids):
+        raise EvaluationError(
+            f"a comparison up to token {stop - 1} needs {stop} tokens, but the split has {len(ids)}; lower `skip` or "
+            "`max_tokens`"
+        )
+    predicted = enumerate(predictions(engine, ids[:stop], skip), skip)
+    return [
+        _compared(position, int(ids[position]), log_probs, num_top, unknown_id) for position, log_probs in predicted
+    ]
+
+
+@dataclass(frozen=True)
+class ComparedWord:
+    """A word of a text and the predictions for its position, for people and programs.
+
+    Attributes:
+        position: Position in the text, counted from 0.
+        actual: The word.
+        predicted: The most probable word.
+        rank: Rank of the actual word among all words; 1 if it was predicted correctly, 0 if the vocabulary lacks it.
+        surprisal_bits: Surprisal of the actual word in bits; that of an unknown word includes its spelling.
+        top: The most probable words with their probabilities, in descending order.
+
+    Example:
+        >>> import nextword
+        >>> found = nextword.load("austen").compare("I am very much obliged to you.", skip=4, max_tokens=1)[0]
+        >>> found.actual, found.predicted, found.rank
+        ('obliged', 'obliged', 1)
+    """
+
+    position: int
+    actual: str
+    predicted: str
+    rank: int
+    surprisal_bits: float
+    top: tuple[tuple[str, float], ...]
+
+    @classmethod
+    def of(cls, token: ComparedToken, tokenizer: Tokenizer, written: str | None = None) -> Self:
+        """Return a compared token with the words of its ids.
+
+        Args:
+            token: The token.
+            tokenizer: The tokenizer of the model.
+            written: The token as the text has it, if that is known; needed to spell an unknown word.
+        """
+        top = tuple((tokenizer.display(guess.token_id), guess.probability) for guess in token.top)
+        actual, bits = tokenizer.display(token.actual_id), token.surprisal_bits
+        if written is not None and token.rank == 0:
+            actual, bits = shown_piece(written), bits - tokenizer.speller.log_prob(written) / math.log(2)
+        return cls(token.position, actual, top[0][0], token.rank, bits, top)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the comparison for JSON; an infinite surprisal and the rank of an unknown word are `None`."""
+        top = [{"word": word, "probability": probability} for word, probability in self.top]
+        return {**asdict(self), "rank": self.rank or None, "surprisal_bits": finite(self.surprisal_bits), "top": top}
+
+
+class ComparedWords(list[ComparedWord]):
+    """A list of compared words that a notebook shows as a table; words that were predicted correctly have a mark.
+
+    Example:
+        >>> import nextword
+        >>> words = nextword.load("austen").compare("She was very happy.")
+        >>> isinstance(words, ComparedWords), words[0].actual
+        (True, 'She')
+    """
+
+    def _repr_html_(self) -> str:
+        most = max((word.surprisal_bits for word in self if math.isfinite(word.surprisal_bits)), default=1.0)
+        rows = [
+            (
+                word.actual,
+                word.predicted,
+                "✓" if word.rank == 1 else "",
+                _shown_rank(word),
+                f"{word.surprisal_bits:.2f}",
+                html_bar(word.surprisal_bits / max(most, 1e-9)),
+                f"{word.position:,}",
+            )
+            for word in self
+        ]
+        return html_table(("actual", "predicted", "", "rank", "bits", "", "position"), rows, left=3)
+
+
+def render_comparison(words: Iterable[ComparedWord]) -> list[str]:
+    """Return a comparison as lines with aligned columns, beginning with a header; surprisal is in bits."""
+    rows = [("position", "actual", "predicted", "rank", "surprisal")]
+    rows += [(f"{w.position:,}", w.actual, w.predicted, _shown_rank(w), f"{w.surprisal_bits:.2f}") for w in words]
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(_align, row, widths, (False, True, True, False, False))) for row in rows]
+
+
+def _shown_rank(word: ComparedWord) -> str:
+    return f"{word.rank:,}" if word.rank else "unknown"
+
+
+def _compared(
+    position: int, actual_id: int, log_probs: NDArray[np.float32], num_top: int, unknown_id: int | None
+) -> ComparedToken:
+    actual = log_probs[actual_id]
+    if unknown_id is not None:
+        log_probs = log_probs.copy()
+        log_probs[unknown_id] = -np.inf
+    num_ahead = np.count_nonzero(log_probs > actual) + np.count_nonzero(log_probs[:actual_id] == actual)
+    rank = 0 if actual_id == unknown_id else 1 + int(num_ahead)
+    top = tuple(Prediction(int(token), math.exp(log_probs[token])) for token in _most_probable(log_probs, num_top))
+    return ComparedToken(position, actual_id, float(actual), rank, top)
+
+
+def _most_probable(log_probs: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return the `count` most probable tokens, with ties in order of id, without sorting the vocabulary."""
+    count = min(count, len(log_probs))
+    candidates = np.flatnonzero(log_probs >= np.partition(log_probs, -count)[-count])
+    return candidates[np.argsort(-log_probs[candidates], kind="stable")][:count]
+
+
+def _align(cell: str, width: int, left: bool) -> str:
+    padding = " " * (width - cell_len(cell))
+    return cell + padding if left else padding + cell

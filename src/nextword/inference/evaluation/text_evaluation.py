@@ -1,0 +1,144 @@
+"""Evaluates a model on a text or on a split of a corpus, with or without methods after training."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nextword.bundle.run_directory import RunDirectory
+from nextword.engine.methods.chain import METHODS, AppliedMethods, apply_methods, methods_of, require_used
+from nextword.engine.methods.method import Splits
+from nextword.engine.text_model import LoadedModel
+from nextword.errors import EvaluationError, SettingError
+from nextword.inference.evaluation.perplexity import Evaluation, evaluate
+from nextword.settings import Settings
+from nextword.text.batching.window import TokenIds
+from nextword.text.corpus import Corpus
+from nextword.text.encoding.token_store import TokenStore
+from nextword.text.options import TextOptions
+from nextword.text.sources.text_name import stored_name
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import UNKNOWN
+
+Text = TokenStore | Path | str
+"""A split of a corpus, a file, or a text itself."""
+
+
+def evaluate_text(
+    model: LoadedModel,
+    text: Text,
+    *,
+    methods: str | Settings | Sequence[str | Settings] = (),
+    corpus: Corpus | None = None,
+    tune: bool = False,
+    batch_size: int = 1,
+    run: Path | None = None,
+) -> Evaluation:
+    """Return the evaluation of a model on a text; the arguments are those of `TrainedModel.evaluate`, and its run."""
+    own = _own_options(text, run) if isinstance(text, Path) and run is not None else None
+    what = f"{'the test split' if own else 'all'} of `{text.name}`" if isinstance(text, Path) else ""
+    if isinstance(text, Path) and own:
+        text = Corpus.load_split(text, "test", model.tokenizer, own)
+    read = text if isinstance(text, str) else store_of(text, model.tokenizer)
+    ids = ids_of(read, model.tokenizer)
+    methods = [methods] if isinstance(methods, str | Settings) else methods
+    tables = {each.group: each.to_table() for each in methods if isinstance(each, Settings)}
+    chosen = methods_of([each if isinstance(each, str) else _method_of(each) for each in methods])
+    require_used(tables, chosen, ensemble=False)
+    splits = Splits(train=lambda: _known(corpus).train.ids, valid=lambda: _known(corpus).valid.ids)
+    outcome = apply_methods([model], chosen, tables, splits, tune=tune)
+    unknown_id = unknown_id_of(read, model.tokenizer)
+    evaluation = evaluate(outcome.model.engine, ids, batch_size=batch_size, unknown_id=unknown_id)
+    if isinstance(read, TokenStore):
+        evaluation = evaluation.with_counts(read)
+    if what:
+        evaluation = evaluation.with_protocol(what)
+    return with_methods(evaluation, [model], outcome, ",".join(method.name for method in chosen))
+
+
+def with_methods(
+    evaluation: Evaluation, models: Iterable[LoadedModel], outcome: AppliedMethods, method: str
+) -> Evaluation:
+    """Return an evaluation whose protocol says how the models were run, and which methods were around them.
+
+    Args:
+        evaluation: The figures.
+        models: The model, or the members of an ensemble.
+        outcome: The methods at work.
+        method: Their names, with commas between them.
+    """
+    if any(model.precision == "int8" for model in models):
+        evaluation = evaluation.with_protocol("weights in int8")
+    if outcome.settings:
+        evaluation = evaluation.with_protocol(outcome.description, method=method)
+    return evaluation
+
+
+def ids_of(text: Text, tokenizer: Tokenizer) -> TokenIds:
+    """Return the ids of a complete text: its last line or paragraph ends with `<eos>`, as that of a file does.
+
+    Raises:
+        EvaluationError: Another tokenizer made the ids of the split.
+        SettingError: It is of another type, or a string that names a file.
+        TextError: The tokenizer refuses the string, or the file cannot be read.
+    """
+    if isinstance(text, str):
+        _require_no_path(text)
+        ids, end_id = tokenizer.encode(text), tokenizer.vocabulary.end_id
+        return np.array(ids if ids[-1:] in ([], [end_id]) else [*ids, end_id], np.int32)
+    return store_of(text, tokenizer).ids
+
+
+def store_of(text: TokenStore | Path, tokenizer: Tokenizer) -> TokenStore:
+    """Return a split of a corpus, or all of a file; see `ids_of`."""
+    if isinstance(text, Path):
+        return Corpus.load_split(text, "all", tokenizer)
+    if not isinstance(text, TokenStore):
+        raise SettingError(
+            "`text` must be a string, a `Path` or a split of a corpus, but is of type "
+            f'{type(text).__name__}; join several lines by `"\\n".join(lines)`'
+        )
+    if text.tokenizer_fingerprint != tokenizer.fingerprint:
+        raise EvaluationError(
+            "the split must be encoded by the tokenizer of the model, but another one made its ids; load the "
+            "corpus by `Corpus.load(text, tokenizer=model.tokenizer)`"
+        )
+    return text
+
+
+def _own_options(path: Path, run: Path) -> TextOptions | None:
+    """Return how a run read a text that it was trained on; `None` for another text."""
+    config = RunDirectory(run).read_config()
+    return config.text if config.origin.get("text_path") == stored_name(path) else None
+
+
+def _require_no_path(text: str) -> None:
+    """Raise if a string seems to name a file: it is the text itself."""
+    looks_like_one = text.lower().endswith((".txt", ".md")) and not any(map(str.isspace, text))
+    try:
+        is_file = looks_like_one or Path(text).is_file()
+    except (OSError, ValueError):  # a long text, or one with a NUL in it
+        is_file = False
+    if is_file:
+        raise SettingError(f"`text` must be the text itself, but {text!r} is a file's name; pass `Path({text!r})`")
+
+
+def unknown_id_of(text: TokenStore | str, tokenizer: Tokenizer) -> int | None:
+    """Return the id that stands for unknown words in a text; `None` if the text writes `<unk>` itself."""
+    if isinstance(text, TokenStore):
+        return tokenizer.unknown_id_in(text.report.num_out_of_vocabulary)
+    return tokenizer.unknown_id_in(int(UNKNOWN not in text))
+
+
+def _method_of(options: Settings) -> str:
+    """Return the name of the method that takes these options."""
+    for method in METHODS.values():
+        if isinstance(options, method.options_type):
+            return method.name
+    raise SettingError(f"`methods` must be names of methods or their options, but holds {options!r}")
+
+
+def _known(corpus: Corpus | None) -> Corpus:
+    if corpus is None:
+        raise SettingError("`corpus` must be given for this method, but is not; pass `corpus=corpus`")
+    return corpus

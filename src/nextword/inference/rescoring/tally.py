@@ -1,0 +1,152 @@
+"""Counts the word and character errors of the chosen hypotheses."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nextword.errors import EvaluationError, MissingExtraError
+from nextword.inference.rescoring.features import Integers
+from nextword.inference.rescoring.rescorer import ScoredList
+
+BEFORE, AFTER, HELD_OUT, ORACLE = "first pass", "rescored", "held out", "oracle"
+"""The choices: the recognizer's, by the weighted sum, by weights tuned on other utterances, and the fewest errors."""
+
+
+class EditCounts(NamedTuple):
+    """Edit distances of texts from a reference.
+
+    Attributes:
+        errors: Substitutions, deletions and insertions of each text `(n,)`.
+        length: Length of the reference in words or characters.
+    """
+
+    errors: Integers
+    length: int
+
+
+def word_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
+    """Count the word errors of each hypothesis; words are separated by spaces, and case and punctuation count.
+
+    Raises:
+        MissingExtraError: jiwer is not installed.
+
+    Example:
+        >>> word_errors("the cat sat", ["the cat sat", "a cat", ""]).errors.tolist()
+        [0, 2, 3]
+    """
+    return _edits(_jiwer().process_words([reference] * len(hypotheses), list(hypotheses)))
+
+
+def character_errors(reference: str, hypotheses: Sequence[str]) -> EditCounts:
+    """Count the character errors of each hypothesis, including spaces.
+
+    Raises:
+        MissingExtraError: jiwer is not installed.
+    """
+    return _edits(_jiwer().process_characters([reference] * len(hypotheses), list(hypotheses)))
+
+
+def _edits(output: Any) -> EditCounts:
+    errors = [sum(map(_num_edits, alignment)) for alignment in output.alignments]
+    return EditCounts(np.array(errors, np.int64), len(output.references[0]))
+
+
+def _num_edits(chunk: Any) -> int:
+    if chunk.type == "equal":
+        return 0
+    return int(max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx))
+
+
+def _jiwer() -> Any:
+    try:
+        import jiwer
+    except ImportError as error:
+        raise MissingExtraError.of("counting word errors needs jiwer", None, "all") from error
+    return jiwer
+
+
+@dataclass(frozen=True)
+class ErrorRates:
+    """Errors over all utterances.
+
+    Attributes:
+        word_errors: Substitutions, deletions and insertions of words.
+        num_words: Number of words in the references.
+        character_errors: Substitutions, deletions and insertions of characters.
+        num_characters: Number of characters in the references.
+    """
+
+    word_errors: int
+    num_words: int
+    character_errors: int
+    num_characters: int
+
+    @property
+    def wer(self) -> float:
+        """Word error rate: errors per word of the references; above 1 with many insertions."""
+        return self.word_errors / self.num_words
+
+    @property
+    def cer(self) -> float:
+        """Character error rate."""
+        return self.character_errors / self.num_characters
+
+
+@dataclass
+class Tally:
+    """Counts errors list by list, and stores a few numbers for each utterance.
+
+    Attributes:
+        num_hypotheses: Number of hypotheses so far.
+        words: Number of words of each reference.
+        characters: Number of characters of each reference.
+        errors: For each choice, the word errors and the character errors of each utterance.
+    """
+
+    num_hypotheses: int = 0
+    words: list[int] = field(default_factory=list)
+    characters: list[int] = field(default_factory=list)
+    errors: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    @property
+    def num_utterances(self) -> int:
+        """Number of utterances so far."""
+        return len(self.words)
+
+    def add(self, scored: ScoredList, reference: str, counts: EditCounts, chosen: Mapping[str, int]) -> None:
+        """Count an utterance.
+
+        Args:
+            scored: Its hypotheses.
+            reference: Its reference.
+            counts: The word errors of all hypotheses.
+            chosen: The index of the chosen hypothesis for each choice except first pass and oracle.
+        """
+        places = {BEFORE: 0, **chosen, ORACLE: int(np.argmin(counts.errors))}
+        texts = [scored.nbest.hypotheses[place].text for place in places.values()]
+        characters = character_errors(reference, texts)
+        self.num_hypotheses += len(scored.nbest.hypotheses)
+        self.words.append(counts.length)
+        self.characters.append(characters.length)
+        for (name, place), of_characters in zip(places.items(), characters.errors.tolist(), strict=True):
+            self.errors.setdefault(name, []).append((int(counts.errors[place]), of_characters))
+
+    def word_errors_of(self, who: str) -> Integers:
+        """Return the word errors of each utterance for a choice `(U,)`."""
+        return np.array([words for words, _ in self.errors[who]], np.int64)
+
+    def rates(self) -> dict[str, ErrorRates]:
+        """Return the error rates of each choice.
+
+        Raises:
+            EvaluationError: The references have no words.
+        """
+        if not sum(self.words):
+            raise EvaluationError("a word error rate needs references with words, but all are empty; give others")
+        totals = {who: np.sum(pairs, axis=0).tolist() for who, pairs in self.errors.items()}
+        return {
+            who: ErrorRates(words, sum(self.words), characters, sum(self.characters))
+            for who, (words, characters) in totals.items()
+        }

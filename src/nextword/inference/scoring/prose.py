@@ -1,0 +1,113 @@
+"""Scores the sentences of prose, each in the context of its paragraph."""
+
+import re
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import accumulate, chain, islice
+from typing import NamedTuple
+
+import numpy as np
+
+from nextword.engine.text_model import TextModel
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
+from nextword.inference.scoring.shown_line import ShownLine
+from nextword.text.tokens.encoded_lines import shown_piece, surface
+from nextword.text.tokens.line_runs import LineRuns
+from nextword.text.tokens.tokenizer import Tokenizer
+
+_LINES_TO_JUDGE = 10_000
+
+_SENTENCE_END = re.compile(r"""(?<=[.!?\u2026])["'\u201d\u2019)\]]*\s+(?=["'\u201c\u2018(\[]*[^\W\d_a-zß-öø-ÿ])""")
+_TITLE = re.compile(r"\b(?:[A-Z]|Mr|Mrs|Ms|Messrs|Dr|Prof|Rev|Hon|Capt|Col|Gen|Lt|St|vs|etc|e\.g|i\.e)\.$")
+"""What ends with a full stop in the middle of a sentence: titles, initials and abbreviations."""
+
+
+class _Paragraph(NamedTuple):
+    """A paragraph on one line, with the number of its first line and the offset at which each of its lines begins."""
+
+    text: str
+    number: int
+    offsets: list[int]
+
+
+def read_lines_of_prose(tokenizer: Tokenizer, lines: Iterable[str]) -> tuple[Iterable[str], bool]:
+    """Return the lines again, and whether they are prose in paragraphs and the model reads such a text.
+
+    The first ten thousand lines decide.
+    """
+    if tokenizer.line_ends != "paragraph":
+        return lines, False
+    iterator = iter(lines)
+    first = list(islice(iterator, _LINES_TO_JUDGE))
+    return chain(first, iterator), LineRuns.of(first).are_wrapped
+
+
+def score_prose(model: TextModel, lines: Iterable[str], options: ScoringOptions) -> Iterator[ShownLine]:
+    """Yield the score of each sentence, in order; its number is that of the line in which it begins.
+
+    The lines between blank lines are one paragraph, however they are wrapped. Its end, `<eos>`, does not count.
+
+    Args:
+        model: A model of paragraphs.
+        lines: The lines of the text, read once.
+        options: How paragraphs are scored.
+    """
+    held: deque[_Paragraph] = deque()
+
+    def texts() -> Iterator[str]:
+        for paragraph in _paragraphs(lines):
+            held.append(paragraph)
+            yield paragraph.text
+
+    for score in score_lines(model, texts(), options.replace(eos=False)):
+        paragraph = held.popleft()
+        pieces = surface(model.tokenizer, paragraph.text)
+        starts = [0, *(found.end() for found in _SENTENCE_END.finditer(paragraph.text) if not _is_title(found))]
+        sentence_of = [bisect_right(starts, end - 1) - 1 for end in _ends(pieces, paragraph.text)]
+        shown = ShownLine.of(score, model.tokenizer)
+        for sentence, (start, stop) in enumerate(zip(starts, [*starts[1:], len(paragraph.text)], strict=True)):
+            tokens = np.flatnonzero(np.array(sentence_of) == sentence)
+            if tokens.size:
+                yield replace(
+                    shown,
+                    number=paragraph.number + bisect_right(paragraph.offsets, start) - 1,
+                    text=paragraph.text[start:stop].strip(),
+                    ids=score.ids[tokens],
+                    log_probs=score.log_probs[tokens],
+                    ranks=score.ranks[tokens],
+                    out_of_vocabulary=score.out_of_vocabulary[tokens],
+                    spelling_log_probs=score.spelling_log_probs[tokens],
+                    tokens=tuple(shown_piece(pieces[token]) for token in tokens),
+                )
+
+
+def _paragraphs(lines: Iterable[str]) -> Iterator[_Paragraph]:
+    held: list[str] = []
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        if words := " ".join(line.split()):
+            held.append(words)
+        elif held:
+            yield _paragraph(held, number - len(held))
+            held = []
+    if held:
+        yield _paragraph(held, number - len(held) + 1)
+
+
+def _paragraph(lines: list[str], number: int) -> _Paragraph:
+    return _Paragraph(" ".join(lines), number, [0, *accumulate(len(line) + 1 for line in lines[:-1])])
+
+
+def _is_title(end: re.Match[str]) -> bool:
+    return _TITLE.search(end.string, 0, end.start()) is not None
+
+
+def _ends(pieces: Iterable[str], text: str) -> Iterator[int]:
+    """Yield where the visible characters of each piece end; only spaces between words are in no piece."""
+    place = 0
+    for piece in pieces:
+        place = text.index(piece, place)
+        yield place + max(1, len(piece.rstrip()))
+        place += len(piece)

@@ -1,0 +1,80 @@
+"""Totals over many scored lines."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nextword.disk.strict_json import finite
+from nextword.inference.scoring.lines import LN_10, LineScore, perplexity
+
+
+@dataclass
+class ScoreSummary:
+    """Totals over lines, updated line by line.
+
+    Attributes:
+        num_lines: Number of lines.
+        num_tokens: Number of counted tokens.
+        num_out_of_vocabulary: Number of out-of-vocabulary tokens.
+        log_prob: Natural log-probability of all tokens.
+        known_log_prob: Natural log-probability of the tokens in the vocabulary.
+    """
+
+    num_lines: int = 0
+    num_tokens: int = 0
+    num_out_of_vocabulary: int = 0
+    log_prob: float = 0.0
+    known_log_prob: float = 0.0
+
+    def add(self, line: LineScore) -> None:
+        """Count a line."""
+        self.num_lines += 1
+        self.num_tokens += line.num_tokens
+        self.num_out_of_vocabulary += line.num_out_of_vocabulary
+        self.log_prob += line.log_prob
+        self.known_log_prob += float(line.log_probs[~line.out_of_vocabulary].sum(dtype=float))
+
+    @property
+    def perplexity(self) -> float:
+        """Perplexity over all tokens.
+
+        Raises:
+            EvaluationError: There are no tokens.
+        """
+        return perplexity(self.log_prob, self.num_tokens)
+
+    @property
+    def known_perplexity(self) -> float:
+        """Perplexity over the tokens in the vocabulary; the others are read but not counted.
+
+        Raises:
+            EvaluationError: There are no such tokens.
+        """
+        return perplexity(self.known_log_prob, self.num_tokens - self.num_out_of_vocabulary)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the values for JSON; infinite or undefined values are `None`."""
+        num_known = self.num_tokens - self.num_out_of_vocabulary
+        return {
+            "num_lines": self.num_lines,
+            "num_tokens": self.num_tokens,
+            "num_out_of_vocabulary": self.num_out_of_vocabulary,
+            "log_prob": finite(self.log_prob),
+            "log10_prob": finite(self.log_prob / LN_10),
+            "perplexity": finite(self.perplexity) if self.num_tokens else None,
+            "perplexity_without_out_of_vocabulary": finite(self.known_perplexity) if num_known else None,
+        }
+
+    def describe(self) -> list[str]:
+        """Return the totals as aligned lines of text."""
+        num_known = self.num_tokens - self.num_out_of_vocabulary
+        part = self.num_out_of_vocabulary / max(1, self.num_tokens)
+        figures = {
+            "lines": f"{self.num_lines:,}",
+            "tokens": f"{self.num_tokens:,}",
+            "out of vocabulary": f"{self.num_out_of_vocabulary:,} ({part:.2%})",
+            "log-probability": f"{self.log_prob:,.3f}",
+            "perplexity": f"{self.perplexity:,.2f}" if self.num_tokens else "undefined (no tokens)",
+            "perplexity without OOV": f"{self.known_perplexity:,.2f}" if num_known else "undefined (no tokens)",
+        }
+        width = max(map(len, figures))
+        return [f"{name:<{width}}  {figure}" for name, figure in figures.items()]

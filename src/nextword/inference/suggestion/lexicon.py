@@ -1,0 +1,132 @@
+"""The words of a vocabulary, indexed for fast prefix searches."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.inference.suggestion.letter_case import folded, is_lower_cased
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+
+
+class PrefixIndex:
+    """Sorted strings with a binary search for prefixes.
+
+    Args:
+        strings: The strings, in any order; duplicates are allowed.
+
+    Example:
+        >>> index = PrefixIndex(["the", "to", "then", "a"])
+        >>> index.strings[index.prefix_range("the")]
+        ('the', 'then')
+    """
+
+    def __init__(self, strings: Iterable[str]) -> None:
+        self.strings: Sequence[str] = tuple(sorted(strings))
+
+    def prefix_range(self, prefix: str) -> slice:
+        """Return the range of the strings that begin with `prefix`."""
+        first = bisect_left(self.strings, prefix)
+        end = bisect_right(self.strings, prefix, lo=first, key=lambda string: string[: len(prefix)])
+        return slice(first, end)
+
+    def exact_range(self, string: str) -> slice:
+        """Return the range of the strings that equal `string`."""
+        first = bisect_left(self.strings, string)
+        return slice(first, bisect_right(self.strings, string, lo=first))
+
+
+class Lexicon:
+    """The `G` words of a vocabulary; tokens that differ only in spaces are one word.
+
+    Words that differ only in case or in the form of apostrophes share one of `F` *spellings*. `<unk>` and `<eos>` are
+    not words.
+
+    Args:
+        vocabulary: The tokens.
+
+    Attributes:
+        words: The words without spaces, in the order of their first token.
+        first_tokens: First token of each word `(G,)`.
+        word_of: Word of each token `(V,)`; `G` for a token that is not a word.
+        spellings: The `F` folded words.
+        spelling_of: Spelling of each word `(G,)`.
+        by_spelling: The words in the order of their spellings, then in their own `(G,)`; a *place* is an index of it.
+        printable: Whether each word is printable `(G,)`.
+        is_lower_cased: Whether the vocabulary has no capitals.
+        unknown_id: Id of `<unk>`.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        index_of: dict[str, int] = {}
+        self.word_of = np.zeros(len(vocabulary), np.intp)
+        for token_id, token in enumerate(vocabulary.tokens):
+            if token_id not in (vocabulary.unknown_id, vocabulary.end_id):
+                self.word_of[token_id] = index_of.setdefault(_bare(token), len(index_of))
+        self.words = tuple(index_of)
+        self.unknown_id = vocabulary.unknown_id
+        self.word_of[[vocabulary.unknown_id, vocabulary.end_id]] = len(index_of)
+        self.first_tokens = np.unique(self.word_of, return_index=True)[1][:-1]
+        self.printable = np.array([bool(word.strip()) and word.isprintable() for word in self.words], np.bool_)
+        self.is_lower_cased = is_lower_cased(self.words)
+        self._build_indexes()
+
+    def _build_indexes(self) -> None:
+        folds = [folded(word) for word in self.words]
+        self.spellings = PrefixIndex(set(folds))
+        index_of = {spelling: index for index, spelling in enumerate(self.spellings.strings)}
+        self.spelling_of = np.array([index_of[spelling] for spelling in folds], np.intp)
+        self.by_spelling = np.argsort(self.spelling_of, kind="stable")
+        self._begins = np.append(0, np.cumsum(np.bincount(self.spelling_of, minlength=len(index_of))))
+        self._sorted = PrefixIndex(self.words)
+        place_of = {self.words[word]: place for place, word in enumerate(self.by_spelling.tolist())}
+        self._places_of_sorted = np.array([place_of[word] for word in self._sorted.strings], np.intp)
+
+    def beginning_with(self, prefix: str) -> NDArray[np.intp]:
+        """Return the places of the words that begin with `prefix`, in the same case."""
+        return self._places_of_sorted[self._sorted.prefix_range(prefix)]
+
+    def places_of(self, spellings: slice) -> slice:
+        """Return the places of the words with these spellings."""
+        return slice(int(self._begins[spellings.start]), int(self._begins[spellings.stop]))
+
+    def word_probabilities(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of each word `(G,)` from those of the tokens `(V,)`."""
+        return np.bincount(self.word_of, probabilities, minlength=len(self.words) + 1)[:-1]
+
+
+@lru_cache(maxsize=4)
+def lexicon_of(vocabulary: Vocabulary) -> Lexicon:
+    """Return the lexicon of a vocabulary; the last four are cached."""
+    return Lexicon(vocabulary)
+
+
+def variants_of(word: str, tokenizer: Tokenizer) -> list[int]:
+    """Return the tokens of a word, with and without a space before and after it."""
+    vocabulary = tokenizer.vocabulary
+    spellings = (word, f" {word}", f"{word} ", f" {word} ")
+    return [vocabulary.id_of(spelling) for spelling in spellings if spelling in vocabulary]
+
+
+def _bare(token: str) -> str:
+    """Return a token without one space at each end; a token with more spaces is unchanged."""
+    bare = token.strip(" ")
+    return bare if token in (bare, f" {bare}", f"{bare} ", f" {bare} ") else token
+
+
+def top_k(values: NDArray[np.float64], k: int) -> NDArray[np.intp]:
+    """Return the indices of the `k` largest positive values, in descending order; ties go in order of index.
+
+    Example:
+        >>> top_k(np.array([0.1, 0.3, 0.0, 0.3]), 3).tolist()
+        [1, 3, 0]
+    """
+    if k < len(values):
+        least = np.partition(values, len(values) - k)[len(values) - k]
+        candidates = np.flatnonzero((values >= least) & (values > 0))
+    else:
+        candidates = np.flatnonzero(values > 0)
+    return candidates[np.argsort(-values[candidates], kind="stable")[:k]]

@@ -1,0 +1,84 @@
+"""The most probable next words after a text."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nextword.display.table import html_bar, html_table
+from nextword.engine.engine import read_text
+from nextword.engine.text_model import TextModel
+from nextword.inference.suggestion.letter_case import begins_sentence, capitalized
+from nextword.inference.suggestion.lexicon import lexicon_of, top_k
+from nextword.inference.suggestion.spelling import WordParts, spell
+from nextword.inference.suggestion.typed_text import TypedText
+from nextword.settings import require_at_least, require_text
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A suggested word and its probability.
+
+    Attributes:
+        text: The word or punctuation mark to display; a character for a character model.
+        probability: Probability of the word, summed over its variants with and without spaces.
+
+    Example:
+        >>> import nextword
+        >>> nextword.load("austen").suggest("I am very much", k=1)[0].text
+        'obliged'
+    """
+
+    text: str
+    probability: float
+
+
+class Suggestions(list[Suggestion]):
+    """A list of suggestions that a notebook shows as a table.
+
+    Example:
+        >>> Suggestions([Suggestion("much", 0.25)])
+        [Suggestion(text='much', probability=0.25)]
+    """
+
+    def _repr_html_(self) -> str:
+        highest = max((each.probability for each in self), default=0.0) or 1.0
+        rows = [(each.text, f"{each.probability:.2%}", html_bar(each.probability / highest)) for each in self]
+        return html_table(("word", "probability", ""), rows)
+
+
+def suggest(model: TextModel, text: str, k: int = 5, *, restore_case: bool = False) -> Suggestions:
+    r"""Return the `k` most probable words after a text, most probable first.
+
+    `<unk>` and `<eos>` are not suggested, so the probabilities of all suggestions sum to less than one. Punctuation
+    marks that differ only in spaces, such as `","` and `", "`, are one suggestion. A space at the end of the text has
+    no effect, except for a character model, which reads it as a character. If the vocabulary has no capital letters,
+    unknown words are read in lower case.
+
+    Args:
+        model: Engine and tokenizer.
+        text: The text so far, with a complete last word; empty for the beginning of a text.
+        k: Number of suggestions; fewer if the vocabulary is smaller.
+        restore_case: Whether to capitalize words at the beginning of a sentence if the vocabulary has no capitals.
+
+    Raises:
+        SettingError: `k` is below 1, or the text is not a string.
+        TextError: The tokenizer rejects the text.
+    """
+    require_text("text", text)
+    require_at_least("k", k, 1)
+    engine, tokenizer = model.engine, model.tokenizer
+    lexicon = lexicon_of(tokenizer.vocabulary)
+    typed = TypedText(tokenizer, lower_case=lexicon.is_lower_cased)
+    typed.insert(text if tokenizer.kind == "character" else text.rstrip(" \t"))
+    pieces = typed.prompt_pieces()
+    log_probs, state = read_text(engine, [piece.token_id for piece in pieces])
+    if tokenizer.kind == "subword":
+        typed.insert(" ")
+        word_parts = WordParts(tokenizer.vocabulary, tokenizer.kind)
+        best = spell(engine, (log_probs[0], state), word_parts, ("", typed.unread), k)
+    else:
+        probabilities = lexicon.word_probabilities(np.exp(log_probs[0].astype(np.float64)))
+        words = top_k(probabilities, k).tolist()
+        best = [(tokenizer.display(int(lexicon.first_tokens[word])), float(probabilities[word])) for word in words]
+    capital = restore_case and lexicon.is_lower_cased and begins_sentence(piece.text for piece in reversed(pieces))
+    return Suggestions(Suggestion(capitalized(word) if capital else word, probability) for word, probability in best)

@@ -1,0 +1,75 @@
+"""A layer of gated recurrent units."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from nextword.model.architecture import CELLS
+from nextword.model.layers.recurrence import HiddenState, Recurrence
+from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence, sigmoid
+
+
+def gru_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
+    """Compute one step of `GRU` from `projected`, $x_t W$."""
+    (hidden,) = state
+    read_back = masked(hidden, others.get("state_mask"))
+    z_input, r_input, g_input = ops.split(projected + others["bias"], 3, axis=-1)
+    z_hidden, r_hidden = ops.split(multiply(read_back, "gates"), 2, axis=-1)
+    z, r = sigmoid(z_input + z_hidden), sigmoid(r_input + r_hidden)
+    g = ops.tanh(g_input + multiply(r * read_back, "candidate"))
+    hidden = z * hidden + (1.0 - z) * g
+    return (hidden,), hidden
+
+
+@keras.saving.register_keras_serializable("nextword")
+class GRU(Recurrence):
+    r"""A layer of gated recurrent units, for comparison with an LSTM.
+
+    The kernel $W$ `(I, 3H)`, the recurrent kernel $U$ `(H, 3H)` and the bias $b$ `(3H,)` hold the gates side by side
+    in the order $z$ (update), $r$ (reset), $g$ (candidate):
+
+    $$z = \sigma(b_z + x_t W_z + h_{t-1} U_z), \quad r = \sigma(b_r + x_t W_r + h_{t-1} U_r)$$
+    $$g = \tanh(b_g + x_t W_g + (r \odot h_{t-1}) U_g), \quad h_t = z \odot h_{t-1} + (1 - z) \odot g$$
+
+    Its state is the hidden state.
+
+    Args:
+        hidden_size: Width `H` of the hidden state.
+        options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
+
+    Call arguments:
+        inputs: `(B, T, I)`.
+        state: `HiddenState` of one array `(B, H)`.
+        training: Whether to apply dropout and use `compute_dtype`.
+
+    Returns:
+        The hidden states `(B, T, H)` and the state after the last step.
+
+    Source:
+        Cho et al. (2014), equations 5 to 8; Keras has it as `GRU(reset_after=False)`.
+
+    Example:
+        >>> from keras import ops
+        >>> layer = GRU(8)
+        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
+        >>> outputs.shape, layer.count_params()
+        ((2, 5, 8), 288)
+    """
+
+    kind = CELLS["gru"]
+
+    def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
+        """Run the layer over a window."""
+        weights = self.step_weights(state[0], training)
+        width, recurrent_kernel = 2 * self.hidden_size, weights["recurrent_kernel"]
+        hiddens, last = run_recurrence(
+            gru_step,
+            project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]),
+            tuple(state),
+            kernels={"gates": recurrent_kernel[:, :width], "candidate": recurrent_kernel[:, width:]},
+            others={"bias": weights["bias"], "state_mask": weights["state_mask"]},
+            compute_dtype=weights["compute_dtype"],
+        )
+        return hiddens, HiddenState(*last)

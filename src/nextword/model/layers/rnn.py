@@ -1,0 +1,67 @@
+"""A simple recurrent layer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from nextword.model.architecture import CELLS
+from nextword.model.layers.recurrence import HiddenState, Recurrence
+from nextword.model.ops.recurrence import Multiply, Tensors, masked, project, run_recurrence
+
+
+def rnn_step(multiply: Multiply, others: Mapping[str, Any], state: Tensors, projected: Any) -> tuple[Tensors, Any]:
+    """Compute one step of `RNN` from `projected`, $x_t W$."""
+    (hidden,) = state
+    recurrent = multiply(masked(hidden, others.get("state_mask")), "recurrent_kernel")
+    hidden = ops.tanh(projected + recurrent + others["bias"])
+    return (hidden,), hidden
+
+
+@keras.saving.register_keras_serializable("nextword")
+class RNN(Recurrence):
+    r"""A simple recurrent layer, for comparison with an LSTM: its gradient vanishes.
+
+    $$h_t = \tanh(x_t W + h_{t-1} U + b)$$
+
+    The kernel $W$ is `(I, H)`, the recurrent kernel $U$ `(H, H)` and the bias $b$ `(H,)`. Its state is the hidden
+    state.
+
+    Args:
+        hidden_size: Width `H` of the hidden state.
+        options: Arguments of `nextword.model.layers.recurrence.Recurrence`.
+
+    Call arguments:
+        inputs: `(B, T, I)`.
+        state: `HiddenState` of one array `(B, H)`.
+        training: Whether to apply dropout and use `compute_dtype`.
+
+    Returns:
+        The hidden states `(B, T, H)` and the state after the last step.
+
+    Source:
+        Elman (1990).
+
+    Example:
+        >>> from keras import ops
+        >>> layer = RNN(8)
+        >>> outputs, state = layer(ops.ones((2, 5, 3)), layer.initial_state(2))
+        >>> outputs.shape, layer.count_params()
+        ((2, 5, 8), 96)
+    """
+
+    kind = CELLS["rnn"]
+
+    def call(self, inputs: Any, state: HiddenState, training: bool = False) -> tuple[Any, HiddenState]:
+        """Run the layer over a window."""
+        weights = self.step_weights(state[0], training)
+        hiddens, last = run_recurrence(
+            rnn_step,
+            project(inputs, weights["kernel"], compute_dtype=weights["compute_dtype"]),
+            tuple(state),
+            kernels={"recurrent_kernel": weights["recurrent_kernel"]},
+            others={"bias": weights["bias"], "state_mask": weights["state_mask"]},
+            compute_dtype=weights["compute_dtype"],
+        )
+        return hiddens, HiddenState(*last)

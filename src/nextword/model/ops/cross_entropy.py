@@ -1,0 +1,114 @@
+"""Fused projection, softmax and loss: a reference for every Keras backend, and a fast path for JAX."""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from nextword.model.ops.ranks import ranks_of
+
+if keras.backend.backend() == "jax":
+    from nextword.model.ops import cross_entropy_jax as fast
+
+
+class TokenLosses(NamedTuple):
+    """How well each target was predicted.
+
+    Attributes:
+        total: Weighted sum of the losses in nats, a scalar. Only this attribute has a gradient.
+        negative_log_likelihood: Loss of each target `(N,)`, in nats.
+        hit: Whether no token is more probable than the target `(N,)`, boolean.
+        rank: Rank of the target among all tokens `(N,)`, int32. The most probable token has rank 1; ties go in order
+            of id. `None` unless requested.
+    """
+
+    total: Any
+    negative_log_likelihood: Any
+    hit: Any
+    rank: Any = None
+
+
+def linear_cross_entropy(
+    hidden: Any,
+    targets: Any,
+    weights: Any,
+    *,
+    kernel: Any,
+    bias: Any = None,
+    tied: bool = False,
+    compute_dtype: str = "float32",
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    ranks: bool = False,
+    skip_empty_chunks: bool = False,
+) -> TokenLosses:
+    r"""Return the loss of predicting `targets` with a softmax over a linear projection.
+
+    Row $h_n$ of `hidden` has the target $y_n$ and the weight $w_n$; $\epsilon$ is the label smoothing and $\zeta$ the
+    factor of the z-loss:
+
+    $$z_n = h_n W + b, \quad Z_n = \log \sum_v \exp z_{nv}, \quad \ell_n = Z_n - z_{n y_n}$$
+    $$\text{total} = \sum_n w_n \Big( (1 - \epsilon) \ell_n + \frac{\epsilon}{V} \sum_v (Z_n - z_{nv})
+    + \zeta Z_n^2 \Big)$$
+
+    The fast path holds the logits and their gradient for one chunk at a time.
+
+    Args:
+        hidden: `(N, H)`.
+        targets: `(N,)`, int32.
+        weights: `(N,)`, without a gradient.
+        kernel: $W$, `(H, V)`; the embedding matrix `(V, H)` if `tied`.
+        bias: $b$, `(V,)`; default: no bias.
+        tied: Whether `kernel` is stored transposed, like an embedding.
+        compute_dtype: Precision of the matrix products on the fast path; everything else is float32.
+        label_smoothing: $\epsilon$, the part of the target's probability that is spread over all tokens.
+        z_loss: $\zeta$, which keeps $\log Z_n$ near zero.
+        ranks: Whether to return the ranks of the targets; the result is then not differentiable.
+        skip_empty_chunks: Whether the fast path skips chunks in which all weights are zero, if it computes gradients.
+            Put the rows with weights next to each other, and ignore the losses and hits of the other rows.
+
+    Source:
+        Label smoothing: Szegedy et al. (2016), section 7. z-loss: Chowdhery et al. (2022), section 5.
+    """
+    if keras.backend.backend() != "jax":
+        terms = {"label_smoothing": label_smoothing, "z_loss": z_loss}
+        return linear_cross_entropy_reference(
+            hidden, targets, weights, kernel=kernel, bias=bias, tied=tied, ranks=ranks, **terms
+        )
+    hidden, kernel, targets, weights = map(ops.convert_to_tensor, (hidden, kernel, targets, weights))
+    bias = ops.zeros((kernel.shape[0 if tied else 1],)) if bias is None else ops.convert_to_tensor(bias)
+    options = fast.LossOptions(tied, compute_dtype, 1.0 - label_smoothing, z_loss, skip_empty_chunks)
+    compute = fast.token_ranks if ranks else fast.linear_cross_entropy
+    total, *per_token = compute(fast.LossInputs(hidden, kernel, bias, targets, weights), options)
+    if label_smoothing:
+        # The mean of h W + b over the vocabulary needs no logits: it is h times the mean column, plus the mean bias.
+        mean_logits = hidden @ ops.mean(kernel, axis=0 if tied else 1) + ops.mean(bias)
+        total -= label_smoothing * ops.sum(mean_logits * weights)
+    return TokenLosses(total, *per_token)
+
+
+def linear_cross_entropy_reference(
+    hidden: Any,
+    targets: Any,
+    weights: Any,
+    *,
+    kernel: Any,
+    bias: Any = None,
+    tied: bool = False,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    ranks: bool = False,
+) -> TokenLosses:
+    """Compute `linear_cross_entropy` with all logits in memory."""
+    logits = hidden @ (ops.transpose(kernel) if tied else kernel)
+    if bias is not None:
+        logits = logits + bias
+    log_partition = ops.logsumexp(logits, axis=-1)
+    targets = ops.cast(targets, "int32")[:, None]
+    target_logits = ops.take_along_axis(logits, targets, axis=-1)
+    losses = log_partition - target_logits[:, 0]
+    smooth_losses = log_partition - ops.mean(logits, axis=-1)
+    total = (1.0 - label_smoothing) * losses + label_smoothing * smooth_losses + z_loss * log_partition**2
+    hits = target_logits[:, 0] >= ops.max(logits, axis=-1)
+    rank = ranks_of(logits, target_logits, targets) if ranks else None
+    return TokenLosses(ops.sum(total * weights), ops.stop_gradient(losses), hits, rank)

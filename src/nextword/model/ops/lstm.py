@@ -1,0 +1,146 @@
+"""The LSTM recurrence: a reference for every Keras backend, and the choice of the fast path."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from nextword.model.ops.recurrence import masked, sigmoid
+
+if keras.backend.backend() == "jax":
+    from nextword.model.ops import lstm_cudnn, lstm_jax
+elif keras.backend.backend() == "torch":
+    from nextword.model.ops import lstm_torch
+
+
+class LSTMState(NamedTuple):
+    """Recurrent state of an LSTM layer.
+
+    Attributes:
+        hidden: Output of the last step `(B, H)`.
+        cell: Memory of the layer `(B, H)`.
+    """
+
+    hidden: Any
+    cell: Any
+
+
+def lstm(
+    inputs: Any,
+    state: LSTMState,
+    *,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    cap_input_gate: bool = False,
+    state_mask: Any = None,
+    compute_dtype: str = "float32",
+) -> tuple[Any, LSTMState]:
+    r"""Run an LSTM over a sequence.
+
+    $x_t$ is the input, $h_t$ the hidden state and $c_t$ the cell. The kernel $W$, the recurrent kernel $U$ and the
+    bias $b$ hold the gates side by side in the order $i, f, g, o$:
+
+    $$i, f, o = \sigma(x_t W + h_{t-1} U + b), \quad g = \tanh(x_t W + h_{t-1} U + b)$$
+    $$c_t = f \odot c_{t-1} + i \odot g, \quad h_t = o \odot \tanh(c_t)$$
+
+    With `cap_input_gate`, $\min(i, 1 - f)$ replaces $i$: a cell that begins in $[-1, 1]$ stays there. With a
+    `state_mask` $m$, $U$ reads $h_{t-1} \odot m$.
+
+    Args:
+        inputs: Sequence `(B, T, I)`.
+        state: Hidden state and cell before the first step; both have gradients.
+        kernel: $W$, `(I, 4H)`.
+        recurrent_kernel: $U$, `(H, 4H)`.
+        bias: $b$, `(4H,)`.
+        cap_input_gate: Whether to cap the input gate.
+        state_mask: $m$, `(B, H)`, the same at every step, without a gradient.
+        compute_dtype: Precision of the matrix products on JAX, and of the whole recurrence on PyTorch. Everything else
+            is float32, as are the results and all other backends.
+
+    Returns:
+        The hidden states `(B, T, H)`, and the state after the last step.
+
+    Source:
+        Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins (2000). Capped input
+        gate and state mask: Melis, Dyer and Blunsom (2018), section 4.
+    """
+    options = {"cap_input_gate": True} if cap_input_gate else {}
+    if state_mask is not None:
+        options["state_mask"] = ops.convert_to_tensor(state_mask)
+    recurrence = _fast_path(inputs.shape, compute_dtype, plain=not options)
+    if recurrence is None:
+        return lstm_reference(inputs, state, kernel=kernel, recurrent_kernel=recurrent_kernel, bias=bias, **options)
+    by_time = ops.transpose(inputs, (1, 0, 2))
+    tensors = map(ops.convert_to_tensor, (*state, kernel, recurrent_kernel, bias))
+    hiddens, hidden, cell = recurrence(by_time, *tensors, compute_dtype, **options)
+    return ops.transpose(hiddens, (1, 0, 2)), LSTMState(hidden, cell)
+
+
+def lstm_path() -> str:
+    """Return a description of the implementation that this backend and this machine use."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return "PyTorch's LSTM"
+    if backend != "jax":
+        return "the reference, step by step"
+    scan = "a scan with a custom gradient"
+    return f"cuDNN for large windows in float32, otherwise {scan}" if lstm_cudnn.is_available() else scan
+
+
+def _fast_path(shape: tuple[int, ...], compute_dtype: str, *, plain: bool) -> Callable[..., Any] | None:
+    """Return the implementation that is faster than the reference for inputs of `shape` `(B, T, I)`, or `None`.
+
+    An LSTM that is not `plain` has options that PyTorch's LSTM and cuDNN lack. Both pack the weights in every call,
+    which is too slow for small windows.
+    """
+    backend, (batch_size, num_steps, _) = keras.backend.backend(), shape
+    fast: Callable[..., Any] | None = None
+    if backend == "jax":
+        suits_cudnn = plain and compute_dtype == "float32" and lstm_cudnn.is_available()
+        large = suits_cudnn and batch_size * num_steps >= lstm_cudnn.MIN_TOKENS
+        fast = lstm_cudnn.lstm_recurrence if large else lstm_jax.lstm_recurrence
+    elif backend == "torch" and plain and num_steps > 1:
+        fast = lstm_torch.lstm_recurrence
+    return fast
+
+
+def lstm_reference(
+    inputs: Any,
+    state: LSTMState,
+    *,
+    kernel: Any,
+    recurrent_kernel: Any,
+    bias: Any,
+    cap_input_gate: bool = False,
+    state_mask: Any = None,
+) -> tuple[Any, LSTMState]:
+    """Run `lstm` exactly as its equations say, one step at a time."""
+
+    def step(state: tuple[Any, Any], x_t: Any) -> tuple[tuple[Any, Any], Any]:
+        hidden, cell = state
+        gates = x_t @ kernel + masked(hidden, state_mask) @ recurrent_kernel + bias
+        hidden, cell = update_cell(gates, cell, cap_input_gate=cap_input_gate, sigmoid=ops.sigmoid)
+        return (hidden, cell), hidden
+
+    last, hiddens = ops.scan(step, tuple(state), ops.transpose(inputs, (1, 0, 2)))
+    return ops.transpose(hiddens, (1, 0, 2)), LSTMState(*last)
+
+
+def update_cell(
+    gates: Any,
+    cell: Any,
+    *,
+    cap_input_gate: bool,
+    squash: Callable[[Any], Any] = ops.tanh,
+    sigmoid: Callable[[Any], Any] = sigmoid,
+) -> tuple[Any, Any]:
+    """Return the next hidden state and cell `(B, H)` from the pre-activations `(B, 4H)` and the cell."""
+    i, f, g, o = ops.split(gates, 4, axis=-1)
+    i, f, g, o = sigmoid(i), sigmoid(f), ops.tanh(g), sigmoid(o)
+    if cap_input_gate:
+        i = ops.minimum(i, 1.0 - f)
+    cell = f * cell + i * g
+    hidden = o * squash(cell)
+    return hidden, cell

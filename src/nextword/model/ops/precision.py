@@ -1,0 +1,95 @@
+"""The precision of matrix products: a given one, or the faster one on this processor."""
+
+import math
+import time
+import timeit
+from collections.abc import Callable
+from functools import cache, partial
+from typing import Any, Literal
+
+import keras
+
+from nextword.machine.framework import ComputeDtype
+
+if keras.backend.backend() == "jax":
+    import jax
+    import jax.numpy as jnp
+
+    from nextword.model.ops.products import matmul
+elif keras.backend.backend() == "torch":
+    import torch
+
+    from nextword.model.ops import lstm_torch
+
+# A smaller speedup does not justify the loss of precision. Processors without bfloat16 units have a speedup below 1.
+WORTHWHILE_SPEEDUP = 1.3
+
+# Another process may disturb one measurement, but hardly all of them.
+_TURNS = 4
+
+
+def shortest_seconds(run: Callable[[], object], *, repeats: int = 7) -> float:
+    """Return the shortest time of `repeats` runs in seconds, after one warm-up run.
+
+    Args:
+        run: Does the work, and returns only when it is done.
+        repeats: Number of timed runs.
+
+    Example:
+        >>> 0 < shortest_seconds(lambda: sum(range(1000))) < 1
+        True
+    """
+    return min(timeit.repeat(run, number=1, repeat=1 + repeats, timer=time.perf_counter)[1:])
+
+
+def resolve_compute_dtype(requested: ComputeDtype) -> Literal["float32", "bfloat16"]:
+    """Return `requested`, or for `auto` the precision in which this processor multiplies matrices faster."""
+    if requested != "auto":
+        return requested
+    return "bfloat16" if bfloat16_speedup() >= WORTHWHILE_SPEEDUP else "float32"
+
+
+@cache
+def bfloat16_speedup() -> float:
+    """Return the measured speedup of bfloat16 over float32 on this processor; 1 on backends without a bfloat16 path.
+
+    JAX runs a matrix product. PyTorch runs its LSTM forward and backward, because its loss is always float32. The two
+    precisions take turns, and the shortest time of each counts. This takes half a second, once a process.
+    """
+    measures = {"jax": _jax_product_seconds, "torch": _torch_lstm_seconds}
+    seconds = measures.get(keras.backend.backend())
+    if seconds is None:
+        return 1.0
+    turns = [(seconds("float32"), seconds("bfloat16")) for _ in range(_TURNS)]
+    return min(turn[0] for turn in turns) / min(turn[1] for turn in turns)
+
+
+def _jax_product_seconds(compute_dtype: str) -> float:
+    product, *operands = _jax_product(compute_dtype)
+    return shortest_seconds(lambda: product(*operands).block_until_ready())
+
+
+@cache
+def _jax_product(compute_dtype: str) -> tuple[Any, Any, Any]:
+    """Return a product that is compiled once for all turns, and its operands."""
+    product = jax.jit(partial(matmul, compute_dtype=compute_dtype))
+    return product, jnp.ones((448, 512), compute_dtype), jnp.ones((512, 2048), compute_dtype)
+
+
+def _torch_lstm_seconds(compute_dtype: str) -> float:
+    inputs, state = keras.ops.ones((32, 32, 256)), keras.ops.ones((32, 256))
+    kernel, bias = keras.ops.ones((256, 1024)), keras.ops.ones((1024,)).requires_grad_()
+
+    def run() -> float:
+        hiddens, _, _ = lstm_torch.lstm_recurrence(inputs, state, state, kernel, kernel, bias, compute_dtype)
+        (gradient,) = torch.autograd.grad(hiddens.sum(), (bias,))
+        return float(gradient[0])  # waits until a GPU has finished
+
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on a busy machine, several threads would wait for each other
+    try:
+        return shortest_seconds(run)
+    except RuntimeError:  # PyTorch raises this if a device has no LSTM in this precision
+        return math.inf
+    finally:
+        torch.set_num_threads(num_threads)

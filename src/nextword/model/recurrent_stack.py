@@ -1,0 +1,123 @@
+"""A stack of recurrent layers with dropout."""
+
+from typing import Any, NamedTuple, Self
+
+import keras
+
+from nextword.model.architecture import Architecture
+from nextword.model.layers.dropout import Dropout
+from nextword.model.layers.gru import GRU
+from nextword.model.layers.initialization import InitializedLayer
+from nextword.model.layers.lstm import LSTM
+from nextword.model.layers.mogrifier_lstm import MogrifierLSTM
+from nextword.model.layers.recurrence import Recurrence, RecurrentState
+from nextword.model.layers.rnn import RNN
+
+State = tuple[RecurrentState, ...]
+
+
+LAYERS: dict[str, type[Recurrence]] = {"lstm": LSTM, "mogrifier_lstm": MogrifierLSTM, "gru": GRU, "rnn": RNN}
+"""Layer class of each cell."""
+
+
+def make_recurrent_layer(architecture: Architecture, index: int, **options: Any) -> Recurrence:
+    """Return recurrent layer `index` of an architecture, named as in `Architecture.weight_shapes`.
+
+    `options` are the arguments of `nextword.model.layers.initialization.InitializedLayer`.
+    """
+    layer = LAYERS[architecture.cell]
+    return layer(
+        architecture.hidden_sizes[index],
+        state_dropout_rate=architecture.state_dropout_rate,
+        weight_drop_rate=architecture.weight_drop_rate,
+        name=f"{architecture.cell}_{index}",
+        **layer.arguments_from(architecture),
+        **options,
+    )
+
+
+class StackOutputs(NamedTuple):
+    """Output of the last layer, or with skip connections the sum of all outputs.
+
+    Attributes:
+        hidden: Output after dropout, the input of the projection `(B, T, H)`.
+        raw: Output before dropout `(B, T, H)`.
+    """
+
+    hidden: Any
+    raw: Any
+
+
+@keras.saving.register_keras_serializable("nextword")
+class RecurrentStack(InitializedLayer):
+    """The recurrent part of a language model: dropout, LSTM, dropout, LSTM, ..., dropout.
+
+    Dropout acts only on the connections between layers (Zaremba et al. 2014). For the recurrent connections there are
+    `weight_drop_rate` and `state_dropout_rate`. Locked dropout draws one mask for all steps of a window (Gal and
+    Ghahramani 2016).
+
+    With skip connections, the output is the sum of the outputs of all layers, and the last dropout acts on the sum.
+    Each layer still reads the layer below it (Melis, Dyer and Blunsom 2018).
+
+    Args:
+        architecture: Cell, sizes, connections and dropout rates.
+        options: Arguments of `nextword.model.layers.initialization.InitializedLayer`.
+
+    Call arguments:
+        inputs: Embedded tokens `(B, T, E)`.
+        state: State of each layer: an `LSTMState`, or the state type of its cell.
+        training: Whether to apply dropout.
+
+    Returns:
+        The hidden states of the last layer, or their sum, `(B, T, H)`, and the state after the last step.
+    """
+
+    def __init__(self, architecture: Architecture, **options: Any) -> None:
+        super().__init__(**options)
+        self.architecture = architecture
+        layer_options = {"initialization": self.initialization, "compute_dtype": self.product_dtype}
+        self.recurrent_layers = [
+            make_recurrent_layer(architecture, index, **layer_options) for index in range(architecture.num_layers)
+        ]
+        between = [architecture.hidden_dropout_rate] * (architecture.num_layers - 1)
+        rates = [architecture.input_dropout_rate, *between, architecture.output_dropout_rate]
+        noise_shape = (None, 1, None) if architecture.locked_dropout else None
+        self.dropouts = [
+            Dropout(rate, noise_shape, seed=self.initialization.dropout_seed(f"dropout_{index}"))
+            for index, rate in enumerate(rates)
+        ]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build each layer for the width of the layer below."""
+        width = input_shape[-1]
+        for layer in self.recurrent_layers:
+            layer.build((*input_shape[:-1], width))
+            width = layer.hidden_size
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state at the beginning of a text: zeros."""
+        return tuple(layer.initial_state(batch_size) for layer in self.recurrent_layers)
+
+    def call(self, inputs: Any, state: State, training: bool = False) -> tuple[Any, State]:
+        """Run all layers over a window; return the output after dropout."""
+        outputs, state = self.outputs(inputs, state, training=training)
+        return outputs.hidden, state
+
+    def outputs(self, inputs: Any, state: State, training: bool = False) -> tuple[StackOutputs, State]:
+        """Run all layers over a window; return the output before and after the last dropout."""
+        hidden, hiddens, next_state = inputs, [], []
+        for layer, dropout, layer_state in zip(self.recurrent_layers, self.dropouts[:-1], state, strict=True):
+            hidden, after = layer(dropout(hidden, training=training), layer_state, training=training)
+            hiddens.append(hidden)
+            next_state.append(after)
+        raw = sum(hiddens) if self.architecture.skip_connections else hidden
+        return StackOutputs(self.dropouts[-1](raw, training=training), raw), tuple(next_state)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), "architecture": self.architecture.to_table()}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """Create the layer from the result of `get_config`."""
+        return super().from_config({**config, "architecture": Architecture.from_table(config["architecture"])})

@@ -1,1 +1,0 @@
-"""The page and what it fetches: files, description and packed model."""

@@ -1,0 +1,181 @@
+"""A text that the scheduler works on, and the way of its tokens from the engine's thread to the event loop."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.inference.generation.drawing import most_probable
+from nextword.inference.generation.ending import Ending
+from nextword.inference.generation.sampled_text import SampledText
+
+LogProbs = NDArray[np.float32]
+
+
+class ScoredToken(NamedTuple):
+    """A token with its log-probability after all tokens before it.
+
+    Attributes:
+        token_id: The token.
+        log_prob: Its natural log-probability by the model, before all filters.
+        top: The most probable tokens at its place, the most probable first, with their log-probabilities.
+    """
+
+    token_id: int
+    log_prob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+class Update(NamedTuple):
+    """News of a text.
+
+    Attributes:
+        prompt: Scored tokens of the prompt, if they were asked for.
+        tokens: New tokens.
+        ending: Reason for the end; `None` if the text continues, or if nothing was asked for.
+        is_last: Whether there will be no other update.
+        error: What went wrong; then the update is the last one.
+    """
+
+    prompt: tuple[ScoredToken, ...] = ()
+    tokens: tuple[ScoredToken, ...] = ()
+    ending: Ending | None = None
+    is_last: bool = False
+    error: Exception | None = None
+
+
+class Inbox:
+    """Collects the updates of all texts of a request, for one reader in the event loop in which it was created."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._updates: list[tuple[int, Update]] = []
+        self._has_some = asyncio.Event()
+
+    def put(self, index: int, update: Update) -> None:
+        """Add an update of a text; called in the event loop."""
+        self._updates.append((index, update))
+        self._has_some.set()
+
+    async def take(self) -> list[tuple[int, Update]]:
+        """Wait for updates, and return all that are there, each with the index of its text."""
+        await self._has_some.wait()
+        self._has_some.clear()
+        updates, self._updates = self._updates, []
+        return updates
+
+
+class TextTask:
+    """A text to read and to continue. Except for `cancel`, only the scheduler calls its methods.
+
+    Args:
+        read: The tokens to read; the first is `<eos>`.
+        text: Chooses the tokens after them; `None` to generate nothing.
+        inbox: Where updates go.
+        index: Number of the text in its request.
+        streams: Whether to send each token at once; otherwise all tokens come in one update.
+        num_top: How many alternatives each scored token has.
+        scores_prompt: Whether to score the tokens of `read` after the first.
+
+    Attributes:
+        position: How many of the tokens of `read` have been read.
+        is_cancelled: Whether the work shall stop.
+    """
+
+    def __init__(
+        self,
+        read: Sequence[int],
+        text: SampledText | None,
+        *,
+        inbox: Inbox,
+        index: int = 0,
+        streams: bool = False,
+        num_top: int = 0,
+        scores_prompt: bool = False,
+    ) -> None:
+        self.read = read
+        self.text = text
+        self.inbox = inbox
+        self.index = index
+        self.scores_prompt = scores_prompt
+        self.position = 0
+        self.is_cancelled = False
+        self._streams = streams
+        self._num_top = num_top
+        self._prompt: list[ScoredToken] = []
+        self._tokens: list[ScoredToken] = []
+        self._update: Update | None = None
+
+    def cancel(self) -> None:
+        """Stop the work before the next step of the engine."""
+        self.is_cancelled = True
+
+    @property
+    def num_to_read(self) -> int:
+        """Tokens of the prompt that are still to be read; the last one only matters for the tokens after it."""
+        return len(self.read) - self.position - (self.text is None)
+
+    @property
+    def next_id(self) -> int:
+        """The token that the next step reads."""
+        if self.position < len(self.read) or self.text is None:
+            return self.read[self.position]
+        return self.text.ids[-1]
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no work is left."""
+        return self.num_to_read <= 0 if self.text is None else self.text.ending is not None
+
+    def receive(self, log_probs: LogProbs) -> int:
+        """Receive the log-probabilities `(V,)` after the token that was read last; return how many tokens are new."""
+        if self.position < len(self.read):
+            self.receive_window(log_probs[None])
+        if self.text is None or self.position < len(self.read):
+            return 0
+        self.text.receive(log_probs[None])
+        self._tokens.append(self._scored(self.text.ids[-1], log_probs))
+        if self._streams or self.is_complete:
+            self._send()
+        return 1
+
+    def receive_window(self, log_probs: LogProbs) -> None:
+        """Receive the log-probabilities `(T, V)` after each of the next `T` tokens of the prompt."""
+        if self.scores_prompt:
+            self.score_prompt(log_probs, self.position)
+        self.position += len(log_probs)
+        if self.text is None and self.is_complete:
+            self._send()
+
+    def score_prompt(self, log_probs: LogProbs, position: int) -> None:
+        """Score the tokens of the prompt that follow on the tokens from `position` on."""
+        following = self.read[position + 1 : position + 1 + len(log_probs)]
+        rows = log_probs[: len(following)]
+        self._prompt += [self._scored(token_id, row) for token_id, row in zip(following, rows, strict=True)]
+
+    def finish_prompt(self) -> None:
+        """End a text of which only the prompt was to be scored."""
+        self.position = len(self.read)
+        self._send()
+
+    def fail(self, error: Exception) -> None:
+        """End the text with an error."""
+        self.is_cancelled = True
+        self._update = Update(is_last=True, error=error)
+
+    def take_update(self) -> Update | None:
+        """Return what is to be sent, once."""
+        update, self._update = self._update, None
+        return update
+
+    def _send(self) -> None:
+        ending = None if self.text is None else self.text.ending
+        self._update = Update(tuple(self._prompt), tuple(self._tokens), ending, self.is_complete)
+        self._prompt, self._tokens = [], []
+
+    def _scored(self, token_id: int, log_probs: LogProbs) -> ScoredToken:
+        best = most_probable(log_probs, min(self._num_top, len(log_probs)))
+        top = tuple(zip(best.tolist(), log_probs[best].tolist(), strict=True))
+        return ScoredToken(int(token_id), float(log_probs[token_id]), top)

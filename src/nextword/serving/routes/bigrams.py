@@ -1,0 +1,85 @@
+"""What a bigram model says of the next word, beside the network: it sees only the last word."""
+
+from threading import Lock
+from typing import Literal
+from weakref import WeakKeyDictionary
+
+from nextword.engine.methods.ngram_engine import NgramModelEngine
+from nextword.engine.ngram.kneser_ney import KneserNeyModel
+from nextword.engine.text_model import TextModel
+from nextword.errors import NextwordError
+from nextword.inference.suggestion.suggestion import Suggestion, suggest
+from nextword.serving.served_model import ServedModel
+
+BigramSource = Literal["text", "model"]
+"""Counts of the training text, or the network itself after only the last word."""
+
+_ORDER = 2
+_MOST_CHARACTERS = 256
+
+_MOST_TOKENS = 5_000_000
+"""Tokens of the training text that are counted, about a second each million."""
+
+
+class Bigrams:
+    """Next words by the bigrams of the training text, or else by the network when it sees only the last word.
+
+    Args:
+        model: The model.
+        counted: The same with a `NgramModelEngine` of order 2; `None` if the text of the model is not there.
+    """
+
+    def __init__(self, model: TextModel, counted: TextModel | None) -> None:
+        self._model = model
+        self._counted = counted
+
+    @property
+    def source(self) -> BigramSource:
+        """Where the figures come from."""
+        return "model" if self._counted is None else "text"
+
+    def suggest(self, text: str, k: int) -> list[Suggestion]:
+        """Return the `k` most probable words after the last word of a text, most probable first."""
+        if self._counted is not None:
+            return suggest(self._counted, _ending(text), k, restore_case=True)
+        return suggest(self._model, _last_word(text), k, restore_case=True)
+
+
+class BigramCache:
+    """The bigrams of the models in use, each counted once. It may be used by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._found: WeakKeyDictionary[ServedModel, Bigrams] = WeakKeyDictionary()
+
+    def of(self, served: ServedModel) -> Bigrams:
+        """Return the bigrams of a model; the first call reads its training text, which takes seconds."""
+        with self._lock:
+            if served not in self._found:
+                self._found[served] = _bigrams_of(served)
+            return self._found[served]
+
+
+def _bigrams_of(served: ServedModel) -> Bigrams:
+    model = served.model
+    try:
+        ids = served.text.training_ids(model.tokenizer)[:_MOST_TOKENS]
+    except (NextwordError, OSError):
+        return Bigrams(model, None)
+    size, end_id = model.engine.vocabulary_size, model.engine.end_id
+    counted = KneserNeyModel.fit(ids, _ORDER, vocabulary_size=size, end_id=end_id)
+    return Bigrams(model, model.with_engine(NgramModelEngine(counted, end_id=end_id)))
+
+
+def _ending(text: str) -> str:
+    """Return the end of a text from the beginning of a word; what is before it does not count for bigrams."""
+    if len(text) <= _MOST_CHARACTERS:
+        return text
+    ending = text[-_MOST_CHARACTERS:]
+    return ending[ending.find(" ") + 1 :]
+
+
+def _last_word(text: str) -> str:
+    """Return the last word; empty at the beginning of a line."""
+    words = text.rstrip(" \t")
+    return "" if not words or words[-1].isspace() else words.split()[-1][-_MOST_CHARACTERS:]

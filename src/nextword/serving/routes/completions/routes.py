@@ -1,0 +1,167 @@
+"""`/v1/completions` and `/v1/models`, in the shape of the OpenAI API."""
+
+import json
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+from nextword.errors import TextError
+from nextword.serving.http.body import StrictRoute
+from nextword.serving.http.errors import ApiError, error_of
+from nextword.serving.queue.admission import Admission, unless_left
+from nextword.serving.routes.completions.answer import AnswerWriter, Completion, usage_table
+from nextword.serving.routes.completions.prompt import Prompt
+from nextword.serving.routes.completions.request import CompletionRequest, check_bounds, check_lengths
+from nextword.serving.routes.completions.run import CompletionRun
+from nextword.serving.routes.completions.text import Segment, joined_segments
+from nextword.serving.routes.off_loop import off_loop
+from nextword.serving.served_model import ModelSlot, ServedModel
+
+router = APIRouter(route_class=StrictRoute)
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+_LOG = logging.getLogger(__name__)
+
+
+class EventStream(Response):
+    """Sends events as they come, with slots of the engine in hand, until the client leaves.
+
+    If there is no slot, the answer is an error with its status, because nothing has been sent yet.
+
+    Args:
+        events: Gives the data of the events, each in one line, and all that are there at once. They are one write, so
+            a client that has left costs one in vain.
+        admission: Gives the slots.
+        num_texts: Texts that the engine works on.
+        headers: Headers of the answer.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self, events: AsyncGenerator[list[str]], admission: Admission, *, num_texts: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
+        del self.headers["content-length"]
+        self._events = events
+        self._admission = admission
+        self._num_texts = num_texts
+        self._is_started = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request; see the ASGI specification."""
+        try:
+            await unless_left(receive, self._send(send))
+        except ApiError as error:
+            if self._is_started:  # the client left
+                return
+            await JSONResponse(error.to_table(), error.status_code, error.headers)(scope, receive, send)
+
+    async def _send(self, send: Send) -> None:
+        async with aclosing(self._events) as events, self._admission.slots(self._num_texts):
+            self._is_started = True
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            async for some in events:
+                data = "".join(f"data: {event}\n\n" for event in some).encode()
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@router.post("/v1/completions", response_model=Completion)
+async def create_completion(body: CompletionRequest, request: Request) -> Response:
+    """Continue prompts, or score them with `echo` and `logprobs`.
+
+    With `stream`, the answer is a stream of server-sent events, each with the next part of a text, and `[DONE]` as
+    the last one.
+    """
+    slot: ModelSlot = request.app.state.slot
+    admission: Admission = request.app.state.admission
+    settings = request.app.state.settings
+    served = slot.named(body.model)
+    check_bounds(body, settings)
+    prompts = await off_loop(sum(map(len, body.prompts)), _prompts, served, body)
+    check_lengths(body, [len(prompt.ids) for prompt in prompts], settings)
+    run = CompletionRun(served, body, prompts)
+    writer = AnswerWriter(served, with_logprobs=body.logprobs is not None)
+    if body.stream:
+        return EventStream(_events(run, body, writer), admission, num_texts=run.num_texts, headers=served.headers)
+    answer = await admission.run(request, lambda: _answer(run, writer), num_texts=run.num_texts)
+    return Response(answer, media_type="application/json", headers=served.headers)
+
+
+@router.get("/v1/models")
+async def list_models(request: Request) -> Response:
+    """List the served model."""
+    served: ServedModel = request.app.state.slot.current
+    return JSONResponse({"object": "list", "data": [_model_table(served)]}, headers=served.headers)
+
+
+@router.get("/v1/models/{name}")
+async def show_model(name: str, request: Request) -> Response:
+    """Describe the served model."""
+    served: ServedModel = request.app.state.slot.named(name)
+    return JSONResponse(_model_table(served), headers=served.headers)
+
+
+def _model_table(served: ServedModel) -> dict[str, Any]:
+    return {"id": served.name, "object": "model", "created": served.created, "owned_by": "nextword"}
+
+
+def _prompts(served: ServedModel, body: CompletionRequest) -> list[Prompt]:
+    tokenizer, is_complete = served.model.tokenizer, not body.num_tokens
+    try:
+        return [
+            Prompt.of_text(tokenizer, prompt, is_complete=is_complete)
+            if isinstance(prompt, str)
+            else Prompt.of_ids(tokenizer, prompt)
+            for prompt in body.prompts
+        ]
+    except TextError as error:
+        raise ApiError(400, f"`prompt` is refused: {error}", param="prompt", code="invalid_prompt") from error
+
+
+async def _answer(run: CompletionRun, writer: AnswerWriter) -> bytes:
+    segments: list[list[Segment]] = [[] for _ in range(run.num_texts)]
+    endings = {}
+    async with aclosing(run.parts(streams=False)) as parts:
+        async for some in parts:
+            for part in some:
+                segments[part.number].append(part.segment)
+                endings[part.number] = part.ending
+
+    def written() -> bytes:
+        choices = [
+            writer.choice(index, joined_segments(segments[number]), endings[number])
+            for index, number in enumerate(run.best())
+        ]
+        return _dumped(writer.answer(choices, usage_table(run.num_prompt_tokens, run.num_tokens))).encode()
+
+    num_scores = sum(len(token.top or ()) + 1 for some in segments for segment in some for token in segment.tokens)
+    return await off_loop(num_scores, written)
+
+
+async def _events(run: CompletionRun, body: CompletionRequest, writer: AnswerWriter) -> AsyncGenerator[list[str]]:
+    """Yield the data of the events, all that are there at once; a failure is the last event."""
+    try:
+        async with aclosing(run.parts(streams=True)) as parts:
+            async for some in parts:
+                shown = [part for part in some if part.segment.tokens or part.segment.text or part.ending]
+                if shown:
+                    yield [_dumped(writer.answer([writer.choice(*part)])) for part in shown]
+        if body.stream_options is not None and body.stream_options.include_usage:
+            yield [_dumped(writer.answer([], usage_table(run.num_prompt_tokens, run.num_tokens)))]
+        yield ["[DONE]"]
+    except Exception as error:  # the status is sent already
+        if not isinstance(error, ApiError):
+            _LOG.exception("a stream failed")
+        yield [_dumped(error_of(error).to_table())]
+
+
+def _dumped(table: dict[str, Any]) -> str:
+    return _ENCODER.encode(table)

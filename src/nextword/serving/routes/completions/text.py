@@ -1,0 +1,135 @@
+"""The text of a completion, from its tokens: piece by piece, without stop strings, in whole characters."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from nextword.inference.generation.ending import Ending, partial_stop_length, stop_position
+from nextword.inference.generation.pieces import characters_of, piece_of
+from nextword.serving.queue.text_task import ScoredToken
+from nextword.serving.routes.completions.prompt import Prompt
+from nextword.text.tokens.tokenizer import Tokenizer
+
+
+class ShownToken(NamedTuple):
+    """A token as the client sees it.
+
+    Attributes:
+        text: Its part of the text.
+        log_prob: Its log-probability; `None` for the first token of a prompt.
+        top: The log-probabilities of the most probable tokens at its place and of itself, by text.
+    """
+
+    text: str
+    log_prob: float | None
+    top: dict[str, float] | None
+
+
+class Segment(NamedTuple):
+    """A part of a text, with its tokens, whose texts together are the part's."""
+
+    text: str = ""
+    tokens: tuple[ShownToken, ...] = ()
+
+
+def joined_segments(segments: Sequence[Segment]) -> Segment:
+    """Return several parts as one."""
+    text = "".join(segment.text for segment in segments)
+    return Segment(text, tuple(token for segment in segments for token in segment.tokens))
+
+
+class CompletionText:
+    """Collects the tokens after a prompt, and gives out the text that is sure to be shown.
+
+    A token is held back while it may be part of a stop string, or may be half of a character. So a part always ends
+    with a whole token, and its tokens are known.
+
+    Args:
+        tokenizer: The tokenizer of the model.
+        prompt: The prompt.
+        stops: Stop strings.
+        may_join: Whether a token can begin with a part of the character before it.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, prompt: Prompt, stops: Sequence[str], *, may_join: bool) -> None:
+        self._tokenizer = tokenizer
+        self._stops = stops
+        self._may_join = may_join
+        self._before = prompt.ids[-1] if prompt.ids else None
+        self._held: list[tuple[str, int | None, ScoredToken]] = []
+        is_spaced = prompt.text[-1:].isspace() and tokenizer.kind != "character"
+        self._dropped = " " if is_spaced else ""
+
+    def add(self, tokens: Sequence[ScoredToken], ending: Ending | None = None) -> Segment:
+        """Add tokens, and return the text that can be shown now; all of it at the end."""
+        for token in tokens:
+            piece = piece_of(self._tokenizer, self._before, token.token_id)
+            self._held.append((piece, self._before, token))
+            self._before = token.token_id
+        if ending == "end":
+            self._held.pop()
+        text = "".join(piece for piece, _, _ in self._held)
+        stop = stop_position(text, self._stops)
+        if ending is not None:
+            return self._shown(len(self._held), len(text) if stop is None else stop)
+        return self._shown(self._num_sure(text), len(text))
+
+    def _num_sure(self, text: str) -> int:
+        """Return how many of the held tokens will be shown whatever follows."""
+        sure = len(text) - partial_stop_length(text, self._stops)
+        ends = list(accumulate(len(piece) for piece, _, _ in self._held))
+        if self._may_join:
+            *complete, _ = characters_of(text[:sure]) or [""]
+            whole = {0, *accumulate(map(len, complete))}
+            return max((count for count, end in enumerate(ends, 1) if end in whole), default=0)
+        return sum(end <= sure for end in ends)
+
+    def _shown(self, count: int, length: int) -> Segment:
+        """Return the first tokens that are held, cut to a number of characters."""
+        shown, self._held = self._held[:count], self._held[count:]
+        tokens, start = [], 0
+        for piece, before, token in shown:
+            part = piece[: max(0, length - start)]
+            if part or not piece:
+                visible = part.removeprefix(self._dropped)
+                self._dropped = "" if part else self._dropped
+                tokens.append(shown_token(self._tokenizer, before, token, visible))
+            start += len(piece)
+        return Segment("".join(token.text for token in tokens), tuple(tokens))
+
+
+def shown_token(tokenizer: Tokenizer, before: int | None, token: ScoredToken, text: str) -> ShownToken:
+    """Return a token as the client sees it; of tokens with the same text, this one or the most probable is shown.
+
+    Args:
+        tokenizer: The tokenizer of the model.
+        before: The token before it.
+        token: The token with its scores.
+        text: Its part of the text.
+    """
+    top: dict[str, float] = {}
+    for token_id, log_prob in token.top:
+        name = text if token_id == token.token_id else piece_of(tokenizer, before, token_id)
+        top.setdefault(name, log_prob)
+    if token.top:
+        top[text] = token.log_prob
+    return ShownToken(text, token.log_prob, top or None)
+
+
+def prompt_segment(tokenizer: Tokenizer, prompt: Prompt, scored: Sequence[ScoredToken] | None) -> Segment:
+    """Return the prompt as the beginning of a text; its first token has no log-probability.
+
+    Args:
+        tokenizer: The tokenizer of the model.
+        prompt: The prompt.
+        scored: Scores of the tokens that are read after the first; `None` if they were not asked for.
+    """
+    pieces = [] if scored is None else prompt.pieces(tokenizer)
+    if scored is None or not pieces:
+        return Segment(prompt.text)
+    known = scored[len(scored) - len(pieces) + 1 :]
+    others = [
+        shown_token(tokenizer, before, token, piece)
+        for before, token, piece in zip(prompt.ids, known, pieces[1:], strict=False)
+    ]
+    return Segment("".join(pieces), (ShownToken(pieces[0], None, None), *others))

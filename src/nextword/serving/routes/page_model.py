@@ -1,0 +1,120 @@
+"""What the page shows of the served model, and the model in the form that the page can run itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from threading import Lock
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from nextword.bundle.run_files import LOG_FILE, METRICS_FILE, read_split_metrics
+from nextword.display.page.card import card_elements
+from nextword.display.page.packed_model import pack_model
+from nextword.display.page.page_facts import PageFacts, page_figures, page_unit, read_curve
+from nextword.errors import CheckpointError, NextwordError
+from nextword.serving.http.errors import ApiError
+from nextword.serving.routes.bigrams import BigramSource
+from nextword.serving.routes.work import EXAMPLE_HASH
+from nextword.serving.served_model import ServedModel
+
+
+class _PageValue(BaseModel):
+    """A value for JavaScript, with its names."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+
+
+class Round(_PageValue):
+    """Perplexities of a round of training."""
+
+    round: int = Field(description="Number of the round, from 1.", examples=[1])
+    train: float = Field(description="Perplexity of the training split, with dropout.", examples=[412.7])
+    valid: float = Field(description="Perplexity of the validation split.", examples=[221.3])
+
+
+class PageDescription(_PageValue):
+    """A model as the page shows it."""
+
+    name: str = Field(description="Name of the model.", examples=["austen"])
+    hash: str = Field(description="SHA-256 of its weights.", examples=[EXAMPLE_HASH])
+    summary: str = Field(description="The model in a few words.", examples=["LSTM 416-208, 9,878 words"])
+    unit: Literal["word", "subword", "character"] = Field(description="What a token is.", examples=["word"])
+    vocabulary_size: int = Field(description="Number of tokens in the vocabulary.", examples=[9878])
+    card: list[Any] = Field(
+        description="The model card: texts, and elements as their name and content.", examples=[[["h2", "austen"]]]
+    )
+    figures: dict[str, str] = Field(description="Figures by their label.", examples=[{"parameters": "3,624,502"}])
+    curve: list[Round] | None = Field(description="The rounds of the training run; null if there is no log.")
+    passage: str | None = Field(
+        description="Held-out text, about a page; null if it cannot be read.", examples=["She was"]
+    )
+    bigram_source: BigramSource = Field(
+        description="What bigram suggestions come from: counts of the training text, or the model itself."
+    )
+
+
+class PageModels:
+    """The descriptions and the packed forms of the models in use, each made once. Several threads may use it."""
+
+    def __init__(self) -> None:
+        self._locks: WeakKeyDictionary[ServedModel, Lock] = WeakKeyDictionary()
+        self._packed: WeakKeyDictionary[ServedModel, bytes] = WeakKeyDictionary()
+        self._described: WeakKeyDictionary[ServedModel, PageDescription] = WeakKeyDictionary()
+        self._lock = Lock()
+
+    def describe(self, served: ServedModel) -> PageDescription:
+        """Return the description of a model."""
+        with self._lock_of(served):
+            if served not in self._described:
+                self._described[served] = _description(served)
+            return self._described[served]
+
+    def packed(self, served: ServedModel) -> bytes:
+        """Return a model as the page runs it, without the methods after training.
+
+        Raises:
+            ApiError: The page cannot run such a model (404), or its files are gone (503).
+        """
+        with self._lock_of(served):
+            if served not in self._packed:
+                self._packed[served] = _packed(served)
+            return self._packed[served]
+
+    def _lock_of(self, served: ServedModel) -> Lock:
+        with self._lock:
+            return self._locks.setdefault(served, Lock())
+
+
+def _packed(served: ServedModel) -> bytes:
+    try:
+        return pack_model(served.bundle, facts=PageFacts(model_hash=served.hash))
+    except NextwordError as error:
+        raise ApiError(404, f"the page cannot run this model: {error}", code="no_page_model") from error
+
+
+def _description(served: ServedModel) -> PageDescription:
+    tokenizer, methods = served.model.tokenizer, {"methods": served.methods} if served.methods else {}
+    curve = _rows(read_curve, served.text.run, LOG_FILE)
+    return PageDescription(
+        name=served.name,
+        hash=served.hash,
+        summary=served.bundle.summary,
+        unit=page_unit(tokenizer),
+        vocabulary_size=tokenizer.vocabulary_size,
+        card=card_elements(served.bundle.card),
+        figures=page_figures(served.bundle, _rows(read_split_metrics, served.text.run, METRICS_FILE)) | methods,
+        curve=[Round(**asdict(point)) for point in curve] or None,
+        passage=served.text.passage(),
+        bigram_source="text" if served.text.is_readable() else "model",
+    )
+
+
+def _rows[Row](read: Callable[[Path], Sequence[Row]], run: Path | None, name: str) -> Sequence[Row]:
+    """Return what a file of the run says; nothing if it is damaged, or the model is not in a run."""
+    try:
+        return () if run is None else read(run / name)
+    except CheckpointError:
+        return ()

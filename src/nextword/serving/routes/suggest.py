@@ -1,0 +1,191 @@
+"""`/v1/suggest`: the next word or the rest of the word being typed, alone or in a session that learns words."""
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import BaseModel, Field, model_validator
+
+from nextword.inference.suggestion.session import complete
+from nextword.inference.suggestion.suggestion import Suggestion, suggest
+from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
+from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
+from nextword.serving.routes.bigrams import BigramCache, BigramSource
+from nextword.serving.routes.limits import require_at_most, require_tokens
+from nextword.serving.routes.scored_text import WordProbability
+from nextword.serving.routes.sessions import Sessions, TypingSession, learn_and_forget
+from nextword.serving.routes.work import Answer, ModelWork, Work, origin_of
+from nextword.serving.served_model import ServedModel
+
+router = APIRouter(route_class=StrictRoute, tags=["suggestions"], responses=ERRORS)
+
+NEW = "new"
+"""The value of `session` that begins a session."""
+
+_Word = Annotated[str, Field(min_length=1, max_length=64)]
+_Words = Annotated[list[_Word], Field(max_length=1000), FIRST_FAULT]
+SessionName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{3,64}$", examples=["dJ0uK1mNnqT2vXyZ3aBcDeFg"])]
+
+
+class SuggestRequest(ModelRequest):
+    """A text to be continued by a word."""
+
+    model_config = example(text="I am very much", k=3)
+
+    text: str = Field(description="The text so far.")
+    k: Annotated[int, Field(ge=1, le=10_000)] = Field(default=5, description="Number of suggestions.")
+    complete: bool = Field(
+        default=False,
+        description="Complete the last word of the text; after a space, suggest the next. If not, the last word counts "
+        "as complete.",
+    )
+    bigram: bool = Field(
+        default=False, description="Suggest by a model that sees only the last word, for comparison; not in a session."
+    )
+    session: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{3,64}$")] | None = Field(
+        default=None, description='Id of a session, which learns the words that are typed in it; "new" begins one.'
+    )
+    finish: bool = Field(
+        default=False, description="End the text of the session after this request, and learn its words for good."
+    )
+    learn: _Words = Field(default_factory=list, description="Words that the session learns.")
+    forget: _Words = Field(default_factory=list, description="Words that the session must not suggest any more.")
+
+    @model_validator(mode="after")
+    def _check_session(self) -> "SuggestRequest":
+        if self.session is None and (self.finish or self.learn or self.forget):
+            raise ValueError('`finish`, `learn` and `forget` need a `session`; begin one with "session": "new"')
+        if self.bigram and (self.session is not None or self.complete):
+            raise ValueError("`bigram` goes with neither `session` nor `complete`; leave them out")
+        return self
+
+
+class SuggestAnswer(Answer):
+    """Suggestions, the most probable first."""
+
+    suggestions: list[WordProbability] = Field(description="The words, the most probable first.")
+    session: str | None = Field(default=None, description="Id of the session.", examples=["dJ0uK1mNnqT2vXyZ3aBcDeFg"])
+    learned: list[str] | None = Field(
+        default=None, description="Words that the session has learned, the last used one last.", examples=[["Tolu"]]
+    )
+    bigram_source: BigramSource | None = Field(
+        default=None, description="What bigram suggestions come from: counts of the training text, or the model itself."
+    )
+
+
+class LearnedWord(BaseModel):
+    """A word that a session has learned."""
+
+    word: str = Field(description="The word.", examples=["Tolu"])
+    count: int = Field(description="How often it was used.", examples=[2])
+
+
+class SessionAnswer(BaseModel):
+    """A session."""
+
+    session: str = Field(description="Its id.", examples=["dJ0uK1mNnqT2vXyZ3aBcDeFg"])
+    words: list[LearnedWord] = Field(description="Words that it has learned, the last used one last.")
+    seconds_left: float = Field(description="Seconds until it ends if it is not used.", examples=[900.0])
+
+
+async def owner_of(request: Request) -> str:
+    """Return who sends a request: a digest of its API key, the same for all requests without one."""
+    return hashlib.sha256(request.headers.get("authorization", "").encode("utf-8")).hexdigest()
+
+
+async def sessions_of(request: Request) -> Sessions:
+    """Return the sessions of the service."""
+    found: Sessions = request.app.state.sessions
+    return found
+
+
+async def bigrams_of(request: Request) -> BigramCache:
+    """Return the bigrams of the service."""
+    found: BigramCache = request.app.state.bigrams
+    return found
+
+
+Owner = Annotated[str, Depends(owner_of)]
+AllSessions = Annotated[Sessions, Depends(sessions_of)]
+AllBigrams = Annotated[BigramCache, Depends(bigrams_of)]
+
+
+@router.post("/v1/suggest", summary="Suggest words", responses=NOT_FOUND)
+async def suggest_next_words(
+    body: SuggestRequest, work: Work, owner: Owner, sessions: AllSessions, bigrams: AllBigrams
+) -> SuggestAnswer:
+    """Suggest the next word or the rest of the word being typed, as `nextword suggest` does.
+
+    In a session, words that are not in the vocabulary are learned as they are typed. Requests to one session are
+    answered one after the other. A session ends if it is not used for a while.
+    """
+    require_at_most(work.settings, "max_suggestions", "k", body.k)
+    if body.session is not None:
+        return await _answer_in_session(body, work, owner, sessions)
+    return await work.run(lambda served: _alone(served, body, bigrams, work), model=body.model)
+
+
+async def _answer_in_session(body: SuggestRequest, work: ModelWork, owner: str, sessions: Sessions) -> SuggestAnswer:
+    is_new = body.session == NEW
+    session = sessions.begin(owner) if is_new else sessions.find(body.session or "", owner)
+    try:
+        async with session.turn():
+            return await work.run(lambda served: _in_session(served, body, session, work), model=body.model)
+    except BaseException:
+        if is_new:  # nobody knows its id
+            sessions.discard(session)
+        raise
+
+
+@router.get("/v1/sessions/{session}", summary="List the words of a session", responses=NOT_FOUND)
+async def read_session(session: SessionName, owner: Owner, sessions: AllSessions) -> SessionAnswer:
+    """Return the words that a session has learned."""
+    found = sessions.find(session, owner)
+    async with found.turn():
+        words = found.learned()
+    learned = [LearnedWord(word=word, count=words.count_of(word)) for word in words]
+    return SessionAnswer(session=found.name, words=learned, seconds_left=sessions.seconds_left(found))
+
+
+@router.delete("/v1/sessions/{session}", summary="End a session", status_code=204, responses=NOT_FOUND)
+async def end_session(session: SessionName, owner: Owner, sessions: AllSessions) -> Response:
+    """End a session and forget its words."""
+    sessions.end(session, owner)
+    return Response(status_code=204)
+
+
+def _alone(served: ServedModel, body: SuggestRequest, bigrams: BigramCache, work: ModelWork) -> SuggestAnswer:
+    require_tokens(work.settings, served.model.tokenizer, "text", [body.text])
+    if body.bigram:
+        found = bigrams.of(served)
+        words = _words(found.suggest(body.text, body.k))
+        return SuggestAnswer(**origin_of(served), suggestions=words, bigram_source=found.source)
+    if body.complete:
+        return SuggestAnswer(**origin_of(served), suggestions=_words(complete(served.model, body.text, body.k)))
+    return SuggestAnswer(
+        **origin_of(served), suggestions=_words(suggest(served.model, body.text, body.k, restore_case=True))
+    )
+
+
+def _in_session(served: ServedModel, body: SuggestRequest, found: TypingSession, work: ModelWork) -> SuggestAnswer:
+    tokenizer = served.model.tokenizer
+    require_tokens(work.settings, tokenizer, "text", [body.text])
+    session = found.open(served)
+    learn_and_forget(session, body.learn, body.forget)
+    session.replace(body.text if body.complete or tokenizer.kind == "character" else _with_space(body.text))
+    suggestions = session.suggestions(body.k)
+    if body.finish:
+        session.finish()
+    learned = list(session.user_words)
+    if not work.is_current(served):
+        found.close()  # so that the former model can be freed
+    return SuggestAnswer(**origin_of(served), suggestions=_words(suggestions), session=found.name, learned=learned)
+
+
+def _with_space(text: str) -> str:
+    """Return a text whose last word is complete."""
+    return f"{text} " if text and not text[-1].isspace() else text
+
+
+def _words(suggestions: list[Suggestion]) -> list[WordProbability]:
+    return [WordProbability(text=each.text, probability=each.probability) for each in suggestions]

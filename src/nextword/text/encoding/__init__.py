@@ -1,0 +1,1 @@
+"""Lines to ids on disk, in several processes."""

@@ -1,0 +1,158 @@
+"""One shard of a text cut into units, on disk: what a process does for a large text.
+
+A cut shard is a sealed folder. Its ids number the units of this shard alone, so a shard can be cut before any
+vocabulary is known, and by itself.
+
+| file | content |
+|---|---|
+| `ids.int32` | the number of each unit of the text; 0 is a line end |
+| `units.txt` | the units in the order of their numbers from 1, one a line |
+| `pieces.txt` | the pieces that a vocabulary is made of, one a line, in groups |
+| `counts.int64` | how often each piece occurs |
+| `report.json` | counts of lines, words and characters, and where each group begins |
+"""
+
+import dataclasses
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.disk import sealed_directory
+from nextword.text.encoding.units import TidySegments, unit_numbers
+from nextword.text.options import RUNNING_TEXT, LineEnds, OnBadBytes, TokenizerKind
+from nextword.text.reading.reader import LineReader, TextRange
+from nextword.text.tokens.line_runs import LineRuns
+from nextword.text.tokens.pieces import pre_tokenizer
+
+GROUPS = 64
+"""Parts in which the pieces of all shards are added up, one part at a time."""
+
+_BLOCK = 2**20
+
+IDS, UNITS, PIECES, COUNTS, REPORT = "ids.int32", "units.txt", "pieces.txt", "counts.int64", "report.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardTask:
+    """A shard to cut.
+
+    Attributes:
+        path: The file.
+        start: Offset of its first byte in the file.
+        stop: Offset after its last byte.
+        shown: How to name the file in messages.
+        kind: The tokenizer.
+        line_ends: Whether `<eos>` ends each line or each paragraph.
+        on_bad_bytes: Whether bad bytes are refused or replaced.
+        sha256: The SHA-256 sum of the shard, in hexadecimal; empty if it is not known.
+        folder: Where the cut shard will be.
+    """
+
+    path: str
+    start: int
+    stop: int
+    shown: str
+    kind: TokenizerKind
+    line_ends: LineEnds
+    on_bad_bytes: OnBadBytes
+    sha256: str
+    folder: str
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the shard."""
+        return self.stop - self.start
+
+    def run(self) -> None:
+        """Cut the shard.
+
+        Raises:
+            TextError: The shard cannot be read, or holds something refused.
+            OSError: The disk refused.
+        """
+        sealed_directory.build(Path(self.folder), partial(_write, self))
+
+
+def _write(task: ShardTask, folder: Path) -> None:
+    part = TextRange(Path(task.path), task.start, task.stop, task.shown)
+    reader = LineReader(
+        part, on_bad_bytes=task.on_bad_bytes, pretokenized=task.kind == "pretokenized", sha256=task.sha256
+    )
+    with (folder / IDS).open("wb") as file:
+        units, runs = _cut(reader, task.kind, task.line_ends, file)
+    counts = _counts(folder / IDS, len(units) + 1)
+    (folder / UNITS).write_bytes("\n".join(units).encode("utf-8"))
+    report: dict[str, Any] = {
+        "read": dataclasses.asdict(reader.counts),
+        "runs": dataclasses.asdict(runs),
+        "num_units": int(counts.sum()),
+        "num_segments": int(counts[0]),
+        "starts": _write_pieces(folder, *_pieces(units, counts[1:], task.kind)),
+    }
+    (folder / REPORT).write_text(json.dumps(report), encoding="utf-8")
+
+
+def _cut(reader: LineReader, kind: TokenizerKind, line_ends: LineEnds, file: IO[bytes]) -> tuple[list[str], LineRuns]:
+    """Write the number of each unit, and return the units in the order of their numbers, and the runs of lines."""
+    numbers, segments, runs = unit_numbers(kind), TidySegments(kind, line_ends), LineRuns()
+    for chunk in reader.chunks():
+        if kind in RUNNING_TEXT:
+            runs = runs + LineRuns.of(chunk.lines)
+        for part in segments.of(chunk.text):
+            file.write(numbers.of(part).astype("<i4", copy=False).data)
+    for part in segments.rest():
+        file.write(numbers.of(part).astype("<i4", copy=False).data)
+    return numbers.units(), runs
+
+
+def _counts(ids: Path, size: int) -> NDArray[np.int64]:
+    """Return how often each number occurs in a file `(size,)`."""
+    counts = np.zeros(size, np.int64)
+    with ids.open("rb") as file:
+        while (block := np.fromfile(file, np.dtype("<i4"), _BLOCK)).size:
+            counts += np.bincount(block, minlength=size)
+    return counts
+
+
+def _pieces(units: list[str], counts: NDArray[np.int64], kind: TokenizerKind) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the pieces of units, and how often each occurs."""
+    if kind != "subword":
+        return units, counts
+    cut = pre_tokenizer(kind).pre_tokenize_str
+    pieces: Counter[str] = Counter()
+    for unit, count in zip(units, counts.tolist(), strict=True):
+        for piece, _ in cut(unit):
+            pieces[piece] += count
+    return list(pieces), np.fromiter(pieces.values(), np.int64, len(pieces))
+
+
+def _write_pieces(folder: Path, pieces: list[str], counts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Write pieces by group, and return where each group begins: the byte, and how many pieces are before.
+
+    The group of a piece is the sum of its bytes: it need only be the same in all shards, and quick.
+    """
+    if not pieces:
+        (folder / PIECES).write_bytes(b"")
+        (folder / COUNTS).write_bytes(b"")
+        return [(0, 0)] * (GROUPS + 1)
+    data = np.frombuffer(_lines(pieces), np.uint8)
+    ends = np.flatnonzero(data == ord("\n")) + 1
+    lengths = np.diff(ends, prepend=0)
+    groups = np.add.reduceat(data, ends - lengths, dtype=np.uint32) % GROUPS
+    order = np.argsort(groups, kind="stable")
+    del data
+    (folder / PIECES).write_bytes(_lines([pieces[place] for place in order.tolist()]))
+    counts[order].astype("<i8", copy=False).tofile(folder / COUNTS)
+    num_pieces = np.searchsorted(groups[order], np.arange(GROUPS + 1))
+    num_bytes = np.concatenate([[0], np.cumsum(lengths[order])])[num_pieces]
+    return list(zip(num_bytes.tolist(), num_pieces.tolist(), strict=True))
+
+
+def _lines(pieces: list[str]) -> bytes:
+    return ("\n".join(pieces) + "\n").encode("utf-8")

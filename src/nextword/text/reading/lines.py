@@ -1,0 +1,165 @@
+r"""Bytes to lines of text, for a corpus and for the input lines of a command.
+
+Text is UTF-8; a byte order mark at its start is dropped. Lines end at `\n`, `\r\n` and lone `\r`, and nowhere else.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from nextword.errors import TextError
+from nextword.text.options import OnBadBytes
+from nextword.text.reading.report import ReadCounts
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class Chunk(NamedTuple):
+    """Whole lines of a stream.
+
+    Attributes:
+        offset: Offset of its first byte in the file.
+        data: Its bytes, without a byte order mark.
+        text: The same as text.
+        lines: Its lines without their ends.
+    """
+
+    offset: int
+    data: bytes
+    text: str
+    lines: list[str]
+
+
+def split_lines(text: str) -> list[str]:
+    r"""Split a text at `\n`, `\r\n` and lone `\r`, and nowhere else. The last line is what follows the last line end.
+
+    Example:
+        >>> split_lines("one\r\ntwo\u2028still two\n")
+        ['one', 'two\u2028still two', '']
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def read_lines(
+    blocks: Iterable[bytes],
+    place_of: Callable[[int, int], str],
+    *,
+    start: int = 0,
+    on_bad_bytes: OnBadBytes = "strict",
+    counts: ReadCounts | None = None,
+) -> Iterator[Chunk]:
+    """Yield a stream in chunks of whole lines.
+
+    Args:
+        blocks: The bytes, in blocks of any size.
+        place_of: Describes a place for an error: takes the line of the stream, from 1, and the byte of the file.
+        start: Offset of the first block in the file.
+        on_bad_bytes: With "strict", bytes that are not UTF-8 and NULs are refused; with "replace", each invalid
+            sequence and each NUL becomes one U+FFFD.
+        counts: Counts replaced bytes and the byte order mark.
+
+    Raises:
+        TextError: A byte is refused; the lines before it have been yielded.
+    """
+    counts = counts or ReadCounts()
+    offset, number = start, 1
+    for piece in _whole_lines(blocks):
+        has_mark = offset == 0 and piece.startswith(_BYTE_ORDER_MARK)
+        counts.has_byte_order_mark |= has_mark
+        offset += len(_BYTE_ORDER_MARK) if has_mark else 0
+        data = piece.removeprefix(_BYTE_ORDER_MARK) if has_mark else piece
+        text, bad = _decoded(data)
+        if bad and on_bad_bytes == "replace":
+            text, bad = _replaced(offset, data, counts), None
+        lines = split_lines(text)
+        if not lines[-1]:
+            lines.pop()
+        yield Chunk(offset, data, text, lines)
+        number += len(lines)
+        if bad:
+            at, fault = bad
+            raise TextError(
+                f"{place_of(number, offset + at)}: text must be UTF-8 without NUL, but the byte 0x{data[at]:02x} "
+                f"{fault}; convert the text, or replace such bytes by U+FFFD with `--on-bad-bytes replace` "
+                '(`on_bad_bytes = "replace"`)'
+            )
+        offset += len(data)
+
+
+def lone_surrogate(text: str) -> int | None:
+    r"""Return the place of the first half of a surrogate pair, which UTF-8 cannot encode; `None` if there is none.
+
+    Example:
+        >>> lone_surrogate("caf\ud800"), lone_surrogate("café")
+        (3, None)
+    """
+    if text.isascii():  # costs nothing: strings store it
+        return None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return error.start
+    return None
+
+
+def require_unicode(text: str) -> None:
+    """Raise if a text cannot be written as UTF-8.
+
+    Raises:
+        TextError: It holds half of a surrogate pair.
+    """
+    if (place := lone_surrogate(text)) is not None:
+        raise TextError(
+            f"text must be valid Unicode, but holds half of a surrogate pair at character {place}; pass UTF-8"
+        )
+
+
+def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the bytes in pieces of whole lines."""
+    held: list[bytes] = []
+    for block in blocks:
+        # A carriage return at the end of a block may be half of a line end, so it is kept for the next block.
+        cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, -1)) + 1
+        if cut:
+            yield b"".join([*held, block[:cut]])
+            held = []
+        held.append(block[cut:])
+    if rest := b"".join(held):
+        yield rest
+
+
+def _decoded(data: bytes) -> tuple[str, tuple[int, str] | None]:
+    """Return bytes as text, and `None`; or the whole lines before the first byte that is not text, and its fault."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" not in text:
+        return text, None
+    bad = _first_bad_byte(data)
+    stop = max(data.rfind(end, 0, bad[0]) for end in (b"\n", b"\r")) + 1 if bad else len(data)
+    return data[:stop].decode("utf-8"), bad
+
+
+def _first_bad_byte(data: bytes) -> tuple[int, str] | None:
+    """Return the place of the first byte that is not text, and the reason."""
+    nul = data.find(b"\0")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if not 0 <= nul < error.start:
+            return error.start, f"is not UTF-8 ({error.reason})"
+    return None if nul < 0 else (nul, "is a NUL")
+
+
+def _replaced(offset: int, data: bytes, counts: ReadCounts) -> str:
+    """Return bytes as text, with U+FFFD for those that are not text, and count these."""
+    text = data.decode("utf-8", "replace")
+    invalid, num_nul = _first_bad_byte(data.replace(b"\0", b" ")), text.count("\0")
+    if invalid and counts.first_invalid is None:
+        counts.first_invalid = offset + invalid[0]
+    if num_nul and counts.first_nul is None:
+        counts.first_nul = offset + data.index(b"\0")
+    counts.num_invalid += text.count(_REPLACEMENT) - data.count(_REPLACEMENT.encode("utf-8"))
+    counts.num_nul += num_nul
+    return text.replace("\0", _REPLACEMENT)

@@ -1,0 +1,144 @@
+"""Counts of what was found in a text. Nothing is changed or dropped without being counted."""
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from nextword.text.reading.counted import counted
+
+_FEW_BYTES = 100_000
+
+
+def _first(mine: int | None, other: int | None) -> int | None:
+    return other if mine is None else mine
+
+
+_JOINED: Mapping[str, Callable[[Any, Any], Any]] = {
+    "longest_line": max,
+    "first_invalid": _first,
+    "first_nul": _first,
+    "has_byte_order_mark": operator.or_,
+    "lacks_last_line_end": operator.or_,
+}
+"""How counts are added that are no sums."""
+
+
+@dataclass(kw_only=True)
+class ReadCounts:
+    """The counts of one range of a file. They depend on the text alone, not on the tokenizer.
+
+    Attributes:
+        num_bytes: Bytes of the range.
+        num_lines: Lines, including a last line without line end.
+        num_words: Runs of characters between white space, plus one for each line end.
+        num_characters: Characters. A line end counts as one, a byte order mark as none.
+        longest_line: Characters of the longest line.
+        num_written_unknown: Tokens of pretokenized text that are written as `<unk>`.
+        num_invalid: Sequences of bytes that are not UTF-8, each replaced by U+FFFD.
+        first_invalid: Offset of the first such sequence in the file.
+        num_nul: NULs, each replaced by U+FFFD.
+        first_nul: Offset of the first NUL in the file.
+        num_crlf: Line ends that are a carriage return with a line feed.
+        num_lone_cr: Line ends that are a carriage return alone.
+        has_byte_order_mark: Whether a byte order mark at the start of the file was dropped.
+        lacks_last_line_end: Whether a line end was added to the last line.
+    """
+
+    num_bytes: int = 0
+    num_lines: int = 0
+    num_words: int = 0
+    num_characters: int = 0
+    longest_line: int = 0
+    num_written_unknown: int = 0
+    num_invalid: int = 0
+    first_invalid: int | None = None
+    num_nul: int = 0
+    first_nul: int | None = None
+    num_crlf: int = 0
+    num_lone_cr: int = 0
+    has_byte_order_mark: bool = False
+    lacks_last_line_end: bool = False
+
+    def add(self, after: "ReadCounts") -> None:
+        """Add the counts of the range that follows."""
+        for field in fields(self):
+            mine, other = getattr(self, field.name), getattr(after, field.name)
+            setattr(self, field.name, _JOINED.get(field.name, operator.add)(mine, other))
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """The counts of one split.
+
+    Attributes:
+        read: The counts of its text.
+        num_tokens: Number of ids, including those of `<eos>`.
+        num_unknown: Number of ids that are `<unk>`.
+        spelling_log_prob: Natural log-probability of the spellings of all tokens out of vocabulary.
+    """
+
+    read: ReadCounts
+    num_tokens: int
+    num_unknown: int
+    spelling_log_prob: float = 0.0
+
+    @property
+    def num_out_of_vocabulary(self) -> int:
+        """Number of tokens that became `<unk>` because the vocabulary lacks them."""
+        return self.num_unknown - self.read.num_written_unknown
+
+    def describe(self) -> list[str]:
+        """Return the counts as sentences. Irregularities that did not occur are left out."""
+        read = self.read
+        unknown = f"{counted(self.num_out_of_vocabulary, 'token')} out of vocabulary, read as <unk>"
+        if read.num_written_unknown:
+            unknown += f", and {read.num_written_unknown:,} <unk> as written"
+        size = f"{counted(self.num_tokens, 'token')} from {counted(read.num_lines, 'line')}, {read.num_bytes:,} bytes"
+        longest = f"the longest line has {counted(read.longest_line, 'character')}"
+        return [f"{size}; {longest}", unknown, *_irregularities(read)]
+
+
+@dataclass(frozen=True)
+class TextReport:
+    """The counts of a corpus.
+
+    Attributes:
+        how_split: How the text was read and split, in one sentence.
+        how_cut: How it was cut into tokens, in one sentence.
+        splits: The report of each split by its name.
+        left: Which files of a folder are not read, in one sentence; empty if all are.
+        line_ends: What `<eos>` stands for, and the other choice, in one sentence; empty unless the choice is close.
+    """
+
+    how_split: str
+    how_cut: str
+    splits: Mapping[str, SplitReport]
+    left: str = ""
+    line_ends: str = ""
+
+    def remarks(self) -> list[str]:
+        """Return what to know before training: files that are not read, a close choice, and a text that is short."""
+        num_bytes = sum(report.read.num_bytes for report in self.splits.values())
+        short = (
+            f"{max(1, round(num_bytes / 1000))} KB is very little text: expect poor results; 100 KB or more is better"
+        )
+        return [*filter(None, (self.left, self.line_ends)), *([short] if num_bytes < _FEW_BYTES else [])]
+
+    def describe(self) -> list[str]:
+        """Return the report as sentences."""
+        sentences = [f"{name}: {line}" for name, report in self.splits.items() for line in report.describe()]
+        return [self.how_split, self.how_cut, *sentences]
+
+
+def _irregularities(read: ReadCounts) -> list[str]:
+    sentences = {
+        "a byte order mark at the start of the file was dropped": read.has_byte_order_mark,
+        f"{counted(read.num_invalid, 'invalid byte sequence')} replaced by U+FFFD, the first at byte "
+        f"{read.first_invalid}": read.num_invalid,
+        f"{counted(read.num_nul, 'NUL')} replaced by U+FFFD, the first at byte {read.first_nul}": read.num_nul,
+        f"{counted(read.num_crlf, 'line end')} of two characters (CRLF) read as one": read.num_crlf,
+        f"{counted(read.num_lone_cr, 'lone carriage return')} read as a line end": read.num_lone_cr,
+        "the last line lacks its line end; one was added": read.lacks_last_line_end,
+    }
+    return [sentence for sentence, occurred in sentences.items() if occurred]

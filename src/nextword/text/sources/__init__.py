@@ -1,0 +1,1 @@
+"""Find any text, make it plain, split it: three ranges of plain files."""

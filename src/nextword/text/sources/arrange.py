@@ -1,0 +1,271 @@
+"""Documents without repetitions, in another order, and split by their content."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from nextword.disk.cache import cache_error, cache_key, cached_folder
+from nextword.disk.scratch import scratch_folder
+from nextword.errors import TextError
+from nextword.text.options import TextOptions
+from nextword.text.reading.counted import counted
+from nextword.text.reading.lines import split_lines
+from nextword.text.reading.progress import Task
+from nextword.text.reading.reader import TextRange
+from nextword.text.sources.documents import Document, Layout, documents_of_rows, encoded, require_text
+from nextword.text.sources.files import TextFile
+from nextword.text.sources.plain import FORMAT, WHOLE, files_of
+from nextword.text.sources.shuffle import ShuffledDocuments
+from nextword.text.sources.split import SPLITS
+
+LONG_LINE = 100
+"""Fewest characters of a line that is dropped if it was there before. Shorter ones are often repeated on purpose."""
+
+WHOLE_TEXT = "text"
+"""The name of the one output of a text that is not split."""
+
+_BLOCK = 2**20
+
+_COUNTS = "counts.json"
+
+
+@dataclass(kw_only=True)
+class ArrangementCounts:
+    """What became of the documents.
+
+    Attributes:
+        num_documents: Documents that were kept.
+        num_repeated_documents: Documents that were dropped, because an equal one was before them.
+        num_repeated_lines: Long lines that were dropped, because an equal one was before them.
+        split: The kept documents of each split; empty if the text is not split by documents.
+    """
+
+    num_documents: int = 0
+    num_repeated_documents: int = 0
+    num_repeated_lines: int = 0
+    split: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def describe(self, options: TextOptions) -> list[str]:
+        """Return the counts in words."""
+        said = []
+        if self.split:
+            shares = ", ".join(
+                f"{name} {number / max(1, self.num_documents):.1%}" for name, number in self.split.items()
+            )
+            said.append(f"split by a hash of each of {counted(self.num_documents, 'document')}: {shares}")
+        if options.deduplicate != "none":
+            said.append(f"{counted(self.num_repeated_documents, 'repeated document')} dropped")
+        if options.deduplicate == "lines":
+            said.append(
+                f"{counted(self.num_repeated_lines, 'repeated line')} of {LONG_LINE} characters or more dropped"
+            )
+        if options.text_order != "given":
+            said.append(f"shuffled by {options.text_order.removesuffix('s')} with seed {options.text_seed}")
+        return said
+
+
+def is_arranged(options: TextOptions) -> bool:
+    """Return whether the options ask for documents to be dropped, moved or split."""
+    return (options.split_by, options.deduplicate, options.text_order) != ("bytes", "none", "given")
+
+
+def settings_of(options: TextOptions) -> tuple[str, ...]:
+    """Return all options that an arranged text depends on, besides those that its documents depend on."""
+    fractions = (options.valid_fraction, options.test_fraction) if options.split_by == "document" else ()
+    how = (options.split_by, options.deduplicate, options.text_order, options.text_seed, options.on_bad_bytes)
+    return tuple(map(repr, (*how, *fractions)))
+
+
+def write_arranged(
+    documents: Iterable[Document], options: TextOptions, folder: Path, *, always_blank: bool
+) -> ArrangementCounts:
+    """Write documents as plain text: train.txt, valid.txt and test.txt, or text.txt if they are not split.
+
+    Memory holds about 100 bytes for each document and long line if repeated ones are dropped, and a 64th of a text that
+    is shuffled.
+
+    Args:
+        documents: The documents.
+        options: How to arrange them.
+        folder: An empty folder.
+        always_blank: Whether a blank line is between any two documents.
+
+    Raises:
+        TextError: A document is refused.
+        OSError: The disk refused.
+    """
+    counts = ArrangementCounts()
+    with ExitStack() as stack:
+        names = SPLITS if options.split_by == "document" else (WHOLE_TEXT,)
+        outputs = [_Output(folder, name, options, stack, always_blank=always_blank) for name in names]
+        for text, digest in _kept(documents, options, counts):
+            outputs[_side(digest, options)].add(text)
+        for output in outputs:
+            output.finish()
+    counts.num_documents = sum(output.num_documents for output in outputs)
+    if options.split_by == "document":
+        counts.split = {name: output.num_documents for name, output in zip(names, outputs, strict=True)}
+    return counts
+
+
+class _Output:
+    """One file of the result."""
+
+    def __init__(self, folder: Path, name: str, options: TextOptions, stack: ExitStack, *, always_blank: bool) -> None:
+        self.num_documents = 0
+        self._layout = Layout(always_blank=always_blank)
+        self._file: IO[bytes] = stack.enter_context((folder / f"{name}.txt").open("wb"))
+        self._shuffled: ShuffledDocuments | None = None
+        if options.text_order != "given":
+            block = _BLOCK if options.text_order == "blocks" else 0
+            self._shuffled = stack.enter_context(ShuffledDocuments(folder, options.text_seed, block))
+
+    def add(self, text: str) -> None:
+        self.num_documents += 1
+        if self._shuffled:
+            self._shuffled.add(text)
+        else:
+            self._write(text)
+
+    def finish(self) -> None:
+        if self._shuffled:
+            for text in self._shuffled.documents():
+                self._write(text)
+
+    def _write(self, text: str) -> None:
+        self._file.write(encoded(self._layout.lines_of(text)))
+
+
+def _kept(
+    documents: Iterable[Document], options: TextOptions, counts: ArrangementCounts
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the documents that are not dropped, with the digest of each as it was before lines were dropped."""
+    seen_documents, seen_lines = set[bytes](), set[bytes]()
+    task = Task("arranging the documents", None)
+    for place, document in documents:
+        if options.on_bad_bytes == "strict":
+            require_text(place, document)
+        task.advance(len(document))
+        lines = split_lines(document)
+        if len(lines) > 1 and not lines[-1]:
+            lines.pop()  # one line end at the end of a document is not part of it
+        text = "\n".join(lines)
+        digest = _digest(text)
+        if options.deduplicate != "none" and not _added(digest, seen_documents):
+            counts.num_repeated_documents += 1
+            continue
+        if options.deduplicate == "lines":
+            kept = [line for line in lines if len(line) < LONG_LINE or _added(_digest(line), seen_lines)]
+            counts.num_repeated_lines += len(lines) - len(kept)
+            text = "\n".join(kept)
+            if not text.strip():
+                continue
+        yield text, digest
+
+
+def _digest(text: str) -> bytes:
+    """Return 128 bits, equal for equal texts; half a surrogate pair counts as a character."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _added(digest: bytes, seen: set[bytes]) -> bool:
+    """Add a digest, and return whether it was not there before."""
+    is_new = digest not in seen
+    seen.add(digest)
+    return is_new
+
+
+def _side(digest: bytes, options: TextOptions) -> int:
+    """Return which output a document goes to: train, valid, test, or the only one."""
+    if options.split_by != "document":
+        return 0
+    fraction = int.from_bytes(digest[:8], "little") / 2**64
+    if fraction < options.test_fraction:
+        return 2
+    return int(fraction < options.test_fraction + options.valid_fraction)
+
+
+class ArrangedText(NamedTuple):
+    """A text whose documents were dropped, moved or split.
+
+    Attributes:
+        folder: The folder with train.txt, valid.txt and test.txt, or with `WHOLE`.
+        description: In words, what became of the documents.
+    """
+
+    folder: Path
+    description: str
+
+
+def arranged_files(files: Sequence[TextFile], options: TextOptions, cache: Path) -> ArrangedText:
+    """Return the documents of some files as the options arrange them.
+
+    Raises:
+        TextError: A file cannot be read, changes while it is read, or holds something refused.
+        StorageError: The cache cannot be written.
+    """
+    unit = options.document
+    if unit == "auto":
+        unit = "file" if len(files) > 1 else "paragraph"
+    has_records = all(file.has_records for file in files)
+    made_by = [part for file in files for part in file.made_by]
+    key = cache_key(FORMAT, "arranged", *settings_of(options), "" if has_records else unit, *made_by)
+
+    def write(folder: Path) -> None:
+        documents = chain.from_iterable(file.parts(unit) for file in files)
+        _arrange(documents, options, folder, always_blank=not has_records)
+
+    folder = cached_folder(cache / f"text-{key}", write)
+    return ArrangedText(folder, _arranged_description(folder, options))
+
+
+def _arrange(documents: Iterable[Document], options: TextOptions, folder: Path, *, always_blank: bool) -> None:
+    counts = write_arranged(documents, options, folder, always_blank=always_blank)
+    (folder / _COUNTS).write_text(json.dumps(asdict(counts)), encoding="utf-8")
+
+
+def _arranged_description(folder: Path, options: TextOptions) -> str:
+    counts = ArrangementCounts(**json.loads((folder / _COUNTS).read_text(encoding="utf-8")))
+    return "; ".join(counts.describe(options))
+
+
+def arranged_rows(rows: Any, options: TextOptions, cache: Path) -> ArrangedText:
+    """Return the rows of a Python program as the options arrange them; the arguments are those of `gathered`.
+
+    Raises:
+        TextError: The text is none, has splits of its own, or a row is refused.
+        StorageError: The cache cannot be written.
+    """
+    files = files_of(rows)
+    if WHOLE not in files:
+        raise TextError(no_splits("a mapping of splits"))
+    try:
+        with scratch_folder(cache, "gathering") as scratch:
+            written = scratch / "arranged"
+            written.mkdir()
+            shown, given = files[WHOLE]
+            _arrange(documents_of_rows(given, options.field, shown), options, written, always_blank=False)
+            sums = [part for path in sorted(written.iterdir()) for part in (path.name, TextRange.whole(path).sha256)]
+
+            def take(empty: Path) -> None:
+                for path in written.iterdir():
+                    path.rename(empty / path.name)
+
+            folder = cached_folder(cache / f"text-{cache_key(FORMAT, 'arranged rows', *sums)}", take)
+    except OSError as error:
+        raise cache_error(cache, error) from error
+    return ArrangedText(folder, _arranged_description(folder, options))
+
+
+def no_splits(what: str) -> str:
+    """Return the message for a text that has splits and is to be arranged."""
+    return (
+        f"`split_by`, `deduplicate` and `text_order` need a text without splits, but {what} has its own; leave these "
+        "settings out, or give one text"
+    )

@@ -1,0 +1,181 @@
+"""Files on web servers, in object stores and on any other file system that `fsspec` knows, copied into the cache."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from nextword.disk.cache import cache_error, cache_key, cached_folder
+from nextword.disk.scratch import scratch_folder
+from nextword.errors import MissingExtraError, NextwordError, TextError
+from nextword.text.reading.progress import reported
+
+_FORMAT = 1
+"""Raise this number whenever the same address is kept in another way."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_BLOCK = 2**20
+_VERSIONS = (
+    "ETag",
+    "etag",
+    "mtime",
+    "created",
+    "LastModified",
+    "last_modified",
+    "md5Hash",
+    "Content-MD5",
+    "content_md5",
+)
+"""What file systems call that which changes with a file; the size alone is not enough."""
+
+_NAME = "source"
+
+
+class RemoteFile(NamedTuple):
+    """A copy of a remote file.
+
+    Attributes:
+        path: The copy.
+        url: Where the file is.
+    """
+
+    path: Path
+    url: str
+
+
+def is_url(text: str) -> bool:
+    """Return whether a text is named by an address.
+
+    Example:
+        >>> is_url("https://example.org/a.txt.gz"), is_url("s3://bucket/*.jsonl"), is_url("C:/a.txt"), is_url("a.txt")
+        (True, True, False, False)
+    """
+    return _URL.match(text) is not None
+
+
+def as_path(text: str) -> str:
+    """Return the path of a `file://` address, and anything else as it is.
+
+    Example:
+        >>> as_path("file:///tmp/a%20b.txt"), as_path("a.txt")
+        ('/tmp/a b.txt', 'a.txt')
+    """
+    return url2pathname(urlsplit(text).path) if text[:7].lower() == "file://" else text
+
+
+def remote_files(url: str, cache: Path) -> list[RemoteFile]:
+    """Copy the files of an address into the cache, and return the copies in the order of their names.
+
+    A file is copied once if its server tells a version, such as an ETag or a time; else it is copied each time.
+
+    Args:
+        url: The address. It may hold `*` if the file system can list files.
+        cache: The cache folder.
+
+    Raises:
+        MissingExtraError: fsspec, or the package for this kind of address, is not installed.
+        TextError: There is no such file, or it cannot be read.
+        StorageError: The cache cannot be written.
+    """
+    if find_spec("fsspec") is None:
+        raise MissingExtraError.of(f"reading `{url}` needs fsspec", None, "data")
+    from fsspec.core import url_to_fs  # slow to import, and rarely needed
+
+    with _errors_of(url):
+        system, path = url_to_fs(url)
+        names = sorted(system.glob(path)) if "*" in path else [path]
+        files = [(name, system.unstrip_protocol(name) if "*" in path else url) for name in names]
+    if not files:
+        raise TextError(f"`{url}` must match at least one file, but matches none; check the pattern")
+    return [RemoteFile(_copied(system, name, shown, cache), shown) for name, shown in files]
+
+
+def _copied(system: Any, name: str, url: str, cache: Path) -> Path:
+    with _errors_of(url):
+        info = system.info(name)
+    version = _version(info)
+    file_name = _file_name(url)
+
+    def copy(empty: Path) -> None:
+        _copy(system, name, url, empty / file_name, info.get("size"))
+
+    if version:
+        return cached_folder(cache / f"remote-{cache_key(_FORMAT, url, *version)}", copy) / file_name
+    try:
+        with scratch_folder(cache, "remote") as written:
+            sha256 = _copy(system, name, url, written / file_name, info.get("size"))
+
+            def take(empty: Path) -> None:
+                (written / file_name).rename(empty / file_name)
+
+            return cached_folder(cache / f"remote-{cache_key(_FORMAT, url, sha256)}", take) / file_name
+    except OSError as error:
+        raise cache_error(cache, error) from error
+
+
+def _copy(system: Any, name: str, url: str, target: Path, size: int | None) -> str:
+    """Copy a file, and return its SHA-256 sum in hexadecimal."""
+    digest = hashlib.sha256()
+    with target.open("wb") as file:
+        for block in reported(_blocks(system, name, url), f"copying {name_of(url)}", size):
+            file.write(block)
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _blocks(system: Any, name: str, url: str) -> Iterator[bytes]:
+    with _errors_of(url):
+        source = system.open(name, "rb")
+    with source:
+        while True:
+            with _errors_of(url):
+                block = source.read(_BLOCK)
+            if not block:
+                return
+            yield block
+
+
+def _version(info: Mapping[str, Any]) -> list[str]:
+    found = [f"{key}={info[key]}" for key in _VERSIONS if info.get(key)]
+    return [f"size={info.get('size')}", *found] if found else []
+
+
+def name_of(url: str) -> str:
+    """Return the last part of an address.
+
+    Example:
+        >>> name_of("https://example.org/mail/a.jsonl.gz?version=2"), name_of("memory://a.txt")
+        ('a.jsonl.gz', 'a.txt')
+    """
+    parts = urlsplit(url)
+    return PurePosixPath(parts.path).name or parts.netloc
+
+
+def _file_name(url: str) -> str:
+    """Return a plain name with the endings that say what a file holds."""
+    endings = PurePosixPath(name_of(url)).suffixes[-2:]
+    return _NAME + "".join(ending for ending in endings if re.fullmatch(r"\.[A-Za-z0-9]{1,10}", ending))
+
+
+@contextmanager
+def _errors_of(url: str) -> Iterator[None]:
+    try:
+        yield
+    except NextwordError:
+        raise
+    except ImportError as error:
+        raise MissingExtraError(
+            f"reading `{url}` needs a package that is missing ({error}); {MissingExtraError.advice('data')}, or the "
+            "package that the message names"
+        ) from error
+    except FileNotFoundError as error:
+        raise TextError(f"`{url}` must be a file that can be read, but does not exist; check the address") from error
+    except Exception as error:  # each file system has errors of its own
+        raise TextError(
+            f"`{url}` must be a file that can be read, but: {type(error).__name__}: {error}; check address and access"
+        ) from error

@@ -1,0 +1,1 @@
+"""Lines to tokens: pre-tokens, the vocabulary, the tokenizer."""

@@ -1,0 +1,149 @@
+"""Lines that are independent texts, encoded as token ids in windows of bounded size."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.errors import NextwordError, TextError
+from nextword.settings import require_several, require_text
+from nextword.text.reading.lines import lone_surrogate
+from nextword.text.reading.printable import printable
+from nextword.text.tokens.line_ends import segments
+from nextword.text.tokens.pieces import slices, tidy
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import END, UNKNOWN
+
+_MOST_CHARACTERS = 2**20
+"""Most characters of a window, its last line not counted."""
+
+
+class EncodedLine(NamedTuple):
+    """A line and its ids.
+
+    Attributes:
+        number: Its number among all lines, from 1.
+        text: The line.
+        ids: Its tokens and the `<eos>` at its end `(N,)`, int32.
+        out_of_vocabulary: Which of them the vocabulary lacks `(N,)`. An `<unk>` written in the text does not count.
+        spelling_log_probs: Natural log-probability of the spelling of each unknown token, given that it is unknown; 0
+            for the others `(N,)`.
+    """
+
+    number: int
+    text: str
+    ids: NDArray[np.int32]
+    out_of_vocabulary: NDArray[np.bool_]
+    spelling_log_probs: NDArray[np.float64]
+
+
+def encoded_windows(tokenizer: Tokenizer, lines: Iterable[str], *, most_lines: int) -> Iterator[list[EncodedLine]]:
+    r"""Yield all lines in their order, at most `most_lines` at a time, and read no more than are yielded next.
+
+    Each line is encoded by itself and ended by `<eos>`; a model of paragraphs takes it for a paragraph. A line end `\n`
+    or `\r\n` at the end of a line is removed, so `lines` may be an open file.
+
+    Args:
+        tokenizer: The tokenizer of the model.
+        lines: The lines, iterated once.
+        most_lines: Most lines of a window. A window also ends when it has a million characters.
+
+    Raises:
+        SettingError: The lines are one string, or a line is no string.
+        TextError: A line holds a line end, half of a surrogate pair or, if pretokenized, `<eos>` as a token. The lines
+            before it have been yielded.
+    """
+    require_several("lines", lines)
+    number = 1
+    for window in _windows(_checked(tokenizer, lines), most_lines):
+        yield _encoded(tokenizer, window, number)
+        number += len(window)
+
+
+def surface(tokenizer: Tokenizer, line: str) -> list[str]:
+    """Return the pieces of a line as they are written, one for each token except `<eos>`.
+
+    Example:
+        >>> from nextword.text.tokens.vocabulary import Vocabulary
+        >>> tokenizer = Tokenizer("word", "line", Vocabulary(("<eos>", "<unk>", "said", ", ")))
+        >>> surface(tokenizer, "He said, no")
+        ['He', 'said', ', ', 'no']
+    """
+    return [piece for piece, _ in _cut(tokenizer, line)]
+
+
+def written_tokens(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Yield the tokens of a text as written and as ids, `<eos>` after each line or paragraph."""
+    for segment in segments(lines, tokenizer.line_ends):
+        yield from _cut(tokenizer, segment)
+        yield END, tokenizer.vocabulary.end_id
+
+
+def shown_piece(piece: str) -> str:
+    """Return a piece for display: without spaces around it, and without control characters."""
+    return printable(piece.strip(" ") or "␣")
+
+
+def spelling_log_prob(tokenizer: Tokenizer, line: str) -> float:
+    """Return the natural log-probability of the spellings of a line's unknown words, given that they are unknown."""
+    return sum(tokenizer.spelling_log_probs(_cut(tokenizer, line)))
+
+
+def _cut(tokenizer: Tokenizer, line: str) -> list[tuple[str, int]]:
+    return [token for part in slices(tidy(line, tokenizer.kind), tokenizer.kind) for token in tokenizer.cut(part)]
+
+
+def _windows(lines: Iterator[str], most_lines: int) -> Iterator[list[str]]:
+    """Yield lines in windows. An error is raised after the lines before it have been yielded."""
+    failure: NextwordError | None = None
+    while failure is None:
+        window: list[str] = []
+        num_characters = 0
+        try:
+            for line in lines:
+                window.append(line)
+                num_characters += len(line) + 1
+                if len(window) >= most_lines or num_characters >= _MOST_CHARACTERS:
+                    break
+        except NextwordError as error:
+            failure = error
+        if window:
+            yield window
+        elif failure is None:
+            return
+    raise failure
+
+
+def _checked(tokenizer: Tokenizer, lines: Iterable[str]) -> Iterator[str]:
+    for number, given in enumerate(lines, start=1):
+        require_text("line", given)
+        line = given.removesuffix("\n").removesuffix("\r")
+        if "\n" in line or "\r" in line:
+            raise TextError(f"a line must hold no line end, but line {number} does; pass each line by itself")
+        if (place := lone_surrogate(line)) is not None:
+            raise TextError(
+                f"a line must be valid Unicode, but line {number} holds half of a surrogate pair at character {place}; "
+                "pass UTF-8"
+            )
+        if tokenizer.kind == "pretokenized" and END in line and END in surface(tokenizer, line):
+            raise TextError(f"`{END}` is reserved for line ends, but is in line {number}; remove it from the text")
+        yield line
+
+
+def _encoded(tokenizer: Tokenizer, window: list[str], number: int) -> list[EncodedLine]:
+    ids = np.concatenate(list(tokenizer.encode_segments(window)))
+    stops = np.flatnonzero(ids == tokenizer.vocabulary.end_id) + 1
+    unknown = ids == tokenizer.vocabulary.unknown_id
+    encoded: list[EncodedLine] = []
+    first = 0
+    for line, stop in zip(window, stops.tolist(), strict=True):
+        missing, spelling = unknown[first:stop], np.zeros(stop - first)
+        if missing.any():
+            tokens = _cut(tokenizer, line)
+            if tokenizer.kind == "pretokenized":
+                missing = missing & np.array([piece != UNKNOWN for piece, _ in (*tokens, (END, 0))])
+            spelling[:-1] = tokenizer.spelling_log_probs(tokens)
+        encoded.append(EncodedLine(number + len(encoded), line, ids[first:stop], missing, spelling))
+        first = stop
+    return encoded

@@ -1,0 +1,1 @@
+"""Optimizer, schedule, averages of weights."""

@@ -1,0 +1,195 @@
+"""Weight averages: updated at each step, and validated instead of the weights."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from nextword.training.optim.schedule import Pace
+from nextword.training.progress import TrainingProgress
+
+AveragingKind = Literal["none", "exponential", "triggered", "two_tailed"]
+
+NUM_AVERAGES: dict[AveragingKind, int] = {"none": 0, "exponential": 1, "triggered": 1, "two_tailed": 2}
+"""Number of averages. Each is validated at the end of a round; with 0, the weights are validated."""
+
+_NEVER = 2**31 - 1
+
+
+class RunningAverage:
+    r"""One average of all weights, in variables of an optimizer.
+
+    $$\bar w_t = (1 - r_n) \bar w_{t-1} + r_n w_t, \quad n = \max(1, t - b)$$
+
+    With $r_n = 1 / n$ this is the mean of $w_{b+1}, \ldots, w_t$. With $r_n = (1 - d) / (1 - d^n)$ it is the
+    exponential mean, in which each step weighs $d$ times as much as the next. Up to step $b$ it is $w_t$ itself.
+
+    Args:
+        optimizer: Owns the variables, so that Keras updates them in its compiled step.
+        weights: The weights.
+        begin: The step `b` after which the average begins.
+        decay: The factor `d` of an exponential average; `None` for the plain mean.
+    """
+
+    def __init__(self, optimizer: Any, weights: Sequence[Any], *, begin: int, decay: float | None = None) -> None:
+        self._weights = weights
+        self._log_decay = None if decay is None else math.log(decay) if decay else -math.inf
+        self.begin = optimizer.add_variable(
+            shape=(), initializer=keras.initializers.Constant(begin), dtype="int32", name="average_begin"
+        )
+        self.averages = optimizer.add_optimizer_variables(weights, "average")
+
+    def update(self, step: Any) -> None:
+        """Add the weights after `step` updates to the average."""
+        count = ops.maximum(1, step - self.begin)
+        rate = self._rate(ops.cast(count, "float32"))
+        for average, variable in zip(self.averages, self._weights, strict=True):
+            weight = ops.convert_to_tensor(variable)
+            # In this form rounding errors do not accumulate; the first average equals the weights exactly.
+            average.assign(ops.where(count == 1, weight, average + rate * (weight - average)))
+
+    def _rate(self, count: Any) -> Any:
+        if self._log_decay is None:
+            return 1.0 / count
+        return math.expm1(self._log_decay) / ops.expm1(count * self._log_decay)
+
+    def length_at(self, step: int) -> int:
+        """Return the number of averaged steps after `step` updates; 0 before the average begins."""
+        return max(0, step - int(self.begin))
+
+    def copy_from(self, other: "RunningAverage") -> None:
+        """Copy another average."""
+        self.begin.assign(ops.copy(other.begin))
+        for average, source in zip(self.averages, other.averages, strict=True):
+            average.assign(ops.copy(source))  # a copy, because JAX must not receive one buffer twice
+
+    def replace_weights(self) -> None:
+        """Replace the weights by the average."""
+        for weight, average in zip(self._weights, self.averages, strict=True):
+            weight.assign(ops.copy(average))
+
+    @contextmanager
+    def replacing_weights(self) -> Iterator[None]:
+        """Replace the weights by the average within the block, then restore them exactly."""
+        kept = [ops.copy(weight) for weight in self._weights]
+        try:
+            self.replace_weights()
+            yield
+        finally:
+            for weight, value in zip(self._weights, kept, strict=True):
+                weight.assign(value)
+
+
+class WeightAverages:
+    """The weight averages of a run: none, one, or the better of two.
+
+    - `exponential`: recent steps weigh more. This is the bias-corrected form of Kingma and Ba (2015, section 7.2);
+      Polyak and Juditsky (1992) use the plain mean.
+    - `triggered`: the plain mean since validation stopped improving, NT-ASGD (Merity, Keskar and Socher 2018,
+      algorithm 1). Before that, the weights themselves.
+    - `two_tailed`: a short and a long plain mean. Both are validated at the end of each round. If the short one is at
+      least as good, it replaces the long one, and a new short one begins (Melis 2022).
+
+    Args:
+        kind: The kind of averaging.
+        decay: The decay of `exponential` per step.
+    """
+
+    def __init__(self, kind: AveragingKind = "none", decay: float = 0.0) -> None:
+        self.kind = kind
+        self._decay = decay if kind == "exponential" else None
+        self._tails: list[RunningAverage] = []
+
+    def build(self, optimizer: Any, weights: Sequence[Any]) -> None:
+        """Create the variables."""
+        begin = _NEVER if self.kind == "triggered" else 0
+        self._tails = [
+            RunningAverage(optimizer, weights, begin=begin, decay=self._decay) for _ in range(NUM_AVERAGES[self.kind])
+        ]
+
+    def update(self, step: Any) -> None:
+        """Add the weights after `step` updates to the averages."""
+        for tail in self._tails:
+            tail.update(step)
+
+    @property
+    def main(self) -> RunningAverage:
+        """The average that replaces the weights: the only one, or the long one."""
+        return self._tails[-1]
+
+    def replace_weights(self) -> None:
+        """Replace the weights by the average, if there is one."""
+        if self._tails:
+            self.main.replace_weights()
+
+    def validate(self, evaluate: Callable[[], Mapping[str, float]], step: int) -> tuple[int, Mapping[str, float]]:
+        """Evaluate each average, the short one first, and return the best; without averages, evaluate the weights.
+
+        Averages over the same steps are evaluated once. For an average that has not begun, the weights are evaluated.
+
+        Args:
+            evaluate: Evaluates the current weights, and returns metrics that include `perplexity`.
+            step: Number of updates so far.
+
+        Returns:
+            The number of averaged steps and the metrics of the average with the lowest perplexity.
+        """
+        found: dict[int, Mapping[str, float]] = {}
+        for tail in self._tails:
+            length = tail.length_at(step)
+            if length not in found:
+                with tail.replacing_weights() if length else nullcontext():
+                    found[length] = evaluate()
+        found = found or {0: evaluate()}
+        best = min(found, key=lambda length: found[length]["perplexity"])
+        return best, found[best]
+
+    def end_round(self, progress: TrainingProgress) -> None:
+        """Start or replace averages after the validation of a round."""
+        latest = progress.records[-1]
+        if self.kind == "triggered" and progress.averaging_since == latest.round:
+            self.main.begin.assign(latest.step - 1)  # the weights of this step are the first of the mean
+        if self.kind == "two_tailed":
+            short, long = self._tails
+            if short.length_at(latest.step) == latest.averaged_steps:
+                long.copy_from(short)
+                short.begin.assign(latest.step)
+
+
+class AveragingOptimizer(keras.optimizers.Optimizer):
+    """Base class that adds `WeightAverages` to a Keras optimizer; inherit from it first.
+
+    Args:
+        averages: The averages.
+        pace: Progress of the schedules if the clock decides; `None` if their length is fixed.
+    """
+
+    def __init__(
+        self, *args: Any, averages: WeightAverages | None = None, pace: Pace | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.averages = averages or WeightAverages()
+        self.pace = pace
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Create the variables of the optimizer and the averages."""
+        if self.built:
+            return
+        super().build(variables)
+        self.averages.build(self, variables)
+        if self.pace is not None:
+            self.pace.build(self)
+
+    def learning_rate_after(self, step: int) -> float:
+        """Return the learning rate of the step after `step` updates."""
+        rate = self._learning_rate
+        is_schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+        return float(rate(ops.convert_to_tensor(step, "int32")) if is_schedule else rate)
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Update the weights, then their averages."""
+        super().apply(grads, trainable_variables)
+        self.averages.update(self.iterations)

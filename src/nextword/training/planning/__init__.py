@@ -1,0 +1,1 @@
+"""Before the first step: settings, seconds, memory."""

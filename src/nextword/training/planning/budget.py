@@ -1,0 +1,236 @@
+"""Chooses model size and number of steps for a run with `minutes`."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from nextword.errors import SettingError
+from nextword.model.architecture import useful_flops_per_word
+from nextword.model.presets import DEFAULT_PRESET, read_preset
+from nextword.text.batching.window import Windows
+from nextword.text.batching.windows import make_windows
+from nextword.text.corpus import Corpus
+from nextword.text.reading.counted import counted
+from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
+from nextword.training.optim.averaging import NUM_AVERAGES
+from nextword.training.plan import SCHEDULES_ENDING_AT_ZERO, Plan, TimePlan, require_schedule_ending_at_zero
+from nextword.training.planning.speed import measure_training
+
+_MEASURED_SECONDS = 2.0
+_VALIDATION_COST = 0.5
+_VALIDATION_SHARE = 0.03
+_MAX_VALIDATION_SHARE = 1 / 3
+_MIN_ROUNDS = 4
+_MAX_ROUNDS = 40
+_ROUNDS_OF_SHORT_TEXT = 20
+_SAVING_SECONDS = 0.5
+_FINAL_PASS_COST = 1.3
+_MAX_MEASURING_SHARE = 0.1
+_MIN_FRACTION_LEFT = 0.5
+
+_MAX_EPOCHS = 40.0
+_WORDS_OF_MAX_EPOCHS = 20_000
+"""A text of this many words is trained for at most this many epochs, and a longer text for more."""
+
+_PATIENCE_SHARE = 1 / 3
+_MIN_PATIENCE = 5
+"""Rounds without improvement that end a run, as a share of its rounds, and at least."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The time of a run, from the command to the bundle.
+
+    Attributes:
+        seconds: Total time.
+        began: Start time, by `time.monotonic`.
+    """
+
+    seconds: float
+    began: float
+
+    @property
+    def spent(self) -> float:
+        """Seconds spent."""
+        return time.monotonic() - self.began
+
+    @property
+    def is_late(self) -> bool:
+        """Whether too little of the time is left for a run."""
+        return self.seconds - self.spent < _MIN_FRACTION_LEFT * self.seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds left; half of the time if it is late, so that there is a model at all."""
+        return max(self.seconds - self.spent, _MIN_FRACTION_LEFT * self.seconds)
+
+
+def plan_time(config: RunConfig, corpus: Corpus, budget: Budget, context: RunContext) -> RunConfig:
+    """Return the settings with a time plan, and for the preset `auto` with a model size that fits the time.
+
+    Two measurements of this machine decide: the throughput of the middle size of `auto` gives the model size, and the
+    throughput of the chosen model gives the number of steps. On a slow machine, the first one is all there is time for.
+
+    A short text is trained for fewer epochs than the time allows. The run stops early if validation has not improved
+    for a third of the rounds.
+
+    Args:
+        config: Resolved settings.
+        corpus: The text.
+        budget: The time.
+        context: Receives the measured throughput and the decisions.
+
+    Raises:
+        SettingError: Validation and evaluation would take all the time, or an override sets a schedule that does not
+            end at zero.
+    """
+    config = _with_schedule_ending_at_zero(config, context)
+    vocabulary_size, speed = corpus.tokenizer.vocabulary_size, None
+    measure = partial(measure_training, seconds=min(_MEASURED_SECONDS, _MAX_MEASURING_SHARE * budget.seconds))
+    if config.origin.get("preset") == DEFAULT_PRESET:
+        sizes = read_preset(DEFAULT_PRESET)["sizes"]
+        speed = measure(config.with_choices(sizes[len(sizes) // 2]["settings"]), vocabulary_size)
+        config = _with_size(config, corpus, budget, speed.flops_per_second, context)
+    if speed is None or budget.spent <= _MAX_MEASURING_SHARE * budget.seconds:
+        speed = measure(config, vocabulary_size)
+    words_per_second = speed.flops_per_second / useful_flops_per_word(config.model.build(vocabulary_size))
+    windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
+    plan = _plan(config, corpus, windows, budget, words_per_second)
+    if budget.is_late:
+        context.say(
+            f"measuring this machine took {budget.spent:.0f} of {budget.seconds:.0f} seconds, so the run takes "
+            f"about {counted(round(plan.seconds), 'second')} more"
+        )
+    context.detail(
+        f"about {words_per_second:,.0f} words/s here: {counted(plan.planned_steps[0], 'step')}, "
+        f"{plan.planned_steps[0] / windows.steps_per_epoch:.1f} epochs, in {counted(budget.seconds / 60, 'minute')}"
+    )
+    return _with_patience(replace(config, plan=plan), math.ceil(plan.planned_steps[0] / plan.round_steps))
+
+
+def _with_patience(config: RunConfig, num_rounds: int) -> RunConfig:
+    """Return the settings with a patience that a run of `num_rounds` rounds stops early by, unless they have one."""
+    if config.training.patience is not None:
+        return config
+    patience = max(_MIN_PATIENCE, math.ceil(_PATIENCE_SHARE * num_rounds))
+    return replace(config, training=config.training.replace(patience=patience))
+
+
+def _max_epochs(num_words: int) -> float:
+    """Return the number of epochs after which more training on a text of `num_words` words does not help."""
+    return _MAX_EPOCHS * max(1.0, num_words / _WORDS_OF_MAX_EPOCHS)
+
+
+def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
+    """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
+    training = plan.total_steps * config.batching.batch_size * config.batching.num_steps / words_per_second
+    passes = max(1, NUM_AVERAGES[config.training.averaging])
+    cost = _validation_cost(config, corpus)
+    validation = cost * len(corpus.valid.ids) / words_per_second
+    at_the_end = _FINAL_PASS_COST * cost * (len(corpus.valid.ids) + len(corpus.test.ids)) / words_per_second
+    return training + plan.num_rounds * passes * validation + at_the_end
+
+
+def _validation_cost(config: RunConfig, corpus: Corpus) -> float:
+    """Return the time to validate a token, relative to that of training on one.
+
+    With a sampled softmax, training computes the candidates and the targets of a step, but validation all tokens.
+    """
+    sampled, vocabulary_size = config.training.sampled_softmax, corpus.tokenizer.vocabulary_size
+    if sampled is None:
+        return _VALIDATION_COST
+    computed = min(vocabulary_size, sampled + config.batching.batch_size * config.batching.num_steps)
+    whole, part = (useful_flops_per_word(config.model.build(size)) for size in (vocabulary_size, computed))
+    return _VALIDATION_COST * whole / part
+
+
+def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> RunConfig:
+    """Return the settings with a linear schedule if the preset's schedule does not end at zero."""
+    schedule = config.training.schedule
+    if schedule in SCHEDULES_ENDING_AT_ZERO:
+        return config
+    if "schedule" in config.given.get("training", {}):
+        require_schedule_ending_at_zero(config.training)
+    context.say(f"schedule linear instead of the preset's {schedule}, because the learning rate must end at zero")
+    return replace(config, training=config.training.replace(schedule="linear"))
+
+
+def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
+    step_seconds = windows.batch_size * windows.num_steps / words_per_second
+    passes = max(1, NUM_AVERAGES[config.training.averaging])
+    validation = passes * _validation_cost(config, corpus) * len(corpus.valid.ids) / words_per_second
+    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / passes
+    seconds = budget.left
+    training = seconds - passes_at_end * validation
+    rounds = _num_rounds(training / validation)
+    steps = math.floor((training - rounds * validation) / step_seconds)
+    max_steps = math.ceil(_max_epochs(len(corpus.train.ids)) * windows.steps_per_epoch)
+    needed = None
+    if steps > max_steps:
+        steps = max_steps
+        rounds = min(_ROUNDS_OF_SHORT_TEXT, steps)
+        needed = budget.spent + steps * step_seconds + (rounds + passes_at_end) * (validation + _SAVING_SECONDS)
+        needed = min(needed, budget.seconds)
+    if steps < 1:
+        raise SettingError(
+            f"`minutes` must leave time for training after one validation and the final evaluation, which take about "
+            f"{(1 + passes_at_end) * validation:.0f} seconds here, but is {budget.seconds / 60:g}; give more time, or "
+            "shorter valid and test splits"
+        )
+    return TimePlan(
+        seconds=seconds,
+        passes_at_end=passes_at_end,
+        round_steps=config.training.round_steps or max(1, math.ceil(steps / rounds)),
+        planned_steps=(steps,),
+        needed_seconds=needed,
+    )
+
+
+def _num_rounds(validations: float) -> int:
+    """Return the number of rounds in a time that is worth `validations` validations."""
+    affordable = max(1, math.floor(_MAX_VALIDATION_SHARE * validations))
+    fewest = min(_MIN_ROUNDS, affordable)
+    return min(_MAX_ROUNDS, max(fewest, math.floor(_VALIDATION_SHARE * validations)))
+
+
+def _with_size(
+    config: RunConfig, corpus: Corpus, budget: Budget, flops_per_second: float, context: RunContext
+) -> RunConfig:
+    """Return the settings with the size and regularization for the number of words that fit in the time."""
+    family, vocabulary_size = read_preset(DEFAULT_PRESET), corpus.tokenizer.vocabulary_size
+    sizes, num_words = family["sizes"], len(corpus.train.ids)
+    candidates = [config.with_choices(size["settings"]) for size in (sizes[:1] if budget.is_late else sizes)]
+    flops = [useful_flops_per_word(candidate.model.build(vocabulary_size)) for candidate in candidates]
+    most = _max_epochs(num_words) * num_words
+    words = [min(flops_per_second * budget.left / each, most) for each in flops]
+    chosen = max(index for index, size in enumerate(sizes[: len(words)]) if words[index] >= size["at_least_words"])
+    epochs = words[chosen] / num_words
+    rates = {
+        "model": _interpolated(family["regularization"], epochs),
+        "training": {"weight_decay": _weight_decay(family, num_words)},
+    }
+    config = config.with_choices(sizes[chosen]["settings"], rates)
+    context.detail(
+        f"time for about {words[chosen] / 1e6:.1f} million words or {epochs:.1f} epochs: "
+        f"embedding {config.model.embedding_size}, layers {list(config.model.hidden_sizes)}"
+    )
+    return config
+
+
+def _weight_decay(family: Mapping[str, Any], num_words: int) -> float:
+    """Return the weight decay for a text of `num_words` words, with two digits."""
+    weight_decay = min(family["most_weight_decay"], family["weight_decay_of_text"] / num_words)
+    return float(f"{weight_decay:.1e}")
+
+
+def _interpolated(rows: Sequence[Mapping[str, float]], epochs: float) -> dict[str, float]:
+    """Interpolate the rows at a number of epochs, linearly in its logarithm and constant beyond the last row."""
+    known, names = np.log([row["epochs"] for row in rows]), [name for name in rows[0] if name != "epochs"]
+    rates = {name: np.interp(math.log(epochs), known, [row[name] for row in rows]) for name in names}
+    return {name: round(float(rate), 3) for name, rate in rates.items()}

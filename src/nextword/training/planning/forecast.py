@@ -1,0 +1,138 @@
+"""What a run does, known before its first step."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from nextword.bundle.run_directory import RunDirectory
+from nextword.machine.capacity import read_capacity
+from nextword.text.corpus import Corpus
+from nextword.text.reading.counted import counted
+from nextword.text.sources.split import SPLITS
+from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
+from nextword.training.plan import Plan
+from nextword.training.planning.budget import expected_seconds
+from nextword.training.planning.memory_estimate import training_memory_bytes
+from nextword.training.planning.preparation import settle, windows_of
+from nextword.training.planning.speed import measure_training
+from nextword.training.reading import load_corpus
+from nextword.training.report.progress_bar import clock
+from nextword.training.step.teacher import teacher_of
+
+_MEASURED_SECONDS = 2.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What a run would do.
+
+    Attributes:
+        run: The run directory.
+        text: The name of the text.
+        tokens: Number of tokens of each split.
+        vocabulary_size: Number of tokens in the vocabulary.
+        tokenizer: How the text is split into tokens.
+        model: Cell and widths of the layers.
+        num_parameters: Number of trainable parameters.
+        steps: Training steps; with `minutes` an estimate.
+        rounds: Rounds, each with a validation and a checkpoint.
+        epochs: Passes over the text.
+        minutes: The time that the run may take; `None` if epochs decide.
+        seconds: About how long the run takes; `None` if unknown.
+        memory_bytes: About how much memory it takes, with its teacher.
+        available_memory_bytes: How much is available; `None` if unknown.
+    """
+
+    run: str
+    text: str
+    tokens: dict[str, int]
+    vocabulary_size: int
+    tokenizer: str
+    model: str
+    num_parameters: int
+    steps: int
+    rounds: int
+    epochs: float
+    minutes: float | None
+    seconds: float | None
+    memory_bytes: int
+    available_memory_bytes: int | None
+
+    @classmethod
+    def of(cls, config: RunConfig, corpus: Corpus, root: Path) -> Self:
+        """Return what a run with settled settings does; its time is unknown if epochs decide."""
+        train, _ = windows_of(corpus, config)
+        plan, minutes = Plan.of(config.training, train.steps_per_epoch, config.plan), config.training.minutes
+        needed = config.plan and config.plan.needed_seconds
+        architecture = config.model.build(corpus.tokenizer.vocabulary_size)
+        teacher = teacher_of(config, corpus.tokenizer)
+        teachers = [each.architecture for each in teacher.models] if teacher else []
+        return cls(
+            run=str(root),
+            text=corpus.name,
+            tokens={split: corpus.split(split).num_tokens for split in SPLITS},
+            vocabulary_size=corpus.tokenizer.vocabulary_size,
+            tokenizer=corpus.tokenizer.kind,
+            model=config.model.summary,
+            num_parameters=architecture.num_parameters,
+            steps=plan.total_steps,
+            rounds=plan.num_rounds,
+            epochs=plan.total_steps / train.steps_per_epoch,
+            minutes=minutes,
+            seconds=needed or (None if minutes is None else 60.0 * minutes),
+            memory_bytes=training_memory_bytes(architecture, config.batching, teachers),
+            available_memory_bytes=read_capacity().available_memory_bytes,
+        )
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the forecast as a table for JSON."""
+        return asdict(self)
+
+    def describe(self, *, is_dry: bool = False) -> list[str]:
+        """Return the forecast as aligned lines; `is_dry` says that no run follows."""
+        return [f"{name:<11} {value}" for name, value in self._rows(is_dry=is_dry)]
+
+    def _rows(self, *, is_dry: bool) -> Iterator[tuple[str, str]]:
+        is_short = self.minutes is not None and self.seconds is not None and self.seconds < 60.0 * self.minutes
+        tokens = ", ".join(f"{split} {number:,}" for split, number in self.tokens.items())
+        yield "text", f"{self.text}: {tokens} tokens"
+        yield "vocabulary", f"{self.vocabulary_size:,} tokens, {self.tokenizer}"
+        yield "model", f"{self.model}, {self.num_parameters:,} parameters"
+        about = "" if self.minutes is None else "at most " if is_short else "about "
+        steps, rounds = counted(self.steps, "step"), counted(self.rounds, "round")
+        yield "plan", f"{about}{steps} in {rounds}, {self.epochs:.1f} epochs"
+        if self.seconds is not None:
+            end = datetime.now().astimezone() + timedelta(seconds=self.seconds)
+            short = f"; a short text does not need {counted(self.minutes or 0, 'minute')}" if is_short else ""
+            yield "time", f"about {clock(self.seconds)}, done at {end:%H:%M}{short}"
+        available = self.available_memory_bytes
+        room = "" if available is None else f" of {available / 1e9:.1f} GB available"
+        yield "memory", f"about {self.memory_bytes / 1e9:.1f} GB{room}"
+        yield "run", f"{self.run}{', not created: this was a dry run' if is_dry else ''}"
+
+
+def forecast_run(config: RunConfig, text: str | Path | Corpus, root: Path, context: RunContext) -> Forecast:
+    """Return what `start_run` would do with the same arguments. Nothing is written, except for the text cache.
+
+    The speed of this machine is measured, which takes some seconds.
+
+    Raises:
+        CheckpointError: A run began in `root` already.
+        NextwordError: Text or settings are refused.
+    """
+    began = time.monotonic()
+    RunDirectory(root).require_free()
+    corpus = load_corpus(text, config, context)
+    config = settle(config, corpus, context, began=began, text_path=corpus.stored_name)
+    forecast = Forecast.of(config, corpus, root)
+    return forecast if forecast.seconds is not None else replace(forecast, seconds=_seconds(config, corpus))
+
+
+def _seconds(config: RunConfig, corpus: Corpus) -> float:
+    speed = measure_training(config, corpus.tokenizer.vocabulary_size, seconds=_MEASURED_SECONDS)
+    plan = Plan.of(config.training, windows_of(corpus, config)[0].steps_per_epoch)
+    return expected_seconds(config, corpus, plan, speed.words_per_second)

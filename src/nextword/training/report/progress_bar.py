@@ -1,0 +1,163 @@
+"""A progress bar for a training run, in a terminal or a notebook; in a terminal, with the growing curve above it."""
+
+from importlib.util import find_spec
+from typing import Self, override
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nextword.text.reading.progress import ReadingProgress
+from nextword.training.context import TrainingObserver
+from nextword.training.plan import Plan
+from nextword.training.progress import RoundRecord, TrainingPoint, TrainingProgress
+from nextword.training.report.growing_curve import GrowingCurve
+from nextword.training.report.reading_lines import ReadingLines, megabytes
+from nextword.training.report.terminal_chart import TerminalChart
+
+_HEADER = "round   epoch  perplexity: train     valid   words/s  elapsed     left"
+
+_REFRESHES_PER_SECOND = 4
+
+
+class ProgressBar(TrainingObserver):
+    """Shows the step, words per second, time left, and perplexity on training and validation text.
+
+    The live line appears in a terminal, and in a notebook with ipywidgets. A row for each round appears everywhere.
+    Neither is wider than 79 columns.
+
+    Args:
+        console: Where to show it. It must leave lines as they are.
+        moves: Whether to show the live line where one can be shown.
+    """
+
+    def __init__(self, console: Console, *, moves: bool = True) -> None:
+        self._console = console
+        self._has_header = False
+        self._lines = ReadingLines(console)
+        self._bar = Progress(
+            TextColumn("{task.fields[doing]}"),
+            BarColumn(bar_width=12),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[perplexity]}"),
+            console=console,
+            transient=True,
+            disable=not moves or not (console.is_terminal or _is_live_notebook(console)),
+        )
+        self._task = self._bar.add_task("", doing="starting", speed="", perplexity="", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bar.stop()
+
+    def on_reading(self, progress: ReadingProgress) -> None:
+        """Show how far the reading of a large text is; where no line can be updated, by a line now and then."""
+        if self._bar.disable:
+            self._lines.report(progress)
+            return
+        done, total = megabytes(progress)
+        self._bar.update(self._task, doing=progress.doing, completed=done, total=total, speed="MB")
+
+    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
+        """Set the bar to the first step."""
+        done = progress.steps
+        if done:
+            self._console.print(f"resuming after round {progress.rounds}, step {done:,} of {plan.total_steps:,}")
+        self._bar.update(self._task, doing="compiling", speed="", total=plan.total_steps, completed=done)
+
+    def on_step(self, step: int, train_perplexity: float, words_per_second: float) -> None:
+        """Advance the bar."""
+        self._bar.update(
+            self._task,
+            doing="training",
+            completed=step,
+            speed=f"{words_per_second:,.0f} words/s",
+            perplexity=f"train {shown_perplexity(train_perplexity)}",
+        )
+
+    def on_validation(self) -> None:
+        """Show that validation has begun."""
+        self._bar.update(self._task, doing="validating")
+
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
+        """Print a row for the round, and a header above the first."""
+        self._bar.update(self._task, completed=record.step, total=plan.total_steps)
+        if not self._has_header:
+            self._console.print(_HEADER)
+            self._has_header = True
+        best = "  best" if progress.latest_is_best else ""
+        left = 0.0 if progress.finished else plan.seconds_left(progress.records)
+        self._console.print(
+            f"{record.round:>5}  {record.epoch:>6.{2 if record.epoch < 1000 else 1}f}  "
+            f"{shown_perplexity(record.train_perplexity):>17} {shown_perplexity(record.valid_perplexity):>9} "
+            f"{record.words_per_second:>9,.0f} {clock(record.seconds):>8} {clock(left):>8}{best}"
+        )
+
+
+def shown_perplexity(perplexity: float) -> str:
+    """Return a perplexity in at most nine characters, such as `1,649.12` or `2.0e+06`."""
+    return f"{perplexity:,.2f}" if perplexity < 1e5 else f"{perplexity:.1e}"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as hours, minutes and seconds, such as `0:01:58`."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+def _is_live_notebook(console: Console) -> bool:
+    """Return whether rich can update a line in this notebook."""
+    return console.is_jupyter and find_spec("ipywidgets") is not None
+
+
+class LiveBar(ProgressBar):
+    """Shows what `ProgressBar` shows, and the training and validation perplexity as a chart that grows.
+
+    The lines of the rounds scroll above the chart. The last chart stays in the terminal.
+
+    Args:
+        console: A console in a terminal; see `live_bar`.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._curve = GrowingCurve()
+        self._chart = TerminalChart(self._curve)
+        self._live = Live(Group(self._chart, self._bar), console=console, refresh_per_second=_REFRESHES_PER_SECOND)
+
+    @override
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    @override
+    def __exit__(self, *_error: object) -> None:
+        self._live.update(self._chart)
+        self._live.stop()
+
+    @override
+    def on_start(self, plan: Plan, progress: TrainingProgress) -> None:
+        super().on_start(plan, progress)
+        self._curve.start(plan, progress)
+
+    @override
+    def on_point(self, point: TrainingPoint) -> None:
+        self._curve.add_point(point)
+
+    @override
+    def on_round(self, record: RoundRecord, plan: Plan, progress: TrainingProgress) -> None:
+        super().on_round(record, plan, progress)
+        self._curve.add_round(record, plan)
+
+
+def live_bar(console: Console) -> ProgressBar:
+    """Return a display with a growing curve; without a terminal that can show it, one that prints plain lines."""
+    if console.is_terminal and not console.is_dumb_terminal and not console.no_color:
+        return LiveBar(console)
+    return ProgressBar(console, moves=False)

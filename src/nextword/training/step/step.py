@@ -1,0 +1,284 @@
+"""The training step of a run: model, loss, optimizer and windows, compiled once."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from nextword.model.language_model import LanguageModel
+from nextword.text.batching.rows import RowsOfProcess
+from nextword.text.batching.window import Window, Windows
+from nextword.training.optim.optimizer import make_optimizer
+from nextword.training.options import TrainingOptions
+from nextword.training.plan import Plan
+from nextword.training.progress import TrainingProgress
+from nextword.training.step.candidate_sampler import CandidateSampler
+from nextword.training.step.round_callbacks import RoundCallbacks
+from nextword.training.step.stream_model import Arrays, Batch, StreamModel, capture, named_variables, restore
+from nextword.training.step.stretches import Stretches
+
+if TYPE_CHECKING:
+    from nextword.training.cluster.joined import Processes
+    from nextword.training.step.teacher import Teacher
+
+# If the clock decides, the plan may grow by this factor before window lengths are missing.
+_LENGTHS_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class TrainingMetrics:
+    """Figures of the training steps of a round.
+
+    Attributes:
+        num_steps: Steps taken; fewer than requested if a user callback stopped the round.
+        perplexity: Training perplexity over the round, with dropout, while the weights change.
+        accuracy: Fraction of the targets that had the highest probability, measured the same way.
+        seconds: Time of all steps.
+        step_seconds: Mean time of a step; the first step of the round is excluded if there are others.
+    """
+
+    num_steps: int
+    perplexity: float
+    accuracy: float
+    seconds: float
+    step_seconds: float
+
+
+@dataclass(frozen=True)
+class ValidationMetrics:
+    """Figures of a validation.
+
+    Attributes:
+        perplexity: Perplexity of the validation split.
+        accuracy: Fraction of its tokens that had the highest probability.
+        seconds: Time of the validation.
+        averaged_steps: Steps in the weight average that was validated; 0 for the weights themselves.
+    """
+
+    perplexity: float
+    accuracy: float
+    seconds: float
+    averaged_steps: int
+
+
+class TrainingStep:
+    """Trains and validates one round at a time, with one compiled step for all rounds.
+
+    Training runs and speed measurements both use this class.
+
+    Args:
+        model: The model, trained in place.
+        options: Optimizer, loss and weight averages.
+        plan: The rounds planned before the first one; they set the length of the schedules.
+        train: Training windows.
+        valid: Validation windows.
+        token_counts: Count of each token in the training text `(V,)`, used only by `sampled_softmax` (default: equal
+            counts).
+        processes: The processes that share the rows of each batch (default: this one has all).
+        teacher: Models whose predictions are learned too (default: only the text).
+        unknown_id: The id that stands for unknown words, which do not count as right (default: none does).
+
+    Attributes:
+        words_per_step: Number of tokens in a training window of all processes, `B * T`.
+        processes: The processes that share the rows of each batch, or `None`.
+
+    Raises:
+        SettingError: `sampled_softmax` is not below the vocabulary size, or the loss does not fit the model's softmax.
+    """
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        options: TrainingOptions,
+        plan: Plan,
+        *,
+        train: Windows,
+        valid: Windows,
+        token_counts: NDArray[np.integer[Any]] | None = None,
+        processes: "Processes | None" = None,
+        teacher: "Teacher | None" = None,
+        unknown_id: int | None = None,
+    ) -> None:
+        options.check_softmax(model.architecture)
+        self.model = model
+        self.options = options
+        self.plan = plan
+        self.words_per_step = train.batch_size * train.num_steps  # of the whole batch
+        self.processes = processes
+        if processes is not None:
+            train, valid = (RowsOfProcess(each, *processes.part) for each in (train, valid))
+        self._train = train
+        self._valid = valid
+        sampler = None
+        if options.sampled_softmax is not None:
+            counts = np.ones(model.architecture.vocabulary_size, np.int64) if token_counts is None else token_counts
+            sampler = CandidateSampler(counts, options.sampled_softmax, seed=options.seed, name="sampler")
+        sizes: dict[str, Any] = {"batch_size": train.batch_size, "valid_batch_size": valid.batch_size}
+        self.stream = _stream_model(processes, teacher)(model, options, sampler=sampler, **sizes)
+        self.stream.unknown_id = unknown_id
+        lengths = train.relative_lengths(plan.total_steps * (_LENGTHS_AHEAD if plan.time else 1))
+        self.optimizer = make_optimizer(options, plan, relative_lengths=lengths, compute_dtype=model.product_dtype)
+        self.stream.compile(optimizer=self.optimizer)
+        self.optimizer.build(self.stream.trainable_variables)
+
+    def train_round(
+        self,
+        first_step: int,
+        num_steps: int,
+        callbacks: RoundCallbacks | None = None,
+        stretches: Stretches | None = None,
+    ) -> TrainingMetrics:
+        """Take the steps of a round, starting at window `first_step`.
+
+        Args:
+            first_step: Steps taken before.
+            num_steps: Steps to take.
+            callbacks: Called in every step.
+            stretches: Receives the loss within the round.
+
+        Raises:
+            TrainingInterrupted: A signal requested a stop.
+            TrainingDivergedError: `callbacks` found a loss that is not finite.
+        """
+        callbacks = callbacks or RoundCallbacks(self.stream)
+        round_number = first_step // self.plan.round_steps
+        dataset = RoundDataset(self._train, first_step, num_steps)
+        began = time.monotonic()
+        callbacks.stretches = stretches
+        if stretches is not None:
+            stretches.begin(dataset.counts, began)
+        self.stream.fit(
+            dataset,
+            initial_epoch=round_number,
+            epochs=round_number + 1,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+        # Reading the metrics waits for the last step.
+        perplexity, accuracy = (float(callbacks.figures[name]) for name in ("perplexity", "accuracy"))
+        ended, done = time.monotonic(), callbacks.steps_done
+        if stretches is not None:
+            stretches.after_report(done, ended)
+        after_first = (ended - callbacks.first_step_ended) / (done - 1) if done > 1 else ended - began
+        return TrainingMetrics(done, perplexity, accuracy, ended - began, after_first)
+
+    def validate(self, callbacks: RoundCallbacks | None = None) -> ValidationMetrics:
+        """Validate the weights, or each weight average that the optimizer keeps; the best result counts.
+
+        Raises:
+            TrainingInterrupted: A signal requested a stop.
+        """
+        callbacks = callbacks or RoundCallbacks(self.stream)
+        began, done = time.monotonic(), int(self.optimizer.iterations)
+        averaged_steps, figures = self.optimizer.averages.validate(lambda: self._evaluate(callbacks), done)
+        return ValidationMetrics(figures["perplexity"], figures["accuracy"], time.monotonic() - began, averaged_steps)
+
+    def end_round(self, plan: Plan, progress: TrainingProgress) -> None:
+        """Update learning rate and weight averages after a round."""
+        if plan.time is not None:
+            self.optimizer.pace.plan(progress.steps, plan.total_steps)
+        if self.options.schedule == "plateau":
+            self.optimizer.learning_rate = self.options.learning_rate * progress.rate_factor
+        self.optimizer.averages.end_round(progress)
+
+    def learning_rates(self, steps: Sequence[int]) -> list[float]:
+        """Return the learning rate after each of these numbers of steps, by the present plan."""
+        return [self.optimizer.learning_rate_after(step) for step in steps]
+
+    def capture(self) -> Arrays:
+        """Return the arrays that a checkpoint stores, by name; see `stream_model.capture`.
+
+        The rows of all processes are in them.
+        """
+        arrays = capture(self.stream)
+        return arrays if self.processes is None else _gather_rows(arrays, self.stream, self.processes)
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Restore the arrays of `capture`.
+
+        Raises:
+            CheckpointError: The arrays belong to another model.
+        """
+        restore(self.stream, arrays if self.processes is None else _own_rows(arrays, self.stream, self.processes))
+
+    def _evaluate(self, callbacks: RoundCallbacks) -> Mapping[str, float]:
+        dataset = RoundDataset(self._valid, 0, self._valid.steps_per_epoch)
+        try:
+            figures: Mapping[str, float] = self.stream.evaluate(
+                dataset, callbacks=callbacks, return_dict=True, verbose=0
+            )
+            return figures
+        finally:
+            if keras.backend.backend() == "jax":
+                self.stream.jax_state_sync()  # else an exception would leave the model without its weights
+
+
+class RoundDataset(keras.utils.PyDataset):
+    """The windows of one round or one validation, as Keras reads them; each batch has fresh arrays.
+
+    Args:
+        windows: The source of the windows.
+        first_step: Index of the first window.
+        num_steps: Number of windows.
+
+    Attributes:
+        counts: Number of counted tokens in each window that was read so far `(num_steps,)`.
+    """
+
+    def __init__(self, windows: Windows, first_step: int, num_steps: int) -> None:
+        super().__init__()
+        self._windows = windows
+        self._first_step = first_step
+        self._num_steps = num_steps
+        self.counts = np.zeros(num_steps)
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return self._num_steps
+
+    def __getitem__(self, index: int) -> Batch:
+        """Return window `index` of the round."""
+        window = self._windows.window(self._first_step + index)
+        self.counts[index] = window.weights.sum()
+        return as_batch(window)
+
+
+def _stream_model(processes: "Processes | None", teacher: "Teacher | None") -> Callable[..., StreamModel]:
+    if teacher is not None:
+        from nextword.training.step.distillation import DistilledStreamModel  # most runs have no teacher
+
+        return partial(DistilledStreamModel, teacher=teacher)
+    if processes is None:
+        return StreamModel
+    from nextword.training.cluster.data_parallel import ParallelStreamModel  # needs JAX
+
+    return partial(ParallelStreamModel, processes=processes)
+
+
+def as_batch(window: Window) -> Batch:
+    """Return a window as inputs, targets and sample weights."""
+    return {"tokens": window.inputs, "reset": window.reset}, window.targets, window.weights
+
+
+def _gather_rows(arrays: Arrays, stream: StreamModel, processes: "Processes") -> Arrays:
+    """Return the arrays of a checkpoint with the rows of all processes, from those of this one."""
+    return {name: processes.gather(array) if name in _split_names(stream) else array for name, array in arrays.items()}
+
+
+def _own_rows(arrays: Mapping[str, NDArray[Any]], stream: StreamModel, processes: "Processes") -> Arrays:
+    """Return the arrays of a checkpoint with only the rows of this process."""
+    num_processes, process_id = processes.part
+    return {
+        name: np.array_split(array, num_processes)[process_id] if name in _split_names(stream) else array
+        for name, array in arrays.items()
+    }
+
+
+def _split_names(stream: StreamModel) -> set[str]:
+    return {name for name, variable in named_variables(stream).items() if stream.is_split(variable)}

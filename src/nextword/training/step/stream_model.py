@@ -1,0 +1,212 @@
+"""A language model in training, with the state carried from window to window."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, override
+
+import keras
+import numpy as np
+from keras import ops
+
+from nextword.errors import CheckpointError
+from nextword.machine.capacity import count_cores
+from nextword.model.language_model import LanguageModel
+from nextword.model.layers.carried_state import CarriedState
+from nextword.model.ops.cross_entropy import TokenLosses
+from nextword.model.ops.sampled_softmax import Candidates
+from nextword.model.recurrent_stack import StackOutputs
+from nextword.training.options import TrainingOptions
+from nextword.training.step.candidate_sampler import CandidateSampler
+
+Batch = tuple[dict[str, Any], Any, Any]
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+_BACKEND_PACKAGES = {"jax": ("jax", "jaxlib")}  # any other backend is one package with the backend's name
+
+
+class StreamModel(keras.Model):
+    r"""Wraps a `LanguageModel` for Keras's `compile`, `fit` and `evaluate`.
+
+    The batches come from `nextword.training.step.step`: inputs `{"tokens": (B, T), "reset": (B,)}`, integer targets
+    `(B, T)` and weights `(B, T)`. The prediction is the output of the last layer. The loss is computed from it without
+    the logits of a whole window in memory.
+
+    Pass `shuffle=False` to `fit`. Keras shuffles batches by default, which would break the streams.
+
+    Only the loss settings of `options` are used:
+
+    - `loss`: `mean` over the counted tokens of a window, or `sum_over_time`, averaged over rows.
+    - `label_smoothing` and `z_loss`, in training only; see `nextword.model.ops.cross_entropy.linear_cross_entropy`.
+    - `activation_regularization`, in training only: factor of $\frac{1}{BTH} \sum h_t^2$, where $h_t$ is the last
+      layer's output after dropout.
+    - `temporal_activation_regularization`, in training only: factor of $\frac{1}{B(T-1)H} \sum (h_{t+1} - h_t)^2$,
+      with the output before dropout.
+
+    Args:
+        model: The language model to train; it is not copied.
+        options: The loss settings.
+        batch_size: Rows of a training window.
+        valid_batch_size: Rows of a validation window, which has its own carried state.
+        sampler: Draws the candidates of the softmax in a training step (default: the whole vocabulary).
+
+    Example:
+        >>> import numpy as np
+        >>> from nextword.model.architecture import Architecture
+        >>> network = LanguageModel(Architecture(vocabulary_size=50, embedding_size=8, hidden_sizes=(16, 8)))
+        >>> streams = StreamModel(network, TrainingOptions(), batch_size=2)
+        >>> streams.compile(optimizer="adam")
+        >>> tokens = np.tile(np.arange(9, dtype=np.int32), (2, 1))                  # (B, T + 1)
+        >>> inputs = {"tokens": tokens[:, :-1], "reset": np.zeros(2, bool)}
+        >>> weights = np.ones((2, 8), np.float32)
+        >>> history = streams.fit(inputs, tokens[:, 1:], sample_weight=weights, batch_size=2, shuffle=False, verbose=0)
+        >>> sorted(history.history)
+        ['accuracy', 'loss', 'perplexity']
+
+    Source:
+        Merity, McCann and Socher (2017) for both regularizations; the temporal one after Krueger and Memisevic (2016).
+    """
+
+    unknown_id: int | None = None
+    """The id that stands for unknown words, which no prediction gets right."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        options: TrainingOptions | None = None,
+        *,
+        batch_size: int,
+        valid_batch_size: int | None = None,
+        sampler: CandidateSampler | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.options = options or TrainingOptions()
+        self.sampler = sampler
+        sizes, cell = model.architecture.hidden_sizes, model.architecture.cell
+        self.train_state = CarriedState(sizes, batch_size, cell=cell, name="train_state")
+        self.valid_state = CarriedState(sizes, valid_batch_size or batch_size, cell=cell, name="valid_state")
+        self.perplexity = Perplexity(name="perplexity")
+        self.accuracy = keras.metrics.Mean(name="accuracy")
+        self.built = True
+
+    def call(self, inputs: dict[str, Any], training: bool = False) -> StackOutputs:
+        """Return the hidden states of a window, and store its last state for the next window."""
+        carried = self.train_state if training else self.valid_state
+        outputs, state = self.model.stack_outputs(inputs["tokens"], carried(inputs["reset"]), training=training)
+        carried.assign(state)
+        return outputs
+
+    @override
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
+        """Return the loss of a window, and update perplexity and accuracy."""
+        outputs = StackOutputs(*y_pred)
+        terms = self._training_terms(y) if training else {}
+        losses = self.model.token_losses(outputs.hidden, y, sample_weight, training=training, **terms)
+        weights = ops.reshape(sample_weight, (-1,))
+        hits = losses.hit if self.unknown_id is None else losses.hit & (ops.reshape(y, (-1,)) != self.unknown_id)
+        self._update_metrics(losses._replace(hit=hits), weights)
+        total = self._training_total(losses.total, x, outputs, sample_weight) if training else losses.total
+        if self.options.loss == "sum_over_time":
+            loss = total / self._total(ops.shape(y)[0])
+        else:
+            loss = total / ops.maximum(self._total(ops.sum(weights)), 1.0)
+        return loss + self._penalty(outputs) if training else loss
+
+    @property
+    def unsaved_variables(self) -> list[Any]:
+        """Variables that training does not change and a checkpoint does not hold."""
+        return []
+
+    def is_split(self, variable: Any) -> bool:  # noqa: ARG002
+        """Return whether this process has only some rows of a variable."""
+        return False
+
+    def _total(self, value: Any) -> Any:
+        """Return the sum over the whole batch, from the sum over the rows of this process."""
+        return value
+
+    def _training_total(self, total: Any, inputs: Any, outputs: StackOutputs, weights: Any) -> Any:  # noqa: ARG002
+        """Return what training minimizes, summed over the tokens of a window, from the loss of the text."""
+        return total
+
+    def _update_metrics(self, losses: TokenLosses, weights: Any) -> None:
+        self.perplexity.update_state(losses.negative_log_likelihood, weights)
+        self.accuracy.update_state(ops.cast(losses.hit, "float32"), weights)
+
+    def _penalty(self, outputs: StackOutputs) -> Any:
+        penalty, options = 0.0, self.options
+        if options.activation_regularization:
+            penalty += options.activation_regularization * ops.mean(ops.square(outputs.hidden))
+        if options.temporal_activation_regularization and outputs.raw.shape[1] > 1:
+            change = outputs.raw[:, 1:] - outputs.raw[:, :-1]
+            penalty += options.temporal_activation_regularization * ops.mean(ops.square(change))
+        return penalty
+
+    def _training_terms(self, targets: Any) -> dict[str, Any]:
+        factors = {"label_smoothing": self.options.label_smoothing, "z_loss": self.options.z_loss}
+        terms: dict[str, Any] = {name: factor for name, factor in factors.items() if factor}
+        if self.sampler is not None:
+            terms["candidates"] = self._candidates(self.sampler, ops.reshape(targets, (-1,)))
+        return terms
+
+    def _candidates(self, sampler: CandidateSampler, targets: Any) -> Candidates:
+        candidates: Candidates = sampler(targets)
+        return candidates
+
+
+class Perplexity(keras.metrics.Mean):
+    """The exponential of the mean negative log-likelihood over all counted tokens."""
+
+    def result(self) -> Any:
+        """Return the perplexity so far."""
+        return ops.exp(super().result())
+
+
+def capture(stream: StreamModel) -> Arrays:
+    """Return weights, carried state, seed generators and optimizer of a compiled model."""
+    return {name: ops.convert_to_numpy(variable.value) for name, variable in named_variables(stream).items()}
+
+
+def restore(stream: StreamModel, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Restore the arrays of `capture`.
+
+    Raises:
+        CheckpointError: The arrays belong to another model.
+    """
+    variables = named_variables(stream)
+    for name in sorted(variables.keys() ^ arrays.keys()):
+        where = "not in the checkpoint" if name in variables else "not in the model"
+        raise CheckpointError(f"the checkpoint must fit the model, but `{name}` is {where}; train in a new directory")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != arrays[name].shape:
+            raise CheckpointError(
+                f"the checkpoint must fit the model, but `{name}` is {arrays[name].shape} in the checkpoint and "
+                f"{tuple(variable.shape)} in the model; train in a new directory"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def fingerprint() -> dict[str, str]:
+    """Return the versions and hardware facts that decide the exact bits of a run, besides its settings."""
+    backend = keras.backend.backend()
+    return {
+        **{package: version(package) for package in ("keras", *_BACKEND_PACKAGES.get(backend, (backend,)), "numpy")},
+        "backend": backend,
+        "machine": platform.machine(),
+        "processors": str(count_cores()),
+    }
+
+
+def named_variables(stream: StreamModel) -> dict[str, Any]:
+    """Return the variables that a checkpoint holds, by their names in it."""
+    left_out = {id(variable) for variable in (*stream.metrics_variables, *stream.unsaved_variables)}
+    kept = [variable for variable in stream.variables if id(variable) not in left_out]
+    # By position, because Keras numbers models and seed generators per process, and their paths therefore vary.
+    named = {f"model/{index:03d}/{variable.name}": variable for index, variable in enumerate(kept)}
+    return named | {f"optimizer/{index:03d}": variable for index, variable in enumerate(stream.optimizer.variables)}

@@ -1,0 +1,129 @@
+import dataclasses
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.onnx.packed_matrix import PackedMatrix
+from nextword.bundle.onnx.weights import onnx_weights
+from nextword.display.page.packed_model import packed_weights
+from nextword.errors import BundleError
+from nextword.export.language_model_graph import language_model_graph
+from nextword.export.quantization import quantized
+from nextword.model.architecture import Architecture
+from support.packed import ARCHITECTURES, random_bundle
+
+ALL = pytest.mark.parametrize("name", ARCHITECTURES)
+
+
+def slim(bundle: Bundle, *, int8: bool) -> Bundle:
+    graph = language_model_graph(bundle.architecture, bundle.weights)
+    data = (quantized(graph) if int8 else graph).SerializeToString()
+    return dataclasses.replace(bundle, onnx=data).to_slim()
+
+
+@ALL
+def test_a_slim_model_in_float32_packs_as_its_weights_do(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    found, expected = packed_weights(slim(bundle, int8=False)), packed_weights(bundle)
+    assert found.keys() == expected.keys()
+    for weight_name, weight in expected.items():
+        ours = found[weight_name]
+        if not isinstance(weight, PackedMatrix):
+            np.testing.assert_array_equal(ours, weight, err_msg=weight_name)
+            continue
+        assert isinstance(ours, PackedMatrix)
+        if "mogrifier" in name and weight_name.endswith("kernel") and "modulation" not in weight_name:
+            # Two kernels in one matrix share the scales of their rows.
+            assert (np.abs(ours.to_floats() - weight.to_floats()) <= 1.01 * ours.scales[:, None]).all()
+            continue
+        np.testing.assert_array_equal(ours.steps, weight.steps, err_msg=weight_name)
+        np.testing.assert_array_equal(ours.scales, weight.scales, err_msg=weight_name)
+
+
+@ALL
+def test_a_slim_model_in_int8_keeps_its_integers(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    model = slim(bundle, int8=True)
+    found = packed_weights(model)
+    assert model.onnx is not None
+    stored = {bytes(np.sort(array, axis=None)) for array in _integers(model.onnx)}
+    for weight_name, weight in bundle.weights.items():
+        ours = found[weight_name]
+        if not isinstance(ours, PackedMatrix):
+            np.testing.assert_array_equal(ours, weight)
+            continue
+        rows = weight if weight_name.startswith("embedding/") else weight.T
+        assert (np.abs(ours.to_floats() - rows) <= 1.01 * ours.scales[:, None]).all(), weight_name
+        if bundle.architecture.cell == "lstm" and "embedding" not in weight_name:
+            assert bytes(np.sort(ours.steps, axis=None)) in stored, weight_name
+
+
+@ALL
+def test_floats_of_a_slim_model_in_float32_are_the_weights(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    found = slim(bundle, int8=False).floats(bundle.weights)
+    assert found.keys() == bundle.weights.keys()
+    for weight_name, weight in bundle.weights.items():
+        np.testing.assert_array_equal(found[weight_name], weight, err_msg=weight_name)
+
+
+@ALL
+def test_floats_of_a_slim_model_in_int8_are_those_of_the_page_or_not_rounded_at_all(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    model = slim(bundle, int8=True)
+    found = model.floats(model.weights)
+    num_rounded = 0
+    for weight_name, weight in packed_weights(model).items():
+        rows = weight.to_floats() if isinstance(weight, PackedMatrix) else weight
+        of_page = rows.T if rows.ndim == 2 and not weight_name.startswith("embedding/") else rows
+        if not np.array_equal(found[weight_name], bundle.weights[weight_name]):
+            np.testing.assert_array_equal(found[weight_name], of_page, err_msg=weight_name)
+            num_rounded += 1
+    assert num_rounded > 0
+
+
+def test_floats_of_a_model_with_weights_are_these() -> None:
+    bundle = random_bundle(ARCHITECTURES["tied"])
+    name = "lstm_0/kernel"
+    assert bundle.floats([name])[name] is bundle.weights[name]
+
+
+def _integers(data: bytes) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int8]]]:
+    tensors = onnx.load_from_string(data).graph.initializer
+    return [numpy_helper.to_array(tensor) for tensor in tensors if tensor.name.endswith("_quantized")]
+
+
+def _broken(bundle: Bundle, name: str, array: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None) -> bytes:
+    """Return the model with a constant replaced or removed."""
+    model = language_model_graph(bundle.architecture, bundle.weights)
+    kept = [tensor for tensor in model.graph.initializer if tensor.name != name]
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    if array is not None:
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    data: bytes = model.SerializeToString()
+    return data
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (None, "must hold `projection_bias`, but does not"),
+        (np.zeros(3, np.float32), "must hold `projection_bias` in 120 bytes, but it has 12"),
+        (np.full(30, np.nan, np.float32), "must hold finite numbers, but `projection_bias` holds others"),
+    ],
+)
+def test_a_model_that_lacks_a_weight_is_refused(
+    array: np.ndarray[tuple[int, ...], np.dtype[np.float32]] | None, message: str
+) -> None:
+    bundle = random_bundle(ARCHITECTURES["tied"])
+    with pytest.raises(BundleError, match=message):
+        onnx_weights(_broken(bundle, "projection_bias", array), bundle.architecture)
+
+
+def test_a_file_that_is_no_model_is_refused() -> None:
+    with pytest.raises(BundleError, match=r"model\.onnx"):
+        onnx_weights(b"no", Architecture(vocabulary_size=3, embedding_size=2, hidden_sizes=(2,)))

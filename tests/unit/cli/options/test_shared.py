@@ -1,0 +1,160 @@
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from nextword.cli.options.command import command as make_command
+from nextword.cli.options.setting_option import Tables
+from nextword.cli.train import train
+from nextword.model.architecture import ModelOptions
+from nextword.settings import Settings
+from nextword.text.batching.options import BatchOptions
+from nextword.text.options import TextOptions
+from nextword.training.options import TrainingOptions
+from nextword.training.plan import TimePlan
+
+KINDS: tuple[type[Settings], ...] = (TextOptions, BatchOptions, ModelOptions, TrainingOptions)
+FIELDS = [(kind, field) for kind in KINDS for field in dataclasses.fields(kind)]
+GIVEN: dict[str, tuple[list[str], Any]] = {
+    "hidden_sizes": (["650,650"], (650, 650)),
+    "tied": ([], True),
+    "cap_input_gate": ([], True),
+    "layer_normalization": ([], True),
+    "skip_connections": ([], True),
+    "narrowed_output": ([], True),
+    "locked_dropout": ([], True),
+    "variable_num_steps": ([], True),
+    "adaptive_cutoffs": (["20,100"], (20, 100)),
+    "sampled_softmax": (["100"], 100),
+    "maximum_vocabulary": (["100"], 100),
+    "strategy": (["population"], "population"),
+    "teacher": (["/runs/teacher"], "/runs/teacher"),
+}
+"""Values that are given to a flag and what they come to; for all others, the default or 1."""
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "mogrifier_rank": {"cell": "mogrifier_lstm"},
+    "narrowed_output": {"embedding_size": 8},
+}
+"""What a setting does not go without."""
+
+WRITTEN_BY_THE_RUN = {field.name for field in dataclasses.fields(TimePlan)} - {"round_steps"}
+"""Settings that only a file gives; `round_steps` is one of [training] too."""
+
+
+def flag_of(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def tables_of(*arguments: str) -> Tables:
+    """What a command with all settings is given by these arguments."""
+    found: list[Tables] = []
+
+    @make_command(*KINDS, examples=[])
+    def command(given: Tables) -> None:
+        found.append(given)
+
+    command.main(list(arguments), standalone_mode=False)
+    return found[0]
+
+
+@pytest.mark.parametrize(("kind", "field"), FIELDS, ids=[f"{kind.group}.{field.name}" for kind, field in FIELDS])
+def test_every_setting_has_a_flag_whose_value_goes_into_its_table(
+    kind: type[Settings], field: dataclasses.Field[Any]
+) -> None:
+    default = 1 if field.default in (None, dataclasses.MISSING) else field.default
+    arguments, expected = GIVEN.get(field.name, ([str(default)], default))
+    tables = tables_of(flag_of(field.name), *arguments)
+    assert tables == {kind.group: {field.name: expected}}
+    required = {"embedding_size": 650, "hidden_sizes": (650,)} if kind is ModelOptions else {}
+    settings = kind.from_table({**required, **NEEDED.get(field.name, {}), **tables[kind.group]})
+    assert getattr(settings, field.name) == expected
+
+
+def test_the_command_that_trains_has_all_these_flags_and_describes_each() -> None:
+    text = CliRunner().invoke(train, ["--help-all"], terminal_width=200, max_content_width=300).output
+    for _, field in FIELDS:
+        assert f"{flag_of(field.name)} " in text or f"--[no-]{flag_of(field.name)[2:]} " in text, field.name
+        assert field.metadata["help"][:40].removesuffix(".") in text, field.name
+    for task in ("Run length", "Text", "Model size", "Regularization", "Optimization", "Batching"):
+        assert f"\n{task}:\n" in text
+    assert "--vocabulary-size" not in text
+    assert {"seconds", "passes_at_end", "planned_steps", "needed_seconds"} == WRITTEN_BY_THE_RUN
+    assert not any(flag_of(name) in text for name in WRITTEN_BY_THE_RUN)
+
+
+def test_only_what_is_given_comes_into_the_tables() -> None:
+    assert tables_of() == {}
+    assert tables_of("--epochs", "2", "--seed", "0", "--batch-size", "8") == {
+        "training": {"epochs": 2.0, "seed": 0},
+        "batching": {"batch_size": 8},
+    }
+
+
+@pytest.mark.parametrize(("flag", "expected"), [("--tied", True), ("--no-tied", False)])
+def test_a_switch_may_be_set_either_way(flag: str, expected: bool) -> None:
+    assert tables_of(flag) == {"model": {"tied": expected}}
+
+
+@pytest.mark.parametrize(("value", "expected"), [("650", (650,)), ("650,650", (650, 650)), ("8, 4,2", (8, 4, 2))])
+def test_sizes_are_numbers_with_commas_between_them(value: str, expected: tuple[int, ...]) -> None:
+    assert tables_of("--hidden-sizes", value) == {"model": {"hidden_sizes": expected}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--hidden-sizes", "650;650"], "must be whole numbers separated by commas, such as 650,650"),
+        (["--hidden-sizes", ""], "must be whole numbers"),
+        (["--hidden-sizes", "6.5"], "must be whole numbers"),
+        (["--batch-size", "many"], "'many' is not a valid integer"),
+        (["--epochs", "many"], "'many' is not a valid float"),
+        (["--schedule", "cosine"], "'cosine' is not one of 'constant', 'linear', 'one_cycle', 'step', 'plateau'"),
+        (["--bach-size", "3"], "--batch-size"),
+        (["--batch-size"], "requires an argument"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_a_mistake_of_usage(arguments: list[str], message: str) -> None:
+    with pytest.raises(click.UsageError) as error:
+        tables_of(*arguments)
+    assert error.value.exit_code == 2
+    assert message in error.value.format_message()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("score", "{model}", "--summary-output", "{file}"),
+        ("vectors", "{model}", "--output", "{file}"),
+        ("rescore", "{model}", "{model}/list.tsv", "--model-weight", "1", "--output", "{file}"),
+        ("rescore", "{model}", "{model}/list.tsv", "--tune", "--weights-output", "{file}"),
+        ("suggest", "{model}", "--interactive", "--user-words", "{file}"),
+    ],
+)
+def test_a_missing_folder_is_told_before_anything_is_read(
+    tmp_path: Path,
+    nextword: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+) -> None:
+    file = tmp_path / "nowhere" / "file.npy"
+    assert nextword(*(argument.format(model=tmp_path / "no-model", file=file) for argument in arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert f"'{file}' must be in a folder that exists, but '{file.parent}' does not" in captured.err
+
+
+def test_what_no_file_may_take_the_place_of_is_told_before_anything_is_read(
+    tmp_path: Path, nextword: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/null")):
+        assert nextword("score", tmp_path / "no-model", "--summary-output", path) == 2
+        assert f"'{path}' must be a file or a new name, but is a pipe or a device" in capsys.readouterr().err
+    assert pipe.is_fifo()

@@ -1,0 +1,173 @@
+"""`site/js/engine.js` in a browser, beside the Python engine on the same rounded weights."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.bundle.bundle import Bundle
+from nextword.display.page.packed_model import pack_model
+from nextword.engine.stream import token_log_probs
+from nextword.export.language_model_graph import language_model_graph
+from nextword.export.quantization import quantized
+from nextword.text.corpus import Corpus
+from support.packed import ARCHITECTURES, SIZES, arrays_of, random_bundle, same_model
+
+ALL = pytest.mark.parametrize("name", ARCHITECTURES)
+
+_LOG_PROBS = """async (ids, { model }, js) => {
+  const engine = js.open(model);
+  let state = engine.start();
+  let id = engine.endId;
+  const found = [];
+  for (const next of ids) {
+    const prediction = engine.step(id, state);
+    found.push(prediction.logProbs[next]);
+    state = prediction.state;
+    id = next;
+  }
+  return found;
+}"""
+
+
+def test_log_probs_of_the_sample_model_over_two_thousand_tokens(
+    scripts: Any, austen: Bundle, packed_austen: bytes
+) -> None:
+    ids = np.array(Corpus.load("austen", tokenizer=austen.tokenizer).test.ids[:2000])
+    found = scripts.run(_LOG_PROBS, ids.tolist(), model=packed_austen)
+    expected = token_log_probs(same_model(packed_austen, austen).engine, ids)
+    assert len(expected) == 2000
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3)
+
+
+@ALL
+def test_log_probs_of_every_cell_and_projection(name: str, scripts: Any) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    packed = pack_model(bundle)
+    ids = np.random.default_rng(2).integers(SIZES["vocabulary_size"], size=60, dtype=np.int32)
+    found = scripts.run(_LOG_PROBS, ids.tolist(), model=packed)
+    np.testing.assert_allclose(found, token_log_probs(same_model(packed, bundle).engine, ids), rtol=0, atol=1e-4)
+
+
+def test_log_probs_of_a_slim_model_whose_embedding_has_another_zero(scripts: Any) -> None:
+    bundle = random_bundle(ARCHITECTURES["untied"])
+    graph = quantized(language_model_graph(bundle.architecture, bundle.weights))
+    slim = dataclasses.replace(bundle, onnx=graph.SerializeToString()).to_slim()
+    packed = pack_model(slim)
+    assert "embedding/embeddings/zero" in arrays_of(packed)
+    ids = np.random.default_rng(2).integers(SIZES["vocabulary_size"], size=60, dtype=np.int32)
+    found = scripts.run(_LOG_PROBS, ids.tolist(), model=packed)
+    np.testing.assert_allclose(found, token_log_probs(same_model(packed, slim).engine, ids), rtol=0, atol=1e-4)
+
+
+_TRACE = """async (ids, { model }, js) => {
+  const engine = js.open(model);
+  let state = engine.start();
+  let step;
+  for (const id of ids) {
+    step = engine.step(id, state, { trace: true });
+    state = step.state;
+  }
+  const layers = step.trace.layers.map((gates) => Object.fromEntries(
+    Object.entries(gates).map(([gate, values]) => [gate, [...values]]),
+  ));
+  return { layers, state: state.layers.map((arrays) => arrays.map((array) => [...array])) };
+}"""
+
+
+def test_the_gates_of_an_lstm_give_its_next_cell(scripts: Any) -> None:
+    packed = pack_model(random_bundle(ARCHITECTURES["tied"]))
+    before, after = (scripts.run(_TRACE, ids, model=packed) for ids in ([1, 5], [1, 5, 9]))
+    assert [set(layer) for layer in after["layers"]] == [
+        {"input", "forget", "candidate", "output", "cell", "hidden"}
+    ] * 2
+    for layer, (_, cell) in zip(after["layers"], before["state"], strict=True):
+        gates = {gate: np.array(values) for gate, values in layer.items()}
+        expected = gates["forget"] * cell + gates["input"] * gates["candidate"]
+        np.testing.assert_allclose(gates["cell"], expected, atol=1e-6)
+        np.testing.assert_allclose(gates["hidden"], gates["output"] * np.tanh(gates["cell"]), atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "gates"), [("gru", {"update", "reset", "candidate"}), ("rnn", {"candidate"})])
+def test_other_cells_show_their_own_gates(name: str, gates: set[str], scripts: Any) -> None:
+    found = scripts.run(_TRACE, [1, 5, 9], model=pack_model(random_bundle(ARCHITECTURES[name])))
+    assert set(found["layers"][0]) == gates | {"hidden"}
+
+
+def test_a_word_left_out_counts_by_its_difference(scripts: Any) -> None:
+    bundle = random_bundle(ARCHITECTURES["tied"])
+    packed = pack_model(bundle)
+    ids = [4, 9, 2, 7]
+    found = scripts.run(
+        """async (ids, { model }, js) => {
+          const reading = new js.reading.Reading(js.open(model));
+          const first = reading.stepOn(reading.engine.endId, reading.engine.start());
+          const steps = [];
+          for (const id of ids) {
+            steps.push(reading.stepOn(id, (steps.at(-1) ?? first).state));
+          }
+          return js.left_out.differencesWithout({ engine: reading.engine, ids, steps, first }, 2, ids[3], () => true);
+        }""",
+        ids,
+        model=packed,
+    )
+    engine = same_model(packed, bundle).engine
+    left_out = [np.array([*ids[:place], *ids[place + 1 :]], np.int32) for place in range(3)]
+    whole = token_log_probs(engine, np.array(ids, np.int32))[-1]
+    np.testing.assert_allclose(found, [whole - token_log_probs(engine, each)[-1] for each in left_out], atol=1e-4)
+
+
+_GRADIENTS = """async (ids, { model }, js) => {
+  const engine = js.open(model);
+  const { Matrix } = js.arithmetic;
+  const { rows, columns } = engine.embeddings;
+  const floats = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    floats.set(engine.embeddings.row(row), row * columns);
+  }
+  engine.embeddings = new Matrix(rows, columns, floats, Float32Array.of(1));
+  const position = ids.length - 1;
+  const logProb = () => {
+    let state = engine.read(engine.endId, engine.start());
+    for (const id of ids.slice(0, position)) {
+      state = engine.read(id, state);
+    }
+    return engine.predict(state)[ids[position]];
+  };
+  const size = 1 / 64;
+  const differences = ids.slice(0, position).map((id) => {
+    let sum = 0;
+    for (let place = id * columns; place < (id + 1) * columns; place++) {
+      const kept = floats[place];
+      floats[place] = kept + size;
+      const above = logProb();
+      floats[place] = kept - size;
+      sum += ((above - logProb()) / (2 * size)) ** 2;
+      floats[place] = kept;
+    }
+    return Math.sqrt(sum);
+  });
+  return { differences, gradients: [...engine.influence(ids, position)] };
+}"""
+
+
+@pytest.mark.parametrize("name", [name for name, architecture in ARCHITECTURES.items() if not architecture.tied])
+def test_gradients_equal_differences(name: str, scripts: Any) -> None:
+    # Tied models are left out: there an embedding also counts in the output.
+    found = scripts.run(_GRADIENTS, [4, 9, 2, 7, 12], model=pack_model(random_bundle(ARCHITECTURES[name], scale=0.4)))
+    np.testing.assert_allclose(found["gradients"], found["differences"], rtol=0.02, atol=1e-4)
+
+
+def test_nearest_states(scripts: Any) -> None:
+    found = scripts.run(
+        """async (_, { model }, js) => {
+          const engine = js.open(model);
+          const states = [3, 4, 5].map((id) => engine.read(id, engine.start()));
+          return engine.nearest(states[1], states, 2);
+        }""",
+        model=pack_model(random_bundle(ARCHITECTURES["tied"])),
+    )
+    assert found[0]["place"] == 1
+    assert found[0]["cosine"] == pytest.approx(1)
+    assert len(found) == 2

@@ -1,0 +1,165 @@
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.onnx.packed_matrix import PackedMatrix
+from nextword.display.page.bigrams import BigramTable
+from nextword.display.page.html_file import bytes_as_text, write_html
+from nextword.display.page.packed_model import packed_weights
+from nextword.errors import StorageError
+from nextword.model.architecture import Architecture
+from nextword.text.corpus import Corpus
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+from support.browser import checked_page, served
+from support.packed import ARCHITECTURES, random_bundle
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+_READY = "() => globalThis.nextword !== undefined"
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "<!--",
+    "]]>",
+    "&lt;b&gt;",
+    "\u2028",
+    "=\"'",
+)
+
+
+@pytest.fixture(scope="module")
+def page_of_austen(austen: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "austen.html"
+    ids = Corpus.load("austen", tokenizer=austen.tokenizer).train.ids
+    write_html(path, austen, bigrams=BigramTable.of_words(ids, austen.tokenizer), passage="It is a truth.\nNo.")
+    return path
+
+
+def test_the_file_is_hardly_larger_than_its_weights_in_int8(austen: Bundle, page_of_austen: Path) -> None:
+    matrices = [weight for weight in packed_weights(austen).values() if isinstance(weight, PackedMatrix)]
+    num_weights = sum(matrix.steps.size for matrix in matrices)
+    assert page_of_austen.stat().st_size <= 1.1 * num_weights + 300_000
+
+
+def test_random_weights_that_no_packing_helps_stay_within_the_bar(tmp_path: Path) -> None:
+    size = 2000
+    architecture = Architecture(vocabulary_size=size, embedding_size=256, hidden_sizes=(256,), tied=True)
+    tokens = ("<unk>", "<eos>", *(f"word{number}" for number in range(size - 2)))
+    bundle = random_bundle(architecture, Tokenizer("word", "line", Vocabulary(tokens)))
+    num_bytes = write_html(tmp_path / "page.html", bundle)
+    assert num_bytes == (tmp_path / "page.html").stat().st_size
+    assert num_bytes <= 1.1 * architecture.num_parameters + 300_000
+
+
+def test_the_file_opens_from_a_disk_and_works_without_a_network(browser: "Browser", page_of_austen: Path) -> None:
+    with checked_page(browser) as page:
+        page.goto(page_of_austen.as_uri())
+        page.wait_for_function(_READY)
+        described = page.evaluate("async () => nextword.model.describe()")
+        assert described["name"] == "austen"
+        assert described["passage"] == "It is a truth.\nNo."
+        assert described["bigramSource"] == "text"
+        asked = "async () => nextword.model.suggest({ text: 'I am very much ', k: 1, complete: true })"
+        assert page.evaluate(asked)[0]["text"] == "obliged"
+        page.wait_for_selector("text=LSTM 416-208")
+        errors = page.evaluate("() => document.querySelectorAll('[role=alert]:not([hidden])').length")
+        assert errors == 0
+
+
+def test_the_page_may_not_ask_any_server(browser: "Browser", page_of_austen: Path) -> None:
+    page = browser.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(page_of_austen.as_uri())
+    page.wait_for_function(_READY)
+    with served(page_of_austen.parent) as address:
+        asked = "async (address) => fetch(address).then(() => false, () => true)"
+        assert page.evaluate(asked, f"{address}/austen.html")
+    page.close()
+    assert "Content Security Policy" in said[0]
+
+
+def test_a_vocabulary_never_becomes_markup(browser: "Browser", tmp_path: Path) -> None:
+    vocabulary = Vocabulary(("<unk>", "<eos>", *HOSTILE, "the"))
+    architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=4, hidden_sizes=(4,))
+    bundle = random_bundle(architecture, Tokenizer("pretokenized", "line", vocabulary))
+    path = tmp_path / "hostile.html"
+    write_html(path, bundle, passage=" ".join(HOSTILE))
+    with checked_page(browser) as page:  # which fails if a dialog opens
+        page.goto(path.as_uri())
+        page.wait_for_function(_READY)
+        found = page.evaluate("async () => nextword.model.suggest({ text: 'the ', k: 9 })")
+        assert {each["text"] for each in found} >= set(HOSTILE[:5])
+        for tab in page.get_by_role("tab").all():
+            tab.click()
+        assert page.locator("img").count() == 0
+        assert page.locator("script").count() == 2
+
+
+def test_a_damaged_file_says_so_in_the_page(browser: "Browser", tmp_path: Path) -> None:
+    path = tmp_path / "damaged.html"
+    write_html(path, random_bundle(ARCHITECTURES["tied"]))
+    data = bytearray(path.read_bytes())
+    start = data.index(b'id="packed-model"')
+    data[start + 1500 : start + 1520] = b"x" * 20
+    path.write_bytes(bytes(data))
+    with checked_page(browser) as page:
+        page.goto(path.as_uri())
+        page.wait_for_selector("text=The model in this page must be whole")
+
+
+def test_a_page_is_replaced_and_another_file_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_text("my own words", encoding="utf-8")
+    bundle = random_bundle(ARCHITECTURES["tied"])
+    with pytest.raises(StorageError, match=r"must be a page of nextword to be replaced, but is another file"):
+        write_html(path, bundle)
+    assert path.read_text(encoding="utf-8") == "my own words"
+    path.unlink()
+    write_html(path, bundle)
+    before = path.read_bytes()
+    write_html(path, random_bundle(ARCHITECTURES["gru"]))
+    assert path.read_bytes() != before
+    with pytest.raises(StorageError, match="must be a file to be replaced, but is a directory"):
+        write_html(tmp_path, bundle)
+
+
+def test_the_file_is_in_ascii_but_for_the_model(page_of_austen: Path) -> None:
+    data = page_of_austen.read_bytes()
+    start = data.index(b'id="packed-model"')
+    end = data.index(b"</script>", start)
+    assert data[:start].isascii()
+    assert data[end:].isascii()
+    assert b'<meta charset="windows-1252">' in data[:200]
+
+
+def test_the_same_model_gives_the_same_file(tmp_path: Path) -> None:
+    contents: list[Any] = []
+    for name in ("one.html", "two.html"):
+        write_html(tmp_path / name, random_bundle(ARCHITECTURES["tied"]))
+        contents.append((tmp_path / name).read_bytes())
+    assert contents[0] == contents[1]
+
+
+def original(text: bytes) -> bytes:
+    data, place = bytearray(), 0
+    while place < len(text):
+        is_escape = text[place] == ord("=")
+        data.append(text[place + 1] - 64 if is_escape else text[place])
+        place += 2 if is_escape else 1
+    return bytes(data)
+
+
+@given(st.binary())
+def test_escaped_bytes_come_back_and_end_no_element(data: bytes) -> None:
+    text = bytes_as_text(data)
+    assert original(text) == data
+    assert not {0x00, 0x0D, 0x3C} & set(text)
+    assert len(text) <= 2 * len(data)

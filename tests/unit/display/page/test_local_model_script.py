@@ -1,0 +1,396 @@
+"""`site/js/local_model.js` in a browser, beside the Python program on the same rounded weights."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.bundle.bundle import Bundle
+from nextword.display.page.bigrams import BigramTable
+from nextword.display.page.card import card_elements
+from nextword.display.page.packed_model import pack_model
+from nextword.display.page.page_facts import CurvePoint, PageFacts
+from nextword.engine.text_model import TextModel
+from nextword.inference.generation.generator import stream_text
+from nextword.inference.generation.request import Request
+from nextword.inference.generation.sampling import SamplingOptions
+from nextword.inference.scoring.lines import ScoringOptions, score_lines
+from nextword.inference.suggestion.session import SuggestionSession, complete
+from nextword.inference.suggestion.suggestion import Suggestion, suggest
+from nextword.model.architecture import Architecture
+from nextword.serving.routes.scored_text import score_segments
+from nextword.serving.routes.token_spans import text_segments
+from nextword.text.options import TokenizerKind
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+from support.packed import random_bundle, same_model
+
+TEXTS = [
+    "",
+    "I am very much ",
+    "I am very much obl",
+    "She said, ",
+    "She said,",
+    'He said. "',
+    'He said, "',
+    "Mr. Zylberg and Mr. Zy",
+    "Zylberg was there. THE",
+    "It was Zylberg, and not ",
+    "It is a truth\n",
+    "It is a truth\n\nun",
+    "ELIZABETH and el",
+    "don'",
+    "xqzv",
+]
+
+
+@pytest.fixture(scope="module")
+def austen_model(austen: Bundle, packed_austen: bytes) -> TextModel:
+    return same_model(packed_austen, austen)
+
+
+_SUGGESTED = """async ({ texts, complete, k }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  const found = [];
+  for (const text of texts) {
+    found.push(await local.suggest({ text, k, complete }));
+  }
+  return found;
+}"""
+
+
+def assert_same(found: list[dict[str, Any]], expected: list[Suggestion], text: str) -> None:
+    assert [each["text"] for each in found] == [each.text for each in expected], repr(text)
+    np.testing.assert_allclose(
+        [each["probability"] for each in found], [each.probability for each in expected], rtol=1e-3, err_msg=text
+    )
+
+
+@pytest.mark.parametrize("completes", [True, False])
+def test_suggestions_are_those_of_python(
+    completes: bool, scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    found = scripts.run(_SUGGESTED, {"texts": TEXTS, "complete": completes, "k": 5}, model=packed_austen)
+    for text, ours in zip(TEXTS, found, strict=True):
+        expected = complete(austen_model, text) if completes else suggest(austen_model, text, restore_case=True)
+        assert_same(ours, expected, text)
+
+
+LETTERS = tuple("abcdehinorst'., ")
+SUBWORDS = (*LETTERS, "th", " th", "the", " the", " a", " s", "ing", "er", " he", "re")
+LOWER_CASED = ("the", "cat", "sat", "on", ", ", ".", ". ", '" ', ' "', "mat", "dog", "and", "Zoo", "1st", "-")
+
+
+@pytest.mark.parametrize(
+    ("kind", "tokens"),
+    [("character", LETTERS), ("subword", SUBWORDS), ("word", LOWER_CASED), ("pretokenized", LOWER_CASED)],
+)
+def test_suggestions_for_each_tokenizer(kind: TokenizerKind, tokens: tuple[str, ...], scripts: Any) -> None:
+    vocabulary = Vocabulary(
+        ("<unk>", "<eos>", *(token for token in tokens if kind != "pretokenized" or " " not in token))
+    )
+    sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
+    bundle = random_bundle(Architecture(**sizes), Tokenizer(kind, "line", vocabulary), scale=1.5)
+    packed = pack_model(bundle)
+    model = same_model(packed, bundle)
+    texts = [
+        "",
+        "The",
+        "the ",
+        "the th",
+        "She sat on a",
+        "the cat. ",
+        'the cat. "',
+        "a Qat and a Q",
+        "he\n",
+        "Th",
+        "a-",
+    ]
+    for completes in (True, False):
+        found = scripts.run(_SUGGESTED, {"texts": texts, "complete": completes, "k": 4}, model=packed)
+        for text, ours in zip(texts, found, strict=True):
+            expected = complete(model, text, 4) if completes else suggest(model, text, 4, restore_case=True)
+            assert_same(ours, expected, text)
+
+
+CURLY = (
+    "I",
+    "don\u2019t",
+    "Don\u2019t",
+    "o'clock",
+    " \u201c",
+    "\u201c",
+    "\u201d",
+    "\u201d ",
+    "\u2014",
+    "-",
+    "know",
+    ", ",
+    "no",
+    "can't",
+)
+TYPED = [
+    "I don't ",
+    "I don'",
+    "don't",
+    'no, "I',
+    'no, "',
+    'no" ',
+    "no--",
+    "no--I ",
+    "O\u2019c",
+    "o\u2019clock ",
+    "ca\u2019",
+    "can\u2019",
+    "Tom's ",
+]
+
+
+@pytest.mark.parametrize("kind", ["word", "subword", "character", "pretokenized"])
+def test_quotes_and_dashes_are_read_as_in_python(kind: TokenizerKind, scripts: Any) -> None:
+    words = {"word": CURLY, "pretokenized": [*dict.fromkeys(word.strip() for word in CURLY)]}
+    letters = dict.fromkeys("".join(CURLY))
+    parts = [*letters, " I", "don", "\u2019t", " don", "\u2019" * 2, "cl", " o'c"]
+    tokens = words.get(kind, letters if kind == "character" else parts)
+    vocabulary = Vocabulary(("<unk>", "<eos>", *tokens))
+    sizes: dict[str, Any] = {"vocabulary_size": len(vocabulary), "embedding_size": 5, "hidden_sizes": (6,)}
+    bundle = random_bundle(Architecture(**sizes), Tokenizer(kind, "line", vocabulary), scale=1.5)
+    packed = pack_model(bundle)
+    model = same_model(packed, bundle)
+    for completes in (True, False):
+        found = scripts.run(_SUGGESTED, {"texts": TYPED, "complete": completes, "k": 4}, model=packed)
+        for text, ours in zip(TYPED, found, strict=True):
+            expected = complete(model, text, 4) if completes else suggest(model, text, 4, restore_case=True)
+            assert_same(ours, expected, text)
+
+
+def test_learned_words_of_a_finished_text_are_suggested(
+    scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    found = scripts.run(
+        """async (_, { model }, js) => {
+          const local = new js.local_model.LocalModel(model);
+          const first = await local.suggest({ text: "I met Zylberg and Tolu ", k: 3, complete: true });
+          const own = await local.ownWords();
+          await local.finish("I met Zylberg and Tolu.");
+          const later = await local.suggest({ text: "I met Zy", k: 3, complete: true });
+          const kept = await new js.local_model.LocalModel(model).ownWords();
+          await local.forget("Zylberg");
+          return { first, own, later, kept, left: await local.ownWords() };
+        }""",
+        model=packed_austen,
+    )
+    session = SuggestionSession(austen_model)
+    session.type("I met Zylberg and Tolu ")
+    assert_same(found["first"], session.suggestions(3), "first")
+    session.replace("I met Zylberg and Tolu.")
+    session.finish()
+    session.type("I met Zy")
+    assert_same(found["later"], session.suggestions(3), "later")
+    assert found["own"] == found["kept"] == ["Zylberg", "Tolu"]
+    assert found["left"] == ["Tolu"]
+
+
+_GENERATED = """async (request, { model }, js) => {
+  const pieces = [];
+  const made = await new js.local_model.LocalModel(model).generate({ ...request, onText: (text) => pieces.push(text) });
+  return { ...made, streamed: pieces.join("") };
+}"""
+
+
+@pytest.mark.parametrize("prompt", ["", "She was ", "She was", "It is a truth,", "He said.\n", 'said, "'])
+@pytest.mark.parametrize(("temperature", "top_p"), [(0.0, 1.0), (0.8, 0.9)])
+def test_texts_are_those_of_python(
+    prompt: str, temperature: float, top_p: float, scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    options = {"prompt": prompt, "maxTokens": 25, "temperature": temperature, "topP": top_p, "seed": 3}
+    found = scripts.run(_GENERATED, options, model=packed_austen)
+    sampling = SamplingOptions(temperature=temperature, top_p=top_p, seed=3)
+    expected = "".join(stream_text(austen_model, prompt, Request(max_tokens=25, sampling=sampling)))
+    assert found["text"] == found["streamed"] == expected
+    assert found["ending"] == "length"
+
+
+def test_a_text_is_stopped_by_its_signal(scripts: Any, packed_austen: bytes) -> None:
+    found = scripts.run(
+        """async (_, { model }, js) => {
+          const controller = new AbortController();
+          let text = "";
+          const onText = (piece) => {
+            text += piece;
+            controller.abort();
+          };
+          try {
+            await new js.local_model.LocalModel(model).generate({ maxTokens: 500, signal: controller.signal, onText });
+          } catch (error) {
+            return { name: error.name, text };
+          }
+        }""",
+        model=packed_austen,
+    )
+    assert found["name"] == "AbortError"
+    assert 0 < len(found["text"]) < 100
+
+
+def test_scores_are_those_of_python(scripts: Any, austen_model: TextModel, packed_austen: bytes) -> None:
+    lines = ["It is a truth,  universally acknowledged.", '"Zylberg said so," he said.']
+    text = "\n\n".join(lines) + "\n\n"
+    found = scripts.run(
+        "async (text, { model }, js) => new js.local_model.LocalModel(model).score(text)", text, model=packed_austen
+    )
+    scores = list(score_lines(austen_model, lines, ScoringOptions(carry=True)))
+    expected = np.concatenate([score.log_probs for score in scores])
+    np.testing.assert_allclose([token["logProb"] for token in found["tokens"]], expected, atol=1e-3)
+    ranks = [rank or None for score in scores for rank in score.ranks.tolist()]
+    assert [token["rank"] for token in found["tokens"]] == ranks
+    assert None in ranks  # that of Zylberg
+    assert found["logProb"] == pytest.approx(sum(score.log_prob for score in scores), abs=1e-2)
+    assert found["perplexity"] == pytest.approx(np.exp(-expected.mean(dtype=np.float64)), rel=1e-3)
+    written = [text[token["start"] : token["end"]] for token in found["tokens"]]
+    assert written[:5] == ["It", "is", "a", "truth", ","]
+    assert "" in written
+    segments = text_segments(austen_model.tokenizer, text)
+    served = score_segments(austen_model, segments, ScoringOptions(carry=True), alternatives=5, tokens=True)
+    words = [[word.text for word in token.alternatives] for _, tokens in served for token in tokens]
+    assert [[word["text"] for word in token["alternatives"]] for token in found["tokens"]] == words
+
+
+def test_scoring_says_how_far_it_is_and_ends_when_it_is_no_longer_wanted(scripts: Any, packed_austen: bytes) -> None:
+    found = scripts.run(
+        """async (text, { model }, js) => {
+          const local = new js.local_model.LocalModel(model);
+          const wanted = new AbortController();
+          const counts = [];
+          const onProgress = (tokens, count) => {
+            counts.push([tokens.length, count]);
+            if (tokens.length === 3) wanted.abort();
+          };
+          const ended = await local.score(text, { signal: wanted.signal, onProgress }).catch(({ name }) => name);
+          return { counts, ended };
+        }""",
+        "She was very much obliged.",
+        model=packed_austen,
+    )
+    assert found == {"counts": [[1, 7], [2, 7], [3, 7]], "ended": "AbortError"}
+
+
+@pytest.mark.parametrize(
+    "text", ["She was very much obliged", "She was\n\nvery much", "She was.\n", "Yes", "😀 She was "]
+)
+def test_a_text_without_a_line_end_is_scored_to_its_end(
+    text: str, scripts: Any, austen_model: TextModel, packed_austen: bytes
+) -> None:
+    found = scripts.run(
+        "async (text, { model }, js) => new js.local_model.LocalModel(model).score(text)", text, model=packed_austen
+    )
+    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    scores = list(score_lines(austen_model, paragraphs, ScoringOptions(carry=True)))
+    assert len(found["tokens"]) == sum(score.num_tokens for score in scores)
+    assert found["logProb"] == pytest.approx(sum(score.log_prob for score in scores), abs=1e-2)
+    assert found["tokens"][-1]["text"] == "<eos>"
+
+
+def test_the_last_line_of_a_model_of_lines_ends_once(scripts: Any) -> None:
+    tokenizer = Tokenizer("pretokenized", "line", Vocabulary(("<unk>", "<eos>", "a", "b")))
+    sizes: dict[str, Any] = {"vocabulary_size": 4, "embedding_size": 3, "hidden_sizes": (3,)}
+    packed = pack_model(random_bundle(Architecture(**sizes), tokenizer))
+    texts = ["a", "a\n", "a\nb", "a\n\n", "\n", "  ", "\n "]
+    found = scripts.run(
+        """async (texts, { model }, js) => {
+          const local = new js.local_model.LocalModel(model);
+          return Promise.all(texts.map(async (text) => (await local.score(text)).tokens.map((token) => token.end)));
+        }""",
+        texts,
+        model=packed,
+    )
+    assert found == [[1, 1], [1, 1], [1, 1, 3, 3], [1, 1, 2], [0], [2], [0, 2]]
+
+
+def test_bigrams_come_from_the_table_or_from_the_model(scripts: Any) -> None:
+    vocabulary = Vocabulary(("<unk>", "<eos>", "the", "cat", "dog", ", ", ","))
+    architecture = Architecture(vocabulary_size=len(vocabulary), embedding_size=4, hidden_sizes=(4,))
+    bundle = random_bundle(architecture, Tokenizer("word", "line", vocabulary))
+    table = BigramTable.fit(np.array([2, 3, 1, 2, 3, 5, 2, 4, 1], np.int32), vocabulary)
+    asked = """async (text, { model }, js) => {
+      const local = new js.local_model.LocalModel(model);
+      return [(await local.describe()).bigramSource, await local.bigrams({ text, k: 3 })];
+    }"""
+    source, found = scripts.run(asked, "a dog saw the", model=pack_model(bundle, bigrams=table))
+    assert source == "text"
+    assert [each["text"] for each in found] == [vocabulary.tokens[word].strip() for word in table.words[2][:3]]
+    np.testing.assert_allclose([each["probability"] for each in found], table.probabilities[2][:3], atol=1e-4)
+    packed = pack_model(bundle)
+    source, found = scripts.run(asked, "a dog saw the", model=packed)
+    assert source == "model"
+    assert_same(found, suggest(same_model(packed, bundle), "the", 3), "the")
+
+
+def test_the_model_describes_itself(scripts: Any, austen: Bundle) -> None:
+    facts = PageFacts("0123", {"perplexity (test)": "65.00"}, [CurvePoint(1, 90.0, 80.0)])
+    packed = pack_model(austen, passage="It is a truth.", facts=facts)
+    found = scripts.run("async (_, { model }, js) => new js.local_model.LocalModel(model).describe()", model=packed)
+    assert found == {
+        "name": "austen",
+        "hash": "0123",
+        "summary": austen.summary,
+        "unit": "word",
+        "vocabularySize": 9878,
+        "card": card_elements(austen.card),
+        "figures": {"perplexity (test)": "65.00"},
+        "curve": [{"round": 1, "train": 90.0, "valid": 80.0}],
+        "passage": "It is a truth.",
+        "bigramSource": "model",
+    }
+
+
+_LONG_TEXT = """async ({ words }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  let reads = 0;
+  const read = local.jsEngine.read.bind(local.jsEngine);
+  local.jsEngine.read = (...given) => {
+    reads += 1;
+    return read(...given);
+  };
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const text = words.join(" ");
+  const costs = [];
+  for (const each of [`${text} `, `${text} a`, `${text} ab`, text.slice(0, -7)]) {
+    const before = reads;
+    await local.suggest({ text: each, k: 3, complete: true });
+    await local.suggest({ text, k: 3, complete: false });
+    await local.bigrams({ text, k: 3 });
+    await local.ownWords();
+    costs.push(reads - before);
+  }
+  clearInterval(timer);
+  return { costs, turns };
+}"""
+
+
+def test_a_long_text_is_read_once_and_in_turns(scripts: Any, packed_austen: bytes) -> None:
+    # More tokens than the tree keeps besides; every tenth word is outside the vocabulary.
+    words = [f"Zylberg{number}" if number % 10 == 0 else "very" for number in range(5000)]
+    found = scripts.run(_LONG_TEXT, {"words": words}, model=packed_austen)
+    first, *rest = found["costs"]
+    assert 5000 <= first <= 5050
+    assert max(rest) <= 20
+    assert found["turns"] >= 5  # the page could work meanwhile
+
+
+_EDITS = """async ({ texts }, { model }, js) => {
+  const local = new js.local_model.LocalModel(model);
+  const found = [];
+  for (const text of texts) {
+    found.push((await local.suggest({ text, k: 1, complete: true }))[0]);
+  }
+  return { found, numNodes: local.tree.numNodes };
+}"""
+
+
+def test_the_memory_of_edits_is_bounded(scripts: Any, austen_model: TextModel, packed_austen: bytes) -> None:
+    # Each text begins with another word, so nothing of one can be used for the next.
+    texts = [f"{word} " + "it is not so " * 250 for word in ("It", "She", "He", "They", "We", "Never", "All", "To")]
+    found = scripts.run(_EDITS, {"texts": texts}, model=packed_austen)
+    assert found["numNodes"] <= 4096 + 2 * 1001
+    assert found["found"][-1]["text"] == complete(austen_model, texts[-1])[0].text

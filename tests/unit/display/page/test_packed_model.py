@@ -1,0 +1,118 @@
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nextword.bundle.bundle import Bundle
+from nextword.display.page import packed_model
+from nextword.display.page.bigrams import BigramTable
+from nextword.display.page.packed_model import pack_model
+from nextword.display.page.page_facts import PageFacts
+from nextword.errors import ExportError
+from nextword.model.architecture import CELLS, Architecture
+from support.packed import ARCHITECTURES, TOKENS, arrays_of, header_of, random_bundle, weights_of
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_weights_are_rounded_row_by_row(name: str) -> None:
+    bundle = random_bundle(ARCHITECTURES[name])
+    found = weights_of(pack_model(bundle))
+    assert list(found) == list(bundle.architecture.weight_shapes())
+    for weight_name, weight in bundle.weights.items():
+        rows = weight if weight_name.startswith("embedding/") or weight.ndim == 1 else weight.T
+        ours = found[weight_name] if rows is weight else found[weight_name].T
+        steps = np.abs(rows).max(axis=-1, keepdims=True) / 127
+        assert (np.abs(ours - rows) <= 0.501 * steps).all(), weight_name
+
+
+def test_the_sample_model_keeps_its_integers(austen: Bundle, packed_austen: bytes) -> None:
+    np.testing.assert_array_equal(weights_of(packed_austen)["embedding/embeddings"], austen.embeddings())
+
+
+def test_the_header_holds_what_the_page_shows() -> None:
+    bundle = random_bundle(ARCHITECTURES["tied"])
+    table = BigramTable.fit(np.arange(2, 30, dtype=np.int32), bundle.tokenizer.vocabulary)
+    packed = pack_model(bundle, bigrams=table, passage="It is.", facts=PageFacts("abc", {"parameters": "9"}))
+    header = header_of(packed)
+    shown = {name: header[name] for name in ("name", "hash", "unit", "card", "figures", "curve", "passage")}
+    assert shown == {
+        "name": "tiny",
+        "hash": "abc",
+        "unit": "word",
+        "card": [["h2", "tiny"]],
+        "figures": {"parameters": "9"},
+        "curve": None,
+        "passage": "It is.",
+    }
+    assert header["architecture"] == bundle.architecture.to_table()
+    assert header["tokenizer"]["vocabulary"] == list(TOKENS)
+    np.testing.assert_array_equal(arrays_of(packed)["bigrams/words"], table.words)
+
+
+def test_a_model_has_a_hash_of_its_own_weights() -> None:
+    hashes = {header_of(pack_model(random_bundle(architecture)))["hash"] for architecture in ARCHITECTURES.values()}
+    assert len(hashes) == len(ARCHITECTURES)
+    assert all(re.fullmatch("[0-9a-f]{12}", each) for each in hashes)
+
+
+def test_each_cell_of_the_program_has_a_step_in_the_page() -> None:
+    assert set(packed_model._CELLS) == set(CELLS)
+
+
+def test_a_cell_without_a_step_in_the_page_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_model, "_CELLS", ("lstm",))
+    with pytest.raises(ExportError, match="must have one of the cells lstm to run in a page, but `cell` is gru"):
+        pack_model(random_bundle(ARCHITECTURES["gru"]))
+
+
+def test_a_model_too_large_for_a_browser_is_refused() -> None:
+    architecture = Architecture(vocabulary_size=2**20, embedding_size=1024, hidden_sizes=(1024,))
+    with pytest.raises(ExportError, match=r"at most 537 million weights to run in a page, but has 2,\d+"):
+        packed_model.require_packable(architecture)
+
+
+_REFUSED = """async (_, { model }, js) => {
+  try {
+    js.packed_model.unpackModel(model);
+    return null;
+  } catch (error) {
+    return `${error.name}: ${error.message}`;
+  }
+}"""
+
+
+def _with(packed: bytes, old: str, new: str) -> bytes:
+    assert len(old) == len(new)
+    assert packed.count(old.encode()) == 1
+    return packed.replace(old.encode(), new.encode())
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda packed: packed[:8], "it is cut off"),
+        (lambda packed: packed[:500], "it is cut off"),
+        (lambda packed: packed[:-200], "is cut off"),
+        (lambda packed: b"NEXTWORD" + packed[8:], "does not begin as packed models do"),
+        (lambda packed: packed[:12] + b"x" + packed[13:], "its header cannot be read"),
+        (lambda packed: _with(packed, '{"format":1,"name"', '{"format":2,"name"'), "it has the format 2 in place of 1"),
+        (lambda packed: _with(packed, '"cell":"lstm"', '"cell":"lstn"'), "it has the unknown cell lstn"),
+        (lambda packed: _with(packed, '"spelling":', '"smelling":'), "its header lacks a part"),
+        (lambda packed: _with(packed, '"w27"', '"w26"'), "its vocabulary holds a word twice"),
+        (lambda packed: _with(packed, '"<unk>"', '"<unj>"'), "its vocabulary lacks <unk> or <eos>"),
+        (lambda packed: _with(packed, ',"w27"', "      "), "does not fit its architecture"),
+        (
+            lambda packed: _with(packed, '"lstm_1/bias"', '"lstm_2/bias"'),
+            "its weight lstm_1/bias does not have the shape",
+        ),
+        (lambda packed: packed[:-8] + b"\x00\x00\xc0\x7f" * 2, "holds no finite numbers"),
+    ],
+)
+def test_a_damaged_model_is_refused_with_a_message(damage: Any, message: str, scripts: Any) -> None:
+    packed = pack_model(random_bundle(ARCHITECTURES["tied"]))
+    assert scripts.run(_REFUSED, model=packed) is None
+    found = scripts.run(_REFUSED, model=damage(packed))
+    assert found.startswith("PackedModelError: The model in this page must be whole, but ")
+    assert message in found
+    assert found.endswith("Export the page again, or copy it again.")

@@ -1,0 +1,53 @@
+"""What a page says of a model is read from the files of its run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.model_card import SplitMetrics
+from nextword.display.page.page_facts import CurvePoint, PageFacts, page_figures, read_curve
+from nextword.errors import CheckpointError
+
+
+def test_a_log_has_a_curve(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    assert read_curve(log) == ()
+    rows = [{"round": n, "train_perplexity": 300.0 / n, "valid_perplexity": 200.0 / n} for n in (1, 2)]
+    log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert read_curve(log) == (CurvePoint(1, 300.0, 200.0), CurvePoint(2, 150.0, 100.0))
+
+
+@pytest.mark.parametrize("content", ["", '{"round": 1, "train_perplexity": NaN, "valid_perplexity": 1}\n'])
+def test_a_log_without_finite_rounds_has_no_curve(tmp_path: Path, content: str) -> None:
+    (tmp_path / "log.jsonl").write_text(content, encoding="utf-8")
+    assert read_curve(tmp_path / "log.jsonl") == ()
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]\n", b'{"train_perplexity": 1.0}\n', b"\xff"])
+def test_a_damaged_log_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "log.jsonl").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"log\.jsonl` must be a file written by a training run"):
+        read_curve(tmp_path / "log.jsonl")
+
+
+def test_the_served_page_and_the_one_file_have_the_same_figures(austen: Bundle) -> None:
+    row = SplitMetrics(
+        split="test",
+        perplexity=65.004,
+        bits_per_character=1.4,
+        num_out_of_vocabulary=1,
+        accuracy=0.2419,
+        num_tokens=8,
+        protocol="every token once",
+    )
+    figures = page_figures(austen, [row])
+    assert figures == {
+        "vocabulary": "9,878 words",
+        "parameters": "3,624,502",
+        "bits per character (test)": "1.400",
+        "perplexity (test)": "65.00",
+        "accuracy (test)": "24.19%",
+    }
+    assert PageFacts.of(austen, metrics=[row]).figures == {**figures, "weights in this page": "int8"}

@@ -1,0 +1,63 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from nextword.display.pictures.cell.lstm_steps import LSTMSteps
+from nextword.errors import SettingError
+from nextword.export.language_model_graph import language_model_graph
+from nextword.export.quantization import quantized
+from support.packed import ARCHITECTURES, random_bundle
+
+IDS = [1, 5, 9, 2, 2, 17]
+
+
+def test_the_state_before_is_that_one_step_earlier() -> None:
+    steps = LSTMSteps.of_model(random_bundle(ARCHITECTURES["tied"]), IDS, 1)
+    assert not steps.before("c")[0].any()
+    np.testing.assert_array_equal(steps.before("h")[1:], steps.h[:-1])
+
+
+def test_the_equations_of_the_cell_hold_between_the_arrays() -> None:
+    steps = LSTMSteps.of_model(random_bundle(ARCHITECTURES["tied"]), IDS, 2)
+    np.testing.assert_allclose(steps.c, steps.f * steps.before("c") + steps.i * steps.g, atol=1e-12)
+    np.testing.assert_allclose(steps.h, steps.o * np.tanh(steps.c), atol=1e-12)
+
+
+def test_the_liveliest_units_change_most() -> None:
+    cells = np.array([[0, 1, 1, 0], [0, -1, 1, 3], [0, 1, 1, 3]], float)
+    steps = LSTMSteps(cells, cells, cells, cells, cells, cells)
+    assert steps.liveliest(1) == [1]
+    assert steps.liveliest(3) == [1, 2, 3]
+    assert steps.liveliest(9) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_a_slim_model_has_the_same_steps(int8: bool) -> None:
+    bundle = random_bundle(ARCHITECTURES["untied"])
+    graph = language_model_graph(bundle.architecture, bundle.weights)
+    data = (quantized(graph) if int8 else graph).SerializeToString()
+    slim = dataclasses.replace(bundle, onnx=data).to_slim()
+    found, expected = (LSTMSteps.of_model(each, IDS, 2) for each in (slim, bundle))
+    np.testing.assert_allclose(found.h, expected.h, atol=0.03 if int8 else 0)
+    assert (np.abs(found.h - expected.h).max() > 0) == int8
+
+
+@pytest.mark.parametrize("layer", [0, 3, -1])
+def test_a_layer_that_is_not_there_is_refused(layer: int) -> None:
+    with pytest.raises(SettingError, match=f"`--layer` must be from 1 to 2, the number of layers, but is {layer}"):
+        LSTMSteps.of_model(random_bundle(ARCHITECTURES["tied"]), IDS, layer)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("gru", r"must have the cell lstm .*, but `cell` is gru \(GRU\)"),
+        ("rnn", "but `cell` is rnn"),
+        ("mogrifier", "but `cell` is mogrifier_lstm"),
+        ("normalized", "must have no `layer_normalization`"),
+    ],
+)
+def test_another_cell_is_refused(name: str, rule: str) -> None:
+    with pytest.raises(SettingError, match=rule):
+        LSTMSteps.of_model(random_bundle(ARCHITECTURES[name]), IDS, 1)

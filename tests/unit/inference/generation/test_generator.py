@@ -1,0 +1,247 @@
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nextword.engine.engine import Rows, State, TokenScores, WindowPrediction
+from nextword.engine.text_model import TextModel
+from nextword.errors import SettingError
+from nextword.inference.generation.batch import generate_texts
+from nextword.inference.generation.ending import stop_position
+from nextword.inference.generation.generator import generate, stream_text
+from nextword.inference.generation.pieces import after_prompt, text_pieces
+from nextword.inference.generation.request import Request, SearchOptions
+from nextword.inference.generation.sampling import SamplingOptions
+from nextword.text.batching.window import TokenIds
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+
+GREEDY = SamplingOptions(temperature=0)
+
+
+class CountingEngine:
+    """Predicts the number of tokens read so far, up to 19; no token has probability 0."""
+
+    vocabulary_size = 20
+    end_id = 9
+    compiles_each_shape = False
+    mixes_rows = False
+
+    def __init__(self, sharpness: float = 3.0) -> None:
+        self.sharpness = sharpness
+        self.read: list[int] = []
+
+    def start(self, batch_size: int) -> State:
+        return np.zeros(batch_size, np.int64)
+
+    def step(self, ids: TokenIds, state: State) -> tuple[NDArray[np.float32], State]:
+        self.read += ids.tolist()
+        logits = self.sharpness * (np.arange(20) == np.minimum(state, 19)[:, None])
+        return (logits - np.log(np.exp(logits).sum())).astype(np.float32), state + 1
+
+    def select(self, state: State, rows: Rows) -> State:
+        return state[rows]
+
+    def join(self, states: Sequence[State]) -> State:
+        raise NotImplementedError
+
+    def score_window(self, inputs: TokenIds, targets: TokenIds, state: State) -> tuple[TokenScores, State]:
+        raise NotImplementedError
+
+    def predict_window(self, inputs: TokenIds, state: State) -> tuple[WindowPrediction, State]:
+        raise NotImplementedError
+
+    def score(self, ids: TokenIds, lengths: NDArray[np.int32]) -> TokenScores:
+        raise NotImplementedError
+
+
+def running_text(line_ends: LineEnds = "line") -> Tokenizer:
+    words = ("<eos>", "<unk>", "He", "said", ", ", ",", ' "', '"', "no", ".", ". ", "don't", "-", "'", " (", ") ", "1")
+    return Tokenizer("word", line_ends, Vocabulary((*words, "x", "y", "z")))
+
+
+def test_the_most_probable_tokens_follow_the_prompt() -> None:
+    engine = CountingEngine()
+    assert list(generate(engine, [5, 5, 5], num_tokens=4, options=GREEDY)) == [3, 4, 5, 6]
+    assert engine.read == [9, 5, 5, 5, 3, 4, 5]  # <eos> first, and nothing after the last token
+
+
+def test_an_empty_prompt_begins_a_text() -> None:
+    assert list(generate(CountingEngine(), [], num_tokens=3, options=GREEDY)) == [0, 1, 2]
+
+
+def test_the_end_token_stops_only_if_requested() -> None:
+    assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY, stop_at_end=True)) == [7, 8]
+    assert list(generate(CountingEngine(), [1] * 7, num_tokens=5, options=GREEDY)) == [7, 8, 9, 10, 11]
+
+
+def test_each_token_is_yielded_as_soon_as_it_is_sampled() -> None:
+    engine = CountingEngine()
+    ids = generate(engine, [], num_tokens=1_000_000, options=GREEDY)
+    assert [next(ids), next(ids)] == [0, 1]
+    assert engine.read == [9, 0]
+
+
+def drawn(seed: int | None, num_tokens: int = 30) -> list[int]:
+    return list(generate(CountingEngine(), [], num_tokens=num_tokens, options=SamplingOptions(seed=seed)))
+
+
+def test_the_same_seed_gives_the_same_tokens() -> None:
+    assert drawn(4) == drawn(4)
+    assert drawn(4) != drawn(5)
+    assert drawn(4)[:10] == drawn(4, num_tokens=10)
+
+
+def test_without_a_seed_texts_differ() -> None:
+    assert drawn(None) != drawn(None)
+
+
+def test_a_forbidden_token_is_never_sampled() -> None:
+    flat = CountingEngine(sharpness=0)
+    ids = list(generate(flat, [], num_tokens=300, options=SamplingOptions(seed=0), forbidden=[3, 4]))
+    assert set(ids) == set(range(20)) - {3, 4}
+
+
+def test_unknown_words_are_not_generated_unless_allowed() -> None:
+    def text(options: SamplingOptions) -> str:
+        request = Request(max_tokens=300, sampling=options)
+        return "".join(stream_text(TextModel(CountingEngine(0), running_text()), "He", request))
+
+    assert "<unk>" not in text(SamplingOptions(seed=1))
+    assert "<unk>" in text(SamplingOptions(seed=1, allow_unknown=True))
+
+
+def test_text_continues_the_prompt() -> None:
+    request = Request(max_tokens=6, sampling=GREEDY)
+    pieces = stream_text(TextModel(CountingEngine(), running_text()), "He said", request)
+    assert list(pieces) == [" He", " said", ",", " ,", ' "', '"']
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"), [("He said ", "He said"), ("He said", " He said"), ("He said\t", "He said")]
+)
+def test_a_space_at_the_end_of_the_prompt_is_not_repeated(prompt: str, text: str) -> None:
+    request = Request(max_tokens=2, sampling=GREEDY)
+    assert "".join(stream_text(TextModel(CountingEngine(), running_text()), prompt, request)) == text
+    assert generate_texts(TextModel(CountingEngine(), running_text()), [prompt], request)[0].text == text
+
+
+@pytest.mark.parametrize("prompt", ["He said,", "He said, "])
+@pytest.mark.parametrize(("stop", "text"), [(" said", ""), ("d, ,", " sai"), (' "', " said, ,")])
+def test_a_stop_string_may_begin_with_the_space_between_prompt_and_text(prompt: str, stop: str, text: str) -> None:
+    model = TextModel(CountingEngine(), running_text())  # it continues with `said`, `, `, `,`, ` "`
+    request = Request(max_tokens=9, sampling=GREEDY, stop=(stop,))
+    shown = text[1:] if prompt.endswith(" ") else text
+    assert "".join(stream_text(model, prompt, request)) == shown
+    (found,) = generate_texts(model, [prompt], request)
+    assert (found.text, found.ending) == (shown, "stop")
+
+
+def test_a_character_model_may_add_another_space() -> None:
+    characters = Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", " ")))
+    assert list(after_prompt(characters, "a ", [" a"])) == [" a"]
+    assert list(after_prompt(running_text(), "a ", ["", " a", " b"])) == ["", "a", " b"]
+
+
+def pieces_of(ids: list[int], prompt: list[int]) -> list[str]:
+    return list(text_pieces(running_text(), prompt, ids))
+
+
+def test_the_space_between_two_words_belongs_to_the_second() -> None:
+    assert pieces_of([3, 4, 8, 9, 0, 2], prompt=[2]) == [" said", ",", " no", ".", "\n", "He"]
+    assert pieces_of([2], prompt=[]) == ["He"]
+    assert pieces_of([2], prompt=[3, 4]) == [" He"]
+
+
+def test_a_line_neither_begins_nor_ends_with_the_space_of_a_mark() -> None:
+    assert pieces_of([3, 10, 0, 6, 2, 4], prompt=[2]) == [" said", ".", "\n", '"', "He", ","]
+
+
+def tokenizers() -> Iterator[Tokenizer]:
+    kinds: list[tuple[TokenizerKind, tuple[str, ...]]] = [
+        ("pretokenized", ("<eos>", "<unk>", "the", ",", "'s", "e\N{COMBINING ACUTE ACCENT}")),
+        ("character", ("<eos>", "<unk>", "a", " ", "\N{COMBINING ACUTE ACCENT}", "猫", ".")),
+        ("subword", ("<eos>", "<unk>", "a", " ", " ab", "猫", ".")),
+    ]
+    for kind, words in kinds:
+        yield Tokenizer(kind, "line", Vocabulary(words))
+    yield running_text("line")
+    yield running_text("paragraph")
+
+
+@given(st.data(), st.sampled_from(list(tokenizers())))
+def test_prompt_and_pieces_form_the_text(data: st.DataObject, tokenizer: Tokenizer) -> None:
+    some_ids = st.lists(st.integers(0, tokenizer.vocabulary_size - 1), max_size=12)
+    prompt, ids = data.draw(some_ids), data.draw(some_ids)
+    pieces = list(text_pieces(tokenizer, prompt, ids))
+    assert len(pieces) == len(ids)
+    assert tokenizer.decode(prompt) + "".join(pieces) == tokenizer.decode(prompt + ids)
+
+
+def test_zero_tokens_are_refused_immediately() -> None:
+    with pytest.raises(SettingError, match="`num_tokens` must be at least 1, but is 0"):
+        generate(CountingEngine(), [], num_tokens=0)
+
+
+def test_a_trained_model_generates_the_tokens_with_the_highest_scores() -> None:
+    from nextword.engine.keras.keras_engine import KerasEngine
+    from nextword.model.architecture import Architecture
+    from nextword.model.language_model import LanguageModel
+
+    sizes = Architecture(
+        vocabulary_size=15, embedding_size=6, hidden_sizes=(8,), initializer="uniform", initializer_scale=1.0
+    )
+    engine = KerasEngine(LanguageModel(sizes, seed=1), end_id=0)
+    ids = [3, 4, *generate(engine, [3, 4], num_tokens=8, options=GREEDY)]
+    scores = engine.score(np.array([ids], np.int32), np.array([10], np.int32))
+    assert scores.ranks[0, 2:].tolist() == [1] * 8
+
+
+def character_text(*more: str) -> Tokenizer:
+    return Tokenizer("character", "line", Vocabulary(("<eos>", "<unk>", "a", "b", *more)))
+
+
+@given(st.integers(0, 1000), st.lists(st.text("ab\n", min_size=1, max_size=3), max_size=3))
+def test_no_part_of_a_stop_string_is_yielded(seed: int, stops: list[str]) -> None:
+    def pieces(stop: tuple[str, ...]) -> list[str]:
+        request = Request(max_tokens=25, sampling=SamplingOptions(seed=seed), stop=stop)
+        return list(stream_text(TextModel(CountingEngine(0), character_text(*"cdefghijklmnopqr")), "", request))
+
+    whole = "".join(pieces(()))
+    assert "".join(pieces(tuple(stops))) == whole[: stop_position(whole, stops)]
+
+
+def test_streaming_reads_nothing_after_a_stop_string() -> None:
+    engine = CountingEngine()
+    request = Request(max_tokens=1000, sampling=GREEDY, stop=("said",))
+    assert list(stream_text(TextModel(engine, running_text()), "He", request)) == ["\n", "He", " "]
+    assert engine.read == [9, 2, 0, 2]  # without "said"
+
+
+def test_an_accent_is_not_yielded_without_its_letter() -> None:
+    tokenizer = character_text("\N{COMBINING ACUTE ACCENT}", *"cdefghijklmnopq")
+    request = Request(max_tokens=60, sampling=SamplingOptions(seed=1))
+    pieces = list(stream_text(TextModel(CountingEngine(0), tokenizer), "", request))
+    assert "\N{COMBINING ACUTE ACCENT}" in "".join(pieces)
+    assert not any(piece.startswith("\N{COMBINING ACUTE ACCENT}") for piece in pieces[1:])
+
+
+def test_forbidden_words_are_not_streamed() -> None:
+    request = Request(max_tokens=300, sampling=SamplingOptions(seed=1), forbid=("HE", "said"))
+    text = "".join(stream_text(TextModel(CountingEngine(0), running_text()), "no", request))
+    assert "said" not in text
+    assert "He" not in text
+
+
+def test_the_best_of_several_cannot_be_streamed() -> None:
+    with pytest.raises(SettingError, match="call `generate_texts`"):
+        stream_text(TextModel(CountingEngine(), running_text()), "", Request(search=SearchOptions(beam_size=2)))
+
+
+def test_greedy_streams_the_most_probable() -> None:
+    request = Request(max_tokens=3, search=SearchOptions(decoding="greedy"), sampling=SamplingOptions(seed=1))
+    assert list(stream_text(TextModel(CountingEngine(), running_text()), "He said", request)) == [" He", " said", ","]

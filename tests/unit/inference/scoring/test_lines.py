@@ -1,0 +1,220 @@
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.engine import stream as sentence_batches
+from nextword.engine.text_model import LoadedModel
+from nextword.errors import EvaluationError, TextError
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.inference.scoring.lines import LineScore, ScoringOptions, score_lines, shown_tokens
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.tokens.encoded_lines import surface
+
+Model = Callable[..., LoadedModel]
+StepByStep = Callable[..., list[float]]
+
+KINDS: list[tuple[TokenizerKind, LineEnds]] = [
+    ("pretokenized", "line"),
+    ("word", "line"),
+    ("word", "paragraph"),
+    ("character", "line"),
+]
+
+words = st.sampled_from(["the", "cat", "dog", "sat,", "'", '"on', "don't", "é", "."])
+lines_of_text = st.lists(st.lists(words, max_size=12).map(" ".join), min_size=1, max_size=12)
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@settings(max_examples=30)
+@given(lines=lines_of_text, bos=st.booleans(), eos=st.booleans(), read_ahead=st.integers(1, 6))
+def test_scores_of_lines_match_single_steps(
+    small_model: Model,
+    step_by_step: StepByStep,
+    kind: TokenizerKind,
+    line_ends: LineEnds,
+    lines: list[str],
+    bos: bool,
+    eos: bool,
+    read_ahead: int,
+) -> None:
+    model = small_model(kind, line_ends=line_ends)
+    by_line = small_model(kind).tokenizer
+    options = ScoringOptions(bos=bos, eos=eos, read_ahead=read_ahead, spell=False)
+    scores = list(score_lines(model, lines, options))
+    assert [(score.number, score.text) for score in scores] == list(enumerate(lines, start=1))
+    vocabulary = model.tokenizer.vocabulary
+    for score in scores:
+        ids = [*by_line.encode(score.text), *([vocabulary.end_id] if eos else [])]
+        assert score.ids.tolist() == ids
+        expected = step_by_step(model.engine, ids, vocabulary.end_id if bos else vocabulary.unknown_id)
+        np.testing.assert_allclose(score.log_probs, expected, atol=1e-5)
+        assert score.log_prob == pytest.approx(sum(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+@settings(max_examples=30)
+@given(lines=lines_of_text, read_ahead=st.integers(1, 6))
+def test_carried_lines_match_an_evaluation(
+    small_model: Model, kind: TokenizerKind, line_ends: LineEnds, lines: list[str], read_ahead: int
+) -> None:
+    model = small_model(kind, line_ends=line_ends)
+    ids = np.array(small_model(kind).tokenizer.encode("\n".join([*lines, ""])), np.int32)
+    expected = evaluate(model.engine, ids)
+    options = ScoringOptions(carry=True, read_ahead=read_ahead, spell=False)
+    scores = list(score_lines(model, lines, options))
+    assert sum(score.num_tokens for score in scores) == expected.num_tokens
+    assert sum(score.log_prob for score in scores) / len(ids) == pytest.approx(expected.log_prob / len(ids), abs=1e-5)
+
+
+@settings(max_examples=30)
+@given(line=lines_of_text.map(" ".join))
+def test_the_score_of_a_line_matches_an_evaluation(small_model: Model, line: str) -> None:
+    model = small_model("word")
+    (score,) = score_lines(model, [line], ScoringOptions(spell=False))
+    ids = np.array(model.tokenizer.encode(f"{line}\n"), np.int32)
+    assert score.perplexity == pytest.approx(evaluate(model.engine, ids).perplexity, rel=1e-5)
+
+
+@pytest.mark.parametrize("carry", [False, True])
+@pytest.mark.parametrize(("kind", "line_ends"), KINDS)
+def test_an_unknown_word_is_charged_for_its_spelling(
+    small_model: Model, kind: TokenizerKind, line_ends: LineEnds, carry: bool
+) -> None:
+    model = small_model(kind, line_ends=line_ends)
+    lines = ["the zyx, cat", "", "cat", "the \u20ac cat \u6f22\u5b57"]
+    spelled, plain = (
+        list(score_lines(model, lines, ScoringOptions(carry=carry, spell=spell))) for spell in (True, False)
+    )
+    for with_spelling, without in zip(spelled, plain, strict=True):
+        costs = with_spelling.log_probs - without.log_probs
+        assert (costs < 0).tolist() == with_spelling.out_of_vocabulary.tolist()
+        pieces = surface(model.tokenizer, with_spelling.text)
+        expected = [model.tokenizer.speller.log_prob(pieces[place]) for place in np.flatnonzero(costs)]
+        np.testing.assert_allclose(costs[costs < 0], expected, atol=1e-5)
+        for scores in (with_spelling, without):  # it is nobody's first choice
+            assert ((scores.ranks == 0) == scores.out_of_vocabulary).all()
+
+
+def test_carried_lines_count_their_ends_only_if_asked(small_model: Model) -> None:
+    model = small_model()
+    lines = ["the cat", "", "sat on"]
+    with_ends = list(score_lines(model, lines, ScoringOptions(carry=True)))
+    without = list(score_lines(model, lines, ScoringOptions(carry=True, eos=False)))
+    assert [score.num_tokens for score in without] == [2, 0, 2]
+    for whole, part in zip(with_ends, without, strict=True):
+        assert whole.log_probs[:-1].tolist() == part.log_probs.tolist()
+
+
+@pytest.mark.parametrize("read_ahead", [1, 7, 64])
+@pytest.mark.parametrize("carry", [False, True])
+def test_at_most_read_ahead_lines_are_in_memory(small_model: Model, read_ahead: int, carry: bool) -> None:
+    model = small_model()
+    num_read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal num_read
+        while True:
+            num_read += 1
+            yield "the cat sat on the mat ." if num_read % 3 else "the cat"
+
+    scores = score_lines(model, endless(), ScoringOptions(read_ahead=read_ahead, carry=carry))
+    for _ in range(200):
+        score = next(scores)
+        assert 0 <= num_read - score.number < read_ahead
+
+
+def test_a_line_longer_than_a_batch_is_scored_in_pieces(
+    small_model: Model, step_by_step: StepByStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sentence_batches, "_MAX_TOKENS", 100)
+    model = small_model("character")
+    line = "ab c." * 400
+    (score,) = score_lines(model, [line])
+    assert max(batch_size * num_steps for batch_size, num_steps in vars(model.engine)["shapes"]) <= 100
+    end_id = model.tokenizer.vocabulary.end_id
+    expected = step_by_step(model.engine, [*model.tokenizer.encode(line), end_id], end_id)
+    np.testing.assert_allclose(score.log_probs, expected, atol=1e-5)
+
+
+def test_out_of_vocabulary_words_are_counted_but_a_literal_unk_is_not(small_model: Model) -> None:
+    model = small_model()
+    (score,) = score_lines(model, ["the dog <unk> cow"])
+    assert score.num_out_of_vocabulary == 2
+    assert score.out_of_vocabulary.tolist() == [False, True, False, True, False]
+    assert score.ids.tolist() == [0, 1, 1, 1, 3]
+
+
+def test_an_error_comes_after_the_lines_before_it(small_model: Model) -> None:
+    model = small_model()
+    scores = score_lines(model, ["the", "cat <eos>", "sat"])
+    assert next(scores).text == "the"
+    with pytest.raises(TextError, match="line 2"):
+        next(scores)
+
+
+def line_score(log_probs: list[float], missing: list[bool] | None = None) -> LineScore:
+    size = len(log_probs)
+    return LineScore(
+        number=1,
+        text="a b",
+        ids=np.zeros(size, np.int32),
+        log_probs=np.array(log_probs, np.float32),
+        ranks=np.ones(size, np.int32),
+        out_of_vocabulary=np.array(missing or [False] * size, np.bool_),
+        spelling_log_probs=np.zeros(size),
+    )
+
+
+def test_values_match_their_definitions() -> None:
+    score = line_score([math.log(0.5), math.log(0.25), math.log(0.125)], [False, True, False])
+    assert score.num_tokens == 3
+    assert score.num_out_of_vocabulary == 1
+    assert score.log_prob == pytest.approx(math.log(1 / 64))
+    assert score.log10_prob == pytest.approx(math.log10(1 / 64))
+    assert score.bits.tolist() == pytest.approx([1, 2, 3])
+    assert score.perplexity == pytest.approx(4)
+
+
+def test_an_impossible_line_has_infinite_perplexity_and_null_in_json() -> None:
+    score = line_score([-math.inf, -1.0])
+    assert score.perplexity == math.inf
+    assert line_score([-1000.0]).perplexity == math.inf  # above what a float can be
+    table = json.loads(json.dumps(score.to_table(), allow_nan=False))
+    assert table["log_prob"] is table["log10_prob"] is table["perplexity"] is None
+
+
+def test_a_line_without_tokens_has_no_perplexity() -> None:
+    score = line_score([])
+    assert score.log_prob == 0
+    with pytest.raises(EvaluationError, match="at least one token, but there is none"):
+        _ = score.perplexity
+    assert score.to_table()["perplexity"] is None
+
+
+def shown(model: LoadedModel, line: str, *, eos: bool = True) -> list[str]:
+    (score,) = score_lines(model, [line], ScoringOptions(eos=eos))
+    return shown_tokens(model.tokenizer, score)
+
+
+def test_tokens_are_shown_with_their_spelling(small_model: Model) -> None:
+    assert shown(small_model("word"), 'Zebra,  the "cat".') == ["Zebra", ",", "the", '"', "cat", '"', ".", "<eos>"]
+    assert shown(small_model("word"), "the", eos=False) == ["the"]
+    assert shown(small_model("character"), "a b") == ["a", "␣", "b", "<eos>"]
+    assert shown(small_model(), "") == ["<eos>"]
+
+
+def test_shown_tokens_have_no_control_characters(small_model: Model) -> None:
+    assert shown(small_model(), "the\x1b[2J cat\x07") == [r"the\x1b[2J", r"cat\x07", "<eos>"]
+    assert shown(small_model(), "\u202ethe") == [r"\u202ethe", "<eos>"]
+
+
+def test_it_is_shown_in_one_line() -> None:
+    score = line_score([math.log(0.5), math.log(0.25)])
+    assert repr(score) == "LineScore('a b', log_prob -2.079, 2 tokens)"
+    assert len(repr(replace(score, text=1000 * "a\nb"))) < 80

@@ -1,0 +1,90 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nextword.engine.engine import read_text
+from nextword.inference.suggestion.state_tree import Node, StateTree
+from nextword.text.tokens.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary(("<eos>", "<unk>", "a", "b"))
+paths = st.lists(st.lists(st.integers(1, 3), max_size=5), max_size=8)
+
+
+def node_at(tree: StateTree, ids: list[int]) -> Node:
+    node = tree.root
+    for token_id in ids:
+        node = tree.child(node, token_id)
+    return node
+
+
+@pytest.mark.parametrize("with_hidden", [True, False])
+@given(asked=paths, history=st.integers(1, 6))
+def test_a_prediction_is_that_of_the_whole_text(
+    with_hidden: bool, asked: list[list[int]], history: int, toy_engine: Callable[..., Any]
+) -> None:
+    engine = toy_engine(VOCABULARY)
+    tree = StateTree(engine, history=history, with_hidden=with_hidden)
+    for ids in asked:
+        node = node_at(tree, ids)
+        prediction = tree.read(node)
+        log_probs, state = read_text(engine, ids)
+        np.testing.assert_array_equal(prediction.log_probs, log_probs[0])
+        np.testing.assert_array_equal(prediction.state, state)
+        hidden = tree.hidden(node)
+        assert (hidden is not None) == with_hidden
+        if hidden is not None:
+            np.testing.assert_array_equal(hidden, state[0])
+
+
+@given(asked=paths)
+def test_no_text_is_read_twice_while_it_is_kept(asked: list[list[int]], toy_engine: Callable[..., Any]) -> None:
+    engine = toy_engine(VOCABULARY)
+    tree = StateTree(engine, history=1000, with_hidden=False)
+    for ids in asked:
+        tree.read(node_at(tree, ids))
+    distinct = {tuple(ids[:length]) for ids in asked for length in range(len(ids) + 1)}
+    assert engine.num_read == len(distinct)
+
+
+@given(asked=paths, history=st.integers(1, 4))
+def test_at_most_history_predictions_are_kept(
+    asked: list[list[int]], history: int, toy_engine: Callable[..., Any]
+) -> None:
+    tree = StateTree(toy_engine(VOCABULARY), history=history, with_hidden=False)
+    for ids in asked:
+        tree.read(node_at(tree, ids))
+    nodes, readings = [tree.root], 0
+    while nodes:
+        node = nodes.pop()
+        readings += node.prediction is not None
+        assert node.prediction is not None or node.children or node is tree.root
+        nodes += node.children.values()
+    assert readings <= history
+
+
+def test_an_engine_without_hidden_states_is_asked_only_once(toy_engine: Callable[..., Any]) -> None:
+    engine = toy_engine(VOCABULARY, gives_hidden=False)
+    tree = StateTree(engine, history=1, with_hidden=True)
+    early = node_at(tree, [2])
+    assert tree.hidden(early) is None
+    tree.read(node_at(tree, [2, 3]))
+    num_read = engine.num_read
+    assert tree.hidden(early) is None
+    assert engine.num_read == num_read
+
+
+def test_a_hidden_state_can_be_kept_longer_than_the_prediction(toy_engine: Callable[..., Any]) -> None:
+    engine = toy_engine(VOCABULARY)
+    tree = StateTree(engine, history=1, with_hidden=True)
+    node = node_at(tree, [2])
+    node.keeps_hidden = True
+    tree.read(node_at(tree, [2, 3, 3]))
+    num_read = engine.num_read
+    assert node.prediction is None
+    hidden = tree.hidden(node)
+    assert engine.num_read == num_read
+    np.testing.assert_array_equal(hidden, tree.read(node).hidden)

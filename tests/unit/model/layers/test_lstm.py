@@ -1,0 +1,73 @@
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nextword.model.layers.initialization import Initialization
+from nextword.model.layers.lstm import LSTM
+from nextword.model.ops.lstm import LSTMState
+
+
+def built(**options: Any) -> LSTM:
+    layer = LSTM(3, **options)
+    layer.build((None, None, 5))
+    return layer
+
+
+def test_the_weights_have_the_shapes_and_names_of_the_architecture() -> None:
+    shapes = {weight.name: weight.shape for weight in built().trainable_weights}
+    assert shapes == {"kernel": (5, 12), "recurrent_kernel": (3, 12), "bias": (12,)}
+
+
+@pytest.mark.parametrize("kind", ["glorot", "uniform"])
+@pytest.mark.parametrize("forget_bias", [1.0, 0.0, -2.5])
+def test_only_the_forget_gate_begins_with_a_bias(kind: Any, forget_bias: float) -> None:
+    layer = built(forget_bias=forget_bias, initialization=Initialization(kind=kind))
+    assert np.asarray(layer.bias.value).tolist() == [0.0] * 3 + [forget_bias] * 3 + [0.0] * 6
+
+
+def test_an_open_forget_gate_keeps_the_cell() -> None:
+    cell = np.array([[0.3, -0.7, 2.0]], np.float32)
+    kept = {}
+    for forget_bias in (-30.0, 30.0):
+        layer = built(forget_bias=forget_bias)
+        layer.kernel.assign(np.zeros((5, 12)))
+        layer.recurrent_kernel.assign(np.zeros((3, 12)))
+        _, state = layer(np.ones((1, 4, 5), np.float32), LSTMState(np.zeros_like(cell), cell))
+        kept[forget_bias] = np.asarray(state.cell)
+    np.testing.assert_allclose(kept[30.0], cell, rtol=1e-6)
+    np.testing.assert_allclose(kept[-30.0], 0, atol=1e-6)
+
+
+def test_the_first_state_is_zero() -> None:
+    state = LSTM(3).initial_state(2)
+    assert isinstance(state, LSTMState)
+    for part in state:
+        assert np.asarray(part).tolist() == [[0.0] * 3] * 2
+
+
+def test_the_lower_precision_is_only_for_training() -> None:
+    inputs = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(np.float32)
+    exact, coarse = built(name="lstm"), built(name="lstm", compute_dtype="bfloat16")
+    expected = np.asarray(exact(inputs, exact.initial_state(2))[0])
+    state = coarse.initial_state(2)
+    np.testing.assert_array_equal(coarse(inputs, state)[0], expected)
+    np.testing.assert_array_equal(coarse(inputs, state, training=False)[0], expected)
+    assert not np.array_equal(coarse(inputs, state, training=True)[0], expected)
+
+
+def test_a_plain_tuple_is_accepted_as_a_state() -> None:
+    layer, inputs = built(), np.ones((2, 4, 5), np.float32)
+    state = layer.initial_state(2)
+    np.testing.assert_array_equal(layer(inputs, tuple(state))[0], layer(inputs, state)[0])
+
+
+def test_the_layer_works_in_a_functional_model() -> None:
+    inputs, hidden, cell = keras.Input((4, 5)), keras.Input((3,)), keras.Input((3,))
+    layer = LSTM(3)
+    hiddens, state = layer(inputs, LSTMState(hidden, cell))
+    model = keras.Model([inputs, hidden, cell], [hiddens, *state])
+    arrays = [np.random.default_rng(0).normal(size=shape).astype(np.float32) for shape in ((2, 4, 5), (2, 3), (2, 3))]
+    expected, _ = layer(arrays[0], LSTMState(*arrays[1:]))
+    np.testing.assert_allclose(model(arrays)[0], expected, atol=1e-6)

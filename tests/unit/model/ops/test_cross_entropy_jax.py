@@ -1,0 +1,236 @@
+"""The chunked loss has the values and gradients of the reference, in less memory."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nextword.model.ops import cross_entropy_jax
+from nextword.model.ops import cross_entropy_jax as cross_entropy_by_vocabulary
+from nextword.model.ops.cross_entropy import TokenLosses, linear_cross_entropy, linear_cross_entropy_reference
+from support.compiled_memory import temporary_bytes
+
+Losses = Callable[..., TokenLosses]
+
+INCOMING = 3.7  # gradient of the total
+
+
+class Case(NamedTuple):
+    num_rows: int = 5
+    hidden_size: int = 4
+    vocabulary_size: int = 6
+    chunk_rows: int = 448
+    tied: bool = False
+    label_smoothing: float = 0.0
+    z_loss: float = 0.0
+
+
+def drawn(case: Case, seed: int = 0) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int32], NDArray[np.float32]]:
+    """Return hidden states, kernel and bias, targets, and weights with about a third of padding."""
+    random = np.random.default_rng(seed)
+    kernel_shape = (case.hidden_size, case.vocabulary_size)
+    shapes = {"hidden": (case.num_rows, case.hidden_size), "kernel": kernel_shape, "bias": (case.vocabulary_size,)}
+    arrays = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    if case.tied:
+        arrays["kernel"] = np.ascontiguousarray(arrays["kernel"].T)
+    targets = random.integers(case.vocabulary_size, size=case.num_rows, dtype=np.int32)
+    weights = (random.uniform(0.5, 2, case.num_rows) * (random.random(case.num_rows) > 0.3)).astype(np.float32)
+    return arrays, targets, weights
+
+
+def losses_and_gradients(
+    losses_of: Losses, case: Case, seed: int = 0, compute_dtype: str | None = None
+) -> tuple[TokenLosses, Any]:
+    """Return the losses, and the gradient of the scaled total for each array."""
+    tiles = (
+        cross_entropy_jax._chunk_rows(1, 9999),
+        cross_entropy_jax._LARGE_KERNEL,
+        cross_entropy_by_vocabulary._block_tokens(1, 9999),
+    )
+    options: dict[str, Any] = {"tied": case.tied, "label_smoothing": case.label_smoothing, "z_loss": case.z_loss}
+    if compute_dtype:
+        options["compute_dtype"] = compute_dtype
+    gradients, losses = compiled(losses_of, tuple(options.items()), tiles)(*drawn(case, seed))
+    return losses, gradients
+
+
+@cache
+def compiled(losses_of: Losses, options: tuple[tuple[str, Any], ...], _tiles: tuple[int, ...]) -> Callable[..., Any]:
+
+    def total(arrays: dict[str, Any], targets: Any, weights: Any) -> tuple[Any, TokenLosses]:
+        kernel, bias = arrays["kernel"], arrays["bias"]
+        losses = losses_of(arrays["hidden"], targets, weights, kernel=kernel, bias=bias, **dict(options))
+        return INCOMING * losses.total, losses
+
+    function: Callable[..., Any] = jax.jit(jax.grad(total, has_aux=True))
+    return function
+
+
+def assert_paths_agree(case: Case, seed: int, compute_dtype: str, tolerance: float) -> None:
+    fast, fast_gradients = losses_and_gradients(linear_cross_entropy, case, seed, compute_dtype=compute_dtype)
+    reference, reference_gradients = losses_and_gradients(linear_cross_entropy_reference, case, seed)
+    for ours, theirs in zip(fast[:2], reference[:2], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=tolerance, atol=tolerance)
+    if compute_dtype == "float32":
+        np.testing.assert_array_equal(fast.hit, reference.hit)
+    for name, gradient in fast_gradients.items():
+        assert gradient.dtype == jnp.float32, name
+        scale = max(1.0, float(np.abs(reference_gradients[name]).max()))
+        assert gradient.shape == reference_gradients[name].shape, name
+        np.testing.assert_allclose(gradient, reference_gradients[name], rtol=0, atol=tolerance * scale, err_msg=name)
+
+
+sizes = st.integers(1, 9)
+cases = st.builds(
+    Case,
+    sizes,
+    sizes,
+    st.integers(2, 9),
+    st.integers(1, 5),
+    st.booleans(),
+    label_smoothing=st.sampled_from([0.0, 0.1]),
+    z_loss=st.sampled_from([0.0, 0.01]),
+)
+
+
+@contextmanager
+def small_tiles(chunk_rows: int, *, by_vocabulary: bool = False) -> Iterator[None]:
+    """Use chunks so small that small cases have several of them and a remainder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cross_entropy_jax, "_chunk_rows", lambda _vocabulary_size, _most: chunk_rows)
+        if by_vocabulary:
+            patch.setattr(cross_entropy_jax, "_LARGE_KERNEL", 0)
+            patch.setattr(
+                cross_entropy_by_vocabulary,
+                "_block_tokens",
+                lambda _rows, vocabulary_size: min(chunk_rows, vocabulary_size),
+            )
+        yield
+
+
+@settings(max_examples=3)
+@given(cases, st.integers(0, 2**32 - 1))
+@example(Case(num_rows=3, chunk_rows=4), 0).via("fewer rows than a chunk")
+@example(Case(num_rows=4, chunk_rows=4, tied=True), 0).via("one chunk exactly")
+@example(Case(num_rows=11, chunk_rows=4), 0).via("a last chunk with padding")
+@example(Case(num_rows=1, hidden_size=1, vocabulary_size=2), 0)
+@example(Case(num_rows=11, chunk_rows=4, label_smoothing=0.1, z_loss=0.01), 0).via("all parts of the loss")
+def test_values_and_gradients_match_the_reference(case: Case, seed: int) -> None:
+    with small_tiles(case.chunk_rows):
+        assert_paths_agree(case, seed, "float32", tolerance=1e-5)
+
+
+@settings(max_examples=3)
+@given(cases, st.integers(0, 2**32 - 1))
+@example(Case(vocabulary_size=3, chunk_rows=4), 0).via("a vocabulary smaller than a block")
+@example(Case(vocabulary_size=8, chunk_rows=4, tied=True), 0).via("two blocks exactly")
+@example(Case(vocabulary_size=9, chunk_rows=4, label_smoothing=0.1, z_loss=0.01), 0).via("a smaller last block")
+def test_vocabulary_blocks_match_the_reference(case: Case, seed: int) -> None:
+    with small_tiles(case.chunk_rows, by_vocabulary=True):
+        assert_paths_agree(case, seed, "float32", tolerance=1e-5)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_vocabulary_blocks_run_in_bfloat16(tied: bool) -> None:
+    with small_tiles(4, by_vocabulary=True):
+        assert_paths_agree(Case(5, 33, 17, tied=tied), 1, "bfloat16", tolerance=6e-2)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_thousand_rows_in_chunks_of_the_default_size_match_the_reference(tied: bool) -> None:
+    assert_paths_agree(Case(num_rows=3001, tied=tied), 5, "float32", tolerance=3e-5)
+
+
+def test_a_bias_keeps_the_precision_of_float32_in_bfloat16() -> None:
+    # The third logit dominates, so the rounded exponentials of the others do not count; the first is the target.
+    bias = np.array([1.2345678, -7.654321, 23.1415927], np.float32)
+    hidden, kernel = np.zeros((1, 2), np.float32), np.zeros((3, 2), np.float32)
+
+    def total(bias: Any) -> Any:
+        ids, ones = np.zeros(1, np.int32), np.ones(1, np.float32)
+        return linear_cross_entropy(
+            hidden, ids, ones, kernel=kernel, bias=bias, tied=True, compute_dtype="bfloat16"
+        ).total
+
+    found, _ = jax.jit(jax.value_and_grad(total))(bias)
+    np.testing.assert_allclose(found, np.log(np.exp(bias.astype(np.float64)).sum()) - bias[0], rtol=1e-6)
+
+
+# Shapes for which XLA does not use its regular bfloat16 product.
+@pytest.mark.parametrize("sizes", [(1, 1, 2), (1, 5, 3), (7, 1, 5), (5, 33, 17)], ids=str)
+def test_bfloat16_runs_in_every_shape_and_is_close_to_the_reference(sizes: tuple[int, int, int]) -> None:
+    assert_paths_agree(Case(*sizes), 1, "bfloat16", tolerance=6e-2)
+
+
+def test_bfloat16_runs_with_tied_weights() -> None:
+    assert_paths_agree(Case(5, 33, 17, tied=True), 1, "bfloat16", tolerance=6e-2)
+
+
+def test_bfloat16_is_less_precise_than_float32() -> None:
+    case = Case(5, 33, 17)
+    exact, exact_gradients = losses_and_gradients(linear_cross_entropy, case, compute_dtype="float32")
+    coarse, coarse_gradients = losses_and_gradients(linear_cross_entropy, case, compute_dtype="bfloat16")
+    assert float(np.abs(exact.negative_log_likelihood - coarse.negative_log_likelihood).max()) > 1e-4
+    for name, gradient in coarse_gradients.items():
+        assert float(np.abs(gradient - exact_gradients[name]).max()) > 1e-4, name
+
+
+def test_values_are_the_same_with_and_without_gradients() -> None:
+    case = Case(num_rows=9)
+    arrays, targets, weights = drawn(case)
+    with_gradient, _ = losses_and_gradients(linear_cross_entropy, case)
+    for ranks in (False, True):
+        alone = jax.jit(partial(linear_cross_entropy, ranks=ranks))(
+            arrays["hidden"], targets, weights, kernel=arrays["kernel"], bias=arrays["bias"]
+        )
+        for one, other in zip(alone[:3], with_gradient[:3], strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_padding_does_not_affect_gradients() -> None:
+    arrays, targets, weights = drawn(Case(num_rows=9))
+    padding = weights == 0
+    assert 0 < padding.sum() < 9
+
+    def total(arrays: dict[str, Any], targets: Any) -> Any:
+        kernel, bias = arrays["kernel"], arrays["bias"]
+        return linear_cross_entropy(arrays["hidden"], targets, weights, kernel=kernel, bias=bias).total
+
+    gradient = jax.jit(jax.grad(total))
+    before = gradient(arrays, targets)
+    hidden = np.where(padding[:, None], np.float32(5), arrays["hidden"])
+    after = gradient({**arrays, "hidden": hidden}, np.where(padding, 0, targets))
+    assert not before["hidden"][padding].any()
+    for name in arrays:
+        np.testing.assert_allclose(before[name], after[name], atol=1e-6, err_msg=name)
+
+
+VOCABULARY_SIZE, HIDDEN_SIZE = 4096, 8
+
+
+def memory_of(losses_of: Losses, num_rows: int) -> int:
+    """Return the temporary memory of the compiled gradient in bytes."""
+
+    def total(hidden: Any, kernel: Any, bias: Any, targets: Any, weights: Any) -> Any:
+        return losses_of(hidden, targets, weights, kernel=kernel, bias=bias).total
+
+    shapes = ((num_rows, HIDDEN_SIZE), (HIDDEN_SIZE, VOCABULARY_SIZE), (VOCABULARY_SIZE,), (num_rows,), (num_rows,))
+    dtypes = (jnp.float32, jnp.float32, jnp.float32, jnp.int32, jnp.float32)
+    return temporary_bytes(jax.jit(jax.grad(total, argnums=(0, 1, 2))), *zip(shapes, dtypes, strict=True))
+
+
+def test_memory_does_not_grow_with_rows_times_vocabulary() -> None:
+    few, many = 2048, 8192
+    growth = (many - few) * VOCABULARY_SIZE * 4  # of all logits in memory
+    assert memory_of(linear_cross_entropy_reference, many) - memory_of(linear_cross_entropy_reference, few) > growth, (
+        "the measure must see the logits where they are held"
+    )
+    assert memory_of(linear_cross_entropy, many) - memory_of(linear_cross_entropy, few) < growth / 10

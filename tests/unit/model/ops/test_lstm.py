@@ -1,0 +1,156 @@
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import nextword.model.ops.lstm as lstm_module
+from nextword.model.ops import lstm_cudnn, lstm_jax
+from nextword.model.ops.lstm import LSTMState, lstm, lstm_path, lstm_reference
+
+
+def arguments() -> tuple[Any, LSTMState, dict[str, Any]]:
+    random = np.random.default_rng(3)
+    shapes = {"kernel": (3, 16), "recurrent_kernel": (4, 16), "bias": (16,)}
+    weights = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    state = LSTMState(*random.normal(size=(2, 2, 4)).astype(np.float32))
+    return random.normal(size=(2, 5, 3)).astype(np.float32), state, weights
+
+
+def test_jax_uses_the_fast_path_in_the_requested_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    precisions = []
+    recurrence = lstm_jax.lstm_recurrence
+
+    def spy(*arguments: Any) -> Any:
+        precisions.append(arguments[-1])
+        return recurrence(*arguments)
+
+    monkeypatch.setattr(lstm_jax, "lstm_recurrence", spy)
+    inputs, state, weights = arguments()
+    lstm(inputs, state, **weights, compute_dtype="bfloat16")
+    assert precisions == ["bfloat16"]
+
+
+def test_other_backends_use_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: "another")
+    monkeypatch.delattr(lstm_jax, "lstm_recurrence")
+    inputs, state, weights = arguments()
+    hiddens, _ = lstm(inputs, state, **weights)
+    np.testing.assert_array_equal(hiddens, lstm_reference(inputs, state, **weights)[0])
+
+
+def test_torch_uses_pytorchs_lstm_except_for_a_single_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def spy(*arguments: Any) -> Any:
+        asked.append((arguments[0].shape, arguments[-1]))
+        return lstm_jax.lstm_recurrence(*arguments)
+
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    monkeypatch.setattr(lstm_module, "lstm_torch", SimpleNamespace(lstm_recurrence=spy), raising=False)
+    inputs, state, weights = arguments()
+    for num_steps in (5, 1):
+        steps = inputs[:, :num_steps]
+        hiddens, after = lstm(steps, state, **weights, compute_dtype="bfloat16")
+        expected, expected_after = lstm_reference(steps, state, **weights)
+        np.testing.assert_allclose(hiddens, expected, atol=4e-2)
+        np.testing.assert_allclose(after.cell, expected_after.cell, atol=4e-2)
+    assert asked == [((5, 2, 3), "bfloat16")]  # time-major
+
+
+@pytest.mark.parametrize("backend", ["jax", "numpy"])
+def test_pytorch_is_not_imported_on_another_backend(backend: str) -> None:
+    program = "import sys; sys.modules['torch'] = None; import nextword.model.language_model"
+    subprocess.run([sys.executable, "-c", program], env={**os.environ, "KERAS_BACKEND": backend}, check=True)
+
+
+# The choice of cuDNN.
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Pretend that JAX's default device is an NVIDIA GPU, with a fake cuDNN LSTM."""
+    device = SimpleNamespace(platform="gpu", client=SimpleNamespace(platform_version="PJRT C API\ncuda 12080"))
+    monkeypatch.setattr(lstm_cudnn, "default_device", lambda: device)
+    monkeypatch.setattr(lstm_cudnn, "lstm_recurrence", lambda *_arguments: (np.zeros((LARGE, 2, 4)), 0, 0))
+    return device
+
+
+LARGE = 128  # steps of two rows: 256 tokens
+
+
+def uses_cudnn(num_steps: int = LARGE, **options: Any) -> bool:
+    _, state, weights = arguments()
+    hiddens, _ = lstm(np.ones((2, num_steps, 3), np.float32), state, **{**weights, **options})
+    return not np.any(hiddens)
+
+
+def test_a_cpu_uses_the_scan() -> None:
+    assert not lstm_cudnn.is_available()
+    assert not uses_cudnn()
+    assert lstm_path() == "a scan with a custom gradient"
+
+
+@pytest.mark.usefixtures("card")
+def test_an_nvidia_gpu_uses_cudnn_for_large_windows_in_float32() -> None:
+    assert uses_cudnn()
+    assert not uses_cudnn(LARGE - 1)
+    assert not uses_cudnn(compute_dtype="bfloat16")
+    assert lstm_path().startswith("cuDNN for large windows in float32")
+
+
+@pytest.mark.usefixtures("card")
+@pytest.mark.parametrize("options", [{"cap_input_gate": True}, {"state_mask": np.ones((2, 4), np.float32)}])
+def test_options_that_cudnn_lacks_use_the_scan(options: dict[str, Any]) -> None:
+    assert not uses_cudnn(**options)
+
+
+def test_another_gpu_uses_the_scan(card: SimpleNamespace) -> None:
+    card.client.platform_version = "rocm 70000"
+    assert not uses_cudnn()
+
+
+@pytest.mark.usefixtures("card")
+def test_a_distributed_batch_uses_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keras.distribution.distribution", object)
+    assert not uses_cudnn()
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"), [("jax", "scan"), ("torch", "PyTorch"), ("numpy", "reference"), ("tensorflow", "reference")]
+)
+def test_the_path_has_a_description(monkeypatch: pytest.MonkeyPatch, backend: str, message: str) -> None:
+    monkeypatch.setattr("keras.backend.backend", lambda: backend)
+    assert message in lstm_path()
+
+
+@pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
+def test_the_last_state_is_the_last_hidden_state_and_its_cell(recurrence: Any) -> None:
+    inputs, state, weights = arguments()
+    hiddens, after = recurrence(inputs, state, **weights)
+    assert isinstance(after, LSTMState)
+    assert hiddens.shape == (2, 5, 4)
+    np.testing.assert_array_equal(hiddens[:, -1], after.hidden)
+    assert np.abs(np.asarray(after.hidden)).max() < np.abs(np.asarray(after.cell)).max()
+
+
+@pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
+def test_no_step_depends_on_later_inputs(recurrence: Any) -> None:
+    inputs, state, weights = arguments()
+    changed = inputs.copy()
+    changed[:, 3:] += 1
+    before, after = (jax.jit(recurrence)(array, state, **weights)[0] for array in (inputs, changed))
+    np.testing.assert_array_equal(before[:, :3], after[:, :3])
+    assert not np.allclose(before[:, 3:], after[:, 3:])
+
+
+@pytest.mark.parametrize("recurrence", [lstm, lstm_reference])
+def test_the_rows_of_a_batch_are_independent(recurrence: Any) -> None:
+    inputs, state, weights = arguments()
+    both, _ = recurrence(inputs, state, **weights)
+    alone, _ = recurrence(inputs[1:], LSTMState(state.hidden[1:], state.cell[1:]), **weights)
+    np.testing.assert_allclose(alone[0], both[1], atol=1e-6)

@@ -1,0 +1,140 @@
+"""Training, storage, evaluation and generation with every kind of recurrent layer."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import keras
+import numpy as np
+import pytest
+
+from nextword.bundle.bundle import Bundle
+from nextword.bundle.store import read_bundle, write_bundle
+from nextword.engine.keras.keras_engine import KerasEngine
+from nextword.errors import ExportError
+from nextword.export.language_model_graph import language_model_graph
+from nextword.export.recurrence_graph import GRAPHS
+from nextword.inference.evaluation.perplexity import evaluate
+from nextword.inference.generation.generator import generate
+from nextword.inference.generation.sampling import SamplingOptions
+from nextword.model.architecture import CELLS, Architecture, CellName
+from nextword.model.language_model import LanguageModel
+from nextword.model.recurrent_stack import LAYERS
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+from nextword.training.step.stream_model import StreamModel
+from support.slow import rest_slow
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "lstm": {},
+    "capped": {"cap_input_gate": True},
+    "normalized": {"layer_normalization": True, "cap_input_gate": True},
+    "mogrifier": {"cell": "mogrifier_lstm", "mogrifier_rounds": 3},
+    "low rank": {"cell": "mogrifier_lstm", "mogrifier_rounds": 2, "mogrifier_rank": 2, "cap_input_gate": True},
+    "gru": {"cell": "gru"},
+    "rnn": {"cell": "rnn"},
+    "skipping": {"skip_connections": True, "hidden_sizes": (5, 5, 5)},
+}
+every_cell = pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
+WORDS = ("<unk>", "<eos>", "a", "b", "c", "d")
+
+
+def architecture(options: dict[str, Any], **changes: Any) -> Architecture:
+    return Architecture(**{"vocabulary_size": 6, "embedding_size": 4, "hidden_sizes": (5, 3), **options, **changes})
+
+
+def drawn(options: dict[str, Any]) -> LanguageModel:
+    """Return a model whose predictions are far from uniform."""
+    model, random = LanguageModel(architecture(options)), np.random.default_rng(1)
+    shapes = model.architecture.weight_shapes()
+    model.set_named_weights({name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()})
+    return model
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_cell_has_a_title_a_layer_and_a_graph_or_an_error(name: CellName) -> None:
+    row, model = CELLS[name], LanguageModel(architecture({"cell": name}))
+    layer, weights = model.stack.recurrent_layers[0], model.named_weights()
+    assert row.title
+    assert row.state[0] == "hidden"
+    assert {option for option in row.options if option not in Architecture.__dataclass_fields__} == set()
+    assert type(layer) is LAYERS[name]
+    assert layer.kind is row
+    assert layer.initial_state(1)._fields == row.state
+    if name in GRAPHS:
+        assert language_model_graph(model.architecture, weights).graph.node
+    else:
+        with pytest.raises(ExportError, match=name):
+            language_model_graph(model.architecture, weights)
+
+
+def test_setting_layers_and_graphs_have_the_same_cells() -> None:
+    assert get_args(CellName) == tuple(CELLS) == tuple(LAYERS)
+    assert GRAPHS.keys() <= CELLS.keys()
+
+
+def test_a_cell_without_a_graph_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(GRAPHS, "gru")
+    model = LanguageModel(architecture({"cell": "gru"}))
+    with pytest.raises(ExportError, match=r"one of the cells lstm, mogrifier_lstm, rnn .*`cell` is gru"):
+        language_model_graph(model.architecture, model.named_weights())
+
+
+@every_cell
+def test_the_weights_match_the_architecture(options: dict[str, Any]) -> None:
+    model = LanguageModel(architecture(options))
+    shapes = {name: array.shape for name, array in model.named_weights().items()}
+    assert list(shapes.items()) == list(model.architecture.weight_shapes().items())
+    assert model.count_params() == model.architecture.num_parameters
+
+
+@every_cell
+def test_a_bundle_holds_the_model(tmp_path: Path, options: dict[str, Any]) -> None:
+    model = drawn(options)
+    tokenizer = Tokenizer("word", "line", Vocabulary(WORDS))
+    write_bundle(tmp_path / "m", Bundle("m", model.architecture, tokenizer, model.named_weights(), "# m\n"))
+    bundle = read_bundle(tmp_path / "m")
+    assert bundle.architecture == model.architecture
+    again = LanguageModel(bundle.architecture)
+    again.set_named_weights(bundle.weights)
+    tokens = np.array([[2, 3, 4, 1]], np.int32)
+    np.testing.assert_array_equal(again(tokens)[0], model(tokens)[0])
+
+
+@every_cell
+def test_evaluation_and_generation_predict_the_same(options: dict[str, Any]) -> None:
+    engine = KerasEngine(drawn(options), end_id=1)
+    ids = np.random.default_rng(2).integers(6, size=12, dtype=np.int32)
+    state, total = engine.start(1), 0.0
+    for before, token in zip((1, *ids[:-1].tolist()), ids.tolist(), strict=True):
+        log_probs, state = engine.step(np.array([before], np.int32), state)
+        total -= float(log_probs[0, token])
+    assert np.log(evaluate(engine, ids, batch_size=1, num_steps=5).perplexity) == pytest.approx(total / 12, abs=1e-5)
+    greedy = list(generate(engine, ids.tolist(), num_tokens=1, options=SamplingOptions(temperature=0)))
+    log_probs, _ = engine.step(ids[-1:], state)
+    assert greedy == [int(np.argmax(log_probs[0]))]
+
+
+@pytest.mark.parametrize("options", rest_slow(VARIANTS.values(), quick=2), ids=VARIANTS.keys())
+def test_training_carries_the_state_and_lowers_the_loss(options: dict[str, Any]) -> None:
+    model = LanguageModel(architecture(options, state_dropout_rate=0.1, weight_drop_rate=0.1, initializer_scale=1.0))
+    stream = StreamModel(model, batch_size=2)
+    stream.compile(optimizer=keras.optimizers.Adam(0.06))
+    tokens = np.tile(np.arange(2, 6, dtype=np.int32), (2, 2))  # a b c d a b c d
+    batch = {"tokens": tokens, "reset": np.zeros(2, bool)}, np.roll(tokens, -1, axis=1), np.ones((2, 8), np.float32)
+    losses = []
+    for _ in range(40):
+        losses.append(float(stream.train_on_batch(*batch, return_dict=True)["loss"]))
+        stream.reset_metrics()
+    assert losses[-1] < 0.75 * losses[0]
+    hiddens = [weight for weight in stream.train_state.weights if "hidden" in weight.name]
+    assert all(np.any(weight.value) for weight in hiddens)
+
+
+def test_skip_connections_add_the_outputs_of_all_layers() -> None:
+    stack = LanguageModel(architecture(VARIANTS["skipping"])).stack
+    inputs = np.random.default_rng(3).normal(size=(2, 4, 4)).astype(np.float32)
+    state, below, total = stack.initial_state(2), inputs, np.zeros((2, 4, 5))
+    for layer, layer_state in zip(stack.recurrent_layers, state, strict=True):
+        below, _ = layer(below, layer_state)
+        total = total + np.asarray(below)
+    np.testing.assert_allclose(stack(inputs, state)[0], total, atol=1e-6)

@@ -1,0 +1,130 @@
+"""The description of the service has an example, a summary and the errors of every route."""
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from nextword.serving.application import create_application
+from nextword.serving.http import openapi
+from nextword.serving.http.openapi import (
+    ERRORS,
+    NO_PAGE,
+    NOT_FOUND,
+    REFUSED_MODEL,
+    TAGS,
+    add_example,
+    add_given,
+    example_of,
+)
+from nextword.serving.served_model import ModelSlot
+from support.text_service import service_of, tiny_model
+
+SCHEMA = create_application(ModelSlot()).openapi()
+OPERATIONS = [
+    pytest.param(path, method, operation, id=f"{method} {path}")
+    for path, operations in SCHEMA["paths"].items()
+    for method, operation in operations.items()
+]
+
+COMPONENTS: dict[str, Any] = {
+    "Word": {"type": "object", "properties": {"text": {"type": "string", "examples": ["obliged"]}}},
+    "Kind": {"type": "string", "enum": ["word", "character"]},
+}
+
+
+def _is_valid(value: Any, schema: dict[str, Any]) -> bool:
+    whole = {"components": SCHEMA["components"], **schema}
+    return jsonschema_rs.validator_for(whole).is_valid(value)
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_route_has_sound_examples(path: str, method: str, operation: dict[str, Any]) -> None:
+    contents = [answer.get("content", {}) for status, answer in operation["responses"].items() if status != "304"]
+    if "requestBody" in operation:
+        contents.append(operation["requestBody"]["content"])
+    assert contents
+    for content in contents:
+        for kind, media in content.items():
+            if kind == "application/octet-stream":
+                continue
+            assert media.get("example") is not None
+            if kind == "application/json":
+                assert _is_valid(media["example"], media.get("schema", {})), media["example"]
+
+
+@pytest.mark.parametrize(("path", "method", "operation"), OPERATIONS)
+def test_every_route_is_described(path: str, method: str, operation: dict[str, Any]) -> None:
+    assert operation["summary"]
+    assert operation["description"]
+    assert set(operation["tags"]) <= {tag["name"] for tag in TAGS}
+    assert {"400", "401", "429", "503"} <= set(operation["responses"])
+    assert "422" not in operation["responses"]
+    if "{" in path:
+        assert "404" in operation["responses"]
+
+
+def test_fields_of_our_answers_are_described() -> None:
+    own = [
+        name
+        for name in SCHEMA["components"]["schemas"]
+        if name.endswith(("Answer", "Request")) and name != "ErrorAnswer"
+    ]
+    assert len(own) > 10
+    for name in set(own) - {"CompletionRequest"}:
+        for field, schema in SCHEMA["components"]["schemas"][name]["properties"].items():
+            assert schema.get("description"), f"{name}.{field}"
+
+
+def test_the_request_examples_are_answered() -> None:
+    with service_of(tiny_model(name="austen")) as client:
+        for path, operations in SCHEMA["paths"].items():
+            body = operations.get("post", {}).get("requestBody")
+            if body is None:
+                continue
+            example = body["content"]["application/json"]["example"]
+            if path == "/detokenize":
+                example = {"tokens": [2, 3]}  # the ids of the example are those of another vocabulary
+            assert client.post(path, json=example).status_code == 200, path
+
+
+def test_the_codes_of_errors_are_those_of_the_service() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in Path(openapi.__file__).parent.rglob("*.py")]
+    others = "".join(source for source in sources if "REFUSED_MODEL:" not in source)
+    for answers in (ERRORS, NOT_FOUND, NO_PAGE, REFUSED_MODEL):
+        for answer in answers.values():
+            code = answer["content"]["application/json"]["example"]["error"]["code"]
+            assert f'"{code}"' in others, code
+
+
+@pytest.mark.parametrize(
+    ("schema", "example"),
+    [
+        ({"$ref": "#/components/schemas/Word"}, {"text": "obliged"}),
+        ({"$ref": "#/components/schemas/Kind"}, "word"),
+        ({"$ref": "#/components/schemas/Kind", "examples": ["character"]}, "character"),
+        ({"type": "array", "items": {"type": "integer", "examples": [3]}}, [3]),
+        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, 1.0),
+        ({"type": "boolean", "default": True}, True),
+        ({"const": "model"}, "model"),
+        ({"type": "null"}, None),
+    ],
+)
+def test_an_example_comes_from_the_schema(schema: dict[str, Any], example: Any) -> None:
+    assert example_of(schema, COMPONENTS) == example
+
+
+def test_an_example_that_is_there_stays() -> None:
+    content: dict[str, Any] = {"application/json": {"schema": {"type": "integer"}, "example": 5}}
+    add_example(content, COMPONENTS)
+    assert content["application/json"]["example"] == 5
+    operation: dict[str, Any] = {"responses": {"200": {"content": {"application/json": {"example": 7}}}}}
+    add_given("/v1/models", operation)
+    assert operation["responses"]["200"]["content"]["application/json"]["example"] == 7
+
+
+def test_other_content_has_none() -> None:
+    content: dict[str, Any] = {"text/html": {}}
+    add_example(content, COMPONENTS)
+    assert content == {"text/html": {}}

@@ -1,0 +1,114 @@
+"""The page and what it loads, with strict headers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import nextword
+from nextword.display.page.card import card_elements
+from nextword.display.page.packed_model import pack_model
+from nextword.display.page.page_facts import PageFacts
+from nextword.serving.routes.page import SECURITY_HEADERS
+from nextword.serving.routes.page_files import PageFiles
+from support.text_service import austen_service, service_of, tiny_model
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    site: Path = tmp_path_factory.mktemp("site")
+    (site / "js").mkdir()
+    (site / "index.html").write_text("<!DOCTYPE html>\n<title>nextword</title>\n", encoding="utf-8")
+    (site / "js" / "app.js").write_text("export {};\n", encoding="utf-8")
+    (site / "icon.svg").write_text("<svg/>\n", encoding="utf-8")
+    (site.parent / "canary.js").write_text("canary", encoding="utf-8")
+    with austen_service() as client:
+        client.app.state.page_files = PageFiles(site)  # type: ignore[attr-defined]
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/page/index.html", "text/html; charset=utf-8"),
+        ("/page/js/app.js", "text/javascript; charset=utf-8"),
+        ("/page/icon.svg", "image/svg+xml"),
+        ("/page/describe.json", "application/json"),
+        ("/page/model.bin", "application/octet-stream"),
+    ],
+)
+def test_all_that_the_page_loads_has_strict_headers(client: TestClient, path: str, kind: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == kind
+    assert response.headers["Cache-Control"] == "no-cache"
+    assert {name: response.headers[name] for name in SECURITY_HEADERS} == SECURITY_HEADERS
+    assert "'unsafe" not in response.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/page/js/app.js", "/page/model.bin"])
+def test_a_browser_that_has_it_gets_nothing_again(client: TestClient, path: str) -> None:
+    tag = client.get(path).headers["ETag"]
+    again = client.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_head_has_the_headers_alone(client: TestClient) -> None:
+    for path in ("/", "/page/js/app.js"):
+        response = client.head(path)
+        assert (response.status_code, response.content) == (200, b"")
+        assert response.headers["Content-Length"] == client.get(path).headers["Content-Length"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/page/../canary.js",
+        "/page/..%2fcanary.js",
+        "/page/%2e%2e/canary.js",
+        "/page/js/..%5c..%5ccanary.js",
+        "/page//etc/passwd",
+        "/page/%00",
+        "/page/",
+        "/page/js",
+        "/page/js/app.js%00.html",
+        "/page/nothing.js",
+    ],
+)
+def test_no_other_file_is_served(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert "canary" not in response.text
+    assert response.json()["error"]["type"] == "not_found_error"
+
+
+def test_the_description_has_what_the_page_shows(client: TestClient) -> None:
+    response = client.get("/page/describe.json")
+    described = response.json()
+    model = nextword.load("austen")
+    assert set(described) == {
+        *("name", "hash", "summary", "unit", "vocabularySize", "card", "figures", "curve", "passage", "bigramSource")
+    }
+    assert described["hash"] == response.headers["X-Model-Hash"]
+    assert described["card"] == card_elements(model.card)
+    assert (described["name"], described["unit"], described["bigramSource"]) == ("austen", "word", "text")
+    assert described["vocabularySize"] == 9878
+    assert described["figures"]["parameters"] == "3,624,502"
+    assert described["curve"] is None
+    assert len(described["passage"].split()) > 250
+
+
+def test_the_packed_model_is_that_of_the_page(client: TestClient) -> None:
+    response = client.get("/page/model.bin")
+    model = nextword.load("austen")
+    assert response.content == pack_model(model.bundle, facts=PageFacts(model_hash=response.headers["X-Model-Hash"]))
+
+
+def test_a_model_in_memory_is_described_without_a_text() -> None:
+    with service_of(tiny_model(name="small", kind="character", tokens=("<unk>", "<eos>", "a", "b"))) as client:
+        described = client.get("/page/describe.json").json()
+        assert (described["unit"], described["passage"], described["bigramSource"]) == ("character", None, "model")
+        assert client.get("/page/model.bin").status_code == 200

@@ -1,0 +1,85 @@
+"""News of how far the reading of a text is."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from nextword.text.corpus import Corpus
+from nextword.text.encoding import cut_text
+from nextword.text.options import TextOptions
+from nextword.text.reading import progress
+from nextword.text.reading.progress import ReadingProgress, Task, reported, reporting_to
+
+LINES = "".join(f"It is a truth number {number} universally acknowledged.\n" for number in range(2000))
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SECONDS", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cut_text, "SHARD_BYTES", 10_000)
+    monkeypatch.setenv("NEXTWORD_TEXT_PROCESSES", "2")
+
+
+@pytest.mark.usefixtures("at_once")
+def test_each_task_of_a_packed_text_is_reported_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt.gz"
+    path.write_bytes(gzip.compress(LINES.encode("utf-8")))
+    seen: list[ReadingProgress] = []
+    with reporting_to(seen.append):
+        corpus = Corpus.load(path, TextOptions().replace(tokenizer="word"), cache_dir=tmp_path / "cache")
+    tasks = list(dict.fromkeys(news.doing for news in seen))
+    assert set(tasks) == {
+        "checking the text",
+        "gathering the text",
+        "cutting the text",
+        "counting the words",
+        "storing the ids",
+    }
+    train, valid, test = (corpus.split(split).report.read.num_bytes for split in ("train", "valid", "test"))
+    cut = train + valid + test  # all at once
+    last = {(news.doing, news.total): news.done for news in seen}
+    assert last["gathering the text", None] == len(LINES)
+    assert last["cutting the text", cut] == cut
+    assert last["storing the ids", train] == train
+    cuts = [news.done for news in seen if (news.doing, news.total) == ("cutting the text", cut)]
+    assert len(cuts) > 2
+    assert cuts == sorted(cuts)
+
+
+def test_what_is_quick_is_not_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_SECONDS", 3600.0)
+    seen: list[ReadingProgress] = []
+    with reporting_to(seen.append):
+        assert list(reported([b"one", b"two"], "reading", 6)) == [b"one", b"two"]
+    assert not seen
+
+
+@pytest.mark.usefixtures("at_once")
+def test_nothing_is_reported_after_the_block_and_tasks_know_the_receiver_they_began_with() -> None:
+    inner: list[ReadingProgress] = []
+    outer: list[ReadingProgress] = []
+    with reporting_to(outer.append):
+        task = Task("reading", 10)
+        with reporting_to(inner.append):
+            task.advance(4)
+            Task("another", None).advance(1)
+    Task("too late", 1).advance(1)
+    assert outer == [("reading", 4, 10)]
+    assert inner == [("another", 1, None)]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_receiver_that_raises_stops_the_reading(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text(LINES, encoding="utf-8")
+
+    def stop(_: ReadingProgress) -> None:
+        raise KeyboardInterrupt
+
+    with reporting_to(stop), pytest.raises(KeyboardInterrupt):
+        Corpus.load(path, cache_dir=tmp_path / "cache")

@@ -1,0 +1,116 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.text.options import TokenizerKind
+from nextword.text.tokens.pieces import normalize, pre_tokenizer, slices, tidy
+
+KINDS: list[TokenizerKind] = ["pretokenized", "word", "subword", "character"]
+TEXT = st.text() | st.text("aZ0_é\u0301 '\u2019\",.-\t\xa0\u3000漢")
+
+
+def pieces(text: str, kind: TokenizerKind) -> list[str]:
+    return [piece for piece, _ in pre_tokenizer(kind).pre_tokenize_str(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("He said, I do.", ["He", "said", ", ", "I", "do", "."]),
+        ('He said "no" to', ["He", "said", ' "', "no", '" ', "to"]),
+        ("don't o\u2019clock rock'n'roll", ["don't", "o\u2019clock", "rock'n'roll"]),
+        ("'tis boys' 'a", ["'", "tis", "boys", "' ", "'", "a"]),
+        ("a''b", ["a", "'", "'", "b"]),
+        ("well-known day--and", ["well", "-", "known", "day", "-", "-", "and"]),
+        ("a - b", ["a", " - ", "b"]),
+        ("a , , b", ["a", " , ", ", ", "b"]),
+        ("_very_ x1 1,000", ["_very_", "x1", "1", ",", "000"]),
+        ("cafe\u0301 naïve 漢字", ["cafe\u0301", "naïve", "漢字"]),
+        ("<unk> <eos>", ["<", "unk", "> ", "<", "eos", ">"]),
+    ],
+)
+def test_words_and_punctuation_of_running_text(text: str, expected: list[str]) -> None:
+    assert pieces(text, "word") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('He said, "I do--no."', ["He", " said", ",", ' "', "I", " do", "--", "no", '."']),
+        ("don't 'tis boys' 'a", ["don't", " '", "tis", " boys", "'", " '", "a"]),
+        ("f(x) := 12_000", ["f", "(", "x", ")", " :=", " 12_000"]),
+        ("cafe\u0301 漢字", ["cafe\u0301", " 漢字"]),
+        (" " + "a" * 130 + "!" * 65, [" " + "a" * 64, "a" * 64, "aa", "!" * 64, "!"]),
+    ],
+)
+def test_words_and_rows_of_marks_have_the_space_before_them(text: str, expected: list[str]) -> None:
+    assert pieces(text, "subword") == expected
+
+
+@settings(deadline=None)
+@given(TEXT)
+def test_pieces_of_subwords_make_up_the_text(text: str) -> None:
+    segment = tidy(text.replace("\n", " ").replace("\r", " "), "subword")
+    assert "".join(pieces(segment, "subword")) == segment
+
+
+def test_pretokenized_text_is_cut_at_spaces_alone() -> None:
+    assert pieces("<unk> n't $ a\xa0b", "pretokenized") == ["<unk>", "n't", "$", "a\xa0b"]
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_each_character_is_a_piece(text: str) -> None:
+    assert pieces(text, "character") == list(text)
+
+
+@settings(deadline=None)
+@given(TEXT)
+def test_pretokenized_pieces_are_those_of_splitting_at_ascii_white_space(text: str) -> None:
+    expected = [part.decode("utf-8") for part in text.encode("utf-8").split()]
+    assert pieces(tidy(text.replace("\n", " ").replace("\r", " "), "pretokenized"), "pretokenized") == expected
+
+
+@settings(deadline=None)
+@given(TEXT)
+def test_tidy_running_text_has_the_words_of_split_and_single_spaces(text: str) -> None:
+    assert tidy(text, "word") == " ".join(text.split())
+
+
+@settings(deadline=None)
+@given(TEXT, st.sampled_from(KINDS), st.integers(1, 8))
+def test_slices_have_the_pieces_of_the_whole(text: str, kind: TokenizerKind, size: int) -> None:
+    segment = tidy(text, kind)
+    assert [piece for part in slices(segment, kind, size) for piece in pieces(part, kind)] == pieces(segment, kind)
+
+
+@pytest.mark.parametrize(("kind", "longest"), [("pretokenized", 14), ("word", 14), ("subword", 14), ("character", 10)])
+def test_long_segments_are_sliced(kind: TokenizerKind, longest: int) -> None:
+    assert max(map(len, slices("word " * 100, kind, 10))) == longest
+
+
+def test_normalization_by_line_keeps_blank_lines() -> None:
+    assert normalize(" a \t b \r\n\r\n c") == "a b\n\nc"
+
+
+def test_normalization_by_paragraph_keeps_one_blank_line() -> None:
+    assert normalize("\n\na\nb\n\n\n \nc\n", "word", "paragraph") == "a b\n\nc"
+    assert normalize("a\n\n\n", "word", "paragraph") == "a\n\n"
+
+
+def test_characters_are_kept_but_for_the_form_of_line_ends() -> None:
+    assert normalize(" a \t\u2028\r\nb", "character") == " a \t\u2028\nb"
+
+
+@settings(deadline=None)
+@given(TEXT | st.text("a \n\r"), st.sampled_from(KINDS))
+def test_normalization_is_idempotent(text: str, kind: TokenizerKind) -> None:
+    once = normalize(text, kind)
+    assert normalize(once, kind) == once
+
+
+@settings(deadline=None)
+@given(st.text("a, \n\r\t"))
+def test_normalization_by_paragraph_is_idempotent(text: str) -> None:
+    once = normalize(text, "word", "paragraph")
+    assert normalize(once, "word", "paragraph") == once

@@ -1,0 +1,124 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.text.tokens import subwords
+from nextword.text.tokens.subwords import subword_engine, subword_vocabulary
+from nextword.text.tokens.tokenizer import Tokenizer
+from nextword.text.tokens.vocabulary import Vocabulary
+from support.piece_counts import count_pieces
+
+LINES = ["low lower lowest", "new newer newest", "wide wider widest"] * 5
+SEGMENT = st.text("abcé ,'x", max_size=30).map(lambda text: " ".join(text.split()))
+
+
+def built(lines: list[str], *, minimum_count: int = 1, maximum_size: int | None = None) -> Vocabulary:
+    counts = count_pieces(lines, "subword")
+    return subword_vocabulary([counts], minimum_count=minimum_count, maximum_size=maximum_size)
+
+
+def cut(vocabulary: Vocabulary, text: str) -> list[str]:
+    return subword_engine(vocabulary).encode(text).tokens
+
+
+def longest_match(tokens: set[str], piece: str) -> list[str]:
+    """The rule in three lines: the longest token from the left."""
+    found: list[str] = []
+    while piece:
+        found.append(next(piece[:length] for length in range(len(piece), 0, -1) if piece[:length] in tokens))
+        piece = piece[len(found[-1]) :]
+    return found
+
+
+def test_what_words_have_in_common_becomes_a_token() -> None:
+    vocabulary = built(LINES, maximum_size=26)
+    assert len(vocabulary) <= 26
+    assert cut(vocabulary, "lo lowest newest") == ["l", "o", " lo", "west", " ne", "west"]
+
+
+def test_a_word_that_was_never_read_is_spelled() -> None:
+    vocabulary = built(LINES)
+    assert "<unk>" not in cut(vocabulary, "lewd newt sword")
+
+
+def test_all_of_a_small_text_becomes_words_where_there_is_room() -> None:
+    assert cut(built(LINES), "low lower lowest") == ["low", " lower", " lowest"]
+
+
+@settings(deadline=None)
+@given(lines=st.lists(SEGMENT, min_size=1, max_size=6), text=SEGMENT, size=st.sampled_from([None, 12, 20]))
+def test_the_longest_token_is_taken_from_the_left(lines: list[str], text: str, size: int | None) -> None:
+    vocabulary = built([*lines, "abcé ,'x"], maximum_size=size)
+    for piece in count_pieces([text], "subword"):
+        if set(vocabulary.tokens).issuperset(piece):  # but for <eos>, whose letters are not all in it
+            assert cut(vocabulary, piece) == longest_match(set(vocabulary.tokens), piece)
+
+
+@settings(deadline=None)
+@given(lines=st.lists(SEGMENT, min_size=1, max_size=6), size=st.sampled_from([None, 3, 4, 5, 9, 20]))
+def test_tokens_are_sorted_by_how_often_they_are_cut_out(lines: list[str], size: int | None) -> None:
+    vocabulary = built(lines, maximum_size=size)
+    tokenizer = Tokenizer("subword", "line", vocabulary)
+    counts = Counter(token_id for ids in tokenizer.encode_segments(lines) for token_id in ids.tolist())
+    assert size is None or len(vocabulary) <= size
+    assert [counts[token_id] for token_id in range(len(vocabulary))] == sorted(counts.values(), reverse=True) + [0] * (
+        len(vocabulary) - len(counts)
+    )
+    assert all(counts[place] for place, token in enumerate(vocabulary.tokens) if len(token) > 1 and token[0] != "<")
+    assert built(lines[::-1], maximum_size=size) == vocabulary
+
+
+def test_a_row_of_unknown_characters_is_one_unknown() -> None:
+    vocabulary = built(["abc, abc"])
+    assert cut(vocabulary, "ab жжж ж, aжb") == ["a", "b", "<unk>", "<unk>", ",", " ", "a", "<unk>", "b"]
+
+
+def test_rare_characters_are_unknown() -> None:
+    vocabulary = built(["aab", "aab", "aaz"], minimum_count=2)
+    assert "z" not in vocabulary
+    assert cut(vocabulary, "aaz") == ["aa", "<unk>"]
+
+
+def test_characters_take_half_of_the_vocabulary_at_most() -> None:
+    lines = ["".join(map(chr, range(0x4E00, 0x4E00 + 50))) + " ab ab ab"]
+    vocabulary = built(lines, maximum_size=20)
+    assert sum(len(token) == 1 for token in vocabulary.tokens) <= 10
+    assert {"a", "b", " "} < set(vocabulary.tokens)
+
+
+@pytest.mark.parametrize("awkward", ["]", "\\", "^", "-", "[", "&&", "\U0001f600", "\u0301"])
+def test_every_character_may_be_in_the_alphabet(awkward: str) -> None:
+    assert "<unk>" not in cut(built([f"a{awkward}b {awkward}"]), f"{awkward} a{awkward}")
+
+
+def test_what_is_written_cuts_the_same_when_it_is_read() -> None:
+    tokenizer = Tokenizer("subword", "paragraph", built(LINES))
+    again = Tokenizer.from_json(tokenizer.to_json(), kind="subword", line_ends="paragraph")
+    assert (again, again.encode("lowest slow")) == (tokenizer, tokenizer.encode("lowest slow"))
+
+
+def test_a_very_long_word_is_cut_all_the_same() -> None:
+    tokenizer = Tokenizer("subword", "line", built(LINES))
+    word = "lowest" * 20_000
+    assert tokenizer.decode(tokenizer.encode(word)) == word
+
+
+def test_parts_are_one_text() -> None:
+    counts = count_pieces(LINES, "subword")
+    parts = [dict(list(counts.items())[place::3]) for place in range(3)]
+    assert subword_vocabulary(parts, minimum_count=1, maximum_size=26) == built(LINES, maximum_size=26)
+
+
+def test_rare_words_are_left_out_beyond_the_limit_but_their_characters_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    frequent, rare = ["low lower lowest"] * 9, ["żółw żółw qqq qqq"]
+    limited = [*frequent, *rare]
+    assert {" żółw", "qqq", " qqq"} & set(built(limited).tokens)
+    monkeypatch.setattr(subwords, "MOST_PIECES", 3)
+    vocabulary = built(limited)
+    assert cut(vocabulary, "low lower lowest") == ["low", " lower", " lowest"]
+    assert cut(vocabulary, " żółw q") == [" ", "ż", "ó", "ł", "w", " ", "q"]
+    parts = [{piece: count} for piece, count in count_pieces(limited, "subword").items()]
+    assert subword_vocabulary(parts, minimum_count=1, maximum_size=None) == vocabulary
+    assert subword_vocabulary(parts[::-1], minimum_count=1, maximum_size=None) == vocabulary

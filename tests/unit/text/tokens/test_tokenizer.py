@@ -1,0 +1,311 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nextword.errors import TextError
+from nextword.text.options import LineEnds, TokenizerKind
+from nextword.text.reading.lines import split_lines
+from nextword.text.tokens import tokenizer
+from nextword.text.tokens import tokenizer as tokenizer_module
+from nextword.text.tokens.line_ends import segments
+from nextword.text.tokens.pieces import normalize
+from nextword.text.tokens.subwords import subword_vocabulary
+from nextword.text.tokens.tokenizer import Tokenizer, vocabulary_of
+from nextword.text.tokens.vocabulary import END, UNKNOWN, Vocabulary
+from support.piece_counts import count_pieces
+
+WAYS: list[tuple[TokenizerKind, LineEnds]] = [
+    ("pretokenized", "line"),
+    ("word", "line"),
+    ("word", "paragraph"),
+    ("subword", "line"),
+    ("subword", "paragraph"),
+    ("character", "line"),
+]
+NO_NUL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
+ANY_TEXT = st.text(NO_NUL) | st.text("aZ0_é\u0301 '\u2019\",.-\t\n\r\xa0\u2028\u3000漢")
+TEXT = ANY_TEXT.filter(lambda text: END not in text and UNKNOWN not in text)
+
+
+def tokenizer_of(text: str, kind: TokenizerKind = "word", line_ends: LineEnds = "line") -> Tokenizer:
+    """Return a tokenizer with every piece of a text in its vocabulary."""
+    counts = count_pieces(segments(split_lines(text), line_ends), kind)
+    if kind == "subword":
+        return Tokenizer(kind, line_ends, subword_vocabulary([counts], minimum_count=1, maximum_size=None))
+    return Tokenizer(kind, line_ends, Vocabulary.from_counts(counts))
+
+
+def tokens(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
+    return [tokenizer.vocabulary.token_of(token_id) for token_id in ids]
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
+@settings(deadline=None)
+@given(text=TEXT)
+def test_decoding_gives_back_the_normalized_text(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
+    tokenizer = tokenizer_of(text, kind, line_ends)
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == normalize(text, kind, line_ends)
+    assert tokenizer.vocabulary.unknown_id not in ids
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
+@settings(deadline=None)
+@given(text=TEXT)
+def test_a_longer_list_decodes_to_a_longer_text(kind: TokenizerKind, line_ends: LineEnds, text: str) -> None:
+    tokenizer = tokenizer_of(text, kind, line_ends)
+    ids = tokenizer.encode(text)
+    whole = tokenizer.decode(ids)
+    assert all(whole.startswith(tokenizer.decode(ids[:count])) for count in range(len(ids)))
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
+@settings(deadline=None)
+@given(texts=st.lists(st.text("ab, .\t"), max_size=5))
+def test_text_that_ends_with_its_end_is_encoded_as_its_segments(
+    kind: TokenizerKind, line_ends: LineEnds, texts: list[str]
+) -> None:
+    text = "".join(f"{line}\n" for line in texts) + "\n" * (line_ends == "paragraph")
+    tokenizer = tokenizer_of(text, kind, line_ends)
+    encoded = [*tokenizer.encode_segments(segments(split_lines(text)[:-1], line_ends))]
+    assert tokenizer.encode(text) == [token_id for ids in encoded for token_id in ids.tolist()]
+
+
+def test_an_end_in_the_text_is_a_token_and_the_end_of_the_text_is_none() -> None:
+    tokenizer = tokenizer_of("a b", "pretokenized")
+    assert tokens(tokenizer, tokenizer.encode("a\n\nb\n")) == ["a", END, END, "b", END]
+    assert tokens(tokenizer, tokenizer.encode("a")) == ["a"]
+    assert tokenizer.encode("") == []
+
+
+def test_a_single_line_end_does_not_end_a_paragraph() -> None:
+    tokenizer = tokenizer_of("a b", "word", "paragraph")
+    assert tokens(tokenizer, tokenizer.encode("a\nb\n\na\n")) == ["a", "b", END, "a"]
+
+
+@pytest.mark.parametrize("kind", ["pretokenized", "word", "subword"])
+def test_a_space_at_the_end_changes_nothing(kind: TokenizerKind) -> None:
+    tokenizer = tokenizer_of("It is a truth", kind)
+    assert tokenizer.encode("It is a ") == tokenizer.encode("It is a")
+    assert tokenizer.encode_prompt("It is a ") == tokenizer.encode_prompt("It is a") == tokenizer.encode("It is a")
+
+
+def test_specials_in_running_text_are_plain_text() -> None:
+    tokenizer = tokenizer_of("<unk> <eos>")
+    ids = tokenizer.encode("<unk> <eos>")
+    assert tokens(tokenizer, ids) == ["<", "unk", "> ", "<", "eos", ">"]
+
+
+def test_the_end_symbol_in_pretokenized_text_is_refused() -> None:
+    tokenizer = tokenizer_of("a", "pretokenized")
+    with pytest.raises(TextError, match="`<eos>` is reserved for line ends"):
+        tokenizer.encode("a\t<eos> a")
+    assert tokens(tokenizer, tokenizer.encode("a<eos>")) == [UNKNOWN]
+
+
+def test_unknown_in_pretokenized_text_is_the_special() -> None:
+    tokenizer = tokenizer_of("a", "pretokenized")
+    assert tokens(tokenizer, tokenizer.encode("a <unk>")) == ["a", UNKNOWN]
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(TextError, match="surrogate pair at character 1"):
+        tokenizer_of("a").encode("a\udcff")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "last"),
+    [
+        ("said,", ", "),
+        ("said, ", ", "),
+        ("said.", "."),
+        ("said. ", ". "),
+        ('said "', ' "'),
+        ("said!", "!"),
+        ("said?", UNKNOWN),
+    ],
+)
+def test_a_prompt_continues_after_punctuation_as_running_text_does(prompt: str, last: str) -> None:
+    training = 'said, a, a,"\na. a\na.\na.\na "said\n!"'
+    tokenizer = tokenizer_of(training)
+    assert tokens(tokenizer, tokenizer.encode_prompt(prompt))[-1] == last
+
+
+def test_a_prompt_may_end_with_a_line() -> None:
+    tokenizer = tokenizer_of("so. so.")
+    assert tokens(tokenizer, tokenizer.encode_prompt("so.\n")) == ["so", ".", END]
+    assert tokenizer.encode_prompt("") == []
+
+
+def test_unknown_is_written_as_a_word() -> None:
+    tokenizer = tokenizer_of("a, b")
+    assert tokenizer.decode(tokenizer.encode("a x b")) == "a <unk> b"
+
+
+def test_decoding_takes_the_ids_of_an_array() -> None:
+    tokenizer = tokenizer_of("a b")
+    assert tokenizer.decode(np.array(tokenizer.encode("a b\n"), np.int32)) == "a b\n"
+
+
+def test_an_id_outside_the_vocabulary_is_refused() -> None:
+    with pytest.raises(TextError, match="token id must be between 0 and 2, but is -1"):
+        tokenizer_of("a").decode([-1])
+
+
+def test_a_token_is_shown_without_its_spaces_and_without_controls() -> None:
+    text = 'He said "no\x1b[2Jx\u202e'
+    tokenizer = tokenizer_of(text)
+    shown = {tokenizer.display(token_id) for token_id in range(tokenizer.vocabulary_size)}
+    assert shown == {"He", "said", '"', "no", "\\x1b", "[", "2Jx", "\\u202e", "<eos>", "<unk>"}
+
+
+def test_a_space_is_shown_as_a_sign() -> None:
+    tokenizer = tokenizer_of(" ", "character")
+    assert tokenizer.display(tokenizer.vocabulary.id_of(" ")) == "␣"
+
+
+def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = tokenizer_of("a b c")
+    lines = ["a b", "", "c c c", "b"]
+    whole = np.concatenate(list(tokenizer.encode_segments(lines)))
+    monkeypatch.setattr(tokenizer_module, "_BATCH", 3)
+    batches = list(tokenizer.encode_segments(lines))
+    assert len(batches) > 1
+    np.testing.assert_array_equal(np.concatenate(batches), whole)
+    assert whole.dtype == np.int32
+    assert whole.tolist().count(tokenizer.vocabulary.end_id) == len(lines)
+
+
+@pytest.mark.parametrize(("kind", "line_ends"), WAYS)
+def test_json_gives_back_the_tokenizer(kind: TokenizerKind, line_ends: LineEnds) -> None:
+    tokenizer = tokenizer_of('a, "b"', kind, line_ends)
+    again = Tokenizer.from_json(tokenizer.to_json(), kind=kind, line_ends=line_ends)
+    assert again == tokenizer
+    assert again.fingerprint == tokenizer.fingerprint
+
+
+def test_fingerprints_differ_with_whatever_changes_ids() -> None:
+    vocabulary = Vocabulary(("a", UNKNOWN, END))
+    ways = [Tokenizer(kind, line_ends, vocabulary) for kind, line_ends in WAYS]
+    ways.append(Tokenizer("word", "line", Vocabulary((UNKNOWN, "a", END))))
+    assert len({tokenizer.fingerprint for tokenizer in ways}) == len(ways)
+
+
+def test_json_of_another_kind_is_refused() -> None:
+    written = tokenizer_of("a").to_json()
+    with pytest.raises(TextError, match="must be that of a character tokenizer"):
+        Tokenizer.from_json(written, kind="character", line_ends="line")
+
+
+def test_json_has_no_added_tokens_that_would_match_inside_text() -> None:
+    assert json.loads(tokenizer_of("a").to_json())["added_tokens"] == []
+
+
+def _with_added_token(table: dict[str, object]) -> None:
+    table["added_tokens"] = [{"id": 0, "content": "a", "special": True}]
+
+
+def _with_normalizer(table: dict[str, object]) -> None:
+    table["normalizer"] = {"type": "Lowercase"}
+
+
+def _with_stranger(table: dict[str, object]) -> None:
+    table["stranger"] = None
+
+
+def _without_version(table: dict[str, object]) -> None:
+    del table["version"]
+
+
+@pytest.mark.parametrize("change", [_with_added_token, _with_normalizer, _with_stranger, _without_version])
+def test_json_that_says_anything_else_is_refused(change: Callable[[dict[str, object]], None]) -> None:
+    table = json.loads(tokenizer_of("a b").to_json())
+    change(table)
+    with pytest.raises(TextError, match="differs from it"):
+        Tokenizer.from_json(json.dumps(table), kind="word", line_ends="line")
+
+
+def test_paragraphs_go_with_words_alone() -> None:
+    with pytest.raises(TextError, match='must be "line" for the character tokenizer'):
+        Tokenizer("character", "paragraph", Vocabulary((UNKNOWN, END)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"a": NaN}',
+        '{"a": Infinity}',
+        '{"a": 1e999}',
+        '{"a": 1.5}',
+        '{"a": 1, "a": 2}',
+        '{"model": {"vocab": {"a": 0, "a": 1}}}',
+        '{"a": ' + "9" * 5000 + "}",
+        "[" * 100_000,
+    ],
+    ids=["empty", "cut", "nan", "infinity", "overflow", "fraction", "key", "inner key", "digits", "depth"],
+)
+def test_what_is_not_plain_json_is_refused(text: str) -> None:
+    with pytest.raises(TextError, match=r"tokenizer\.json must (be JSON|hold|not name|be nested)"):
+        Tokenizer.from_json(text, kind="word", line_ends="line")
+
+
+def test_a_text_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MAXIMUM_BYTES", 4)
+    with pytest.raises(TextError, match="must hold a table `vocab`"):
+        Tokenizer.from_json("[1]", kind="word", line_ends="line")
+    with pytest.raises(TextError, match=r"tokenizer\.json must be at most 4 bytes long, but is 5"):
+        Tokenizer.from_json("[123]", kind="word", line_ends="line")
+
+
+@pytest.mark.parametrize("parsed", [None, [], "model", {}, {"model": []}, {"model": {}}, {"model": {"vocab": ["a"]}}])
+def test_json_without_a_vocabulary_is_refused(parsed: Any) -> None:
+    with pytest.raises(TextError, match="must hold a table `vocab`"):
+        vocabulary_of(parsed)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"<unk>": 0, "<eos>": 2},
+        {"<unk>": 0, "<eos>": 0},
+        {"<unk>": -1, "<eos>": 0},
+        {"<unk>": "0", "<eos>": "1"},
+        {"<unk>": False, "<eos>": True},
+        {"<unk>": 0, "<eos>": []},
+    ],
+    ids=["gap", "twice", "negative", "text", "booleans", "list"],
+)
+def test_ids_other_than_zero_one_two_are_refused(ids: dict[str, Any]) -> None:
+    with pytest.raises(TextError, match="must be 0 to 1, each once"):
+        vocabulary_of({"model": {"vocab": ids}})
+
+
+def test_a_vocabulary_larger_than_any_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokenizer, "MAXIMUM_SIZE", 2)
+    with pytest.raises(TextError, match="at most 2 tokens, but holds 3"):
+        vocabulary_of({"model": {"vocab": {"<unk>": 0, "<eos>": 1, "a": 2}}})
+
+
+def test_tokens_come_in_the_order_of_their_ids() -> None:
+    assert vocabulary_of({"model": {"vocab": {"a": 2, "<eos>": 0, "<unk>": 1}}}).tokens == ("<eos>", "<unk>", "a")
+
+
+def test_a_token_that_is_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(TextError, match="one or more characters"):
+        vocabulary_of({"model": {"vocab": {"\ud800": 0, "<unk>": 1, "<eos>": 2}}})
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit"),
+    [("pretokenized", "words"), ("word", "words"), ("subword", "subwords"), ("character", "characters")],
+)
+def test_it_is_shown_in_one_line(kind: TokenizerKind, unit: str) -> None:
+    tokenizer = Tokenizer(kind, "line", Vocabulary((UNKNOWN, END, "a")))
+    assert repr(tokenizer) == f"Tokenizer({kind!r}, 3 {unit}, <eos> ends a line)"

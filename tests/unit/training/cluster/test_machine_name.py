@@ -1,0 +1,65 @@
+"""Addresses 192.0.2.* and 198.51.100.* are for documentation; no machine has them."""
+
+from dataclasses import replace
+
+import pytest
+
+from nextword.errors import SettingError
+from nextword.training.cluster.machine_name import MachineName, require_reachable
+
+FIRST = MachineName(0, "node1", "192.0.2.1", "192.0.2.1")
+SECOND = MachineName(1, "node2", "192.0.2.2", "192.0.2.2")
+
+
+@pytest.mark.parametrize("address", ["127.0.1.1", "::1"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_name_that_only_one_of_several_machines_reaches_is_refused(number: int, address: str) -> None:
+    machines = [FIRST, SECOND]
+    machines[number] = replace(machines[number], address=address)
+    message = f"`node{number + 1}` of process {number} is {address}; .* in /etc/hosts there: 192.0.2.{number + 1} node"
+    with pytest.raises(SettingError, match=message):
+        require_reachable(machines)
+
+
+def test_all_wrong_names_are_counted() -> None:
+    machines = [MachineName(number, f"node{number}", "127.0.1.1", f"192.0.2.{number}") for number in range(6)]
+    with pytest.raises(SettingError, match=r"`node3` of process 3 is 127\.0\.1\.1 and 2 more; correct"):
+        require_reachable(machines)
+
+
+def test_a_machine_that_reaches_process_0_by_loopback_does_not_know_its_address() -> None:
+    # Under Slurm, process 0 is looked up by its name as well.
+    first = replace(FIRST, address="127.0.1.1", route="127.0.0.1")
+    with pytest.raises(SettingError, match="there: the address of its network node1"):
+        require_reachable([first, SECOND])
+
+
+@pytest.mark.parametrize(
+    "machines",
+    [
+        [FIRST, SECOND],
+        [FIRST, replace(SECOND, address=None)],
+        [replace(FIRST, address="127.0.1.1")],
+        # One machine, which Ray calls by its address in the network.
+        [replace(FIRST, address="127.0.1.1"), replace(SECOND, address="127.0.1.1", route=FIRST.route)],
+        [replace(FIRST, address="127.0.1.1", route="127.0.0.1"), replace(SECOND, address="127.0.1.1", route=None)],
+    ],
+)
+def test_other_names_are_accepted(machines: list[MachineName]) -> None:
+    require_reachable(machines)
+
+
+@pytest.mark.parametrize("first", ["127.0.0.1:1234", "[::1]:1234", "localhost:1234"])
+def test_this_machine_looks_its_name_up(first: str) -> None:
+    found = MachineName.here(1, first, "127.0.1.1")
+    assert (found.process_id, found.address, found.is_loopback) == (1, "127.0.1.1", True)
+    assert found.route in {"127.0.0.1", "::1", None}  # without IPv6 there is no route to ::1
+
+
+def test_what_cannot_be_looked_up_is_left_out() -> None:
+    found = MachineName.here(0, "no-such-machine.invalid:1234", "no-such-machine.invalid")
+    assert (found.address, found.route, found.is_loopback) == (None, None, False)
+
+
+def test_the_name_is_that_of_the_system() -> None:
+    assert MachineName.here(0, "127.0.0.1:1234").name

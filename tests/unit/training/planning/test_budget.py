@@ -1,0 +1,347 @@
+"""The choices for a given time, on a machine with a fake speed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from nextword.errors import SettingError
+from nextword.model.architecture import Architecture, useful_flops_per_word
+from nextword.model.presets import read_preset
+from nextword.text.batching.windows import make_windows
+from nextword.text.corpus import Corpus
+from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
+from nextword.training.plan import Plan, TimePlan
+from nextword.training.planning import budget as budget_module
+from nextword.training.planning.budget import Budget, expected_seconds, plan_time
+from nextword.training.planning.speed import TrainingSpeed
+
+VOCABULARY_SIZE = 10_000
+NOW = 1000.0
+
+
+class Machine:
+    """A machine with a fixed number of floating-point operations per second; measurements take no time."""
+
+    def __init__(self, flops_per_second: float) -> None:
+        self.flops_per_second = flops_per_second
+        self.measured: list[tuple[int, ...]] = []
+
+    def measure(self, config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+        architecture = config.model.build(vocabulary_size)
+        self.measured.append(architecture.hidden_sizes)
+        words_per_second = self.flops_per_second / useful_flops_per_word(architecture)
+        return TrainingSpeed(
+            compute_dtype=config.training.compute_dtype,
+            num_steps=1,
+            seconds=seconds,
+            words_per_second=words_per_second,
+            flops_per_second=self.flops_per_second,
+        )
+
+
+def with_many_words(corpus: Corpus) -> Corpus:
+    """The corpus with a vocabulary of a usual size, mostly unused."""
+    tokenizer: Any = SimpleNamespace(vocabulary=corpus.tokenizer.vocabulary, vocabulary_size=VOCABULARY_SIZE)
+    return replace(corpus, tokenizer=tokenizer)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("budget")
+    text = folder / "story.txt"
+    text.write_text("the cat sat on the mat and looked at the dog .\n" * 9000, encoding="utf-8")
+    return with_many_words(Corpus.load(text, cache_dir=folder / "cache"))
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine(2.7e11)
+    monkeypatch.setattr(budget_module, "measure_training", machine.measure)
+    monkeypatch.setattr(budget_module, "time", SimpleNamespace(monotonic=lambda: NOW))  # planning takes no time
+    return machine
+
+
+def architecture_of(config: RunConfig) -> Architecture:
+    return config.model.build(VOCABULARY_SIZE)
+
+
+def time_plan_of(config: RunConfig) -> TimePlan:
+    assert config.plan is not None
+    return config.plan
+
+
+def steps_of(config: RunConfig) -> int:
+    """The total number of planned steps."""
+    return time_plan_of(config).planned_steps[0]
+
+
+FixedPlan = Callable[..., RunConfig]
+
+
+@pytest.fixture
+def fixed(machine: Machine, corpus: Corpus) -> FixedPlan:
+    def fix(
+        minutes: float,
+        *given: dict[str, Any],
+        preset: str = "auto",
+        said: list[str] | None = None,
+        text: Corpus | None = None,
+    ) -> RunConfig:
+        config = RunConfig.of(preset, *given, {"training": {"minutes": minutes}}).resolved(
+            text=corpus.options, compute_dtype="float32"
+        )
+        say: Callable[[str], object] = (lambda _text: None) if said is None else said.append
+        return plan_time(config, text or corpus, Budget(60.0 * minutes, NOW), RunContext(say=say, detail=say))
+
+    return fix
+
+
+def test_more_time_gives_no_smaller_model_and_no_fewer_words(fixed: FixedPlan) -> None:
+    plans = [fixed(minutes) for minutes in (1, 3, 10, 30, 60, 120, 480)]
+    parameters = [architecture_of(plan).num_parameters for plan in plans]
+    words = [steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps for plan in plans]
+    assert parameters == sorted(parameters)
+    assert parameters[0] < parameters[-1]
+    assert words[0] < words[1] < words[-1]
+
+
+def test_the_planned_words_fill_the_time(fixed: FixedPlan, machine: Machine) -> None:
+    plan = fixed(10)
+    words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
+    seconds = words * useful_flops_per_word(architecture_of(plan)) / machine.flops_per_second
+    assert 0.85 * 600 < seconds < 600
+    assert time_plan_of(plan).seconds == 600
+
+
+def test_a_slow_machine_gets_a_smaller_model(fixed: FixedPlan, machine: Machine) -> None:
+    fast = fixed(30)
+    machine.flops_per_second /= 10
+    assert architecture_of(fixed(30)).num_parameters < architecture_of(fast).num_parameters
+
+
+def test_the_chosen_model_is_measured_before_its_steps_are_planned(fixed: FixedPlan, machine: Machine) -> None:
+    plan = fixed(2)
+    assert machine.measured[-1] == plan.model.hidden_sizes
+
+
+def test_dropout_grows_with_the_number_of_epochs(fixed: FixedPlan) -> None:
+    rates = [fixed(minutes).model.output_dropout_rate for minutes in (0.06, 0.3, 1, 10)]
+    assert rates == sorted(rates)
+    assert rates[0] < rates[-1] < 1.0
+
+
+def test_weight_decay_is_inversely_proportional_to_the_text(fixed: FixedPlan, corpus: Corpus) -> None:
+    # A mean loss over N words with a penalty of c / N is, times N, the text's loss with a penalty of c.
+    weight = read_preset("auto")["weight_decay_of_text"]
+    for minutes in (1, 60):
+        decay = fixed(minutes).training.weight_decay
+        assert decay * len(corpus.train.ids) == pytest.approx(weight, rel=0.05)
+    assert fixed(1, {"training": {"weight_decay": 0.001}}).training.weight_decay == 0.001
+
+
+@pytest.mark.usefixtures("machine")
+def test_weight_decay_has_a_maximum_for_a_short_text(tmp_path: Path) -> None:
+    text = tmp_path / "short.txt"
+    text.write_text("the cat sat on the mat and looked at the dog .\n" * 200, encoding="utf-8")
+    corpus = Corpus.load(text, cache_dir=tmp_path / "cache")
+    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
+    plan = plan_time(config, corpus, Budget(60.0, NOW), RunContext())
+    assert plan.training.weight_decay == read_preset("auto")["most_weight_decay"]
+
+
+def test_overrides_win_over_the_chosen_settings(fixed: FixedPlan) -> None:
+    given = {"model": {"hidden_sizes": [96, 64], "embedding_size": 64, "input_dropout_rate": 0.123}}
+    plan = fixed(30, given)
+    assert (plan.model.hidden_sizes, plan.model.input_dropout_rate) == ((96, 64), 0.123)
+    assert plan.model.output_dropout_rate > 0
+
+
+def test_another_preset_keeps_its_model_and_ends_with_a_learning_rate_of_zero(fixed: FixedPlan) -> None:
+    said: list[str] = []
+    plan = fixed(10, preset="medium", said=said)
+    assert plan.model.hidden_sizes == (650, 650)
+    assert plan.training.schedule == "linear"
+    assert plan.training.learning_rate == 1.0
+    assert "schedule linear instead of the preset's step, because the learning rate must end at zero" in said
+
+
+def test_an_overridden_schedule_is_kept_or_refused(fixed: FixedPlan) -> None:
+    assert fixed(10, {"training": {"schedule": "one_cycle"}}).training.schedule == "one_cycle"
+    for preset in ("auto", "medium"):
+        with pytest.raises(SettingError, match="`schedule` must be linear or one_cycle with `minutes`"):
+            fixed(10, {"training": {"schedule": "step"}}, preset=preset)
+
+
+def test_validation_takes_little_of_the_time(fixed: FixedPlan) -> None:
+    for minutes in (2, 10, 120):
+        plan = time_plan_of(fixed(minutes))
+        rounds = -(-plan.planned_steps[0] // plan.round_steps)
+        assert 4 <= rounds <= 40
+
+
+@pytest.fixture
+def much_to_validate(tmp_path: Path, machine: Machine) -> Corpus:
+    machine.flops_per_second = 1e9  # a validation takes minutes
+    for split, lines in (("train", 3000), ("valid", 3000), ("test", 3000)):
+        (tmp_path / f"{split}.txt").write_text("the cat sat on the mat and looked .\n" * lines, encoding="utf-8")
+    return with_many_words(Corpus.load(tmp_path, cache_dir=tmp_path / "cache"))
+
+
+def plan_of(corpus: Corpus, seconds: float, averaging: str = "none") -> RunConfig:
+    config = RunConfig.of("small", {"training": {"minutes": seconds / 60, "averaging": averaging}}).resolved(
+        text=corpus.options, compute_dtype="float32"
+    )
+    return plan_time(config, corpus, Budget(seconds, NOW), RunContext())
+
+
+def seconds_of(config: RunConfig, machine: Machine, words: int) -> float:
+    return words * useful_flops_per_word(architecture_of(config)) / machine.flops_per_second
+
+
+def test_slow_validation_leaves_most_of_the_time_to_training(much_to_validate: Corpus, machine: Machine) -> None:
+    num_words = len(much_to_validate.valid.ids)
+    validation = 0.5 * seconds_of(plan_of(much_to_validate, 1e5), machine, num_words)
+    for validations in (5, 7, 10, 20, 100):
+        plan = plan_of(much_to_validate, validations * validation)
+        rest = validations - time_plan_of(plan).passes_at_end
+        words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
+        assert 0.55 * rest < seconds_of(plan, machine, words) / validation < rest
+
+
+def test_a_sampled_softmax_validates_with_all_words_and_takes_longer_for_it(corpus: Corpus) -> None:
+    def validation(sampled: int | None) -> float:
+        settings: dict[str, dict[str, Any]] = {
+            "model": {"hidden_sizes": (4,), "embedding_size": 4},
+            "batching": {"batch_size": 4, "num_steps": 10},
+        }
+        config = RunConfig.of("quick", settings | {"training": {"epochs": 1, "sampled_softmax": sampled}})
+        one, two = (Plan(100, 100 // rounds, (100,)) for rounds in (1, 2))
+        return expected_seconds(config, corpus, two, 50.0) - expected_seconds(config, corpus, one, 50.0)
+
+    whole = validation(None)
+    assert whole == pytest.approx(0.5 * len(corpus.valid.ids) / 50.0)
+    # A step computes 60 candidates and 40 targets; the weights of the layer are 4 * 4 * (4 + 4).
+    assert validation(60) == pytest.approx(whole * (4 * VOCABULARY_SIZE + 128) / (4 * 100 + 128))
+    assert validation(VOCABULARY_SIZE - 1) == pytest.approx(whole)
+
+
+def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_end(
+    much_to_validate: Corpus, machine: Machine
+) -> None:
+    num_words = len(much_to_validate.valid.ids)
+    reading = 0.5 * seconds_of(plan_of(much_to_validate, 1e5), machine, num_words)
+    time_asked = 60 * reading
+    one, two = (plan_of(much_to_validate, time_asked, averaging=kind) for kind in ("exponential", "two_tailed"))
+
+    for plan, readings in ((one, 1), (two, 2)):
+        time_plan = time_plan_of(plan)
+        rounds = -(-steps_of(plan) // time_plan.round_steps)
+        words = steps_of(plan) * plan.batching.batch_size * plan.batching.num_steps
+        validating = readings * (rounds + time_plan.passes_at_end) * reading
+        step = seconds_of(plan, machine, plan.batching.batch_size * plan.batching.num_steps)
+        assert time_asked - step < seconds_of(plan, machine, words) + validating <= time_asked
+    assert time_plan_of(one).passes_at_end == 2 * time_plan_of(two).passes_at_end
+
+
+def test_a_time_too_short_for_training_is_refused(much_to_validate: Corpus, machine: Machine) -> None:
+    num_words = len(much_to_validate.valid.ids)
+    validation = 0.5 * seconds_of(plan_of(much_to_validate, 1e5), machine, num_words)
+    with pytest.raises(SettingError, match="`minutes` must leave time for training after one validation"):
+        plan_of(much_to_validate, 3 * validation)
+
+
+def test_a_plan_is_complete_and_survives_toml(fixed: FixedPlan, tmp_path: Path) -> None:
+    plan = fixed(3)
+    path = tmp_path / "config.toml"
+    path.write_text(plan.to_toml(), encoding="utf-8")
+    read = RunConfig.read(path)
+    assert read == plan
+    assert Plan.of(read.training, steps_per_epoch=100, time=read.plan).total_steps == steps_of(plan)
+
+
+def test_decisions_are_reported(fixed: FixedPlan) -> None:
+    said: list[str] = []
+    fixed(10, said=said)
+    assert any("million words" in text for text in said)
+    assert any("words/s here" in text for text in said)
+
+
+@pytest.mark.parametrize("taken", [31.0, 61.0, 1000.0])
+def test_a_machine_that_is_measured_slowly_gets_the_smallest_model_and_no_second_measurement(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, machine: Machine, taken: float
+) -> None:
+    now = [NOW]
+    asked: list[float] = []
+
+    def measure(config: RunConfig, vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+        now[0] += taken
+        asked.append(seconds)
+        return machine.measure(config, vocabulary_size, seconds=seconds)
+
+    monkeypatch.setattr(budget_module, "measure_training", measure)
+    monkeypatch.setattr(budget_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    config = RunConfig.of("auto", {"training": {"minutes": 1.0}}).resolved(text=corpus.options, compute_dtype="float32")
+    said: list[str] = []
+    plan = plan_time(config, corpus, Budget(60.0, NOW), RunContext(say=said.append))
+    assert plan.model.hidden_sizes == tuple(read_preset("auto")["sizes"][0]["settings"]["model"]["hidden_sizes"])
+    assert said == [f"measuring this machine took {taken:.0f} of 60 seconds, so the run takes about 30 seconds more"]
+    assert time_plan_of(plan).seconds == 30.0
+    assert steps_of(plan) > 0
+    assert len(asked) == 1
+    assert asked[0] <= 0.1 * 60
+
+
+def short_text(folder: Path, lines: int) -> Corpus:
+    text = folder / f"short{lines}.txt"
+    text.write_text("the cat sat on the mat and looked at the dog .\n" * lines, encoding="utf-8")
+    return with_many_words(Corpus.load(text, cache_dir=folder / "cache"))
+
+
+def epochs_of(config: RunConfig, corpus: Corpus) -> float:
+    windows = make_windows(corpus.train.ids, config.batching, end_id=corpus.tokenizer.vocabulary.end_id)
+    return steps_of(config) / windows.steps_per_epoch
+
+
+@pytest.mark.parametrize("lines", [100, 500, 1500])
+def test_a_short_text_is_trained_for_forty_epochs_however_much_time_there_is(
+    fixed: FixedPlan, tmp_path: Path, lines: int
+) -> None:
+    corpus = short_text(tmp_path, lines)
+    for minutes in (10, 480):
+        plan = fixed(minutes, text=corpus)
+        assert epochs_of(plan, corpus) == 40
+        assert plan.model.hidden_sizes == (320, 160)
+        needed = time_plan_of(plan).needed_seconds
+        assert needed is not None
+        assert 0 < needed < 60 * minutes
+        assert -(-steps_of(plan) // time_plan_of(plan).round_steps) <= 20
+
+
+def test_the_limit_of_epochs_grows_with_the_text_and_never_meets_a_long_one(fixed: FixedPlan, corpus: Corpus) -> None:
+    plan = fixed(10_000)  # a week for 100,000 words
+    assert epochs_of(plan, corpus) == pytest.approx(40 * len(corpus.train.ids) / 20_000, rel=0.01)
+    assert time_plan_of(fixed(10)).needed_seconds is None
+
+
+def test_a_run_by_minutes_has_a_patience_of_a_third_of_its_rounds_unless_one_is_given(fixed: FixedPlan) -> None:
+    for minutes in (2, 10, 120):
+        plan = fixed(minutes)
+        rounds = -(-steps_of(plan) // time_plan_of(plan).round_steps)
+        assert plan.training.patience == max(5, -(-rounds // 3))
+    assert fixed(10, preset="medium").training.patience is not None
+    assert fixed(10, {"training": {"patience": 2}}).training.patience == 2
+
+
+def test_the_sizes_are_ordered_and_the_rates_do_not_decrease() -> None:
+    family = read_preset("auto")
+    least = [size["at_least_words"] for size in family["sizes"]]
+    assert least[0] == 0
+    assert least == sorted(least)
+    for name in family["regularization"][0]:
+        values = [row[name] for row in family["regularization"]]
+        assert values == sorted(values), name

@@ -1,0 +1,97 @@
+"""The numbers are computed by hand, in the comments."""
+
+from dataclasses import replace
+
+import pytest
+
+from nextword.errors import SettingError
+from nextword.training.planning.cost_forecast import Cluster, StrategyForecast, Work, forecast_costs
+
+# 10,000,000 bytes of weights; a batch of 32 x 40 = 1,280 words; 100 local steps of them are 128,000 words.
+WORK = Work(
+    num_parameters=2_500_000,
+    batch_size=32,
+    num_steps=40,
+    local_steps=100,
+    words_per_second=5000,
+    split_words_per_second=4000,
+)
+# 0.8 Gb/s are 100,000,000 bytes a second: the weights take 0.1 s over a link.
+CLUSTER = Cluster(hosts=4, network_gbps=0.8, latency_ms=1, price_per_hour=0.5)
+
+
+def by_name(work: Work = WORK, cluster: Cluster = CLUSTER) -> dict[str, StrategyForecast]:
+    return {each.strategy: each for each in forecast_costs(work, cluster)}
+
+
+def test_one_host_sends_nothing() -> None:
+    alone = by_name()["one-host"]
+    assert (alone.hosts, alone.exchange_seconds, alone.efficiency) == (1, 0.0, 1.0)
+    assert alone.seconds(1e6) == pytest.approx(200)  # 1,000,000 / 5,000
+    assert alone.price(1e6) == pytest.approx(0.5 * 200 / 3600)
+
+
+def test_data_parallel_sums_gradients_after_every_step() -> None:
+    found = by_name()["data-parallel"]
+    # Ring: 2 * 3/4 * 0.1 s = 0.15 s, and 6 messages of 1 ms.
+    assert found.exchange_seconds == pytest.approx(0.156)
+    # Step: 8 rows of 40 words at 4,000 words/s = 0.08 s. With the ring 0.236 s for 1,280 words.
+    assert found.text_words_per_second == pytest.approx(1280 / 0.236)
+    assert found.efficiency == pytest.approx(1280 / 0.236 / 20_000)
+    assert found.words_per_exchange == 1280
+    assert found.seconds(1e8) == pytest.approx(1e8 / 1280 * 0.236)
+    assert found.price(1e8) == pytest.approx(1e8 / 1280 * 0.236 / 3600 * 2.0)
+
+
+def test_sending_gradients_and_summing_them_add_up() -> None:
+    # Summing 10,000,000 bytes at 0.4 Gb/s takes 0.2 s, besides the 0.1 s of the link; in the ring, 3/2 of both.
+    summed = by_name(cluster=replace(CLUSTER, collective_gbps=0.4))
+    assert summed["data-parallel"].exchange_seconds == pytest.approx(0.456)
+    others = ("one-host", "local-steps", "population")  # they do not sum gradients
+    assert [summed[name] for name in others] == [by_name()[name] for name in others]
+
+
+def test_a_link_as_slow_as_the_sum_doubles_the_exchange() -> None:
+    # The case of a 1 Gb/s link: neither of the two times is hidden behind the other.
+    link = Cluster(hosts=2, network_gbps=1, latency_ms=0)
+    assert link.all_reduce_seconds(125_000_000) == pytest.approx(1)
+    assert replace(link, collective_gbps=1).all_reduce_seconds(125_000_000) == pytest.approx(2)
+
+
+def test_the_host_with_most_rows_decides() -> None:
+    three = by_name(cluster=replace(CLUSTER, hosts=3, latency_ms=0))["data-parallel"]
+    # 11, 11 and 10 rows: 440 words at 4,000 words/s = 0.11 s; ring: 2 * 2/3 * 0.1 s.
+    assert three.text_words_per_second == pytest.approx(1280 / (0.11 + 0.4 / 3))
+
+
+def test_local_steps_exchange_weights_once_a_round() -> None:
+    found = by_name()["local-steps"]
+    # In: 3 * 0.1 s and 1 ms. Out: the same.
+    assert found.exchange_seconds == pytest.approx(0.602)
+    # Round: 128,000 words / 5,000 = 25.6 s; with the exchange 26.202 s for 4 * 128,000 words.
+    assert found.words_per_exchange == 512_000
+    assert found.text_words_per_second == pytest.approx(512_000 / 26.202)
+    assert found.efficiency == pytest.approx(25.6 / 26.202)
+
+
+def test_a_population_reads_all_of_the_text_on_every_host() -> None:
+    found = by_name()["population"]
+    assert found.text_words_per_second == 5000
+    assert found.seconds(1e6) == pytest.approx(200 + 0.301)  # the weights, once
+    assert found.price(1e6) == pytest.approx(200.301 / 3600 * 2.0)
+
+
+def test_without_a_network_all_hosts_count() -> None:
+    fast = by_name(replace(WORK, split_words_per_second=5000), Cluster(hosts=4, network_gbps=1e9, latency_ms=0))
+    assert fast["data-parallel"].text_words_per_second == pytest.approx(20_000)
+    assert fast["local-steps"].text_words_per_second == pytest.approx(20_000)
+    assert fast["data-parallel"].price(1e6) is None
+
+
+def test_there_is_no_strategy_for_one_host() -> None:
+    assert [each.strategy for each in forecast_costs(WORK, replace(CLUSTER, hosts=1))] == ["one-host"]
+
+
+def test_a_batch_needs_a_row_for_each_host() -> None:
+    with pytest.raises(SettingError, match="`batch_size` must be at least the number of hosts, 33"):
+        forecast_costs(WORK, replace(CLUSTER, hosts=33))

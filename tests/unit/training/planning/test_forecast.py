@@ -1,0 +1,96 @@
+"""What a run would do, on a machine whose speed is made up."""
+
+from pathlib import Path
+
+import pytest
+
+from nextword.api.train import train
+from nextword.errors import CheckpointError
+from nextword.training.config import RunConfig
+from nextword.training.context import RunContext
+from nextword.training.planning import forecast as forecast_module
+from nextword.training.planning.forecast import forecast_run
+from nextword.training.planning.memory_estimate import training_memory_bytes
+from nextword.training.planning.speed import TrainingSpeed
+from nextword.training.step.teacher import Teacher
+from support.small_run import SMALL_RUN_SETTINGS
+
+CONFIG = RunConfig.of(
+    "quick",
+    {
+        "training": {"epochs": 3, "compute_dtype": "float32"},
+        "batching": {"batch_size": 4, "num_steps": 10},
+        "model": {"embedding_size": 8, "hidden_sizes": (16, 8)},
+    },
+)
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "story.txt"
+    path.write_text("the cat sat on the mat .\n" * 500, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def words_per_second(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The speed of the machine, in a list that may be changed."""
+    speed = [100.0]
+
+    def measure(config: RunConfig, _vocabulary_size: int, *, seconds: float) -> TrainingSpeed:
+        return TrainingSpeed(
+            compute_dtype=config.training.compute_dtype,
+            num_steps=1,
+            seconds=seconds,
+            words_per_second=speed[0],
+            flops_per_second=1.0,
+        )
+
+    monkeypatch.setattr(forecast_module, "measure_training", measure)
+    return speed
+
+
+def test_the_plan_is_that_of_the_run_and_nothing_is_written(
+    text: Path, tmp_path: Path, words_per_second: list[float]
+) -> None:
+    told: list[str] = []
+    run, context = tmp_path / "run", RunContext(detail=told.append, cache_dir=tmp_path / "cache")
+    found = forecast_run(CONFIG, text, run, context)
+    assert not run.exists()
+    assert told
+    # Streams of 4 rows with 10 tokens a step; the first token of each row is only read.
+    assert found.tokens["train"] == pytest.approx(0.9 * 500 * 8, rel=0.01)
+    assert found.steps == 3 * (found.steps // 3)
+    assert found.steps // 3 == pytest.approx(found.tokens["train"] / 40, abs=1)
+    assert (found.rounds, found.epochs) == (3, 3.0)
+    assert found.vocabulary_size == 8
+    architecture = CONFIG.model.build(found.vocabulary_size)
+    assert found.num_parameters == architecture.num_parameters
+    assert found.memory_bytes == training_memory_bytes(architecture, CONFIG.batching)
+
+
+def test_the_memory_is_also_that_of_the_teacher(text: Path, tmp_path: Path, words_per_second: list[float]) -> None:
+    context = RunContext(cache_dir=tmp_path / "cache")
+    train(text, preset="quick", epochs=1, run=tmp_path / "teacher", settings=SMALL_RUN_SETTINGS, verbose=0)
+    taught = CONFIG.with_choices({"training": {"teacher": str(tmp_path / "teacher")}})
+    alone, found = (forecast_run(each, text, tmp_path / "run", context).memory_bytes for each in (CONFIG, taught))
+    member = Teacher.open(tmp_path / "teacher").models[0].architecture
+    assert found - alone >= 4 * (member.num_parameters + 4 * 10 * 8)  # its weights, and probabilities (4, 10, 8)
+
+
+def test_the_time_is_that_of_the_steps_and_the_validations(
+    text: Path, tmp_path: Path, words_per_second: list[float]
+) -> None:
+    context = RunContext(cache_dir=tmp_path / "cache")
+    found = forecast_run(CONFIG, text, tmp_path / "run", context)
+    training = found.steps * 40 / words_per_second[0]
+    assert found.seconds is not None
+    assert training < found.seconds < 1.3 * training
+    words_per_second[0] *= 10
+    assert forecast_run(CONFIG, text, tmp_path / "run", context).seconds == pytest.approx(found.seconds / 10)
+
+
+def test_a_directory_with_a_run_is_refused_first(text: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch()
+    with pytest.raises(CheckpointError, match="must be a new directory, but holds a run that is not finished"):
+        forecast_run(CONFIG, text, tmp_path, RunContext())

@@ -1,0 +1,48 @@
+from dataclasses import replace
+from typing import Any
+
+from nextword.training.planning.forecast import Forecast
+
+FORECAST = Forecast(
+    run="runs/a",
+    text="a.txt",
+    tokens={"train": 900, "valid": 50, "test": 50},
+    vocabulary_size=20,
+    tokenizer="word",
+    model="LSTM 8",
+    num_parameters=1234,
+    steps=2500,
+    rounds=3,
+    epochs=1.5,
+    minutes=None,
+    seconds=60.0,
+    memory_bytes=10**9,
+    available_memory_bytes=None,
+)
+
+
+def lines_of(**changes: Any) -> dict[str, str]:
+    lines = replace(FORECAST, **changes).describe()
+    assert all(len(line) < 80 for line in lines)
+    return {line[:11].rstrip(): line[12:] for line in lines}
+
+
+def test_a_plan_counts_in_the_singular_and_the_plural() -> None:
+    assert lines_of()["plan"] == "2,500 steps in 3 rounds, 1.5 epochs"
+    assert lines_of(steps=1, rounds=1)["plan"] == "1 step in 1 round, 1.5 epochs"
+
+
+def test_the_lines_are_seven_and_say_about_where_they_estimate() -> None:
+    by_time = lines_of(minutes=10.0, seconds=600.0)
+    assert list(by_time) == ["text", "vocabulary", "model", "plan", "time", "memory", "run"]
+    assert by_time["plan"] == "about 2,500 steps in 3 rounds, 1.5 epochs"
+    assert by_time["time"].startswith("about 0:10:00, done at ")
+    assert by_time["run"] == "runs/a"
+    assert FORECAST.describe(is_dry=True)[-1] == "run         runs/a, not created: this was a dry run"
+    assert "time" not in lines_of(seconds=None)  # known only once steps are measured
+
+
+def test_a_text_that_needs_less_than_the_time_says_so() -> None:
+    short = lines_of(minutes=10.0, seconds=12.0)
+    assert short["plan"] == "at most 2,500 steps in 3 rounds, 1.5 epochs"
+    assert short["time"].endswith("; a short text does not need 10 minutes")

@@ -1,0 +1,145 @@
+import signal
+import sqlite3
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from optuna.trial import TrialState
+
+from nextword.disk.single_file import write_file
+from nextword.errors import StorageError
+from nextword.training.config import RunConfig, read_tables
+from nextword.training.context import RunContext, TrainingObserver
+from nextword.training.interruption import TrainingInterrupted
+from nextword.training.tuning import sweep
+from nextword.training.tuning.claim import Outcome
+from nextword.training.tuning.study import Study
+from nextword.training.tuning.study_settings import StudyDirectory, StudySettings
+from nextword.training.tuning.sweep import Sweep
+from nextword.training.tuning.trial_run import Report, TrialRun
+
+
+@dataclass(frozen=True)
+class FakeRun:
+    """Trains nothing: the perplexity of a trial depends on its learning rate."""
+
+    context: RunContext
+    before: Callable[[], object] = lambda: None
+    seen: list[float] = field(default_factory=list)
+
+    def train(self, config: RunConfig, root: Path, report: Report) -> Outcome:
+        self.before()
+        rate = config.training.learning_rate
+        self.seen.append(rate)
+        write_file(root / "config.toml", config.to_toml().encode())
+        return Outcome("pruned", why="too slow") if report(1, 100 * rate) else Outcome("complete", 100 * rate)
+
+
+@dataclass
+class Said:
+    lines: list[str] = field(default_factory=list)
+
+
+def sweep_of(study: Study, said: Said, before: Callable[[], object] = lambda: None, **options: Any) -> Sweep:
+    run = FakeRun(RunContext(say=said.lines.append), before)
+    return Sweep(study, cast("TrialRun", run), lambda: nullcontext(TrainingObserver()), **options)
+
+
+def test_all_trials_are_trained_and_the_best_is_written(study: Study) -> None:
+    said = Said()
+    sweep_of(study, said).work()
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+    best = study.best_trial()
+    assert best is not None
+    config = RunConfig.of("quick", read_tables(study.directory.best_file))
+    assert 100 * config.training.learning_rate == best.value
+    assert said.lines[0] == "trial 0: learning_rate 0.02"
+    assert said.lines[1] == "trial 0: valid perplexity 2.00, the best so far"
+    assert len(said.lines) == 6
+
+
+def test_a_signal_between_trials_waits_for_the_study(study: Study) -> None:
+    end = study.end
+
+    def interrupted(*arguments: Any, **named: Any) -> bool:
+        signal.raise_signal(signal.SIGINT)
+        return end(*arguments, **named)
+
+    study.end = interrupted  # type: ignore[method-assign]
+    with pytest.raises(TrainingInterrupted):
+        sweep_of(study, Said()).work()
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+    assert study.directory.best_file.exists()
+
+
+def test_an_interrupted_trial_is_next_and_does_not_fail(study: Study) -> None:
+    def interrupt() -> None:
+        raise TrainingInterrupted(signal.SIGINT)
+
+    for _ in range(5):
+        with pytest.raises(TrainingInterrupted):
+            sweep_of(study, Said(), interrupt).work()
+        assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
+    said = Said()
+    sweep_of(study, said).work()
+    assert said.lines[0] == "trial 0: learning_rate 0.02"
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+
+
+def test_an_unexpected_error_leaves_the_trial_to_be_resumed(study: Study) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sweep_of(study, Said(), fail).work()
+    sweep_of(study, Said()).work()
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
+
+
+def test_another_process_writes_the_best_settings_after_a_kill(study: Study) -> None:
+    sweep_of(study, Said()).work()
+    written = study.directory.best_file.read_bytes()
+    study.directory.best_file.unlink()
+    sweep_of(study, Said()).work()
+    assert study.directory.best_file.read_bytes() == written
+
+
+def test_a_failing_database_is_an_error(settings: StudySettings, tmp_path: Path) -> None:
+    path = tmp_path / "study.db"
+    shared = replace(settings, options=settings.options.replace(storage=f"sqlite:///{path}"))
+    study = Study(StudyDirectory(tmp_path / "study"), shared)
+    with pytest.raises(StorageError, match="check address, server, password and driver"):
+        sweep_of(study, Said(), lambda: path.write_bytes(b"not a database" * 2**12)).work()
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_process_without_work_waits_whether_another_machine_is_lost(
+    settings: StudySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    path = tmp_path / "study.db"
+    options = settings.options.replace(storage=f"sqlite:///{path}", trials=1, grace_seconds=60)
+    shared = replace(settings, options=options)
+    here, there = (Study(StudyDirectory(tmp_path / name), shared) for name in ("here", "there"))
+    with ExitStack() as held:
+        assert there.claim(held) is not None
+    clock = [0.0]
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+        if is_lost:
+            with sqlite3.connect(path) as connection:
+                connection.execute("UPDATE trial_heartbeats SET heartbeat = '2001-01-01 00:00:00.000000'")
+            connection.close()
+
+    monkeypatch.setattr(sweep, "time", SimpleNamespace(sleep=sleep, monotonic=lambda: clock[0]))
+    said = Said()
+    sweep_of(here, said).work()
+    assert said.lines[0].startswith("other machines work on the last trials; waiting 60 seconds")
+    assert [line for line in said.lines if line.startswith("trial")] == (
+        ["trial 1: learning_rate 0.02", "trial 1: valid perplexity 2.00, the best so far"] if is_lost else []
+    )
+    assert (60 <= clock[0] <= 70) != is_lost

@@ -9,7 +9,8 @@ from pathlib import Path
 from nextword.bundle.run_directory import RunDirectory
 from nextword.engine.opening import open_model
 from nextword.inference.evaluation.perplexity import evaluate
-from nextword.training.config import read_tables
+from nextword.settings import read_tables
+from nextword.training.config import RunConfig
 from nextword.training.step.stream_model import fingerprint
 from quality_protocol import Ids, Outcome, Say, Task, compete
 
@@ -29,7 +30,7 @@ def train(task: Task, say: Say) -> Outcome:
     for record in records:
         tokens = round(record["epoch"] * num_tokens)
         say({"seconds": record["seconds"], "tokens": tokens, "valid_perplexity": record["valid_perplexity"]})
-    model, config, settings = open_model(run.model), run.read_config(), read_tables(run.config_file)
+    model, config, settings = open_model(run.model), RunConfig.of_run(run), read_tables(run.config_file)
     scratch.cleanup()
 
     def evaluate_ids(ids: Ids) -> dict[str, float]:

@@ -7,10 +7,12 @@ command-line flag (`cli/options/setting_option.py`), so that the three can never
 import dataclasses
 import math
 import operator
+import tomllib
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from nextword.errors import SettingError
@@ -194,3 +196,19 @@ def _checked_scalar(name: str, value: Any, kind: type, limits: Mapping[str, Any]
         if limit is not None and not holds(value, limit):
             raise SettingError(f"`{name}` must be {words} {limit}, but is {value}")
     return value
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """Read the tables of a TOML file of settings.
+
+    Raises:
+        SettingError: The file cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingError(
+            f"the settings in {path} cannot be read: {error.strerror}; give the path of a TOML file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"the settings in {path} must be valid TOML, but are not: {error}; correct them") from error

@@ -13,7 +13,8 @@ import pytest
 from nextword.bundle.samples import sample_model_path
 from nextword.bundle.store import read_bundle
 from nextword.model.presets import DEFAULT_PRESET
-from nextword.training.config import RunConfig, read_tables, recorded_preset
+from nextword.settings import read_tables
+from nextword.training.config import RunConfig, recorded_preset
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 240

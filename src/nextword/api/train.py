@@ -89,7 +89,7 @@ def train(
     with _context(callbacks, verbose, live) as context, _run_directory(run) as directory:
         root, own = own_run(directory.root, config)
         begun = RunDirectory(root)
-        former = begun.read_config() if begun.is_run else None
+        former = RunConfig.of_run(begun) if begun.is_run else None
         begun.require_writable()
         if former is not None:
             own.require_kept_by(former)
@@ -105,7 +105,7 @@ def train(
             )
         context.say(f"{finished.bundle.name}: {summary_of(finished.metrics)}")
         if run is not None:
-            export_run(begun, context)
+            export_run(begun, context.detail)
         history = TrainingHistory(finished.progress.records, finished.progress.points)
         return TrainedModel.of(start_engine(finished.bundle), history, None if run is None else root)
 

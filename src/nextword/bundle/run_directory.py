@@ -9,16 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nextword.bundle.run_files import METRICS_FILE, read_split_metrics
 from nextword.bundle.store import CONFIG_FILE, MODEL_FOLDER, read_bundle
 from nextword.disk import durable
 from nextword.disk.single_file import write_file
 from nextword.errors import BundleError, CheckpointError, StorageError
-
-if TYPE_CHECKING:
-    from nextword.training.config import RunConfig
 
 _LOCK = ".lock"
 _LOCK_OWNER = ".lock-owner"
@@ -70,21 +66,17 @@ class RunDirectory:
         """Whether the directory holds a run."""
         return self.config_file.is_file()
 
-    def read_config(self) -> "RunConfig":
-        """Return the original settings of the run.
+    def require_run(self) -> None:
+        """Raise if the directory holds no run.
 
         Raises:
-            CheckpointError: The directory holds no run.
-            SettingError: The settings are damaged.
+            CheckpointError: It holds none.
         """
         if not self.is_run:
             raise CheckpointError(
                 f"`{self.root}` must be the directory of a training run, but has no {self.config_file.name}; "
                 "start a run with `nextword train TEXT --run DIR`"
             )
-        from nextword.training.config import RunConfig  # reading a bundle does not need it
-
-        return RunConfig.read(self.config_file)
 
     @property
     def is_finished(self) -> bool:

@@ -96,7 +96,7 @@ class ModelInfo:
         if not directory.is_run:
             model = read_config(path)
             return cls(path, None, model, model.architecture, (), (), files)
-        run = directory.read_config()
+        run = RunConfig.of_run(directory)
         bundle = read_config(directory.model) if directory.model.is_dir() else None
         rounds, metrics = read_log(path / LOG_FILE), read_split_metrics(directory.metrics_file)
         return cls(path, run, bundle, bundle.architecture if bundle else run.model, rounds, metrics, files)

@@ -22,6 +22,7 @@ from nextword.cli.options.target import complete_directory
 from nextword.cli.output.console import Console
 from nextword.errors import NextwordError, SettingError
 from nextword.text.reading.printable import printable
+from nextword.training.config import RunConfig
 from nextword.training.report.progress_bar import clock
 
 State = Literal["running", "stopped", "finished", "damaged"]
@@ -128,7 +129,7 @@ def _required(path: Path) -> RunSummary:
     Raises:
         CheckpointError: There is none.
     """
-    RunDirectory(path).read_config()
+    RunConfig.of_run(RunDirectory(path))
     return RunSummary(path, _state(path), ModelInfo.of(path))
 
 

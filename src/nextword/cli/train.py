@@ -141,7 +141,7 @@ def train(
                 f"`--{alone}` must stand alone, but `{others[0]}` was given too; a run keeps the settings it began with"
             )
         own = RunDirectory(own_directory(former))
-        own.read_config()
+        RunConfig.of_run(own)
         if own.is_finished and not (tensorboard or mlflow or ProcessGroup.from_environment()):
             watched.show_finished(own)
             return
@@ -247,7 +247,7 @@ class _Watched:
                 context = self.context(observer=bar, reading=bar.on_reading, callbacks=loggers)
                 finished = work(context)
                 if not Membership.is_follower:
-                    export_run(directory, context)
+                    export_run(directory, context.detail)
         except TrainingInterrupted as stop:
             click.echo(f"{stop}; {resume}", err=True)
             raise

@@ -108,7 +108,7 @@ def _add_update(
     cap_input_gate: bool,
     squash: Callable[[GraphBuilder, str], str] = lambda body, cell: body.add("Tanh", cell),
 ) -> tuple[str, str]:
-    """Add the update by the gates `(B, 4H)` before their activation functions; see `nextword.model.ops.lstm.update_cell`."""
+    """Add `nextword.model.ops.lstm.update_cell` by the gates `(B, 4H)` before their activation functions."""
     i, f, g, o = body.add_all("Split", [gates], 4, axis=-1)
     i, f, g, o = body.add("Sigmoid", i), body.add("Sigmoid", f), body.add("Tanh", g), body.add("Sigmoid", o)
     if cap_input_gate:

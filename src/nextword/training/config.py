@@ -1,6 +1,5 @@
 """All settings of a training run: a preset, overridden by a file, overridden by flags."""
 
-import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import Any, Self
 
 import tomli_w
 
+from nextword.bundle.run_directory import RunDirectory
 from nextword.errors import SettingError
 from nextword.model.architecture import ModelOptions
 from nextword.model.presets import read_preset
-from nextword.settings import Settings, unknown_name
+from nextword.settings import Settings, read_tables, unknown_name
 from nextword.text.batching.options import BatchOptions
 from nextword.text.options import TextOptions
 from nextword.training.options import TrainingOptions
@@ -101,6 +101,17 @@ class RunConfig:
             return cls.from_tables(tables)
         except SettingError as error:
             raise SettingError(f"`{path}`: {error}") from error
+
+    @classmethod
+    def of_run(cls, directory: RunDirectory) -> Self:
+        """Return the original settings of a run.
+
+        Raises:
+            CheckpointError: The directory holds no run.
+            SettingError: The settings are damaged.
+        """
+        directory.require_run()
+        return cls.read(directory.config_file)
 
     def to_tables(self) -> dict[str, dict[str, Any]]:
         """Return the settings as tables."""
@@ -267,19 +278,3 @@ def _require_tables(tables: Mapping[str, Any]) -> None:
         for setting in table if name in _GROUPS else ():
             if (right := groups.get(setting, name)) != name:
                 raise SettingError(f"`{setting}` must be in [{right}], but is in [{name}]; move it")
-
-
-def read_tables(path: Path) -> dict[str, Any]:
-    """Read the tables of a TOML file of settings.
-
-    Raises:
-        SettingError: The file cannot be read or is not TOML.
-    """
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingError(
-            f"the settings in {path} cannot be read: {error.strerror}; give the path of a TOML file"
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"the settings in {path} must be valid TOML, but are not: {error}; correct them") from error

@@ -121,7 +121,7 @@ def resume_run(
         NextwordError: The text cannot be found, or training diverged.
     """
     directory = RunDirectory(own_directory(root))
-    config = directory.read_config()
+    config = RunConfig.of_run(directory)
     processes = join_for(config, has_model=model is not None)
     context = quiet_unless_first(context or RunContext(), processes)
     text = corpus or _origin(config, "text_path", directory)

@@ -17,7 +17,7 @@ def test_a_directory_is_a_run_once_it_has_its_settings(tmp_path: Path) -> None:
     directory.require_free()
     directory.config_file.write_text(config.to_toml(), encoding="utf-8")
     assert directory.is_run
-    assert directory.read_config() == config
+    assert RunConfig.of_run(directory) == config
 
 
 def test_a_directory_with_a_run_is_refused_with_how_to_resume(tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [".", "absent"])
 def test_a_directory_without_a_run_cannot_be_resumed(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match="must be the directory of a training run, but has no config"):
-        RunDirectory(tmp_path / name).read_config()
+        RunConfig.of_run(RunDirectory(tmp_path / name))
 
 
 def test_damaged_settings_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b"[training]\nepochs = \xff")
     with pytest.raises(SettingError, match=r"config\.toml must be valid TOML"):
-        RunDirectory(tmp_path).read_config()
+        RunConfig.of_run(RunDirectory(tmp_path))
 
 
 def test_all_paths_are_inside_the_directory(tmp_path: Path) -> None:

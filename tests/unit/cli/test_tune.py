@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from nextword.training.config import RunConfig, read_tables
+from nextword.settings import read_tables
+from nextword.training.config import RunConfig
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.plan import TimePlan
 from nextword.training.tuning.sweep import Sweep

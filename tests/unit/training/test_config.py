@@ -8,7 +8,8 @@ import pytest
 from nextword.errors import SettingError
 from nextword.model.architecture import Architecture, ModelOptions
 from nextword.model.presets import preset_names, read_preset
-from nextword.training.config import RunConfig, read_tables, recorded_preset
+from nextword.settings import read_tables
+from nextword.training.config import RunConfig, recorded_preset
 from nextword.training.plan import TimePlan
 
 

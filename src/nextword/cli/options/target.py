@@ -19,6 +19,7 @@ from nextword.engine.opening import ENGINES, EngineName, open_model
 from nextword.engine.text_model import LoadedModel, TextModel
 from nextword.errors import BundleError
 from nextword.text.options import TextOptions
+from nextword.training.config import RunConfig
 
 SplitOrAll = Literal["train", "valid", "test", "all"]
 
@@ -143,7 +144,7 @@ class Target:
         directory = RunDirectory(path)
         if not directory.is_run:
             return cls(path)
-        bundle, config = model_path(path), directory.read_config()
+        bundle, config = model_path(path), RunConfig.of_run(directory)
         return cls(bundle, config.origin.get("text_path"), config.text, config.origin.get("text_sha256"))
 
     @staticmethod

@@ -13,7 +13,7 @@ Source:
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import keras
@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.engine.keras.keras_engine import KerasEngine, Weights, trainable_weights
-from nextword.engine.methods.dropout_options import DropoutOptions
 from nextword.errors import SettingError
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.window import TokenIds
+
+if TYPE_CHECKING:
+    from nextword.engine.methods.dropout_options import DropoutOptions
 
 _BLOCK = 32
 """Number of tokens whose masks are drawn together."""
@@ -65,7 +67,7 @@ class DropoutEngine(DistributionEngine):
         SettingError: The model has no dropout.
     """
 
-    def __init__(self, engine: KerasEngine, options: DropoutOptions) -> None:
+    def __init__(self, engine: KerasEngine, options: "DropoutOptions") -> None:
         _require_dropout(engine.model)
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model

@@ -16,7 +16,7 @@ Source:
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import numpy as np
@@ -26,10 +26,12 @@ from numpy.typing import NDArray
 from nextword.engine.distribution_engine import DistributionEngine
 from nextword.engine.engine import Rows, State, WindowPrediction
 from nextword.engine.keras.keras_engine import KerasEngine, Weights, trainable_weights, with_weights
-from nextword.engine.methods.dynamic_options import DynamicOptions
 from nextword.model.language_model import LanguageModel
 from nextword.text.batching.streams import Streams
 from nextword.text.batching.window import TokenIds
+
+if TYPE_CHECKING:
+    from nextword.engine.methods.dynamic_options import DynamicOptions
 
 _NO_IDS = np.zeros(0, np.int32)
 
@@ -126,7 +128,7 @@ class DynamicEngine(DistributionEngine):
         options: Learning rate, decay and segment length.
     """
 
-    def __init__(self, engine: KerasEngine, root_mean_squares: Weights, options: DynamicOptions) -> None:
+    def __init__(self, engine: KerasEngine, root_mean_squares: Weights, options: "DynamicOptions") -> None:
         super().__init__(vocabulary_size=engine.vocabulary_size, end_id=engine.end_id, compiles_each_shape=True)
         self.model = engine.model
         self.options = options

@@ -11,7 +11,7 @@ from nextword.engine.methods.method import Splits
 from nextword.engine.text_model import LoadedModel
 from nextword.errors import EvaluationError, SettingError
 from nextword.inference.evaluation.perplexity import Evaluation, evaluate
-from nextword.settings import Settings
+from nextword.settings import Settings, read_tables
 from nextword.text.batching.window import TokenIds
 from nextword.text.corpus import Corpus
 from nextword.text.encoding.token_store import TokenStore
@@ -108,8 +108,12 @@ def store_of(text: TokenStore | Path, tokenizer: Tokenizer) -> TokenStore:
 
 def _own_options(path: Path, run: Path) -> TextOptions | None:
     """Return how a run read a text that it was trained on; `None` for another text."""
-    config = RunDirectory(run).read_config()
-    return config.text if config.origin.get("text_path") == stored_name(path) else None
+    directory = RunDirectory(run)
+    directory.require_run()
+    tables = read_tables(directory.config_file)
+    if tables.get("origin", {}).get("text_path") != stored_name(path):
+        return None
+    return TextOptions.from_table(tables.get("text", {}))
 
 
 def _require_no_path(text: str) -> None:

@@ -54,8 +54,9 @@ class MogrifierLSTM(Recurrence):
     $$x^r = 2\sigma(h^{r-1} Q^r + q^r) \odot x^{r-2} \quad \text{for odd } r$$
     $$h^r = 2\sigma(x^{r-1} R^r + r^r) \odot h^{r-2} \quad \text{for even } r$$
 
-    The gates of `nextword.model.ops.lstm.lstm` read the last $x$ and $h$; with zero rounds, this is that LSTM. The biases $q$
-    and $r$ are in the authors' program, which produced the paper's figures, but not in the paper's equations.
+    The gates of `nextword.model.ops.lstm.lstm` read the last $x$ and $h$; with zero rounds, this is that LSTM. The
+    biases $q$ and $r$ are in the authors' program, which produced the paper's figures, but not in the paper's
+    equations.
 
     The weights of round $r$ are `modulation_r_bias`, `(I,)` or `(H,)`, and `modulation_r_kernel`, $Q^r$ `(H, I)` or
     $R^r$ `(I, H)`. With a rank $k$, two factors replace the kernel: `modulation_r_left` `(H, k)` or `(I, k)`, and

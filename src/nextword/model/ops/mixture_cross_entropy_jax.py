@@ -3,7 +3,8 @@ r"""The loss of a mixture of softmaxes and all its gradients in JAX, chunk by ch
 The gradient of the loss $-\log \sum_k \pi_k p_k(y)$ is the sum of the gradients of the softmaxes' losses, weighted by
 their posteriors $r_k = \pi_k p_k(y) / p(y)$. The posteriors need only the logits of all softmaxes of a row. All
 softmaxes of a row are therefore in one chunk, and the gradients are computed while its logits are in memory. The
-techniques are those of `nextword.model.ops.cross_entropy_jax`: unnormalized exponentials, and a bias inside the product.
+techniques are those of `nextword.model.ops.cross_entropy_jax`: unnormalized exponentials, and a bias inside the
+product.
 """
 
 from functools import partial

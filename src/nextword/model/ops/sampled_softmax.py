@@ -35,8 +35,8 @@ def sampled_cross_entropy(
 ) -> TokenLosses:
     r"""Return the loss of the targets, `candidates.places`, with a softmax over the candidates.
 
-    $z_{nv}$ are the logits of `nextword.model.ops.cross_entropy.linear_cross_entropy`, and $m_v$ is the expected count of
-    token $v$ among the candidates $C$. The estimate of the softmax's denominator is unbiased:
+    $z_{nv}$ are the logits of `nextword.model.ops.cross_entropy.linear_cross_entropy`, and $m_v$ is the expected count
+    of token $v$ among the candidates $C$. The estimate of the softmax's denominator is unbiased:
 
     $$\sum_v \exp z_{nv} \approx \sum_{v \in C} \exp(z_{nv} - \log m_v)$$
 

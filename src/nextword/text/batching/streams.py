@@ -93,7 +93,8 @@ class Streams(_RowsOfText):
 class VariedStreams(_RowsOfText):
     r"""Windows over parallel streams that differ in every epoch.
 
-    Rows, padding and carried state are those of `nextword.text.batching.streams.Streams`. Three options are independent:
+    Rows, padding and carried state are those of `nextword.text.batching.streams.Streams`. Three options are
+    independent:
 
     - `variable_num_steps` draws the length of a window from $\mathcal{N}(n, 5)$, where $n$ is `num_steps` in 95 % of
       the windows and half of it in the others. Otherwise the gradient would stop at the same positions in every epoch

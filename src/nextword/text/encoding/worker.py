@@ -1,4 +1,4 @@
-"""A process that cuts shards: `python -m nextword.text.encoding.worker`. It takes tasks as lines of JSON, and answers each so.
+"""A process that cuts shards: `python -m nextword.text.encoding.worker`. It takes tasks and answers as lines of JSON.
 
 It is a program of its own and not a child of `multiprocessing`, which would import the user's main program again in
 each process. It imports NumPy and the text room, starts in a fraction of a second, and ends when its standard input

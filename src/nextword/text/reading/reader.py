@@ -129,8 +129,8 @@ def changed_error(part: TextRange) -> TextError:
 class LineReader:
     r"""The lines of a range of a file without their line ends; can be iterated once.
 
-    `nextword.text.reading.lines` says how they are read. Everything irregular is counted in `counts`, or refused with file,
-    line and byte.
+    `nextword.text.reading.lines` says how they are read. Everything irregular is counted in `counts`, or refused with
+    file, line and byte.
 
     Args:
         part: What to read.

@@ -38,8 +38,8 @@ class Tokenizer:
     r"""A way to cut text and a vocabulary; wraps a `tokenizers.Tokenizer`.
 
     Decoding inverts encoding except for white space: `decode(encode(text)) == normalize(text, kind, line_ends)` if
-    every piece is in the vocabulary. `nextword.text.tokens.pieces` says how each kind cuts, `nextword.text.tokens.line_ends` where
-    `<eos>` is.
+    every piece is in the vocabulary. `nextword.text.tokens.pieces` says how each kind cuts,
+    `nextword.text.tokens.line_ends` where `<eos>` is.
 
     Args:
         kind: How a line or paragraph is cut into pieces.

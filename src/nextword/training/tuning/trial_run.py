@@ -116,7 +116,7 @@ class TrialRun:
         """Return the settings of the trial, and write them before its start."""
         remove_leftovers(directory.root)
         if directory.is_run:
-            return directory.read_config()
+            return RunConfig.of_run(directory)
         config = config.resolved(
             text=self.text.options,
             compute_dtype=resolve_compute_dtype(config.training.compute_dtype),

@@ -175,7 +175,8 @@ def test_names_with_colons_stay_as_they_are(capsys: Captured) -> None:
 
 
 def test_a_message_that_nobody_reads_changes_no_exit_code() -> None:
-    program = "import sys; from nextword.cli.output.messages import say; sys.stdin.read(); say('late'); say('later'); sys.exit(143)"
+    module = "nextword.cli.output.messages"
+    program = f"import sys; from {module} import say; sys.stdin.read(); say('late'); say('later'); sys.exit(143)"
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         process.stderr.close()

@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from nextword.training.config import RunConfig, read_tables
+from nextword.settings import read_tables
+from nextword.training.config import RunConfig
 from nextword.training.tuning.claim import Outcome
 from nextword.training.tuning.report import StudyReport, describe, write_best
 from nextword.training.tuning.study import Study

@@ -12,7 +12,8 @@ from optuna.trial import TrialState
 
 from nextword.disk.single_file import write_file
 from nextword.errors import StorageError
-from nextword.training.config import RunConfig, read_tables
+from nextword.settings import read_tables
+from nextword.training.config import RunConfig
 from nextword.training.context import RunContext, TrainingObserver
 from nextword.training.interruption import TrainingInterrupted
 from nextword.training.tuning import sweep

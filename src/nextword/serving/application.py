@@ -26,10 +26,8 @@ from nextword.serving.routes import rescore as rescore_routes
 from nextword.serving.routes import score as score_routes
 from nextword.serving.routes import suggest as suggest_routes
 from nextword.serving.routes import tokenize as tokenize_routes
-from nextword.serving.routes.bigrams import BigramCache
 from nextword.serving.routes.completions import routes as completion_routes
 from nextword.serving.routes.page_files import PageFiles
-from nextword.serving.routes.page_model import PageModels
 from nextword.serving.routes.reload import Reloader
 from nextword.serving.routes.sessions import Sessions
 from nextword.serving.served_model import ModelSlot, ServedModel
@@ -90,7 +88,5 @@ def _share(
     state.lifecycle = Lifecycle("loading" if slot.is_empty else "ready")
     state.metrics = ServingMetrics(state)
     state.sessions = Sessions(settings)
-    state.bigrams = BigramCache()
     state.page_files = PageFiles()
-    state.page_models = PageModels()
     state.reloader = None if load is None else Reloader(slot, load, state.sessions.let_go)

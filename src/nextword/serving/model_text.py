@@ -1,9 +1,11 @@
 """The text that a model was trained on, if this machine still has it unchanged."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from nextword.bundle.samples import sample_model_name
@@ -36,6 +38,7 @@ class ModelText:
     options: TextOptions = TextOptions()
     sha256: str | None = None
     run: Path | None = None
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, path: Path) -> "ModelText":
@@ -86,12 +89,19 @@ class ModelText:
     def _unchanged(self) -> str:
         if self.source is None:
             raise TextError("the text of the model must be known, but is not; serve the directory of its run")
-        if self.sha256 is not None:
-            source: TextSource = resolve_source(self.source, self.options)
-            train, valid, test = (source.parts[split] for split in SPLITS)
-            if self.sha256 not in (joined_sha256(train, valid, test), joined_sha256(train, valid)):
+        with self._lock:
+            if self._has_changed:
                 raise TextError(f"`{self.source}` must be as it was in training, but has changed since; put it back")
         return self.source
+
+    @cached_property
+    def _has_changed(self) -> bool:
+        """Whether the text is another one than in training. The whole text is hashed once for each model, not again."""
+        if self.source is None or self.sha256 is None:
+            return False
+        source: TextSource = resolve_source(self.source, self.options)
+        train, valid, test = (source.parts[split] for split in SPLITS)
+        return all(self.sha256 != joined_sha256(*parts) for parts in ((train, valid, test), (train, valid)))
 
 
 def _read_config(path: Path) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """The model that the service answers with, and its replacement by another one."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, cast
 from weakref import WeakSet
 
 import anyio.to_thread
@@ -49,6 +52,7 @@ class ServedModel:
     scheduler: Scheduler = field(init=False)
     may_join: bool = field(init=False)
     _limiter: CapacityLimiter = field(init=False)
+    _made: dict[Callable[["ServedModel"], Any], Future[Any]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scheduler", Scheduler(self.model.engine, max_rows=self.max_active))
@@ -76,6 +80,26 @@ class ServedModel:
         A cancellation waits for the end of the call, so no work is left behind.
         """
         return await anyio.to_thread.run_sync(partial(function, *args, **kwargs), limiter=self._limiter)
+
+    async def once[T](self, make: Callable[["ServedModel"], T]) -> T:
+        """Return what a function makes of this model, such as the counts of its text. It is called at the first need.
+
+        It has a thread of its own, so it may take long: requests wait for it on the event loop, and hold no thread that
+        others need. After an error, the next request calls it again.
+        """
+        future = self._made.get(make)
+        if future is None or (future.done() and future.exception() is not None):
+            future = self._made[make] = Future()
+            future.set_running_or_notify_cancel()  # so that a client that leaves does not cancel it for the others
+            threading.Thread(target=_settle, args=(future, make, self), name=make.__name__, daemon=True).start()
+        return cast("T", await asyncio.wrap_future(future))
+
+
+def _settle[T](future: Future[T], make: Callable[[ServedModel], T], served: ServedModel) -> None:
+    try:
+        future.set_result(make(served))
+    except Exception as error:
+        future.set_exception(error)
 
 
 class ModelSlot:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +55,21 @@ def test_a_run_has_its_text(run: Path) -> None:
         assert passage.startswith("Line 19")
     tokenizer = nextword.load("austen").tokenizer
     assert len(text.training_ids(tokenizer)) > 10_000
+
+
+def test_the_whole_text_is_hashed_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed = []
+
+    def count(*parts: Any) -> str:
+        hashed.append(parts)
+        return joined_sha256(*parts)
+
+    monkeypatch.setattr("nextword.serving.model_text.joined_sha256", count)
+    text = ModelText.of(run)
+    assert text.is_readable()
+    assert text.passage()
+    assert len(text.training_ids(nextword.load("austen").tokenizer))
+    assert len(hashed) == 1
 
 
 def test_a_text_that_changed_is_not_used(run: Path) -> None:

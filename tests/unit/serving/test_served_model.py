@@ -1,15 +1,27 @@
 """The served model, its replacement and its end."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 from nextword.serving.served_model import ModelSlot, ServedModel
 from support.served import HASH
 
 RunAsync = Callable[..., Any]
+
+
+@dataclass(eq=False)
+class Tables:
+    """What is made of a model."""
+
+    model: Any
 
 
 def served(small_model: Any, seed: int = 0) -> ServedModel:
@@ -52,6 +64,54 @@ def test_few_calls_run_at_once(run_async: RunAsync, small_model: Any) -> None:
 
     run_async(many)
     assert 1 <= most <= 2
+
+
+def test_what_is_made_once_holds_no_thread_of_requests(run_async: RunAsync, small_model: Any) -> None:
+    subject, release, calls = served(small_model), threading.Event(), []
+
+    def count(model: ServedModel) -> object:
+        calls.append(model)
+        assert release.wait(60)
+        return object()
+
+    async def many() -> None:
+        waiting = [asyncio.ensure_future(subject.once(count)) for _ in range(4)]
+        waiting.pop().cancel()
+        assert [await subject.run(lambda: 1) for _ in range(3)] == [1, 1, 1]
+        release.set()
+        first, *others = await asyncio.gather(*waiting)
+        assert all(other is first for other in (*others, await subject.once(count)))
+
+    run_async(many)
+    assert calls == [subject]
+
+
+def test_after_an_error_it_is_made_again(run_async: RunAsync, small_model: Any) -> None:
+    subject, errors = served(small_model), [ValueError("first"), None]
+
+    def make(_model: ServedModel) -> str:
+        if error := errors.pop(0):
+            raise error
+        return "made"
+
+    async def twice() -> str:
+        with pytest.raises(ValueError, match="first"):
+            await subject.once(make)
+        return await subject.once(make)
+
+    assert run_async(twice) == "made"
+
+
+def test_what_is_made_of_a_model_is_freed_with_it(run_async: RunAsync, small_model: Any) -> None:
+    async def make() -> weakref.ref[Tables]:
+        subject = served(small_model)
+        made = await subject.once(lambda model: Tables(model.model))
+        subject.scheduler.close()
+        return weakref.ref(made)
+
+    gone = run_async(make)
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_slot_gives_the_latest_model_and_drains_all(run_async: RunAsync, small_model: Any) -> None:

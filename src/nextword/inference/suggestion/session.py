@@ -132,14 +132,23 @@ class SuggestionSession:
         Raises:
             SettingError: The word is invalid.
         """
-        words = self._words.copy()
-        words.learn(word)
-        self._restart(words, self.text)
+        self.change_words(learn=[word])
 
     def forget(self, word: str) -> None:
         """Stop suggesting a word outside the vocabulary, even if it is in the text."""
+        self.change_words(forget=[word])
+
+    def change_words(self, *, learn: Iterable[str] = (), forget: Iterable[str] = ()) -> None:
+        """Add user words, then stop suggesting others. The text is processed again once, however many words there are.
+
+        Raises:
+            SettingError: A word to learn is invalid; then no word is added or removed.
+        """
         words = self._words.copy()
-        words.forget(word)
+        for word in learn:
+            words.learn(word)
+        for word in forget:
+            words.forget(word)
         self._restart(words, self.text)
 
     def finish(self) -> None:

@@ -1,8 +1,6 @@
 """What a bigram model says of the next word, beside the network: it sees only the last word."""
 
-from threading import Lock
 from typing import Literal
-from weakref import WeakKeyDictionary
 
 from nextword.engine.methods.ngram_engine import NgramModelEngine
 from nextword.engine.ngram.kneser_ney import KneserNeyModel
@@ -45,22 +43,8 @@ class Bigrams:
         return suggest(self._model, _last_word(text), k, restore_case=True)
 
 
-class BigramCache:
-    """The bigrams of the models in use, each counted once. It may be used by several threads."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._found: WeakKeyDictionary[ServedModel, Bigrams] = WeakKeyDictionary()
-
-    def of(self, served: ServedModel) -> Bigrams:
-        """Return the bigrams of a model; the first call reads its training text, which takes seconds."""
-        with self._lock:
-            if served not in self._found:
-                self._found[served] = _bigrams_of(served)
-            return self._found[served]
-
-
-def _bigrams_of(served: ServedModel) -> Bigrams:
+def bigrams_of(served: ServedModel) -> Bigrams:
+    """Return the bigrams of a model. It reads the training text, which takes seconds; see `ServedModel.once`."""
     model = served.model
     try:
         ids = served.text.training_ids(model.tokenizer)[:_MOST_TOKENS]

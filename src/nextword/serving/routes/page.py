@@ -8,9 +8,8 @@ from nextword.serving.http.body import StrictRoute
 from nextword.serving.http.errors import ApiError
 from nextword.serving.http.openapi import ERRORS, NO_PAGE
 from nextword.serving.routes.page_files import TYPES, PageFile, PageFiles, matches, tag_of
-from nextword.serving.routes.page_model import PageDescription, PageModels
+from nextword.serving.routes.page_model import PageDescription, description_of, packed_model
 from nextword.serving.routes.work import Work
-from nextword.serving.served_model import ServedModel
 
 router = APIRouter(route_class=StrictRoute, tags=["page"], responses=ERRORS)
 
@@ -50,14 +49,7 @@ async def files_of(request: Request) -> PageFiles:
     return found
 
 
-async def models_of(request: Request) -> PageModels:
-    """Return what the page shows of the models."""
-    found: PageModels = request.app.state.page_models
-    return found
-
-
 AllFiles = Annotated[PageFiles, Depends(files_of)]
-AllModels = Annotated[PageModels, Depends(models_of)]
 
 
 @router.get("/", summary="Open the page", response_class=Response, responses={**_HTML, **_UNCHANGED, **NO_PAGE})
@@ -67,10 +59,10 @@ async def read_page(files: AllFiles, if_none_match: Tag = None) -> Response:
 
 
 @router.get("/page/describe.json", summary="Describe the model to the page")
-async def describe_model(response: Response, work: Work, models: AllModels) -> PageDescription:
+async def describe_model(response: Response, work: Work) -> PageDescription:
     """Return what the page shows of the model. The names are those of JavaScript."""
     response.headers.update(_HEADERS)
-    return await work.run(models.describe)
+    return await work.once(work.model(), description_of)
 
 
 @router.get(
@@ -79,17 +71,14 @@ async def describe_model(response: Response, work: Work, models: AllModels) -> P
     response_class=Response,
     responses={**_MODEL, **_UNCHANGED, **NO_PAGE},
 )
-async def read_model(work: Work, models: AllModels, if_none_match: Tag = None) -> Response:
+async def read_model(work: Work, if_none_match: Tag = None) -> Response:
     """Return the model as the page runs it: its weights in eight bits. It is packed at the first request."""
-
-    def packed(served: ServedModel) -> tuple[ServedModel, bytes]:
-        return served, b"" if matches(tag_of(served.hash), if_none_match) else models.packed(served)
-
-    served, content = await work.run(packed)
-    headers = {**_HEADERS, **served.headers, "ETag": tag_of(served.hash)}
-    if not content:
+    served = work.model()
+    tag = tag_of(served.hash)
+    headers = {**_HEADERS, **served.headers, "ETag": tag}
+    if matches(tag, if_none_match):
         return Response(status_code=304, headers=headers)
-    return Response(content, media_type=_BINARY, headers=headers)
+    return Response(await work.once(served, packed_model), media_type=_BINARY, headers=headers)
 
 
 @router.get(

@@ -3,9 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal
-from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -56,46 +54,20 @@ class PageDescription(_PageValue):
     )
 
 
-class PageModels:
-    """The descriptions and the packed forms of the models in use, each made once. Several threads may use it."""
+def packed_model(served: ServedModel) -> bytes:
+    """Return a model as the page runs it, without the methods after training.
 
-    def __init__(self) -> None:
-        self._locks: WeakKeyDictionary[ServedModel, Lock] = WeakKeyDictionary()
-        self._packed: WeakKeyDictionary[ServedModel, bytes] = WeakKeyDictionary()
-        self._described: WeakKeyDictionary[ServedModel, PageDescription] = WeakKeyDictionary()
-        self._lock = Lock()
-
-    def describe(self, served: ServedModel) -> PageDescription:
-        """Return the description of a model."""
-        with self._lock_of(served):
-            if served not in self._described:
-                self._described[served] = _description(served)
-            return self._described[served]
-
-    def packed(self, served: ServedModel) -> bytes:
-        """Return a model as the page runs it, without the methods after training.
-
-        Raises:
-            ApiError: The page cannot run such a model (404), or its files are gone (503).
-        """
-        with self._lock_of(served):
-            if served not in self._packed:
-                self._packed[served] = _packed(served)
-            return self._packed[served]
-
-    def _lock_of(self, served: ServedModel) -> Lock:
-        with self._lock:
-            return self._locks.setdefault(served, Lock())
-
-
-def _packed(served: ServedModel) -> bytes:
+    Raises:
+        ApiError: The page cannot run such a model, or its files are gone (404).
+    """
     try:
         return pack_model(served.bundle, facts=PageFacts(model_hash=served.hash))
     except NextwordError as error:
         raise ApiError(404, f"the page cannot run this model: {error}", code="no_page_model") from error
 
 
-def _description(served: ServedModel) -> PageDescription:
+def description_of(served: ServedModel) -> PageDescription:
+    """Return what the page shows of a model. It reads the text of the model whole, once."""
     tokenizer, methods = served.model.tokenizer, {"methods": served.methods} if served.methods else {}
     curve = _rows(read_curve, served.text.run, LOG_FILE)
     return PageDescription(

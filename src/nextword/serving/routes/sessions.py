@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import time
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from weakref import ReferenceType, ref
 
@@ -41,6 +41,7 @@ class TypingSession:
         self._words = words
         self._lock = asyncio.Lock()
         self._num_waiting = 0
+        self._must_close = False
         self._session: SuggestionSession | None = None
         self._served: ReferenceType[ServedModel] | None = None
 
@@ -68,6 +69,8 @@ class TypingSession:
             yield
         finally:
             self._lock.release()
+            if self._must_close:
+                self.close()
 
     def open(self, served: ServedModel) -> SuggestionSession:
         """Return the session with a model. With another model than before, it only keeps the words."""
@@ -81,14 +84,11 @@ class TypingSession:
         return self._words if self._session is None else self._session.user_words
 
     def close(self) -> None:
-        """Let go of the model, and keep the words."""
-        self._words = self.learned()
-        self._session = self._served = None
-
-    def close_if_idle(self) -> None:
-        """Let go of the model unless a request is at work."""
-        if not self._lock.locked():
-            self.close()
+        """Let go of the model, and keep the words: now, or at the end of the request that uses it."""
+        self._must_close = self._lock.locked()
+        if not self._must_close:
+            self._words = self.learned()
+            self._session = self._served = None
 
 
 class Sessions:
@@ -158,9 +158,9 @@ class Sessions:
         self._sessions.pop(session.name, None)
 
     def let_go(self) -> None:
-        """Let all idle sessions go of their model, after another one took its place; their words stay."""
+        """Let all sessions go of their model, after another one took its place; their words stay."""
         for session in self._sessions.values():
-            session.close_if_idle()
+            session.close()
 
     def seconds_left(self, session: TypingSession) -> float:
         """Return the seconds until a session expires if it is not used."""
@@ -177,18 +177,6 @@ class Sessions:
         oldest = self._clock() - self._settings.session_seconds
         while self._sessions and next(iter(self._sessions.values())).used < oldest:
             self._sessions.popitem(last=False)
-
-
-def learn_and_forget(session: SuggestionSession, learn: Sequence[str], forget: Sequence[str]) -> None:
-    """Add words to a session, and forget others.
-
-    Raises:
-        SettingError: A word cannot be learned.
-    """
-    for word in learn:
-        session.learn(word)
-    for word in forget:
-        session.forget(word)
 
 
 def _no_session() -> ApiError:

@@ -10,10 +10,10 @@ from nextword.inference.suggestion.session import complete
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
 from nextword.serving.http.body import FIRST_FAULT, ModelRequest, StrictRoute
 from nextword.serving.http.openapi import ERRORS, NOT_FOUND, example
-from nextword.serving.routes.bigrams import BigramCache, BigramSource
+from nextword.serving.routes.bigrams import BigramSource, bigrams_of
 from nextword.serving.routes.limits import require_at_most, require_tokens
 from nextword.serving.routes.scored_text import WordProbability
-from nextword.serving.routes.sessions import Sessions, TypingSession, learn_and_forget
+from nextword.serving.routes.sessions import Sessions, TypingSession
 from nextword.serving.routes.work import Answer, ModelWork, Work, origin_of
 from nextword.serving.served_model import ServedModel
 
@@ -99,21 +99,12 @@ async def sessions_of(request: Request) -> Sessions:
     return found
 
 
-async def bigrams_of(request: Request) -> BigramCache:
-    """Return the bigrams of the service."""
-    found: BigramCache = request.app.state.bigrams
-    return found
-
-
 Owner = Annotated[str, Depends(owner_of)]
 AllSessions = Annotated[Sessions, Depends(sessions_of)]
-AllBigrams = Annotated[BigramCache, Depends(bigrams_of)]
 
 
 @router.post("/v1/suggest", summary="Suggest words", responses=NOT_FOUND)
-async def suggest_next_words(
-    body: SuggestRequest, work: Work, owner: Owner, sessions: AllSessions, bigrams: AllBigrams
-) -> SuggestAnswer:
+async def suggest_next_words(body: SuggestRequest, work: Work, owner: Owner, sessions: AllSessions) -> SuggestAnswer:
     """Suggest the next word or the rest of the word being typed, as `nextword suggest` does.
 
     In a session, words that are not in the vocabulary are learned as they are typed. Requests to one session are
@@ -122,7 +113,21 @@ async def suggest_next_words(
     require_at_most(work.settings, "max_suggestions", "k", body.k)
     if body.session is not None:
         return await _answer_in_session(body, work, owner, sessions)
-    return await work.run(lambda served: _alone(served, body, bigrams, work), model=body.model)
+    if body.bigram:
+        return await _answer_by_bigrams(body, work)
+    return await work.run(lambda served: _alone(served, body, work), model=body.model)
+
+
+async def _answer_by_bigrams(body: SuggestRequest, work: ModelWork) -> SuggestAnswer:
+    model = work.model(body.model)
+    bigrams = await work.once(model, bigrams_of)
+
+    def answer(served: ServedModel) -> SuggestAnswer:
+        require_tokens(work.settings, served.model.tokenizer, "text", [body.text])
+        words = _words(bigrams.suggest(body.text, body.k))
+        return SuggestAnswer(**origin_of(served), suggestions=words, bigram_source=bigrams.source)
+
+    return await work.run(answer, model=model)
 
 
 async def _answer_in_session(body: SuggestRequest, work: ModelWork, owner: str, sessions: Sessions) -> SuggestAnswer:
@@ -154,12 +159,8 @@ async def end_session(session: SessionName, owner: Owner, sessions: AllSessions)
     return Response(status_code=204)
 
 
-def _alone(served: ServedModel, body: SuggestRequest, bigrams: BigramCache, work: ModelWork) -> SuggestAnswer:
+def _alone(served: ServedModel, body: SuggestRequest, work: ModelWork) -> SuggestAnswer:
     require_tokens(work.settings, served.model.tokenizer, "text", [body.text])
-    if body.bigram:
-        found = bigrams.of(served)
-        words = _words(found.suggest(body.text, body.k))
-        return SuggestAnswer(**origin_of(served), suggestions=words, bigram_source=found.source)
     if body.complete:
         return SuggestAnswer(**origin_of(served), suggestions=_words(complete(served.model, body.text, body.k)))
     return SuggestAnswer(
@@ -171,14 +172,12 @@ def _in_session(served: ServedModel, body: SuggestRequest, found: TypingSession,
     tokenizer = served.model.tokenizer
     require_tokens(work.settings, tokenizer, "text", [body.text])
     session = found.open(served)
-    learn_and_forget(session, body.learn, body.forget)
+    session.change_words(learn=body.learn, forget=body.forget)
     session.replace(body.text if body.complete or tokenizer.kind == "character" else _with_space(body.text))
     suggestions = session.suggestions(body.k)
     if body.finish:
         session.finish()
     learned = list(session.user_words)
-    if not work.is_current(served):
-        found.close()  # so that the former model can be freed
     return SuggestAnswer(**origin_of(served), suggestions=_words(suggestions), session=found.name, learned=learned)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, TypedDict
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel, Field
 
-from nextword.serving.queue.admission import Admission
+from nextword.serving.queue.admission import Admission, unless_left
 from nextword.serving.served_model import ModelSlot, ServedModel
 from nextword.serving.settings import ServingSettings
 
@@ -41,24 +41,37 @@ class ModelWork:
         self._admission: Admission = request.app.state.admission
         self.settings: ServingSettings = request.app.state.settings
 
-    def is_current(self, served: ServedModel) -> bool:
-        """Return whether new requests still get this model."""
-        return self._slot.current is served
+    def model(self, name: str | None = None) -> ServedModel:
+        """Return the current model, and name it in the headers of the answer.
 
-    async def run[T](self, function: Callable[[ServedModel], T], *, model: str | None = None) -> T:
-        """Return the result of a function of the current model, called in a thread once the request is admitted.
+        Raises:
+            ApiError: It has another name (404).
+        """
+        served = self._slot.named(name)
+        self._response.headers.update(served.headers)
+        return served
+
+    async def once[T](self, served: ServedModel, make: Callable[[ServedModel], T]) -> T:
+        """Return what is made once of a model; see `ServedModel.once`.
+
+        Raises:
+            ApiError: The client left.
+        """
+        return await unless_left(self._request.receive, served.once(make))
+
+    async def run[T](self, function: Callable[[ServedModel], T], *, model: ServedModel | str | None = None) -> T:
+        """Return the result of a function of a model, called in a thread once the request is admitted.
 
         Args:
             function: What to do.
-            model: The name of the model that is asked for; `None` for the current one.
+            model: The model, or the name that the request gives; `None` for the current one.
 
         Raises:
             ApiError: The model has another name (404), the service is busy (429) or ends (503), or the client left.
         """
 
         async def work() -> T:
-            served = self._slot.named(model)
-            self._response.headers.update(served.headers)
+            served = model if isinstance(model, ServedModel) else self.model(model)
             return await served.run(function, served)
 
         return await self._admission.run(self._request, work)

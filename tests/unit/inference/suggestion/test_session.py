@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nextword.engine.text_model import TextModel
 from nextword.errors import SettingError, TextError
+from nextword.inference.suggestion.reader import TextReader
 from nextword.inference.suggestion.session import SuggestionSession
 from nextword.inference.suggestion.session_options import SessionOptions
 from nextword.inference.suggestion.suggestion import Suggestion, suggest
@@ -340,6 +341,29 @@ def test_accepting_in_a_pretokenized_text_separates_tokens(fixed_engine: Make, m
     session.accept("they")
     session.accept(",")
     assert session.text == "the they , "
+
+
+def test_many_words_are_learned_and_forgotten_at_once(
+    toy_engine: Make, make_tokenizer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = tokenizer_of("word", make_tokenizer)
+    session = SuggestionSession(TextModel(toy_engine(tokenizer.vocabulary), tokenizer))
+    session.type("the then ")
+    inserted: list[str] = []
+    insert = TextReader.insert
+
+    def count(reader: TextReader, text: str) -> None:
+        inserted.append(text)
+        insert(reader, text)
+
+    monkeypatch.setattr(TextReader, "insert", count)
+    words = [f"word{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(200)]
+    session.change_words(learn=words, forget=words[:100])
+    assert inserted == ["the then "], "the text is processed once"
+    assert list(session.user_words) == words[100:]
+    with pytest.raises(SettingError, match="user word"):
+        session.change_words(learn=["fine", "1815"], forget=words)
+    assert list(session.user_words) == words[100:]
 
 
 def test_refused_input_changes_nothing(toy_engine: Make, make_tokenizer: Make) -> None:

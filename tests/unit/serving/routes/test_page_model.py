@@ -1,9 +1,7 @@
-"""What the page shows of a model is made once, and lost with the model."""
+"""What the page shows of a model, and which models it can run."""
 
-import gc
 import json
 import shutil
-import weakref
 from pathlib import Path
 
 import pytest
@@ -13,20 +11,8 @@ from nextword.bundle.samples import sample_model_path
 from nextword.errors import ExportError
 from nextword.serving.http.errors import ApiError
 from nextword.serving.model_text import ModelText
-from nextword.serving.routes.page_model import PageModels
+from nextword.serving.routes.page_model import description_of, packed_model
 from support.text_service import served, tiny_model
-
-
-def test_each_is_made_once_and_freed() -> None:
-    models = PageModels()
-    model = tiny_model()
-    assert models.packed(model) is models.packed(model)
-    assert models.describe(model) is models.describe(model)
-    gone = weakref.ref(model)
-    model.scheduler.close()
-    del model
-    gc.collect()
-    assert gone() is None
 
 
 def test_a_model_that_the_page_cannot_run_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,7 +22,7 @@ def test_a_model_that_the_page_cannot_run_is_refused_with_the_reason(monkeypatch
     monkeypatch.setattr("nextword.serving.routes.page_model.pack_model", refuse)
     model = tiny_model()
     with pytest.raises(ApiError, match="one of the cells lstm, gru") as caught:
-        PageModels().packed(model)
+        packed_model(model)
     assert caught.value.status_code == 404
     model.scheduler.close()
 
@@ -50,7 +36,7 @@ def test_a_run_adds_its_figures_and_its_curve(tmp_path: Path) -> None:
     row = {"round": 1, "train_perplexity": 300.0, "valid_perplexity": 200.0}
     (tmp_path / "log.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     model = served(nextword.load("austen"), text=ModelText.of(tmp_path / "model"), methods="cache (cache_size 50)")
-    described = PageModels().describe(model)
+    described = description_of(model)
     assert described.figures["perplexity (test)"] == "65.00"
     assert described.figures["accuracy (test)"] == "24.19%"
     assert described.figures["methods"] == "cache (cache_size 50)"
@@ -58,7 +44,7 @@ def test_a_run_adds_its_figures_and_its_curve(tmp_path: Path) -> None:
     assert [(each.round, each.train, each.valid) for each in described.curve] == [(1, 300.0, 200.0)]
     for damaged in ("metrics.json", "log.jsonl"):
         (tmp_path / damaged).write_text("{", encoding="utf-8")
-    described = PageModels().describe(model)
+    described = description_of(model)
     assert "perplexity (test)" not in described.figures
     assert described.curve is None
     model.scheduler.close()

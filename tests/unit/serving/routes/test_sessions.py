@@ -3,11 +3,12 @@
 import asyncio
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
 from nextword.serving.http.errors import ApiError
-from nextword.serving.routes.sessions import Sessions, learn_and_forget
+from nextword.serving.routes.sessions import Sessions
 from nextword.serving.settings import ServingSettings
 from support.text_service import tiny_model
 
@@ -86,7 +87,7 @@ def test_a_service_may_keep_no_sessions() -> None:
 
 def test_a_session_learns_a_bounded_number_of_words(sessions: Sessions) -> None:
     served, session = tiny_model(), sessions.begin("owner")
-    learn_and_forget(session.open(served), ["Tolu", "Ifeoma", "Bayo"], ["Bayo"])
+    session.open(served).change_words(learn=["Tolu", "Ifeoma", "Bayo"], forget=["Bayo"])
     assert list(session.learned()) == ["Ifeoma"]
     served.scheduler.close()
 
@@ -94,7 +95,7 @@ def test_a_session_learns_a_bounded_number_of_words(sessions: Sessions) -> None:
 def test_another_model_gets_the_words_and_the_former_one_is_freed(sessions: Sessions) -> None:
     first, second = tiny_model(seed=1), tiny_model(seed=2)
     session = sessions.begin("owner")
-    learn_and_forget(session.open(first), ["Tolu"], [])
+    session.open(first).learn("Tolu")
     assert session.open(first) is session.open(first)
     assert list(session.open(second).user_words) == ["Tolu"]
     gone = weakref.ref(first.model)
@@ -105,6 +106,24 @@ def test_another_model_gets_the_words_and_the_former_one_is_freed(sessions: Sess
     assert gone() is None
     assert list(session.learned()) == ["Tolu"]
     second.scheduler.close()
+
+
+def test_a_model_replaced_during_a_request_is_freed_at_its_end(sessions: Sessions) -> None:
+    session = sessions.begin("owner")
+
+    async def run() -> weakref.ref[Any]:
+        model = tiny_model()
+        async with session.turn():
+            session.open(model).learn("Tolu")
+            sessions.let_go()
+            assert list(session.learned()) == ["Tolu"]
+        model.scheduler.close()
+        return weakref.ref(model.model)
+
+    gone = asyncio.run(run())
+    gc.collect()
+    assert gone() is None
+    assert list(session.learned()) == ["Tolu"]
 
 
 def test_requests_take_turns(sessions: Sessions) -> None:
@@ -138,7 +157,6 @@ def test_few_requests_may_wait_for_their_turn(sessions: Sessions) -> None:
         with pytest.raises(ApiError, match="wait for a session") as caught:
             await use()
         assert caught.value.status_code == 429
-        session.close_if_idle()  # it is not
         ended.set()
         await asyncio.gather(*tasks)
 

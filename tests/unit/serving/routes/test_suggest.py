@@ -2,14 +2,20 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
 import nextword
+from nextword.serving.model_text import ModelText
 from nextword.serving.settings import ServingSettings
+from nextword.text.batching.window import TokenIds
+from nextword.text.tokens.tokenizer import Tokenizer
 from support.text_service import answered, austen_service, refused, service_of, tiny_model
 
 
@@ -130,6 +136,36 @@ def test_without_the_text_bigrams_come_from_the_model() -> None:
         answer = answered(client, "/v1/suggest", text="it was so", k=3, bigram=True)
         assert answer["bigram_source"] == "model"
         assert answer["suggestions"] == answered(client, "/v1/suggest", text="so", k=3)["suggestions"]
+
+
+@dataclass(frozen=True)
+class SlowText(ModelText):
+    """A text whose reading takes until it is released."""
+
+    released: Event = field(default_factory=Event)
+
+    def training_ids(self, tokenizer: Tokenizer) -> TokenIds:
+        assert self.released.wait(60)
+        return np.arange(tokenizer.vocabulary_size, dtype=np.int32)
+
+
+def test_while_bigrams_are_counted_other_requests_are_answered() -> None:
+    text = SlowText()
+    model = replace(tiny_model(), text=text)
+
+    async def run(client: TestClient) -> None:
+        transport = httpx2.ASGITransport(client.app, client=("127.0.0.1", 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as together:
+            body = {"text": "it", "bigram": True}
+            waiting = [asyncio.ensure_future(together.post("/v1/suggest", json=body)) for _ in range(3)]
+            for path, other in (("/v1/suggest", {"text": "it"}), ("/v1/score", {"text": "it"})):
+                answer = await asyncio.wait_for(together.post(path, json=other), 20)
+                assert answer.status_code == 200
+            text.released.set()
+            assert [(await answer).json()["bigram_source"] for answer in waiting] == ["text"] * 3
+
+    with service_of(model) as client:
+        asyncio.run(run(client))
 
 
 @pytest.mark.parametrize("kind", ["pretokenized", "subword", "character"])

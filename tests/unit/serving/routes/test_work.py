@@ -75,22 +75,3 @@ def test_too_many_requests_are_refused() -> None:
     assert (refused.status_code, refused.json()["error"]["type"]) == (429, "overloaded_error")
     assert int(refused.headers["Retry-After"]) >= 1
     slot.close()
-
-
-def test_work_knows_whether_its_model_was_replaced() -> None:
-    found: list[bool] = []
-
-    def replace(work: Any, served: Any) -> None:
-        found.append(work.is_current(served))
-        slot.replace(tiny_model(name="second"))
-        found.append(work.is_current(served))
-
-    application, slot = _with_route(replace)
-
-    async def run() -> Any:
-        async with _client(application) as client:
-            return await client.post("/work")
-
-    assert asyncio.run(run()).json()["model"] == "first"
-    assert found == [True, False]
-    slot.close()

@@ -43,4 +43,8 @@ def test_it_runs_on_the_systems_and_pythons_that_the_package_names() -> None:
 def test_its_targets_exist() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     called = [match for step in steps() for match in re.findall(r"\bmake ([a-z-]+)", step.get("run", ""))]
-    assert {"check", "test", "dist"} <= set(called) <= set(targets)
+    assert {"test", "dist"} <= set(called) <= set(targets)
+
+
+def test_its_main_job_is_what_the_repository_calls_ci() -> None:
+    assert ".ci/run" in [step.get("run") for step in WORKFLOW["jobs"]["check"]["steps"]]

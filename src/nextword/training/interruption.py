@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM stop a run between two steps."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -32,7 +33,10 @@ class Interruption:
 
     @contextmanager
     def listening(self, signals: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)) -> Iterator[None]:
-        """Listen for `signals` within the block."""
+        """Listen for `signals` within the block; in another thread than the main one, none arrive."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         former: dict[int, Any] = {}
 
         def remember(signal_number: int, _frame: FrameType | None) -> None:

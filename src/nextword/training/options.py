@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from nextword.bundle.samples import SAMPLE_MODELS
 from nextword.errors import SettingError
 from nextword.machine.framework import ComputeDtype
 from nextword.model.architecture import ModelOptions
@@ -173,7 +174,7 @@ class TrainingOptions(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.teacher is not None:  # a run is resumed from any folder
+        if self.teacher is not None and self.teacher not in SAMPLE_MODELS:  # a run is resumed from any folder
             object.__setattr__(self, "teacher", str(Path(self.teacher).resolve()))
         if self.sampled_softmax and self.label_smoothing:
             raise SettingError(

@@ -1,5 +1,6 @@
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,6 +81,15 @@ def test_the_first_signal_restores_the_previous_handlers() -> None:
     with Interruption().listening():
         signal.raise_signal(signal.SIGTERM)
         assert [signal.getsignal(number) for number in SIGNALS] == [raise_caught, raise_caught]
+
+
+def test_another_thread_has_no_signals_to_listen_for() -> None:
+    def listen() -> None:
+        with Interruption().listening():
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    with ThreadPoolExecutor() as pool:
+        pool.submit(listen).result()
 
 
 def test_only_the_given_signals_are_handled() -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from nextword.model.architecture import useful_flops_per_word
 from nextword.model.presets import DEFAULT_PRESET, read_preset
 from nextword.text.batching.window import Windows
 from nextword.text.batching.windows import make_windows
-from nextword.text.corpus import Corpus
+from nextword.text.corpus import Corpus, TrainingText
 from nextword.text.reading.counted import counted
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
@@ -33,6 +33,7 @@ _SAVING_SECONDS = 0.5
 _FINAL_PASS_COST = 1.3
 _MAX_MEASURING_SHARE = 0.1
 _MIN_FRACTION_LEFT = 0.5
+_MIN_EPOCHS = 0.001
 
 _MAX_EPOCHS = 40.0
 _WORDS_OF_MAX_EPOCHS = 20_000
@@ -127,22 +128,70 @@ def _max_epochs(num_words: int) -> float:
     return _MAX_EPOCHS * max(1.0, num_words / _WORDS_OF_MAX_EPOCHS)
 
 
+@dataclass(frozen=True)
+class _Costs:
+    """About how long the parts of a run take.
+
+    Attributes:
+        step: Seconds of a step.
+        reading: Seconds in which the validation split is read once.
+        passes: How often a validation reads it: once for each weight average.
+    """
+
+    step: float
+    reading: float
+    passes: int
+
+    @classmethod
+    def of(cls, config: RunConfig, text: TrainingText, words_per_second: float) -> Self:
+        """Return the costs for a training throughput."""
+        cost = _validation_cost(config, text.tokenizer.vocabulary_size)
+        return cls(
+            step=config.batching.batch_size * config.batching.num_steps / words_per_second,
+            reading=cost * len(text.valid.ids) / words_per_second,
+            passes=max(1, NUM_AVERAGES[config.training.averaging]),
+        )
+
+    @property
+    def validation(self) -> float:
+        """Seconds of the validation of a round."""
+        return self.passes * self.reading
+
+    def steps_in(self, seconds: float, num_rounds: int) -> int:
+        """Return the number of steps that fit in the time, with the validations of the rounds."""
+        return math.floor((seconds - num_rounds * self.validation) / self.step)
+
+
+def epochs_in(
+    minutes: float, config: RunConfig, text: TrainingText, words_per_second: float, *, num_rounds: int, epoch_steps: int
+) -> float:
+    """Return the number of epochs that fit in the time, with validation and without compilation.
+
+    Args:
+        minutes: The time.
+        config: The settings.
+        text: The text.
+        words_per_second: Training throughput.
+        num_rounds: Rounds in all, each with a validation.
+        epoch_steps: Steps of an epoch.
+    """
+    steps = _Costs.of(config, text, words_per_second).steps_in(60.0 * minutes, num_rounds)
+    return max(_MIN_EPOCHS, steps / epoch_steps)
+
+
 def expected_seconds(config: RunConfig, corpus: Corpus, plan: Plan, words_per_second: float) -> float:
     """Return about how long a run takes: training, the validations of its rounds, and the evaluation at the end."""
-    training = plan.total_steps * config.batching.batch_size * config.batching.num_steps / words_per_second
-    passes = max(1, NUM_AVERAGES[config.training.averaging])
-    cost = _validation_cost(config, corpus)
-    validation = cost * len(corpus.valid.ids) / words_per_second
-    at_the_end = _FINAL_PASS_COST * cost * (len(corpus.valid.ids) + len(corpus.test.ids)) / words_per_second
-    return training + plan.num_rounds * passes * validation + at_the_end
+    costs = _Costs.of(config, corpus, words_per_second)
+    at_the_end = _FINAL_PASS_COST * costs.reading * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids))
+    return plan.total_steps * costs.step + plan.num_rounds * costs.validation + at_the_end
 
 
-def _validation_cost(config: RunConfig, corpus: Corpus) -> float:
+def _validation_cost(config: RunConfig, vocabulary_size: int) -> float:
     """Return the time to validate a token, relative to that of training on one.
 
     With a sampled softmax, training computes the candidates and the targets of a step, but validation all tokens.
     """
-    sampled, vocabulary_size = config.training.sampled_softmax, corpus.tokenizer.vocabulary_size
+    sampled = config.training.sampled_softmax
     if sampled is None:
         return _VALIDATION_COST
     computed = min(vocabulary_size, sampled + config.batching.batch_size * config.batching.num_steps)
@@ -162,20 +211,19 @@ def _with_schedule_ending_at_zero(config: RunConfig, context: RunContext) -> Run
 
 
 def _plan(config: RunConfig, corpus: Corpus, windows: Windows, budget: Budget, words_per_second: float) -> TimePlan:
-    step_seconds = windows.batch_size * windows.num_steps / words_per_second
-    passes = max(1, NUM_AVERAGES[config.training.averaging])
-    validation = passes * _validation_cost(config, corpus) * len(corpus.valid.ids) / words_per_second
-    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / passes
+    costs = _Costs.of(config, corpus, words_per_second)
+    validation = costs.validation
+    passes_at_end = _FINAL_PASS_COST * (1.0 + len(corpus.test.ids) / len(corpus.valid.ids)) / costs.passes
     seconds = budget.left
     training = seconds - passes_at_end * validation
     rounds = _num_rounds(training / validation)
-    steps = math.floor((training - rounds * validation) / step_seconds)
+    steps = costs.steps_in(training, rounds)
     max_steps = math.ceil(_max_epochs(len(corpus.train.ids)) * windows.steps_per_epoch)
     needed = None
     if steps > max_steps:
         steps = max_steps
         rounds = min(_ROUNDS_OF_SHORT_TEXT, steps)
-        needed = budget.spent + steps * step_seconds + (rounds + passes_at_end) * (validation + _SAVING_SECONDS)
+        needed = budget.spent + steps * costs.step + (rounds + passes_at_end) * (validation + _SAVING_SECONDS)
         needed = min(needed, budget.seconds)
     if steps < 1:
         raise SettingError(

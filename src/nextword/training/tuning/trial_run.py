@@ -13,36 +13,21 @@ from nextword.disk.sealed_directory import remove_leftovers
 from nextword.disk.single_file import write_file
 from nextword.errors import SettingError, TrainingDivergedError
 from nextword.model.ops.precision import resolve_compute_dtype
-from nextword.text.batching.window import Windows
 from nextword.text.batching.windows import make_windows
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
+from nextword.training.planning.budget import epochs_in
 from nextword.training.planning.speed import measure_training
 from nextword.training.start import train_model
+from nextword.training.step.teacher import with_teacher
 from nextword.training.tuning.claim import Outcome
 from nextword.training.tuning.study_settings import SweepOptions
 from nextword.training.tuning.study_text import StudyText
 
 _SECONDS_MEASURED = 3.0
-_VALIDATION_COST = 0.5
-"""Time to validate a word, relative to the time to train on it."""
-_MIN_EPOCHS = 0.001
 
 Report = Callable[[int, float], bool]
 """Receives the number of a round and its validation perplexity, and returns whether the trial must end."""
-
-
-def epochs_in(minutes: float, words_per_second: float, windows: Windows, validated_words: int) -> float:
-    """Return the number of epochs that fit in the time, with validation and without compilation.
-
-    Args:
-        minutes: The time.
-        words_per_second: Training throughput.
-        windows: The training windows.
-        validated_words: Words validated in all rounds together.
-    """
-    words = minutes * 60 * words_per_second - validated_words * _VALIDATION_COST
-    return max(_MIN_EPOCHS, words / (windows.steps_per_epoch * windows.batch_size * windows.num_steps))
 
 
 class PruningCallback(keras.callbacks.Callback):
@@ -122,7 +107,7 @@ class TrialRun:
             compute_dtype=resolve_compute_dtype(config.training.compute_dtype),
             text_sha256=self.text.sha256,
         )
-        config = self._with_rounds(config)
+        config = self._with_rounds(with_teacher(config, self.text.tokenizer))
         write_file(directory.config_file, config.to_toml().encode())
         return config
 
@@ -131,9 +116,9 @@ class TrialRun:
         options, training = self.options, config.training
         windows = make_windows(self.text.train.ids, config.batching, end_id=self.text.tokenizer.vocabulary.end_id)
         if options.minutes_per_trial is not None:
-            validated = options.rounds * self.text.valid.num_tokens
             speed = measure_training(config, self.text.tokenizer.vocabulary_size, seconds=_SECONDS_MEASURED)
-            epochs = epochs_in(options.minutes_per_trial, speed.words_per_second, windows, validated)
+            counts = {"num_rounds": options.rounds, "epoch_steps": windows.steps_per_epoch}
+            epochs = epochs_in(options.minutes_per_trial, config, self.text, speed.words_per_second, **counts)
             training = training.replace(epochs=epochs)
         # The pruner compares trials at the same fraction of their training, for any batch size.
         round_steps = max(1, round(training.epochs * windows.steps_per_epoch / options.rounds))

@@ -17,7 +17,7 @@ from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
 from nextword.training.plan import Plan, TimePlan
 from nextword.training.planning import budget as budget_module
-from nextword.training.planning.budget import Budget, expected_seconds, plan_time
+from nextword.training.planning.budget import Budget, epochs_in, expected_seconds, plan_time
 from nextword.training.planning.speed import TrainingSpeed
 
 VOCABULARY_SIZE = 10_000
@@ -246,6 +246,35 @@ def test_two_averages_are_validated_each_round_and_one_of_them_evaluated_at_the_
         step = seconds_of(plan, machine, plan.batching.batch_size * plan.batching.num_steps)
         assert time_asked - step < seconds_of(plan, machine, words) + validating <= time_asked
     assert time_plan_of(one).passes_at_end == 2 * time_plan_of(two).passes_at_end
+
+
+@pytest.mark.parametrize(
+    ("minutes", "rounds", "options", "expected"),
+    [
+        (1.0, 0, {}, 1.0),
+        (3.0, 0, {}, 3.0),
+        (1.0, 1, {}, 0.5),  # a validation costs half of its tokens
+        (2.0, 1, {"averaging": "two_tailed"}, 1.0),  # and validates both averages
+        (0.01, 10, {}, 0.001),  # some training is left in any time
+    ],
+)
+def test_the_epochs_of_a_trial_fill_its_minutes(
+    corpus: Corpus, minutes: float, rounds: int, options: dict[str, Any], expected: float
+) -> None:
+    settings = {"batching": {"batch_size": 4, "num_steps": 10}, "training": {"epochs": 1, **options}}
+    tokens = len(corpus.valid.ids)
+    counts = {"num_rounds": rounds, "epoch_steps": tokens // 40}
+    epochs = epochs_in(minutes, RunConfig.of("quick", settings), corpus, tokens / 60, **counts)
+    assert epochs == pytest.approx(expected, rel=0.01)
+
+
+def test_a_sampled_softmax_leaves_less_of_a_trial_to_training(corpus: Corpus) -> None:
+    small = {"model": {"hidden_sizes": (4,), "embedding_size": 4}, "batching": {"batch_size": 4, "num_steps": 10}}
+    epochs = [
+        epochs_in(9.0, RunConfig.of("quick", {**small, "training": table}), corpus, 1e3, num_rounds=1, epoch_steps=99)
+        for table in ({}, {"sampled_softmax": 60})
+    ]
+    assert epochs[1] < 0.7 * epochs[0]
 
 
 def test_a_time_too_short_for_training_is_refused(much_to_validate: Corpus, machine: Machine) -> None:

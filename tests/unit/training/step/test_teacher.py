@@ -176,6 +176,7 @@ def test_a_teacher_needs_the_whole_softmax_in_one_process(settings: dict[str, An
 def test_a_sample_model_is_found_by_name_and_its_slim_copy_refused() -> None:
     with pytest.raises(BundleError, match=r"must have its float32 weights for this, but is a slim copy"):
         Teacher.open("austen")
+    assert TrainingOptions(teacher="austen").teacher == "austen"
 
 
 def test_the_same_call_resumes_a_run_whose_teacher_has_a_relative_path(

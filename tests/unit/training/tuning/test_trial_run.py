@@ -3,13 +3,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nextword.errors import SettingError, StorageError, TrainingDivergedError
-from nextword.text.batching.streams import Streams
 from nextword.text.batching.windows import make_windows
 from nextword.training.config import RunConfig
 from nextword.training.context import RunContext
@@ -19,9 +17,7 @@ from nextword.training.tuning import trial_run
 from nextword.training.tuning.claim import Outcome
 from nextword.training.tuning.study_settings import SweepOptions
 from nextword.training.tuning.study_text import StudyText
-from nextword.training.tuning.trial_run import PruningCallback, TrialRun, epochs_in
-
-WINDOWS = Streams(np.zeros(10_000, np.int32), batch_size=10, num_steps=20, first_input=0)
+from nextword.training.tuning.trial_run import PruningCallback, TrialRun
 
 
 class Reports:
@@ -146,6 +142,15 @@ def test_minutes_are_converted_to_epochs_once(
     assert seen == [pytest.approx(words / run.text.train.num_tokens, rel=0.02)] * 2
 
 
+def test_a_trial_notes_the_teacher_that_it_learns_from(
+    run: TrialRun, base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial_run, "with_teacher", lambda config, _tokenizer: replace(config, origin={"noted": "yes"}))
+    monkeypatch.setattr(trial_run, "train_model", lambda *_: (_ for _ in ()).throw(SettingError("enough")))
+    run.train(base, tmp_path, Reports())
+    assert RunConfig.read(tmp_path / "config.toml").origin["noted"] == "yes"
+
+
 def test_a_perplexity_that_is_nan_is_not_reported() -> None:
     reports = Reports(end_after=1)
     callback = PruningCallback(reports, 2)
@@ -164,19 +169,6 @@ def test_the_last_round_completes_a_trial() -> None:
     callback.on_epoch_end(1, {"val_perplexity": 3.0})
     assert callback.ended_after is None
     assert not callback.model.stop_training
-
-
-def test_a_text_that_fits_the_time_is_read_once() -> None:
-    assert epochs_in(1.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(1.0)
-    assert epochs_in(3.0, 10_000 / 60, WINDOWS, 0) == pytest.approx(3.0)
-
-
-def test_validation_costs_half_of_its_words() -> None:
-    assert epochs_in(1.0, 10_000 / 60, WINDOWS, 10_000) == pytest.approx(0.5)
-
-
-def test_some_training_is_left_in_any_time() -> None:
-    assert epochs_in(0.01, 1.0, WINDOWS, 10**9) == 0.001
 
 
 def test_speed_is_measured_on_the_model_that_is_trained(

@@ -269,7 +269,10 @@ def test_the_epochs_of_a_trial_fill_its_minutes(
 
 
 def test_a_sampled_softmax_leaves_less_of_a_trial_to_training(corpus: Corpus) -> None:
-    small = {"model": {"hidden_sizes": (4,), "embedding_size": 4}, "batching": {"batch_size": 4, "num_steps": 10}}
+    small: dict[str, dict[str, Any]] = {
+        "model": {"hidden_sizes": (4,), "embedding_size": 4},
+        "batching": {"batch_size": 4, "num_steps": 10},
+    }
     epochs = [
         epochs_in(9.0, RunConfig.of("quick", {**small, "training": table}), corpus, 1e3, num_rounds=1, epoch_steps=99)
         for table in ({}, {"sampled_softmax": 60})

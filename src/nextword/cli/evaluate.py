@@ -29,7 +29,7 @@ from nextword.engine.methods.ensemble import EnsembleOptions
 from nextword.errors import SettingError
 from nextword.inference.evaluation.perplexity import Evaluation
 from nextword.inference.evaluation.perplexity import evaluate as evaluate_engine
-from nextword.inference.evaluation.significance import Comparison, Unit, compare_lines, lines_of
+from nextword.inference.evaluation.significance import Comparison, LineScores, Unit, compare_lines, lines_of
 from nextword.inference.evaluation.text_evaluation import with_methods
 from nextword.text.options import OnBadBytes
 
@@ -123,7 +123,10 @@ def evaluate(
         return
     if significance:
         require_same_words(columns)
-    found = [_evaluated(column, outcome, batch_size) for column, outcome in zip(columns, outcomes, strict=True)]
+    found = [
+        _evaluated(column, outcome, batch_size, by_line=significance)
+        for column, outcome in zip(columns, outcomes, strict=True)
+    ]
     # Blocks of lines are nearly independent if a method learns from line to line.
     unit = unit or ("block" if any(method.learns for method in methods) else "line")
     comparisons = _compared(found, unit) if significance else []
@@ -140,13 +143,13 @@ class _EvaluatedColumn(NamedTuple):
         column: What was evaluated.
         outcome: Its methods at work.
         evaluation: The figures.
-        log_probs: The log-probability of each token, in the order in which they were read.
+        lines: The log-probability of each line, for `--significance`; else `None`.
     """
 
     column: Column
     outcome: AppliedMethods
     evaluation: Evaluation
-    log_probs: NDArray[np.float64]
+    lines: LineScores | None
 
 
 def _prepared(column: Column, tables: Tables, *, tune: bool) -> AppliedMethods:
@@ -154,7 +157,7 @@ def _prepared(column: Column, tables: Tables, *, tune: bool) -> AppliedMethods:
         return apply_methods(column.models, column.methods, tables, column.first.splits, tune=tune)
 
 
-def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> _EvaluatedColumn:
+def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int, *, by_line: bool) -> _EvaluatedColumn:
     first = column.first
     store = first.store(first.split)
     log_probs: list[NDArray[np.float64]] = []
@@ -164,19 +167,17 @@ def _evaluated(column: Column, outcome: AppliedMethods, batch_size: int) -> _Eva
             store.ids,
             batch_size=batch_size,
             on_progress=on_progress,
-            on_scored=lambda scored: log_probs.append(scored.log_probs),
+            on_scored=(lambda scored: log_probs.append(scored.log_probs)) if by_line else None,
             unknown_id=first.model.tokenizer.unknown_id_in(store.report.num_out_of_vocabulary),
         )
     evaluation = with_methods(evaluation.with_counts(store), column.models, outcome, column.method)
-    return _EvaluatedColumn(column, outcome, evaluation, np.concatenate(log_probs))
+    lines = lines_of(np.concatenate(log_probs), store.ids, end_id=outcome.model.engine.end_id) if by_line else None
+    return _EvaluatedColumn(column, outcome, evaluation, lines)
 
 
 def _compared(found: Sequence[_EvaluatedColumn], unit: Unit) -> list[Comparison]:
     """Return the comparison of each further column with the first, by units; they were read as one stream."""
-    lines = []
-    for column, outcome, _, log_probs in found:
-        ids = column.first.store(column.first.split).ids
-        lines.append(lines_of(log_probs, ids, end_id=outcome.model.engine.end_id))
+    lines = [column.lines for column in found if column.lines is not None]
     return [compare_lines(lines[0], other, unit=unit) for other in lines[1:]]
 
 

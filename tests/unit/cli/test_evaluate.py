@@ -3,6 +3,7 @@ import json
 import math
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from nextword.cli.target_text import TargetText
 from nextword.engine.methods import cache
 from nextword.engine.methods.chain import apply_methods
+from nextword.inference.evaluation.perplexity import Evaluation
+from nextword.inference.evaluation.perplexity import evaluate as evaluate_text
 from nextword.text.corpus import joined_sha256
 from nextword.text.options import TextOptions
 from nextword.text.sources.find import resolve_source
@@ -205,6 +208,21 @@ def test_columns_are_compared_with_the_first(trained_run: Path, nextword: Run, c
     (by_line,) = json.loads(capsys.readouterr().out)["significance"]
     assert (comparison["unit"], by_line["unit"]) == ("block", "line")  # the cache learns as it reads
     assert comparison["num_units"] == math.ceil(by_line["num_units"] / 32)
+
+
+@pytest.mark.parametrize("flags", [(), ("--method", "static", *CACHE, "--significance", "--unit", "line")])
+def test_scores_of_tokens_are_kept_only_for_significance(
+    trained_run: Path, nextword: Run, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...]
+) -> None:
+    kept: list[bool] = []
+
+    def evaluate_engine(*args: Any, **options: Any) -> Evaluation:
+        kept.append(options["on_scored"] is not None)
+        return evaluate_text(*args, **options)
+
+    monkeypatch.setattr(sys.modules["nextword.cli.evaluate"], "evaluate_engine", evaluate_engine)
+    assert nextword("evaluate", trained_run, *flags) == 0
+    assert set(kept) == {"--significance" in flags}
 
 
 @pytest.fixture

@@ -21,6 +21,9 @@ Floats = NDArray[np.float32]
 _SIZES = (100, 200, 500, 1000, 2000, 4000)
 _THETAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0)
 
+_MAX_TUNING_TOKENS = 2**18
+"""Most tokens that tuning reads. Each takes 4 bytes for each pair of size and theta: 240 bytes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CacheOptions(Settings):
@@ -210,7 +213,7 @@ class Cache(Method[CacheOptions]):
     ) -> AppliedMethod[CacheOptions]:
         """Wrap `engine` in a `CacheEngine`."""
         if to_tune:
-            options = _tuned(engine, options, splits.valid(), to_tune)
+            options = _tuned(engine, options, splits.valid()[:_MAX_TUNING_TOKENS], to_tune)
         return AppliedMethod(CacheEngine(engine, options), options)
 
 

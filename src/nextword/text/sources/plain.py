@@ -24,7 +24,7 @@ from nextword.text.reading.reader import TextRange
 from nextword.text.sources.documents import documents_of_rows, plain_text
 from nextword.text.sources.files import TextFile
 from nextword.text.sources.joining import PREFIX, write_joined
-from nextword.text.sources.split import SplitName
+from nextword.text.sources.split import SPLIT_NAMES
 
 FORMAT = 1
 """Raise this number whenever the same source gives another plain text."""
@@ -40,13 +40,6 @@ TEXT_SUFFIXES = (".txt", ".md")
 
 _MOST_NAMED = 3
 _MOST_KINDS = 5
-
-SPLIT_KEYS: Mapping[SplitName, tuple[str, ...]] = {
-    "train": ("train",),
-    "valid": ("valid", "validation", "val", "dev"),
-    "test": ("test",),
-}
-"""The keys under which a mapping may hold each split, first choice first."""
 
 
 class JoinedFiles(NamedTuple):
@@ -240,7 +233,7 @@ def files_of(text: Any) -> dict[str, tuple[str, Iterable[Any]]]:
     """Return the name of each file to be written, what errors call its rows, and its rows."""
     text = _with_keys(text)
     keys = list(text.keys()) if hasattr(text, "keys") and hasattr(text, "__getitem__") else []
-    found = {split: next((key for key in names if key in keys), None) for split, names in SPLIT_KEYS.items()}
+    found = {split: next((key for key in names if key in keys), None) for split, names in SPLIT_NAMES.items()}
     splits = {split: key for split, key in found.items() if key is not None}
     if not splits and not isinstance(text, Mapping):  # a column of a table has keys too: the numbers of its rows
         return {WHOLE: ("the text", _rows(text, "the text"))}
@@ -256,7 +249,7 @@ def _with_keys(text: Any) -> Any:
     """Return an object that has splits as attributes as a mapping, and any other text as it is."""
     if hasattr(text, "keys") or not hasattr(text, "train"):
         return text
-    return {name: getattr(text, name) for names in SPLIT_KEYS.values() for name in names if hasattr(text, name)}
+    return {name: getattr(text, name) for names in SPLIT_NAMES.values() for name in names if hasattr(text, name)}
 
 
 def _rows(rows: Any, shown: str) -> Iterable[Any]:

@@ -33,6 +33,13 @@ _KEPT = 2**20
 SplitName = Literal["train", "valid", "test"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
+SPLIT_NAMES: Mapping[SplitName, tuple[str, ...]] = {
+    "train": ("train",),
+    "valid": ("valid", "validation", "val", "dev"),
+    "test": ("test",),
+}
+"""The names that each split may have, as a file of a folder and as a key of a mapping, first choice first."""
+
 
 def split_whole(
     whole: TextRange, valid_fraction: float, test_fraction: float, description: str, *, is_file: bool = True
@@ -147,12 +154,7 @@ class Layout:
 
 
 def _named(*suffixes: str) -> dict[SplitName, tuple[str, ...]]:
-    names: dict[SplitName, tuple[str, ...]] = {
-        "train": ("train",),
-        "valid": ("valid", "validation", "dev"),
-        "test": ("test",),
-    }
-    return {split: tuple(f"{name}{suffix}" for name in names[split] for suffix in suffixes) for split in SPLITS}
+    return {split: tuple(f"{name}{suffix}" for name in SPLIT_NAMES[split] for suffix in suffixes) for split in SPLITS}
 
 
 LAYOUTS = (

@@ -125,3 +125,17 @@ def test_given_settings_are_not_tuned(
     assert (tuned["cache_size"], tuned["cache_theta"]) == (7, 0.4)
     assert tuned["cache_weight"] != 0.2
     assert Cache().apply(bigram_engine(), options, splits_of(), ()).options == options
+
+
+def test_tuning_reads_a_limited_number_of_tokens(
+    bigram_engine: Callable[..., Any], splits_of: Callable[..., Splits], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "_MAX_TUNING_TOKENS", 100)
+    valid = np.random.default_rng(0).integers(7, size=300, dtype=np.int32)
+    tuned = [
+        Cache().apply(bigram_engine(), CacheOptions(), splits_of(valid=ids), ALL).options
+        for ids in (valid, valid[:100])
+    ]
+    assert tuned[0] == tuned[1]
+    monkeypatch.setattr(cache, "_MAX_TUNING_TOKENS", 300)
+    assert Cache().apply(bigram_engine(), CacheOptions(), splits_of(valid=valid), ALL).options != tuned[0]

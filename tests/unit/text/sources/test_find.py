@@ -36,6 +36,7 @@ def files_of(source: TextSource) -> list[str]:
         (("wiki.train.tokens", "wiki.valid.tokens", "wiki.test.tokens"), True),
         (("train.txt", "valid.txt", "test.txt"), False),
         (("train.txt", "validation.txt", "test.txt"), False),
+        (("train.txt", "val.txt", "test.txt"), False),
         (("train.txt", "dev.txt", "test.txt"), False),
     ],
 )
@@ -64,7 +65,7 @@ def test_a_folder_without_the_files_is_refused_with_what_was_looked_for(tmp_path
         "but lacks valid;",
         "ptb.train.txt",
         "wiki.valid.tokens",
-        "valid.txt|validation.txt|dev.txt",
+        "valid.txt|validation.txt|val.txt|dev.txt",
     ):
         assert looked_for in str(caught.value)
 

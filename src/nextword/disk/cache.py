@@ -1,18 +1,42 @@
 """Folders that are built once and checked whenever they are used. The name of each follows from all it depends on.
 
-Each is a sealed directory, built by one process at a time. A damaged folder is built again.
+Each is a sealed directory, built by one process at a time. A damaged folder is built again. All of them together stay
+below a limit: a process that adds a folder removes those that were used longest ago.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from nextword.disk import sealed_directory
-from nextword.errors import StorageError
+from nextword.errors import SettingError, StorageError
+
+LIMIT = "NEXTWORD_CACHE_GB"
+"""The variable that sets how large the cache may become, in gigabytes of 10^9 bytes."""
+
+_DEFAULT_GB = 20.0
+_RECENT_SECONDS = 3600
+"""A folder that was used within this time is in use. Who maps its files into memory keeps them even without a name."""
+
+_LEFT_SECONDS = 7 * 24 * 3600
+"""Time after which what interrupted work left is removed."""
+
+_LOCK = ".lock"
+_SCRATCH = "gathering"
+_KINDS = "text|tokens|vocabulary|remote"
+_DERIVED = re.compile(rf"({_KINDS})-[0-9a-f]{{64}}")
+_UNFINISHED = re.compile(rf"\.(?:tmp-\.?)?(?:{_KINDS}|cutting|joining|lock|{_SCRATCH})-.+")
+_OTHERS = ("samples", "compiled")
+"""Folders that are not trimmed: samples are small, and JAX limits its compiled programs itself."""
 
 
 def cache_root(cache_dir: Path | None = None) -> Path:
@@ -40,6 +64,22 @@ def user_cache(system: str) -> Path:
     return folder if folder.is_absolute() else Path.home() / default
 
 
+def cache_limit() -> int:
+    """Return how many bytes the cache may have: `NEXTWORD_CACHE_GB`, or 20 GB.
+
+    Raises:
+        SettingError: The variable is not a number above 0.
+    """
+    variable = os.environ.get(LIMIT) or str(_DEFAULT_GB)
+    try:
+        limit = int(float(variable) * 10**9)
+    except (ValueError, OverflowError):
+        limit = 0
+    if limit <= 0:
+        raise SettingError(f"`{LIMIT}` must be a number of gigabytes above 0, but is {variable!r}")
+    return limit
+
+
 def cache_key(*dependencies: str | int | None) -> str:
     """Return a name, in hexadecimal, for a result that depends on these values and on nothing else."""
     return hashlib.sha256(json.dumps(dependencies).encode("utf-8")).hexdigest()
@@ -54,21 +94,89 @@ def cached_folder(folder: Path, build: Callable[[Path], None]) -> Path:
 
     Raises:
         StorageError: The folder cannot be written.
+        SettingError: `NEXTWORD_CACHE_GB` is not a number.
     """
+    mark_used(folder)
     if _is_sound(folder):
         return folder
     from filelock import FileLock  # slow to import, and rarely needed
 
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f".{folder.name}.lock")):
+        with FileLock(_lock_of(folder)):
             if not _is_sound(folder):
                 for left in (folder, *folder.parent.glob(f".tmp-{folder.name}-*")):
                     shutil.rmtree(left, ignore_errors=True)
                 sealed_directory.build(folder, build)
     except OSError as error:
         raise cache_error(folder.parent, error) from error
+    trim_cache(folder.parent, cache_limit())
     return folder
+
+
+def cached_content(cache: Path, prefix: str, write: Callable[[Path], None], *key: str | int) -> Path:
+    """Return a folder that is named by its content, because its source has no name that tells it from others.
+
+    Args:
+        cache: The cache folder.
+        prefix: How the folder's name begins.
+        write: Writes the files into the empty folder that it gets. It is always called.
+        *key: What the name depends on besides the names and bytes of the files.
+
+    Raises:
+        StorageError: The cache cannot be written.
+    """
+
+    def take(empty: Path) -> None:
+        for path in written.iterdir():
+            path.rename(empty / path.name)
+
+    with scratch_folder(cache, _SCRATCH) as scratch:
+        written = scratch / "content"
+        written.mkdir()
+        write(written)
+        content = [part for path in sorted(written.iterdir()) for part in (path.name, _sha256(path))]
+        return cached_folder(cache / f"{prefix}-{cache_key(*key, *content)}", take)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
+    """Hold an empty folder in `parent`, which is created if necessary. It is removed afterwards.
+
+    Folders of processes that were killed are removed by the next one.
+
+    Args:
+        parent: The folder around it.
+        name: What it is for. Its own name is hidden, and begins with this.
+
+    Raises:
+        StorageError: The folder cannot be made.
+    """
+    from filelock import FileLock  # slow to import, and rarely needed
+
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(parent / f".lock-{name}"):  # nobody may see a new folder before it is locked
+            for left in parent.glob(f".{name}-*"):
+                with suppress(OSError):  # in use, or of another user
+                    with FileLock(left / _LOCK, timeout=0):
+                        pass
+                    shutil.rmtree(left)
+            scratch = TemporaryDirectory(dir=parent, prefix=f".{name}-", ignore_cleanup_errors=True)
+            lock = FileLock(Path(scratch.name, _LOCK), timeout=0)
+            lock.acquire()
+    except OSError as error:
+        raise cache_error(parent, error) from error
+    with scratch as folder:
+        try:
+            yield Path(folder)
+        finally:
+            lock.release()
 
 
 def cache_error(cache: Path, error: OSError) -> StorageError:
@@ -77,6 +185,94 @@ def cache_error(cache: Path, error: OSError) -> StorageError:
         f"the cache `{cache}` must be writable, but is not ({error.strerror or error}); free space, or set "
         "NEXTWORD_CACHE to another folder"
     )
+
+
+class CacheEntry(NamedTuple):
+    """A folder of the cache.
+
+    Attributes:
+        path: The folder, or a file that is left over.
+        kind: The first word of its name, such as `tokens`; `unfinished` for what is being made, or is left over.
+        num_bytes: The size of its files.
+        used: When it was used last, in seconds since 1970.
+    """
+
+    path: Path
+    kind: str
+    num_bytes: int
+    used: float
+
+
+def cache_entries(cache: Path) -> list[CacheEntry]:
+    """Return what a cache holds, that used longest ago first. Other files and folders there are left out."""
+    entries = []
+    for path in cache.iterdir() if cache.is_dir() else ():
+        with suppress(OSError):  # it is gone, or of another user
+            if kind := _kind(path.name):
+                entries.append(CacheEntry(path, kind, _size(path), path.stat().st_mtime))
+    return sorted(entries, key=lambda entry: entry.used)
+
+
+def _kind(name: str) -> str | None:
+    if derived := _DERIVED.fullmatch(name):
+        return derived[1]
+    return name if name in _OTHERS else "unfinished" if _UNFINISHED.fullmatch(name) else None
+
+
+def trim_cache(cache: Path, limit: int) -> None:
+    """Remove what interrupted work left a week ago, and the folders used longest ago until the others fit the limit.
+
+    What is in use or locked stays, and texts go last: one that a program had in memory cannot be made again.
+
+    Args:
+        cache: The cache folder.
+        limit: Most bytes of all folders.
+    """
+    now = time.time()
+    entries = cache_entries(cache)
+    num_bytes = sum(entry.num_bytes for entry in entries if entry.kind != "unfinished")
+    for entry in sorted(entries, key=lambda entry: entry.kind == "text"):
+        age = now - entry.used
+        if entry.kind == "unfinished":
+            is_removed = age > _LEFT_SECONDS
+        else:
+            is_removed = num_bytes > limit and age > _RECENT_SECONDS and entry.kind not in _OTHERS
+        if is_removed and remove_entry(entry) and entry.kind != "unfinished":
+            num_bytes -= entry.num_bytes
+
+
+def remove_entry(entry: CacheEntry) -> bool:
+    """Remove what an entry is about, unless a process has locked it; return whether it was removed."""
+    from filelock import FileLock  # slow to import, and rarely needed
+
+    path = entry.path
+    locks = [path] if path.is_file() else [path / _LOCK, path.with_name(f"{path.name}.lock"), _lock_of(path)]
+    try:
+        for lock in locks:
+            if lock.is_file():
+                with FileLock(lock, timeout=0):
+                    lock.unlink(missing_ok=True)  # within the lock: a process that waits for it makes another
+        if path.is_dir():
+            sealed_directory.remove(path)
+    except (OSError, StorageError):
+        return False
+    return not path.exists()
+
+
+def mark_used(folder: Path) -> None:
+    """Note that a folder is used now, if it is one of a cache."""
+    if _DERIVED.fullmatch(folder.name):
+        with suppress(OSError):  # it is not there, or of another user
+            os.utime(folder)
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
 
 
 def _is_sound(folder: Path) -> bool:

@@ -1,13 +1,25 @@
 import json
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from nextword.disk.cache import cache_key, cache_root, cached_folder
+from nextword.disk.cache import (
+    cache_entries,
+    cache_key,
+    cache_limit,
+    cache_root,
+    cached_content,
+    cached_folder,
+    remove_entry,
+    scratch_folder,
+    trim_cache,
+)
 from nextword.disk.manifest import MANIFEST_NAME
-from nextword.errors import StorageError, TextError
+from nextword.errors import SettingError, StorageError, TextError
 
 
 class Builder:
@@ -130,3 +142,108 @@ def test_the_root_is_that_of_the_argument_then_of_the_variable(tmp_path: Path, m
     assert cache_root() == tmp_path / "variable"
     monkeypatch.setenv("NEXTWORD_CACHE", "")
     assert cache_root().name == "nextword"
+
+
+def folders(parent: Path) -> set[str]:
+    return {path.name for path in parent.iterdir() if path.is_dir()}
+
+
+def test_a_scratch_folder_is_there_until_it_is_no_longer_needed(tmp_path: Path) -> None:
+    parent = tmp_path / "cache"
+    with scratch_folder(parent, "part") as folder:
+        (folder / "text.txt").write_bytes(b"text")
+        assert folders(parent) == {folder.name}
+    with pytest.raises(ValueError, match="once"), scratch_folder(parent, "part"):
+        raise ValueError("once")
+    assert folders(parent) == set()
+
+
+def test_scratch_of_a_killed_process_is_removed_and_what_is_in_use_is_kept(tmp_path: Path) -> None:
+    for name in (".part-killed", ".part-older", ".other-folder"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "text.txt").write_bytes(b"text")
+    (tmp_path / ".part-killed" / ".lock").write_bytes(b"")
+    with scratch_folder(tmp_path, "part") as first, scratch_folder(tmp_path, "part") as second:
+        assert folders(tmp_path) == {".other-folder", first.name, second.name}
+        with FileLock(tmp_path / ".lock-part", timeout=0):
+            pass  # nobody waits for those who are still writing
+
+
+def test_the_same_content_has_one_folder(tmp_path: Path) -> None:
+    first, second = (cached_content(tmp_path, "text", Builder(), 1) for _ in range(2))
+    assert first == second
+    assert (first / "two").read_bytes() == b"2"
+    assert cached_content(tmp_path, "text", Builder(), 2) != first
+    assert not list(tmp_path.glob(".gathering*"))
+
+
+def filled(cache: Path, kind: str, number: int, *, hours_ago: float) -> Path:
+    """A folder of the cache with a hundred bytes and its manifest, used some hours ago."""
+    folder = cached_folder(cache / f"{kind}-{number:064x}", _fill)
+    os.utime(folder, (0, folder.stat().st_mtime - 3600 * hours_ago))
+    return folder
+
+
+def _fill(folder: Path) -> None:
+    (folder / "one").write_bytes(b"1" * 100)
+
+
+def test_the_folders_used_longest_ago_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, older, recent = (filled(tmp_path, "tokens", n, hours_ago=h) for n, h in enumerate((5, 9, 0)))
+    text = filled(tmp_path, "text", 1, hours_ago=50)
+    foreign = tmp_path / "tokens-of-mine"
+    foreign.mkdir()
+    (foreign / "large").write_bytes(b"0" * 10_000)
+    size = max(entry.num_bytes for entry in cache_entries(tmp_path))
+    monkeypatch.setenv("NEXTWORD_CACHE_GB", str(3.5 * size / 10**9))
+    added = filled(tmp_path, "vocabulary", 1, hours_ago=0)
+    assert [path.exists() for path in (older, old, recent, text, added)] == [False, False, True, True, True]
+    trim_cache(tmp_path, 1)
+    assert [path.exists() for path in (recent, text, added, foreign)] == [True, False, True, True]
+
+
+def test_use_keeps_a_folder_and_a_lock_too(tmp_path: Path) -> None:
+    first, second = (filled(tmp_path, "tokens", n, hours_ago=9) for n in range(2))
+    cached_folder(first, Builder())
+    with FileLock(second.with_name(f".{second.name}.lock")):
+        trim_cache(tmp_path, 1)
+    assert folders(tmp_path) == {first.name, second.name}
+    trim_cache(tmp_path, 1)
+    assert folders(tmp_path) == {first.name}
+
+
+def test_what_interrupted_work_left_is_removed_after_a_week(tmp_path: Path) -> None:
+    names = [".cutting-a", ".joining-b", f".tmp-tokens-{0:064x}-0123456789ab"]
+    for name in names:
+        (tmp_path / name).mkdir()
+    locks = [tmp_path / ".cutting-a.lock", tmp_path / f".tokens-{0:064x}.lock"]
+    for lock in locks:
+        lock.write_bytes(b"")
+    trim_cache(tmp_path, 1)
+    assert folders(tmp_path) == set(names)
+    for path in tmp_path.iterdir():
+        os.utime(path, (0, 0))
+    with FileLock(locks[0]):
+        os.utime(locks[0], (0, 0))
+        trim_cache(tmp_path, 1)
+        assert folders(tmp_path) == {".cutting-a"}
+    os.utime(locks[0], (0, 0))
+    trim_cache(tmp_path, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_of_a_cache_can_be_removed(tmp_path: Path) -> None:
+    filled(tmp_path, "tokens", 1, hours_ago=0)
+    (tmp_path / "samples" / "ptb").mkdir(parents=True)
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    assert all(remove_entry(entry) for entry in cache_entries(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+    assert cache_entries(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("value", ["much", "0", "-1", "inf", "nan"])
+def test_a_limit_that_is_no_size_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    assert cache_limit() == 20 * 10**9
+    monkeypatch.setenv("NEXTWORD_CACHE_GB", value)
+    with pytest.raises(SettingError, match="must be a number of gigabytes above 0"):
+        cache_limit()

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nextword.disk import sealed_directory
+from nextword.disk.cache import mark_used
 from nextword.text.encoding.units import TidySegments, unit_numbers
 from nextword.text.options import RUNNING_TEXT, LineEnds, OnBadBytes, TokenizerKind
 from nextword.text.reading.reader import LineReader, TextRange
@@ -76,6 +77,7 @@ class ShardTask:
             TextError: The shard cannot be read, or holds something refused.
             OSError: The disk refused.
         """
+        mark_used(Path(self.path).parent)
         sealed_directory.build(Path(self.folder), partial(_write, self))
 
 

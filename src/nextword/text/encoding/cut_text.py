@@ -7,7 +7,6 @@ each shard. A finished shard is a sealed folder: if reading is interrupted, it r
 
 import json
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,7 +28,6 @@ from nextword.text.reading.lines import split_lines
 from nextword.text.reading.progress import Task
 from nextword.text.reading.reader import TextRange, changed_error
 from nextword.text.reading.report import ReadCounts
-from nextword.text.sources import joining
 from nextword.text.sources.split import shards_of
 from nextword.text.tokens.line_ends import choose_line_ends, line_ends_of
 from nextword.text.tokens.line_runs import LineRuns
@@ -42,7 +40,6 @@ SHARD_BYTES = 2**25
 """Most bytes of a shard, approximately. What a process remembers of one shard, such as its words, grows with it."""
 
 _PREFIX = ".cutting-"
-_KEPT_SECONDS = 7 * 24 * 3600
 _BLOCK = 2**20
 
 
@@ -152,7 +149,6 @@ def cut_text(
     cache.mkdir(parents=True, exist_ok=True)
     with ExitStack() as locks:
         cutting.lock(locks)
-        _remove_old(cache, keep=cutting.folder)
         beside = [replace(cutting, part=other) for other in ahead if cutting.is_large]
         beside = [other for other in beside if other.lock(locks, wait=False)]
         text = cutting.cut(beside, processes)
@@ -268,14 +264,6 @@ def _is_there(folder: Path) -> bool:
             return True
     except StorageError:
         return False
-
-
-def _remove_old(cache: Path, *, keep: Path) -> None:
-    """Remove shards and unfinished texts that nobody has asked for since a week."""
-    for folder in (*cache.glob(f"{_PREFIX}*"), *cache.glob(f"{joining.PREFIX}*")):
-        with suppress(OSError):
-            if folder != keep and folder.is_dir() and time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _guess(part: TextRange) -> LineEnds:

@@ -84,7 +84,9 @@ class TokenStore:
         remove_cut_text(part, tokenizer.kind, tokenizer.line_ends, on_bad_bytes=on_bad_bytes, cache=cache)
         table = json.loads((folder / _REPORT).read_text(encoding="utf-8"))
         report = SplitReport(**table | {"read": ReadCounts(**table["read"])})
-        return cls(folder, part.sha256, report, tokenizer.fingerprint)
+        store = cls(folder, part.sha256, report, tokenizer.fingerprint)
+        _ = store.ids  # mapped now, so that they stay readable if the cache drops the folder
+        return store
 
     def __repr__(self) -> str:
         return f"TokenStore({self.num_tokens:,} tokens, {self.report.num_out_of_vocabulary:,} out of vocabulary)"

@@ -10,8 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from nextword.disk.cache import cache_error, cache_key, cached_folder
-from nextword.disk.scratch import scratch_folder
+from nextword.disk.cache import cache_error, cache_key, cached_folder, scratch_folder
 from nextword.errors import TextError
 from nextword.text.options import TextOptions
 from nextword.text.reading.counted import counted

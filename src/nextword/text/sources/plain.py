@@ -14,8 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from nextword.disk.cache import cache_error, cache_key, cached_folder
-from nextword.disk.scratch import scratch_folder
+from nextword.disk.cache import cache_error, cache_key, cached_folder, scratch_folder
 from nextword.errors import TextError
 from nextword.text.options import TextOptions
 from nextword.text.reading.packing import BLOCK, bare_name, unreadable

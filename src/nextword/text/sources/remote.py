@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from nextword.disk.cache import cache_error, cache_key, cached_folder
-from nextword.disk.scratch import scratch_folder
+from nextword.disk.cache import cache_error, cache_key, cached_folder, scratch_folder
 from nextword.errors import MissingExtraError, NextwordError, TextError
 from nextword.text.reading.progress import reported
 

@@ -1,6 +1,5 @@
 """Large texts: the shards, the processes that cut them, and what an interruption leaves."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from nextword.text.corpus import Corpus
 from nextword.text.encoding import cut_text as cut_text_module
 from nextword.text.encoding import worker_pool
 from nextword.text.encoding.cut_shard import ShardTask
-from nextword.text.encoding.cut_text import cut_folder, cut_text, remove_cut_text
+from nextword.text.encoding.cut_text import cut_folder, cut_text
 from nextword.text.encoding.token_store import TokenStore
 from nextword.text.encoding.worker_pool import default_processes, run_tasks
 from nextword.text.options import TextOptions, TokenizerKind
@@ -217,17 +216,6 @@ def test_what_was_cut_is_removed_when_it_is_stored(tmp_path: Path, part: TextRan
     cache = tmp_path / "cache"
     Corpus.load(part.path, cache_dir=cache)
     assert not [path for path in cache.iterdir() if path.name.startswith(".cutting-") and path.is_dir()]
-
-
-def test_old_shards_of_other_texts_are_removed(tmp_path: Path, part: TextRange) -> None:
-    cache = tmp_path / "cache"
-    old, new = cache / ".cutting-old", cache / ".cutting-new"
-    for folder in (old, new):
-        folder.mkdir(parents=True)
-    os.utime(old, (0, 0))
-    with cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache):
-        assert (old.exists(), new.exists()) == (False, True)
-    remove_cut_text(part, "word", "line", on_bad_bytes="strict", cache=cache)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

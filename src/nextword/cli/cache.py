@@ -1,0 +1,73 @@
+"""`nextword cache`: what is in the cache, how large is it, and how is it emptied?"""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from nextword.cli.options.command import command
+from nextword.cli.options.shared import json_option
+from nextword.cli.output.console import Console
+from nextword.cli.output.messages import say
+from nextword.disk.cache import CacheEntry, cache_entries, cache_limit, cache_root, remove_entry
+from nextword.text.reading.counted import counted
+
+_KINDS = {
+    "tokens": "token ids of texts",
+    "text": "plain text of packed files, records and folders, and texts from Python",
+    "vocabulary": "vocabularies",
+    "remote": "copies of remote files",
+    "samples": "downloaded samples",
+    "compiled": "compiled programs of JAX",
+    "unfinished": "what is being made, or was interrupted",
+}
+
+
+@command(examples=["nextword cache", "nextword cache --list", "nextword cache --clear"])
+@click.option("--list", "as_list", is_flag=True, help="List every folder, the one used longest ago first.")
+@click.option("--clear", is_flag=True, help="Remove everything, except what another process has locked.")
+@json_option
+def cache(as_list: bool, clear: bool, as_json: bool) -> None:
+    """Show or clear the cache of texts, token ids and downloads.
+
+    nextword keeps token ids, plain copies of texts, vocabularies, downloads and compiled programs, and makes them again
+    if they are missing. It removes the folders used longest ago when the cache exceeds its limit, 20 GB or
+    NEXTWORD_CACHE_GB. Only one kind cannot be made again: a text that a Python program had in memory.
+    """
+    folder, limit = cache_root(), cache_limit()
+    if clear:
+        removed = [entry for entry in cache_entries(folder) if remove_entry(entry)]
+        say(f"removed {_size(removed)} from `{folder}`")
+    entries = cache_entries(folder)
+    if as_json:
+        rows = [entry._asdict() | {"path": str(entry.path)} for entry in entries]
+        table = {"folder": str(folder), "num_bytes": _num_bytes(entries), "limit": limit, "entries": rows}
+        click.echo(json.dumps(table))
+    else:
+        _print(folder, limit, entries, as_list=as_list)
+
+
+def _print(folder: Path, limit: int, entries: Sequence[CacheEntry], *, as_list: bool) -> None:
+    click.echo(f"{folder}: {_size(entries)} of at most {limit / 10**9:g} GB")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    if as_list:
+        for entry in filter(lambda entry: entry.num_bytes, entries):  # locks have none
+            used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used))
+            table.add_row(_size([entry]), used, entry.path.name[:40])
+    else:
+        for kind, meaning in _KINDS.items():
+            if of_kind := [entry for entry in entries if entry.kind == kind]:
+                table.add_row(kind, counted(len(of_kind), "entry", "entries"), _size(of_kind), meaning)
+    if table.row_count:
+        Console(highlight=False).print(table)
+
+
+def _size(entries: Sequence[CacheEntry]) -> str:
+    return f"{_num_bytes(entries) / 10**6:,.1f} MB"
+
+
+def _num_bytes(entries: Sequence[CacheEntry]) -> int:
+    return sum(entry.num_bytes for entry in entries)

@@ -1,0 +1,35 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from nextword.disk.cache import cached_folder
+
+Run = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+
+
+def _fill(folder: Path) -> None:
+    (folder / "ids.int32").write_bytes(bytes(2_000_000))
+
+
+def test_the_cache_is_shown_listed_and_cleared(
+    tmp_path: Path, nextword: Run, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTWORD_CACHE", str(tmp_path))
+    monkeypatch.setenv("NEXTWORD_CACHE_GB", "1.5")
+    assert nextword("cache") == 0
+    assert capsys.readouterr().out == f"{tmp_path}: 0.0 MB of at most 1.5 GB\n"
+    folder = cached_folder(tmp_path / f"tokens-{1:064x}", _fill)
+    assert nextword("cache") == 0
+    assert "tokens      1 entry  2.0 MB  token ids of texts" in capsys.readouterr().out
+    assert nextword("cache", "--list") == 0
+    assert folder.name[:40] in capsys.readouterr().out
+    assert nextword("cache", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    assert (table["folder"], table["limit"]) == (str(tmp_path), 1_500_000_000)
+    assert str(folder) in [entry["path"] for entry in table["entries"]]
+    assert nextword("cache", "--clear") == 0
+    assert f"removed 2.0 MB from `{tmp_path}`" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
